@@ -1,0 +1,23 @@
+"""The constrained numbers and names that parameters are made of."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=1)]
+"""A whole number of things, at least one."""
+
+Seed = Annotated[int, Meta(ge=0, lt=2**31)]
+"""The seed of a random generator."""
+
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+"""A share or a probability, 0 to 1."""
+
+Positive = Annotated[float, Meta(gt=0.0)]
+"""A number above zero."""
+
+NonNegative = Annotated[float, Meta(ge=0.0)]
+"""Zero or a number above it."""
+
+Key = Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")]
+"""The name of an entry: DVC addresses stages by it, so no dots, dashes or `@`."""
