@@ -1,0 +1,50 @@
+"""How this machine runs a study: never part of a hash, never in params.yaml.
+
+The settings come from the environment, then from an untracked `compute.yaml`, then from defaults:
+
+    INTERPRETING_CLIP_DEVICE, `device`: `cpu`, `cuda`, `cuda:1`; default `cpu`
+    INTERPRETING_CLIP_BATCH_SIZE, `batch_size`: images per forward pass; default 256
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from stages.storage.errors import InputError
+from stages.storage.params import convert, load_tree
+from stages.storage.quantities import Count
+
+SETTINGS = Path("compute.yaml")
+PREFIX = "INTERPRETING_CLIP_"
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The machine's settings."""
+
+    device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|cuda(:\d+)?|mps)$")] = "cpu"
+    batch_size: Count = 256
+
+
+def read_machine(file: Path = SETTINGS) -> Machine:
+    """Return the machine's settings.
+
+    Raises
+    ------
+    InputError
+        An unknown setting, or a value that is not legal; names where it stands.
+    """
+    settings = load_tree(file) if file.exists() else {}
+    for field in msgspec.structs.fields(Machine):
+        text = os.environ.get(PREFIX + field.name.upper())
+        if text is not None:
+            settings[field.name] = whole(text, field.name) if field.type is Count else text
+    return convert(settings, Machine, "machine", file)
+
+
+def whole(text: str, name: str) -> int:
+    """Return a whole number given in the environment."""
+    if not text.isdecimal():
+        raise InputError(f"{PREFIX}{name.upper()}: expected a whole number, got {text!r}")
+    return int(text)
