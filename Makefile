@@ -1,0 +1,54 @@
+# make repro   run the study in params.yaml            make test    all tests
+# make check   format, lint, types                     make bench   timings, as ratios
+# make plots   dvc_plots/index.html, works offline     make lock    renew constraints.txt
+# make clean   remove what a run leaves (keeps the DVC cache and the environment)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: repro test check bench plots lock clean
+.DELETE_ON_ERROR:
+
+repro: $(VENV)/ready
+	python -m stages.study
+	dvc repro
+	dvc metrics show
+
+test: $(VENV)/ready
+	python -m pytest -q
+
+check: $(VENV)/ready
+	ruff format --check .
+	ruff check .
+	basedpyright --pythonpath $(BIN)/python
+
+bench: $(VENV)/ready
+	python -m benchmarks.study
+
+plots: $(VENV)/ready
+	python -m stages.figures.offline_template .dvc/tmp/plots.html
+	dvc config --local plots.html_template tmp/plots.html
+	dvc plots show
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# torch and torchvision stay ranges: which build fits (CPU, CUDA, ROCm) is the machine's to say, and
+# with it the CUDA libraries that such a build brings.
+lock: $(VENV)/ready
+	$(BIN)/pip install -q 'pip-tools>=7.5'
+	pip-compile -q --all-extras --strip-extras --annotation-style line --no-header \
+	    --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --no-emit-options \
+	    --unsafe-package torch --unsafe-package torchvision -o constraints.all.txt pyproject.toml
+	grep -v -E '^(triton|cuda-|nvidia-(c|n))' constraints.all.txt > constraints.txt
+	rm constraints.all.txt
+
+clean:
+	rm -rf .scratch dvc_plots .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
