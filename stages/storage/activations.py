@@ -1,0 +1,82 @@
+"""Activations on disk: one safetensors file per dataset and a `card.json`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from stages.storage.errors import InputError
+from stages.storage.results import read_json, write_json
+from stages.storage.tensors import read_tensors, require_finite, write_tensors
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What an encoder makes of one dataset.
+
+    `values` are the vectors that feed the head, before L2 normalisation; `classes` the true class
+    of each image; `class_indices` the classes that the dataset holds, sorted.
+    """
+
+    values: Float[np.ndarray, "image feature"]
+    classes: Int[np.ndarray, "image"]
+    class_indices: Int[np.ndarray, "class_"]
+
+
+def write_activations(directory: Path, dataset: str, activations: Activations) -> None:
+    """Write the activations of one dataset.
+
+    Raises
+    ------
+    InputError
+        An activation is NaN or infinite; names the image's row.
+    """
+    arrays = {
+        "activations": np.asarray(activations.values, np.float32),
+        "classes": np.asarray(activations.classes, np.int64),
+        "class_indices": np.asarray(activations.class_indices, np.int64),
+    }
+    write_tensors(directory / f"{dataset}.safetensors", arrays)
+
+
+def read_activations(directory: Path, dataset: str) -> Activations:
+    """Map the activations of one dataset into memory.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged, counts disagree, or an activation is not finite.
+    """
+    file = directory / f"{dataset}.safetensors"
+    arrays = read_tensors(file, "activations", "classes", "class_indices")
+    values, classes = arrays["activations"], arrays["classes"]
+    if len(values) != len(classes):
+        raise InputError(f"{file}: {len(values)} activations for {len(classes)} classes")
+    require_finite(values, f"{file}: 'activations'")
+    return Activations(values, classes, arrays["class_indices"])
+
+
+def write_card(directory: Path, card: Mapping[str, object]) -> None:
+    """Write what holds for all of an encoder's activations: `representation`, `feature_width`."""
+    write_json(directory / "card.json", card)
+
+
+def read_card(directory: Path) -> dict[str, object]:
+    """Read what `write_card` wrote."""
+    return read_json(directory / "card.json")
+
+
+def concatenate(batches: Iterator[Float[np.ndarray, "image feature"]]) -> np.ndarray:
+    """Join batches of activations along the images.
+
+    Raises
+    ------
+    InputError
+        There is no batch at all.
+    """
+    arrays = list(batches)
+    if not arrays:
+        raise InputError("expected at least one image, got none; look at the dataset's card.json")
+    return np.concatenate(arrays)

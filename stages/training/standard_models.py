@@ -1,0 +1,99 @@
+"""Standard models: classical classifiers on the principal components of pixels.
+
+The baseline of effective robustness is a line through models that were trained on the labelled
+train set alone (Taori et al. 2020). A miniature world has no testbed of published models, so these
+stand in: classifiers of many kinds and strengths, so that the line has a range to be fitted over.
+Which ones is our choice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """A dataset in memory; `class_indices` are the classes that it holds."""
+
+    images: UInt8[np.ndarray, "image height width channel"]
+    classes: Int[np.ndarray, "image"]
+    class_indices: Int[np.ndarray, "class_"]
+
+
+def standard_model_accuracies(
+    train: LabelledImages,
+    tests: Mapping[str, LabelledImages],
+    components: int,
+    seed: int,
+    threads: int,
+) -> list[dict[str, float | str]]:
+    """Train every standard model and return its name and its accuracy on each test set, in percent.
+
+    Predictions on a test set are restricted to the classes that it holds, as an encoder's are.
+    """
+    from sklearn.decomposition import PCA
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(threads):
+        pca = PCA(components, whiten=True, svd_solver="covariance_eigh")
+        features = pca.fit_transform(pixels(train.images))
+        projected = {name: pca.transform(pixels(test.images)) for name, test in tests.items()}
+        rows: list[dict[str, float | str]] = []
+        for name, (model, share) in standard_models(seed).items():
+            kept = slice(0, round(share * len(features)))
+            model.fit(features[kept], train.classes[kept])
+            scores = {n: accuracy(model, projected[n], test) for n, test in tests.items()}
+            rows.append({"name": name, **scores})
+    return rows
+
+
+def pixels(
+    images: UInt8[np.ndarray, "image height width channel"],
+) -> Float[np.ndarray, "image pixel"]:
+    """Return images as rows of pixel values, 0 to 1."""
+    return images.reshape(len(images), -1).astype(np.float32) / 255.0
+
+
+def accuracy(model, features: Float[np.ndarray, "image component"], test: LabelledImages) -> float:
+    """Return a fitted classifier's top-1 accuracy among the test set's classes, in percent."""
+    scores = model.predict_proba(features)
+    columns = np.flatnonzero(np.isin(model.classes_, test.class_indices))
+    predicted = model.classes_[columns[scores[:, columns].argmax(axis=1)]]
+    return 100.0 * float((predicted == test.classes).mean())
+
+
+def standard_models(seed: int) -> dict[str, tuple]:
+    """Return the classifiers by name, each with the share of the train set that it sees."""
+    from sklearn.discriminant_analysis import (
+        LinearDiscriminantAnalysis,
+        QuadraticDiscriminantAnalysis,
+    )
+    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.naive_bayes import GaussianNB
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.neural_network import MLPClassifier
+
+    def mlp(width: int) -> MLPClassifier:
+        return MLPClassifier((width,), early_stopping=True, max_iter=30, random_state=seed)
+
+    return {
+        "lda_5%": (LinearDiscriminantAnalysis(), 0.05),
+        "lda_25%": (LinearDiscriminantAnalysis(), 0.25),
+        "lda": (LinearDiscriminantAnalysis(), 1.0),
+        "qda": (QuadraticDiscriminantAnalysis(reg_param=0.1), 1.0),
+        "naive_bayes": (GaussianNB(), 1.0),
+        "logistic_10%": (LogisticRegression(C=0.1, max_iter=200), 0.1),
+        "logistic_weak": (LogisticRegression(C=0.001, max_iter=200), 1.0),
+        "logistic": (LogisticRegression(C=0.1, max_iter=200), 1.0),
+        "neighbours_1": (KNeighborsClassifier(1), 1.0),
+        "neighbours_15": (KNeighborsClassifier(15), 1.0),
+        "neighbours_5_25%": (KNeighborsClassifier(5), 0.25),
+        "forest": (RandomForestClassifier(60, max_depth=12, random_state=seed), 1.0),
+        "extra_trees": (ExtraTreesClassifier(60, random_state=seed), 1.0),
+        "mlp_32": (mlp(32), 1.0),
+        "mlp_256": (mlp(256), 1.0),
+        "mlp_256_25%": (mlp(256), 0.25),
+    }

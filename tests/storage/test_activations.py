@@ -1,0 +1,57 @@
+"""Activations and heads on disk."""
+
+import numpy as np
+import pytest
+
+from stages.storage.activations import Activations, read_activations, write_activations
+from stages.storage.errors import InputError
+from stages.storage.heads import Head, read_head, require_width, write_head
+from stages.storage.tensors import write_tensors
+
+
+def activations(images=4, features=3):
+    values = np.arange(images * features, dtype=np.float32).reshape(images, features)
+    return Activations(values, np.arange(images) % 2, np.array([0, 1]))
+
+
+def test_round_trip(tmp_path):
+    write_activations(tmp_path, "imagenet_val", activations())
+    again = read_activations(tmp_path, "imagenet_val")
+    np.testing.assert_array_equal(again.values, activations().values)
+    np.testing.assert_array_equal(again.classes, [0, 1, 0, 1])
+
+
+def test_refuses_nan_on_the_way_in_and_on_the_way_out(tmp_path):
+    bad = activations()
+    bad.values[2, 1] = np.nan
+    with pytest.raises(InputError, match="row 2"):
+        write_activations(tmp_path, "imagenet_a", bad)
+    write_activations(tmp_path, "imagenet_a", activations())
+    file = tmp_path / "imagenet_a.safetensors"
+    last = activations().values[-1:].tobytes()
+    damaged = np.full(3, np.nan, np.float32).tobytes()
+    file.write_bytes(file.read_bytes().replace(last, damaged))
+    with pytest.raises(InputError, match=r"imagenet_a.safetensors: 'activations'.*row 3"):
+        read_activations(tmp_path, "imagenet_a")
+
+
+def test_refuses_counts_that_disagree(tmp_path):
+    arrays = {"activations": np.ones((3, 2), np.float32), "classes": np.zeros(2, np.int64)}
+    write_tensors(tmp_path / "x.safetensors", {**arrays, "class_indices": np.zeros(1, np.int64)})
+    with pytest.raises(InputError, match="3 activations for 2 classes"):
+        read_activations(tmp_path, "x")
+
+
+@pytest.mark.parametrize("bias", [None, np.ones(2, np.float32)])
+def test_head_round_trip(tmp_path, bias):
+    write_head(tmp_path, Head(np.eye(2, 3, dtype=np.float32), bias, True, "zero_shot"))
+    head = read_head(tmp_path)
+    np.testing.assert_array_equal(head.weight, np.eye(2, 3))
+    assert (head.bias is None) == (bias is None)
+    assert (head.normalize_features, head.kind) == (True, "zero_shot")
+
+
+def test_refuses_a_head_of_another_width(tmp_path):
+    head = Head(np.eye(2, 3, dtype=np.float32), None, True, "zero_shot")
+    with pytest.raises(InputError, match=r"expects 3 features, but .*acts holds 4"):
+        require_width(head, 4, tmp_path / "heads", tmp_path / "acts")

@@ -1,0 +1,87 @@
+"""The reader of params.yaml."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import pytest
+
+from stages.storage.errors import InputError
+from stages.storage.params import Params
+from stages.storage.quantities import Fraction, Positive
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    rate: Positive
+    negatives: Literal["balanced", "all"]
+    styles: dict[str, Fraction]
+    scale: tuple[float, float]
+
+
+GOOD = "{rate: 0.1, negatives: all, styles: {photo: 1}, scale: [0.1, 0.2]}"
+
+
+def params(tmp_path: Path, text: str) -> Params:
+    file = tmp_path / "params.yaml"
+    file.write_text(text)
+    return Params(file)
+
+
+def test_reads_a_leaf_and_an_entry(tmp_path):
+    study = params(tmp_path, f"broden: {{threshold: 0.9}}\npretrain: {{rn: {GOOD}}}")
+    assert study.read("broden.threshold", float) == 0.9
+    assert study.read("pretrain.rn", Recipe).styles == {"photo": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("rate: 1e-4", "'pretrain.rn.rate'.*write 1.0e-04"),
+        ("rate: -1", "'pretrain.rn.rate'.*> 0.0.*got -1"),
+        ("negatives: some", "'pretrain.rn.negatives'.*legal values: (balanced, all|all, balanced)"),
+        ("styles: {photo: 3}", "'pretrain.rn.styles.photo'.*got 3.*≤ 1.0"),
+        ("scale: [1, x]", r"'pretrain.rn.scale\[1\]'.*got 'x'"),
+        ("scale: [1]", "'pretrain.rn.scale'.*length 2"),
+        ("rat: 1", "'pretrain.rn'.*unknown field `rat`.*legal keys: rate, negatives"),
+    ],
+)
+def test_names_the_key_and_what_is_legal(tmp_path, change, expected):
+    kept = [part for part in GOOD[1:-1].split(", ") if not part.startswith(change.split(":")[0])]
+    kept = (
+        GOOD[1:-1].replace("scale: [0.1, 0.2]", "")
+        if change.startswith("scale")
+        else ", ".join(kept)
+    )
+    study = params(tmp_path, f"pretrain: {{rn: {{{kept.rstrip(', ')}, {change}}}}}")
+    with pytest.raises(InputError, match=f"(?s)params.yaml: {expected}"):
+        study.read("pretrain.rn", Recipe)
+
+
+def test_names_the_missing_key_and_those_beside_it(tmp_path):
+    study = params(tmp_path, "encoders: {rn: {}, vit: {}}")
+    with pytest.raises(InputError, match=r"'encoders.vitt' is missing: 'encoders' has .*rn, vit"):
+        study.read("encoders.vitt", dict)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: [", "not legal YAML"),
+        ("- 1", "expected a mapping"),
+        ("a: 1\na: 2", "given twice"),
+        ("a: !!python/object/apply:os.system [ls]", "not legal YAML"),
+    ],
+)
+def test_refuses_what_is_no_params_file(tmp_path, text, expected):
+    with pytest.raises(InputError, match=expected):
+        params(tmp_path, text)
+
+
+def test_refuses_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match=r"absent.yaml: no such file; run from the root"):
+        Params(tmp_path / "absent.yaml")
+
+
+def test_true_is_no_number(tmp_path):
+    with pytest.raises(InputError, match="'a': Expected `int`, got `bool`"):
+        params(tmp_path, "a: true").read("a", int)
