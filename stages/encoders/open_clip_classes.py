@@ -1,0 +1,58 @@
+"""open_clip's classes without the second and a half that its optional company takes to import."""
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from typing import Any
+
+
+def import_open_clip() -> Any:
+    """Return the module `open_clip`, imported without timm and without TorchDynamo.
+
+    Every stage is a process of its own, so its imports are paid once per encoder and stage. Of the
+    2.4 s that `import open_clip` adds to `import torch`, 2 s go to timm, which the towers built
+    here do not use and open_clip treats as optional, and to TorchDynamo, which
+    `torchvision.ops.roi_align` imports only to look one function up. Both are kept out while
+    open_clip is imported, and `sys.modules` is put back after it: a later `import timm` or
+    `import torch._dynamo` finds the real one.
+
+    In this process open_clip then believes that there is no timm; encoders whose towers come from
+    timm import open_clip plainly, before anything else does. What is imported already is left
+    alone.
+    """
+    if "open_clip" not in sys.modules:
+        import torch  # noqa: F401 - all of it, before anything is put in the place of a part
+
+        dynamo = {"torch._dynamo": None, "torch._dynamo.utils": dynamo_utils()}
+        # A torchvision that wants more of it fails here and is imported plainly by open_clip.
+        with suppress(ImportError), stand_ins(dynamo):
+            importlib.import_module("torchvision.ops")
+        with stand_ins({"timm": None}):
+            importlib.import_module("open_clip")
+    return sys.modules["open_clip"]
+
+
+@contextmanager
+def stand_ins(modules: Mapping[str, ModuleType | None]) -> Iterator[None]:
+    """Let `import` find `modules` (None: find nothing) in place of those not imported yet."""
+    absent = [name for name in modules if name not in sys.modules]
+    sys.modules.update({name: modules[name] for name in absent})  # pyright: ignore
+    try:
+        yield
+    finally:
+        for name in absent:
+            sys.modules.pop(name, None)
+
+
+def dynamo_utils() -> ModuleType:
+    """Return what `torchvision.ops.roi_align` needs of `torch._dynamo.utils`, imported on call."""
+    module = ModuleType("torch._dynamo.utils")
+    vars(module)["is_compile_supported"] = is_compile_supported
+    return module
+
+
+def is_compile_supported(device_type: str) -> Any:
+    """Ask the real TorchDynamo whether it can compile for a kind of device."""
+    return importlib.import_module("torch._dynamo.utils").is_compile_supported(device_type)

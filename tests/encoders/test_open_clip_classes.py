@@ -1,0 +1,38 @@
+import subprocess
+import sys
+
+import pytest
+
+LEAN = """
+import sys
+from stages.encoders.open_clip_classes import import_open_clip
+open_clip = import_open_clip()
+loaded = [m for m in sys.modules if m.startswith(("timm", "torch._dynamo"))]
+assert not loaded, loaded
+assert import_open_clip() is open_clip and open_clip.CLIP and open_clip.ClipLoss
+"""
+LATER = (
+    LEAN
+    + """
+import timm, torch._dynamo, torchvision
+from torchvision.ops import roi_align
+assert timm.list_models("resnet18") and torch._dynamo.is_compiling() is False
+assert torchvision.models.resnet18 and torch._dynamo.utils.is_compile_supported("cpu")
+assert sys.modules["torchvision.ops.roi_align"].is_compile_supported("cpu")
+"""
+)
+BEFORE = """
+import sys, timm, torch._dynamo, open_clip
+before = dict(sys.modules)
+from stages.encoders.open_clip_classes import import_open_clip
+assert import_open_clip() is open_clip
+assert all(sys.modules[name] is module for name, module in before.items())
+assert open_clip.timm_model.timm is timm
+"""
+
+
+@pytest.mark.parametrize("program", [LATER, BEFORE], ids=["first", "after all else"])
+def test_what_is_imported_later_or_before_is_real(program):
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
