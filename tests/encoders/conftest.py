@@ -1,0 +1,45 @@
+"""Backbones and encoders that are as small as open_clip allows."""
+
+import numpy as np
+import pytest
+
+from stages.encoders.backbone import (
+    Backbone,
+    ModifiedResNet,
+    TextTransformer,
+    VisionTransformer,
+)
+from stages.encoders.encoder import Encoder, clip_encoder
+from stages.encoders.vocabulary import build_vocabulary
+
+VISIONS = {
+    "rn": ModifiedResNet(layers=(1, 1, 1, 1), width=2, head_width=16),
+    "vit": VisionTransformer(patch=16, layers=2, width=16, head_width=8),
+}
+
+
+def small_backbone(kind: str) -> Backbone:
+    return Backbone(
+        image_size=32,
+        mean=(0.48145466, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        embedding=16,
+        quick_gelu=False,
+        vision=VISIONS[kind],
+        text=TextTransformer(context=8, width=16, heads=2, layers=1),
+    )
+
+
+@pytest.fixture(params=["rn", "vit"])
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    return small_backbone(request.param)
+
+
+@pytest.fixture
+def encoder(backbone: Backbone) -> Encoder:
+    return clip_encoder(backbone, build_vocabulary(["a photo of a red fish", "an old house"]), 3)
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
