@@ -1,0 +1,98 @@
+"""Classifier heads: from prompts (zero-shot) or from training."""
+
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from stages.encoders.encoder import Encoder, to_array
+from stages.encoders.vocabulary import Vocabulary
+from stages.storage.errors import InputError
+
+Template = Annotated[str, msgspec.Meta(pattern=r"^[^{}]*\{\}[^{}]*$")]
+"""A prompt with one `{}` for the name of the class."""
+
+
+class Heads(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How zero-shot heads are made: one prompt per template and class."""
+
+    templates: Annotated[list[Template], msgspec.Meta(min_length=1)]
+
+
+def zero_shot_head(
+    encoder: Encoder, classes: list[str], templates: list[str]
+) -> Float[np.ndarray, "class_ feature"]:
+    """Return the zero-shot head of a CLIP.
+
+    One row per class: the mean over the templates of the text embeddings of unit length, brought
+    back to unit length (Radford et al. 2021, section 3.1.4). It applies to features of unit
+    length; the logit scale is left out, for it changes no prediction.
+
+    Raises
+    ------
+    InputError
+        The encoder has no text tower, or its captions never had a word of a class's name.
+    """
+    vocabulary = encoder.vocabulary
+    if vocabulary is None:
+        raise InputError("a zero-shot head needs a text tower: this encoder is no CLIP")
+    require_known(vocabulary, classes)
+    rows = []
+    for name in classes:
+        embeddings = embed_texts(encoder, vocabulary, [t.replace("{}", name) for t in templates])
+        rows.append(unit(embeddings).mean(axis=0))
+    return unit(np.stack(rows)).astype(np.float32)
+
+
+def require_known(vocabulary: Vocabulary, classes: list[str]) -> None:
+    """Refuse classes whose names the text tower cannot tell apart from any unknown word.
+
+    A template may hold unknown words: they are alike in the prompts of all classes.
+
+    Raises
+    ------
+    InputError
+        Names the class and the words that no caption had.
+    """
+    for name in classes:
+        if unknown := vocabulary.unknown([name]):
+            raise InputError(
+                f"class {name!r}: no caption that the encoder was trained on has the word "
+                f"{', '.join(map(repr, unknown))}; caption such images or rename the class"
+            )
+
+
+def embed_texts(
+    encoder: Encoder, vocabulary: Vocabulary, texts: list[str]
+) -> Float[np.ndarray, "text feature"]:
+    """Return the text embeddings of a CLIP, before normalisation."""
+    context = encoder.card.architecture.text.context
+    device = next(encoder.module.parameters()).device
+    tokens = torch.from_numpy(vocabulary.encode(texts, context)).to(device)
+    encoder.module.eval()
+    with torch.inference_mode():
+        return to_array(encoder.module.encode_text(tokens))  # pyright: ignore
+
+
+def unit(rows: Float[np.ndarray, "row feature"]) -> Float[np.ndarray, "row feature"]:
+    """Return rows of unit length, in double precision."""
+    exact = rows.astype(np.float64)
+    return exact / np.linalg.norm(exact, axis=1, keepdims=True)
+
+
+def trained_head(
+    encoder: Encoder,
+) -> tuple[Float[np.ndarray, "class_ feature"], Float[np.ndarray, " class_"] | None]:
+    """Return the weight of a classifier's head, and its bias or None.
+
+    Raises
+    ------
+    InputError
+        The encoder has no head.
+    """
+    if encoder.head is None:
+        raise InputError("this encoder has no trained head: it is a CLIP, or it is untrained")
+    bias = encoder.head.bias
+    return to_array(encoder.head.weight), None if bias is None else to_array(bias)
