@@ -1,0 +1,109 @@
+"""Which concepts each image of a probe set shows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from stages.datasets.broden import Broden, IndexRow
+from stages.datasets.broden_format import Concept
+from stages.storage.errors import InputError
+
+_LABELS = 1 << 16
+"""A label map holds R + 256·G, so a label is below this."""
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Pairs (image, concept) that hold, sorted by concept, then image.
+
+    `image` counts rows of `index.csv`, `concept` entries of `concepts`.
+    """
+
+    image: Int64[np.ndarray, " pair"]
+    concept: Int64[np.ndarray, " pair"]
+    concepts: list[Concept]
+
+
+def concept_presence(broden: Broden, presence: float) -> Presence:
+    """The concepts of each image: those on at least a fraction `presence` of its label map.
+
+    Several maps of one category are taken together, a pixel counting once per label. A number that
+    holds for the whole image (scene, texture) covers all of it. A concept that several categories
+    show counts where it covers most. At 0 a single pixel is enough. The paper does not say from
+    which size on it counts a concept as present, so the threshold is our parameter.
+
+    Raises
+    ------
+    InputError
+        A map is missing, broken or of another size than the index says; a label is not in
+        `label.csv`; a concept has no image.
+    """
+    positions = np.full(_LABELS, -1, np.int64)
+    positions[[concept.number for concept in broden.concepts]] = np.arange(len(broden.concepts))
+    images, concepts = [], []
+    for image, row in enumerate(broden.rows):
+        covered = _covered(broden, row, positions)
+        present = np.flatnonzero((covered > 0) & (covered >= presence))
+        images.append(np.full(len(present), image))
+        concepts.append(present)
+    image, concept = np.concatenate(images), np.concatenate(concepts)
+    _check_all_present(broden, concept, presence)
+    order = np.lexsort((image, concept))
+    return Presence(image[order], concept[order], broden.concepts)
+
+
+def _covered(
+    broden: Broden, row: IndexRow, positions: Int64[np.ndarray, " label"]
+) -> Float64[np.ndarray, " concept"]:
+    """The fraction of the image that each concept covers."""
+    covered = np.zeros(len(broden.concepts))
+    for labels in row.labels.values():
+        maps = [_label_map(broden, row, label) for label in labels]
+        pixels = np.bincount(_distinct(maps).ravel(), minlength=1)
+        pixels[0] = 0
+        numbers = np.flatnonzero(pixels)
+        known = positions[numbers]
+        if (known < 0).any():
+            raise InputError(
+                f"{broden.where}: label.csv has no label {numbers[known < 0][0]}, which "
+                f"{labels} of images/{row.image} show"
+            )
+        covered[known] = np.maximum(covered[known], pixels[numbers] / (row.height * row.width))
+    return covered
+
+
+def _label_map(
+    broden: Broden, row: IndexRow, label: int | str
+) -> Int64[np.ndarray, "height width"]:
+    if isinstance(label, int):
+        return np.full((row.height, row.width), min(label, _LABELS - 1))
+    channels = broden.image(label)
+    if channels.shape[:2] != (row.height, row.width):
+        raise InputError(
+            f"{broden.where}: images/{label} has {channels.shape[:2]} pixels, index.csv says "
+            f"{(row.height, row.width)}"
+        )
+    return channels[:, :, 0] + np.int64(256) * channels[:, :, 1]
+
+
+def _distinct(maps: list[np.ndarray]) -> Int64[np.ndarray, "map height width"]:
+    """The maps, with a label that an earlier map has at the same pixel replaced by 0."""
+    stack = np.stack(maps)
+    for later in range(1, len(stack)):
+        stack[later][(stack[:later] == stack[later]).any(axis=0)] = 0
+    return stack
+
+
+def _check_all_present(
+    broden: Broden, concept: Int64[np.ndarray, " pair"], presence: float
+) -> None:
+    counts = np.bincount(concept, minlength=len(broden.concepts))
+    absent = [broden.concepts[position] for position in np.flatnonzero(counts == 0)]
+    if absent:
+        names = ", ".join(f"{concept.name!r} ({concept.category})" for concept in absent[:5])
+        raise InputError(
+            f"{broden.where}: every concept of label.csv must have an image, {len(absent)} have "
+            f"none with at least {presence:g} of the pixels: {names}; lower the fraction or "
+            "remove them from label.csv"
+        )
