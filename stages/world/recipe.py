@@ -1,0 +1,104 @@
+"""The entries of `params.yaml` that describe the world and each set drawn from it."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from stages.storage.quantities import Count, Fraction, NonNegative, Positive, Seed
+from stages.world.attributes import CLASSES, ClassName, StyleName
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all sets share: the images' side in pixels, a seed, and the shards' size in images."""
+
+    image_size: Annotated[int, Meta(ge=16, le=256)]
+    seed: Seed
+    images_per_shard: Count
+
+
+class Preference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How strongly a class draws its preferred value of each attribute (0: not at all)."""
+
+    colour: Fraction
+    texture: Fraction
+    scene: Fraction
+
+
+class Population(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the images of a set are distributed.
+
+    With probability `preference` an attribute takes the class's preferred value, else one of all
+    values with equal chance; with `exclude_preferred` the preferred value never occurs. `styles`
+    are weights. `rotation` is a standard deviation in degrees; `scale` the range of the object's
+    size and `jitter` the largest shift of its centre, in half image sides; `noise` the standard
+    deviation of the pixel noise, white being 1. `classes` names the classes present, or `all`.
+    """
+
+    images: Count
+    seed: Seed
+    classes: Literal["all"] | Annotated[tuple[ClassName, ...], Meta(min_length=1)]
+    preference: Preference
+    exclude_preferred: bool
+    styles: Annotated[dict[StyleName, Positive], Meta(min_length=1)]
+    rotation: NonNegative
+    scale: tuple[Positive, Positive]
+    jitter: NonNegative
+    noise: NonNegative
+
+    def __post_init__(self) -> None:
+        """Refuse values that contradict each other."""
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"`scale` must be [smallest, largest], got {list(self.scale)}")
+        preferences = msgspec.structs.astuple(self.preference)
+        if self.exclude_preferred and any(preferences):
+            raise ValueError("`preference` must be 0 everywhere with `exclude_preferred: true`")
+        if len(set(self.classes)) < len(self.classes) and self.classes != "all":
+            raise ValueError("`classes` must name each class once")
+
+    @property
+    def class_indices(self) -> list[int]:
+        """The indices of the classes present, sorted."""
+        present = CLASSES if self.classes == "all" else self.classes
+        return sorted(CLASSES.index(name) for name in present)
+
+
+class Labelled(Population, frozen=True, kw_only=True, tag_field="kind", tag="labelled"):
+    """Images with their class."""
+
+    source: Literal["world"]
+
+
+class Captioned(Population, frozen=True, kw_only=True, tag_field="kind", tag="captioned"):
+    """Images with their class and a caption that names each visible attribute with P(`mention`)."""
+
+    source: Literal["world"]
+    mention: Fraction
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The small convolutional net whose errors make up an adversarial set, and its training."""
+
+    train: Population
+    width: Count
+    epochs: Count
+    batch: Count
+    learning_rate: Positive
+    threads: Count
+
+
+class Adversarial(Population, frozen=True, kw_only=True, tag_field="kind", tag="adversarial"):
+    """Images with their class, only those that the reference net gets wrong."""
+
+    source: Literal["world"]
+    reference: Reference
+
+
+class Probe(Population, frozen=True, kw_only=True, tag_field="kind", tag="probe"):
+    """Images with a segmentation of every concept, in Broden's layout."""
+
+    source: Literal["world"]
+
+
+Recipe = Labelled | Captioned | Adversarial | Probe
+"""An entry of `datasets:` with `source: world`; its `kind` says which."""

@@ -1,0 +1,130 @@
+"""The twelve classes as signed-distance functions (negative inside), after Inigo Quilez.
+
+Unions and intersections are minima and maxima, so that the distance is exact near the outline
+and a bound elsewhere, which is all that outlines, rims and masks need.
+"""
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from stages.world.attributes import CLASSES
+from stages.world.geometry import Grid
+
+
+def signed_distance(
+    class_: Int64[np.ndarray, " image"],
+    u: Float32[np.ndarray, "image pixel"],
+    v: Float32[np.ndarray, "image pixel"],
+) -> Float32[np.ndarray, "image pixel"]:
+    """The distance of each pixel from its image's object, in object units, negative inside."""
+    distance = np.empty_like(u)
+    for index in np.unique(class_):
+        rows = class_ == index
+        distance[rows] = _SHAPES[CLASSES[index]](u[rows], v[rows])
+    return distance
+
+
+def disc(u: Grid, v: Grid, x: float, y: float, radius: float) -> Grid:
+    """Distance from a disc around (x, y)."""
+    return np.sqrt((u - x) ** 2 + (v - y) ** 2) - radius
+
+
+def box(u: Grid, v: Grid, across: tuple[float, float], up: tuple[float, float]) -> Grid:
+    """Distance from an upright rectangle, measured along the nearer axis."""
+    return np.maximum(_interval(u, *across), _interval(v, *up))
+
+
+def wedge(u: Grid, v: Grid, apex: float, base: float, half_width: float) -> Grid:
+    """Distance from an isosceles triangle with its apex at (0, apex) above its base."""
+    height = apex - base
+    slope = np.hypot(height, half_width)
+    side = (np.abs(u) * height + (v - apex) * half_width) / slope
+    return np.maximum(side, base - v)
+
+
+def _interval(values: Grid, low: float, high: float) -> Grid:
+    return np.abs(values - (low + high) / 2) - (high - low) / 2
+
+
+def _circle(u: Grid, v: Grid) -> Grid:
+    return disc(u, v, 0, 0, 0.8)
+
+
+def _square(u: Grid, v: Grid) -> Grid:
+    return box(u, v, (-0.7, 0.7), (-0.7, 0.7))
+
+
+def _triangle(u: Grid, v: Grid) -> Grid:
+    return wedge(u, v, 0.9, -0.65, 0.85)
+
+
+def _star(u: Grid, v: Grid) -> Grid:
+    """Five points: fold the plane into one half of a point, then one segment."""
+    u = np.abs(u)
+    for fold in ((0.809017, -0.587785), (-0.809017, -0.587785)):
+        depth = 2 * np.maximum(fold[0] * u + fold[1] * v, 0)
+        u, v = u - depth * fold[0], v - depth * fold[1]
+    u, v = np.abs(u), v - 0.95
+    edge_u, edge_v = 0.2645, -0.586
+    along = np.clip((u * edge_u + v * edge_v) / (edge_u**2 + edge_v**2), 0, 1)
+    distance = np.sqrt((u - edge_u * along) ** 2 + (v - edge_v * along) ** 2)
+    return np.copysign(distance, v * edge_u - u * edge_v)
+
+
+def _heart(u: Grid, v: Grid) -> Grid:
+    size = 1.55
+    x, y = np.abs(u) / size, v / size + 0.52
+    lobe = np.sqrt((x - 0.25) ** 2 + (y - 0.75) ** 2) - np.sqrt(2) / 4
+    fold = np.maximum(x + y, 0) / 2
+    notch = np.minimum(x**2 + (y - 1) ** 2, (x - fold) ** 2 + (y - fold) ** 2)
+    low = np.copysign(np.sqrt(notch), x - y)
+    return (np.where(x + y > 1, lobe, low) * size).astype(u.dtype)
+
+
+def _cross(u: Grid, v: Grid) -> Grid:
+    return np.minimum(
+        box(u, v, (-0.85, 0.85), (-0.27, 0.27)), box(u, v, (-0.27, 0.27), (-0.85, 0.85))
+    )
+
+
+def _ring(u: Grid, v: Grid) -> Grid:
+    return np.abs(disc(u, v, 0, 0, 0.62)) - 0.2
+
+
+def _crescent(u: Grid, v: Grid) -> Grid:
+    return np.maximum(disc(u, v, 0, 0, 0.85), -disc(u, v, 0.42, 0, 0.68))
+
+
+def _arrow(u: Grid, v: Grid) -> Grid:
+    """Pointing right, so that a tilted tree is never one."""
+    return np.minimum(wedge(v, u, 0.95, 0.1, 0.65), box(u, v, (-0.9, 0.2), (-0.2, 0.2)))
+
+
+def _house(u: Grid, v: Grid) -> Grid:
+    return np.minimum(wedge(u, v, 0.9, 0.1, 0.78), box(u, v, (-0.62, 0.62), (-0.8, 0.2)))
+
+
+def _tree(u: Grid, v: Grid) -> Grid:
+    crown = np.minimum(wedge(u, v, 0.95, 0.1, 0.5), wedge(u, v, 0.55, -0.45, 0.75))
+    return np.minimum(crown, box(u, v, (-0.16, 0.16), (-0.95, -0.4)))
+
+
+def _fish(u: Grid, v: Grid) -> Grid:
+    body = (np.sqrt(((u - 0.2) / 0.7) ** 2 + (v / 0.45) ** 2) - 1) * 0.45
+    return np.minimum(body, wedge(v, u, -0.25, -0.9, 0.55))
+
+
+_SHAPES = {
+    "circle": _circle,
+    "square": _square,
+    "triangle": _triangle,
+    "star": _star,
+    "heart": _heart,
+    "cross": _cross,
+    "ring": _ring,
+    "crescent": _crescent,
+    "arrow": _arrow,
+    "house": _house,
+    "tree": _tree,
+    "fish": _fish,
+}
