@@ -1,0 +1,83 @@
+"""The linear head that turns an activation into a logit per class."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A zero-shot or trained linear classifier.
+
+    Attributes
+    ----------
+    weight : one row per class; zero-shot: the normalised text embedding of the class
+    bias : one number per class, or None
+    normalize_features : whether activations are scaled to length one before the product, as CLIP
+        does
+    """
+
+    weight: Float[np.ndarray, "class_ feature"]
+    bias: Float[np.ndarray, " class_"] | None
+    normalize_features: bool
+
+    def only(self, columns: Int[np.ndarray, " kept"]) -> "Head":
+        """Keep the given classes, in the given order."""
+        bias = None if self.bias is None else self.bias[columns]
+        return Head(self.weight[columns], bias, self.normalize_features)
+
+
+def logits(
+    activations: Float[np.ndarray, "image feature"], head: Head
+) -> Float[np.ndarray, "image class_"]:
+    """Compute the logits of some images in double precision.
+
+    `W h + b`, with `h / |h|` in place of `h` where the head normalises features. CLIP's positive
+    temperature is left out: it moves no argmax.
+
+    Parameters
+    ----------
+    activations : one row per image; an all-zero row has no direction and stays zero
+    head : of as many features as the activations
+
+    Raises
+    ------
+    ValueError
+        The head and the activations differ in the number of features.
+    """
+    require_width(activations, head)
+    activations = np.asarray(activations, np.float64)
+    product = activations @ np.asarray(head.weight, np.float64).T
+    return finish(product, np.linalg.norm(activations, axis=1), head)
+
+
+def finish(
+    product: Float[np.ndarray, "image class_"], lengths: Float[np.ndarray, " image"], head: Head
+) -> Float[np.ndarray, "image class_"]:
+    """Turn the products `W h` into logits: divide by `|h|` if the head does, then add the bias.
+
+    Parameters
+    ----------
+    product : `W h` per image
+    lengths : `|h|` per image; where it is 0 the product is left as it is
+    head : says whether to normalise, and holds the bias
+    """
+    if head.normalize_features:
+        product = product / np.where(lengths > 0, lengths, 1.0)[:, None]
+    return product if head.bias is None else product + head.bias
+
+
+def require_width(activations: Float[np.ndarray, "image feature"], head: Head) -> None:
+    """Refuse a head made for another number of features.
+
+    Raises
+    ------
+    ValueError
+        The head and the activations differ in the number of features.
+    """
+    if activations.shape[1] != head.weight.shape[1]:
+        raise ValueError(
+            f"the head takes {head.weight.shape[1]} features and the activations have "
+            f"{activations.shape[1]}: take both from the same encoder"
+        )

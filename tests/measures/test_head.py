@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from stages.measures.head import Head, logits
+
+RNG = np.random.default_rng(0)
+ACTIVATIONS = RNG.normal(size=(7, 5)).astype(np.float32)
+WEIGHT = RNG.normal(size=(3, 5)).astype(np.float32)
+BIAS = np.array([0.5, -1.0, 2.0], dtype=np.float32)
+
+
+def test_is_the_product_plus_the_bias():
+    by_hand = [[float(w @ h) + b for w, b in zip(WEIGHT, BIAS, strict=True)] for h in ACTIVATIONS]
+    np.testing.assert_allclose(logits(ACTIVATIONS, Head(WEIGHT, BIAS, False)), by_hand, rtol=1e-5)
+
+
+def test_a_normalising_head_ignores_the_length_of_an_activation():
+    head = Head(WEIGHT, BIAS, normalize_features=True)
+    scaled = ACTIVATIONS * np.float32(4)
+    np.testing.assert_allclose(logits(scaled, head), logits(ACTIVATIONS, head), rtol=1e-12)
+
+
+def test_a_plain_head_does_not():
+    head = Head(WEIGHT, None, normalize_features=False)
+    assert not np.allclose(logits(ACTIVATIONS * np.float32(4), head), logits(ACTIVATIONS, head))
+
+
+def test_a_zero_activation_has_the_bias_for_logits():
+    head = Head(WEIGHT, BIAS, normalize_features=True)
+    np.testing.assert_array_equal(logits(np.zeros((1, 5)), head)[0], BIAS)
+
+
+def test_keeps_the_chosen_classes_in_the_chosen_order():
+    head = Head(WEIGHT, BIAS, normalize_features=True)
+    chosen = np.array([2, 0])
+    whole, part = logits(ACTIVATIONS, head), logits(ACTIVATIONS, head.only(chosen))
+    np.testing.assert_allclose(part, whole[:, chosen], rtol=1e-12)
+
+
+def test_refuses_another_number_of_features():
+    with pytest.raises(ValueError, match="takes 5 features and the activations have 4"):
+        logits(ACTIVATIONS[:, :4], Head(WEIGHT, None, normalize_features=False))
