@@ -1,0 +1,80 @@
+"""Bootstrap draws and the percentile interval around an estimate."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+DRAWS = 2**20
+"""How many images are drawn at a time: 8 MiB of indices."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and the ends of its interval, all in the value's unit."""
+
+    value: float
+    low: float
+    high: float
+
+
+def percentile_interval(
+    value: float, draws: Float[np.ndarray, " resample"], confidence: float
+) -> Estimate:
+    """Enclose the middle `confidence` of the draws (Efron's percentile interval).
+
+    Parameters
+    ----------
+    value : the estimate itself, from the data as they are
+    draws : the estimate from each resample
+    confidence : the share of draws inside, above 0 and below 1
+
+    Raises
+    ------
+    ValueError
+        `confidence` is not strictly between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence {confidence}: expected a share above 0 and below 1")
+    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Estimate(float(value), float(low), float(high))
+
+
+def bootstrap_means(
+    values: Float[np.ndarray, " image"], resamples: int, seed: int
+) -> Float[np.ndarray, " resample"]:
+    """Draw the mean of the values again and again, each time from as many images with replacement.
+
+    Images are drawn about a million at a time, so the memory does not grow with `resamples`.
+
+    Raises
+    ------
+    ValueError
+        There are no values, or less than one resample is asked for.
+    """
+    if len(values) == 0 or resamples < 1:
+        raise ValueError(
+            f"{len(values)} values and {resamples} resamples: expected at least one of each"
+        )
+    generator = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    step = max(1, DRAWS // len(values))
+    for start in range(0, resamples, step):
+        stop = min(start + step, resamples)
+        drawn = generator.integers(len(values), size=(stop - start, len(values)))
+        means[start:stop] = values[drawn].mean(axis=1)
+    return means
+
+
+def bootstrap_mean(
+    values: Float[np.ndarray, " image"], resamples: int, confidence: float, seed: int
+) -> Estimate:
+    """Compute the mean over images with its bootstrap percentile interval.
+
+    Raises
+    ------
+    ValueError
+        As `bootstrap_means` and `percentile_interval`.
+    """
+    draws = bootstrap_means(values, resamples, seed)
+    return percentile_interval(float(values.mean()), draws, confidence)

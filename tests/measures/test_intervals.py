@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from stages.measures import intervals
+from stages.measures.intervals import bootstrap_mean, bootstrap_means, percentile_interval
+
+VALUES = np.random.default_rng(0).exponential(size=400)
+
+
+def test_the_interval_holds_the_middle_draws():
+    estimate = percentile_interval(50.0, np.arange(101.0), confidence=0.9)
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((50.0, 5.0, 95.0))
+
+
+def test_equal_values_leave_no_uncertainty():
+    estimate = bootstrap_mean(np.full(10, 2.5), resamples=50, confidence=0.95, seed=0)
+    assert (estimate.low, estimate.high) == (2.5, 2.5)
+
+
+def test_does_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch):
+    whole = bootstrap_means(VALUES, resamples=100, seed=3)
+    monkeypatch.setattr(intervals, "DRAWS", 1000)
+    np.testing.assert_array_equal(bootstrap_means(VALUES, resamples=100, seed=3), whole)
+
+
+def test_agrees_with_drawing_one_resample_after_another():
+    generator = np.random.default_rng(3)
+    plain = [VALUES[generator.integers(400, size=400)].mean() for _ in range(100)]
+    np.testing.assert_allclose(bootstrap_means(VALUES, 100, seed=3), plain, rtol=1e-14)
+
+
+def test_the_interval_is_that_of_the_central_limit_theorem():
+    estimate = bootstrap_mean(VALUES, resamples=4000, confidence=0.95, seed=0)
+    margin = stats.norm.ppf(0.975) * VALUES.std() / np.sqrt(400)
+    assert estimate.high - estimate.low == pytest.approx(2 * margin, rel=0.05)
+
+
+def test_another_seed_draws_others():
+    assert not np.array_equal(bootstrap_means(VALUES, 10, seed=0), bootstrap_means(VALUES, 10, 1))
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])
+def test_refuses_a_confidence_that_is_no_share(confidence):
+    with pytest.raises(ValueError, match="above 0 and below 1"):
+        percentile_interval(0.0, VALUES, confidence)
+
+
+@pytest.mark.parametrize(("count", "resamples"), [(0, 10), (10, 0)])
+def test_refuses_to_draw_nothing(count, resamples):
+    with pytest.raises(ValueError, match="at least one of each"):
+        bootstrap_means(np.ones(count), resamples, seed=0)

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from stages.measures.kurtosis import image_kurtosis, mean_kurtosis
+
+RNG = np.random.default_rng(0)
+GAUSSIAN = RNG.normal(size=(300, 128)).astype(np.float32)
+
+
+@pytest.mark.parametrize("width", [8, 128, 1024])
+def test_one_lone_feature_among_n_gives_its_closed_form(width):
+    activations = np.zeros((1, width), dtype=np.float32)
+    activations[0, 3] = 5
+    # Of n features one is 1: variance p (1 - p) and fourth moment p (1 - p)^4 + (1 - p) p^4.
+    p = 1 / width
+    expected = ((1 - p) ** 3 + p**3) / (p * (1 - p))
+    np.testing.assert_allclose(image_kurtosis(activations), [expected], rtol=1e-12)
+
+
+def test_two_equally_frequent_values_give_the_least_possible():
+    np.testing.assert_allclose(image_kurtosis(np.tile([-2.0, 7.0], (3, 8))), 1.0, rtol=1e-14)
+
+
+def test_scale_offset_sign_and_order_of_features_change_nothing():
+    moved = -3.5 * GAUSSIAN[:, RNG.permutation(128)].astype(np.float64) + 11
+    np.testing.assert_allclose(image_kurtosis(moved), image_kurtosis(GAUSSIAN), rtol=1e-10)
+
+
+def test_does_not_depend_on_the_size_of_blocks():
+    np.testing.assert_array_equal(image_kurtosis(GAUSSIAN, images=7), image_kurtosis(GAUSSIAN))
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(arrays(np.float32, (3, 9), elements=st.floats(-1e6, 1e6, width=32), fill=st.nothing()))
+def test_agrees_with_scipy(activations):
+    activations[:, 0] = activations[:, 1:].max(axis=1) + 1e5
+    oracle = stats.kurtosis(activations.astype(np.float64), axis=1, fisher=False)
+    np.testing.assert_allclose(image_kurtosis(activations), oracle, rtol=1e-9)
+
+
+def test_gaussian_features_have_three():
+    # The standard deviation of one image's kurtosis is sqrt(24 / 128); there are 300 images.
+    assert image_kurtosis(GAUSSIAN).mean() == pytest.approx(3, abs=4 * np.sqrt(24 / 128 / 300))
+
+
+def test_an_outlier_feature_raises_it():
+    activations = GAUSSIAN.copy()
+    activations[:, 17] += 20
+    assert image_kurtosis(activations).min() > image_kurtosis(GAUSSIAN).max()
+
+
+def test_the_mean_lies_inside_its_interval():
+    estimate = mean_kurtosis(GAUSSIAN, resamples=200, confidence=0.95, seed=0)
+    assert estimate.value == image_kurtosis(GAUSSIAN).mean()
+    assert estimate.low < estimate.value < estimate.high
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_refuses_an_image_without_spread_and_names_it(value):
+    activations = RNG.normal(size=(10, 1000))
+    activations[6] = value
+    with pytest.raises(ValueError, match="image 6: all its features are equal"):
+        image_kurtosis(activations, images=4)
