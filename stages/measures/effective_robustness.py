@@ -1,0 +1,130 @@
+"""Effective robustness: accuracy on a shift beyond what accuracy on ImageNet predicts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from stages.measures.intervals import Estimate, percentile_interval
+from stages.measures.logit_line import LogitLine, ResampledLines
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A top-1 accuracy and how well it is known.
+
+    Attributes
+    ----------
+    share : 0 to 1
+    images : how many images it was measured on; None where unknown: it is then taken as exact
+    """
+
+    share: float
+    images: int | None
+
+
+@dataclass(frozen=True)
+class EffectiveRobustness:
+    """Effective robustness on each shift and its mean over them, in percentage points."""
+
+    shifts: dict[str, Estimate]
+    mean: Estimate
+
+
+def effective_robustness(imagenet: float, shift: float, line: LogitLine) -> float:
+    """Compute `acc_shift - β(acc_ImageNet)` in percentage points (Taori et al. 2020).
+
+    `acc_ImageNet` is over all 1,000 classes on every shift, also where the head is restricted to
+    the classes of the shift, and so are the accuracies that β was fitted to.
+
+    Parameters
+    ----------
+    imagenet, shift : top-1 accuracy, share from 0 to 1
+    line : β of this shift
+
+    Raises
+    ------
+    ValueError
+        An accuracy is not a share from 0 to 1.
+    """
+    for share in (imagenet, shift):
+        if not 0 <= share <= 1:
+            raise ValueError(f"accuracy {share}: expected a share from 0 to 1, not a percentage")
+    return 100.0 * (shift - float(line.at(np.array([imagenet]))[0]))
+
+
+def estimate_effective_robustness(
+    imagenet: Accuracy,
+    shifts: Mapping[str, Accuracy],
+    lines: Mapping[str, LogitLine],
+    resampled: Mapping[str, ResampledLines],
+    *,
+    confidence: float,
+    seed: int,
+) -> EffectiveRobustness:
+    """Compute effective robustness per shift and its mean, with percentile intervals.
+
+    The intervals hold two uncertainties: which standard models the line was fitted to
+    (`resample_lines`) and which images the encoder was measured on. For the latter an accuracy is
+    drawn from its posterior under Jeffreys' prior, `Beta(k + 1/2, n - k + 1/2)` for k right of n
+    images, which stays inside 0 to 1 and does not vanish at their ends. One draw of the ImageNet
+    accuracy serves all shifts, as one encoder has one such accuracy. The paper gives no intervals;
+    these are ours.
+
+    Parameters
+    ----------
+    imagenet : accuracy over all ImageNet classes
+    shifts : accuracy on each shift; the mean is over these
+    lines, resampled : β of each shift and its resamples, equally many for every shift
+    confidence : the share of draws inside an interval
+    seed : of the draws of accuracies
+
+    Raises
+    ------
+    ValueError
+        There is no shift, a shift has no line, or a value is out of its range.
+    """
+    _require_lines(shifts, lines, resampled)
+    draws = {}
+    for position, (shift, accuracy) in enumerate(shifts.items(), start=1):
+        line = resampled[shift]
+        x = _draw(imagenet, len(line.slope), (seed, 0))
+        y = _draw(accuracy, len(line.slope), (seed, position))
+        draws[shift] = 100.0 * (y - line.at(x))
+    estimates = {
+        shift: percentile_interval(
+            effective_robustness(imagenet.share, accuracy.share, lines[shift]),
+            draws[shift],
+            confidence,
+        )
+        for shift, accuracy in shifts.items()
+    }
+    mean = float(np.mean([estimate.value for estimate in estimates.values()]))
+    mean_draws = np.mean(np.stack(list(draws.values())), axis=0)
+    return EffectiveRobustness(estimates, percentile_interval(mean, mean_draws, confidence))
+
+
+def _draw(
+    accuracy: Accuracy, resamples: int, seed: tuple[int, int]
+) -> Float[np.ndarray, " resample"]:
+    if accuracy.images is None:
+        return np.full(resamples, accuracy.share)
+    right = accuracy.share * accuracy.images
+    return np.random.default_rng(seed).beta(
+        right + 0.5, accuracy.images - right + 0.5, size=resamples
+    )
+
+
+def _require_lines(
+    shifts: Mapping[str, Accuracy],
+    lines: Mapping[str, LogitLine],
+    resampled: Mapping[str, ResampledLines],
+) -> None:
+    if not shifts:
+        raise ValueError("no shift: expected the accuracy on at least one")
+    for shift in shifts:
+        if shift not in lines or shift not in resampled:
+            raise ValueError(f"shift {shift} has no baseline line: fit one to standard models")
+    if len({len(resampled[shift].slope) for shift in shifts}) > 1:
+        raise ValueError("the shifts' lines are resampled differently often: resample them alike")

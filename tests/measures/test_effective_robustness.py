@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from stages.measures.effective_robustness import (
+    Accuracy,
+    effective_robustness,
+    estimate_effective_robustness,
+)
+from stages.measures.logit_line import ResampledLines, expit, fit_line, logit, resample_lines
+
+RNG = np.random.default_rng(0)
+IMAGENET = RNG.uniform(0.4, 0.9, size=60)
+STANDARD = {
+    "near": expit(0.9 * logit(IMAGENET) - 0.5 + RNG.normal(scale=0.05, size=60)),
+    "far": expit(1.5 * logit(IMAGENET) - 2 + RNG.normal(scale=0.3, size=60)),
+}
+LINES = {shift: fit_line(IMAGENET, accuracies) for shift, accuracies in STANDARD.items()}
+RESAMPLED = {shift: resample_lines(IMAGENET, acc, 2000, 0) for shift, acc in STANDARD.items()}
+
+
+def estimate(imagenet, shifts, resampled=RESAMPLED, confidence=0.95):
+    return estimate_effective_robustness(
+        imagenet, shifts, LINES, resampled, confidence=confidence, seed=0
+    )
+
+
+def test_is_the_height_above_the_line_in_points():
+    line = fit_line(IMAGENET, IMAGENET)
+    assert effective_robustness(imagenet=0.6, shift=0.75, line=line) == pytest.approx(15)
+
+
+def test_the_mean_is_over_the_shifts():
+    shifts = {"near": Accuracy(0.6, None), "far": Accuracy(0.5, None)}
+    result = estimate(Accuracy(0.7, None), shifts)
+    values = [effective_robustness(0.7, shifts[s].share, LINES[s]) for s in shifts]
+    assert [result.shifts[shift].value for shift in shifts] == values
+    assert result.mean.value == pytest.approx(np.mean(values))
+
+
+def test_the_order_of_shifts_does_not_change_the_line_uncertainty():
+    shifts = {"near": Accuracy(0.6, None), "far": Accuracy(0.5, None)}
+    swapped = dict(reversed(shifts.items()))
+    one, other = (estimate(Accuracy(0.7, None), each) for each in (shifts, swapped))
+    assert one.shifts == other.shifts
+    assert one.mean.low == pytest.approx(other.mean.low)
+
+
+def test_a_standard_model_has_none():
+    pairs = zip(IMAGENET, STANDARD["far"], strict=True)
+    values = [effective_robustness(x, y, LINES["far"]) for x, y in pairs]
+    assert np.mean(values) == pytest.approx(0, abs=3 * np.std(values) / np.sqrt(60))
+
+
+def test_with_a_fixed_line_the_interval_is_that_of_the_binomial():
+    line = LINES["near"]
+    fixed = ResampledLines(np.full(20000, line.slope), np.full(20000, line.intercept))
+    result = estimate(Accuracy(0.7, None), {"near": Accuracy(0.6, 500)}, {"near": fixed})
+    low, high = stats.beta(300.5, 200.5).ppf([0.025, 0.975]) - 0.6
+    found = result.shifts["near"]
+    assert found.low - found.value == pytest.approx(100 * low, rel=0.05)
+    assert found.high - found.value == pytest.approx(100 * high, rel=0.05)
+
+
+def test_an_accuracy_of_zero_is_still_uncertain():
+    found = estimate(Accuracy(0.7, None), {"far": Accuracy(0.0, 100)}).shifts["far"]
+    exact = estimate(Accuracy(0.7, None), {"far": Accuracy(0.0, None)}).shifts["far"]
+    assert found.high - found.low > exact.high - exact.low
+
+
+def test_more_images_make_the_interval_narrower():
+    widths = []
+    for images in (100, 1000, None):
+        found = estimate(Accuracy(0.7, images), {"near": Accuracy(0.6, images)}).mean
+        widths.append(found.high - found.low)
+    assert widths == sorted(widths, reverse=True)
+    assert widths[2] > 0
+
+
+def test_a_mean_of_shifts_that_share_models_is_not_more_certain_than_they_allow():
+    # The same line twice: averaging it with itself must not halve its variance.
+    names: list[str] = ["one", "two"]
+    result = estimate_effective_robustness(
+        Accuracy(0.7, None),
+        dict.fromkeys(names, Accuracy(0.5, None)),
+        dict.fromkeys(names, LINES["far"]),
+        dict.fromkeys(names, RESAMPLED["far"]),
+        confidence=0.9,
+        seed=0,
+    )
+    assert result.mean == result.shifts["one"]
+
+
+def test_refuses_a_percentage():
+    with pytest.raises(ValueError, match="not a percentage"):
+        effective_robustness(imagenet=76.1, shift=0.4, line=LINES["near"])
+
+
+def test_refuses_a_shift_without_a_line():
+    with pytest.raises(ValueError, match="shift sketch has no baseline line"):
+        estimate(Accuracy(0.7, None), {"sketch": Accuracy(0.4, None)})
+
+
+def test_refuses_no_shift():
+    with pytest.raises(ValueError, match="at least one"):
+        estimate(Accuracy(0.7, None), {})
+
+
+def test_refuses_lines_that_are_resampled_differently_often():
+    resampled = RESAMPLED | {"far": resample_lines(IMAGENET, STANDARD["far"], 10, seed=0)}
+    shifts = dict.fromkeys(STANDARD, Accuracy(0.5, None))
+    with pytest.raises(ValueError, match="differently often"):
+        estimate(Accuracy(0.7, None), shifts, resampled)
