@@ -1,0 +1,101 @@
+"""Privileged directions: the singular directions of the head and how much images use them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from stages.measures.chunks import IMAGES, chunks
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """Orthonormal directions of the representation space, by descending singular value.
+
+    Attributes
+    ----------
+    vectors : one unit row per direction
+    singular_values : all above 0
+    """
+
+    vectors: Float[np.ndarray, "direction feature"]
+    singular_values: Float[np.ndarray, " direction"]
+
+
+def singular_directions(weight: Float[np.ndarray, "class_ feature"]) -> Directions:
+    """Find the right singular vectors of the head and their singular values.
+
+    `W = U Σ Vᵀ` (Crabbé et al. 2024); the columns of V are the directions. Only those whose
+    singular value exceeds `max(shape) · ε · σ_1`, the rank tolerance of numpy with ε of the head's
+    own precision, are directions: the rest is rounding.
+
+    The sign of a singular vector is arbitrary and the paper names no choice. Here a direction
+    points to its strongest class: of all classes the one with the largest `|W v_i|` has a positive
+    one (the first of equals). A concept counts for the side on which that class lies.
+
+    Raises
+    ------
+    ValueError
+        The head holds NaN or infinity, or is zero everywhere.
+    """
+    if not np.isfinite(weight).all() or not np.any(weight):
+        raise ValueError("the head is zero everywhere or holds NaN or infinity: build it again")
+    left, values, vectors = np.linalg.svd(np.asarray(weight, np.float64), full_matrices=False)
+    tolerance = max(weight.shape) * np.finfo(weight.dtype).eps * values[0]
+    rank = int(np.count_nonzero(values > tolerance))
+    strongest = np.argmax(np.abs(left), axis=0)
+    signs = np.sign(left[strongest, np.arange(len(values))])
+    return Directions((signs[:, None] * vectors)[:rank], values[:rank])
+
+
+def project(
+    activations: Float[np.ndarray, "image feature"], directions: Directions, images: int = IMAGES
+) -> Float[np.ndarray, "image direction"]:
+    """Project every image on every direction, `⟨v_i, h⟩`.
+
+    Raises
+    ------
+    ValueError
+        The directions and the activations differ in the number of features.
+    """
+    _require_width(activations, directions)
+    projections = np.empty((len(activations), len(directions.vectors)))
+    for rows, block in chunks(activations, images):
+        projections[rows] = block @ directions.vectors.T
+    return projections
+
+
+def importance(
+    activations: Float[np.ndarray, "image feature"], directions: Directions, images: int = IMAGES
+) -> Float[np.ndarray, " direction"]:
+    """Compute how much each direction contributes to the logits of these images.
+
+    `importance_i = σ_i · mean_n |cos(v_i, h_n)|` (Crabbé et al. 2024), in units of the head. An
+    all-zero activation has no direction; its cosine counts as 0.
+
+    Parameters
+    ----------
+    activations : one row per image
+    directions : of as many features
+    images : how many images are held in double precision at a time
+
+    Raises
+    ------
+    ValueError
+        The directions and the activations differ in the number of features.
+    """
+    _require_width(activations, directions)
+    total = np.zeros(len(directions.vectors))
+    for _, block in chunks(activations, images):
+        lengths = np.linalg.norm(block, axis=1)
+        cosines = (block @ directions.vectors.T) / np.where(lengths > 0, lengths, 1.0)[:, None]
+        total += np.abs(cosines).sum(axis=0)
+    return directions.singular_values * total / len(activations)
+
+
+def _require_width(activations: Float[np.ndarray, "image feature"], directions: Directions) -> None:
+    if activations.shape[1] != directions.vectors.shape[1]:
+        raise ValueError(
+            f"the directions have {directions.vectors.shape[1]} features and the activations "
+            f"{activations.shape[1]}: take both from the same encoder"
+        )

@@ -1,0 +1,117 @@
+"""Pruning: accuracy when the least important directions are removed from every activation."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from stages.measures.accuracy import restrict
+from stages.measures.chunks import IMAGES, chunks
+from stages.measures.directions import Directions
+from stages.measures.head import Head, finish
+
+
+def least_important_first(
+    importance: Float[np.ndarray, " direction"],
+) -> Int[np.ndarray, " direction"]:
+    """Order the directions for pruning; of equals the one of lower singular value goes first."""
+    return np.lexsort((-np.arange(len(importance)), importance))
+
+
+def removed_directions(
+    fractions: Float[np.ndarray, " fraction"], directions: int
+) -> Int[np.ndarray, " fraction"]:
+    """Count the directions that a fraction removes: the largest number not above the fraction.
+
+    Raises
+    ------
+    ValueError
+        A fraction is below 0, or 1 or more: without any direction there is nothing to classify.
+    """
+    if not np.all((fractions >= 0) & (fractions < 1)):
+        raise ValueError(f"fractions {fractions.tolist()}: expected each from 0 to below 1")
+    # 0.29 · 100 is 28.999…; the margin is far above rounding and far below one direction.
+    return np.floor(fractions * directions + 1e-9).astype(np.int64)
+
+
+def pruned_accuracies(
+    activations: Float[np.ndarray, "image feature"],
+    classes: Int[np.ndarray, " image"],
+    head: Head,
+    directions: Directions,
+    importance: Float[np.ndarray, " direction"],
+    *,
+    fractions: Float[np.ndarray, " fraction"],
+    counts_as: Int[np.ndarray, " class_"] | None = None,
+    images: int = IMAGES,
+) -> Float[np.ndarray, " fraction"]:
+    """Compute top-1 accuracy after removing the least important fraction of the directions.
+
+    `h_p = h - Σ_i ⟨v_i, h⟩ v_i` over the removed directions (Crabbé et al. 2024), then the head as
+    it is. A head that normalises features normalises `h_p`, not `h`: to the head the pruned
+    activation is an activation like any other. This matters only beside a bias, since a common
+    scale moves no argmax; the paper does not say. What lies outside of all directions stays in
+    `h_p` and is invisible to the head.
+
+    Since `W h_p = W h - Σ_i ⟨v_i, h⟩ W v_i`, one projection of the images serves every fraction:
+    the logits lose the contributions of the directions one group after another.
+
+    Parameters
+    ----------
+    activations, classes, head, counts_as, images : as in `stages.measures.accuracy.hits`
+    directions : orthonormal; the head's own or, as the null, those of a random head
+    importance : of each direction; the least important are removed first
+    fractions : of the directions to remove, each from 0 to below 1, in any order
+
+    Returns
+    -------
+    share, 0 to 1, for each fraction
+
+    Raises
+    ------
+    ValueError
+        A fraction is out of range, widths differ, or the head cannot predict an image's class.
+    """
+    _require_alike(activations, directions, importance)
+    removed = removed_directions(fractions, len(importance))
+    head, targets = restrict(head, activations, classes, counts_as)
+    vectors = directions.vectors[least_important_first(importance)[: removed.max(initial=0)]]
+    right = np.zeros(len(fractions), dtype=np.int64)
+    for rows, block in chunks(activations, images):
+        for fraction, logits in _pruned_logits(block, head, vectors, removed):
+            predicted = targets[np.argmax(logits, axis=1)]
+            right[fraction] += np.count_nonzero(predicted == classes[rows])
+    return right / len(classes)
+
+
+def _pruned_logits(
+    block: Float[np.ndarray, "image feature"],
+    head: Head,
+    vectors: Float[np.ndarray, "direction feature"],
+    removed: Int[np.ndarray, " fraction"],
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the logits of each fraction, as the vectors are removed from the first on."""
+    weight = np.asarray(head.weight, np.float64)
+    product, squares = block @ weight.T, np.sum(block**2, axis=1)
+    projections, seen = block @ vectors.T, weight @ vectors.T
+    rounding = squares * block.shape[1] * np.finfo(np.float64).eps
+    done = 0
+    for fraction in np.argsort(removed, kind="stable"):
+        group = slice(done, removed[fraction])
+        product = product - projections[:, group] @ seen[:, group].T
+        squares = squares - np.sum(projections[:, group] ** 2, axis=1)
+        lengths = np.sqrt(np.where(squares > rounding, squares, 0.0))
+        yield int(fraction), finish(product, lengths, head)
+        done = removed[fraction]
+
+
+def _require_alike(
+    activations: Float[np.ndarray, "image feature"],
+    directions: Directions,
+    importance: Float[np.ndarray, " direction"],
+) -> None:
+    if directions.vectors.shape != (len(importance), activations.shape[1]):
+        raise ValueError(
+            f"directions of shape {directions.vectors.shape} and {len(importance)} importances "
+            f"for activations of {activations.shape[1]} features: take all from the same encoder"
+        )

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+
+from stages.measures.accuracy import restriction, top1
+from stages.measures.directions import Directions, importance, singular_directions
+from stages.measures.head import Head
+from stages.measures.pruning import (
+    least_important_first,
+    pruned_accuracies,
+    removed_directions,
+)
+from stages.measures.random_head import random_head
+
+RNG = np.random.default_rng(0)
+WEIGHT = RNG.normal(size=(10, 24))
+CLASSES = RNG.integers(10, size=300)
+ACTIVATIONS = WEIGHT[CLASSES] + 1.5 * RNG.normal(size=(300, 24))
+FRACTIONS = np.arange(10) / 10
+DIRECTIONS = singular_directions(WEIGHT)
+IMPORTANCE = importance(ACTIVATIONS, DIRECTIONS)
+HEADS = [
+    Head(WEIGHT, bias, normalize)
+    for bias in (None, RNG.normal(size=10))
+    for normalize in (False, True)
+]
+
+
+def prune(head, *, directions=DIRECTIONS, fractions=FRACTIONS, counts_as=None, images=1024):
+    weights = importance(ACTIVATIONS, directions)
+    return pruned_accuracies(
+        ACTIVATIONS, CLASSES, head, directions, weights,
+        fractions=fractions, counts_as=counts_as, images=images,
+    )  # fmt: skip
+
+
+def one_evaluation_per_fraction(head, directions, counts_as=None):
+    weights = importance(ACTIVATIONS, directions)
+    accuracies = []
+    for count in range(10):
+        pruned = ACTIVATIONS.copy()
+        for direction in np.argsort(weights)[:count]:
+            vector = directions.vectors[direction]
+            pruned -= np.outer(pruned @ vector, vector)
+        accuracies.append(top1(pruned, CLASSES, head, counts_as))
+    return accuracies
+
+
+def test_an_axis_is_removed_and_with_it_its_class():
+    head = Head(np.diag([3.0, 2.0, 1.0]), None, normalize_features=False)
+    directions = singular_directions(head.weight)
+    images, classes = np.array([[1.0, 0.1, 0.2], [0.1, 1, 0.2], [0.1, 0.2, 1]]), np.arange(3)
+    weights = np.array([3.0, 2.0, 1.0])
+    thirds = np.array([0, 1 / 3, 2 / 3])
+    found = pruned_accuracies(images, classes, head, directions, weights, fractions=thirds)
+    np.testing.assert_allclose(found, [1, 2 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_agrees_with_one_evaluation_per_fraction(head):
+    plain = one_evaluation_per_fraction(head, DIRECTIONS)
+    np.testing.assert_array_equal(prune(head), plain)
+    assert 0.1 < plain[-1] < plain[0]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_agrees_on_the_directions_of_a_random_head(head):
+    drawn = singular_directions(random_head(WEIGHT, seed=2))
+    plain = one_evaluation_per_fraction(head, drawn)
+    np.testing.assert_array_equal(prune(head, directions=drawn), plain)
+
+
+def test_nothing_removed_is_the_plain_accuracy():
+    for head in HEADS:
+        assert prune(head)[0] == top1(ACTIVATIONS, CLASSES, head)
+
+
+def test_blocks_the_order_of_fractions_and_signs_change_nothing():
+    order, flipped = RNG.permutation(10), Directions(-DIRECTIONS.vectors, IMPORTANCE)
+    for head in HEADS:
+        whole = prune(head)
+        np.testing.assert_array_equal(prune(head, images=7), whole)
+        np.testing.assert_array_equal(prune(head, fractions=FRACTIONS[order]), whole[order])
+        found = pruned_accuracies(
+            ACTIVATIONS, CLASSES, head, flipped, IMPORTANCE, fractions=FRACTIONS
+        )
+        np.testing.assert_array_equal(found, whole)
+
+
+def test_the_head_is_restricted_to_the_classes_of_the_shift():
+    counts_as = restriction(range(0, 10, 2), classes=10)
+    even, classes = ACTIVATIONS[CLASSES % 2 == 0], CLASSES[CLASSES % 2 == 0]
+    found = pruned_accuracies(
+        even, classes, HEADS[1], DIRECTIONS, IMPORTANCE, fractions=FRACTIONS, counts_as=counts_as
+    )
+    assert found[0] == top1(even, classes, HEADS[1], counts_as)
+    assert found[-1] > prune(HEADS[1])[-1]
+
+
+def test_removing_what_the_images_do_not_use_costs_nothing():
+    flat = ACTIVATIONS - ACTIVATIONS @ DIRECTIONS.vectors[5:].T @ DIRECTIONS.vectors[5:]
+    weights = importance(flat, DIRECTIONS)
+    found = pruned_accuracies(
+        flat, CLASSES, HEADS[0], DIRECTIONS, weights, fractions=np.array([0, 0.25, 0.5])
+    )
+    assert len(set(found.tolist())) == 1
+
+
+def test_removing_the_most_important_first_costs_more():
+    reverse = pruned_accuracies(
+        ACTIVATIONS, CLASSES, HEADS[0], DIRECTIONS, -IMPORTANCE, fractions=FRACTIONS
+    )
+    assert reverse[1:].mean() < prune(HEADS[0])[1:].mean()
+
+
+def test_images_without_a_class_stay_at_chance_at_every_fraction():
+    noise = RNG.normal(size=(3000, 24))
+    classes = RNG.integers(10, size=3000)
+    found = pruned_accuracies(noise, classes, HEADS[1], DIRECTIONS, IMPORTANCE, fractions=FRACTIONS)
+    # Four standard errors of 3,000 images and ten classes.
+    np.testing.assert_allclose(found, 0.1, atol=4 * np.sqrt(0.09 / 3000))
+
+
+def test_the_least_important_go_first_and_of_equals_the_last():
+    assert least_important_first(np.array([5.0, 1, 3, 1])).tolist() == [3, 1, 2, 0]
+
+
+def test_a_fraction_removes_no_more_than_itself():
+    assert removed_directions(FRACTIONS, 12).tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
+    hundredths = np.arange(100) / 100
+    assert removed_directions(hundredths, 100).tolist() == list(range(100))
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0, 50.0, np.nan])
+def test_refuses_a_fraction_that_leaves_nothing(fraction):
+    with pytest.raises(ValueError, match="from 0 to below 1"):
+        removed_directions(np.array([0.5, fraction]), 10)
+
+
+def test_refuses_directions_of_another_encoder():
+    other = singular_directions(WEIGHT[:, :20])
+    with pytest.raises(ValueError, match="for activations of 24 features"):
+        pruned_accuracies(ACTIVATIONS, CLASSES, HEADS[0], other, IMPORTANCE, fractions=FRACTIONS)
