@@ -1,0 +1,144 @@
+"""How well each direction tells the images of each concept from others."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from stages.measures.average_precision import (
+    descending_ranks,
+    precision_against_all,
+    precision_against_sample,
+)
+
+SCORES_AT_A_TIME = 2**21
+
+Negatives = Literal["balanced", "all"]
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptLabels:
+    """Which image shows which concept, one entry per pair, in any order.
+
+    Attributes
+    ----------
+    image : index of the image
+    concept : number of the concept; the same number is the same concept in every selection
+    """
+
+    image: Int[np.ndarray, " pair"]
+    concept: Int[np.ndarray, " pair"]
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """The images that a concept is probed with; `negatives` None: all that are not positives."""
+
+    positives: Int[np.ndarray, " positive"]
+    negatives: Int[np.ndarray, " negative"] | None
+
+
+def concept_precisions(
+    scores: Float[np.ndarray, "image direction"],
+    labels: ConceptLabels,
+    concepts: Int[np.ndarray, " concept"],
+    negatives: Negatives,
+    seed: int,
+) -> Float[np.ndarray, "direction concept"]:
+    """Compute the average precision of every direction for every concept.
+
+    The score of an image is its projection on the direction (`directions.project`), or one of its
+    features; AP is scikit-learn's, ties included (`average_precisions`). Positives are the images
+    labelled with the concept, negatives are drawn from all others (`probes`).
+
+    Parameters
+    ----------
+    scores : per image and direction; sorted once per direction, whatever the number of concepts
+    labels : the pairs of image and concept
+    concepts : the numbers of the concepts to probe, in the order of the result
+    negatives, seed : as in `probes`
+
+    Returns
+    -------
+    above 0 up to 1
+
+    Raises
+    ------
+    ValueError
+        A score is not finite, a label's image does not exist, or a concept has no positive or no
+        negative (it is named).
+    """
+    sets = list(probes(labels, concepts, len(scores), negatives, seed))
+    precisions = np.empty((scores.shape[1], len(concepts)))
+    step = max(1, SCORES_AT_A_TIME // len(scores))
+    for start in range(0, scores.shape[1], step):
+        ranks = descending_ranks(scores[:, start : start + step])
+        for column, probe in enumerate(sets):
+            precisions[start : start + step, column] = _precision(ranks, probe)
+    return precisions
+
+
+def probes(
+    labels: ConceptLabels,
+    concepts: Int[np.ndarray, " concept"],
+    images: int,
+    negatives: Negatives,
+    seed: int,
+) -> Iterator[Probe]:
+    """Choose the positives and negatives of each concept.
+
+    `balanced` draws as many negatives as there are positives, without replacement, from a generator
+    seeded with `(seed, concept number)`: other concepts coming or going change nothing. Where fewer
+    images lack the concept than have it, all of those are taken. `all` takes all always.
+
+    Parameters
+    ----------
+    labels : the pairs of image and concept
+    concepts : the numbers of the concepts, not negative
+    images : how many there are; every image without the concept is a possible negative
+    negatives : `balanced` or `all`
+    seed : not negative
+
+    Raises
+    ------
+    ValueError
+        A label's image does not exist, or a concept has no positive or no negative.
+    """
+    if len(labels.image) and not 0 <= labels.image.min() <= labels.image.max() < images:
+        raise ValueError(f"a label is of an image outside 0 to {images - 1}: read labels again")
+    order = np.argsort(labels.concept, kind="stable")
+    sorted_concepts = labels.concept[order]
+    starts = np.searchsorted(sorted_concepts, concepts, side="left")
+    stops = np.searchsorted(sorted_concepts, concepts, side="right")
+    for concept, start, stop in zip(concepts.tolist(), starts, stops, strict=True):
+        positives = np.unique(labels.image[order[start:stop]])
+        if not 0 < len(positives) < images:
+            raise ValueError(
+                f"concept {concept} is on {len(positives)} of {images} images: expected at least "
+                "one image with it and one without; leave it out"
+            )
+        if negatives == "all":
+            yield Probe(positives, None)
+        else:
+            yield Probe(positives, _sample_negatives(positives, images, (seed, concept)))
+
+
+def _sample_negatives(
+    positives: Int[np.ndarray, " positive"], images: int, seed: tuple[int, int]
+) -> Int[np.ndarray, " negative"]:
+    lacking = np.ones(images, dtype=np.bool_)
+    lacking[positives] = False
+    candidates = np.flatnonzero(lacking)
+    count = min(len(positives), len(candidates))
+    generator = np.random.default_rng(seed)
+    return generator.choice(candidates, size=count, replace=False, shuffle=False)
+
+
+def _precision(
+    ranks: Int[np.ndarray, "direction image"], probe: Probe
+) -> Float[np.ndarray, " direction"]:
+    if probe.negatives is None:
+        return precision_against_all(ranks[:, probe.positives])
+    return precision_against_sample(ranks[:, probe.positives], ranks[:, probe.negatives])
