@@ -1,0 +1,168 @@
+"""Minibatch CKA: how alike the layers of two encoders see the same images."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+FEWEST_IMAGES = 4
+FEATURES_AT_A_TIME = 2**16
+
+# The underscores leave the sizes unchecked here: a mismatch is explained by `_common_shape`.
+Grams = Float[np.ndarray, "_minibatch _image _image"]
+Layers = Mapping[str, Grams]
+
+
+def gram(features: Float[np.ndarray, "image ..."]) -> Float[np.ndarray, "image image"]:
+    """Compute the linear Gram matrix `X Xᵀ` of one layer's output for one minibatch, in float64.
+
+    X holds the features less those of the minibatch's first image. U-centring ignores a constant
+    vector added to all features, but in rounding a large one would drown the differences.
+
+    Parameters
+    ----------
+    features : one entry per image, of any shape; read a bounded number of features at a time
+    """
+    rows = features.reshape(len(features), -1)
+    total = np.zeros((len(rows), len(rows)))
+    for start in range(0, rows.shape[1], FEATURES_AT_A_TIME):
+        block = np.asarray(rows[:, start : start + FEATURES_AT_A_TIME], np.float64)
+        block = block - block[0]
+        total += block @ block.T
+    return total
+
+
+def u_center(gram: Float[np.ndarray, "image image"]) -> Float[np.ndarray, "image image"]:
+    """Centre a Gram matrix so that the unbiased HSIC becomes a plain dot product.
+
+    Let K̃ be K with a zero diagonal, r its row sums and s their sum. Then U(K) has a zero diagonal
+    and, off it, `U(K)_ij = K̃_ij - (r_i + r_j) / (n - 2) + s / ((n - 1)(n - 2))` (Székely and Rizzo
+    2014). Its rows sum to zero:
+    `r_i - (n - 1) r_i / (n - 2) - (s - r_i) / (n - 2) + s / (n - 2) = 0`. So in `⟨U(K), U(L)⟩` the
+    row, column and constant terms of U(L) meet zero sums, and what is left is
+
+        ⟨U(K), L̃⟩ = tr(K̃ L̃) + (1ᵀK̃1)(1ᵀL̃1) / ((n - 1)(n - 2)) - 2 · 1ᵀK̃L̃1 / (n - 2),
+
+    which is `n (n - 3)` times HSIC_1 of Song et al. (2012), eq. 3 of Nguyen et al. (2021).
+    Adding a constant vector to all features changes nothing.
+
+    Parameters
+    ----------
+    gram : symmetric, of at least 4 images
+
+    Returns
+    -------
+    symmetric, float64; exactly zero where only rounding is left, as when all images look the same
+
+    Raises
+    ------
+    ValueError
+        There are fewer than 4 images, or a value is not finite.
+    """
+    count = len(gram)
+    if count < FEWEST_IMAGES:
+        raise ValueError(f"a minibatch of {count} images: HSIC_1 needs at least {FEWEST_IMAGES}")
+    if not np.isfinite(gram).all():
+        raise ValueError("the Gram matrix holds NaN or infinity: the layer's output overflowed")
+    hollow = np.array(gram, dtype=np.float64)
+    np.fill_diagonal(hollow, 0.0)
+    sums = hollow.sum(axis=1)
+    centred = hollow - (sums[:, None] + sums) / (count - 2)
+    centred += sums.sum() / ((count - 1) * (count - 2))
+    np.fill_diagonal(centred, 0.0)
+    rounding = count * np.finfo(np.float64).eps * np.abs(gram).max()
+    return centred if np.abs(centred).max() > rounding else np.zeros_like(centred)
+
+
+def hsic(
+    first: Grams,
+    second: Grams,
+) -> float:
+    """Compute HSIC_1 of two layers from their U-centred Gram matrices, averaged over minibatches.
+
+    `mean_b ⟨U(K_b), U(L_b)⟩ / (n (n - 3))`: unbiased, so that it may be negative.
+
+    Raises
+    ------
+    ValueError
+        The two layers have different minibatches, or minibatches of fewer than 4 images.
+    """
+    return float(_hsic_matrix({"first": first}, {"second": second})[0, 0])
+
+
+def cka(
+    first: Layers,
+    second: Layers,
+) -> Float[np.ndarray, "first_layer second_layer"]:
+    """Compute the minibatch CKA of every layer of one encoder with every layer of another.
+
+    `HSIC_1(K, L) / sqrt(HSIC_1(K, K) · HSIC_1(L, L))` (Nguyen et al. 2021, eq. 2), each HSIC_1
+    averaged over minibatches before the ratio. At most 1; it may fall a little below 0.
+
+    Parameters
+    ----------
+    first, second : per layer, in order, the U-centred Gram matrices (`u_center`) of all
+        minibatches; both encoders must have seen the same images in the same minibatches
+
+    Raises
+    ------
+    ValueError
+        An encoder has no layer, minibatches differ, they hold fewer than 4 images, or a layer has
+        no variation over images at all (it is named).
+    """
+    cross = _hsic_matrix(first, second)
+    scale_first, scale_second = _self_hsic(first), _self_hsic(second)
+    return cross / np.sqrt(scale_first[:, None] * scale_second)
+
+
+def _hsic_matrix(
+    first: Layers,
+    second: Layers,
+) -> Float[np.ndarray, "first_layer second_layer"]:
+    minibatches, images, _ = _common_shape(first, second)
+    total = np.zeros((len(first), len(second)))
+    for minibatch in range(minibatches):
+        total += _rows(first, minibatch) @ _rows(second, minibatch).T
+    return total / (minibatches * images * (images - 3))
+
+
+def _self_hsic(
+    layers: Layers,
+) -> Float[np.ndarray, " layer"]:
+    minibatches, images, _ = _common_shape(layers, layers)
+    total = np.zeros(len(layers))
+    for minibatch in range(minibatches):
+        total += np.sum(_rows(layers, minibatch) ** 2, axis=1)
+    for name, value in zip(layers, total, strict=True):
+        if value == 0:
+            raise ValueError(
+                f"layer {name}: its output does not vary over the images, so CKA is undefined; "
+                "leave the layer out"
+            )
+    return total / (minibatches * images * (images - 3))
+
+
+def _rows(layers: Layers, minibatch: int) -> Float[np.ndarray, "layer pair"]:
+    return np.stack([grams[minibatch].ravel() for grams in layers.values()]).astype(np.float64)
+
+
+def _common_shape(
+    first: Layers,
+    second: Layers,
+) -> tuple[int, int, int]:
+    if not first or not second:
+        raise ValueError("an encoder without layers: expected at least one on each side")
+    layers = [(name, grams.shape) for side in (first, second) for name, grams in side.items()]
+    name, shape = layers[0]
+    for other, its_shape in layers[1:]:
+        if its_shape != shape:
+            raise ValueError(
+                f"layers {name} and {other} have minibatches of shapes {shape} and {its_shape}: "
+                "extract both encoders with the same images and minibatch size"
+            )
+    if shape[0] < 1 or shape[1] < FEWEST_IMAGES:
+        raise ValueError(
+            f"minibatches of shape {shape}: expected at least one minibatch, of {FEWEST_IMAGES} "
+            "images or more"
+        )
+    return shape[0], shape[1], shape[2]
