@@ -1,16 +1,10 @@
-"""The shape of a CLIP that is trained here, and the modules that open_clip builds of it."""
+"""The shape of a CLIP that is trained here: the section `backbones` of a study."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import msgspec
-import torch
-from torch import nn
 
-from stages.encoders.open_clip_classes import import_open_clip
-from stages.storage.errors import InputError
-from stages.storage.quantities import Count, Fraction, Positive, Seed
+from stages.storage.quantities import Count, Fraction, Positive
 
 
 class ModifiedResNet(
@@ -72,88 +66,3 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     quick_gelu: bool
     vision: ModifiedResNet | VisionTransformer
     text: TextTransformer
-
-
-def build_clip(backbone: Backbone, words: int, seed: int) -> nn.Module:
-    """Return open_clip's `CLIP` of a backbone with a vocabulary of `words` tokens, initialised.
-
-    Raises
-    ------
-    InputError
-        The sizes of the backbone do not fit together.
-    """
-    open_clip = import_open_clip()
-    require_fitting(backbone)
-    text = open_clip.CLIPTextCfg(
-        context_length=backbone.text.context,
-        vocab_size=words,
-        width=backbone.text.width,
-        heads=backbone.text.heads,
-        layers=backbone.text.layers,
-    )
-    with seeded(seed):
-        return open_clip.CLIP(
-            backbone.embedding, vision_config(backbone), text, quick_gelu=backbone.quick_gelu
-        )
-
-
-def build_visual(backbone: Backbone, seed: Seed) -> nn.Module:
-    """Return the image tower of a backbone alone, initialised as `build_clip` initialises it.
-
-    Raises
-    ------
-    InputError
-        The sizes of the backbone do not fit together.
-    """
-    build = import_open_clip().model._build_vision_tower
-    require_fitting(backbone)
-    with seeded(seed):
-        return build(backbone.embedding, vision_config(backbone), backbone.quick_gelu)
-
-
-def vision_config(backbone: Backbone) -> object:
-    """Return the image tower's configuration in open_clip's terms."""
-    vision = backbone.vision
-    sizes = (
-        {"layers": list(vision.layers)}
-        if isinstance(vision, ModifiedResNet)
-        else {"layers": vision.layers, "patch_size": vision.patch}
-    )
-    return import_open_clip().CLIPVisionCfg(
-        image_size=backbone.image_size, width=vision.width, head_width=vision.head_width, **sizes
-    )
-
-
-def require_fitting(backbone: Backbone) -> None:
-    """Refuse sizes that do not divide each other as the towers need.
-
-    Raises
-    ------
-    InputError
-        Names the key and the number that it has to be a multiple of.
-    """
-    vision, text = backbone.vision, backbone.text
-    resnet = isinstance(vision, ModifiedResNet)
-    patch = 32 if resnet else vision.patch
-    attention = 32 * vision.width if resnet else vision.width
-    for key, size, divisor in (
-        ("image_size", backbone.image_size, patch),
-        ("vision.width × 32" if resnet else "vision.width", attention, vision.head_width),
-        ("text.width", text.width, text.heads),
-    ):
-        if size % divisor:
-            raise InputError(
-                f"backbones: {key} is {size}, expected a multiple of {divisor} "
-                f"({'the stride' if key == 'image_size' else 'the attention heads'} of the tower)"
-            )
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's CPU generator for a block and put its state back after it.
-
-    `torch.manual_seed` would import TorchDynamo, 0.7 s; the generator's own method does not.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield

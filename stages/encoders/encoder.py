@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from stages.encoders.backbone import Backbone, build_clip, build_visual
+from stages.encoders.backbone import Backbone
 from stages.encoders.preprocess import Preprocess
+from stages.encoders.towers import build_clip, build_visual
 from stages.encoders.vocabulary import Vocabulary
 from stages.storage.errors import InputError
 from stages.storage.params import convert

@@ -1,8 +1,5 @@
-"""Classifier heads: from prompts (zero-shot) or from training."""
+"""Classifier heads: from prompts (zero-shot), from training, or random."""
 
-from typing import Annotated
-
-import msgspec
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -10,15 +7,6 @@ from jaxtyping import Float
 from stages.encoders.encoder import Encoder, to_array
 from stages.encoders.vocabulary import Vocabulary
 from stages.storage.errors import InputError
-
-Template = Annotated[str, msgspec.Meta(pattern=r"^[^{}]*\{\}[^{}]*$")]
-"""A prompt with one `{}` for the name of the class."""
-
-
-class Heads(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How zero-shot heads are made: one prompt per template and class."""
-
-    templates: Annotated[list[Template], msgspec.Meta(min_length=1)]
 
 
 def zero_shot_head(
@@ -96,3 +84,9 @@ def trained_head(
         raise InputError("this encoder has no trained head: it is a CLIP, or it is untrained")
     bias = encoder.head.bias
     return to_array(encoder.head.weight), None if bias is None else to_array(bias)
+
+
+def random_head(classes: int, width: int, seed: int) -> Float[np.ndarray, "class_ feature"]:
+    """Return rows of unit length in random directions: a head for an encoder that has none."""
+    rows = np.random.default_rng(seed).standard_normal((classes, width))
+    return unit(rows).astype(np.float32)
