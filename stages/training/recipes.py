@@ -1,0 +1,96 @@
+"""The recipes of the trainings: the sections `pretrain`, `finetune` and `supervise` of a study."""
+
+from typing import Annotated
+
+import msgspec
+
+from stages.storage.quantities import Count, Fraction, Key, NonNegative, Positive, Seed
+
+Momentum = Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)]
+"""A decay rate of a running mean."""
+
+
+class Cosine(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="cosine",
+):
+    """After the warm-up, half a cosine from the learning rate down to zero."""
+
+
+class Drops(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="drops",
+):
+    """The learning rate times `factor` after each of `epochs`."""
+
+    epochs: list[Count]
+    factor: Positive
+
+
+class Optimisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all trainings share: AdamW (Loshchilov & Hutter 2019) and its schedule.
+
+    `epochs` passes over the images in batches of `batch_size`; an incomplete last batch is left
+    out. `warmup_steps` steps lead linearly up to `learning_rate`, then `schedule` leads down.
+    `betas` are the decay rates of the gradient's running mean and square. `weight_decay` is per
+    step, times the learning rate, and spares gains, biases and the logit scale, as open_clip's
+    does. `seed` draws the first weights and the order of the images. `threads` of the CPU change
+    the last bits of sums, hence the weights, so they are part of the recipe.
+    """
+
+    epochs: Count
+    batch_size: Annotated[int, msgspec.Meta(ge=2)]
+    learning_rate: Positive
+    warmup_steps: Annotated[int, msgspec.Meta(ge=0)]
+    schedule: Cosine | Drops
+    betas: tuple[Momentum, Momentum]
+    weight_decay: NonNegative
+    seed: Seed
+    threads: Count
+
+
+class Pretrain(Optimisation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A CLIP of `backbone` trained from scratch on the captioned `dataset`."""
+
+    backbone: Key
+    dataset: Key
+
+
+class Finetune(Optimisation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The encoder `start` trained on, with its zero-shot head, on the labelled `dataset`."""
+
+    start: Key
+    dataset: Key
+
+
+class Augmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Random crops and flips.
+
+    A crop covers a share of the image's area between `smallest_crop` and 1 at a random place,
+    with sides in a ratio of 3:4 to 4:3, scaled back to the full size; 1 crops nothing. `flip` is
+    the probability of a horizontal flip.
+    """
+
+    smallest_crop: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
+    flip: Fraction
+
+
+class Supervise(Optimisation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A classifier of `backbone` trained from scratch on the labels of `dataset`.
+
+    `label_smoothing` is the share of the target that is spread evenly over all classes (Szegedy
+    et al. 2016, section 7).
+    """
+
+    backbone: Key
+    dataset: Key
+    label_smoothing: Fraction
+    augmentation: Augmentation

@@ -1,0 +1,119 @@
+"""A world of four classes that a tower of two channels learns in seconds, and recipes for it."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from stages.encoders.activations import activations
+from stages.encoders.backbone import Backbone, ModifiedResNet, TextTransformer
+from stages.encoders.encoder import Encoder
+from stages.encoders.heads import zero_shot_head
+from stages.training.contrastive import pretrain
+from stages.training.loop import Watch
+from stages.training.recipes import Augmentation, Cosine, Finetune, Pretrain, Supervise
+
+TEMPLATES = ["a photo of a {}", "a sketch of a {}"]
+NAMES = ["circle", "square", "triangle", "star"]
+
+SHARED = {
+    "epochs": 4,
+    "batch_size": 32,
+    "learning_rate": 5e-3,
+    "warmup_steps": 3,
+    "schedule": Cosine(),
+    "betas": (0.9, 0.98),
+    "weight_decay": 0.05,
+    "seed": 0,
+    "threads": 1,
+}
+
+
+class Toy(NamedTuple):
+    """Noise with a bright patch whose place and colour are the class's, and a caption."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    captions: list[str]
+    names: list[str]
+
+
+def draw_toy(count: int, seed: int) -> Toy:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, len(NAMES), count)
+    images = rng.integers(0, 120, (count, 32, 32, 3)).astype(np.uint8)
+    for class_ in range(len(NAMES)):
+        top, left = 16 * (class_ // 2), 16 * (class_ % 2)
+        patch = np.s_[labels == class_, top : top + 16, left : left + 16, class_ % 3]
+        images[patch] += 100
+    captions = [f"a {rng.choice(['photo', 'sketch'])} of a {NAMES[label]}" for label in labels]
+    return Toy(images, labels, captions, NAMES)
+
+
+@pytest.fixture(scope="session")
+def toy() -> Toy:
+    return draw_toy(512, 0)
+
+
+@pytest.fixture(scope="session")
+def unseen() -> Toy:
+    return draw_toy(256, 1)
+
+
+@pytest.fixture(scope="session")
+def backbone() -> Backbone:
+    return Backbone(
+        image_size=32,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        embedding=16,
+        quick_gelu=False,
+        vision=ModifiedResNet(layers=(1, 1, 1, 1), width=4, head_width=32),
+        text=TextTransformer(context=8, width=16, heads=2, layers=1),
+    )
+
+
+@pytest.fixture(scope="session")
+def pretrain_recipe() -> Pretrain:
+    return Pretrain(**SHARED, backbone="rn", dataset="toy")
+
+
+@pytest.fixture
+def finetune_recipe() -> Finetune:
+    return Finetune(**SHARED, start="rn", dataset="toy")
+
+
+@pytest.fixture
+def supervise_recipe() -> Supervise:
+    return Supervise(
+        **SHARED,
+        backbone="rn",
+        dataset="toy",
+        label_smoothing=0.1,
+        augmentation=Augmentation(smallest_crop=0.9, flip=0.0),
+    )
+
+
+@pytest.fixture(scope="session")
+def clip(pretrain_recipe: Pretrain, backbone: Backbone, toy: Toy) -> Encoder:
+    """A CLIP that has learnt the four classes."""
+    return pretrain(pretrain_recipe, backbone, toy.images, toy.captions, watch=Watch())
+
+
+@pytest.fixture(scope="session")
+def accuracy(unseen: Toy):
+    """The accuracy of an encoder with a head, on unseen images."""
+
+    def of(encoder: Encoder, weight: np.ndarray, bias: np.ndarray | float = 0.0) -> float:
+        rows = activations(encoder, unseen.images, 256)
+        if encoder.card.normalize_features:
+            rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return float(((rows @ weight.T + bias).argmax(axis=1) == unseen.labels).mean())
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def head_of():
+    """The zero-shot head of the four classes."""
+    return lambda encoder: zero_shot_head(encoder, NAMES, TEMPLATES)
