@@ -1,0 +1,165 @@
+"""The loop that all trainings share: batches in, steps taken, a curve and checkpoints out."""
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import nn
+
+from stages.storage.errors import InputError
+from stages.training.adamw import AdamW
+from stages.training.checkpoints import Checkpoint
+from stages.training.curves import Curve
+from stages.training.determinism import pinned
+from stages.training.recipes import Optimisation
+from stages.training.schedule import learning_rate, steps_per_epoch
+
+POINTS = 100
+"""Points of a curve; checkpoints are saved at points alone, so that no sum is cut in two."""
+
+ORDER, AUGMENTATION = 0, 1
+"""The first word of a random generator's seed: what its numbers are for."""
+
+Objective = Callable[
+    [Int[np.ndarray, " image"], np.random.Generator], tuple[torch.Tensor, torch.Tensor]
+]
+"""From the indices of a batch and its random numbers: its mean loss and its share of correct."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on: a curve, a checkpoint to go on from, and the name on the progress bar."""
+
+    curve: Curve | None = None
+    checkpoint: Checkpoint | None = None
+    name: str = "training"
+
+
+@dataclass
+class Position:
+    """How far a training has come: steps taken, points of the curve, and sums since the last."""
+
+    step: int = 0
+    points: list[dict[str, float | int]] = field(default_factory=list)
+    sums: torch.Tensor = field(default_factory=lambda: torch.zeros(2))
+
+
+def train(
+    module: nn.Module,
+    objective: Objective,
+    images: int,
+    recipe: Optimisation,
+    *,
+    watch: Watch,
+    after_step: Callable[[], object] = lambda: None,
+) -> None:
+    """Minimise an objective over all parameters of a module, and leave it ready to evaluate.
+
+    Batches and their random numbers depend on the recipe's seed and the step alone, so a training
+    that goes on from a checkpoint takes the very steps it would have taken.
+
+    Raises
+    ------
+    InputError
+        There are fewer than two images, or the loss is no longer finite.
+    """
+    if images < 2:
+        raise InputError(f"{watch.name}: expected at least two images to train on, got {images}")
+    epoch_steps = steps_per_epoch(images, recipe.batch_size)
+    with pinned(recipe.threads):
+        optimizer = AdamW(module, recipe.betas, recipe.weight_decay)
+        module.train()
+        position = restored(module, optimizer, watch)
+        for step, batch, generator in batches(images, recipe, position.step, watch.name):
+            loss, correct = objective(batch, generator)
+            loss.backward()
+            rate = learning_rate(recipe, step, epoch_steps)
+            optimizer.step(rate)
+            after_step()
+            position.sums += torch.stack((loss.detach(), correct)).cpu()
+            position.step = step + 1
+            record(position, rate, recipe.epochs * epoch_steps, watch)
+            save(module, optimizer, position, watch)
+        module.eval()
+    if watch.checkpoint:
+        watch.checkpoint.remove()
+
+
+def batches(
+    images: int, recipe: Optimisation, start: int, name: str
+) -> Iterator[tuple[int, Int[np.ndarray, " image"], np.random.Generator]]:
+    """Yield the steps from `start` on, each with its batch and its random numbers."""
+    from tqdm import tqdm
+
+    epoch_steps = steps_per_epoch(images, recipe.batch_size)
+    steps = range(start, recipe.epochs * epoch_steps)
+    pause = 0.5 if sys.stderr.isatty() else 60.0
+    order = np.empty(0, np.int64)
+    for step in tqdm(
+        steps, name, steps.stop, initial=start, mininterval=pause, unit="step", smoothing=0.05
+    ):
+        epoch, place = divmod(step, epoch_steps)
+        if place == 0 or step == start:
+            order = np.random.default_rng([ORDER, recipe.seed, epoch]).permutation(images)
+        begin = place * recipe.batch_size
+        yield (
+            step,
+            order[begin : begin + recipe.batch_size],
+            np.random.default_rng([AUGMENTATION, recipe.seed, step]),
+        )
+
+
+def record(position: Position, rate: float, steps: int, watch: Watch) -> None:
+    """Add a point to the curve when one is due.
+
+    Raises
+    ------
+    InputError
+        The loss is no longer finite.
+    """
+    pace = max(1, steps // POINTS)
+    if position.step % pace and position.step != steps:
+        return
+    taken = position.step - (position.points[-1]["step"] if position.points else 0)
+    loss, accuracy = (position.sums / taken).tolist()
+    if not math.isfinite(loss):
+        raise InputError(
+            f"{watch.name}: the loss is {loss} after {position.step} steps; "
+            "lower learning_rate or raise warmup_steps"
+        )
+    point = {"step": position.step, "loss": loss, "accuracy": accuracy, "learning_rate": rate}
+    position.points.append(point)
+    position.sums.zero_()
+    if watch.curve:
+        watch.curve(point)
+
+
+def state_of(module: nn.Module, optimizer: AdamW) -> dict[str, torch.Tensor]:
+    """Return all tensors that a training changes, by name."""
+    state = {f"module.{key}": value for key, value in module.state_dict().items()}
+    return state | {f"optimizer.{key}": value for key, value in optimizer.state().items()}
+
+
+def save(module: nn.Module, optimizer: AdamW, position: Position, watch: Watch) -> None:
+    """Save a checkpoint when one is due and the last step ended in a point."""
+    at_point = position.points and position.points[-1]["step"] == position.step
+    if watch.checkpoint and at_point and watch.checkpoint.is_due():
+        facts = {"step": position.step, "points": position.points}
+        watch.checkpoint.save(state_of(module, optimizer), facts)
+
+
+def restored(module: nn.Module, optimizer: AdamW, watch: Watch) -> Position:
+    """Return where to go on: the checkpoint's position, its curve drawn again, or the start."""
+    facts: dict[str, Any] | None = None
+    if watch.checkpoint:
+        facts = watch.checkpoint.restore(state_of(module, optimizer))
+    position = Position(**facts) if facts else Position()
+    if watch.curve:
+        for point in position.points:
+            watch.curve(point)
+    return position
