@@ -1,0 +1,94 @@
+"""Contrastive training: a CLIP learns which caption belongs to which image."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import nn
+
+from stages.encoders.backbone import Backbone
+from stages.encoders.encoder import Encoder, clip_encoder
+from stages.encoders.open_clip_classes import import_open_clip
+from stages.encoders.preprocess import to_tower
+from stages.encoders.vocabulary import build_vocabulary
+from stages.storage.errors import InputError
+from stages.training.loop import Objective, Watch, train
+from stages.training.recipes import Pretrain
+
+LARGEST_SCALE = math.log(100)
+"""The logit scale's upper bound, as in CLIP (Radford et al. 2021, section 2.5)."""
+
+
+def pretrain(
+    recipe: Pretrain,
+    backbone: Backbone,
+    images: UInt8[np.ndarray, "image height width 3"],
+    captions: Sequence[str],
+    *,
+    watch: Watch,
+    device: torch.device | str = "cpu",
+) -> Encoder:
+    """Return a CLIP trained from scratch on captioned images.
+
+    The loss is CLIP's (Radford et al. 2021, figure 3): the cross entropy of the batch's scaled
+    cosines, over its captions for every image and over its images for every caption, in equal
+    parts. The curve's accuracy is the share of images that pick their own caption of the batch,
+    or one with the same words. The vocabulary is that of the captions.
+
+    Raises
+    ------
+    InputError
+        Images and captions differ in number, a caption is too long, or the training diverges.
+    """
+    if len(images) != len(captions):
+        raise InputError(
+            f"{watch.name}: expected one caption per image, got {len(images)} images and "
+            f"{len(captions)} captions; is '{recipe.dataset}' a captioned dataset?"
+        )
+    vocabulary = build_vocabulary(captions)
+    encoder = clip_encoder(backbone, vocabulary, recipe.seed)
+    module = encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
+    tokens = torch.from_numpy(vocabulary.encode(captions, backbone.text.context)).to(device)
+    scale = module.get_parameter("logit_scale")
+
+    def keep_scale_bounded() -> None:
+        with torch.no_grad():
+            scale.clamp_(0, LARGEST_SCALE)
+
+    objective = contrastive_objective(encoder, module, images, tokens)
+    train(module, objective, len(images), recipe, watch=watch, after_step=keep_scale_bounded)
+    return encoder
+
+
+def contrastive_objective(
+    encoder: Encoder,
+    module: nn.Module,
+    images: UInt8[np.ndarray, "image height width 3"],
+    tokens: Int[torch.Tensor, "image token"],
+) -> Objective:
+    """Return the objective of batches of captioned images."""
+    loss_of = import_open_clip().ClipLoss(cache_labels=True)
+    preprocess = encoder.card.preprocess
+
+    def objective(
+        batch: Int[np.ndarray, " image"], _generator: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        pixels = to_tower(images[batch], preprocess, tokens.device)
+        texts = tokens[torch.from_numpy(batch).to(tokens.device)]
+        image, text, scale = module(pixels, texts)
+        return loss_of(image, text, scale), own_caption(image, text, texts)
+
+    return objective
+
+
+@torch.no_grad()
+def own_caption(
+    image: Float[torch.Tensor, "image feature"],
+    text: Float[torch.Tensor, "image feature"],
+    tokens: Int[torch.Tensor, "image token"],
+) -> Float[torch.Tensor, ""]:
+    """Return the share of images whose nearest text has the words of their own caption."""
+    nearest = (image @ text.T).argmax(dim=1)
+    return (tokens[nearest] == tokens).all(dim=1).float().mean()
