@@ -1,0 +1,158 @@
+"""Training on labels: a classifier from scratch, or a CLIP finetuned with its zero-shot head."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+
+from stages.encoders.backbone import Backbone
+from stages.encoders.encoder import Encoder, classifier_encoder
+from stages.encoders.preprocess import to_tower
+from stages.storage.errors import InputError
+from stages.training.augmentation import augment
+from stages.training.loop import Objective, Watch, train
+from stages.training.recipes import Augmentation, Finetune, Supervise
+
+UNCHANGED = Augmentation(smallest_crop=1.0, flip=0.0)
+
+
+def supervise(
+    recipe: Supervise,
+    backbone: Backbone,
+    images: UInt8[np.ndarray, "image height width 3"],
+    labels: Int[np.ndarray, " image"],
+    *,
+    classes: list[str],
+    watch: Watch,
+    device: torch.device | str = "cpu",
+) -> Encoder:
+    """Return a classifier trained from scratch: an image tower and a linear head with a bias.
+
+    The towers are CLIP's, so that a supervised encoder differs from a CLIP in its training alone
+    (Crabbé et al. 2024). The features go into the head as they are, not normalised. `labels` are
+    indices into `classes`.
+
+    Raises
+    ------
+    InputError
+        A label is out of range, there is not one per image, or the training diverges.
+    """
+    encoder = classifier_encoder(backbone, classes, recipe.seed, normalize_features=False)
+    fit(encoder, recipe, images, labels, watch=watch, device=device)
+    return encoder
+
+
+def finetune(
+    recipe: Finetune,
+    start: Encoder,
+    head: Float[np.ndarray, "class_ feature"],
+    images: UInt8[np.ndarray, "image height width 3"],
+    labels: Int[np.ndarray, " image"],
+    *,
+    classes: list[str],
+    watch: Watch,
+    device: torch.device | str = "cpu",
+) -> Encoder:
+    """Return a CLIP's image tower trained on with its zero-shot head on labels.
+
+    The classifier starts as the zero-shot one (Wortsman et al. 2022, section 3): features of unit
+    length, no bias, and as weight the zero-shot `head` (see `heads.zero_shot_head`) times the
+    CLIP's logit scale. Tower and head are trained. `start` is not changed.
+
+    Raises
+    ------
+    InputError
+        `start` is no CLIP, the head's sizes do not fit, a label is out of range, or the training
+        diverges.
+    """
+    encoder = zero_shot_classifier(start, head, classes, watch.name)
+    fit(encoder, recipe, images, labels, watch=watch, device=device)
+    return encoder
+
+
+def zero_shot_classifier(
+    start: Encoder, head: Float[np.ndarray, "class_ feature"], classes: list[str], name: str
+) -> Encoder:
+    """Return a classifier with a CLIP's image tower and its scaled zero-shot head.
+
+    Raises
+    ------
+    InputError
+        `start` is no CLIP, or the head's sizes do not fit.
+    """
+    if start.card.kind != "clip":
+        raise InputError(f"{name}: 'start' has to be a CLIP, got a {start.card.kind}")
+    expected = (len(classes), start.card.feature_width)
+    if head.shape != expected:
+        raise InputError(f"{name}: expected a head of shape {expected}, got {head.shape}")
+    encoder = classifier_encoder(start.card.architecture, classes, 0, normalize_features=True)
+    encoder.visual.load_state_dict(start.visual.state_dict())
+    scale = start.module.get_parameter("logit_scale").detach().exp().cpu()
+    with torch.no_grad():
+        encoder.module.get_parameter("head.weight").copy_(scale * torch.from_numpy(head))
+    return encoder
+
+
+def fit(
+    encoder: Encoder,
+    recipe: Supervise | Finetune,
+    images: UInt8[np.ndarray, "image height width 3"],
+    labels: Int[np.ndarray, " image"],
+    *,
+    watch: Watch,
+    device: torch.device | str,
+) -> None:
+    """Train a classifier on labels.
+
+    Raises
+    ------
+    InputError
+        A label is out of range, there is not one per image, or the training diverges.
+    """
+    require_labels(labels, len(images), len(encoder.card.classes or ()), watch.name)
+    encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
+    targets = torch.from_numpy(labels.astype(np.int64)).to(device)
+    smoothing = recipe.label_smoothing if isinstance(recipe, Supervise) else 0.0
+    augmentation = recipe.augmentation if isinstance(recipe, Supervise) else UNCHANGED
+    objective = label_objective(encoder, images, targets, smoothing, augmentation)
+    train(encoder.module, objective, len(images), recipe, watch=watch)
+
+
+def label_objective(
+    encoder: Encoder,
+    images: UInt8[np.ndarray, "image height width 3"],
+    targets: Int[torch.Tensor, " image"],
+    smoothing: float,
+    augmentation: Augmentation,
+) -> Objective:
+    """Return the objective of batches of labelled images: the cross entropy, labels smoothed."""
+    preprocess, module = encoder.card.preprocess, encoder.module
+
+    def objective(
+        batch: Int[np.ndarray, " image"], generator: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        pixels = augment(
+            to_tower(images[batch], preprocess, targets.device), augmentation, generator
+        )
+        expected = targets[torch.from_numpy(batch).to(targets.device)]
+        logits = module(pixels)
+        loss = torch.nn.functional.cross_entropy(logits, expected, label_smoothing=smoothing)
+        return loss, (logits.argmax(dim=1) == expected).float().mean()
+
+    return objective
+
+
+def require_labels(labels: Int[np.ndarray, " image"], images: int, classes: int, name: str) -> None:
+    """Refuse labels that do not fit the images or the classes.
+
+    Raises
+    ------
+    InputError
+        There is not one label per image, or one is no index of a class.
+    """
+    if len(labels) != images:
+        raise InputError(f"{name}: expected one label per image, {images}, got {len(labels)}")
+    if images and not (labels.min() >= 0 and labels.max() < classes):
+        raise InputError(
+            f"{name}: expected labels from 0 to {classes - 1}, got {labels.min()} to "
+            f"{labels.max()}; are the images and the card of one dataset?"
+        )
