@@ -95,11 +95,9 @@ def probes(
 
     Parameters
     ----------
-    labels : the pairs of image and concept
-    concepts : the numbers of the concepts, not negative
+    labels, concepts : the pairs, and the numbers, not negative, of the concepts to probe
     images : how many there are; every image without the concept is a possible negative
-    negatives : `balanced` or `all`
-    seed : not negative
+    negatives, seed : `balanced` or `all`; the seed is not negative
 
     Raises
     ------

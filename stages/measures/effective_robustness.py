@@ -74,11 +74,9 @@ def estimate_effective_robustness(
 
     Parameters
     ----------
-    imagenet : accuracy over all ImageNet classes
-    shifts : accuracy on each shift; the mean is over these
+    imagenet, shifts : accuracy over all ImageNet classes, and on each shift
     lines, resampled : β of each shift and its resamples, equally many for every shift
-    confidence : the share of draws inside an interval
-    seed : of the draws of accuracies
+    confidence, seed : the share of draws inside an interval, and the seed of drawing accuracies
 
     Raises
     ------
@@ -86,23 +84,17 @@ def estimate_effective_robustness(
         There is no shift, a shift has no line, or a value is out of its range.
     """
     _require_lines(shifts, lines, resampled)
-    draws = {}
+    values, draws = [], []
     for position, (shift, accuracy) in enumerate(shifts.items(), start=1):
+        values.append(effective_robustness(imagenet.share, accuracy.share, lines[shift]))
         line = resampled[shift]
         x = _draw(imagenet, len(line.slope), (seed, 0))
         y = _draw(accuracy, len(line.slope), (seed, position))
-        draws[shift] = 100.0 * (y - line.at(x))
-    estimates = {
-        shift: percentile_interval(
-            effective_robustness(imagenet.share, accuracy.share, lines[shift]),
-            draws[shift],
-            confidence,
-        )
-        for shift, accuracy in shifts.items()
-    }
-    mean = float(np.mean([estimate.value for estimate in estimates.values()]))
-    mean_draws = np.mean(np.stack(list(draws.values())), axis=0)
-    return EffectiveRobustness(estimates, percentile_interval(mean, mean_draws, confidence))
+        draws.append(100.0 * (y - line.at(x)))
+    pairs = zip(values, draws, strict=True)
+    estimates = [percentile_interval(value, drawn, confidence) for value, drawn in pairs]
+    mean = percentile_interval(float(np.mean(values)), np.mean(draws, axis=0), confidence)
+    return EffectiveRobustness(dict(zip(shifts, estimates, strict=True)), mean)
 
 
 def _draw(

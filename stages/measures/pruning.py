@@ -48,24 +48,22 @@ def pruned_accuracies(
     """Compute top-1 accuracy after removing the least important fraction of the directions.
 
     `h_p = h - Σ_i ⟨v_i, h⟩ v_i` over the removed directions (Crabbé et al. 2024), then the head as
-    it is. A head that normalises features normalises `h_p`, not `h`: to the head the pruned
-    activation is an activation like any other. This matters only beside a bias, since a common
-    scale moves no argmax; the paper does not say. What lies outside of all directions stays in
-    `h_p` and is invisible to the head.
+    it is. A head that normalises features normalises `h_p`, not `h`: to it a pruned activation is
+    like any other. This matters only beside a bias; the paper does not say.
 
-    Since `W h_p = W h - Σ_i ⟨v_i, h⟩ W v_i`, one projection of the images serves every fraction:
-    the logits lose the contributions of the directions one group after another.
+    As `W h_p = W h - Σ_i ⟨v_i, h⟩ W v_i`, the logits lose one group of directions after another,
+    and one projection of the images serves every fraction.
 
     Parameters
     ----------
     activations, classes, head, counts_as, images : as in `stages.measures.accuracy.hits`
     directions : orthonormal; the head's own or, as the null, those of a random head
-    importance : of each direction; the least important are removed first
+    importance : of each direction; the least are removed first
     fractions : of the directions to remove, each from 0 to below 1, in any order
 
     Returns
     -------
-    share, 0 to 1, for each fraction
+    share of images, 0 to 1, for each fraction
 
     Raises
     ------

@@ -83,6 +83,14 @@ def test_the_seed_chooses_the_negatives():
     assert not np.array_equal(one[:, :3], two[:, :3])
 
 
+def test_concepts_on_the_same_images_draw_their_own_negatives():
+    labels = ConceptLabels(np.tile(np.arange(20), 2), np.repeat([1, 2], 20))
+    one, two = probes(labels, np.array([1, 2]), 200, "balanced", seed=0)
+    assert one.negatives is not None
+    assert two.negatives is not None
+    assert set(one.negatives.tolist()) != set(two.negatives.tolist())
+
+
 def test_scores_without_information_encode_nothing():
     # Concepts of 100 images, as many negatives: chance is one half.
     labels = ConceptLabels(np.arange(1000), np.repeat(np.arange(10), 100))

@@ -77,6 +77,14 @@ def test_more_images_make_the_interval_narrower():
     assert widths[2] > 0
 
 
+def test_the_images_of_different_shifts_are_drawn_independently():
+    fixed = dict.fromkeys(STANDARD, ResampledLines(np.full(9999, 1.0), np.full(9999, 0.0)))
+    shifts = dict.fromkeys(STANDARD, Accuracy(0.5, 400))
+    result = estimate(Accuracy(0.7, None), shifts, fixed)
+    wide, mean = (each.high - each.low for each in (result.shifts["near"], result.mean))
+    assert mean == pytest.approx(wide / np.sqrt(2), rel=0.05)
+
+
 def test_a_mean_of_shifts_that_share_models_is_not_more_certain_than_they_allow():
     # The same line twice: averaging it with itself must not halve its variance.
     names: list[str] = ["one", "two"]

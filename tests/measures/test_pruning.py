@@ -105,6 +105,17 @@ def test_removing_what_the_images_do_not_use_costs_nothing():
     assert len(set(found.tolist())) == 1
 
 
+def test_of_an_image_that_is_pruned_away_only_the_bias_is_left():
+    least = DIRECTIONS.vectors[least_important_first(IMPORTANCE)[:5]]
+    images = RNG.normal(size=(50, 5)) @ least
+    head = Head(WEIGHT, np.arange(10) / 1e9, normalize_features=True)
+    favourite = np.full(50, 9)
+    found = pruned_accuracies(
+        images, favourite, head, DIRECTIONS, IMPORTANCE, fractions=np.array([0.5])
+    )
+    assert found == 1
+
+
 def test_removing_the_most_important_first_costs_more():
     reverse = pruned_accuracies(
         ACTIVATIONS, CLASSES, HEADS[0], DIRECTIONS, -IMPORTANCE, fractions=FRACTIONS
