@@ -117,10 +117,9 @@ def probes(
                 f"concept {concept} is on {len(positives)} of {images} images: expected at least "
                 "one image with it and one without; leave it out"
             )
-        if negatives == "all":
-            yield Probe(positives, None)
-        else:
-            yield Probe(positives, _sample_negatives(positives, images, (seed, concept)))
+        drawn = negatives == "balanced"
+        sample = _sample_negatives(positives, images, (seed, concept)) if drawn else None
+        yield Probe(positives, sample)
 
 
 def _sample_negatives(

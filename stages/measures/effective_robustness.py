@@ -65,12 +65,11 @@ def estimate_effective_robustness(
 ) -> EffectiveRobustness:
     """Compute effective robustness per shift and its mean, with percentile intervals.
 
-    The intervals hold two uncertainties: which standard models the line was fitted to
+    The intervals are ours and hold two uncertainties: which standard models the line was fitted to
     (`resample_lines`) and which images the encoder was measured on. For the latter an accuracy is
     drawn from its posterior under Jeffreys' prior, `Beta(k + 1/2, n - k + 1/2)` for k right of n
     images, which stays inside 0 to 1 and does not vanish at their ends. One draw of the ImageNet
-    accuracy serves all shifts, as one encoder has one such accuracy. The paper gives no intervals;
-    these are ours.
+    accuracy serves all shifts, as one encoder has one such accuracy.
 
     Parameters
     ----------

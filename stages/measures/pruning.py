@@ -45,25 +45,18 @@ def pruned_accuracies(
     counts_as: Int[np.ndarray, " class_"] | None = None,
     images: int = IMAGES,
 ) -> Float[np.ndarray, " fraction"]:
-    """Compute top-1 accuracy after removing the least important fraction of the directions.
+    """Compute top-1 accuracy, 0 to 1, without the least important fraction of the directions.
 
     `h_p = h - Σ_i ⟨v_i, h⟩ v_i` over the removed directions (Crabbé et al. 2024), then the head as
     it is. A head that normalises features normalises `h_p`, not `h`: to it a pruned activation is
-    like any other. This matters only beside a bias; the paper does not say.
-
-    As `W h_p = W h - Σ_i ⟨v_i, h⟩ W v_i`, the logits lose one group of directions after another,
-    and one projection of the images serves every fraction.
+    like any other. This matters only beside a bias; the paper does not say. One projection of the
+    images serves every fraction, as `W h_p = W h - Σ_i ⟨v_i, h⟩ W v_i`.
 
     Parameters
     ----------
     activations, classes, head, counts_as, images : as in `stages.measures.accuracy.hits`
-    directions : orthonormal; the head's own or, as the null, those of a random head
-    importance : of each direction; the least are removed first
+    directions, importance : of the head or, as the null, of a random head
     fractions : of the directions to remove, each from 0 to below 1, in any order
-
-    Returns
-    -------
-    share of images, 0 to 1, for each fraction
 
     Raises
     ------
