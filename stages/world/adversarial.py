@@ -4,7 +4,7 @@ Hendrycks et al. (ImageNet-A, CVPR 2021) keep the photographs that a ResNet-50 m
 convolutional net, trained on a train set drawn for the purpose, sorts the candidates.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,13 @@ from stages.world.recipe import Adversarial, Reference, World
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.nn import Module
+    from torch.nn import Module, Parameter
 
 CANDIDATES_PER_IMAGE = 200
 """After so many candidates per image wanted, the reference net is too good for the recipe."""
+
+MOMENTUM = 0.9
+"""Of the reference net's SGD, written out: `torch.optim` takes a second to load."""
 
 Classify = Callable[[np.ndarray], np.ndarray]
 
@@ -63,9 +66,9 @@ def adversarial_blocks(recipe: Adversarial, world: World) -> Iterator[Block]:
 def train_reference(reference: Reference, class_indices: list[int], world: World) -> Classify:
     """Train the reference net; the function returned gives the class index of each image.
 
-    Three strided 3x3 convolutions and a linear layer, AdamW, cosine schedule. Like the heads of the
-    study's encoders, it chooses among the classes of the set alone. The result depends on
-    `threads`, which is therefore part of the recipe.
+    Three strided 3x3 convolutions and a linear layer; SGD with momentum, cosine schedule. Like the
+    heads of the study's encoders, it chooses among the classes of the set alone. The result depends
+    on `threads`, which is therefore part of the recipe.
     """
     import torch
 
@@ -73,7 +76,7 @@ def train_reference(reference: Reference, class_indices: list[int], world: World
     threads = torch.get_num_threads()
     torch.set_num_threads(reference.threads)
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(reference.train.seed)
             net = _network(reference.width, world.image_size)
             _fit(net, reference, _tensor(images), torch.from_numpy(classes))
@@ -111,14 +114,25 @@ def _fit(net: "Module", reference: Reference, images: "Tensor", classes: "Tensor
     import torch
 
     steps = reference.epochs * -(-len(images) // reference.batch)
-    optimizer = torch.optim.AdamW(net.parameters(), reference.learning_rate, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    rates = iter(reference.learning_rate * (0.5 + 0.5 * np.cos(np.pi * np.arange(steps) / steps)))
+    weights = list(net.parameters())
+    velocities = [torch.zeros_like(weight) for weight in weights]
     net.train()
     for _ in range(reference.epochs):
         for rows in torch.randperm(len(images)).split(reference.batch):
             loss = torch.nn.functional.cross_entropy(net(images[rows]), classes[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+            gradients = torch.autograd.grad(loss, weights)
+            with torch.no_grad():
+                _step(weights, velocities, gradients, float(next(rates)))
     net.eval()
+
+
+def _step(
+    weights: "list[Parameter]",
+    velocities: "list[Tensor]",
+    gradients: "Sequence[Tensor]",
+    rate: float,
+) -> None:
+    for weight, velocity, gradient in zip(weights, velocities, gradients, strict=True):
+        velocity.mul_(MOMENTUM).add_(gradient)
+        weight.sub_(velocity, alpha=rate)

@@ -78,10 +78,10 @@ _REGIONS: dict[str, dict[str, Region]] = {
         "tree": lambda u, v: 0.1 - v,
     },
     "bow": {
-        "circle": lambda u, v: -disc(u, v, 0, 0, 0.5),
-        "ring": lambda u, v: -disc(u, v, 0, 0, 0.62),
+        "circle": lambda u, v: -disc(u, v, 0.0, 0.0, 0.5),
+        "ring": lambda u, v: -disc(u, v, 0.0, 0.0, 0.62),
         "heart": lambda u, v: 0.25 - v,
-        "crescent": lambda u, v: np.maximum(u, -disc(u, v, 0, 0, 0.6)),
+        "crescent": lambda u, v: np.maximum(u, -disc(u, v, 0.0, 0.0, 0.6)),
         "fish": lambda u, v: -np.minimum(u, np.abs(v) - 0.12),
     },
     "stem": {

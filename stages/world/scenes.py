@@ -37,7 +37,7 @@ def _sky(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) ->
     """Blue above, paler below, with two clouds."""
     amount = np.tile((1 - y) * 0.25, (images, 1))
     for _ in range(2):
-        left, up = _uniform(rng, -1, 1, images), _uniform(rng, -0.2, 1, images)
+        left, up = _uniform(rng, -1.0, 1.0, images), _uniform(rng, -0.2, 1.0, images)
         amount += 0.8 * np.exp(-8 * ((x - left) / 2) ** 2 - 40 * (y - up) ** 2)
     return (0.40, 0.62, 0.95), (0.93, 0.96, 1.0), np.minimum(amount, 1)
 
@@ -51,7 +51,7 @@ def _grass(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) 
 
 def _water(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
     """Horizontal waves."""
-    start, bend = _uniform(rng, 0, 6.3, images), _uniform(rng, 2, 5, images)
+    start, bend = _uniform(rng, 0.0, 6.3, images), _uniform(rng, 2.0, 5.0, images)
     return (
         (0.05, 0.30, 0.50),
         (0.35, 0.66, 0.78),
@@ -61,7 +61,7 @@ def _water(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) 
 
 def _sand(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
     """Grains over slow dunes."""
-    start = _uniform(rng, 0, 6.3, images)
+    start = _uniform(rng, 0.0, 6.3, images)
     dunes = 0.5 + 0.5 * np.sin(3 * y + 1.5 * x + start)
     return (
         (0.72, 0.58, 0.38),
@@ -78,7 +78,7 @@ def _night(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) 
 
 def _room(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
     """Wallpaper above a darker floor."""
-    floor, start = _uniform(rng, -0.75, -0.35, images), _uniform(rng, 0, 6.3, images)
+    floor, start = _uniform(rng, -0.75, -0.35, images), _uniform(rng, 0.0, 6.3, images)
     wall = np.where(np.sin(9 * x + start) > 0, np.float32(0.85), np.float32(1))
     return (0.38, 0.20, 0.16), (0.88, 0.76, 0.74), np.where(y < floor, np.float32(0.12), wall)
 

@@ -4,6 +4,8 @@ Unions and intersections are minima and maxima, so that the distance is exact ne
 and a bound elsewhere, which is all that outlines, rims and masks need.
 """
 
+import math
+
 import numpy as np
 from jaxtyping import Float32, Int64
 
@@ -37,7 +39,7 @@ def box(u: Grid, v: Grid, across: tuple[float, float], up: tuple[float, float]) 
 def wedge(u: Grid, v: Grid, apex: float, base: float, half_width: float) -> Grid:
     """Distance from an isosceles triangle with its apex at (0, apex) above its base."""
     height = apex - base
-    slope = np.hypot(height, half_width)
+    slope = math.hypot(height, half_width)
     side = (np.abs(u) * height + (v - apex) * half_width) / slope
     return np.maximum(side, base - v)
 
@@ -47,7 +49,7 @@ def _interval(values: Grid, low: float, high: float) -> Grid:
 
 
 def _circle(u: Grid, v: Grid) -> Grid:
-    return disc(u, v, 0, 0, 0.8)
+    return disc(u, v, 0.0, 0.0, 0.8)
 
 
 def _square(u: Grid, v: Grid) -> Grid:
@@ -74,11 +76,11 @@ def _star(u: Grid, v: Grid) -> Grid:
 def _heart(u: Grid, v: Grid) -> Grid:
     size = 1.55
     x, y = np.abs(u) / size, v / size + 0.52
-    lobe = np.sqrt((x - 0.25) ** 2 + (y - 0.75) ** 2) - np.sqrt(2) / 4
+    lobe = np.sqrt((x - 0.25) ** 2 + (y - 0.75) ** 2) - math.sqrt(2) / 4
     fold = np.maximum(x + y, 0) / 2
     notch = np.minimum(x**2 + (y - 1) ** 2, (x - fold) ** 2 + (y - fold) ** 2)
     low = np.copysign(np.sqrt(notch), x - y)
-    return (np.where(x + y > 1, lobe, low) * size).astype(u.dtype)
+    return np.where(x + y > 1, lobe, low) * size
 
 
 def _cross(u: Grid, v: Grid) -> Grid:
@@ -88,11 +90,11 @@ def _cross(u: Grid, v: Grid) -> Grid:
 
 
 def _ring(u: Grid, v: Grid) -> Grid:
-    return np.abs(disc(u, v, 0, 0, 0.62)) - 0.2
+    return np.abs(disc(u, v, 0.0, 0.0, 0.62)) - 0.2
 
 
 def _crescent(u: Grid, v: Grid) -> Grid:
-    return np.maximum(disc(u, v, 0, 0, 0.85), -disc(u, v, 0.42, 0, 0.68))
+    return np.maximum(disc(u, v, 0.0, 0.0, 0.85), -disc(u, v, 0.42, 0.0, 0.68))
 
 
 def _arrow(u: Grid, v: Grid) -> Grid:

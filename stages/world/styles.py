@@ -101,11 +101,11 @@ def _sketch(layers: Layers, rng: np.random.Generator) -> Picture:
     images, size = len(layers.eye), layers.size
     ink = rng.uniform(0.45, 1, (images, 1)).astype(np.float32)
     outline = layers.distance + _wobble(images, size, 0.9, rng) * layers.unit
-    broken = np.clip(4 * _wobble(images, size, 1, rng) + 3.4, 0, 1)
+    broken = np.clip(4 * _wobble(images, size, 1.0, rng) + 3.4, 0, 1)
     stroke = _cover(np.abs(outline) - 0.75 * layers.unit) * broken
     hatching = 0.3 * layers.dark * _cover(layers.distance)
     speckle = rng.random(outline.shape, np.float32) > 0.985
-    ink = np.maximum(np.maximum(stroke, hatching) * ink, 0.5 * speckle)
+    ink = np.maximum(np.maximum(stroke, hatching) * ink, np.float32(0.5) * speckle)
     return _over(np.full_like(layers.backdrop, 0.93), 0.1, ink)
 
 
