@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
-from stages.datasets.tar import BLOCK, member_bytes, write_end
+from stages.datasets.tar import BLOCK, END, member_bytes
 from stages.storage.errors import InputError
 
 
@@ -19,7 +18,7 @@ class ArchiveWriter:
         self._stream = path.open("wb")
         self._hash = hashlib.sha256()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ArchiveWriter":
         """Open for `add`."""
         return self
 
@@ -32,21 +31,22 @@ class ArchiveWriter:
         """Close; after an error the end mark is missing, so the archive counts as truncated."""
         try:
             if error is None:
-                write_end(self._stream)
-                self._hash.update(bytes(2 * BLOCK))
+                self._write(END)
         finally:
             self._stream.close()
 
     def add(self, name: str, data: bytes) -> None:
         """Append a file."""
-        member = member_bytes(name, data)
-        self._hash.update(member)
-        self._stream.write(member)
+        self._write(member_bytes(name, data))
 
     @property
     def sha256(self) -> str:
         """The hash of everything written so far, in hexadecimal."""
         return self._hash.hexdigest()
+
+    def _write(self, data: bytes) -> None:
+        self._hash.update(data)
+        self._stream.write(data)
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def open_archive(path: Path, sha256: str) -> Iterator[memoryview]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: named by card.json but not there; fetch it again") from error
     with stream:
-        if path.stat().st_size < 2 * BLOCK:
+        if path.stat().st_size < len(END):
             raise InputError(f"{path}: truncated, not even an empty archive; fetch it again")
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             view = memoryview(mapped)
@@ -75,7 +75,7 @@ def open_archive(path: Path, sha256: str) -> Iterator[memoryview]:
 
 
 def _verify(view: memoryview, path: Path, sha256: str) -> None:
-    if len(view) % BLOCK or any(view[-2 * BLOCK :]):
+    if len(view) % BLOCK or view[-len(END) :] != END:
         raise InputError(f"{path}: truncated, its end mark is missing; fetch it again")
     found = hashlib.sha256(view).hexdigest()
     if found != sha256:

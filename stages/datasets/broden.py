@@ -108,6 +108,18 @@ def iterate_images(
         yield np.stack(images)
 
 
+def read_broden_images(directory: Path) -> UInt8[np.ndarray, "image height width 3"]:
+    """All images of a probe set in memory, in the order of `index.csv`.
+
+    Raises
+    ------
+    InputError
+        As `open_broden` and `iterate_images`.
+    """
+    with open_broden(directory) as broden:
+        return next(iterate_images(broden, len(broden.rows)))
+
+
 def _archive_reader(directory: Path, stack: ExitStack) -> Read:
     places: dict[str, memoryview] = {}
     for shard, sha256 in sorted(read_card(directory).shards.items()):

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -42,7 +41,7 @@ class BrodenWriter:
         self._frequency: dict[int, int] = defaultdict(int)
         self._coverage: dict[int, float] = defaultdict(float)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "BrodenWriter":
         """Open for `add`."""
         return self
 

@@ -1,11 +1,12 @@
 """Which concepts each image of a probe set shows."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from stages.datasets.broden import Broden, IndexRow
+from stages.datasets.broden import Broden, IndexRow, open_broden
 from stages.datasets.broden_format import Concept
 from stages.storage.errors import InputError
 
@@ -23,6 +24,18 @@ class Presence:
     image: Int64[np.ndarray, " pair"]
     concept: Int64[np.ndarray, " pair"]
     concepts: list[Concept]
+
+
+def read_presence(directory: Path, presence: float) -> Presence:
+    """`concept_presence` of the probe set in a folder: our tar or an extracted Broden1.
+
+    Raises
+    ------
+    InputError
+        As `concept_presence`; the folder holds no whole probe set.
+    """
+    with open_broden(directory) as broden:
+        return concept_presence(broden, presence)
 
 
 def concept_presence(broden: Broden, presence: float) -> Presence:

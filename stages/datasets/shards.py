@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -49,7 +49,7 @@ class ShardWriter:
         self.images = 0
         self.shards: dict[str, str] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ShardWriter":
         """Open for `add`."""
         return self
 
@@ -110,7 +110,8 @@ def read_shards(directory: Path) -> Iterator[Sample]:
                 form = form or _form(sample)
                 _check(sample, form, images, card, path)
                 images += 1
-                yield sample
+                if images <= card.images:
+                    yield sample
     if images != card.images:
         raise InputError(
             f"{directory}: {card.images} images expected from card.json, {images} found in the "
@@ -130,6 +131,7 @@ def iterate_batches(directory: Path, batch: int) -> Iterator[Images]:
     samples = read_shards(directory)
     for start in range(0, card.images, batch):
         yield _decode(islice(samples, batch), min(batch, card.images - start), directory, card)
+    next(samples, None)  # the last look at the shards finds any image too many
 
 
 def read_images(directory: Path) -> Images:

@@ -1,11 +1,14 @@
 """Deterministic USTAR archives, read in place: members in the order given, mtime 0, no owner."""
 
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from stages.storage.errors import InputError
 
 BLOCK = 512
+
+END = bytes(2 * BLOCK)
+"""What closes an archive; without it, it counts as truncated."""
 
 
 class Member(NamedTuple):
@@ -36,11 +39,6 @@ def member_bytes(name: str, data: bytes) -> bytes:
     )
     checksum = b"%06o\x00 " % sum(header)
     return header[:148] + checksum + header[156:] + data + bytes(-len(data) % BLOCK)
-
-
-def write_end(stream: IO[bytes]) -> None:
-    """Close an archive with its two empty blocks; without them it counts as truncated."""
-    stream.write(bytes(2 * BLOCK))
 
 
 def iterate_members(archive: bytes | memoryview, path: str) -> Iterator[Member]:
