@@ -1,0 +1,241 @@
+"""What a study shows and what it does not, in words computed from its numbers."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import msgspec
+
+from stages.figures.families import controls, families, trained
+from stages.figures.inputs import Encoder, Published
+from stages.figures.names import TRAININGS
+from stages.figures.numbers import percent, shown, with_interval
+from stages.figures.tables import untrained
+
+Verdict = Literal["shown", "not shown", "undecided", "mixed"]
+
+Estimate = tuple[float, float, float]
+"""A mean between the ends of its interval: low, mean, high."""
+
+PRUNABLE = 0.8
+"""The paper prunes up to this fraction of the directions without harm."""
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """A claim, whether the numbers bear it out, the numbers, and the chart that shows them."""
+
+    chart: str
+    claim: str
+    verdict: Verdict
+    findings: list[str]
+
+
+def statements(encoders: Sequence[Encoder], published: Published) -> list[Statement]:
+    """Return every statement that the study's encoders allow; none is made without numbers."""
+    made = (
+        robustness_order(encoders),
+        coverage_of_data(encoders),
+        kurtosis_above_null(encoders),
+        outlier_features(encoders),
+        prunable(encoders),
+        concept_order(encoders),
+        published_robustness(published),
+    )
+    return [statement for statement in made if statement is not None]
+
+
+def ordered(estimates: Sequence[Estimate]) -> Verdict:
+    """Judge whether estimates descend: shown or not shown only where intervals stand apart."""
+    pairs = list(pairwise(estimates))
+    if any(later[0] > earlier[2] for earlier, later in pairs):
+        return "not shown"
+    return "shown" if all(earlier[0] > later[2] for earlier, later in pairs) else "undecided"
+
+
+def robustness_order(encoders: Sequence[Encoder]) -> Statement | None:
+    """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
+    cases = []
+    for f in families(encoders):
+        members = (f.zero_shot, f.finetuned, f.supervised)
+        if values := _complete([_robustness(e) for e in members]):
+            cases.append((ordered(values), f"{f.name}: {_listed(members, values)} points"))
+    return _statement(
+        "effective_robustness",
+        "Zero-shot encoders are more robust than their finetuned versions, and these more than "
+        "supervised encoders (mean effective robustness).",
+        cases,
+    )
+
+
+def coverage_of_data(encoders: Sequence[Encoder]) -> Statement | None:
+    """Compare encoders that learnt labels with those that learnt captions of the same images."""
+    cases = []
+    for control, z in controls(encoders):
+        if values := _complete([_robustness(control), _robustness(z)]):
+            verdict = ordered(values)
+            cases.append((verdict, f"{_versus(control, z, values)} points: {_COVERAGE[verdict]}"))
+    return _statement(
+        "effective_robustness",
+        "Robustness comes with the coverage of the data and not with language: labels give more of "
+        "it than captions of the same images.",
+        cases,
+    )
+
+
+_COVERAGE = {
+    "shown": "here it comes with the data, not with language",
+    "not shown": "here the data alone do not explain it",
+    "undecided": "the intervals overlap",
+}
+
+
+def kurtosis_above_null(encoders: Sequence[Encoder]) -> Statement | None:
+    """Compare each zero-shot encoder's kurtosis with the untrained encoder of its backbone."""
+    cases = []
+    for e in trained(encoders, "zero_shot"):
+        null = untrained(e, encoders)
+        if null and (values := _complete([_kurtosis(e), _kurtosis(null)])):
+            cases.append((ordered(values), _versus(e, null, values, digits=2)))
+    return _statement(
+        "kurtosis",
+        "The kurtosis of a zero-shot encoder's activations is above that of an untrained encoder.",
+        cases,
+    )
+
+
+def outlier_features(encoders: Sequence[Encoder]) -> Statement | None:
+    """Count the encoders of each kind of training that have an outlier feature."""
+    counts = {
+        kind: [
+            n
+            for e in trained(encoders, kind)
+            if (n := e.metrics.kurtosis.outlier_features) is not None
+        ]
+        for kind in TRAININGS
+    }
+    robust, others = counts["zero_shot"], counts["supervised"]
+    if not robust:
+        return None
+    if not any(robust):
+        verdict: Verdict = "not shown"
+    else:
+        verdict = "shown" if all(robust) and not any(others) else "mixed"
+    return Statement(
+        chart="kurtosis",
+        claim="Zero-shot encoders have outlier features and supervised encoders have none.",
+        verdict=verdict,
+        findings=[
+            f"{TRAININGS[kind]}: {sum(map(bool, found))} of {len(found)} encoders have outlier "
+            f"features, {sum(found)} in all"
+            for kind, found in counts.items()
+            if found
+        ],
+    )
+
+
+def prunable(encoders: Sequence[Encoder]) -> Statement | None:
+    """Compare the prunable fraction of zero-shot encoders with the paper's 80 %."""
+    cases: list[tuple[Verdict, str]] = [
+        (
+            "shown" if p >= PRUNABLE else "not shown",
+            f"{e.series.label}: {percent(p)} of {e.metrics.directions.count} directions",
+        )
+        for e in trained(encoders, "zero_shot")
+        if (p := e.metrics.directions.prunable) is not None
+    ]
+    return _statement(
+        "pruning",
+        f"{percent(PRUNABLE)} of a zero-shot encoder's least important directions can be pruned "
+        "for less than one point of ImageNet accuracy.",
+        cases,
+    )
+
+
+def concept_order(encoders: Sequence[Encoder]) -> Statement | None:
+    """Compare the unique concepts of zero-shot encoders with finetuned and supervised ones."""
+    cases: list[tuple[Verdict, str]] = []
+    for f in families(encoders):
+        null = untrained(f.zero_shot, encoders)
+        members = [f.zero_shot, f.finetuned, f.supervised, *([null] if null else [])]
+        counts = [e.metrics.concepts.unique_directions for e in members]
+        if (first := counts[0]) is None or (
+            rest := [n for n in counts[1:3] if n is not None]
+        ) == []:
+            continue
+        more = "undecided" if first == max(rest) else "shown" if first > max(rest) else "not shown"
+        cases.append((more, f"{f.name}: {_counted(members, counts)} concepts"))
+    return _statement(
+        "concepts",
+        "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
+        "(directions; counts without an interval).",
+        cases,
+    )
+
+
+def published_robustness(published: Published) -> Statement | None:
+    """Count the published CLIP models whose mean effective robustness is surely above zero."""
+    known = {k: (e.low, e.mean, e.high) for k, e in published.encoders.items()}
+    complete = {k: v for k, v in known.items() if None not in v}
+    if not complete:
+        return None
+    above = sum(1 for low, _, _ in complete.values() if low is not None and low > 0)
+    lowest = min(complete, key=lambda k: complete[k][1] or 0.0)
+    highest = max(complete, key=lambda k: complete[k][1] or 0.0)
+    return Statement(
+        chart="published",
+        claim="Published zero-shot CLIP models are effectively robust on the real datasets.",
+        verdict="shown" if above == len(complete) else "mixed" if above else "not shown",
+        findings=[
+            f"{above} of {len(complete)} models have a mean effective robustness whose interval is "
+            "above zero",
+            *(f"{k}: {shown(complete[k][1])} points" for k in dict.fromkeys((lowest, highest))),
+        ],
+    )
+
+
+_SEEN = {"shown": "seen", "not shown": "not seen", "undecided": "undecided", "mixed": "mixed"}
+
+
+def _statement(chart: str, claim: str, cases: Sequence[tuple[Verdict, str]]) -> Statement | None:
+    if not cases:
+        return None
+    verdicts: set[Verdict] = {verdict for verdict, _ in cases}
+    overall: Verdict = verdicts.pop() if len(verdicts) == 1 else "mixed"
+    findings = [
+        f"{text} ({_SEEN[verdict]})" if overall == "mixed" else text for verdict, text in cases
+    ]
+    return Statement(chart=chart, claim=claim, verdict=overall, findings=findings)
+
+
+def _robustness(encoder: Encoder) -> tuple[float | None, ...]:
+    found = encoder.metrics.effective_robustness
+    return (found.mean_low, found.mean, found.mean_high)
+
+
+def _kurtosis(encoder: Encoder) -> tuple[float | None, ...]:
+    found = encoder.metrics.kurtosis
+    return (found.low, found.mean, found.high)
+
+
+def _complete(estimates: Sequence[tuple[float | None, ...]]) -> list[Estimate]:
+    whole = [
+        (a, b, c) for a, b, c in estimates if a is not None and b is not None and c is not None
+    ]
+    return whole if len(whole) == len(estimates) else []
+
+
+def _listed(members: Sequence[Encoder], values: Sequence[Estimate]) -> str:
+    return ", ".join(
+        f"{TRAININGS[e.series.training]} {with_interval(mean, low, high)}"
+        for e, (low, mean, high) in zip(members, values, strict=True)
+    )
+
+
+def _versus(one: Encoder, other: Encoder, values: Sequence[Estimate], digits: int = 1) -> str:
+    left, right = (with_interval(mean, low, high, digits) for low, mean, high in values)
+    return f"{one.series.label} {left} against {other.series.label} {right}"
+
+
+def _counted(members: Sequence[Encoder], counts: Sequence[int | None]) -> str:
+    pairs = zip(members, counts, strict=True)
+    return ", ".join(f"{TRAININGS[e.series.training]} {'–' if n is None else n}" for e, n in pairs)
