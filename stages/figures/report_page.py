@@ -1,0 +1,209 @@
+"""The report: one HTML page that needs no script and no network."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from stages.figures.charts import CHARTS, PUBLISHED, Chart, outside_frame, svg
+from stages.figures.inputs import Comparison, Encoder, Published
+from stages.figures.main_table import (
+    accuracy_table,
+    paper_table,
+    representation_table,
+    robustness_table,
+)
+from stages.figures.names import SHIFTS
+from stages.figures.numbers import shown
+from stages.figures.page_style import STYLE
+from stages.figures.statements import Statement, statements
+from stages.figures.tables import study_tables
+
+Rows = list[dict[str, Any]]
+
+_PAPER = (
+    "Crabbé, Rodríguez, Shankar, Zappella and Blaas: <cite>Interpreting CLIP: Insights on the "
+    "Robustness to ImageNet Distribution Shifts</cite>, TMLR 2024, "
+    '<a href="https://arxiv.org/abs/2310.13040">arXiv:2310.13040</a>.'
+)
+
+_CLAIM = (
+    "The paper says: robust zero-shot CLIP image encoders have outlier features, which less robust "
+    "encoders lack; they also encode more concepts, which it does not find to indicate robustness."
+)
+
+_VERDICTS = {
+    "shown": "Seen here",
+    "not shown": "Not seen here",
+    "undecided": "Undecided",
+    "mixed": "Mixed",
+}
+
+_SECTIONS = (
+    ("shows", "What it shows and what it does not"),
+    ("table", "Every measure of every encoder"),
+    ("paper", "Beside the paper"),
+    ("charts", "Charts"),
+    ("openclip", "Published models"),
+)
+
+
+def report_page(
+    *,
+    title: str,
+    description: str,
+    encoders: Sequence[Encoder],
+    comparisons: Sequence[Comparison],
+    published: Published,
+    published_rows: Rows,
+    templates: Path,
+) -> str:
+    """Return the whole page; the same results give the same bytes.
+
+    Parameters
+    ----------
+    title, description
+        What this study is, in plain text; a description's blank lines part its paragraphs.
+    encoders, comparisons, published
+        The study's results.
+    published_rows
+        The rows of `plots/published.csv`; numbers may be strings.
+    templates
+        The folder of the plot templates, `.dvc/plots`.
+
+    Raises
+    ------
+    InputError
+        The results do not fit one another, or a template is missing or broken.
+    """
+    tables = study_tables(encoders, comparisons)
+    found = statements(encoders, published)
+    figures = [_figure(c, tables[c.table], templates, found) for c in CHARTS if tables[c.table]]
+    published_figure = _figure(PUBLISHED, published_rows, templates, found)
+    bodies = {
+        "shows": _statement_list(found),
+        "table": _main_tables(encoders),
+        "paper": _PAPER_NOTE + paper_table(encoders),
+        "charts": "\n".join(figures),
+        "openclip": _published_note(published, published_rows) + published_figure,
+    }
+    return _page(title, description, bodies)
+
+
+def effective_robustness_svg(encoders: Sequence[Encoder], templates: Path) -> str:
+    """Return the chart of effective robustness alone, compact, as the text of an SVG file."""
+    chart = CHARTS[0]
+    rows = study_tables(encoders, [])[chart.table]
+    return svg(chart, rows, templates, size=(142, 200)) + "\n"
+
+
+_TABLE_NOTE = (
+    '<p class="soft">Accuracy: top-1 on the test images. Effective robustness: accuracy above what '
+    "the baseline line gives for the same ImageNet accuracy, mean of the five shifts. Kurtosis: "
+    "mean per image, a Gaussian has 3; † marks a rectified representation, which does not compare "
+    "with a linear one. Unique: Broden concepts that at least one direction or feature encodes. "
+    "Polysemanticity: concepts per direction or feature that encodes any. Prunable: the largest "
+    "share of directions whose loss costs less than one point of ImageNet accuracy. Largest / "
+    "median: importance of the directions. Brackets are bootstrap intervals.</p>"
+)
+
+_PAPER_NOTE = (
+    "<p>The paper's own figures that are known to us: unique concepts of OpenAI's CLIP in its "
+    "first version (arXiv:2310.13040v1), out of Broden's 1,197, and that up to 80 % of the least "
+    "important directions can be pruned without harm. Counts compare within one study only: "
+    "probe sets differ in the number of their concepts, and encoders in that of their "
+    "directions.</p>"
+)
+
+
+def _main_tables(encoders: Sequence[Encoder]) -> str:
+    return "\n".join(
+        (
+            accuracy_table(encoders),
+            representation_table(encoders),
+            _TABLE_NOTE,
+            robustness_table(encoders),
+        )
+    )
+
+
+def _page(title: str, description: str, bodies: Mapping[str, str]) -> str:
+    about = "\n".join(f"<p>{escape(p)}</p>" for p in description.split("\n\n") if p.strip())
+    links = "\n".join(f'<a href="#{key}">{escape(name)}</a>' for key, name in _SECTIONS)
+    sections = "\n".join(
+        f'<section id="{key}">\n<h2>{escape(name)}</h2>\n{bodies[key]}\n</section>'
+        for key, name in _SECTIONS
+    )
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Interpreting CLIP: {escape(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<header>
+<h1>Interpreting CLIP: {escape(title)}</h1>
+<p>{_CLAIM}</p>
+<p class="soft">{_PAPER}</p>
+<nav aria-label="Sections">
+{links}
+</nav>
+</header>
+<main>
+<section id="study">
+<h2>What this study is</h2>
+{about}
+</section>
+{sections}
+</main>
+</body>
+</html>
+"""
+
+
+def _statement_list(found: Sequence[Statement]) -> str:
+    items = "\n".join(
+        f"<li>{_verdict(s)}<p>{escape(s.claim)}</p>"
+        f"<ul>{''.join(f'<li>{escape(f)}</li>' for f in s.findings)}</ul></li>"
+        for s in found
+    )
+    return (
+        "<p>Each claim is judged from the numbers of this page. Seen or not seen means that the "
+        "intervals stand apart; undecided, that they overlap; mixed, that encoders differ.</p>\n"
+        f'<ul class="statements">\n{items}\n</ul>'
+    )
+
+
+def _verdict(statement: Statement) -> str:
+    kind = statement.verdict.replace(" ", "-")
+    return f'<span class="verdict {kind}">{_VERDICTS[statement.verdict]}</span>'
+
+
+def _figure(chart: Chart, rows: Rows, templates: Path, found: Sequence[Statement]) -> str:
+    lines = "\n".join(
+        f"<p><strong>{_VERDICTS[s.verdict]}:</strong> {escape(s.claim)}</p>"
+        for s in found
+        if s.chart == chart.name
+    )
+    beneath = f'<div class="beneath">{lines}</div>' if lines else ""
+    return (
+        f'<figure id="{chart.name}"><h3>{escape(chart.title)}</h3>\n'
+        f'<div class="chart">{svg(chart, rows, templates)}</div>\n'
+        f"<figcaption>{escape(chart.caption)}</figcaption>\n{beneath}</figure>"
+    )
+
+
+def _published_note(published: Published, rows: Rows) -> str:
+    fits = "; ".join(
+        f"{name} slope {shown(line.slope, 2)}, R² {shown(line.r2, 2)}, {line.models} models"
+        for shift, name in SHIFTS.items()
+        if (line := published.lines.get(shift))
+    )
+    hidden = outside_frame(rows)
+    frame = f" {hidden} points lie outside the frame of the chart." if hidden else ""
+    return (
+        "<p>This result rests on published accuracies of the real datasets alone, and no study "
+        f"changes it. Baseline lines: {escape(fits)}.{frame}</p>\n"
+    )
