@@ -77,7 +77,11 @@ class Captioned(Population, frozen=True, kw_only=True, tag_field="kind", tag="ca
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The small convolutional net whose errors make up an adversarial set, and its training."""
+    """The small convolutional net whose errors make up an adversarial set, and its training.
+
+    `width` is the channels of the first convolution (then twice, four times as many);
+    `learning_rate` the first of SGD with momentum (about 0.05), cosine to 0.
+    """
 
     train: Population
     width: Count
