@@ -1,6 +1,6 @@
 """Activations on disk: one safetensors file per dataset and a `card.json`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,17 +66,3 @@ def write_card(directory: Path, card: Mapping[str, object]) -> None:
 def read_card(directory: Path) -> dict[str, object]:
     """Read what `write_card` wrote."""
     return read_json(directory / "card.json")
-
-
-def concatenate(batches: Iterator[Float[np.ndarray, "image feature"]]) -> np.ndarray:
-    """Join batches of activations along the images.
-
-    Raises
-    ------
-    InputError
-        There is no batch at all.
-    """
-    arrays = list(batches)
-    if not arrays:
-        raise InputError("expected at least one image, got none; look at the dataset's card.json")
-    return np.concatenate(arrays)

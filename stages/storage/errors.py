@@ -1,5 +1,8 @@
 """The one exception that means: the user's input is wrong, and here is what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(Exception):
     """Bad input, explained: what was expected, what came and what to do about it.
@@ -7,3 +10,12 @@ class InputError(Exception):
     `stages.storage.launch.launch` prints its message without a traceback and exits with 1, so the
     message has to stand alone: name the file or the key first.
     """
+
+
+@contextmanager
+def found_in(source: object) -> Iterator[None]:
+    """Name the file or folder whose content a measure refuses; a measure knows arrays alone."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(f"{source}: {error}") from error

@@ -1,32 +1,17 @@
 """A classifier head on disk: `head.safetensors` and `card.json`."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 
+from stages.measures.head import Head
 from stages.storage.errors import InputError
 from stages.storage.results import read_json, write_json
 from stages.storage.tensors import read_tensors, write_tensors
 
 
-@dataclass(frozen=True)
-class Head:
-    """The linear map from an encoder's features to class scores.
-
-    `weight` has one row per class; `bias` may be absent. `normalize_features` says that features
-    are brought to unit length first (CLIP's heads). `kind`: `zero_shot`, `trained` or `random`.
-    """
-
-    weight: Float[np.ndarray, "class_ feature"]
-    bias: Float[np.ndarray, "class_"] | None
-    normalize_features: bool
-    kind: str
-
-
-def write_head(directory: Path, head: Head) -> None:
-    """Write a head.
+def write_head(directory: Path, head: Head, kind: str) -> None:
+    """Write a head; `kind` is `zero_shot`, `trained` or `random`.
 
     Raises
     ------
@@ -37,34 +22,25 @@ def write_head(directory: Path, head: Head) -> None:
     if head.bias is not None:
         arrays["bias"] = np.asarray(head.bias, np.float32)
     write_tensors(directory / "head.safetensors", arrays)
-    card = {"kind": head.kind, "normalize_features": head.normalize_features}
-    write_json(directory / "card.json", card)
+    write_json(
+        directory / "card.json", {"kind": kind, "normalize_features": head.normalize_features}
+    )
 
 
-def read_head(directory: Path) -> Head:
-    """Read a head.
+def read_head(directory: Path, features: int) -> Head:
+    """Read a head for activations of so many features.
 
     Raises
     ------
     InputError
-        A file is missing or damaged.
+        A file is missing or damaged, or the head is of another width.
     """
     card = read_json(directory / "card.json")
     arrays = read_tensors(directory / "head.safetensors", "weight")
-    return Head(arrays["weight"], arrays.get("bias"), card["normalize_features"], card["kind"])
-
-
-def require_width(head: Head, features: int, heads: Path, activations: Path) -> None:
-    """Refuse a head of another feature width than the activations have.
-
-    Raises
-    ------
-    InputError
-        Names both directories and both widths.
-    """
-    width = head.weight.shape[1]
+    width = arrays["weight"].shape[1]
     if width != features:
         raise InputError(
-            f"{heads}: the head expects {width} features, but {activations} holds {features}: "
-            "they come from different encoders; delete both and run `dvc repro`"
+            f"{directory}: the encoder's activations have {features} features, its head {width}: "
+            "they are not of one encoder; delete both and run `dvc repro`"
         )
+    return Head(arrays["weight"], arrays.get("bias"), card["normalize_features"])

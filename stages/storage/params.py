@@ -6,7 +6,7 @@ paths stand under `params:` in dvc.yaml; a test holds the two against each other
 
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 import yaml
@@ -31,7 +31,11 @@ class Params:
         self.file = file
         self.tree = load_tree(file)
 
-    def read(self, path: str, kind: type[Value]) -> Value:
+    @overload
+    def read(self, path: str, kind: type[Value]) -> Value: ...
+    @overload
+    def read(self, path: str, kind: Any) -> Any: ...
+    def read(self, path: str, kind: Any) -> Any:
         """Return what stands at `path` (keys joined by dots) as a `kind`.
 
         Raises
@@ -79,7 +83,7 @@ class SafeLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # pyright: ign
         return super().construct_mapping(node, deep=deep)
 
 
-def convert(node: Any, kind: type[Value], path: str, file: Path = PARAMS) -> Value:
+def convert(node: Any, kind: Any, path: str, file: Path = PARAMS) -> Any:
     """Return `node` as a `kind`, or say at which key it is not legal and what would be.
 
     Raises
@@ -112,7 +116,8 @@ def explain(message: str, kind: Any, node: Any, path: str) -> str:
     if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
         hints.append(f"YAML reads {value} as a word; write {float(value):.1e}")
     got = "" if isinstance(value, dict | list) else f" (got {value!r})"
-    return "; ".join([f"'{path}': {text}{got}", *filter(None, hints)])
+    key = path.lstrip(".") or "the top level"
+    return "; ".join([f"'{key}': {text}{got}", *filter(None, hints)])
 
 
 def descend(value: Any, kind: Any, field: str, index: str) -> tuple[str, Any, Any]:

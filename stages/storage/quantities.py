@@ -13,6 +13,9 @@ Seed = Annotated[int, Meta(ge=0, lt=2**31)]
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 """A share or a probability, 0 to 1."""
 
+Confidence = Annotated[float, Meta(gt=0.0, lt=1.0)]
+"""The confidence of an interval, such as 0.95."""
+
 Positive = Annotated[float, Meta(gt=0.0)]
 """A number above zero."""
 

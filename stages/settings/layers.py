@@ -1,0 +1,25 @@
+"""The `layers:` section: what the layer-wise features are taken from."""
+
+from typing import Annotated
+
+import msgspec
+
+from stages.storage.quantities import Count
+
+
+class Layers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first `images` of ImageNet's test set, in minibatches.
+
+    The unbiased HSIC needs four images in a minibatch at least (Nguyen et al. 2021).
+    """
+
+    images: Count
+    minibatch: Annotated[int, msgspec.Meta(ge=4)]
+
+    def __post_init__(self) -> None:
+        """Refuse a minibatch that does not divide the images."""
+        if self.images % self.minibatch:
+            raise ValueError(
+                f"`images` must be a multiple of `minibatch`, got {self.images} and "
+                f"{self.minibatch}"
+            )
