@@ -28,8 +28,8 @@ def standard_model_accuracies(
     components: int,
     seed: int,
     threads: int,
-) -> list[dict[str, float | str]]:
-    """Train every standard model and return its name and its accuracy on each test set, in percent.
+) -> dict[str, dict[str, float]]:
+    """Train every standard model and return its accuracy on each test set by name, in percent.
 
     Predictions on a test set are restricted to the classes that it holds, as an encoder's are.
     """
@@ -40,12 +40,11 @@ def standard_model_accuracies(
         pca = PCA(components, whiten=True, svd_solver="covariance_eigh")
         features = pca.fit_transform(pixels(train.images))
         projected = {name: pca.transform(pixels(test.images)) for name, test in tests.items()}
-        rows: list[dict[str, float | str]] = []
+        rows = {}
         for name, (model, share) in standard_models(seed).items():
             kept = slice(0, round(share * len(features)))
             model.fit(features[kept], train.classes[kept])
-            scores = {n: accuracy(model, projected[n], test) for n, test in tests.items()}
-            rows.append({"name": name, **scores})
+            rows[name] = {n: accuracy(model, projected[n], test) for n, test in tests.items()}
     return rows
 
 

@@ -1,0 +1,58 @@
+"""Stage `baseline`: the line through standard models, per shift."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from stages.datasets.shards import read_images
+from stages.measures.baseline_lines import baseline_lines
+from stages.settings.baseline import BaselineSettings
+from stages.settings.shifts import SHIFTS, TEST_SETS, result_name
+from stages.storage.errors import found_in
+from stages.storage.launch import launch
+from stages.storage.params import Params
+from stages.storage.published import Model, shares, standard_models
+from stages.storage.results import write_json
+from stages.training.standard_models import LabelledImages, standard_model_accuracies
+
+DATASETS = Path("data/datasets")
+
+
+def main() -> None:
+    """Write the standard models, the lines through them and the lines' resamples."""
+    params = Params()
+    settings = params.read("baseline", BaselineSettings)
+    models = standard_models() if settings.source == "published" else trained_models(settings)
+    accuracies = {shift: shares(models, shift) for shift in SHIFTS}
+    with found_in("the baseline's standard models"):
+        lines, resampled = baseline_lines(
+            shares(models, "imagenet"), accuracies, settings.resamples, settings.seed
+        )
+    result = {
+        "source": settings.source,
+        "models": models,
+        "lines": {shift: asdict(line) for shift, line in lines.items()},
+        "resampled": {shift: asdict(draws) for shift, draws in resampled.items()},
+    }
+    write_json(Path("data/baseline/baseline.json"), result)
+
+
+def trained_models(settings: BaselineSettings) -> list[Model]:
+    """Train standard models on ImageNet's train set and measure them on the test sets."""
+    sets = {result_name(name): load(name) for name in ("imagenet_train", *TEST_SETS)}
+    train = sets.pop("imagenet_train")
+    accuracies = standard_model_accuracies(
+        train, sets, settings.components, settings.seed, settings.threads
+    )
+    return [{"name": name, **measured} for name, measured in accuracies.items()]
+
+
+def load(dataset: str) -> LabelledImages:
+    """Return a dataset in memory."""
+    data = read_images(DATASETS / dataset)
+    return LabelledImages(data.images, data.classes, np.array(data.card.class_indices))
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,68 @@
+"""Stage `broden`: the concepts that an encoder's directions and features encode."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from stages.measures.concepts import ConceptLabels, concept_precisions
+from stages.measures.directions import Directions, project
+from stages.measures.encoded_concepts import (
+    encoded_by_category,
+    encoded_concepts,
+    sweep_thresholds,
+)
+from stages.settings.concepts import ConceptsSettings
+from stages.storage.errors import found_in
+from stages.storage.launch import launch
+from stages.storage.params import Params
+from stages.storage.results import read_json, write_json
+from stages.storage.tensors import read_tensors, write_tensors
+
+LABELS = Path("data/broden_labels")
+
+
+def main(key: str) -> None:
+    """Write the average precision of every direction and feature of encoder `key` per concept."""
+    params = Params()
+    settings = params.read("concepts", ConceptsSettings)
+    folder, out = Path("data/broden_activations") / key, Path("data/concepts") / key
+    features = read_tensors(folder / "activations.safetensors", "activations")["activations"]
+    found = read_tensors(Path("data/directions") / key / "directions.safetensors", "directions")
+    directions = Directions(found["directions"], found["singular_values"])
+    concepts = read_json(LABELS / "concepts.json")
+    pairs = read_tensors(LABELS / "labels.safetensors", "image", "concept")
+    labels = ConceptLabels(pairs["image"], pairs["concept"])
+    numbers = np.array([concept["number"] for concept in concepts])
+    with found_in(folder):
+        precisions = {
+            basis: concept_precisions(scores, labels, numbers, settings.negatives, settings.seed)
+            for basis, scores in (
+                ("directions", project(features, directions)),
+                ("features", features),
+            )
+        }
+    write_tensors(out / "precisions.safetensors", precisions)
+    categories = [concept["category"] for concept in concepts]
+    write_json(
+        out / "concepts.json",
+        {basis: count(found, categories, settings) for basis, found in precisions.items()},
+    )
+
+
+def count(precisions: np.ndarray, categories: list[str], settings: ConceptsSettings) -> dict:
+    """Return what is encoded at the threshold, per category, and over the sweep of thresholds."""
+    by_category = encoded_by_category(precisions, categories, settings.threshold)
+    swept = sweep_thresholds(precisions, settings.sweep)
+    return {
+        **asdict(encoded_concepts(precisions, settings.threshold)),
+        "categories": {category: asdict(counts) for category, counts in by_category.items()},
+        "sweep": [
+            {"threshold": threshold, **asdict(counts)}
+            for threshold, counts in zip(settings.sweep, swept, strict=True)
+        ],
+    }
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,26 @@
+"""Stage `broden_labels`: which probe image holds which concept."""
+
+from pathlib import Path
+
+from stages.datasets.broden_presence import read_presence
+from stages.settings.presence import PresenceSettings
+from stages.storage.launch import launch
+from stages.storage.params import Params
+from stages.storage.results import write_json
+from stages.storage.tensors import write_tensors
+
+
+def main() -> None:
+    """Write the pairs of image and concept, and what the concepts are called."""
+    params = Params()
+    settings = params.read("presence", PresenceSettings)
+    presence = read_presence(Path("data/datasets/broden"), settings.pixels)
+    out = Path("data/broden_labels")
+    write_tensors(
+        out / "labels.safetensors", {"image": presence.image, "concept": presence.concept}
+    )
+    write_json(out / "concepts.json", [c._asdict() for c in presence.concepts])
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,92 @@
+"""Stage `directions`: the privileged directions of an encoder's head, and what pruning costs."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stages.measures.accuracy import restriction
+from stages.measures.directions import Directions, importance, singular_directions
+from stages.measures.head import Head
+from stages.measures.pruning import pruned_accuracies
+from stages.measures.random_head import random_head
+from stages.settings.directions import DirectionsSettings
+from stages.settings.shifts import TEST_SETS, result_name
+from stages.storage.activations import Activations, read_activations
+from stages.storage.errors import found_in
+from stages.storage.heads import read_head
+from stages.storage.launch import launch
+from stages.storage.params import Params
+from stages.storage.results import write_json
+from stages.storage.tensors import write_tensors
+
+
+def main(key: str) -> None:
+    """Write encoder `key`'s directions, their importance, and accuracy at every pruned share."""
+    params = Params()
+    settings = params.read("directions", DirectionsSettings)
+    folder, out = Path("data/activations") / key, Path("data/directions") / key
+    tests = {dataset: read_activations(folder, dataset) for dataset in TEST_SETS}
+    imagenet = tests[TEST_SETS[0]].values
+    head = read_head(Path("data/heads") / key, imagenet.shape[1])
+    with found_in(folder):
+        own = singular_directions(head.weight)
+        null = singular_directions(random_head(head.weight, settings.random_head_seed))
+        weights = importance(imagenet, own), importance(imagenet, null)
+        curves = [
+            prune(tests, head, directions, weight, settings.fractions)
+            for directions, weight in zip((own, null), weights, strict=True)
+        ]
+    arrays = {"directions": own.vectors, "singular_values": own.singular_values}
+    write_tensors(out / "directions.safetensors", {**arrays, "importance": weights[0]})
+    write_json(
+        out / "directions.json",
+        {
+            "importance": {"head": descending(weights[0]), "random_head": descending(weights[1])},
+            "fractions": settings.fractions,
+            "accuracy": {"head": curves[0], "random_head": curves[1]},
+            "prunable": prunable(curves[0]["imagenet"], settings.fractions, settings.harmless),
+        },
+    )
+
+
+def prune(
+    tests: dict[str, Activations],
+    head: Head,
+    directions: Directions,
+    weight: np.ndarray,
+    fractions: list[float],
+) -> dict[str, list[float]]:
+    """Return the accuracy in percent on every test set at every pruned share."""
+    curves = {}
+    for dataset, test in tests.items():
+        counts_as = restriction(test.class_indices.tolist(), len(head.weight))
+        shares = pruned_accuracies(
+            test.values,
+            test.classes,
+            head,
+            directions,
+            weight,
+            fractions=np.array(fractions),
+            counts_as=counts_as,
+        )
+        curves[result_name(dataset)] = (100 * shares).tolist()
+    return curves
+
+
+def prunable(accuracies: list[float], fractions: list[float], harmless: float) -> float:
+    """Return the largest pruned share up to which every share costs less than `harmless` points."""
+    whole, kept = accuracies[int(np.argmin(fractions))], 0.0
+    for fraction, accuracy in sorted(zip(fractions, accuracies, strict=True)):
+        if whole - accuracy >= harmless:
+            break
+        kept = fraction
+    return kept
+
+
+def descending(values: np.ndarray) -> list[float]:
+    """Return values from the largest to the smallest."""
+    return np.sort(values)[::-1].tolist()
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,28 @@
+"""Stage `extract_broden`: an encoder's activations on the probe images."""
+
+from pathlib import Path
+
+import torch
+
+from stages.datasets.broden import read_broden_images
+from stages.encoders.activations import activations
+from stages.encoders.encoder import load_encoder
+from stages.storage.launch import launch
+from stages.storage.machine import read_machine
+from stages.storage.params import Params
+from stages.storage.tensors import write_tensors
+
+
+def main(key: str) -> None:
+    """Write encoder `key`'s activations on the probe images, in the order of index.csv."""
+    params, machine = Params(), read_machine()
+    torch.set_num_threads(params.read("threads.inference", int))
+    encoder = load_encoder(Path("data/weights") / key)
+    images = read_broden_images(Path("data/datasets/broden"))
+    values = activations(encoder, images, machine.batch_size, machine.device)
+    directory = Path("data/broden_activations") / key
+    write_tensors(directory / "activations.safetensors", {"activations": values})
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,32 @@
+"""Stage `extract_layers`: the Gram matrices of an encoder's layers, for CKA."""
+
+from pathlib import Path
+
+import torch
+
+from stages.datasets.shards import read_images
+from stages.encoders.encoder import load_encoder
+from stages.encoders.layers import layer_grams
+from stages.settings.layers import Layers
+from stages.storage.launch import launch
+from stages.storage.machine import read_machine
+from stages.storage.params import Params
+from stages.storage.results import write_json
+from stages.storage.tensors import write_tensors
+
+
+def main(key: str) -> None:
+    """Write the U-centred Gram matrices of encoder `key`'s layers, minibatch by minibatch."""
+    params, machine = Params(), read_machine()
+    torch.set_num_threads(params.read("threads.inference", int))
+    layers = params.read("layers", Layers)
+    encoder = load_encoder(Path("data/weights") / key)
+    images = read_images(Path("data/datasets/imagenet_val")).images[: layers.images]
+    grams = layer_grams(encoder, images, layers.minibatch, machine.device)
+    directory = Path("data/layer_grams") / key
+    write_tensors(directory / "grams.safetensors", grams)
+    write_json(directory / "card.json", {"layers": list(grams)})
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,41 @@
+"""Stage `finetune`: a CLIP trained on with its zero-shot head on labelled images."""
+
+from pathlib import Path
+
+from stages.datasets.shards import read_images
+from stages.encoders.encoder import load_encoder, save_encoder
+from stages.encoders.heads import zero_shot_head
+from stages.storage.digests import folder_digests
+from stages.storage.launch import launch
+from stages.storage.machine import read_machine
+from stages.storage.params import Params
+from stages.training.recipes import Finetune
+from stages.training.supervised import finetune
+from stages.training.watched import watched
+
+
+def main(key: str) -> None:
+    """Train encoder `key` and write its weights and its training curve."""
+    params, machine = Params(), read_machine()
+    item = params.read(f"finetune.{key}", Finetune)
+    templates = params.read("heads.zero_shot.templates", list)
+    data = read_images(Path("data/datasets") / item.dataset)
+    source = Path("data/weights") / item.start
+    start = load_encoder(source)
+    head = zero_shot_head(start, data.card.classes, templates)
+    with watched(key, item, templates, data.card, folder_digests(source)) as watch:
+        encoder = finetune(
+            item,
+            start,
+            head,
+            data.images,
+            data.classes,
+            classes=data.card.classes,
+            watch=watch,
+            device=machine.device,
+        )
+    save_encoder(Path("data/weights") / key, encoder)
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,40 @@
+"""Stage `kurtosis`: how peaked an encoder's activations are, and its outlier features."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from stages.measures.kurtosis import mean_kurtosis
+from stages.measures.outliers import feature_deviations, outlier_features
+from stages.settings.kurtosis import KurtosisSettings
+from stages.settings.shifts import TEST_SETS
+from stages.storage.activations import read_activations, read_card
+from stages.storage.errors import found_in
+from stages.storage.launch import launch
+from stages.storage.params import Params
+from stages.storage.results import write_json
+from stages.storage.tensors import write_tensors
+
+
+def main(key: str) -> None:
+    """Write encoder `key`'s kurtosis over ImageNet's test images and how far features deviate."""
+    params = Params()
+    settings = params.read("kurtosis", KurtosisSettings)
+    directory, out = Path("data/activations") / key, Path("data/kurtosis") / key
+    activations = read_activations(directory, TEST_SETS[0]).values
+    with found_in(directory / TEST_SETS[0]):
+        kurtosis = mean_kurtosis(
+            activations, settings.resamples, settings.confidence, settings.seed
+        )
+        deviations = feature_deviations(activations, settings.outlier_sigma)
+    outliers = outlier_features(deviations, settings.outlier_share)
+    result = {
+        "representation": read_card(directory)["representation"],
+        "kurtosis": asdict(kurtosis),
+        "outlier_features": asdict(outliers),
+    }
+    write_json(out / "kurtosis.json", result)
+    write_tensors(out / "features.safetensors", asdict(deviations))
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,36 @@
+"""Stage `pretrain`: a CLIP from scratch on captioned images."""
+
+from pathlib import Path
+
+from stages.datasets.shards import read_images
+from stages.encoders.backbone import Backbone
+from stages.encoders.encoder import save_encoder
+from stages.storage.errors import InputError
+from stages.storage.launch import launch
+from stages.storage.machine import read_machine
+from stages.storage.params import Params
+from stages.training.contrastive import pretrain
+from stages.training.recipes import Pretrain
+from stages.training.watched import watched
+
+
+def main(key: str) -> None:
+    """Train encoder `key` and write its weights and its training curve."""
+    params, machine = Params(), read_machine()
+    item = params.read(f"pretrain.{key}", Pretrain)
+    backbone = params.read(f"backbones.{item.backbone}", Backbone)
+    folder = Path("data/datasets") / item.dataset
+    data = read_images(folder)
+    if data.captions is None:
+        raise InputError(
+            f"{folder}: pretrain.{key} needs a captioned dataset, this has no captions"
+        )
+    with watched(key, item, backbone, data.card) as watch:
+        encoder = pretrain(
+            item, backbone, data.images, data.captions, watch=watch, device=machine.device
+        )
+    save_encoder(Path("data/weights") / key, encoder)
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,58 @@
+"""Stage `published`: effective robustness of OpenCLIP's models, from published accuracies."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from stages.figures.published_table import PUBLISHED_COLUMNS, published_rows
+from stages.measures.baseline_lines import baseline_lines
+from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
+from stages.measures.logit_line import LogitLine, ResampledLines
+from stages.settings.published import PublishedSettings
+from stages.settings.shifts import SHIFTS
+from stages.storage.errors import found_in
+from stages.storage.launch import launch
+from stages.storage.params import Params
+from stages.storage.published import TESTBED, Model, shares, standard_models, zoo_models
+from stages.storage.results import write_json
+from stages.storage.tables import write_table
+
+
+def main() -> None:
+    """Write the baseline lines and every published CLIP's effective robustness, in points."""
+    params = Params()
+    settings = params.read("published", PublishedSettings)
+    standard, zoo = standard_models(), zoo_models()
+    accuracies = {shift: shares(standard, shift) for shift in SHIFTS}
+    with found_in(TESTBED):
+        lines, resampled = baseline_lines(
+            shares(standard, "imagenet"), accuracies, settings.resamples, settings.seed
+        )
+    encoders = {m["name"]: robustness(m, lines, resampled, settings) for m in zoo}
+    result = {"lines": {s: asdict(line) for s, line in lines.items()}, "encoders": encoders}
+    write_json(Path("metrics/published.json"), result, digits=4)
+    rows = published_rows(standard, zoo, result["lines"])
+    write_table(Path("plots/published.csv"), rows, PUBLISHED_COLUMNS)
+
+
+def robustness(
+    model: Model,
+    lines: dict[str, LogitLine],
+    resampled: dict[str, ResampledLines],
+    settings: PublishedSettings,
+) -> dict[str, float]:
+    """Return a model's effective robustness per shift, its mean and the mean's interval."""
+    known = {name: Accuracy(model[name] / 100, None) for name in ("imagenet", *SHIFTS)}
+    result = estimate_effective_robustness(
+        known["imagenet"],
+        {shift: known[shift] for shift in SHIFTS},
+        lines,
+        resampled,
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
+    values = {shift: estimate.value for shift, estimate in result.shifts.items()}
+    return {**values, "mean": result.mean.value, "low": result.mean.low, "high": result.mean.high}
+
+
+if __name__ == "__main__":
+    launch(main)

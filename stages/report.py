@@ -1,0 +1,55 @@
+"""Stage `report`: the tables behind the plots, the README's figure and the page to read."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.figures.inputs import read_comparisons, read_encoders, read_published
+from stages.figures.published_table import PUBLISHED_COLUMNS
+from stages.figures.report_page import effective_robustness_svg, report_page
+from stages.figures.tables import COLUMNS, study_tables
+from stages.settings.study import Study
+from stages.storage.launch import launch
+from stages.storage.params import Params
+from stages.storage.results import read_json, write_whole
+from stages.storage.tables import read_table, write_table
+
+METRICS, PLOTS, TEMPLATES = Path("metrics"), Path("plots"), Path(".dvc/plots")
+
+
+def main() -> None:
+    """Write `plots/*.csv`, `plots/effective_robustness.svg` and `plots/report.html`.
+
+    The study's encoders and comparisons are those in params.yaml, in its order: the results of
+    removed ones may still lie in the folders.
+    """
+    params = Params()
+    study = params.read("study", Study)
+    keys = list(params.read("encoders", dict))
+    encoders = read_encoders(
+        keys, results(METRICS / "encoders", keys), results(PLOTS / "encoders", keys)
+    )
+    pairs = list(params.read("comparisons", dict))
+    comparisons = read_comparisons(pairs, results(PLOTS / "comparisons", pairs))
+    for name, rows in study_tables(encoders, comparisons).items():
+        write_table(PLOTS / f"{name}.csv", rows, COLUMNS[name])
+    figure = effective_robustness_svg(encoders, TEMPLATES)
+    write_whole(PLOTS / "effective_robustness.svg", figure.encode())
+    page = report_page(
+        title=study.title,
+        description=study.description,
+        encoders=encoders,
+        comparisons=comparisons,
+        published=read_published(read_json(METRICS / "published.json")),
+        published_rows=read_table(PLOTS / "published.csv", PUBLISHED_COLUMNS),
+        templates=TEMPLATES,
+    )
+    write_whole(PLOTS / "report.html", page.encode())
+
+
+def results(folder: Path, keys: list[str]) -> dict[str, Any]:
+    """Return the JSON result of each entry by its key."""
+    return {key: read_json(folder / f"{key}.json") for key in keys}
+
+
+if __name__ == "__main__":
+    launch(main)
