@@ -39,8 +39,12 @@ def import_closure(stage: str, root: Path = ROOT) -> set[str]:
     return {file.relative_to(root).as_posix() for file in seen}
 
 
-def read_paths(stage: str, root: Path = ROOT) -> set[str]:
-    """Return the parameter paths in a stage's calls of `Params.read`; f-strings as templates.
+WHOLE_FILE = ("params.yaml:", "")
+"""What a stage reads that loads the whole file."""
+
+
+def read_paths(stage: str, root: Path = ROOT) -> set[tuple[str, str]]:
+    """Return path and type in each of a stage's calls of `Params.read`; f-strings as templates.
 
     Raises
     ------
@@ -48,15 +52,16 @@ def read_paths(stage: str, root: Path = ROOT) -> set[str]:
         A path is computed, so that nobody can tell which parameter is read.
     """
     file = root / "stages" / f"{stage}.py"
-    calls = [n for n in ast.walk(ast.parse(file.read_text())) if is_read(n)]
-    return {template(call.args[0], file) for call in calls}  # pyright: ignore
+    tree = ast.parse(file.read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_read(node)]
+    paths = {(template(call.args[0], file), ast.unparse(call.args[1])) for call in calls}
+    return paths | {WHOLE_FILE} if "load_tree(" in file.read_text() else paths
 
 
-def is_read(node: ast.AST) -> bool:
-    """Say whether a node is a call of `params.read`."""
+def is_read(node: ast.Call) -> bool:
+    """Say whether a call is one of `params.read`."""
     return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
+        isinstance(node.func, ast.Attribute)
         and node.func.attr == "read"
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id == "params"

@@ -1,0 +1,128 @@
+"""The real dvc.yaml, run end to end on a nano study in a clone of its own."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.closure import import_closure
+from tests.pipeline.workspace import Workspace, new_workspace
+from tests.test_dependencies import STAGES
+
+MEASURES = ("robustness", "kurtosis", "directions", "broden", "summarize")
+EXTRACTS = ("extract", "extract_broden", "extract_layers")
+
+
+@pytest.fixture(scope="module")
+def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return a clone in which the study has been run and committed, each process spied on."""
+    workspace = new_workspace(tmp_path_factory.mktemp("nano") / "clone")
+    ran = workspace.repro(spy=True)
+    assert {name.partition("@")[0] for name in ran} == set(STAGES) - {"supervise"}
+    workspace.commit("Run the nano study")
+    return workspace
+
+
+@pytest.fixture
+def clean(nano: Workspace):
+    """Lend the clone to a test, and bring back its committed state afterwards."""
+    yield nano
+    nano.run("git", "checkout", "--quiet", "--force", "main")
+    nano.run("git", "clean", "--quiet", "--force")
+    nano.run("dvc", "checkout", "--quiet", "--force")
+
+
+def spied(workspace: Workspace) -> dict[str, list[dict]]:
+    """Return what each stage's processes touched, by the stage's name."""
+    found: dict[str, list[dict]] = {}
+    for line in workspace.spied.read_text().splitlines():
+        process = json.loads(line)
+        found.setdefault(Path(process["argv"][0]).stem, []).append(process)
+    return found
+
+
+def test_a_second_run_runs_nothing(nano):
+    assert nano.repro() == set()
+    assert nano.run("git", "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"supervise"}))
+def test_what_a_stage_touches_is_what_dvc_knows(nano, stage):
+    for process in spied(nano)[stage]:
+        key = f"@{process['argv'][1]}" if process["argv"][1:] else ""
+        locked = nano.lock()[f"{stage}{key}"]
+        declared = [e["path"] for part in ("deps", "outs") for e in locked.get(part, ())]
+        allowed = (*declared, "params.yaml", ".scratch", ".git", "stages/__init__")
+        data = [p for p in process["opened"] if not p.endswith((".pyc", "__init__.py"))]
+        unknown = [p for p in data if not p.startswith(tuple(allowed))]
+        assert [p for p in unknown if not p.endswith("compute.yaml")] == []
+        loaded = {p for p in process["loaded"] if not p.endswith("__init__.py")}
+        assert loaded <= import_closure(stage)
+
+
+def test_a_broden_threshold_reruns_the_counting_alone(clean):
+    clean.change("concepts.threshold", 0.85)
+    keys = clean.params()["encoders"]
+    expected = {f"{stage}@{key}" for stage in ("broden", "summarize") for key in keys}
+    ran = clean.repro()
+    assert {"study"} < ran <= expected | {"study", "report"}
+    assert {name for name in ran if name.startswith("broden@")} == {f"broden@{k}" for k in keys}
+
+
+def test_the_kurtosis_section_reruns_the_kurtosis_alone(clean):
+    clean.change("kurtosis.resamples", 50)
+    keys = clean.params()["encoders"]
+    expected = {f"{stage}@{key}" for stage in ("kurtosis", "summarize") for key in keys}
+    assert clean.repro() == expected | {"study", "report"}
+
+
+def test_an_encoders_entry_reruns_that_encoder_alone(clean):
+    key = "rn_web_broad_finetuned"
+    clean.change(f"finetune.{key}.seed", 7)
+    expected = {f"{stage}@{key}" for stage in ("finetune", *EXTRACTS, *MEASURES)}
+    compared = {"cka@rn_finetuning", "summarize_cka@rn_finetuning"}
+    assert clean.repro() == expected | compared | {"study", "report"}
+
+
+def test_adding_and_removing_an_encoder_rerun_no_other(clean):
+    study = clean.params()
+    entry = study["encoders"]["rn_untrained"] | {"label": "RN untrained, again"}
+    clean.change("weights.rn_again", study["weights"]["rn_untrained"] | {"seed": 9})
+    clean.change("encoders.rn_again", entry)
+    expected = {f"{stage}@rn_again" for stage in ("weights", *EXTRACTS, *MEASURES)}
+    assert clean.repro() == expected | {"study", "report"}
+    clean.change("weights.rn_again", None)
+    clean.change("encoders.rn_again", None)
+    assert clean.repro() <= {"study", "report"}
+    assert "rn_again" not in clean.run("dvc", "metrics", "show")
+
+
+def test_a_branch_reads_well_beside_main(clean):
+    clean.run("git", "checkout", "--quiet", "-b", "stricter")
+    clean.change("kurtosis.outlier_sigma", 2.0)
+    clean.repro()
+    clean.commit("Count outliers from two sigma")
+    difference = json.loads(clean.run("dvc", "metrics", "diff", "main", "stricter", "--json"))
+    changed = difference["diff"]["metrics/encoders/rn_untrained.json"]
+    assert set(changed) == {"kurtosis.outlier_features"}
+
+
+def test_a_clone_that_pulls_computes_nothing(nano, tmp_path):
+    nano.run(
+        "dvc", "remote", "add", "--local", "--force", "--default", "shared", str(tmp_path / "r")
+    )
+    nano.run("dvc", "push", "--quiet")
+    nano.run("git", "clone", "--quiet", str(nano.folder), str(tmp_path / "clone"))
+    clone = Workspace(tmp_path / "clone")
+    clone.run("dvc", "remote", "add", "--local", "--default", "shared", str(tmp_path / "r"))
+    clone.run("dvc", "pull", "--quiet")
+    assert clone.repro() == set()
+
+
+def test_the_same_study_twice_has_the_same_hashes(nano, tmp_path):
+    again = new_workspace(tmp_path / "elsewhere")
+    again.repro()
+    assert again.lock() == yaml.safe_load(nano.run("git", "show", "main:dvc.lock"))["stages"]
+    for name in ("metrics", "plots"):
+        assert nano.run("git", "diff", "--no-index", "--stat", name, str(again.folder / name)) == ""

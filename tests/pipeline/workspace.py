@@ -1,0 +1,91 @@
+"""A clone of this repository in which a test runs the real pipeline on another study."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.closure import ROOT
+
+NANO = ROOT / "tests/pipeline/nano.yaml"
+SPY = ROOT / "tests/pipeline/spy"
+
+
+class Workspace:
+    """A git and DVC repository in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spied = folder.with_name(f"{folder.name}.spy")
+
+    def run(self, *command: str, ok: bool = True, spy: bool = False) -> str:
+        """Run a command in the clone and return all that it prints."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("DVC_")}
+        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        environment["DVC_NO_ANALYTICS"] = "1"
+        if spy:
+            environment |= {"PYTHONPATH": str(SPY), "PIPELINE_SPY": str(self.spied)}
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if ok and done.returncode:
+            raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}")
+        return done.stdout
+
+    def repro(self, *options: str, spy: bool = False) -> set[str]:
+        """Run `dvc repro` and return the names of the stages that it ran."""
+        lines = self.run("dvc", "repro", *options, spy=spy).splitlines()
+        return {x.split("'")[1] for x in lines if x.startswith("Running stage")}
+
+    def params(self) -> dict[str, Any]:
+        """Return the study."""
+        return yaml.safe_load((self.folder / "params.yaml").read_text())
+
+    def change(self, path: str, value: Any) -> None:
+        """Set one key of the study, or remove it where the value is None."""
+        study = self.params()
+        *above, key = path.split(".")
+        node = study
+        for name in above:
+            node = node[name]
+        if value is None:
+            del node[key]
+        else:
+            node[key] = value
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+
+    def commit(self, subject: str) -> None:
+        """Commit everything."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--allow-empty", "--message", subject)
+
+    def lock(self) -> dict[str, Any]:
+        """Return the stages in dvc.lock."""
+        return yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"]
+
+
+def new_workspace(folder: Path) -> Workspace:
+    """Copy what git would have of this repository, with the nano study as params.yaml."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    files = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, files.split("\0")):
+        if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/", "dvc.lock")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    shutil.copy2(NANO, folder / "params.yaml")
+    workspace = Workspace(folder)
+    workspace.run("git", "init", "--quiet", "--initial-branch", "main")
+    workspace.run("git", "config", "user.name", "test")
+    workspace.run("git", "config", "user.email", "test@localhost")
+    workspace.commit("The nano study")
+    return workspace

@@ -1,0 +1,147 @@
+"""dvc.yaml says of each stage exactly the code that it imports and the parameters that it reads.
+
+DVC looks into neither, so nothing else protects a user from a stale result.
+"""
+
+import importlib
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from tests.closure import ROOT, import_closure, imports, module_file, read_paths
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def body(stage: str, stages: dict = STAGES) -> dict:
+    return stages[stage].get("do", stages[stage])
+
+
+def declared_code(stage: str) -> set[str]:
+    return {dep for dep in body(stage)["deps"] if dep.startswith("stages/")}
+
+
+def declared_params(stage: str) -> set[str]:
+    return {p if isinstance(p, str) else f"{next(iter(p))}:" for p in body(stage).get("params", ())}
+
+
+def expected_params(stage: str, root: Path = ROOT) -> set[str]:
+    """Return the parameters that a stage's code reads, as dvc.yaml writes them."""
+    paths = set()
+    for path, kind in read_paths(stage, root):
+        fields = leaves(stage, kind) if "{" not in path else ()
+        paths |= {f"{path}.{field}" for field in fields} or {dvc_template(path)}
+    return paths
+
+
+def leaves(stage: str, kind: str) -> tuple[str, ...]:
+    """Return the fields of the struct that a section is read as; nothing for a plain value."""
+    struct = getattr(importlib.import_module(f"stages.{stage}"), kind, None)
+    return getattr(struct, "__struct_fields__", ())
+
+
+def dvc_template(path: str) -> str:
+    """Turn an f-string's names into DVC's: `{key}` is the entry, all else one of its values."""
+    for part in path.split("{")[1:]:
+        name = part.partition("}")[0]
+        attribute = name if name == "key" else f"item.{name.removeprefix('item.')}"
+        path = path.replace(f"{{{name}}}", f"${{{attribute}}}")
+    return path
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_is_the_import_closure(stage):
+    assert declared_code(stage) == import_closure(stage)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_are_those_that_the_code_reads(stage):
+    assert declared_params(stage) == expected_params(stage)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_has_a_description_and_passes_only_its_key(stage):
+    assert body(stage)["desc"]
+    key = " ${key}" if "foreach" in STAGES[stage] else ""
+    assert body(stage)["cmd"] == f"python -m stages.{stage}{key}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_lists_are_sorted_by_no_accident(stage):
+    code = [dep for dep in body(stage)["deps"] if dep.startswith("stages/")]
+    assert code == sorted(set(code))
+
+
+def test_every_stage_module_is_a_stage():
+    modules = {file.stem for file in (ROOT / "stages").glob("*.py")} - {"__init__"}
+    assert modules == set(STAGES)
+
+
+def test_rooms_import_no_stage_and_read_no_params():
+    stages = {ROOT / "stages" / f"{stage}.py" for stage in STAGES}
+    params = module_file("stages.storage.params")
+    for file in (ROOT / "stages").glob("*/*.py"):
+        assert not imports(file) & stages, f"{file} imports a stage"
+        if params in imports(file):
+            assert "Params(" not in file.read_text(), f"{file} reads params.yaml"
+
+
+def test_measures_import_no_other_room():
+    for file in (ROOT / "stages/measures").glob("*.py"):
+        rooms = {found.parent.name for found in imports(file)}
+        assert rooms <= {"measures"}, file
+
+
+def test_packages_are_empty():
+    assert all(f.stat().st_size == 0 for f in (ROOT / "stages").rglob("__init__.py"))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Return a copy of the code in which a test may break something."""
+    shutil.copytree(ROOT / "stages", tmp_path / "stages")
+    return tmp_path
+
+
+def test_notices_a_new_import_deep_in_a_room(copy):
+    file = copy / "stages/measures/kurtosis.py"
+    file.write_text(f"import stages.measures.cka\n{file.read_text()}")
+    assert import_closure("kurtosis", copy) - import_closure("kurtosis") == {
+        "stages/measures/cka.py"
+    }
+
+
+def test_notices_an_import_inside_a_function(copy):
+    file = copy / "stages/kurtosis.py"
+    file.write_text(f"{file.read_text()}\n\ndef late():\n    from stages.measures import cka\n")
+    assert "stages/measures/cka.py" in import_closure("kurtosis", copy)
+
+
+def test_notices_a_removed_import(copy):
+    file = copy / "stages/kurtosis.py"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(x for x in lines if "stages.measures.outliers" not in x))
+    assert "stages/measures/outliers.py" not in import_closure("kurtosis", copy)
+
+
+def test_notices_a_new_and_a_removed_read(copy):
+    file = copy / "stages/kurtosis.py"
+    text = file.read_text()
+    file.write_text(text + '\n\nparams = None\nparams.read("concepts.threshold", float)\n')
+    assert ("concepts.threshold", "float") in read_paths("kurtosis", copy)
+    file.write_text(text.replace("params.read(", "params.ignore("))
+    assert read_paths("kurtosis", copy) == set()
+
+
+def test_refuses_a_computed_path(copy):
+    (copy / "stages/kurtosis.py").write_text("params.read(name, float)\n")
+    with pytest.raises(ValueError, match="expected a literal path, got name"):
+        read_paths("kurtosis", copy)
+
+
+def test_structs_name_their_leaves():
+    assert "seed" in leaves("kurtosis", "KurtosisSettings")
+    assert issubclass(importlib.import_module("stages.kurtosis").KurtosisSettings, msgspec.Struct)
