@@ -11,24 +11,28 @@ def stepped(module: nn.Module, optimizer, steps: int, inputs: torch.Tensor) -> N
         optimizer(1e-2 / (step + 1))
 
 
+def torch_step(module: nn.Linear):
+    groups = [
+        {"params": [module.weight], "weight_decay": 0.1},
+        {"params": [module.bias], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
+
+    def step(rate: float) -> None:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
 def test_steps_are_those_of_torch_s_own_optimizer():
     ours, theirs = nn.Linear(5, 3), nn.Linear(5, 3)
     theirs.load_state_dict(ours.state_dict())
-    groups = [
-        {"params": [theirs.weight], "weight_decay": 0.1},
-        {"params": [theirs.bias], "weight_decay": 0.0},
-    ]
-    reference = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
-
-    def reference_step(rate: float) -> None:
-        for group in reference.param_groups:
-            group["lr"] = rate
-        reference.step()
-        reference.zero_grad()
-
-    inputs = torch.randn(7, 5)
+    inputs = torch.linspace(-1, 1, 35).view(7, 5).sin()
     stepped(ours, AdamW(ours, (0.9, 0.98), 0.1).step, 4, inputs)
-    stepped(theirs, reference_step, 4, inputs)
+    stepped(theirs, torch_step(theirs), 4, inputs)
     for key, value in theirs.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[key], value)
 
