@@ -169,7 +169,7 @@ class PublishedLine(msgspec.Struct, frozen=True, kw_only=True):
 
     slope: float
     intercept: float
-    r2: float
+    r_squared: float
     models: int
 
 

@@ -197,7 +197,7 @@ def _figure(chart: Chart, rows: Rows, templates: Path, found: Sequence[Statement
 
 def _published_note(published: Published, rows: Rows) -> str:
     fits = "; ".join(
-        f"{name} slope {shown(line.slope, 2)}, R² {shown(line.r2, 2)}, {line.models} models"
+        f"{name} slope {shown(line.slope, 2)}, R² {shown(line.r_squared, 2)}, {line.models} models"
         for shift, name in SHIFTS.items()
         if (line := published.lines.get(shift))
     )

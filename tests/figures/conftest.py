@@ -197,7 +197,7 @@ def study() -> dict[str, Any]:
             "backbones": comparison("rn_web_broad", "vit_web_broad"),
         },
         "published": {
-            "lines": {s: line | {"r2": 0.97, "models": 87} for s, line in LINES.items()},
+            "lines": {s: line | {"r_squared": 0.97, "models": 87} for s, line in LINES.items()},
             "encoders": {
                 "RN50/openai": {"mean": 22.8, "low": 22.1, "high": 23.4, "imagenet_v2": 1.0},
                 "RN50/cc12m": {"mean": 11.0, "low": 10.1, "high": 12.0, "imagenet_v2": 1.0},
