@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from stages.datasets.broden_presence import read_presence
 from stages.settings.presence import PresenceSettings
 from stages.storage.launch import launch
@@ -11,14 +13,14 @@ from stages.storage.tensors import write_tensors
 
 
 def main() -> None:
-    """Write the pairs of image and concept, and what the concepts are called."""
+    """Write the pairs of image and concept number, and what the concepts are called."""
     params = Params()
     settings = params.read("presence", PresenceSettings)
     presence = read_presence(Path("data/datasets/broden"), settings.pixels)
+    numbers = np.array([concept.number for concept in presence.concepts])
+    pairs = {"image": presence.image, "concept": numbers[presence.concept]}
     out = Path("data/broden_labels")
-    write_tensors(
-        out / "labels.safetensors", {"image": presence.image, "concept": presence.concept}
-    )
+    write_tensors(out / "labels.safetensors", pairs)
     write_json(out / "concepts.json", [c._asdict() for c in presence.concepts])
 
 
