@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-import torch
-
 from stages.datasets.broden import read_broden_images
-from stages.encoders.activations import activations
-from stages.encoders.encoder import load_encoder
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import Params
@@ -15,6 +11,11 @@ from stages.storage.tensors import write_tensors
 
 def main(key: str) -> None:
     """Write encoder `key`'s activations on the probe images, in the order of index.csv."""
+    import torch
+
+    from stages.encoders.activations import activations
+    from stages.encoders.encoder import load_encoder
+
     params, machine = Params(), read_machine()
     torch.set_num_threads(params.read("threads.inference", int))
     encoder = load_encoder(Path("data/weights") / key)

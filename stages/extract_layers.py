@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-import torch
-
 from stages.datasets.shards import read_images
-from stages.encoders.encoder import load_encoder
-from stages.encoders.layers import layer_grams
 from stages.settings.layers import Layers
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
@@ -17,6 +13,11 @@ from stages.storage.tensors import write_tensors
 
 def main(key: str) -> None:
     """Write the U-centred Gram matrices of encoder `key`'s layers, minibatch by minibatch."""
+    import torch
+
+    from stages.encoders.encoder import load_encoder
+    from stages.encoders.layers import layer_grams
+
     params, machine = Params(), read_machine()
     torch.set_num_threads(params.read("threads.inference", int))
     layers = params.read("layers", Layers)

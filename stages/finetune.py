@@ -3,19 +3,20 @@
 from pathlib import Path
 
 from stages.datasets.shards import read_images
-from stages.encoders.encoder import load_encoder, save_encoder
-from stages.encoders.heads import zero_shot_head
 from stages.storage.digests import folder_digests
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import Params
 from stages.training.recipes import Finetune
-from stages.training.supervised import finetune
-from stages.training.watched import watched
 
 
 def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
+    from stages.encoders.encoder import load_encoder, save_encoder
+    from stages.encoders.heads import zero_shot_head
+    from stages.training.supervised import finetune
+    from stages.training.watched import watched
+
     params, machine = Params(), read_machine()
     item = params.read(f"finetune.{key}", Finetune)
     templates = params.read("heads.zero_shot.templates", list)

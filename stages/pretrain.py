@@ -4,18 +4,19 @@ from pathlib import Path
 
 from stages.datasets.shards import read_images
 from stages.encoders.backbone import Backbone
-from stages.encoders.encoder import save_encoder
 from stages.storage.errors import InputError
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import Params
-from stages.training.contrastive import pretrain
 from stages.training.recipes import Pretrain
-from stages.training.watched import watched
 
 
 def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
+    from stages.encoders.encoder import save_encoder
+    from stages.training.contrastive import pretrain
+    from stages.training.watched import watched
+
     params, machine = Params(), read_machine()
     item = params.read(f"pretrain.{key}", Pretrain)
     backbone = params.read(f"backbones.{item.backbone}", Backbone)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from stages.encoders.backbone import Backbone
-from stages.encoders.encoder import initialise, save_encoder
 from stages.settings.untrained import Untrained
 from stages.storage.launch import launch
 from stages.storage.params import Params
@@ -12,6 +11,8 @@ from stages.storage.results import write_json
 
 def main(key: str) -> None:
     """Write encoder `key`'s weights, and that it came ready: it has no training curve."""
+    from stages.encoders.encoder import initialise, save_encoder
+
     params = Params()
     item = params.read(f"weights.{key}", Untrained)
     backbone = params.read(f"backbones.{item.backbone}", Backbone)
