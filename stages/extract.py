@@ -3,14 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from stages.datasets.card import read_card
 from stages.datasets.shards import read_images
-from stages.encoders.activations import activations
-from stages.encoders.encoder import Encoder, load_encoder
-from stages.encoders.heads import random_head, trained_head, zero_shot_head
-from stages.measures.head import Head
 from stages.settings.shifts import TEST_SETS
 from stages.storage.activations import Activations, write_activations, write_card
 from stages.storage.heads import write_head
@@ -23,13 +18,19 @@ DATASETS = Path("data/datasets")
 
 def main(key: str) -> None:
     """Write encoder `key`'s head and activations."""
+    import torch
+
+    from stages.encoders.activations import activations
+    from stages.encoders.encoder import load_encoder
+    from stages.encoders.heads import make_head
+
     params, machine = Params(), read_machine()
     torch.set_num_threads(params.read("threads.inference", int))
     head = params.read(f"encoders.{key}.head", str)
     settings = params.read(f"heads.{head}", dict)
     encoder = load_encoder(Path("data/weights") / key)
     classes = read_card(DATASETS / TEST_SETS[0]).classes
-    write_head(Path("data/heads") / key, make_head(encoder, head, settings, classes), head)
+    write_head(Path("data/heads") / key, make_head(encoder, classes, head, settings), head)
     for dataset in TEST_SETS:
         images = read_images(DATASETS / dataset)
         values = activations(encoder, images.images, machine.batch_size, machine.device)
@@ -38,16 +39,6 @@ def main(key: str) -> None:
     card = encoder.card
     facts = {"representation": card.representation, "feature_width": card.feature_width}
     write_card(Path("data/activations") / key, facts)
-
-
-def make_head(encoder: Encoder, kind: str, settings: dict, classes: list[str]) -> Head:
-    """Return the head that the encoder's entry asks for."""
-    if kind == "zero_shot":
-        return Head(zero_shot_head(encoder, classes, settings["templates"]), None, True)
-    if kind == "random":
-        weight = random_head(len(classes), encoder.card.feature_width, settings["seed"])
-        return Head(weight, None, encoder.card.normalize_features)
-    return Head(*trained_head(encoder), encoder.card.normalize_features)
 
 
 if __name__ == "__main__":

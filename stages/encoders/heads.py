@@ -1,12 +1,32 @@
 """Classifier heads: from prompts (zero-shot), from training, or random."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from stages.encoders.encoder import Encoder, to_array
 from stages.encoders.vocabulary import Vocabulary
+from stages.measures.head import Head
 from stages.storage.errors import InputError
+
+
+def make_head(encoder: Encoder, classes: list[str], kind: str, settings: Mapping[str, Any]) -> Head:
+    """Return the head that an encoder's entry asks for, with that kind's settings in `heads:`.
+
+    Raises
+    ------
+    InputError
+        The encoder has no head of this kind.
+    """
+    if kind == "zero_shot":
+        return Head(zero_shot_head(encoder, classes, settings["templates"]), None, True)
+    if kind == "random":
+        weight = random_head(len(classes), encoder.card.feature_width, settings["seed"])
+        return Head(weight, None, encoder.card.normalize_features)
+    return Head(*trained_head(encoder), encoder.card.normalize_features)
 
 
 def zero_shot_head(
