@@ -11,27 +11,30 @@ import msgspec
 import pytest
 import yaml
 
-from tests.closure import ROOT, import_closure, imports, module_file, read_paths
+from stages.storage.code import code_digest, import_closure, imported_files
+from tests.reads import ROOT, read_paths
 
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+STAGES = [name for name in GRAPH if not name.startswith("code_")]
+MANY = [name for name in STAGES if "foreach" in GRAPH[name]]
 
 
-def body(stage: str, stages: dict = STAGES) -> dict:
-    return stages[stage].get("do", stages[stage])
+def body(stage: str) -> dict:
+    return GRAPH[stage].get("do", GRAPH[stage])
 
 
-def declared_code(stage: str) -> set[str]:
+def code_files(stage: str) -> set[str]:
     return {dep for dep in body(stage)["deps"] if dep.startswith("stages/")}
 
 
 def declared_params(stage: str) -> set[str]:
-    return {p if isinstance(p, str) else f"{next(iter(p))}:" for p in body(stage).get("params", ())}
+    return set(body(stage).get("params", ()))
 
 
-def expected_params(stage: str, root: Path = ROOT) -> set[str]:
+def expected_params(stage: str) -> set[str]:
     """Return the parameters that a stage's code reads, as dvc.yaml writes them."""
     paths = set()
-    for path, kind in read_paths(stage, root):
+    for path, kind in read_paths(stage):
         fields = leaves(stage, kind) if "{" not in path else ()
         paths |= {f"{path}.{field}" for field in fields} or {dvc_template(path)}
     return paths
@@ -52,9 +55,18 @@ def dvc_template(path: str) -> str:
     return path
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - set(MANY)))
 def test_code_is_the_import_closure(stage):
-    assert declared_code(stage) == import_closure(stage)
+    assert code_files(stage) == import_closure(stage, ROOT)
+
+
+@pytest.mark.parametrize("stage", MANY)
+def test_the_code_of_many_instances_is_listed_once(stage):
+    own = import_closure(stage, ROOT) | import_closure("fingerprint", ROOT)
+    assert code_files(f"code_{stage}") == own
+    assert body(f"code_{stage}")["outs"] == [f"data/code/{stage}.json"]
+    assert f"data/code/{stage}.json" in body(stage)["deps"]
+    assert not code_files(stage)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -62,36 +74,38 @@ def test_params_are_those_that_the_code_reads(stage):
     assert declared_params(stage) == expected_params(stage)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", GRAPH)
 def test_a_stage_has_a_description_and_passes_only_its_key(stage):
     assert body(stage)["desc"]
-    key = " ${key}" if "foreach" in STAGES[stage] else ""
-    assert body(stage)["cmd"] == f"python -m stages.{stage}{key}"
+    key = " ${key}" if stage in MANY else ""
+    command = stage.replace("code_", "fingerprint ") if stage.startswith("code_") else stage
+    assert body(stage)["cmd"] == f"python -m stages.{command}{key}"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_lists_are_sorted_by_no_accident(stage):
+@pytest.mark.parametrize("stage", GRAPH)
+def test_code_is_listed_in_order(stage):
     code = [dep for dep in body(stage)["deps"] if dep.startswith("stages/")]
     assert code == sorted(set(code))
 
 
 def test_every_stage_module_is_a_stage():
     modules = {file.stem for file in (ROOT / "stages").glob("*.py")} - {"__init__"}
-    assert modules == set(STAGES)
+    assert modules == {*STAGES, "fingerprint"}
+    assert {name.removeprefix("code_") for name in GRAPH if name not in STAGES} == set(MANY)
 
 
 def test_rooms_import_no_stage_and_read_no_params():
     stages = {ROOT / "stages" / f"{stage}.py" for stage in STAGES}
-    params = module_file("stages.storage.params")
     for file in (ROOT / "stages").glob("*/*.py"):
-        assert not imports(file) & stages, f"{file} imports a stage"
-        if params in imports(file):
+        found = imported_files(file, ROOT)
+        assert not found & stages, f"{file} imports a stage"
+        if ROOT / "stages/storage/params.py" in found:
             assert "Params(" not in file.read_text(), f"{file} reads params.yaml"
 
 
 def test_measures_import_no_other_room():
     for file in (ROOT / "stages/measures").glob("*.py"):
-        rooms = {found.parent.name for found in imports(file)}
+        rooms = {found.parent.name for found in imported_files(file, ROOT)}
         assert rooms <= {"measures"}, file
 
 
@@ -109,9 +123,8 @@ def copy(tmp_path: Path) -> Path:
 def test_notices_a_new_import_deep_in_a_room(copy):
     file = copy / "stages/measures/kurtosis.py"
     file.write_text(f"import stages.measures.cka\n{file.read_text()}")
-    assert import_closure("kurtosis", copy) - import_closure("kurtosis") == {
-        "stages/measures/cka.py"
-    }
+    added = import_closure("kurtosis", copy) - import_closure("kurtosis", ROOT)
+    assert added == {"stages/measures/cka.py"}
 
 
 def test_notices_an_import_inside_a_function(copy):
@@ -145,3 +158,13 @@ def test_refuses_a_computed_path(copy):
 def test_structs_name_their_leaves():
     assert "seed" in leaves("kurtosis", "KurtosisSettings")
     assert issubclass(importlib.import_module("stages.kurtosis").KurtosisSettings, msgspec.Struct)
+
+
+def test_a_fingerprint_sees_code_and_not_words(copy):
+    file = copy / "stages/measures/kurtosis.py"
+    text, before = file.read_text(), code_digest(file)
+    file.write_text(f"# a comment\n{text.replace('Raises', 'Refuses')}\n\n")
+    assert code_digest(file) == before
+    file.write_text(text.replace("bootstrap_mean(", "bootstrap_median("))
+    assert text != file.read_text()
+    assert code_digest(file) != before

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.closure import import_closure
+from stages.storage.code import import_closure
 from tests.pipeline.workspace import Workspace, new_workspace
-from tests.test_dependencies import STAGES
+from tests.reads import ROOT
+from tests.test_dependencies import GRAPH, STAGES
 
 MEASURES = ("robustness", "kurtosis", "directions", "broden", "summarize")
 EXTRACTS = ("extract", "extract_broden", "extract_layers")
@@ -19,7 +20,7 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a clone in which the study has been run and committed, each process spied on."""
     workspace = new_workspace(tmp_path_factory.mktemp("nano") / "clone")
     ran = workspace.repro(spy=True)
-    assert {name.partition("@")[0] for name in ran} == set(STAGES) - {"supervise"}
+    assert {name.partition("@")[0] for name in ran} == set(GRAPH) - {"supervise"}
     workspace.commit("Run the nano study")
     return workspace
 
@@ -53,12 +54,11 @@ def test_what_a_stage_touches_is_what_dvc_knows(nano, stage):
         key = f"@{process['argv'][1]}" if process["argv"][1:] else ""
         locked = nano.lock()[f"{stage}{key}"]
         declared = [e["path"] for part in ("deps", "outs") for e in locked.get(part, ())]
-        allowed = (*declared, "params.yaml", ".scratch", ".git", "stages/__init__")
-        data = [p for p in process["opened"] if not p.endswith((".pyc", "__init__.py"))]
-        unknown = [p for p in data if not p.startswith(tuple(allowed))]
-        assert [p for p in unknown if not p.endswith("compute.yaml")] == []
+        allowed = (*declared, "params.yaml", "compute.yaml", ".scratch", ".git", "stages")
+        data = [p for p in process["opened"] if not p.startswith("stages/")]
+        assert [p for p in data if not p.startswith(tuple(allowed))] == []
         loaded = {p for p in process["loaded"] if not p.endswith("__init__.py")}
-        assert loaded <= import_closure(stage)
+        assert loaded <= import_closure(stage, ROOT)
 
 
 def test_a_broden_threshold_reruns_the_counting_alone(clean):

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tests.closure import ROOT
+from tests.reads import ROOT
 
 NANO = ROOT / "tests/pipeline/nano.yaml"
 SPY = ROOT / "tests/pipeline/spy"
