@@ -15,7 +15,7 @@ from stages.measures.encoded_concepts import (
 from stages.settings.concepts import ConceptsSettings
 from stages.storage.errors import found_in
 from stages.storage.launch import launch
-from stages.storage.params import Params
+from stages.storage.params import read_method
 from stages.storage.results import read_json, write_json
 from stages.storage.tensors import read_tensors, write_tensors
 
@@ -24,8 +24,8 @@ LABELS = Path("data/broden_labels")
 
 def main(key: str) -> None:
     """Write the average precision of every direction and feature of encoder `key` per concept."""
-    params = Params()
-    settings = params.read("concepts", ConceptsSettings)
+    method = read_method("broden")
+    settings = method.read("concepts", ConceptsSettings)
     folder, out = Path("data/broden_activations") / key, Path("data/concepts") / key
     features = read_tensors(folder / "activations.safetensors", "activations")["activations"]
     found = read_tensors(Path("data/directions") / key / "directions.safetensors", "directions")

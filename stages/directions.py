@@ -15,15 +15,15 @@ from stages.storage.activations import Activations, read_activations
 from stages.storage.errors import found_in
 from stages.storage.heads import read_head
 from stages.storage.launch import launch
-from stages.storage.params import Params
+from stages.storage.params import read_method
 from stages.storage.results import write_json
 from stages.storage.tensors import write_tensors
 
 
 def main(key: str) -> None:
     """Write encoder `key`'s directions, their importance, and accuracy at every pruned share."""
-    params = Params()
-    settings = params.read("directions", DirectionsSettings)
+    method = read_method("directions")
+    settings = method.read("directions", DirectionsSettings)
     folder, out = Path("data/activations") / key, Path("data/directions") / key
     tests = {dataset: read_activations(folder, dataset) for dataset in TEST_SETS}
     imagenet = tests[TEST_SETS[0]].values

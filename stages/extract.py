@@ -7,11 +7,12 @@ import numpy as np
 from stages.datasets.card import read_card
 from stages.datasets.shards import read_images
 from stages.settings.shifts import TEST_SETS
+from stages.settings.threads import Threads
 from stages.storage.activations import Activations, write_activations, write_card
 from stages.storage.heads import write_head
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
-from stages.storage.params import Params
+from stages.storage.params import Params, read_method
 
 DATASETS = Path("data/datasets")
 
@@ -24,8 +25,8 @@ def main(key: str) -> None:
     from stages.encoders.encoder import load_encoder
     from stages.encoders.heads import make_head
 
-    params, machine = Params(), read_machine()
-    torch.set_num_threads(params.read("threads.inference", int))
+    params, method, machine = Params(), read_method("extract"), read_machine()
+    torch.set_num_threads(method.read("threads", Threads).inference)
     head = params.read(f"encoders.{key}.head", str)
     settings = params.read(f"heads.{head}", dict)
     encoder = load_encoder(Path("data/weights") / key)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from stages.datasets.broden import read_broden_images
+from stages.settings.threads import Threads
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
-from stages.storage.params import Params
+from stages.storage.params import read_method
 from stages.storage.tensors import write_tensors
 
 
@@ -16,8 +17,8 @@ def main(key: str) -> None:
     from stages.encoders.activations import activations
     from stages.encoders.encoder import load_encoder
 
-    params, machine = Params(), read_machine()
-    torch.set_num_threads(params.read("threads.inference", int))
+    method, machine = read_method("extract_broden"), read_machine()
+    torch.set_num_threads(method.read("threads", Threads).inference)
     encoder = load_encoder(Path("data/weights") / key)
     images = read_broden_images(Path("data/datasets/broden"))
     values = activations(encoder, images, machine.batch_size, machine.device)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from stages.datasets.shards import read_images
 from stages.settings.layers import Layers
+from stages.settings.threads import Threads
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
-from stages.storage.params import Params
+from stages.storage.params import read_method
 from stages.storage.results import write_json
 from stages.storage.tensors import write_tensors
 
@@ -18,9 +19,9 @@ def main(key: str) -> None:
     from stages.encoders.encoder import load_encoder
     from stages.encoders.layers import layer_grams
 
-    params, machine = Params(), read_machine()
-    torch.set_num_threads(params.read("threads.inference", int))
-    layers = params.read("layers", Layers)
+    method, machine = read_method("extract_layers"), read_machine()
+    torch.set_num_threads(method.read("threads", Threads).inference)
+    layers = method.read("layers", Layers)
     encoder = load_encoder(Path("data/weights") / key)
     images = read_images(Path("data/datasets/imagenet_val")).images[: layers.images]
     grams = layer_grams(encoder, images, layers.minibatch, machine.device)

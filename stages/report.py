@@ -1,12 +1,15 @@
 """Stage `report`: the tables behind the plots, the README's figure and the page to read."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from stages.figures.inputs import read_comparisons, read_encoders, read_published
 from stages.figures.published_table import PUBLISHED_COLUMNS
 from stages.figures.report_page import effective_robustness_svg, report_page
 from stages.figures.tables import COLUMNS, study_tables
+from stages.settings.encoder import EncoderEntry
 from stages.settings.study import Study
 from stages.storage.launch import launch
 from stages.storage.params import Params
@@ -24,12 +27,17 @@ def main() -> None:
     """
     params = Params()
     study = params.read("study", Study)
-    keys = list(params.read("encoders", dict))
+    entries = params.read("encoders", dict[str, EncoderEntry])
+    pairs = params.read("comparisons", dict[str, dict])
+    named = {key: msgspec.to_builtins(entry) for key, entry in entries.items()}
+    labels = {
+        key: {f"{side}_label": named[encoder]["label"] for side, encoder in pair.items()}
+        for key, pair in pairs.items()
+    }
     encoders = read_encoders(
-        keys, results(METRICS / "encoders", keys), results(PLOTS / "encoders", keys)
+        list(named), results(METRICS / "encoders", named), results(PLOTS / "encoders", named)
     )
-    pairs = list(params.read("comparisons", dict))
-    comparisons = read_comparisons(pairs, results(PLOTS / "comparisons", pairs))
+    comparisons = read_comparisons(list(labels), results(PLOTS / "comparisons", labels))
     for name, rows in study_tables(encoders, comparisons).items():
         write_table(PLOTS / f"{name}.csv", rows, COLUMNS[name])
     figure = effective_robustness_svg(encoders, TEMPLATES)
@@ -46,9 +54,9 @@ def main() -> None:
     write_whole(PLOTS / "report.html", page.encode())
 
 
-def results(folder: Path, keys: list[str]) -> dict[str, Any]:
-    """Return the JSON result of each entry by its key."""
-    return {key: read_json(folder / f"{key}.json") for key in keys}
+def results(folder: Path, known: Mapping[str, dict]) -> dict[str, dict]:
+    """Return by key the JSON result of each entry, and with it what the study says of it."""
+    return {key: read_json(folder / f"{key}.json") | facts for key, facts in known.items()}
 
 
 if __name__ == "__main__":

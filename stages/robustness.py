@@ -14,7 +14,7 @@ from stages.storage.activations import read_activations
 from stages.storage.errors import found_in
 from stages.storage.heads import read_head
 from stages.storage.launch import launch
-from stages.storage.params import Params
+from stages.storage.params import read_method
 from stages.storage.results import read_json, write_json
 
 
@@ -45,8 +45,8 @@ def main(key: str) -> None:
 
 def read_settings() -> RobustnessSettings:
     """Return the `robustness:` section."""
-    params = Params()
-    return params.read("robustness", RobustnessSettings)
+    method = read_method("robustness")
+    return method.read("robustness", RobustnessSettings)
 
 
 def measure(key: str, dataset: str) -> Accuracy:

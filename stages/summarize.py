@@ -3,10 +3,8 @@
 from pathlib import Path
 from statistics import median
 
-from stages.settings.encoder import EncoderEntry
 from stages.storage.curves import read_curve
 from stages.storage.launch import launch
-from stages.storage.params import Params
 from stages.storage.results import read_json, write_json
 
 DATA = Path("data")
@@ -14,8 +12,6 @@ DATA = Path("data")
 
 def main(key: str) -> None:
     """Write encoder `key`'s metrics, with the same keys for every encoder, and its series."""
-    params = Params()
-    item = params.read(f"encoders.{key}", EncoderEntry)
     robustness = read_json(DATA / "robustness" / f"{key}.json")
     kurtosis = read_json(DATA / "kurtosis" / key / "kurtosis.json")
     directions = read_json(DATA / "directions" / key / "directions.json")
@@ -29,10 +25,6 @@ def main(key: str) -> None:
     }
     write_json(Path("metrics/encoders") / f"{key}.json", metrics, digits=4)
     series = {
-        "label": item.label,
-        "training": item.training,
-        "backbone": item.backbone,
-        "data": item.data,
         "representation": kurtosis["representation"],
         "importance": directions["importance"],
         "pruning": pruning_series(directions),

@@ -1,23 +1,15 @@
-"""Stage `summarize_cka`: one comparison's series for the report, in git."""
+"""Stage `summarize_cka`: one comparison's matrix for the report, in git."""
 
 from pathlib import Path
 
-from stages.settings.comparison import Comparison
 from stages.storage.launch import launch
-from stages.storage.params import Params
 from stages.storage.results import read_json, write_json
 
 
 def main(key: str) -> None:
-    """Write comparison `key` with the names of its encoders."""
-    params = Params()
-    item = params.read(f"comparisons.{key}", Comparison)
-    labels = {
-        "first_label": params.read(f"encoders.{item.first}.label", str),
-        "second_label": params.read(f"encoders.{item.second}.label", str),
-    }
+    """Write what comparison `key` found."""
     result = read_json(Path("data/cka") / key / "cka.json")
-    write_json(Path("plots/comparisons") / f"{key}.json", {**result, **labels})
+    write_json(Path("plots/comparisons") / f"{key}.json", result)
 
 
 if __name__ == "__main__":

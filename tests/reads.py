@@ -1,4 +1,4 @@
-"""Which parameters a stage's code reads."""
+"""Which parameters a stage's code reads, from params.yaml or from its method."""
 
 import ast
 from pathlib import Path
@@ -6,8 +6,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def read_paths(stage: str, root: Path = ROOT) -> set[tuple[str, str]]:
-    """Return path and type in each of a stage's calls of `Params.read`; f-strings as templates.
+def read_paths(stage: str, root: Path = ROOT, where: str = "params") -> set[tuple[str, str]]:
+    """Return path and type in each of a stage's calls of `params.read`; f-strings as templates.
+
+    `where` is the variable: `params` for what an instance reads itself, `method` for what all
+    instances share.
 
     Raises
     ------
@@ -16,17 +19,17 @@ def read_paths(stage: str, root: Path = ROOT) -> set[tuple[str, str]]:
     """
     file = root / "stages" / f"{stage}.py"
     tree = ast.parse(file.read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_read(node)]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_read(node, where)]
     return {(template(call.args[0], file), ast.unparse(call.args[1])) for call in calls}
 
 
-def is_read(node: ast.Call) -> bool:
-    """Say whether a call is one of `params.read`."""
+def is_read(node: ast.Call, where: str) -> bool:
+    """Say whether a call is one of `read` on the variable `where`."""
     return (
         isinstance(node.func, ast.Attribute)
         and node.func.attr == "read"
         and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == "params"
+        and node.func.value.id == where
     )
 
 

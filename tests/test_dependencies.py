@@ -11,11 +11,12 @@ import msgspec
 import pytest
 import yaml
 
+from stages.method import SETTINGS
 from stages.storage.code import code_digest, import_closure, imported_files
 from tests.reads import ROOT, read_paths
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-STAGES = [name for name in GRAPH if not name.startswith("code_")]
+STAGES = [name for name in GRAPH if not name.startswith("method_")]
 MANY = [name for name in STAGES if "foreach" in GRAPH[name]]
 
 
@@ -31,10 +32,10 @@ def declared_params(stage: str) -> set[str]:
     return set(body(stage).get("params", ()))
 
 
-def expected_params(stage: str) -> set[str]:
+def expected_params(stage: str, where: str = "params") -> set[str]:
     """Return the parameters that a stage's code reads, as dvc.yaml writes them."""
     paths = set()
-    for path, kind in read_paths(stage):
+    for path, kind in read_paths(stage, ROOT, where):
         fields = leaves(stage, kind) if "{" not in path else ()
         paths |= {f"{path}.{field}" for field in fields} or {dvc_template(path)}
     return paths
@@ -62,10 +63,10 @@ def test_code_is_the_import_closure(stage):
 
 @pytest.mark.parametrize("stage", MANY)
 def test_the_code_of_many_instances_is_listed_once(stage):
-    own = import_closure(stage, ROOT) | import_closure("fingerprint", ROOT)
-    assert code_files(f"code_{stage}") == own
-    assert body(f"code_{stage}")["outs"] == [f"data/code/{stage}.json"]
-    assert f"data/code/{stage}.json" in body(stage)["deps"]
+    own = import_closure(stage, ROOT) | import_closure("method", ROOT)
+    assert code_files(f"method_{stage}") == own
+    assert body(f"method_{stage}")["outs"] == [f"data/methods/{stage}.json"]
+    assert f"data/methods/{stage}.json" in body(stage)["deps"]
     assert not code_files(stage)
 
 
@@ -74,12 +75,24 @@ def test_params_are_those_that_the_code_reads(stage):
     assert declared_params(stage) == expected_params(stage)
 
 
+@pytest.mark.parametrize("stage", MANY)
+def test_settings_of_all_instances_are_those_that_the_code_reads(stage):
+    assert declared_params(f"method_{stage}") == expected_params(stage, "method")
+    read = {path for path, _ in read_paths(stage, ROOT, "method")}
+    assert set(SETTINGS.get(stage, ())) == read
+
+
+def test_a_method_holds_the_settings_of_a_stage_of_many():
+    assert set(SETTINGS) <= set(MANY)
+
+
 @pytest.mark.parametrize("stage", GRAPH)
-def test_a_stage_has_a_description_and_passes_only_its_key(stage):
+def test_a_stage_has_a_description_and_passes_only_its_key_and_paths(stage):
     assert body(stage)["desc"]
     key = " ${key}" if stage in MANY else ""
-    command = stage.replace("code_", "fingerprint ") if stage.startswith("code_") else stage
-    assert body(stage)["cmd"] == f"python -m stages.{command}{key}"
+    command = stage.replace("method_", "method ") if stage.startswith("method_") else stage
+    arguments = body(stage)["cmd"].removeprefix(f"python -m stages.{command}{key}")
+    assert set(arguments.split()) <= set(body(stage)["deps"])
 
 
 @pytest.mark.parametrize("stage", GRAPH)
@@ -90,8 +103,8 @@ def test_code_is_listed_in_order(stage):
 
 def test_every_stage_module_is_a_stage():
     modules = {file.stem for file in (ROOT / "stages").glob("*.py")} - {"__init__"}
-    assert modules == {*STAGES, "fingerprint"}
-    assert {name.removeprefix("code_") for name in GRAPH if name not in STAGES} == set(MANY)
+    assert modules == {*STAGES, "method"}
+    assert {name.removeprefix("method_") for name in GRAPH if name not in STAGES} == set(MANY)
 
 
 def test_rooms_import_no_stage_and_read_no_params():
@@ -143,10 +156,10 @@ def test_notices_a_removed_import(copy):
 def test_notices_a_new_and_a_removed_read(copy):
     file = copy / "stages/kurtosis.py"
     text = file.read_text()
-    file.write_text(text + '\n\nparams = None\nparams.read("concepts.threshold", float)\n')
-    assert ("concepts.threshold", "float") in read_paths("kurtosis", copy)
-    file.write_text(text.replace("params.read(", "params.ignore("))
-    assert read_paths("kurtosis", copy) == set()
+    file.write_text(text + '\n\nmethod = None\nmethod.read("concepts.threshold", float)\n')
+    assert ("concepts.threshold", "float") in read_paths("kurtosis", copy, "method")
+    file.write_text(text.replace("method.read(", "method.ignore("))
+    assert read_paths("kurtosis", copy, "method") == set()
 
 
 def test_refuses_a_computed_path(copy):
