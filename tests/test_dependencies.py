@@ -4,6 +4,7 @@ DVC looks into neither, so nothing else protects a user from a stale result.
 """
 
 import importlib
+import json
 import shutil
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import msgspec
 import pytest
 import yaml
 
-from stages.method import SETTINGS
+from stages.methods import SETTINGS
+from stages.methods import main as write_methods
 from stages.storage.code import code_digest, import_closure, imported_files
 from tests.reads import ROOT, read_paths
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-STAGES = [name for name in GRAPH if not name.startswith("method_")]
+STAGES = list(GRAPH)
 MANY = [name for name in STAGES if "foreach" in GRAPH[name]]
 
 
@@ -56,42 +58,47 @@ def dvc_template(path: str) -> str:
     return path
 
 
-@pytest.mark.parametrize("stage", sorted(set(STAGES) - set(MANY)))
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - {*MANY, "methods"}))
 def test_code_is_the_import_closure(stage):
     assert code_files(stage) == import_closure(stage, ROOT)
 
 
+def test_methods_lists_the_code_of_every_stage_of_many_instances():
+    closures = [import_closure(stage, ROOT) for stage in ("methods", *MANY)]
+    assert code_files("methods") == set().union(*closures)
+    assert list(SETTINGS) == MANY
+    assert body("methods")["outs"] == [f"data/methods/{stage}.json" for stage in MANY]
+
+
 @pytest.mark.parametrize("stage", MANY)
-def test_the_code_of_many_instances_is_listed_once(stage):
-    own = import_closure(stage, ROOT) | import_closure("method", ROOT)
-    assert code_files(f"method_{stage}") == own
-    assert body(f"method_{stage}")["outs"] == [f"data/methods/{stage}.json"]
-    assert f"data/methods/{stage}.json" in body(stage)["deps"]
-    assert not code_files(stage)
+def test_a_stage_of_many_instances_depends_on_its_method_alone(stage):
+    code = [dep for dep in body(stage)["deps"] if dep.startswith(("stages/", "data/methods/"))]
+    assert code == [f"data/methods/{stage}.json"]
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", MANY)
+def test_a_method_holds_exactly_the_import_closure_and_the_settings(stage, methods):
+    method = json.loads((methods / f"{stage}.json").read_text())
+    closure = import_closure(stage, ROOT)
+    assert method["code"] == {file: code_digest(ROOT / file) for file in closure}
+    assert set(method) == {"code", *(path for path, _ in read_paths(stage, ROOT, "method"))}
+
+
+@pytest.mark.parametrize("stage", sorted({*STAGES} - {"methods"}))
 def test_params_are_those_that_the_code_reads(stage):
     assert declared_params(stage) == expected_params(stage)
 
 
-@pytest.mark.parametrize("stage", MANY)
-def test_settings_of_all_instances_are_those_that_the_code_reads(stage):
-    assert declared_params(f"method_{stage}") == expected_params(stage, "method")
-    read = {path for path, _ in read_paths(stage, ROOT, "method")}
-    assert set(SETTINGS.get(stage, ())) == read
-
-
-def test_a_method_holds_the_settings_of_a_stage_of_many():
-    assert set(SETTINGS) <= set(MANY)
+def test_params_of_methods_are_the_settings_that_all_instances_read():
+    read = [expected_params(stage, "method") for stage in MANY]
+    assert declared_params("methods") == set().union(*read)
 
 
 @pytest.mark.parametrize("stage", GRAPH)
 def test_a_stage_has_a_description_and_passes_only_its_key_and_paths(stage):
     assert body(stage)["desc"]
     key = " ${key}" if stage in MANY else ""
-    command = stage.replace("method_", "method ") if stage.startswith("method_") else stage
-    arguments = body(stage)["cmd"].removeprefix(f"python -m stages.{command}{key}")
+    arguments = body(stage)["cmd"].removeprefix(f"python -m stages.{stage}{key}")
     assert set(arguments.split()) <= set(body(stage)["deps"])
 
 
@@ -103,8 +110,7 @@ def test_code_is_listed_in_order(stage):
 
 def test_every_stage_module_is_a_stage():
     modules = {file.stem for file in (ROOT / "stages").glob("*.py")} - {"__init__"}
-    assert modules == {*STAGES, "method"}
-    assert {name.removeprefix("method_") for name in GRAPH if name not in STAGES} == set(MANY)
+    assert modules == set(STAGES)
 
 
 def test_rooms_import_no_stage_and_read_no_params():
@@ -124,6 +130,17 @@ def test_measures_import_no_other_room():
 
 def test_packages_are_empty():
     assert all(f.stat().st_size == 0 for f in (ROOT / "stages").rglob("__init__.py"))
+
+
+@pytest.fixture(scope="module")
+def methods(tmp_path_factory) -> Path:
+    """Return the folder of the methods that the code in this repository has."""
+    folder = tmp_path_factory.mktemp("methods")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.setattr("stages.methods.METHODS", folder)
+        write_methods()
+    return folder
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 A stage names each parameter that it reads in a call of `Params.read` with a literal path. The same
 paths stand under `params:` in dvc.yaml; a test holds the two against each other. Settings of all
-instances of a stage (`method.read`) stand under that of `method_<stage>`.
+instances of a stage (`method.read`) stand under those of `methods`.
 """
 
 import re
@@ -55,7 +55,7 @@ class Params:
 
 
 def read_method(stage: str) -> Params:
-    """Return the settings that hold for all instances of a stage, as `method_<stage>` wrote them.
+    """Return the settings that hold for all instances of a stage, as `methods` wrote them.
 
     Raises
     ------

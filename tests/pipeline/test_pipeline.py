@@ -9,7 +9,7 @@ import yaml
 from stages.storage.code import import_closure
 from tests.pipeline.workspace import Workspace, new_workspace
 from tests.reads import ROOT
-from tests.test_dependencies import GRAPH, STAGES
+from tests.test_dependencies import STAGES
 
 MEASURES = ("robustness", "kurtosis", "directions", "broden", "summarize")
 EXTRACTS = ("extract", "extract_broden", "extract_layers")
@@ -20,7 +20,7 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a clone in which the study has been run and committed, each process spied on."""
     workspace = new_workspace(tmp_path_factory.mktemp("nano") / "clone")
     ran = workspace.repro(spy=True)
-    assert {name.partition("@")[0] for name in ran} == set(GRAPH) - {"supervise"}
+    assert {name.partition("@")[0] for name in ran} == set(STAGES) - {"supervise"}
     workspace.commit("Run the nano study")
     return workspace
 
