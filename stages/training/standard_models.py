@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from stages.storage.errors import InputError
+
 
 @dataclass(frozen=True)
 class LabelledImages:
@@ -32,7 +34,18 @@ def standard_model_accuracies(
     """Train every standard model and return its accuracy on each test set by name, in percent.
 
     Predictions on a test set are restricted to the classes that it holds, as an encoder's are.
+
+    Raises
+    ------
+    InputError
+        A class has no more train images than there are components: its covariance is singular.
     """
+    least = int(np.bincount(train.classes)[train.class_indices].min())
+    if least <= components:
+        raise InputError(
+            f"'baseline.components': expected fewer than the images of every class, got "
+            f"{components} for a class of imagenet_train with {least}; lower it or add images"
+        )
     from sklearn.decomposition import PCA
     from threadpoolctl import threadpool_limits
 
