@@ -19,7 +19,15 @@ def drawable(percent: float) -> float:
     return min(max(percent, 0.1), 99.9)
 
 
-def ends(imagenet: Iterable[float]) -> tuple[float, ...]:
-    """Return the lowest and the highest drawn ImageNet accuracy in percent, or nothing of none."""
+def segment(slope: float, intercept: float, imagenet: Iterable[float]) -> list[tuple[float, float]]:
+    """Return both ends of the drawn line over ImageNet accuracies in percent, or nothing of none.
+
+    A steep line leaves the drawn range of the shift's axis before it has crossed ImageNet's; it is
+    cut there, at 0.1 and 99.9 %.
+    """
     drawn = [drawable(percent) for percent in imagenet]
-    return (min(drawn), max(drawn)) if drawn else ()
+    if not drawn:
+        return []
+    edges = [on_line(1 / slope, -intercept / slope, y) for y in (0.1, 99.9)] if slope else drawn
+    low, high = max(min(drawn), min(edges)), min(max(drawn), max(edges))
+    return [(x, on_line(slope, intercept, x)) for x in (low, high)] if low <= high else []

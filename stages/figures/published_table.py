@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stages.figures.baseline_line import ends, on_line
+from stages.figures.baseline_line import on_line, segment
 from stages.figures.names import SHIFTS
 
 PUBLISHED_COLUMNS = (
@@ -55,8 +55,8 @@ def published_rows(
         known = [m for m in standard if _known(m, shift)]
         shown = [m for m in zoo if _known(m, shift)]
         rows += [_row("standard", m["name"], name, m["imagenet"], m[shift]) for m in known]
-        for x in ends(m["imagenet"] for m in [*known, *shown]):
-            rows.append(_row("line", "baseline", name, x, on_line(slope, intercept, x)))
+        for x, y in segment(slope, intercept, (m["imagenet"] for m in [*known, *shown])):
+            rows.append(_row("line", "baseline", name, x, y))
         for m in shown:
             base = on_line(slope, intercept, m["imagenet"])
             rows.append(

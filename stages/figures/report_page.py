@@ -171,7 +171,8 @@ def _statement_list(found: Sequence[Statement]) -> str:
     )
     return (
         "<p>Each claim is judged from the numbers of this page. Seen or not seen means that the "
-        "intervals stand apart; undecided, that they overlap; mixed, that encoders differ.</p>\n"
+        "intervals stand apart; undecided, that they overlap or "
+        "that the line is extrapolated; mixed, that encoders differ.</p>\n"
         f'<ul class="statements">\n{items}\n</ul>'
     )
 

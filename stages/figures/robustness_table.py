@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stages.figures.baseline_line import ends, on_line
+from stages.figures.baseline_line import on_line, segment
 from stages.figures.encoder_row import ENCODER_COLUMNS, Row, about
 from stages.figures.inputs import Baseline, Encoder, Line
 from stages.figures.names import SHIFTS
@@ -34,8 +34,7 @@ def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
         drawn = [float(m["imagenet"] or 0) for m in standard] + [_accuracy(e) or 0 for e in known]
         line = baseline.lines[shift]
         rows += [_backdrop("standard", m["name"], shift, m["imagenet"], m[shift]) for m in standard]
-        for x in ends(drawn):
-            y = on_line(line.slope, line.intercept, x)
+        for x, y in segment(line.slope, line.intercept, drawn):
             rows.append(_backdrop("line", "baseline", shift, x, y))
         rows += [_robustness_row(e, shift, line) for e in known]
     return rows

@@ -6,9 +6,10 @@ from typing import Literal
 
 import msgspec
 
+from stages.figures.extrapolation import extrapolated
 from stages.figures.families import controls, families, trained
 from stages.figures.inputs import Encoder, Published
-from stages.figures.names import TRAININGS
+from stages.figures.names import SHIFTS, TRAININGS
 from stages.figures.numbers import percent, shown, with_interval
 from stages.figures.tables import untrained
 
@@ -58,7 +59,8 @@ def robustness_order(encoders: Sequence[Encoder]) -> Statement | None:
     for f in families(encoders):
         members = (f.zero_shot, f.finetuned, f.supervised)
         if values := _complete([_robustness(e) for e in members]):
-            cases.append((ordered(values), f"{f.name}: {_listed(members, values)} points"))
+            text = f"{f.name}: {_listed(members, values)} points"
+            cases.append(_unless_extrapolated(members, ordered(values), text))
     return _statement(
         "effective_robustness",
         "Zero-shot encoders are more robust than their finetuned versions, and these more than "
@@ -72,21 +74,15 @@ def coverage_of_data(encoders: Sequence[Encoder]) -> Statement | None:
     cases = []
     for control, z in controls(encoders):
         if values := _complete([_robustness(control), _robustness(z)]):
-            verdict = ordered(values)
-            cases.append((verdict, f"{_versus(control, z, values)} points: {_COVERAGE[verdict]}"))
+            raw = " against ".join(_shift_accuracy(e) for e in (control, z))
+            text = f"{_versus(control, z, values)} points, mean accuracy on the shifts {raw} %"
+            cases.append(_unless_extrapolated((control, z), ordered(values), text))
     return _statement(
         "effective_robustness",
         "Robustness comes with the coverage of the data and not with language: labels give more of "
         "it than captions of the same images.",
         cases,
     )
-
-
-_COVERAGE = {
-    "shown": "here it comes with the data, not with language",
-    "not shown": "here the data alone do not explain it",
-    "undecided": "the intervals overlap",
-}
 
 
 def kurtosis_above_null(encoders: Sequence[Encoder]) -> Statement | None:
@@ -210,6 +206,19 @@ def _statement(chart: str, claim: str, cases: Sequence[tuple[Verdict, str]]) -> 
 def _robustness(encoder: Encoder) -> tuple[float | None, ...]:
     found = encoder.metrics.effective_robustness
     return (found.mean_low, found.mean, found.mean_high)
+
+
+def _unless_extrapolated(
+    members: Sequence[Encoder], verdict: Verdict, text: str
+) -> tuple[Verdict, str]:
+    beyond = extrapolated(members)
+    return ("undecided", f"{text}; {beyond}") if beyond else (verdict, text)
+
+
+def _shift_accuracy(encoder: Encoder) -> str:
+    values = [getattr(encoder.metrics.accuracy, shift) for shift in SHIFTS]
+    known = [v for v in values if v is not None]
+    return shown(sum(known) / len(known)) if len(known) == len(values) else "–"
 
 
 def _kurtosis(encoder: Encoder) -> tuple[float | None, ...]:

@@ -123,7 +123,7 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
     models = [
         {"name": f"model {i}", "imagenet": x}
         | {s: beta(s, x) + float(rng.normal()) for s in SHIFTS}
-        for i, x in enumerate(np.linspace(35, 78, 16).tolist())
+        for i, x in enumerate(np.linspace(35, 98, 16).tolist())
     ]
     return {
         "label": label,

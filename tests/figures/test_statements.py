@@ -63,9 +63,9 @@ def test_backbones_that_differ_are_mixed_and_each_says_how(study):
 @pytest.mark.parametrize(
     ("control", "verdict", "words"),
     [
-        (40.0, "shown", "with the data, not"),
-        (5.0, "not shown", "do not explain"),
-        (28.0, "undecided", "overlap"),
+        (40.0, "shown", "points, mean accuracy on the shifts"),
+        (5.0, "not shown", "5.0 [4.0, 6.0] against"),
+        (28.0, "undecided", "28.0 [27.0, 29.0] against"),
     ],
 )
 def test_the_control_decides_between_data_and_language(study, control, verdict, words):
@@ -73,6 +73,14 @@ def test_the_control_decides_between_data_and_language(study, control, verdict, 
     set_robustness(study, "rn_web_broad_labels", control)
     found = coverage_of_data(read(study))
     assert found and found.verdict == verdict and words in found.findings[0]
+
+
+def test_nothing_is_decided_where_the_line_is_extrapolated(study):
+    study["metrics"]["rn_web_broad_labels"]["accuracy"]["imagenet"] = 99.5
+    set_robustness(study, "rn_web_broad_labels", 40.0)
+    found = coverage_of_data(read(study))
+    assert found and found.verdict == "undecided"
+    assert "extrapolated to RN supervised, web-broad labels (99.5 %)" in found.findings[0]
 
 
 @pytest.mark.parametrize(("kurtosis", "verdict"), [(9.0, "shown"), (1.5, "not shown")])
