@@ -1,10 +1,10 @@
-"""Stage `methods`: how every stage of many instances computes, in one small file each.
+"""Stage `methods`: how every other stage computes, in one small file each.
 
 A stage that runs once per encoder would repeat its code files and its settings in dvc.lock for
-every encoder. DVC rewrites that file after each stage and parses params.yaml anew for each instance
-that names a parameter, which takes minutes of a run. So both stand once, here: each instance
-depends on the file that this writes for its stage, which changes when the settings do or when any
-code that the stage can import does something else. A reworded comment leaves it as it is.
+every encoder. DVC writes that file anew after each stage and parses params.yaml anew for each
+instance that names a parameter, which takes minutes of a run. So both stand once, here: a stage
+depends on the file that this writes for it, which changes when its settings do or when any code
+that it can import does something else. A reworded comment leaves it as it is.
 """
 
 from pathlib import Path
@@ -15,6 +15,7 @@ from stages.storage.params import METHODS, Params
 from stages.storage.results import write_json
 
 SETTINGS = {
+    "study": (),
     "fetch": (),
     "weights": (),
     "pretrain": (),
@@ -23,15 +24,19 @@ SETTINGS = {
     "extract": ("threads",),
     "extract_broden": ("threads",),
     "extract_layers": ("threads", "layers"),
+    "baseline": (),
     "robustness": ("robustness",),
     "kurtosis": ("kurtosis",),
     "directions": ("directions",),
+    "broden_labels": (),
     "broden": ("concepts",),
     "cka": (),
     "summarize": (),
     "summarize_cka": (),
+    "published": (),
+    "report": (),
 }
-"""The stages of many instances, and the sections of params.yaml that all instances share."""
+"""Every other stage, with the sections of params.yaml that all its instances share."""
 
 EXACT = 17
 """Decimal places: settings are not rounded as results are."""

@@ -20,6 +20,7 @@ from tests.reads import ROOT, read_paths
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = list(GRAPH)
 MANY = [name for name in STAGES if "foreach" in GRAPH[name]]
+METHODICAL = [name for name in STAGES if name != "methods"]
 
 
 def body(stage: str) -> dict:
@@ -58,25 +59,20 @@ def dvc_template(path: str) -> str:
     return path
 
 
-@pytest.mark.parametrize("stage", sorted(set(STAGES) - {*MANY, "methods"}))
-def test_code_is_the_import_closure(stage):
-    assert code_files(stage) == import_closure(stage, ROOT)
-
-
-def test_methods_lists_the_code_of_every_stage_of_many_instances():
-    closures = [import_closure(stage, ROOT) for stage in ("methods", *MANY)]
+def test_methods_lists_the_code_of_every_stage():
+    closures = [import_closure(stage, ROOT) for stage in STAGES]
     assert code_files("methods") == set().union(*closures)
-    assert list(SETTINGS) == MANY
-    assert body("methods")["outs"] == [f"data/methods/{stage}.json" for stage in MANY]
+    assert list(SETTINGS) == METHODICAL
+    assert body("methods")["outs"] == [f"data/methods/{stage}.json" for stage in METHODICAL]
 
 
-@pytest.mark.parametrize("stage", MANY)
-def test_a_stage_of_many_instances_depends_on_its_method_alone(stage):
+@pytest.mark.parametrize("stage", METHODICAL)
+def test_a_stage_depends_on_its_method_alone(stage):
     code = [dep for dep in body(stage)["deps"] if dep.startswith(("stages/", "data/methods/"))]
     assert code == [f"data/methods/{stage}.json"]
 
 
-@pytest.mark.parametrize("stage", MANY)
+@pytest.mark.parametrize("stage", METHODICAL)
 def test_a_method_holds_exactly_the_import_closure_and_the_settings(stage, methods):
     method = json.loads((methods / f"{stage}.json").read_text())
     closure = import_closure(stage, ROOT)
@@ -84,13 +80,13 @@ def test_a_method_holds_exactly_the_import_closure_and_the_settings(stage, metho
     assert set(method) == {"code", *(path for path, _ in read_paths(stage, ROOT, "method"))}
 
 
-@pytest.mark.parametrize("stage", sorted({*STAGES} - {"methods"}))
+@pytest.mark.parametrize("stage", METHODICAL)
 def test_params_are_those_that_the_code_reads(stage):
     assert declared_params(stage) == expected_params(stage)
 
 
 def test_params_of_methods_are_the_settings_that_all_instances_read():
-    read = [expected_params(stage, "method") for stage in MANY]
+    read = [expected_params(stage, "method") for stage in METHODICAL]
     assert declared_params("methods") == set().union(*read)
 
 
