@@ -25,12 +25,20 @@ def write_json(file: Path, value: Any, digits: int = DIGITS) -> None:
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all: beside its place first, then renamed into it."""
+    """Write a file whole or not at all: beside its place first, then renamed into it.
+
+    Raises
+    ------
+    OSError
+        As the system says it, with the file's name, which a failed write itself does not know.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f"{file.name}.partial")
     try:
         partial.write_bytes(content)
         partial.replace(file)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error
     finally:
         partial.unlink(missing_ok=True)
 

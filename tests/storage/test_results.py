@@ -1,4 +1,4 @@
-"""JSON results and CSV tables."""
+"""JSON results."""
 
 import math
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from stages.storage.errors import InputError
-from stages.storage.results import read_json, write_json
-from stages.storage.tables import read_table, write_table
+from stages.storage.results import read_json, write_json, write_whole
 
 
 def test_bytes_do_not_depend_on_the_order_of_keys(tmp_path):
@@ -49,12 +48,8 @@ def test_refuses_a_missing_or_broken_file(tmp_path, content, expected):
         read_json(tmp_path / "a.json")
 
 
-def test_table_round_trip(tmp_path):
-    write_table(tmp_path / "t.csv", [{"model": "a,b", "x": 1 / 3}], ["model", "x"])
-    assert read_table(tmp_path / "t.csv", ["x"]) == [{"model": "a,b", "x": "0.333333"}]
-
-
-def test_table_refuses_a_missing_column(tmp_path):
-    write_table(tmp_path / "t.csv", [{"a": 1}], ["a"])
-    with pytest.raises(InputError, match=r"t.csv: expected the columns a, b; missing: \['b'\]"):
-        read_table(tmp_path / "t.csv", ["a", "b"])
+def test_a_failed_write_names_the_file(tmp_path):
+    (tmp_path / "a.json.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a.json'"):
+        write_whole(tmp_path / "a.json", bytes(100_000))
+    assert list(tmp_path.iterdir()) == []
