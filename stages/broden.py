@@ -13,6 +13,7 @@ from stages.measures.encoded_concepts import (
     sweep_thresholds,
 )
 from stages.settings.concepts import ConceptsSettings
+from stages.storage.complete import complete_directory
 from stages.storage.errors import found_in
 from stages.storage.launch import launch
 from stages.storage.params import read_method
@@ -26,7 +27,7 @@ def main(key: str) -> None:
     """Write the average precision of every direction and feature of encoder `key` per concept."""
     method = read_method("broden")
     settings = method.read("concepts", ConceptsSettings)
-    folder, out = Path("data/broden_activations") / key, Path("data/concepts") / key
+    folder = Path("data/broden_activations") / key
     features = read_tensors(folder / "activations.safetensors", "activations")["activations"]
     found = read_tensors(Path("data/directions") / key / "directions.safetensors", "directions")
     directions = Directions(found["directions"], found["singular_values"])
@@ -34,7 +35,7 @@ def main(key: str) -> None:
     pairs = read_tensors(LABELS / "labels.safetensors", "image", "concept")
     labels = ConceptLabels(pairs["image"], pairs["concept"])
     numbers = np.array([concept["number"] for concept in concepts])
-    with found_in(folder):
+    with found_in(f"{folder} and {LABELS}"):
         precisions = {
             basis: concept_precisions(scores, labels, numbers, settings.negatives, settings.seed)
             for basis, scores in (
@@ -42,12 +43,11 @@ def main(key: str) -> None:
                 ("features", features),
             )
         }
-    write_tensors(out / "precisions.safetensors", precisions)
     categories = [concept["category"] for concept in concepts]
-    write_json(
-        out / "concepts.json",
-        {basis: count(found, categories, settings) for basis, found in precisions.items()},
-    )
+    counts = {basis: count(found, categories, settings) for basis, found in precisions.items()}
+    with complete_directory(Path("data/concepts") / key) as out:
+        write_tensors(out / "precisions.safetensors", precisions)
+        write_json(out / "concepts.json", counts)
 
 
 def count(precisions: np.ndarray, categories: list[str], settings: ConceptsSettings) -> dict:

@@ -6,6 +6,7 @@ import numpy as np
 
 from stages.datasets.broden_presence import read_presence
 from stages.settings.presence import PresenceSettings
+from stages.storage.complete import complete_directory
 from stages.storage.launch import launch
 from stages.storage.params import Params
 from stages.storage.results import write_json
@@ -19,9 +20,9 @@ def main() -> None:
     presence = read_presence(Path("data/datasets/broden"), settings.pixels)
     numbers = np.array([concept.number for concept in presence.concepts])
     pairs = {"image": presence.image, "concept": numbers[presence.concept]}
-    out = Path("data/broden_labels")
-    write_tensors(out / "labels.safetensors", pairs)
-    write_json(out / "concepts.json", [c._asdict() for c in presence.concepts])
+    with complete_directory(Path("data/broden_labels")) as out:
+        write_tensors(out / "labels.safetensors", pairs)
+        write_json(out / "concepts.json", [c._asdict() for c in presence.concepts])
 
 
 if __name__ == "__main__":

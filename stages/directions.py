@@ -12,6 +12,7 @@ from stages.measures.random_head import random_head
 from stages.settings.directions import DirectionsSettings
 from stages.settings.shifts import TEST_SETS, result_name
 from stages.storage.activations import Activations, read_activations
+from stages.storage.complete import complete_directory
 from stages.storage.errors import found_in
 from stages.storage.heads import read_head
 from stages.storage.launch import launch
@@ -24,7 +25,7 @@ def main(key: str) -> None:
     """Write encoder `key`'s directions, their importance, and accuracy at every pruned share."""
     method = read_method("directions")
     settings = method.read("directions", DirectionsSettings)
-    folder, out = Path("data/activations") / key, Path("data/directions") / key
+    folder = Path("data/activations") / key
     tests = {dataset: read_activations(folder, dataset) for dataset in TEST_SETS}
     imagenet = tests[TEST_SETS[0]].values
     head = read_head(Path("data/heads") / key, imagenet.shape[1])
@@ -37,16 +38,15 @@ def main(key: str) -> None:
             for directions, weight in zip((own, null), weights, strict=True)
         ]
     arrays = {"directions": own.vectors, "singular_values": own.singular_values}
-    write_tensors(out / "directions.safetensors", {**arrays, "importance": weights[0]})
-    write_json(
-        out / "directions.json",
-        {
-            "importance": {"head": descending(weights[0]), "random_head": descending(weights[1])},
-            "fractions": settings.fractions,
-            "accuracy": {"head": curves[0], "random_head": curves[1]},
-            "prunable": prunable(curves[0]["imagenet"], settings.fractions, settings.harmless),
-        },
-    )
+    result = {
+        "importance": {"head": descending(weights[0]), "random_head": descending(weights[1])},
+        "fractions": settings.fractions,
+        "accuracy": {"head": curves[0], "random_head": curves[1]},
+        "prunable": prunable(curves[0]["imagenet"], settings.fractions, settings.harmless),
+    }
+    with complete_directory(Path("data/directions") / key) as out:
+        write_tensors(out / "directions.safetensors", {**arrays, "importance": weights[0]})
+        write_json(out / "directions.json", result)
 
 
 def prune(

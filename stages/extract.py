@@ -9,6 +9,7 @@ from stages.datasets.shards import read_images
 from stages.settings.shifts import TEST_SETS
 from stages.settings.threads import Threads
 from stages.storage.activations import Activations, write_activations, write_card
+from stages.storage.complete import complete_directory
 from stages.storage.heads import write_head
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
@@ -31,15 +32,19 @@ def main(key: str) -> None:
     settings = params.read(f"heads.{head}", dict)
     encoder = load_encoder(Path("data/weights") / key)
     classes = read_card(DATASETS / TEST_SETS[0]).classes
-    write_head(Path("data/heads") / key, make_head(encoder, classes, head, settings), head)
-    for dataset in TEST_SETS:
-        images = read_images(DATASETS / dataset)
-        values = activations(encoder, images.images, machine.batch_size, machine.device)
-        result = Activations(values, images.classes, np.array(images.card.class_indices))
-        write_activations(Path("data/activations") / key, dataset, result)
     card = encoder.card
     facts = {"representation": card.representation, "feature_width": card.feature_width}
-    write_card(Path("data/activations") / key, facts)
+    with (
+        complete_directory(Path("data/heads") / key) as heads,
+        complete_directory(Path("data/activations") / key) as out,
+    ):
+        write_head(heads, make_head(encoder, classes, head, settings), head)
+        for dataset in TEST_SETS:
+            images = read_images(DATASETS / dataset)
+            values = activations(encoder, images.images, machine.batch_size, machine.device)
+            result = Activations(values, images.classes, np.array(images.card.class_indices))
+            write_activations(out, dataset, result)
+        write_card(out, facts)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 from stages.datasets.shards import read_images
 from stages.settings.layers import Layers
 from stages.settings.threads import Threads
+from stages.storage.complete import complete_directory
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import read_method
@@ -25,9 +26,9 @@ def main(key: str) -> None:
     encoder = load_encoder(Path("data/weights") / key)
     images = read_images(Path("data/datasets/imagenet_val")).images[: layers.images]
     grams = layer_grams(encoder, images, layers.minibatch, machine.device)
-    directory = Path("data/layer_grams") / key
-    write_tensors(directory / "grams.safetensors", grams)
-    write_json(directory / "card.json", {"layers": list(grams)})
+    with complete_directory(Path("data/layer_grams") / key) as out:
+        write_tensors(out / "grams.safetensors", grams)
+        write_json(out / "card.json", {"layers": list(grams)})
 
 
 if __name__ == "__main__":

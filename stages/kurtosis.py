@@ -8,6 +8,7 @@ from stages.measures.outliers import feature_deviations, outlier_features
 from stages.settings.kurtosis import KurtosisSettings
 from stages.settings.shifts import TEST_SETS
 from stages.storage.activations import read_activations, read_card
+from stages.storage.complete import complete_directory
 from stages.storage.errors import found_in
 from stages.storage.launch import launch
 from stages.storage.params import read_method
@@ -19,7 +20,7 @@ def main(key: str) -> None:
     """Write encoder `key`'s kurtosis over ImageNet's test images and how far features deviate."""
     method = read_method("kurtosis")
     settings = method.read("kurtosis", KurtosisSettings)
-    directory, out = Path("data/activations") / key, Path("data/kurtosis") / key
+    directory = Path("data/activations") / key
     activations = read_activations(directory, TEST_SETS[0]).values
     with found_in(directory / TEST_SETS[0]):
         kurtosis = mean_kurtosis(
@@ -32,8 +33,9 @@ def main(key: str) -> None:
         "kurtosis": asdict(kurtosis),
         "outlier_features": asdict(outliers),
     }
-    write_json(out / "kurtosis.json", result)
-    write_tensors(out / "features.safetensors", asdict(deviations))
+    with complete_directory(Path("data/kurtosis") / key) as out:
+        write_json(out / "kurtosis.json", result)
+        write_tensors(out / "features.safetensors", asdict(deviations))
 
 
 if __name__ == "__main__":

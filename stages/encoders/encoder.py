@@ -14,6 +14,7 @@ from stages.encoders.backbone import Backbone
 from stages.encoders.preprocess import Preprocess
 from stages.encoders.towers import build_clip, build_visual
 from stages.encoders.vocabulary import Vocabulary
+from stages.storage.complete import complete_directory
 from stages.storage.errors import InputError
 from stages.storage.params import convert
 from stages.storage.quantities import Count
@@ -145,8 +146,9 @@ def save_encoder(directory: Path, encoder: Encoder) -> None:
         A weight is NaN or infinite.
     """
     state = encoder.module.state_dict()
-    write_tensors(directory / WEIGHTS, {key: to_array(value) for key, value in state.items()})
-    write_json(directory / CARD, msgspec.to_builtins(encoder.card), digits=12)
+    with complete_directory(directory) as out:
+        write_tensors(out / WEIGHTS, {key: to_array(value) for key, value in state.items()})
+        write_json(out / CARD, msgspec.to_builtins(encoder.card), digits=12)
 
 
 def load_encoder(directory: Path) -> Encoder:

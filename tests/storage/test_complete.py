@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.datasets.complete import complete_directory
+from stages.storage.complete import complete_directory
 from stages.storage.errors import InputError
 
 
