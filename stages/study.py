@@ -7,7 +7,7 @@ nothing. Its output never changes, so that a legal change makes nothing else sta
 from pathlib import Path
 
 from stages.settings.references import broken_references
-from stages.settings.sections import Sections
+from stages.settings.sections import Sections, illegal_values
 from stages.storage.errors import InputError
 from stages.storage.launch import launch
 from stages.storage.params import PARAMS, convert, load_tree
@@ -28,7 +28,10 @@ def check(file: Path) -> Sections:
     InputError
         Names each key that is not legal and the legal values.
     """
-    study = convert(load_tree(file), Sections, "", file)
+    tree = load_tree(file)
+    if broken := list(illegal_values(tree, file)):
+        raise InputError("\n       ".join(broken))
+    study = convert(tree, Sections, "", file)
     if broken := list(broken_references(study)):
         raise InputError("\n       ".join(f"{file}: {complaint}" for complaint in broken))
     return study

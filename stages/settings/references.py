@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from stages.settings.sections import Sections
 from stages.settings.shifts import TEST_SETS
+from stages.world.recipe import Captioned, Probe
 
 GROUPS = {
     "weights": "random",
@@ -78,13 +79,30 @@ def misplaced_encoders(study: Sections) -> Iterator[str]:
 
 def misfits(study: Sections) -> Iterator[str]:
     """Yield the values that do not fit what they refer to."""
-    for key, entry in study.pretrain.items():
-        data = study.datasets.get(entry.dataset)
-        if data is not None and not hasattr(data, "mention"):
-            yield f"'pretrain.{key}.dataset': '{entry.dataset}' has no captions"
+    yield from misfit_datasets(study)
     validation = study.datasets.get(TEST_SETS[0])
     if validation is not None and study.layers.images > validation.images:
         yield (
             f"'layers.images': expected at most the {validation.images} images of "
             f"'{TEST_SETS[0]}', got {study.layers.images}"
         )
+
+
+def misfit_datasets(study: Sections) -> Iterator[str]:
+    """Yield the datasets that lack what they are used for: captions, classes or concepts."""
+    captioned = [key for key, data in study.datasets.items() if isinstance(data, Captioned)]
+    labelled = [key for key, data in study.datasets.items() if not isinstance(data, Probe)]
+    for group, legal in (("pretrain", captioned), ("finetune", labelled), ("supervise", labelled)):
+        lacking = "captions" if legal is captioned else "classes"
+        for key, entry in getattr(study, group).items():
+            if entry.dataset in study.datasets and entry.dataset not in legal:
+                yield (
+                    f"'{group}.{key}.dataset': '{entry.dataset}' has no {lacking}; legal values: "
+                    f"{', '.join(legal) or 'none yet'}"
+                )
+    for name in NEEDED:
+        data = study.datasets.get(name)
+        if data is not None and isinstance(data, Probe) != (name == "broden"):
+            legal = "probe" if name == "broden" else "labelled, captioned, adversarial"
+            tag = data.__struct_config__.tag
+            yield f"'datasets.{name}.kind': got '{tag}'; legal values: {legal}"

@@ -1,5 +1,9 @@
 """All of params.yaml: which sections there are, and what each holds."""
 
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_origin
+
 import msgspec
 
 from stages.encoders.backbone import Backbone
@@ -17,6 +21,8 @@ from stages.settings.robustness import RobustnessSettings
 from stages.settings.study import Study
 from stages.settings.threads import Threads
 from stages.settings.untrained import Untrained
+from stages.storage.errors import InputError
+from stages.storage.params import convert
 from stages.storage.quantities import Key
 from stages.training.recipes import Finetune, Pretrain, Supervise
 from stages.world.recipe import Recipe, World
@@ -51,3 +57,27 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     presence: PresenceSettings
     concepts: ConceptsSettings
     published: PublishedSettings
+
+
+def illegal_values(tree: Mapping[str, Any], file: Path) -> Iterator[str]:
+    """Yield what is wrong within sections, the first mistake of each entry or section."""
+    kinds = {field.name: field.type for field in msgspec.structs.fields(Sections)}
+    legal = ", ".join(kinds)
+    for name in tree:
+        if name not in kinds:
+            yield f"{file}: there is no section '{name}'; legal sections: {legal}"
+    for name, kind in kinds.items():
+        if name not in tree:
+            yield f"{file}: the section '{name}' is missing; a study has {legal}"
+        else:
+            yield from illegal_parts(tree[name], name, kind, file)
+
+
+def illegal_parts(section: Any, name: str, kind: Any, file: Path) -> Iterator[str]:
+    """Yield what is wrong in one section, entry by entry where it has entries."""
+    entries = isinstance(section, dict) and get_origin(kind) is dict
+    for part in [{key: entry} for key, entry in section.items()] if entries else [section]:
+        try:
+            convert(part, kind, name, file)
+        except InputError as error:
+            yield str(error)

@@ -36,15 +36,18 @@ def read_machine(file: Path = SETTINGS) -> Machine:
         An unknown setting, or a value that is not legal; names where it stands.
     """
     settings = load_tree(file) if file.exists() else {}
+    convert(settings, Machine, "", file)
     for field in msgspec.structs.fields(Machine):
-        text = os.environ.get(PREFIX + field.name.upper())
+        name = PREFIX + field.name.upper()
+        text = os.environ.get(name)
         if text is not None:
-            settings[field.name] = whole(text, field.name) if field.type is Count else text
-    return convert(settings, Machine, "machine", file)
+            value = whole(text, name) if field.type is Count else text
+            settings[field.name] = convert(value, field.type, name, "the environment")
+    return Machine(**settings)
 
 
 def whole(text: str, name: str) -> int:
     """Return a whole number given in the environment."""
     if not text.isdecimal():
-        raise InputError(f"{PREFIX}{name.upper()}: expected a whole number, got {text!r}")
+        raise InputError(f"the environment: '{name}': expected a whole number, got {text!r}")
     return int(text)

@@ -7,7 +7,8 @@ instances of a stage (`method.read`) stand under those of `methods`.
 
 import re
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, overload
 
 import msgspec
 import yaml
@@ -97,7 +98,7 @@ class SafeLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # pyright: ign
         return super().construct_mapping(node, deep=deep)
 
 
-def convert(node: Any, kind: Any, path: str, file: Path = PARAMS) -> Any:
+def convert(node: Any, kind: Any, path: str, file: Path | str = PARAMS) -> Any:
     """Return `node` as a `kind`, or say at which key it is not legal and what would be.
 
     Raises
@@ -121,11 +122,15 @@ def missing_key(file: Path, path: str, depth: int, node: Any) -> str:
 
 def explain(message: str, kind: Any, node: Any, path: str) -> str:
     """Turn msgspec's message into one that names the key, the value and the legal values."""
-    text, _, where = message.partition(" - at `$")
+    text, _, where = message.partition(" - at `")
     value, legal = node, kind
     for field, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", where):
         step, value, legal = descend(value, legal, field, index)
         path += step
+    if where.startswith("key"):
+        legal = elements(legal)[0]
+        value = next(name for name in value if not is_legal(name, legal))
+        text = f"the name {value!r}: {text}"
     hints = [describe(legal)]
     if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
         hints.append(f"YAML reads {value} as a word; write {float(value):.1e}")
@@ -138,12 +143,23 @@ def descend(value: Any, kind: Any, field: str, index: str) -> tuple[str, Any, An
     """Follow one step of msgspec's error path through the value and the type beside it."""
     if field:
         fields = {f.encode_name: f.type for f in struct_fields(kind, value)}
-        return f".{field}", value.get(field) if isinstance(value, dict) else None, fields.get(field)
-    arguments = getattr(kind, "__args__", (None,))
+        legal = fields.get(field, kind)  # the field that tells the members of a union is in none
+        return f".{field}", value.get(field) if isinstance(value, dict) else None, legal
+    kinds = elements(kind) or (None,)
     if index == "...":
-        key = next((k for k, v in value.items() if not is_legal(v, arguments[-1])), None)
-        return f".{key}", value.get(key), arguments[-1]
-    return f"[{index}]", value[int(index)], arguments[min(int(index), len(arguments) - 1)]
+        key = next((k for k, v in value.items() if not is_legal(v, kinds[-1])), None)
+        return f".{key}", value.get(key), kinds[-1]
+    return f"[{index}]", value[int(index)], kinds[min(int(index), len(kinds) - 1)]
+
+
+def elements(kind: Any) -> tuple[Any, ...]:
+    """Return the types inside a collection, which may stand in an annotation or in a union."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return elements(arguments[0])
+    if origin in (Union, UnionType):
+        return next((found for member in arguments if (found := elements(member))), ())
+    return tuple(a for a in arguments if a is not ...) if origin in (list, tuple, dict) else ()
 
 
 def is_legal(node: Any, kind: Any) -> bool:
@@ -178,8 +194,9 @@ def describe(kind: Any) -> str:
     if isinstance(info, msgspec.inspect.StructType):
         return "legal keys: " + ", ".join(field.encode_name for field in info.fields)
     if isinstance(info, msgspec.inspect.UnionType):
-        tags = [i.tag for i in info.types if isinstance(i, msgspec.inspect.StructType) and i.tag]
-        return f"legal tags: {', '.join(map(str, tags))}" if tags else ""
+        tagged = [i for i in info.types if isinstance(i, msgspec.inspect.StructType) and i.tag]
+        tags = ", ".join(str(member.tag) for member in tagged)
+        return f"legal values of `{tagged[0].tag_field}`: {tags}" if tagged else ""
     if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):
         return "legal: " + bounds(info)
     return ""

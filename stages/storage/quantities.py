@@ -22,5 +22,5 @@ Positive = Annotated[float, Meta(gt=0.0)]
 NonNegative = Annotated[float, Meta(ge=0.0)]
 """Zero or a number above it."""
 
-Key = Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")]
+Key = Annotated[str, Meta(pattern=r"^[a-z0-9_]+\Z")]
 """The name of an entry: DVC addresses stages by it, so no dots, dashes or `@`."""

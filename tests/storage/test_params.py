@@ -1,14 +1,14 @@
 """The reader of params.yaml."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import pytest
 
 from stages.storage.errors import InputError
 from stages.storage.params import Params
-from stages.storage.quantities import Fraction, Positive
+from stages.storage.quantities import Fraction, Key, Positive
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +57,38 @@ def test_names_the_key_and_what_is_legal(tmp_path, change, expected):
         study.read("pretrain.rn", Recipe)
 
 
+class Red(msgspec.Struct, frozen=True, tag_field="kind", tag="red"):
+    pass
+
+
+class Blue(msgspec.Struct, frozen=True, tag_field="kind", tag="blue"):
+    depth: Positive
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "expected"),
+    [
+        ("[0.5, 2]", list[Fraction], r"'a\[1\]'.*got 2.*≤ 1.0"),
+        ("[0.5, 2]", Annotated[list[Fraction], msgspec.Meta(min_length=1)], r"'a\[1\]'.*≤ 1.0"),
+        ("[x, y, z]", Literal["all"] | tuple[Literal["x", "y"], ...], r"'a\[2\]'.*values: x, y$"),
+        ("{A: 1}", dict[Key, int], "'a': the name 'A': .*regex"),
+        ("{b: {o: 1}}", dict[Key, dict[Literal["p"], int]], "'a.b': the name 'o': .*values: p$"),
+        ("{kind: green}", Red | Blue, "'a.kind'.*got 'green'.*of `kind`: (red, blue|blue, red)$"),
+        ("{kind: blue, depth: 0}", Red | Blue, "'a.depth'.*got 0.*a number > 0.0"),
+        ("{}", Red | Blue, "'a': .*missing required field `kind`; legal values of `kind`"),
+    ],
+)
+def test_finds_the_place_inside_of_collections(tmp_path, text, kind, expected):
+    with pytest.raises(InputError, match=f"params.yaml: {expected}"):
+        params(tmp_path, f"a: {text}").read("a", kind)
+
+
+def test_names_the_missing_section(tmp_path):
+    study = params(tmp_path, "encoders: {}\nlayers: {}")
+    with pytest.raises(InputError, match=r"'encoder' is missing: the top level .*encoders, layers"):
+        study.read("encoder", dict)
+
+
 def test_names_the_missing_key_and_those_beside_it(tmp_path):
     study = params(tmp_path, "encoders: {rn: {}, vit: {}}")
     with pytest.raises(InputError, match=r"'encoders.vitt' is missing: 'encoders' has .*rn, vit"):
@@ -68,12 +100,14 @@ def test_names_the_missing_key_and_those_beside_it(tmp_path):
     [
         ("a: [", "not legal YAML"),
         ("- 1", "expected a mapping"),
-        ("a: 1\na: 2", "given twice"),
+        ("", "expected a mapping of sections, got NoneType"),
+        ("a: 1\na: 2", "the key 'a' is given twice.*line 2"),
+        ("a: {b: {c: 1, c: 2}}", "the key 'c' is given twice"),
         ("a: !!python/object/apply:os.system [ls]", "not legal YAML"),
     ],
 )
 def test_refuses_what_is_no_params_file(tmp_path, text, expected):
-    with pytest.raises(InputError, match=expected):
+    with pytest.raises(InputError, match=f"(?s){expected}"):
         params(tmp_path, text)
 
 

@@ -1,0 +1,48 @@
+"""What is wrong inside of one section."""
+
+import re
+
+import pytest
+
+UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
+TRAIN, REFERENCE = "pretrain/rn_web_broad", "datasets/imagenet_a/reference"
+
+BROKEN = [
+    ("kurtoses", {}, "there is no section 'kurtoses'; legal sections: study, .*kurtosis"),
+    ("kurtosis", ..., "the section 'kurtosis' is missing; a study has study, "),
+    ("supervise", None, "'supervise': Expected `object`, got `null`"),
+    (f"{REFERENCE}/train/size", 1, "'datasets.imagenet_a.reference.train': .*`size`.*keys: images"),
+    (
+        f"{REFERENCE}/width",
+        ...,
+        "'datasets.imagenet_a.reference': .*missing .*`width`.*keys: train",
+    ),
+    ("kurtosis/seed", "0", "'kurtosis.seed': .*got '0'.*a whole number ≥ 0"),
+    ("concepts/threshold", 1.5, "'concepts.threshold': .*got 1.5.*≥ 0.0, ≤ 1.0"),
+    ("concepts/sweep", [0.5, -1], r"'concepts.sweep\[1\]': .*got -1.*≥ 0.0, ≤ 1.0"),
+    (f"{TRAIN}/learning_rate", "1e-4", "'pretrain.rn_web_broad.learning_rate': .*write 1.0e-04"),
+    (f"{TRAIN}/schedule", {"kind": "step"}, "schedule.kind': .*'step'.*`kind`: cosine, drops"),
+    ("encoders/rn_untrained/head", "none", "'encoders.rn_untrained.head': .*values: random, trai"),
+    ("heads/zero_shot/templates", ["a"], r"'heads.zero_shot.templates\[0\]': .*got 'a'"),
+    ("directions/fractions", [0.5], "'directions': `fractions` must rise from 0 to below 1, got"),
+    ("layers/images", 65, "'layers': `images` must be a multiple of `minibatch`, got 65 and 32"),
+    ("datasets/broden/classes", ["ring", "cat"], r"'datasets.broden.classes\[1\]': .*'cat'.*arrow"),
+    *(
+        (f"weights/{name}", UNTRAINED, rf"'weights': the name '{name}': .*\[a-z0-9_\]\+")
+        for name in ("a.b", "A", "x; rm -rf y", "a@b", "")
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), BROKEN)
+def test_names_the_key_and_the_legal_values(complaint, path, value, expected):
+    said = complaint({path: value})
+    assert re.match(f"params.yaml: .*{expected}", said)
+    assert "\n" not in said
+
+
+def test_names_several_mistakes_at_once(complaint):
+    said = complaint({"kurtosis/seed": -1, "weights/A": UNTRAINED, "weights/B": UNTRAINED, "x": 1})
+    lines = said.split("\n")
+    for line, expected in zip(lines, ["'x'", "'A'", "'B'", "'kurtosis.seed'"], strict=True):
+        assert re.match(f" *params.yaml: .*{expected}", line)
