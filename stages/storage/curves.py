@@ -9,13 +9,13 @@ METRICS = ("loss", "accuracy", "learning_rate")
 """What a curve holds beside `step`; the accuracy is that on the training batches, a share."""
 
 
-def read_curve(directory: Path) -> list[dict[str, float]]:
+def read_curve(directory: Path) -> list[dict[str, float | int]]:
     """Return the points of a training curve; none for an encoder that was not trained here.
 
     Raises
     ------
     InputError
-        The folder is missing, or its metrics are not of the same steps.
+        A file is missing or damaged, or the metrics are not of the same steps.
     """
     if (directory / "ready.json").exists():
         return []
@@ -31,7 +31,12 @@ def read_column(directory: Path, metric: str) -> dict[int, float]:
     file = directory / "plots" / "metrics" / f"{metric}.tsv"
     try:
         with file.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream, delimiter="\t"))
+            rows = csv.DictReader(stream, delimiter="\t")
+            return {int(row["step"]): float(row[metric]) for row in rows}
     except FileNotFoundError:
         raise InputError(f"{file}: no such file; `dvc repro` or `dvc pull` makes it") from None
-    return {int(row["step"]): float(row[metric]) for row in rows}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{file}: expected the columns step and {metric}, numbers in both, got "
+            f"{type(error).__name__}: {error}; delete it, then `dvc checkout` or `dvc repro`"
+        ) from None

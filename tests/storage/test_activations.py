@@ -1,12 +1,10 @@
-"""Activations and heads on disk."""
+"""Activations on disk."""
 
 import numpy as np
 import pytest
 
-from stages.measures.head import Head
 from stages.storage.activations import Activations, read_activations, write_activations
 from stages.storage.errors import InputError
-from stages.storage.heads import read_head, write_head
 from stages.storage.tensors import write_tensors
 
 
@@ -41,18 +39,3 @@ def test_refuses_counts_that_disagree(tmp_path):
     write_tensors(tmp_path / "x.safetensors", {**arrays, "class_indices": np.zeros(1, np.int64)})
     with pytest.raises(InputError, match="3 activations for 2 classes"):
         read_activations(tmp_path, "x")
-
-
-@pytest.mark.parametrize("bias", [None, np.ones(2, np.float32)])
-def test_head_round_trip(tmp_path, bias):
-    write_head(tmp_path, Head(np.eye(2, 3, dtype=np.float32), bias, True), "zero_shot")
-    head = read_head(tmp_path, 3)
-    np.testing.assert_array_equal(head.weight, np.eye(2, 3))
-    assert (head.bias is None) == (bias is None)
-    assert head.normalize_features
-
-
-def test_refuses_a_head_of_another_width(tmp_path):
-    write_head(tmp_path, Head(np.eye(2, 3, dtype=np.float32), None, True), "zero_shot")
-    with pytest.raises(InputError, match="activations have 4 features, its head 3"):
-        read_head(tmp_path, 4)
