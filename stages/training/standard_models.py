@@ -6,6 +6,7 @@ stand in: classifiers of many kinds and strengths, so that the line has a range 
 Which ones is our choice.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,9 +48,11 @@ def standard_model_accuracies(
             f"{components} for a class of imagenet_train with {least}; lower it or add images"
         )
     from sklearn.decomposition import PCA
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(threads):
+    with threadpool_limits(threads), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # some are meant to be weak
         pca = PCA(components, whiten=True, svd_solver="randomized", random_state=seed)
         features = pca.fit_transform(pixels(train.images))
         projected = {name: pca.transform(pixels(test.images)) for name, test in tests.items()}
