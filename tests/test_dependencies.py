@@ -17,7 +17,8 @@ from stages.methods import main as write_methods
 from stages.storage.code import code_digest, import_closure, imported_files
 from tests.reads import ROOT, read_paths
 
-GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+CODE = yaml.safe_load((ROOT / "stages/dvc.yaml").read_text())["stages"]
+GRAPH = CODE | yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = list(GRAPH)
 MANY = [name for name in STAGES if "foreach" in GRAPH[name]]
 METHODICAL = [name for name in STAGES if name != "methods"]

@@ -13,6 +13,7 @@ from tests.reads import ROOT
 
 NANO = ROOT / "tests/pipeline/nano.yaml"
 SPY = ROOT / "tests/pipeline/spy"
+RESULTS = ("metrics/", "plots/", "dvc.lock", "stages/dvc.lock")
 
 
 class Workspace:
@@ -45,7 +46,8 @@ class Workspace:
     def repro(self, *options: str, spy: bool = False) -> set[str]:
         """Run `dvc repro` and return the names of the stages that it ran."""
         lines = self.run("dvc", "repro", *options, spy=spy).splitlines()
-        return {x.split("'")[1] for x in lines if x.startswith("Running stage")}
+        names = [x.split("'")[1] for x in lines if x.startswith("Running stage")]
+        return {name.removeprefix("stages/dvc.yaml:") for name in names}
 
     def params(self) -> dict[str, Any]:
         """Return the study."""
@@ -70,8 +72,9 @@ class Workspace:
         self.run("git", "commit", "--quiet", "--allow-empty", "--message", subject)
 
     def lock(self) -> dict[str, Any]:
-        """Return the stages in dvc.lock."""
-        return yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"]
+        """Return the stages in both lock files."""
+        files = [self.folder / "dvc.lock", self.folder / "stages/dvc.lock"]
+        return {k: v for f in files for k, v in yaml.safe_load(f.read_text())["stages"].items()}
 
 
 def new_workspace(folder: Path) -> Workspace:
@@ -79,7 +82,7 @@ def new_workspace(folder: Path) -> Workspace:
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     files = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, files.split("\0")):
-        if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/", "dvc.lock")):
+        if (ROOT / name).is_file() and not name.startswith(RESULTS):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     shutil.copy2(NANO, folder / "params.yaml")

@@ -1,0 +1,60 @@
+"""A small part of a study, drawn once, whose stages a test runs in a folder of its own."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import stages.fetch
+import stages.methods
+from stages.measures.head import Head
+from stages.settings.shifts import TEST_SETS
+from stages.storage.activations import Activations, write_activations, write_card
+from stages.storage.heads import write_head
+from stages.storage.results import write_json
+from tests.pipeline.workspace import NANO
+from tests.reads import ROOT
+
+IMAGES = {"imagenet_val": 40, "imagenet_v2": 30, "web_broad": 40, "broden": 150}
+FEATURES = 600
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Draw the datasets and write down activations, a head and the methods."""
+    folder = tmp_path_factory.mktemp("drawn")
+    (folder / "stages").symlink_to(ROOT / "stages")
+    study = yaml.safe_load(NANO.read_text())
+    study["sources"]["world"]["images_per_shard"] = 20
+    for name, images in IMAGES.items():
+        study["datasets"][name]["images"] = images
+    (folder / "params.yaml").write_text(yaml.safe_dump(study))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        stages.methods.main()
+        for name in IMAGES:
+            stages.fetch.main(name)
+        write_measured("rn_untrained")
+    return folder
+
+
+def write_measured(key: str) -> None:
+    """Write what `extract` and `baseline` would have, with random activations."""
+    rng, activations = np.random.default_rng(0), Path("data/activations") / key
+    for name in TEST_SETS:
+        values = rng.standard_normal((40, FEATURES), np.float32)
+        write_activations(activations, name, Activations(values, np.arange(40) % 12, np.arange(12)))
+    write_card(activations, {"representation": "linear", "feature_width": FEATURES})
+    head = Head(rng.standard_normal((12, FEATURES), np.float32), None, False)
+    write_head(Path("data/heads") / key, head, "random")
+    write_json(Path("data/baseline/baseline.json"), {"lines": {}, "resampled": {}, "models": []})
+
+
+@pytest.fixture
+def study(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Lend a test a copy of what is drawn, and work in it."""
+    folder = shutil.copytree(drawn, tmp_path / "study", symlinks=True)
+    monkeypatch.chdir(folder)
+    return folder

@@ -1,0 +1,106 @@
+"""A disk that fills up in the middle of a stage: a tmpfs in a mount namespace of the test's own."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stages.fetch
+import stages.kurtosis
+from stages.storage.digests import folder_digests
+from tests.pipeline.conftest import IMAGES
+from tests.pipeline.workspace import Workspace, new_workspace
+
+NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
+
+
+def can_mount() -> bool:
+    """Say whether this machine lets the test mount a tmpfs in a namespace."""
+    if shutil.which("unshare") is None:
+        return False
+    command = [*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+pytestmark = pytest.mark.skipif(
+    not can_mount(), reason="unshare(1) may not make a mount namespace here"
+)
+
+TWICE = """
+mount -t tmpfs -o size={size} tmpfs {mount} || exit 9
+{command} > first.out 2>&1; echo $? > first.rc
+cp -r {mount} first
+mount -o remount,size=64m {mount}
+{command} > second.out 2>&1; echo $? > second.rc
+cp -r {mount} second
+"""
+
+
+def run_twice(workspace: Workspace, mount: str, size: str, command: str) -> None:
+    """Run a command with little room at `mount`, then with enough; keep what lies there each time.
+
+    What it prints and its exit status go into `first.*` and `second.*`.
+    """
+    (workspace.folder / mount).mkdir(parents=True, exist_ok=True)
+    script = TWICE.format(mount=mount, size=size, command=command)
+    workspace.run(*NAMESPACE, "sh", "-c", script)
+
+
+STAGES = [
+    (stages.kurtosis, "rn_untrained", "data/kurtosis", "8k"),
+    (stages.fetch, "imagenet_v2", "data/datasets", "72k"),
+]
+
+
+@pytest.mark.parametrize(("stage", "key", "mount", "size"), STAGES)
+def test_a_stage_leaves_nothing_behind_and_recovers(study, stage, key, mount, size):
+    module = stage.__name__
+    run_twice(Workspace(study), mount, size, f"{sys.executable} -m {module} {key}")
+    assert (study / "first.rc").read_text() == "1\n"
+    expected = f"error: {mount}/{key}: the disk is full; nothing was left there: free space"
+    said = (study / "first.out").read_text()
+    assert said.startswith(expected)
+    assert said.count("\n") == 1
+    assert list((study / "first").iterdir()) == []
+    stage.main(key)
+    assert (study / "second.rc").read_text() == "0\n"
+    assert folder_digests(study / "second" / key) == folder_digests(Path(mount) / key)
+
+
+def test_a_result_is_whole_or_not_there_at_all(study):
+    run_twice(Workspace(study), "data/methods", "20k", f"{sys.executable} -m stages.methods")
+    said = (study / "first.out").read_text()
+    assert re.match(r"error: data/methods/\w+\.json: No space left on device; nothing .*\n$", said)
+    written, whole = folder_digests(study / "first"), folder_digests(study / "second")
+    assert 0 < len(written) < len(whole)
+    assert written.items() <= whole.items()
+    assert whole == folder_digests(Path("data/methods"))
+
+
+@pytest.mark.parametrize(
+    ("mount", "size", "expected"),
+    [
+        ("data/datasets", "72k", "error: data/datasets/imagenet_v2: the disk is full; nothing was"),
+        (
+            ".dvc/cache",
+            "140k",
+            "ERROR: failed to transfer .*No space left on device: .*/shard-0000",
+        ),
+    ],
+)
+def test_dvc_says_that_the_disk_is_full_and_recovers(tmp_path, drawn, mount, size, expected):
+    clone, dataset = new_workspace(tmp_path / "clone"), Path("data/datasets/imagenet_v2")
+    clone.change("datasets.imagenet_v2.images", IMAGES["imagenet_v2"])
+    clone.change("sources.world.images_per_shard", 20)
+    run_twice(clone, mount, size, "dvc repro study fetch@imagenet_v2")
+    assert re.search(expected, (clone.folder / "first.out").read_text())
+    assert (clone.folder / "second.rc").read_text() == "0\n"
+    undisturbed = folder_digests(drawn / dataset)
+    kept = folder_digests(clone.folder / "second").values()
+    assert undisturbed.keys() == {"card.json", "shard-00000.tar", "shard-00001.tar"}
+    assert set(undisturbed.values()) <= set(kept)
+    reran = (clone.folder / "second.out").read_text().count("Running stage")
+    assert reran == 1
