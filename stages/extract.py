@@ -13,23 +13,23 @@ from stages.storage.complete import complete_directory
 from stages.storage.heads import write_head
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
-from stages.storage.params import Params, read_method
+from stages.storage.params import read_method
+from stages.storage.results import read_json
 
 DATASETS = Path("data/datasets")
 
 
-def main(key: str) -> None:
-    """Write encoder `key`'s head and activations."""
+def main(key: str, head: str) -> None:
+    """Write encoder `key`'s head and activations; `head` is the file of its kind of head."""
     import torch
 
     from stages.encoders.activations import activations
     from stages.encoders.encoder import load_encoder
     from stages.encoders.heads import make_head
 
-    params, method, machine = Params(), read_method("extract"), read_machine()
+    method, machine = read_method("extract"), read_machine()
     torch.set_num_threads(method.read("threads", Threads).inference)
-    head = params.read(f"encoders.{key}.head", str)
-    settings = params.read(f"heads.{head}", dict)
+    wanted = read_json(Path(head))
     encoder = load_encoder(Path("data/weights") / key)
     classes = read_card(DATASETS / TEST_SETS[0]).classes
     card = encoder.card
@@ -38,7 +38,8 @@ def main(key: str) -> None:
         complete_directory(Path("data/heads") / key) as heads,
         complete_directory(Path("data/activations") / key) as out,
     ):
-        write_head(heads, make_head(encoder, classes, head, settings), head)
+        made = make_head(encoder, classes, wanted["kind"], wanted["settings"])
+        write_head(heads, made, wanted["kind"])
         for dataset in TEST_SETS:
             images = read_images(DATASETS / dataset)
             values = activations(encoder, images.images, machine.batch_size, machine.device)

@@ -38,12 +38,15 @@ SETTINGS = {
 }
 """Every other stage, with the sections of params.yaml that all its instances share."""
 
+HEADS = ("zero_shot", "trained", "random")
+"""The kinds of head: an instance of `extract` depends on the settings of its own kind alone."""
+
 EXACT = 17
 """Decimal places: settings are not rounded as results are."""
 
 
 def main() -> None:
-    """Write each stage's settings, and the digest of every file that it can import."""
+    """Write each stage's settings and the digests of its code, and each kind of head's settings."""
     params, root = Params(), Path.cwd()
     closures = {stage: import_closure(stage, root) for stage in SETTINGS}
     digests = {file: code_digest(root / file) for file in set().union(*closures.values())}
@@ -51,6 +54,9 @@ def main() -> None:
         settings = {section: params.read(section, dict) for section in sections}
         code = {file: digests[file] for file in closures[stage]}
         write_json(METHODS / f"{stage}.json", {"code": code, **settings}, digits=EXACT)
+    for kind in HEADS:
+        settings = params.read(f"heads.{kind}", dict)
+        write_json(METHODS / f"{kind}_head.json", {"kind": kind, "settings": settings}, EXACT)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 import yaml
 
-from stages.methods import SETTINGS
+from stages.methods import HEADS, SETTINGS
 from stages.methods import main as write_methods
+from stages.settings.heads import Heads
 from stages.storage.code import code_digest, import_closure, imported_files
 from tests.reads import ROOT, read_paths
 
@@ -64,13 +65,15 @@ def test_methods_lists_the_code_of_every_stage():
     closures = [import_closure(stage, ROOT) for stage in STAGES]
     assert code_files("methods") == set().union(*closures)
     assert list(SETTINGS) == METHODICAL
-    assert body("methods")["outs"] == [f"data/methods/{stage}.json" for stage in METHODICAL]
+    heads = [f"{kind}_head" for kind in HEADS]
+    assert body("methods")["outs"] == [f"data/methods/{name}.json" for name in METHODICAL + heads]
 
 
 @pytest.mark.parametrize("stage", METHODICAL)
 def test_a_stage_depends_on_its_method_alone(stage):
     code = [dep for dep in body(stage)["deps"] if dep.startswith(("stages/", "data/methods/"))]
-    assert code == [f"data/methods/{stage}.json"]
+    head = ["data/methods/${item.head}_head.json"] if stage == "extract" else []
+    assert code == [f"data/methods/{stage}.json", *head]
 
 
 @pytest.mark.parametrize("stage", METHODICAL)
@@ -88,7 +91,13 @@ def test_params_are_those_that_the_code_reads(stage):
 
 def test_params_of_methods_are_the_settings_that_all_instances_read():
     read = [expected_params(stage, "method") for stage in METHODICAL]
-    assert declared_params("methods") == set().union(*read)
+    assert declared_params("methods") == set().union(*read) | head_params()
+
+
+def head_params() -> set[str]:
+    kinds = {field.name: field.type for field in msgspec.structs.fields(Heads)}
+    assert tuple(kinds) == HEADS
+    return {f"heads.{k}.{leaf}" for k, kind in kinds.items() for leaf in kind.__struct_fields__}
 
 
 @pytest.mark.parametrize("stage", GRAPH)
