@@ -12,6 +12,13 @@ from tests.test_dependencies import STAGES
 
 MEASURES = ("robustness", "kurtosis", "directions", "broden", "summarize")
 ONCE = {"study", "methods", "report"}
+UNOPENED = {
+    "fetch": {"data/study"},
+    "weights": {"data/study"},
+    "baseline": {"data/reference/imagenet_testbed_accuracies.csv"},
+}
+"""What a stage waits for and does not open here: a legal study, the other baseline's source."""
+
 EXTRACTS = ("extract", "extract_broden", "extract_layers")
 
 
@@ -60,6 +67,16 @@ def test_what_a_stage_touches_is_what_dvc_knows(nano, stage):
         assert [p for p in data if not p.startswith(tuple(allowed))] == []
         loaded = {p for p in process["loaded"] if not p.endswith("__init__.py")}
         assert loaded <= import_closure(stage, ROOT)
+
+
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"supervise"}))
+def test_what_dvc_waits_for_is_opened(nano, stage):
+    lock, process = nano.lock(), spied(nano)[stage][0]
+    key = f"@{process['argv'][1]}" if process["argv"][1:] else ""
+    deps = {entry["path"] for entry in lock[f"{stage}{key}"]["deps"]}
+    opened = {dep for dep in deps if any(p.startswith(dep) for p in process["opened"])}
+    unopened = deps - opened - {f"data/methods/{stage}.json"}  # for the code, if for nothing else
+    assert unopened <= UNOPENED.get(stage, set())
 
 
 def test_a_broden_threshold_reruns_the_counting_alone(clean):
