@@ -7,7 +7,7 @@ import numpy as np
 from stages.measures.accuracy import restriction
 from stages.measures.directions import Directions, importance, singular_directions
 from stages.measures.head import Head
-from stages.measures.pruning import pruned_accuracies
+from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.measures.random_head import random_head
 from stages.settings.directions import DirectionsSettings
 from stages.settings.shifts import TEST_SETS, result_name
@@ -39,10 +39,12 @@ def main(key: str) -> None:
         ]
     arrays = {"directions": own.vectors, "singular_values": own.singular_values}
     result = {
-        "importance": {"head": descending(weights[0]), "random_head": descending(weights[1])},
+        "importance": dict(zip(("head", "random_head"), np.sort(weights)[:, ::-1], strict=True)),
         "fractions": settings.fractions,
         "accuracy": {"head": curves[0], "random_head": curves[1]},
-        "prunable": prunable(curves[0]["imagenet"], settings.fractions, settings.harmless),
+        "prunable": prunable_fraction(
+            np.array(settings.fractions), np.array(curves[0]["imagenet"]), settings.harmless
+        ),
     }
     with complete_directory(Path("data/directions") / key) as out:
         write_tensors(out / "directions.safetensors", {**arrays, "importance": weights[0]})
@@ -71,21 +73,6 @@ def prune(
         )
         curves[result_name(dataset)] = (100 * shares).tolist()
     return curves
-
-
-def prunable(accuracies: list[float], fractions: list[float], harmless: float) -> float:
-    """Return the largest pruned share up to which every share costs less than `harmless` points."""
-    whole, kept = accuracies[int(np.argmin(fractions))], 0.0
-    for fraction, accuracy in sorted(zip(fractions, accuracies, strict=True)):
-        if whole - accuracy >= harmless:
-            break
-        kept = fraction
-    return kept
-
-
-def descending(values: np.ndarray) -> list[float]:
-    """Return values from the largest to the smallest."""
-    return np.sort(values)[::-1].tolist()
 
 
 if __name__ == "__main__":

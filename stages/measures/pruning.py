@@ -75,6 +75,35 @@ def pruned_accuracies(
     return right / len(classes)
 
 
+def prunable_fraction(
+    fractions: Float[np.ndarray, " fraction"],
+    accuracies: Float[np.ndarray, " fraction"],
+    harmless: float,
+) -> float:
+    """Return the largest fraction up to which every fraction costs less than `harmless`.
+
+    The paper (Crabbé et al. 2024) speaks of pruning without harm and gives no number; what is
+    harmless is our setting. The cost is counted from the accuracy at the smallest fraction, and
+    a curve that recovers after a harmful fraction does not count as prunable beyond it.
+
+    Parameters
+    ----------
+    fractions, accuracies : a pruning curve, in any order; accuracies in the unit of `harmless`
+    harmless : above 0
+
+    Raises
+    ------
+    ValueError
+        The curve is empty.
+    """
+    if not len(fractions):
+        raise ValueError("expected a pruning curve of one fraction or more, got none")
+    order = np.argsort(fractions, kind="stable")
+    harmful = accuracies[order[0]] - accuracies[order] >= harmless
+    kept = int(np.argmax(harmful)) if harmful.any() else len(order)
+    return float(fractions[order[max(kept - 1, 0)]])
+
+
 def _pruned_logits(
     block: Float[np.ndarray, "image feature"],
     head: Head,

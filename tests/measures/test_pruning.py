@@ -6,6 +6,7 @@ from stages.measures.directions import Directions, importance, singular_directio
 from stages.measures.head import Head
 from stages.measures.pruning import (
     least_important_first,
+    prunable_fraction,
     pruned_accuracies,
     removed_directions,
 )
@@ -151,3 +152,35 @@ def test_refuses_directions_of_another_encoder():
     other = singular_directions(WEIGHT[:, :20])
     with pytest.raises(ValueError, match="for activations of 24 features"):
         pruned_accuracies(ACTIVATIONS, CLASSES, HEADS[0], other, IMPORTANCE, fractions=FRACTIONS)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "expected"),
+    [
+        ([80.0, 79.5, 79.1, 60.0], 0.6),
+        ([80.0, 79.0, 79.9, 79.9], 0.0),
+        ([80.0, 80.5, 81.0, 79.5], 0.9),
+        ([80.0, 79.5, 70.0, 79.9], 0.3),
+    ],
+)
+def test_prunable_ends_before_the_first_harmful_fraction(accuracies, expected):
+    fractions = np.array([0.0, 0.3, 0.6, 0.9])
+    assert prunable_fraction(fractions, np.array(accuracies), harmless=1.0) == expected
+
+
+def test_prunable_does_not_depend_on_the_order_of_the_curve():
+    fractions, accuracies = RNG.permutation(FRACTIONS), RNG.uniform(79, 81, size=10)
+    order = np.argsort(fractions)
+    found = prunable_fraction(fractions, accuracies, harmless=0.7)
+    assert found == prunable_fraction(fractions[order], accuracies[order], harmless=0.7)
+    whole, plain = accuracies[order[0]], 0.0
+    for fraction, accuracy in zip(fractions[order], accuracies[order], strict=True):
+        if whole - accuracy >= 0.7:
+            break
+        plain = fraction
+    assert found == plain
+
+
+def test_prunable_refuses_an_empty_curve():
+    with pytest.raises(ValueError, match="got none"):
+        prunable_fraction(np.array([]), np.array([]), harmless=1.0)
