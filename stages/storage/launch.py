@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import inspect
 import os
 import signal
 import sys
@@ -26,8 +27,16 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
     die_with_parent()
     wait_passively()
     gc.set_threshold(200_000, 50, 50)
+    given = arguments or tuple(sys.argv[1:])
     try:
-        main(*(arguments or sys.argv[1:]))
+        inspect.signature(main).bind(*given)
+    except TypeError:
+        names = " ".join(inspect.signature(main).parameters)
+        sys.exit(
+            f"error: expected the arguments {names or 'none'}, got {' '.join(given) or 'none'}"
+        )
+    try:
+        main(*given)
     except InputError as error:
         sys.exit(f"error: {error}")
     except OSError as error:

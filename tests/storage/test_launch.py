@@ -37,6 +37,14 @@ def test_passes_the_command_line_on():
     assert (done.returncode, done.stdout, done.stderr) == (0, "('rn', 'vit')\n", "")
 
 
+def test_wrong_arguments_are_one_line():
+    done = run("pass", "rn", "vit")
+    assert done.returncode == 0
+    command = [sys.executable, "-m", "stages.kurtosis"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "error: expected the arguments key, got none\n"
+
+
 def test_bad_input_is_one_line_and_exit_1():
     done = run("raise InputError('params.yaml: 1 is too few')")
     assert (done.returncode, done.stderr) == (1, "error: params.yaml: 1 is too few\n")
