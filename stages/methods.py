@@ -9,34 +9,43 @@ that it can import does something else. A reworded comment leaves it as it is.
 
 from pathlib import Path
 
+from msgspec import to_builtins
+
+from stages.settings.concepts import ConceptsSettings
+from stages.settings.directions import DirectionsSettings
+from stages.settings.heads import Heads
+from stages.settings.kurtosis import KurtosisSettings
+from stages.settings.layers import Layers
+from stages.settings.robustness import RobustnessSettings
+from stages.settings.threads import Threads
 from stages.storage.code import code_digest, import_closure
 from stages.storage.launch import launch
 from stages.storage.params import METHODS, Params
 from stages.storage.results import write_json
 
-SETTINGS = {
-    "study": (),
-    "fetch": (),
-    "weights": (),
-    "pretrain": (),
-    "finetune": (),
-    "supervise": (),
-    "extract": ("threads",),
-    "extract_broden": ("threads",),
-    "extract_layers": ("threads", "layers"),
-    "baseline": (),
-    "robustness": ("robustness",),
-    "kurtosis": ("kurtosis",),
-    "directions": ("directions",),
-    "broden_labels": (),
-    "broden": ("concepts",),
-    "cka": (),
-    "summarize": (),
-    "summarize_cka": (),
-    "published": (),
-    "report": (),
+SETTINGS: dict[str, dict[str, type]] = {
+    "study": {},
+    "fetch": {},
+    "weights": {},
+    "pretrain": {},
+    "finetune": {},
+    "supervise": {},
+    "extract": {"threads": Threads},
+    "extract_broden": {"threads": Threads},
+    "extract_layers": {"threads": Threads, "layers": Layers},
+    "baseline": {},
+    "robustness": {"robustness": RobustnessSettings},
+    "kurtosis": {"kurtosis": KurtosisSettings},
+    "directions": {"directions": DirectionsSettings},
+    "broden_labels": {},
+    "broden": {"concepts": ConceptsSettings},
+    "cka": {},
+    "summarize": {},
+    "summarize_cka": {},
+    "published": {},
+    "report": {},
 }
-"""Every other stage, with the sections of params.yaml that all its instances share."""
+"""Every other stage, with the sections of params.yaml that all its instances share, and types."""
 
 HEADS = ("zero_shot", "trained", "random")
 """The kinds of head: an instance of `extract` depends on the settings of its own kind alone."""
@@ -50,13 +59,15 @@ def main() -> None:
     params, root = Params(), Path.cwd()
     closures = {stage: import_closure(stage, root) for stage in SETTINGS}
     digests = {file: code_digest(root / file) for file in set().union(*closures.values())}
+    methods: dict[str, dict] = {}
     for stage, sections in SETTINGS.items():
-        settings = {section: params.read(section, dict) for section in sections}
-        code = {file: digests[file] for file in closures[stage]}
-        write_json(METHODS / f"{stage}.json", {"code": code, **settings}, digits=EXACT)
+        settings = {name: to_builtins(params.read(name, kind)) for name, kind in sections.items()}
+        methods[stage] = {"code": {file: digests[file] for file in closures[stage]}, **settings}
+    heads = to_builtins(params.read("heads", Heads))
     for kind in HEADS:
-        settings = params.read(f"heads.{kind}", dict)
-        write_json(METHODS / f"{kind}_head.json", {"kind": kind, "settings": settings}, EXACT)
+        methods[f"{kind}_head"] = {"kind": kind, "settings": heads[kind]}
+    for name, method in methods.items():
+        write_json(METHODS / f"{name}.json", method, digits=EXACT)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -22,7 +22,7 @@ from stages.settings.study import Study
 from stages.settings.threads import Threads
 from stages.settings.untrained import Untrained
 from stages.storage.errors import InputError
-from stages.storage.params import convert
+from stages.storage.params import convert, struct_fields
 from stages.storage.quantities import Key
 from stages.training.recipes import Finetune, Pretrain, Supervise
 from stages.world.recipe import Recipe, World
@@ -60,7 +60,7 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def illegal_values(tree: Mapping[str, Any], file: Path) -> Iterator[str]:
-    """Yield what is wrong within sections, the first mistake of each entry or section."""
+    """Yield what is wrong within sections, every key of every entry."""
     kinds = {field.name: field.type for field in msgspec.structs.fields(Sections)}
     legal = ", ".join(kinds)
     for name in tree:
@@ -69,15 +69,27 @@ def illegal_values(tree: Mapping[str, Any], file: Path) -> Iterator[str]:
     for name, kind in kinds.items():
         if name not in tree:
             yield f"{file}: the section '{name}' is missing; a study has {legal}"
+        elif get_origin(kind) is dict and isinstance(tree[name], dict):
+            for key, entry in tree[name].items():
+                inside = illegal_keys(entry, f"{name}.{key}", get_args(kind)[1], file)
+                yield from inside or illegal_keys({key: entry}, name, kind, file)
         else:
-            yield from illegal_parts(tree[name], name, kind, file)
+            yield from illegal_keys(tree[name], name, kind, file)
 
 
-def illegal_parts(section: Any, name: str, kind: Any, file: Path) -> Iterator[str]:
-    """Yield what is wrong in one section, entry by entry where it has entries."""
-    entries = isinstance(section, dict) and get_origin(kind) is dict
-    for part in [{key: entry} for key, entry in section.items()] if entries else [section]:
-        try:
-            convert(part, kind, name, file)
-        except InputError as error:
-            yield str(error)
+def illegal_keys(part: Any, path: str, kind: Any, file: Path) -> list[str]:
+    """Return what is wrong in one entry or section: with each of its keys, else with the whole."""
+    try:
+        convert(part, kind, path, file)
+    except InputError as error:
+        fields = struct_fields(kind, part) if isinstance(part, dict) else ()
+        known = [field for field in fields if field.encode_name in part]
+        found = [
+            complaint
+            for field in known
+            for complaint in illegal_keys(
+                part[field.encode_name], f"{path}.{field.encode_name}", field.type, file
+            )
+        ]
+        return found or [str(error)]
+    return []

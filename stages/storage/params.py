@@ -19,6 +19,9 @@ from stages.storage.results import read_json
 PARAMS = Path("params.yaml")
 METHODS = Path("data/methods")
 
+MSGSPEC = ("Expected", "Invalid", "Object")
+"""How msgspec's own complaints begin; a struct's own checks say themselves what is legal."""
+
 Value = TypeVar("Value")
 
 
@@ -131,7 +134,7 @@ def explain(message: str, kind: Any, node: Any, path: str) -> str:
         legal = elements(legal)[0]
         value = next(name for name in value if not is_legal(name, legal))
         text = f"the name {value!r}: {text}"
-    hints = [describe(legal)]
+    hints = [describe(legal)] if text.startswith(MSGSPEC) or where.startswith("key") else []
     if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
         hints.append(f"YAML reads {value} as a word; write {float(value):.1e}")
     got = "" if isinstance(value, dict | list) else f" (got {value!r})"

@@ -46,3 +46,18 @@ def test_names_several_mistakes_at_once(complaint):
     lines = said.split("\n")
     for line, expected in zip(lines, ["'x'", "'A'", "'B'", "'kurtosis.seed'"], strict=True):
         assert re.match(f" *params.yaml: .*{expected}", line)
+
+
+def test_every_mistake_of_a_section_is_named(complaint):
+    said = complaint({"kurtosis/outlier_sigma": -6.0, "kurtosis/outlier_share": 5})
+    assert "'kurtosis.outlier_sigma'" in said and "'kurtosis.outlier_share'" in said
+
+
+def test_every_mistake_of_an_entry_is_named(complaint):
+    said = complaint({"datasets/broden/images": 0, "datasets/broden/preference/colour": 2.0})
+    assert "'datasets.broden.images'" in said and "'datasets.broden.preference.colour'" in said
+
+
+def test_a_check_of_several_keys_is_not_blamed_on_the_kind(complaint):
+    said = complaint({"datasets/broden/scale": [0.9, 0.6]})
+    assert "`scale` must be" in said and "legal values of `kind`" not in said
