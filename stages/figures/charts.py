@@ -47,10 +47,10 @@ CHARTS = (
         y_label="accuracy on the shift (%)",
         caption="Top-1 accuracy on each shift against top-1 accuracy on ImageNet, both in percent "
         "on logit axes. Grey: standard models; black: the line fitted to them in logit space, β "
-        "(Taori et al. 2020). The thin vertical of an encoder is its effective robustness, "
-        "acc(shift) − β(acc(ImageNet)); a point on the line has none. Numbers are the rows of the "
-        "tables above. Accuracies of 0 or 100 % are drawn at 0.1 and 99.9 %; untrained encoders "
-        "are left out.",
+        "(Taori et al. 2020), dashed where it is extrapolated. The thin vertical of an encoder is "
+        "its effective robustness, acc(shift) − β(acc(ImageNet)); a point on the line has none. "
+        "Numbers count the study's encoders. Accuracies of 0 or 100 % are drawn at 0.1 and "
+        "99.9 %; untrained encoders are left out.",
     ),
     Chart(
         name="kurtosis",

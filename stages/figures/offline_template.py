@@ -1,6 +1,6 @@
 """The page that `dvc plots show` fills, with Vega inside instead of from a CDN.
 
-`python -m stages.figures.offline_template .dvc/tmp/plots.html` writes it.
+`python -m stages.figures.offline_template .dvc/offline.html` writes it.
 """
 
 import sys

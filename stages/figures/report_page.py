@@ -104,7 +104,9 @@ _TABLE_NOTE = (
     "with a linear one. Unique: Broden concepts that at least one direction or feature encodes. "
     "Polysemanticity: concepts per direction or feature that encodes any. Prunable: the largest "
     "share of directions whose loss costs less than one point of ImageNet accuracy. Largest / "
-    "median: importance of the directions. Brackets are bootstrap intervals.</p>"
+    "median: importance of the directions. Brackets are bootstrap intervals. Untrained encoders "
+    "are at chance, which is higher on shifts with fewer classes: their effective robustness and "
+    "their prunable share mean nothing.</p>"
 )
 
 _PAPER_NOTE = (

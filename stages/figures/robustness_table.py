@@ -17,7 +17,7 @@ ROBUSTNESS_COLUMNS = (
     "baseline",
     "effective_robustness",
 )
-"""Columns of the table; `kind` is `standard`, `line` or `encoder`."""
+"""Columns of the table; `kind` is `standard`, `line`, `extrapolated` or `encoder`."""
 
 
 def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
@@ -31,11 +31,13 @@ def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
     for shift in SHIFTS:
         known = [e for e in trained if _accuracy(e, shift) is not None and _accuracy(e) is not None]
         standard = [m for m in baseline.models if None not in (m.get("imagenet"), m.get(shift))]
-        drawn = [float(m["imagenet"] or 0) for m in standard] + [_accuracy(e) or 0 for e in known]
+        fitted = [float(m["imagenet"] or 0) for m in standard]
+        drawn = {"line": fitted, "extrapolated": fitted + [_accuracy(e) or 0 for e in known]}
         line = baseline.lines[shift]
         rows += [_backdrop("standard", m["name"], shift, m["imagenet"], m[shift]) for m in standard]
-        for x, y in segment(line.slope, line.intercept, drawn):
-            rows.append(_backdrop("line", "baseline", shift, x, y))
+        for kind, accuracies in drawn.items():
+            for x, y in segment(line.slope, line.intercept, accuracies):
+                rows.append(_backdrop(kind, "baseline", shift, x, y))
         rows += [_robustness_row(e, shift, line) for e in known]
     return rows
 

@@ -85,7 +85,7 @@ def draw(spec: Mapping[str, Any], name: str, alternative: str) -> str:
 
     quiet = {**spec.get("config", {}), "aria": False}
     svg = vl_convert.vegalite_to_svg(
-        {**spec, "config": quiet}, vl_version=VEGA_LITE, allowed_base_urls=[]
+        {**spec, "config": quiet, "background": "white"}, vl_version=VEGA_LITE, allowed_base_urls=[]
     )
     return _described(_own_identifiers(svg, name), alternative)
 

@@ -6,6 +6,8 @@ from stages.figures.inputs import read_encoders
 from stages.figures.robustness_table import ROBUSTNESS_COLUMNS, robustness_rows
 from stages.storage.errors import InputError
 
+KINDS = ("standard", "line", "extrapolated", "encoder")
+
 
 def test_untrained_encoders_are_left_out(encoders):
     rows = [r for r in robustness_rows(encoders) if r["kind"] == "encoder"]
@@ -18,6 +20,14 @@ def test_the_height_above_the_line_is_the_effective_robustness(encoders):
         if row["kind"] == "encoder":
             height = row["accuracy"] - row["baseline"]
             assert height == pytest.approx(row["effective_robustness"], abs=1e-9)
+
+
+def test_the_line_is_solid_over_its_standard_models_alone(encoders):
+    rows = [r for r in robustness_rows(encoders) if r["shift"] == "ImageNet-V2"]
+    spans = {kind: [r["imagenet"] for r in rows if r["kind"] == kind] for kind in KINDS}
+    assert spans["line"] == [min(spans["standard"]), max(spans["standard"])]
+    everyone = spans["standard"] + spans["encoder"]
+    assert spans["extrapolated"] == [min(everyone), max(everyone)]
 
 
 def test_an_encoder_without_an_accuracy_is_left_out_of_that_shift(study):
