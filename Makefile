@@ -1,7 +1,8 @@
 # make repro   run the study in params.yaml            make test    all tests
-# make check   format, lint, types                     make bench   timings, as ratios
-# make plots   dvc_plots/index.html, works offline     make lock    renew constraints.txt
-# make clean   remove what a run leaves (keeps the DVC cache and the environment)
+# make install .venv alone, for dvc pull               make bench   timings, as ratios
+# make check   format, lint and types, changes nothing make lock    renew constraints.txt
+# make plots   dvc_plots/index.html, works offline     make clean   remove what a run leaves beside
+#                                                                   results, cache and environment
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,13 +10,16 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro test check bench plots lock clean
+.PHONY: repro install test check bench plots lock clean
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready
 	python -m stages.study
 	dvc repro
-	dvc metrics show
+	@echo
+	@echo 'Now open plots/report.html. For dvc and python here: . $(BIN)/activate, then dvc metrics show'
+
+install: $(VENV)/ready
 
 test: $(VENV)/ready
 	python -m pytest -q
@@ -29,8 +33,8 @@ bench: $(VENV)/ready
 	python -m benchmarks.study
 
 plots: $(VENV)/ready
-	python -m stages.figures.offline_template .dvc/tmp/plots.html
-	dvc config --local plots.html_template tmp/plots.html
+	python -m stages.figures.offline_template .dvc/offline.html
+	dvc config --local plots.html_template offline.html
 	dvc plots show
 
 # At its end Python frees what DVC made, a million small objects, one by one: 0.4 s of each command. The last
@@ -39,7 +43,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --constraint constraints.txt --editable '.[dev]'
-	echo 'import atexit, gc; atexit.register(gc.freeze)' > \
+	@echo 'import atexit, gc; atexit.register(gc.freeze)' > \
 	    $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/leave.pth
 	touch $@
 
@@ -54,5 +58,6 @@ lock: $(VENV)/ready
 	rm constraints.all.txt
 
 clean:
+	@! command -v dvc > /dev/null || dvc config --local --quiet --unset plots.html_template || true
 	rm -rf .scratch dvc_plots .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
