@@ -9,7 +9,7 @@ from stages.figures.templates import draw, fill, read_template, sized
 
 Rows = list[dict[str, Any]]
 
-TRAINING_COLOUR = {
+TRAINING_COLOUR: dict[str, Any] = {
     "field": "training",
     "type": "nominal",
     "scale": {
@@ -19,6 +19,13 @@ TRAINING_COLOUR = {
     "legend": {"title": "training"},
 }
 """The report colours by kind of training where `dvc plots` colours by revision (Okabe–Ito)."""
+
+
+def training_colour(rows: Rows) -> dict[str, Any]:
+    """Return the colours with a legend of those kinds of training alone that the rows have."""
+    there = {row.get("training") for row in rows}
+    shown = [kind for kind in TRAINING_COLOUR["scale"]["domain"] if kind in there]
+    return {**TRAINING_COLOUR, "legend": {"title": "training", "values": shown}}
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,7 +209,7 @@ def svg(chart: Chart, rows: Rows, templates: Path, size: tuple[int, int] | None 
         "y": chart.y,
         "x_label": chart.x_label,
         "y_label": chart.y_label,
-        "color": TRAINING_COLOUR,
+        "color": training_colour(rows),
     }
     spec = fill(read_template(templates, chart.template), anchors)
     del spec["title"]

@@ -6,7 +6,15 @@ from collections import Counter
 
 import pytest
 
-from stages.figures.charts import CHARTS, FRAME, PUBLISHED, TRAINING_COLOUR, outside_frame, svg
+from stages.figures.charts import (
+    CHARTS,
+    FRAME,
+    PUBLISHED,
+    TRAINING_COLOUR,
+    outside_frame,
+    svg,
+    training_colour,
+)
 from stages.figures.published_table import PUBLISHED_COLUMNS
 from stages.figures.tables import COLUMNS, study_tables
 from stages.figures.templates import VEGA_LITE, draw, fill, read_template
@@ -112,3 +120,8 @@ def test_points_outside_the_frame_are_counted_and_lines_are_not():
     rows = [published_row("encoder", 3, 50), published_row("standard", "60", "0.2")]
     rows += [published_row("encoder", 60, 50), published_row("line", 3, 3)]
     assert outside_frame(rows) == 2
+
+
+def test_a_legend_lists_the_trainings_that_are_drawn():
+    legend = training_colour([{"training": "supervised"}, {"training": "zero-shot"}])["legend"]
+    assert legend["values"] == ["zero-shot", "supervised"]
