@@ -5,7 +5,6 @@ import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from stages.datasets.tar import BLOCK, END, member_bytes
 from stages.storage.errors import InputError
@@ -22,15 +21,14 @@ class ArchiveWriter:
         """Open for `add`."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close; after an error the end mark is missing, so the archive counts as truncated."""
+    def __exit__(self, kind: object, *rest: object) -> None:
+        """Close, whole unless something went wrong."""
+        self.close(whole=kind is None)
+
+    def close(self, *, whole: bool) -> None:
+        """Close; an archive that is not whole gets no end mark, so it counts as truncated."""
         try:
-            if error is None:
+            if whole:
                 self._write(END)
         finally:
             self._stream.close()

@@ -10,7 +10,6 @@ import io
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -45,18 +44,13 @@ class BrodenWriter:
         """Open for `add`."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, *rest: object) -> None:
         """Write the tables (unless something went wrong) and close."""
         try:
-            if error is None:
+            if kind is None:
                 self._write_tables()
         finally:
-            self._archive.__exit__(kind, error, trace)
+            self._archive.close(whole=kind is None)
 
     @property
     def sha256(self) -> str:

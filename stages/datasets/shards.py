@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
@@ -53,19 +52,14 @@ class ShardWriter:
         """Open for `add`."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, *rest: object) -> None:
         """Close the last shard; `shards` then holds the SHA-256 of each."""
-        self._close(kind, error, trace)
+        self._close(whole=kind is None)
 
     def add(self, png: bytes, class_: int | None, caption: str | None) -> None:
         """Append an image, its class index and its caption, those that the set has."""
         if self._shard is None or self.images % self._images_per_shard == 0:
-            self._close(None, None, None)
+            self._close(whole=True)
             self._shard = ArchiveWriter(self._directory / self._name())
         key = f"{self.images:08d}"
         if class_ is not None:
@@ -78,14 +72,9 @@ class ShardWriter:
     def _name(self) -> str:
         return f"shard-{len(self.shards):05d}.tar"
 
-    def _close(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _close(self, *, whole: bool) -> None:
         if self._shard is not None:
-            self._shard.__exit__(kind, error, trace)
+            self._shard.close(whole=whole)
             self.shards[self._name()] = self._shard.sha256
             self._shard = None
 
