@@ -7,10 +7,11 @@ import numpy as np
 
 from stages.measures.accuracy import restriction, top1
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
+from stages.measures.head import Head
 from stages.measures.logit_line import LogitLine, ResampledLines
 from stages.settings.robustness import RobustnessSettings
 from stages.settings.shifts import SHIFTS, TEST_SETS, result_name
-from stages.storage.activations import read_activations
+from stages.storage.activations import Activations, read_activations
 from stages.storage.errors import found_in
 from stages.storage.heads import read_head
 from stages.storage.launch import launch
@@ -20,9 +21,13 @@ from stages.storage.results import read_json, write_json
 
 def main(key: str) -> None:
     """Write encoder `key`'s accuracies in percent and effective robustness in points."""
-    settings = read_settings()
+    method = read_method("robustness")
+    settings = method.read("robustness", RobustnessSettings)
     baseline = read_json(Path("data/baseline/baseline.json"))
-    measured = {dataset: measure(key, dataset) for dataset in TEST_SETS}
+    folder = Path("data/activations") / key
+    tests = {dataset: read_activations(folder, dataset) for dataset in TEST_SETS}
+    head = read_head(Path("data/heads") / key, tests[TEST_SETS[0]].values.shape[1])
+    measured = {dataset: measure(folder / dataset, test, head) for dataset, test in tests.items()}
     result = estimate_effective_robustness(
         measured[TEST_SETS[0]],
         {shift: measured[shift] for shift in SHIFTS},
@@ -43,21 +48,12 @@ def main(key: str) -> None:
     )
 
 
-def read_settings() -> RobustnessSettings:
-    """Return the `robustness:` section."""
-    method = read_method("robustness")
-    return method.read("robustness", RobustnessSettings)
-
-
-def measure(key: str, dataset: str) -> Accuracy:
-    """Return encoder `key`'s accuracy on a test set, among the classes that it holds."""
-    directory = Path("data/activations") / key
-    activations = read_activations(directory, dataset)
-    head = read_head(Path("data/heads") / key, activations.values.shape[1])
-    with found_in(directory / dataset):
-        counts_as = restriction(activations.class_indices.tolist(), len(head.weight))
-        share = top1(activations.values, activations.classes, head, counts_as)
-    return Accuracy(share, len(activations.classes))
+def measure(source: Path, test: Activations, head: Head) -> Accuracy:
+    """Return the accuracy on the test set of `source`, among the classes that it holds."""
+    with found_in(source):
+        counts_as = restriction(test.class_indices.tolist(), len(head.weight))
+        share = top1(test.values, test.classes, head, counts_as)
+    return Accuracy(share, len(test.classes))
 
 
 def resampled(lines: dict[str, list[float]]) -> ResampledLines:
