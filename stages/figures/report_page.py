@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
-from stages.figures.charts import CHARTS, PUBLISHED, Chart, outside_frame, svg
+from stages.figures.charts import CHARTS, PUBLISHED, Chart, Rows, outside_frame, svg
 from stages.figures.inputs import Comparison, Encoder, Published
 from stages.figures.main_table import (
     accuracy_table,
@@ -18,8 +17,6 @@ from stages.figures.numbers import shown
 from stages.figures.page_style import STYLE
 from stages.figures.statements import Statement, statements
 from stages.figures.tables import study_tables
-
-Rows = list[dict[str, Any]]
 
 _PAPER = (
     "Crabbé, Rodríguez, Shankar, Zappella and Blaas: <cite>Interpreting CLIP: Insights on the "

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from msgspec import structs
+
 from stages.figures.encoder_row import ENCODER_COLUMNS, Row, about
 from stages.figures.inputs import Comparison, Encoder
 from stages.figures.names import DATASETS
@@ -123,32 +125,12 @@ def pruning_rows(encoders: Sequence[Encoder]) -> list[Row]:
 
 def concept_rows(encoders: Sequence[Encoder]) -> list[Row]:
     """Return the unique concepts per Broden category, of directions and of single features."""
-    return [
-        about(e)
-        | {
-            "basis": c.basis,
-            "category": c.category,
-            "unique": c.unique,
-            "polysemanticity": c.polysemanticity,
-        }
-        for e in encoders
-        for c in e.series.concepts
-    ]
+    return [about(e) | structs.asdict(concepts) for e in encoders for concepts in e.series.concepts]
 
 
 def sweep_rows(encoders: Sequence[Encoder]) -> list[Row]:
     """Return the unique concepts at each threshold of the average precision."""
-    return [
-        about(e)
-        | {
-            "basis": s.basis,
-            "threshold": s.threshold,
-            "unique": s.unique,
-            "polysemanticity": s.polysemanticity,
-        }
-        for e in encoders
-        for s in e.series.sweep
-    ]
+    return [about(e) | structs.asdict(concepts) for e in encoders for concepts in e.series.sweep]
 
 
 def cka_rows(comparisons: Sequence[Comparison]) -> list[Row]:
