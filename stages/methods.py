@@ -47,15 +47,15 @@ SETTINGS: dict[str, dict[str, type]] = {
 }
 """Every other stage, with the sections of params.yaml that all its instances share, and types."""
 
-HEADS = ("zero_shot", "trained", "random")
-"""The kinds of head: an instance of `extract` depends on the settings of its own kind alone."""
-
 EXACT = 17
 """Decimal places: settings are not rounded as results are."""
 
 
 def main() -> None:
-    """Write each stage's settings and the digests of its code, and each kind of head's settings."""
+    """Write each stage's settings and the digests of its code, and each kind of head's settings.
+
+    An instance of `extract` depends on the settings of its own kind of head alone.
+    """
     params, root = Params(), Path.cwd()
     closures = {stage: import_closure(stage, root) for stage in SETTINGS}
     digests = {file: code_digest(root / file) for file in set().union(*closures.values())}
@@ -63,9 +63,8 @@ def main() -> None:
     for stage, sections in SETTINGS.items():
         settings = {name: to_builtins(params.read(name, kind)) for name, kind in sections.items()}
         methods[stage] = {"code": {file: digests[file] for file in closures[stage]}, **settings}
-    heads = to_builtins(params.read("heads", Heads))
-    for kind in HEADS:
-        methods[f"{kind}_head"] = {"kind": kind, "settings": heads[kind]}
+    for kind, settings in to_builtins(params.read("heads", Heads)).items():
+        methods[f"{kind}_head"] = {"kind": kind, "settings": settings}
     for name, method in methods.items():
         write_json(METHODS / f"{name}.json", method, digits=EXACT)
 
