@@ -50,6 +50,11 @@ def spied(workspace: Workspace) -> dict[str, list[dict]]:
     return found
 
 
+def instance(stage: str, process: dict) -> str:
+    """Return what DVC calls the instance of a stage that a process ran."""
+    return "@".join([stage, *process["argv"][1:2]])
+
+
 def test_a_second_run_runs_nothing(nano):
     assert nano.repro() == set()
     assert nano.run("git", "status", "--porcelain") == ""
@@ -59,8 +64,7 @@ def test_a_second_run_runs_nothing(nano):
 def test_what_a_stage_touches_is_what_dvc_knows(nano, stage):
     lock = nano.lock()
     for process in spied(nano)[stage]:
-        key = f"@{process['argv'][1]}" if process["argv"][1:] else ""
-        locked = lock[f"{stage}{key}"]
+        locked = lock[instance(stage, process)]
         declared = [e["path"] for part in ("deps", "outs") for e in locked.get(part, ())]
         allowed = (*declared, "params.yaml", "compute.yaml", ".scratch", ".git", ".dvc", "stages")
         data = [p for p in process["opened"] if not p.startswith("stages/")]
@@ -72,8 +76,7 @@ def test_what_a_stage_touches_is_what_dvc_knows(nano, stage):
 @pytest.mark.parametrize("stage", sorted(set(STAGES) - {"supervise"}))
 def test_what_dvc_waits_for_is_opened(nano, stage):
     lock, process = nano.lock(), spied(nano)[stage][0]
-    key = f"@{process['argv'][1]}" if process["argv"][1:] else ""
-    deps = {entry["path"] for entry in lock[f"{stage}{key}"]["deps"]}
+    deps = {entry["path"] for entry in lock[instance(stage, process)]["deps"]}
     opened = {dep for dep in deps if any(p.startswith(dep) for p in process["opened"])}
     unopened = deps - opened - {f"data/methods/{stage}.json"}  # for the code, if for nothing else
     assert unopened <= UNOPENED.get(stage, set())
