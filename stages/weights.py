@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stages.encoders.backbone import Backbone
-from stages.settings.untrained import Untrained
+from stages.settings.weights import Untrained
 from stages.storage.launch import launch
 from stages.storage.params import Params
 from stages.storage.results import write_json

@@ -1,4 +1,4 @@
-"""The shape of a CLIP that is trained here: the section `backbones` of a study."""
+"""Architectures, by their sizes or by a library's name: the section `backbones` of a study."""
 
 from typing import Annotated
 
@@ -51,8 +51,15 @@ class TextTransformer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     layers: Count
 
 
-class Backbone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A backbone: the image tower, the text tower it is trained with, and the pixels it expects.
+class Backbone(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="clip",
+):
+    """A CLIP by its sizes: the image tower, the text tower it is trained with, and the pixels it expects.
 
     `embedding` is the number of features of both towers' output. Pixels are scaled to 0..1, then
     `mean` (0..1) is taken off and the rest divided by `std`, per channel R, G, B. `quick_gelu`
@@ -66,3 +73,46 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     quick_gelu: bool
     vision: ModifiedResNet | VisionTransformer
     text: TextTransformer
+
+
+class OpenClipModel(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="open_clip",
+):
+    """A model of open_clip, by name (`ViT-B-32`, `RN50-quickgelu`, `hf-hub:<owner>/<name>`)."""
+
+    model: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class TorchvisionModel(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="torchvision",
+):
+    """A classifier of torchvision, by name (`resnet50`, `vit_b_16`)."""
+
+    model: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class TimmModel(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="timm",
+):
+    """A classifier of timm, by the name of its architecture (`resnet50`)."""
+
+    model: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+AnyBackbone = Backbone | OpenClipModel | TorchvisionModel | TimmModel
+"""An entry of `backbones:`; its `kind` says which."""

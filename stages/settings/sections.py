@@ -6,13 +6,15 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from stages.encoders.backbone import Backbone
+from stages.encoders.backbone import AnyBackbone
 from stages.settings.baseline import BaselineSettings
 from stages.settings.comparison import Comparison
 from stages.settings.concepts import ConceptsSettings
+from stages.settings.datasets import DatasetEntry, Sources
 from stages.settings.directions import DirectionsSettings
 from stages.settings.encoder import EncoderEntry
 from stages.settings.heads import Heads
+from stages.settings.interpolate import Interpolation
 from stages.settings.kurtosis import KurtosisSettings
 from stages.settings.layers import Layers
 from stages.settings.presence import PresenceSettings
@@ -20,18 +22,11 @@ from stages.settings.published import PublishedSettings
 from stages.settings.robustness import RobustnessSettings
 from stages.settings.study import Study
 from stages.settings.threads import Threads
-from stages.settings.untrained import Untrained
+from stages.settings.weights import WeightsEntry
 from stages.storage.errors import InputError
 from stages.storage.params import convert, struct_fields
 from stages.storage.quantities import Key
 from stages.training.recipes import Finetune, Pretrain, Supervise
-from stages.world.recipe import Recipe, World
-
-
-class Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the datasets of one source share."""
-
-    world: World
 
 
 class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,13 +35,14 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     study: Study
     threads: Threads
     sources: Sources
-    datasets: dict[Key, Recipe]
-    backbones: dict[Key, Backbone]
+    datasets: dict[Key, DatasetEntry]
+    backbones: dict[Key, AnyBackbone]
     heads: Heads
-    weights: dict[Key, Untrained]
+    weights: dict[Key, WeightsEntry]
     pretrain: dict[Key, Pretrain]
     finetune: dict[Key, Finetune]
     supervise: dict[Key, Supervise]
+    interpolate: dict[Key, Interpolation]
     encoders: dict[Key, EncoderEntry]
     layers: Layers
     comparisons: dict[Key, Comparison]

@@ -1,0 +1,66 @@
+"""The section `weights:`: encoders that need no training here, and where they come from."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from stages.storage.quantities import Key, Seed
+
+
+class Source(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="source"
+):
+    """What all have: the entry of `backbones:` that says which architecture it is."""
+
+    backbone: Key
+
+
+class Untrained(Source, frozen=True, kw_only=True, tag="untrained"):
+    """Fresh weights drawn from `seed`: the null of the kurtosis and of the concepts."""
+
+    seed: Seed
+
+
+class OpenClip(Source, frozen=True, kw_only=True, tag="open_clip"):
+    """A CLIP of OpenCLIP's zoo: the backbone's model with the weights `tag`.
+
+    A backbone whose model is `hf-hub:<owner>/<repository>` names its weights itself, and `tag` is
+    left out. `revision` pins the hub's repository to a commit or a tag.
+    """
+
+    tag: Annotated[str, Meta(min_length=1)] | None = None
+    revision: Annotated[str, Meta(min_length=1)] | None = None
+
+
+class Torchvision(Source, frozen=True, kw_only=True, tag="torchvision"):
+    """A classifier of torchvision: the backbone's model with the weights `tag` (IMAGENET1K_V1)."""
+
+    tag: Annotated[str, Meta(min_length=1)]
+
+
+class Timm(Source, frozen=True, kw_only=True, tag="timm"):
+    """A classifier of timm: the backbone's model with the weights `tag` (a1_in1k)."""
+
+    tag: Annotated[str, Meta(min_length=1)]
+    revision: Annotated[str, Meta(min_length=1)] | None = None
+
+
+class Checkpoint(Source, frozen=True, kw_only=True, tag="checkpoint"):
+    """A file of weights for the backbone, here (`file`) or elsewhere (`url`), with its SHA-256.
+
+    A relative `file` is taken below the machine's `folders`.
+    """
+
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    file: Annotated[str, Meta(min_length=1)] | None = None
+    url: Annotated[str, Meta(pattern=r"^https?://\S+\Z")] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that does not say where the file is, or says so twice."""
+        if (self.file is None) == (self.url is None):
+            raise ValueError("expected one of the keys `file` and `url`")
+
+
+WeightsEntry = Untrained | OpenClip | Torchvision | Timm | Checkpoint
+"""An entry of `weights:`; its `source` says which."""
