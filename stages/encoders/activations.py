@@ -4,55 +4,60 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from stages.encoders.encoder import Encoder, to_array
+from stages.encoders.pictures import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
 from stages.storage.errors import InputError
 
 
 def activation_batches(
     encoder: Encoder,
-    images: UInt8[np.ndarray, "image height width 3"],
+    pictures: Pictures,
     batch_size: int,
     device: torch.device | str = "cpu",
+    workers: int = 1,
 ) -> Iterator[Float[np.ndarray, "image feature"]]:
-    """Yield the activations h = f_v(x) of images, a batch at a time (Crabbé et al. 2024).
+    """Yield the activations h = f_v(x) of pictures, a batch at a time (Crabbé et al. 2024).
 
-    The towers built here end in their own linear layer, so h is the tower's output: the projected
+    The towers end in their own linear layer or pooling, so h is the tower's output: the projected
     image embedding of a CLIP, the input of the linear head of a classifier. float32, in the order
-    of the images.
+    of the pictures, each preprocessed as its encoder's card says.
 
     Raises
     ------
     InputError
-        An activation is NaN or infinite: names the image.
+        A picture is broken, or an activation is NaN or infinite: names the image.
     """
-    tower = encoder.visual.to(device).eval()
-    for begin in range(0, len(images), batch_size):
+    tower, preprocess = encoder.visual.to(device).eval(), encoder.card.preprocess
+    begin = 0
+    every = np.arange(len(pictures))
+    for images in fitted_batches(pictures, every, preprocess, batch_size, workers):
         with torch.inference_mode():
-            batch = to_tower(images[begin : begin + batch_size], encoder.card.preprocess, device)
-            rows = to_array(tower(batch)).astype(np.float32, copy=False)
+            rows = to_array(tower(to_tower(images, preprocess, device)))
         require_finite_rows(rows, begin)
-        yield rows
+        begin += len(rows)
+        yield rows.astype(np.float32, copy=False)
 
 
 def activations(
     encoder: Encoder,
-    images: UInt8[np.ndarray, "image height width 3"],
+    pictures: Pictures,
     batch_size: int,
     device: torch.device | str = "cpu",
+    workers: int = 1,
 ) -> Float[np.ndarray, "image feature"]:
-    """Return the activations of all images, see `activation_batches`.
+    """Return the activations of all pictures, see `activation_batches`.
 
     Raises
     ------
     InputError
-        An activation is NaN or infinite: names the image.
+        As `activation_batches`.
     """
-    rows = np.empty((len(images), encoder.card.feature_width), np.float32)
+    rows = np.empty((len(pictures), encoder.card.feature_width), np.float32)
     begin = 0
-    for batch in activation_batches(encoder, images, batch_size, device):
+    for batch in activation_batches(encoder, pictures, batch_size, device, workers):
         rows[begin : begin + len(batch)] = batch
         begin += len(batch)
     return rows

@@ -59,7 +59,7 @@ class Backbone(
     tag_field="kind",
     tag="clip",
 ):
-    """A CLIP by its sizes: the image tower, the text tower it is trained with, and the pixels it expects.
+    """A CLIP by its sizes: the image tower, its text tower, and the pixels it expects.
 
     `embedding` is the number of features of both towers' output. Pixels are scaled to 0..1, then
     `mean` (0..1) is taken off and the rest divided by `std`, per channel R, G, B. `quick_gelu`

@@ -1,5 +1,7 @@
 """From pixels to what an image tower sees."""
 
+from typing import Literal
+
 import msgspec
 import numpy as np
 import torch
@@ -7,42 +9,102 @@ from jaxtyping import Float, UInt8
 
 from stages.storage.quantities import Count, Fraction, Positive
 
+FILTERS = {"bicubic": 3, "bilinear": 2}
+"""Pillow's numbers of its resampling filters, which reach wider where they shrink (antialiased)."""
 
-class Preprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How pixels reach a tower: square `size`, then (pixel / 255 − `mean`) / `std` per channel."""
+
+class Preprocess(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """How an image reaches a tower: to a square of `size` pixels, then scaled per channel.
+
+    `crop` scales the shorter side to `resize` pixels (`size` where it is not given) and cuts the
+    square about the centre; `squash` scales both sides to `size`. Then (pixel / 255 − `mean`) /
+    `std`, per channel R, G, B.
+    """
 
     size: Count
     mean: tuple[Fraction, Fraction, Fraction]
     std: tuple[Positive, Positive, Positive]
+    resize: Count | None = None
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    mode: Literal["crop", "squash"] = "crop"
+
+    def __post_init__(self) -> None:
+        """Refuse a crop that is larger than what it is cut from."""
+        if self.resize is not None and self.resize < self.size:
+            raise ValueError(f"`resize` must be `size`, {self.size}, or more, got {self.resize}")
+
+
+Box = tuple[float, float, float, float]
+"""A part of an image: left, top, right, bottom, as shares of its width and height."""
+
+
+def fit(
+    image: UInt8[np.ndarray, "height width 3"], preprocess: Preprocess
+) -> UInt8[np.ndarray, "size size 3"]:
+    """Return an image as a square of the tower's size.
+
+    The numbers are those of torchvision's `Resize` and `CenterCrop` on a Pillow image, which
+    open_clip, torchvision and timm evaluate with: the longer side is rounded down, the crop's
+    corner to the nearest even of two pixels.
+    """
+    size = preprocess.size
+    height, width = image.shape[:2]
+    shorter = preprocess.resize or size
+    if height == width == size == shorter:
+        return image
+    if preprocess.mode == "squash":
+        return resample(image, (size, size), preprocess.interpolation)
+    if height <= width:
+        shape = shorter, int(shorter * width / height)
+    else:
+        shape = int(shorter * height / width), shorter
+    scaled = resample(image, shape, preprocess.interpolation)
+    top, left = (round((side - size) / 2) for side in shape)
+    return scaled[top : top + size, left : left + size]
+
+
+def fit_part(
+    image: UInt8[np.ndarray, "height width 3"], box: Box, preprocess: Preprocess
+) -> UInt8[np.ndarray, "size size 3"]:
+    """Return a part of an image, scaled to a square of the tower's size."""
+    height, width = image.shape[:2]
+    left, top, right, bottom = box
+    pixels = (left * width, top * height, right * width, bottom * height)
+    size = preprocess.size
+    if (height, width) == (size, size) and box == (0.0, 0.0, 1.0, 1.0):
+        return image
+    return resample(image, (size, size), preprocess.interpolation, pixels)
+
+
+def resample(
+    image: UInt8[np.ndarray, "height width 3"],
+    shape: tuple[int, int],
+    interpolation: str,
+    box: Box | None = None,
+) -> UInt8[np.ndarray, "new_height new_width 3"]:
+    """Scale an image, or the part of it in `box` (pixels), to a height and width."""
+    from PIL import Image
+
+    if image.shape[:2] == shape and box is None:
+        return image
+    whole = Image.fromarray(image)
+    filter_ = Image.Resampling(FILTERS[interpolation])
+    return np.asarray(whole.resize(shape[::-1], filter_, box))
 
 
 def to_tower(
-    images: UInt8[np.ndarray, "image height width 3"],
+    images: UInt8[np.ndarray, "image size size 3"],
     preprocess: Preprocess,
     device: torch.device | str = "cpu",
 ) -> Float[torch.Tensor, "image 3 size size"]:
-    """Return images as a tower sees them, as CLIP's own preprocessing has it.
+    """Return images of the tower's size (see `fit`) as it sees them: (pixel / 255 − mean) / std.
 
-    Images of another size are scaled to `size` along the shorter side (bicubic, antialiased) and
-    cropped about the centre. The memory stays in the order height, width, channel, which is
-    the faster one for convolutions.
+    The memory stays in the order height, width, channel, which is the faster one for convolutions.
     """
     pixels = torch.from_numpy(np.require(images, requirements=["C", "W"])).to(device)
-    return standardise(resize(pixels.permute(0, 3, 1, 2), preprocess.size), preprocess)
-
-
-def resize(images: torch.Tensor, size: int) -> torch.Tensor:
-    """Scale images to `size` along the shorter side and crop them about the centre."""
-    height, width = images.shape[2:]
-    if height == width == size:
-        return images
-    scale = size / min(height, width)
-    shape = (max(size, round(height * scale)), max(size, round(width * scale)))
-    scaled = torch.nn.functional.interpolate(
-        images.float(), shape, mode="bicubic", antialias=True, align_corners=False
-    )
-    top, left = (shape[0] - size) // 2, (shape[1] - size) // 2
-    return scaled.clamp(0, 255)[:, :, top : top + size, left : left + size]
+    return standardise(pixels.permute(0, 3, 1, 2), preprocess)
 
 
 def standardise(images: torch.Tensor, preprocess: Preprocess) -> torch.Tensor:

@@ -1,0 +1,104 @@
+"""Pictures of any size, made ready for a tower: several at a time, and one batch ahead."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from stages.encoders.preprocess import Preprocess, fit
+
+KEPT = 1 << 30
+"""The most bytes of fitted pictures that a training keeps in memory."""
+
+Item = TypeVar("Item")
+
+Result = TypeVar("Result")
+
+
+@runtime_checkable
+class Pictures(Protocol):
+    """An array of images, or an open dataset that decodes each when it is asked for."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        ...
+
+    def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
+        """Return one of them."""
+        ...
+
+
+def fitted(
+    pictures: Pictures,
+    which: Int[np.ndarray, " image"],
+    preprocess: Preprocess,
+    workers: int = 1,
+) -> UInt8[np.ndarray, "image size size 3"]:
+    """Return some of the pictures, each as a square of the tower's size (see `fit`)."""
+    if is_fitted(pictures, preprocess):
+        return pictures[which]  # pyright: ignore
+    return stacked(lambda image: fit(pictures[image], preprocess), which, preprocess.size, workers)
+
+
+def is_fitted(pictures: Pictures, preprocess: Preprocess) -> bool:
+    """Say whether the pictures are an array of squares of the tower's size already."""
+    square = (preprocess.size, preprocess.size)
+    untouched = preprocess.resize in (None, preprocess.size)
+    return isinstance(pictures, np.ndarray) and untouched and pictures.shape[1:3] == square
+
+
+def fitted_batches(
+    pictures: Pictures,
+    which: Int[np.ndarray, " image"],
+    preprocess: Preprocess,
+    batch_size: int,
+    workers: int = 1,
+) -> Iterator[UInt8[np.ndarray, "image size size 3"]]:
+    """Yield some of the pictures, `batch_size` at a time: the next are made while one is used."""
+    starts = range(0, len(which), batch_size)
+    rows = (which[start : start + batch_size] for start in starts)
+    return ahead(fitted(pictures, row, preprocess, workers) for row in rows)
+
+
+def kept(pictures: Pictures, preprocess: Preprocess, workers: int = 1) -> Pictures:
+    """Return the pictures fitted, in memory, where that takes at most 1 GiB; else as they are."""
+    if 3 * len(pictures) * preprocess.size**2 > KEPT:
+        return pictures
+    return fitted(pictures, np.arange(len(pictures)), preprocess, workers)
+
+
+def stacked(
+    make: Callable[[int], UInt8[np.ndarray, "size size 3"]],
+    which: Int[np.ndarray, " image"],
+    size: int,
+    workers: int,
+) -> UInt8[np.ndarray, "image size size 3"]:
+    """Make squares of `size` on several threads (Pillow lets them run), in one array, in order."""
+    squares = np.empty((len(which), size, size, 3), np.uint8)
+
+    def fill(rows: Int[np.ndarray, " row"]) -> None:
+        for row in rows:
+            squares[row] = make(int(which[row]))
+
+    run_all(fill, np.array_split(np.arange(len(which)), workers), workers)
+    return squares
+
+
+def run_all(task: Callable[[Item], Result], items: Sequence[Item], workers: int) -> list[Result]:
+    """Return a task's results for all items, on threads where there is more than one of both."""
+    if workers == 1 or len(items) < 2:
+        return [task(item) for item in items]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(task, items))
+
+
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield the items in order, each computed on a thread while the one before it is used."""
+    iterator, nothing = iter(items), object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, iterator, nothing)
+        while (item := coming.result()) is not nothing:
+            coming = pool.submit(next, iterator, nothing)
+            yield item  # pyright: ignore
