@@ -10,9 +10,11 @@ from jaxtyping import Float, Int, UInt8
 from stages.encoders.backbone import Backbone
 from stages.encoders.encoder import Encoder, clip_encoder
 from stages.encoders.open_clip_classes import import_open_clip
+from stages.encoders.pictures import Pictures
 from stages.encoders.preprocess import to_tower
 from stages.encoders.vocabulary import Vocabulary, build_vocabulary
 from stages.storage.errors import InputError
+from stages.training.loading import loader
 from stages.training.loop import Objective, Watch, train
 from stages.training.recipes import Pretrain
 
@@ -23,11 +25,12 @@ LARGEST_SCALE = math.log(100)
 def pretrain(
     recipe: Pretrain,
     backbone: Backbone,
-    images: UInt8[np.ndarray, "image height width 3"],
+    images: Pictures,
     captions: Sequence[str],
     *,
     watch: Watch,
     device: torch.device | str = "cpu",
+    workers: int = 1,
 ) -> Encoder:
     """Return a CLIP trained from scratch on captioned images.
 
@@ -55,15 +58,23 @@ def pretrain(
         with torch.no_grad():
             scale.clamp_(0, LARGEST_SCALE)
 
-    objective = contrastive_objective(encoder, vocabulary, images, captions)
-    train(module, objective, len(images), recipe, watch=watch, after_step=keep_scale_bounded)
+    objective = contrastive_objective(encoder, vocabulary, captions)
+    load = loader(images, encoder.card.preprocess, recipe.augmentation, workers)
+    train(
+        module,
+        objective,
+        len(images),
+        recipe,
+        load=load,
+        watch=watch,
+        after_step=keep_scale_bounded,
+    )
     return encoder
 
 
 def contrastive_objective(
     encoder: Encoder,
     vocabulary: Vocabulary,
-    images: UInt8[np.ndarray, "image height width 3"],
     captions: Sequence[str],
 ) -> Objective:
     """Return the objective of batches of captioned images.
@@ -79,10 +90,10 @@ def contrastive_objective(
     tokens = torch.from_numpy(encoded).to(device)
 
     def objective(
-        batch: Int[np.ndarray, " image"], _generator: np.random.Generator
+        batch: Int[np.ndarray, " image"], images: UInt8[np.ndarray, "image size size 3"]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         distinct, place = np.unique(text_of[batch], return_inverse=True)
-        pixels = to_tower(images[batch], preprocess, device)
+        pixels = to_tower(images, preprocess, device)
         image, text, scale = module(pixels, tokens[torch.from_numpy(distinct).to(device)])
         own = torch.from_numpy(place).to(device)
         return loss_of(image, text[own], scale), own_caption(image, text, own)
