@@ -91,7 +91,8 @@ def resample(
         return image
     whole = Image.fromarray(image)
     filter_ = Image.Resampling(FILTERS[interpolation])
-    return np.asarray(whole.resize(shape[::-1], filter_, box))
+    height, width = shape
+    return np.asarray(whole.resize((width, height), filter_, box))
 
 
 def to_tower(

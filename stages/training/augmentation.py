@@ -43,7 +43,8 @@ def augmented(
         if recipe.smallest_crop == 1:
             square = fit(image, preprocess)
         else:
-            square = fit_part(image, crop(*image.shape[:2], draws[row]), preprocess)
+            height, width = image.shape[:2]
+            square = fit_part(image, crop(height, width, draws[row]), preprocess)
         return square[:, ::-1] if draws[row].mirrored else square
 
     return stacked(make, np.arange(len(which)), preprocess.size, workers)
