@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.datasets.card import read_card
-from stages.datasets.shards import read_images
+from stages.datasets.shards import open_shards
 from stages.settings.shifts import TEST_SETS
 from stages.settings.threads import Threads
 from stages.storage.activations import Activations, write_activations, write_card
@@ -41,9 +41,11 @@ def main(key: str, head: str) -> None:
         made = make_head(encoder, classes, wanted["kind"], wanted["settings"])
         write_head(heads, made, wanted["kind"])
         for dataset in TEST_SETS:
-            images = read_images(DATASETS / dataset)
-            values = activations(encoder, images.images, machine.batch_size, machine.device)
-            result = Activations(values, images.classes, np.array(images.card.class_indices))
+            with open_shards(DATASETS / dataset) as images:
+                values = activations(
+                    encoder, images, machine.batch_size, machine.device, machine.workers
+                )
+                result = Activations(values, images.classes, np.array(images.card.class_indices))
             write_activations(out, dataset, result)
         write_card(out, facts)
 
