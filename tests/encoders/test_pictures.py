@@ -1,4 +1,5 @@
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,8 @@ def test_pictures_of_any_size_become_squares_as_torchvision_makes_them():
     images = photographs(5)
     squares = fitted(images, np.array([3, 1]), PREPROCESS, workers=2)
     for square, which in zip(squares, (3, 1), strict=True):
-        scaled = functional.resize(Image.fromarray(images[which]), [20], interpolation=3)
+        photograph: Any = Image.fromarray(images[which])
+        scaled = functional.resize(photograph, [20], interpolation=3)
         assert np.array_equal(square, np.asarray(functional.center_crop(scaled, [16])))
 
 
@@ -63,7 +65,8 @@ def test_what_goes_wrong_ahead_is_raised_in_its_turn():
 
 def test_few_pictures_are_kept_and_many_are_not(monkeypatch):
     images = photographs(3)
-    assert np.array_equal(kept(images, PREPROCESS), fitted(images, np.arange(3), PREPROCESS))
+    squares: Any = kept(images, PREPROCESS)
+    assert np.array_equal(squares, fitted(images, np.arange(3), PREPROCESS))
     monkeypatch.setattr(module, "KEPT", 3 * 3 * 16 * 16 - 1)
     assert kept(images, PREPROCESS) is images
 
