@@ -19,7 +19,7 @@ class Preprocess(
     """How an image reaches a tower: to a square of `size` pixels, then scaled per channel.
 
     `crop` scales the shorter side to `resize` pixels (`size` where it is not given) and cuts the
-    square about the centre; `squash` scales both sides to `size`. Then (pixel / 255 − `mean`) /
+    square about the centre; `squash` scales both sides to `resize` and cuts the same square. Then (pixel / 255 − `mean`) /
     `std`, per channel R, G, B.
     """
 
@@ -55,8 +55,8 @@ def fit(
     if height == width == size == shorter:
         return image
     if preprocess.mode == "squash":
-        return resample(image, (size, size), preprocess.interpolation)
-    if height <= width:
+        shape = shorter, shorter
+    elif height <= width:
         shape = shorter, int(shorter * width / height)
     else:
         shape = int(shorter * height / width), shorter
@@ -91,8 +91,12 @@ def resample(
         return image
     whole = Image.fromarray(image)
     filter_ = Image.Resampling(FILTERS[interpolation])
+<<<<<<< HEAD
     height, width = shape
     return np.asarray(whole.resize((width, height), filter_, box))
+=======
+    return np.asarray(whole.resize((shape[1], shape[0]), filter_, box))
+>>>>>>> a46394560165e83d1fae9e950569b9abb3e81977
 
 
 def to_tower(

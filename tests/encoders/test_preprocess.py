@@ -27,7 +27,7 @@ def test_a_flat_image_stays_flat_when_it_is_scaled():
 
 def test_a_wide_image_is_cropped_about_its_centre():
     image = pixels(4, 8)
-    assert np.array_equal(fit(image, HALF), image[:, 2:6])
+    np.testing.assert_array_equal(fit(image, HALF), image[:, 2:6])
 
 
 def test_read_only_images_are_taken():
