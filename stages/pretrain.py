@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stages.datasets.shards import open_shards
-from stages.encoders.backbone import Backbone
+from stages.encoders.backbone import AnyBackbone
 from stages.storage.errors import InputError
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
@@ -19,7 +19,7 @@ def main(key: str) -> None:
 
     params, machine = Params(), read_machine()
     item = params.read(f"pretrain.{key}", Pretrain)
-    backbone = params.read(f"backbones.{item.backbone}", Backbone)
+    backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     folder = Path("data/datasets") / item.dataset
     with open_shards(folder) as data, watched(key, item, backbone, data.card) as watch:
         if data.captions is None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stages.datasets.shards import open_shards
-from stages.encoders.backbone import Backbone
+from stages.encoders.backbone import AnyBackbone
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import Params
@@ -18,7 +18,7 @@ def main(key: str) -> None:
 
     params, machine = Params(), read_machine()
     item = params.read(f"supervise.{key}", Supervise)
-    backbone = params.read(f"backbones.{item.backbone}", Backbone)
+    backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     with (
         open_shards(Path("data/datasets") / item.dataset) as data,
         watched(key, item, backbone, data.card) as watch,

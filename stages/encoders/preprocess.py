@@ -19,8 +19,8 @@ class Preprocess(
     """How an image reaches a tower: to a square of `size` pixels, then scaled per channel.
 
     `crop` scales the shorter side to `resize` pixels (`size` where it is not given) and cuts the
-    square about the centre; `squash` scales both sides to `resize` and cuts the same square. Then (pixel / 255 − `mean`) /
-    `std`, per channel R, G, B.
+    square about the centre; `squash` scales both sides to `resize` and cuts the same square. Then
+    (pixel / 255 − `mean`) / `std`, per channel R, G, B.
     """
 
     size: Count
@@ -91,12 +91,8 @@ def resample(
         return image
     whole = Image.fromarray(image)
     filter_ = Image.Resampling(FILTERS[interpolation])
-<<<<<<< HEAD
     height, width = shape
     return np.asarray(whole.resize((width, height), filter_, box))
-=======
-    return np.asarray(whole.resize((shape[1], shape[0]), filter_, box))
->>>>>>> a46394560165e83d1fae9e950569b9abb3e81977
 
 
 def to_tower(

@@ -1,10 +1,11 @@
 """Training on labels: a classifier from scratch, or a CLIP finetuned with its zero-shot head."""
 
+import msgspec
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 
-from stages.encoders.backbone import Backbone
+from stages.encoders.backbone import AnyBackbone
 from stages.encoders.encoder import Encoder, classifier_encoder
 from stages.encoders.pictures import Pictures
 from stages.encoders.preprocess import to_tower
@@ -16,7 +17,7 @@ from stages.training.recipes import Finetune, Supervise
 
 def supervise(
     recipe: Supervise,
-    backbone: Backbone,
+    backbone: AnyBackbone,
     images: Pictures,
     labels: Int[np.ndarray, " image"],
     *,
@@ -86,11 +87,12 @@ def zero_shot_classifier(
     if head.shape != expected:
         raise InputError(f"{name}: expected a head of shape {expected}, got {head.shape}")
     encoder = classifier_encoder(start.card.architecture, classes, 0, normalize_features=True)
+    card = msgspec.structs.replace(encoder.card, preprocess=start.card.preprocess)
     encoder.visual.load_state_dict(start.visual.state_dict())
     scale = start.module.get_parameter("logit_scale").detach().exp().cpu()
     with torch.no_grad():
         encoder.module.get_parameter("head.weight").copy_(scale * torch.from_numpy(head))
-    return encoder
+    return Encoder(card, encoder.module)
 
 
 def fit(

@@ -36,7 +36,7 @@ def test_the_loss_is_the_plain_one_in_both_directions(backbone, toy):
     vocabulary = build_vocabulary(toy.captions)
     encoder = clip_encoder(backbone, vocabulary, 0)
     tokens = torch.from_numpy(vocabulary.encode(toy.captions, 8))
-    objective = contrastive_objective(encoder, vocabulary, toy.captions)
+    objective = contrastive_objective(encoder, toy.captions)
     loss, _ = objective(np.arange(7), toy.images[:7])
     pixels = to_tower(toy.images[:7], encoder.card.preprocess)
     image, text, scale = encoder.module(pixels, tokens[:7])
