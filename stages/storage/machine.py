@@ -4,6 +4,14 @@ The settings come from the environment, then from an untracked `compute.yaml`, t
 
     INTERPRETING_CLIP_DEVICE, `device`: `cpu`, `cuda`, `cuda:1`; default `cpu`
     INTERPRETING_CLIP_BATCH_SIZE, `batch_size`: images per forward pass; default 256
+    INTERPRETING_CLIP_WORKERS, `workers`: threads that decode images; default: the processors that
+        this process may use
+    INTERPRETING_CLIP_DOWNLOADS, `downloads`: the folder that keeps downloaded files, so that a
+        re-run resumes; default `.scratch/downloads`
+    INTERPRETING_CLIP_FOLDERS, `folders`: where the relative paths `folder:` and `file:` of
+        params.yaml start; default `.`, the root of the repository
+    INTERPRETING_CLIP_MIRROR, `mirror`: a URL under which the files of any other host are found at
+        `<mirror>/<host>/<path>`; default: none, files come from the URLs in params.yaml
 """
 
 import os
@@ -19,12 +27,26 @@ from stages.storage.quantities import Count
 SETTINGS = Path("compute.yaml")
 PREFIX = "INTERPRETING_CLIP_"
 
+Place = Annotated[str, msgspec.Meta(min_length=1)]
+"""The path of a folder."""
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The machine's settings."""
 
     device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|cuda(:\d+)?|mps)$")] = "cpu"
     batch_size: Count = 256
+    workers: Count = msgspec.field(default_factory=usable_processors)
+    downloads: Place = ".scratch/downloads"
+    folders: Place = "."
+    mirror: Annotated[str, msgspec.Meta(pattern=r"^https?://\S+\Z")] | None = None
 
 
 def read_machine(file: Path = SETTINGS) -> Machine:

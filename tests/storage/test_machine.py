@@ -1,19 +1,57 @@
 """How this machine runs a study."""
 
+import os
+import subprocess
+import sys
+
+import msgspec
 import pytest
 
+from stages.storage import machine
 from stages.storage.errors import InputError
 from stages.storage.machine import Machine, read_machine
 
 
 @pytest.fixture(autouse=True)
 def plain(monkeypatch):
-    for name in ("DEVICE", "BATCH_SIZE"):
-        monkeypatch.delenv(f"INTERPRETING_CLIP_{name}", raising=False)
+    for name in Machine.__struct_fields__:
+        monkeypatch.delenv(f"INTERPRETING_CLIP_{name.upper()}", raising=False)
 
 
 def test_has_defaults(tmp_path):
-    assert read_machine(tmp_path / "compute.yaml") == Machine(device="cpu", batch_size=256)
+    assert msgspec.structs.asdict(read_machine(tmp_path / "compute.yaml")) == {
+        "device": "cpu",
+        "batch_size": 256,
+        "workers": len(os.sched_getaffinity(0)),
+        "downloads": ".scratch/downloads",
+        "folders": ".",
+        "mirror": None,
+    }
+
+
+def test_takes_as_many_workers_as_the_process_may_use():
+    code = (
+        "import os; os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1]);"
+        "from stages.storage.machine import Machine; print(Machine().workers)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "1\n"
+
+
+def test_every_setting_is_read_from_the_environment_and_documented(tmp_path, monkeypatch):
+    given = {
+        "device": "cuda",
+        "batch_size": 3,
+        "workers": 5,
+        "downloads": "/big/downloads",
+        "folders": "/data",
+        "mirror": "http://mirror.example/all",
+    }
+    assert list(given) == list(Machine.__struct_fields__)
+    for name, value in given.items():
+        monkeypatch.setenv(f"INTERPRETING_CLIP_{name.upper()}", str(value))
+        assert f"INTERPRETING_CLIP_{name.upper()}, `{name}`" in (machine.__doc__ or "")
+    assert msgspec.structs.asdict(read_machine(tmp_path / "compute.yaml")) == given
 
 
 def test_the_environment_goes_before_the_file(tmp_path, monkeypatch):
@@ -27,9 +65,12 @@ def test_the_environment_goes_before_the_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("devise: cpu", "unknown field `devise`; legal keys: device, batch_size"),
+        ("devise: cpu", "unknown field `devise`; legal keys: device, batch_size, workers"),
         ("device: gpu", "'device'.*cuda.*got 'gpu'"),
         ("batch_size: 0", "'batch_size'.*got 0.*whole number ≥ 1"),
+        ("workers: 0", "'workers'.*got 0.*whole number ≥ 1"),
+        ("downloads: ''", "'downloads'.*length"),
+        ("mirror: mirror.example", "'mirror'.*https.*got 'mirror.example'"),
         ("batch_size: many", "'batch_size': Expected `int`, got `str`"),
     ],
 )
@@ -44,6 +85,9 @@ def test_names_what_is_wrong_in_the_file(tmp_path, text, expected):
     [
         ("DEVICE", "gpu", "cuda.*got 'gpu'"),
         ("BATCH_SIZE", "0", "got 0.*whole number ≥ 1"),
+        ("WORKERS", "-1", "expected a whole number, got '-1'"),
+        ("FOLDERS", "", "length"),
+        ("MIRROR", "", "https.*got ''"),
         ("BATCH_SIZE", "many", "expected a whole number, got 'many'"),
     ],
 )
