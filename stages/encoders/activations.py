@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from stages.encoders.encoder import Encoder, to_array
+from stages.encoders.encoder import Encoder
 from stages.encoders.pictures import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
+from stages.encoders.state import to_array
 from stages.storage.errors import InputError
 
 

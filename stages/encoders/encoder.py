@@ -1,66 +1,26 @@
-"""What an encoder is: an image tower, what it expects of pixels, and its head or text tower."""
+"""An encoder in memory and on disk: an image tower with its head or its text tower."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-import numpy as np
-import torch
-from jaxtyping import Float
 from torch import nn
 
-from stages.encoders.backbone import Backbone
-from stages.encoders.preprocess import Preprocess
-from stages.encoders.towers import build_clip, build_visual
+from stages.encoders.architecture import OpenClipConfig
+from stages.encoders.backbone import AnyBackbone, Backbone
+from stages.encoders.card import EncoderCard
+from stages.encoders.classifier import Classifier
+from stages.encoders.state import copy_state, to_array
+from stages.encoders.tower import Facts, build_tower, build_towers
 from stages.encoders.vocabulary import Vocabulary
 from stages.storage.complete import complete_directory
 from stages.storage.errors import InputError
 from stages.storage.params import convert
-from stages.storage.quantities import Count
 from stages.storage.results import read_json, write_json
 from stages.storage.tensors import read_tensors, write_tensors
 
 WEIGHTS, CARD = "weights.safetensors", "encoder.json"
-
-
-class EncoderCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`encoder.json`: all of an encoder that is not a weight.
-
-    `representation` says whether the features end in a linear layer or in a ReLU, whose kurtosis
-    is high of itself. `vocabulary` is the CLIP's, `classes` the classifier's; an untrained
-    encoder is a classifier without classes.
-    """
-
-    kind: Literal["clip", "classifier"]
-    architecture: Backbone
-    representation: Literal["linear", "rectified"]
-    feature_width: Count
-    preprocess: Preprocess
-    normalize_features: bool
-    vocabulary: list[str] | None
-    classes: list[str] | None
-
-
-class Classifier(nn.Module):
-    """An image tower and a linear head, on features of unit length or on the features as they are.
-
-    A head on unit features has no bias, since a zero-shot head has none.
-    """
-
-    def __init__(self, visual: nn.Module, width: int, classes: int, normalize: bool) -> None:
-        super().__init__()
-        self.visual, self.normalize = visual, normalize
-        self.head = nn.Linear(width, classes, bias=not normalize) if classes else None
-
-    def forward(
-        self, images: Float[torch.Tensor, "image 3 size size"]
-    ) -> Float[torch.Tensor, "image class_"]:
-        """Return the logits of images."""
-        if self.head is None:
-            raise InputError("an encoder without a head has no logits; train it first")
-        features = self.visual(images)
-        return self.head(nn.functional.normalize(features, dim=-1) if self.normalize else features)
 
 
 @dataclass(frozen=True)
@@ -86,51 +46,72 @@ class Encoder:
         return getattr(self.module, "head", None)
 
 
-def clip_encoder(backbone: Backbone, vocabulary: Vocabulary, seed: int) -> Encoder:
-    """Return a CLIP with fresh weights."""
-    card = new_card(backbone, kind="clip", normalize_features=True, vocabulary=vocabulary.words)
-    return Encoder(card, build_clip(backbone, vocabulary.size, seed))
+def clip_encoder(
+    backbone: AnyBackbone | OpenClipConfig, vocabulary: Vocabulary | None, seed: int
+) -> Encoder:
+    """Return a CLIP with fresh weights.
+
+    One by its sizes needs the vocabulary of its captions; a model of open_clip has open_clip's
+    tokenizer, and a vocabulary is ignored.
+
+    Raises
+    ------
+    InputError
+        The backbone is no CLIP, or it lacks its vocabulary.
+    """
+    module, facts = build_towers(backbone, vocabulary, seed)
+    own = vocabulary if isinstance(facts.architecture, Backbone) else None
+    words = own.words if own else None
+    return Encoder(new_card(facts, kind="clip", normalize_features=True, vocabulary=words), module)
 
 
 def classifier_encoder(
-    backbone: Backbone, classes: list[str], seed: int, *, normalize_features: bool
+    backbone: AnyBackbone | OpenClipConfig,
+    classes: list[str],
+    seed: int,
+    *,
+    normalize_features: bool,
 ) -> Encoder:
     """Return a classifier with a fresh image tower and a head of zeros.
 
     A head of zeros starts with equal odds for every class, and needs no further random numbers.
+
+    Raises
+    ------
+    InputError
+        The library has no such model, it is not supported, or its sizes do not fit.
     """
+    visual, facts = build_tower(backbone, seed)
     card = new_card(
-        backbone, kind="classifier", normalize_features=normalize_features, classes=classes
+        facts, kind="classifier", normalize_features=normalize_features, classes=classes
     )
-    module = Classifier(
-        build_visual(backbone, seed), backbone.embedding, len(classes), normalize_features
-    )
+    module = Classifier(visual, facts.width, len(classes), normalize_features)
     if module.head is not None:
         for parameter in module.head.parameters():
             nn.init.zeros_(parameter)
     return Encoder(card, module)
 
 
-def initialise(backbone: Backbone, seed: int) -> Encoder:
+def initialise(backbone: AnyBackbone | OpenClipConfig, seed: int) -> Encoder:
     """Return an untrained encoder, the null of the kurtosis and of the concepts: it has no head."""
     return classifier_encoder(backbone, [], seed, normalize_features=False)
 
 
 def new_card(
-    backbone: Backbone,
+    facts: Facts,
     *,
     kind: Literal["clip", "classifier"],
     normalize_features: bool,
     vocabulary: list[str] | None = None,
     classes: list[str] | None = None,
 ) -> EncoderCard:
-    """Return the card of an encoder whose towers end in a linear layer, as those built here do."""
+    """Return the card of an encoder whose image tower is known."""
     return EncoderCard(
         kind=kind,
-        architecture=backbone,
-        representation="linear",
-        feature_width=backbone.embedding,
-        preprocess=Preprocess(size=backbone.image_size, mean=backbone.mean, std=backbone.std),
+        architecture=facts.architecture,
+        representation=facts.representation,
+        feature_width=facts.width,
+        preprocess=facts.preprocess,
         normalize_features=normalize_features,
         vocabulary=vocabulary,
         classes=classes,
@@ -160,51 +141,45 @@ def load_encoder(directory: Path) -> Encoder:
         A file is missing or damaged, or the weights are not those of the card's architecture:
         names the first array whose name or shape differs, or the widths that do.
     """
-    card = convert(read_json(directory / CARD), EncoderCard, "encoder", directory / CARD)
-    if card.feature_width != card.architecture.embedding:
-        raise InputError(
-            f"{directory / CARD}: feature_width is {card.feature_width}, but the tower's "
-            f"embedding has {card.architecture.embedding} features; make the encoder again"
-        )
-    encoder = build_from_card(card, directory / CARD)
-    load_state(encoder.module, directory / WEIGHTS)
+    file = directory / CARD
+    card = convert(read_json(file), EncoderCard, "encoder", file)
+    encoder = build_from_card(card, file)
+    arrays = read_tensors(directory / WEIGHTS)
+    copy_state(
+        encoder.module,
+        arrays,
+        str(directory / WEIGHTS),
+        "the weights and encoder.json are not of one encoder",
+    )
     encoder.module.eval()
     return encoder
 
 
 def build_from_card(card: EncoderCard, file: Path) -> Encoder:
-    """Return a card's encoder with weights that are still to be read."""
-    if card.kind == "classifier":
-        classes, normalize = card.classes or [], card.normalize_features
-        visual = build_visual(card.architecture, 0)
-        return Encoder(card, Classifier(visual, card.feature_width, len(classes), normalize))
-    if card.vocabulary is None:
-        raise InputError(f"{file}: a CLIP needs its vocabulary, got none; make the encoder again")
-    words = Vocabulary(card.vocabulary).size
-    return Encoder(card, build_clip(card.architecture, words, 0))
-
-
-def load_state(module: nn.Module, file: Path) -> None:
-    """Copy the arrays of a file into a module that has exactly these.
+    """Return a card's encoder with weights that are still to be read.
 
     Raises
     ------
     InputError
-        The file is missing or damaged, or a name or a shape differs.
+        The card contradicts its architecture: its width differs, or a vocabulary is missing.
     """
-    arrays, state = read_tensors(file), module.state_dict()
-    for key in sorted(arrays.keys() | state.keys()):
-        expected = tuple(state[key].shape) or (1,) if key in state else None
-        came = arrays[key].shape or (1,) if key in arrays else None
-        if expected != came:
-            raise InputError(
-                f"{file}: '{key}' should be {expected or 'absent'} in this architecture, "
-                f"got {came or 'nothing'}; the weights and encoder.json are not of one encoder"
-            )
-    tensors = {k: torch.from_numpy(np.array(a)).reshape(state[k].shape) for k, a in arrays.items()}
-    module.load_state_dict(tensors)
+    if card.kind == "classifier":
+        visual, facts = build_tower(card.architecture, 0)
+        require_width(card, facts, file)
+        classes = len(card.classes or [])
+        return Encoder(card, Classifier(visual, facts.width, classes, card.normalize_features))
+    if card.vocabulary is None and isinstance(card.architecture, Backbone):
+        raise InputError(f"{file}: a CLIP needs its vocabulary, got none; make the encoder again")
+    vocabulary = None if card.vocabulary is None else Vocabulary(card.vocabulary)
+    module, facts = build_towers(card.architecture, vocabulary, 0)
+    require_width(card, facts, file)
+    return Encoder(card, module)
 
 
-def to_array(tensor: torch.Tensor) -> np.ndarray:
-    """Return a tensor as an array in the CPU's memory."""
-    return tensor.detach().cpu().contiguous().numpy()
+def require_width(card: EncoderCard, facts: Facts, file: Path) -> None:
+    """Refuse a card whose width is not that of its architecture."""
+    if card.feature_width != facts.width:
+        raise InputError(
+            f"{file}: feature_width is {card.feature_width}, but the tower's "
+            f"embedding has {facts.width} features; make the encoder again"
+        )

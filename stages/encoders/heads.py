@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
-from stages.encoders.encoder import Encoder, to_array
+from stages.encoders.encoder import Encoder
+from stages.encoders.state import to_array
+from stages.encoders.texts import encode_texts
 from stages.encoders.vocabulary import Vocabulary
 from stages.measures.head import Head
 from stages.storage.errors import InputError
@@ -43,13 +44,13 @@ def zero_shot_head(
     InputError
         The encoder has no text tower, or its captions never had a word of a class's name.
     """
-    vocabulary = encoder.vocabulary
-    if vocabulary is None:
+    if encoder.card.kind != "clip":
         raise InputError("a zero-shot head needs a text tower: this encoder is no CLIP")
-    require_known(vocabulary, classes)
+    if encoder.vocabulary is not None:
+        require_known(encoder.vocabulary, classes)
     rows = []
     for name in classes:
-        embeddings = embed_texts(encoder, vocabulary, [t.replace("{}", name) for t in templates])
+        embeddings = encode_texts(encoder, [t.replace("{}", name) for t in templates])
         rows.append(unit(embeddings).mean(axis=0))
     return unit(np.stack(rows)).astype(np.float32)
 
@@ -70,18 +71,6 @@ def require_known(vocabulary: Vocabulary, classes: list[str]) -> None:
                 f"class {name!r}: no caption that the encoder was trained on has the word "
                 f"{', '.join(map(repr, unknown))}; caption such images or rename the class"
             )
-
-
-def embed_texts(
-    encoder: Encoder, vocabulary: Vocabulary, texts: list[str]
-) -> Float[np.ndarray, "text feature"]:
-    """Return the text embeddings of a CLIP, before normalisation."""
-    context = encoder.card.architecture.text.context
-    device = next(encoder.module.parameters()).device
-    tokens = torch.from_numpy(vocabulary.encode(texts, context)).to(device)
-    encoder.module.eval()
-    with torch.inference_mode():
-        return to_array(encoder.module.encode_text(tokens))  # pyright: ignore
 
 
 def unit(rows: Float[np.ndarray, "row feature"]) -> Float[np.ndarray, "row feature"]:

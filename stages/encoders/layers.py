@@ -9,8 +9,9 @@ from jaxtyping import Float, UInt8
 from torch import nn
 
 from stages.encoders.backbone import ModifiedResNet
-from stages.encoders.encoder import Encoder, to_array
+from stages.encoders.encoder import Encoder
 from stages.encoders.preprocess import to_tower
+from stages.encoders.state import to_array
 from stages.measures.cka import gram, u_center
 from stages.storage.errors import InputError
 
@@ -25,7 +26,7 @@ def layer_modules(encoder: Encoder) -> dict[str, nn.Module]:
     embedding (patches, positions and first norm), every block, and its projected output.
     """
     visual = encoder.visual
-    if isinstance(encoder.card.architecture.vision, ModifiedResNet):
+    if isinstance(encoder.card.architecture.vision, ModifiedResNet):  # pyright: ignore
         names = {"stem": "avgpool", "stage1": "layer1", "stage2": "layer2", "stage3": "layer3"}
         names |= {"stage4": "layer4", "attention_pool": "attnpool"}
         return {layer: visual.get_submodule(module) for layer, module in names.items()}

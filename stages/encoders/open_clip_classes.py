@@ -8,19 +8,18 @@ from types import ModuleType
 from typing import Any
 
 
-def import_open_clip() -> Any:
-    """Return the module `open_clip`, imported without timm and without TorchDynamo.
+def import_open_clip(*, timm: bool = False) -> Any:
+    """Return the module `open_clip`, imported without timm, transformers and TorchDynamo.
 
     Every stage is a process of its own, so its imports are paid once per encoder and stage. Of the
-    2.4 s that `import open_clip` adds to `import torch`, 2 s go to timm, which the towers built
-    here do not use and open_clip treats as optional, and to TorchDynamo, which
-    `torchvision.ops.roi_align` imports only to look one function up. Both are kept out while
-    open_clip is imported, and `sys.modules` is put back after it: a later `import timm` or
-    `import torch._dynamo` finds the real one.
+    2.4 s that `import open_clip` adds to `import torch`, 2 s go to timm, which most towers do not
+    use and open_clip treats as optional, and to TorchDynamo, which `torchvision.ops.roi_align`
+    imports only to look one function up; transformers, where it is installed, takes longer still.
+    All are kept out while open_clip is imported, and `sys.modules` is put back after it: a later
+    `import timm` or `import torch._dynamo` finds the real one.
 
-    In this process open_clip then believes that there is no timm; encoders whose towers come from
-    timm import open_clip plainly, before anything else does. What is imported already is left
-    alone.
+    In this process open_clip then believes that there is no timm, until this is called for a
+    tower that comes from it: `timm=True`. What is imported already is left alone.
     """
     if "open_clip" not in sys.modules:
         import torch  # noqa: F401 - all of it, before anything is put in the place of a part
@@ -29,9 +28,12 @@ def import_open_clip() -> Any:
         # A torchvision that wants more of it fails here and is imported plainly by open_clip.
         with suppress(ImportError), stand_ins(dynamo):
             importlib.import_module("torchvision.ops")
-        with stand_ins({"timm": None}):
+        with stand_ins({"timm": None, "transformers": None}):
             importlib.import_module("open_clip")
-    return sys.modules["open_clip"]
+    open_clip = sys.modules["open_clip"]
+    if timm and open_clip.timm_model.timm is None:
+        open_clip.model.TimmModel = importlib.reload(open_clip.timm_model).TimmModel
+    return open_clip
 
 
 @contextmanager

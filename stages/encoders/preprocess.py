@@ -19,7 +19,7 @@ class Preprocess(
     """How an image reaches a tower: to a square of `size` pixels, then scaled per channel.
 
     `crop` scales the shorter side to `resize` pixels (`size` where it is not given) and cuts the
-    square about the centre; `squash` scales both sides to `size`. Then (pixel / 255 − `mean`) /
+    square about the centre; `squash` scales both sides to `resize` and cuts the same square. Then (pixel / 255 − `mean`) /
     `std`, per channel R, G, B.
     """
 
@@ -55,8 +55,8 @@ def fit(
     if height == width == size == shorter:
         return image
     if preprocess.mode == "squash":
-        return resample(image, (size, size), preprocess.interpolation)
-    if height <= width:
+        shape = shorter, shorter
+    elif height <= width:
         shape = shorter, int(shorter * width / height)
     else:
         shape = int(shorter * height / width), shorter
@@ -91,7 +91,7 @@ def resample(
         return image
     whole = Image.fromarray(image)
     filter_ = Image.Resampling(FILTERS[interpolation])
-    return np.asarray(whole.resize(shape[::-1], filter_, box))
+    return np.asarray(whole.resize((shape[1], shape[0]), filter_, box))
 
 
 def to_tower(
