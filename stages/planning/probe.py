@@ -45,10 +45,14 @@ def reach(place: Location, machine: Machine, *, offline: bool) -> Reach:
         return Reach(None, UNKNOWN, asked=False)
     if isinstance(place, Url):
         problem, size = url_problem(place.address, machine.mirror)
-    else:
-        problem, size = repository_problem(place.name, place.revision, place.pattern, place.kind)
-    commit = None if problem or isinstance(place, Url) else commit_to_pin(place)
-    return Reach(problem, UNKNOWN if size is None else Amount(size), commit=commit)
+        return Reach(problem, known(size))
+    problem, size = repository_problem(place.name, place.revision, place.pattern, place.kind)
+    return Reach(problem, known(size), commit=None if problem else commit_to_pin(place))
+
+
+def known(size: int | None) -> Amount:
+    """Return the bytes that somebody has told, or has not."""
+    return UNKNOWN if size is None else Amount(size)
 
 
 def commit_to_pin(place: Repository) -> str | None:
