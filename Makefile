@@ -3,14 +3,16 @@
 # make check   format, lint and types, changes nothing make lock    renew constraints.txt
 # make plots   dvc_plots/index.html, works offline     make clean   remove what a run leaves beside
 #                                                                   results, cache and environment
+# make plan    what a study would download, store and compute: make plan STUDY=studies/paper.yaml
 
 PYTHON ?= python3
+STUDY ?= params.yaml
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro install test check bench plots lock clean
+.PHONY: repro plan install test check bench plots lock clean
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready
@@ -18,6 +20,9 @@ repro: $(VENV)/ready
 	dvc repro
 	@echo
 	@echo 'Now open plots/report.html. For dvc and python here: . $(BIN)/activate, then dvc metrics show'
+
+plan: $(VENV)/ready
+	@python -m stages.planning.plan $(STUDY) $(OPTIONS)
 
 install: $(VENV)/ready
 

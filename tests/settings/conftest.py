@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from stages.storage.errors import InputError
-from stages.study import check
+from stages.settings.check import check
 from tests.pipeline.workspace import NANO
 
 Complaint = Callable[[dict[str, Any]], str]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.study import check
+from stages.settings.check import check
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 

@@ -1,0 +1,97 @@
+"""Amounts that say how well they are known: exactly, about, or not at all."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+NUMBERS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number of images, bytes or operations.
+
+    `exact` is false for an estimate; `whole` is false where a part is unknown, which is then not
+    in `value`.
+    """
+
+    value: float
+    exact: bool = True
+    whole: bool = True
+
+    def __add__(self, other: "Amount") -> "Amount":
+        """Return the sum: an estimate where one of the two is, and whole where both are."""
+        return Amount(
+            self.value + other.value, self.exact and other.exact, self.whole and other.whole
+        )
+
+    def __mul__(self, factor: float) -> "Amount":
+        """Return a multiple; nothing times an unknown amount is nothing."""
+        return Amount(self.value * factor, self.exact, self.whole) if factor else Amount(0)
+
+    def times(self, other: "Amount") -> "Amount":
+        """Return the product of two amounts, of which either may be an estimate."""
+        return Amount(
+            self.value * other.value, self.exact and other.exact, self.whole and other.whole
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """Return the amount for a JSON file."""
+        known = self.whole or self.value
+        return {
+            "value": self.value if known else None,
+            "estimate": not self.exact,
+            "complete": self.whole,
+        }
+
+
+UNKNOWN = Amount(0, exact=True, whole=False)
+"""What nobody has said."""
+
+
+def about(value: float) -> Amount:
+    """Return an estimate."""
+    return Amount(value, exact=False)
+
+
+def total(amounts: Iterable[Amount]) -> Amount:
+    """Return the sum of amounts."""
+    return sum(amounts, Amount(0))
+
+
+def count(amount: Amount) -> str:
+    """Return a whole number with its thousands apart: `50,000`, `~4,000`, `?`."""
+    return qualified(amount, f"{amount.value:,.0f}")
+
+
+def size(amount: Amount) -> str:
+    """Return bytes in their largest unit, powers of ten: `6.7 GB`."""
+    return qualified(amount, scaled(amount.value, BYTES, " B"))
+
+
+def operations(amount: Amount) -> str:
+    """Return floating-point operations or parameters in their largest unit: `8.8 G`."""
+    return qualified(amount, scaled(amount.value, NUMBERS, ""))
+
+
+def hours(amount: Amount) -> str:
+    """Return hours: minutes and seconds would feign precision."""
+    value = amount.value
+    digits = 0 if value >= 100 else 1 if value >= 1 else 2
+    return qualified(amount, f"{value:,.{digits}f} h")
+
+
+def scaled(value: float, units: Iterable[tuple[float, str]], smallest: str) -> str:
+    """Return a number in three digits or so of the largest unit that it reaches."""
+    for unit, name in units:
+        if value >= unit:
+            return f"{value / unit:,.{0 if value >= 100 * unit else 1}f} {name}"
+    return f"{value:,.0f}{smallest}"
+
+
+def qualified(amount: Amount, text: str) -> str:
+    """Return a number with `~` before an estimate, and `+ ?` after one that lacks a part."""
+    if not amount.whole and not amount.value:
+        return "?"
+    return f"{'' if amount.exact else '~'}{text}{'' if amount.whole else ' + ?'}"

@@ -1,0 +1,184 @@
+"""A plan as text for a reader, and as a record for a program."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from stages.planning.amounts import Amount, count, hours, operations, size, total
+from stages.planning.compute import Work, steps
+from stages.planning.lineage import home, trainings
+from stages.planning.locations import Location
+from stages.planning.outlook import Outlook
+from stages.planning.speed import Speed
+from stages.planning.text_table import table, titled
+from stages.settings.sections import Sections
+
+NOTE = "~ an estimate, ? unknown; operations count a multiplication and an addition as two"
+
+
+def page(file: Path, study: Sections, outlook: Outlook, speed: Speed) -> str:
+    """Return the whole plan as text."""
+    head = (
+        f"{study.study.title} ({file}): {len(study.encoders)} encoders, {len(study.datasets)} "
+        f"datasets, {len(study.comparisons)} comparisons\n{NOTE}\n"
+    )
+    parts = [
+        titled("Datasets", datasets(outlook)),
+        titled("Encoders", encoders(outlook)),
+        titled("Trainings", training_table(study, outlook)) if trainings(study) else "",
+        titled(f"Compute, {speed}", compute(outlook, speed)),
+        titled("Disk", disk(outlook)),
+        titled("Revisions to pin", pins(outlook)) if outlook.pins else "",
+        verdict(outlook),
+    ]
+    return "\n".join([head, *filter(None, parts)])
+
+
+def datasets(outlook: Outlook) -> str:
+    """Return a row per dataset."""
+    rows = [
+        (
+            item.key,
+            item.kind,
+            " and ".join(map(str, item.places)) or item.source,
+            count(item.images),
+            size(item.download),
+            size(item.stored),
+            state(outlook, item.places),
+        )
+        for item in outlook.datasets
+    ]
+    header = ("dataset", "kind", "from", "images", "download", "stored", "")
+    return table(header, rows, words=3)
+
+
+def encoders(outlook: Outlook) -> str:
+    """Return a row per encoder."""
+    rows = [
+        (
+            item.key,
+            item.origin,
+            item.backbone,
+            operations(item.cost.parameters),
+            operations(item.cost.image),
+            operations(item.cost.text) if item.head == "zero_shot" else "",
+            str(item.places[0]) if item.places else "",
+            size(item.download) if item.places else "",
+            state(outlook, item.places),
+        )
+        for item in outlook.encoders
+    ]
+    header = ("encoder", "made by", "backbone", "parameters", "per image", "per prompt", "from")
+    return table((*header, "download", ""), rows, words=3)
+
+
+def state(outlook: Outlook, places: Iterable[Location]) -> str:
+    """Say whether all places can be reached; nothing where there is none."""
+    found = [outlook.reach[place] for place in places]
+    if not found:
+        return ""
+    if any(item.problem for item in found):
+        return "CANNOT BE REACHED"
+    return "reached" if all(item.asked for item in found) else "not asked"
+
+
+def training_table(study: Sections, outlook: Outlook) -> str:
+    """Return a row per training: what it sees, and what it costs."""
+    images = {item.key: item.images for item in outlook.datasets}
+    costs = {(work.stage, work.encoder): work for work in outlook.work}
+    rows = [
+        (
+            key,
+            recipe.dataset,  # pyright: ignore - every training has one
+            f"{recipe.epochs:,}",
+            count(steps(recipe, images[recipe.dataset])),  # pyright: ignore
+            operations(costs[home(study, key)[0], key].operations),
+        )
+        for key, recipe in trainings(study).items()
+    ]
+    return table(("training", "dataset", "epochs", "steps", "operations"), rows, words=2)
+
+
+def compute(outlook: Outlook, speed: Speed) -> str:
+    """Return a row per stage, and the sum."""
+    stages = dict.fromkeys(work.stage for work in outlook.work)
+    rows = [
+        work_row(stage, [w for w in outlook.work if w.stage == stage], speed) for stage in stages
+    ]
+    header = ("stage", "forward passes", "operations", "GPU", "or CPU")
+    return table(header, [*rows, work_row("all", outlook.work, speed)])
+
+
+def work_row(name: str, work: list[Work], speed: Speed) -> tuple[str, ...]:
+    """Return what some work comes to."""
+    done = total(item.operations for item in work)
+    passes = total(item.passes for item in work)
+    times = speed.gpu_hours(done), speed.cpu_hours(done)
+    return (name, count(passes), operations(done), *map(hours, times))
+
+
+def disk(outlook: Outlook) -> str:
+    """Return a row per kind of file, the sum, and a warning for each disk that is too small."""
+    rows = [
+        (room.what, room.folder, size(room.bytes), "may be deleted" if room.passing else "")
+        for room in outlook.rooms
+    ]
+    whole = ("all", "", size(total(room.bytes for room in outlook.rooms)), "")
+    warnings = [f"warning: {text}" for text in outlook.shortages]
+    return "\n".join([table(("what", "where", "bytes", ""), [*rows, whole], words=2), *warnings])
+
+
+def pins(outlook: Outlook) -> str:
+    """Return a row per repository whose revision may change under the study."""
+    rows = [(f"{place.kind} {place}", place.revision, commit) for place, commit in outlook.pins]
+    return table(("repository", "revision", "is today the commit"), rows, words=3)
+
+
+def verdict(outlook: Outlook) -> str:
+    """Say whether everything can be reached, and what cannot, with the reason."""
+    lines = [f"  {place}: {reason}" for place, reason in outlook.problems]
+    if lines:
+        lines.insert(0, f"{len(lines)} of {len(outlook.reach)} sources cannot be reached:")
+    elif outlook.unasked:
+        lines = [f"Offline: {outlook.unasked} of {len(outlook.reach)} sources were not asked."]
+    elif outlook.reach:
+        lines = [f"All {len(outlook.reach)} sources can be reached."]
+    else:
+        lines = ["Nothing has to be downloaded."]
+    return "\n".join([*lines, ""])
+
+
+def record(outlook: Outlook, speed: Speed) -> dict[str, Any]:
+    """Return the plan for a program: amounts with whether they are estimated and complete."""
+    return {
+        "datasets": {item.key: plain(item, outlook) for item in outlook.datasets},
+        "encoders": {item.key: plain(item, outlook) for item in outlook.encoders},
+        "compute": [
+            {
+                "stage": work.stage,
+                "encoder": work.encoder,
+                "passes": work.passes.plain(),
+                "operations": work.operations.plain(),
+                "gpu_hours": speed.gpu_hours(work.operations).plain(),
+                "cpu_hours": speed.cpu_hours(work.operations).plain(),
+            }
+            for work in outlook.work
+        ],
+        "disk": {room.folder: room.bytes.plain() for room in outlook.rooms},
+        "warnings": outlook.shortages,
+        "unreachable": dict(outlook.problems),
+        "unasked": outlook.unasked,
+        "commits": {str(place): commit for place, commit in outlook.pins},
+    }
+
+
+def plain(item: Any, outlook: Outlook) -> dict[str, Any]:
+    """Return a dataset or an encoder for a program."""
+    facts = {name: value for name, value in vars(item).items() if name != "key"}
+    facts |= vars(facts.pop("cost")) if "cost" in facts else {}
+    facts = {k: v.plain() if isinstance(v, Amount) else v for k, v in facts.items()}
+    return {
+        **facts,
+        "places": [str(place) for place in item.places],
+        "state": state(outlook, item.places) or "nothing to reach",
+    }
