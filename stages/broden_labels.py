@@ -9,7 +9,6 @@ from stages.datasets.broden_presence import probed, read_presence
 from stages.settings.presence import PresenceSettings
 from stages.storage.complete import complete_directory
 from stages.storage.launch import launch
-from stages.storage.machine import read_machine
 from stages.storage.params import Params
 from stages.storage.results import write_json
 from stages.storage.tensors import write_tensors
@@ -27,7 +26,7 @@ def main() -> None:
         return
     params = Params()
     settings = params.read("presence", PresenceSettings)
-    found = read_presence(BRODEN, settings.pixels, read_machine().workers)
+    found = read_presence(BRODEN, settings.pixels)
     presence, left_out = probed(found)
     numbers = np.array([concept.number for concept in presence.concepts])
     pairs = {"image": presence.image, "concept": numbers[presence.concept]}

@@ -1,6 +1,5 @@
 """Which concepts each image of a probe set shows."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +28,7 @@ class Presence:
     images: int
 
 
-def read_presence(directory: Path, presence: float, workers: int = 1) -> Presence:
+def read_presence(directory: Path, presence: float) -> Presence:
     """`concept_presence` of the probe set in a folder: our tar or an extracted Broden1.
 
     Raises
@@ -38,7 +37,7 @@ def read_presence(directory: Path, presence: float, workers: int = 1) -> Presenc
         As `concept_presence`; the folder holds no whole probe set.
     """
     with open_broden(directory) as broden:
-        return concept_presence(broden, presence, workers)
+        return concept_presence(broden, presence)
 
 
 def probed(presence: Presence) -> tuple[Presence, list[Concept]]:
@@ -76,14 +75,13 @@ def probed(presence: Presence) -> tuple[Presence, list[Concept]]:
     )
 
 
-def concept_presence(broden: Broden, presence: float, workers: int = 1) -> Presence:
+def concept_presence(broden: Broden, presence: float) -> Presence:
     """The concepts of each image: those on at least a fraction `presence` of its label map.
 
     Several maps of one category are taken together, a pixel counting once per label. A number that
     holds for the whole image (scene, texture) covers all of it. A concept that several categories
     show counts where it covers most. At 0 a single pixel is enough. The paper does not say from
-    which size on it counts a concept as present, so the threshold is our parameter. `workers`
-    threads decode the maps; the result is the same for any number of them.
+    which size on it counts a concept as present, so the threshold is our parameter.
 
     Raises
     ------
@@ -93,15 +91,13 @@ def concept_presence(broden: Broden, presence: float, workers: int = 1) -> Prese
     """
     positions = np.full(_LABELS, -1, np.int64)
     positions[[concept.number for concept in broden.concepts]] = np.arange(len(broden.concepts))
-
-    def present(row: IndexRow) -> Int64[np.ndarray, " shown"]:
+    images, concepts = [], []
+    for image, row in enumerate(broden.rows):
         covered = _covered(broden, row, positions)
-        return np.flatnonzero((covered > 0) & (covered >= presence))
-
-    with ThreadPoolExecutor(workers) as pool:
-        concepts = list((pool.map if workers > 1 else map)(present, broden.rows))
-    image = np.repeat(np.arange(len(concepts)), [len(shown) for shown in concepts])
-    concept = np.concatenate(concepts)
+        present = np.flatnonzero((covered > 0) & (covered >= presence))
+        images.append(np.full(len(present), image))
+        concepts.append(present)
+    image, concept = np.concatenate(images), np.concatenate(concepts)
     order = np.lexsort((image, concept))
     return Presence(image[order], concept[order], broden.concepts, len(broden.rows))
 

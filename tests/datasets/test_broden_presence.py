@@ -66,12 +66,6 @@ def test_a_set_whose_concepts_tell_no_image_from_another_is_refused(directory: P
         probed(read_presence(directory, 0.0))
 
 
-def test_threads_change_nothing(directory: Path):
-    one, several = (read_presence(directory, 0.0, workers) for workers in (1, 3))
-    np.testing.assert_array_equal(one.image, several.image)
-    np.testing.assert_array_equal(one.concept, several.concept)
-
-
 @pytest.mark.parametrize("cell", ["8", "70000"])
 def test_an_image_wise_number_without_a_label_is_refused(cell: str, directory: Path):
     (directory / "index.csv").write_text(TABLES["index.csv"].replace("6;7", f"6;{cell}"))
