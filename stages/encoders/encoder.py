@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import numpy as np
+import torch
 from torch import nn
 
 from stages.encoders.architecture import OpenClipConfig
@@ -145,12 +147,9 @@ def load_encoder(directory: Path) -> Encoder:
     card = convert(read_json(file), EncoderCard, "encoder", file)
     encoder = build_from_card(card, file)
     arrays = read_tensors(directory / WEIGHTS)
-    copy_state(
-        encoder.module,
-        arrays,
-        str(directory / WEIGHTS),
-        "the weights and encoder.json are not of one encoder",
-    )
+    weights = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
+    why = "the weights and encoder.json are not of one encoder"
+    copy_state(encoder.module, weights, str(directory / WEIGHTS), why)
     encoder.module.eval()
     return encoder
 

@@ -49,6 +49,11 @@ def build_torchvision(name: str, seed: int) -> HeadlessModel:
     transforms = next(iter(models.get_model_weights(name))).transforms()
     with seeded(seed):
         model = models.get_model(name, weights=None)
+    if hasattr(model, "transform_input"):
+        raise InputError(
+            f"backbones: torchvision's '{name}' is another model with its weights than without "
+            "(`transform_input`), which is not supported; timm has it too"
+        )
     linear = [key for key, part in model.named_modules() if isinstance(part, nn.Linear)]
     return take_head_off(
         model, linear[-1] if linear else "", name, torchvision_preprocess(transforms)
@@ -67,12 +72,16 @@ def torchvision_preprocess(transforms: Any) -> Preprocess:
 
 
 def build_timm(name: str, seed: int) -> HeadlessModel:
-    """Return a classifier of timm; it prepares images as for its first weights."""
+    """Return a classifier of timm; it prepares images as for its first weights.
+
+    With the tag of weights after the name (`resnet50.a1_in1k`) it is built and prepares images as
+    for those.
+    """
     import timm
     from timm.data.config import resolve_model_data_config
 
     known = timm.list_models()
-    if name not in known:
+    if name.partition(".")[0] not in known:
         raise InputError(f"backbones: timm has no model '{name}'; {close_names(name, known)}")
     with seeded(seed):
         model: Any = timm.create_model(name, pretrained=False)

@@ -14,23 +14,35 @@ def to_array(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().contiguous().numpy()
 
 
-def copy_state(module: nn.Module, arrays: Mapping[str, np.ndarray], source: str, why: str) -> None:
-    """Copy arrays into a module that has exactly these.
+def copy_state(
+    module: nn.Module, weights: Mapping[str, torch.Tensor], source: str, why: str
+) -> None:
+    """Copy weights into a module that has exactly these; they take the module's precision.
+
+    A number may be stored as an array of one element.
 
     Raises
     ------
     InputError
         A name or a shape differs: names the source, the first array of which that holds, both
-        shapes, and `why`.
+        shapes, how many more there are, and `why`.
     """
     state = module.state_dict()
-    for key in sorted(arrays.keys() | state.keys()):
-        expected = tuple(state[key].shape) or (1,) if key in state else None
-        came = arrays[key].shape or (1,) if key in arrays else None
-        if expected != came:
-            raise InputError(
-                f"{source}: '{key}' should be {expected or 'absent'} in this architecture, "
-                f"got {came or 'nothing'}; {why}"
-            )
-    tensors = {k: torch.from_numpy(np.array(a)).reshape(state[k].shape) for k, a in arrays.items()}
-    module.load_state_dict(tensors)
+    wrong = [
+        key
+        for key in sorted(weights.keys() | state.keys())
+        if shape(state.get(key)) != shape(weights.get(key))
+    ]
+    if wrong:
+        expected, came = (shape(named.get(wrong[0])) for named in (state, weights))
+        more = f" ({len(wrong) - 1} more differ)" if len(wrong) > 1 else ""
+        raise InputError(
+            f"{source}: '{wrong[0]}' should be {expected or 'absent'} in this architecture, got "
+            f"{came or 'nothing'}{more}; {why}"
+        )
+    module.load_state_dict({key: t.reshape(state[key].shape) for key, t in weights.items()})
+
+
+def shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
+    """Return the shape of a tensor, that of a number as that of an array of one element."""
+    return None if tensor is None else tuple(tensor.shape) or (1,)

@@ -1,0 +1,216 @@
+"""Where the weights of an encoder lie: at a URL, in a repository of the hub, or on this machine."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.encoders.architecture import OpenClipConfig
+from stages.encoders.backbone import AnyBackbone, OpenClipModel, TimmModel, TorchvisionModel
+from stages.encoders.open_clip_classes import import_open_clip
+from stages.encoders.open_clip_models import HUB, resolve
+from stages.encoders.suggestions import close_names
+from stages.settings.weights import Checkpoint, OpenClip, Timm, Torchvision, WeightsEntry
+from stages.storage.errors import InputError
+
+OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+"""The weights in a repository of open_clip: the first that is there."""
+
+TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
+"""The weights in a repository of timm: the first that is there."""
+
+
+@dataclass(frozen=True)
+class AtUrl:
+    """A file at a URL, and its SHA-256 or the first digits of it."""
+
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class AtHub:
+    """The first of `files` that a repository of the hub has at a revision."""
+
+    repository: str
+    files: tuple[str, ...]
+    revision: str
+
+
+@dataclass(frozen=True)
+class AtPath:
+    """A file on this machine, below its `folders`, and its SHA-256."""
+
+    file: Path
+    sha256: str
+
+
+Location = AtUrl | AtHub | AtPath
+
+
+def location_of(item: WeightsEntry, backbone: AnyBackbone) -> Location | None:
+    """Return where an entry's weights lie, asking nobody; None for an untrained encoder.
+
+    Raises
+    ------
+    InputError
+        The backbone is of another library, the library has no such weights, no checksum of them
+        is published, or a CLIP's QuickGELU is not that of its weights.
+    """
+    if isinstance(item, OpenClip):
+        return open_clip_location(item, of_kind(backbone, OpenClipModel, "open_clip"))
+    if isinstance(item, Torchvision):
+        return torchvision_location(item, of_kind(backbone, TorchvisionModel, "torchvision"))
+    if isinstance(item, Timm):
+        return timm_location(item, of_kind(backbone, TimmModel, "timm"))
+    if isinstance(item, Checkpoint):
+        if item.file is not None:
+            return AtPath(Path(item.file), item.sha256)
+        return AtUrl(str(item.url), item.sha256)
+    return None
+
+
+def of_kind(backbone: AnyBackbone, kind: type, source: str) -> Any:
+    """Return a backbone that is of a source's kind.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    if not isinstance(backbone, kind):
+        came = backbone.__struct_config__.tag
+        raise InputError(
+            f"weights: the source '{source}' needs a backbone of the kind '{source}', got "
+            f"'{came}'; name another entry of backbones:"
+        )
+    return backbone
+
+
+def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
+    """Return where weights of open_clip's zoo lie; the hub's are preferred to others."""
+    name, revision = backbone.model, item.revision or "main"
+    if name.startswith(HUB):
+        if item.tag is not None:
+            raise InputError(f"weights: '{name}' names its weights itself; leave out the key `tag`")
+        return AtHub(name.removeprefix(HUB), OPEN_CLIP_FILES, revision)
+    architecture, zoo = resolve(backbone), import_open_clip().pretrained
+    found = zoo.get_pretrained_cfg(name, item.tag or "")
+    if not found:
+        require_quick_gelu_name(name, item.tag, zoo)
+        tags = zoo.list_pretrained_tags_by_model(name)
+        raise InputError(
+            f"weights: open_clip has no weights '{item.tag}' of '{name}'; "
+            f"{close_names(item.tag or '', tags)}"
+        )
+    require_quick_gelu(architecture, str(item.tag), bool(found.get("quick_gelu")))
+    if found.get("hf_hub"):
+        repository, _, file = found["hf_hub"].rpartition("/")
+        return AtHub(repository, safer(file) or OPEN_CLIP_FILES, revision)
+    return AtUrl(found["url"], published_digest(found["url"]))
+
+
+def require_quick_gelu(architecture: OpenClipConfig, tag: str, trained: bool) -> None:
+    """Refuse weights whose activation is not that of the model: their accuracy would suffer.
+
+    Raises
+    ------
+    InputError
+        Names the model to write.
+    """
+    name, built = architecture.model, bool(architecture.config.get("quick_gelu"))
+    if built == trained:
+        return
+    plain = name.removesuffix("-quickgelu")
+    right = f"{plain}-quickgelu" if trained else plain
+    raise InputError(
+        f"weights: '{tag}' was trained {'with' if trained else 'without'} QuickGELU, and the model "
+        f"'{name}' is built {'with' if built else 'without'} it; write `model: {right}`"
+    )
+
+
+def require_quick_gelu_name(name: str, tag: str | None, zoo: Any) -> None:
+    """Refuse a `-quickgelu` model with weights that open_clip lists for the plain model alone."""
+    plain = name.removesuffix("-quickgelu")
+    if tag and plain != name and zoo.get_pretrained_cfg(plain, tag):
+        raise InputError(
+            f"weights: '{tag}' was trained without QuickGELU, and the model '{name}' is built with "
+            f"it; write `model: {plain}`"
+        )
+
+
+def torchvision_location(item: Torchvision, backbone: TorchvisionModel) -> AtUrl:
+    """Return where weights of torchvision lie."""
+    url = torchvision_weights(item, backbone).url
+    return AtUrl(url, published_digest(url))
+
+
+def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
+    """Return torchvision's own entry of its weights."""
+    from torchvision import models
+
+    if backbone.model not in models.list_models(module=models):
+        known = models.list_models(module=models)
+        raise InputError(
+            f"backbones: torchvision has no classifier '{backbone.model}'; "
+            f"{close_names(backbone.model, known)}"
+        )
+    weights = models.get_model_weights(backbone.model)
+    if item.tag not in weights.__members__:
+        raise InputError(
+            f"weights: torchvision has no weights '{item.tag}' of '{backbone.model}'; "
+            f"legal values: {', '.join(weights.__members__)}"
+        )
+    return weights[item.tag]
+
+
+def timm_location(item: Timm, backbone: TimmModel) -> Location:
+    """Return where weights of timm lie; the hub's are preferred to others."""
+    import timm
+
+    found = timm.get_pretrained_cfg(f"{backbone.model}.{item.tag}", allow_unregistered=True)
+    tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone.model}.*")]
+    if found is None or item.tag not in tags:
+        raise InputError(
+            f"weights: timm has no weights '{item.tag}' of '{backbone.model}'; "
+            f"legal values: {', '.join(tags) or 'none'}"
+        )
+    if found.custom_load or found.label_offset or found.num_classes != 1000:
+        raise InputError(
+            f"weights: timm's '{backbone.model}.{item.tag}' is no classifier of ImageNet's 1,000 "
+            "classes in timm's own format; choose other weights"
+        )
+    if found.hf_hub_id:
+        repository, _, revision = found.hf_hub_id.partition("@")
+        files = safer(found.hf_hub_filename or "") or TIMM_FILES
+        return AtHub(repository, files, item.revision or revision or "main")
+    return AtUrl(str(found.url), published_digest(str(found.url)))
+
+
+def safer(file: str) -> tuple[str, ...]:
+    """Return a file and, before it, its twin in safetensors, which a repository may have."""
+    if file == OPEN_CLIP_FILES[1]:
+        return OPEN_CLIP_FILES
+    stem, dot, end = file.rpartition(".")
+    twin = (f"{stem}.safetensors",) if dot and end in ("bin", "pt", "pth") else ()
+    return (*twin, file) if file else ()
+
+
+def published_digest(url: str) -> str:
+    """Return the SHA-256 that a URL carries, or its first digits.
+
+    OpenAI's URLs have it as the last folder; open_clip's, torchvision's and timm's file names end
+    in its first eight digits.
+
+    Raises
+    ------
+    InputError
+        It carries none, so nothing would say that the right file came.
+    """
+    found = re.search(r"/([0-9a-f]{64})/[^/]+$", url) or re.search(r"-([0-9a-f]{8,64})\.\w+$", url)
+    if found is None:
+        raise InputError(
+            f"weights: {url} publishes no checksum; use `source: checkpoint` with this `url` and "
+            "the `sha256` of the file that you trust"
+        )
+    return found[1]
