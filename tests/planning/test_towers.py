@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.encoders.backbone import OpenClipModel, TorchvisionModel
+from stages.encoders.backbone import OpenClipModel, TorchvisionModel, VisionTransformer
 from stages.encoders.encoder import clip_encoder
 from stages.encoders.vocabulary import Vocabulary
 from stages.planning.amounts import UNKNOWN, Amount
@@ -19,6 +19,7 @@ def transformer(tokens: int, width: int, layers: int) -> int:
 def test_a_vision_transformer_costs_its_closed_form():
     backbone = small_backbone("vit")
     vision, patches = backbone.vision, (32 // 16) ** 2
+    assert isinstance(vision, VisionTransformer)
     embedding = 2 * patches * 3 * 16**2 * vision.width
     blocks = transformer(patches + 1, vision.width, vision.layers)
     output = 2 * vision.width * backbone.embedding
