@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.datasets.absent import is_absent
 from stages.datasets.card import read_card
-from stages.datasets.shards import read_images
+from stages.datasets.shards import open_shards
 from stages.settings.shifts import TEST_SETS
 from stages.settings.threads import Threads
 from stages.storage.activations import Activations, write_activations, write_card
@@ -34,18 +35,21 @@ def main(key: str, head: str) -> None:
     classes = read_card(DATASETS / TEST_SETS[0]).classes
     card = encoder.card
     facts = {"representation": card.representation, "feature_width": card.feature_width}
+    present = [dataset for dataset in TEST_SETS if not is_absent(DATASETS / dataset)]
     with (
         complete_directory(Path("data/heads") / key) as heads,
         complete_directory(Path("data/activations") / key) as out,
     ):
         made = make_head(encoder, classes, wanted["kind"], wanted["settings"])
         write_head(heads, made, wanted["kind"])
-        for dataset in TEST_SETS:
-            images = read_images(DATASETS / dataset)
-            values = activations(encoder, images.images, machine.batch_size, machine.device)
-            result = Activations(values, images.classes, np.array(images.card.class_indices))
+        for dataset in present:
+            with open_shards(DATASETS / dataset) as images:
+                values = activations(
+                    encoder, images, machine.batch_size, machine.device, machine.workers
+                )
+                result = Activations(values, images.classes, np.array(images.card.class_indices))
             write_activations(out, dataset, result)
-        write_card(out, facts)
+        write_card(out, facts, present)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.datasets.shards import read_images
+from stages.datasets.shards import open_shards
 from stages.settings.layers import Layers
 from stages.settings.threads import Threads
 from stages.storage.complete import complete_directory
@@ -19,12 +19,15 @@ def main(key: str) -> None:
 
     from stages.encoders.encoder import load_encoder
     from stages.encoders.layers import layer_grams
+    from stages.encoders.pictures import fitted, spread_rows
 
     method, machine = read_method("extract_layers"), read_machine()
     torch.set_num_threads(method.read("threads", Threads).inference)
     layers = method.read("layers", Layers)
     encoder = load_encoder(Path("data/weights") / key)
-    images = read_images(Path("data/datasets/imagenet_val")).images[: layers.images]
+    with open_shards(Path("data/datasets/imagenet_val")) as data:
+        rows = spread_rows(len(data), layers.images, layers.minibatch)
+        images = fitted(data, rows, encoder.card.preprocess, machine.workers)
     grams = layer_grams(encoder, images, layers.minibatch, machine.device)
     with complete_directory(Path("data/layer_grams") / key) as out:
         write_tensors(out / "grams.safetensors", grams)

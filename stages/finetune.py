@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.datasets.shards import read_images
+from stages.datasets.shards import open_shards
 from stages.storage.digests import folder_digests
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
@@ -20,20 +20,23 @@ def main(key: str) -> None:
     params, machine = Params(), read_machine()
     item = params.read(f"finetune.{key}", Finetune)
     templates = params.read("heads.zero_shot.templates", list)
-    data = read_images(Path("data/datasets") / item.dataset)
     source = Path("data/weights") / item.start
     start = load_encoder(source)
-    head = zero_shot_head(start, data.card.classes, templates)
-    with watched(key, item, templates, data.card, folder_digests(source)) as watch:
+    with (
+        open_shards(Path("data/datasets") / item.dataset) as data,
+        watched(key, item, templates, data.card, folder_digests(source)) as watch,
+    ):
+        classes = data.card.classes
         encoder = finetune(
             item,
             start,
-            head,
-            data.images,
+            zero_shot_head(start, classes, templates),
+            data,
             data.classes,
-            classes=data.card.classes,
+            classes=classes,
             watch=watch,
             device=machine.device,
+            workers=machine.workers,
         )
     save_encoder(Path("data/weights") / key, encoder)
 

@@ -30,6 +30,7 @@ SETTINGS: dict[str, dict[str, type]] = {
     "pretrain": {},
     "finetune": {},
     "supervise": {},
+    "interpolate": {},
     "extract": {"threads": Threads},
     "extract_broden": {"threads": Threads},
     "extract_layers": {"threads": Threads, "layers": Layers},

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from stages.datasets.shards import read_images
-from stages.encoders.backbone import Backbone
+from stages.datasets.shards import open_shards
+from stages.encoders.backbone import AnyBackbone
 from stages.storage.errors import InputError
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
@@ -19,16 +19,21 @@ def main(key: str) -> None:
 
     params, machine = Params(), read_machine()
     item = params.read(f"pretrain.{key}", Pretrain)
-    backbone = params.read(f"backbones.{item.backbone}", Backbone)
+    backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     folder = Path("data/datasets") / item.dataset
-    data = read_images(folder)
-    if data.captions is None:
-        raise InputError(
-            f"{folder}: pretrain.{key} needs a captioned dataset, this has no captions"
-        )
-    with watched(key, item, backbone, data.card) as watch:
+    with open_shards(folder) as data, watched(key, item, backbone, data.card) as watch:
+        if data.captions is None:
+            raise InputError(
+                f"{folder}: pretrain.{key} needs a captioned dataset, this has no captions"
+            )
         encoder = pretrain(
-            item, backbone, data.images, data.captions, watch=watch, device=machine.device
+            item,
+            backbone,
+            data,
+            data.captions,
+            watch=watch,
+            device=machine.device,
+            workers=machine.workers,
         )
     save_encoder(Path("data/weights") / key, encoder)
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from stages.datasets.shards import read_images
-from stages.encoders.backbone import Backbone
+from stages.datasets.shards import open_shards
+from stages.encoders.backbone import AnyBackbone
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import Params
@@ -18,17 +18,20 @@ def main(key: str) -> None:
 
     params, machine = Params(), read_machine()
     item = params.read(f"supervise.{key}", Supervise)
-    backbone = params.read(f"backbones.{item.backbone}", Backbone)
-    data = read_images(Path("data/datasets") / item.dataset)
-    with watched(key, item, backbone, data.card) as watch:
+    backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
+    with (
+        open_shards(Path("data/datasets") / item.dataset) as data,
+        watched(key, item, backbone, data.card) as watch,
+    ):
         encoder = supervise(
             item,
             backbone,
-            data.images,
+            data,
             data.classes,
             classes=data.card.classes,
             watch=watch,
             device=machine.device,
+            workers=machine.workers,
         )
     save_encoder(Path("data/weights") / key, encoder)
 

@@ -5,15 +5,23 @@ from pathlib import Path
 import msgspec
 
 from stages.storage.errors import InputError
-from stages.storage.quantities import Count, Key
+from stages.storage.quantities import Count, Key, Natural
 
 
-class DatasetCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The card of one dataset.
+class DatasetCard(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """The card of one dataset; what is at its default is left out of the file.
 
     `classes` holds every class name in the order of the class indices, `class_indices` those that
     occur in this set, sorted: a shift may show only some of ImageNet's classes. `shards` maps each
     archive of the folder to its SHA-256.
+
+    `aliases` are further classes, each with the class of `class_indices` that it counts as (see
+    `stages.measures.accuracy.restriction`). `border` is how many pixels are cropped from each side
+    of an image when it is read. A `partial` set may lack images and classes that the published set
+    has. `origin` maps what was read to what identifies its content: a repository of the hub to the
+    commit, an archive to its SHA-256, a folder to the digest of the images taken from it.
     """
 
     dataset: Key
@@ -23,11 +31,16 @@ class DatasetCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     source: str
     licence: str
     shards: dict[str, str]
+    aliases: dict[int, int] = {}
+    border: Natural = 0
+    partial: bool = False
+    origin: dict[str, str] = {}
 
 
 def write_card(card: DatasetCard, directory: Path) -> None:
     """Write `directory/card.json`, whole or not at all."""
-    text = msgspec.json.format(msgspec.json.encode(card, order="sorted"), indent=2)
+    tree = msgspec.to_builtins(card, str_keys=True)
+    text = msgspec.json.format(msgspec.json.encode(tree, order="sorted"), indent=2)
     partial = directory / "card.json.partial"
     partial.write_bytes(text + b"\n")
     partial.replace(directory / "card.json")

@@ -35,6 +35,8 @@ class RealSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `folder` is a path, a relative one below the machine's `folders`. `limit` takes a fixed subset
     of about that many images, equally many of each class; without it all images are taken.
+    `partial` says that only a part of the set is there: fewer images and classes than the published
+    set has are then accepted, and the card says so.
     """
 
     source: Literal["hub", "archive", "folder"]
@@ -42,6 +44,7 @@ class RealSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     archive: Annotated[list[Archive], Meta(min_length=1)] | None = None
     folder: Annotated[str, Meta(min_length=1)] | None = None
     limit: Count | None = None
+    partial: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an entry that does not say where it is, or says so twice."""

@@ -1,32 +1,72 @@
 """Labelled and captioned images in tar shards, as the webdataset layout has them.
 
-Image number 7 is `00000007.png` with `00000007.cls` (its class index) and, in a captioned set,
-`00000007.txt`; the shards of a folder are `shard-00000.tar`, `shard-00001.tar`, …
+Image number 7 is `00000007.png` (or .jpg, .webp, …, as its content is) with `00000007.cls` (its
+class index) and, in a captioned set, `00000007.txt`; the shards of a folder are `shard-00000.tar`,
+`shard-00001.tar`, …
 """
 
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from stages.datasets.archive import ArchiveWriter, open_archive
+from stages.datasets.archive import open_archive
 from stages.datasets.card import DatasetCard, read_card
-from stages.datasets.images import decode_image
+from stages.datasets.images import EXTENSIONS, decode_image
 from stages.datasets.tar import Member, iterate_members
 from stages.storage.errors import InputError
 
 
-class Sample(NamedTuple):
-    """One image as stored; `class_` and `caption` are None where the set has none."""
+class Place(NamedTuple):
+    """Where an image lies in an archive; `class_` and `caption` are None where it has none."""
 
     key: str
-    image: bytes
+    offset: int
+    size: int
     class_: int | None
     caption: str | None
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """An open dataset: where each image lies, its class (−1: none), the captions if it has any.
+
+    Several threads may read images at once. It is valid inside `open_shards` only.
+    """
+
+    directory: Path
+    card: DatasetCard
+    classes: Int64[np.ndarray, " image"]
+    captions: list[str] | None
+    archives: list[memoryview]
+    places: Int64[np.ndarray, "image 3"]
+    """Per image its archive, and its offset and size there in bytes."""
+
+    def __len__(self) -> int:
+        """Return how many images there are."""
+        return len(self.places)
+
+    def stored(self, image: int) -> bytes:
+        """Return the file of an image as it was fetched."""
+        archive, offset, size = self.places[image].tolist()
+        return bytes(self.archives[archive][offset : offset + size])
+
+    def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
+        """Return the pixels of an image, without the card's `border`.
+
+        Raises
+        ------
+        InputError
+            The image is broken, or is nothing but border.
+        """
+        name = f"{self.directory}: image {image:08d}"
+        return crop(decode_image(self.stored(image), name), self.card.border, name)
 
 
 @dataclass(frozen=True)
@@ -39,48 +79,9 @@ class Images:
     card: DatasetCard
 
 
-class ShardWriter:
-    """Writes images one by one into shards of `images_per_shard`, the same bytes every time."""
-
-    def __init__(self, directory: Path, images_per_shard: int) -> None:
-        self._directory, self._images_per_shard = directory, images_per_shard
-        self._shard: ArchiveWriter | None = None
-        self.images = 0
-        self.shards: dict[str, str] = {}
-
-    def __enter__(self) -> "ShardWriter":
-        """Open for `add`."""
-        return self
-
-    def __exit__(self, kind: object, *rest: object) -> None:
-        """Close the last shard; `shards` then holds the SHA-256 of each."""
-        self._close(whole=kind is None)
-
-    def add(self, png: bytes, class_: int | None, caption: str | None) -> None:
-        """Append an image, its class index and its caption, those that the set has."""
-        if self._shard is None or self.images % self._images_per_shard == 0:
-            self._close(whole=True)
-            self._shard = ArchiveWriter(self._directory / self._name())
-        key = f"{self.images:08d}"
-        if class_ is not None:
-            self._shard.add(f"{key}.cls", b"%d" % class_)
-        self._shard.add(f"{key}.png", png)
-        if caption is not None:
-            self._shard.add(f"{key}.txt", caption.encode())
-        self.images += 1
-
-    def _name(self) -> str:
-        return f"shard-{len(self.shards):05d}.tar"
-
-    def _close(self, *, whole: bool) -> None:
-        if self._shard is not None:
-            self._shard.close(whole=whole)
-            self.shards[self._name()] = self._shard.sha256
-            self._shard = None
-
-
-def read_shards(directory: Path) -> Iterator[Sample]:
-    """The images of a dataset folder in order, as stored.
+@contextmanager
+def open_shards(directory: Path) -> Iterator[ShardIndex]:
+    """Open a dataset folder, every shard verified against its hash; its images stay on disk.
 
     Raises
     ------
@@ -91,36 +92,12 @@ def read_shards(directory: Path) -> Iterator[Sample]:
     card = read_card(directory)
     if not card.shards:
         raise InputError(f"{directory}: at least one shard expected, card.json names none")
-    images, form = 0, None
-    for shard, sha256 in sorted(card.shards.items()):
-        path = directory / shard
-        with open_archive(path, sha256) as archive:
-            for sample in _samples(archive, path):
-                form = form or _form(sample)
-                _check(sample, form, images, card, path)
-                images += 1
-                if images <= card.images:
-                    yield sample
-    if images != card.images:
-        raise InputError(
-            f"{directory}: {card.images} images expected from card.json, {images} found in the "
-            "shards; fetch it again"
-        )
-
-
-def iterate_batches(directory: Path, batch: int) -> Iterator[Images]:
-    """The images of a folder, decoded, `batch` at a time (the last batch may be smaller).
-
-    Raises
-    ------
-    InputError
-        As `read_shards`; an image is broken or has another size than the first of its batch.
-    """
-    card = read_card(directory)
-    samples = read_shards(directory)
-    for start in range(0, card.images, batch):
-        yield _decode(islice(samples, batch), min(batch, card.images - start), directory, card)
-    next(samples, None)  # the last look at the shards finds any image too many
+    with ExitStack() as stack:
+        shards = [directory / shard for shard in sorted(card.shards)]
+        archives = [
+            stack.enter_context(open_archive(shard, card.shards[shard.name])) for shard in shards
+        ]
+        yield _index(directory, card, shards, archives)
 
 
 def read_images(directory: Path) -> Images:
@@ -129,75 +106,108 @@ def read_images(directory: Path) -> Images:
     Raises
     ------
     InputError
-        As `iterate_batches`.
+        As `open_shards`; an image is broken or has another size than the first.
     """
-    card = read_card(directory)
-    return _decode(read_shards(directory), card.images, directory, card)
+    with open_shards(directory) as shards:
+        images = np.empty((0, 0, 0, 3), np.uint8)
+        for row in range(len(shards)):
+            image = shards[row]
+            if row == 0:
+                images = np.empty((len(shards), *image.shape), np.uint8)
+            if image.shape != images.shape[1:]:
+                raise InputError(
+                    f"{directory}: image {row:08d} has {image.shape[:2]} pixels where the first "
+                    f"has {images.shape[1:3]}; images read together must have one size"
+                )
+            images[row] = image
+        return Images(images, shards.classes, shards.captions, shards.card)
 
 
-def _samples(archive: memoryview, path: Path) -> Iterator[Sample]:
+def crop(
+    image: UInt8[np.ndarray, "height width 3"], border: int, name: str
+) -> UInt8[np.ndarray, "inner_height inner_width 3"]:
+    """Return an image without `border` pixels on each side.
+
+    Raises
+    ------
+    InputError
+        The image `name` is nothing but border.
+    """
+    height, width, _ = image.shape
+    if min(height, width) <= 2 * border:
+        raise InputError(f"{name}: more than its border of {border} pixels was expected")
+    return image[border : height - border, border : width - border]
+
+
+def _index(
+    directory: Path, card: DatasetCard, shards: list[Path], archives: list[memoryview]
+) -> ShardIndex:
+    places, classes, captions = array("q"), array("q"), []
+    allowed, form = frozenset(card.class_indices), None
+    for number, (shard, archive) in enumerate(zip(shards, archives, strict=True)):
+        for place in _places(archive, shard):
+            form = form or _form(place)
+            _check(place, form, len(classes), allowed, shard)
+            places.extend((number, place.offset, place.size))
+            classes.append(-1 if place.class_ is None else place.class_)
+            if place.caption is not None:
+                captions.append(place.caption)
+    if len(classes) != card.images:
+        raise InputError(
+            f"{directory}: {card.images} images expected from card.json, {len(classes)} found in "
+            "the shards; fetch it again"
+        )
+    return ShardIndex(
+        directory,
+        card,
+        np.array(classes, np.int64),
+        captions or None,
+        archives,
+        np.array(places, np.int64).reshape(-1, 3),
+    )
+
+
+def _places(archive: memoryview, path: Path) -> Iterator[Place]:
     members = iterate_members(archive, str(path))
     for key, group in groupby(members, key=lambda member: member.name.partition(".")[0]):
-        yield _sample(key, {member.name[len(key) + 1 :]: member for member in group}, archive, path)
+        yield _place(key, {member.name[len(key) + 1 :]: member for member in group}, archive, path)
 
 
-def _sample(key: str, parts: dict[str, Member], archive: memoryview, path: Path) -> Sample:
-    if "png" not in parts or not {"cls", "txt"} & parts.keys():
+def _place(key: str, parts: dict[str, Member], archive: memoryview, path: Path) -> Place:
+    extensions = [extension for extension in EXTENSIONS if extension in parts]
+    if len(extensions) != 1 or not {"cls", "txt"} & parts.keys():
         raise InputError(
-            f"{path}: {key}.png with {key}.cls or {key}.txt expected, only "
+            f"{path}: {key}.png (or another image) with {key}.cls or {key}.txt expected, only "
             f"{', '.join(f'{key}.{part}' for part in sorted(parts))} came; fetch it again"
         )
-    data = {part: bytes(archive[at : at + size]) for part, (_, at, size) in parts.items()}
+    texts = {
+        part: bytes(archive[member.offset : member.offset + member.size])
+        for part, member in parts.items()
+        if part in ("cls", "txt")
+    }
     try:
-        class_ = int(data["cls"]) if "cls" in data else None
+        class_ = int(texts["cls"]) if "cls" in texts else None
     except ValueError as error:
-        raise InputError(f"{path}: {key}.cls must hold a class index: {data['cls']!r}") from error
-    return Sample(key, data["png"], class_, data["txt"].decode() if "txt" in data else None)
+        raise InputError(f"{path}: {key}.cls must hold a class index: {texts['cls']!r}") from error
+    _, offset, size = parts[extensions[0]]
+    return Place(key, offset, size, class_, texts["txt"].decode() if "txt" in texts else None)
 
 
-def _form(sample: Sample) -> tuple[bool, bool]:
-    return sample.class_ is not None, sample.caption is not None
+def _form(place: Place) -> tuple[bool, bool]:
+    return place.class_ is not None, place.caption is not None
 
 
 def _check(
-    sample: Sample, form: tuple[bool, bool], position: int, card: DatasetCard, path: Path
+    place: Place, form: tuple[bool, bool], position: int, allowed: frozenset[int], path: Path
 ) -> None:
-    if sample.key != f"{position:08d}":
+    if place.key != f"{position:08d}":
+        raise InputError(f"{path}: image {position:08d} expected, {place.key} came; fetch it again")
+    if _form(place) != form:
         raise InputError(
-            f"{path}: image {position:08d} expected, {sample.key} came; fetch it again"
-        )
-    if _form(sample) != form:
-        raise InputError(
-            f"{path}: {sample.key} lacks its companion .cls or .txt, or has one that the first "
+            f"{path}: {place.key} lacks its companion .cls or .txt, or has one that the first "
             "image of the set has not; fetch it again"
         )
-    if sample.class_ is not None and sample.class_ not in card.class_indices:
+    if place.class_ is not None and place.class_ not in allowed:
         raise InputError(
-            f"{path}: {sample.key}.cls is {sample.class_}, card.json allows {card.class_indices}"
-        )
-
-
-def _decode(samples: Iterable[Sample], count: int, directory: Path, card: DatasetCard) -> Images:
-    images = np.empty((0, 0, 0, 3), np.uint8)
-    classes = np.full(count, -1, np.int64)
-    captions = []
-    for row, sample in enumerate(samples):
-        name = f"{directory}: {sample.key}.png"
-        image = decode_image(sample.image, name)
-        if row == 0:
-            images = np.empty((count, *image.shape), np.uint8)
-        _check_size(image, images, name)
-        images[row] = image
-        if sample.class_ is not None:
-            classes[row] = sample.class_
-        if sample.caption is not None:
-            captions.append(sample.caption)
-    return Images(images, classes, captions or None, card)
-
-
-def _check_size(image: np.ndarray, images: np.ndarray, name: str) -> None:
-    if image.shape != images.shape[1:]:
-        raise InputError(
-            f"{name} has {image.shape[:2]} pixels where the first image has {images.shape[1:3]}; "
-            "images read together must have one size"
+            f"{path}: {place.key}.cls is {place.class_}, card.json allows {sorted(allowed)}"
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 from stages.datasets.broden_layout import BrodenWriter
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import encode_png
-from stages.datasets.shards import ShardWriter
+from stages.datasets.shard_writer import ShardWriter
 from stages.storage.complete import complete_directory
 from stages.world.adversarial import adversarial_blocks
 from stages.world.attributes import CLASSES

@@ -1,6 +1,6 @@
 """Pictures of any size, made ready for a tower: several at a time, and one batch ahead."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -8,13 +8,12 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from stages.encoders.preprocess import Preprocess, fit
+from stages.storage.errors import InputError
 
 KEPT = 1 << 30
 """The most bytes of fitted pictures that a training keeps in memory."""
 
 Item = TypeVar("Item")
-
-Result = TypeVar("Result")
 
 
 @runtime_checkable
@@ -62,6 +61,25 @@ def fitted_batches(
     return ahead(fitted(pictures, row, preprocess, workers) for row in rows)
 
 
+def spread_rows(total: int, images: int, minibatch: int) -> Int[np.ndarray, " image"]:
+    """Return `images` of `total` rows, evenly spaced, dealt out to the minibatches in turn.
+
+    Real sets lie sorted by class: the first rows would show one class, and so would a minibatch.
+
+    Raises
+    ------
+    InputError
+        There are fewer rows than images, or they do not make whole minibatches.
+    """
+    if images > total or images % minibatch:
+        raise InputError(
+            f"expected whole minibatches of {minibatch} of the {total} images that there are, "
+            f"got {images} images; change `layers` in params.yaml"
+        )
+    rows = np.arange(images) * total // images
+    return rows.reshape(minibatch, -1).T.ravel()
+
+
 def kept(pictures: Pictures, preprocess: Preprocess, workers: int = 1) -> Pictures:
     """Return the pictures fitted, in memory, where that takes at most 1 GiB; else as they are."""
     if 3 * len(pictures) * preprocess.size**2 > KEPT:
@@ -82,16 +100,12 @@ def stacked(
         for row in rows:
             squares[row] = make(int(which[row]))
 
-    run_all(fill, np.array_split(np.arange(len(which)), workers), workers)
+    if workers == 1:
+        fill(np.arange(len(which)))
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(fill, np.array_split(np.arange(len(which)), workers)))
     return squares
-
-
-def run_all(task: Callable[[Item], Result], items: Sequence[Item], workers: int) -> list[Result]:
-    """Return a task's results for all items, on threads where there is more than one of both."""
-    if workers == 1 or len(items) < 2:
-        return [task(item) for item in items]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(task, items))
 
 
 def ahead(items: Iterable[Item]) -> Iterator[Item]:

@@ -18,9 +18,9 @@ class Preprocess(
 ):
     """How an image reaches a tower: to a square of `size` pixels, then scaled per channel.
 
-    `crop` scales the shorter side to `resize` pixels (`size` where it is not given), `squash` both
-    sides; a square of `size` is cut about the centre. Then (pixel / 255 − `mean`) / `std`, per
-    channel R, G, B.
+    `crop` scales the shorter side to `resize` pixels (`size` where it is not given) and cuts the
+    square about the centre; `squash` scales both sides to `resize` and cuts the same square. Then
+    (pixel / 255 − `mean`) / `std`, per channel R, G, B.
     """
 
     size: Count
@@ -91,7 +91,8 @@ def resample(
         return image
     whole = Image.fromarray(image)
     filter_ = Image.Resampling(FILTERS[interpolation])
-    return np.asarray(whole.resize((shape[1], shape[0]), filter_, box))
+    height, width = shape
+    return np.asarray(whole.resize((width, height), filter_, box))
 
 
 def to_tower(

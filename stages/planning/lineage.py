@@ -3,14 +3,14 @@
 from typing import Any
 
 from stages.encoders.backbone import AnyBackbone
-from stages.settings.references import GROUPS
+from stages.settings.encoder_fits import GROUPS
 from stages.settings.sections import Sections
 from stages.training.recipes import Finetune, Optimisation
 
 
 def home(study: Sections, key: str) -> tuple[str, Any]:
     """Return the section that says where an encoder's weights come from, and its entry there."""
-    section = next(group for group in (*GROUPS, "interpolate") if key in getattr(study, group))
+    section = next(group for group in GROUPS if key in getattr(study, group))
     return section, getattr(study, section)[key]
 
 

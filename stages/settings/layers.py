@@ -8,7 +8,7 @@ from stages.storage.quantities import Count
 
 
 class Layers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The first `images` of ImageNet's test set, in minibatches.
+    """`images` of ImageNet's test set, evenly spaced, dealt out to minibatches in turn.
 
     The unbiased HSIC needs four images in a minibatch at least (Nguyen et al. 2021).
     """

@@ -7,6 +7,9 @@ from msgspec import Meta
 Count = Annotated[int, Meta(ge=1)]
 """A whole number of things, at least one."""
 
+Natural = Annotated[int, Meta(ge=0)]
+"""A whole number of things, maybe none."""
+
 Seed = Annotated[int, Meta(ge=0, lt=2**31)]
 """The seed of a random generator."""
 

@@ -1,45 +1,78 @@
-"""Random crops and flips of a batch, drawn on the CPU so that any device sees the same."""
+"""Random crops and flips of pictures, drawn on the CPU so that any device sees the same."""
+
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from jaxtyping import Float
+from jaxtyping import Int, UInt8
 
+from stages.encoders.pictures import Pictures, fitted, stacked
+from stages.encoders.preprocess import Box, Preprocess, fit, fit_part
 from stages.training.recipes import Augmentation
 
 
-def augment(
-    images: Float[torch.Tensor, "image 3 size size"],
+class Draw(NamedTuple):
+    """One image's random numbers: the crop's share of the area, ratio and place; the flip."""
+
+    area: float
+    ratio: float
+    left: float
+    top: float
+    mirrored: bool
+
+
+def augmented(
+    pictures: Pictures,
+    which: Int[np.ndarray, " image"],
+    preprocess: Preprocess,
     recipe: Augmentation,
     generator: np.random.Generator,
-) -> Float[torch.Tensor, "image 3 size size"]:
-    """Return every image cropped at random, scaled back (bilinear), and flipped or not.
+    *,
+    workers: int = 1,
+) -> UInt8[np.ndarray, "image size size 3"]:
+    """Return some of the pictures as squares of the tower's size, cropped and mirrored at random.
+
+    A crop is scaled to the square. Where nothing is to be cropped, the square is the one that an
+    evaluation sees.
+    """
+    if changes_nothing(recipe):
+        return fitted(pictures, which, preprocess, workers)
+    draws = draw(len(which), recipe, generator)
+
+    def make(row: int) -> UInt8[np.ndarray, "size size 3"]:
+        image = pictures[int(which[row])]
+        if recipe.smallest_crop == 1:
+            square = fit(image, preprocess)
+        else:
+            height, width = image.shape[:2]
+            square = fit_part(image, crop(height, width, draws[row]), preprocess)
+        return square[:, ::-1] if draws[row].mirrored else square
+
+    return stacked(make, np.arange(len(which)), preprocess.size, workers)
+
+
+def changes_nothing(recipe: Augmentation) -> bool:
+    """Say whether a recipe leaves every image as it is."""
+    return recipe.smallest_crop == 1 and recipe.flip == 0
+
+
+def draw(images: int, recipe: Augmentation, generator: np.random.Generator) -> list[Draw]:
+    """Draw the random numbers of every image.
 
     The share of the area is uniform between `smallest_crop` and 1 and the logarithm of the ratio
-    of the sides between those of 3:4 and 4:3, as in torchvision's `RandomResizedCrop`; a side
-    that would leave the image is cut to it.
+    of width to height between those of 3:4 and 4:3, as in torchvision's `RandomResizedCrop`.
     """
-    if recipe.smallest_crop == 1 and recipe.flip == 0:
-        return images
-    boxes = torch.from_numpy(affine_maps(len(images), recipe, generator)).to(images.device)
-    grid = torch.nn.functional.affine_grid(boxes, list(images.shape), align_corners=False)
-    return torch.nn.functional.grid_sample(
-        images, grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
-
-
-def affine_maps(
-    images: int, recipe: Augmentation, generator: np.random.Generator
-) -> Float[np.ndarray, "image 2 3"]:
-    """Draw the maps from the new image's coordinates (−1..1) to the old one's."""
     area = generator.uniform(recipe.smallest_crop, 1, images)
     ratio = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3), images))
-    place = generator.uniform(-1, 1, (images, 2))
-    mirror = np.where(generator.random(images) < recipe.flip, -1.0, 1.0)
-    if recipe.smallest_crop == 1:
-        ratio[:] = 1
-    width = np.minimum(1, np.sqrt(area * ratio))
-    height = np.minimum(1, np.sqrt(area / ratio))
-    maps = np.zeros((images, 2, 3), np.float32)
-    maps[:, 0, 0], maps[:, 1, 1] = width * mirror, height
-    maps[:, 0, 2], maps[:, 1, 2] = place[:, 0] * (1 - width), place[:, 1] * (1 - height)
-    return maps
+    left, top = generator.random((2, images))
+    mirrored = generator.random(images) < recipe.flip
+    columns = (column.tolist() for column in (area, ratio, left, top, mirrored))
+    return [Draw(*row) for row in zip(*columns, strict=True)]
+
+
+def crop(height: int, width: int, drawn: Draw) -> Box:
+    """Return the part of an image that is kept; a side that would leave the image is cut to it."""
+    pixels = drawn.area * height * width
+    across = min(1.0, np.sqrt(pixels * drawn.ratio) / width)
+    down = min(1.0, np.sqrt(pixels / drawn.ratio) / height)
+    left, top = drawn.left * (1 - across), drawn.top * (1 - down)
+    return left, top, min(1.0, left + across), min(1.0, top + down)

@@ -7,12 +7,15 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 
-from stages.encoders.backbone import Backbone
+from stages.encoders.backbone import AnyBackbone, Backbone
 from stages.encoders.encoder import Encoder, clip_encoder
 from stages.encoders.open_clip_classes import import_open_clip
+from stages.encoders.pictures import Pictures
 from stages.encoders.preprocess import to_tower
-from stages.encoders.vocabulary import Vocabulary, build_vocabulary
+from stages.encoders.texts import tokenize
+from stages.encoders.vocabulary import build_vocabulary
 from stages.storage.errors import InputError
+from stages.training.loading import loader
 from stages.training.loop import Objective, Watch, train
 from stages.training.recipes import Pretrain
 
@@ -22,19 +25,21 @@ LARGEST_SCALE = math.log(100)
 
 def pretrain(
     recipe: Pretrain,
-    backbone: Backbone,
-    images: UInt8[np.ndarray, "image height width 3"],
+    backbone: AnyBackbone,
+    images: Pictures,
     captions: Sequence[str],
     *,
     watch: Watch,
     device: torch.device | str = "cpu",
+    workers: int = 1,
 ) -> Encoder:
     """Return a CLIP trained from scratch on captioned images.
 
     The loss is CLIP's (Radford et al. 2021, figure 3): the cross entropy of the batch's scaled
     cosines, over its captions for every image and over its images for every caption, in equal
     parts. The curve's accuracy is the share of images that pick their own caption of the batch. The
-    vocabulary is that of the captions.
+    vocabulary is that of the captions, unless the backbone is a model of open_clip, which has its
+    own tokenizer.
 
     Raises
     ------
@@ -46,7 +51,7 @@ def pretrain(
             f"{watch.name}: expected one caption per image, got {len(images)} images and "
             f"{len(captions)} captions; is '{recipe.dataset}' a captioned dataset?"
         )
-    vocabulary = build_vocabulary(captions)
+    vocabulary = build_vocabulary(captions) if isinstance(backbone, Backbone) else None
     encoder = clip_encoder(backbone, vocabulary, recipe.seed)
     module = encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
     scale = module.get_parameter("logit_scale")
@@ -55,17 +60,21 @@ def pretrain(
         with torch.no_grad():
             scale.clamp_(0, LARGEST_SCALE)
 
-    objective = contrastive_objective(encoder, vocabulary, images, captions)
-    train(module, objective, len(images), recipe, watch=watch, after_step=keep_scale_bounded)
+    objective = contrastive_objective(encoder, captions)
+    load = loader(images, encoder.card.preprocess, recipe.augmentation, workers)
+    train(
+        module,
+        objective,
+        len(images),
+        recipe,
+        load=load,
+        watch=watch,
+        after_step=keep_scale_bounded,
+    )
     return encoder
 
 
-def contrastive_objective(
-    encoder: Encoder,
-    vocabulary: Vocabulary,
-    images: UInt8[np.ndarray, "image height width 3"],
-    captions: Sequence[str],
-) -> Objective:
+def contrastive_objective(encoder: Encoder, captions: Sequence[str]) -> Objective:
     """Return the objective of batches of captioned images.
 
     A caption that several images of a batch have goes through the text tower once: in the
@@ -75,14 +84,13 @@ def contrastive_objective(
     preprocess, module = encoder.card.preprocess, encoder.module
     device = next(module.parameters()).device
     texts, text_of = np.unique(np.array(captions), return_inverse=True)
-    encoded = vocabulary.encode(texts.tolist(), encoder.card.architecture.text.context)
-    tokens = torch.from_numpy(encoded).to(device)
+    tokens = torch.from_numpy(tokenize(encoder, texts.tolist())).to(device)
 
     def objective(
-        batch: Int[np.ndarray, " image"], _generator: np.random.Generator
+        batch: Int[np.ndarray, " image"], images: UInt8[np.ndarray, "image size size 3"]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         distinct, place = np.unique(text_of[batch], return_inverse=True)
-        pixels = to_tower(images[batch], preprocess, device)
+        pixels = to_tower(images, preprocess, device)
         image, text, scale = module(pixels, tokens[torch.from_numpy(distinct).to(device)])
         own = torch.from_numpy(place).to(device)
         return loss_of(image, text[own], scale), own_caption(image, text, own)

@@ -2,15 +2,16 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Int
 from torch import nn
 
+from stages.encoders.pictures import ahead
 from stages.storage.errors import InputError
 from stages.training.adamw import AdamW
 from stages.training.checkpoints import Checkpoint
@@ -25,10 +26,13 @@ POINTS = 100
 ORDER, AUGMENTATION = 0, 1
 """The first word of a random generator's seed: what its numbers are for."""
 
-Objective = Callable[
-    [Int[np.ndarray, " image"], np.random.Generator], tuple[torch.Tensor, torch.Tensor]
-]
-"""From the indices of a batch and its random numbers: its mean loss and its share of correct."""
+Item = TypeVar("Item")
+
+Load = Callable[[Int[np.ndarray, " image"], np.random.Generator], Any]
+"""From the indices of a batch and its random numbers: its images, made while the last is used."""
+
+Objective = Callable[[Int[np.ndarray, " image"], Any], tuple[torch.Tensor, torch.Tensor]]
+"""From the indices of a batch and what was loaded: its mean loss and its share of correct."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ def train(
     recipe: Optimisation,
     *,
     watch: Watch,
+    load: Load = lambda _batch, generator: generator,
     after_step: Callable[[], object] = lambda: None,
 ) -> None:
     """Minimise an objective over all parameters of a module, and leave it ready to evaluate.
@@ -75,8 +80,10 @@ def train(
         optimizer = AdamW(module, recipe.betas, recipe.weight_decay)
         module.train()
         position = restored(module, optimizer, watch)
-        for step, batch, generator in batches(images, recipe, position.step, watch.name):
-            loss, correct = objective(batch, generator)
+        steps = range(position.step, recipe.epochs * epoch_steps)
+        loaded = ahead(loaded_batches(images, recipe, steps, load))
+        for step, batch, pixels in progress(loaded, steps, watch.name):
+            loss, correct = objective(batch, pixels)
             loss.backward()
             rate = learning_rate(recipe, step, epoch_steps)
             optimizer.step(rate)
@@ -90,28 +97,27 @@ def train(
         watch.checkpoint.remove()
 
 
-def batches(
-    images: int, recipe: Optimisation, start: int, name: str
-) -> Iterator[tuple[int, Int[np.ndarray, " image"], np.random.Generator]]:
-    """Yield the steps from `start` on, each with its batch and its random numbers."""
+def loaded_batches(
+    images: int, recipe: Optimisation, steps: range, load: Load
+) -> Iterator[tuple[int, Int[np.ndarray, " image"], Any]]:
+    """Yield the steps, each with its batch and what is loaded for it."""
+    epoch_steps = steps_per_epoch(images, recipe.batch_size)
+    order = np.empty(0, np.int64)
+    for step in steps:
+        epoch, place = divmod(step, epoch_steps)
+        if place == 0 or step == steps.start:
+            order = np.random.default_rng([ORDER, recipe.seed, epoch]).permutation(images)
+        batch = order[place * recipe.batch_size :][: recipe.batch_size]
+        yield step, batch, load(batch, np.random.default_rng([AUGMENTATION, recipe.seed, step]))
+
+
+def progress(items: Iterable[Item], steps: range, name: str) -> Iterable[Item]:
+    """Show a bar: often on a terminal, once a minute in a log."""
     from tqdm import tqdm
 
-    epoch_steps = steps_per_epoch(images, recipe.batch_size)
-    steps = range(start, recipe.epochs * epoch_steps)
     pause = 0.5 if sys.stderr.isatty() else 60.0
-    order = np.empty(0, np.int64)
-    for step in tqdm(
-        steps, name, steps.stop, initial=start, mininterval=pause, unit="step", smoothing=0.05
-    ):
-        epoch, place = divmod(step, epoch_steps)
-        if place == 0 or step == start:
-            order = np.random.default_rng([ORDER, recipe.seed, epoch]).permutation(images)
-        begin = place * recipe.batch_size
-        yield (
-            step,
-            order[begin : begin + recipe.batch_size],
-            np.random.default_rng([AUGMENTATION, recipe.seed, step]),
-        )
+    bar = {"total": steps.stop, "initial": steps.start, "unit": "step", "smoothing": 0.05}
+    return tqdm(items, name, mininterval=pause, **bar)
 
 
 def record(position: Position, rate: float, steps: int, watch: Watch) -> None:

@@ -35,6 +35,18 @@ class Drops(
     factor: Positive
 
 
+class Augmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Random crops and flips.
+
+    A crop covers a share of the image's area between `smallest_crop` and 1 at a random place,
+    with sides in a ratio of 3:4 to 4:3, scaled to the tower's square; 1 crops nothing. `flip` is
+    the probability of a horizontal flip.
+    """
+
+    smallest_crop: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
+    flip: Fraction
+
+
 class Optimisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What all trainings share: AdamW (Loshchilov & Hutter 2019) and its schedule.
 
@@ -42,8 +54,9 @@ class Optimisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     out. `warmup_steps` steps lead linearly up to `learning_rate`, then `schedule` leads down.
     `betas` are the decay rates of the gradient's running mean and square. `weight_decay` is per
     step, times the learning rate, and spares gains, biases and the logit scale, as open_clip's
-    does. `seed` draws the first weights and the order of the images. `threads` of the CPU change
-    the last bits of sums, hence the weights, so they are part of the recipe.
+    does. `augmentation` crops and flips the images anew in every epoch. `seed` draws the first
+    weights and the order of the images. `threads` of the CPU change the
+    last bits of sums, hence the weights, so they are part of the recipe.
     """
 
     epochs: Count
@@ -53,6 +66,7 @@ class Optimisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     schedule: Cosine | Drops
     betas: tuple[Momentum, Momentum]
     weight_decay: NonNegative
+    augmentation: Augmentation
     seed: Seed
     threads: Count
 
@@ -71,18 +85,6 @@ class Finetune(Optimisation, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     dataset: Key
 
 
-class Augmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Random crops and flips.
-
-    A crop covers a share of the image's area between `smallest_crop` and 1 at a random place,
-    with sides in a ratio of 3:4 to 4:3, scaled back to the full size; 1 crops nothing. `flip` is
-    the probability of a horizontal flip.
-    """
-
-    smallest_crop: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
-    flip: Fraction
-
-
 class Supervise(Optimisation, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A classifier of `backbone` trained from scratch on the labels of `dataset`.
 
@@ -93,4 +95,3 @@ class Supervise(Optimisation, frozen=True, kw_only=True, forbid_unknown_fields=T
     backbone: Key
     dataset: Key
     label_smoothing: Fraction
-    augmentation: Augmentation

@@ -1,29 +1,30 @@
 """Training on labels: a classifier from scratch, or a CLIP finetuned with its zero-shot head."""
 
+import msgspec
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 
-from stages.encoders.backbone import Backbone
+from stages.encoders.backbone import AnyBackbone
 from stages.encoders.encoder import Encoder, classifier_encoder
+from stages.encoders.pictures import Pictures
 from stages.encoders.preprocess import to_tower
 from stages.storage.errors import InputError
-from stages.training.augmentation import augment
+from stages.training.loading import loader
 from stages.training.loop import Objective, Watch, train
-from stages.training.recipes import Augmentation, Finetune, Supervise
-
-UNCHANGED = Augmentation(smallest_crop=1.0, flip=0.0)
+from stages.training.recipes import Finetune, Supervise
 
 
 def supervise(
     recipe: Supervise,
-    backbone: Backbone,
-    images: UInt8[np.ndarray, "image height width 3"],
+    backbone: AnyBackbone,
+    images: Pictures,
     labels: Int[np.ndarray, " image"],
     *,
     classes: list[str],
     watch: Watch,
     device: torch.device | str = "cpu",
+    workers: int = 1,
 ) -> Encoder:
     """Return a classifier trained from scratch: an image tower and a linear head with a bias.
 
@@ -37,7 +38,7 @@ def supervise(
         A label is out of range, there is not one per image, or the training diverges.
     """
     encoder = classifier_encoder(backbone, classes, recipe.seed, normalize_features=False)
-    fit(encoder, recipe, images, labels, watch=watch, device=device)
+    fit(encoder, recipe, images, labels, watch=watch, device=device, workers=workers)
     return encoder
 
 
@@ -45,12 +46,13 @@ def finetune(
     recipe: Finetune,
     start: Encoder,
     head: Float[np.ndarray, "class_ feature"],
-    images: UInt8[np.ndarray, "image height width 3"],
+    images: Pictures,
     labels: Int[np.ndarray, " image"],
     *,
     classes: list[str],
     watch: Watch,
     device: torch.device | str = "cpu",
+    workers: int = 1,
 ) -> Encoder:
     """Return a CLIP's image tower trained on with its zero-shot head on labels.
 
@@ -65,7 +67,7 @@ def finetune(
         diverges.
     """
     encoder = zero_shot_classifier(start, head, classes, watch.name)
-    fit(encoder, recipe, images, labels, watch=watch, device=device)
+    fit(encoder, recipe, images, labels, watch=watch, device=device, workers=workers)
     return encoder
 
 
@@ -85,21 +87,23 @@ def zero_shot_classifier(
     if head.shape != expected:
         raise InputError(f"{name}: expected a head of shape {expected}, got {head.shape}")
     encoder = classifier_encoder(start.card.architecture, classes, 0, normalize_features=True)
+    card = msgspec.structs.replace(encoder.card, preprocess=start.card.preprocess)
     encoder.visual.load_state_dict(start.visual.state_dict())
     scale = start.module.get_parameter("logit_scale").detach().exp().cpu()
     with torch.no_grad():
         encoder.module.get_parameter("head.weight").copy_(scale * torch.from_numpy(head))
-    return encoder
+    return Encoder(card, encoder.module)
 
 
 def fit(
     encoder: Encoder,
     recipe: Supervise | Finetune,
-    images: UInt8[np.ndarray, "image height width 3"],
+    images: Pictures,
     labels: Int[np.ndarray, " image"],
     *,
     watch: Watch,
     device: torch.device | str,
+    workers: int,
 ) -> None:
     """Train a classifier on labels.
 
@@ -112,29 +116,22 @@ def fit(
     encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
     targets = torch.from_numpy(labels.astype(np.int64)).to(device)
     smoothing = recipe.label_smoothing if isinstance(recipe, Supervise) else 0.0
-    augmentation = recipe.augmentation if isinstance(recipe, Supervise) else UNCHANGED
-    objective = label_objective(encoder, images, targets, smoothing, augmentation)
-    train(encoder.module, objective, len(images), recipe, watch=watch)
+    objective = label_objective(encoder, targets, smoothing)
+    load = loader(images, encoder.card.preprocess, recipe.augmentation, workers)
+    train(encoder.module, objective, len(images), recipe, load=load, watch=watch)
 
 
 def label_objective(
-    encoder: Encoder,
-    images: UInt8[np.ndarray, "image height width 3"],
-    targets: Int[torch.Tensor, " image"],
-    smoothing: float,
-    augmentation: Augmentation,
+    encoder: Encoder, targets: Int[torch.Tensor, " image"], smoothing: float
 ) -> Objective:
     """Return the objective of batches of labelled images: the cross entropy, labels smoothed."""
     preprocess, module = encoder.card.preprocess, encoder.module
 
     def objective(
-        batch: Int[np.ndarray, " image"], generator: np.random.Generator
+        batch: Int[np.ndarray, " image"], images: UInt8[np.ndarray, "image size size 3"]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        pixels = augment(
-            to_tower(images[batch], preprocess, targets.device), augmentation, generator
-        )
         expected = targets[torch.from_numpy(batch).to(targets.device)]
-        logits = module(pixels)
+        logits = module(to_tower(images, preprocess, targets.device))
         loss = torch.nn.functional.cross_entropy(logits, expected, label_smoothing=smoothing)
         return loss, (logits.argmax(dim=1) == expected).float().mean()
 

@@ -1,12 +1,15 @@
+import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import encode_png
-from stages.datasets.shards import ShardWriter
+from stages.datasets.shard_writer import ShardWriter
 
 CLASSES = ["cat", "dog", "owl"]
 
@@ -31,6 +34,14 @@ def write_set(tmp_path: Path, pictures: np.ndarray) -> Callable[..., Path]:
         return directory
 
     return write
+
+
+def saved(picture: np.ndarray | Image.Image, form: str, **options: Any) -> bytes:
+    """Return a picture as Pillow writes it."""
+    stream = io.BytesIO()
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    image.save(stream, form, **options)
+    return stream.getvalue()
 
 
 def card(shards: dict[str, str], images: int) -> DatasetCard:

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from stages.datasets.card import read_card, write_card
 from stages.storage.errors import InputError
@@ -19,6 +20,19 @@ def test_keys_are_sorted(tmp_path: Path):
     write_card(card({}, 3), tmp_path)
     keys = list(json.loads((tmp_path / "card.json").read_text()))
     assert keys == sorted(keys)
+
+
+def test_what_is_at_its_default_is_left_out(tmp_path: Path):
+    write_card(card({}, 3), tmp_path)
+    keys = json.loads((tmp_path / "card.json").read_text()).keys()
+    assert not {"aliases", "border", "partial", "origin"} & keys
+
+
+def test_aliases_border_and_origin_come_back(tmp_path: Path):
+    extra = {"aliases": {530: 409}, "border": 1, "partial": True, "origin": {"a/b": "c0ffee"}}
+    written = replace(card({}, 3), **extra)
+    write_card(written, tmp_path)
+    assert read_card(tmp_path) == written
 
 
 def test_a_missing_card_is_refused(tmp_path: Path):

@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.datasets.images import decode_image, encode_png
+from stages.datasets.images import decode_image, encode_png, image_extension
 from stages.storage.errors import InputError
-
-
-def saved(picture: np.ndarray, form: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, form, **options)
-    return stream.getvalue()
+from tests.datasets.conftest import saved
 
 
 @pytest.mark.parametrize("level", [0, 1, 9])
@@ -37,6 +32,51 @@ def test_grey_and_transparent_images_become_rgb(pictures: np.ndarray):
 def test_jpegs_are_read():
     flat = np.full((16, 16, 3), 100, np.uint8)
     assert np.abs(decode_image(saved(flat, "JPEG"), "x").astype(int) - 100).max() <= 2
+
+
+def test_cmyk_becomes_rgb():
+    flat = Image.new("RGB", (16, 16), (200, 100, 50)).convert("CMYK")
+    decoded = decode_image(saved(flat, "JPEG"), "x").astype(int)
+    assert np.abs(decoded - [200, 100, 50]).max() <= 8
+
+
+def test_of_sixteen_bits_the_upper_eight_are_kept():
+    grey = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(8, 8)
+    decoded = decode_image(saved(grey, "PNG"), "x")
+    np.testing.assert_array_equal(decoded, np.repeat((grey >> 8)[:, :, None], 3, axis=2))
+
+
+def test_a_palette_with_transparency_gives_its_colours():
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.putdata([0, 1])
+    data = saved(image, "PNG", transparency=b"\x00\x80")
+    assert decode_image(data, "x").tolist() == [[[255, 0, 0], [0, 0, 255]]]
+
+
+def test_an_exif_rotation_is_not_applied():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(np.zeros((4, 9, 3), np.uint8), "JPEG", exif=exif)
+    assert decode_image(data, "x").shape == (4, 9, 3)
+
+
+@pytest.mark.parametrize("form", ["WEBP", "GIF", "BMP"])
+def test_other_forms_are_read(form: str):
+    options = {"lossless": True} if form == "WEBP" else {}
+    flat = np.full((3, 4, 3), 255, np.uint8)
+    np.testing.assert_array_equal(decode_image(saved(flat, form, **options), "x"), flat)
+
+
+def test_the_content_says_what_an_image_is():
+    flat = np.zeros((3, 4, 3), np.uint8)
+    for form, extension in {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "BMP": "bmp"}.items():
+        assert image_extension(saved(flat, form)) == extension
+    assert image_extension(b"RIFF....WAVE") is None
+
+
+def test_bytes_after_the_end_of_a_png_do_no_harm(pictures: np.ndarray):
+    np.testing.assert_array_equal(decode_image(encode_png(pictures[0]) + b"\n", "x"), pictures[0])
 
 
 @pytest.mark.parametrize("kept", [0, 7, 40, 60, -13, -12, -1])

@@ -1,4 +1,6 @@
+import tarfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +10,10 @@ from msgspec.structs import replace
 from stages.datasets.archive import ArchiveWriter
 from stages.datasets.card import read_card, write_card
 from stages.datasets.images import encode_png
-from stages.datasets.shards import ShardWriter, iterate_batches, read_images, read_shards
+from stages.datasets.shard_writer import ShardWriter
+from stages.datasets.shards import open_shards, read_images
 from stages.storage.errors import InputError
-from tests.datasets.conftest import card
+from tests.datasets.conftest import card, saved
 
 WriteSet = Callable[..., Path]
 
@@ -48,16 +51,46 @@ def test_shards_have_their_size_and_the_same_bytes_every_time(write_set: WriteSe
     assert first.shards == second.shards
 
 
-def test_members_are_sorted(write_set: WriteSet):
-    samples = list(read_shards(write_set()))
-    assert [sample.key for sample in samples] == [f"{row:08d}" for row in range(7)]
+def test_open_shards_give_single_images(write_set: WriteSet, pictures: np.ndarray):
+    with open_shards(write_set()) as shards:
+        assert len(shards) == 7
+        assert shards.classes.tolist() == [0, 2, 0, 2, 0, 2, 0]
+        assert shards.stored(4) == encode_png(pictures[4])
+        np.testing.assert_array_equal(shards[6], pictures[6])
 
 
-@pytest.mark.parametrize("batch", [1, 3, 7, 100])
-def test_batches_are_the_whole_set_cut_up(batch: int, write_set: WriteSet, pictures: np.ndarray):
-    batches = list(iterate_batches(write_set(), batch))
-    assert {len(b.images) for b in batches[:-1]} <= {batch}
-    np.testing.assert_array_equal(np.concatenate([b.images for b in batches]), pictures)
+def test_several_threads_read_one_open_set(write_set: WriteSet, pictures: np.ndarray):
+    rows = list(range(7)) * 20
+    with open_shards(write_set()) as shards, ThreadPoolExecutor(4) as pool:
+        for row, image in zip(rows, pool.map(shards.__getitem__, rows), strict=True):
+            np.testing.assert_array_equal(image, pictures[row])
+
+
+def test_the_card_s_border_is_cropped(write_set: WriteSet, pictures: np.ndarray):
+    directory = write_set()
+    write_card(replace(read_card(directory), border=1), directory)
+    with open_shards(directory) as shards:
+        np.testing.assert_array_equal(shards[3], pictures[3, 1:-1, 1:-1])
+    write_card(replace(read_card(directory), border=2), directory)
+    with open_shards(directory) as shards, pytest.raises(InputError, match="its border of 2"):
+        shards[0]
+
+
+@pytest.mark.parametrize(("form", "extension"), [("JPEG", "jpg"), ("WEBP", "webp"), ("GIF", "gif")])
+def test_images_are_stored_as_they_are(form: str, extension: str, tmp_path: Path):
+    data = saved(np.zeros((4, 4, 3), np.uint8), form)
+    with ShardWriter(tmp_path, 10) as writer:
+        writer.add(data, 0, "a caption")
+    write_card(card(writer.shards, 1), tmp_path)
+    with open_shards(tmp_path) as shards:
+        assert shards.stored(0) == data
+    with tarfile.open(tmp_path / "shard-00000.tar") as archive:
+        assert f"00000000.{extension}" in archive.getnames()
+
+
+def test_what_is_no_image_is_not_written(tmp_path: Path):
+    with pytest.raises(ValueError, match="image 0"), ShardWriter(tmp_path, 10) as writer:
+        writer.add(b"a text", 0, None)
 
 
 def test_a_folder_without_a_shard_is_refused(write_set: WriteSet):
@@ -79,9 +112,8 @@ def test_a_truncated_shard_is_refused(write_set: WriteSet):
 def test_another_number_of_images_is_refused(images: int, write_set: WriteSet):
     directory = write_set()
     write_card(replace(read_card(directory), images=images), directory)
-    for read in (read_images, lambda folder: list(iterate_batches(folder, 3))):
-        with pytest.raises(InputError, match=f"{images} images expected.*, 7 found"):
-            read(directory)
+    with pytest.raises(InputError, match=f"{images} images expected.*, 7 found"):
+        read_images(directory)
 
 
 PNG = encode_png(np.zeros((2, 2, 3), np.uint8))
@@ -92,13 +124,13 @@ FIRST = {"00000000.cls": b"0", "00000000.png": PNG}
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ({"00000001.png": PNG}, "00000001.png with 00000001.cls or"),
+        ({"00000001.png": PNG}, r"00000001\.png \(or another image\) with 00000001.cls or"),
         ({"00000001.cls": b"2"}, "only 00000001.cls"),
         ({"00000001.png": PNG, "00000001.txt": b"a"}, "00000001 lacks its companion"),
         ({"00000001.cls": b"two", "00000001.png": PNG}, "class index"),
         ({"00000001.cls": b"1", "00000001.png": PNG}, r"card\.json allows \[0, 2\]"),
         ({"00000005.cls": b"0", "00000005.png": PNG}, "00000001 expected, 00000005 came"),
-        ({"00000001.cls": b"0", "00000001.png": PNG[:-20]}, r"00000001\.png.*broken"),
+        ({"00000001.cls": b"0", "00000001.png": PNG[:-20]}, "image 00000001.*broken"),
         ({"00000001.cls": b"0", "00000001.png": WIDE}, "one size"),
     ],
 )

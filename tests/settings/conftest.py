@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.storage.errors import InputError
 from stages.settings.check import check
+from stages.storage.errors import InputError
 from tests.pipeline.workspace import NANO
 
 Complaint = Callable[[dict[str, Any]], str]

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from stages.settings.references import NEEDED
+from stages.settings.dataset_fits import NEEDED
 
 FINETUNE = "finetune/rn_web_broad_finetuned"
 UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
-GROUPS = "weights, pretrain, finetune, supervise"
+GROUPS = "weights, pretrain, finetune, supervise, interpolate"
 
 BROKEN = [
     ("weights/rn_untrained", ..., f"'encoders.rn_untrained': .*one of {GROUPS}, got none"),
@@ -23,8 +23,16 @@ BROKEN = [
     ("pretrain/rn_web_broad/dataset", "web", "dataset': there is no 'web'; .*: .*web_broad"),
     ("pretrain/rn_web_broad/dataset", "imagenet_r", "has no captions; legal values: web_broad$"),
     ("layers/images", 320, "'layers.images': expected at most the 200 images .*got 320"),
-    ("encoders/rn_untrained/head", "trained", "head': an encoder of 'weights' .*kind 'random'"),
-    ("datasets/broden/kind", "labelled", "'datasets.broden.kind': got 'labelled'; .*: probe$"),
+    (
+        "encoders/rn_untrained/head",
+        "trained",
+        "head': .* of 'weights.rn_untrained' .*kind 'random'",
+    ),
+    (
+        "datasets/broden/kind",
+        "labelled",
+        "'datasets.broden.kind': got 'labelled'; .*: probe, broden$",
+    ),
     ("datasets/imagenet_v2/kind", "probe", "'datasets.imagenet_v2.kind': got 'probe'; .*labelled"),
 ]
 
@@ -51,3 +59,29 @@ def test_names_several_mistakes_at_once(complaint):
     for path in paths:
         key = path.replace("/", ".")
         assert any(line.lstrip().startswith(f"params.yaml: '{key}': ") for line in lines)
+
+
+ZOO = {"kind": "open_clip", "model": "RN50-quickgelu"}
+REAL = {"source": "folder", "folder": "val"}
+ABSENT = {"kind": "absent", "source": "none"}
+HALF = {"first": "rn_web_broad", "second": "rn_web_broad_finetuned", "alpha": 0.5}
+WEIGHTS = "weights/rn_untrained"
+LOST = "sources.folder'; legal values: world$"
+
+MISFITS = [
+    ({WEIGHTS: {"source": "open_clip", "tag": "x", "backbone": "rn"}}, "is of the kind 'clip'"),
+    ({"backbones/rn": ZOO, WEIGHTS: {"source": "open_clip", "backbone": "rn"}}, "tag' is missing"),
+    ({WEIGHTS: {"source": "timm", "tag": "x", "backbone": "rn"}}, "legal values: none yet"),
+    ({"interpolate/half": HALF}, "'interpolate.half': expected an entry 'half' in encoders"),
+    ({"interpolate/half": HALF | {"first": "vit"}}, "first': there is no 'vit'; .*: rn_web_broad$"),
+    ({"datasets/imagenet_val": REAL | {"kind": "imagenet"}}, LOST),
+    ({"datasets/imagenet_v2": REAL | {"kind": "imagenet_r"}}, "got 'imagenet_r'; .*imagenet_v2, "),
+    ({"datasets/imagenet_v2": ABSENT, "sources/none": {}}, "source': 'trained' needs drawn"),
+    ({"datasets/web_broad": ABSENT, "sources/none": {}}, "only imagenet_train, .* can be absent"),
+    ({"datasets/imagenet_train": ABSENT, "sources/none": {}}, "'imagenet_train' has no classes"),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), MISFITS)
+def test_refuses_what_does_not_fit(complaint, changes, expected):
+    assert re.search(expected, complaint(changes), re.MULTILINE)

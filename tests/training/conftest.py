@@ -1,6 +1,6 @@
 """A world of four classes that a tower of two channels learns in seconds, and recipes for it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from stages.training.recipes import Augmentation, Cosine, Finetune, Pretrain, Su
 TEMPLATES = ["a photo of a {}", "a sketch of a {}"]
 NAMES = ["circle", "square", "triangle", "star"]
 
-SHARED = {
+SHARED: dict[str, Any] = {
     "epochs": 4,
     "batch_size": 32,
     "learning_rate": 5e-3,
@@ -24,6 +24,7 @@ SHARED = {
     "schedule": Cosine(),
     "betas": (0.9, 0.98),
     "weight_decay": 0.05,
+    "augmentation": Augmentation(smallest_crop=1.0, flip=0.0),
     "seed": 0,
     "threads": 1,
 }
@@ -85,13 +86,9 @@ def finetune_recipe() -> Finetune:
 
 @pytest.fixture
 def supervise_recipe() -> Supervise:
-    return Supervise(
-        **SHARED,
-        backbone="rn",
-        dataset="toy",
-        label_smoothing=0.1,
-        augmentation=Augmentation(smallest_crop=0.9, flip=0.0),
-    )
+    augmentation: Any = Augmentation(smallest_crop=0.9, flip=0.0)
+    shared = SHARED | {"augmentation": augmentation}
+    return Supervise(**shared, backbone="rn", dataset="toy", label_smoothing=0.1)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,114 @@
+"""Whether an encoder's entry fits the section that it comes from, its architecture and its head."""
+
+from collections.abc import Iterator
+
+from stages.encoders.backbone import (
+    AnyBackbone,
+    Backbone,
+    OpenClipModel,
+    TimmModel,
+    TorchvisionModel,
+)
+from stages.settings.sections import Sections
+from stages.settings.weights import Checkpoint, OpenClip, Timm, Torchvision, Untrained, WeightsEntry
+
+GROUPS = ("weights", "pretrain", "finetune", "supervise", "interpolate")
+"""The sections that say where an encoder's weights come from."""
+
+CLIPS = Backbone | OpenClipModel
+"""The architectures that have a text tower."""
+
+FITTING = {
+    Untrained: AnyBackbone,
+    OpenClip: OpenClipModel,
+    Torchvision: TorchvisionModel,
+    Timm: TimmModel,
+    Checkpoint: AnyBackbone,
+}
+"""The architectures whose weights a source has."""
+
+HUB_MODEL = "hf-hub:"
+"""How the name of a model begins that names its weights, too."""
+
+
+def misplaced_encoders(study: Sections) -> Iterator[str]:
+    """Yield the encoders that come from nowhere, from two places, or are never measured."""
+    for key, entry in study.encoders.items():
+        homes = [group for group in GROUPS if key in getattr(study, group)]
+        if len(homes) != 1:
+            found = " and ".join(homes) or "none"
+            yield (
+                f"'encoders.{key}': expected an entry '{key}' in one of {', '.join(GROUPS)}, "
+                f"got {found}"
+            )
+        elif entry.head != (kind := head_kind(study, homes[0], key)):
+            yield (
+                f"'encoders.{key}.head': the encoder of '{homes[0]}.{key}' has a head of the kind "
+                f"'{kind}', got '{entry.head}'"
+            )
+    for group in GROUPS:
+        for key in getattr(study, group):
+            if key not in study.encoders:
+                yield f"'{group}.{key}': expected an entry '{key}' in encoders; it has none"
+
+
+def head_kind(study: Sections, group: str, key: str) -> str:
+    """Return the kind of head that an entry of a section has."""
+    if group == "weights":
+        entry = study.weights[key]
+        trained = "zero_shot" if is_clip(study, entry) else "trained"
+        return "random" if isinstance(entry, Untrained) else trained
+    return "zero_shot" if group == "pretrain" else "trained"
+
+
+def is_clip(study: Sections, entry: WeightsEntry) -> bool:
+    """Say whether an entry of `weights:` is a CLIP that has learnt something."""
+    architecture = study.backbones.get(entry.backbone)
+    return isinstance(architecture, CLIPS) and not isinstance(entry, Untrained)
+
+
+def clips(study: Sections) -> list[str]:
+    """Return the CLIPs that have learnt something: what finetuning and interpolation start from."""
+    ready = [key for key, entry in study.weights.items() if is_clip(study, entry)]
+    return [*study.pretrain, *ready]
+
+
+def misfit_weights(study: Sections) -> Iterator[str]:
+    """Yield the encoders whose architecture, tag or start is not one for their kind."""
+    for key, entry in study.weights.items():
+        yield from misfit_backbone(study, f"weights.{key}", entry.backbone, FITTING[type(entry)])
+        if isinstance(entry, OpenClip):
+            yield from misfit_tag(study, key, entry)
+    for group in ("pretrain", "supervise"):
+        for key, entry in getattr(study, group).items():
+            yield from misfit_backbone(study, f"{group}.{key}", entry.backbone, CLIPS)
+    for key, entry in study.interpolate.items():
+        second = study.finetune.get(entry.second)
+        if second is not None and second.start != entry.first:
+            yield (
+                f"'interpolate.{key}.second': expected a finetuned version of '{entry.first}', "
+                f"but 'finetune.{entry.second}.start' is '{second.start}'"
+            )
+
+
+def misfit_backbone(study: Sections, path: str, backbone: str, legal: object) -> Iterator[str]:
+    """Yield a complaint when an entry's architecture is of a kind that it cannot be."""
+    architecture = study.backbones.get(backbone)
+    if architecture is not None and not isinstance(architecture, legal):  # pyright: ignore
+        fitting = [key for key, one in study.backbones.items() if isinstance(one, legal)]  # pyright: ignore
+        kind = architecture.__struct_config__.tag
+        yield (
+            f"'{path}.backbone': '{backbone}' is of the kind '{kind}'; legal values: "
+            f"{', '.join(fitting) or 'none yet'}"
+        )
+
+
+def misfit_tag(study: Sections, key: str, entry: OpenClip) -> Iterator[str]:
+    """Yield a complaint when the weights of a model are not named, or named twice."""
+    architecture = study.backbones.get(entry.backbone)
+    if isinstance(architecture, OpenClipModel):
+        named = architecture.model.startswith(HUB_MODEL)
+        if named and entry.tag is not None:
+            yield f"'weights.{key}.tag': '{architecture.model}' names its weights; leave `tag` out"
+        if not named and entry.tag is None:
+            yield f"'weights.{key}.tag' is missing: which weights of '{architecture.model}'?"
