@@ -29,8 +29,8 @@ def study(tmp_path, monkeypatch):
 def test_a_drawn_study_needs_nothing_from_elsewhere(capsys):
     main(str(NANO))
     said = capsys.readouterr().out
-    assert said.startswith(f"The nano study ({NANO}): 3 encoders, 8 datasets, 1 comparisons\n")
-    assert said.endswith("Nothing has to be downloaded.\n")
+    assert said.startswith(f"The nano study, {NANO}: encoders 3, datasets 9, comparisons 1\n")
+    assert said.endswith("Nothing comes from elsewhere.\n")
     for title in ("Datasets", "Encoders", "Trainings", "Compute, at 40 TFLOP/s", "Disk"):
         assert f"\n{title}" in said
 
@@ -60,14 +60,14 @@ def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
         main(study(imagenet_val={"kind": "imagenet", "source": "folder", "folder": "val"}))
     said = capsys.readouterr().out
     assert ended.value.code == 1
-    assert "1 of 1 sources cannot be reached:" in said and str(tmp_path / "val") in said
+    assert "Cannot be reached, 1 of 1 sources:" in said and str(tmp_path / "val") in said
 
 
 def test_ends_well_once_the_folder_is_there(study, capsys, tmp_path):
     (tmp_path / "val").mkdir()
     main(study(imagenet_val={"kind": "imagenet", "source": "folder", "folder": "val"}))
     said = capsys.readouterr().out
-    assert "All 1 sources can be reached." in said
+    assert "Every source can be reached: 1 of 1." in said
     assert "50,000" in said
 
 

@@ -8,6 +8,7 @@ from stages.planning.probe import Reach, probe
 from stages.storage.machine import Machine
 from tests.transfer.loopback import FileServer, HubServer
 
+
 @pytest.fixture
 def hub(monkeypatch):
     with HubServer() as server:
