@@ -7,6 +7,8 @@ from typing import Any
 BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 NUMBERS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
+Number = int | float
+
 
 @dataclass(frozen=True)
 class Amount:
@@ -16,7 +18,7 @@ class Amount:
     in `value`.
     """
 
-    value: float
+    value: Number
     exact: bool = True
     whole: bool = True
 
@@ -26,12 +28,14 @@ class Amount:
             self.value + other.value, self.exact and other.exact, self.whole and other.whole
         )
 
-    def __mul__(self, factor: float) -> "Amount":
-        """Return a multiple; nothing times an unknown amount is nothing."""
-        return Amount(self.value * factor, self.exact, self.whole) if factor else Amount(0)
+    def __mul__(self, factor: Number) -> "Amount":
+        """Return a multiple."""
+        return self.times(Amount(factor))
 
     def times(self, other: "Amount") -> "Amount":
-        """Return the product of two amounts, of which either may be an estimate."""
+        """Return a product; nothing times an unknown amount is nothing."""
+        if Amount(0) in (self, other):
+            return Amount(0)
         return Amount(
             self.value * other.value, self.exact and other.exact, self.whole and other.whole
         )
@@ -50,7 +54,7 @@ UNKNOWN = Amount(0, exact=True, whole=False)
 """What nobody has said."""
 
 
-def about(value: float) -> Amount:
+def about(value: Number) -> Amount:
     """Return an estimate."""
     return Amount(value, exact=False)
 
@@ -82,7 +86,7 @@ def hours(amount: Amount) -> str:
     return qualified(amount, f"{value:,.{digits}f} h")
 
 
-def scaled(value: float, units: Iterable[tuple[float, str]], smallest: str) -> str:
+def scaled(value: Number, units: Iterable[tuple[float, str]], smallest: str) -> str:
     """Return a number in three digits or so of the largest unit that it reaches."""
     for unit, name in units:
         if value >= unit:

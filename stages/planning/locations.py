@@ -9,11 +9,11 @@ from stages.settings.datasets import DatasetEntry
 
 @dataclass(frozen=True)
 class Repository:
-    """Files of a repository on the Hugging Face hub that match `pattern`."""
+    """Files of a repository on the Hugging Face hub: those of the first pattern that any match."""
 
     name: str
     revision: str
-    pattern: str
+    patterns: tuple[str, ...]
     kind: Literal["dataset", "model"]
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ def dataset_locations(entry: DatasetEntry) -> list[Location]:
         return []
     if entry.hub is not None:
         hub = entry.hub
-        return [Repository(hub.repository, hub.revision, hub.files, "dataset")]
+        return [Repository(hub.repository, hub.revision, (hub.files,), "dataset")]
     if entry.archive is not None:
         return [Url(archive.url) for archive in entry.archive]
     captions = [Folder(entry.captions)] if isinstance(entry, ImageNetCaptions) else []

@@ -12,7 +12,7 @@ from stages.planning.locations import Location, Repository, dataset_locations
 from stages.planning.probe import Reach, probe
 from stages.planning.storage import Room, all_room, shortages, weights
 from stages.planning.towers import Cost, cost
-from stages.planning.weight_files import weight_locations
+from stages.planning.weight_files import weight_places
 from stages.settings.sections import Sections
 from stages.storage.machine import Machine
 
@@ -74,7 +74,7 @@ class Outlook:
 def look_ahead(study: Sections, machine: Machine, *, offline: bool) -> Outlook:
     """Ask all places of a study, and add up what it takes."""
     places = {f"datasets.{key}": dataset_locations(entry) for key, entry in study.datasets.items()}
-    places |= {f"weights.{key}": weight_locations(study, key) for key in study.weights}
+    places |= {f"weights.{key}": found for key, found in weight_places(study).items()}
     reach = probe((p for found in places.values() for p in found), machine, offline=offline)
     datasets = [dataset_outlook(study, key, places, reach) for key in study.datasets]
     encoders = [encoder_outlook(study, key, places, reach) for key in study.encoders]

@@ -19,8 +19,8 @@ NOTE = "~ an estimate, ? unknown; operations count a multiplication and an addit
 def page(file: Path, study: Sections, outlook: Outlook, speed: Speed) -> str:
     """Return the whole plan as text."""
     head = (
-        f"{study.study.title} ({file}): {len(study.encoders)} encoders, {len(study.datasets)} "
-        f"datasets, {len(study.comparisons)} comparisons\n{NOTE}\n"
+        f"{study.study.title}, {file}: encoders {len(study.encoders)}, datasets "
+        f"{len(study.datasets)}, comparisons {len(study.comparisons)}\n{NOTE}\n"
     )
     parts = [
         titled("Datasets", datasets(outlook)),
@@ -136,15 +136,16 @@ def pins(outlook: Outlook) -> str:
 
 def verdict(outlook: Outlook) -> str:
     """Say whether everything can be reached, and what cannot, with the reason."""
-    lines = [f"  {place}: {reason}" for place, reason in outlook.problems]
-    if lines:
-        lines.insert(0, f"{len(lines)} of {len(outlook.reach)} sources cannot be reached:")
+    asked, problems = len(outlook.reach), outlook.problems
+    if problems:
+        lines = [f"Cannot be reached, {len(problems)} of {asked} sources:"]
+        lines += [f"  {place}: {reason}" for place, reason in problems]
     elif outlook.unasked:
-        lines = [f"Offline: {outlook.unasked} of {len(outlook.reach)} sources were not asked."]
-    elif outlook.reach:
-        lines = [f"All {len(outlook.reach)} sources can be reached."]
+        lines = [f"Offline: {outlook.unasked} of {asked} sources were not asked."]
+    elif asked:
+        lines = [f"Every source can be reached: {asked} of {asked}."]
     else:
-        lines = ["Nothing has to be downloaded."]
+        lines = ["Nothing comes from elsewhere."]
     return "\n".join([*lines, ""])
 
 

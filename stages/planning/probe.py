@@ -37,7 +37,7 @@ def probe(
 
 def reach(place: Location, machine: Machine, *, offline: bool) -> Reach:
     """Ask one place; nothing is downloaded."""
-    from stages.transfer.reach import folder_problem, repository_problem, url_problem
+    from stages.transfer.reach import folder_problem, url_problem
 
     if isinstance(place, Folder):
         return Reach(folder_problem(place.path, machine.folders), Amount(0))
@@ -46,8 +46,20 @@ def reach(place: Location, machine: Machine, *, offline: bool) -> Reach:
     if isinstance(place, Url):
         problem, size = url_problem(place.address, machine.mirror)
         return Reach(problem, known(size))
-    problem, size = repository_problem(place.name, place.revision, place.pattern, place.kind)
-    return Reach(problem, known(size), commit=None if problem else commit_to_pin(place))
+    return reach_repository(place)
+
+
+def reach_repository(place: Repository) -> Reach:
+    """Ask the hub for the files of the first pattern that any match."""
+    from stages.transfer.reach import repository_problem
+
+    problems = []
+    for pattern in place.patterns:
+        problem, size = repository_problem(place.name, place.revision, pattern, place.kind)
+        if problem is None:
+            return Reach(None, known(size), commit=commit_to_pin(place, pattern))
+        problems.append(problem)
+    return Reach(problems[0], UNKNOWN)
 
 
 def known(size: int | None) -> Amount:
@@ -55,10 +67,10 @@ def known(size: int | None) -> Amount:
     return UNKNOWN if size is None else Amount(size)
 
 
-def commit_to_pin(place: Repository) -> str | None:
+def commit_to_pin(place: Repository, pattern: str) -> str | None:
     """Return the commit that a branch or tag stands for today; None where a commit is given."""
     from stages.transfer.hub import repository_files
 
     if re.fullmatch(r"[0-9a-f]{40}", place.revision):
         return None
-    return repository_files(place.name, place.revision, place.pattern, place.kind)[0].commit
+    return repository_files(place.name, place.revision, pattern, place.kind)[0].commit

@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from functools import cache
 
+import torch
 from torch import nn
 
 from stages.encoders.backbone import AnyBackbone, Backbone, OpenClipModel
+from stages.encoders.encoder import Encoder, clip_encoder, initialise
+from stages.encoders.layers import layer_modules
+from stages.encoders.vocabulary import Vocabulary
 from stages.planning.amounts import UNKNOWN, Amount, about
 from stages.storage.errors import InputError
 
-WORDS = 49_408
-"""Tokens of CLIP's vocabulary; one made of captions, which is smaller, is not known yet."""
+WORDS = 100
+"""Words of a vocabulary that is made of captions, which nobody has read yet: a guess."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,6 @@ UNMEASURED = Cost(*[UNKNOWN] * 6)
 @cache
 def cost(backbone: AnyBackbone) -> Cost:
     """Return what an architecture costs; where it cannot be built without weights, unknown."""
-    import torch
-
-    from stages.encoders.encoder import initialise
-    from stages.encoders.layers import layer_modules
-
     try:
         with torch.device("meta"):
             encoder = initialise(backbone, 0)
@@ -56,17 +55,20 @@ def cost(backbone: AnyBackbone) -> Cost:
         image=Amount(operations),
         text=text,
         width=Amount(encoder.card.feature_width),
-        layers=Amount(len(layer_modules(encoder))),
+        layers=layer_count(encoder),
     )
+
+
+def layer_count(encoder: Encoder) -> Amount:
+    """Return the number of layers that CKA compares; unknown where they have no order."""
+    try:
+        return Amount(len(layer_modules(encoder)))
+    except InputError:
+        return UNKNOWN
 
 
 def text_cost(backbone: AnyBackbone) -> tuple[Amount, Amount]:
     """Return the parameters of a text tower and the operations of one prompt; of none, nothing."""
-    import torch
-
-    from stages.encoders.encoder import clip_encoder
-    from stages.encoders.vocabulary import Vocabulary
-
     if not isinstance(backbone, Backbone | OpenClipModel):
         return Amount(0), Amount(0)
     words = Vocabulary([f"word{i}" for i in range(WORDS)])

@@ -1,0 +1,80 @@
+"""Bytes on disk, against files of the real formats."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.encoders.encoder import clip_encoder, save_encoder
+from stages.encoders.layers import layer_grams
+from stages.encoders.vocabulary import Vocabulary
+from stages.planning.amounts import UNKNOWN, Amount
+from stages.planning.images import image_count
+from stages.planning.storage import (
+    Room,
+    activations,
+    all_room,
+    checkpoints,
+    existing,
+    grams,
+    head,
+    shortage,
+    shortages,
+    weights,
+)
+from stages.planning.towers import WORDS
+
+
+@pytest.fixture
+def images(nano):
+    return {key: image_count(key, entry) for key, entry in nano.datasets.items()}
+
+
+def test_weights_take_what_a_real_file_takes(nano, tmp_path):
+    words = Vocabulary([f"w{i}" for i in range(WORDS)])
+    save_encoder(tmp_path / "e", clip_encoder(nano.backbones["rn"], words, 0))
+    real = (tmp_path / "e" / "weights.safetensors").stat().st_size
+    assert weights(nano, "rn_web_broad").value == pytest.approx(real, rel=0.1)
+
+
+def test_grams_take_what_real_ones_take(nano):
+    encoder = clip_encoder(nano.backbones["rn"], Vocabulary(["w"]), 0)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
+    made = layer_grams(encoder, pixels, nano.layers.minibatch)
+    assert grams(nano, "rn_web_broad") == Amount(sum(g.nbytes for g in made.values()))
+
+
+def test_activations_are_images_times_features_of_every_encoder(nano, images):
+    assert activations(nano, images, ("broden",)) == Amount(600 * 3 * 64 * 4)
+    assert activations(nano, {"broden": UNKNOWN}, ("broden",)) == UNKNOWN
+    assert head(nano, "rn_untrained") == Amount(12 * 64 * 4)
+
+
+def test_only_one_training_keeps_a_checkpoint(nano):
+    assert checkpoints(nano).value == 3 * weights(nano, "rn_web_broad").value
+
+
+def test_every_folder_is_in_the_sum_once(nano, images):
+    rooms = all_room(nano, images, {"broden": Amount(7)}, Amount(5), "elsewhere")
+    assert len({room.folder for room in rooms}) == len(rooms)
+    assert rooms[0] == Room("downloads", "elsewhere", Amount(5), passing=True)
+    assert rooms[1].bytes == Amount(7)
+
+
+def test_warns_where_the_disk_is_too_small(tmp_path):
+    assert shortage(tmp_path, Amount(10), free=10) == ""
+    assert (
+        shortage(tmp_path, Amount(2000), free=10) == f"{tmp_path}: 2.0 kB are needed, 10 B are free"
+    )
+
+
+def test_folders_on_one_disk_are_added_up(tmp_path):
+    rooms = [Room(name, str(tmp_path / name), Amount(1e18)) for name in ("a", "b")]
+    (warning,) = shortages(rooms)
+    assert "2,000,000 TB are needed" in warning
+    assert shortages([Room("a", str(tmp_path), Amount(1))]) == []
+
+
+def test_a_folder_that_is_not_there_yet_is_on_the_disk_of_the_next_above(tmp_path):
+    assert existing(tmp_path / "a/b/c") == tmp_path
+    assert existing(Path("not/there")) == Path.cwd()
