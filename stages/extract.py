@@ -33,6 +33,7 @@ def main(key: str, head: str) -> None:
     wanted = read_json(Path(head))
     encoder = load_encoder(Path("data/weights") / key)
     classes = read_card(DATASETS / TEST_SETS[0]).classes
+    encoder.module.to(machine.device)
     card = encoder.card
     facts = {"representation": card.representation, "feature_width": card.feature_width}
     present = [dataset for dataset in TEST_SETS if not is_absent(DATASETS / dataset)]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from stages.datasets.shards import open_shards
+from stages.settings.heads import Templates
 from stages.storage.digests import folder_digests
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
@@ -19,9 +20,10 @@ def main(key: str) -> None:
 
     params, machine = Params(), read_machine()
     item = params.read(f"finetune.{key}", Finetune)
-    templates = params.read("heads.zero_shot.templates", list)
+    templates = params.read("heads.zero_shot.templates", Templates)
     source = Path("data/weights") / item.start
     start = load_encoder(source)
+    start.module.to(machine.device)
     with (
         open_shards(Path("data/datasets") / item.dataset) as data,
         watched(key, item, templates, data.card, folder_digests(source)) as watch,

@@ -6,6 +6,7 @@ from stages.settings.heads import Templates
 from stages.settings.interpolate import Interpolation
 from stages.storage.errors import InputError
 from stages.storage.launch import launch
+from stages.storage.machine import read_machine
 from stages.storage.params import Params
 from stages.storage.results import write_json
 
@@ -22,6 +23,7 @@ def main(key: str) -> None:
     templates = params.read("heads.zero_shot.templates", Templates)
     weights = Path("data/weights")
     clip, finetuned = load_encoder(weights / item.first), load_encoder(weights / item.second)
+    clip.module.to(read_machine().device)
     classes = finetuned.card.classes
     if not classes:
         raise InputError(f"interpolate.{key}.second: '{item.second}' is no classifier")

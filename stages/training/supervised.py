@@ -1,15 +1,15 @@
 """Training on labels: a classifier from scratch, or a CLIP finetuned with its zero-shot head."""
 
-import msgspec
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 
 from stages.encoders.backbone import AnyBackbone
+from stages.encoders.clip_classifier import classifier_from_clip
 from stages.encoders.encoder import Encoder, classifier_encoder
 from stages.encoders.pictures import Pictures
 from stages.encoders.preprocess import to_tower
-from stages.storage.errors import InputError
+from stages.storage.errors import InputError, found_in
 from stages.training.loading import loader
 from stages.training.loop import Objective, Watch, train
 from stages.training.recipes import Finetune, Supervise
@@ -56,9 +56,8 @@ def finetune(
 ) -> Encoder:
     """Return a CLIP's image tower trained on with its zero-shot head on labels.
 
-    The classifier starts as the zero-shot one (Wortsman et al. 2022, section 3): features of unit
-    length, no bias, and as weight the zero-shot `head` (see `heads.zero_shot_head`) times the
-    CLIP's logit scale. Tower and head are trained. `start` is not changed.
+    The classifier starts as the zero-shot one (see `classifier_from_clip`). Tower and head are
+    trained. `start` is not changed.
 
     Raises
     ------
@@ -66,33 +65,10 @@ def finetune(
         `start` is no CLIP, the head's sizes do not fit, a label is out of range, or the training
         diverges.
     """
-    encoder = zero_shot_classifier(start, head, classes, watch.name)
+    with found_in(watch.name):
+        encoder = classifier_from_clip(start, head, classes)
     fit(encoder, recipe, images, labels, watch=watch, device=device, workers=workers)
     return encoder
-
-
-def zero_shot_classifier(
-    start: Encoder, head: Float[np.ndarray, "class_ feature"], classes: list[str], name: str
-) -> Encoder:
-    """Return a classifier with a CLIP's image tower and its scaled zero-shot head.
-
-    Raises
-    ------
-    InputError
-        `start` is no CLIP, or the head's sizes do not fit.
-    """
-    if start.card.kind != "clip":
-        raise InputError(f"{name}: 'start' has to be a CLIP, got a {start.card.kind}")
-    expected = (len(classes), start.card.feature_width)
-    if head.shape != expected:
-        raise InputError(f"{name}: expected a head of shape {expected}, got {head.shape}")
-    encoder = classifier_encoder(start.card.architecture, classes, 0, normalize_features=True)
-    card = msgspec.structs.replace(encoder.card, preprocess=start.card.preprocess)
-    encoder.visual.load_state_dict(start.visual.state_dict())
-    scale = start.module.get_parameter("logit_scale").detach().exp().cpu()
-    with torch.no_grad():
-        encoder.module.get_parameter("head.weight").copy_(scale * torch.from_numpy(head))
-    return Encoder(card, encoder.module)
 
 
 def fit(

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
+from stages.datasets.imagenet_classes import ImageNetClasses, read_imagenet_classes
 
 import stages.weights
 from stages.datasets.card import read_card
-from stages.datasets.imagenet_classes import ImageNetClasses, read_imagenet_classes
 from stages.datasets.shards import open_shards
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline import zoo
@@ -150,7 +150,9 @@ def test_objectnets_border_is_gone(study):
 
 
 def test_representations_are_recorded_and_never_ranked_together(study):
-    found = {key: metrics(study, key)["kurtosis"]["representation"] for key in ("resnet50", "vit_tiny")}
+    found = {
+        key: metrics(study, key)["kurtosis"]["representation"] for key in ("resnet50", "vit_tiny")
+    }
     assert found == {"resnet50": "rectified", "vit_tiny": "linear"}
 
 

@@ -5,6 +5,7 @@ import torch
 
 from stages.encoders.activations import activations
 from stages.encoders.backbone import VisionTransformer
+from stages.encoders.clip_classifier import classifier_from_clip
 from stages.encoders.encoder import classifier_encoder
 from stages.encoders.heads import trained_head
 from stages.encoders.preprocess import to_tower
@@ -14,7 +15,6 @@ from stages.training.supervised import (
     finetune,
     label_objective,
     supervise,
-    zero_shot_classifier,
 )
 
 
@@ -35,7 +35,7 @@ def test_the_loss_is_the_plain_smoothed_cross_entropy(backbone, toy):
 
 def test_finetuning_starts_with_the_zero_shot_predictions(clip, toy, head_of):
     head = head_of(clip)
-    start = zero_shot_classifier(clip, head, toy.names, "rn")
+    start = classifier_from_clip(clip, head, toy.names)
     rows = activations(clip, toy.images, 256)
     assert np.array_equal(activations(start, toy.images, 256), rows)
     with torch.no_grad():
@@ -85,13 +85,21 @@ def test_shuffled_labels_teach_nothing(supervise_recipe, backbone, toy, accuracy
 
 def test_a_classifier_is_no_start(finetune_recipe, backbone, toy, head_of, clip):
     start = classifier_encoder(backbone, toy.names, 0, normalize_features=True)
-    with pytest.raises(InputError, match="'start' has to be a CLIP, got a classifier"):
-        zero_shot_classifier(start, head_of(clip), toy.names, "rn")
+    with pytest.raises(InputError, match="rn: expected a CLIP to make a classifier of, got a cl"):
+        finetune(
+            finetune_recipe,
+            start,
+            head_of(clip),
+            toy.images,
+            toy.labels,
+            classes=toy.names,
+            watch=Watch(name="rn"),
+        )
 
 
 def test_a_head_of_other_classes_is_refused(clip, toy, head_of):
     with pytest.raises(InputError, match=r"head of shape \(4, 16\), got \(3, 16\)"):
-        zero_shot_classifier(clip, head_of(clip)[:3], toy.names, "rn")
+        classifier_from_clip(clip, head_of(clip)[:3], toy.names)
 
 
 @pytest.mark.parametrize("labels", [[4] * 512, [-1] * 512])
