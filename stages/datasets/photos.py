@@ -1,0 +1,50 @@
+"""What every source of real images gives: files, and photographs with a class or a caption."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class File(NamedTuple):
+    """A file of a source: its path there, and how to get its bytes."""
+
+    path: str
+    read: Callable[[], bytes]
+
+
+Files = Callable[[], Iterable[File]]
+"""A source's files, in an order that is always the same; it can be walked through repeatedly."""
+
+
+class Photo(NamedTuple):
+    """One image of a source."""
+
+    path: str
+    read: Callable[[], bytes]
+    class_: int | None
+    caption: str | None
+
+
+class Photos(Protocol):
+    """A source of images: first looked through, then read."""
+
+    def survey(self) -> dict[str, int | None]:
+        """Return all images by their path, each with its class (None: it has none)."""
+        ...
+
+    def photos(self, chosen: Mapping[str, int | None]) -> Iterator[Photo]:
+        """Yield the images that were chosen of the survey, in the order of the source."""
+        ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened source.
+
+    `where` names it in errors. `origin` maps what is read to what identifies its content (see
+    `DatasetCard`), or to nothing where only the images themselves can tell.
+    """
+
+    photos: Photos
+    where: str
+    origin: dict[str, str]

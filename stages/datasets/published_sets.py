@@ -1,0 +1,96 @@
+"""What is known of the published sets: their folders, labels, sizes and licences."""
+
+from dataclasses import dataclass, field
+
+from stages.datasets.entries import (
+    ImageNet,
+    ImageNetA,
+    ImageNetCaptions,
+    ImageNetLike,
+    ImageNetR,
+    ImageNetV2,
+    ObjectNet,
+)
+from stages.datasets.imagenet_classes import ImageNetClasses
+
+IMAGENET_TERMS = "ImageNet's terms of access: non-commercial research and education only"
+OBJECTNET_TERMS = (
+    "CC BY 4.0 with two clauses: no parameter may be tuned on ObjectNet, and its images may be "
+    "posted only with their red border"
+)
+
+
+@dataclass(frozen=True)
+class PublishedSet:
+    """One set whose images have an ImageNet class."""
+
+    folders: dict[str, int]
+    """The name of a class folder -> the class of its images."""
+    images: tuple[int, ...]
+    """How many images the whole set has (ImageNet: its validation and its train set)."""
+    licence: str
+    labels: list[int]
+    """The class of each label of the webdataset copies."""
+    names: list[str]
+    """What `classnames.txt` of these copies calls each label."""
+    aliases: dict[int, int] = field(default_factory=dict)
+    border: int = 0
+    other_folders: bool = False
+    """Whether the set has further folders, of which no ImageNet class is known."""
+
+    @property
+    def class_indices(self) -> list[int]:
+        """The classes of the set, sorted."""
+        return sorted(set(self.folders.values()))
+
+
+def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses) -> PublishedSet:
+    """Return what is known of the set that an entry names.
+
+    Labels are those of the copies `clip-benchmark/wds_*`: ImageNet's index for sets of all
+    classes, else the place of the class folder among the set's own in alphabetical order (looked
+    up in clip_benchmark 1.6, `datasets/builder.py`, `datasets/objectnet.py`).
+    """
+    every = list(range(len(known.wnids)))
+    if isinstance(entry, ObjectNet):
+        return _objectnet(known)
+    if isinstance(entry, ImageNetR):
+        return _wnid_set(known, known.imagenet_r, 30_000, "MIT (the collection)")
+    if isinstance(entry, ImageNetA):
+        return _wnid_set(known, known.imagenet_a, 7_500, "MIT (the collection)")
+    if isinstance(entry, ImageNetV2):
+        folders = {str(index): index for index in every}
+        return PublishedSet(folders, (10_000,), "MIT (the collection)", every, known.names)
+    if isinstance(entry, ImageNet | ImageNetCaptions):
+        return _wnid_set(known, every, (50_000, 1_281_167), IMAGENET_TERMS)
+    return _wnid_set(known, every, 50_889, "MIT (the collection)")
+
+
+def _wnid_set(
+    known: ImageNetClasses, indices: list[int], images: int | tuple[int, ...], licence: str
+) -> PublishedSet:
+    return PublishedSet(
+        folders={known.wnids[index]: index for index in indices},
+        images=(images,) if isinstance(images, int) else images,
+        licence=licence,
+        labels=indices,
+        names=[known.names[index] for index in indices],
+    )
+
+
+def _objectnet(known: ImageNetClasses) -> PublishedSet:
+    """An ObjectNet class is the first ImageNet class of its folder; the others count as it."""
+    folders = {folder: indices[0] for folder, indices in known.objectnet.items()}
+    order = sorted(folders)
+    return PublishedSet(
+        folders=folders,
+        images=(18_574,),
+        licence=OBJECTNET_TERMS,
+        labels=[folders[folder] for folder in order],
+        names=[known.objectnet_labels[folder] for folder in order],
+        aliases={
+            alias: indices[0] for indices in known.objectnet.values() for alias in indices[1:]
+        },
+        border=1,
+        other_folders=True,
+    )
