@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.datasets.absent import is_absent, write_absent
 from stages.measures.concepts import ConceptLabels, concept_precisions
 from stages.measures.directions import Directions, project
 from stages.measures.encoded_concepts import (
@@ -20,11 +21,14 @@ from stages.storage.params import read_method
 from stages.storage.results import read_json, write_json
 from stages.storage.tensors import read_tensors, write_tensors
 
-LABELS = Path("data/broden_labels")
+LABELS, CONCEPTS = Path("data/broden_labels"), Path("data/concepts")
 
 
 def main(key: str) -> None:
     """Write the average precision of every direction and feature of encoder `key` per concept."""
+    if is_absent(LABELS):
+        write_absent("broden", CONCEPTS / key)
+        return
     method = read_method("broden")
     settings = method.read("concepts", ConceptsSettings)
     folder = Path("data/broden_activations") / key
@@ -45,7 +49,7 @@ def main(key: str) -> None:
         }
     categories = [concept["category"] for concept in concepts]
     counts = {basis: count(found, categories, settings) for basis, found in precisions.items()}
-    with complete_directory(Path("data/concepts") / key) as out:
+    with complete_directory(CONCEPTS / key) as out:
         write_tensors(out / "precisions.safetensors", precisions)
         write_json(out / "concepts.json", counts)
 

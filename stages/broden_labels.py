@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.datasets.absent import is_absent, write_absent
 from stages.datasets.broden_presence import read_presence
 from stages.settings.presence import PresenceSettings
 from stages.storage.complete import complete_directory
@@ -12,15 +13,20 @@ from stages.storage.params import Params
 from stages.storage.results import write_json
 from stages.storage.tensors import write_tensors
 
+BRODEN, LABELS = Path("data/datasets/broden"), Path("data/broden_labels")
+
 
 def main() -> None:
     """Write the pairs of image and concept number, and what the concepts are called."""
+    if is_absent(BRODEN):
+        write_absent(BRODEN.name, LABELS)
+        return
     params = Params()
     settings = params.read("presence", PresenceSettings)
-    presence = read_presence(Path("data/datasets/broden"), settings.pixels)
+    presence = read_presence(BRODEN, settings.pixels)
     numbers = np.array([concept.number for concept in presence.concepts])
     pairs = {"image": presence.image, "concept": numbers[presence.concept]}
-    with complete_directory(Path("data/broden_labels")) as out:
+    with complete_directory(LABELS) as out:
         write_tensors(out / "labels.safetensors", pairs)
         write_json(out / "concepts.json", [c._asdict() for c in presence.concepts])
 

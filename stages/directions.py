@@ -11,7 +11,7 @@ from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.measures.random_head import random_head
 from stages.settings.directions import DirectionsSettings
 from stages.settings.shifts import TEST_SETS, result_name
-from stages.storage.activations import Activations, read_activations
+from stages.storage.activations import Activations, read_test_sets
 from stages.storage.complete import complete_directory
 from stages.storage.errors import found_in
 from stages.storage.heads import read_head
@@ -26,7 +26,7 @@ def main(key: str) -> None:
     method = read_method("directions")
     settings = method.read("directions", DirectionsSettings)
     folder = Path("data/activations") / key
-    tests = {dataset: read_activations(folder, dataset) for dataset in TEST_SETS}
+    tests = read_test_sets(folder)
     imagenet = tests[TEST_SETS[0]].values
     head = read_head(Path("data/heads") / key, imagenet.shape[1])
     with found_in(folder):

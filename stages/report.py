@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from stages.figures.inputs import read_comparisons, read_encoders, read_published
+from stages.figures.inputs import read_comparisons, read_encoders
+from stages.figures.published_result import read_published
 from stages.figures.published_table import PUBLISHED_COLUMNS
 from stages.figures.report_page import effective_robustness_svg, report_page
 from stages.figures.tables import COLUMNS, study_tables

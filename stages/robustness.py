@@ -11,7 +11,7 @@ from stages.measures.head import Head
 from stages.measures.logit_line import LogitLine, ResampledLines
 from stages.settings.robustness import RobustnessSettings
 from stages.settings.shifts import SHIFTS, TEST_SETS, result_name
-from stages.storage.activations import Activations, read_activations
+from stages.storage.activations import Activations, read_test_sets
 from stages.storage.errors import found_in
 from stages.storage.heads import read_head
 from stages.storage.launch import launch
@@ -20,29 +20,23 @@ from stages.storage.results import read_json, write_json
 
 
 def main(key: str) -> None:
-    """Write encoder `key`'s accuracies in percent and effective robustness in points."""
+    """Write encoder `key`'s accuracies in percent and effective robustness in points.
+
+    A shift that the study does without has neither, and the mean is over the others.
+    """
     method = read_method("robustness")
     settings = method.read("robustness", RobustnessSettings)
     baseline = read_json(Path("data/baseline/baseline.json"))
     folder = Path("data/activations") / key
-    tests = {dataset: read_activations(folder, dataset) for dataset in TEST_SETS}
+    tests = read_test_sets(folder)
     head = read_head(Path("data/heads") / key, tests[TEST_SETS[0]].values.shape[1])
     measured = {dataset: measure(folder / dataset, test, head) for dataset, test in tests.items()}
-    result = estimate_effective_robustness(
-        measured[TEST_SETS[0]],
-        {shift: measured[shift] for shift in SHIFTS},
-        {shift: LogitLine(**baseline["lines"][shift]) for shift in SHIFTS},
-        {shift: resampled(baseline["resampled"][shift]) for shift in SHIFTS},
-        confidence=settings.confidence,
-        seed=settings.seed,
-    )
     write_json(
         Path("data/robustness") / f"{key}.json",
         {
             "accuracy": {result_name(d): 100 * a.share for d, a in measured.items()},
             "images": {result_name(d): a.images for d, a in measured.items()},
-            "effective_robustness": {s: asdict(e) for s, e in result.shifts.items()}
-            | {"mean": asdict(result.mean)},
+            "effective_robustness": estimated(measured, baseline, settings),
             "baseline": {"models": baseline["models"], "lines": baseline["lines"]},
         },
     )
@@ -54,6 +48,23 @@ def measure(source: Path, test: Activations, head: Head) -> Accuracy:
         counts_as = restriction(test.class_indices.tolist(), len(head.weight))
         share = top1(test.values, test.classes, head, counts_as)
     return Accuracy(share, len(test.classes))
+
+
+def estimated(
+    measured: dict[str, Accuracy], baseline: dict, settings: RobustnessSettings
+) -> dict[str, dict[str, float]]:
+    """Return effective robustness on each measured shift and their mean; nothing of no shift."""
+    if not any(shift in measured for shift in SHIFTS):
+        return {}
+    result = estimate_effective_robustness(
+        measured[TEST_SETS[0]],
+        {shift: measured.get(shift) for shift in SHIFTS},
+        {shift: LogitLine(**line) for shift, line in baseline["lines"].items()},
+        {shift: resampled(lines) for shift, lines in baseline["resampled"].items()},
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
+    return {s: asdict(e) for s, e in result.shifts.items()} | {"mean": asdict(result.mean)}
 
 
 def resampled(lines: dict[str, list[float]]) -> ResampledLines:

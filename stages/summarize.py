@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from stages.datasets.absent import is_absent
 from stages.figures.summary import metrics, series
 from stages.storage.curves import read_curve
 from stages.storage.launch import launch
@@ -12,11 +13,12 @@ DATA = Path("data")
 
 def main(key: str) -> None:
     """Write encoder `key`'s metrics, with the same keys for every encoder, and its series."""
+    concepts = DATA / "concepts" / key
     measured = (
         read_json(DATA / "robustness" / f"{key}.json"),
         read_json(DATA / "kurtosis" / key / "kurtosis.json"),
         read_json(DATA / "directions" / key / "directions.json"),
-        read_json(DATA / "concepts" / key / "concepts.json"),
+        None if is_absent(concepts) else read_json(concepts / "concepts.json"),
     )
     curve = read_curve(DATA / "training" / key)
     write_json(Path("metrics/encoders") / f"{key}.json", metrics(*measured), digits=4)

@@ -25,7 +25,10 @@ class Accuracies(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Robustness(msgspec.Struct, frozen=True, kw_only=True):
-    """Effective robustness in percentage points: per shift, and their mean with an interval."""
+    """Effective robustness in points: per shift, and their mean with an interval.
+
+    `shifts` are those that the mean is over, where the study does without some; else None.
+    """
 
     imagenet_v2: Number
     imagenet_r: Number
@@ -35,6 +38,7 @@ class Robustness(msgspec.Struct, frozen=True, kw_only=True):
     mean: Number
     mean_low: Number
     mean_high: Number
+    shifts: list[str] | None = None
 
 
 class Kurtosis(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,30 +168,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     cka: list[list[float]]
 
 
-class PublishedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """The baseline fitted on published accuracies, and the number of standard models in it."""
-
-    slope: float
-    intercept: float
-    r_squared: float
-    models: int
-
-
-class PublishedRobustness(msgspec.Struct, frozen=True, kw_only=True):
-    """A published model's mean effective robustness in percentage points, with an interval."""
-
-    mean: Number
-    low: Number
-    high: Number
-
-
-class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """The result on published accuracies: `metrics/published.json`."""
-
-    lines: dict[str, PublishedLine]
-    encoders: dict[str, PublishedRobustness]
-
-
 def read_encoders(
     keys: Sequence[str], metrics: Mapping[str, Any], series: Mapping[str, Any]
 ) -> list[Encoder]:
@@ -202,8 +182,8 @@ def read_encoders(
         Encoder(
             key=key,
             number=number,
-            metrics=_checked(metrics, key, f"metrics/encoders/{key}.json", Metrics),
-            series=_checked(series, key, f"plots/encoders/{key}.json", Series),
+            metrics=checked(metrics, key, f"metrics/encoders/{key}.json", Metrics),
+            series=checked(series, key, f"plots/encoders/{key}.json", Series),
         )
         for number, key in enumerate(keys, 1)
     ]
@@ -217,31 +197,26 @@ def read_comparisons(keys: Sequence[str], comparisons: Mapping[str, Any]) -> lis
     InputError
         A comparison has no result, its file lacks a key, or its matrix does not fit its layers.
     """
-    found = [
-        _checked(comparisons, key, f"plots/comparisons/{key}.json", Comparison) for key in keys
-    ]
-    for key, one in zip(keys, found, strict=True):
+    files = {key: f"plots/comparisons/{key}.json" for key in keys}
+    found = [checked(comparisons, key, file, Comparison) for key, file in files.items()]
+    for (key, file), one in zip(files.items(), found, strict=True):
         shape = (len(one.first_layers), len(one.second_layers))
         if len(one.cka) != shape[0] or any(len(row) != shape[1] for row in one.cka):
             raise InputError(
-                f"plots/comparisons/{key}.json: expected {shape[0]} × {shape[1]} CKA values, one "
-                f"per pair of layers; `dvc repro cka@{key}` makes them anew"
+                f"{file}: expected {shape[0]} × {shape[1]} CKA values, one per pair of layers; "
+                f"`dvc repro cka@{key}` makes them anew"
             )
     return found
 
 
-def read_published(published: Any) -> Published:
-    """Check the loaded `metrics/published.json`.
+def checked(results: Mapping[str, Any], key: str, file: str, kind: type[Checked]) -> Checked:
+    """Return a loaded result as a `kind`; `file` is where it was read.
 
     Raises
     ------
     InputError
-        A key is missing or holds a wrong value.
+        There is no result for `key`, or it lacks a key or holds a wrong value.
     """
-    return _checked({"published": published}, "published", "metrics/published.json", Published)
-
-
-def _checked(results: Mapping[str, Any], key: str, file: str, kind: type[Checked]) -> Checked:
     if key not in results:
         raise InputError(f"{file}: no result for `{key}`, which the study lists; run `dvc repro`")
     try:

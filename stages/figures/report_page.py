@@ -5,16 +5,18 @@ from html import escape
 from pathlib import Path
 
 from stages.figures.charts import CHARTS, PUBLISHED, Chart, Rows, outside_frame, svg
-from stages.figures.inputs import Comparison, Encoder, Published
+from stages.figures.inputs import Comparison, Encoder
 from stages.figures.main_table import (
     accuracy_table,
     paper_table,
     representation_table,
     robustness_table,
 )
+from stages.figures.measured import mean_over
 from stages.figures.names import SHIFTS
 from stages.figures.numbers import shown
 from stages.figures.page_style import STYLE
+from stages.figures.published_result import Published
 from stages.figures.statements import Statement, statements
 from stages.figures.tables import study_tables
 
@@ -96,7 +98,7 @@ def effective_robustness_svg(encoders: Sequence[Encoder], templates: Path) -> st
 
 _TABLE_NOTE = (
     '<p class="soft">Accuracy: top-1 on the test images. Effective robustness: accuracy above what '
-    "the baseline line gives for the same ImageNet accuracy, mean of the five shifts. Kurtosis: "
+    "the baseline line gives for the same ImageNet accuracy, mean{mean}. Kurtosis: "
     "mean per image, a Gaussian has 3; † marks a rectified representation, which does not compare "
     "with a linear one. Unique: Broden concepts that at least one direction or feature encodes. "
     "Polysemanticity: concepts per direction or feature that encodes any. Prunable: the largest "
@@ -120,7 +122,7 @@ def _main_tables(encoders: Sequence[Encoder]) -> str:
         (
             accuracy_table(encoders),
             representation_table(encoders),
-            _TABLE_NOTE,
+            _TABLE_NOTE.format(mean=mean_over(encoders) or " of the five shifts"),
             robustness_table(encoders),
         )
     )

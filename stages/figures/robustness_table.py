@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from stages.figures.baseline_line import on_line, segment
 from stages.figures.encoder_row import ENCODER_COLUMNS, Row, about
 from stages.figures.inputs import Baseline, Encoder, Line
+from stages.figures.measured import measured_shifts
 from stages.figures.names import SHIFTS
 from stages.storage.errors import InputError
 
@@ -23,12 +24,14 @@ ROBUSTNESS_COLUMNS = (
 def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and encoders.
 
-    Untrained encoders are left out: at chance, their distance to the line means nothing.
+    Untrained encoders are left out: at chance, their distance to the line means nothing. So is a
+    shift that the study does without.
     """
-    baseline = _common_baseline(encoders)
+    shifts = measured_shifts(encoders) if encoders else []
+    baseline = _common_baseline(encoders, shifts)
     trained = [e for e in encoders if e.series.training != "untrained"]
     rows: list[Row] = []
-    for shift in SHIFTS:
+    for shift in shifts:
         known = [e for e in trained if _accuracy(e, shift) is not None and _accuracy(e) is not None]
         standard = [m for m in baseline.models if None not in (m.get("imagenet"), m.get(shift))]
         fitted = [float(m["imagenet"] or 0) for m in standard]
@@ -65,9 +68,9 @@ def _robustness_row(encoder: Encoder, shift: str, line: Line) -> Row:
     )
 
 
-def _common_baseline(encoders: Sequence[Encoder]) -> Baseline:
+def _common_baseline(encoders: Sequence[Encoder], shifts: Sequence[str]) -> Baseline:
     if not encoders:
-        return Baseline(models=[], lines={s: Line(slope=1.0, intercept=0.0) for s in SHIFTS})
+        return Baseline(models=[], lines={})
     baseline = encoders[0].series.robustness
     for e in encoders:
         if e.series.robustness != baseline:
@@ -75,6 +78,6 @@ def _common_baseline(encoders: Sequence[Encoder]) -> Baseline:
                 f"plots/encoders/{e.key}.json: measured against another baseline than "
                 f"`{encoders[0].key}`; run `dvc repro`"
             )
-        if missing := [s for s in SHIFTS if s not in e.series.robustness.lines]:
+        if missing := [s for s in shifts if s not in e.series.robustness.lines]:
             raise InputError(f"plots/encoders/{e.key}.json: no baseline line for {missing}")
     return baseline

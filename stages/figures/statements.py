@@ -1,22 +1,18 @@
 """What a study shows and what it does not, in words computed from its numbers."""
 
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Literal
 
 import msgspec
 
+from stages.figures.estimates import Verdict, complete, listed, ordered, versus
 from stages.figures.extrapolation import extrapolated
 from stages.figures.families import controls, families, trained
-from stages.figures.inputs import Encoder, Published
-from stages.figures.names import SHIFTS, TRAININGS
-from stages.figures.numbers import percent, shown, with_interval
+from stages.figures.inputs import Encoder
+from stages.figures.measured import mean_over, measured_shifts
+from stages.figures.names import TRAININGS
+from stages.figures.numbers import percent, shown
+from stages.figures.published_result import Published
 from stages.figures.tables import untrained
-
-Verdict = Literal["shown", "not shown", "undecided", "mixed"]
-
-Estimate = tuple[float, float, float]
-"""A mean between the ends of its interval: low, mean, high."""
 
 PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
@@ -45,26 +41,18 @@ def statements(encoders: Sequence[Encoder], published: Published) -> list[Statem
     return [statement for statement in made if statement is not None]
 
 
-def ordered(estimates: Sequence[Estimate]) -> Verdict:
-    """Judge whether estimates descend: shown or not shown only where intervals stand apart."""
-    pairs = list(pairwise(estimates))
-    if any(later[0] > earlier[2] for earlier, later in pairs):
-        return "not shown"
-    return "shown" if all(earlier[0] > later[2] for earlier, later in pairs) else "undecided"
-
-
 def robustness_order(encoders: Sequence[Encoder]) -> Statement | None:
     """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
     cases = []
     for f in families(encoders):
         members = (f.zero_shot, f.finetuned, f.supervised)
-        if values := _complete([_robustness(e) for e in members]):
-            text = f"{f.name}: {_listed(members, values)} points"
+        if values := complete([_robustness(e) for e in members]):
+            text = f"{f.name}: {listed(members, values)} points"
             cases.append(_unless_extrapolated(members, ordered(values), text))
     return _statement(
         "effective_robustness",
         "Zero-shot encoders are more robust than their finetuned versions, and these more than "
-        "supervised encoders (mean effective robustness).",
+        f"supervised encoders (mean effective robustness{mean_over(encoders)}).",
         cases,
     )
 
@@ -72,15 +60,16 @@ def robustness_order(encoders: Sequence[Encoder]) -> Statement | None:
 def coverage_of_data(encoders: Sequence[Encoder]) -> Statement | None:
     """Compare encoders that learnt labels with those that learnt captions of the same images."""
     cases = []
+    over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders)) else ""
     for control, z in controls(encoders):
-        if values := _complete([_robustness(control), _robustness(z)]):
+        if values := complete([_robustness(control), _robustness(z)]):
             raw = " against ".join(_shift_accuracy(e) for e in (control, z))
-            text = f"{_versus(control, z, values)} points, mean accuracy on the shifts {raw} %"
+            text = f"{versus(control, z, values)} points, mean accuracy on the shifts {raw} %"
             cases.append(_unless_extrapolated((control, z), ordered(values), text))
     return _statement(
         "effective_robustness",
         "Robustness comes with the coverage of the data and not with language: labels give more of "
-        "it than captions of the same images.",
+        f"it than captions of the same images{over}.",
         cases,
     )
 
@@ -90,8 +79,8 @@ def kurtosis_above_null(encoders: Sequence[Encoder]) -> Statement | None:
     cases = []
     for e in trained(encoders, "zero_shot"):
         null = untrained(e, encoders)
-        if null and (values := _complete([_kurtosis(e), _kurtosis(null)])):
-            cases.append((ordered(values), _versus(e, null, values, digits=2)))
+        if null and (values := complete([_kurtosis(e), _kurtosis(null)])):
+            cases.append((ordered(values), versus(e, null, values, digits=2)))
     return _statement(
         "kurtosis",
         "The kurtosis of a zero-shot encoder's activations is above that of an untrained encoder.",
@@ -208,6 +197,11 @@ def _robustness(encoder: Encoder) -> tuple[float | None, ...]:
     return (found.mean_low, found.mean, found.mean_high)
 
 
+def _kurtosis(encoder: Encoder) -> tuple[float | None, ...]:
+    found = encoder.metrics.kurtosis
+    return (found.low, found.mean, found.high)
+
+
 def _unless_extrapolated(
     members: Sequence[Encoder], verdict: Verdict, text: str
 ) -> tuple[Verdict, str]:
@@ -216,33 +210,9 @@ def _unless_extrapolated(
 
 
 def _shift_accuracy(encoder: Encoder) -> str:
-    values = [getattr(encoder.metrics.accuracy, shift) for shift in SHIFTS]
+    values = [getattr(encoder.metrics.accuracy, shift) for shift in measured_shifts([encoder])]
     known = [v for v in values if v is not None]
     return shown(sum(known) / len(known)) if len(known) == len(values) else "–"
-
-
-def _kurtosis(encoder: Encoder) -> tuple[float | None, ...]:
-    found = encoder.metrics.kurtosis
-    return (found.low, found.mean, found.high)
-
-
-def _complete(estimates: Sequence[tuple[float | None, ...]]) -> list[Estimate]:
-    whole = [
-        (a, b, c) for a, b, c in estimates if a is not None and b is not None and c is not None
-    ]
-    return whole if len(whole) == len(estimates) else []
-
-
-def _listed(members: Sequence[Encoder], values: Sequence[Estimate]) -> str:
-    return ", ".join(
-        f"{TRAININGS[e.series.training]} {with_interval(mean, low, high)}"
-        for e, (low, mean, high) in zip(members, values, strict=True)
-    )
-
-
-def _versus(one: Encoder, other: Encoder, values: Sequence[Estimate], digits: int = 1) -> str:
-    left, right = (with_interval(mean, low, high, digits) for low, mean, high in values)
-    return f"{one.series.label} {left} against {other.series.label} {right}"
 
 
 def _counted(members: Sequence[Encoder], counts: Sequence[int | None]) -> str:

@@ -1,14 +1,21 @@
-"""One encoder's results as its metrics, the same keys for each, and as series for its plots."""
+"""One encoder's results as its metrics, the same keys for each, and as series for its plots.
+
+What a study does without is null: a shift's numbers, and `concepts` where it has no Broden.
+"""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from stages.figures.names import DATASETS, SHIFTS
 
-def metrics(robustness: dict, kurtosis: dict, directions: dict, concepts: dict) -> dict[str, Any]:
+
+def metrics(
+    robustness: dict, kurtosis: dict, directions: dict, concepts: dict | None
+) -> dict[str, Any]:
     """Return what stands in `metrics/encoders/<encoder>.json`, from the results of the measures."""
     return {
-        "accuracy": robustness["accuracy"],
+        "accuracy": {name: robustness["accuracy"].get(name) for name in DATASETS},
         "effective_robustness": robustness_metrics(robustness["effective_robustness"]),
         "kurtosis": kurtosis_metrics(kurtosis),
         "directions": direction_metrics(directions),
@@ -20,7 +27,7 @@ def series(
     robustness: dict,
     kurtosis: dict,
     directions: dict,
-    concepts: dict,
+    concepts: dict | None,
     *,
     curve: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -33,17 +40,24 @@ def series(
         "representation": kurtosis["representation"],
         "importance": directions["importance"],
         "pruning": pruning_series(directions),
-        "concepts": category_series(concepts),
-        "sweep": sweep_series(concepts),
+        "concepts": category_series(concepts) if concepts else [],
+        "sweep": sweep_series(concepts) if concepts else [],
         "training_curve": [{**point, "accuracy": 100 * point["accuracy"]} for point in curve],
         "robustness": robustness["baseline"],
     }
 
 
 def robustness_metrics(estimates: dict) -> dict:
-    """Return effective robustness per shift and its mean with the interval, in points."""
-    values = {name: estimate["value"] for name, estimate in estimates.items()}
-    return {**values, "mean_low": estimates["mean"]["low"], "mean_high": estimates["mean"]["high"]}
+    """Return effective robustness per shift and its mean with the interval, in points.
+
+    Where the study does without a shift, `shifts` lists those that the mean is over.
+    """
+    values = {shift: estimates.get(shift, {}).get("value") for shift in SHIFTS}
+    mean = estimates.get("mean", {})
+    interval = {"mean_low": mean.get("low"), "mean_high": mean.get("high")}
+    measured = [shift for shift in SHIFTS if shift in estimates]
+    over = {} if len(measured) == len(SHIFTS) else {"shifts": measured}
+    return {**values, "mean": mean.get("value"), **interval, **over}
 
 
 def kurtosis_metrics(kurtosis: dict) -> dict:
@@ -64,12 +78,13 @@ def direction_metrics(directions: dict) -> dict:
     }
 
 
-def concept_metrics(concepts: dict) -> dict:
+def concept_metrics(concepts: dict | None) -> dict:
     """Return unique concepts and polysemanticity of the directions and of the features."""
     values = {}
     for basis in ("directions", "features"):
-        values[f"unique_{basis}"] = concepts[basis]["unique_concepts"]
-        values[f"polysemanticity_{basis}"] = concepts[basis]["polysemanticity"]
+        counts = shown(concepts[basis]) if concepts else {}
+        values[f"unique_{basis}"] = counts.get("unique")
+        values[f"polysemanticity_{basis}"] = counts.get("polysemanticity")
     return values
 
 

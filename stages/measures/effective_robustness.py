@@ -26,7 +26,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class EffectiveRobustness:
-    """Effective robustness on each shift and its mean over them, in percentage points."""
+    """Effective robustness on each measured shift and its mean over them, in percentage points."""
 
     shifts: dict[str, Estimate]
     mean: Estimate
@@ -56,7 +56,7 @@ def effective_robustness(imagenet: float, shift: float, line: LogitLine) -> floa
 
 def estimate_effective_robustness(
     imagenet: Accuracy,
-    shifts: Mapping[str, Accuracy],
+    shifts: Mapping[str, Accuracy | None],
     lines: Mapping[str, LogitLine],
     resampled: Mapping[str, ResampledLines],
     *,
@@ -73,27 +73,30 @@ def estimate_effective_robustness(
 
     Parameters
     ----------
-    imagenet, shifts : accuracy over all ImageNet classes, and on each shift
+    imagenet, shifts : accuracy over all ImageNet classes, and on each shift; None for a shift that
+        was not measured, which neither the result nor its mean has; it changes no other shift's
     lines, resampled : β of each shift and its resamples, equally many for every shift
     confidence, seed : the share of draws inside an interval, and the seed of drawing accuracies
 
     Raises
     ------
     ValueError
-        There is no shift, a shift has no line, or a value is out of its range.
+        No shift is measured, a shift has no line, or a value is out of its range.
     """
-    _require_lines(shifts, lines, resampled)
+    measured = {shift: accuracy for shift, accuracy in shifts.items() if accuracy is not None}
+    _require_lines(measured, lines, resampled)
+    positions = {shift: position for position, shift in enumerate(shifts, start=1)}
     values, draws = [], []
-    for position, (shift, accuracy) in enumerate(shifts.items(), start=1):
+    for shift, accuracy in measured.items():
         values.append(effective_robustness(imagenet.share, accuracy.share, lines[shift]))
         line = resampled[shift]
         x = _draw(imagenet, len(line.slope), (seed, 0))
-        y = _draw(accuracy, len(line.slope), (seed, position))
+        y = _draw(accuracy, len(line.slope), (seed, positions[shift]))
         draws.append(100.0 * (y - line.at(x)))
     pairs = zip(values, draws, strict=True)
     estimates = [percentile_interval(value, drawn, confidence) for value, drawn in pairs]
     mean = percentile_interval(float(np.mean(values)), np.mean(draws, axis=0), confidence)
-    return EffectiveRobustness(dict(zip(shifts, estimates, strict=True)), mean)
+    return EffectiveRobustness(dict(zip(measured, estimates, strict=True)), mean)
 
 
 def _draw(
@@ -113,7 +116,7 @@ def _require_lines(
     resampled: Mapping[str, ResampledLines],
 ) -> None:
     if not shifts:
-        raise ValueError("no shift: expected the accuracy on at least one")
+        raise ValueError("no shift is measured: expected the accuracy on at least one")
     for shift in shifts:
         if shift not in lines or shift not in resampled:
             raise ValueError(f"shift {shift} has no baseline line: fit one to standard models")

@@ -1,12 +1,13 @@
 """Activations on disk: one safetensors file per dataset and a `card.json`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from stages.settings.shifts import TEST_SETS
 from stages.storage.errors import InputError
 from stages.storage.results import read_json, write_json
 from stages.storage.tensors import read_tensors, require_finite, write_tensors
@@ -58,11 +59,46 @@ def read_activations(directory: Path, dataset: str) -> Activations:
     return Activations(values, classes, arrays["class_indices"])
 
 
-def write_card(directory: Path, card: Mapping[str, object]) -> None:
-    """Write what holds for all of an encoder's activations: `representation`, `feature_width`."""
-    write_json(directory / "card.json", card)
+def read_test_sets(directory: Path) -> dict[str, Activations]:
+    """Map the activations of every test set that the study has, in the order of `TEST_SETS`.
+
+    Raises
+    ------
+    InputError
+        As `read_activations` and `read_datasets`: a set that the card names has to be there.
+    """
+    return {dataset: read_activations(directory, dataset) for dataset in read_datasets(directory)}
+
+
+def write_card(
+    directory: Path, card: Mapping[str, object], datasets: Sequence[str] = TEST_SETS
+) -> None:
+    """Write what holds for all of an encoder's activations: `representation`, `feature_width`.
+
+    `datasets` are those that were measured; a card without them stands for all test sets, so that
+    a set that the study does without is told from one that is missing.
+    """
+    which = {} if tuple(datasets) == TEST_SETS else {"datasets": list(datasets)}
+    write_json(directory / "card.json", {**card, **which})
 
 
 def read_card(directory: Path) -> dict[str, object]:
     """Read what `write_card` wrote."""
     return read_json(directory / "card.json")
+
+
+def read_datasets(directory: Path) -> list[str]:
+    """Return the test sets that an encoder was measured on, in the order of `TEST_SETS`.
+
+    Raises
+    ------
+    InputError
+        The card is missing, names an unknown set, or lacks ImageNet's: nothing goes without it.
+    """
+    named = read_card(directory).get("datasets", list(TEST_SETS))
+    if not isinstance(named, list) or not {TEST_SETS[0]} <= {*named} <= {*TEST_SETS}:
+        raise InputError(
+            f"{directory / 'card.json'}: 'datasets': expected {TEST_SETS[0]} and some of "
+            f"{', '.join(TEST_SETS[1:])}, got {named!r}; run `dvc repro extract` again"
+        )
+    return [dataset for dataset in TEST_SETS if dataset in named]

@@ -8,14 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.figures.inputs import (
-    Comparison,
-    Encoder,
-    Published,
-    read_comparisons,
-    read_encoders,
-    read_published,
-)
+from stages.figures.inputs import Comparison, Encoder, read_comparisons, read_encoders
+from stages.figures.published_result import Published, read_published
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
 LINES = {

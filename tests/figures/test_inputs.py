@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from stages.figures.inputs import read_comparisons, read_encoders, read_published
+from stages.figures.inputs import read_comparisons, read_encoders
+from stages.figures.published_result import read_published
 from stages.storage.errors import InputError
 
 

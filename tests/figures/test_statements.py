@@ -2,12 +2,13 @@
 
 import pytest
 
-from stages.figures.inputs import read_encoders, read_published
+from stages.figures.estimates import ordered
+from stages.figures.inputs import read_encoders
+from stages.figures.published_result import read_published
 from stages.figures.statements import (
     concept_order,
     coverage_of_data,
     kurtosis_above_null,
-    ordered,
     outlier_features,
     prunable,
     published_robustness,

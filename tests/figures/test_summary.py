@@ -63,3 +63,34 @@ def test_a_pruning_curve_has_a_row_per_test_set_and_fraction(measured):
 
 def test_an_encoder_that_came_ready_has_no_curve(measured):
     assert series(*measured, curve=[])["training_curve"] == []
+
+
+def test_a_shift_that_a_study_does_without_is_null_and_the_mean_says_over_which(measured):
+    robustness, *others = measured
+    for part in ("accuracy", "effective_robustness"):
+        del robustness[part]["objectnet"], robustness[part]["imagenet_a"]
+    found = metrics(robustness, *others)
+    assert found["accuracy"]["objectnet"] is None and found["accuracy"]["imagenet_r"] == 80.0
+    assert found["effective_robustness"]["imagenet_a"] is None
+    assert found["effective_robustness"]["shifts"] == [
+        "imagenet_v2",
+        "imagenet_r",
+        "imagenet_sketch",
+    ]
+
+
+def test_with_all_shifts_the_metrics_name_none(measured):
+    assert "shifts" not in metrics(*measured)["effective_robustness"]
+
+
+def test_a_study_of_imagenet_alone_has_no_mean(measured):
+    robustness, *others = measured
+    robustness |= {"accuracy": {"imagenet": 80.0}, "effective_robustness": {}}
+    found = metrics(robustness, *others)["effective_robustness"]
+    assert found.pop("shifts") == [] and set(found.values()) == {None} and len(found) == 8
+
+
+def test_without_broden_concepts_are_null_and_have_no_series(measured):
+    assert set(metrics(*measured[:3], None)["concepts"].values()) == {None}
+    plots = series(*measured[:3], None, curve=[])
+    assert plots["concepts"] == plots["sweep"] == []

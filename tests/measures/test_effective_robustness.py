@@ -99,6 +99,13 @@ def test_a_mean_of_shifts_that_share_models_is_not_more_certain_than_they_allow(
     assert result.mean == result.shifts["one"]
 
 
+def test_a_shift_that_is_not_measured_changes_no_other():
+    shifts = {"near": Accuracy(0.6, 100), "far": Accuracy(0.5, 100)}
+    both = estimate(Accuracy(0.7, 100), shifts)
+    far = estimate(Accuracy(0.7, 100), {**shifts, "near": None})
+    assert far.shifts == {"far": both.shifts["far"]} and far.mean == both.shifts["far"]
+
+
 def test_refuses_a_percentage():
     with pytest.raises(ValueError, match="not a percentage"):
         effective_robustness(imagenet=76.1, shift=0.4, line=LINES["near"])
@@ -112,6 +119,8 @@ def test_refuses_a_shift_without_a_line():
 def test_refuses_no_shift():
     with pytest.raises(ValueError, match="at least one"):
         estimate(Accuracy(0.7, None), {})
+    with pytest.raises(ValueError, match="at least one"):
+        estimate(Accuracy(0.7, None), {"near": None})
 
 
 def test_refuses_lines_that_are_resampled_differently_often():

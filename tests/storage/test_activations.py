@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from stages.storage.activations import Activations, read_activations, write_activations
+from stages.settings.shifts import TEST_SETS
+from stages.storage.activations import (
+    Activations,
+    read_activations,
+    read_card,
+    read_datasets,
+    read_test_sets,
+    write_activations,
+    write_card,
+)
 from stages.storage.errors import InputError
 from stages.storage.tensors import write_tensors
 
@@ -39,3 +48,27 @@ def test_refuses_counts_that_disagree(tmp_path):
     write_tensors(tmp_path / "x.safetensors", {**arrays, "class_indices": np.zeros(1, np.int64)})
     with pytest.raises(InputError, match="3 activations for 2 classes"):
         read_activations(tmp_path, "x")
+
+
+def test_a_card_says_which_test_sets_there_are_only_where_some_are_absent(tmp_path):
+    write_card(tmp_path, {"feature_width": 3})
+    assert read_card(tmp_path) == {"feature_width": 3}
+    assert tuple(read_datasets(tmp_path)) == TEST_SETS
+    write_card(tmp_path, {"feature_width": 3}, ["imagenet_r", "imagenet_val"])
+    assert read_datasets(tmp_path) == ["imagenet_val", "imagenet_r"]
+
+
+def test_an_absent_test_set_is_not_read_and_a_missing_one_is_refused(tmp_path):
+    write_card(tmp_path, {}, ["imagenet_val", "imagenet_r"])
+    write_activations(tmp_path, "imagenet_val", activations())
+    with pytest.raises(InputError, match=r"imagenet_r\.safetensors: no such file"):
+        read_test_sets(tmp_path)
+    write_activations(tmp_path, "imagenet_r", activations())
+    assert list(read_test_sets(tmp_path)) == ["imagenet_val", "imagenet_r"]
+
+
+@pytest.mark.parametrize("datasets", [["imagenet_r"], ["imagenet_val", "cifar"], []])
+def test_test_sets_without_imagenet_or_unknown_ones_are_refused(tmp_path, datasets):
+    write_card(tmp_path, {}, datasets)
+    with pytest.raises(InputError, match=r"card\.json: 'datasets': expected imagenet_val"):
+        read_datasets(tmp_path)

@@ -1,0 +1,60 @@
+"""The stages of a study that does without some of the datasets."""
+
+from pathlib import Path
+
+import pytest
+
+from stages import baseline, broden, broden_labels
+from stages.datasets.absent import is_absent, write_absent
+from stages.measures.effective_robustness import Accuracy
+from stages.robustness import estimated
+from stages.settings.baseline import BaselineSettings
+from stages.settings.robustness import RobustnessSettings
+from stages.settings.shifts import SHIFTS, TEST_SETS
+from stages.storage.errors import InputError
+
+LINES = {"lines": {}, "resampled": {}}
+for name in SHIFTS:
+    LINES["lines"][name] = {"slope": 1.0, "intercept": -0.5, "r_squared": 1.0, "models": 9}
+    LINES["resampled"][name] = {"slope": [1.0, 1.1], "intercept": [-0.5, -0.4]}
+
+
+def test_the_mean_is_over_the_shifts_that_there_are():
+    settings = RobustnessSettings(seed=0, confidence=0.9)
+    some = {name: Accuracy(0.6, 100) for name in ("imagenet_val", "imagenet_r", "objectnet")}
+    found = estimated(some, LINES, settings)
+    assert list(found) == ["imagenet_r", "objectnet", "mean"]
+    everything = estimated({name: Accuracy(0.6, 100) for name in TEST_SETS}, LINES, settings)
+    assert found["objectnet"] == everything["objectnet"]
+    assert estimated({"imagenet_val": Accuracy(0.6, 100)}, LINES, settings) == {}
+
+
+@pytest.fixture
+def settings() -> BaselineSettings:
+    return BaselineSettings(source="trained", components=1, seed=0, threads=1, resamples=1)
+
+
+@pytest.mark.parametrize("name", ["imagenet_train", "imagenet_val"])
+def test_standard_models_are_not_trained_without_imagenet(name, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(baseline, "DATASETS", tmp_path)
+    write_absent(name, tmp_path / name)
+    with pytest.raises(InputError, match=rf"'datasets\.{name}': absent.*source: published"):
+        baseline.trained_models(settings)
+
+
+def test_standard_models_are_measured_on_the_sets_that_there_are(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(baseline, "DATASETS", tmp_path)
+    write_absent("objectnet", tmp_path / "objectnet")
+    monkeypatch.setattr(baseline, "load", lambda name: name)
+    measure = lambda train, sets, *rest: {"model": dict.fromkeys(sets, 50.0)}  # noqa: E731
+    monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
+    (model,) = baseline.trained_models(settings)
+    assert set(model) == {"name", "imagenet", *SHIFTS} - {"objectnet"}
+
+
+def test_without_broden_labels_and_concepts_are_absent(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_absent("broden", Path("data/datasets/broden"))
+    broden_labels.main()
+    broden.main("rn")
+    assert is_absent(Path("data/broden_labels")) and is_absent(Path("data/concepts/rn"))
