@@ -11,6 +11,11 @@ from stages.storage.digests import file_digest
 from stages.storage.errors import InputError
 from stages.transfer.receive import receive, size
 
+ADVICE = (
+    "Check the `sha256` in params.yaml against the publisher's, and the `mirror` of this machine"
+)
+"""What to do about a file that is another than the one whose digest is known."""
+
 
 class Wanted(NamedTuple):
     """A file by its digest, or by the first digits of it; `measure` computes the digest."""
@@ -18,6 +23,7 @@ class Wanted(NamedTuple):
     digest: str
     measure: Callable[[Path], str] = file_digest
     name: str = "sha256"
+    advice: str = ADVICE
 
     def is_in(self, file: Path) -> bool:
         """Say whether `file` is there and is this file."""
@@ -85,8 +91,7 @@ def complete(
         part.unlink()
         raise InputError(
             f"{url}: expected the {wanted.name} {wanted.digest}, got {got} ({length:,} bytes); the "
-            f"file was removed. Check the `{wanted.name}` in params.yaml against the publisher's, "
-            f"and the `mirror` of this machine if there is one, or {by_hand}"
+            f"file was removed. {wanted.advice}, or {by_hand}"
         )
 
 

@@ -17,7 +17,7 @@ LARGE = (".tar", ".zip", ".safetensors", ".bin", ".pt", ".pth")
 
 
 class Request(NamedTuple):
-    """What came: `path` is without its query, header names are in lower case."""
+    """What came: `path` is decoded but for %2F, header names are in lower case."""
 
     method: str
     path: str
@@ -100,7 +100,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         owner, parts = self.server_of_files, urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, unquote(parts.path), parse_qs(parts.query), headers)
+        request = Request(
+            self.command,
+            unquote(parts.path.replace("%2F", "%252F")),
+            parse_qs(parts.query),
+            headers,
+        )
         owner.requests.append(request)
         answer = owner.answer(request)
         self.send_response(answer.status)
@@ -119,8 +124,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Repository(NamedTuple):
-    """A repository at its one commit."""
-
     files: dict[str, bytes]
     commit: str
     revisions: tuple[str, ...]
@@ -137,8 +140,7 @@ class HubServer(FileServer):
 
     def __init__(self, page: int = 1000) -> None:
         super().__init__()
-        self.cdn = FileServer()
-        self.page = page
+        self.cdn, self.page = FileServer(), page
         self.repositories: dict[tuple[str, str], Repository] = {}
 
     def __enter__(self):
@@ -155,10 +157,8 @@ class HubServer(FileServer):
 
         monkeypatch.setenv("HF_ENDPOINT", self.url)
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nonexistent/token")
-        for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-            monkeypatch.delenv(name, raising=False)
-        if token:
-            monkeypatch.setenv("HF_TOKEN", token)
+        monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
+        monkeypatch.setenv("HF_TOKEN", token or "")
 
     def add(
         self,
@@ -169,7 +169,7 @@ class HubServer(FileServer):
         gated: bool = False,
     ) -> str:
         """Add a repository (`owner/name`) and return its commit, a further name of its revision."""
-        commit = _blob(repr(sorted(files.items())).encode())
+        commit = _blob(repr([(f, _blob(d)) for f, d in sorted(files.items())]).encode())
         self.repositories[kind, name] = Repository(files, commit, (*revisions, commit), gated)
         self.cdn.files |= {f"/cdn/{_sha256(d)}": d for f, d in files.items() if f.endswith(LARGE)}
         return commit
@@ -187,7 +187,7 @@ class HubServer(FileServer):
         """Answer as the hub does."""
         if request.path in self.statuses:
             return Answer(b"refused", self.statuses[request.path])
-        parts = request.path.removeprefix("/api").strip("/").split("/")
+        parts = [unquote(part) for part in request.path.removeprefix("/api")[1:].split("/")]
         kind = parts.pop(0)[:-1] if parts[0] in ("datasets", "models") else "model"
         name, rest = "/".join(parts[:2]), parts[2:]
         found = self.repositories.get((kind, name))
@@ -223,8 +223,8 @@ class HubServer(FileServer):
         if not file.endswith(LARGE):
             return self.part(request, data, commit | {"ETag": f'"{_blob(data)}"'})
         linked = {"X-Linked-Size": str(len(data)), "X-Linked-ETag": f'"{_sha256(data)}"'}
-        linked["Location"] = f"{self.cdn.url}/cdn/{_sha256(data)}"
-        return Answer(b"Found", 302, commit | linked)
+        location = f"{self.cdn.url}/cdn/{_sha256(data)}"
+        return Answer(b"Found", 302, commit | linked | {"Location": location})
 
 
 def _entry(path: str, data: bytes) -> dict[str, Any]:
