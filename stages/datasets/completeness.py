@@ -23,7 +23,7 @@ def require_complete(
     """
     if not classes:
         raise ValueError("images were expected, there are none; check its path and `kind`")
-    if partial or published is None:
+    if partial or published is None or not published.images:
         return
     missing = sorted(set(published.class_indices) - set(classes.values()))
     if missing:

@@ -24,15 +24,12 @@ def write_real(
     if isinstance(entry, Broden):
         write_real_broden(key, entry, shards, directory, machine)
         return
-    known = read_imagenet_classes()
     if isinstance(entry, Captions):
-        published, source = None, open_captions(entry, machine)
-    elif isinstance(entry, ImageNetCaptions):
-        published = published_set(entry, known)
-        source = open_imagenet_captions(entry, published, machine)
+        source = open_captions(entry, machine)
     else:
-        published = published_set(entry, known)
-        source = open_classified(entry, published, machine)
-    write_real_dataset(
-        key, entry, source, published, known.names, shards, directory, machine.workers
-    )
+        published = published_set(entry, read_imagenet_classes())
+        if isinstance(entry, ImageNetCaptions):
+            source = open_imagenet_captions(entry, published, machine)
+        else:
+            source = open_classified(entry, published, machine)
+    write_real_dataset(key, entry, source, shards, directory, workers=machine.workers)

@@ -9,6 +9,7 @@ kit's `meta.mat` says which is which. Kaggle's `LOC_val_solution.csv` and the li
 import csv
 import io
 import re
+import zlib
 from collections.abc import Mapping
 
 from stages.storage.errors import InputError
@@ -20,6 +21,7 @@ META = "meta.mat"
 TRUTH_FILES = (SOLUTION, SYNSETS, ILSVRC_IDS, META)
 """The files that may say which class a validation image has."""
 
+_DAMAGES = (OSError, ValueError, KeyError, IndexError, TypeError)
 _IMAGE = re.compile(r"^ILSVRC2012_val_(\d{8})\.jpe?g\Z", re.IGNORECASE)
 
 
@@ -77,12 +79,13 @@ def _solution(data: bytes, where: str) -> dict[int, str]:
 def _meta(data: bytes, where: str) -> dict[str, str]:
     """ILSVRC id -> WordNet id of the 1,000 synsets that have no children."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
         synsets = loadmat(io.BytesIO(data), squeeze_me=True)["synsets"]
         rows = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], synsets["num_children"], strict=True)
         return {str(int(id_)): str(wnid) for id_, wnid, children in rows if int(children) == 0}
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (MatReadError, NotImplementedError, zlib.error, *_DAMAGES) as error:
         raise InputError(
             f"{where}: the table `synsets` of the development kit was expected ({error}); take the "
             "file from ILSVRC2012_devkit_t12.tar.gz again"

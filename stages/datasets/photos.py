@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from stages.datasets.published_sets import PublishedSet
 
 
 class File(NamedTuple):
@@ -25,6 +27,7 @@ class Photo(NamedTuple):
     caption: str | None
 
 
+@runtime_checkable
 class Photos(Protocol):
     """A source of images: first looked through, then read."""
 
@@ -42,9 +45,11 @@ class Source:
     """An opened source.
 
     `where` names it in errors. `origin` maps what is read to what identifies its content (see
-    `DatasetCard`), or to nothing where only the images themselves can tell.
+    `DatasetCard`), or to nothing where only the images themselves can tell. `published` is what is
+    known of the set; None where its images have no classes.
     """
 
     photos: Photos
     where: str
     origin: dict[str, str]
+    published: PublishedSet | None

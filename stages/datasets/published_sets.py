@@ -8,16 +8,25 @@ from stages.datasets.entries import (
     ImageNetCaptions,
     ImageNetLike,
     ImageNetR,
+    ImageNetSketch,
     ImageNetV2,
     ObjectNet,
 )
 from stages.datasets.imagenet_classes import ImageNetClasses
 
 IMAGENET_TERMS = "ImageNet's terms of access: non-commercial research and education only"
+COLLECTED = "MIT for the collection; the images are their authors'"
 OBJECTNET_TERMS = (
     "CC BY 4.0 with two clauses: no parameter may be tuned on ObjectNet, and its images may be "
     "posted only with their red border"
 )
+_SIZES = {
+    ImageNet: ((50_000, 1_281_167), IMAGENET_TERMS),
+    ImageNetCaptions: ((), IMAGENET_TERMS),  # as many as its JSON has
+    ImageNetR: ((30_000,), COLLECTED),
+    ImageNetSketch: ((50_889,), COLLECTED),
+    ImageNetA: ((7_500,), COLLECTED),
+}
 
 
 @dataclass(frozen=True)
@@ -27,12 +36,17 @@ class PublishedSet:
     folders: dict[str, int]
     """The name of a class folder -> the class of its images."""
     images: tuple[int, ...]
-    """How many images the whole set has (ImageNet: its validation and its train set)."""
+    """How many images the whole set has (ImageNet: its validation and its train set).
+
+    Nothing where that is not known: then a class may be without images too.
+    """
     licence: str
     labels: list[int]
     """The class of each label of the webdataset copies."""
     names: list[str]
     """What `classnames.txt` of these copies calls each label."""
+    classes: list[str]
+    """The names of all of ImageNet's classes, for prompts."""
     aliases: dict[int, int] = field(default_factory=dict)
     border: int = 0
     other_folders: bool = False
@@ -54,27 +68,23 @@ def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses
     every = list(range(len(known.wnids)))
     if isinstance(entry, ObjectNet):
         return _objectnet(known)
-    if isinstance(entry, ImageNetR):
-        return _wnid_set(known, known.imagenet_r, 30_000, "MIT (the collection)")
-    if isinstance(entry, ImageNetA):
-        return _wnid_set(known, known.imagenet_a, 7_500, "MIT (the collection)")
     if isinstance(entry, ImageNetV2):
         folders = {str(index): index for index in every}
-        return PublishedSet(folders, (10_000,), "MIT (the collection)", every, known.names)
-    if isinstance(entry, ImageNet | ImageNetCaptions):
-        return _wnid_set(known, every, (50_000, 1_281_167), IMAGENET_TERMS)
-    return _wnid_set(known, every, 50_889, "MIT (the collection)")
+        return PublishedSet(folders, (10_000,), COLLECTED, every, known.names, known.names)
+    some = {ImageNetR: known.imagenet_r, ImageNetA: known.imagenet_a}
+    return _wnid_set(known, some.get(type(entry), every), *_SIZES[type(entry)])
 
 
 def _wnid_set(
-    known: ImageNetClasses, indices: list[int], images: int | tuple[int, ...], licence: str
+    known: ImageNetClasses, indices: list[int], images: tuple[int, ...], licence: str
 ) -> PublishedSet:
     return PublishedSet(
         folders={known.wnids[index]: index for index in indices},
-        images=(images,) if isinstance(images, int) else images,
+        images=images,
         licence=licence,
         labels=indices,
         names=[known.names[index] for index in indices],
+        classes=known.names,
     )
 
 
@@ -88,6 +98,7 @@ def _objectnet(known: ImageNetClasses) -> PublishedSet:
         licence=OBJECTNET_TERMS,
         labels=[folders[folder] for folder in order],
         names=[known.objectnet_labels[folder] for folder in order],
+        classes=known.names,
         aliases={
             alias: indices[0] for indices in known.objectnet.values() for alias in indices[1:]
         },

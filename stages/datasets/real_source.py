@@ -20,14 +20,7 @@ UNKNOWN_LICENCE = "that of the images' authors"
 
 
 def write_real_dataset(
-    key: str,
-    entry: RealEntry,
-    source: Source,
-    published: PublishedSet | None,
-    names: list[str],
-    shards: Shards,
-    directory: Path,
-    workers: int,
+    key: str, entry: RealEntry, source: Source, shards: Shards, directory: Path, *, workers: int
 ) -> None:
     """Write the set `key` as shards and card to `directory`, whole or not at all.
 
@@ -39,8 +32,6 @@ def write_real_dataset(
     key : the dataset's name
     entry : what params.yaml says of it
     source : the opened source
-    published : what is known of the published set; None where it has no classes
-    names : the names of ImageNet's classes, for prompts
     shards : their size
     directory : where shards and card go
     workers : how many threads decode
@@ -50,16 +41,18 @@ def write_real_dataset(
     InputError
         The set is incomplete, an image is broken, or the disk is full.
     """
+    published = source.published
     with found_in(source.where):
         survey = source.photos.survey()
         require_complete(survey, published, partial=entry.partial)
         chosen = choose(survey, entry.limit)
     with complete_directory(directory) as partial:
-        writer, digest = _write(key, source, chosen, published, shards, partial, workers)
+        with ShardWriter(partial, shards.images_per_shard) as writer:
+            digest = _write(key, source, chosen, writer, workers)
         card = DatasetCard(
             dataset=key,
             images=writer.images,
-            classes=names if published else [],
+            classes=published.classes if published else [],
             class_indices=sorted({class_ for class_ in chosen.values() if class_ is not None}),
             source=entry.source,
             licence=published.licence if published else UNKNOWN_LICENCE,
@@ -73,31 +66,22 @@ def write_real_dataset(
 
 
 def _write(
-    key: str,
-    source: Source,
-    chosen: Mapping[str, int | None],
-    published: PublishedSet | None,
-    shards: Shards,
-    directory: Path,
-    workers: int,
-) -> tuple[ShardWriter, str]:
-    """Write the chosen images; return the closed writer and the digest of all that was read."""
+    key: str, source: Source, chosen: Mapping[str, int | None], writer: ShardWriter, workers: int
+) -> str:
+    """Write the chosen images; return the digest of all that was read."""
     from tqdm import tqdm
 
-    digest, border = hashlib.sha256(), published.border if published else 0
-    with ShardWriter(directory, shards.images_per_shard) as writer:
-        photos = checked(source.photos.photos(chosen), border, source.where, workers)
-        for photo, data in tqdm(photos, f"fetch {key}", len(chosen), unit="image", disable=None):
-            digest.update(f"{photo.path}\0{hashlib.sha256(data).hexdigest()}\n".encode())
-            writer.add(data, photo.class_, photo.caption)
+    digest, border = hashlib.sha256(), source.published.border if source.published else 0
+    photos = checked(source.photos.photos(chosen), border, source.where, workers)
+    for photo, data in tqdm(photos, f"fetch {key}", len(chosen), unit="image", disable=None):
+        digest.update(f"{photo.path}\0{hashlib.sha256(data).hexdigest()}\n".encode())
+        writer.add(data, photo.class_, photo.caption)
     if writer.images != len(chosen):
         raise InputError(f"{source.where}: its files changed while they were read; fetch it again")
-    return writer, digest.hexdigest()
+    return digest.hexdigest()
 
 
-def _aliases(
-    published: PublishedSet | None, chosen: Mapping[str, int | None]
-) -> dict[int, int]:
+def _aliases(published: PublishedSet | None, chosen: Mapping[str, int | None]) -> dict[int, int]:
     """Those whose class is in the set, of which a partial one may lack some."""
     aliases = published.aliases if published else {}
     there = set(chosen.values())

@@ -1,6 +1,5 @@
 """Opens the source that an entry names: a repository of the hub, archives or a folder."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from stages.datasets.entries import (
     ImageNet,
     ImageNetCaptions,
     ImageNetLike,
-    ObjectNet,
     RealSet,
 )
 from stages.datasets.folder_files import find_folder, folder_files
@@ -26,9 +24,6 @@ from stages.storage.machine import Machine
 from stages.transfer.download import download
 from stages.transfer.extraction import iterate_archive
 from stages.transfer.hub import fetch_file, repository_files
-
-PASSWORD = "INTERPRETING_CLIP_OBJECTNET_PASSWORD"  # noqa: S105
-"""The environment variable that holds the password of ObjectNet's zip."""
 
 CLASSNAMES = "classnames.txt"
 
@@ -44,9 +39,11 @@ def open_classified(entry: ImageNetLike, published: PublishedSet, machine: Machi
     if entry.hub is not None:
         where, commit, shards = _hub_shards(entry.hub, machine)
         _check_labels(entry, entry.hub, commit, published, machine)
-        return Source(WebShards(shards, published, where), where, {entry.hub.repository: commit})
+        return Source(
+            WebShards(shards, published, where), where, {entry.hub.repository: commit}, published
+        )
     files, where, origin = _files(entry, machine)
-    return Source(ClassFolders(files, published, where), where, origin)
+    return Source(ClassFolders(files, published, where), where, origin, published)
 
 
 def open_captions(entry: Captions, machine: Machine) -> Source:
@@ -59,18 +56,18 @@ def open_captions(entry: Captions, machine: Machine) -> Source:
     """
     if entry.hub is not None:
         where, commit, shards = _hub_shards(entry.hub, machine)
-        return Source(WebShards(shards, None, where), where, {entry.hub.repository: commit})
+        return Source(WebShards(shards, None, where), where, {entry.hub.repository: commit}, None)
     if entry.archive is not None:
         shards = [Shard(item.url, _download(item, machine)) for item in entry.archive]
         where = entry.archive[0].url
-        return Source(WebShards(shards, None, where), where, _archive_origin(entry.archive))
-    folder = entry.folder or ""
+        return Source(WebShards(shards, None, where), where, _archive_origin(entry.archive), None)
+    folder = str(entry.folder)
     root = find_folder(folder, machine.folders)
     tars = [file.path for file in folder_files(root)() if file.path.endswith(".tar")]
     if not tars:
         raise InputError(f"{root}: webdataset shards (*.tar) were expected, there are none")
     shards = [Shard(path, root / path) for path in tars]
-    return Source(WebShards(shards, None, str(root)), str(root), {folder: ""})
+    return Source(WebShards(shards, None, str(root)), str(root), {folder: ""}, None)
 
 
 def open_imagenet_captions(
@@ -93,7 +90,7 @@ def open_imagenet_captions(
     files, where, origin = _files(entry, machine)
     images = ClassFolders(files, published, where)
     origin = {**origin, entry.captions: file_digest(file)}
-    return Source(CaptionedImages(images, entries, entry.partial), where, origin)
+    return Source(CaptionedImages(images, entries, entry.partial), where, origin, published)
 
 
 def _hub_shards(hub: Hub, machine: Machine) -> tuple[str, str, list[Shard]]:
@@ -131,18 +128,17 @@ def _files(entry: RealSet, machine: Machine) -> tuple[Files, str, dict[str, str]
     """The files of a folder or of archives, what to call them in errors, and their origin."""
     if entry.archive is not None:
         local = [_download(item, machine) for item in entry.archive]
-        password = os.environ.get(PASSWORD) if isinstance(entry, ObjectNet) else None
         where = entry.archive[0].url
-        return _archived(local, password), where, _archive_origin(entry.archive)
-    folder = entry.folder or ""
+        return _archived(local), where, _archive_origin(entry.archive)
+    folder = str(entry.folder)
     root = find_folder(folder, machine.folders)
     return folder_files(root), str(root), {folder: ""}
 
 
-def _archived(local: list[Path], password: str | None) -> Files:
+def _archived(local: list[Path]) -> Files:
     def files() -> Iterator[File]:
         for path in local:
-            for name, data in iterate_archive(path, password):
+            for name, data in iterate_archive(path):
                 yield File(name, lambda data=data: data)
 
     return files

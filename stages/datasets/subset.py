@@ -28,13 +28,10 @@ def choose(classes: Mapping[str, int | None], limit: int | None) -> dict[str, in
         raise ValueError(
             f"a `limit` of at least one image per class, {len(paths)}, was expected, got {limit}"
         )
-    kept = {path for group in paths.values() for path in sorted(group, key=_rank(classes))[:each]}
-    return {path: class_ for path, class_ in classes.items() if path in kept}
 
-
-def _rank(classes: Mapping[str, int | None]):  # noqa: ANN202
     def rank(path: str) -> tuple[bytes, str]:
         identity = f"{classes[path]}/{PurePosixPath(path).name}"
         return hashlib.sha256(identity.encode()).digest(), path
 
-    return rank
+    kept = {path for group in paths.values() for path in sorted(group, key=rank)[:each]}
+    return {path: class_ for path, class_ in classes.items() if path in kept}

@@ -49,7 +49,9 @@ class WebShards:
         classes: dict[str, int | None] = {}
         for sample in self._samples():
             if sample.path in classes:
-                raise InputError(f"{self.where}: the key {sample.path} is there twice; get it again")
+                raise InputError(
+                    f"{self.where}: the key {sample.path} is there twice; get it again"
+                )
             classes[sample.path] = self._class(sample)
         return classes
 
