@@ -8,7 +8,7 @@ from stages.datasets.images import EXTENSIONS, decode_image, image_extension
 from stages.datasets.photos import Photo
 from stages.storage.errors import InputError
 
-BLOCK = 64
+BLOCK = 8
 """How many images per worker are in memory at a time."""
 
 

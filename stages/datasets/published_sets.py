@@ -63,7 +63,8 @@ def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses
 
     Labels are those of the copies `clip-benchmark/wds_*`: ImageNet's index for sets of all
     classes, else the place of the class folder among the set's own in alphabetical order (looked
-    up in clip_benchmark 1.6, `datasets/builder.py`, `datasets/objectnet.py`).
+    up in clip_benchmark 1.6, `datasets/builder.py`, `datasets/objectnet.py`). Its export crops
+    nothing, so ObjectNet's border is taken to be in the copy as well.
     """
     every = list(range(len(known.wnids)))
     if isinstance(entry, ObjectNet):

@@ -31,6 +31,7 @@ def entry(kind: str, **more: Any) -> dict[str, Any]:
 
 
 def shards(*labels: list[int]) -> dict[str, bytes]:
+    """Return the shards of a repository, one for each list of labels."""
     return {
         f"test/{number}.tar": webdataset(of, first=10 * number) for number, of in enumerate(labels)
     }
