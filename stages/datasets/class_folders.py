@@ -27,21 +27,21 @@ class ClassFolders:
 
     def survey(self) -> dict[str, int | None]:
         """Return the class of each image, by its path."""
-        paths, beside = [], {}
-        for file in self.files():
-            paths.append(file.path)
-            name = PurePosixPath(file.path).name
-            if name in TRUTH_FILES or name in MAPPINGS:
-                beside[name] = file.read()
+        paths = []
+
+        def is_beside(path: str) -> bool:
+            paths.append(path)
+            return PurePosixPath(path).name in (*TRUTH_FILES, *MAPPINGS)
+
+        beside = {PurePosixPath(file.path).name: file.read() for file in self.files(is_beside)}
         if self.published.other_folders:
             check_mappings(beside, self.published, self.where)
         return dict(classify(paths, beside, self.published, self.where))
 
     def photos(self, chosen: Mapping[str, int | None]) -> Iterator[Photo]:
         """Yield the chosen images."""
-        for file in self.files():
-            if file.path in chosen:
-                yield Photo(file.path, file.read, chosen[file.path], None)
+        for path, read in self.files(chosen.__contains__):
+            yield Photo(path, read, chosen[path], None)
 
 
 def classify(

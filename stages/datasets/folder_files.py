@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stages.datasets.photos import File, Files
@@ -29,12 +29,14 @@ def find_folder(folder: str, folders: str) -> Path:
 def folder_files(root: Path) -> Files:
     """Return the files below `root`; numbers in names are sorted as numbers, so 2 before 10."""
 
-    def files() -> Iterator[File]:
+    def files(wanted: Callable[[str], bool]) -> Iterator[File]:
         for directory, inner, names in os.walk(root, followlinks=True):
             inner.sort(key=natural)
             for name in sorted(names, key=natural):
-                path = Path(directory) / name
-                yield File(path.relative_to(root).as_posix(), path.read_bytes)
+                file = Path(directory) / name
+                path = file.relative_to(root).as_posix()
+                if wanted(path):
+                    yield File(path, file.read_bytes)
 
     return files
 

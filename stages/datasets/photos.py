@@ -14,8 +14,11 @@ class File(NamedTuple):
     read: Callable[[], bytes]
 
 
-Files = Callable[[], Iterable[File]]
-"""A source's files, in an order that is always the same; it can be walked through repeatedly."""
+Files = Callable[[Callable[[str], bool]], Iterable[File]]
+"""A source's files that are wanted, by their paths, in an order that is always the same.
+
+The argument is asked about each file's path in turn, so a walk that wants none lists all paths.
+"""
 
 
 class Photo(NamedTuple):

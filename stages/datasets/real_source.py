@@ -27,15 +27,6 @@ def write_real_dataset(
     The bytes of an image stay as they are, and images keep the order of their source. Each is
     decoded once: a broken file is found here and not after hours of a later stage.
 
-    Parameters
-    ----------
-    key : the dataset's name
-    entry : what params.yaml says of it
-    source : the opened source
-    shards : their size
-    directory : where shards and card go
-    workers : how many threads decode
-
     Raises
     ------
     InputError

@@ -1,6 +1,6 @@
 """Opens the source that an entry names: a repository of the hub, archives or a folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stages.datasets.class_folders import ClassFolders
@@ -63,7 +63,7 @@ def open_captions(entry: Captions, machine: Machine) -> Source:
         return Source(WebShards(shards, None, where), where, _archive_origin(entry.archive), None)
     folder = str(entry.folder)
     root = find_folder(folder, machine.folders)
-    tars = [file.path for file in folder_files(root)() if file.path.endswith(".tar")]
+    tars = [file.path for file in folder_files(root)(lambda path: path.endswith(".tar"))]
     if not tars:
         raise InputError(f"{root}: webdataset shards (*.tar) were expected, there are none")
     shards = [Shard(path, root / path) for path in tars]
@@ -136,9 +136,9 @@ def _files(entry: RealSet, machine: Machine) -> tuple[Files, str, dict[str, str]
 
 
 def _archived(local: list[Path]) -> Files:
-    def files() -> Iterator[File]:
+    def files(wanted: Callable[[str], bool]) -> Iterator[File]:
         for path in local:
-            for name, data in iterate_archive(path):
+            for name, data in iterate_archive(path, wanted=wanted):
                 yield File(name, lambda data=data: data)
 
     return files

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from stages.datasets.class_folders import IMAGES
@@ -28,14 +28,6 @@ class Shard(NamedTuple):
     file: Path
 
 
-class Sample(NamedTuple):
-    """What one key of a shard has: its image and its other members, by their extension."""
-
-    path: str
-    image: bytes
-    others: dict[str, bytes]
-
-
 @dataclass(frozen=True)
 class WebShards:
     """A source of webdataset shards; `published` is None for captioned images without classes."""
@@ -45,74 +37,91 @@ class WebShards:
     where: str
 
     def survey(self) -> dict[str, int | None]:
-        """Return the class of each image, by shard and key."""
+        """Return the class of each image, by shard and key; no image is read for it."""
         classes: dict[str, int | None] = {}
-        for sample in self._samples():
-            if sample.path in classes:
-                raise InputError(
-                    f"{self.where}: the key {sample.path} is there twice; get it again"
-                )
-            classes[sample.path] = self._class(sample)
+        for shard in self.shards:
+            for key, members in grouped(_without_images(shard.file)):
+                path = f"{shard.name}/{key}"
+                self._check(path, members)
+                if path in classes:
+                    raise InputError(f"{self.where}: the key {path} is there twice; get it again")
+                classes[path] = self._class(path, members)
         return classes
 
     def photos(self, chosen: Mapping[str, int | None]) -> Iterator[Photo]:
         """Yield the chosen images."""
-        for path, image, others in self._samples():
-            if path in chosen:
-                caption = others["txt"].decode(errors="replace") if self.published is None else None
+        for shard in self.shards:
+
+            def is_chosen(name: str, shard: Shard = shard) -> bool:
+                return f"{shard.name}/{split(name)[0]}" in chosen
+
+            for key, members in grouped(iterate_archive(shard.file, wanted=is_chosen)):
+                path = f"{shard.name}/{key}"
+                image = next(data for name, data in members.items() if _is_image(name))
+                caption = members["txt"].decode(errors="replace") if "txt" in members else None
                 yield Photo(path, lambda data=image: data, chosen[path], caption)
 
-    def _samples(self) -> Iterator[Sample]:
+    def _check(self, path: str, members: Mapping[str, bytes]) -> None:
         needed = "txt" if self.published is None else "cls"
-        for shard in self.shards:
-            for key, members in grouped(iterate_archive(shard.file)):
-                images = [name for name in members if f".{name.lower()}" in IMAGES]
-                if len(images) != 1 or needed not in members:
-                    raise InputError(
-                        f"{self.where}: {shard.name}: {key} was expected to have one image and "
-                        f".{needed}, it has {', '.join(sorted(members))}; check `kind` and `files`"
-                    )
-                path = f"{shard.name}/{key}"
-                yield Sample(path, members.pop(images[0]), members)
+        if sum(map(_is_image, members)) != 1 or needed not in members:
+            raise InputError(
+                f"{self.where}: {path} was expected to have one image and .{needed}, it has "
+                f"{', '.join(sorted(members))}; check `kind` and `files` in params.yaml"
+            )
 
-    def _class(self, sample: Sample) -> int | None:
+    def _class(self, path: str, members: Mapping[str, bytes]) -> int | None:
         if self.published is None:
             return None
-        labels, text = self.published.labels, sample.others["cls"].decode(errors="replace").strip()
+        labels, text = self.published.labels, members["cls"].decode(errors="replace").strip()
         if not text.isdecimal() or int(text) >= len(labels):
             raise InputError(
-                f"{self.where}: {sample.path}.cls: a label of 0 to {len(labels) - 1} was expected, "
-                f"got {text!r}; check `kind` and `repository` in params.yaml"
+                f"{self.where}: {path}.cls: a label of 0 to {len(labels) - 1} was expected, got "
+                f"{text!r}; check `kind` and `repository` in params.yaml"
             )
         class_ = labels[int(text)]
-        self._check_wnid(sample, class_)
-        return class_
-
-    def _check_wnid(self, sample: Sample, class_: int) -> None:
-        """Hold the label against the WordNet id that a companion .json may name."""
-        assert self.published is not None  # noqa: S101
-        found = {wnid.decode() for wnid in _WNID.findall(sample.others.get("json", b""))}
-        known = {self.published.folders[wnid] for wnid in found & self.published.folders.keys()}
+        wnids = {wnid.decode() for wnid in _WNID.findall(members.get("json", b""))}
+        known = {self.published.folders[wnid] for wnid in wnids & self.published.folders.keys()}
         if known and class_ not in known:
             raise InputError(
-                f"{self.where}: {sample.path}.cls says class {class_} and its .json names "
-                f"{', '.join(sorted(found))}; the labels of these shards are numbered otherwise"
+                f"{self.where}: {path}.cls says class {class_} and its .json names "
+                f"{', '.join(sorted(wnids))}; the labels of these shards are numbered otherwise"
             )
+        return class_
 
 
 def grouped(members: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yield each key of a shard with its members: what stands before and after the first dot."""
-    visible = (
-        (PurePosixPath(name), data)
-        for name, data in members
-        if not PurePosixPath(name).name.startswith(".")
-    )
-    for key, group in groupby(visible, key=lambda member: _key(member[0])):
-        yield key, {path.name.partition(".")[2]: data for path, data in group}
+    """Yield each key of a shard with its members, by their extensions."""
+    visible = ((*split(name), data) for name, data in members if not is_hidden(name))
+    for key, group in groupby(visible, key=lambda member: member[0]):
+        yield key, {extension: data for _, extension, data in group}
 
 
-def _key(path: PurePosixPath) -> str:
-    return str(path.with_name(path.name.partition(".")[0]))
+def split(name: str) -> tuple[str, str]:
+    """Return a member's key and extension: what stands before and after its name's first dot."""
+    folder, slash, file = name.rpartition("/")
+    key, _, extension = file.partition(".")
+    return folder + slash + key, extension
+
+
+def is_hidden(name: str) -> bool:
+    """Say whether a member is one that a system left, such as `._a.jpg`."""
+    return name.rpartition("/")[2].startswith(".")
+
+
+def _is_image(extension: str) -> bool:
+    return f".{extension.lower()}" in IMAGES
+
+
+def _without_images(file: Path) -> list[tuple[str, bytes]]:
+    """All members of a shard, the images empty."""
+    names: list[str] = []
+
+    def is_label(name: str) -> bool:
+        names.append(name)
+        return not _is_image(split(name)[1])
+
+    contents = dict(iterate_archive(file, wanted=is_label))
+    return [(name, contents.get(name, b"")) for name in names]
 
 
 def check_classnames(text: bytes, published: PublishedSet, where: str) -> None:

@@ -67,27 +67,28 @@ def test_objectnet_has_a_border_aliases_and_mappings(tmp_path: Path):
         np.testing.assert_array_equal(shards[0], whole[1:-1, 1:-1])
 
 
-def test_odd_files_are_stored_as_they_are(tmp_path: Path):
-    grey = Image.new("L", (8, 8), 77)
-    exif = Image.Exif()
+def odd_files() -> dict[str, bytes]:
+    """Return images such as occur in the published sets, all called .JPEG."""
+    grey, exif = Image.new("L", (8, 6), 77), Image.Exif()
     exif[0x0112] = 6
-    odd = {
-        "a_cmyk.JPEG": saved(Image.new("CMYK", (8, 8), (9, 8, 7, 6)), "JPEG"),
-        "b_grey.JPEG": saved(grey, "JPEG"),
-        "c_png.JPEG": photo(1, "PNG"),
-        "d_rotated.JPEG": photo(2, exif=exif),
-        "e_16_bits.png": saved(np.full((8, 8), 999, np.uint16), "PNG"),
-        "f_palette.png": saved(grey.convert("P"), "PNG", transparency=bytes([0, 9])),
-    }
-    strays = {".DS_Store": b"x", "Thumbs.db": b"x", "._a_cmyk.JPEG": b"x", "README.txt": b"x"}
-    files = {f"n01440764/{name}": data for name, data in (odd | strays).items()}
-    write_files(tmp_path / "set", files)
+    odd = [
+        saved(Image.new("CMYK", (8, 6), (9, 8, 7, 6)), "JPEG"),
+        saved(grey, "JPEG"),
+        photo(1, "PNG"),
+        photo(2, exif=exif),
+        saved(np.full((6, 8), 999, np.uint16), "PNG"),
+        saved(grey.convert("P"), "PNG", transparency=bytes([0, 9])),
+    ]
+    return {f"n01440764/{number}.JPEG": data for number, data in enumerate(odd)}
+
+
+def test_odd_files_are_stored_as_they_are(tmp_path: Path):
+    strays = (".DS_Store", "Thumbs.db", "._0.JPEG", "README.txt")
+    write_files(tmp_path / "set", odd_files() | {f"n01440764/{name}": b"x" for name in strays})
     with open_shards(fetched(tmp_path, entry("imagenet"))) as shards:
-        assert [shards.stored(image) for image in range(6)] == list(odd.values())
-        assert [shards[image].shape for image in range(6)] == [(8, 8, 3)] * 2 + [
-            (6, 8, 3),
-            (6, 8, 3),
-        ] + [(8, 8, 3)] * 2
+        stored = [shards.stored(image) for image in range(len(shards))]
+        assert stored == list(odd_files().values())
+        assert {shards[image].shape for image in range(len(shards))} == {(6, 8, 3)}
 
 
 def test_a_limit_takes_equally_many_of_each_class(tmp_path: Path):

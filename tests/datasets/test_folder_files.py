@@ -13,7 +13,7 @@ def test_numbers_are_sorted_as_numbers():
 
 def test_files_come_in_order_with_their_bytes(tmp_path: Path):
     files = {"b/1.txt": b"1", "a/10.txt": b"3", "a/9.txt": b"2", "c.txt": b"0"}
-    found = list(folder_files(write_files(tmp_path, files))())
+    found = list(folder_files(write_files(tmp_path, files))(lambda _: True))
     assert [file.path for file in found] == ["c.txt", "a/9.txt", "a/10.txt", "b/1.txt"]
     assert [file.read() for file in found] == [b"0", b"2", b"3", b"1"]
 
@@ -22,7 +22,7 @@ def test_linked_folders_are_followed(tmp_path: Path):
     write_files(tmp_path / "elsewhere", {"a.txt": b"1"})
     (tmp_path / "root").mkdir()
     (tmp_path / "root/link").symlink_to(tmp_path / "elsewhere")
-    assert [file.path for file in folder_files(tmp_path / "root")()] == ["link/a.txt"]
+    assert [file.path for file in folder_files(tmp_path / "root")(lambda _: True)] == ["link/a.txt"]
 
 
 def test_relative_paths_start_at_the_machine_s_folders(tmp_path: Path):
