@@ -29,7 +29,10 @@ def training_colour(rows: Rows) -> dict[str, Any]:
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
-    """One chart: `table` names the CSV under plots/, `template` the file under .dvc/plots/."""
+    """One chart: `table` names the CSV under plots/, `template` the file under .dvc/plots/.
+
+    `apart`: it lists encoders, so that each kind of representation needs a chart of its own.
+    """
 
     name: str
     title: str
@@ -40,6 +43,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     x_label: str
     y_label: str
     caption: str
+    apart: bool = False
 
 
 CHARTS = (
@@ -112,6 +116,7 @@ CHARTS = (
         caption="Number of Broden concepts that at least one direction encodes (average precision "
         "of the projection at or above the threshold), by category, with the total at the end; "
         "left for the right singular vectors of the head, right for single features.",
+        apart=True,
     ),
     Chart(
         name="sweep",
@@ -192,6 +197,12 @@ def outside_frame(rows: Rows) -> int:
         and any(not low <= float(row[axis]) <= high for axis, (low, high) in FRAME.items())
         for row in rows
     )
+
+
+def named_apart(chart: Chart, kind: str) -> Chart:
+    """Return the chart of one kind of representation alone, with a name and title of its own."""
+    name = f"{chart.name}_{kind.partition(' ')[0]}"
+    return msgspec.structs.replace(chart, name=name, title=f"{chart.title}: {kind}")
 
 
 def svg(chart: Chart, rows: Rows, templates: Path, size: tuple[int, int] | None = None) -> str:

@@ -7,6 +7,7 @@ from stages.figures.families import families
 from stages.figures.inputs import Encoder
 from stages.figures.names import DATASETS, SHIFTS, TRAININGS
 from stages.figures.numbers import percent, shown, with_interval
+from stages.figures.representations import WHY_APART, alike, by_representation
 
 PAPER_CONCEPTS = (
     ("RN50", 507, 311, 418),
@@ -43,13 +44,21 @@ def accuracy_table(encoders: Sequence[Encoder]) -> str:
 
 
 def representation_table(encoders: Sequence[Encoder]) -> str:
-    """Return the table of kurtosis, concepts and directions.
+    """Return the table of kurtosis, concepts and directions: one per kind of representation.
 
-    A dagger marks the kurtosis of a rectified representation, which does not compare with a linear
-    one's.
+    With two kinds, a sentence says why they stand apart.
     """
-    rows = [_row(e, _representation_cells(e)) for e in encoders]
-    return _table("The representation spaces", _head(_REPRESENTATION), rows)
+    groups = by_representation(encoders)
+    several = len(groups) > 1
+    tables = [
+        _table(
+            "The representation spaces" + (f": {kind}" if several else ""),
+            _head(_REPRESENTATION),
+            [_row(e, _representation_cells(e)) for e in members],
+        )
+        for kind, members in groups.items()
+    ]
+    return "\n".join([f'<p class="soft">{escape(WHY_APART)}</p>'] * several + tables)
 
 
 def _head(headings: Headings) -> str:
@@ -84,9 +93,8 @@ def _accuracy_cells(encoder: Encoder) -> list[str]:
 def _representation_cells(encoder: Encoder) -> list[str]:
     m = encoder.metrics
     kurtosis, concepts = m.kurtosis, m.concepts
-    dagger = "†" if encoder.series.representation == "rectified" else ""
     return [
-        with_interval(kurtosis.mean, kurtosis.low, kurtosis.high, 2) + dagger,
+        with_interval(kurtosis.mean, kurtosis.low, kurtosis.high, 2),
         shown(kurtosis.outlier_features, 0),
         shown(concepts.unique_directions, 0),
         shown(concepts.polysemanticity_directions, 2),
@@ -108,22 +116,33 @@ def robustness_table(encoders: Sequence[Encoder]) -> str:
 
 
 def paper_table(encoders: Sequence[Encoder]) -> str:
-    """Return the paper's known unique concepts with those of this study's families beneath."""
+    """Return the paper's known unique concepts with those of this study's families beneath.
+
+    A dagger marks the count of an encoder whose kind of representation is not its CLIP's.
+    """
     kinds = [TRAININGS[k] for k in ("zero_shot", "finetuned", "supervised")]
     headings = "".join(
         f'<th scope="col"{kind}>{name}</th>'
         for name, kind in (("Encoder", _TEXT), *((k, "") for k in kinds), ("Source", _TEXT))
     )
-    rows = [_paper_row(name, counts, "paper, first version") for name, *counts in PAPER_CONCEPTS]
+    rows = [
+        _paper_row(name, [shown(n, 0) for n in counts], "paper, first version")
+        for name, *counts in PAPER_CONCEPTS
+    ]
     for family in families(encoders):
         members = (family.zero_shot, family.finetuned, family.supervised)
-        counts = [e.metrics.concepts.unique_directions for e in members]
+        counts = [
+            shown(e.metrics.concepts.unique_directions, 0)
+            + ("" if alike(e, family.zero_shot) else "†")
+            for e in members
+        ]
         rows.append(_paper_row(family.name, counts, "this study"))
-    return _table("Unique Broden concepts of directions", f"<tr>{headings}</tr>", rows)
+    table = _table("Unique Broden concepts of directions", f"<tr>{headings}</tr>", rows)
+    return f'{table}\n<p class="soft">† {escape(WHY_APART)}</p>' if "†" in table else table
 
 
-def _paper_row(name: str, counts: Sequence[int | None], source: str) -> str:
-    cells = "".join(f"<td>{shown(n, 0)}</td>" for n in counts)
+def _paper_row(name: str, counts: Sequence[str], source: str) -> str:
+    cells = "".join(f"<td>{count}</td>" for count in counts)
     return f'<tr><th scope="row">{escape(name)}</th>{cells}<td class="text">{source}</td></tr>'
 
 

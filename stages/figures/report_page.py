@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from stages.figures.charts import CHARTS, PUBLISHED, Chart, Rows, outside_frame, svg
+from stages.figures.charts import (
+    CHARTS,
+    PUBLISHED,
+    Chart,
+    Rows,
+    named_apart,
+    outside_frame,
+    svg,
+)
 from stages.figures.inputs import Comparison, Encoder
 from stages.figures.main_table import (
     accuracy_table,
@@ -17,6 +25,7 @@ from stages.figures.names import SHIFTS
 from stages.figures.numbers import shown
 from stages.figures.page_style import STYLE
 from stages.figures.published_result import Published
+from stages.figures.representations import WHY_APART, rows_apart
 from stages.figures.statements import Statement, statements
 from stages.figures.tables import study_tables
 
@@ -99,9 +108,8 @@ def effective_robustness_svg(encoders: Sequence[Encoder], templates: Path) -> st
 _TABLE_NOTE = (
     '<p class="soft">Accuracy: top-1 on the test images. Effective robustness: accuracy above what '
     "the baseline line gives for the same ImageNet accuracy, mean{mean}. Kurtosis: "
-    "mean per image, a Gaussian has 3; † marks a rectified representation, which does not compare "
-    "with a linear one. Unique: Broden concepts that at least one direction or feature encodes, of "
-    "the {concepts} that some of the images show and some do not. "
+    "mean per image, a Gaussian has 3. Unique: Broden concepts that at least one direction or "
+    "feature encodes, of the {concepts} that some of the images show and some do not. "
     "Polysemanticity: concepts per direction or feature that encodes any. Prunable: the largest "
     "share of directions whose loss costs less than one point of ImageNet accuracy. Largest / "
     "median: importance of the directions. Brackets are bootstrap intervals. Untrained encoders "
@@ -199,9 +207,22 @@ def _figure(chart: Chart, rows: Rows, templates: Path, found: Sequence[Statement
     beneath = f'<div class="beneath">{lines}</div>' if lines else ""
     return (
         f'<figure id="{chart.name}"><h3>{escape(chart.title)}</h3>\n'
-        f'<div class="chart">{svg(chart, rows, templates)}</div>\n'
+        f"{_drawn(chart, rows, templates)}\n"
         f"<figcaption>{escape(chart.caption)}</figcaption>\n{beneath}</figure>"
     )
+
+
+def _drawn(chart: Chart, rows: Rows, templates: Path) -> str:
+    """A chart, or several: encoders of two kinds of representation share no list."""
+    groups = rows_apart(rows) if chart.apart else {}
+    if len(groups) < 2:
+        return f'<div class="chart">{svg(chart, rows, templates)}</div>'
+    parts = [
+        f"<h4>{escape(kind)}</h4>\n"
+        f'<div class="chart">{svg(named_apart(chart, kind), group, templates)}</div>'
+        for kind, group in groups.items()
+    ]
+    return "\n".join([*parts, f'<p class="soft">{escape(WHY_APART)}</p>'])
 
 
 def _published_note(published: Published, rows: Rows) -> str:

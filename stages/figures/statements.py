@@ -12,6 +12,7 @@ from stages.figures.measured import mean_over, measured_shifts
 from stages.figures.names import TRAININGS
 from stages.figures.numbers import percent, shown
 from stages.figures.published_result import Published
+from stages.figures.representations import alike
 from stages.figures.tables import untrained
 
 PRUNABLE = 0.8
@@ -89,11 +90,15 @@ def kurtosis_above_null(encoders: Sequence[Encoder]) -> Statement | None:
 
 
 def outlier_features(encoders: Sequence[Encoder]) -> Statement | None:
-    """Count the encoders of each kind of training that have an outlier feature."""
+    """Count the encoders of each kind of training that have an outlier feature.
+
+    Rectified representations are left out: what is extreme among mostly zeros means another thing.
+    """
+    linear = [e for e in encoders if e.series.representation == "linear"]
     counts = {
         kind: [
             n
-            for e in trained(encoders, kind)
+            for e in trained(linear, kind)
             if (n := e.metrics.kurtosis.outlier_features) is not None
         ]
         for kind in TRAININGS
@@ -107,7 +112,8 @@ def outlier_features(encoders: Sequence[Encoder]) -> Statement | None:
         verdict = "shown" if all(robust) and not any(others) else "mixed"
     return Statement(
         chart="kurtosis",
-        claim="Zero-shot encoders have outlier features and supervised encoders have none.",
+        claim="Zero-shot encoders have outlier features and supervised encoders have none"
+        f"{'.' if len(linear) == len(encoders) else ' (linear representations alone).'}",
         verdict=verdict,
         findings=[
             f"{TRAININGS[kind]}: {sum(map(bool, found))} of {len(found)} encoders have outlier "
@@ -137,15 +143,18 @@ def prunable(encoders: Sequence[Encoder]) -> Statement | None:
 
 
 def concept_order(encoders: Sequence[Encoder]) -> Statement | None:
-    """Compare the unique concepts of zero-shot encoders with finetuned and supervised ones."""
+    """Compare the unique concepts of zero-shot encoders with finetuned and supervised ones.
+
+    A finetuned or supervised encoder of another kind of representation does not compare.
+    """
     cases: list[tuple[Verdict, str]] = []
     for f in families(encoders):
         null = untrained(f.zero_shot, encoders)
-        members = [f.zero_shot, f.finetuned, f.supervised, *([null] if null else [])]
+        others = [e for e in (f.finetuned, f.supervised) if alike(e, f.zero_shot)]
+        members = [f.zero_shot, *others, *([null] if null else [])]
         counts = [e.metrics.concepts.unique_directions for e in members]
-        if (first := counts[0]) is None or (
-            rest := [n for n in counts[1:3] if n is not None]
-        ) == []:
+        first, rest = counts[0], [n for n in counts[1 : 1 + len(others)] if n is not None]
+        if first is None or not rest:
             continue
         more = "undecided" if first == max(rest) else "shown" if first > max(rest) else "not shown"
         cases.append((more, f"{f.name}: {_counted(members, counts)} concepts"))
@@ -160,20 +169,20 @@ def concept_order(encoders: Sequence[Encoder]) -> Statement | None:
 def published_robustness(published: Published) -> Statement | None:
     """Count the published CLIP models whose mean effective robustness is surely above zero."""
     known = {k: (e.low, e.mean, e.high) for k, e in published.encoders.items()}
-    complete = {k: v for k, v in known.items() if None not in v}
-    if not complete:
+    whole = {k: v for k, v in known.items() if None not in v}
+    if not whole:
         return None
-    above = sum(1 for low, _, _ in complete.values() if low is not None and low > 0)
-    lowest = min(complete, key=lambda k: complete[k][1] or 0.0)
-    highest = max(complete, key=lambda k: complete[k][1] or 0.0)
+    above = sum(1 for low, _, _ in whole.values() if low is not None and low > 0)
+    lowest = min(whole, key=lambda k: whole[k][1] or 0.0)
+    highest = max(whole, key=lambda k: whole[k][1] or 0.0)
     return Statement(
         chart="published",
         claim="Published zero-shot CLIP models are effectively robust on the real datasets.",
-        verdict="shown" if above == len(complete) else "mixed" if above else "not shown",
+        verdict="shown" if above == len(whole) else "mixed" if above else "not shown",
         findings=[
-            f"{above} of {len(complete)} models have a mean effective robustness whose interval is "
+            f"{above} of {len(whole)} models have a mean effective robustness whose interval is "
             "above zero",
-            *(f"{k}: {shown(complete[k][1])} points" for k in dict.fromkeys((lowest, highest))),
+            *(f"{k}: {shown(whole[k][1])} points" for k in dict.fromkeys((lowest, highest))),
         ],
     )
 

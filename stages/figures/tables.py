@@ -8,6 +8,7 @@ from msgspec import structs
 from stages.figures.encoder_row import ENCODER_COLUMNS, Row, about
 from stages.figures.inputs import Comparison, Encoder
 from stages.figures.names import DATASETS
+from stages.figures.representations import alike, named
 from stages.figures.robustness_table import ROBUSTNESS_COLUMNS, robustness_rows
 from stages.storage.errors import InputError
 
@@ -25,7 +26,14 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "importance": (*ENCODER_COLUMNS, "head", "rank", "importance"),
         "pruning": (*ENCODER_COLUMNS, "dataset", "head", "fraction", "accuracy"),
-        "concepts": (*ENCODER_COLUMNS, "basis", "category", "unique", "polysemanticity"),
+        "concepts": (
+            *ENCODER_COLUMNS,
+            "representation",
+            "basis",
+            "category",
+            "unique",
+            "polysemanticity",
+        ),
         "sweep": (*ENCODER_COLUMNS, "basis", "threshold", "unique", "polysemanticity"),
         "cka": (
             "first_label",
@@ -73,7 +81,7 @@ def kurtosis_rows(encoders: Sequence[Encoder]) -> list[Row]:
     return [
         about(e)
         | {
-            "representation": f"{e.series.representation} representations",
+            "representation": named(e),
             "kurtosis": e.metrics.kurtosis.mean,
             "low": e.metrics.kurtosis.low,
             "high": e.metrics.kurtosis.high,
@@ -87,15 +95,9 @@ def kurtosis_rows(encoders: Sequence[Encoder]) -> list[Row]:
 
 def untrained(encoder: Encoder, encoders: Sequence[Encoder]) -> Encoder | None:
     """Return the untrained encoder of the same backbone and kind of representation, if any."""
-    wanted = ("untrained", encoder.series.backbone, encoder.series.representation)
-    return next(
-        (
-            e
-            for e in encoders
-            if wanted == (e.series.training, e.series.backbone, e.series.representation)
-        ),
-        None,
-    )
+    wanted = ("untrained", encoder.series.backbone)
+    nulls = (e for e in encoders if wanted == (e.series.training, e.series.backbone))
+    return next((null for null in nulls if alike(null, encoder)), None)
 
 
 def importance_rows(encoders: Sequence[Encoder]) -> list[Row]:
@@ -125,7 +127,11 @@ def pruning_rows(encoders: Sequence[Encoder]) -> list[Row]:
 
 def concept_rows(encoders: Sequence[Encoder]) -> list[Row]:
     """Return the unique concepts per Broden category, of directions and of single features."""
-    return [about(e) | structs.asdict(concepts) for e in encoders for concepts in e.series.concepts]
+    return [
+        about(e) | {"representation": named(e)} | structs.asdict(concepts)
+        for e in encoders
+        for concepts in e.series.concepts
+    ]
 
 
 def sweep_rows(encoders: Sequence[Encoder]) -> list[Row]:

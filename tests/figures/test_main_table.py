@@ -9,6 +9,7 @@ from stages.figures.main_table import (
     representation_table,
     robustness_table,
 )
+from stages.figures.representations import WHY_APART
 
 
 def cells(html: str, row: str) -> list[str]:
@@ -37,12 +38,29 @@ def test_robustness_per_shift_equals_the_results(study, encoders):
     assert values == [round(expected[k], 1) for k in (*list(expected)[:5], "mean")]
 
 
-def test_a_rectified_kurtosis_is_marked_and_missing_numbers_are_dashes(study):
-    study["series"]["rn_supervised"]["representation"] = "rectified"
+def test_missing_numbers_are_dashes(study):
     study["metrics"]["rn_supervised"]["directions"]["prunable"] = None
     html = representation_table(read_encoders(study["keys"], study["metrics"], study["series"]))
-    found = cells(html, "RN supervised")
-    assert found[1].endswith("†") and found[-2] == "–" and html.count("†") == 1
+    assert cells(html, "RN supervised")[-2] == "–"
+
+
+def test_each_kind_of_representation_has_a_table_of_its_own(study, encoders):
+    assert representation_table(encoders).count("<table>") == 1
+    assert WHY_APART not in representation_table(encoders)
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    html = representation_table(read_encoders(study["keys"], study["metrics"], study["series"]))
+    why, linear, rectified = re.split(r"(?=<div class)", html)
+    assert WHY_APART in why
+    assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
+    assert rectified.count("<tr><td") == 1 and linear.count("<tr><td") == len(encoders) - 1
+
+
+def test_a_count_of_another_kind_of_representation_is_marked_in_its_family(study, encoders):
+    assert "†" not in paper_table(encoders)
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    html = paper_table(read_encoders(study["keys"], study["metrics"], study["series"]))
+    found = cells(html, "RN zero-shot, web-broad")
+    assert [cell[-1] == "†" for cell in found[:3]] == [False, False, True] and WHY_APART in html
 
 
 def test_ours_stand_beneath_the_paper_s_figures(encoders):

@@ -52,6 +52,18 @@ def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(argu
     assert page.count("<svg ") == 10 and page == report_page(**arguments)
 
 
+def test_concepts_of_two_kinds_of_representation_are_drawn_apart(arguments, study):
+    assert "concepts_rectified" not in report_page(**arguments)
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    changed = read_encoders(study["keys"], study["metrics"], study["series"])
+    page = report_page(**arguments | {"encoders": changed})
+    drawn = page[page.index('<figure id="concepts">') :].partition("</figure>")[0]
+    assert drawn.count("<svg ") == 2 and "<h4>rectified representations</h4>" in drawn
+    linear, _, rectified = drawn.partition("<h4>rectified")
+    assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
+    assert Nesting(page).wrong == []
+
+
 def test_the_text_is_escaped_and_identifiers_are_unique(arguments):
     page = report_page(**arguments)
     assert "a &lt;miniature&gt;" in page and "<p>First &amp; foremost.</p>\n<p>Second.</p>" in page

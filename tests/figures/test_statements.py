@@ -131,6 +131,17 @@ def test_concepts_are_compared_within_a_family(study, zero_shot, verdict):
     assert found and found.verdict == verdict and f"zero-shot {zero_shot}" in found.findings[0]
 
 
+def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study):
+    for key in ("rn_supervised", "vit_supervised", "rn_web_broad_labels"):
+        study["series"][key]["representation"] = "rectified"
+        study["metrics"][key]["kurtosis"]["outlier_features"] = 99
+        study["metrics"][key]["concepts"]["unique_directions"] = 999
+    order, outliers = concept_order(read(study)), outlier_features(read(study))
+    assert order and not any("999" in text for text in order.findings)
+    assert outliers and not any("99" in text for text in outliers.findings)
+    assert "(linear representations alone)" in outliers.claim
+
+
 def test_published_models_are_counted(study):
     study["published"]["encoders"]["RN50/cc12m"]["low"] = -0.5
     found = published_robustness(read_published(study["published"]))

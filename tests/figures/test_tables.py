@@ -3,7 +3,8 @@
 import pytest
 
 from stages.figures.inputs import read_encoders
-from stages.figures.tables import COLUMNS, kurtosis_rows, study_tables
+from stages.figures.representations import rows_apart
+from stages.figures.tables import COLUMNS, concept_rows, kurtosis_rows, study_tables
 from stages.storage.errors import InputError
 
 
@@ -33,6 +34,14 @@ def test_a_rectified_encoder_has_no_linear_null(study):
     rows = kurtosis_rows(read_encoders(study["keys"], study["metrics"], study["series"]))
     row = next(r for r in rows if r["label"] == "RN supervised")
     assert (row["representation"], row["null"]) == ("rectified representations", None)
+
+
+def test_concepts_say_their_kind_of_representation(study):
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    rows = concept_rows(read_encoders(study["keys"], study["metrics"], study["series"]))
+    groups = rows_apart(rows)
+    assert {row["label"] for row in groups["rectified representations"]} == {"RN supervised"}
+    assert sum(map(len, groups.values())) == len(rows)
 
 
 def test_an_unknown_dataset_is_refused(study):
