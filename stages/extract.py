@@ -48,7 +48,8 @@ def main(key: str, head: str) -> None:
                 values = activations(
                     encoder, images, machine.batch_size, machine.device, machine.workers
                 )
-                result = Activations(values, images.classes, np.array(images.card.class_indices))
+                indices, aliases = np.array(images.card.class_indices), images.card.aliases
+                result = Activations(values, images.classes, indices, aliases)
             write_activations(out, dataset, result)
         write_card(out, facts, present)
 

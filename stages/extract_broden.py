@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
-from stages.datasets.broden import read_broden_images
+from stages.datasets.absent import is_absent, write_absent
+from stages.datasets.broden import BrodenPictures, open_broden
 from stages.settings.threads import Threads
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import read_method
 from stages.storage.tensors import write_tensors
+
+BRODEN = Path("data/datasets/broden")
 
 
 def main(key: str) -> None:
@@ -17,12 +20,16 @@ def main(key: str) -> None:
     from stages.encoders.activations import activations
     from stages.encoders.encoder import load_encoder
 
+    directory = Path("data/broden_activations") / key
+    if is_absent(BRODEN):
+        write_absent(BRODEN.name, directory)
+        return
     method, machine = read_method("extract_broden"), read_machine()
     torch.set_num_threads(method.read("threads", Threads).inference)
     encoder = load_encoder(Path("data/weights") / key)
-    images = read_broden_images(Path("data/datasets/broden"))
-    values = activations(encoder, images, machine.batch_size, machine.device)
-    directory = Path("data/broden_activations") / key
+    with open_broden(BRODEN) as broden:
+        pictures = BrodenPictures(broden)
+        values = activations(encoder, pictures, machine.batch_size, machine.device, machine.workers)
     write_tensors(directory / "activations.safetensors", {"activations": values})
 
 

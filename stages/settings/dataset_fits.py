@@ -35,7 +35,7 @@ LEGAL: dict[str, tuple[type, ...]] = {
     "imagenet_sketch": (*DRAWN, ImageNetSketch, Absent),
     "objectnet": (*DRAWN, ObjectNet, Absent),
     "imagenet_a": (*DRAWN, ImageNetA, Absent),
-    "broden": (Probe, Broden),
+    "broden": (Probe, Broden, Absent),
 }
 """The kinds that each needed dataset can be of."""
 

@@ -9,7 +9,7 @@ from stages.encoders.clip_classifier import classifier_from_clip
 from stages.encoders.encoder import Encoder, classifier_encoder
 from stages.encoders.pictures import Pictures
 from stages.encoders.preprocess import to_tower
-from stages.storage.errors import InputError, found_in
+from stages.storage.errors import InputError
 from stages.training.loading import loader
 from stages.training.loop import Objective, Watch, train
 from stages.training.recipes import Finetune, Supervise
@@ -65,8 +65,7 @@ def finetune(
         `start` is no CLIP, the head's sizes do not fit, a label is out of range, or the training
         diverges.
     """
-    with found_in(watch.name):
-        encoder = classifier_from_clip(start, head, classes)
+    encoder = classifier_from_clip(start, head, classes)
     fit(encoder, recipe, images, labels, watch=watch, device=device, workers=workers)
     return encoder
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from stages.datasets.imagenet_classes import ImageNetClasses
 
+from stages.datasets.imagenet_classes import ImageNetClasses
 from tests.datasets.broden1 import write_broden1
 from tests.pipeline.photographs import jpeg, odd_files, photograph, saved
 from tests.transfer.encrypted_zip import encrypted_zip

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from stages.datasets.imagenet_classes import ImageNetClasses, read_imagenet_classes
 
 import stages.weights
 from stages.datasets.card import read_card
+from stages.datasets.imagenet_classes import ImageNetClasses, read_imagenet_classes
 from stages.datasets.shards import open_shards
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline import zoo
