@@ -9,6 +9,8 @@ from stages.planning.plan import main
 from stages.storage.errors import InputError
 from tests.pipeline.workspace import NANO
 
+BRODEN = {"kind": "broden", "source": "folder", "folder": "broden1"}
+
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
@@ -57,18 +59,18 @@ def test_hours_follow_from_the_throughput(capsys):
 
 def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
     with pytest.raises(SystemExit) as ended:
-        main(study(imagenet_val={"kind": "imagenet", "source": "folder", "folder": "val"}))
+        main(study(broden=BRODEN))
     said = capsys.readouterr().out
     assert ended.value.code == 1
-    assert "Cannot be reached, 1 of 1 sources:" in said and str(tmp_path / "val") in said
+    assert "Cannot be reached, 1 of 1 sources:" in said and str(tmp_path / "broden1") in said
 
 
 def test_ends_well_once_the_folder_is_there(study, capsys, tmp_path):
-    (tmp_path / "val").mkdir()
-    main(study(imagenet_val={"kind": "imagenet", "source": "folder", "folder": "val"}))
+    (tmp_path / "broden1").mkdir()
+    main(study(broden=BRODEN))
     said = capsys.readouterr().out
     assert "Every source can be reached: 1 of 1." in said
-    assert "50,000" in said
+    assert "63,305" in said
 
 
 def test_refuses_a_study_that_is_not_legal(study):
