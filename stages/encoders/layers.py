@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import nn
 
-from stages.encoders.backbone import ModifiedResNet
 from stages.encoders.encoder import Encoder
+from stages.encoders.layer_names import named_layers
 from stages.encoders.preprocess import to_tower
 from stages.encoders.state import to_array
 from stages.measures.cka import gram, u_center
@@ -20,32 +21,43 @@ SMALLEST = 4
 
 
 def layer_modules(encoder: Encoder) -> dict[str, nn.Module]:
-    """Return the layers that CKA compares, in order, each with the module whose output it is.
-
-    A modified ResNet has its stem, four stages and attention pool; a vision transformer its
-    embedding (patches, positions and first norm), every block, and its projected output.
-    """
-    visual = encoder.visual
-    if isinstance(encoder.card.architecture.vision, ModifiedResNet):  # pyright: ignore
-        names = {"stem": "avgpool", "stage1": "layer1", "stage2": "layer2", "stage3": "layer3"}
-        names |= {"stage4": "layer4", "attention_pool": "attnpool"}
-        return {layer: visual.get_submodule(module) for layer, module in names.items()}
-    blocks = visual.get_submodule("transformer.resblocks").children()
-    layers = {f"block{i:02d}": block for i, block in enumerate(blocks, start=1)}
-    return {"embedding": visual.get_submodule("ln_pre"), **layers, "output": visual}
+    """Return the layers that CKA compares, see `named_layers`."""
+    return named_layers(encoder.visual)
 
 
 @contextmanager
 def captured(layers: dict[str, nn.Module]) -> Iterator[dict[str, torch.Tensor]]:
-    """Fill a dictionary with what the layers last returned; the hooks go with the block."""
+    """Fill a dictionary with what the layers last returned; the hooks go with the block.
+
+    Of several results the first counts. It is copied, for what comes after a layer may change it
+    in its place.
+    """
     outputs: dict[str, torch.Tensor] = {}
     with ExitStack() as hooks:
         for layer, module in layers.items():
-            hook = module.register_forward_hook(
-                lambda _module, _input, output, layer=layer: outputs.update({layer: output})
-            )
-            hooks.callback(hook.remove)
+
+            def keep(_module: nn.Module, _input: object, output: Any, layer: str = layer) -> None:
+                outputs[layer] = (output[0] if isinstance(output, tuple) else output).clone()
+
+            hooks.callback(module.register_forward_hook(keep).remove)
         yield outputs
+
+
+def layer_rows(output: torch.Tensor | None, images: int, layer: str) -> torch.Tensor:
+    """Return a layer's output as one row per image.
+
+    Raises
+    ------
+    InputError
+        The layer did not run, or its first axis is not the images.
+    """
+    if output is None or output.ndim < 2 or len(output) != images:
+        came = "nothing" if output is None else f"the shape {tuple(output.shape)}"
+        raise InputError(
+            f"layer '{layer}': expected an output of {images} images, got {came}; the layers of "
+            "this architecture are not supported: leave the encoder out of comparisons"
+        )
+    return output.flatten(1)
 
 
 def layer_features(
@@ -58,7 +70,8 @@ def layer_features(
     tower = encoder.visual.to(device).eval()
     with captured(layers) as outputs, torch.inference_mode():
         tower(to_tower(images, encoder.card.preprocess, device))
-    return {layer: to_array(outputs[layer].flatten(1)).astype(np.float32) for layer in layers}
+    rows = {layer: layer_rows(outputs.get(layer), len(images), layer) for layer in layers}
+    return {layer: to_array(values).astype(np.float32) for layer, values in rows.items()}
 
 
 def layer_grams(

@@ -156,10 +156,11 @@ def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
             f"{close_names(backbone.model, known)}"
         )
     weights = models.get_model_weights(backbone.model)
-    if item.tag not in weights.__members__:
+    tags = [member.name for member in weights]  # without the alias DEFAULT, which moves
+    if item.tag not in tags:
         raise InputError(
             f"weights: torchvision has no weights '{item.tag}' of '{backbone.model}'; "
-            f"legal values: {', '.join(weights.__members__)}"
+            f"legal values: {', '.join(tags)}"
         )
     return weights[item.tag]
 
@@ -168,13 +169,13 @@ def timm_location(item: Timm, backbone: TimmModel) -> Location:
     """Return where weights of timm lie; the hub's are preferred to others."""
     import timm
 
-    found = timm.get_pretrained_cfg(f"{backbone.model}.{item.tag}", allow_unregistered=True)
     tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone.model}.*")]
-    if found is None or item.tag not in tags:
+    if item.tag not in tags:
         raise InputError(
             f"weights: timm has no weights '{item.tag}' of '{backbone.model}'; "
             f"legal values: {', '.join(tags) or 'none'}"
         )
+    found: Any = timm.get_pretrained_cfg(f"{backbone.model}.{item.tag}")
     if found.custom_load or found.label_offset or found.num_classes != 1000:
         raise InputError(
             f"weights: timm's '{backbone.model}.{item.tag}' is no classifier of ImageNet's 1,000 "

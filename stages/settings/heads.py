@@ -1,6 +1,6 @@
 """The `heads:` section: how each kind of head is made."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -10,10 +10,17 @@ Template = Annotated[str, msgspec.Meta(pattern=r"^[^{}]*\{\}[^{}]*$")]
 """A prompt with one `{}` for the name of the class."""
 
 
+Templates = (
+    Annotated[list[Template], msgspec.Meta(min_length=1)]
+    | Literal["openai_imagenet", "simple_imagenet"]
+)
+"""Prompts, or the name of a set of them: CLIP's 80 for ImageNet, or the 7 best of these."""
+
+
 class ZeroShotHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One prompt per template and class (Radford et al. 2021, section 3.1.4)."""
 
-    templates: Annotated[list[Template], msgspec.Meta(min_length=1)]
+    templates: Templates
 
 
 class TrainedHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,34 @@
+"""Stage `interpolate`: an encoder between a zero-shot CLIP and its finetuned version."""
+
+from pathlib import Path
+
+from stages.settings.heads import Templates
+from stages.settings.interpolate import Interpolation
+from stages.storage.errors import InputError
+from stages.storage.launch import launch
+from stages.storage.params import Params
+from stages.storage.results import write_json
+
+
+def main(key: str) -> None:
+    """Write encoder `key`'s weights, and that it came ready: it has no training curve."""
+    from stages.encoders.clip_classifier import classifier_from_clip
+    from stages.encoders.encoder import load_encoder, save_encoder
+    from stages.encoders.heads import zero_shot_head
+    from stages.encoders.interpolation import interpolate
+
+    params = Params()
+    item = params.read(f"interpolate.{key}", Interpolation)
+    templates = params.read("heads.zero_shot.templates", Templates)
+    weights = Path("data/weights")
+    clip, finetuned = load_encoder(weights / item.first), load_encoder(weights / item.second)
+    classes = finetuned.card.classes
+    if not classes:
+        raise InputError(f"interpolate.{key}.second: '{item.second}' is no classifier")
+    first = classifier_from_clip(clip, zero_shot_head(clip, classes, templates), classes)
+    save_encoder(weights / key, interpolate(first, finetuned, item.alpha))
+    write_json(Path("data/training") / key / "ready.json", {})
+
+
+if __name__ == "__main__":
+    launch(main)
