@@ -56,7 +56,7 @@ class Outlook:
 
     @property
     def problems(self) -> list[tuple[str, str]]:
-        """Each place that cannot be reached, once, with the reason."""
+        """Each place that cannot be reached, once, with the reason, which names it too."""
         return [(str(place), r.problem) for place, r in self.reach.items() if r.problem]
 
     @property

@@ -145,7 +145,7 @@ def verdict(outlook: Outlook) -> str:
     asked, problems = len(outlook.reach), outlook.problems
     if problems:
         lines = [f"Cannot be reached, {len(problems)} of {asked} sources:"]
-        lines += [f"  {place}: {reason}" for place, reason in problems]
+        lines += [f"  {reason}" for _, reason in problems]
     elif outlook.unasked:
         lines = [f"Offline: {outlook.unasked} of {asked} sources were not asked."]
     elif asked:

@@ -95,7 +95,7 @@ def grams(study: Sections, key: str) -> Amount:
 def checkpoints(study: Sections) -> Amount:
     """Return the bytes of the largest checkpoint: trainings run one after the other."""
     sizes = [weights(study, key) * STATES for key in trainings(study)]
-    return about(max((size.value for size in sizes), default=0))
+    return about(max(each.value for each in sizes)) if sizes else Amount(0)
 
 
 def disks(rooms: Iterable[Room]) -> list[Disk]:

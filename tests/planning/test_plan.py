@@ -66,7 +66,7 @@ def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
 
 
 def test_ends_well_once_the_folder_is_there(study, capsys, tmp_path):
-    (tmp_path / "broden1").mkdir()
+    (tmp_path / "broden1/images").mkdir(parents=True)
     main(study(broden=BRODEN))
     said = capsys.readouterr().out
     assert "Every source can be reached: 1 of 1." in said
