@@ -68,7 +68,8 @@ def trained_models(settings: BaselineSettings) -> list[Model]:
 def load(dataset: str) -> LabelledImages:
     """Return a dataset in memory."""
     data = read_images(DATASETS / dataset)
-    return LabelledImages(data.images, data.classes, np.array(data.card.class_indices))
+    card = data.card
+    return LabelledImages(data.images, data.classes, np.array(card.class_indices), card.aliases)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def main(key: str) -> None:
     counts = {basis: count(found, categories, settings) for basis, found in precisions.items()}
     with complete_directory(CONCEPTS / key) as out:
         write_tensors(out / "precisions.safetensors", precisions)
-        write_json(out / "concepts.json", counts)
+        write_json(out / "concepts.json", {"measured": len(concepts), **counts})
 
 
 def count(precisions: np.ndarray, categories: list[str], settings: ConceptsSettings) -> dict:

@@ -61,7 +61,7 @@ def prune(
     """Return the accuracy in percent on every test set at every pruned share."""
     curves = {}
     for dataset, test in tests.items():
-        counts_as = restriction(test.class_indices.tolist(), len(head.weight))
+        counts_as = restriction(test.class_indices.tolist(), len(head.weight), test.aliases)
         shares = pruned_accuracies(
             test.values,
             test.classes,

@@ -45,7 +45,7 @@ def main(key: str) -> None:
 def measure(source: Path, test: Activations, head: Head) -> Accuracy:
     """Return the accuracy on the test set of `source`, among the classes that it holds."""
     with found_in(source):
-        counts_as = restriction(test.class_indices.tolist(), len(head.weight))
+        counts_as = restriction(test.class_indices.tolist(), len(head.weight), test.aliases)
         share = top1(test.values, test.classes, head, counts_as)
     return Accuracy(share, len(test.classes))
 

@@ -1,13 +1,10 @@
 """Reads Broden1's layout (Bau et al., CVPR 2017), extracted or in a tar of ours.
 
 The tables are `index.csv` (one row per image), `label.csv` (one row per concept), `category.csv`
-and `c_<category>.csv`; paths in the index are relative to `images/`. A concept of several
-categories belongs to the one where it covers most, as in NetDissect's `loadseg.py`.
+and `c_<category>.csv`; paths in the index are relative to `images/`.
 """
 
-import csv
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,33 +13,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from stages.datasets.archive import open_archive
-from stages.datasets.broden_format import (
-    CATEGORIES,
-    CATEGORY_COLUMNS,
-    CODE_COLUMNS,
-    INDEX_COLUMNS,
-    LABEL_COLUMNS,
-    Concept,
-)
+from stages.datasets.broden_format import Concept
+from stages.datasets.broden_tables import IndexRow, Read, missing, read_concepts, read_index
 from stages.datasets.card import read_card
 from stages.datasets.images import decode_image
 from stages.datasets.tar import iterate_members
 from stages.storage.errors import InputError
-
-Read = Callable[[str], bytes]
-
-
-@dataclass(frozen=True)
-class IndexRow:
-    """One image: its path, its label maps' height and width, its labels per category.
-
-    A label is a number that holds for the whole image, or the path of a label map.
-    """
-
-    image: str
-    height: int
-    width: int
-    labels: dict[str, list[int | str]]
 
 
 @dataclass(frozen=True)
@@ -76,14 +52,43 @@ def open_broden(directory: Path) -> Iterator[Broden]:
     """
     with ExitStack() as stack:
         packed = (directory / "card.json").exists()
-        read = _archive_reader(directory, stack) if packed else _folder_reader(directory)
-        where = str(directory)
-        concepts = _concepts(read, where)
-        table = _table(read, where, "index.csv", INDEX_COLUMNS[:6])
-        rows = [_index_row(row, f"{where}: index.csv") for row in table]
-        if not rows:
-            raise InputError(f"{where}: index.csv must have a row per image, it has none")
-        yield Broden(where, rows, concepts, read)
+        read = _archive_reader(directory, stack) if packed else folder_reader(directory)
+        yield read_broden(read, str(directory))
+
+
+def read_broden(read: Read, where: str) -> Broden:
+    """Read the tables of a Broden1 whose files `read` returns; `where` names it in errors.
+
+    Raises
+    ------
+    InputError
+        A table is missing or malformed.
+    """
+    return Broden(where, read_index(read, where), read_concepts(read, where), read)
+
+
+@dataclass(frozen=True)
+class BrodenPictures:
+    """The images of an open probe set, in the order of `index.csv`, each decoded when asked for.
+
+    Several threads may ask at once. It is valid as long as the probe set is open.
+    """
+
+    broden: Broden
+
+    def __len__(self) -> int:
+        """Return how many images there are."""
+        return len(self.broden.rows)
+
+    def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
+        """Return the pixels of an image.
+
+        Raises
+        ------
+        InputError
+            The image is missing or broken.
+        """
+        return self.broden.image(self.broden.rows[image].image)
 
 
 def iterate_images(
@@ -121,71 +126,29 @@ def read_broden_images(directory: Path) -> UInt8[np.ndarray, "image height width
 
 
 def _archive_reader(directory: Path, stack: ExitStack) -> Read:
-    places: dict[str, memoryview] = {}
+    places: dict[str, tuple[memoryview, int, int]] = {}
     for shard, sha256 in sorted(read_card(directory).shards.items()):
         path = directory / shard
         archive = stack.enter_context(open_archive(path, sha256))
         for name, offset, size in iterate_members(archive, str(path)):
-            places[name] = stack.enter_context(archive[offset : offset + size])
+            places[name] = (archive, offset, size)
 
     def read(name: str) -> bytes:
         if name not in places:
-            raise _missing(directory, name)
-        return bytes(places[name])
+            raise missing(directory, [name])
+        archive, offset, size = places[name]
+        return bytes(archive[offset : offset + size])
 
     return read
 
 
-def _folder_reader(directory: Path) -> Read:
+def folder_reader(directory: Path) -> Read:
+    """Return what reads the files of an extracted Broden1."""
+
     def read(name: str) -> bytes:
         try:
             return (directory / name).read_bytes()
         except FileNotFoundError as error:
-            raise _missing(directory, name) from error
+            raise missing(directory, [name]) from error
 
     return read
-
-
-def _missing(directory: Path, name: str) -> InputError:
-    return InputError(f"{directory}: {name} expected in Broden1's layout, it is missing")
-
-
-def _table(read: Read, where: str, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(read(name).decode(), newline=""))
-    absent = [column for column in columns if column not in (reader.fieldnames or ())]
-    if absent:
-        raise InputError(f"{where}: {name} must have the columns {columns}, it lacks {absent}")
-    return [{key: value or "" for key, value in row.items() if key} for row in reader]
-
-
-def _concepts(read: Read, where: str) -> list[Concept]:
-    coverage: dict[tuple[str, int], float] = {}
-    for category in _table(read, where, "category.csv", CATEGORY_COLUMNS[:1]):
-        name = f"c_{category['name']}.csv"
-        for row in _table(read, where, name, CODE_COLUMNS):
-            number = _number(row["number"], f"{where}: {name}")
-            coverage[category["name"], number] = float(row["coverage"] or 0)
-    rows = _table(read, where, "label.csv", LABEL_COLUMNS[:3])
-    concepts = [_concept(row, coverage, f"{where}: label.csv") for row in rows]
-    return sorted(concept for concept in concepts if concept.number)
-
-
-def _concept(row: dict[str, str], coverage: dict[tuple[str, int], float], where: str) -> Concept:
-    number = _number(row["number"], where)
-    categories = [part.partition("(")[0] for part in row["category"].split(";")]
-    return Concept(number, row["name"], max(categories, key=lambda c: coverage.get((c, number), 0)))
-
-
-def _index_row(row: dict[str, str], where: str) -> IndexRow:
-    labels = {name: _labels(row[name]) for name in CATEGORIES if row.get(name)}
-    return IndexRow(row["image"], _number(row["sh"], where), _number(row["sw"], where), labels)
-
-
-def _labels(cell: str) -> list[int | str]:
-    return [int(part) if part.isdigit() else part for part in cell.split(";") if part]
-
-
-def _number(cell: str, where: str) -> int:
-    if not cell.isdigit():
-        raise InputError(f"{where}: a whole number expected, got {cell!r}")
-    return int(cell)

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from stages.datasets.broden import Broden, IndexRow, open_broden
+from stages.datasets.broden import Broden, open_broden
 from stages.datasets.broden_format import Concept
+from stages.datasets.broden_tables import IndexRow
 from stages.storage.errors import InputError
 
 _LABELS = 1 << 16
@@ -18,12 +19,13 @@ _LABELS = 1 << 16
 class Presence:
     """Pairs (image, concept) that hold, sorted by concept, then image.
 
-    `image` counts rows of `index.csv`, `concept` entries of `concepts`.
+    `image` counts rows of `index.csv`, `images` in all, and `concept` entries of `concepts`.
     """
 
     image: Int64[np.ndarray, " pair"]
     concept: Int64[np.ndarray, " pair"]
     concepts: list[Concept]
+    images: int
 
 
 def read_presence(directory: Path, presence: float) -> Presence:
@@ -38,6 +40,41 @@ def read_presence(directory: Path, presence: float) -> Presence:
         return concept_presence(broden, presence)
 
 
+def probed(presence: Presence) -> tuple[Presence, list[Concept]]:
+    """Keep the concepts that can be probed: some of the images show them and some do not.
+
+    Broden labels every pixel that covers anything, so a few of its concepts cover too little of any
+    image, and a subset of the images lacks more. Their average precision is undefined.
+
+    Returns
+    -------
+    the pairs of the concepts that are kept, and the concepts that are left out
+
+    Raises
+    ------
+    InputError
+        No concept is left.
+    """
+    counts = np.bincount(presence.concept, minlength=len(presence.concepts))
+    kept = (counts > 0) & (counts < presence.images)
+    if not kept.any():
+        raise InputError(
+            f"broden: of {len(kept)} concepts none is on some of the {presence.images} images "
+            "and not on all; lower `presence.pixels` or take more images"
+        )
+    places, pairs = np.cumsum(kept) - 1, kept[presence.concept]
+    named = list(zip(presence.concepts, kept.tolist(), strict=True))
+    return (
+        Presence(
+            presence.image[pairs],
+            places[presence.concept[pairs]],
+            [concept for concept, keep in named if keep],
+            presence.images,
+        ),
+        [concept for concept, keep in named if not keep],
+    )
+
+
 def concept_presence(broden: Broden, presence: float) -> Presence:
     """The concepts of each image: those on at least a fraction `presence` of its label map.
 
@@ -49,8 +86,8 @@ def concept_presence(broden: Broden, presence: float) -> Presence:
     Raises
     ------
     InputError
-        A map is missing, broken or of another size than the index says; a label is not in
-        `label.csv`; a concept has no image.
+        A map is missing, broken or of another size than the index says, or a label is not in
+        `label.csv`.
     """
     positions = np.full(_LABELS, -1, np.int64)
     positions[[concept.number for concept in broden.concepts]] = np.arange(len(broden.concepts))
@@ -61,9 +98,8 @@ def concept_presence(broden: Broden, presence: float) -> Presence:
         images.append(np.full(len(present), image))
         concepts.append(present)
     image, concept = np.concatenate(images), np.concatenate(concepts)
-    _check_all_present(broden, concept, presence)
     order = np.lexsort((image, concept))
-    return Presence(image[order], concept[order], broden.concepts)
+    return Presence(image[order], concept[order], broden.concepts, len(broden.rows))
 
 
 def _covered(
@@ -106,17 +142,3 @@ def _distinct(maps: list[np.ndarray]) -> Int64[np.ndarray, "map height width"]:
     for later in range(1, len(stack)):
         stack[later][(stack[:later] == stack[later]).any(axis=0)] = 0
     return stack
-
-
-def _check_all_present(
-    broden: Broden, concept: Int64[np.ndarray, " pair"], presence: float
-) -> None:
-    counts = np.bincount(concept, minlength=len(broden.concepts))
-    absent = [broden.concepts[position] for position in np.flatnonzero(counts == 0)]
-    if absent:
-        names = ", ".join(f"{concept.name!r} ({concept.category})" for concept in absent[:5])
-        raise InputError(
-            f"{broden.where}: every concept of label.csv must have an image, {len(absent)} have "
-            f"none with at least {presence:g} of the pixels: {names}; lower the fraction or "
-            "remove them from label.csv"
-        )

@@ -25,17 +25,16 @@ def member_bytes(name: str, data: bytes) -> bytes:
     Raises
     ------
     ValueError
-        The name has more than 100 bytes, the most that a plain USTAR header holds.
+        The name is longer than a USTAR header holds.
     """
-    path = name.encode()
-    if len(path) > 100:
-        raise ValueError(f"tar member name of at most 100 bytes expected, got {len(path)}: {name}")
-    header = b"%b0000644\x000000000\x000000000\x00%011o\x0000000000000\x00%b0%bustar\x0000%b" % (
+    prefix, path = _split(name)
+    header = b"%b0000644\x000000000\x000000000\x00%011o\x0000000000000\x00%b0%bustar\x0000%b%b" % (
         path.ljust(100, b"\0"),
         len(data),
         b" " * 8,
         bytes(100),
-        bytes(247),
+        bytes(345 - 265),
+        prefix.ljust(BLOCK - 345, b"\0"),
     )
     checksum = b"%06o\x00 " % sum(header)
     return header[:148] + checksum + header[156:] + data + bytes(-len(data) % BLOCK)
@@ -68,6 +67,20 @@ def iterate_members(archive: bytes | memoryview, path: str) -> Iterator[Member]:
         if header[156:157] != b"5":
             yield Member(_name(header), position, size)
         position += size + -size % BLOCK
+
+
+def _split(name: str) -> tuple[bytes, bytes]:
+    """A name as prefix (at most 155 bytes) and rest (at most 100), parted at a slash if need be."""
+    path = name.encode()
+    if len(path) <= 100:
+        return b"", path
+    slash = path.find(b"/", len(path) - 101, 156)
+    if slash < 1:
+        raise ValueError(
+            f"tar member name of at most 100 bytes expected, or 155 and 100 around a slash, got "
+            f"{len(path)}: {name}"
+        )
+    return path[:slash], path[slash + 1 :]
 
 
 def _name(header: bytes) -> str:

@@ -59,8 +59,9 @@ class Directions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Concepts(msgspec.Struct, frozen=True, kw_only=True):
-    """Unique Broden concepts and polysemanticity, of directions and of single features."""
+    """Unique Broden concepts of those `measured`, and polysemanticity, of each basis."""
 
+    measured: int | None
     unique_directions: int | None
     polysemanticity_directions: Number
     unique_features: int | None

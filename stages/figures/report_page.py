@@ -100,7 +100,8 @@ _TABLE_NOTE = (
     '<p class="soft">Accuracy: top-1 on the test images. Effective robustness: accuracy above what '
     "the baseline line gives for the same ImageNet accuracy, mean{mean}. Kurtosis: "
     "mean per image, a Gaussian has 3; † marks a rectified representation, which does not compare "
-    "with a linear one. Unique: Broden concepts that at least one direction or feature encodes. "
+    "with a linear one. Unique: Broden concepts that at least one direction or feature encodes, of "
+    "the {concepts} that some of the images show and some do not. "
     "Polysemanticity: concepts per direction or feature that encodes any. Prunable: the largest "
     "share of directions whose loss costs less than one point of ImageNet accuracy. Largest / "
     "median: importance of the directions. Brackets are bootstrap intervals. Untrained encoders "
@@ -122,10 +123,16 @@ def _main_tables(encoders: Sequence[Encoder]) -> str:
         (
             accuracy_table(encoders),
             representation_table(encoders),
-            _TABLE_NOTE.format(mean=mean_over(encoders) or " of the five shifts"),
+            _table_note(encoders),
             robustness_table(encoders),
         )
     )
+
+
+def _table_note(encoders: Sequence[Encoder]) -> str:
+    counts = {e.metrics.concepts.measured for e in encoders} - {None}
+    concepts = " or ".join(shown(count, 0) for count in sorted(counts, key=str)) or "–"
+    return _TABLE_NOTE.format(mean=mean_over(encoders) or " of the five shifts", concepts=concepts)
 
 
 def _page(title: str, description: str, bodies: Mapping[str, str]) -> str:

@@ -79,8 +79,8 @@ def direction_metrics(directions: dict) -> dict:
 
 
 def concept_metrics(concepts: dict | None) -> dict:
-    """Return unique concepts and polysemanticity of the directions and of the features."""
-    values = {}
+    """Return how many concepts were measured, and how many directions and features encode."""
+    values = {"measured": concepts["measured"] if concepts else None}
     for basis in ("directions", "features"):
         counts = shown(concepts[basis]) if concepts else {}
         values[f"unique_{basis}"] = counts.get("unique")

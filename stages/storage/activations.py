@@ -1,7 +1,7 @@
 """Activations on disk: one safetensors file per dataset and a `card.json`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,28 +18,32 @@ class Activations:
     """What an encoder makes of one dataset.
 
     `values` are the vectors that feed the head, before L2 normalisation; `classes` the true class
-    of each image; `class_indices` the classes that the dataset holds, sorted.
+    of each image; `class_indices` the classes that the dataset holds, sorted. `aliases` are further
+    classes, each with the one of `class_indices` that it counts as: ObjectNet merges classes.
     """
 
     values: Float[np.ndarray, "image feature"]
     classes: Int[np.ndarray, "image"]
     class_indices: Int[np.ndarray, "class_"]
+    aliases: Mapping[int, int] = field(default_factory=dict)
 
 
 def write_activations(directory: Path, dataset: str, activations: Activations) -> None:
-    """Write the activations of one dataset.
+    """Write the activations of one dataset; `aliases` only where it has any.
 
     Raises
     ------
     InputError
         An activation is NaN or infinite; names the image's row.
     """
+    aliases = np.array(sorted(activations.aliases.items()), np.int64)
     arrays = {
         "activations": np.asarray(activations.values, np.float32),
         "classes": np.asarray(activations.classes, np.int64),
         "class_indices": np.asarray(activations.class_indices, np.int64),
     }
-    write_tensors(directory / f"{dataset}.safetensors", arrays)
+    extra = {"aliases": aliases} if len(aliases) else {}
+    write_tensors(directory / f"{dataset}.safetensors", arrays | extra)
 
 
 def read_activations(directory: Path, dataset: str) -> Activations:
@@ -56,7 +60,8 @@ def read_activations(directory: Path, dataset: str) -> Activations:
     if len(values) != len(classes):
         raise InputError(f"{file}: {len(values)} activations for {len(classes)} classes")
     require_finite(values, f"{file}: 'activations'")
-    return Activations(values, classes, arrays["class_indices"])
+    aliases = dict(arrays["aliases"].tolist()) if "aliases" in arrays else {}
+    return Activations(values, classes, arrays["class_indices"], aliases)
 
 
 def read_test_sets(directory: Path) -> dict[str, Activations]:

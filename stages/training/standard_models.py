@@ -8,7 +8,7 @@ Which ones is our choice.
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -18,11 +18,15 @@ from stages.storage.errors import InputError
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """A dataset in memory; `class_indices` are the classes that it holds."""
+    """A dataset in memory; `class_indices` are the classes that it holds.
+
+    `aliases` are further classes, each with the one of `class_indices` that it counts as.
+    """
 
     images: UInt8[np.ndarray, "image height width channel"]
     classes: Int[np.ndarray, "image"]
     class_indices: Int[np.ndarray, "class_"]
+    aliases: Mapping[int, int] = field(default_factory=dict)
 
 
 def standard_model_accuracies(
@@ -74,8 +78,10 @@ def pixels(
 def accuracy(model, features: Float[np.ndarray, "image component"], test: LabelledImages) -> float:
     """Return a fitted classifier's top-1 accuracy among the test set's classes, in percent."""
     scores = model.predict_proba(features)
-    columns = np.flatnonzero(np.isin(model.classes_, test.class_indices))
-    predicted = model.classes_[columns[scores[:, columns].argmax(axis=1)]]
+    possible = [*test.class_indices.tolist(), *test.aliases]
+    columns = np.flatnonzero(np.isin(model.classes_, possible))
+    counts_as = [test.aliases.get(class_, class_) for class_ in model.classes_[columns].tolist()]
+    predicted = np.array(counts_as)[scores[:, columns].argmax(axis=1)]
     return 100.0 * float((predicted == test.classes).mean())
 
 

@@ -1,9 +1,15 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stages.datasets.broden import iterate_images, open_broden, read_broden_images
+from stages.datasets.broden import (
+    BrodenPictures,
+    iterate_images,
+    open_broden,
+    read_broden_images,
+)
 from stages.datasets.broden_format import Concept
 from stages.storage.errors import InputError
 from tests.datasets.broden1 import TABLES, write_broden1
@@ -42,6 +48,20 @@ def test_images_come_in_the_index_s_order(directory: Path):
     whole = read_broden_images(directory)
     np.testing.assert_array_equal(np.concatenate(batches), whole)
     assert whole.mean(axis=(1, 2, 3)).round().tolist() == [0, 50, 100]
+
+
+def test_pictures_are_the_images_each_on_its_own(directory: Path):
+    whole = read_broden_images(directory)
+    with open_broden(directory) as broden, ThreadPoolExecutor(3) as pool:
+        pictures = BrodenPictures(broden)
+        found = list(pool.map(pictures.__getitem__, range(len(pictures))))
+    np.testing.assert_array_equal(found, whole)
+
+
+def test_a_table_that_is_not_utf_8_is_named(directory: Path):
+    (directory / "label.csv").write_bytes(b"number,name,category\n1,caf\xe9,object(1)\n")
+    with pytest.raises(InputError, match=r"label\.csv must be UTF-8"), open_broden(directory):
+        pass
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -1,10 +1,11 @@
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from stages.datasets.broden_presence import Presence, read_presence
+from stages.datasets.broden_presence import Presence, probed, read_presence
 from stages.storage.errors import InputError
 from tests.datasets.broden1 import TABLES, write_broden1
 
@@ -37,8 +38,7 @@ def test_a_concept_needs_its_fraction_of_pixels(directory: Path):
 
 def test_several_maps_count_a_pixel_once(directory: Path):
     assert (0, "leg") in named(read_presence(directory, 0.25))
-    with pytest.raises(InputError, match="'leg'"):
-        read_presence(directory, 0.26)
+    assert (0, "leg") not in named(read_presence(directory, 0.26))
 
 
 def test_pairs_are_sorted_by_concept_then_image(directory: Path):
@@ -47,11 +47,23 @@ def test_pairs_are_sorted_by_concept_then_image(directory: Path):
     assert pairs == sorted(set(pairs))
 
 
-def test_a_concept_without_an_image_is_named(directory: Path):
+def test_a_concept_without_an_image_or_on_all_of_them_is_left_out(directory: Path):
     with (directory / "label.csv").open("a") as stream:
         stream.write("9,unicorn,object(0),0,0,\n")
-    with pytest.raises(InputError, match=r"'unicorn' \(object\)"):
-        read_presence(directory, 0.0)
+    presence, left_out = probed(read_presence(directory, 0.0))
+    assert [concept.name for concept in left_out] == ["red-c", "unicorn"]
+    assert named(presence) == {(image, name) for image, name in EVERYTHING if name != "red-c"}
+    assert probed(presence)[1] == [] and len(probed(presence)[0].image) == len(presence.image)
+
+
+def test_a_set_whose_concepts_tell_no_image_from_another_is_refused(directory: Path):
+    for name in ("color", "object", "part", "material", "scene", "texture"):
+        text = (directory / "index.csv").read_text()
+        (directory / "index.csv").write_text(text.replace(f"_{name}", "_color"))
+    text = (directory / "index.csv").read_text().replace(",5,", ",,").replace("6;7", "")
+    (directory / "index.csv").write_text(re.sub(r"ade20k/a_color_\d\.png;?", "", text))
+    with pytest.raises(InputError, match=r"none is on some of the 3 images"):
+        probed(read_presence(directory, 0.0))
 
 
 @pytest.mark.parametrize("cell", ["8", "70000"])

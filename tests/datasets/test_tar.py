@@ -49,6 +49,18 @@ def test_something_else_is_refused():
         list(iterate_members(b"PK\x03\x04" + bytes(2000), "x.zip"))
 
 
-def test_a_name_that_does_not_fit_is_refused():
+@pytest.mark.parametrize(
+    "name", ["d/" + "f" * 99, "d" * 155 + "/" + "f" * 100, "a/" * 60 + "f", "ä/" * 40 + "f" * 60]
+)
+def test_a_long_name_is_parted_at_a_slash(name: str):
+    data = member_bytes(name, b"abc") + END
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        assert archive.getnames() == [name]
+    (member,) = iterate_members(data, "x.tar")
+    assert (member.name, data[member.offset :][:3]) == (name, b"abc")
+
+
+@pytest.mark.parametrize("name", ["n" * 101, "d" * 156 + "/f", "d/" + "f" * 101, "/" + "f" * 100])
+def test_a_name_that_does_not_fit_is_refused(name: str):
     with pytest.raises(ValueError, match="at most 100 bytes"):
-        member_bytes("n" * 101, b"")
+        member_bytes(name, b"")

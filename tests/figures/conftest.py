@@ -100,6 +100,7 @@ def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
         },
         "directions": {"count": 12, "prunable": 0.2, "importance_ratio": 3.1},
         "concepts": {
+            "measured": 40,
             "unique_directions": unique,
             "polysemanticity_directions": 1.4,
             "unique_features": unique + 3,

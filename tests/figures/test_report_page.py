@@ -70,6 +70,10 @@ def test_what_the_page_says_follows_the_numbers(arguments, study):
     assert (before, after) == (["not-shown"], ["shown"])
 
 
+def test_the_page_says_of_how_many_concepts_the_encoded_ones_are(arguments):
+    assert "of the 40 that some of the images show" in report_page(**arguments)
+
+
 def test_a_chart_without_rows_is_left_out(arguments, study):
     for series in study["series"].values():
         series["training_curve"] = []

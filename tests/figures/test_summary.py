@@ -32,7 +32,7 @@ def measured() -> tuple[dict, dict, dict, dict]:
             "accuracy": {"head": curve, "random_head": curve},
             "prunable": 0.5,
         },
-        {"directions": BASIS, "features": BASIS},
+        {"measured": 40, "directions": BASIS, "features": BASIS},
     )
 
 
@@ -44,6 +44,7 @@ def test_the_report_reads_what_the_summary_writes(measured):
     assert encoder.metrics.effective_robustness.mean_low == 2.0
     assert encoder.metrics.kurtosis.outlier_features == 2
     assert encoder.metrics.concepts.polysemanticity_features == 1.25
+    assert encoder.metrics.concepts.measured == 40
     assert encoder.series.training_curve[0].accuracy == 25.0
 
 
@@ -91,6 +92,8 @@ def test_a_study_of_imagenet_alone_has_no_mean(measured):
 
 
 def test_without_broden_concepts_are_null_and_have_no_series(measured):
-    assert set(metrics(*measured[:3], None)["concepts"].values()) == {None}
-    plots = series(*measured[:3], None, curve=[])
+    robustness, kurtosis, directions, _ = measured
+    found = metrics(robustness, kurtosis, directions, None)
+    assert set(found["concepts"].values()) == {None}
+    plots = series(robustness, kurtosis, directions, None, curve=[])
     assert plots["concepts"] == plots["sweep"] == []

@@ -1,5 +1,7 @@
 """Activations on disk."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from stages.storage.activations import (
     write_card,
 )
 from stages.storage.errors import InputError
-from stages.storage.tensors import write_tensors
+from stages.storage.tensors import read_tensors, write_tensors
 
 
 def activations(images=4, features=3):
@@ -72,3 +74,16 @@ def test_test_sets_without_imagenet_or_unknown_ones_are_refused(tmp_path, datase
     write_card(tmp_path, {}, datasets)
     with pytest.raises(InputError, match=r"card\.json: 'datasets': expected imagenet_val"):
         read_datasets(tmp_path)
+
+
+def test_aliases_are_stored_only_where_there_are_some(tmp_path):
+    plain, merged = activations(), replace(activations(), aliases={7: 1, 5: 0})
+    write_activations(tmp_path, "imagenet_a", plain)
+    write_activations(tmp_path, "objectnet", merged)
+    assert set(read_tensors(tmp_path / "imagenet_a.safetensors")) == {
+        "activations",
+        "class_indices",
+        "classes",
+    }
+    assert read_activations(tmp_path, "imagenet_a").aliases == {}
+    assert read_activations(tmp_path, "objectnet").aliases == {5: 0, 7: 1}

@@ -74,6 +74,12 @@ def test_predicts_among_the_classes_that_a_test_set_holds(held, expected):
     assert accuracy(Fixed(), np.zeros((4, 1)), test) == expected
 
 
+def test_a_merged_class_counts_as_the_one_that_it_is_merged_with():
+    images = np.zeros((4, 1, 1, 3), np.uint8)
+    test = LabelledImages(images, np.array([5, 0, 5, 5]), np.array([0, 5]), {2: 5})
+    assert accuracy(Fixed(), np.zeros((4, 1)), test) == 75.0
+
+
 def test_refuses_as_many_components_as_a_class_has_images():
     train = draw(30, 0)
     with pytest.raises(InputError, match=r"'baseline.components': .*got 10 for a class .*with 10"):

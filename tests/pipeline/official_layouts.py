@@ -1,0 +1,134 @@
+"""Small sets in the layouts in which ImageNet, its shifts and Broden are published."""
+
+import io
+import json
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stages.datasets.imagenet_classes import ImageNetClasses
+from tests.datasets.broden1 import write_broden1
+from tests.pipeline.photographs import jpeg, odd_files, photograph, saved
+from tests.transfer.encrypted_zip import encrypted_zip
+
+PASSWORD = b"only for readers of the licence"
+
+Files = dict[str, bytes]
+
+
+def class_folders(classes: ImageNetClasses, indices: list[int], each: int, name: str) -> Files:
+    """Return `each` JPEGs of each class, as `n01440764/<name>_0.JPEG`."""
+    return {
+        f"{classes.wnids[index]}/{name}_{index}_{i}.JPEG": jpeg(photograph(f"{name}{i}", index))
+        for index in indices
+        for i in range(each)
+    }
+
+
+def validation_folder(root: Path, classes: ImageNetClasses, indices: list[int]) -> None:
+    """Write class folders on disk, with files of odd forms in one and strays in others."""
+    files = class_folders(classes, indices, 4, "ILSVRC2012_val")
+    odd = classes.wnids[indices[0]]
+    files |= {f"{odd}/{name}": data for name, data in odd_files(indices[0]).items()}
+    files |= {".DS_Store": b"\0\0\0\1Bud1", f"{odd}/.DS_Store": b"\0\0\0\1Bud1"}
+    write_files(root, files)
+
+
+def write_files(root: Path, files: Files) -> None:
+    """Write files below a folder."""
+    for name, data in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+
+
+def tar(files: Files, mode: str = "w") -> bytes:
+    """Return a tar; `mode` is tarfile's."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=mode) as archive:  # pyright: ignore
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def zipped(files: Files) -> bytes:
+    """Return a zip."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def imagenet_v2_archive(indices: list[int]) -> bytes:
+    """Return ImageNet-V2's tar.gz: one folder per class, named by its number."""
+    top = "imagenetv2-matched-frequency-format-val"
+    files = {f"{top}/{i}/{n}.jpeg": jpeg(photograph(f"v2{n}", i)) for i in indices for n in "ab"}
+    return tar(files, "w:gz")
+
+
+def imagenet_a_archive(classes: ImageNetClasses, indices: list[int]) -> bytes:
+    """Return ImageNet-A's tar, which has a README."""
+    folders = class_folders(classes, indices, 2, "a")
+    return tar({f"imagenet-a/{k}": v for k, v in ({"README.txt": b"read me"} | folders).items()})
+
+
+def sketch_archive(classes: ImageNetClasses, indices: list[int]) -> bytes:
+    """Return ImageNet-Sketch's zip, as macOS packs it."""
+    files = {f"sketch/{k}": v for k, v in class_folders(classes, indices, 2, "sketch").items()}
+    strays = {f"__MACOSX/sketch/._{k.rpartition('/')[2]}": b"\0\5\x16\7" for k in list(files)[:2]}
+    return zipped(files | strays)
+
+
+def objectnet_archive(classes: ImageNetClasses, folders: list[str], unknown: str) -> bytes:
+    """Return ObjectNet's encrypted zip: PNGs with a red border, and a folder without a class."""
+    files = {}
+    for folder in [*folders, unknown]:
+        for name in "ab":
+            image = Image.new("RGB", (102, 77), (255, 0, 0))
+            image.paste(photograph(folder + name, len(folder)), (1, 1))
+            files[f"objectnet-1.0/images/{folder}/{name}.png"] = saved(image, "PNG")
+    labels = classes.objectnet_labels | {unknown: "Nothing of ImageNet"}
+    files["objectnet-1.0/mappings/folder_to_objectnet_label.json"] = json.dumps(labels).encode()
+    return encrypted_zip(files, PASSWORD)
+
+
+def webdataset(photographs: list[tuple[int, bytes]], name: str = "s") -> bytes:
+    """Return a shard as clip_benchmark writes it: image and label of each key."""
+    files = {}
+    for number, (label, data) in enumerate(photographs):
+        files |= {f"{name}{number:07d}.cls": b"%d" % label, f"{name}{number:07d}.webp": data}
+    return tar(files)
+
+
+def broden_archive(root: Path) -> bytes:
+    """Return Broden1's zip: twelve times the three images of `write_broden1`, their maps shared."""
+    write_broden1(root)
+    lines = (root / "index.csv").read_text().splitlines()
+    files = {f"broden1_224/{f.name}": f.read_bytes() for f in root.glob("*.csv")}
+    rows = [lines[0]]
+    for copy in range(12):
+        for line in lines[1:]:
+            image, _, rest = line.partition(",")
+            path = image.replace(".jpg", f"{copy}.jpg")
+            rows.append(f"{path},{rest}")
+            pixels = photograph(path, copy, (8, 8))
+            files[f"broden1_224/images/{path}"] = jpeg(pixels)
+    for file in (root / "images").rglob("*.png"):
+        files[f"broden1_224/{file.relative_to(root)}"] = file.read_bytes()
+    files["broden1_224/index.csv"] = ("\n".join(rows) + "\n").encode()
+    return zipped(files)
+
+
+def captions_file(names: list[str]) -> bytes:
+    """Return the JSON of ImageNet-Captions for some images."""
+    words = np.random.default_rng(0).choice(["sunny", "old", "my", "big"], len(names))
+    entries = [
+        {"filename": name, "title": f"A {word} picture", "tags": ["holiday"], "description": ""}
+        for name, word in zip(names, words, strict=True)
+    ]
+    return json.dumps(entries).encode()

@@ -1,0 +1,174 @@
+"""Every real source and real architectures, random weights, from fetch to the report."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import stages.weights
+from stages.datasets.card import read_card
+from stages.datasets.imagenet_classes import ImageNetClasses, read_imagenet_classes
+from stages.datasets.shards import open_shards
+from tests.pipeline import official_layouts as layouts
+from tests.pipeline import zoo
+from tests.pipeline.photographs import ODD, jpeg, photograph, saved
+from tests.pipeline.workspace import Workspace, new_workspace
+from tests.reads import ROOT
+from tests.transfer.loopback import TOKEN, FileServer, HubServer
+
+REAL = ROOT / "tests/pipeline/real.yaml"
+SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory):
+    """Return a clone in which the study of real.yaml has been run, servers still up."""
+    folder = tmp_path_factory.mktemp("real")
+    classes = read_imagenet_classes(ROOT / "data/reference")
+    with FileServer() as files, HubServer() as hub, pytest.MonkeyPatch.context() as patch:
+        hub.use(patch, TOKEN)
+        patch.setenv("INTERPRETING_CLIP_FOLDERS", str(folder))
+        patch.setenv("INTERPRETING_CLIP_OBJECTNET_PASSWORD", layouts.PASSWORD.decode())
+        workspace = new_workspace(folder / "clone")
+        fill(workspace, sources(folder, classes, files, hub))
+        zoo.put_open_clip(hub, "RN50-quickgelu", "openai")
+        zoo.put_open_clip(hub, "ViT-B-32", "laion2b_s34b_b79k")
+        zoo.put_timm(hub)
+        bring_torchvision(workspace, files, patch)
+        workspace.repro()
+        yield workspace
+
+
+def sources(
+    folder: Path, classes: ImageNetClasses, files: FileServer, hub: HubServer
+) -> dict[str, Any]:
+    """Write and serve every dataset and the checkpoint; return what stands for them in a study."""
+    some = classes.imagenet_r[:8]
+    layouts.validation_folder(folder / "val", classes, some)
+    train = layouts.class_folders(classes, some, 2, "train")
+    layouts.write_files(folder / "train", train)
+    names = [name.rpartition("/")[2] for name in train]
+    (folder / "imagenet_captions.json").write_bytes(layouts.captions_file(names))
+    shard = [(i, saved(photograph(f"r{i}", some[i]), "WEBP")) for i in (0, 1, 2, 3) * 3]
+    names = "\n".join(classes.names[index] for index in classes.imagenet_r)
+    repository = {"test/0.tar": layouts.webdataset(shard), "classnames.txt": names.encode()}
+    hub.add("clip-benchmark/wds_imagenet-r", repository, gated=True)
+    a = classes.imagenet_a[:4]
+    folders = list(classes.objectnet)[:3]
+    archives = {
+        "V2": ("v2.tar.gz", layouts.imagenet_v2_archive([2, 10, 100])),
+        "SKETCH": ("sketch.zip", layouts.sketch_archive(classes, [5, 700])),
+        "OBJECTNET": ("objectnet.zip", layouts.objectnet_archive(classes, folders, "zzz_chair")),
+        "A": ("imagenet-a.tar", layouts.imagenet_a_archive(classes, a)),
+        "BRODEN": ("broden1_224.zip", layouts.broden_archive(folder / "broden1")),
+    }
+    filled: dict[str, Any] = {}
+    for mark, (name, data) in archives.items():
+        files.files[f"/{name}"] = data
+        sha256 = hashlib.sha256(data).hexdigest()
+        filled[mark] = {"url": f"{files.url}/{name}", "sha256": sha256}
+    checkpoint = zoo.training_checkpoint("ViT-S-32-alt")
+    (folder / "vit_s.pt").write_bytes(checkpoint)
+    return filled | {"VIT_S": hashlib.sha256(checkpoint).hexdigest()}
+
+
+def fill(workspace: Workspace, values: dict[str, Any]) -> None:
+    """Make real.yaml the study, with addresses and checksums in place of its marks."""
+
+    def filled(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: filled(value) for key, value in node.items()}
+        if isinstance(node, list):
+            return [filled(value) for value in node]
+        return values.get(node, node) if isinstance(node, str) else node
+
+    tree = filled(yaml.safe_load(REAL.read_text()))
+    (workspace.folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    workspace.commit("The real study in small")
+
+
+def bring_torchvision(workspace: Workspace, files: FileServer, patch: pytest.MonkeyPatch) -> None:
+    """Run torchvision's `weights` in this process, which knows another URL, and hand it to DVC."""
+    workspace.repro("study", "stages/dvc.yaml:methods")
+    zoo.put_torchvision(files, patch)
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(workspace.folder)
+        stages.weights.main("resnet50")
+    workspace.run("dvc", "commit", "--force", "weights@resnet50")
+
+
+def metrics(workspace: Workspace, key: str) -> dict[str, Any]:
+    """Return an encoder's metrics."""
+    return json.loads((workspace.folder / f"metrics/encoders/{key}.json").read_text())
+
+
+def card(workspace: Workspace, dataset: str):
+    """Return a dataset's card."""
+    return read_card(workspace.folder / "data/datasets" / dataset)
+
+
+def test_every_encoder_is_measured_on_everything(study):
+    for key in study.params()["encoders"]:
+        measured = metrics(study, key)
+        accuracies = measured["accuracy"]
+        assert {"imagenet", *SHIFTS} <= accuracies.keys()
+        assert all(0 <= accuracies[name] <= 100 for name in ("imagenet", *SHIFTS))
+        assert measured["kurtosis"]["mean"] > 0
+
+
+def test_a_second_run_runs_nothing(study):
+    assert study.repro() == set()
+
+
+def test_a_fixed_subset_of_the_validation_set_is_taken_odd_files_among_it(study):
+    val = card(study, "imagenet_val")
+    assert (val.images, len(val.class_indices), val.partial) == (32, 8, True)
+    with open_shards(study.folder / "data/datasets/imagenet_val") as shards:
+        shapes = {shards[i].shape for i in range(len(shards))}
+    assert shapes == {(75, 100, 3)}
+    assert len(ODD) + 4 > 32 / 8  # some of the odd class's files had to be left out
+
+
+def test_classes_are_those_of_the_published_sets(study):
+    classes = read_imagenet_classes(ROOT / "data/reference")
+    assert card(study, "imagenet_v2").class_indices == [2, 10, 100]
+    assert card(study, "imagenet_r").class_indices == classes.imagenet_r[:4]
+    assert card(study, "imagenet_a").class_indices == classes.imagenet_a[:4]
+    first = [indices[0] for indices in list(classes.objectnet.values())[:3]]
+    assert card(study, "objectnet").class_indices == sorted(first)
+    assert card(study, "imagenet_val").classes == classes.names
+
+
+def test_objectnets_border_is_gone(study):
+    with open_shards(study.folder / "data/datasets/objectnet") as shards:
+        assert len(shards) == 6
+        assert all(shards[i].shape == (75, 100, 3) for i in range(6))
+        assert not any((shards[i][0] == [255, 0, 0]).all() for i in range(6))
+
+
+def test_representations_are_recorded_and_never_ranked_together(study):
+    found = {key: metrics(study, key)["kurtosis"]["representation"] for key in ("resnet50", "vit_tiny")}
+    assert found == {"resnet50": "rectified", "vit_tiny": "linear"}
+
+
+def test_interpolated_weights_lie_between_their_ends(study):
+    from stages.storage.tensors import read_tensors
+
+    first, second, middle = (
+        read_tensors(study.folder / f"data/weights/{key}/weights.safetensors")
+        for key in ("rn50_openai", "rn50_openai_finetuned", "rn50_openai_wise")
+    )
+    name = "visual.conv1.weight"
+    expected = (first[name].astype(float) + second[name]) / 2
+    assert abs(middle[name] - expected).max() < 1e-6
+    assert abs(first[name] - second[name]).max() > 0
+
+
+def test_a_jpeg_is_stored_as_it_came(study):
+    with open_shards(study.folder / "data/datasets/imagenet_train") as shards:
+        stored = {hashlib.sha256(shards.stored(i)).hexdigest() for i in range(len(shards))}
+    index = card(study, "imagenet_train").class_indices[0]
+    assert hashlib.sha256(jpeg(photograph("train0", index))).hexdigest() in stored

@@ -1,0 +1,74 @@
+"""Random weights of real architectures, where the libraries look for trained ones."""
+
+import hashlib
+import io
+from typing import Any
+
+import pytest
+import torch
+
+from stages.encoders.backbone import OpenClipModel, TimmModel
+from stages.encoders.encoder import clip_encoder
+from stages.encoders.locations import AtHub, location_of
+from stages.settings.weights import OpenClip, Timm
+from tests.transfer.loopback import FileServer, HubServer
+
+Tensors = dict[str, torch.Tensor]
+
+TIMM = "vit_tiny_patch16_224", "augreg_in21k_ft_in1k"
+
+
+def put_open_clip(hub: HubServer, model: str, tag: str) -> None:
+    """Put random weights where open_clip's zoo has a tag, in half precision as OpenAI's are."""
+    backbone = OpenClipModel(model=model)
+    weights = clip_encoder(backbone, None, 1).module.state_dict()
+    halves = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
+    put(hub, location_of(OpenClip(backbone="x", tag=tag), backbone), halves)
+
+
+def put_timm(hub: HubServer) -> None:
+    """Put random weights where timm has those of its tiny ViT."""
+    import timm
+
+    model, tag = TIMM
+    item, backbone = Timm(backbone="x", tag=tag), TimmModel(model=model)
+    put(hub, location_of(item, backbone), timm.create_model(model).state_dict())
+
+
+def put(hub: HubServer, location: Any, weights: Tensors) -> None:
+    """Put weights into the repository that a library names."""
+    from safetensors.torch import save
+
+    assert isinstance(location, AtHub)
+    data = save({name: value.contiguous() for name, value in weights.items()})
+    hub.add(location.repository, {location.files[0]: data}, kind="model")
+
+
+def put_torchvision(server: FileServer, patch: pytest.MonkeyPatch) -> None:
+    """Put a random ResNet-50 where torchvision says, for this process, that its weights are.
+
+    The name carries the start of the file's digest, so nothing random can stand under the real one.
+    """
+    from torchvision.models import ResNet50_Weights, resnet50
+
+    data = pickled(resnet50().state_dict())
+    name = f"/models/resnet50-{hashlib.sha256(data).hexdigest()[:8]}.pth"
+    server.files[name] = data
+    patch.setattr(ResNet50_Weights.IMAGENET1K_V1.value, "url", f"{server.url}{name}")
+
+
+def training_checkpoint(model: str) -> bytes:
+    """Return what a distributed training of open_clip saves: its prefix, epoch and optimiser."""
+    weights = clip_encoder(OpenClipModel(model=model), None, 2).module.state_dict()
+    state = {f"module.{name}": value for name, value in weights.items()}
+    optimizer = {"state": {}, "param_groups": [{"lr": 5e-4, "betas": (0.9, 0.98)}]}
+    return pickled({"epoch": 3, "name": "run", "state_dict": state, "optimizer": optimizer})
+
+
+def pickled(content: object) -> bytes:
+    """Return what `torch.save` writes."""
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    return stream.getvalue()
+
+
