@@ -80,6 +80,17 @@ def test_reads_and_unpacks_every_kind(write, kind):
     assert tree(file.parent / "out") == FILES
 
 
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_passes_over_what_is_not_wanted(write, kind):
+    asked = []
+    read = list(
+        iterate_archive(write(ARCHIVES[kind]), wanted=lambda name: bool(asked.append(name)))
+    )
+    assert (read, asked) == ([], list(FILES))
+    read = iterate_archive(write(ARCHIVES[kind]), wanted=lambda name: name.endswith("c.jpg"))
+    assert dict(read) == {"set/a/c.jpg": FILES["set/a/c.jpg"]}
+
+
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_a_tar_in_a_tar_becomes_a_folder(write, mode):
     inner = {
