@@ -80,10 +80,9 @@ def operations(amount: Amount) -> str:
 
 
 def hours(amount: Amount) -> str:
-    """Return hours: minutes and seconds would feign precision."""
-    value = amount.value
-    digits = 0 if value >= 100 else 1 if value >= 1 else 2
-    return qualified(amount, f"{value:,.{digits}f} h")
+    """Return hours, or minutes where they are less than one."""
+    value, unit = (amount.value, "h") if amount.value >= 1 else (60 * amount.value, "min")
+    return qualified(amount, f"{value:,.{0 if value >= 100 else 1}f} {unit}")
 
 
 def scaled(value: Number, units: Iterable[tuple[float, str]], smallest: str) -> str:

@@ -69,7 +69,7 @@ def official_count(key: str, entry: RealEntry) -> Amount:
     Of an entry that is a part of its set (`partial`), nothing is known.
     """
     known = published(key, entry)
-    return UNKNOWN if known is None or getattr(entry, "partial", False) else Amount(known.images)
+    return UNKNOWN if known is None or entry.partial else Amount(known.images)
 
 
 def image_bytes(key: str, entry: DatasetEntry, world: World | None) -> Amount:

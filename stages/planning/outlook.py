@@ -1,6 +1,6 @@
 """All that can be said of a study before it is started."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from stages.datasets.entries import RealSet
@@ -10,7 +10,7 @@ from stages.planning.images import image_bytes, image_count, official_count
 from stages.planning.lineage import backbone_name, origin
 from stages.planning.locations import Location, Repository, dataset_locations
 from stages.planning.probe import Reach, probe
-from stages.planning.storage import Room, all_room, shortages, weights
+from stages.planning.storage import Disk, Room, all_room, disks, weights
 from stages.planning.towers import Cost, cost
 from stages.planning.weight_files import weight_places
 from stages.settings.sections import Sections
@@ -52,11 +52,11 @@ class Outlook:
     reach: Mapping[Location, Reach]
     work: list[Work]
     rooms: list[Room]
-    shortages: list[str]
+    disks: list[Disk]
 
     @property
     def problems(self) -> list[tuple[str, str]]:
-        """Each place that cannot be reached, once, with the reason."""
+        """Each place that cannot be reached, once, with the reason, which names it too."""
         return [(str(place), r.problem) for place, r in self.reach.items() if r.problem]
 
     @property
@@ -83,10 +83,10 @@ def look_ahead(study: Sections, machine: Machine, *, offline: bool) -> Outlook:
         study,
         images,
         {dataset.key: dataset.stored for dataset in datasets},
-        downloads(datasets, encoders),
+        downloads([*datasets, *encoders], reach),
         machine.downloads,
     )
-    return Outlook(datasets, encoders, reach, all_work(study, images), rooms, shortages(rooms))
+    return Outlook(datasets, encoders, reach, all_work(study, images), rooms, disks(rooms))
 
 
 def dataset_outlook(
@@ -142,7 +142,14 @@ def encoder_outlook(
     )
 
 
-def downloads(datasets: list[DatasetOutlook], encoders: list[EncoderOutlook]) -> Amount:
+def downloads(
+    items: Iterable[DatasetOutlook | EncoderOutlook], reach: Mapping[Location, Reach]
+) -> Amount:
     """Return the bytes of all downloads; what several entries take from one place counts once."""
-    once = {item.places: item.download for item in (*datasets, *encoders)}
+    once: dict[object, Amount] = {}
+    for item in items:
+        if all(reach[place].download.whole for place in item.places):
+            once |= {place: reach[place].download for place in item.places}
+        else:
+            once[item.places] = item.download
     return total(once.values())

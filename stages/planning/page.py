@@ -25,6 +25,7 @@ def page(file: Path, study: Sections, outlook: Outlook, speed: Speed) -> str:
     parts = [
         titled("Datasets", datasets(outlook)),
         titled("Encoders", encoders(outlook)),
+        titled("Weights", weights(outlook)) if any(e.places for e in outlook.encoders) else "",
         titled("Trainings", training_table(study, outlook)) if trainings(study) else "",
         titled(f"Compute, {speed}", compute(outlook, speed)),
         titled("Disk", disk(outlook)),
@@ -53,23 +54,28 @@ def datasets(outlook: Outlook) -> str:
 
 
 def encoders(outlook: Outlook) -> str:
-    """Return a row per encoder."""
+    """Return a row per encoder, with its own forward passes and operations in all stages."""
+    rows = []
+    for item in outlook.encoders:
+        work = [work for work in outlook.work if work.encoder == item.key]
+        price = item.cost
+        costs = (price.parameters, price.image, price.text if item.head == "zero_shot" else None)
+        done = total(w.passes for w in work), total(w.operations for w in work)
+        shown = [operations(cost) if cost else "" for cost in costs]
+        facts = (item.key, item.origin, item.backbone)
+        rows.append((*facts, *shown, count(done[0]), operations(done[1])))
+    header = ("encoder", "made by", "backbone", "parameters", "per image", "per prompt")
+    return table((*header, "forward passes", "operations"), rows, words=3)
+
+
+def weights(outlook: Outlook) -> str:
+    """Return a row per encoder whose weights come from elsewhere."""
     rows = [
-        (
-            item.key,
-            item.origin,
-            item.backbone,
-            operations(item.cost.parameters),
-            operations(item.cost.image),
-            operations(item.cost.text) if item.head == "zero_shot" else "",
-            str(item.places[0]) if item.places else "",
-            size(item.download) if item.places else "",
-            state(outlook, item.places),
-        )
+        (item.key, str(item.places[0]), size(item.download), state(outlook, item.places))
         for item in outlook.encoders
+        if item.places
     ]
-    header = ("encoder", "made by", "backbone", "parameters", "per image", "per prompt", "from")
-    return table((*header, "download", ""), rows, words=3)
+    return table(("weights", "from", "download", ""), rows, words=2)
 
 
 def state(outlook: Outlook, places: Iterable[Location]) -> str:
@@ -118,14 +124,14 @@ def work_row(name: str, work: list[Work], speed: Speed) -> tuple[str, ...]:
 
 
 def disk(outlook: Outlook) -> str:
-    """Return a row per kind of file, the sum, and a warning for each disk that is too small."""
+    """Return a row per kind of file, the sum, and what is free on each disk."""
     rows = [
         (room.what, room.folder, size(room.bytes), "may be deleted" if room.passing else "")
         for room in outlook.rooms
     ]
     whole = ("all", "", size(total(room.bytes for room in outlook.rooms)), "")
-    warnings = [f"warning: {text}" for text in outlook.shortages]
-    return "\n".join([table(("what", "where", "bytes", ""), [*rows, whole], words=2), *warnings])
+    sizes = table(("what", "where", "bytes", ""), [*rows, whole], words=2)
+    return "\n".join([sizes, *map(str, outlook.disks)])
 
 
 def pins(outlook: Outlook) -> str:
@@ -139,7 +145,7 @@ def verdict(outlook: Outlook) -> str:
     asked, problems = len(outlook.reach), outlook.problems
     if problems:
         lines = [f"Cannot be reached, {len(problems)} of {asked} sources:"]
-        lines += [f"  {place}: {reason}" for place, reason in problems]
+        lines += [f"  {reason}" for _, reason in problems]
     elif outlook.unasked:
         lines = [f"Offline: {outlook.unasked} of {asked} sources were not asked."]
     elif asked:
@@ -166,7 +172,7 @@ def record(outlook: Outlook, speed: Speed) -> dict[str, Any]:
             for work in outlook.work
         ],
         "disk": {room.folder: room.bytes.plain() for room in outlook.rooms},
-        "warnings": outlook.shortages,
+        "warnings": [str(disk) for disk in outlook.disks if disk.is_short],
         "unreachable": dict(outlook.problems),
         "unasked": outlook.unasked,
         "commits": {str(place): commit for place, commit in outlook.pins},

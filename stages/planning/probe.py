@@ -53,13 +53,13 @@ def reach_repository(place: Repository) -> Reach:
     """Ask the hub for the files of the first pattern that any match."""
     from stages.transfer.reach import repository_problem
 
-    problems = []
+    found = []
     for pattern in place.patterns:
         problem, size = repository_problem(place.name, place.revision, pattern, place.kind)
         if problem is None:
             return Reach(None, known(size), commit=commit_to_pin(place, pattern))
-        problems.append(problem)
-    return Reach(problems[0], UNKNOWN)
+        found.append(Reach(problem, known(size)))
+    return found[0]
 
 
 def known(size: int | None) -> Amount:

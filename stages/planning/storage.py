@@ -1,11 +1,11 @@
 """What a study writes to disk, and whether the disk has room for it."""
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stages.planning.amounts import Amount, about, total
+from stages.planning.amounts import Amount, about, size, total
 from stages.planning.compute import Images, class_count
 from stages.planning.lineage import backbone, has_text_tower, trainings
 from stages.planning.towers import cost
@@ -27,6 +27,25 @@ class Room:
     folder: str
     bytes: Amount
     passing: bool = False
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk by a folder on it, the bytes that a study needs there, and those that are free."""
+
+    place: Path
+    needed: Amount
+    free: int
+
+    @property
+    def is_short(self) -> bool:
+        """Say whether there is less room than is known to be needed."""
+        return self.needed.value > self.free
+
+    def __str__(self) -> str:
+        """Return the comparison in words, a warning where the disk is short."""
+        words = f"{self.place}: {size(self.needed)} needed, {size(Amount(self.free))} free"
+        return f"WARNING, {words}" if self.is_short else words
 
 
 def all_room(
@@ -76,33 +95,20 @@ def grams(study: Sections, key: str) -> Amount:
 def checkpoints(study: Sections) -> Amount:
     """Return the bytes of the largest checkpoint: trainings run one after the other."""
     sizes = [weights(study, key) * STATES for key in trainings(study)]
-    return about(max((size.value for size in sizes), default=0))
+    return about(max(each.value for each in sizes)) if sizes else Amount(0)
 
 
-def shortages(rooms: list[Room]) -> list[str]:
-    """Return a warning for each disk that has less room than is needed there."""
-    needed: dict[int, tuple[Path, Amount]] = {}
+def disks(rooms: Iterable[Room]) -> list[Disk]:
+    """Return each disk that is written to, with what is needed there and what is free."""
+    found: dict[int, Disk] = {}
     for room in rooms:
         place = existing(Path(room.folder))
         device = place.stat().st_dev
-        first, bytes_ = needed.get(device, (place, Amount(0)))
-        needed[device] = (first, bytes_ + room.bytes)
-    return [
-        warning
-        for place, bytes_ in needed.values()
-        if (warning := shortage(place, bytes_, shutil.disk_usage(place).free))
-    ]
+        disk = found.get(device) or Disk(place.resolve(), Amount(0), shutil.disk_usage(place).free)
+        found[device] = replace(disk, needed=disk.needed + room.bytes)
+    return list(found.values())
 
 
 def existing(path: Path) -> Path:
     """Return the nearest folder above a path that is there already."""
     return next(place for place in (path, *path.absolute().parents) if place.exists())
-
-
-def shortage(place: Path, needed: Amount, free: int) -> str:
-    """Return a warning where a disk has less room than is needed, else nothing."""
-    from stages.planning.amounts import size
-
-    if needed.value <= free:
-        return ""
-    return f"{place.resolve()}: {size(needed)} are needed, {size(Amount(free))} are free"

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from stages.encoders.backbone import AnyBackbone, Backbone, OpenClipModel
-from stages.encoders.encoder import Encoder, clip_encoder, initialise
+from stages.encoders.encoder import clip_encoder, initialise
 from stages.encoders.layers import layer_modules
+from stages.encoders.open_clip_models import HUB
 from stages.encoders.vocabulary import Vocabulary
 from stages.planning.amounts import UNKNOWN, Amount, about
 from stages.storage.errors import InputError
@@ -35,36 +36,33 @@ class Cost:
 
 
 UNMEASURED = Cost(*[UNKNOWN] * 6)
-"""An architecture that cannot be built without its weights (`hf-hub:`), or not at all."""
+"""An architecture whose configuration lies on the hub: it is known once it is downloaded."""
 
 
 @cache
 def cost(backbone: AnyBackbone) -> Cost:
-    """Return what an architecture costs; where it cannot be built without weights, unknown."""
-    try:
-        with torch.device("meta"):
-            encoder = initialise(backbone, 0)
-            side = encoder.card.preprocess.size
-            operations = counted(encoder.visual, torch.empty(1, 3, side, side))
-            text_parameters, text = text_cost(backbone)
-    except InputError:
+    """Return what an architecture costs; unknown where it lies on the hub with its weights.
+
+    Raises
+    ------
+    InputError
+        The library has no such model, or it is not supported.
+    """
+    if isinstance(backbone, OpenClipModel) and backbone.model.startswith(HUB):
         return UNMEASURED
+    with torch.device("meta"):
+        encoder = initialise(backbone, 0)
+        side = encoder.card.preprocess.size
+        operations = counted(encoder.visual, torch.empty(1, 3, side, side))
+        text_parameters, text = text_cost(backbone)
     return Cost(
         parameters=Amount(parameters(encoder.visual)),
         text_parameters=text_parameters,
         image=Amount(operations),
         text=text,
         width=Amount(encoder.card.feature_width),
-        layers=layer_count(encoder),
+        layers=Amount(len(layer_modules(encoder))),
     )
-
-
-def layer_count(encoder: Encoder) -> Amount:
-    """Return the number of layers that CKA compares; unknown where they have no order."""
-    try:
-        return Amount(len(layer_modules(encoder)))
-    except InputError:
-        return UNKNOWN
 
 
 def text_cost(backbone: AnyBackbone) -> tuple[Amount, Amount]:

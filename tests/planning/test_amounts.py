@@ -24,7 +24,8 @@ SHOWN = [
     (size(Amount(6.74e9)), "6.7 GB"),
     (size(about(147.9e9)), "~148 GB"),
     (operations(Amount(8.8e9)), "8.8 G"),
-    (hours(about(0.031)), "~0.03 h"),
+    (hours(about(0.031)), "~1.9 min"),
+    (hours(about(5.61)), "~5.6 h"),
     (hours(about(64_714)), "~64,714 h"),
 ]
 

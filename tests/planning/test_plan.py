@@ -1,6 +1,7 @@
 """The command, end to end."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -8,6 +9,9 @@ import yaml
 from stages.planning.plan import main
 from stages.storage.errors import InputError
 from tests.pipeline.workspace import NANO
+from tests.transfer.loopback import HubServer
+
+BRODEN = {"kind": "broden", "source": "folder", "folder": "broden1"}
 
 
 @pytest.fixture
@@ -18,7 +22,7 @@ def study(tmp_path, monkeypatch):
     def write(**datasets):
         tree = yaml.safe_load(NANO.read_text())
         tree["datasets"] |= datasets
-        tree["sources"] |= {"folder": {"images_per_shard": 10}, "none": {}}
+        tree["sources"] |= {key: {"images_per_shard": 10} for key in ("folder", "hub")}
         file = tmp_path / "study.yaml"
         file.write_text(yaml.safe_dump(tree))
         return str(file)
@@ -57,18 +61,29 @@ def test_hours_follow_from_the_throughput(capsys):
 
 def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
     with pytest.raises(SystemExit) as ended:
-        main(study(imagenet_val={"kind": "imagenet", "source": "folder", "folder": "val"}))
+        main(study(broden=BRODEN))
     said = capsys.readouterr().out
     assert ended.value.code == 1
-    assert "Cannot be reached, 1 of 1 sources:" in said and str(tmp_path / "val") in said
+    assert "Cannot be reached, 1 of 1 sources:" in said and str(tmp_path / "broden1") in said
 
 
 def test_ends_well_once_the_folder_is_there(study, capsys, tmp_path):
-    (tmp_path / "val").mkdir()
-    main(study(imagenet_val={"kind": "imagenet", "source": "folder", "folder": "val"}))
+    (tmp_path / "broden1/images").mkdir(parents=True)
+    main(study(broden=BRODEN))
     said = capsys.readouterr().out
     assert "Every source can be reached: 1 of 1." in said
-    assert "50,000" in said
+    assert "63,305" in said
+
+
+def test_prints_the_commit_to_pin(study, capsys, monkeypatch):
+    with HubServer() as hub:
+        hub.use(monkeypatch)
+        commit = hub.add("owner/web", {"train/0.tar": b"0" * 5000})
+        place = {"repository": "owner/web", "revision": "main", "files": "train/*.tar"}
+        main(study(web={"kind": "captions", "source": "hub", "hub": place}))
+    said = capsys.readouterr().out
+    assert re.search(rf"\ndataset owner/web +main +{commit}\n", said)
+    assert re.search(r"\nweb +captions +owner/web +\? +5.0 kB +~5.0 kB +reached\n", said)
 
 
 def test_refuses_a_study_that_is_not_legal(study):

@@ -67,7 +67,7 @@ def test_every_place_is_asked_once_and_nothing_is_downloaded():
 
 
 def test_offline_asks_nobody_but_looks_at_folders(tmp_path):
-    (tmp_path / "here").mkdir()
+    (tmp_path / "here").touch()
     places = [Folder("here"), Folder("gone"), Url("http://unreachable.invalid/a"), shards()]
     found = probe(places, Machine(folders=str(tmp_path)), offline=True)
     assert found[places[0]] == Reach(None, Amount(0))

@@ -1,5 +1,6 @@
 """Bytes on disk, against files of the real formats."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +9,18 @@ import pytest
 from stages.encoders.encoder import clip_encoder, save_encoder
 from stages.encoders.layers import layer_grams
 from stages.encoders.vocabulary import Vocabulary
-from stages.planning.amounts import UNKNOWN, Amount
+from stages.planning.amounts import UNKNOWN, Amount, about
 from stages.planning.images import image_count
 from stages.planning.storage import (
+    Disk,
     Room,
     activations,
     all_room,
     checkpoints,
+    disks,
     existing,
     grams,
     head,
-    shortage,
-    shortages,
     weights,
 )
 from stages.planning.towers import WORDS
@@ -61,18 +62,16 @@ def test_every_folder_is_in_the_sum_once(nano, images):
     assert rooms[1].bytes == Amount(7)
 
 
-def test_warns_where_the_disk_is_too_small(tmp_path):
-    assert shortage(tmp_path, Amount(10), free=10) == ""
-    assert (
-        shortage(tmp_path, Amount(2000), free=10) == f"{tmp_path}: 2.0 kB are needed, 10 B are free"
-    )
+def test_warns_where_a_disk_is_short(tmp_path):
+    assert str(Disk(tmp_path, Amount(10), 10)) == f"{tmp_path}: 10 B needed, 10 B free"
+    assert str(Disk(tmp_path, about(2e3), 10)).startswith(f"WARNING, {tmp_path}: ~2.0 kB needed")
+    assert not Disk(tmp_path, UNKNOWN, 0).is_short
 
 
 def test_folders_on_one_disk_are_added_up(tmp_path):
-    rooms = [Room(name, str(tmp_path / name), Amount(1e18)) for name in ("a", "b")]
-    (warning,) = shortages(rooms)
-    assert "2,000,000 TB are needed" in warning
-    assert shortages([Room("a", str(tmp_path), Amount(1))]) == []
+    (disk,) = disks(Room(name, str(tmp_path / name), Amount(5)) for name in ("a", "b"))
+    assert disk.needed == Amount(10)
+    assert 0 < disk.free <= shutil.disk_usage(tmp_path).total
 
 
 def test_a_folder_that_is_not_there_yet_is_on_the_disk_of_the_next_above(tmp_path):

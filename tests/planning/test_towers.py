@@ -7,6 +7,7 @@ from stages.encoders.encoder import clip_encoder
 from stages.encoders.vocabulary import Vocabulary
 from stages.planning.amounts import UNKNOWN, Amount
 from stages.planning.towers import WORDS, cost
+from stages.storage.errors import InputError
 from tests.encoders.conftest import small_backbone
 
 
@@ -53,6 +54,11 @@ def test_published_costs_are_met():
     assert resnet.text == resnet.text_parameters == Amount(0)
 
 
-def test_what_cannot_be_built_is_unknown():
+def test_what_lies_on_the_hub_is_unknown():
     unknown = cost(OpenClipModel(model="hf-hub:owner/name"))
     assert unknown.parameters == unknown.image == unknown.text == UNKNOWN
+
+
+def test_refuses_a_model_that_no_library_has():
+    with pytest.raises(InputError, match=r"'ViT-B-33'.*ViT-B-32"):
+        cost(OpenClipModel(model="ViT-B-33"))
