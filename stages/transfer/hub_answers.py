@@ -46,7 +46,7 @@ def endpoint() -> str:
     """Return the address of the hub, as the environment has it now; the client asks only once."""
     from huggingface_hub import constants
 
-    return os.environ.get("HF_ENDPOINT", constants.ENDPOINT).rstrip("/")
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
 def ask(place: Place, question: Callable[[], Answer], attempts: int) -> Answer:

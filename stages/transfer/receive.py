@@ -79,9 +79,8 @@ def receive_once(url: str, part: Path, headers: Mapping[str, str], by_hand: str)
                 return True
             refuse(url, status, by_hand)
             span = response.headers.get("Content-Range", "")
-            resumed = status == 206 and span.startswith(f"bytes {begin}-")
-            append(response, part, begin if resumed else 0)
-            return resumed and begin > 0
+            append(response, part, begin if span.startswith(f"bytes {begin}-") else 0)
+            return begin > 0 and status == 206
     except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
         raise BrokenOffError(f"no connection, or it broke ({type(error).__name__})") from error
     except requests.RequestException as error:

@@ -72,6 +72,16 @@ def test_starts_over_where_the_part_is_of_another_file(url, server, tmp_path, pa
     assert [len(r.headers.get("range", "")) > 0 for r in server.requests] == [True, False]
 
 
+def test_starts_over_where_another_range_comes(url, server, tmp_path, monkeypatch):
+    (tmp_path / f"{DIGEST}.part").write_bytes(DATA[:500])
+    part = server.part
+    headers = {"range": "bytes=700-"}
+    swap = lambda asked: asked._replace(headers=headers if "range" in asked.headers else {})  # noqa: E731
+    monkeypatch.setattr(server, "part", lambda asked, *rest: part(swap(asked), *rest))
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert [r.headers.get("range") for r in server.requests] == ["bytes=500-", None]
+
+
 def test_takes_a_part_that_was_complete(url, server, tmp_path):
     (tmp_path / f"{DIGEST}.part").write_bytes(DATA)
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
