@@ -12,6 +12,9 @@ from stages.encoders.suggestions import close_names
 from stages.encoders.towers import seeded
 from stages.storage.errors import InputError
 
+CHANGED = ("googlenet", "inception_v3")
+"""The classifiers of torchvision that scale their input where they have weights."""
+
 
 @dataclass(frozen=True)
 class HeadlessModel:
@@ -46,14 +49,14 @@ def build_torchvision(name: str, seed: int) -> HeadlessModel:
         raise InputError(
             f"backbones: torchvision has no classifier '{name}'; {close_names(name, known)}"
         )
-    transforms = next(iter(models.get_model_weights(name))).transforms()
-    with seeded(seed):
-        model = models.get_model(name, weights=None)
-    if hasattr(model, "transform_input"):
+    if name in CHANGED:
         raise InputError(
             f"backbones: torchvision's '{name}' is another model with its weights than without "
             "(`transform_input`), which is not supported; timm has it too"
         )
+    transforms = next(iter(models.get_model_weights(name))).transforms()
+    with seeded(seed):
+        model = models.get_model(name, weights=None)
     linear = [key for key, part in model.named_modules() if isinstance(part, nn.Linear)]
     return take_head_off(
         model, linear[-1] if linear else "", name, torchvision_preprocess(transforms)

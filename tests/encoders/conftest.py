@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stages.encoders.architecture import OpenClipConfig
 from stages.encoders.backbone import (
     Backbone,
     ModifiedResNet,
@@ -38,6 +39,29 @@ def backbone(request: pytest.FixtureRequest) -> Backbone:
 @pytest.fixture
 def encoder(backbone: Backbone) -> Encoder:
     return clip_encoder(backbone, build_vocabulary(["a photo of a red fish", "an old house"]), 3)
+
+
+TINY = OpenClipConfig(
+    model="tiny",
+    config={
+        "embed_dim": 16,
+        "quick_gelu": True,
+        "vision_cfg": {
+            "image_size": 32,
+            "layers": 2,
+            "width": 16,
+            "patch_size": 16,
+            "head_width": 8,
+        },
+        "text_cfg": {"context_length": 77, "width": 16, "heads": 2, "layers": 2},
+    },
+)
+"""A CLIP as open_clip configures it, with its tokenizer and next to no weights."""
+
+
+@pytest.fixture
+def tiny_clip() -> Encoder:
+    return clip_encoder(TINY, None, 0)
 
 
 @pytest.fixture

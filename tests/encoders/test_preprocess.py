@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 import torch
+from PIL import Image
 
 from stages.encoders.preprocess import Preprocess, fit, to_tower
 
@@ -34,3 +36,63 @@ def test_read_only_images_are_taken():
     images = pixels(2, 4, 4)
     images.setflags(write=False)
     assert to_tower(images, HALF).shape == (2, 3, 4, 4)
+
+
+SIZES = [(37, 53), (301, 224), (224, 301), (500, 333), (20, 20), (225, 225), (90, 1000)]
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def photograph(height: int, width: int) -> np.ndarray:
+    """Return smooth shades with noise over them: what scaling treats least alike."""
+    random = np.random.default_rng(height * width)
+    rows, columns = np.mgrid[:height, :width] / 40
+    shades = 127 + 90 * np.sin(rows[..., None] + columns[..., None] * [1, 2, 3])
+    return np.clip(shades + random.normal(0, 25, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+def torchvision_eval(preprocess: Preprocess) -> object:
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms._presets import ImageClassification
+
+    mode = InterpolationMode(preprocess.interpolation)
+    sizes = {"crop_size": preprocess.size, "resize_size": preprocess.resize}
+    return ImageClassification(**sizes, mean=MEAN, std=STD, interpolation=mode)
+
+
+def open_clip_eval(preprocess: Preprocess) -> object:
+    from open_clip.transform import image_transform
+
+    mode = {"crop": "shortest", "squash": "squash"}[preprocess.mode]
+    how = {"resize_mode": mode, "interpolation": preprocess.interpolation}
+    return image_transform(preprocess.size, is_train=False, mean=MEAN, std=STD, **how)
+
+
+def timm_eval(preprocess: Preprocess) -> object:
+    from timm.data.transforms_factory import transforms_imagenet_eval
+
+    mode = {"crop": "center", "squash": "squash"}[preprocess.mode]
+    share = preprocess.size / (preprocess.resize or preprocess.size)
+    how = {"crop_mode": mode, "interpolation": preprocess.interpolation, "crop_pct": share}
+    return transforms_imagenet_eval(preprocess.size, mean=MEAN, std=STD, **how)
+
+
+@pytest.mark.parametrize("shape", SIZES)
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize(
+    ("library", "resize", "mode"),
+    [
+        (torchvision_eval, 256, "crop"),
+        (torchvision_eval, 232, "crop"),
+        (open_clip_eval, None, "crop"),
+        (open_clip_eval, None, "squash"),
+        (timm_eval, 235, "crop"),
+        (timm_eval, 249, "squash"),
+    ],
+)
+def test_pixels_are_those_of_the_libraries(library, resize, mode, interpolation, shape):
+    how = {"resize": resize, "interpolation": interpolation, "mode": mode}
+    preprocess = Preprocess(size=224, mean=MEAN, std=STD, **how)
+    image = photograph(*shape)
+    expected = library(preprocess)(Image.fromarray(image))
+    ours = to_tower(fit(image, preprocess)[None], preprocess)[0]
+    torch.testing.assert_close(ours, expected, rtol=0, atol=2e-6)
