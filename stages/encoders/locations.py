@@ -176,7 +176,9 @@ def timm_location(item: Timm, backbone: TimmModel) -> Location:
             f"legal values: {', '.join(tags) or 'none'}"
         )
     found: Any = timm.get_pretrained_cfg(f"{backbone.model}.{item.tag}")
-    if found.custom_load or found.label_offset or found.num_classes != 1000:
+    # On the hub timm's weights are a state dict, also those that its URL has in another format.
+    own_format = found.custom_load == "hf" if found.hf_hub_id else found.custom_load
+    if own_format or found.label_offset or found.num_classes != 1000:
         raise InputError(
             f"weights: timm's '{backbone.model}.{item.tag}' is no classifier of ImageNet's 1,000 "
             "classes in timm's own format; choose other weights"
