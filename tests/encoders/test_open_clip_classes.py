@@ -9,7 +9,8 @@ from stages.encoders.open_clip_classes import import_open_clip
 open_clip = import_open_clip()
 loaded = [m for m in sys.modules if m.startswith(("timm", "transformers", "torch._dynamo"))]
 assert not loaded, loaded
-assert import_open_clip() is open_clip and open_clip.timm_model.timm is None and open_clip.CLIP and open_clip.ClipLoss
+assert import_open_clip() is open_clip and open_clip.timm_model.timm is None
+assert open_clip.CLIP and open_clip.ClipLoss
 """
 LATER = (
     LEAN
