@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from stages.encoders.encoder import Encoder
@@ -16,15 +17,24 @@ from stages.measures.head import Head
 from stages.storage.errors import InputError
 
 
-def make_head(encoder: Encoder, classes: list[str], kind: str, settings: Mapping[str, Any]) -> Head:
+def make_head(
+    encoder: Encoder,
+    classes: list[str],
+    kind: str,
+    settings: Mapping[str, Any],
+    device: torch.device | str = "cpu",
+) -> Head:
     """Return the head that an encoder's entry asks for, with that kind's settings in `heads:`.
+
+    Prompts go through the text tower on `device`, where the encoder stays.
 
     Raises
     ------
     InputError
-        The encoder has no head of this kind.
+        The encoder has no head of this kind, or one for other classes.
     """
     if kind == "zero_shot":
+        encoder.module.to(device)
         return Head(zero_shot_head(encoder, classes, settings["templates"]), None, True)
     if kind == "random":
         weight = random_head(len(classes), encoder.card.feature_width, settings["seed"])

@@ -11,6 +11,7 @@ from torch import nn
 
 from stages.encoders.encoder import Encoder
 from stages.encoders.layer_names import named_layers
+from stages.encoders.pictures import Pictures, fitted, fitted_batches
 from stages.encoders.preprocess import to_tower
 from stages.encoders.state import to_array
 from stages.measures.cka import gram, u_center
@@ -62,10 +63,29 @@ def layer_rows(output: torch.Tensor | None, images: int, layer: str) -> torch.Te
 
 def layer_features(
     encoder: Encoder,
-    images: UInt8[np.ndarray, "image height width 3"],
+    pictures: Pictures,
     device: torch.device | str = "cpu",
+    workers: int = 1,
 ) -> dict[str, Float[np.ndarray, "image feature"]]:
-    """Return every layer's output for a few images, positions and channels in one row each."""
+    """Return every layer's output for a few pictures, positions and channels in one row each.
+
+    Raises
+    ------
+    InputError
+        A layer has no output with a row per image.
+    """
+    every = np.arange(len(pictures))
+    return fitted_features(
+        encoder, fitted(pictures, every, encoder.card.preprocess, workers), device
+    )
+
+
+def fitted_features(
+    encoder: Encoder,
+    images: UInt8[np.ndarray, "image size size 3"],
+    device: torch.device | str,
+) -> dict[str, Float[np.ndarray, "image feature"]]:
+    """Return every layer's output for images of the tower's size."""
     layers = layer_modules(encoder)
     tower = encoder.visual.to(device).eval()
     with captured(layers) as outputs, torch.inference_mode():
@@ -76,28 +96,33 @@ def layer_features(
 
 def layer_grams(
     encoder: Encoder,
-    images: UInt8[np.ndarray, "images height width 3"],
+    pictures: Pictures,
     minibatch: int,
     device: torch.device | str = "cpu",
+    workers: int = 1,
+    *,
+    images: int | None = None,
 ) -> dict[str, Float[np.ndarray, "minibatch image image"]]:
     """Return the U-centred Gram matrices of every layer, one per minibatch of images.
 
     HSIC_1 of two layers is then a dot product of their matrices (Nguyen et al. 2021, equation 3),
-    so any two encoders are compared without another forward pass.
+    so any two encoders are compared without another forward pass. The first `images` pictures are
+    taken, or all.
 
     Raises
     ------
     InputError
-        The images do not make whole minibatches of at least four.
+        The images do not make whole minibatches of at least four, or there are too few pictures.
     """
-    if minibatch < SMALLEST or len(images) % minibatch or not len(images):
+    count = len(pictures) if images is None else images
+    if minibatch < SMALLEST or count % minibatch or not count or count > len(pictures):
         raise InputError(
             f"expected whole minibatches of at least {SMALLEST} images for CKA, got "
-            f"{len(images)} images in minibatches of {minibatch}; change cka's numbers of images"
+            f"{count} images of {len(pictures)} in minibatches of {minibatch}; change `layers`"
         )
     grams: dict[str, list[np.ndarray]] = {layer: [] for layer in layer_modules(encoder)}
-    for begin in range(0, len(images), minibatch):
-        features = layer_features(encoder, images[begin : begin + minibatch], device)
-        for layer, rows in features.items():
+    which, preprocess = np.arange(count), encoder.card.preprocess
+    for batch in fitted_batches(pictures, which, preprocess, minibatch, workers):
+        for layer, rows in fitted_features(encoder, batch, device).items():
             grams[layer].append(u_center(gram(rows)).astype(np.float32))
     return {layer: np.stack(matrices) for layer, matrices in grams.items()}

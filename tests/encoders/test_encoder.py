@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace as with_parts
 
 import msgspec
 import numpy as np
@@ -6,16 +7,20 @@ import pytest
 import torch
 
 from stages.encoders.activations import activations
+from stages.encoders.backbone import TorchvisionModel
+from stages.encoders.card import Origin
 from stages.encoders.encoder import (
     CARD,
     WEIGHTS,
     classifier_encoder,
+    clip_encoder,
     initialise,
     load_encoder,
     save_encoder,
 )
 from stages.storage.errors import InputError
 from stages.storage.tensors import read_tensors, write_tensors
+from tests.encoders.conftest import TINY
 
 
 def test_an_encoder_comes_back_as_it_was(encoder, images, tmp_path):
@@ -98,3 +103,25 @@ def test_a_clip_without_vocabulary_is_refused(encoder, tmp_path):
     (tmp_path / CARD).write_text(json.dumps(card))
     with pytest.raises(InputError, match="vocabulary"):
         load_encoder(tmp_path)
+
+
+def test_an_encoder_can_be_counted_without_memory(backbone):
+    with torch.device("meta"):
+        encoder = initialise(backbone, 0)
+        clip = initialise(TINY, 0)
+    assert all(p.is_meta for e in (encoder, clip) for p in e.module.parameters())
+    assert encoder.card == initialise(backbone, 0).card
+
+
+def test_a_card_of_a_clip_made_here_says_nothing_of_an_origin(encoder, tmp_path):
+    save_encoder(tmp_path, encoder)
+    assert "origin" not in json.loads((tmp_path / CARD).read_text())
+    origin = Origin(source="checkpoint", location="a.pt", sha256="ab" * 32)
+    came = with_parts(encoder, card=msgspec.structs.replace(encoder.card, origin=origin))
+    save_encoder(tmp_path, came)
+    assert load_encoder(tmp_path).card.origin == origin
+
+
+def test_a_classifier_of_a_library_is_no_clip():
+    with pytest.raises(InputError, match=r"'resnet18' has no text tower"):
+        clip_encoder(TorchvisionModel(model="resnet18"), None, 0)

@@ -3,7 +3,12 @@ import torch
 
 from stages.encoders.backbone import TimmModel, TorchvisionModel
 from stages.encoders.encoder import classifier_encoder, initialise
-from stages.encoders.library_models import build_library_model, timm_preprocess
+from stages.encoders.library_models import (
+    build_library_model,
+    timm_preprocess,
+    torchvision_preprocess,
+)
+from stages.encoders.locations import published_digest
 from stages.storage.errors import InputError
 
 MODELS = [
@@ -79,3 +84,13 @@ def test_models_that_are_unknown_or_unsupported_are_refused(backbone, message):
 def test_images_prepared_in_other_ways_are_refused(change):
     with pytest.raises(InputError, match="not supported"):
         timm_preprocess("mine", CONFIG | change)
+
+
+def test_every_classifier_of_torchvision_prepares_images_in_our_terms():
+    from torchvision import models
+
+    for name in models.list_models(module=models):
+        for weights in models.get_model_weights(name):
+            preprocess = torchvision_preprocess(weights.transforms())
+            assert 0 < preprocess.size <= (preprocess.resize or 0)
+            assert len(published_digest(weights.url)) >= 8

@@ -63,8 +63,9 @@ def open_clip_eval(preprocess: Preprocess) -> object:
     from open_clip.transform import image_transform
 
     mode = {"crop": "shortest", "squash": "squash"}[preprocess.mode]
-    how = {"resize_mode": mode, "interpolation": preprocess.interpolation}
-    return image_transform(preprocess.size, is_train=False, mean=MEAN, std=STD, **how)
+    return image_transform(
+        preprocess.size, False, MEAN, STD, resize_mode=mode, interpolation=preprocess.interpolation
+    )
 
 
 def timm_eval(preprocess: Preprocess) -> object:
