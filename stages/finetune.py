@@ -13,6 +13,8 @@ from stages.training.recipes import Finetune
 
 def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
+    import torch
+
     from stages.encoders.encoder import load_encoder, save_encoder
     from stages.encoders.heads import zero_shot_head
     from stages.training.supervised import finetune
@@ -22,6 +24,7 @@ def main(key: str) -> None:
     item = params.read(f"finetune.{key}", Finetune)
     templates = params.read("heads.zero_shot.templates", Templates)
     source = Path("data/weights") / item.start
+    torch.set_num_threads(item.threads)
     start = load_encoder(source)
     start.module.to(machine.device)
     with (

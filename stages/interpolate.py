@@ -4,21 +4,25 @@ from pathlib import Path
 
 from stages.settings.heads import Templates
 from stages.settings.interpolate import Interpolation
+from stages.settings.threads import Threads
 from stages.storage.errors import InputError
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
-from stages.storage.params import Params
+from stages.storage.params import Params, read_method
 from stages.storage.results import write_json
 
 
 def main(key: str) -> None:
     """Write encoder `key`'s weights, and that it came ready: it has no training curve."""
+    import torch
+
     from stages.encoders.clip_classifier import classifier_from_clip
     from stages.encoders.encoder import load_encoder, save_encoder
     from stages.encoders.heads import zero_shot_head
     from stages.encoders.interpolation import interpolate
 
-    params = Params()
+    params, method = Params(), read_method("interpolate")
+    torch.set_num_threads(method.read("threads", Threads).inference)
     item = params.read(f"interpolate.{key}", Interpolation)
     templates = params.read("heads.zero_shot.templates", Templates)
     weights = Path("data/weights")

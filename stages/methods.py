@@ -30,7 +30,7 @@ SETTINGS: dict[str, dict[str, type]] = {
     "pretrain": {},
     "finetune": {},
     "supervise": {},
-    "interpolate": {},
+    "interpolate": {"threads": Threads},
     "extract": {"threads": Threads},
     "extract_broden": {"threads": Threads},
     "extract_layers": {"threads": Threads, "layers": Layers},

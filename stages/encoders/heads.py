@@ -1,7 +1,7 @@
 """Classifier heads: from prompts (zero-shot), from training, or random."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from stages.encoders.texts import encode_texts
 from stages.encoders.vocabulary import Vocabulary
 from stages.measures.head import Head
 from stages.storage.errors import InputError
+
+PROMPTS = 256
+"""About how many prompts go through a text tower at once."""
 
 
 def make_head(
@@ -72,9 +75,9 @@ def zero_shot_head(
 
     One row per class: the mean over the templates of the text embeddings of unit length, brought
     back to unit length (Radford et al. 2021, section 3.1.4). It applies to features of unit
-    length; the logit scale is left out, for it changes no prediction. The prompts of one class go
-    through the text tower at once, whatever the machine: 80 templates and 1,000 classes are
-    80,000 texts, for a ViT-B/32 a minute on a GPU and a quarter of an hour on two cores.
+    length; the logit scale is left out, for it changes no prediction. Which prompts go
+    through the text tower at once does not depend on the machine. 80 templates and 1,000 classes
+    are 80,000 texts, for a ViT-B/32 a minute on a GPU and a quarter of an hour on two cores.
 
     Raises
     ------
@@ -87,18 +90,24 @@ def zero_shot_head(
         require_known(encoder.vocabulary, classes)
     prompts = spelled_out(templates)
     rows = []
-    for name in shown(classes):
-        embeddings = encode_texts(encoder, [prompt.replace("{}", name) for prompt in prompts])
-        rows.append(unit(embeddings).mean(axis=0))
-    return unit(np.stack(rows)).astype(np.float32)
+    for names in shown(classes, max(1, PROMPTS // len(prompts))):
+        texts = [prompt.replace("{}", name) for name in names for prompt in prompts]
+        embeddings = unit(encode_texts(encoder, texts)).reshape(len(names), len(prompts), -1)
+        rows.append(embeddings.mean(axis=1))
+    return unit(np.concatenate(rows)).astype(np.float32)
 
 
-def shown(classes: list[str]) -> Iterable[str]:
-    """Show how far a head of many classes is."""
+def shown(classes: list[str], at_once: int) -> Iterator[list[str]]:
+    """Yield some classes at a time, and show how far a head of many classes is."""
     from tqdm import tqdm
 
     pause = 0.5 if sys.stderr.isatty() else 60.0
-    return tqdm(classes, desc="zero-shot head", unit="class", mininterval=pause, delay=pause)
+    with tqdm(
+        total=len(classes), desc="zero-shot head", unit="class", mininterval=pause, delay=pause
+    ) as bar:
+        for start in range(0, len(classes), at_once):
+            yield (names := classes[start : start + at_once])
+            bar.update(len(names))
 
 
 def require_known(vocabulary: Vocabulary, classes: list[str]) -> None:
