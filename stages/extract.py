@@ -33,7 +33,6 @@ def main(key: str, head: str) -> None:
     wanted = read_json(Path(head))
     encoder = load_encoder(Path("data/weights") / key)
     classes = read_card(DATASETS / TEST_SETS[0]).classes
-    encoder.module.to(machine.device)
     card = encoder.card
     facts = {"representation": card.representation, "feature_width": card.feature_width}
     present = [dataset for dataset in TEST_SETS if not is_absent(DATASETS / dataset)]
@@ -41,7 +40,7 @@ def main(key: str, head: str) -> None:
         complete_directory(Path("data/heads") / key) as heads,
         complete_directory(Path("data/activations") / key) as out,
     ):
-        made = make_head(encoder, classes, wanted["kind"], wanted["settings"])
+        made = make_head(encoder, classes, wanted["kind"], wanted["settings"], machine.device)
         write_head(heads, made, wanted["kind"])
         for dataset in present:
             with open_shards(DATASETS / dataset) as images:
