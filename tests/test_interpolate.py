@@ -14,6 +14,17 @@ from tests.encoders.conftest import TINY
 CLASSES, TEMPLATES = ["fish", "house"], ["a photo of a {}"]
 
 
+ENTRY = {"first": "clip", "second": "tuned"}
+PARAMS = {
+    "heads": {"zero_shot": {"templates": TEMPLATES}},
+    "interpolate": {
+        "start": ENTRY | {"alpha": 0.0},
+        "half": ENTRY | {"alpha": 0.5},
+        "swapped": {"first": "tuned", "second": "clip", "alpha": 0.5},
+    },
+}
+
+
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     clip = clip_encoder(TINY, None, 0)
@@ -21,16 +32,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     torch.nn.init.ones_(tuned.visual.get_parameter("proj"))
     save_encoder(tmp_path / "data/weights/clip", clip)
     save_encoder(tmp_path / "data/weights/tuned", tuned)
-    entry = {"first": "clip", "second": "tuned"}
-    params = {
-        "heads": {"zero_shot": {"templates": TEMPLATES}},
-        "interpolate": {
-            "start": entry | {"alpha": 0.0},
-            "half": entry | {"alpha": 0.5},
-            "swapped": {"first": "tuned", "second": "clip", "alpha": 0.5},
-        },
-    }
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     monkeypatch.chdir(tmp_path)
     return tmp_path / "data"
 

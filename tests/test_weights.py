@@ -15,22 +15,26 @@ from stages.weights import main
 RESNET = TorchvisionModel(model="resnet18")
 
 
+def params(sha256: str) -> dict:
+    file = {"source": "checkpoint", "backbone": "rn18", "file": "mine.safetensors"}
+    return {
+        "backbones": {"rn18": {"kind": "torchvision", "model": "resnet18"}},
+        "weights": {
+            "mine": file | {"sha256": sha256},
+            "wrong": file | {"sha256": "ab" * 32},
+            "null_rn18": {"source": "untrained", "backbone": "rn18", "seed": 3},
+        },
+    }
+
+
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model = build_library_model(RESNET, 3)
     names = {f"fc.{name}": value for name, value in model.head.state_dict().items()}
     content = save(model.tower.state_dict() | names)
     (tmp_path / "mine.safetensors").write_bytes(content)
-    file = {"file": "mine.safetensors", "sha256": hashlib.sha256(content).hexdigest()}
-    params = {
-        "backbones": {"rn18": {"kind": "torchvision", "model": "resnet18"}},
-        "weights": {
-            "mine": {"source": "checkpoint", "backbone": "rn18"} | file,
-            "wrong": {"source": "checkpoint", "backbone": "rn18"} | file | {"sha256": "ab" * 32},
-            "null_rn18": {"source": "untrained", "backbone": "rn18", "seed": 3},
-        },
-    }
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    tree = params(hashlib.sha256(content).hexdigest())
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
