@@ -19,7 +19,7 @@ def main(key: str) -> None:
 
     from stages.encoders.encoder import load_encoder
     from stages.encoders.layers import layer_grams
-    from stages.encoders.pictures import fitted, spread_rows
+    from stages.encoders.pictures import spread_rows
 
     method, machine = read_method("extract_layers"), read_machine()
     torch.set_num_threads(method.read("threads", Threads).inference)
@@ -27,8 +27,9 @@ def main(key: str) -> None:
     encoder = load_encoder(Path("data/weights") / key)
     with open_shards(Path("data/datasets/imagenet_val")) as data:
         rows = spread_rows(len(data), layers.images, layers.minibatch)
-        images = fitted(data, rows, encoder.card.preprocess, machine.workers)
-    grams = layer_grams(encoder, images, layers.minibatch, machine.device)
+        grams = layer_grams(
+            encoder, data, layers.minibatch, machine.device, machine.workers, which=rows
+        )
     with complete_directory(Path("data/layer_grams") / key) as out:
         write_tensors(out / "grams.safetensors", grams)
         write_json(out / "card.json", {"layers": list(grams)})

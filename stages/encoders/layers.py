@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import nn
 
 from stages.encoders.encoder import Encoder
@@ -101,28 +101,27 @@ def layer_grams(
     device: torch.device | str = "cpu",
     workers: int = 1,
     *,
-    images: int | None = None,
+    which: Int[np.ndarray, " image"] | None = None,
 ) -> dict[str, Float[np.ndarray, "minibatch image image"]]:
     """Return the U-centred Gram matrices of every layer, one per minibatch of images.
 
     HSIC_1 of two layers is then a dot product of their matrices (Nguyen et al. 2021, equation 3),
-    so any two encoders are compared without another forward pass. The first `images` pictures are
-    taken, or all.
+    so any two encoders are compared without another forward pass. The pictures
+    `which` are taken, or all, one minibatch after the other.
 
     Raises
     ------
     InputError
-        The images do not make whole minibatches of at least four, or there are too few pictures.
+        The images do not make whole minibatches of at least four.
     """
-    count = len(pictures) if images is None else images
-    if minibatch < SMALLEST or count % minibatch or not count or count > len(pictures):
+    rows = np.arange(len(pictures)) if which is None else which
+    if minibatch < SMALLEST or len(rows) % minibatch or not len(rows):
         raise InputError(
             f"expected whole minibatches of at least {SMALLEST} images for CKA, got "
-            f"{count} images of {len(pictures)} in minibatches of {minibatch}; change `layers`"
+            f"{len(rows)} images in minibatches of {minibatch}; change `layers`"
         )
     grams: dict[str, list[np.ndarray]] = {layer: [] for layer in layer_modules(encoder)}
-    which, preprocess = np.arange(count), encoder.card.preprocess
-    for batch in fitted_batches(pictures, which, preprocess, minibatch, workers):
-        for layer, rows in fitted_features(encoder, batch, device).items():
-            grams[layer].append(u_center(gram(rows)).astype(np.float32))
+    for batch in fitted_batches(pictures, rows, encoder.card.preprocess, minibatch, workers):
+        for layer, features in fitted_features(encoder, batch, device).items():
+            grams[layer].append(u_center(gram(features)).astype(np.float32))
     return {layer: np.stack(matrices) for layer, matrices in grams.items()}
