@@ -39,7 +39,10 @@ def main(key: str) -> None:
         ]
     arrays = {"directions": own.vectors, "singular_values": own.singular_values}
     result = {
-        "importance": dict(zip(("head", "random_head"), np.sort(weights)[:, ::-1], strict=True)),
+        "importance": {
+            name: np.sort(weight)[::-1]  # a head may have fewer directions than a random one
+            for name, weight in zip(("head", "random_head"), weights, strict=True)
+        },
         "fractions": settings.fractions,
         "accuracy": {"head": curves[0], "random_head": curves[1]},
         "prunable": prunable_fraction(

@@ -106,12 +106,12 @@ def webdataset(photographs: list[tuple[int, bytes]], name: str = "s") -> bytes:
 
 
 def broden_archive(root: Path) -> bytes:
-    """Return Broden1's zip: twelve times the three images of `write_broden1`, their maps shared."""
+    """Return Broden1's zip: six times the three images of `write_broden1`, their maps shared."""
     write_broden1(root)
     lines = (root / "index.csv").read_text().splitlines()
     files = {f"broden1_224/{f.name}": f.read_bytes() for f in root.glob("*.csv")}
     rows = [lines[0]]
-    for copy in range(12):
+    for copy in range(6):
         for line in lines[1:]:
             image, _, rest = line.partition(",")
             path = image.replace(".jpg", f"{copy}.jpg")
