@@ -1,8 +1,8 @@
 # make repro   run the study in params.yaml            make test    all tests
 # make install .venv alone, for dvc pull               make bench   timings, as ratios
 # make check   format, lint and types, changes nothing make lock    renew constraints.txt
-# make plots   dvc_plots/index.html, works offline     make clean   remove what a run leaves beside
-#                                                                   results, cache and environment
+# make plots   dvc_plots/index.html, works offline     make clean   remove what a run leaves beside results,
+#                                                                   cache, environment and downloads
 # make plan    what a study would download, store and compute: make plan STUDY=studies/paper.yaml
 
 PYTHON ?= python3
@@ -64,5 +64,6 @@ lock: $(VENV)/ready
 
 clean:
 	@! command -v dvc > /dev/null || dvc config --local --quiet --unset plots.html_template || true
-	rm -rf .scratch dvc_plots .pytest_cache .ruff_cache .hypothesis
+	test ! -d .scratch || find .scratch -mindepth 1 -maxdepth 1 ! -name downloads -exec rm -rf {} +
+	rm -rf dvc_plots .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -14,8 +14,8 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 class Hub(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Webdataset shards in a dataset repository of the Hugging Face hub.
 
-    `revision` is a commit or a tag; `files` says which of the repository's files are the shards,
-    by a glob pattern. The token comes from the environment (HF_TOKEN).
+    `revision` is a commit, a tag or a branch, which moves; `files` says which of the repository's
+    files are the shards, by a glob pattern. The token comes from the environment (HF_TOKEN).
     """
 
     repository: Annotated[str, Meta(pattern=r"^[\w.-]+/[\w.-]+\Z")]

@@ -37,7 +37,13 @@ class WebShards:
     where: str
 
     def survey(self) -> dict[str, int | None]:
-        """Return the class of each image, by shard and key; no image is read for it."""
+        """Return the class of each image, by shard and key; no image is read for it.
+
+        Raises
+        ------
+        InputError
+            A key is there twice, lacks its image or label, or has a label of another set.
+        """
         classes: dict[str, int | None] = {}
         for shard in self.shards:
             for key, members in grouped(_without_images(shard.file)):

@@ -42,7 +42,13 @@ def arrive(location: Location, machine: Machine) -> Arrived:
 
 
 def from_hub(location: AtHub, machine: Machine) -> Arrived:
-    """Bring the first of a repository's files that it has."""
+    """Bring the first of a repository's files that it has.
+
+    Raises
+    ------
+    InputError
+        It has none of them, or the file cannot be had.
+    """
     there = repository_files(location.repository, location.revision, "*", "model")
     names = [file.path for file in there]
     name = next((name for name in location.files if name in names), None)
@@ -57,7 +63,13 @@ def from_hub(location: AtHub, machine: Machine) -> Arrived:
 
 
 def from_folder(location: AtPath, machine: Machine) -> Arrived:
-    """Check a file of this machine against its checksum."""
+    """Check a file of this machine against its checksum.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it is another.
+    """
     file = Path(machine.folders) / location.file
     if not file.is_file():
         raise InputError(

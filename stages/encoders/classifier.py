@@ -21,7 +21,13 @@ class Classifier(nn.Module):
     def forward(
         self, images: Float[torch.Tensor, "image 3 size size"]
     ) -> Float[torch.Tensor, "image class_"]:
-        """Return the logits of images."""
+        """Return the logits of images.
+
+        Raises
+        ------
+        InputError
+            The classifier has no head.
+        """
         if self.head is None:
             raise InputError("an encoder without a head has no logits; train it first")
         features = self.visual(images)

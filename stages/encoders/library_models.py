@@ -41,7 +41,13 @@ def build_library_model(architecture: TorchvisionModel | TimmModel, seed: int) -
 
 
 def build_torchvision(name: str, seed: int) -> HeadlessModel:
-    """Return a classifier of torchvision; it prepares images as for its first weights."""
+    """Return a classifier of torchvision; it prepares images as for its first weights.
+
+    Raises
+    ------
+    InputError
+        As `build_library_model`.
+    """
     from torchvision import models
 
     known = models.list_models(module=models)
@@ -79,6 +85,11 @@ def build_timm(name: str, seed: int) -> HeadlessModel:
 
     With the tag of weights after the name (`resnet50.a1_in1k`) it is built and prepares images as
     for those.
+
+    Raises
+    ------
+    InputError
+        As `build_library_model`.
     """
     import timm
     from timm.data.config import resolve_model_data_config

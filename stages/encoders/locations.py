@@ -88,7 +88,13 @@ def of_kind(backbone: AnyBackbone, kind: type, source: str) -> Any:
 
 
 def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
-    """Return where weights of open_clip's zoo lie; the hub's are preferred to others."""
+    """Return where weights of open_clip's zoo lie; the hub's are preferred to others.
+
+    Raises
+    ------
+    InputError
+        As `location_of`.
+    """
     name, revision = backbone.model, item.revision or "main"
     if name.startswith(HUB):
         if item.tag is not None:
@@ -146,7 +152,13 @@ def torchvision_location(item: Torchvision, backbone: TorchvisionModel) -> AtUrl
 
 
 def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
-    """Return torchvision's own entry of its weights."""
+    """Return torchvision's own entry of its weights.
+
+    Raises
+    ------
+    InputError
+        torchvision has no such classifier, or no such weights of it.
+    """
     from torchvision import models
 
     if backbone.model not in models.list_models(module=models):
@@ -166,7 +178,13 @@ def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
 
 
 def timm_location(item: Timm, backbone: TimmModel) -> Location:
-    """Return where weights of timm lie; the hub's are preferred to others."""
+    """Return where weights of timm lie; the hub's are preferred to others.
+
+    Raises
+    ------
+    InputError
+        As `location_of`; or the weights are no classifier of ImageNet's classes.
+    """
     import timm
 
     tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone.model}.*")]

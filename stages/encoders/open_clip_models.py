@@ -132,7 +132,13 @@ def default_preprocess(architecture: OpenClipConfig, visual: nn.Module) -> Prepr
 
 
 def square_side(architecture: OpenClipConfig, visual: nn.Module) -> int:
-    """Return the side of the square that an image tower sees."""
+    """Return the side of the square that an image tower sees.
+
+    Raises
+    ------
+    InputError
+        It sees no square.
+    """
     size = visual.image_size
     sides = {size} if isinstance(size, int) else set(size)  # pyright: ignore
     if len(sides) != 1:

@@ -66,7 +66,13 @@ def is_safetensors(file: Path) -> bool:
 
 
 def read_safetensors(file: Path, source: str) -> Mapping[str, Any]:
-    """Read a file of safetensors."""
+    """Read a file of safetensors.
+
+    Raises
+    ------
+    InputError
+        It is damaged.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -77,7 +83,13 @@ def read_safetensors(file: Path, source: str) -> Mapping[str, Any]:
 
 
 def read_pickle(file: Path, source: str) -> Any:
-    """Read what `torch.save` wrote, without executing anything in it."""
+    """Read what `torch.save` wrote, without executing anything in it.
+
+    Raises
+    ------
+    InputError
+        It is damaged, or would have to be executed.
+    """
     if is_torchscript(file):
         raise InputError(
             f"{source}: a TorchScript archive holds a program, and nothing is executed here; save "

@@ -9,7 +9,7 @@ from stages.settings.datasets import DatasetEntry
 
 @dataclass(frozen=True)
 class Repository:
-    """Files of a repository on the Hugging Face hub: those of the first pattern that any match."""
+    """Files of a repository on the Hugging Face hub: those of the first pattern with a match."""
 
     name: str
     revision: str

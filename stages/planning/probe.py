@@ -50,7 +50,7 @@ def reach(place: Location, machine: Machine, *, offline: bool) -> Reach:
 
 
 def reach_repository(place: Repository) -> Reach:
-    """Ask the hub for the files of the first pattern that any match."""
+    """Ask the hub for the files of the first pattern with a match."""
     from stages.transfer.reach import repository_problem
 
     found = []

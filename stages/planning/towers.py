@@ -90,7 +90,13 @@ class TextTower(nn.Module):
 
 
 def context_length(clip: nn.Module) -> int:
-    """Return the tokens of a prompt, which is filled up to the text tower's full length."""
+    """Return the tokens of a prompt, which is filled up to the text tower's full length.
+
+    Raises
+    ------
+    InputError
+        The CLIP does not say.
+    """
     for module in (clip, getattr(clip, "text", None)):
         if (length := getattr(module, "context_length", None)) is not None:
             return int(length)

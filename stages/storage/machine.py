@@ -2,16 +2,16 @@
 
 The settings come from the environment, then from an untracked `compute.yaml`, then from defaults:
 
-    INTERPRETING_CLIP_DEVICE, `device`: `cpu`, `cuda`, `cuda:1`; default `cpu`
+    INTERPRETING_CLIP_DEVICE, `device`: `cpu`, `cuda`, `cuda:1`, `mps`; default `cpu`
     INTERPRETING_CLIP_BATCH_SIZE, `batch_size`: images per forward pass; default 256
     INTERPRETING_CLIP_WORKERS, `workers`: threads that decode images; default: the processors that
         this process may use
     INTERPRETING_CLIP_DOWNLOADS, `downloads`: the folder that keeps downloaded files, so that a
         re-run resumes; default `.scratch/downloads`
-    INTERPRETING_CLIP_FOLDERS, `folders`: where the relative paths `folder:` and `file:` of
-        params.yaml start; default `.`, the root of the repository
-    INTERPRETING_CLIP_MIRROR, `mirror`: a URL under which the files of any other host are found at
-        `<mirror>/<host>/<path>`; default: none, files come from the URLs in params.yaml
+    INTERPRETING_CLIP_FOLDERS, `folders`: where the relative paths `folder:`, `captions:` and
+        `file:` of params.yaml start; default `.`, the root of the repository
+    INTERPRETING_CLIP_MIRROR, `mirror`: a URL under which the files of any host but the hub's are
+        found at `<mirror>/<host>/<path>`; default: none, files come from the URLs in params.yaml
 """
 
 import os

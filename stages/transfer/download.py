@@ -81,6 +81,11 @@ def complete(
     """Bring what is missing of `part`; where that gives another file, start over once.
 
     The digest decides, so no ETag has to be remembered to see that a file has changed meanwhile.
+
+    Raises
+    ------
+    InputError
+        As `download` does.
     """
     resumed = receive(url, part, headers, by_hand)
     if resumed and not wanted.is_in(part):

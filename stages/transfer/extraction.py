@@ -60,7 +60,13 @@ def iterate_archive(
 
 @contextmanager
 def readable(file: Path) -> Iterator[None]:
-    """Explain an archive that cannot be read."""
+    """Explain an archive that cannot be read.
+
+    Raises
+    ------
+    InputError
+        The archive is missing, damaged, cut short or none.
+    """
     try:
         yield
     except FileNotFoundError as error:

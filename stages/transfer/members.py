@@ -52,7 +52,13 @@ def members(file: Path, password: str | None = None) -> Iterator[Member]:
 def tar_members(
     stream: BufferedIOBase, source: Path, mode: str, folder: str = ""
 ) -> Iterator[Member]:
-    """Yield the files of a tar, names below `folder`."""
+    """Yield the files of a tar, names below `folder`.
+
+    Raises
+    ------
+    InputError
+        As `members`, but for the password.
+    """
     with tarfile.open(fileobj=stream, mode=mode) as tar:  # pyright: ignore
 
         @cache
@@ -74,7 +80,13 @@ def tar_members(
 
 
 def zip_members(stream: BufferedIOBase, source: Path, password: str | None) -> Iterator[Member]:
-    """Yield the files of a zip."""
+    """Yield the files of a zip.
+
+    Raises
+    ------
+    InputError
+        As `members`.
+    """
     with zipfile.ZipFile(stream) as archive:
         items = sorted(archive.infolist(), key=lambda item: item.header_offset)
         files = {safe(i.filename, source): i for i in items if is_zipped(i, stat.S_IFREG, 0)}
@@ -136,7 +148,13 @@ def opened(content: BufferedIOBase, source: Path, name: str) -> Iterator[Member]
 
 
 def linked(files: dict[str, Item], target: str, name: str, source: Path) -> Item:
-    """Return the file that a link names."""
+    """Return the file that a link names.
+
+    Raises
+    ------
+    InputError
+        It names none in the archive.
+    """
     if target not in files:
         raise InputError(
             f"{source}: '{name}' links to '{target}', which is no file in the archive; unpack it "

@@ -119,7 +119,13 @@ def append(response: Any, part: Path, begin: int) -> None:
 
 @contextmanager
 def room_for(part: Path) -> Iterator[None]:
-    """Explain a full disk."""
+    """Explain a full disk.
+
+    Raises
+    ------
+    InputError
+        The disk is full.
+    """
     try:
         yield
     except OSError as error:

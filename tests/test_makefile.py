@@ -1,0 +1,22 @@
+"""What `make clean` removes, and what it must not."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.reads import ROOT
+
+
+def test_clean_keeps_downloads_alone_of_the_scratch_folder(tmp_path: Path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in (".scratch/downloads/ab12", ".scratch/training/checkpoint", "data/ab12"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"x")
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert left == {"Makefile", ".scratch/downloads/ab12", "data/ab12"}
+
+
+def test_clean_needs_no_scratch_folder(tmp_path: Path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
