@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.encoders.architecture import OpenClipConfig
 from stages.encoders.backbone import AnyBackbone, OpenClipModel, TimmModel, TorchvisionModel
 from stages.encoders.open_clip_classes import import_open_clip
 from stages.encoders.open_clip_models import HUB, resolve
+from stages.encoders.quick_gelu import require_quick_gelu, require_quick_gelu_name
 from stages.encoders.suggestions import close_names
 from stages.settings.weights import Checkpoint, OpenClip, Timm, Torchvision, WeightsEntry
 from stages.storage.errors import InputError
@@ -113,36 +113,23 @@ def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
     if found.get("hf_hub"):
         repository, _, file = found["hf_hub"].rpartition("/")
         return AtHub(repository, safer(file) or OPEN_CLIP_FILES, revision)
-    return AtUrl(found["url"], published_digest(found["url"]))
+    return at_url(found["url"], item.revision)
 
 
-def require_quick_gelu(architecture: OpenClipConfig, tag: str, trained: bool) -> None:
-    """Refuse weights whose activation is not that of the model: their accuracy would suffer.
+def at_url(url: str, revision: str | None) -> AtUrl:
+    """Return a published URL as a location.
 
     Raises
     ------
     InputError
-        Names the model to write.
+        It carries no checksum, or a revision is to pin it.
     """
-    name, built = architecture.model, bool(architecture.config.get("quick_gelu"))
-    if built == trained:
-        return
-    plain = name.removesuffix("-quickgelu")
-    right = f"{plain}-quickgelu" if trained else plain
-    raise InputError(
-        f"weights: '{tag}' was trained {'with' if trained else 'without'} QuickGELU, and the model "
-        f"'{name}' is built {'with' if built else 'without'} it; write `model: {right}`"
-    )
-
-
-def require_quick_gelu_name(name: str, tag: str | None, zoo: Any) -> None:
-    """Refuse a `-quickgelu` model with weights that open_clip lists for the plain model alone."""
-    plain = name.removesuffix("-quickgelu")
-    if tag and plain != name and zoo.get_pretrained_cfg(plain, tag):
+    if revision is not None:
         raise InputError(
-            f"weights: '{tag}' was trained without QuickGELU, and the model '{name}' is built with "
-            f"it; write `model: {plain}`"
+            f"weights: these weights lie at {url}, whose checksum pins them; leave `revision: "
+            f"{revision}` out, which is for repositories of the hub"
         )
+    return AtUrl(url, published_digest(url))
 
 
 def torchvision_location(item: Torchvision, backbone: TorchvisionModel) -> AtUrl:
@@ -205,7 +192,7 @@ def timm_location(item: Timm, backbone: TimmModel) -> Location:
         repository, _, revision = found.hf_hub_id.partition("@")
         files = safer(found.hf_hub_filename or "") or TIMM_FILES
         return AtHub(repository, files, item.revision or revision or "main")
-    return AtUrl(str(found.url), published_digest(str(found.url)))
+    return at_url(str(found.url), item.revision)
 
 
 def safer(file: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ FITTING = {
     OpenClip: OpenClipModel,
     Torchvision: TorchvisionModel,
     Timm: TimmModel,
-    Checkpoint: AnyBackbone,
+    Checkpoint: OpenClipModel | TorchvisionModel | TimmModel,
 }
 """The architectures whose weights a source has."""
 
@@ -41,10 +41,10 @@ def misplaced_encoders(study: Sections) -> Iterator[str]:
                 f"'encoders.{key}': expected an entry '{key}' in one of {', '.join(GROUPS)}, "
                 f"got {found}"
             )
-        elif entry.head != (kind := head_kind(study, homes[0], key)):
+        elif entry.head not in (kinds := head_kinds(study, homes[0], key)):
             yield (
                 f"'encoders.{key}.head': the encoder of '{homes[0]}.{key}' has a head of the kind "
-                f"'{kind}', got '{entry.head}'"
+                f"'{' or '.join(kinds)}', got '{entry.head}'"
             )
     for group in GROUPS:
         for key in getattr(study, group):
@@ -52,13 +52,19 @@ def misplaced_encoders(study: Sections) -> Iterator[str]:
                 yield f"'{group}.{key}': expected an entry '{key}' in encoders; it has none"
 
 
-def head_kind(study: Sections, group: str, key: str) -> str:
-    """Return the kind of head that an entry of a section has."""
-    if group == "weights":
-        entry = study.weights[key]
-        trained = "zero_shot" if is_clip(study, entry) else "trained"
-        return "random" if isinstance(entry, Untrained) else trained
-    return "zero_shot" if group == "pretrain" else "trained"
+def head_kinds(study: Sections, group: str, key: str) -> list[str]:
+    """Return the kinds of head that an entry of a section can have.
+
+    The checkpoint of a CLIP can hold both its towers, or its image tower with a trained head.
+    """
+    if group != "weights":
+        return ["zero_shot" if group == "pretrain" else "trained"]
+    entry = study.weights[key]
+    if isinstance(entry, Untrained):
+        return ["random"]
+    if not is_clip(study, entry):
+        return ["trained"]
+    return ["zero_shot", "trained"] if isinstance(entry, Checkpoint) else ["zero_shot"]
 
 
 def is_clip(study: Sections, entry: WeightsEntry) -> bool:

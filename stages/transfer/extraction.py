@@ -1,7 +1,6 @@
-"""Archives unpacked into a folder, or read file by file without unpacking."""
+"""Archives read file by file, without unpacking them onto a disk."""
 
 import lzma
-import shutil
 import tarfile
 import zipfile
 import zlib
@@ -9,33 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stages.storage.complete import complete_directory
 from stages.storage.errors import InputError
 from stages.transfer.members import members
-
-
-def extract_archive(file: Path, directory: Path, password: str | None = None) -> None:
-    """Unpack a tar or zip into `directory`, whole or not at all.
-
-    A tar in it is unpacked into a folder of its name; a link becomes a copy; nothing is written
-    outside. The password of an encrypted zip comes from the environment where it is not given.
-
-    Raises
-    ------
-    InputError
-        The archive is damaged or cut short, is none, leaves its folder, holds what is neither file
-        nor folder or two files of one name; its password is missing or wrong; the disk is full.
-    """
-    with complete_directory(directory) as partial, readable(file):
-        for name, content in members(file, password):
-            target = partial / name
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                stream = target.open("xb")
-            except (FileExistsError, NotADirectoryError) as error:
-                raise InputError(f"{file}: holds two files at '{name}'; fetch it again") from error
-            with stream:
-                shutil.copyfileobj(content, stream, 1 << 20)
 
 
 def iterate_archive(
@@ -43,14 +17,16 @@ def iterate_archive(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each file of a tar or zip, in the archive's order.
 
-    As `extract_archive`, without the disk. Only one that was read to its end was whole. Files that
-    are not `wanted`, by their names, are passed over: a zip's are not even decrypted, which in
-    Python takes a second for each MB or so.
+    A tar in it counts as a folder of its name, a link as the file that it names. Only an archive
+    that was read to its end was whole. The password of an encrypted zip comes from the environment
+    where it is not given. Files that are not `wanted`, by their names, are
+    passed over: a zip's are not even decrypted, which in Python takes a second for each MB or so.
 
     Raises
     ------
     InputError
-        As `extract_archive`, but for two files of one name, which come one after the other.
+        The archive is damaged or cut short, is none, names something outside of its own folder, or
+        holds what is neither file nor folder; its password is missing or wrong.
     """
     with readable(file):
         for name, content in members(file, password):

@@ -7,6 +7,7 @@ from stages.encoders.locations import (
     AtHub,
     AtPath,
     AtUrl,
+    at_url,
     location_of,
     published_digest,
     safer,
@@ -115,3 +116,9 @@ def test_every_weight_of_the_zoo_has_a_place_or_a_reason():
             assert isinstance(open_clip(model, tag), AtHub | AtUrl)
         except InputError as error:
             assert any(word in str(error) for word in ("QuickGELU", "transformers", "CoCa"))
+
+
+def test_a_revision_is_for_the_hub_alone():
+    assert at_url("https://h/w-0123abcd.pth", None) == AtUrl("https://h/w-0123abcd.pth", "0123abcd")
+    with pytest.raises(InputError, match="checksum pins them; leave `revision: v1` out"):
+        at_url("https://h/w-0123abcd.pth", "v1")
