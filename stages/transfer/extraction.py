@@ -86,7 +86,7 @@ def readable(where: str) -> Iterator[None]:
 def broken(where: str, error: Exception) -> str:
     """Say that an archive is none, or not whole."""
     return (
-        f"{where}: no tar or zip, damaged, cut short or, if encrypted, opened with a wrong password "
-        f"({str(error).partition(chr(10))[0]}); get a whole copy, and where params.yaml has its "
+        f"{where}: no tar or zip, damaged, cut short or, if encrypted, opened with a wrong "
+        f"password ({str(error).partition(chr(10))[0]}); get a whole copy, and where params.yaml has its "
         "`sha256`, correct that too"
     )

@@ -1,7 +1,6 @@
 """Bad input to the real stages: one clear line, and the outputs stay as they were."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,27 +22,16 @@ from stages.datasets.card import read_card, write_card
 from stages.datasets.shard_writer import ShardWriter
 from stages.datasets.shards import open_shards
 from stages.measures.head import Head
-from stages.storage.digests import folder_digests
-from stages.storage.errors import InputError
 from stages.storage.heads import write_head
 from stages.storage.params import load_tree
 from stages.storage.results import write_json
 from stages.storage.tensors import read_tensors, write_tensors
 from tests.pipeline.conftest import FEATURES
+from tests.pipeline.refusals import refused
 
 pytestmark = pytest.mark.usefixtures("study")
 
 DATASETS, KEY = Path("data/datasets"), "rn_untrained"
-
-
-def refused(stage: Callable[..., None], *arguments: str) -> str:
-    """Run a stage that must refuse its input, and return what it says."""
-    before = folder_digests(Path("data"))
-    with pytest.raises(InputError) as caught:
-        stage(*arguments)
-    assert folder_digests(Path("data")) == before
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def truncate_shard(dataset: str) -> None:
