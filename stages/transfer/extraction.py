@@ -87,6 +87,6 @@ def broken(where: str, error: Exception) -> str:
     """Say that an archive is none, or not whole."""
     return (
         f"{where}: no tar or zip, damaged, cut short or, if encrypted, opened with a wrong "
-        f"password ({str(error).partition(chr(10))[0]}); get a whole copy, and where params.yaml has its "
-        "`sha256`, correct that too"
+        f"password ({str(error).partition(chr(10))[0]}); get a whole copy, and where params.yaml "
+        "has its `sha256`, correct that too"
     )

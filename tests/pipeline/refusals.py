@@ -1,4 +1,4 @@
-"""Stages that must refuse what they are given, and a study small enough to mend it and run again."""
+"""Stages that must refuse what they are given, and studies of one entry to give them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
