@@ -19,7 +19,8 @@ def refused(stage: Callable[..., None], *arguments: str) -> str:
     before = folder_digests(DATA), sorted(DATA.rglob("*"))
     with pytest.raises(InputError) as caught:
         stage(*arguments)
-    assert (folder_digests(DATA), sorted(DATA.rglob("*"))) == before
+    after = folder_digests(DATA), sorted(DATA.rglob("*"))
+    assert after == before, set(after[1]) ^ set(before[1])
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
