@@ -67,8 +67,7 @@ def study(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a folder with the code and the reference tables alone; no try waits for the next."""
     folder = tmp_path / "place"
-    for name in ("datasets", "weights", "training"):
-        (folder / "data" / name).mkdir(parents=True)
+    (folder / "data").mkdir(parents=True)
     (folder / "stages").symlink_to(ROOT / "stages")
     (folder / "data/reference").symlink_to(ROOT / "data/reference")
     monkeypatch.chdir(folder)

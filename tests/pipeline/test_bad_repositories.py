@@ -2,7 +2,9 @@
 
 import re
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -27,13 +29,12 @@ def shard(labels: list[int], name: str) -> bytes:
     return layouts.webdataset(pictures, name)
 
 
-def add(hub: HubServer, *, gated: bool = False, **files: bytes) -> str:
+def add(hub: HubServer, files: Mapping[str, bytes] = MappingProxyType({}), **how: Any) -> str:
     """Put ImageNet-R on the hub in two shards, some of its files replaced; return its commit."""
     known = read_imagenet_classes()
     names = "\n".join(known.names[index] for index in known.imagenet_r).encode()
     right = dict(zip(SHARDS, (shard([0, 1], "a"), shard([2], "b")), strict=True))
-    given = {name.replace("_", ".").replace("shard", "test/"): data for name, data in files.items()}
-    return hub.add(NAME, right | {"classnames.txt": names} | given, gated=gated)
+    return hub.add(NAME, right | {"classnames.txt": names} | dict(files), **how)
 
 
 def write(**hub: Any) -> None:
@@ -153,27 +154,27 @@ def test_a_shard_that_is_not_what_the_hub_announces(hub):
 
 OTHER_CONTENT = {
     "classes of another set": (
-        {"classnames_txt": b"tench\ngoldfish\n"},
+        {"classnames.txt": b"tench\ngoldfish\n"},
         r": classnames.txt was expected to have 200 names, it has 2; check `kind` and `repository`",
     ),
     "classes in another order": (
-        {"classnames_txt": b"\n".join(b"class %d" % index for index in range(200))},
+        {"classnames.txt": b"\n".join(b"class %d" % index for index in range(200))},
         r": classnames.txt calls label 0 'class 0', 'goldfish' was expected: its labels are",
     ),
     "a label out of range": (
-        {"shard1_tar": shard([200], "b")},
+        {SHARDS[1]: shard([200], "b")},
         r": test/1.tar/b0000000.cls: a label of 0 to 199 was expected, got '200'; check `kind` and",
     ),
     "half a shard": (
-        {"shard1_tar": shard([2], "b")[:2_000]},
+        {SHARDS[1]: shard([2], "b")[:2_000]},
         r": test/1.tar: no tar or zip, damaged, cut short or, .*; get a whole copy",
     ),
     "an image without a label": (
-        {"shard1_tar": layouts.tar({"b.webp": b"RIFF"})},
+        {SHARDS[1]: layouts.tar({"b.webp": b"RIFF"})},
         r": test/1.tar/b was expected to have one image and .cls, it has webp; check `kind` and",
     ),
     "a broken image": (
-        {"shard1_tar": layouts.webdataset([(3, saved(photograph("b", 3), "WEBP")[:-90])], "b")},
+        {SHARDS[1]: layouts.webdataset([(3, saved(photograph("b", 3), "WEBP")[:-90])], "b")},
         r": test/1.tar/b0000000: a whole image was expected, this one is broken",
     ),
 }
@@ -182,7 +183,7 @@ OTHER_CONTENT = {
 @pytest.mark.parametrize("case", OTHER_CONTENT)
 def test_a_repository_of_other_content(hub, case):
     files, expected = OTHER_CONTENT[case]
-    commit = add(hub, **files)
+    commit = add(hub, files)
     write()
     assert re.match(rf"{NAME}@{commit[:12]}{expected}", refused(fetch.main, KEY))
     add(hub)
