@@ -11,6 +11,7 @@ from stages.settings.shifts import TEST_SETS
 from stages.settings.threads import Threads
 from stages.storage.activations import Activations, write_activations, write_card
 from stages.storage.complete import complete_directory
+from stages.storage.errors import about
 from stages.storage.heads import write_head
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
@@ -31,7 +32,8 @@ def main(key: str, head: str) -> None:
     method, machine = read_method("extract"), read_machine()
     torch.set_num_threads(method.read("threads", Threads).inference)
     wanted = read_json(Path(head))
-    encoder = load_encoder(Path("data/weights") / key)
+    weights = Path("data/weights") / key
+    encoder = load_encoder(weights)
     classes = read_card(DATASETS / TEST_SETS[0]).classes
     card = encoder.card
     facts = {"representation": card.representation, "feature_width": card.feature_width}
@@ -40,7 +42,8 @@ def main(key: str, head: str) -> None:
         complete_directory(Path("data/heads") / key) as heads,
         complete_directory(Path("data/activations") / key) as out,
     ):
-        made = make_head(encoder, classes, wanted["kind"], wanted["settings"], machine.device)
+        with about(weights):
+            made = make_head(encoder, classes, wanted["kind"], wanted["settings"], machine.device)
         write_head(heads, made, wanted["kind"])
         for dataset in present:
             with open_shards(DATASETS / dataset) as images:

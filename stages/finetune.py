@@ -5,6 +5,7 @@ from pathlib import Path
 from stages.datasets.shards import open_shards
 from stages.settings.heads import Templates
 from stages.storage.digests import folder_digests
+from stages.storage.errors import about
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import Params
@@ -27,22 +28,22 @@ def main(key: str) -> None:
     torch.set_num_threads(item.threads)
     start = load_encoder(source)
     start.module.to(machine.device)
-    with (
-        open_shards(Path("data/datasets") / item.dataset) as data,
-        watched(key, item, templates, data.card, folder_digests(source)) as watch,
-    ):
+    with open_shards(Path("data/datasets") / item.dataset) as data:
         classes = data.card.classes
-        encoder = finetune(
-            item,
-            start,
-            zero_shot_head(start, classes, templates),
-            data,
-            data.classes,
-            classes=classes,
-            watch=watch,
-            device=machine.device,
-            workers=machine.workers,
-        )
+        with about(source):
+            head = zero_shot_head(start, classes, templates)
+        with watched(key, item, templates, data.card, folder_digests(source)) as watch:
+            encoder = finetune(
+                item,
+                start,
+                head,
+                data,
+                data.classes,
+                classes=classes,
+                watch=watch,
+                device=machine.device,
+                workers=machine.workers,
+            )
     save_encoder(Path("data/weights") / key, encoder)
 
 

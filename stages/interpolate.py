@@ -5,7 +5,7 @@ from pathlib import Path
 from stages.settings.heads import Templates
 from stages.settings.interpolate import Interpolation
 from stages.settings.threads import Threads
-from stages.storage.errors import InputError
+from stages.storage.errors import InputError, about
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import Params, read_method
@@ -30,8 +30,12 @@ def main(key: str) -> None:
     clip.module.to(read_machine().device)
     classes = finetuned.card.classes
     if not classes:
-        raise InputError(f"interpolate.{key}.second: '{item.second}' is no classifier")
-    first = classifier_from_clip(clip, zero_shot_head(clip, classes, templates), classes)
+        raise InputError(
+            f"interpolate.{key}.second: '{item.second}' is no classifier; name a finetuned version "
+            f"of '{item.first}'"
+        )
+    with about(weights / item.first):
+        first = classifier_from_clip(clip, zero_shot_head(clip, classes, templates), classes)
     save_encoder(weights / key, interpolate(first, finetuned, item.alpha))
     write_json(Path("data/training") / key / "ready.json", {})
 

@@ -9,6 +9,8 @@ from stages.encoders.encoder import clip_encoder, load_encoder, save_encoder
 from stages.encoders.heads import zero_shot_head
 from stages.interpolate import main
 from stages.storage.errors import InputError
+from stages.storage.params import METHODS
+from stages.storage.results import write_json
 from tests.encoders.conftest import TINY
 
 CLASSES, TEMPLATES = ["fish", "house"], ["a photo of a {}"]
@@ -34,6 +36,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save_encoder(tmp_path / "data/weights/tuned", tuned)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     monkeypatch.chdir(tmp_path)
+    write_json(METHODS / "interpolate.json", {"code": {}, "threads": {"inference": 1}})
     return tmp_path / "data"
 
 

@@ -47,7 +47,8 @@ def missing(where: object, names: Sequence[str]) -> InputError:
     """Return the error that a Broden1 lacks files."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return InputError(
-        f"{where}: {', '.join(names[:5])}{more} expected in Broden1's layout, but missing"
+        f"{where}: {', '.join(names[:5])}{more} expected in Broden1's layout, but missing; get it "
+        "again"
     )
 
 

@@ -127,7 +127,7 @@ def _check_labels(
 def _files(entry: RealSet, machine: Machine) -> tuple[Files, str, dict[str, str]]:
     """The files of a folder or of archives, what to call them in errors, and their origin."""
     if entry.archive is not None:
-        local = [_download(item, machine) for item in entry.archive]
+        local = [(item.url, _download(item, machine)) for item in entry.archive]
         where = entry.archive[0].url
         return _archived(local), where, _archive_origin(entry.archive)
     folder = str(entry.folder)
@@ -135,10 +135,10 @@ def _files(entry: RealSet, machine: Machine) -> tuple[Files, str, dict[str, str]
     return folder_files(root), str(root), {folder: ""}
 
 
-def _archived(local: list[Path]) -> Files:
+def _archived(local: list[tuple[str, Path]]) -> Files:
     def files(wanted: Callable[[str], bool]) -> Iterator[File]:
-        for path in local:
-            for name, data in iterate_archive(path, wanted=wanted):
+        for url, path in local:
+            for name, data in iterate_archive(path, wanted=wanted, where=url):
                 yield File(name, lambda data=data: data)
 
     return files

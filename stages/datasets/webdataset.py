@@ -46,7 +46,7 @@ class WebShards:
         """
         classes: dict[str, int | None] = {}
         for shard in self.shards:
-            for key, members in grouped(_without_images(shard.file)):
+            for key, members in grouped(_without_images(shard.file, self._place(shard))):
                 path = f"{shard.name}/{key}"
                 self._check(path, members)
                 if path in classes:
@@ -61,11 +61,15 @@ class WebShards:
             def is_chosen(name: str, shard: Shard = shard) -> bool:
                 return f"{shard.name}/{split(name)[0]}" in chosen
 
-            for key, members in grouped(iterate_archive(shard.file, wanted=is_chosen)):
+            files = iterate_archive(shard.file, wanted=is_chosen, where=self._place(shard))
+            for key, members in grouped(files):
                 path = f"{shard.name}/{key}"
                 image = next(data for name, data in members.items() if _is_image(name))
                 caption = members["txt"].decode(errors="replace") if "txt" in members else None
                 yield Photo(path, lambda data=image: data, chosen[path], caption)
+
+    def _place(self, shard: Shard) -> str:
+        return f"{self.where}: {shard.name}"
 
     def _check(self, path: str, members: Mapping[str, bytes]) -> None:
         needed = "txt" if self.published is None else "cls"
@@ -118,7 +122,7 @@ def _is_image(extension: str) -> bool:
     return f".{extension.lower()}" in IMAGES
 
 
-def _without_images(file: Path) -> list[tuple[str, bytes]]:
+def _without_images(file: Path, where: str) -> list[tuple[str, bytes]]:
     """All members of a shard, the images empty."""
     names: list[str] = []
 
@@ -126,7 +130,7 @@ def _without_images(file: Path) -> list[tuple[str, bytes]]:
         names.append(name)
         return not _is_image(split(name)[1])
 
-    contents = dict(iterate_archive(file, wanted=is_label))
+    contents = dict(iterate_archive(file, wanted=is_label, where=where))
     return [(name, contents.get(name, b"")) for name in names]
 
 

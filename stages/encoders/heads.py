@@ -85,7 +85,10 @@ def zero_shot_head(
         The encoder has no text tower, or its captions never had a word of a class's name.
     """
     if encoder.card.kind != "clip":
-        raise InputError("a zero-shot head needs a text tower: this encoder is no CLIP")
+        raise InputError(
+            "a zero-shot head needs a text tower, and this encoder is no CLIP: name a CLIP, or "
+            "give the encoder its own `head` (trained or random)"
+        )
     if encoder.vocabulary is not None:
         require_known(encoder.vocabulary, classes)
     prompts = spelled_out(templates)
@@ -145,7 +148,10 @@ def trained_head(
         The encoder has no head.
     """
     if encoder.head is None:
-        raise InputError("this encoder has no trained head: it is a CLIP, or it is untrained")
+        raise InputError(
+            "the encoder has no trained head, it is a CLIP or untrained: give it the `head` "
+            "zero_shot or random"
+        )
     bias = encoder.head.bias
     return to_array(encoder.head.weight), None if bias is None else to_array(bias)
 

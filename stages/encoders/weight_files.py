@@ -1,6 +1,9 @@
 """Files of weights as others write them: safetensors, state dicts, training checkpoints."""
 
 import pickle
+import re
+import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +21,20 @@ PREFIXES = ("module.", "_orig_mod.")
 
 NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 """Numbers that OpenAI's state dicts hold beside the weights."""
+
+DAMAGES = (
+    pickle.UnpicklingError,
+    struct.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What torch's restricted reader raises for a file that is damaged: anything, by what is hit."""
 
 
 def read_weights(file: Path, source: str) -> dict[str, torch.Tensor]:
@@ -96,13 +113,21 @@ def read_pickle(file: Path, source: str) -> Any:
             "its `state_dict()` with safetensors, or use the weights on the hub"
         )
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except DAMAGES as error:
         raise InputError(
-            f"{source}: cannot be read without executing what it holds, or is damaged ({reason}); "
-            "save the model's `state_dict()` alone, best with safetensors"
+            f"{source}: cannot be read without executing what it holds, or is damaged "
+            f"({complaint(error)}); get it again, or save the model's `state_dict()` alone, best "
+            "with safetensors"
         ) from None
+
+
+def complaint(error: Exception) -> str:
+    """Return what torch's reader found, without its advice to execute the file after all."""
+    found = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+    return re.split(r"\.\s|\n", found)[0] or type(error).__name__
 
 
 def is_torchscript(file: Path) -> bool:

@@ -19,3 +19,12 @@ def found_in(source: object) -> Iterator[None]:
         yield
     except ValueError as error:
         raise InputError(f"{source}: {error}") from error
+
+
+@contextmanager
+def about(source: object) -> Iterator[None]:
+    """Name the file or folder that bad input is about, where the room that found it cannot."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error

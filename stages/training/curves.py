@@ -1,8 +1,11 @@
 """The training curve, as DVCLive writes it: `dvc plots` and the editors' extensions draw it."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from stages.storage.errors import InputError
 
 Point = Mapping[str, float | int]
 """One point of a curve: `step`, the steps taken, and the metrics since the point before."""
@@ -12,16 +15,30 @@ Curve = Callable[[Point], None]
 
 
 @contextmanager
+def none_where_refused(directory: Path) -> Iterator[None]:
+    """Remove a curve whose training came upon bad input."""
+    try:
+        yield
+    except InputError:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+@contextmanager
 def open_curve(directory: Path) -> Iterator[Curve]:
     """Start a curve in `directory`, in place of what is there.
 
     DVCLive is imported here because it takes half a second. It is asked for the metrics alone:
     the plots are declared in dvc.yaml, the experiment is DVC's to save, and a time or a fact of
-    the machine in a file would give every run other bytes.
+    the machine in a file would give every run other bytes. A training that refuses its input
+    leaves no curve.
     """
     from dvclive.live import Live
 
-    with Live(str(directory), dvcyaml=None, report=None, save_dvc_exp=False) as live:
+    with (
+        none_where_refused(directory),
+        Live(str(directory), dvcyaml=None, report=None, save_dvc_exp=False) as live,
+    ):
 
         def log(point: Point) -> None:
             live.step = int(point["step"])

@@ -13,14 +13,18 @@ from stages.transfer.members import members
 
 
 def iterate_archive(
-    file: Path, password: str | None = None, wanted: Callable[[str], bool] | None = None
+    file: Path,
+    password: str | None = None,
+    wanted: Callable[[str], bool] | None = None,
+    where: str = "",
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each file of a tar or zip, in the archive's order.
 
     A tar in it counts as a folder of its name, a link as the file that it names. Only an archive
     that was read to its end was whole. The password of an encrypted zip comes from the environment
-    where it is not given. Files that are not `wanted`, by their names, are
-    passed over: a zip's are not even decrypted, which in Python takes a second for each MB or so.
+    where it is not given. Files that are not `wanted`, by their names, are passed over: a zip's are
+    not even decrypted, which in Python takes a second for each MB or so. `where` is what errors
+    call the archive, if not by the file's own path.
 
     Raises
     ------
@@ -28,14 +32,14 @@ def iterate_archive(
         The archive is damaged or cut short, is none, names something outside of its own folder, or
         holds what is neither file nor folder; its password is missing or wrong.
     """
-    with readable(file):
-        for name, content in members(file, password):
+    with readable(where or str(file)):
+        for name, content in members(file, password, where):
             if wanted is None or wanted(name):
                 yield name, content.read()
 
 
 @contextmanager
-def readable(file: Path) -> Iterator[None]:
+def readable(where: str) -> Iterator[None]:
     """Explain an archive that cannot be read.
 
     Raises
@@ -46,18 +50,19 @@ def readable(file: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise InputError(f"{file}: no such archive; fetch it again") from error
+        raise InputError(f"{where}: no such archive; fetch it again") from error
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
-        raise InputError(broken(file, error)) from error
+        raise InputError(broken(where, error)) from error
     except OSError as error:
         if error.errno is not None:
             raise
-        raise InputError(broken(file, error)) from error  # what gzip and bzip2 say
+        raise InputError(broken(where, error)) from error  # what gzip and bzip2 say
 
 
-def broken(file: Path, error: Exception) -> str:
+def broken(where: str, error: Exception) -> str:
     """Say that an archive is none, or not whole."""
     return (
-        f"{file}: no tar or zip, damaged, cut short or, if encrypted, opened with a wrong password "
-        f"({str(error).partition(chr(10))[0]}); fetch it again"
+        f"{where}: no tar or zip, damaged, cut short or, if encrypted, opened with a wrong "
+        f"password ({str(error).partition(chr(10))[0]}); get a whole copy, and where params.yaml "
+        "has its `sha256`, correct that too"
     )

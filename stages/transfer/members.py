@@ -28,12 +28,13 @@ Member = tuple[str, BufferedIOBase]
 """A file's name, with `/`, and its content, to be read before the next is asked for."""
 
 
-def members(file: Path, password: str | None = None) -> Iterator[Member]:
+def members(file: Path, password: str | None = None, where: str = "") -> Iterator[Member]:
     """Yield the files of a tar (plain, gzip, bzip2, xz) or zip; what the file is, its start says.
 
     A tar in it is opened, its files lie in a folder of its name: `n01440764.tar` holds
     `n01440764/…`. The end of each tar is checked, and all of a compressed one is read, for only
-    that shows that it is whole.
+    that shows that it is whole. `where` is what errors call it, if not by the file's own path: a
+    download is named by its digest, which tells nobody what it is.
 
     Raises
     ------
@@ -41,16 +42,17 @@ def members(file: Path, password: str | None = None) -> Iterator[Member]:
         A name or a link leaves the archive, a member is neither file nor folder, or the password
         of an encrypted zip is missing or wrong.
     """
+    source = where or str(file)
     with file.open("rb") as stream:
         if stream.read(4) in (b"PK\3\4", b"PK\5\6"):
-            yield from zip_members(stream, file, password or os.environ.get(PASSWORD))
+            yield from zip_members(stream, source, password or os.environ.get(PASSWORD))
         else:
             stream.seek(0)
-            yield from tar_members(stream, file, "r:*")
+            yield from tar_members(stream, source, "r:*")
 
 
 def tar_members(
-    stream: BufferedIOBase, source: Path, mode: str, folder: str = ""
+    stream: BufferedIOBase, source: str, mode: str, folder: str = ""
 ) -> Iterator[Member]:
     """Yield the files of a tar, names below `folder`.
 
@@ -79,7 +81,7 @@ def tar_members(
         check_end(tar)
 
 
-def zip_members(stream: BufferedIOBase, source: Path, password: str | None) -> Iterator[Member]:
+def zip_members(stream: BufferedIOBase, source: str, password: str | None) -> Iterator[Member]:
     """Yield the files of a zip.
 
     Raises
@@ -109,7 +111,7 @@ def is_zipped(item: zipfile.ZipInfo, *kinds: int) -> bool:
 
 
 def open_zipped(
-    archive: zipfile.ZipFile, item: zipfile.ZipInfo, source: Path, password: str | None
+    archive: zipfile.ZipFile, item: zipfile.ZipInfo, source: str, password: str | None
 ) -> BufferedIOBase:
     """Open a file of a zip, with the password if it is encrypted.
 
@@ -138,16 +140,18 @@ def open_zipped(
         ) from error
 
 
-def opened(content: BufferedIOBase, source: Path, name: str) -> Iterator[Member]:
+def opened(content: BufferedIOBase, source: str, name: str) -> Iterator[Member]:
     """Yield a file, or the files of one that is a tar itself."""
     with content:
         if name.endswith(".tar"):
-            yield from tar_members(content, source / name, "r:", name.removesuffix(".tar") + "/")
+            yield from tar_members(
+                content, f"{source}/{name}", "r:", name.removesuffix(".tar") + "/"
+            )
         else:
             yield name, content
 
 
-def linked(files: dict[str, Item], target: str, name: str, source: Path) -> Item:
+def linked(files: dict[str, Item], target: str, name: str, source: str) -> Item:
     """Return the file that a link names.
 
     Raises
@@ -168,7 +172,7 @@ def beside(name: str, target: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
 
 
-def safe(name: str, source: Path) -> str:
+def safe(name: str, source: str) -> str:
     """Return a name without `.` and doubled `/`.
 
     Raises

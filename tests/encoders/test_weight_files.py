@@ -86,3 +86,20 @@ def test_programs_are_refused(tmp_path):
 def test_damaged_and_other_files_are_refused(tmp_path, content, message):
     with pytest.raises(InputError, match=rf"zoo/mine\.pt: .*{message}"):
         read(tmp_path, content)
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path):
+    stream = io.BytesIO()
+    torch.save({"epoch": 3, "state_dict": WEIGHTS}, stream, _use_new_zipfile_serialization=False)
+    whole = stream.getvalue()
+    for length in range(0, len(whole) - 1, 7):
+        with pytest.raises(InputError, match=r"^zoo/mine\.pt: .*damaged.*get it again"):
+            read(tmp_path, whole[:length])
+
+
+def test_nobody_is_told_to_execute_the_file(tmp_path):
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, pickled({"state_dict": WEIGHTS, "hook": Harmful()}))
+    said = str(caught.value)
+    assert "(Unsupported global: GLOBAL print was not an allowed global by default)" in said
+    assert "weights_only" not in said and "\x1b" not in said

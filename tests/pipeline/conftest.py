@@ -1,6 +1,7 @@
-"""A small part of a study, drawn once, whose stages a test runs in a folder of its own."""
+"""What stages of a test run on, in a folder of its own: a small study drawn once, and servers."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from stages.settings.shifts import TEST_SETS
 from stages.storage.activations import Activations, write_activations, write_card
 from stages.storage.heads import write_head
 from stages.storage.results import write_json
+from stages.transfer.members import PASSWORD
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
+from tests.transfer.loopback import FileServer, HubServer
 
 IMAGES = {"imagenet_val": 40, "imagenet_v2": 30, "web_broad": 40, "broden": 150}
 FEATURES = 600
@@ -58,3 +61,31 @@ def study(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = shutil.copytree(drawn, tmp_path / "study", symlinks=True)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with the code and the reference tables alone; no try waits for the next."""
+    folder = tmp_path / "place"
+    (folder / "data").mkdir(parents=True)
+    (folder / "stages").symlink_to(ROOT / "stages")
+    (folder / "data/reference").symlink_to(ROOT / "data/reference")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("stages.transfer.receive.PAUSE", 0.0)
+    monkeypatch.delenv(PASSWORD, raising=False)
+    return folder
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    """Lend a test a server of files."""
+    with FileServer() as server:
+        yield server
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """Lend a test a hub, the client without a token."""
+    with HubServer() as hub:
+        hub.use(monkeypatch)
+        yield hub

@@ -1,5 +1,6 @@
 """A disk that fills up in the middle of a stage: a tmpfs in a mount namespace of the test's own."""
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -10,8 +11,12 @@ import pytest
 
 import stages.fetch
 import stages.kurtosis
+from stages.datasets.card import read_card
+from stages.datasets.imagenet_classes import read_imagenet_classes
 from stages.storage.digests import folder_digests
+from tests.pipeline import official_layouts as layouts
 from tests.pipeline.conftest import IMAGES
+from tests.pipeline.refusals import write_dataset
 from tests.pipeline.workspace import Workspace, new_workspace
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
@@ -70,6 +75,36 @@ def test_a_stage_leaves_nothing_behind_and_recovers(study, stage, key, mount, si
     assert folder_digests(study / "second" / key) == folder_digests(Path(mount) / key)
 
 
+def test_a_real_dataset_is_whole_or_not_there_at_all(place):
+    known = read_imagenet_classes()
+    layouts.write_files(place / "val", layouts.class_folders(known, [0, 1], 6, "val"))
+    write_dataset("imagenet_val", {"kind": "imagenet", "source": "folder", "folder": "val"})
+    command = f"{sys.executable} -m stages.fetch imagenet_val"
+    run_twice(Workspace(place), "data/datasets", "40k", command)
+    expected = "error: data/datasets/imagenet_val: the disk is full; nothing was left there: free "
+    assert (place / "first.out").read_text().startswith(expected)
+    assert list((place / "first").iterdir()) == []
+    assert (place / "second.rc").read_text() == "0\n"
+    assert read_card(place / "second/imagenet_val").images == 12
+
+
+def test_a_download_goes_on_when_there_is_room_again(place, server):
+    data = layouts.imagenet_v2_archive([2, 10])
+    server.files["/v2.tar.gz"] = data
+    archive = {"url": f"{server.url}/v2.tar.gz", "sha256": hashlib.sha256(data).hexdigest()}
+    write_dataset("imagenet_v2", {"kind": "imagenet_v2", "source": "archive", "archive": [archive]})
+    command = f"{sys.executable} -m stages.fetch imagenet_v2"
+    run_twice(Workspace(place), ".scratch/downloads", "8k", command)
+    said = (place / "first.out").read_text()
+    assert re.match(
+        r"error: \.scratch/downloads/\w+\.part: the disk is full; what came is kept", said
+    )
+    (part,) = (place / "first").glob("*.part")
+    ranges = [request.headers.get("range") for request in server.requests]
+    assert ranges == [None, f"bytes={part.stat().st_size}-"]
+    assert (place / "second.rc").read_text() == "0\n"
+
+
 def test_a_result_is_whole_or_not_there_at_all(study):
     run_twice(Workspace(study), "data/methods", "20k", f"{sys.executable} -m stages.methods")
     said = (study / "first.out").read_text()
@@ -86,7 +121,7 @@ def test_a_result_is_whole_or_not_there_at_all(study):
         ("data/datasets", "72k", "error: data/datasets/imagenet_v2: the disk is full; nothing was"),
         (
             ".dvc/cache",
-            "140k",
+            "188k",
             "ERROR: failed to transfer .*No space left on device: .*/shard-0000",
         ),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.storage.errors import InputError, found_in
+from stages.storage.errors import InputError, about, found_in
 
 
 def test_names_where_a_measure_found_what_it_refuses():
@@ -14,3 +14,10 @@ def test_names_where_a_measure_found_what_it_refuses():
 def test_lets_any_other_error_through(kind):
     with pytest.raises(kind), found_in("data/a"):
         raise kind("a bug")
+
+
+def test_names_what_an_explanation_is_about():
+    with pytest.raises(InputError, match=r"^data/a: is no CLIP$"), about("data/a"):
+        raise InputError("is no CLIP")
+    with pytest.raises(ValueError, match=r"^a bug$"), about("data/a"):
+        raise ValueError("a bug")

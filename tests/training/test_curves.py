@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.storage.errors import InputError
 from stages.training.curves import open_curve
 
 ROOT = Path(__file__).parents[2]
@@ -72,3 +73,11 @@ def test_a_new_curve_takes_the_place_of_the_old(tmp_path, monkeypatch):
             for step in steps:
                 curve({"step": step, "loss": 0.5})
     assert contents(tmp_path / "curve")["plots/metrics/loss.tsv"] == "step\tloss\n3\t0.5\n"
+
+
+@pytest.mark.parametrize(("error", "left"), [(InputError, False), (KeyboardInterrupt, True)])
+def test_a_training_that_refuses_its_input_leaves_no_curve(tmp_path, error, left):
+    with pytest.raises(error), open_curve(tmp_path / "curve") as curve:
+        curve({"step": 1, "loss": 0.5})
+        raise error("the loss is nan")
+    assert (tmp_path / "curve").exists() == left

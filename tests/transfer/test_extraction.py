@@ -143,7 +143,7 @@ def test_refuses_a_device_in_a_zip(write):
 @pytest.mark.parametrize("share", [0.03, 0.5, 0.7])
 def test_refuses_what_is_cut_short(write, kind, share):
     data = ARCHIVES[kind]
-    refused(write(data[: int(len(data) * share)]), "damaged, cut short.*fetch it again")
+    refused(write(data[: int(len(data) * share)]), "damaged, cut short.*get a whole copy")
 
 
 def test_refuses_a_tar_cut_between_two_files(write):
@@ -160,7 +160,7 @@ def test_refuses_a_wrong_checksum(write, kind):
 
 @pytest.mark.parametrize("data", [b"", b"<html>log in</html>" * 100, bytes(5000)[:100]])
 def test_refuses_what_is_no_archive(write, data):
-    refused(write(data), "no tar or zip.*fetch it again")
+    refused(write(data), "no tar or zip.*get a whole copy")
 
 
 def test_refuses_what_is_not_there(tmp_path):

@@ -1,0 +1,46 @@
+"""Stages that must refuse what they are given, and studies of one entry to give them."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.storage.digests import folder_digests
+from stages.storage.errors import InputError
+
+DATA = Path("data")
+SHARDS = {"images_per_shard": 3}
+
+
+def refused(stage: Callable[..., None], *arguments: str) -> str:
+    """Run a stage that must refuse its input, and return what it says."""
+    before = outputs()
+    with pytest.raises(InputError) as caught:
+        stage(*arguments)
+    assert outputs() == before
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def outputs() -> tuple[dict[str, str], list[Path]]:
+    """Return the digest of every file of the stages, and which folders they have."""
+    return folder_digests(DATA), sorted(DATA.glob("*/*"))
+
+
+def write_params(**sections: Any) -> None:
+    """Write a study of these sections alone; sets of every real source are in shards of three."""
+    sources = dict.fromkeys(("hub", "archive", "folder"), SHARDS)
+    Path("params.yaml").write_text(yaml.safe_dump({"sources": sources, **sections}))
+
+
+def write_dataset(key: str, entry: Mapping[str, Any], **more: Any) -> None:
+    """Write a study of one dataset, of a part of the published set unless `partial` says else."""
+    write_params(datasets={key: {"partial": True, **entry, **more}})
+
+
+def write_weights(backbone: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+    """Write a study of the weights `mine`."""
+    weights = {"mine": {"backbone": "a_backbone", **entry}}
+    write_params(backbones={"a_backbone": dict(backbone)}, weights=weights)

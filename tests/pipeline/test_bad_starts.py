@@ -1,0 +1,99 @@
+"""Encoders that are asked for what they do not have: a head for these classes, a text tower."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from safetensors.torch import save
+
+from stages import extract, finetune, interpolate, weights
+from stages.datasets.absent import write_absent
+from stages.settings.shifts import TEST_SETS
+from stages.storage.activations import read_activations
+from stages.storage.params import load_tree
+from tests.pipeline.refusals import refused
+
+NO_CLIP = (
+    "a zero-shot head needs a text tower, and this encoder is no CLIP: name a CLIP, or give the "
+    "encoder its own `head` (trained or random)"
+)
+DATASETS, METHODS = Path("data/datasets"), "data/methods/{}_head.json"
+
+
+def change(**sections: dict[str, Any]) -> None:
+    """Add entries to sections of the study."""
+    tree = load_tree(Path("params.yaml"))
+    for name, entries in sections.items():
+        tree[name] |= entries
+    Path("params.yaml").write_text(yaml.safe_dump(tree))
+
+
+@pytest.fixture
+def classifier(study) -> str:
+    """Bring a classifier of ImageNet's classes into a study whose images have twelve others."""
+    import timm
+
+    data = save(timm.create_model("test_vit").state_dict())
+    Path("vit.safetensors").write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    entry = {"source": "checkpoint", "file": "vit.safetensors", "sha256": sha256}
+    change(
+        backbones={"tiny": {"kind": "timm", "model": "test_vit"}},
+        weights={"tiny": {"backbone": "tiny", **entry}},
+    )
+    weights.main("tiny")
+    return "tiny"
+
+
+def test_a_head_for_other_classes_than_the_images(classifier):
+    for name in TEST_SETS[1:]:
+        write_absent(name, DATASETS / name)
+    expected = (
+        "data/weights/tiny: the encoder's head was trained for 1,000 classes, and imagenet_val has "
+        "12; measure it on the dataset that it was trained for"
+    )
+    assert refused(extract.main, classifier, METHODS.format("trained")) == expected
+    extract.main(classifier, METHODS.format("random"))
+    values = read_activations(Path("data/activations") / classifier, "imagenet_val")
+    assert values.values.shape == (40, 64)
+
+
+def test_a_zero_shot_head_of_a_classifier(classifier):
+    said = refused(extract.main, classifier, METHODS.format("zero_shot"))
+    assert said == f"data/weights/tiny: {NO_CLIP}"
+
+
+def test_a_head_of_an_encoder_that_was_never_trained(study):
+    weights.main("rn_untrained")
+    said = refused(extract.main, "rn_untrained", METHODS.format("trained"))
+    expected = "data/weights/rn_untrained: the encoder has no trained head, it is a CLIP or untrai"
+    assert said.startswith(expected)
+
+
+@pytest.fixture
+def recipe(study) -> dict[str, Any]:
+    """Return the study's own recipe of a finetuning."""
+    return next(iter(load_tree(Path("params.yaml"))["finetune"].values()))
+
+
+def test_finetuning_starts_from_a_clip(recipe, classifier):
+    change(finetune={"mine": recipe | {"start": classifier, "dataset": "imagenet_val"}})
+    assert refused(finetune.main, "mine") == f"data/weights/tiny: {NO_CLIP}"
+    assert not Path(".scratch").exists()
+
+
+def test_finetuning_starts_from_weights_that_are_there(recipe):
+    change(finetune={"mine": recipe | {"start": "nobody", "dataset": "imagenet_val"}})
+    assert refused(finetune.main, "mine").startswith("data/weights/nobody/encoder.json: ")
+
+
+def test_weights_of_different_starts_are_not_mixed(classifier):
+    weights.main("rn_untrained")
+    for second, expected in (
+        ("rn_untrained", "interpolate.mixed.second: 'rn_untrained' is no classifier; name a fine"),
+        (classifier, f"data/weights/tiny: {NO_CLIP}"),
+    ):
+        change(interpolate={"mixed": {"first": classifier, "second": second, "alpha": 0.5}})
+        assert refused(interpolate.main, "mixed").startswith(expected)
