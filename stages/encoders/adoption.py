@@ -1,5 +1,6 @@
 """Encoders made of weights that were trained elsewhere."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ from stages.encoders.tower import Facts, build_tower
 from stages.storage.errors import InputError
 
 WHY = "the weights are of another architecture: name the backbone that they belong to"
+
+DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+"""What the names in torchvision's files of DenseNets have where its modules have no dot."""
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -89,11 +93,35 @@ def library_classifier(
     if model.head.bias is None:
         named.setdefault("head.bias", torch.zeros(len(rows)))
     module = Classifier(model.tower, model.head.in_features, len(classes), normalize=False)
-    copy_state(module, named, source, WHY)
+    copy_library_state(module, named, source)
     representation = measured_representation(model.tower, model.preprocess.size)
     facts = Facts(architecture, model.head.in_features, representation, model.preprocess)
     card = new_card(facts, kind="classifier", normalize_features=False, classes=classes)
     return Encoder(card, module)
+
+
+def copy_library_state(module: Classifier, weights: Weights, source: str) -> None:
+    """Copy weights of torchvision or timm as their own loading does, older forms included.
+
+    torchvision's ViTs and DenseNets were published under names that their modules no longer have,
+    its oldest files lack the counters of batch norms, and timm's Swins hold buffers that are now
+    computed. Modules that know their older names take them.
+
+    Raises
+    ------
+    InputError
+        As `copy_state`.
+    """
+    computed = dict(module.named_buffers()).keys() - module.state_dict().keys()
+    named = {
+        DENSE_LAYER.sub(r"\1\2", name): value
+        for name, value in weights.items()
+        if name not in computed
+    }
+    try:
+        module.load_state_dict(named)
+    except (RuntimeError, ValueError):
+        copy_state(module, named, source, WHY)  # which says what differs, in our words
 
 
 def imagenet_classes(rows: int, source: str) -> list[str]:

@@ -40,7 +40,9 @@ def copy_state(
             f"{source}: '{wrong[0]}' should be {expected or 'absent'} in this architecture, got "
             f"{came or 'nothing'}{more}; {why}"
         )
-    module.load_state_dict({key: t.reshape(state[key].shape) for key, t in weights.items()})
+    for key, value in weights.items():  # into the state itself, which knows its modules' versions
+        state[key] = value.reshape(state[key].shape)
+    module.load_state_dict(state)
 
 
 def shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:

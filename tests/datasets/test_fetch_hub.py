@@ -114,8 +114,8 @@ def test_a_dropped_connection_is_resumed_and_a_second_run_asks_for_nothing(
         ),
         (
             "imagenet_r",
-            shards([0]) | {"classnames.txt": R_NAMES.replace(b"goldfish", b"cat", 1)},
-            "calls label 0 'cat', 'goldfish' was expected",
+            shards([0]) | {"classnames.txt": R_NAMES.replace(b"goldfish", b"hammerhead shark", 1)},
+            "calls label 0 'hammerhead shark', 'goldfish' was expected",
         ),
         ("imagenet", {"test/0.tar": tar({"a.cls": b"0"})}, "one image and .cls, it has cls"),
         ("imagenet", {"test/0.tar": tar({"a.cls": b"x", "a.jpg": photo(1)})}, "got 'x'"),

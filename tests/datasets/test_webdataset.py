@@ -37,3 +37,13 @@ def test_swapped_names_are_refused():
     names = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
     with pytest.raises(InputError, match="label 0 'goldfish', 'tench' was expected"):
         check_classnames("\n".join(names).encode(), PUBLISHED, "here")
+
+
+@pytest.mark.parametrize(("renamed", "legal"), [(50, True), (51, False)])
+def test_some_names_may_be_of_their_day(renamed: int, legal: bool):
+    names = "\n".join([*(f"old {i}" for i in range(renamed)), *KNOWN.names[renamed:]]).encode()
+    if legal:
+        check_classnames(names, PUBLISHED, "here")
+    else:
+        with pytest.raises(InputError, match="label 0 'old 0', 'tench' was expected"):
+            check_classnames(names, PUBLISHED, "here")
