@@ -119,11 +119,12 @@ def timm_preprocess(name: str, config: dict[str, Any]) -> Preprocess:
     channels, height, width = config["input_size"]
     modes: dict[str, Literal["crop", "squash"]] = {"center": "crop", "squash": "squash"}
     mode, interpolation = config["crop_mode"], config["interpolation"]
-    if mode not in modes or interpolation not in FILTERS or height != width or channels != 3:
+    square, padded = channels == 3 and height == width, config["crop_pct"] > 1
+    if mode not in modes or interpolation not in FILTERS or not square or padded:
         raise InputError(
             f"timm's model '{name}' prepares images in a way that is not supported: {config}; "
-            f"expected RGB squares, crop_mode in {', '.join(modes)}, interpolation in "
-            f"{', '.join(FILTERS)}"
+            f"expected RGB squares, crop_mode in {', '.join(modes)}, crop_pct of 1 or less, "
+            f"interpolation in {', '.join(FILTERS)}"
         )
     return Preprocess(
         size=height,

@@ -79,7 +79,12 @@ def test_models_that_are_unknown_or_unsupported_are_refused(backbone, message):
 
 @pytest.mark.parametrize(
     "change",
-    [{"crop_mode": "border"}, {"interpolation": "lanczos"}, {"input_size": (3, 224, 192)}],
+    [
+        {"crop_mode": "border"},
+        {"crop_pct": 1.05},
+        {"interpolation": "lanczos"},
+        {"input_size": (3, 224, 192)},
+    ],
 )
 def test_images_prepared_in_other_ways_are_refused(change):
     with pytest.raises(InputError, match="not supported"):
