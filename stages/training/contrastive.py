@@ -83,8 +83,10 @@ def contrastive_objective(encoder: Encoder, captions: Sequence[str]) -> Objectiv
     loss_of = import_open_clip().ClipLoss(cache_labels=True)
     preprocess, module = encoder.card.preprocess, encoder.module
     device = next(module.parameters()).device
-    texts, text_of = np.unique(np.array(captions), return_inverse=True)
-    tokens = torch.from_numpy(tokenize(encoder, texts.tolist())).to(device)
+    texts = sorted(set(captions))
+    number = {text: index for index, text in enumerate(texts)}
+    text_of = np.fromiter((number[caption] for caption in captions), np.int64, len(captions))
+    tokens = torch.from_numpy(tokenize(encoder, texts)).to(device)
 
     def objective(
         batch: Int[np.ndarray, " image"], images: UInt8[np.ndarray, "image size size 3"]
