@@ -108,13 +108,17 @@ def effective_robustness_svg(encoders: Sequence[Encoder], templates: Path) -> st
 _TABLE_NOTE = (
     '<p class="soft">Accuracy: top-1 on the test images. Effective robustness: accuracy above what '
     "the baseline line gives for the same ImageNet accuracy, mean{mean}. Kurtosis: "
-    "mean per image, a Gaussian has 3. Unique: Broden concepts that at least one direction or "
-    "feature encodes, of the {concepts} that some of the images show and some do not. "
-    "Polysemanticity: concepts per direction or feature that encodes any. Prunable: the largest "
-    "share of directions whose loss costs less than one point of ImageNet accuracy. Largest / "
-    "median: importance of the directions. Brackets are bootstrap intervals. Untrained encoders "
-    "are at chance, which is higher on shifts with fewer classes: their effective robustness and "
-    "their prunable share mean nothing.</p>"
+    "mean per image, a Gaussian has 3. {concepts}Prunable: the largest share of directions whose "
+    "loss costs less than one point of ImageNet accuracy. Largest / median: importance of the "
+    "directions. Brackets are bootstrap intervals. Untrained encoders are at chance, which is "
+    "higher on shifts with fewer classes: their effective robustness and their prunable share "
+    "mean nothing.</p>"
+)
+
+_CONCEPTS_NOTE = (
+    "Unique: Broden concepts that at least one direction or feature encodes, of the {count} that "
+    "some of the images show and some do not. Polysemanticity: concepts per direction or feature "
+    "that encodes any. "
 )
 
 _PAPER_NOTE = (
@@ -139,7 +143,8 @@ def _main_tables(encoders: Sequence[Encoder]) -> str:
 
 def _table_note(encoders: Sequence[Encoder]) -> str:
     counts = {e.metrics.concepts.measured for e in encoders} - {None}
-    concepts = " or ".join(shown(count, 0) for count in sorted(counts, key=str)) or "–"
+    count = " or ".join(shown(count, 0) for count in sorted(counts, key=str))
+    concepts = _CONCEPTS_NOTE.format(count=count) if count else ""
     return _TABLE_NOTE.format(mean=mean_over(encoders) or " of the five shifts", concepts=concepts)
 
 

@@ -82,7 +82,8 @@ def new_workspace(folder: Path) -> Workspace:
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     files = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, files.split("\0")):
-        if (ROOT / name).is_file() and not name.startswith(RESULTS):
+        result = name.startswith(RESULTS) and not name.endswith(".gitkeep")
+        if (ROOT / name).is_file() and not result:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     shutil.copy2(NANO, folder / "params.yaml")
