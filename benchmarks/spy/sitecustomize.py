@@ -27,7 +27,7 @@ TIMED = {
     "stages.training.standard_models": ("standard_model_accuracies",),
     "stages.encoders.activations": ("activations",),
     "stages.encoders.layers": ("layer_features",),
-    "stages.encoders.heads": ("embed_texts",),
+    "stages.encoders.heads": ("encode_texts",),
 }
 """The functions that render, train or pass images forward."""
 
