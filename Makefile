@@ -35,7 +35,7 @@ check: $(VENV)/ready
 	basedpyright --pythonpath $(BIN)/python
 
 bench: $(VENV)/ready
-	python -m benchmarks.study
+	python -m benchmarks $(ONLY)
 
 plots: $(VENV)/ready
 	python -m stages.figures.offline_template .dvc/offline.html

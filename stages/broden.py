@@ -17,6 +17,7 @@ from stages.settings.concepts import ConceptsSettings
 from stages.storage.complete import complete_directory
 from stages.storage.errors import found_in
 from stages.storage.launch import launch
+from stages.storage.machine import read_machine
 from stages.storage.params import read_method
 from stages.storage.results import read_json, write_json
 from stages.storage.tensors import read_tensors, write_tensors
@@ -29,7 +30,7 @@ def main(key: str) -> None:
     if is_absent(LABELS):
         write_absent("broden", CONCEPTS / key)
         return
-    method = read_method("broden")
+    method, workers = read_method("broden"), read_machine().workers
     settings = method.read("concepts", ConceptsSettings)
     folder = Path("data/broden_activations") / key
     features = read_tensors(folder / "activations.safetensors", "activations")["activations"]
@@ -41,7 +42,9 @@ def main(key: str) -> None:
     numbers = np.array([concept["number"] for concept in concepts])
     with found_in(f"{folder} and {LABELS}"):
         precisions = {
-            basis: concept_precisions(scores, labels, numbers, settings.negatives, settings.seed)
+            basis: concept_precisions(
+                scores, labels, numbers, settings.negatives, settings.seed, workers=workers
+            )
             for basis, scores in (
                 ("directions", project(features, directions)),
                 ("features", features),

@@ -7,13 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from stages.measures.average_precision import (
-    descending_ranks,
-    precision_against_all,
-    precision_against_sample,
-)
-
-SCORES_AT_A_TIME = 2**21
+from stages.measures.average_precision import Probe, average_precisions, sorted_by_image
 
 Negatives = Literal["balanced", "all"]
 
@@ -32,20 +26,14 @@ class ConceptLabels:
     concept: Int[np.ndarray, " pair"]
 
 
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """The images that a concept is probed with; `negatives` None: all that are not positives."""
-
-    positives: Int[np.ndarray, " positive"]
-    negatives: Int[np.ndarray, " negative"] | None
-
-
 def concept_precisions(
     scores: Float[np.ndarray, "image direction"],
     labels: ConceptLabels,
     concepts: Int[np.ndarray, " concept"],
     negatives: Negatives,
     seed: int,
+    *,
+    workers: int = 1,
 ) -> Float[np.ndarray, "direction concept"]:
     """Compute the average precision of every direction for every concept.
 
@@ -55,10 +43,11 @@ def concept_precisions(
 
     Parameters
     ----------
-    scores : per image and direction; sorted once per direction, whatever the number of concepts
+    scores : per image and direction; ranked once per direction, whatever the number of concepts
     labels : the pairs of image and concept
     concepts : the numbers of the concepts to probe, in the order of the result
     negatives, seed : as in `probes`
+    workers : threads; the result does not depend on them
 
     Returns
     -------
@@ -70,14 +59,8 @@ def concept_precisions(
         A score is not finite, a label's image does not exist, or a concept has no positive or no
         negative (it is named).
     """
-    sets = list(probes(labels, concepts, len(scores), negatives, seed))
-    precisions = np.empty((scores.shape[1], len(concepts)))
-    step = max(1, SCORES_AT_A_TIME // len(scores))
-    for start in range(0, scores.shape[1], step):
-        ranks = descending_ranks(scores[:, start : start + step])
-        for column, probe in enumerate(sets):
-            precisions[start : start + step, column] = _precision(ranks, probe)
-    return precisions
+    sets = probes(labels, concepts, len(scores), negatives, seed)
+    return average_precisions(scores, sorted_by_image(sets, len(scores)), workers)
 
 
 def probes(
@@ -131,11 +114,3 @@ def _sample_negatives(
     count = min(len(positives), len(candidates))
     generator = np.random.default_rng(seed)
     return generator.choice(candidates, size=count, replace=False, shuffle=False)
-
-
-def _precision(
-    ranks: Int[np.ndarray, "direction image"], probe: Probe
-) -> Float[np.ndarray, " direction"]:
-    if probe.negatives is None:
-        return precision_against_all(ranks[:, probe.positives])
-    return precision_against_sample(ranks[:, probe.positives], ranks[:, probe.negatives])

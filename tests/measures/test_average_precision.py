@@ -5,17 +5,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score
 
-from stages.measures.average_precision import (
-    average_precisions,
-    descending_ranks,
-    precision_against_sample,
-)
+from stages.measures import average_precision as module
+from stages.measures.average_precision import Probe, average_precisions, sorted_by_image
 
 RNG = np.random.default_rng(0)
 
 
 def oracle(scores, positive):
     return np.array([float(average_precision_score(positive, column)) for column in scores.T])
+
+
+def against_all(scores, positive, workers=1):
+    """Return the average precision of each column for one concept, all other images negatives."""
+    sweep = sorted_by_image([Probe(np.flatnonzero(positive), None)], len(scores))
+    return average_precisions(scores, sweep, workers)[:, 0]
 
 
 @st.composite
@@ -32,13 +35,13 @@ def scored_images(draw, fewest_positives=1):
 def test_by_hand():
     scores = np.array([[4.0], [3], [2], [1]])
     positive = np.array([True, False, True, False])
-    np.testing.assert_allclose(average_precisions(scores, positive), (1 + 2 / 3) / 2)
+    np.testing.assert_allclose(against_all(scores, positive), (1 + 2 / 3) / 2)
 
 
 def test_a_perfect_order_has_one_and_the_worst_its_closed_form():
     scores = np.stack([np.arange(10.0), -np.arange(10.0)], axis=1)
     worst = sum(k / (7 + k) for k in (1, 2, 3)) / 3
-    found = average_precisions(scores, np.arange(10) >= 7)
+    found = against_all(scores, np.arange(10) >= 7)
     np.testing.assert_allclose(found, [1, worst], rtol=1e-15)
 
 
@@ -46,7 +49,7 @@ def test_a_perfect_order_has_one_and_the_worst_its_closed_form():
 @given(scored_images())
 def test_agrees_with_scikit_learn(case):
     scores, positive = case
-    np.testing.assert_allclose(average_precisions(scores, positive), oracle(*case), rtol=1e-12)
+    np.testing.assert_allclose(against_all(scores, positive), oracle(*case), rtol=1e-12)
 
 
 @settings(derandomize=True, deadline=None, max_examples=300)
@@ -56,10 +59,37 @@ def test_agrees_with_scikit_learn_on_a_sample_of_the_negatives(case, seed):
     negatives = np.flatnonzero(~positive)
     count = 1 + seed % len(negatives)
     sample = np.random.default_rng(seed).permutation(negatives)[:count]
-    ranks = descending_ranks(scores)
-    found = precision_against_sample(ranks[:, positive], ranks[:, sample])
+    sweep = sorted_by_image([Probe(np.flatnonzero(positive), sample)], len(scores))
+    found = average_precisions(scores, sweep)[:, 0]
     kept = positive | np.isin(np.arange(len(positive)), sample)
     np.testing.assert_allclose(found, oracle(scores[kept], positive[kept]), rtol=1e-12)
+
+
+@st.composite
+def labelled_images(draw):
+    """Draw scores with ties and several concepts, each on one image at least and not on all."""
+    scores, _ = draw(scored_images())
+    columns = st.integers(1, len(scores) - 1) | st.sampled_from([1, len(scores) - 1])
+    orders = st.permutations(range(len(scores)))
+    drawn = draw(st.lists(st.tuples(orders, columns), min_size=1, max_size=6))
+    return scores, [np.sort(order[:count]) for order, count in drawn]
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(labelled_images(), st.booleans(), st.integers(1, 3))
+def test_concepts_do_not_disturb_each_other(case, everything, workers):
+    scores, concepts = case
+    rest = [np.setdiff1d(np.arange(len(scores)), positives) for positives in concepts]
+    probes = [
+        Probe(positives, None if everything else others[: len(positives)])
+        for positives, others in zip(concepts, rest, strict=True)
+    ]
+    found = average_precisions(scores, sorted_by_image(probes, len(scores)), workers)
+    for column, (positives, others) in enumerate(zip(concepts, rest, strict=True)):
+        chosen = others if everything else others[: len(positives)]
+        kept = np.concatenate([positives, chosen])
+        expected = oracle(scores[kept], np.isin(kept, positives))
+        np.testing.assert_allclose(found[:, column], expected, rtol=1e-12)
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
@@ -67,30 +97,34 @@ def test_agrees_with_scikit_learn_on_a_sample_of_the_negatives(case, seed):
 def test_only_the_order_of_scores_counts(case, seed):
     scores, positive = case
     order = np.random.default_rng(seed).permutation(len(positive))
-    ranked = -descending_ranks(scores).T.astype(np.float32)
-    found = average_precisions(ranked[order], positive[order])
-    np.testing.assert_array_equal(found, average_precisions(scores, positive))
+    ranks = [np.unique(column, return_inverse=True)[1] for column in scores.T]
+    ranked = np.stack(ranks, axis=1).astype(np.float32)
+    found = against_all(ranked[order], positive[order])
+    np.testing.assert_array_equal(found, against_all(scores, positive))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_workers_and_portions_change_nothing(workers, monkeypatch):
+    scores, positive = RNG.normal(size=(40, 11)).round(1), np.arange(40) < 9
+    whole = against_all(scores, positive)
+    monkeypatch.setattr(module, "SCORES_AT_A_TIME", 80)
+    np.testing.assert_array_equal(against_all(scores, positive, workers), whole)
 
 
 def test_constant_scores_have_the_share_of_positives():
     positive = np.arange(50) < 7
-    np.testing.assert_allclose(average_precisions(np.zeros((50, 2)), positive), 7 / 50)
+    np.testing.assert_allclose(against_all(np.zeros((50, 2)), positive), 7 / 50)
 
 
 def test_scores_without_information_are_near_the_share_of_positives():
     scores = RNG.normal(size=(2000, 50))
-    assert average_precisions(scores, np.arange(2000) < 600).mean() == pytest.approx(0.3, abs=0.01)
-
-
-def test_equal_scores_share_the_last_rank():
-    scores = np.array([[5.0], [7], [5], [1], [-0.0], [0.0]])
-    assert descending_ranks(scores)[0].tolist() == [3, 1, 3, 4, 6, 6]
+    assert against_all(scores, np.arange(2000) < 600).mean() == pytest.approx(0.3, abs=0.01)
 
 
 @pytest.mark.parametrize("positive", [[True, True], [False, False]])
 def test_refuses_a_single_kind(positive):
-    with pytest.raises(ValueError, match="at least one positive and one negative"):
-        average_precisions(np.ones((2, 1)), np.array(positive))
+    with pytest.raises(ValueError, match="expected at least one of each"):
+        against_all(np.ones((2, 1)), np.array(positive))
 
 
 @pytest.mark.parametrize("bad", [np.nan, -np.inf])
@@ -98,4 +132,10 @@ def test_refuses_a_score_that_is_not_finite_and_names_it(bad):
     scores = np.ones((5, 3))
     scores[4, 1] = bad
     with pytest.raises(ValueError, match="image 4, direction 1"):
-        average_precisions(scores, np.arange(5) < 2)
+        against_all(scores, np.arange(5) < 2)
+
+
+def test_refuses_negatives_of_some_concepts_alone():
+    probes = [Probe(np.array([0]), None), Probe(np.array([1]), np.array([0]))]
+    with pytest.raises(ValueError, match="of every concept or of none"):
+        sorted_by_image(probes, 3)

@@ -1,0 +1,76 @@
+"""What every benchmark shares: timing, peak memory, and the table that it leaves."""
+
+import multiprocessing
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Row(NamedTuple):
+    """A line of a benchmark's table; `bound` is what it should keep to, where there is one."""
+
+    what: str
+    measured: str
+    bound: str = ""
+
+
+class Cost(NamedTuple):
+    """What a function cost in a process of its own; `memory` is the peak, in MiB."""
+
+    result: Any
+    seconds: float
+    memory: float
+
+
+def write_table(name: str, title: str, rows: Sequence[Row]) -> None:
+    """Print a table in Markdown and leave it as `benchmarks/<name>.md`."""
+    cells = [("what", "measured", "bound"), ("---",) * 3, *rows]
+    lines = "".join(f"| {' | '.join(row)} |\n" for row in cells)
+    table = f"# {title}, on {os.cpu_count()} CPU cores\n\n{lines}"
+    sys.stdout.write(table)
+    (ROOT / f"benchmarks/{name}.md").write_text(table)
+
+
+def run(folder: Path, *command: str, **environment: str) -> float:
+    """Run a command in a folder and return its wall time in seconds."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    start = time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True, env={**os.environ, "PATH": path, **environment})
+    return time.perf_counter() - start
+
+
+def median_seconds(function: Callable[[], Any], repeats: int = 5) -> float:
+    """Return the median wall time of a call."""
+    return statistics.median(seconds(function) for _ in range(repeats))
+
+
+def seconds(function: Callable[[], Any]) -> float:
+    """Return the wall time of one call."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def alone(function: Callable[..., Any], *arguments: Any) -> Cost:
+    """Call a function of a module in a fresh process; its arguments and result are pickled.
+
+    The time is that of the call, without the start of the process.
+    """
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return Cost(*pool.apply(_measured, (function, arguments)))
+
+
+def _measured(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, float, float]:
+    start = time.perf_counter()
+    result = function(*arguments)
+    elapsed = time.perf_counter() - start
+    return result, elapsed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
