@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt
 
 SCORES_AT_A_TIME = 2**20
 """How many scores a thread holds in double precision: 8 MiB."""
@@ -36,7 +36,7 @@ class Sweep:
     """
 
     start: Int[np.ndarray, " bound"]
-    concepts: Int[np.ndarray, " entry"]
+    concepts: UInt[np.ndarray, " entry"]
     positives: Int[np.ndarray, " concept"]
     all_negatives: bool
 
@@ -111,6 +111,7 @@ def sorted_by_image(probes: Iterable[Probe], images: int) -> Sweep:
     if len(without) > 1:
         raise ValueError("expected negatives of every concept or of none, got both")
     keys, concepts = [], []
+    number = np.uint16 if len(listed) <= 2**16 else np.uint32  # a sweep is bound by the cache
     for concept, probe in enumerate(listed):
         rest = images - len(probe.positives) if probe.negatives is None else len(probe.negatives)
         if not len(probe.positives) or not rest:
@@ -120,13 +121,13 @@ def sorted_by_image(probes: Iterable[Probe], images: int) -> Sweep:
             )
         negatives = probe.positives[:0] if probe.negatives is None else probe.negatives
         keys += [2 * probe.positives, 2 * negatives + 1]
-        concepts.append(np.full(len(probe.positives) + len(negatives), concept, np.int32))
+        concepts.append(np.full(len(probe.positives) + len(negatives), concept, number))
     key = np.concatenate([np.empty(0, np.int64), *keys])
     order = np.argsort(key, kind="stable")
     counts = np.bincount(key, minlength=2 * images)
     return Sweep(
         start=np.concatenate([[0], np.cumsum(counts)]),
-        concepts=np.concatenate([np.empty(0, np.int32), *concepts])[order],
+        concepts=np.concatenate([np.empty(0, number), *concepts])[order],
         positives=np.array([len(probe.positives) for probe in listed], np.int64),
         all_negatives=without == {True},
     )
@@ -136,7 +137,7 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
     scores: Float[np.ndarray, " image"],
     order: Int[np.ndarray, " image"],
     start: Int[np.ndarray, " bound"],
-    concepts: Int[np.ndarray, " entry"],
+    concepts: UInt[np.ndarray, " entry"],
     count: int,
     all_negatives: bool,
 ) -> Float[np.ndarray, " concept"]:
@@ -150,25 +151,27 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
     count : of the concepts
     """
     sums = np.zeros(count)
-    positives, seen = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    positives, negatives = np.zeros(count, np.int32), np.zeros(count, np.int32)
     first = 0
     while first < len(order):
         # Equal scores are one step: all their images are counted before a precision is taken.
         last = first + 1
         while last < len(order) and scores[order[last]] == scores[order[first]]:
             last += 1
-        for place in range(first, last):
-            image = order[place]
-            for entry in range(start[2 * image], start[2 * image + 1]):
-                positives[concepts[entry]] += 1
-            for entry in range(start[2 * image], start[2 * image + 2]):
-                seen[concepts[entry]] += 1
-        for place in range(first, last):
-            image = order[place]
-            for entry in range(start[2 * image], start[2 * image + 1]):
-                concept = concepts[entry]
-                among = last if all_negatives else seen[concept]
-                sums[concept] += positives[concept] / among
+        alone = last == first + 1
+        for turn in range(1 if alone else 2):
+            for place in range(first, last):
+                image = order[place]
+                for entry in range(start[2 * image], start[2 * image + 1]):
+                    concept = concepts[entry]
+                    if turn == 0:
+                        positives[concept] += 1
+                    if alone or turn == 1:
+                        among = last if all_negatives else positives[concept] + negatives[concept]
+                        sums[concept] += positives[concept] / among
+                if turn == 0:
+                    for entry in range(start[2 * image + 1], start[2 * image + 2]):
+                        negatives[concepts[entry]] += 1
         first = last
     return sums
 
