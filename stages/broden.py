@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from stages.datasets.absent import is_absent, write_absent
-from stages.measures.concepts import ConceptLabels, concept_precisions
-from stages.measures.directions import Directions, project
+from stages.measures.concepts import ConceptLabels, concept_precisions, direction_precisions
+from stages.measures.directions import Directions
 from stages.measures.encoded_concepts import (
     encoded_by_category,
     encoded_concepts,
@@ -41,14 +41,12 @@ def main(key: str) -> None:
     labels = ConceptLabels(pairs["image"], pairs["concept"])
     numbers = np.array([concept["number"] for concept in concepts])
     with found_in(f"{folder} and {LABELS}"):
+        drawn, seed = settings.negatives, settings.seed
         precisions = {
-            basis: concept_precisions(
-                scores, labels, numbers, settings.negatives, settings.seed, workers=workers
-            )
-            for basis, scores in (
-                ("directions", project(features, directions)),
-                ("features", features),
-            )
+            "directions": direction_precisions(
+                features, directions, labels, numbers, negatives=drawn, seed=seed, workers=workers
+            ),
+            "features": concept_precisions(features, labels, numbers, drawn, seed, workers=workers),
         }
     categories = [concept["category"] for concept in concepts]
     counts = {basis: count(found, categories, settings) for basis, found in precisions.items()}

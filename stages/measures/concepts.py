@@ -8,8 +8,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from stages.measures.average_precision import Probe, average_precisions, sorted_by_image
+from stages.measures.directions import Directions, project
 
 Negatives = Literal["balanced", "all"]
+
+PROJECTIONS_AT_A_TIME = 2**24
+"""How many projections are held at a time: 128 MiB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +41,13 @@ def concept_precisions(
 ) -> Float[np.ndarray, "direction concept"]:
     """Compute the average precision of every direction for every concept.
 
-    The score of an image is its projection on the direction (`directions.project`), or one of its
-    features; AP is scikit-learn's, ties included (`average_precisions`). Positives are the images
-    labelled with the concept, negatives are drawn from all others (`probes`).
+    AP is scikit-learn's, ties included (`average_precisions`). Positives are the images labelled
+    with the concept, negatives are drawn from all others (`probes`).
 
     Parameters
     ----------
-    scores : per image and direction; ranked once per direction, whatever the number of concepts
+    scores : per image and direction, as the features themselves, each a direction of its own;
+        ranked once per direction, whatever the number of concepts
     labels : the pairs of image and concept
     concepts : the numbers of the concepts to probe, in the order of the result
     negatives, seed : as in `probes`
@@ -61,6 +65,43 @@ def concept_precisions(
     """
     sets = probes(labels, concepts, len(scores), negatives, seed)
     return average_precisions(scores, sorted_by_image(sets, len(scores)), workers)
+
+
+def direction_precisions(
+    activations: Float[np.ndarray, "image feature"],
+    directions: Directions,
+    labels: ConceptLabels,
+    concepts: Int[np.ndarray, " concept"],
+    *,
+    negatives: Negatives,
+    seed: int,
+    workers: int = 1,
+) -> Float[np.ndarray, "direction concept"]:
+    """Compute `concept_precisions` of the projections on directions, `⟨v_i, h⟩`.
+
+    A bounded number of projections is held, so that memory grows with the images only once a
+    single direction has more than the bound.
+
+    Parameters
+    ----------
+    activations : one row per image; may be mapped from a file
+    directions : of as many features
+    labels, concepts, negatives, seed, workers : as in `concept_precisions`
+
+    Raises
+    ------
+    ValueError
+        As `concept_precisions` and `project`.
+    """
+    sets = probes(labels, concepts, len(activations), negatives, seed)
+    sweep = sorted_by_image(sets, len(activations))
+    precisions = np.empty((len(directions.vectors), len(concepts)))
+    step = max(1, PROJECTIONS_AT_A_TIME // len(activations))
+    for first in range(0, len(precisions), step):
+        part = slice(first, first + step)
+        some = Directions(directions.vectors[part], directions.singular_values[part])
+        precisions[part] = average_precisions(project(activations, some), sweep, workers)
+    return precisions
 
 
 def probes(

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from stages.measures.concepts import ConceptLabels, concept_precisions, probes
+from stages.measures import concepts as module
+from stages.measures.concepts import (
+    ConceptLabels,
+    concept_precisions,
+    direction_precisions,
+    probes,
+)
+from stages.measures.directions import project, singular_directions
 
 RNG = np.random.default_rng(0)
 SHOWN = RNG.uniform(size=(200, 6)) < np.array([0.02, 0.1, 0.3, 0.5, 0.7, 0.95])
@@ -88,6 +95,19 @@ def test_scores_without_information_encode_nothing():
     found = concept_precisions(noise, labels, np.arange(10), "balanced", seed=0)
     assert found.mean() == pytest.approx(0.5, abs=0.02)
     assert found.max() < 0.75
+
+
+@pytest.mark.parametrize("negatives", ["balanced", "all"])
+def test_directions_a_few_at_a_time_score_by_their_projections(negatives, monkeypatch):
+    directions = singular_directions(RNG.normal(size=(7, 9)))
+    scores = project(SCORES, directions)
+    whole = concept_precisions(scores, LABELS, CONCEPTS, negatives, seed=2)
+    for held in (1, 650, 2**24):
+        monkeypatch.setattr(module, "PROJECTIONS_AT_A_TIME", held)
+        found = direction_precisions(
+            SCORES, directions, LABELS, CONCEPTS, negatives=negatives, seed=2
+        )
+        np.testing.assert_allclose(found, whole, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("number", "images"), [(7, 0), (8, 200)])
