@@ -103,7 +103,8 @@ def restrict(
 
     Returns
     -------
-    the smaller head, and what each of its classes counts as
+    the smaller head, without what moves no argmax (`Head.ranking`, `Head.distinct`), and what each
+    of its classes counts as
 
     Raises
     ------
@@ -128,4 +129,5 @@ def restrict(
             f"image {image} is of class {int(classes[image])}, which the head cannot predict: "
             "expected a class of the head that the restriction keeps"
         )
-    return head.only(columns), counts_as[columns]
+    kept = columns[head.only(columns).distinct()]
+    return head.only(kept).ranking(), counts_as[kept]

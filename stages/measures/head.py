@@ -27,6 +27,22 @@ class Head:
         bias = None if self.bias is None else self.bias[columns]
         return Head(self.weight[columns], bias, self.normalize_features)
 
+    def ranking(self) -> "Head":
+        """Leave out what moves no argmax: without a bias, the scaling of activations."""
+        return Head(self.weight, self.bias, self.normalize_features and self.bias is not None)
+
+    def distinct(self) -> Int[np.ndarray, " kept"]:
+        """List the classes that can have the highest logit: of classes with equal rows the first.
+
+        Their logits are equal, and of equal ones the lowest class counts; in rounding they may not
+        come out equal.
+        """
+        bias = np.zeros(len(self.weight)) if self.bias is None else self.bias
+        first: dict[bytes, int] = {}
+        for class_, (row, offset) in enumerate(zip(self.weight, bias, strict=True)):
+            first.setdefault(row.tobytes() + offset.tobytes(), class_)
+        return np.array(list(first.values()), np.int64)
+
 
 def logits(
     activations: Float[np.ndarray, "image feature"], head: Head
