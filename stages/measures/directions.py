@@ -88,8 +88,8 @@ def importance(
     total = np.zeros(len(directions.vectors))
     for _, block in chunks(activations, images):
         lengths = np.linalg.norm(block, axis=1)
-        cosines = (block @ directions.vectors.T) / np.where(lengths > 0, lengths, 1.0)[:, None]
-        total += np.abs(cosines).sum(axis=0)
+        projections = block @ directions.vectors.T
+        total += (1 / np.where(lengths > 0, lengths, 1.0)) @ np.abs(projections, out=projections)
     return directions.singular_values * total / len(activations)
 
 
