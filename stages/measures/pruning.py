@@ -1,6 +1,7 @@
 """Pruning: accuracy when the least important directions are removed from every activation."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -49,8 +50,12 @@ def pruned_accuracies(
 
     `h_p = h - Σ_i ⟨v_i, h⟩ v_i` over the removed directions (Crabbé et al. 2024), then the head as
     it is. A head that normalises features normalises `h_p`, not `h`: to it a pruned activation is
-    like any other. This matters only beside a bias; the paper does not say. One projection of the
-    images serves every fraction, as `W h_p = W h - Σ_i ⟨v_i, h⟩ W v_i`.
+    like any other. This matters only beside a bias; the paper does not say.
+
+    One projection of the images serves every fraction: `W h_p = Σ_i ⟨v_i, h⟩ W v_i` over the kept
+    directions and what the head sees beside all of them, added up from the largest fraction down.
+    So the whole curve costs two products for directions that hold all that the head sees, as those
+    of the head itself do: the projections, and the sums of all their terms.
 
     Parameters
     ----------
@@ -66,10 +71,10 @@ def pruned_accuracies(
     _require_alike(activations, directions, importance)
     removed = removed_directions(fractions, len(importance))
     head, targets = restrict(head, activations, classes, counts_as)
-    vectors = directions.vectors[least_important_first(importance)[: removed.max(initial=0)]]
+    basis = _basis(head, directions.vectors[least_important_first(importance)[::-1]])
     right = np.zeros(len(fractions), dtype=np.int64)
     for rows, block in chunks(activations, images):
-        for fraction, logits in _pruned_logits(block, head, vectors, removed):
+        for fraction, logits in _pruned_logits(block, head, basis, removed):
             predicted = targets[np.argmax(logits, axis=1)]
             right[fraction] += np.count_nonzero(predicted == classes[rows])
     return right / len(classes)
@@ -104,25 +109,56 @@ def prunable_fraction(
     return float(fractions[order[max(kept - 1, 0)]])
 
 
+@dataclass(frozen=True, eq=False)
+class _Basis:
+    """Orthonormal vectors, those that go first last, and what the head sees of each and of none."""
+
+    vectors: Float[np.ndarray, "vector feature"]
+    seen: Float[np.ndarray, "class_ vector"]
+    beside: Float[np.ndarray, "class_ feature"] | None
+
+
+def _basis(head: Head, vectors: Float[np.ndarray, "vector feature"]) -> _Basis:
+    """Split the head into what it sees of each vector and, if more than rounding, beside them.
+
+    Where the vectors leave out a few dimensions only, such as those of a random head with nearly as
+    many classes as features, the basis is completed, which is less work than another product.
+    """
+    weight = np.asarray(head.weight, np.float64)
+    seen = weight @ vectors.T
+    beside = weight - seen @ vectors
+    classes, features = weight.shape
+    rounding = max(classes, features) * np.finfo(np.float64).eps * np.linalg.norm(weight)
+    if np.linalg.norm(beside) <= rounding:
+        return _Basis(vectors, seen, None)
+    lacking = features - len(vectors)
+    if lacking * (features + classes) > features * classes:
+        return _Basis(vectors, seen, beside)
+    others = np.linalg.qr(vectors.T, mode="complete").Q[:, len(vectors) :].T
+    both = np.concatenate([others, vectors])
+    return _Basis(both, weight @ both.T, None)
+
+
 def _pruned_logits(
     block: Float[np.ndarray, "image feature"],
     head: Head,
-    vectors: Float[np.ndarray, "direction feature"],
+    basis: _Basis,
     removed: Int[np.ndarray, " fraction"],
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the logits of each fraction, as the vectors are removed from the first on."""
-    weight = np.asarray(head.weight, np.float64)
-    product, squares = block @ weight.T, np.sum(block**2, axis=1)
-    projections, seen = block @ vectors.T, weight @ vectors.T
-    rounding = squares * block.shape[1] * np.finfo(np.float64).eps
+    """Yield the logits of each fraction, the largest first; each array is used for the next."""
+    projections = block @ basis.vectors.T
+    shape = len(block), len(basis.seen)
+    product = np.zeros(shape) if basis.beside is None else block @ basis.beside.T
+    squares = np.sum(block**2, axis=1) - np.sum(projections**2, axis=1)
+    rounding = np.sum(block**2, axis=1) * block.shape[1] * np.finfo(np.float64).eps
     done = 0
-    for fraction in np.argsort(removed, kind="stable"):
-        group = slice(done, removed[fraction])
-        product = product - projections[:, group] @ seen[:, group].T
-        squares = squares - np.sum(projections[:, group] ** 2, axis=1)
+    for fraction in np.argsort(-removed, kind="stable"):
+        group = slice(done, len(basis.vectors) - removed[fraction])
+        product += projections[:, group] @ basis.seen[:, group].T
+        squares += np.sum(projections[:, group] ** 2, axis=1)
         lengths = np.sqrt(np.where(squares > rounding, squares, 0.0))
         yield int(fraction), finish(product, lengths, head)
-        done = removed[fraction]
+        done = group.stop
 
 
 def _require_alike(

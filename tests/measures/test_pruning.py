@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.measures.accuracy import restriction, top1
 from stages.measures.directions import Directions, importance, singular_directions
@@ -68,6 +70,57 @@ def test_agrees_on_the_directions_of_a_random_head(head):
     drawn = singular_directions(random_head(WEIGHT, seed=2))
     plain = one_evaluation_per_fraction(head, drawn)
     np.testing.assert_array_equal(prune(head, directions=drawn), plain)
+
+
+def pruning_case(seed, classes, features, *, bias, normalize, null):
+    """Return a head of any rank, what its classes count as, images, their classes, directions."""
+    rng = np.random.default_rng(seed)
+    rank = rng.integers(1, min(classes, features) + 1)
+    weight = rng.normal(size=(classes, rank)) @ rng.normal(size=(rank, features))
+    weight[rng.integers(classes)] = weight[0]
+    head = Head(weight, rng.normal(size=classes) if bias else None, normalize)
+    own = rng.integers(1, classes + 1)
+    aliases = {c: int(rng.integers(own)) for c in range(own, classes) if rng.random() < 0.5}
+    images = rng.normal(size=(20, features)) * 10.0 ** rng.integers(-3, 4)
+    drawn = random_head(weight, seed=1) if null else weight
+    counts_as = restriction(range(own), classes, aliases)
+    return head, counts_as, images, rng.integers(own, size=20), singular_directions(drawn)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(
+    seed=st.integers(0, 2**31),
+    classes=st.integers(2, 12),
+    features=st.integers(3, 12),
+    bias=st.booleans(),
+    normalize=st.booleans(),
+    null=st.booleans(),
+)
+def test_agrees_with_the_plain_definition(**shape):
+    head, counts_as, images, labels, directions = pruning_case(**shape)
+    weights = importance(images, directions)
+    found = pruned_accuracies(
+        images, labels, head, directions, weights, fractions=FRACTIONS, counts_as=counts_as
+    )
+    order, plain = least_important_first(weights), []
+    for count in removed_directions(FRACTIONS, len(weights)):
+        gone = directions.vectors[order[:count]]
+        plain.append(top1(images - images @ gone.T @ gone, labels, head, counts_as))
+    np.testing.assert_array_equal(found, plain)
+
+
+def test_of_equal_classes_the_first_is_predicted_at_every_fraction():
+    weight = np.concatenate([WEIGHT, WEIGHT])
+    directions = singular_directions(weight)
+    for head in (Head(weight, None, True), Head(weight, np.zeros(20), False)):
+        found, later = (
+            pruned_accuracies(
+                ACTIVATIONS, classes, head, directions, IMPORTANCE, fractions=FRACTIONS
+            )
+            for classes in (CLASSES, CLASSES + 10)
+        )
+        np.testing.assert_array_equal(found, prune(HEADS[0], directions=directions))
+        assert not later.any()
 
 
 def test_nothing_removed_is_the_plain_accuracy():
