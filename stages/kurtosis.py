@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from stages.measures.kurtosis import mean_kurtosis
-from stages.measures.outliers import feature_deviations, outlier_features
+from stages.measures.intervals import bootstrap_mean
+from stages.measures.outliers import kurtosis_and_deviations, outlier_features
 from stages.settings.kurtosis import KurtosisSettings
 from stages.settings.shifts import TEST_SETS
 from stages.storage.activations import read_activations, read_card
@@ -23,10 +23,8 @@ def main(key: str) -> None:
     directory = Path("data/activations") / key
     activations = read_activations(directory, TEST_SETS[0]).values
     with found_in(directory / TEST_SETS[0]):
-        kurtosis = mean_kurtosis(
-            activations, settings.resamples, settings.confidence, settings.seed
-        )
-        deviations = feature_deviations(activations, settings.outlier_sigma)
+        of_images, deviations = kurtosis_and_deviations(activations, settings.outlier_sigma)
+    kurtosis = bootstrap_mean(of_images, settings.resamples, settings.confidence, settings.seed)
     outliers = outlier_features(deviations, settings.outlier_share)
     result = {
         "representation": read_card(directory)["representation"],

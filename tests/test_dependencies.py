@@ -201,6 +201,6 @@ def test_a_fingerprint_sees_code_and_not_words(copy):
     text, before = file.read_text(), code_digest(file)
     file.write_text(f"# a comment\n{text.replace('Raises', 'Refuses')}\n\n")
     assert code_digest(file) == before
-    file.write_text(text.replace("bootstrap_mean(", "bootstrap_median("))
+    file.write_text(text.replace("standardized(", "centred("))
     assert text != file.read_text()
     assert code_digest(file) != before

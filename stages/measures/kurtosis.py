@@ -3,9 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from stages.measures.chunks import IMAGES
-from stages.measures.intervals import Estimate, bootstrap_mean
-from stages.measures.standardized import standardized
+from stages.measures.standardized import IMAGES, standardized
 
 
 def image_kurtosis(
@@ -28,26 +26,11 @@ def image_kurtosis(
     """
     kurtosis = np.empty(len(activations))
     for rows, z in standardized(activations, images):
-        squares = z**2
-        kurtosis[rows] = np.einsum("ij,ij->i", squares, squares) / z.shape[1]
+        kurtosis[rows] = mean_fourth_power(z)
     return kurtosis
 
 
-def mean_kurtosis(
-    activations: Float[np.ndarray, "image feature"], resamples: int, confidence: float, seed: int
-) -> Estimate:
-    """Compute the mean kurtosis over images, with a bootstrap interval over images.
-
-    Parameters
-    ----------
-    activations : one row per image
-    resamples : how often the images are drawn again
-    confidence : the share of resampled means inside the interval
-    seed : of the resampling
-
-    Raises
-    ------
-    ValueError
-        As `image_kurtosis`, `bootstrap_means` and `percentile_interval`.
-    """
-    return bootstrap_mean(image_kurtosis(activations), resamples, confidence, seed)
+def mean_fourth_power(z: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, " image"]:
+    """Compute the kurtosis of images whose features are standardized already."""
+    squares = z**2
+    return np.einsum("ij,ij->i", squares, squares) / z.shape[1]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from stages.measures.chunks import IMAGES
-from stages.measures.standardized import standardized
+from stages.measures.kurtosis import mean_fourth_power
+from stages.measures.standardized import IMAGES, standardized
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,15 +58,27 @@ def feature_deviations(
     ValueError
         `sigma` is not above 0, or all features of an image are equal (the image is named).
     """
+    return kurtosis_and_deviations(activations, sigma, images)[1]
+
+
+def kurtosis_and_deviations(
+    activations: Float[np.ndarray, "image feature"], sigma: float, images: int = IMAGES
+) -> tuple[Float[np.ndarray, " image"], FeatureDeviations]:
+    """Compute `image_kurtosis` and `feature_deviations` while the activations are read once.
+
+    Parameters, units and refusals are those of `feature_deviations`.
+    """
     if not sigma > 0:
         raise ValueError(f"sigma {sigma}: expected a number of standard deviations above 0")
+    kurtosis = np.empty(len(activations))
     beyond = np.zeros(activations.shape[1], dtype=np.int64)
     total = np.zeros(activations.shape[1])
-    for _, z in standardized(activations, images):
-        distance = np.abs(z)
+    for rows, z in standardized(activations, images):
+        kurtosis[rows] = mean_fourth_power(z)
+        distance = np.abs(z, out=z)
         beyond += np.count_nonzero(distance > sigma, axis=0)
         total += distance.sum(axis=0)
-    return FeatureDeviations(beyond / len(activations), total / len(activations))
+    return kurtosis, FeatureDeviations(beyond / len(activations), total / len(activations))
 
 
 def outlier_features(deviations: FeatureDeviations, threshold: float) -> OutlierFeatures:

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from stages.measures.kurtosis import image_kurtosis, mean_kurtosis
+from stages.measures.intervals import bootstrap_mean
+from stages.measures.kurtosis import image_kurtosis
 
 RNG = np.random.default_rng(0)
 GAUSSIAN = RNG.normal(size=(300, 128)).astype(np.float32)
@@ -42,6 +43,20 @@ def test_agrees_with_scipy(activations):
     np.testing.assert_allclose(image_kurtosis(activations), oracle, rtol=1e-9)
 
 
+NUMBERS = st.floats(-(2.0**20), 2.0**20, width=32, allow_subnormal=False)
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(arrays(np.float32, (2, 7), elements=NUMBERS, fill=st.nothing()), st.integers(-120, 100))
+def test_agrees_with_scipy_at_the_ends_of_single_precision(activations, exponent):
+    activations = np.where(np.abs(activations) < 1, 0, activations)
+    activations[:, 0] = activations[:, 1:].max(axis=1) + np.float32(2**16)
+    scaled = np.ldexp(activations, exponent)
+    oracle = stats.kurtosis(activations.astype(np.float64), axis=1, fisher=False)
+    np.testing.assert_allclose(image_kurtosis(scaled), oracle, rtol=1e-9)
+    np.testing.assert_array_equal(image_kurtosis(scaled), image_kurtosis(activations))
+
+
 def test_gaussian_features_have_three():
     # The standard deviation of one image's kurtosis is sqrt(24 / 128); there are 300 images.
     assert image_kurtosis(GAUSSIAN).mean() == pytest.approx(3, abs=4 * np.sqrt(24 / 128 / 300))
@@ -54,8 +69,9 @@ def test_an_outlier_feature_raises_it():
 
 
 def test_the_mean_lies_inside_its_interval():
-    estimate = mean_kurtosis(GAUSSIAN, resamples=200, confidence=0.95, seed=0)
-    assert estimate.value == image_kurtosis(GAUSSIAN).mean()
+    kurtosis = image_kurtosis(GAUSSIAN)
+    estimate = bootstrap_mean(kurtosis, resamples=200, confidence=0.95, seed=0)
+    assert estimate.value == kurtosis.mean()
     assert estimate.low < estimate.value < estimate.high
 
 

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stages.measures.outliers import FeatureDeviations, feature_deviations, outlier_features
+from stages.measures.kurtosis import image_kurtosis
+from stages.measures.outliers import (
+    FeatureDeviations,
+    feature_deviations,
+    kurtosis_and_deviations,
+    outlier_features,
+)
 
 RNG = np.random.default_rng(0)
 GAUSSIAN = RNG.normal(size=(400, 128)).astype(np.float32)
@@ -45,6 +51,16 @@ def test_agrees_with_scipy():
     deviations = feature_deviations(activations, sigma=2.0, images=7)
     np.testing.assert_array_equal(deviations.share, (z > 2).mean(axis=0))
     np.testing.assert_allclose(deviations.mean_abs_z, z.mean(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("images", [7, 128, 1024])
+def test_one_reading_gives_what_two_give(images):
+    activations = with_outlier(5, 0.3)
+    kurtosis, deviations = kurtosis_and_deviations(activations, 6.0, images)
+    alone = feature_deviations(activations, 6.0, images)
+    np.testing.assert_array_equal(kurtosis, image_kurtosis(activations))
+    np.testing.assert_array_equal(deviations.share, alone.share)
+    np.testing.assert_array_equal(deviations.mean_abs_z, alone.mean_abs_z)
 
 
 def test_gaussian_and_sparse_features_hold_no_outlier_feature():
