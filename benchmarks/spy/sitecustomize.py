@@ -26,7 +26,7 @@ TIMED = {
     "stages.training.loop": ("train",),
     "stages.training.standard_models": ("standard_model_accuracies",),
     "stages.encoders.activations": ("activations",),
-    "stages.encoders.layers": ("layer_features",),
+    "stages.encoders.layers": ("minibatch_grams",),
     "stages.encoders.heads": ("encode_texts",),
 }
 """The functions that render, train or pass images forward."""

@@ -1,20 +1,19 @@
 """The layers of an image tower, and their centred Gram matrices for CKA."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import nn
 
 from stages.encoders.encoder import Encoder
 from stages.encoders.layer_names import named_layers
-from stages.encoders.pictures import Pictures, fitted, fitted_batches
+from stages.encoders.pictures import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
-from stages.encoders.state import to_array
-from stages.measures.cka import gram, u_center
+from stages.measures.cka import u_center
+from stages.measures.gram import gram
 from stages.storage.errors import InputError
 
 SMALLEST = 4
@@ -27,71 +26,90 @@ def layer_modules(encoder: Encoder) -> dict[str, nn.Module]:
 
 
 @contextmanager
-def captured(layers: dict[str, nn.Module]) -> Iterator[dict[str, torch.Tensor]]:
-    """Fill a dictionary with what the layers last returned; the hooks go with the block.
+def watched(layers: Mapping[str, nn.Module], see: Callable[[str, object], None]) -> Iterator[None]:
+    """Show each layer's output as soon as it is there; the hooks go with the block, also on errors.
 
-    Of several results the first counts. It is copied, for what comes after a layer may change it
-    in its place.
+    What comes after a layer may change its output in its place, so it counts only while it is seen.
     """
-    outputs: dict[str, torch.Tensor] = {}
     with ExitStack() as hooks:
         for layer, module in layers.items():
 
-            def keep(_module: nn.Module, _input: object, output: Any, layer: str = layer) -> None:
-                outputs[layer] = (output[0] if isinstance(output, tuple) else output).clone()
+            def show(
+                _module: nn.Module, _input: object, output: object, layer: str = layer
+            ) -> None:
+                see(layer, output)
 
-            hooks.callback(module.register_forward_hook(keep).remove)
-        yield outputs
+            hooks.callback(module.register_forward_hook(show).remove)
+        yield
 
 
-def layer_rows(output: torch.Tensor | None, images: int, layer: str) -> torch.Tensor:
-    """Return a layer's output as one row per image.
+def per_image(output: object, images: int, layer: str) -> Float[torch.Tensor, "image ..."]:
+    """Return a layer's output, of several the first, that has an entry per image.
 
     Raises
     ------
     InputError
         The layer did not run, or its first axis is not the images.
     """
-    if output is None or output.ndim < 2 or len(output) != images:
-        came = "nothing" if output is None else f"the shape {tuple(output.shape)}"
-        raise InputError(
-            f"layer '{layer}': expected an output of {images} images, got {came}; the layers of "
-            "this architecture are not supported: leave the encoder out of comparisons"
-        )
-    return output.flatten(1)
+    values = output[0] if isinstance(output, tuple) else output
+    if isinstance(values, torch.Tensor) and values.ndim > 1 and len(values) == images:
+        return values
+    came = f"the shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else "no tensor"
+    raise InputError(
+        f"layer '{layer}': expected an output of {images} images, got {came}; the layers of "
+        "this architecture are not supported: leave the encoder out of comparisons"
+    )
 
 
-def layer_features(
-    encoder: Encoder,
-    pictures: Pictures,
-    device: torch.device | str = "cpu",
-    workers: int = 1,
-) -> dict[str, Float[np.ndarray, "image feature"]]:
-    """Return every layer's output for a few pictures, positions and channels in one row each.
+def layer_gram(
+    features: Float[torch.Tensor, "image ..."], layer: str
+) -> Float[np.ndarray, "image image"]:
+    """Return the U-centred Gram matrix of a layer's output for one minibatch, float32.
 
     Raises
     ------
     InputError
-        A layer has no output with a row per image.
+        The output is not finite; names the layer.
     """
-    every = np.arange(len(pictures))
-    return fitted_features(
-        encoder, fitted(pictures, every, encoder.card.preprocess, workers), device
-    )
+    products = gram(features)
+    if not np.isfinite(products).all():
+        raise InputError(
+            f"layer '{layer}': expected finite features, got NaN, an infinity or a number too "
+            "large to be squared; the encoder's training diverged (lower its learning rate) or "
+            "its weights are damaged"
+        )
+    return u_center(products).astype(np.float32)
 
 
-def fitted_features(
-    encoder: Encoder,
-    images: UInt8[np.ndarray, "image size size 3"],
-    device: torch.device | str,
-) -> dict[str, Float[np.ndarray, "image feature"]]:
-    """Return every layer's output for images of the tower's size."""
-    layers = layer_modules(encoder)
-    tower = encoder.visual.to(device).eval()
-    with captured(layers) as outputs, torch.inference_mode():
-        tower(to_tower(images, encoder.card.preprocess, device))
-    rows = {layer: layer_rows(outputs.get(layer), len(images), layer) for layer in layers}
-    return {layer: to_array(values).astype(np.float32) for layer, values in rows.items()}
+def minibatch_grams(
+    tower: nn.Module, layers: Mapping[str, nn.Module], images: Float[torch.Tensor, "image ..."]
+) -> dict[str, Float[np.ndarray, "image image"]]:
+    """Return the U-centred Gram matrix of every layer of a tower, from one forward pass.
+
+    Each is computed when its layer returns, on the tower's device, so that the pass holds no more
+    than it would of itself, and a block of one layer's features. Of a layer that runs several
+    times, the last output counts.
+
+    Parameters
+    ----------
+    images : one minibatch as the tower sees it, of at least 4 images
+
+    Raises
+    ------
+    InputError
+        A layer has no output with an entry per image, or one that is not finite.
+    """
+    grams: dict[str, np.ndarray] = {}
+
+    def keep(layer: str, output: object) -> None:
+        grams[layer] = layer_gram(per_image(output, len(images), layer), layer)
+
+    with watched(layers, keep), torch.inference_mode():
+        tower(images)
+    for layer in layers:
+        if layer not in grams:
+            per_image(None, len(images), layer)
+    return {layer: grams[layer] for layer in layers}
 
 
 def layer_grams(
@@ -112,7 +130,8 @@ def layer_grams(
     Raises
     ------
     InputError
-        The images do not make whole minibatches of at least four.
+        The images do not make whole minibatches of at least four, a layer has no output with an
+        entry per image, or one that is not finite.
     """
     rows = np.arange(len(pictures)) if which is None else which
     if minibatch < SMALLEST or len(rows) % minibatch or not len(rows):
@@ -120,8 +139,11 @@ def layer_grams(
             f"expected whole minibatches of at least {SMALLEST} images for CKA, got "
             f"{len(rows)} images in minibatches of {minibatch}; change `layers`"
         )
-    grams: dict[str, list[np.ndarray]] = {layer: [] for layer in layer_modules(encoder)}
-    for batch in fitted_batches(pictures, rows, encoder.card.preprocess, minibatch, workers):
-        for layer, features in fitted_features(encoder, batch, device).items():
-            grams[layer].append(u_center(gram(features)).astype(np.float32))
+    layers, preprocess = layer_modules(encoder), encoder.card.preprocess
+    tower = encoder.visual.to(device).eval()
+    grams: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+    for batch in fitted_batches(pictures, rows, preprocess, minibatch, workers):
+        found = minibatch_grams(tower, layers, to_tower(batch, preprocess, device))
+        for layer, matrix in found.items():
+            grams[layer].append(matrix)
     return {layer: np.stack(matrices) for layer, matrices in grams.items()}

@@ -6,30 +6,10 @@ import numpy as np
 from jaxtyping import Float
 
 FEWEST_IMAGES = 4
-FEATURES_AT_A_TIME = 2**16
 
 # The underscores leave the sizes unchecked here: a mismatch is explained by `_common_shape`.
 Grams = Float[np.ndarray, "_minibatch _image _image"]
 Layers = Mapping[str, Grams]
-
-
-def gram(features: Float[np.ndarray, "image ..."]) -> Float[np.ndarray, "image image"]:
-    """Compute the linear Gram matrix `X Xᵀ` of one layer's output for one minibatch, in float64.
-
-    X holds the features less those of the minibatch's first image. U-centring ignores a constant
-    vector added to all features, but in rounding a large one would drown the differences.
-
-    Parameters
-    ----------
-    features : one entry per image, of any shape; read a bounded number of features at a time
-    """
-    rows = features.reshape(len(features), -1)
-    total = np.zeros((len(rows), len(rows)))
-    for start in range(0, rows.shape[1], FEATURES_AT_A_TIME):
-        block = np.asarray(rows[:, start : start + FEATURES_AT_A_TIME], np.float64)
-        block = block - block[0]
-        total += block @ block.T
-    return total
 
 
 def u_center(gram: Float[np.ndarray, "image image"]) -> Float[np.ndarray, "image image"]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from stages.encoders.architecture import OpenClipConfig
 from stages.encoders.backbone import (
@@ -11,6 +12,9 @@ from stages.encoders.backbone import (
     VisionTransformer,
 )
 from stages.encoders.encoder import Encoder, clip_encoder
+from stages.encoders.layers import layer_modules, per_image, watched
+from stages.encoders.pictures import fitted
+from stages.encoders.preprocess import to_tower
 from stages.encoders.vocabulary import build_vocabulary
 
 VISIONS = {
@@ -67,3 +71,17 @@ def tiny_clip() -> Encoder:
 @pytest.fixture
 def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+
+
+def layer_features(encoder: Encoder, images: np.ndarray) -> dict[str, torch.Tensor]:
+    """What every layer returns, a row per image."""
+    features = {}
+
+    def keep(layer: str, output: object) -> None:
+        features[layer] = per_image(output, len(images), layer).flatten(1).clone()
+
+    tower, preprocess = encoder.visual.eval(), encoder.card.preprocess
+    squares = fitted(images, np.arange(len(images)), preprocess)
+    with watched(layer_modules(encoder), keep), torch.inference_mode():
+        tower(to_tower(squares, preprocess))
+    return features

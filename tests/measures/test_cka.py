@@ -1,25 +1,21 @@
-import importlib
-import sys
-from unittest.mock import MagicMock
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
-from stages.measures.cka import cka, gram, hsic, u_center
+from stages.measures.cka import cka, hsic, u_center
+from stages.measures.gram import gram
 
 RNG = np.random.default_rng(0)
 
 
 def grams(features, size=8):
     """U-centred Gram matrices of a layer's features `[image feature]`, in minibatches."""
-    return np.stack(
-        [u_center(gram(part)) for part in features.reshape(-1, size, features.shape[1])]
-    )
+    parts = torch.from_numpy(np.ascontiguousarray(features)).reshape(-1, size, features.shape[1])
+    return np.stack([u_center(gram(part)) for part in parts])
 
 
 def hsic_by_definition(first, second):
@@ -30,13 +26,23 @@ def hsic_by_definition(first, second):
     return (np.trace(k @ m) + square - 2 / (n - 2) * ones @ k @ m @ ones) / (n * (n - 3))
 
 
+def cka_by_definition(first, second, size):
+    """Eq. 2 of Nguyen et al. (2021): each HSIC is averaged over the minibatches first."""
+    parts = list(zip(*(x.reshape(-1, size, x.shape[1]) for x in (first, second)), strict=True))
+    cross, left, right = (
+        np.mean([hsic_by_definition(part[i], part[j]) for part in parts])
+        for i, j in ((0, 1), (0, 0), (1, 1))
+    )
+    return cross / np.sqrt(left * right)
+
+
 def layers(*widths, images=40):
     return [RNG.normal(size=(images, width)) for width in widths]
 
 
 def test_four_images_by_hand():
     # One pair of alike images against the other: U is 1/3 within a pair, -1/6 across.
-    matrix = u_center(gram(np.array([[1.0], [1], [-1], [-1]])))
+    matrix = u_center(gram(torch.tensor([[1.0], [1], [-1], [-1]])))
     within, across = matrix[0, 1], matrix[0, 2]
     assert (within, across) == pytest.approx((4 / 3, -2 / 3))
     assert hsic(matrix[None], matrix[None]) == pytest.approx((4 * 16 + 8 * 4) / 9 / 4)
@@ -44,15 +50,38 @@ def test_four_images_by_hand():
 
 def test_rows_of_a_centred_matrix_sum_to_zero():
     (features,) = layers(5)
-    np.testing.assert_allclose(u_center(gram(features)).sum(axis=1), 0, atol=1e-13 * 40)
+    np.testing.assert_allclose(grams(features, 40)[0].sum(axis=1), 0, atol=1e-13 * 40)
 
 
-def test_a_layer_is_fully_like_itself_rotated_scaled_and_moved():
-    (features,) = layers(10)
-    rotated = -3 * features @ np.linalg.qr(RNG.normal(size=(10, 10))).Q + 5
-    found = cka({"a": grams(features)}, {"b": grams(rotated), "c": grams(features[::-1])})
+SIZES = st.integers(6, 20)
+WIDTHS = st.integers(1, 30)
+SEEDS = st.integers(0, 2**31)
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(SIZES, st.integers(2, 12), st.sampled_from([-3.0, 1e-5, 1e5]), SEEDS)
+def test_a_layer_is_fully_like_itself_rotated_scaled_and_moved(size, width, scale, seed):
+    generator = np.random.default_rng(seed)
+    features = generator.normal(size=(2 * size, width))
+    rotation = np.linalg.qr(generator.normal(size=(width, width))).Q
+    moved = scale * (features @ rotation + 5)
+    found = cka({"a": grams(features, size)}, {"b": grams(moved, size)})
     assert found[0, 0] == pytest.approx(1, rel=1e-10)
-    assert found[0, 1] < 0.5
+
+
+def test_a_layer_is_unlike_itself_with_the_images_in_another_order():
+    (features,) = layers(10)
+    assert cka({"a": grams(features)}, {"b": grams(features[::-1])})[0, 0] < 0.5
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(SIZES, st.integers(1, 3), WIDTHS, WIDTHS, SEEDS)
+def test_cka_agrees_with_its_definition(size, minibatches, one, two, seed):
+    generator = np.random.default_rng(seed)
+    first, second = (generator.normal(size=(minibatches * size, width)) for width in (one, two))
+    found = cka({"a": grams(first, size)}, {"b": grams(second, size)})[0, 0]
+    assert found == pytest.approx(cka_by_definition(first, second, size), abs=1e-9)
+    assert found <= 1 + 1e-12
 
 
 def test_swapping_the_encoders_transposes_the_matrix():
@@ -80,50 +109,13 @@ def test_hsic_agrees_with_its_definition(images, one, two, seed):
 
 def test_minibatches_are_averaged_before_the_ratio():
     one, two = layers(6, 6)
-    parts = list(zip(one.reshape(-1, 8, 6), two.reshape(-1, 8, 6), strict=True))
-    cross, left, right = (
-        np.mean([hsic_by_definition(p[i], p[j]) for p in parts])
-        for i, j in ((0, 1), (0, 0), (1, 1))
-    )
     found = cka({"a": grams(one)}, {"b": grams(two)})[0, 0]
-    assert found == pytest.approx(cross / np.sqrt(left * right), rel=1e-10)
-
-
-@pytest.fixture
-def torch_cka(monkeypatch):
-    """The package's class, in double precision, without its plots and its progress bar."""
-    for name in ("matplotlib", "matplotlib.pyplot", "mpl_toolkits"):
-        monkeypatch.setitem(sys.modules, name, MagicMock())
-    module = importlib.import_module("torch_cka.cka")
-    monkeypatch.setattr(module, "tqdm", lambda batches, **_: batches)
-    torch.set_default_dtype(torch.float64)
-    yield module.CKA
-    torch.set_default_dtype(torch.float32)
-
-
-def test_agrees_with_the_package_torch_cka(torch_cka):
-    torch.manual_seed(0)
-    one = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
-    two = nn.Sequential(nn.Flatten(), nn.Linear(192, 12), nn.Tanh(), nn.Linear(12, 7))
-    names = ["0", "1", "3"]
-    images = torch.randn(48, 3, 8, 8) + 1
-    package = torch_cka(one, two, "one", "two", names, names)
-    loader = DataLoader(TensorDataset(images), batch_size=16)
-    package.compare(loader, loader)
-    ours = cka(layer_grams(one, names, images), layer_grams(two, names, images))
-    np.testing.assert_allclose(ours, package.export()["CKA"].numpy(), atol=1e-12)
-
-
-def layer_grams(model, names, images):
-    """U-centred Gram matrices of the layers of a sequential model, in minibatches of 16."""
-    stored = {name: [] for name in names}
-    for batch in images.split(16):
-        output = batch
-        for name, module in model.named_children():
-            output = module(output)
-            if name in names:
-                stored[name].append(u_center(gram(output.detach().numpy())))
-    return {name: np.stack(parts) for name, parts in stored.items()}
+    ratios = [
+        cka_by_definition(x, y, 8)
+        for x, y in zip(one.reshape(5, 8, 6), two.reshape(5, 8, 6), strict=True)
+    ]
+    assert found == pytest.approx(cka_by_definition(one, two, 8), rel=1e-10)
+    assert abs(found - np.mean(ratios)) > 1e-3
 
 
 def test_storing_in_single_precision_moves_nothing_of_note():
@@ -139,11 +131,16 @@ def test_a_large_offset_does_not_drown_the_differences():
     assert found[0, 0] == pytest.approx(1, abs=1e-9)
 
 
-def test_features_are_read_in_parts(monkeypatch):
-    (features,) = layers(50)
-    whole = gram(features)
-    monkeypatch.setattr("stages.measures.cka.FEATURES_AT_A_TIME", 7)
-    np.testing.assert_allclose(gram(features.reshape(40, 5, 10)), whole, rtol=1e-12, atol=1e-12)
+def test_mapped_matrices_are_read_a_minibatch_at_a_time(tmp_path):
+    whole = RNG.normal(size=(64, 32, 32))
+    file = np.lib.format.open_memmap(tmp_path / "grams.npy", "w+", np.float32, whole.shape)
+    file[:] = [u_center(x + x.T) for x in whole]
+    mapped = {name: np.load(tmp_path / "grams.npy", mmap_mode="r") for name in "abc"}
+    tracemalloc.start()
+    cka(mapped, mapped)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < whole.nbytes
 
 
 def test_unrelated_layers_are_near_zero_where_the_biased_cka_is_not():
