@@ -1,0 +1,97 @@
+"""The layers' Gram matrices, from the hook to the comparison, against the package torch-cka."""
+
+import importlib
+import sys
+from unittest.mock import MagicMock
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from stages.encoders.layers import minibatch_grams
+from stages.measures.cka import cka
+
+
+@pytest.fixture
+def torch_cka(monkeypatch):
+    """The package's class, without its plots and its progress bar."""
+    for name in ("matplotlib", "matplotlib.pyplot", "mpl_toolkits"):
+        monkeypatch.setitem(sys.modules, name, MagicMock())
+    module = importlib.import_module("torch_cka.cka")
+    monkeypatch.setattr(module, "tqdm", lambda batches, **_: batches)
+    return module.CKA
+
+
+@pytest.fixture
+def double():
+    """Towers, and the package, which computes in torch's own precision, in double precision."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+class Block(nn.Module):
+    """A block of a transformer, whose attention sees the positions of an image."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, 2, batch_first=True)
+
+    def forward(self, values):
+        rows = values.flatten(2).transpose(1, 2) if values.ndim == 4 else values
+        normed = self.norm(rows)
+        return rows + self.attention(normed, normed, normed)[0]
+
+
+def tower(kind, width):
+    if kind == "convolutions":
+        stem = nn.Conv2d(3, width, 3, stride=2)
+        parts = stem, nn.ReLU(), nn.Conv2d(width, 2 * width, 2), nn.Flatten()
+    elif kind == "transformer":
+        parts = nn.Conv2d(3, 2 * width, 4, stride=4), Block(2 * width), Block(2 * width)
+    else:
+        parts = nn.Flatten(), nn.Linear(192, width), nn.Tanh(), nn.Linear(width, 7)
+    return nn.Sequential(*parts).eval()
+
+
+def ours(model, batches):
+    layers = dict(model.named_children())
+    found = [minibatch_grams(model, layers, batch) for batch in batches]
+    return {layer: np.stack([grams[layer] for grams in found]) for layer in layers}
+
+
+def package_cka(torch_cka, one, two, images, size):
+    names = [[name for name, _ in model.named_children()] for model in (one, two)]
+    package = torch_cka(one, two, "one", "two", *names)
+    loader = DataLoader(TensorDataset(images), batch_size=size)
+    with torch.no_grad():
+        package.compare(loader, loader)
+    return package.export()["CKA"].numpy()
+
+
+KINDS = st.sampled_from(["convolutions", "transformer", "perceptron"])
+WIDTHS = st.sampled_from([2, 4, 6])
+FUNCTION_SCOPED = [HealthCheck.function_scoped_fixture]
+
+
+@settings(derandomize=True, deadline=None, max_examples=30, suppress_health_check=FUNCTION_SCOPED)
+@given(
+    first=st.tuples(KINDS, WIDTHS),
+    second=st.tuples(KINDS, WIDTHS),
+    size=st.integers(8, 16),
+    minibatches=st.integers(1, 3),
+    seed=st.integers(0, 2**31),
+)
+@pytest.mark.usefixtures("double")
+def test_agrees_with_the_package(torch_cka, *, first, second, size, minibatches, seed):
+    torch.manual_seed(seed)
+    towers = tower(*first), tower(*second)
+    images = torch.randn(minibatches * size, 3, 8, 8) + 1
+    expected = package_cka(torch_cka, *towers, images, size)
+    found = cka(*(ours(model, images.split(size)) for model in towers))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
