@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("study",)
+BENCHMARKS = ("study", "concepts")
 
 
 def main() -> None:

@@ -1,0 +1,152 @@
+"""What probing costs at the size of the paper: the table of concepts.md.
+
+Every direction of an encoder with every concept of Broden, on labels that are drawn as sparse and
+as skewed as Broden's. scikit-learn's function is called for a sample of the pairs, in the same run,
+on the same scores, and its time taken times the number of pairs.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+from benchmarks.synthetic import Size, draw_activations, draw_head, draw_labels
+from benchmarks.tables import Cost, Row, alone, write_table
+from stages.measures.concepts import (
+    ConceptLabels,
+    Negatives,
+    concept_precisions,
+    direction_precisions,
+    probes,
+)
+from stages.measures.directions import singular_directions
+from stages.storage.machine import usable_processors
+from stages.storage.tensors import read_tensors, write_tensors
+
+BRODEN = Size(images=63_305, features=1_024, concepts=1_197, classes=1_000)
+SAMPLE = 200
+SEED = 0
+
+
+class Loop(NamedTuple):
+    """What scikit-learn found for some pairs, and the seconds of a pair."""
+
+    precisions: np.ndarray
+    seconds: float
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    with tempfile.TemporaryDirectory() as scratch:
+        found = rows(Path(scratch), BRODEN, SAMPLE)
+    title = (
+        f"{BRODEN.features:,} directions, {BRODEN.concepts:,} concepts, {BRODEN.images:,} images"
+    )
+    write_table("concepts", title, found)
+
+
+def rows(folder: Path, size: Size, sample: int) -> list[Row]:
+    """Return the lines of the table."""
+    write_inputs(folder, size)
+    warm = Size(16, 2, 1, 2, 1.0)
+    (folder / "warm").mkdir()
+    write_inputs(folder / "warm", warm)
+    lines = []
+    for negatives in get_args(Negatives):
+        precisions(folder / "warm", negatives)  # compiles what is compiled once per machine
+        cost = alone(precisions, folder, negatives)
+        pairs = draw_pairs(size, sample)
+        loop = scikit_learn(folder, negatives, *pairs)
+        difference = float(np.abs(cost.result[pairs] - loop.precisions).max())
+        whole = loop.seconds * size.features * size.concepts
+        lines += lines_of(negatives, cost, sample, loop=whole, difference=difference)
+    stage = alone(both_bases, folder, "balanced")
+    return [
+        *lines,
+        Row("directions and features, balanced, as stage `broden`", f"{stage.seconds:.1f} s"),
+        Row("… peak memory", f"{stage.memory:.0f} MiB", "under 2 GiB"),
+    ]
+
+
+def lines_of(
+    negatives: str, cost: Cost, sample: int, *, loop: float, difference: float
+) -> list[Row]:
+    """Return the lines of one kind of negatives; `loop` is scikit-learn's time for all pairs."""
+    bound = "at least 1,000" if negatives == "all" else ""
+    return [
+        Row(f"negatives: {negatives}", f"{cost.seconds:.1f} s", "under 30 s"),
+        Row("… peak memory", f"{cost.memory:.0f} MiB", "under 2 GiB"),
+        Row(f"… scikit-learn, from {sample} pairs", f"{loop / 3600:.2f} h"),
+        Row("… ratio", f"{loop / cost.seconds:,.0f}", bound),
+        Row("… largest difference on the sample", f"{difference:.0e}", "under 1e-9"),
+    ]
+
+
+def write_inputs(folder: Path, size: Size) -> None:
+    """Write the scores, the labels and a head as the stages write them."""
+    labels = draw_labels(size, SEED)
+    write_tensors(folder / "scores.safetensors", {"scores": draw_activations(size, SEED)})
+    pairs = {"image": labels.image, "concept": labels.concept}
+    write_tensors(folder / "labels.safetensors", pairs)
+    write_tensors(folder / "head.safetensors", {"weight": draw_head(size, SEED).weight})
+
+
+def read_inputs(folder: Path) -> tuple[np.ndarray, ConceptLabels, np.ndarray]:
+    """Return the scores, mapped, the labels, and the numbers of the concepts."""
+    scores = read_tensors(folder / "scores.safetensors", "scores")["scores"]
+    pairs = read_tensors(folder / "labels.safetensors", "image", "concept")
+    labels = ConceptLabels(np.asarray(pairs["image"]), np.asarray(pairs["concept"]))
+    return scores, labels, np.unique(labels.concept)
+
+
+def precisions(folder: Path, negatives: Negatives) -> np.ndarray:
+    """Compute what is measured: the average precision of every score column and concept."""
+    scores, labels, concepts = read_inputs(folder)
+    workers = usable_processors()
+    return concept_precisions(scores, labels, concepts, negatives, SEED, workers=workers)
+
+
+def both_bases(folder: Path, negatives: Negatives) -> int:
+    """Compute what stage `broden` does: of the head's directions and of the features themselves."""
+    scores, labels, concepts = read_inputs(folder)
+    directions = singular_directions(read_tensors(folder / "head.safetensors")["weight"])
+    workers = usable_processors()
+    projected = direction_precisions(
+        scores, directions, labels, concepts, negatives=negatives, seed=SEED, workers=workers
+    )
+    plain = concept_precisions(scores, labels, concepts, negatives, SEED, workers=workers)
+    return len(projected) + len(plain)
+
+
+def draw_pairs(size: Size, sample: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw pairs of a direction and a concept."""
+    generator = np.random.default_rng(SEED + 1)
+    of = size.features, size.concepts
+    directions, concepts = (generator.integers(count, size=sample) for count in of)
+    return directions, concepts
+
+
+def scikit_learn(
+    folder: Path, negatives: Negatives, directions: np.ndarray, concepts: np.ndarray
+) -> Loop:
+    """Call scikit-learn's function for pairs; only the calls are timed."""
+    scores, labels, numbers = read_inputs(folder)
+    sets = list(probes(labels, numbers, len(scores), negatives, SEED))
+    found, seconds = np.empty(len(directions)), 0.0
+    for pair, (direction, concept) in enumerate(zip(directions, concepts, strict=True)):
+        probe = sets[concept]
+        images = np.arange(len(scores))
+        if probe.negatives is not None:
+            images = np.concatenate([probe.positives, probe.negatives])
+        shown, column = np.isin(images, probe.positives), scores[images, direction]
+        start = time.perf_counter()
+        found[pair] = average_precision_score(shown, column)
+        seconds += time.perf_counter() - start
+    return Loop(found, seconds / len(directions))
+
+
+if __name__ == "__main__":
+    main()
