@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("study", "concepts")
+BENCHMARKS = ("study", "concepts", "cka")
 
 
 def main() -> None:
