@@ -158,20 +158,18 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
         last = first + 1
         while last < len(order) and scores[order[last]] == scores[order[first]]:
             last += 1
-        alone = last == first + 1
-        for turn in range(1 if alone else 2):
-            for place in range(first, last):
-                image = order[place]
-                for entry in range(start[2 * image], start[2 * image + 1]):
-                    concept = concepts[entry]
-                    if turn == 0:
-                        positives[concept] += 1
-                    if alone or turn == 1:
-                        among = last if all_negatives else positives[concept] + negatives[concept]
-                        sums[concept] += positives[concept] / among
-                if turn == 0:
-                    for entry in range(start[2 * image + 1], start[2 * image + 2]):
-                        negatives[concepts[entry]] += 1
+        for place in range(first, last):
+            image = order[place]
+            for entry in range(start[2 * image], start[2 * image + 1]):
+                positives[concepts[entry]] += 1
+            for entry in range(start[2 * image + 1], start[2 * image + 2]):
+                negatives[concepts[entry]] += 1
+        for place in range(first, last):
+            image = order[place]
+            for entry in range(start[2 * image], start[2 * image + 1]):
+                concept = concepts[entry]
+                among = last if all_negatives else positives[concept] + negatives[concept]
+                sums[concept] += positives[concept] / among
         first = last
     return sums
 
