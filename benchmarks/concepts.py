@@ -15,10 +15,11 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.synthetic import Size, draw_activations, draw_head, draw_labels
 from benchmarks.tables import Cost, Row, alone, write_table
+from stages.measures.average_precision import Sweep, average_precisions
 from stages.measures.concepts import (
     ConceptLabels,
     Negatives,
-    concept_precisions,
+    concept_sweep,
     direction_precisions,
     probes,
 )
@@ -102,23 +103,24 @@ def read_inputs(folder: Path) -> tuple[np.ndarray, ConceptLabels, np.ndarray]:
     return scores, labels, np.unique(labels.concept)
 
 
+def read_sweep(folder: Path, negatives: Negatives) -> tuple[np.ndarray, Sweep]:
+    """Return the scores, mapped, and what they are swept for."""
+    scores, labels, concepts = read_inputs(folder)
+    return scores, concept_sweep(labels, concepts, len(scores), negatives, SEED)
+
+
 def precisions(folder: Path, negatives: Negatives) -> np.ndarray:
     """Compute what is measured: the average precision of every score column and concept."""
-    scores, labels, concepts = read_inputs(folder)
-    workers = usable_processors()
-    return concept_precisions(scores, labels, concepts, negatives, SEED, workers=workers)
+    return average_precisions(*read_sweep(folder, negatives), usable_processors())
 
 
 def both_bases(folder: Path, negatives: Negatives) -> int:
     """Compute what stage `broden` does: of the head's directions and of the features themselves."""
-    scores, labels, concepts = read_inputs(folder)
+    scores, sweep = read_sweep(folder, negatives)
     directions = singular_directions(read_tensors(folder / "head.safetensors")["weight"])
     workers = usable_processors()
-    projected = direction_precisions(
-        scores, directions, labels, concepts, negatives=negatives, seed=SEED, workers=workers
-    )
-    plain = concept_precisions(scores, labels, concepts, negatives, SEED, workers=workers)
-    return len(projected) + len(plain)
+    projected = direction_precisions(scores, directions, sweep, workers)
+    return len(projected) + len(average_precisions(scores, sweep, workers))
 
 
 def draw_pairs(size: Size, sample: int) -> tuple[np.ndarray, np.ndarray]:

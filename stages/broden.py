@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from stages.datasets.absent import is_absent, write_absent
-from stages.measures.concepts import ConceptLabels, concept_precisions, direction_precisions
+from stages.measures.average_precision import average_precisions
+from stages.measures.concepts import ConceptLabels, concept_sweep, direction_precisions
 from stages.measures.directions import Directions
 from stages.measures.encoded_concepts import (
     encoded_by_category,
@@ -41,12 +42,10 @@ def main(key: str) -> None:
     labels = ConceptLabels(pairs["image"], pairs["concept"])
     numbers = np.array([concept["number"] for concept in concepts])
     with found_in(f"{folder} and {LABELS}"):
-        drawn, seed = settings.negatives, settings.seed
+        sweep = concept_sweep(labels, numbers, len(features), settings.negatives, settings.seed)
         precisions = {
-            "directions": direction_precisions(
-                features, directions, labels, numbers, negatives=drawn, seed=seed, workers=workers
-            ),
-            "features": concept_precisions(features, labels, numbers, drawn, seed, workers=workers),
+            "directions": direction_precisions(features, directions, sweep, workers),
+            "features": average_precisions(features, sweep, workers),
         }
     categories = [concept["category"] for concept in concepts]
     counts = {basis: count(found, categories, settings) for basis, found in precisions.items()}

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from stages.measures.average_precision import Probe, average_precisions, sorted_by_image
+from stages.measures.average_precision import Probe, Sweep, average_precisions, sorted_by_image
 from stages.measures.directions import Directions, project
 
 Negatives = Literal["balanced", "all"]
@@ -30,54 +30,38 @@ class ConceptLabels:
     concept: Int[np.ndarray, " pair"]
 
 
-def concept_precisions(
-    scores: Float[np.ndarray, "image direction"],
+def concept_sweep(
     labels: ConceptLabels,
     concepts: Int[np.ndarray, " concept"],
+    images: int,
     negatives: Negatives,
     seed: int,
-    *,
-    workers: int = 1,
-) -> Float[np.ndarray, "direction concept"]:
-    """Compute the average precision of every direction for every concept.
+) -> Sweep:
+    """Prepare `average_precisions` of the concepts, of whatever scores of these images.
 
-    AP is scikit-learn's, ties included (`average_precisions`). Positives are the images labelled
-    with the concept, negatives are drawn from all others (`probes`).
+    Positives are the images labelled with the concept, negatives are drawn from all others
+    (`probes`).
 
     Parameters
     ----------
-    scores : per image and direction, as the features themselves, each a direction of its own;
-        ranked once per direction, whatever the number of concepts
-    labels : the pairs of image and concept
-    concepts : the numbers of the concepts to probe, in the order of the result
-    negatives, seed : as in `probes`
-    workers : threads; the result does not depend on them
-
-    Returns
-    -------
-    above 0 up to 1
+    labels, images, negatives, seed : as in `probes`
+    concepts : the numbers of the concepts to probe, in the order of the results
 
     Raises
     ------
     ValueError
-        A score is not finite, a label's image does not exist, or a concept has no positive or no
-        negative (it is named).
+        As `probes`.
     """
-    sets = probes(labels, concepts, len(scores), negatives, seed)
-    return average_precisions(scores, sorted_by_image(sets, len(scores)), workers)
+    return sorted_by_image(probes(labels, concepts, images, negatives, seed), images)
 
 
 def direction_precisions(
     activations: Float[np.ndarray, "image feature"],
     directions: Directions,
-    labels: ConceptLabels,
-    concepts: Int[np.ndarray, " concept"],
-    *,
-    negatives: Negatives,
-    seed: int,
+    sweep: Sweep,
     workers: int = 1,
 ) -> Float[np.ndarray, "direction concept"]:
-    """Compute `concept_precisions` of the projections on directions, `⟨v_i, h⟩`.
+    """Compute `average_precisions` of the projections on directions, `⟨v_i, h⟩`.
 
     A bounded number of projections is held, so that memory grows with the images only once a
     single direction has more than the bound.
@@ -86,16 +70,14 @@ def direction_precisions(
     ----------
     activations : one row per image; may be mapped from a file
     directions : of as many features
-    labels, concepts, negatives, seed, workers : as in `concept_precisions`
+    sweep, workers : as in `average_precisions`
 
     Raises
     ------
     ValueError
-        As `concept_precisions` and `project`.
+        As `average_precisions` and `project`.
     """
-    sets = probes(labels, concepts, len(activations), negatives, seed)
-    sweep = sorted_by_image(sets, len(activations))
-    precisions = np.empty((len(directions.vectors), len(concepts)))
+    precisions = np.empty((len(directions.vectors), len(sweep.positives)))
     step = max(1, PROJECTIONS_AT_A_TIME // len(activations))
     for first in range(0, len(precisions), step):
         part = slice(first, first + step)

@@ -36,7 +36,7 @@ def encoded_concepts(
 
     Parameters
     ----------
-    precisions : average precision, 0 to 1 (`concept_precisions`)
+    precisions : average precision, 0 to 1 (`average_precisions`)
     threshold : above 0, at most 1
 
     Raises

@@ -3,9 +3,10 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from stages.measures import concepts as module
+from stages.measures.average_precision import average_precisions
 from stages.measures.concepts import (
     ConceptLabels,
-    concept_precisions,
+    concept_sweep,
     direction_precisions,
     probes,
 )
@@ -20,6 +21,10 @@ SCORES = np.round(RNG.normal(size=(200, 9)), 1)
 def labels_of(shown, numbers):
     image, column = np.nonzero(shown)
     return ConceptLabels(image, numbers[column])
+
+
+def concept_precisions(scores, labels, concepts, negatives, seed):
+    return average_precisions(scores, concept_sweep(labels, concepts, len(scores), negatives, seed))
 
 
 LABELS = labels_of(SHOWN, CONCEPTS)
@@ -102,11 +107,10 @@ def test_directions_a_few_at_a_time_score_by_their_projections(negatives, monkey
     directions = singular_directions(RNG.normal(size=(7, 9)))
     scores = project(SCORES, directions)
     whole = concept_precisions(scores, LABELS, CONCEPTS, negatives, seed=2)
+    sweep = concept_sweep(LABELS, CONCEPTS, len(SCORES), negatives, seed=2)
     for held in (1, 650, 2**24):
         monkeypatch.setattr(module, "PROJECTIONS_AT_A_TIME", held)
-        found = direction_precisions(
-            SCORES, directions, LABELS, CONCEPTS, negatives=negatives, seed=2
-        )
+        found = direction_precisions(SCORES, directions, sweep)
         np.testing.assert_allclose(found, whole, rtol=1e-12)
 
 
