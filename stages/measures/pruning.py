@@ -149,8 +149,9 @@ def _pruned_logits(
     projections = block @ basis.vectors.T
     shape = len(block), len(basis.seen)
     product = np.zeros(shape) if basis.beside is None else block @ basis.beside.T
-    squares = np.sum(block**2, axis=1) - np.sum(projections**2, axis=1)
-    rounding = np.sum(block**2, axis=1) * block.shape[1] * np.finfo(np.float64).eps
+    whole = np.sum(block**2, axis=1)
+    squares = whole - np.sum(projections**2, axis=1)
+    rounding = whole * block.shape[1] * np.finfo(np.float64).eps
     done = 0
     for fraction in np.argsort(-removed, kind="stable"):
         group = slice(done, len(basis.vectors) - removed[fraction])
