@@ -79,7 +79,6 @@ class Batches(Dataset):
 
 def main() -> None:
     """Measure, print and write the table."""
-    # Memory first: a process starts with the peak of the one that it was started from.
     memory = [memory_row(backbone) for backbone in BACKBONES[:2]]
     towers, batches = [build(backbone) for backbone in BACKBONES], draw(IMAGES, MINIBATCH, SIZE)
     grams = [all_grams(tower, batches) for tower in towers]  # the first passes, which are not timed

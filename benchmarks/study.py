@@ -7,16 +7,14 @@ the same for as many stub stages that copy a file, which is as fast as DVC gets.
 
 import json
 import resource
-import statistics
 import tempfile
 from pathlib import Path
 
 import yaml
 
-from benchmarks.tables import ROOT, Row, run, write_table
+from benchmarks.tables import ROOT, Row, median_seconds, run, write_table
 
 SPY = ROOT / "benchmarks/spy"
-REPEATS = 5
 
 
 def main() -> None:
@@ -36,7 +34,7 @@ def main() -> None:
 
 def noop_repro(folder: Path) -> float:
     """Return the time of a `dvc repro` with nothing to do."""
-    return statistics.median(run(folder, "dvc", "repro", "--quiet") for _ in range(REPEATS))
+    return median_seconds(lambda: run(folder, "dvc", "repro", "--quiet"))
 
 
 def stage_count(folder: Path) -> int:

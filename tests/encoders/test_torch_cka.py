@@ -1,9 +1,5 @@
 """The layers' Gram matrices, from the hook to the comparison, against the package torch-cka."""
 
-import importlib
-import sys
-from unittest.mock import MagicMock
-
 import numpy as np
 import pytest
 import torch
@@ -12,18 +8,16 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.cka import quiet_package
 from stages.encoders.layers import minibatch_grams
 from stages.measures.cka import cka
 
 
 @pytest.fixture
-def torch_cka(monkeypatch):
+def torch_cka():
     """The package's class, without its plots and its progress bar."""
-    for name in ("matplotlib", "matplotlib.pyplot", "mpl_toolkits"):
-        monkeypatch.setitem(sys.modules, name, MagicMock())
-    module = importlib.import_module("torch_cka.cka")
-    monkeypatch.setattr(module, "tqdm", lambda batches, **_: batches)
-    return module.CKA
+    with quiet_package() as module:
+        yield module.CKA
 
 
 @pytest.fixture
