@@ -1,9 +1,10 @@
-"""One tar of a dataset folder: written while it is hashed, read mapped and verified."""
+"""One tar of a dataset folder: written while it is hashed, verified and then read in place."""
 
 import hashlib
-import mmap
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from stages.datasets.tar import BLOCK, END, member_bytes
@@ -47,9 +48,29 @@ class ArchiveWriter:
         self._stream.write(data)
 
 
+class ArchiveReader:
+    """The bytes of an open archive: a slice reads them, and several threads may slice at once.
+
+    A mapping would count as memory of the process wherever it was touched, and to check the hash
+    touches all of it.
+    """
+
+    def __init__(self, stream: BufferedReader) -> None:
+        self._stream, self._size = stream, os.fstat(stream.fileno()).st_size
+
+    def __len__(self) -> int:
+        """Return how many bytes the archive has."""
+        return self._size
+
+    def __getitem__(self, part: slice) -> bytes:
+        """Return some of the bytes."""
+        start, stop, _ = part.indices(self._size)
+        return os.pread(self._stream.fileno(), max(stop - start, 0), start)
+
+
 @contextmanager
-def open_archive(path: Path, sha256: str) -> Iterator[memoryview]:
-    """The bytes of an archive, mapped into memory, after a check against its hash.
+def open_archive(path: Path, sha256: str) -> Iterator[ArchiveReader]:
+    """An archive that is read in place, after a check against its hash.
 
     Raises
     ------
@@ -61,21 +82,17 @@ def open_archive(path: Path, sha256: str) -> Iterator[memoryview]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: named by card.json but not there; fetch it again") from error
     with stream:
-        if path.stat().st_size < len(END):
+        archive = ArchiveReader(stream)
+        if len(archive) < len(END):
             raise InputError(f"{path}: truncated, not even an empty archive; fetch it again")
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            view = memoryview(mapped)
-            try:
-                _verify(view, path, sha256)
-                yield view
-            finally:
-                view.release()
+        if len(archive) % BLOCK or archive[-len(END) :] != END:
+            raise InputError(f"{path}: truncated, its end mark is missing; fetch it again")
+        _verify(stream, path, sha256)
+        yield archive
 
 
-def _verify(view: memoryview, path: Path, sha256: str) -> None:
-    if len(view) % BLOCK or view[-len(END) :] != END:
-        raise InputError(f"{path}: truncated, its end mark is missing; fetch it again")
-    found = hashlib.sha256(view).hexdigest()
+def _verify(stream: BufferedReader, path: Path, sha256: str) -> None:
+    found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != sha256:
         raise InputError(
             f"{path}: SHA-256 {sha256[:12]}… expected from card.json, {found[:12]}… found: "

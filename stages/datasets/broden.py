@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from stages.datasets.archive import open_archive
+from stages.datasets.archive import ArchiveReader, open_archive
 from stages.datasets.broden_format import Concept
 from stages.datasets.broden_tables import IndexRow, Read, missing, read_concepts, read_index
 from stages.datasets.card import read_card
@@ -126,7 +126,7 @@ def read_broden_images(directory: Path) -> UInt8[np.ndarray, "image height width
 
 
 def _archive_reader(directory: Path, stack: ExitStack) -> Read:
-    places: dict[str, tuple[memoryview, int, int]] = {}
+    places: dict[str, tuple[ArchiveReader, int, int]] = {}
     for shard, sha256 in sorted(read_card(directory).shards.items()):
         path = directory / shard
         archive = stack.enter_context(open_archive(path, sha256))
@@ -137,7 +137,7 @@ def _archive_reader(directory: Path, stack: ExitStack) -> Read:
         if name not in places:
             raise missing(directory, [name])
         archive, offset, size = places[name]
-        return bytes(archive[offset : offset + size])
+        return archive[offset : offset + size]
 
     return read
 

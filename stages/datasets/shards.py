@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from stages.datasets.archive import open_archive
+from stages.datasets.archive import ArchiveReader, open_archive
 from stages.datasets.card import DatasetCard, read_card
 from stages.datasets.images import EXTENSIONS, decode_image
 from stages.datasets.tar import Member, iterate_members
@@ -44,7 +44,7 @@ class ShardIndex:
     card: DatasetCard
     classes: Int64[np.ndarray, " image"]
     captions: list[str] | None
-    archives: list[memoryview]
+    archives: list[ArchiveReader]
     places: Int64[np.ndarray, "image 3"]
     """Per image its archive, and its offset and size there in bytes."""
 
@@ -55,7 +55,7 @@ class ShardIndex:
     def stored(self, image: int) -> bytes:
         """Return the file of an image as it was fetched."""
         archive, offset, size = self.places[image].tolist()
-        return bytes(self.archives[archive][offset : offset + size])
+        return self.archives[archive][offset : offset + size]
 
     def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
         """Return the pixels of an image, without the card's `border`.
@@ -140,7 +140,7 @@ def crop(
 
 
 def _index(
-    directory: Path, card: DatasetCard, shards: list[Path], archives: list[memoryview]
+    directory: Path, card: DatasetCard, shards: list[Path], archives: list[ArchiveReader]
 ) -> ShardIndex:
     places, classes, captions = array("q"), array("q"), []
     allowed, form = frozenset(card.class_indices), None
@@ -167,13 +167,13 @@ def _index(
     )
 
 
-def _places(archive: memoryview, path: Path) -> Iterator[Place]:
+def _places(archive: ArchiveReader, path: Path) -> Iterator[Place]:
     members = iterate_members(archive, str(path))
     for key, group in groupby(members, key=lambda member: member.name.partition(".")[0]):
         yield _place(key, {member.name[len(key) + 1 :]: member for member in group}, archive, path)
 
 
-def _place(key: str, parts: dict[str, Member], archive: memoryview, path: Path) -> Place:
+def _place(key: str, parts: dict[str, Member], archive: ArchiveReader, path: Path) -> Place:
     extensions = [extension for extension in EXTENSIONS if extension in parts]
     if len(extensions) != 1 or not {"cls", "txt"} & parts.keys():
         raise InputError(
@@ -181,7 +181,7 @@ def _place(key: str, parts: dict[str, Member], archive: memoryview, path: Path) 
             f"{', '.join(f'{key}.{part}' for part in sorted(parts))} came; fetch it again"
         )
     texts = {
-        part: bytes(archive[member.offset : member.offset + member.size])
+        part: archive[member.offset : member.offset + member.size]
         for part, member in parts.items()
         if part in ("cls", "txt")
     }

@@ -1,7 +1,7 @@
 """Deterministic USTAR archives, read in place: members in the order given, mtime 0, no owner."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from stages.storage.errors import InputError
 
@@ -9,6 +9,19 @@ BLOCK = 512
 
 END = bytes(2 * BLOCK)
 """What closes an archive; without it, it counts as truncated."""
+
+
+@runtime_checkable
+class Archive(Protocol):
+    """The bytes of an archive, in memory or where a slice reads them."""
+
+    def __len__(self) -> int:
+        """Return how many bytes there are."""
+        ...
+
+    def __getitem__(self, part: slice, /) -> bytes | memoryview:
+        """Return some of the bytes."""
+        ...
 
 
 class Member(NamedTuple):
@@ -40,7 +53,7 @@ def member_bytes(name: str, data: bytes) -> bytes:
     return header[:148] + checksum + header[156:] + data + bytes(-len(data) % BLOCK)
 
 
-def iterate_members(archive: bytes | memoryview, path: str) -> Iterator[Member]:
+def iterate_members(archive: Archive, path: str) -> Iterator[Member]:
     """The regular files of a USTAR archive, in order; `path` is the archive's name for errors.
 
     Raises

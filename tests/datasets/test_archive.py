@@ -24,6 +24,25 @@ def test_the_hash_is_the_file_s(archive: tuple[Path, str]):
         assert [member.name for member in iterate_members(view, "x")] == ["a", "b"]
 
 
+def test_an_open_archive_reads_what_is_asked_for_and_maps_nothing(archive: tuple[Path, str]):
+    path, sha256 = archive
+    whole = path.read_bytes()
+    with open_archive(path, sha256) as view:
+        assert len(view) == len(whole)
+        for part in (
+            slice(0, 5),
+            slice(500, 1500),
+            slice(-9, None),
+            slice(7, 7),
+            slice(9**9, None),
+        ):
+            assert view[part] == whole[part]
+        maps = Path("/proc/self/maps")
+        assert not maps.exists() or str(path) not in maps.read_text()
+    with pytest.raises(ValueError, match="closed file"):
+        view[0:1]
+
+
 def test_an_interrupted_archive_counts_as_truncated(tmp_path: Path):
     with pytest.raises(RuntimeError), ArchiveWriter(tmp_path / "x.tar") as writer:
         writer.add("a", b"one" * 999)
