@@ -9,7 +9,7 @@ from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
 from stages.settings.shifts import TEST_SETS
 from stages.settings.threads import Threads
-from stages.storage.activations import Activations, write_activations, write_card
+from stages.storage.activations import write_batches, write_card
 from stages.storage.complete import complete_directory
 from stages.storage.errors import about
 from stages.storage.heads import write_head
@@ -25,7 +25,7 @@ def main(key: str, head: str) -> None:
     """Write encoder `key`'s head and activations; `head` is the file of its kind of head."""
     import torch
 
-    from stages.encoders.activations import activations
+    from stages.encoders.activations import coming_activations
     from stages.encoders.encoder import load_encoder
     from stages.encoders.heads import make_head
 
@@ -47,12 +47,16 @@ def main(key: str, head: str) -> None:
         write_head(heads, made, wanted["kind"])
         for dataset in present:
             with open_shards(DATASETS / dataset) as images:
-                values = activations(
-                    encoder, images, machine.batch_size, machine.device, machine.workers
+                write_batches(
+                    out,
+                    dataset,
+                    coming_activations(
+                        encoder, images, machine.batch_size, machine.device, machine.workers
+                    ),
+                    classes=images.classes,
+                    class_indices=np.array(images.card.class_indices),
+                    aliases=images.card.aliases,
                 )
-                indices, aliases = np.array(images.card.class_indices), images.card.aliases
-                result = Activations(values, images.classes, indices, aliases)
-            write_activations(out, dataset, result)
         write_card(out, facts, present)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from stages.datasets.absent import is_absent, write_absent
 from stages.datasets.broden import BrodenPictures, open_broden
 from stages.settings.threads import Threads
+from stages.storage.complete import complete_directory
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import read_method
@@ -17,7 +18,7 @@ def main(key: str) -> None:
     """Write encoder `key`'s activations on the probe images, in the order of index.csv."""
     import torch
 
-    from stages.encoders.activations import activations
+    from stages.encoders.activations import coming_activations
     from stages.encoders.encoder import load_encoder
 
     directory = Path("data/broden_activations") / key
@@ -27,10 +28,11 @@ def main(key: str) -> None:
     method, machine = read_method("extract_broden"), read_machine()
     torch.set_num_threads(method.read("threads", Threads).inference)
     encoder = load_encoder(Path("data/weights") / key)
-    with open_broden(BRODEN) as broden:
-        pictures = BrodenPictures(broden)
-        values = activations(encoder, pictures, machine.batch_size, machine.device, machine.workers)
-    write_tensors(directory / "activations.safetensors", {"activations": values})
+    with open_broden(BRODEN) as broden, complete_directory(directory) as out:
+        coming = coming_activations(
+            encoder, BrodenPictures(broden), machine.batch_size, machine.device, machine.workers
+        )
+        write_tensors(out / "activations.safetensors", {"activations": coming})
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ TIMED = {
     "stages.world.adversarial": ("train_reference",),
     "stages.training.loop": ("train",),
     "stages.training.standard_models": ("standard_model_accuracies",),
-    "stages.encoders.activations": ("activations",),
+    "stages.encoders.activations": ("embed",),
     "stages.encoders.layers": ("minibatch_grams",),
     "stages.encoders.heads": ("encode_texts",),
 }

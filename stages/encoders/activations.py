@@ -11,6 +11,7 @@ from stages.encoders.pictures import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
 from stages.encoders.state import to_array
 from stages.storage.errors import InputError
+from stages.storage.tensors import Coming
 
 
 def activation_batches(
@@ -35,11 +36,31 @@ def activation_batches(
     begin = 0
     every = np.arange(len(pictures))
     for images in fitted_batches(pictures, every, preprocess, batch_size, workers):
-        with torch.inference_mode():
-            rows = to_array(tower(to_tower(images, preprocess, device)))
+        rows = embed(tower, to_tower(images, preprocess, device))
         require_finite_rows(rows, begin)
         begin += len(rows)
-        yield rows.astype(np.float32, copy=False)
+        yield rows
+
+
+def embed(
+    tower: torch.nn.Module, images: Float[torch.Tensor, "image 3 size size"]
+) -> Float[np.ndarray, "image feature"]:
+    """Return what an image tower makes of a batch: the forward pass itself."""
+    with torch.inference_mode():
+        return to_array(tower(images).float())
+
+
+def coming_activations(
+    encoder: Encoder,
+    pictures: Pictures,
+    batch_size: int,
+    device: torch.device | str = "cpu",
+    workers: int = 1,
+) -> Coming:
+    """Return the activations of all pictures as an array that is written while it is computed."""
+    batches = activation_batches(encoder, pictures, batch_size, device, workers)
+    shape = len(pictures), encoder.card.feature_width
+    return Coming(shape, np.dtype(np.float32), batches)
 
 
 def activations(

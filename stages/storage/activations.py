@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from stages.settings.shifts import TEST_SETS
 from stages.storage.errors import InputError
 from stages.storage.results import read_json, write_json
-from stages.storage.tensors import read_tensors, require_finite, write_tensors
+from stages.storage.tensors import Coming, read_tensors, require_finite, whole, write_tensors
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,41 @@ def write_activations(directory: Path, dataset: str, activations: Activations) -
     InputError
         An activation is NaN or infinite; names the image's row.
     """
-    aliases = np.array(sorted(activations.aliases.items()), np.int64)
-    arrays = {
-        "activations": np.asarray(activations.values, np.float32),
-        "classes": np.asarray(activations.classes, np.int64),
-        "class_indices": np.asarray(activations.class_indices, np.int64),
+    values = whole(np.asarray(activations.values, np.float32))
+    write_batches(
+        directory,
+        dataset,
+        values,
+        classes=activations.classes,
+        class_indices=activations.class_indices,
+        aliases=activations.aliases,
+    )
+
+
+def write_batches(
+    directory: Path,
+    dataset: str,
+    values: Coming,
+    *,
+    classes: Int[np.ndarray, "image"],
+    class_indices: Int[np.ndarray, "class_"],
+    aliases: Mapping[int, int],
+) -> None:
+    """Write the activations of one dataset while they are computed; see `Activations`.
+
+    Raises
+    ------
+    InputError
+        As `write_activations`.
+    """
+    arrays: dict[str, np.ndarray | Coming] = {
+        "activations": values,
+        "classes": np.asarray(classes, np.int64),
+        "class_indices": np.asarray(class_indices, np.int64),
     }
-    extra = {"aliases": aliases} if len(aliases) else {}
-    write_tensors(directory / f"{dataset}.safetensors", arrays | extra)
+    if aliases:
+        arrays["aliases"] = np.array(sorted(aliases.items()), np.int64)
+    write_tensors(directory / f"{dataset}.safetensors", arrays)
 
 
 def read_activations(directory: Path, dataset: str) -> Activations:

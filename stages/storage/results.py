@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from stages.storage.errors import InputError
 
@@ -32,12 +33,28 @@ def write_whole(file: Path, content: bytes) -> None:
     OSError
         As the system says it, with the file's name, which a failed write itself does not know.
     """
+    with whole_file(file) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def whole_file(file: Path) -> Iterator[IO[bytes]]:
+    """Give a stream beside a file's place, and move what was written there at the end.
+
+    Raises
+    ------
+    OSError
+        As the system says it, with the file's name, which a failed write itself does not know.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f"{file.name}.partial")
     try:
-        partial.write_bytes(content)
+        with partial.open("wb") as stream:
+            yield stream
         partial.replace(file)
     except OSError as error:
+        if error.errno is None or error.filename not in (None, str(partial)):
+            raise  # of another file, which was read for this one
         raise OSError(error.errno, error.strerror, str(file)) from error
     finally:
         partial.unlink(missing_ok=True)

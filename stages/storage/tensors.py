@@ -1,32 +1,102 @@
 """Arrays on disk, in safetensors: sorted keys, mapped into memory, always finite."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from stages.storage.errors import InputError
-from stages.storage.results import write_whole
+from stages.storage.results import whole_file
 
-NAMES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
-"""safetensors' names of the element types that are stored, and numpy's."""
+NAMES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "U8": "|u1"}
+"""safetensors' names of the element types that are stored, in its order of them, and numpy's."""
 
 
-def write_tensors(file: Path, tensors: Mapping[str, np.ndarray]) -> None:
-    """Write arrays into one safetensors file, keys sorted, so that equal arrays give equal bytes.
+@dataclass(frozen=True)
+class Coming:
+    """An array that is written while it is made: blocks of rows, in order."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    blocks: Iterable[np.ndarray]
+
+
+def write_tensors(file: Path, tensors: Mapping[str, np.ndarray | Coming]) -> None:
+    """Write arrays into one safetensors file, so that equal arrays give equal bytes.
+
+    The bytes are those of safetensors' own `save`: sorted by element type, then by key. Of an
+    array that is coming, one block at a time is in memory.
 
     Raises
     ------
     InputError
         An array holds NaN or an infinity; names it and the first row where.
+    ValueError
+        What came of an array is not of its shape or its element type.
     """
-    from safetensors.numpy import save
+    coming = {key: whole(value) for key, value in tensors.items()}
+    order = sorted(coming, key=lambda key: (element_types().index(coming[key].dtype), key))
+    with whole_file(file) as stream:
+        stream.write(encoded_header({key: coming[key] for key in order}))
+        for key in order:
+            for block in checked_blocks(coming[key], f"{file}: '{key}'"):
+                stream.write(block.data)
 
-    arrays = {key: np.ascontiguousarray(tensors[key]) for key in sorted(tensors)}
-    for key, array in arrays.items():
-        require_finite(array, f"{file}: '{key}'")
-    write_whole(file, save(arrays))
+
+def whole(array: np.ndarray | Coming) -> Coming:
+    """Return an array that is there already as one that comes in one block."""
+    if isinstance(array, Coming):
+        return array
+    stored = np.ascontiguousarray(array).reshape(array.shape)
+    return Coming(stored.shape, stored.dtype, [stored])
+
+
+def element_types() -> list[np.dtype]:
+    """Return the element types that are stored, in the order of `NAMES`."""
+    return [np.dtype(name) for name in NAMES.values()]
+
+
+def encoded_header(coming: Mapping[str, Coming]) -> bytes:
+    """Return a file's header: its length, then where each array will lie, padded to 8 bytes."""
+    names, entries, begin = list(NAMES), {}, 0
+    for key, array in coming.items():
+        end = begin + math.prod(array.shape) * array.dtype.itemsize
+        entries[key] = {
+            "dtype": names[element_types().index(array.dtype)],
+            "shape": array.shape,
+            "data_offsets": (begin, end),
+        }
+        begin = end
+    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def checked_blocks(array: Coming, name: str) -> Iterable[np.ndarray]:
+    """Yield the blocks of an array, each looked through.
+
+    Raises
+    ------
+    InputError
+        A row is not finite.
+    ValueError
+        As `write_tensors`.
+    """
+    rows = 0
+    for block in array.blocks:
+        if block.dtype != array.dtype or block.shape[1:] != array.shape[1:]:
+            raise ValueError(
+                f"{name}: expected rows of {array.shape[1:]} {array.dtype}, got "
+                f"{block.shape[1:]} {block.dtype}"
+            )
+        require_finite(block, name, first=rows)
+        rows += len(block) if block.ndim else 0
+        yield np.ascontiguousarray(block)
+    if rows != sum(array.shape[:1]):
+        raise ValueError(f"{name}: expected {sum(array.shape[:1])} rows, got {rows}")
 
 
 def read_tensors(file: Path, *keys: str) -> dict[str, np.ndarray]:
@@ -71,8 +141,8 @@ def map_array(file: Path, entry: dict, start: int) -> np.ndarray:
     return np.memmap(file, dtype, "r", start + entry["data_offsets"][0], shape)
 
 
-def require_finite(array: np.ndarray, name: str, rows: int = 4096) -> None:
-    """Refuse NaN and infinities, a few rows at a time.
+def require_finite(array: np.ndarray, name: str, rows: int = 4096, first: int = 0) -> None:
+    """Refuse NaN and infinities, a few rows at a time; `first` is the number of the first row.
 
     Raises
     ------
@@ -86,5 +156,5 @@ def require_finite(array: np.ndarray, name: str, rows: int = 4096) -> None:
             len(array[begin : begin + rows]), -1
         )
         if not good.all():
-            row = begin + int(np.argmin(good.all(axis=1)))
+            row = first + begin + int(np.argmin(good.all(axis=1)))
             raise InputError(f"{name}: expected finite numbers, got NaN or infinity in row {row}")

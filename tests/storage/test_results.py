@@ -31,10 +31,10 @@ def test_refuses_what_is_not_finite_and_writes_nothing(tmp_path, bad):
 def test_a_failed_write_keeps_the_old_result(tmp_path, monkeypatch):
     write_json(tmp_path / "a.json", 1)
 
-    def full(self, content):
+    def full(self, target):
         raise OSError(28, "No space left on device", str(self))
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    monkeypatch.setattr("pathlib.Path.replace", full)
     with pytest.raises(OSError, match="No space"):
         write_json(tmp_path / "a.json", 2)
     assert read_json(tmp_path / "a.json") == 1

@@ -1,0 +1,110 @@
+"""Activations are written as they come: memory does not grow with the number of images."""
+
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from torch import nn
+
+from stages.datasets.broden import BrodenPictures, open_broden
+from stages.datasets.broden_format import Concept
+from stages.datasets.broden_layout import BrodenWriter
+from stages.datasets.card import write_card
+from stages.datasets.images import encode_png
+from stages.datasets.shard_writer import ShardWriter
+from stages.datasets.shards import open_shards
+from stages.encoders.activations import coming_activations
+from stages.encoders.encoder import Encoder, initialise
+from stages.storage.activations import read_activations, write_batches
+from stages.storage.tensors import read_tensors, write_tensors
+from tests.datasets.conftest import card
+from tests.encoders.conftest import small_backbone
+
+SIDE, WIDTH = 32, 3 * 32 * 32
+ROW = 4 * WIDTH
+"""The bytes of an image's activations."""
+
+
+@pytest.fixture
+def wide() -> Encoder:
+    """Return an encoder whose activations are the pixels: 12 KiB an image."""
+    facts = initialise(small_backbone("vit"), 0).card
+    tower = nn.Module()
+    tower.visual = nn.Flatten()
+    return Encoder(replace(facts, feature_width=WIDTH), tower)
+
+
+def picture(image: int) -> np.ndarray:
+    return np.full((SIDE, SIDE, 3), image % 256, np.uint8)
+
+
+def write_shards(directory: Path, images: int) -> None:
+    with ShardWriter(directory, images_per_shard=100) as writer:
+        for image in range(images):
+            writer.add(encode_png(picture(image), level=9), image % 2 * 2, None)
+    write_card(card(writer.shards, images), directory)
+
+
+def write_probe(directory: Path, images: int) -> None:
+    concepts, half = [Concept(1, "cat", "object")], np.tile([[0], [1]], (SIDE // 2, SIDE))
+    with BrodenWriter(directory / "shard-00000.tar", concepts, "test") as writer:
+        for image in range(images):
+            writer.add(picture(image), {"object": [half]}, {})
+    write_card(card({"shard-00000.tar": writer.sha256}, images), directory)
+
+
+def extract(encoder: Encoder, directory: Path, out: Path) -> None:
+    with open_shards(directory) as images:
+        write_batches(
+            out,
+            "imagenet_val",
+            coming_activations(encoder, images, batch_size=8, workers=2),
+            classes=images.classes,
+            class_indices=np.array([0, 2]),
+            aliases={},
+        )
+
+
+def extract_probe(encoder: Encoder, directory: Path, out: Path) -> None:
+    with open_broden(directory) as broden:
+        coming = coming_activations(encoder, BrodenPictures(broden), batch_size=8, workers=2)
+        write_tensors(out / "activations.safetensors", {"activations": coming})
+
+
+def peak(function: Callable[..., None], *arguments: object) -> int:
+    tracemalloc.start()
+    try:
+        function(*arguments)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("write", "run"), [(write_shards, extract), (write_probe, extract_probe)])
+def test_memory_holds_no_activations_of_the_images_before(tmp_path, wide, write, run):
+    peaks = []
+    for images in (100, 100, 500):  # the first pays for imports
+        (folder := tmp_path / str(len(peaks))).mkdir()
+        write(folder, images)
+        peaks.append(peak(run, wide, folder, folder / "out"))
+    assert peaks[2] - peaks[1] < 400 * ROW / 4  # its place in an index takes less
+
+
+def test_what_was_written_are_the_activations(tmp_path, wide):
+    write_shards(tmp_path, 30)
+    extract(wide, tmp_path, tmp_path / "out")
+    result = read_activations(tmp_path / "out", "imagenet_val")
+    assert result.classes.tolist() == [0, 2] * 15
+    expected = (np.arange(30) / 255 - 0.5) / 0.25
+    np.testing.assert_allclose(result.values[:, -1], expected, rtol=1e-6, atol=1e-6)
+
+
+def test_what_was_written_of_a_probe_are_its_activations(tmp_path, wide):
+    write_probe(tmp_path, 20)
+    extract_probe(wide, tmp_path, tmp_path / "out")
+    (values,) = read_tensors(tmp_path / "out/activations.safetensors").values()
+    expected = (np.arange(20) / 255 - 0.5) / 0.25
+    np.testing.assert_allclose(values[:, -1], expected, rtol=1e-6, atol=1e-6)
