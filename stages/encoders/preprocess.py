@@ -54,14 +54,18 @@ def fit(
     shorter = preprocess.resize or size
     if height == width == size == shorter:
         return image
+    from stages.encoders.resampling import resample_part, scales_across_first
+
     if preprocess.mode == "squash":
         shape = shorter, shorter
     elif height <= width:
         shape = shorter, int(shorter * width / height)
     else:
         shape = int(shorter * height / width), shorter
-    scaled = resample(image, shape, preprocess.interpolation)
     top, left = (round((side - size) / 2) for side in shape)
+    if shape != (height, width) and scales_across_first((height, width), shape):
+        return resample_part(image, shape, (top, left), size, preprocess.interpolation)
+    scaled = resample(image, shape, preprocess.interpolation)
     return scaled[top : top + size, left : left + size]
 
 
