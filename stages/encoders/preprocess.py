@@ -109,11 +109,7 @@ def to_tower(
     The memory stays in the order height, width, channel, which is the faster one for convolutions.
     """
     pixels = torch.from_numpy(np.require(images, requirements=["C", "W"])).to(device)
-    return standardise(pixels.permute(0, 3, 1, 2), preprocess)
-
-
-def standardise(images: torch.Tensor, preprocess: Preprocess) -> torch.Tensor:
-    """Return (pixel / 255 − mean) / std, in one multiplication and one addition."""
-    mean = images.new_tensor(preprocess.mean, dtype=torch.float32).view(1, 3, 1, 1)
-    std = images.new_tensor(preprocess.std, dtype=torch.float32).view(1, 3, 1, 1)
-    return images.to(torch.float32).mul(1 / (255 * std)).sub_(mean / std)
+    mean, std = torch.tensor(preprocess.mean), torch.tensor(preprocess.std)
+    scale, shift = (row.repeat(pixels.shape[2]).to(device) for row in (1 / (255 * std), mean / std))
+    rows = pixels.flatten(2).to(torch.float32)  # whole rows of pixels, for three are a short loop
+    return rows.mul_(scale).sub_(shift).view(pixels.shape).permute(0, 3, 1, 2)
