@@ -1,7 +1,11 @@
 """Pictures of any size, made ready for a tower: several at a time, and one batch ahead."""
 
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -12,6 +16,12 @@ from stages.storage.errors import InputError
 
 KEPT = 1 << 30
 """The most bytes of fitted pictures that a training keeps in memory."""
+
+PARTS = 8
+"""How many parts each worker gets of a batch: so many that all are done at about one time."""
+
+NICENESS = 10
+"""How much nicer a thread that decodes is than those that compute, see nice(2)."""
 
 Item = TypeVar("Item")
 
@@ -103,15 +113,34 @@ def stacked(
     if workers == 1:
         fill(np.arange(len(which)))
     else:
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(fill, np.array_split(np.arange(len(which)), workers)))
+        parts = max(1, min(len(which), PARTS * workers))
+        list(decoders(workers).map(fill, np.array_split(np.arange(len(which)), parts)))
     return squares
+
+
+@cache
+def decoders(workers: int) -> ThreadPoolExecutor:
+    """Return the threads that decode, the same ones for every batch."""
+    return ThreadPoolExecutor(workers, "decode", initializer=give_way)
+
+
+def give_way() -> None:
+    """Let the calling thread run where the threads that compute leave a processor idle.
+
+    A forward pass waits for the slowest of its threads, so a decoding thread that takes turns with
+    one of them holds up all. Where the next batch is waited for, decoding has the processors to
+    itself. Only Linux knows priorities of threads.
+    """
+    if sys.platform.startswith("linux"):
+        thread = threading.get_native_id()
+        nice = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS  # above 19 counts as 19
+        os.setpriority(os.PRIO_PROCESS, thread, nice)
 
 
 def ahead(items: Iterable[Item]) -> Iterator[Item]:
     """Yield the items in order, each computed on a thread while the one before it is used."""
     iterator, nothing = iter(items), object()
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1, "ahead", initializer=give_way) as pool:
         coming = pool.submit(next, iterator, nothing)
         while (item := coming.result()) is not nothing:
             coming = pool.submit(next, iterator, nothing)

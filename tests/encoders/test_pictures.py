@@ -1,3 +1,5 @@
+import os
+import sys
 import threading
 from typing import Any
 
@@ -6,7 +8,14 @@ import pytest
 from PIL import Image
 
 from stages.encoders import pictures as module
-from stages.encoders.pictures import ahead, fitted, fitted_batches, kept, spread_rows
+from stages.encoders.pictures import (
+    NICENESS,
+    ahead,
+    fitted,
+    fitted_batches,
+    kept,
+    spread_rows,
+)
 from stages.encoders.preprocess import Preprocess
 from stages.storage.errors import InputError
 
@@ -61,6 +70,23 @@ def test_what_goes_wrong_ahead_is_raised_in_its_turn():
     assert next(running) == 1
     with pytest.raises(InputError, match="the second is broken"):
         next(running)
+
+
+def test_batches_are_decoded_by_the_same_threads_and_these_give_way():
+    threads: set[int] = set()
+
+    class Seen(list):
+        def __getitem__(self, image):
+            thread = threading.get_native_id()
+            threads.add(thread)
+            if sys.platform.startswith("linux"):
+                here = os.getpriority(os.PRIO_PROCESS, os.getpid())
+                assert os.getpriority(os.PRIO_PROCESS, thread) == min(19, here + NICENESS)
+            return super().__getitem__(image)
+
+    list(fitted_batches(Seen(photographs(40)), np.arange(40), PREPROCESS, 10, workers=2))
+    assert 1 <= len(threads) <= 2
+    assert threading.get_native_id() not in threads
 
 
 def test_few_pictures_are_kept_and_many_are_not(monkeypatch):
