@@ -7,6 +7,7 @@ import numpy as np
 from stages.datasets.absent import is_absent
 from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
+from stages.settings.precision import Precision
 from stages.settings.shifts import TEST_SETS
 from stages.settings.threads import Threads
 from stages.storage.activations import write_batches, write_card
@@ -31,6 +32,7 @@ def main(key: str, head: str) -> None:
 
     method, machine = read_method("extract"), read_machine()
     torch.set_num_threads(method.read("threads", Threads).inference)
+    precision = method.read("precision", Precision).inference
     wanted = read_json(Path(head))
     weights = Path("data/weights") / key
     encoder = load_encoder(weights)
@@ -51,7 +53,12 @@ def main(key: str, head: str) -> None:
                     out,
                     dataset,
                     coming_activations(
-                        encoder, images, machine.batch_size, machine.device, machine.workers
+                        encoder,
+                        images,
+                        machine.batch_size,
+                        machine.device,
+                        machine.workers,
+                        precision=precision,
                     ),
                     classes=images.classes,
                     class_indices=np.array(images.card.class_indices),

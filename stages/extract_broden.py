@@ -4,6 +4,7 @@ from pathlib import Path
 
 from stages.datasets.absent import is_absent, write_absent
 from stages.datasets.broden import BrodenPictures, open_broden
+from stages.settings.precision import Precision
 from stages.settings.threads import Threads
 from stages.storage.complete import complete_directory
 from stages.storage.launch import launch
@@ -27,10 +28,16 @@ def main(key: str) -> None:
         return
     method, machine = read_method("extract_broden"), read_machine()
     torch.set_num_threads(method.read("threads", Threads).inference)
+    precision = method.read("precision", Precision).inference
     encoder = load_encoder(Path("data/weights") / key)
     with open_broden(BRODEN) as broden, complete_directory(directory) as out:
         coming = coming_activations(
-            encoder, BrodenPictures(broden), machine.batch_size, machine.device, machine.workers
+            encoder,
+            BrodenPictures(broden),
+            machine.batch_size,
+            machine.device,
+            machine.workers,
+            precision=precision,
         )
         write_tensors(out / "activations.safetensors", {"activations": coming})
 

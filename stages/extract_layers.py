@@ -4,6 +4,7 @@ from pathlib import Path
 
 from stages.datasets.shards import open_shards
 from stages.settings.layers import Layers
+from stages.settings.precision import Precision
 from stages.settings.threads import Threads
 from stages.storage.complete import complete_directory
 from stages.storage.launch import launch
@@ -23,12 +24,19 @@ def main(key: str) -> None:
 
     method, machine = read_method("extract_layers"), read_machine()
     torch.set_num_threads(method.read("threads", Threads).inference)
+    precision = method.read("precision", Precision).inference
     layers = method.read("layers", Layers)
     encoder = load_encoder(Path("data/weights") / key)
     with open_shards(Path("data/datasets/imagenet_val")) as data:
         rows = spread_rows(len(data), layers.images, layers.minibatch)
         grams = layer_grams(
-            encoder, data, layers.minibatch, machine.device, machine.workers, which=rows
+            encoder,
+            data,
+            layers.minibatch,
+            machine.device,
+            machine.workers,
+            which=rows,
+            precision=precision,
         )
     with complete_directory(Path("data/layer_grams") / key) as out:
         write_tensors(out / "grams.safetensors", grams)

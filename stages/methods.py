@@ -16,6 +16,7 @@ from stages.settings.directions import DirectionsSettings
 from stages.settings.heads import Heads
 from stages.settings.kurtosis import KurtosisSettings
 from stages.settings.layers import Layers
+from stages.settings.precision import Precision
 from stages.settings.robustness import RobustnessSettings
 from stages.settings.threads import Threads
 from stages.storage.code import code_digest, import_closure
@@ -31,9 +32,9 @@ SETTINGS: dict[str, dict[str, type]] = {
     "finetune": {},
     "supervise": {},
     "interpolate": {"threads": Threads},
-    "extract": {"threads": Threads},
-    "extract_broden": {"threads": Threads},
-    "extract_layers": {"threads": Threads, "layers": Layers},
+    "extract": {"threads": Threads, "precision": Precision},
+    "extract_broden": {"threads": Threads, "precision": Precision},
+    "extract_layers": {"threads": Threads, "precision": Precision, "layers": Layers},
     "baseline": {},
     "robustness": {"robustness": RobustnessSettings},
     "kurtosis": {"kurtosis": KurtosisSettings},

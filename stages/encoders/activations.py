@@ -7,9 +7,11 @@ import torch
 from jaxtyping import Float
 
 from stages.encoders.encoder import Encoder
+from stages.encoders.forward import forward_passes
 from stages.encoders.pictures import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
 from stages.encoders.state import to_array
+from stages.settings.precision import ComputeType
 from stages.storage.errors import InputError
 from stages.storage.tensors import Coming
 
@@ -20,12 +22,14 @@ def activation_batches(
     batch_size: int,
     device: torch.device | str = "cpu",
     workers: int = 1,
+    *,
+    precision: ComputeType = "float32",
 ) -> Iterator[Float[np.ndarray, "image feature"]]:
     """Yield the activations h = f_v(x) of pictures, a batch at a time (Crabbé et al. 2024).
 
     The towers end in their own linear layer or pooling, so h is the tower's output: the projected
-    image embedding of a CLIP, the input of the linear head of a classifier. float32, in the order
-    of the pictures, each preprocessed as its encoder's card says.
+    image embedding of a CLIP, the input of the linear head of a classifier. float32, whatever they
+    are computed in, in the order of the pictures, each preprocessed as its encoder's card says.
 
     Raises
     ------
@@ -36,7 +40,8 @@ def activation_batches(
     begin = 0
     every = np.arange(len(pictures))
     for images in fitted_batches(pictures, every, preprocess, batch_size, workers):
-        rows = embed(tower, to_tower(images, preprocess, device))
+        with forward_passes(device, precision):
+            rows = embed(tower, to_tower(images, preprocess, device))
         require_finite_rows(rows, begin)
         begin += len(rows)
         yield rows
@@ -46,8 +51,7 @@ def embed(
     tower: torch.nn.Module, images: Float[torch.Tensor, "image 3 size size"]
 ) -> Float[np.ndarray, "image feature"]:
     """Return what an image tower makes of a batch: the forward pass itself."""
-    with torch.inference_mode():
-        return to_array(tower(images).float())
+    return to_array(tower(images).float())
 
 
 def coming_activations(
@@ -56,9 +60,13 @@ def coming_activations(
     batch_size: int,
     device: torch.device | str = "cpu",
     workers: int = 1,
+    *,
+    precision: ComputeType = "float32",
 ) -> Coming:
     """Return the activations of all pictures as an array that is written while it is computed."""
-    batches = activation_batches(encoder, pictures, batch_size, device, workers)
+    batches = activation_batches(
+        encoder, pictures, batch_size, device, workers, precision=precision
+    )
     shape = len(pictures), encoder.card.feature_width
     return Coming(shape, np.dtype(np.float32), batches)
 
@@ -69,6 +77,8 @@ def activations(
     batch_size: int,
     device: torch.device | str = "cpu",
     workers: int = 1,
+    *,
+    precision: ComputeType = "float32",
 ) -> Float[np.ndarray, "image feature"]:
     """Return the activations of all pictures, see `activation_batches`.
 
@@ -79,7 +89,9 @@ def activations(
     """
     rows = np.empty((len(pictures), encoder.card.feature_width), np.float32)
     begin = 0
-    for batch in activation_batches(encoder, pictures, batch_size, device, workers):
+    for batch in activation_batches(
+        encoder, pictures, batch_size, device, workers, precision=precision
+    ):
         rows[begin : begin + len(batch)] = batch
         begin += len(batch)
     return rows
@@ -97,5 +109,6 @@ def require_finite_rows(rows: Float[np.ndarray, "image feature"], first: int) ->
     if not finite.all():
         raise InputError(
             f"image {first + int(np.argmin(finite))}: its activation is NaN or infinite; "
-            "the encoder's training diverged (lower its learning rate) or its weights are damaged"
+            "the encoder's training diverged (lower its learning rate), its weights are damaged, "
+            "or its numbers are too large for the `precision` float16"
         )

@@ -9,11 +9,13 @@ from jaxtyping import Float, Int
 from torch import nn
 
 from stages.encoders.encoder import Encoder
+from stages.encoders.forward import forward_passes
 from stages.encoders.layer_names import named_layers
 from stages.encoders.pictures import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
 from stages.measures.cka import u_center
 from stages.measures.gram import gram
+from stages.settings.precision import ComputeType
 from stages.storage.errors import InputError
 
 SMALLEST = 4
@@ -82,7 +84,10 @@ def layer_gram(
 
 
 def minibatch_grams(
-    tower: nn.Module, layers: Mapping[str, nn.Module], images: Float[torch.Tensor, "image ..."]
+    tower: nn.Module,
+    layers: Mapping[str, nn.Module],
+    images: Float[torch.Tensor, "image ..."],
+    precision: ComputeType = "float32",
 ) -> dict[str, Float[np.ndarray, "image image"]]:
     """Return the U-centred Gram matrix of every layer of a tower, from one forward pass.
 
@@ -104,7 +109,7 @@ def minibatch_grams(
     def keep(layer: str, output: object) -> None:
         grams[layer] = layer_gram(per_image(output, len(images), layer), layer)
 
-    with watched(layers, keep), torch.inference_mode():
+    with watched(layers, keep), forward_passes(images.device, precision):
         tower(images)
     for layer in layers:
         if layer not in grams:
@@ -119,7 +124,8 @@ def layer_grams(
     device: torch.device | str = "cpu",
     workers: int = 1,
     *,
-    which: Int[np.ndarray, " image"] | None = None,
+    which: Int[np.ndarray, " chosen"] | None = None,
+    precision: ComputeType = "float32",
 ) -> dict[str, Float[np.ndarray, "minibatch image image"]]:
     """Return the U-centred Gram matrices of every layer, one per minibatch of images.
 
@@ -143,7 +149,8 @@ def layer_grams(
     tower = encoder.visual.to(device).eval()
     grams: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
     for batch in fitted_batches(pictures, rows, preprocess, minibatch, workers):
-        found = minibatch_grams(tower, layers, to_tower(batch, preprocess, device))
+        images = to_tower(batch, preprocess, device)
+        found = minibatch_grams(tower, layers, images, precision)
         for layer, matrix in found.items():
             grams[layer].append(matrix)
     return {layer: np.stack(matrices) for layer, matrices in grams.items()}

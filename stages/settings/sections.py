@@ -17,6 +17,7 @@ from stages.settings.heads import Heads
 from stages.settings.interpolate import Interpolation
 from stages.settings.kurtosis import KurtosisSettings
 from stages.settings.layers import Layers
+from stages.settings.precision import Precision
 from stages.settings.presence import PresenceSettings
 from stages.settings.published import PublishedSettings
 from stages.settings.robustness import RobustnessSettings
@@ -34,6 +35,7 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     study: Study
     threads: Threads
+    precision: Precision
     sources: Sources
     datasets: dict[Key, DatasetEntry]
     backbones: dict[Key, AnyBackbone]

@@ -48,3 +48,22 @@ def test_an_activation_that_is_not_finite_is_refused(encoder, images, value):
     encoder.visual.register_forward_hook(spoil)
     with pytest.raises(InputError, match="image 7: its activation is NaN or infinite"):
         activations(encoder, images, 5)
+
+
+def test_float32_leaves_the_forward_pass_as_it_is(encoder, images):
+    exact = activations(encoder, images, 12, precision="float32")
+    with torch.inference_mode():
+        alone = encoder.visual.eval()(to_tower(images, encoder.card.preprocess))
+    assert np.array_equal(exact, alone)
+
+
+@pytest.mark.parametrize(("precision", "digits"), [("bfloat16", 8), ("float16", 11)])
+def test_a_lower_precision_takes_effect_and_is_stored_as_float32(
+    encoder, images, precision, digits
+):
+    exact = activations(encoder, images, 12)
+    rough = activations(encoder, images, 12, precision=precision)
+    assert rough.dtype == np.float32
+    difference = np.abs(rough - exact).max() / np.abs(exact).max()
+    assert 0 < difference < 40 * 2.0**-digits
+    assert not torch.is_autocast_enabled("cpu")

@@ -120,3 +120,19 @@ def test_grams_are_those_of_each_minibatch(encoder, images):
 def test_incomplete_minibatches_are_refused(encoder, images, count, minibatch):
     with pytest.raises(InputError, match="whole minibatches"):
         layer_grams(encoder, images[:count], minibatch)
+
+
+def test_grams_of_a_lower_precision_differ(encoder, images):
+    exact, rough = (layer_grams(encoder, images, 6, precision=p) for p in ("float32", "bfloat16"))
+    assert all(grams.dtype == np.float32 for grams in rough.values())
+    assert any((rough[layer] != exact[layer]).any() for layer in exact)
+
+
+def test_only_the_pass_has_a_lower_precision():
+    tower, images = nn.Linear(3, 5), torch.randn(4, 3)
+    (matrix,) = minibatch_grams(tower, {"linear": tower}, images, "bfloat16").values()
+    with torch.autocast("cpu", torch.bfloat16):
+        features = tower(images)
+    assert features.dtype == torch.bfloat16
+    assert np.array_equal(matrix, u_center(gram(features)).astype(np.float32))
+    assert np.abs(matrix - u_center(gram(tower(images)))).max() > 0

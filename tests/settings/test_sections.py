@@ -17,6 +17,7 @@ BROKEN = [
         ...,
         "'datasets.imagenet_a.reference': .*missing .*`width`.*keys: train",
     ),
+    ("precision/inference", "half", "'precision.inference': .*values: bfloat16, float16, float32"),
     ("kurtosis/seed", "0", "'kurtosis.seed': .*got '0'.*a whole number ≥ 0"),
     ("concepts/threshold", 1.5, "'concepts.threshold': .*got 1.5.*≥ 0.0, ≤ 1.0"),
     ("concepts/sweep", [0.5, -1], r"'concepts.sweep\[1\]': .*got -1.*≥ 0.0, ≤ 1.0"),
