@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("study", "concepts", "cka")
+BENCHMARKS = ("study", "concepts", "cka", "extraction")
 
 
 def main() -> None:

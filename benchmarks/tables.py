@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,8 +66,8 @@ def alone(function: Callable[..., Any], *arguments: Any) -> Cost:
     The time is that of the call, without the start of the process.
     """
     context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return Cost(*pool.apply(_measured, (function, arguments)))
+    with ProcessPoolExecutor(1, context) as pool:  # whose process may start further ones
+        return Cost(*pool.submit(_measured, function, arguments).result())
 
 
 def _measured(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, float, float]:

@@ -1,0 +1,298 @@
+"""How near the extraction of activations is to the bare forward pass: the table of extraction.md.
+
+Ways to the same activations, of the same photographs with the same weights, on all processors,
+each in a process of its own, one after the other and then in the opposite order:
+
+* the bare loop: `encode_image` in `inference_mode` on tensors that are in memory already,
+  preprocessed and in the layout that is faster for convolutions; once with threads that wait for
+  each other as torch has them do, and once passively, as in our stages: the faster is what counts;
+* ours, as the stage `extract` does it: shards read and verified, photographs decoded, activations
+  checked and written;
+* clip_benchmark's own: its webdataset, `DataLoader` and `run_classification`, as many workers;
+* thingsvision's own: its dataset, loader and `extract_features`. It wants TensorFlow and numpy 1,
+  so it has an environment of its own below `.scratch`, with the same torch.
+
+A time begins when the model is loaded and has seen two images, and ends with the last activation.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.tables import ROOT, Cost, Row, alone, write_table
+from stages.storage.machine import usable_processors
+
+IMAGES = {"RN50-quickgelu": 192, "ViT-B-32": 320}
+BATCH, SHARDS = 32, 4
+SIZES = ((375, 500), (500, 375), (333, 500), (375, 500))
+ENVIRONMENT = ROOT / ".scratch/thingsvision"
+WANTED = ("thingsvision==2.7.3", "numpy<2", "tensorflow-cpu<2.16", "torchtyping", "h5py", "numba")
+ALONGSIDE = ("torch", "torchvision", "open_clip_torch", "pillow")
+
+
+class Task(NamedTuple):
+    """What is extracted: `folder` holds the shards, the files and the weights."""
+
+    folder: Path
+    model: str
+    batch: int
+    threads: int
+
+
+class Extracted(NamedTuple):
+    """Activations in the order of the images, and how many seconds they took."""
+
+    features: np.ndarray
+    seconds: float
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    threads, rows = usable_processors(), []
+    python = thingsvision_python(ENVIRONMENT)
+    for model, images in IMAGES.items():
+        with tempfile.TemporaryDirectory() as scratch:
+            once, twice = (Path(scratch) / name for name in ("once", "twice"))
+            write_inputs(once, model, images)
+            write_inputs(twice, model, 2 * images)
+            task = Task(once, model, BATCH, threads)
+            costs = measure(task, python)
+            memory = costs["ours"][0].memory, alone(ours, task._replace(folder=twice)).memory
+            rows += model_rows(model, images, costs, memory)
+    title = f"Extraction of activations, batches of {BATCH}, {threads} threads and workers"
+    write_table("extraction", title, rows)
+
+
+def write_inputs(folder: Path, model: str, images: int) -> None:
+    """Write photographs and weights as each of the four wants them; image i is of class i."""
+    from stages.datasets.card import DatasetCard, write_card
+    from stages.datasets.shard_writer import ShardWriter
+    from stages.encoders.backbone import OpenClipModel
+    from stages.encoders.encoder import clip_encoder, save_encoder
+    from tests.pipeline.photographs import jpeg, photograph
+
+    for name in ("files", "shards", "wds/test"):
+        (folder / name).mkdir(parents=True)
+    with ShardWriter(folder / "shards", -(-images // SHARDS)) as writer:
+        for image in range(images):
+            data = jpeg(photograph(f"{image}", image, SIZES[image % len(SIZES)]))
+            (folder / f"files/{image:08d}.jpg").write_bytes(data)
+            writer.add(data, image, None)
+    names = [f"class {image}" for image in range(images)]
+    card = DatasetCard(
+        dataset="photographs",
+        images=images,
+        classes=names,
+        class_indices=list(range(images)),
+        source="drawn",
+        licence="none",
+        shards=writer.shards,
+    )
+    write_card(card, folder / "shards")
+    for number, shard in enumerate(sorted(writer.shards)):
+        (folder / f"wds/test/{number}.tar").symlink_to(folder / "shards" / shard)
+    (folder / "wds/test/nshards.txt").write_text(str(len(writer.shards)))
+    (folder / "wds/classnames.txt").write_text("\n".join(names))
+    (folder / "wds/zeroshot_classification_templates.txt").write_text("{c}")
+    save_encoder(folder / "weights", clip_encoder(OpenClipModel(model=model), None, 0))
+
+
+def measure(task: Task, python: Path | None) -> dict[str, list[Cost]]:
+    """Run every way twice: in one order and then in the other."""
+    ways: dict[str, Callable[[Task], Extracted]] = {
+        "bare": bare,
+        "bare, passive": passive_bare,
+        "ours": ours,
+        "clip_benchmark": clip_benchmark,
+    }
+    costs: dict[str, list[Cost]] = {way: [] for way in (*ways, "thingsvision")}
+    for order in (list(costs), list(costs)[::-1]):
+        for way in order:
+            if way in ways:
+                costs[way].append(alone(ways[way], task))
+            elif python is not None:
+                costs[way].append(Cost(thingsvision(task, python), 0.0, 0.0))
+    return costs
+
+
+def open_clip_model(task: Task) -> tuple[Any, Any]:
+    """Return open_clip's own model with the weights, and its own preprocessing."""
+    import open_clip
+    import torch
+    from PIL import Image
+    from safetensors.torch import load_file
+
+    torch.set_num_threads(task.threads)
+    created: Any = open_clip.create_model_and_transforms(task.model)
+    model, _, preprocess = created
+    model.load_state_dict(load_file(task.folder / "weights/weights.safetensors"))
+    model.eval()
+    with torch.no_grad():
+        model.encode_image(torch.stack([preprocess(Image.new("RGB", (9, 9)))] * 2))
+    return model, preprocess
+
+
+def passive_bare(task: Task) -> Extracted:
+    """Run the bare loop on threads that wait for each other as those of our stages do."""
+    from stages.storage.launch import wait_passively
+
+    wait_passively()
+    return bare(task)
+
+
+def bare(task: Task) -> Extracted:
+    """Pass tensors that are in memory through the image tower."""
+    import torch
+
+    from stages.datasets.shards import open_shards
+    from stages.encoders.encoder import load_encoder
+    from stages.encoders.pictures import fitted_batches
+    from stages.encoders.preprocess import to_tower
+
+    model, _ = open_clip_model(task)
+    preprocess = load_encoder(task.folder / "weights").card.preprocess
+    with open_shards(task.folder / "shards") as images:
+        every = np.arange(len(images))
+        batches = [
+            to_tower(squares, preprocess)
+            for squares in fitted_batches(images, every, preprocess, task.batch, task.threads)
+        ]
+    start = time.perf_counter()
+    with torch.inference_mode():
+        features = torch.cat([model.encode_image(batch) for batch in batches])
+    return Extracted(features.numpy(), time.perf_counter() - start)
+
+
+def ours(task: Task) -> Extracted:
+    """Do what the stage `extract` does with one dataset."""
+    from stages.storage.launch import wait_passively
+
+    wait_passively()
+    import torch
+
+    from stages.datasets.shards import open_shards
+    from stages.encoders.activations import activations, coming_activations
+    from stages.encoders.encoder import load_encoder
+    from stages.storage.activations import read_activations, write_batches
+
+    torch.set_num_threads(task.threads)
+    encoder = load_encoder(task.folder / "weights")
+    with open_shards(task.folder / "shards") as images:
+        activations(encoder, [images[0], images[1]], 2)
+    start = time.perf_counter()
+    with open_shards(task.folder / "shards") as images:
+        write_batches(
+            task.folder,
+            "imagenet_val",
+            coming_activations(encoder, images, task.batch, "cpu", task.threads),
+            classes=images.classes,
+            class_indices=np.array(images.card.class_indices),
+            aliases=images.card.aliases,
+        )
+    seconds = time.perf_counter() - start
+    return Extracted(np.array(read_activations(task.folder, "imagenet_val").values), seconds)
+
+
+def clip_benchmark(task: Task) -> Extracted:
+    """Classify as clip_benchmark does; the classifier is such that logits are unit features."""
+    import torch
+    from clip_benchmark.datasets.builder import build_wds_dataset
+    from clip_benchmark.metrics.zeroshot_classification import run_classification
+
+    model, preprocess = open_clip_model(task)
+    identity = torch.eye(model.visual.output_dim) / 100
+    start = time.perf_counter()
+    dataset: Any = build_wds_dataset("photographs", preprocess, "test", str(task.folder / "wds"))
+    loader = torch.utils.data.DataLoader(
+        dataset.batched(task.batch),
+        batch_size=None,
+        shuffle=False,
+        num_workers=task.threads,
+        multiprocessing_context="fork",  # as on its own command line
+    )
+    logits, classes = run_classification(model, identity, loader, "cpu", amp=False)
+    seconds = time.perf_counter() - start
+    return Extracted(logits[classes.argsort()].numpy(), seconds)
+
+
+def thingsvision(task: Task, python: Path) -> Extracted:
+    """Extract as thingsvision does, in its own environment."""
+    script = ROOT / "benchmarks/thingsvision_features.py"
+    out = task.folder / "thingsvision.npy"
+    command = [python, script, task.folder, task.model, str(task.batch), str(task.threads), out]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    seconds = json.loads(printed.splitlines()[-1])["seconds"]
+    return Extracted(np.load(out), seconds)
+
+
+def thingsvision_python(folder: Path) -> Path | None:
+    """Return the Python of an environment with thingsvision, made unless it is there.
+
+    None where it cannot be installed, as on a Python for which there is no such TensorFlow.
+    """
+    from importlib.metadata import version
+
+    python, ready = folder / "bin/python", folder / "ready"
+    if ready.exists():
+        return python
+    first, *others = WANTED
+    same = [f"{name}=={version(name).partition('+')[0]}" for name in ALONGSIDE]
+    pip = [python, "-m", "pip", "install", "--quiet"]
+    try:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([*pip, *same, *others, "matplotlib", "scikit-image"], check=True)
+        subprocess.run([*pip, "--no-deps", first], check=True)
+    except subprocess.CalledProcessError as error:
+        print(f"thingsvision is not measured: {error}", file=sys.stderr)
+        return None
+    ready.touch()
+    return python
+
+
+def model_rows(
+    model: str, images: int, costs: dict[str, list[Cost]], memory: tuple[float, float]
+) -> list[Row]:
+    """Return the lines of one model."""
+    speed = {way: throughput([cost.result for cost in runs]) for way, runs in costs.items() if runs}
+    rows = [
+        Row(f"{model}: {way}", f"{speed[way]:.1f} images/s" if way in speed else "not installable")
+        for way in costs
+    ]
+    faster = max("bare", "bare, passive", key=speed.__getitem__)
+    for way, bound in ((faster, "at least 0.95"), ("clip_benchmark", ""), ("thingsvision", "")):
+        ratio = f"{speed['ours'] / speed[way]:.3f}" if way in speed else "not measured"
+        rows.append(Row(f"… ours over {way}", ratio, bound))
+    expected = costs["bare"][0].result.features
+    for way, runs in costs.items():
+        if way != "bare" and runs:
+            difference = largest_difference(runs[0].result.features, expected)
+            rows.append(Row(f"… {way}: largest difference to bare", f"{difference:.0e}"))
+    rows.append(Row(f"… ours: peak memory of {images} images", f"{memory[0]:.0f} MiB"))
+    rows.append(Row(f"… of {2 * images} images", f"{memory[1]:.0f} MiB", "the same"))
+    return rows
+
+
+def throughput(runs: Sequence[Extracted]) -> float:
+    """Return the images per second of several runs."""
+    return sum(len(run.features) for run in runs) / sum(run.seconds for run in runs)
+
+
+def largest_difference(features: np.ndarray, expected: np.ndarray) -> float:
+    """Return the largest difference between rows brought to unit length."""
+    one, other = (
+        rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (features, expected)
+    )
+    return float(np.abs(one - other).max())
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    main()
