@@ -7,7 +7,8 @@ LEAN = """
 import sys
 from stages.encoders.open_clip_classes import import_open_clip
 open_clip = import_open_clip()
-loaded = [m for m in sys.modules if m.startswith(("timm", "transformers", "torch._dynamo"))]
+unwanted = ("timm", "transformers", "huggingface_hub", "torch._dynamo")
+loaded = [m for m in sys.modules if m.startswith(unwanted)]
 assert not loaded, loaded
 assert import_open_clip() is open_clip and open_clip.timm_model.timm is None
 assert open_clip.CLIP and open_clip.ClipLoss
@@ -15,7 +16,8 @@ assert open_clip.CLIP and open_clip.ClipLoss
 LATER = (
     LEAN
     + """
-import timm, torch._dynamo, torchvision
+import timm, torch._dynamo, torchvision, huggingface_hub
+assert huggingface_hub.HfApi
 from torchvision.ops import roi_align
 assert timm.list_models("resnet18") and torch._dynamo.is_compiling() is False
 assert torchvision.models.resnet18 and torch._dynamo.utils.is_compile_supported("cpu")
