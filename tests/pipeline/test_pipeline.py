@@ -24,6 +24,27 @@ UNOPENED = {
 """What a stage waits for and does not open here: a legal study, the other baseline's source,
 the classes of real sets."""
 
+LARGE = {
+    *("torch", "torch._dynamo", "torchvision", "open_clip", "timm", "transformers"),
+    *("huggingface_hub", "sklearn", "scipy", "pandas", "numba", "dvclive", "vl_convert"),
+}
+"""Packages that take a tenth of a second or more to import."""
+
+CLIP = {"torch", "torchvision", "open_clip"}
+USED = {
+    "fetch@imagenet_a": {"torch"},
+    "weights": CLIP,
+    "pretrain": CLIP | {"dvclive"},
+    "finetune": CLIP | {"dvclive"},
+    "extract": CLIP,
+    "extract_broden": CLIP,
+    "extract_layers": CLIP,
+    "baseline": {"sklearn", "scipy", "pandas"},  # scikit-learn imports pandas where it is
+    "broden": {"numba", "scipy"},  # numba imports scipy
+    "report": {"vl_convert"},
+}
+"""Which of them a stage, or an instance of it, is for; the others need none."""
+
 EXTRACTS = ("extract", "extract_broden", "extract_layers")
 
 
@@ -85,6 +106,13 @@ def test_what_dvc_waits_for_is_opened(nano, stage):
     opened = {dep for dep in deps if any(p.startswith(dep) for p in process["opened"])}
     unopened = deps - opened - {f"data/methods/{stage}.json"}  # for the code, if for nothing else
     assert unopened <= UNOPENED.get(stage, set())
+
+
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"supervise", "interpolate"}))
+def test_a_stage_imports_no_large_package_that_it_does_not_use(nano, stage):
+    for process in spied(nano)[stage]:
+        name = instance(stage, process)
+        assert LARGE & set(process["packages"]) <= USED.get(name, USED.get(stage, set())), name
 
 
 def test_a_broden_threshold_reruns_the_counting_alone(clean):

@@ -1,7 +1,8 @@
 """Python runs this in every process of a spied pipeline: it notes which files a stage touches.
 
 A line of JSON per process goes to the file that `PIPELINE_SPY` names: the stage's command, the
-files of the repository that it opened, and those of its own modules that were loaded.
+files of the repository that it opened, those of its own modules that were loaded, and the
+packages of others, two levels deep.
 """
 
 import atexit
@@ -32,7 +33,8 @@ def report() -> None:
     """Append what this process touched."""
     modules = [getattr(m, "__file__", None) for n, m in sys.modules.items() if "stages" in n]
     loaded = sorted({p for m in [*modules, sys.argv[0]] if m and (p := inside(m))})
-    line = {"argv": sys.argv, "opened": sorted(OPENED), "loaded": loaded}
+    packages = sorted(name for name in sys.modules if name.count(".") < 2)
+    line = {"argv": sys.argv, "opened": sorted(OPENED), "loaded": loaded, "packages": packages}
     with Path(os.environ["PIPELINE_SPY"]).open("a") as stream:
         stream.write(f"{json.dumps(line)}\n")
 
