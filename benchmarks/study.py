@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.floor import write_floor
 from benchmarks.tables import ROOT, Row, median_seconds, run, write_table
 
 SPY = ROOT / "benchmarks/spy"
@@ -27,7 +28,10 @@ def main() -> None:
         noop = noop_repro(clone)
         stages = [json.loads(line) for line in times.read_text().splitlines()]
         count = stage_count(clone)
-        floor = stub_noop(Path(scratch) / "stub", count)
+        copies = Path(scratch) / "copies"
+        write_floor(copies, count)
+        run(copies, "dvc", "repro", "--quiet")
+        floor = noop_repro(copies)
     title = f"The miniature study, {count} stages"
     write_table("study", title, rows(count, cold, noop, floor, stages))
 
@@ -41,21 +45,6 @@ def stage_count(folder: Path) -> int:
     """Return how many stages the study has, all instances counted."""
     locks = (folder / "dvc.lock", folder / "stages/dvc.lock")
     return sum(len(yaml.safe_load(lock.read_text())["stages"]) for lock in locks)
-
-
-def stub_noop(folder: Path, count: int) -> float:
-    """Return the time of a `dvc repro` with nothing to do for `count` stages that copy a file."""
-    folder.mkdir()
-    run(folder, "git", "init", "--quiet")
-    run(folder, "dvc", "init", "--quiet")
-    (folder / "in").write_text("in")
-    stages = {
-        f"stub{i}": {"cmd": f"cp in out{i}", "deps": ["in"], "outs": [f"out{i}"]}
-        for i in range(count)
-    }
-    (folder / "dvc.yaml").write_text(json.dumps({"stages": stages}))
-    run(folder, "dvc", "repro", "--quiet")
-    return noop_repro(folder)
 
 
 def rows(count: int, cold: float, noop: float, floor: float, stages: list[dict]) -> list[Row]:

@@ -42,10 +42,14 @@ def write_table(name: str, title: str, rows: Sequence[Row]) -> None:
 
 def run(folder: Path, *command: str, **environment: str) -> float:
     """Run a command in a folder and return its wall time in seconds."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     start = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, env={**os.environ, "PATH": path, **environment})
+    subprocess.run(command, cwd=folder, check=True, env={**this_python(), **environment})
     return time.perf_counter() - start
+
+
+def this_python() -> dict[str, str]:
+    """Return the environment in which `python` and `dvc` are those that run this."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
 def median_seconds(function: Callable[[], Any], repeats: int = 5) -> float:
