@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("study", "concepts", "cka", "extraction")
+BENCHMARKS = ("study", "concepts", "cka", "extraction", "startup")
 
 
 def main() -> None:
