@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("study", "concepts", "cka", "extraction", "startup")
+BENCHMARKS = ("study", "concepts", "cka", "extraction", "startup", "dag")
 
 
 def main() -> None:
