@@ -45,3 +45,11 @@ def draw_head(size: Size, seed: int) -> Head:
     """Draw a head of CLIP's kind: rows of length one, normalised features, no bias."""
     weight = draw_activations(Size(size.classes, size.features), seed)
     return Head(weight / np.linalg.norm(weight, axis=1, keepdims=True), None, True)
+
+
+def draw_classified(size: Size, head: Head, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw activations around the rows of the head, about half of them right, and their classes."""
+    classes = np.random.default_rng(seed).integers(size.classes, size=size.images)
+    activations = draw_activations(size, seed)
+    activations += 3 * head.weight[classes]
+    return activations, classes
