@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("study", "concepts", "cka", "extraction", "startup", "dag", "measures")
+BENCHMARKS = ("study", "concepts", "cka", "extraction", "startup", "dag", "measures", "growth")
 
 
 def main() -> None:

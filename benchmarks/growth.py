@@ -1,0 +1,292 @@
+"""How cost grows with the study: the table of growth.md, which docs/scale.md explains.
+
+From a base size, images, features, concepts and encoders are doubled twice, one at a time. Last
+come amounts at LAION's size: bytes, and times that follow from what the base took by the formulas
+of growth, so that they are estimates, and low ones.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.measures import allocated
+from benchmarks.synthetic import Size, draw_classified, draw_head, draw_labels
+from benchmarks.tables import Row, alone, write_table
+from stages.measures.average_precision import average_precisions
+from stages.measures.cka import cka
+from stages.measures.concepts import ConceptLabels, concept_sweep, direction_precisions
+from stages.measures.directions import Directions, importance, singular_directions
+from stages.measures.head import Head
+from stages.measures.intervals import bootstrap_mean
+from stages.measures.outliers import kurtosis_and_deviations
+from stages.measures.pruning import pruned_accuracies
+from stages.settings.shifts import TEST_SETS
+from stages.storage.activations import Activations, read_activations, write_activations
+from stages.storage.machine import usable_processors
+from stages.storage.tensors import read_tensors, write_tensors
+
+FACTORS = 2, 4
+FRACTIONS = np.arange(10) / 10
+LAYERS, MINIBATCH, IMAGES_PER_GRAM = 16, 64, 16
+LABELS_PER_IMAGE = 15
+ENOUGH = 1.0
+"""The processor seconds after which no measurement is repeated."""
+
+SEED = 0
+
+
+class Scale(NamedTuple):
+    """How large a study is."""
+
+    images: int
+    features: int
+    concepts: int
+    encoders: int
+    classes: int
+
+
+BASE = Scale(images=4_096, features=512, concepts=200, encoders=2, classes=500)
+LAION = Scale(images=400_000_000, features=1_280, concepts=10_000, encoders=100, classes=1_000)
+
+
+class Work(NamedTuple):
+    """The inputs of all parts at some scale; one set of arrays stands for every encoder's."""
+
+    scale: Scale
+    folder: Path
+    activations: np.ndarray
+    classes: np.ndarray
+    head: Head
+    directions: Directions
+    labels: ConceptLabels
+
+
+class Cost(NamedTuple):
+    """The processor seconds of a part and the MiB that it allocates at its peak."""
+
+    seconds: float
+    memory: float
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # threads that wait for others count as busy
+        found = alone(rows, Path(scratch), BASE, ENOUGH).result
+    write_table("growth", "How processor time and memory grow", found)
+
+
+def bookkeeping(work: Work) -> None:
+    """Write each encoder's activations and read them: extraction without its forward passes."""
+    indices = np.arange(work.scale.classes)
+    extracted = Activations(work.activations, work.classes, indices)
+    for encoder in range(work.scale.encoders):
+        folder = work.folder / str(encoder)
+        write_activations(folder, TEST_SETS[0], extracted)
+        read_activations(folder, TEST_SETS[0])
+
+
+def kurtosis(work: Work) -> None:
+    """Compute kurtosis with its bootstrap, and outlier features."""
+    for _ in range(work.scale.encoders):
+        of_images, _ = kurtosis_and_deviations(work.activations, 6.0)
+        bootstrap_mean(of_images, 100, 0.95, SEED)
+
+
+def directions(work: Work) -> None:
+    """Compute the importance of the directions and their pruning curve."""
+    own = work.directions
+    for _ in range(work.scale.encoders):
+        weights = importance(work.activations, own)
+        pruned_accuracies(
+            work.activations, work.classes, work.head, own, weights, fractions=FRACTIONS
+        )
+
+
+def concepts(work: Work) -> None:
+    """Compute the average precisions of directions and features for all concepts."""
+    numbers, workers = np.unique(work.labels.concept), usable_processors()
+    for _ in range(work.scale.encoders):
+        sweep = concept_sweep(work.labels, numbers, work.scale.images, "all", SEED)
+        direction_precisions(work.activations, work.directions, sweep, workers)
+        average_precisions(work.activations, sweep, workers)
+
+
+def comparisons(work: Work) -> None:
+    """Compare every pair of encoders, layer by layer."""
+    for pair in combinations(range(work.scale.encoders), 2):
+        first, second = (read_tensors(work.folder / f"grams{each}.safetensors") for each in pair)
+        cka(first, second)
+
+
+class Part(NamedTuple):
+    """A part of a study: how to run it and, per quantity doubled, how its time should grow."""
+
+    run: Callable[[Work], None]
+    grows: dict[str, str]
+
+
+LINEAR, SAME = "× 2 × 4", "× 1 × 1"
+LESS, MORE = f"{LINEAR}, or less", f"{LINEAR}, or more"
+PARTS = {
+    "extraction, but for forward passes": Part(
+        bookkeeping,
+        {"images": MORE, "features": MORE, "concepts": SAME, "encoders": LINEAR},
+    ),
+    "kurtosis": Part(
+        kurtosis,
+        {"images": LINEAR, "features": LINEAR, "concepts": SAME, "encoders": LINEAR},
+    ),
+    "importance and pruning": Part(
+        directions,
+        {"images": LINEAR, "features": LESS, "concepts": SAME, "encoders": LINEAR},
+    ),
+    "concepts": Part(
+        concepts,
+        {"images": MORE, "features": LESS, "concepts": SAME, "encoders": LINEAR},
+    ),
+    "comparison of all pairs": Part(
+        comparisons,
+        {"images": LINEAR, "features": SAME, "concepts": SAME, "encoders": "× 6 × 28"},
+    ),
+}
+
+
+def rows(folder: Path, base: Scale, enough: float) -> list[Row]:
+    """Return the lines of the table: growth, part by part, then amounts at LAION's size."""
+    first = {name: measured(folder, part, base, enough) for name, part in PARTS.items()}
+    lines = []
+    for name, part in PARTS.items():
+        cost = first[name]
+        lines.append(Row(name, f"{cost.seconds:.3f} processor seconds, {cost.memory:.1f} MiB"))
+        for quantity, expected in part.grows.items():
+            scales = [doubled(base, quantity, factor) for factor in FACTORS]
+            costs = [measured(folder, part, scale, enough) for scale in scales]
+            lines.append(Row(f"… {quantity}", growth([cost, *costs]), f"time {expected}"))
+    seconds = {name: cost.seconds for name, cost in first.items()}
+    sorting = sorting_bytes(doubled(base, "images", 16))
+    return [*lines, *estimates(base, seconds), *amounts(sorting)]
+
+
+def doubled(base: Scale, quantity: str, factor: int) -> Scale:
+    """Return the base with one of its quantities multiplied."""
+    return base._replace(**{quantity: getattr(base, quantity) * factor})
+
+
+def growth(costs: list[Cost]) -> str:
+    """Say how much more time and memory the later costs are than the first."""
+    times = " ".join(f"× {cost.seconds / costs[0].seconds:.1f}" for cost in costs[1:])
+    memory = " ".join(f"× {cost.memory / costs[0].memory:.1f}" for cost in costs[1:])
+    return f"time {times}, memory {memory}"
+
+
+def measured(folder: Path, part: Part, scale: Scale, enough: float) -> Cost:
+    """Measure one part at some scale, in a folder of its own."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        work = drawn(Path(scratch), scale)
+        part.run(work)  # compiles and reads what is compiled and read once
+        memory = allocated(lambda: part.run(work))
+        spent = [processor_seconds(part.run, work)]
+        while sum(spent) < enough:
+            spent.append(processor_seconds(part.run, work))
+        return Cost(min(spent), memory)
+
+
+def processor_seconds(run: Callable[[Work], None], work: Work) -> float:
+    """Return the time that all processors together spent on a call.
+
+    Growth is a ratio of times minutes apart, which whatever else the machine does would falsify.
+    """
+    start = time.process_time()
+    run(work)
+    return time.process_time() - start
+
+
+def drawn(folder: Path, scale: Scale) -> Work:
+    """Draw the inputs and write those that the stages map."""
+    size = Size(scale.images, scale.features, scale.concepts, scale.classes, LABELS_PER_IMAGE)
+    head = draw_head(size, SEED)
+    activations, classes = draw_classified(size, head, SEED)
+    write_tensors(folder / "activations.safetensors", {"activations": activations})
+    mapped = read_tensors(folder / "activations.safetensors")["activations"]
+    for encoder, grams in enumerate(draw_grams(scale)):
+        write_tensors(folder / f"grams{encoder}.safetensors", grams)
+    own, labels = singular_directions(head.weight), draw_labels(size, SEED)
+    return Work(scale, folder, mapped, classes, head, own, labels)
+
+
+def draw_grams(scale: Scale) -> Iterator[dict[str, np.ndarray]]:
+    """Draw the Gram matrices of each encoder's layers, on one image of every few."""
+    generator = np.random.default_rng(SEED)
+    shape = max(1, scale.images // (MINIBATCH * IMAGES_PER_GRAM)), MINIBATCH, MINIBATCH
+    for _ in range(scale.encoders):
+        yield {f"layer{layer}": generator.standard_normal(shape) for layer in range(LAYERS)}
+
+
+def sorting_bytes(scale: Scale) -> float:
+    """Return the bytes per label that sorting the labels by image allocates at its peak."""
+    size = Size(scale.images, scale.features, scale.concepts, labels_per_image=LABELS_PER_IMAGE)
+    labels = draw_labels(size, SEED)
+    chosen = labels, np.arange(scale.concepts), scale.images
+    peak = allocated(lambda: concept_sweep(*chosen, "all", SEED))
+    return peak * 2**20 / len(labels.image)
+
+
+def estimates(base: Scale, seconds: dict[str, float]) -> list[Row]:
+    """Return the processor hours of a study of LAION's size, by the formulas of docs/scale.md."""
+    features = LAION.features / base.features
+    images = LAION.images / base.images
+    ranked = images * np.log2(LAION.images) / np.log2(base.images)
+    growths = {
+        "extraction, but for forward passes": images * features,
+        "kurtosis": images * features,
+        "importance and pruning": images * products(LAION) / products(base),
+        "concepts": ranked * features,
+    }
+    pairs = LAION.encoders * (LAION.encoders - 1) / (base.encoders * (base.encoders - 1))
+    lines = [
+        (f"at LAION's size, an encoder: {name}", seconds[name] / base.encoders * growth)
+        for name, growth in growths.items()
+    ]
+    name = "comparison of all pairs"
+    lines.append((f"at LAION's number of encoders: {name}", seconds[name] * pairs))
+    return [
+        Row(
+            what,
+            f"{spent / 3600:,.1f} processor hours"
+            if spent > 360
+            else f"{spent:,.0f} processor seconds",
+        )
+        for what, spent in lines
+    ]
+
+
+def products(scale: Scale) -> int:
+    """Count the multiplications per image of importance and pruning."""
+    directions = min(scale.classes, scale.features)
+    return directions * (2 * scale.features + scale.classes)
+
+
+def amounts(sorting: float) -> list[Row]:
+    """Return the bytes of a study of LAION's size."""
+    labels = LAION.images * LABELS_PER_IMAGE
+    sizes = {
+        "activations of an encoder": LAION.images * LAION.features * 4,
+        "scores and order of a direction, in each thread": LAION.images * 16,
+        "labels, as pairs": labels * 16,
+        "labels, sorted by image": labels * 2 + LAION.images * 16,
+        f"labels, while they are sorted, at {sorting:.0f} bytes each": labels * sorting,
+    }
+    return [
+        Row(f"at LAION's size: {what}", f"{count / 1e9:,.0f} GB") for what, count in sizes.items()
+    ]
+
+
+if __name__ == "__main__":
+    main()
