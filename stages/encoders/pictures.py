@@ -129,12 +129,12 @@ def give_way() -> None:
 
     A forward pass waits for the slowest of its threads, so a decoding thread that takes turns with
     one of them holds up all. Where the next batch is waited for, decoding has the processors to
-    itself. Only Linux knows priorities of threads.
+    itself. Only Linux knows priorities of threads; a thread starts with that of the one that made
+    it, so nicer is counted from the process's.
     """
     if sys.platform.startswith("linux"):
-        thread = threading.get_native_id()
-        nice = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS  # above 19 counts as 19
-        os.setpriority(os.PRIO_PROCESS, thread, nice)
+        nice = os.getpriority(os.PRIO_PROCESS, os.getpid()) + NICENESS  # above 19 counts as 19
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 def ahead(items: Iterable[Item]) -> Iterator[Item]:
