@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import platform
 import select
 import signal
 import subprocess
@@ -82,6 +83,18 @@ def test_a_bug_keeps_its_traceback(body, last):
 )
 def test_threads_wait_passively_unless_the_user_says_otherwise(variables, expected):
     assert run("print(os.environ['OMP_WAIT_POLICY'])", **variables).stdout == f"{expected}\n"
+
+
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="mallopt(3) is glibc's")
+def test_memory_that_is_freed_stays_and_is_used_again():
+    status = "[l for l in open('/proc/self/status') if l.startswith('VmRSS')][0].split()[1]"
+    body = f"""piece = bytes([1]) * 2**27
+    before, address = {status}, id(piece)
+    del piece
+    print(int(before) - int({status}), id(bytes([1]) * 2**27) == address)"""
+    freed, same = run(body).stdout.split()
+    assert int(freed) < 2**16
+    assert same == "True"
 
 
 @LINUX
