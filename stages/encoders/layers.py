@@ -13,13 +13,10 @@ from stages.encoders.forward import forward_passes
 from stages.encoders.layer_names import named_layers
 from stages.encoders.pictures import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
-from stages.measures.cka import u_center
+from stages.measures.cka import FEWEST_IMAGES, u_center
 from stages.measures.gram import gram
 from stages.settings.precision import ComputeType
 from stages.storage.errors import InputError
-
-SMALLEST = 4
-"""The unbiased HSIC divides by n (n − 3): fewer images than four have none."""
 
 
 def layer_modules(encoder: Encoder) -> dict[str, nn.Module]:
@@ -140,9 +137,9 @@ def layer_grams(
         entry per image, or one that is not finite.
     """
     rows = np.arange(len(pictures)) if which is None else which
-    if minibatch < SMALLEST or len(rows) % minibatch or not len(rows):
+    if minibatch < FEWEST_IMAGES or len(rows) % minibatch or not len(rows):
         raise InputError(
-            f"expected whole minibatches of at least {SMALLEST} images for CKA, got "
+            f"expected whole minibatches of at least {FEWEST_IMAGES} images for CKA, got "
             f"{len(rows)} images in minibatches of {minibatch}; change `layers`"
         )
     layers, preprocess = layer_modules(encoder), encoder.card.preprocess

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 FEWEST_IMAGES = 4
+"""The unbiased HSIC divides by n (n − 3): fewer images than four have none."""
 
 # The underscores leave the sizes unchecked here: a mismatch is explained by `_common_shape`.
 Grams = Float[np.ndarray, "_minibatch _image _image"]

@@ -5,8 +5,6 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-
 
 def import_closure(stage: str, root: Path) -> set[str]:
     """Return every file of ours that `python -m stages.<stage>` can load, relative to `root`.
@@ -51,11 +49,21 @@ def module_file(name: str, root: Path) -> Path | None:
 def code_digest(file: Path) -> str:
     """Return the SHA-256 of a file's code without comments, layout and docstrings.
 
-    None of these changes what is computed, so rewording one makes no training stale. Another
-    version of Python may parse code into another tree, and so give another digest.
+    Docstrings are all strings that stand alone, those below a constant too. None of these changes
+    what is computed, so rewording one makes no training stale. Another version of Python may parse
+    code into another tree, and so give another digest.
     """
     tree = ast.parse(file.read_bytes())
     for node in ast.walk(tree):
-        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:]
+        if isinstance(body := getattr(node, "body", None), list):
+            node.body = [line for line in body if not is_docstring(line)]  # pyright: ignore
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def is_docstring(line: ast.AST) -> bool:
+    """Say whether a statement is a string and nothing else."""
+    return (
+        isinstance(line, ast.Expr)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    )

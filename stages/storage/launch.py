@@ -11,7 +11,7 @@ from collections.abc import Callable
 from stages.storage.errors import InputError
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""mallopt(3): how much free memory at the end goes back; how many pieces are mapped on their own."""
+"""mallopt(3): how much free memory at the end goes back; how many pieces are mapped alone."""
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal this process gets when its parent dies."""
