@@ -4,7 +4,16 @@ import pytest
 
 from stages.storage.code import code_digest, import_closure
 
-CODE = '"""A module."""\n\ndef double(x):\n    """Double."""\n    return 2 * x\n'
+CODE = '''\
+"""A module."""
+
+LIMIT = 3
+"""A limit."""
+
+def double(x):
+    """Double."""
+    return 2 * x
+'''
 
 
 @pytest.fixture
@@ -59,6 +68,7 @@ def test_refuses_a_relative_import(tree):
     [
         ("A module.", "Reworded."),
         ('    """Double."""\n', ""),
+        ('"""A limit."""\n', ""),
         ("return 2 * x", "return 2 * x  # twice"),
         ("return 2 * x", "return (\n        2 * x\n    )"),
     ],
