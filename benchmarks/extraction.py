@@ -15,43 +15,28 @@ each in a process of its own, one after the other and then in the opposite order
 A time begins when the model is loaded and has seen two images, and ends with the last activation.
 """
 
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from benchmarks.tables import ROOT, Cost, Row, alone, write_table
+from benchmarks.other_extractor import (
+    ENVIRONMENT,
+    Extracted,
+    Task,
+    thingsvision,
+    thingsvision_python,
+)
+from benchmarks.tables import Cost, Row, alone, write_table
 from stages.storage.machine import usable_processors
 
 IMAGES = {"RN50-quickgelu": 192, "ViT-B-32": 320}
 BATCH, SHARDS = 32, 4
 SIZES = ((375, 500), (500, 375), (333, 500), (375, 500))
-ENVIRONMENT = ROOT / ".scratch/thingsvision"
-WANTED = ("thingsvision==2.7.3", "numpy<2", "tensorflow-cpu<2.16", "torchtyping", "h5py", "numba")
-ALONGSIDE = ("torch", "torchvision", "open_clip_torch", "pillow")
-
-
-class Task(NamedTuple):
-    """What is extracted: `folder` holds the shards, the files and the weights."""
-
-    folder: Path
-    model: str
-    batch: int
-    threads: int
-
-
-class Extracted(NamedTuple):
-    """Activations in the order of the images, and how many seconds they took."""
-
-    features: np.ndarray
-    seconds: float
 
 
 def main() -> None:
@@ -65,8 +50,8 @@ def main() -> None:
             write_inputs(twice, model, 2 * images)
             task = Task(once, model, BATCH, threads)
             costs = measure(task, python)
-            memory = costs["ours"][0].memory, alone(ours, task._replace(folder=twice)).memory
-            rows += model_rows(model, images, costs, memory)
+            more = alone(ours, task._replace(folder=twice)).memory
+            rows += model_rows(model, images, costs, more)
     title = f"Extraction of activations, batches of {BATCH}, {threads} threads and workers"
     write_table("extraction", title, rows)
 
@@ -225,44 +210,9 @@ def clip_benchmark(task: Task) -> Extracted:
     return Extracted(logits[classes.argsort()].numpy(), seconds)
 
 
-def thingsvision(task: Task, python: Path) -> Extracted:
-    """Extract as thingsvision does, in its own environment."""
-    script = ROOT / "benchmarks/thingsvision_features.py"
-    out = task.folder / "thingsvision.npy"
-    command = [python, script, task.folder, task.model, str(task.batch), str(task.threads), out]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    seconds = json.loads(printed.splitlines()[-1])["seconds"]
-    return Extracted(np.load(out), seconds)
-
-
-def thingsvision_python(folder: Path) -> Path | None:
-    """Return the Python of an environment with thingsvision, made unless it is there.
-
-    None where it cannot be installed, as on a Python for which there is no such TensorFlow.
-    """
-    from importlib.metadata import version
-
-    python, ready = folder / "bin/python", folder / "ready"
-    if ready.exists():
-        return python
-    first, *others = WANTED
-    same = [f"{name}=={version(name).partition('+')[0]}" for name in ALONGSIDE]
-    pip = [python, "-m", "pip", "install", "--quiet"]
-    try:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([*pip, *same, *others, "matplotlib", "scikit-image"], check=True)
-        subprocess.run([*pip, "--no-deps", first], check=True)
-    except subprocess.CalledProcessError as error:
-        print(f"thingsvision is not measured: {error}", file=sys.stderr)
-        return None
-    ready.touch()
-    return python
-
-
-def model_rows(
-    model: str, images: int, costs: dict[str, list[Cost]], memory: tuple[float, float]
-) -> list[Row]:
-    """Return the lines of one model."""
+def model_rows(model: str, images: int, costs: dict[str, list[Cost]], more: float) -> list[Row]:
+    """Return the lines of one model; `more` is the peak memory of ours for twice the images."""
+    memory = max(cost.memory for cost in costs["ours"])
     speed = {way: throughput([cost.result for cost in runs]) for way, runs in costs.items() if runs}
     rows = [
         Row(f"{model}: {way}", f"{speed[way]:.1f} images/s" if way in speed else "not installable")
@@ -277,8 +227,8 @@ def model_rows(
         if way != "bare" and runs:
             difference = largest_difference(runs[0].result.features, expected)
             rows.append(Row(f"… {way}: largest difference to bare", f"{difference:.0e}"))
-    rows.append(Row(f"… ours: peak memory of {images} images", f"{memory[0]:.0f} MiB"))
-    rows.append(Row(f"… of {2 * images} images", f"{memory[1]:.0f} MiB", "the same"))
+    rows.append(Row(f"… ours: peak memory of {images} images", f"{memory:.0f} MiB"))
+    rows.append(Row(f"… of {2 * images} images", f"{more:.0f} MiB", "the same"))
     return rows
 
 

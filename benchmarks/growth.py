@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.laion import LABELS_PER_IMAGE, Scale, amounts, estimates, sorting_bytes
 from benchmarks.measures import allocated
 from benchmarks.synthetic import Size, draw_classified, draw_head, draw_labels
 from benchmarks.tables import Row, alone, write_table
@@ -34,25 +35,13 @@ from stages.storage.tensors import read_tensors, write_tensors
 FACTORS = 2, 4
 FRACTIONS = np.arange(10) / 10
 LAYERS, MINIBATCH, IMAGES_PER_GRAM = 16, 64, 16
-LABELS_PER_IMAGE = 15
 ENOUGH = 1.0
 """The processor seconds after which no measurement is repeated."""
 
 SEED = 0
 
 
-class Scale(NamedTuple):
-    """How large a study is."""
-
-    images: int
-    features: int
-    concepts: int
-    encoders: int
-    classes: int
-
-
 BASE = Scale(images=4_096, features=512, concepts=200, encoders=2, classes=500)
-LAION = Scale(images=400_000_000, features=1_280, concepts=10_000, encoders=100, classes=1_000)
 
 
 class Work(NamedTuple):
@@ -227,65 +216,6 @@ def draw_grams(scale: Scale) -> Iterator[dict[str, np.ndarray]]:
     shape = max(1, scale.images // (MINIBATCH * IMAGES_PER_GRAM)), MINIBATCH, MINIBATCH
     for _ in range(scale.encoders):
         yield {f"layer{layer}": generator.standard_normal(shape) for layer in range(LAYERS)}
-
-
-def sorting_bytes(scale: Scale) -> float:
-    """Return the bytes per label that sorting the labels by image allocates at its peak."""
-    size = Size(scale.images, scale.features, scale.concepts, labels_per_image=LABELS_PER_IMAGE)
-    labels = draw_labels(size, SEED)
-    chosen = labels, np.arange(scale.concepts), scale.images
-    peak = allocated(lambda: concept_sweep(*chosen, "all", SEED))
-    return peak * 2**20 / len(labels.image)
-
-
-def estimates(base: Scale, seconds: dict[str, float]) -> list[Row]:
-    """Return the processor hours of a study of LAION's size, by the formulas of docs/scale.md."""
-    features = LAION.features / base.features
-    images = LAION.images / base.images
-    ranked = images * np.log2(LAION.images) / np.log2(base.images)
-    growths = {
-        "extraction, but for forward passes": images * features,
-        "kurtosis": images * features,
-        "importance and pruning": images * products(LAION) / products(base),
-        "concepts": ranked * features,
-    }
-    pairs = LAION.encoders * (LAION.encoders - 1) / (base.encoders * (base.encoders - 1))
-    lines = [
-        (f"at LAION's size, an encoder: {name}", seconds[name] / base.encoders * growth)
-        for name, growth in growths.items()
-    ]
-    name = "comparison of all pairs"
-    lines.append((f"at LAION's number of encoders: {name}", seconds[name] * pairs))
-    return [
-        Row(
-            what,
-            f"{spent / 3600:,.1f} processor hours"
-            if spent > 360
-            else f"{spent:,.0f} processor seconds",
-        )
-        for what, spent in lines
-    ]
-
-
-def products(scale: Scale) -> int:
-    """Count the multiplications per image of importance and pruning."""
-    directions = min(scale.classes, scale.features)
-    return directions * (2 * scale.features + scale.classes)
-
-
-def amounts(sorting: float) -> list[Row]:
-    """Return the bytes of a study of LAION's size."""
-    labels = LAION.images * LABELS_PER_IMAGE
-    sizes = {
-        "activations of an encoder": LAION.images * LAION.features * 4,
-        "scores and order of a direction, in each thread": LAION.images * 16,
-        "labels, as pairs": labels * 16,
-        "labels, sorted by image": labels * 2 + LAION.images * 16,
-        f"labels, while they are sorted, at {sorting:.0f} bytes each": labels * sorting,
-    }
-    return [
-        Row(f"at LAION's size: {what}", f"{count / 1e9:,.0f} GB") for what, count in sizes.items()
-    ]
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def costs(**seconds: float) -> dict[str, list[Cost]]:
 
 def test_ours_is_held_against_the_faster_bare_loop():
     measured = costs(bare=2.0, bare_tuned=1.0, ours=1.25, clip_benchmark=4.0)
-    rows = {row.what: row for row in model_rows("M", 4, measured, (100.0, 100.0))}
+    rows = {row.what: row for row in model_rows("M", 4, measured, 100.0)}
     assert rows["M: ours"].measured == "3.2 images/s"
     assert rows["… ours over bare, tuned"] == (
         "… ours over bare, tuned",
@@ -56,7 +56,7 @@ def test_ours_is_held_against_the_faster_bare_loop():
 
 def test_what_cannot_be_had_is_said():
     measured = costs(bare=2.0, bare_tuned=1.0, ours=1.25, clip_benchmark=4.0)
-    rows = {row.what: row.measured for row in model_rows("M", 4, measured, (100.0, 100.0))}
+    rows = {row.what: row.measured for row in model_rows("M", 4, measured, 100.0)}
     assert rows["M: thingsvision"] == "not installable"
     assert rows["… ours over thingsvision"] == "not measured"
 
