@@ -4,9 +4,12 @@ A stage that runs once per encoder would repeat its code files and its settings 
 every encoder. DVC writes that file anew after each stage and parses params.yaml anew for each
 instance that names a parameter, which takes minutes of a run. So both stand once, here: a stage
 depends on the file that this writes for it, which changes when its settings do or when any code
-that it can import does something else. A reworded comment leaves it as it is.
+that it can import does something else, or when another version of a package that computes for this
+code is locked. A reworded comment leaves it as it is.
 """
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from msgspec import to_builtins
@@ -19,9 +22,11 @@ from stages.settings.layers import Layers
 from stages.settings.precision import Precision
 from stages.settings.robustness import RobustnessSettings
 from stages.settings.threads import Threads
-from stages.storage.code import code_digest, import_closure
+from stages.storage.code import code_digest, import_closure, imported_packages
+from stages.storage.installed import METHODS
 from stages.storage.launch import launch
-from stages.storage.params import METHODS, Params
+from stages.storage.packages import computing_packages, locked_versions
+from stages.storage.params import Params
 from stages.storage.results import write_json
 
 SETTINGS: dict[str, dict[str, type]] = {
@@ -53,22 +58,43 @@ EXACT = 17
 """Decimal places: settings are not rounded as results are."""
 
 
+COMPUTES_NOTHING = ("study",)
+"""Stages whose output is always the same: no package decides it."""
+
+
 def main() -> None:
-    """Write each stage's settings and the digests of its code, and each kind of head's settings.
+    """Write each stage's settings, its code's digests and its packages' versions, and each head's.
 
     An instance of `extract` depends on the settings of its own kind of head alone.
     """
-    params, root = Params(), Path.cwd()
-    closures = {stage: import_closure(stage, root) for stage in SETTINGS}
-    digests = {file: code_digest(root / file) for file in set().union(*closures.values())}
+    params, root, digest = Params(), Path.cwd(), cache(code_digest)
     methods: dict[str, dict] = {}
     for stage, sections in SETTINGS.items():
         settings = {name: to_builtins(params.read(name, kind)) for name, kind in sections.items()}
-        methods[stage] = {"code": {file: digests[file] for file in closures[stage]}, **settings}
+        methods[stage] = {**code_and_packages(stage, root, digest), **settings}
     for kind, settings in to_builtins(params.read("heads", Heads)).items():
         methods[f"{kind}_head"] = {"kind": kind, "settings": settings}
     for name, method in methods.items():
         write_json(METHODS / f"{name}.json", method, digits=EXACT)
+
+
+def code_and_packages(
+    stage: str, root: Path, digest: Callable[[Path], str]
+) -> dict[str, dict[str, str]]:
+    """Return the digest of each file of a stage's code, the version of each package in use there.
+
+    Raises
+    ------
+    InputError
+        No version of a package is locked.
+    """
+    code = import_closure(stage, root)
+    modules = imported_packages(root / file for file in code)
+    packages = set() if stage in COMPUTES_NOTHING else computing_packages(modules)
+    return {
+        "code": {file: digest(root / file) for file in code},
+        "packages": locked_versions(packages),
+    }
 
 
 if __name__ == "__main__":

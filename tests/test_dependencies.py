@@ -23,6 +23,8 @@ GRAPH = CODE | yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = list(GRAPH)
 MANY = [name for name in STAGES if "foreach" in GRAPH[name]]
 METHODICAL = [name for name in STAGES if name != "methods"]
+TRAININGS = ("pretrain", "finetune", "supervise")
+EXTRACTIONS = ("extract", "extract_broden", "extract_layers")
 
 
 def body(stage: str) -> dict:
@@ -81,7 +83,19 @@ def test_a_method_holds_exactly_the_import_closure_and_the_settings(stage, metho
     method = json.loads((methods / f"{stage}.json").read_text())
     closure = import_closure(stage, ROOT)
     assert method["code"] == {file: code_digest(ROOT / file) for file in closure}
-    assert set(method) == {"code", *(path for path, _ in read_paths(stage, ROOT, "method"))}
+    settings = {path for path, _ in read_paths(stage, ROOT, "method")}
+    assert set(method) == {"code", "packages"} | settings
+
+
+def test_a_method_names_the_packages_of_the_stage_alone(methods):
+    packages = {s: json.loads((methods / f"{s}.json").read_text())["packages"] for s in METHODICAL}
+    assert set(packages["kurtosis"]) == {"numpy"}
+    assert set(packages["broden"]) == {"llvmlite", "numba", "numpy"}
+    assert {"torch", "open-clip-torch", "timm"} <= packages["extract"].keys()
+    assert set(packages["report"]) == {"vl-convert-python"}
+    assert packages["study"] == packages["summarize"] == {}
+    with_torch = {stage for stage, versions in packages.items() if "torch" in versions}
+    assert with_torch == {"fetch", *TRAININGS, *EXTRACTIONS, "weights", "interpolate"}
 
 
 @pytest.mark.parametrize("stage", METHODICAL)

@@ -9,7 +9,7 @@ from stages.encoders.encoder import clip_encoder, load_encoder, save_encoder
 from stages.encoders.heads import zero_shot_head
 from stages.interpolate import main
 from stages.storage.errors import InputError
-from stages.storage.params import METHODS
+from stages.storage.installed import METHODS
 from stages.storage.results import write_json
 from tests.encoders.conftest import TINY
 

@@ -2,14 +2,17 @@
 
 import ast
 import hashlib
+import sys
+from collections.abc import Container, Iterable
 from functools import cache
 from pathlib import Path
 
 
-def import_closure(stage: str, root: Path) -> set[str]:
+def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[str]:
     """Return every file of ours that `python -m stages.<stage>` can load, relative to `root`.
 
-    Imports are followed at any depth of the code, inside functions too.
+    Imports are followed at any depth of the code, inside functions too, but for those of the files
+    `without`, which a branch that is not taken imports.
 
     Raises
     ------
@@ -19,15 +22,29 @@ def import_closure(stage: str, root: Path) -> set[str]:
     todo, seen = [root / "stages" / f"{stage}.py"], set()
     while todo:
         file = todo.pop()
-        if file not in seen:
+        if file not in seen and file.relative_to(root).as_posix() not in without:
             seen.add(file)
             todo.extend(imported_files(file, root))
     return {file.relative_to(root).as_posix() for file in seen}
 
 
-@cache
-def imported_files(file: Path, root: Path) -> frozenset[Path]:
+def imported_files(file: Path, root: Path) -> set[Path]:
     """Return the files of ours that `file` imports itself."""
+    return {found for name in imported_names(file) if (found := module_file(name, root))}
+
+
+def imported_packages(files: Iterable[Path]) -> set[str]:
+    """Return the packages that `files` import themselves and that are neither ours nor Python's."""
+    names = {name.partition(".")[0] for file in files for name in imported_names(file)}
+    return names - {"stages"} - sys.stdlib_module_names
+
+
+@cache
+def imported_names(file: Path) -> frozenset[str]:
+    """Return all that `file` imports: modules, and with a dot what it takes from them.
+
+    `importlib.import_module` counts where the name stands there, as it does everywhere here.
+    """
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
@@ -37,7 +54,16 @@ def imported_files(file: Path, root: Path) -> frozenset[Path]:
                 raise ValueError(f"{file}: relative import; import leaf modules by absolute path")
             names.add(node.module or "")
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return frozenset(f for name in names if (f := module_file(name, root)))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+            names.add(literal(node.args[0], file))
+    return frozenset(names)
+
+
+def literal(node: ast.expr, file: Path) -> str:
+    """Return the name in a call of `importlib.import_module`."""
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        raise ValueError(f"{file}:{node.lineno}: import by computed name; write the name out")
+    return node.value
 
 
 def module_file(name: str, root: Path) -> Path | None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 from stages.storage.errors import InputError
+from stages.storage.installed import require_installed
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """mallopt(3): how much free memory at the end goes back; how many pieces are mapped alone."""
@@ -21,6 +22,8 @@ ADVICE = "nothing was kept; free the disk or mend the file, then run `dvc repro`
 
 def launch(main: Callable[..., None], *arguments: str) -> None:
     """Run a stage: end with its parent, explain bad input, start and leave quickly.
+
+    It computes with the versions of packages that its results are kept under, or not at all.
 
     A stage that needs torch imports it in `main`, after what is set here. DVC is killed, its child
     is not: the kernel is asked for a signal when the shell above dies. The garbage collector finds
@@ -40,6 +43,7 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
             f"error: expected the arguments {names or 'none'}, got {' '.join(given) or 'none'}"
         )
     try:
+        require_installed(stage_name())
         main(*given)
     except InputError as error:
         sys.exit(f"error: {error}")
@@ -49,6 +53,11 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
         sys.exit(f"error: {error.filename or 'writing'}: {error.strerror}; {ADVICE}")
     finally:
         gc.freeze()
+
+
+def stage_name() -> str:
+    """Return the name of the stage that `python -m stages.<name>` runs."""
+    return str(getattr(sys.modules["__main__"].__spec__, "name", "")).removeprefix("stages.")
 
 
 def wait_passively() -> None:

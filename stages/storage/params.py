@@ -14,10 +14,10 @@ import msgspec
 import yaml
 
 from stages.storage.errors import InputError
+from stages.storage.installed import METHODS
 from stages.storage.results import read_json
 
 PARAMS = Path("params.yaml")
-METHODS = Path("data/methods")
 
 MSGSPEC = ("Expected", "Invalid", "Object")
 """How msgspec's own complaints begin; a struct's own checks say themselves what is legal."""

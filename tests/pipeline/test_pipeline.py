@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages.storage.code import import_closure
+from stages.storage.packages import COMPUTING
 from tests.pipeline.workspace import RESULTS, Workspace, new_workspace
 from tests.reads import ROOT
 from tests.test_dependencies import STAGES
@@ -113,6 +114,16 @@ def test_a_stage_imports_no_large_package_that_it_does_not_use(nano, stage):
     for process in spied(nano)[stage]:
         name = instance(stage, process)
         assert LARGE & set(process["packages"]) <= USED.get(name, USED.get(stage, set())), name
+
+
+@pytest.mark.parametrize(
+    "stage", sorted(set(STAGES) - {"methods", "study", "supervise", "interpolate"})
+)
+def test_the_packages_that_compute_are_tracked(nano, stage):
+    for process in spied(nano)[stage]:
+        method = json.loads((nano.folder / f"data/methods/{stage}.json").read_text())
+        loaded = {COMPUTING[name] for name in COMPUTING.keys() & set(process["packages"])}
+        assert loaded <= method["packages"].keys()
 
 
 def test_a_broden_threshold_reruns_the_counting_alone(clean):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.storage.code import code_digest, import_closure
+from stages.storage.code import code_digest, import_closure, imported_packages
 
 CODE = '''\
 """A module."""
@@ -56,6 +56,22 @@ def test_ignores_packages_and_the_modules_of_others(tree):
 
 def test_ends_where_modules_import_each_other(tree):
     assert closure(tree(a="import stages.b", b="import stages.a")) == {"a.py", "b.py"}
+
+
+def test_leaves_out_the_branch_that_is_not_taken(tree):
+    root = tree(a="import stages.b, stages.c", b="import stages.d", c="", d="")
+    assert import_closure("a", root, {"stages/b.py"}) == {"stages/a.py", "stages/c.py"}
+
+
+def test_finds_the_packages_of_others(tree):
+    text = "import json, numpy.linalg\nfrom scipy import io\nimport stages.b\nimport importlib"
+    root = tree(a=f"{text}\ndef late():\n    importlib.import_module('torch._dynamo')", b="")
+    assert imported_packages([root / "stages/a.py"]) == {"numpy", "scipy", "torch"}
+
+
+def test_refuses_an_import_by_computed_name(tree):
+    with pytest.raises(ValueError, match=r"a.py:2: import by computed name; write the name out"):
+        closure(tree(a="import importlib\nimportlib.import_module(name)"))
 
 
 def test_refuses_a_relative_import(tree):

@@ -1,0 +1,69 @@
+"""Which packages compute, and the versions that are locked."""
+
+import re
+from importlib.metadata import requires, version
+
+import pytest
+
+from stages.storage.code import imported_packages
+from stages.storage.errors import InputError
+from stages.storage.packages import (
+    BENEATH,
+    CARRYING,
+    COMPUTING,
+    computing_packages,
+    every_version,
+    locked_versions,
+)
+from tests.reads import ROOT
+
+ALL = set(COMPUTING.values()) | {package for beneath in BENEATH.values() for package in beneath}
+LINES = "numpy==2.4.6              # via numba\ntorch==2.13.0+cpu\nopen_clip_torch==3.3.0 ; x\n"
+
+
+def normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_package_that_is_imported_is_on_one_of_the_lists():
+    imported = imported_packages((ROOT / "stages").rglob("*.py"))
+    assert imported == COMPUTING.keys() | CARRYING
+    assert not COMPUTING.keys() & CARRYING
+
+
+@pytest.mark.parametrize("package", sorted(ALL))
+def test_what_is_beneath_a_package_is_what_it_requires(package):
+    needed = [r for r in requires(package) or () if "extra ==" not in r]
+    names = {normalized(re.findall(r"[\w.-]+", requirement)[0]) for requirement in needed}
+    assert names & ALL == set(BENEATH.get(package, ()))
+
+
+def test_what_computes_is_locked_at_the_version_that_is_installed():
+    locked = locked_versions(ALL, ROOT / "constraints.txt")
+    assert locked == {name: version(name).partition("+")[0] for name in ALL}
+
+
+def test_finds_what_is_beneath():
+    assert computing_packages({"sklearn", "yaml"}) == {"scikit-learn", "scipy", "numpy"}
+    assert computing_packages({"numba"}) == {"numba", "llvmlite", "numpy"}
+    assert computing_packages({"msgspec", "tqdm"}) == set()
+
+
+def test_refuses_a_module_that_is_on_no_list():
+    with pytest.raises(ValueError, match="cupy: expected an entry in COMPUTING or CARRYING"):
+        computing_packages({"numpy", "cupy"})
+
+
+def test_reads_versions_without_builds_and_comments(tmp_path):
+    (tmp_path / "locked").write_text(LINES)
+    found = locked_versions(["torch", "numpy", "open-clip-torch"], tmp_path / "locked")
+    assert found == {"numpy": "2.4.6", "open-clip-torch": "3.3.0", "torch": "2.13.0"}
+    assert every_version("# torch\n") == {}
+
+
+def test_refuses_what_is_not_locked(tmp_path):
+    (tmp_path / "locked").write_text(LINES)
+    with pytest.raises(InputError, match="locked: expected a line scipy==<version>, got none"):
+        locked_versions(["numpy", "scipy"], tmp_path / "locked")
+    with pytest.raises(InputError, match="gone: no such file; `git checkout"):
+        locked_versions(["numpy"], tmp_path / "gone")
