@@ -8,7 +8,7 @@ that it can import does something else, or when another version of a package tha
 code is locked. A reworded comment leaves it as it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 
@@ -58,20 +58,30 @@ EXACT = 17
 """Decimal places: settings are not rounded as results are."""
 
 
+DRAWING, READING = "stages/datasets/world_source.py", "stages/datasets/fetching.py"
+SOURCES = {"world": DRAWING, "hub": READING, "archive": READING, "folder": READING, "none": None}
+"""The sources of datasets, and which module `fetch` imports for each alone."""
+
 COMPUTES_NOTHING = ("study",)
 """Stages whose output is always the same: no package decides it."""
 
 
 def main() -> None:
-    """Write each stage's settings, its code's digests and its packages' versions, and each head's.
+    """Write each stage's settings, its code's digests and its packages' versions.
 
-    An instance of `extract` depends on the settings of its own kind of head alone.
+    An instance of `extract` depends on the settings of its own kind of head alone, and one of
+    `fetch` on the code for its own source: another torch, which draws worlds, reads no ImageNet.
     """
     params, root, digest = Params(), Path.cwd(), cache(code_digest)
     methods: dict[str, dict] = {}
-    for stage, sections in SETTINGS.items():
-        settings = {name: to_builtins(params.read(name, kind)) for name, kind in sections.items()}
+    for stage in SETTINGS.keys() - {"fetch"}:
+        settings = {
+            name: to_builtins(params.read(name, kind)) for name, kind in SETTINGS[stage].items()
+        }
         methods[stage] = {**code_and_packages(stage, root, digest), **settings}
+    for source, own in SOURCES.items():
+        others = {DRAWING, READING} - {own}
+        methods[f"fetch_{source}"] = code_and_packages("fetch", root, digest, others)
     for kind, settings in to_builtins(params.read("heads", Heads)).items():
         methods[f"{kind}_head"] = {"kind": kind, "settings": settings}
     for name, method in methods.items():
@@ -79,16 +89,18 @@ def main() -> None:
 
 
 def code_and_packages(
-    stage: str, root: Path, digest: Callable[[Path], str]
+    stage: str, root: Path, digest: Callable[[Path], str], without: Collection[str] = ()
 ) -> dict[str, dict[str, str]]:
     """Return the digest of each file of a stage's code, the version of each package in use there.
+
+    Nothing that only the files `without` import counts.
 
     Raises
     ------
     InputError
         No version of a package is locked.
     """
-    code = import_closure(stage, root)
+    code = import_closure(stage, root, without)
     modules = imported_packages(root / file for file in code)
     packages = set() if stage in COMPUTES_NOTHING else computing_packages(modules)
     return {

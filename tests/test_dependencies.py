@@ -12,8 +12,9 @@ import msgspec
 import pytest
 import yaml
 
-from stages.methods import SETTINGS
+from stages.methods import SETTINGS, SOURCES
 from stages.methods import main as write_methods
+from stages.settings.datasets import Sources
 from stages.settings.heads import Heads
 from stages.storage.code import code_digest, import_closure, imported_files
 from tests.reads import ROOT, read_paths
@@ -23,6 +24,7 @@ GRAPH = CODE | yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = list(GRAPH)
 MANY = [name for name in STAGES if "foreach" in GRAPH[name]]
 METHODICAL = [name for name in STAGES if name != "methods"]
+FETCHES = [f"fetch_{source}" for source in Sources.__struct_fields__]
 TRAININGS = ("pretrain", "finetune", "supervise")
 EXTRACTIONS = ("extract", "extract_broden", "extract_layers")
 
@@ -67,18 +69,20 @@ def test_methods_lists_the_code_of_every_stage():
     closures = [import_closure(stage, ROOT) for stage in STAGES]
     assert code_files("methods") == set().union(*closures)
     assert list(SETTINGS) == METHODICAL
+    named = [name for name in METHODICAL if name != "fetch"] + FETCHES
     heads = [f"{kind}_head" for kind in Heads.__struct_fields__]
-    assert body("methods")["outs"] == [f"data/methods/{name}.json" for name in METHODICAL + heads]
+    assert body("methods")["outs"] == [f"data/methods/{name}.json" for name in named + heads]
 
 
 @pytest.mark.parametrize("stage", METHODICAL)
 def test_a_stage_depends_on_its_method_alone(stage):
     code = [dep for dep in body(stage)["deps"] if dep.startswith(("stages/", "data/methods/"))]
     head = ["data/methods/${item.head}_head.json"] if stage == "extract" else []
-    assert code == [f"data/methods/{stage}.json", *head]
+    own = "fetch_${item.source}" if stage == "fetch" else stage
+    assert code == [f"data/methods/{own}.json", *head]
 
 
-@pytest.mark.parametrize("stage", METHODICAL)
+@pytest.mark.parametrize("stage", sorted(set(METHODICAL) - {"fetch"}))
 def test_a_method_holds_exactly_the_import_closure_and_the_settings(stage, methods):
     method = json.loads((methods / f"{stage}.json").read_text())
     closure = import_closure(stage, ROOT)
@@ -87,15 +91,27 @@ def test_a_method_holds_exactly_the_import_closure_and_the_settings(stage, metho
     assert set(method) == {"code", "packages"} | settings
 
 
+def test_methods_of_fetch_hold_the_code_of_one_source_each(methods):
+    read = {name: json.loads((methods / f"{name}.json").read_text()) for name in FETCHES}
+    code = {name: set(method["code"]) for name, method in read.items()}
+    assert set().union(*code.values()) == import_closure("fetch", ROOT)
+    assert code["fetch_hub"] == code["fetch_archive"] == code["fetch_folder"]
+    assert code["fetch_none"] <= code["fetch_world"] & code["fetch_hub"]
+    imported = {
+        f.relative_to(ROOT).as_posix() for f in imported_files(ROOT / "stages/fetch.py", ROOT)
+    }
+    assert imported - code["fetch_none"] == {own for own in SOURCES.values() if own}
+
+
 def test_a_method_names_the_packages_of_the_stage_alone(methods):
-    packages = {s: json.loads((methods / f"{s}.json").read_text())["packages"] for s in METHODICAL}
+    packages = {f.stem: json.loads(f.read_text()).get("packages") for f in methods.iterdir()}
     assert set(packages["kurtosis"]) == {"numpy"}
     assert set(packages["broden"]) == {"llvmlite", "numba", "numpy"}
     assert {"torch", "open-clip-torch", "timm"} <= packages["extract"].keys()
     assert set(packages["report"]) == {"vl-convert-python"}
     assert packages["study"] == packages["summarize"] == {}
-    with_torch = {stage for stage, versions in packages.items() if "torch" in versions}
-    assert with_torch == {"fetch", *TRAININGS, *EXTRACTIONS, "weights", "interpolate"}
+    with_torch = {stage for stage, versions in packages.items() if "torch" in (versions or ())}
+    assert with_torch == {"fetch_world", *TRAININGS, *EXTRACTIONS, "weights", "interpolate"}
 
 
 @pytest.mark.parametrize("stage", METHODICAL)

@@ -119,11 +119,14 @@ def test_a_stage_imports_no_large_package_that_it_does_not_use(nano, stage):
 @pytest.mark.parametrize(
     "stage", sorted(set(STAGES) - {"methods", "study", "supervise", "interpolate"})
 )
-def test_the_packages_that_compute_are_tracked(nano, stage):
+def test_the_code_and_the_packages_that_compute_are_tracked(nano, stage):
     for process in spied(nano)[stage]:
-        method = json.loads((nano.folder / f"data/methods/{stage}.json").read_text())
-        loaded = {COMPUTING[name] for name in COMPUTING.keys() & set(process["packages"])}
-        assert loaded <= method["packages"].keys()
+        name = "fetch_world" if stage == "fetch" else stage
+        method = json.loads((nano.folder / f"data/methods/{name}.json").read_text())
+        computing = {COMPUTING[name] for name in COMPUTING.keys() & set(process["packages"])}
+        assert computing <= method["packages"].keys()
+        loaded = {path for path in process["loaded"] if not path.endswith("__init__.py")}
+        assert loaded <= method["code"].keys()
 
 
 def test_a_broden_threshold_reruns_the_counting_alone(clean):
