@@ -50,10 +50,11 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(BIN)/pip install -q --constraint constraints.txt --editable '.[dev]'
 	@echo 'import atexit, gc; atexit.register(gc.freeze)' > \
 	    $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/leave.pth
+	$(BIN)/python -m stages.planning.versions
 	touch $@
 
 # torch and torchvision stay ranges: which build fits (CPU, CUDA, ROCm) is the machine's to say, and
-# with it the CUDA libraries that such a build brings.
+# with it the CUDA libraries that such a build brings. versions.yaml says which came.
 lock: $(VENV)/ready
 	$(BIN)/pip install -q 'pip-tools>=7.5'
 	pip-compile -q --all-extras --strip-extras --annotation-style line --no-header \

@@ -25,9 +25,9 @@ def require_installed(method: str) -> None:
         first = differing[0][0]
         raise InputError(
             "; ".join(f"{name}: expected {locked}, got {got}" for name, locked, got in differing)
-            + ". constraints.txt locks what results depend on: `make install` installs that, or "
-            f"write the installed version there ({first}==…), and `dvc repro` runs again what "
-            "depends on it"
+            + ". Results depend on the versions in constraints.txt and versions.yaml: `make "
+            "install` installs the former and records the latter, or write the installed version "
+            f"of {first} there yourself; `dvc repro` then runs again what depends on it"
         )
 
 

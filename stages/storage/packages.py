@@ -1,12 +1,13 @@
 """The packages of others in which numbers are computed, and the versions that are locked."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from stages.storage.errors import InputError
 
-LOCKED = Path("constraints.txt")
+LOCKED, RECORDED = Path("constraints.txt"), Path("versions.yaml")
+"""What pip may choose, and what it chose of the packages that are left open, torch's."""
 
 COMPUTING = {
     "PIL": "pillow",
@@ -61,28 +62,57 @@ def computing_packages(modules: Iterable[str]) -> set[str]:
     return found
 
 
-def locked_versions(packages: Iterable[str], file: Path = LOCKED) -> dict[str, str]:
-    """Return by name the version that a file of constraints locks each package at.
+def locked_versions(packages: Iterable[str], folder: Path = Path()) -> dict[str, str]:
+    """Return by name the version at which constraints.txt locks, or versions.yaml records, each.
 
     Without the local part: 2.13.0+cpu and 2.13.0+cu126 are builds of one version.
 
     Raises
     ------
     InputError
-        The file is missing, or does not lock one of them.
+        A file is missing, or neither names one of them.
     """
-    try:
-        found = every_version(file.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such file; `git checkout {file}` brings it back") from None
+    found = constrained_versions(folder / LOCKED) | recorded_versions(folder / RECORDED)
     if missing := sorted(set(packages) - found.keys()):
         raise InputError(
-            f"{file}: expected a line {missing[0]}==<version>, got none; `make lock` writes it"
+            f"{folder / LOCKED}: expected a line {missing[0]}==<version>, got none; "
+            "`make lock` writes it"
         )
     return {name: found[name] for name in sorted(packages)}
 
 
-def every_version(constraints: str) -> Mapping[str, str]:
-    """Return all that constraints lock, by the normalised name."""
-    lines = re.findall(r"^([\w.-]+)==([^\s;#+]+)", constraints, re.MULTILINE)
+def constrained_versions(file: Path) -> dict[str, str]:
+    """Return all that a file of constraints locks, by the normalised name.
+
+    Raises
+    ------
+    InputError
+        The file is missing.
+    """
+    lines = re.findall(r"^([\w.-]+)==([^\s;#+]+)", tracked_text(file), re.MULTILINE)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in lines}
+
+
+def recorded_versions(file: Path) -> dict[str, str]:
+    """Return the versions that a file records, a line `name: version` each.
+
+    Raises
+    ------
+    InputError
+        The file is missing.
+    """
+    return dict(re.findall(r"^([a-z][a-z-]*): (\S+)$", tracked_text(file), re.MULTILINE))
+
+
+def tracked_text(file: Path) -> str:
+    """Return the text of a file that is in git.
+
+    Raises
+    ------
+    InputError
+        It is missing.
+    """
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file; `git checkout {file}` brings it back") from None

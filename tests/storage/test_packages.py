@@ -12,13 +12,14 @@ from stages.storage.packages import (
     CARRYING,
     COMPUTING,
     computing_packages,
-    every_version,
     locked_versions,
+    recorded_versions,
 )
 from tests.reads import ROOT
 
 ALL = set(COMPUTING.values()) | {package for beneath in BENEATH.values() for package in beneath}
-LINES = "numpy==2.4.6              # via numba\ntorch==2.13.0+cpu\nopen_clip_torch==3.3.0 ; x\n"
+LINES = "numpy==2.4.6              # via numba\nopen_clip_torch==3.3.0 ; x\n"
+RECORD = "# What pip chose.\ntorch: 2.13.0\ntorchvision: 0.28.0\n"
 
 
 def normalized(name: str) -> str:
@@ -39,7 +40,7 @@ def test_what_is_beneath_a_package_is_what_it_requires(package):
 
 
 def test_what_computes_is_locked_at_the_version_that_is_installed():
-    locked = locked_versions(ALL, ROOT / "constraints.txt")
+    locked = locked_versions(ALL, ROOT)
     assert locked == {name: version(name).partition("+")[0] for name in ALL}
 
 
@@ -54,16 +55,25 @@ def test_refuses_a_module_that_is_on_no_list():
         computing_packages({"numpy", "cupy"})
 
 
+def write(folder, constraints: str, record: str) -> None:
+    (folder / "constraints.txt").write_text(constraints)
+    (folder / "versions.yaml").write_text(record)
+
+
 def test_reads_versions_without_builds_and_comments(tmp_path):
-    (tmp_path / "locked").write_text(LINES)
-    found = locked_versions(["torch", "numpy", "open-clip-torch"], tmp_path / "locked")
+    write(tmp_path, LINES, RECORD)
+    found = locked_versions(["torch", "numpy", "open-clip-torch"], tmp_path)
     assert found == {"numpy": "2.4.6", "open-clip-torch": "3.3.0", "torch": "2.13.0"}
-    assert every_version("# torch\n") == {}
+    write(tmp_path, "# numpy\n", "# torch: 1\n")
+    assert locked_versions([], tmp_path) == recorded_versions(tmp_path / "versions.yaml") == {}
 
 
 def test_refuses_what_is_not_locked(tmp_path):
-    (tmp_path / "locked").write_text(LINES)
-    with pytest.raises(InputError, match="locked: expected a line scipy==<version>, got none"):
-        locked_versions(["numpy", "scipy"], tmp_path / "locked")
-    with pytest.raises(InputError, match="gone: no such file; `git checkout"):
-        locked_versions(["numpy"], tmp_path / "gone")
+    write(tmp_path, LINES, RECORD)
+    with pytest.raises(
+        InputError, match=r"constraints\.txt: expected a line scipy==<version>, got"
+    ):
+        locked_versions(["numpy", "scipy"], tmp_path)
+    (tmp_path / "versions.yaml").unlink()
+    with pytest.raises(InputError, match=r"versions\.yaml: no such file; `git checkout"):
+        locked_versions(["numpy"], tmp_path)
