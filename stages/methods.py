@@ -100,7 +100,7 @@ def code_and_packages(
     InputError
         No version of a package is locked.
     """
-    code = import_closure(stage, root, without)
+    code = import_closure(stage, root, frozenset(without))
     modules = imported_packages(root / file for file in code)
     packages = set() if stage in COMPUTES_NOTHING else computing_packages(modules)
     return {

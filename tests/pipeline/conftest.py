@@ -16,12 +16,32 @@ from stages.storage.activations import Activations, write_activations, write_car
 from stages.storage.heads import write_head
 from stages.storage.results import write_json
 from stages.transfer.members import PASSWORD
-from tests.pipeline.workspace import NANO
+from tests.pipeline.workspace import NANO, Workspace, new_workspace
 from tests.reads import ROOT
+from tests.test_dependencies import STAGES
 from tests.transfer.loopback import FileServer, HubServer
 
 IMAGES = {"imagenet_val": 40, "imagenet_v2": 30, "web_broad": 40, "broden": 150}
 FEATURES = 600
+
+
+@pytest.fixture(scope="session")
+def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return a clone in which the study has been run and committed, each process spied on."""
+    workspace = new_workspace(tmp_path_factory.mktemp("nano") / "clone")
+    ran = workspace.repro(spy=True)
+    assert {name.partition("@")[0] for name in ran} == set(STAGES) - {"supervise", "interpolate"}
+    workspace.commit("Run the nano study")
+    return workspace
+
+
+@pytest.fixture
+def clean(nano: Workspace):
+    """Lend the clone to a test, and bring back its committed state afterwards."""
+    yield nano
+    nano.run("git", "checkout", "--quiet", "--force", "main")
+    nano.run("git", "clean", "--quiet", "--force")
+    nano.run("dvc", "checkout", "--quiet", "--force")
 
 
 @pytest.fixture(scope="session")

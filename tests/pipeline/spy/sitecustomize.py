@@ -1,18 +1,22 @@
 """Python runs this in every process of a spied pipeline: it notes which files a stage touches.
 
 A line of JSON per process goes to the file that `PIPELINE_SPY` names: the stage's command, the
-files of the repository that it opened, those of its own modules that were loaded, and the
-packages of others, two levels deep.
+files of the repository that it opened, those of its own modules that were loaded, the packages of
+others, two levels deep, and the paths of parameters that it read.
 """
 
 import atexit
 import json
 import os
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import Any
 
 ROOT = Path.cwd()
 OPENED: set[str] = set()
+READ: set[str] = set()
+READER = "stages.storage.params"
 
 
 def inside(path: object) -> str | None:
@@ -29,16 +33,42 @@ def note(event: str, arguments: tuple) -> None:
         OPENED.add(path)
 
 
+class ReaderFinder:
+    """Find the module that reads parameters, and let it note which; find no other."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any, target: Any = None) -> Any:
+        """Return the module's specification, its loader changed."""
+        spec = PathFinder.find_spec(name, path, target) if name == READER else None
+        if spec and spec.loader:
+            execute = spec.loader.exec_module
+
+            def and_note(module: Any) -> None:
+                execute(module)
+                read = module.Params.read
+
+                def noted(self: Any, path: str, kind: Any) -> Any:
+                    READ.add(path)
+                    return read(self, path, kind)
+
+                module.Params.read = noted
+
+            spec.loader.exec_module = and_note
+        return spec
+
+
 def report() -> None:
     """Append what this process touched."""
     modules = [getattr(m, "__file__", None) for n, m in sys.modules.items() if "stages" in n]
     loaded = sorted({p for m in [*modules, sys.argv[0]] if m and (p := inside(m))})
     packages = sorted(name for name in sys.modules if name.count(".") < 2)
-    line = {"argv": sys.argv, "opened": sorted(OPENED), "loaded": loaded, "packages": packages}
+    seen = {"opened": sorted(OPENED), "loaded": loaded, "packages": packages, "read": sorted(READ)}
+    line = {"argv": sys.argv, **seen}
     with Path(os.environ["PIPELINE_SPY"]).open("a") as stream:
         stream.write(f"{json.dumps(line)}\n")
 
 
 if "PIPELINE_SPY" in os.environ and any("stages." in word for word in sys.orig_argv):
     sys.addaudithook(note)
+    sys.meta_path.insert(0, ReaderFinder)
     atexit.register(report)
