@@ -28,9 +28,10 @@ def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[
     return {file.relative_to(root).as_posix() for file in seen}
 
 
-def imported_files(file: Path, root: Path) -> set[Path]:
+@cache
+def imported_files(file: Path, root: Path) -> frozenset[Path]:
     """Return the files of ours that `file` imports itself."""
-    return {found for name in imported_names(file) if (found := module_file(name, root))}
+    return frozenset(f for name in imported_names(file) if (f := module_file(name, root)))
 
 
 def imported_packages(files: Iterable[Path]) -> set[str]:
