@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +45,25 @@ def reads(study: Mapping[str, Any]) -> Reads:
     found: Reads = {}
     for name, stage, key, entry in instances(study):
         if stage != CHECKED:
-            calls = read_paths(stage) | read_paths(stage, where="method")
-            found[name] = {filled(path, key, entry) for path, _ in calls}
+            found[name] = {filled(path, key, entry) for path in templates(stage)}
             found[name] |= {f"{section(stage)}.{key}.{field}" for field in templated(stage)}
             if stage == "extract":
                 found[name].add(f"heads.{entry['head']}")
     return found
 
 
-def templated(stage: str) -> set[str]:
+@cache
+def templates(stage: str) -> frozenset[str]:
+    """Return the paths that a stage's code reads, with names in braces for what an entry says."""
+    calls = read_paths(stage) | read_paths(stage, where="method")
+    return frozenset(path for path, _ in calls)
+
+
+@cache
+def templated(stage: str) -> frozenset[str]:
     """Return the keys of an entry that stand in its instance's command or paths."""
     body = GRAPH[stage].get("do", {})
-    return set(re.findall(r"\$\{item\.(\w+)\}", f"{body.get('cmd')} {body.get('deps')}"))
+    return frozenset(re.findall(r"\$\{item\.(\w+)\}", f"{body.get('cmd')} {body.get('deps')}"))
 
 
 def filled(path: str, key: str, entry: Mapping[str, Any]) -> str:
@@ -80,6 +88,7 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from leaves(value, f"{path}.{key}" if path else key)
 
 
+@cache
 def closures() -> dict[str, set[str]]:
     """Return by the name of each method with code the files that its instances can import."""
     found = {stage: import_closure(stage, ROOT) for stage in SETTINGS if stage != "fetch"}
