@@ -69,11 +69,13 @@ import it or not. `fetch` alone is split, by the source of the set.
 PACKAGES = """
 ## Packages
 
-The versions are those of `constraints.txt`. `methods` writes to each stage's file those that its
-code imports, and those beneath (numba computes with llvmlite). When a stage starts it compares
-them with what is installed, and where they differ it ends in one line that says so: nothing is
+The versions are those of `constraints.txt` and, of torch and torchvision, which a machine
+chooses, of `versions.yaml`, where `make install` records it. `methods` writes to each stage's
+file those that its code imports, and those beneath (numba computes with llvmlite). When a stage
+starts it compares them with what is installed, and where they differ it ends in one line that says so: nothing is
 ever computed with another version than the one that it is kept under. To compute with another,
-write its version into `constraints.txt` (`make lock` takes the newest) and run `make repro`.
+write its version into `constraints.txt` (`make lock` takes the newest), or install the other
+torch, and run `make repro`.
 
 """
 

@@ -13,7 +13,9 @@ goes through `dvc repro` and `dvc status` on that study.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -21,7 +23,7 @@ import pytest
 
 from stages.methods import SOURCES
 from stages.settings.sections import Sections
-from stages.storage.packages import COMPUTING
+from stages.storage.packages import COMPUTING, LOCKED, RECORDED
 from stages.storage.params import is_legal
 from tests.legal import Changes, changed, get, other_values
 from tests.pipeline.hollow import CHEAP, Hollow
@@ -208,26 +210,33 @@ def users(study: dict[str, Any]) -> dict[str, set[str]]:
     }
 
 
+@contextmanager
+def another_version(folder: Path, package: str) -> Iterator[None]:
+    """Lock, or record, another version of a package."""
+    texts = {folder / name: (folder / name).read_text() for name in (LOCKED, RECORDED)}
+    for file, text in texts.items():
+        file.write_text(re.sub(rf"(?m)^({package}(?:==|: ))\S+", r"\g<1>99.1", text))
+    assert any(file.read_text() != text for file, text in texts.items())
+    yield
+    for file, text in texts.items():
+        file.write_text(text)
+
+
 @pytest.mark.parametrize("package", [*sorted({*COMPUTING.values(), "llvmlite"}), "ruff", "dvc"])
 def test_another_version_changes_the_methods_that_compute_with_it(shared, package):
-    before, locked = shared.methods(), shared.folder / "constraints.txt"
-    text = locked.read_text()
-    locked.write_text(re.sub(rf"^{package}==\S+", f"{package}==99.1+cpu", text, flags=re.MULTILINE))
-    after = shared.methods()
-    assert locked.read_text() != text
-    locked.write_text(text)
+    before = shared.methods()
+    with another_version(shared.folder, package):
+        after = shared.methods()
     found = {name for name in before if after[name] != before[name]}
     assert found == {name for name, inside in packages().items() if package in inside}
 
 
 def test_torch_makes_stale_what_loads_it_and_ruff_nothing(shared):
-    before, locked = shared.methods(), shared.folder / "constraints.txt"
-    text, loading = locked.read_text(), {"fetch", "weights", "pretrain", "finetune", "supervise"}
-    stale = {}
+    before, stale = shared.methods(), {}
+    loading = {"fetch", "weights", "pretrain", "finetune", "supervise"}
     for package in ("torch", "numpy", "ruff"):
-        locked.write_text(re.sub(rf"(?m)^{package}==\S+", f"{package}==99.1", text))
-        stale[package] = {name.partition("@")[0] for name in shared.stale(shared.study)}
-    locked.write_text(text)
+        with another_version(shared.folder, package):
+            stale[package] = {name.partition("@")[0] for name in shared.stale(shared.study)}
     assert stale["torch"] == loading | {"extract", "extract_broden", "extract_layers"}
     assert stale["numpy"] == {*GRAPH} - {"interpolate", *PLAIN, CHECKED}
     assert stale["ruff"] == set()
