@@ -174,7 +174,7 @@ def short_study(study: dict[str, Any], encoders: int) -> dict[str, Any]:
 def replace_command(folder: Path, name: str, body: dict[str, Any]) -> None:
     """Write a script that makes a stage's outputs, and let the stage run it."""
     deps = [dep for dep in body["deps"] if "${item." not in dep]
-    chosen = [dep for dep in body["deps"] if "${item." in dep]  # as the real commands pass them
+    chosen = [dep for dep in body["deps"] if "${item." in dep]
     outs = [path(out) for part in ("outs", "metrics") for out in body.get(part, ())]
     key = "key=$1\nshift\n" if "${key}" in json.dumps(body) else ""
     deps_text = " ".join([*deps, '"$@"']) if chosen else " ".join(deps)

@@ -3,21 +3,25 @@
 from pathlib import Path
 
 from stages.measures.cka import cka
+from stages.settings.comparison import Comparison
 from stages.storage.errors import found_in
 from stages.storage.launch import launch
+from stages.storage.params import Params
 from stages.storage.results import read_json, write_json
 from stages.storage.tensors import read_tensors
 
+GRAMS = Path("data/layer_grams")
 
-def main(key: str, rows: str, columns: str) -> None:
-    """Write comparison `key`: every layer of one encoder with every layer of the other.
 
-    `rows` and `columns` are the folders of the encoders' Gram matrices.
-    """
-    first, second = read_grams(Path(rows)), read_grams(Path(columns))
+def main(key: str) -> None:
+    """Write comparison `key`: every layer of one encoder with every layer of the other."""
+    params = Params()
+    pair = params.read(f"comparisons.{key}", Comparison)
+    rows, columns = GRAMS / pair.first, GRAMS / pair.second
+    first, second = read_grams(rows), read_grams(columns)
     with found_in(f"{rows} and {columns}"):
         matrix = cka(first, second)
-    result = {"first": Path(rows).name, "second": Path(columns).name, "cka": matrix}
+    result = {"first": pair.first, "second": pair.second, "cka": matrix}
     layers = {"first_layers": list(first), "second_layers": list(second)}
     write_json(Path("data/cka") / key / "cka.json", {**result, **layers})
 

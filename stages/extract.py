@@ -7,6 +7,7 @@ import numpy as np
 from stages.datasets.absent import is_absent
 from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
+from stages.settings.encoder import HeadKind
 from stages.settings.precision import Precision
 from stages.settings.shifts import TEST_SETS
 from stages.settings.threads import Threads
@@ -16,24 +17,25 @@ from stages.storage.errors import about
 from stages.storage.heads import write_head
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
-from stages.storage.params import read_method
+from stages.storage.params import METHODS, Params, read_method
 from stages.storage.results import read_json
 
 DATASETS = Path("data/datasets")
 
 
-def main(key: str, head: str) -> None:
-    """Write encoder `key`'s head and activations; `head` is the file of its kind of head."""
+def main(key: str) -> None:
+    """Write encoder `key`'s head and activations."""
     import torch
 
     from stages.encoders.activations import coming_activations
     from stages.encoders.encoder import load_encoder
     from stages.encoders.heads import make_head
 
-    method, machine = read_method("extract"), read_machine()
+    params, method, machine = Params(), read_method("extract"), read_machine()
     torch.set_num_threads(method.read("threads", Threads).inference)
     precision = method.read("precision", Precision).inference
-    wanted = read_json(Path(head))
+    head = params.read(f"encoders.{key}.head", HeadKind)
+    wanted = read_json(METHODS / f"{head}_head.json")
     weights = Path("data/weights") / key
     encoder = load_encoder(weights)
     classes = read_card(DATASETS / TEST_SETS[0]).classes

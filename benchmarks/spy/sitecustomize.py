@@ -74,7 +74,7 @@ class Finder(importlib.abc.MetaPathFinder):
 def report() -> None:
     """Append this stage's line."""
     line = {
-        "stage": " ".join([Path(sys.argv[0]).stem, *sys.argv[1:]]),
+        "stage": next(iter(sys.argv[1:]), Path(sys.argv[0]).stem),
         "seconds": time.perf_counter() - START,
         "compute": SPENT["seconds"],
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -6,6 +6,9 @@ import msgspec
 
 from stages.storage.quantities import Key
 
+HeadKind = Literal["zero_shot", "trained", "random"]
+"""The kinds of head, each a section of `heads:`."""
+
 
 class EncoderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One encoder: its name in the report, how it was trained, and on what.
@@ -18,4 +21,4 @@ class EncoderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     training: Literal["zero_shot", "finetuned", "supervised", "untrained"]
     backbone: Key
     data: str
-    head: Literal["zero_shot", "trained", "random"]
+    head: HeadKind

@@ -82,7 +82,7 @@ def load_tree(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{file}: no such file; run from the root of the repository") from None
     except yaml.YAMLError as error:
-        raise InputError(f"{file}: not legal YAML: {error}") from None
+        raise InputError(f"{file}: not legal YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise InputError(f"{file}: expected a mapping of sections, got {type(tree).__name__}")
     return tree

@@ -25,5 +25,8 @@ Positive = Annotated[float, Meta(gt=0.0)]
 NonNegative = Annotated[float, Meta(ge=0.0)]
 """Zero or a number above it."""
 
-Key = Annotated[str, Meta(pattern=r"^[a-z0-9_]+\Z")]
+KEY = r"^[a-z0-9_]+\Z"
+"""What the name of an entry matches."""
+
+Key = Annotated[str, Meta(pattern=KEY)]
 """The name of an entry: DVC addresses stages by it, so no dots, dashes or `@`."""

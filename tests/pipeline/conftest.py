@@ -1,4 +1,4 @@
-"""What stages of a test run on, in a folder of its own: a small study drawn once, and servers."""
+"""What tests run on, in folders of their own: the nano study run once, a small one, servers."""
 
 import shutil
 from collections.abc import Iterator
@@ -109,3 +109,22 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     with HubServer() as hub:
         hub.use(monkeypatch)
         yield hub
+
+
+@pytest.fixture(scope="session")
+def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return a clone in which the study has been run and committed, each process spied on."""
+    workspace = new_workspace(tmp_path_factory.mktemp("nano") / "clone")
+    ran = workspace.repro(spy=True)
+    assert {name.partition("@")[0] for name in ran} == set(STAGES) - {"supervise", "interpolate"}
+    workspace.commit("Run the nano study")
+    return workspace
+
+
+@pytest.fixture
+def clean(nano: Workspace):
+    """Lend the clone to a test, and bring back its committed state afterwards."""
+    yield nano
+    nano.run("git", "checkout", "--quiet", "--force", "main")
+    nano.run("git", "clean", "--quiet", "--force")
+    nano.run("dvc", "checkout", "--quiet", "--force")

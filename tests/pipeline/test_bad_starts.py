@@ -19,7 +19,7 @@ NO_CLIP = (
     "a zero-shot head needs a text tower, and this encoder is no CLIP: name a CLIP, or give the "
     "encoder its own `head` (trained or random)"
 )
-DATASETS, METHODS = Path("data/datasets"), "data/methods/{}_head.json"
+DATASETS = Path("data/datasets")
 
 
 def change(**sections: dict[str, Any]) -> None:
@@ -28,6 +28,11 @@ def change(**sections: dict[str, Any]) -> None:
     for name, entries in sections.items():
         tree[name] |= entries
     Path("params.yaml").write_text(yaml.safe_dump(tree))
+
+
+def ask_for_head(key: str, kind: str) -> None:
+    """Let an encoder be measured with a kind of head."""
+    change(encoders={key: {"head": kind}})
 
 
 @pytest.fixture
@@ -54,20 +59,23 @@ def test_a_head_for_other_classes_than_the_images(classifier):
         "data/weights/tiny: the encoder's head was trained for 1,000 classes, and imagenet_val has "
         "12; measure it on the dataset that it was trained for"
     )
-    assert refused(extract.main, classifier, METHODS.format("trained")) == expected
-    extract.main(classifier, METHODS.format("random"))
+    ask_for_head(classifier, "trained")
+    assert refused(extract.main, classifier) == expected
+    ask_for_head(classifier, "random")
+    extract.main(classifier)
     values = read_activations(Path("data/activations") / classifier, "imagenet_val")
     assert values.values.shape == (40, 64)
 
 
 def test_a_zero_shot_head_of_a_classifier(classifier):
-    said = refused(extract.main, classifier, METHODS.format("zero_shot"))
-    assert said == f"data/weights/tiny: {NO_CLIP}"
+    ask_for_head(classifier, "zero_shot")
+    assert refused(extract.main, classifier) == f"data/weights/tiny: {NO_CLIP}"
 
 
 def test_a_head_of_an_encoder_that_was_never_trained(study):
     weights.main("rn_untrained")
-    said = refused(extract.main, "rn_untrained", METHODS.format("trained"))
+    ask_for_head("rn_untrained", "trained")
+    said = refused(extract.main, "rn_untrained")
     expected = "data/weights/rn_untrained: the encoder has no trained head, it is a CLIP or untrai"
     assert said.startswith(expected)
 

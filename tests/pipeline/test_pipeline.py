@@ -20,6 +20,7 @@ UNOPENED = {
         "data/reference/objectnet_to_imagenet.csv",
     },
     "weights": {"data/study"},
+    "cka": {"data/study"},
     "baseline": {"data/reference/imagenet_testbed_accuracies.csv"},
 }
 """What a stage waits for and does not open here: a legal study, the other baseline's source,

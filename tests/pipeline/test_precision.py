@@ -11,7 +11,7 @@ from stages.settings.shifts import TEST_SETS
 from stages.storage.tensors import read_tensors
 from tests.pipeline.test_bad_starts import change
 
-KEY, HEAD = "rn_untrained", "data/methods/random_head.json"
+KEY = "rn_untrained"
 FILES = {
     "activations": "imagenet_val.safetensors",
     "broden_activations": "activations.safetensors",
@@ -30,7 +30,7 @@ def prepared(study) -> None:
 def recorded(precision: str) -> dict[str, dict[str, np.ndarray]]:
     change(precision={"inference": precision})
     methods.main()
-    extract.main(KEY, HEAD)
+    extract.main(KEY)
     extract_broden.main(KEY)
     extract_layers.main(KEY)
     files = {name: Path("data") / name / KEY / file for name, file in FILES.items()}
