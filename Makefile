@@ -4,6 +4,7 @@
 # make plots   dvc_plots/index.html, works offline     make clean   remove what a run leaves beside results,
 #                                                                   cache, environment and downloads
 # make plan    what a study would download, store and compute: make plan STUDY=studies/paper.yaml
+# make prune   what removed encoders, datasets, comparisons left; make prune YES=1 removes it
 
 PYTHON ?= python3
 STUDY ?= params.yaml
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan install test check bench plots lock clean
+.PHONY: repro plan prune install test check bench plots lock clean
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready
@@ -23,6 +24,9 @@ repro: $(VENV)/ready
 
 plan: $(VENV)/ready
 	@python -m stages.planning.plan $(STUDY) $(OPTIONS)
+
+prune: $(VENV)/ready
+	@python -m stages.planning.prune $(if $(filter 1,$(YES)),--yes)
 
 install: $(VENV)/ready
 

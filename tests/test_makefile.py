@@ -1,8 +1,10 @@
-"""What `make clean` removes, and what it must not."""
+"""What `make clean` and `make prune` remove, and what they must not."""
 
 import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from tests.reads import ROOT
 
@@ -20,3 +22,11 @@ def test_clean_keeps_downloads_alone_of_the_scratch_folder(tmp_path: Path):
 def test_clean_needs_no_scratch_folder(tmp_path: Path):
     shutil.copy(ROOT / "Makefile", tmp_path)
     subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(("given", "asked"), [((), False), (("YES=0",), False), (("YES=1",), True)])
+def test_prune_removes_only_where_it_is_told_to(given, asked):
+    command = ["make", "--dry-run", "prune", *given]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    (line,) = (line for line in said.splitlines() if "stages.planning.prune" in line)
+    assert line.endswith("--yes") == asked

@@ -1,0 +1,124 @@
+"""What `make prune` removes of a study that has run, and what it must not."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.workspace import Workspace
+
+KEY, COMPARISON = "rn_web_broad_finetuned", "rn_finetuning"
+OWN = ("metrics/encoders/notes.md", "plots/encoders/.json", "data/activations/My notes/a.txt")
+"""Files of somebody's own, which no output is called like."""
+
+NOTHING = "Nothing to prune: every result belongs to an entry of params.yaml.\n"
+
+
+@pytest.fixture
+def smaller(clean: Workspace):
+    """Take an encoder and its comparison out of the study, and put files of one's own beside."""
+    clean.change(f"encoders.{KEY}", None)
+    clean.change(f"finetune.{KEY}", None)
+    clean.change(f"comparisons.{COMPARISON}", None)
+    for name in OWN:
+        (clean.folder / name).parent.mkdir(exist_ok=True)
+        (clean.folder / name).write_text("mine")
+    yield clean
+    for name in OWN:
+        (clean.folder / name).unlink()
+    (clean.folder / OWN[-1]).parent.rmdir()
+
+
+def prune(workspace: Workspace, *options: str, ok: bool = True) -> str:
+    return workspace.run(sys.executable, "-m", "stages.planning.prune", *options, ok=ok)
+
+
+def stale(workspace: Workspace) -> dict[str, dict]:
+    """Return the entries of the lock files that no longer stand for anything."""
+    ends = (f"@{KEY}", f"@{COMPARISON}")
+    return {name: entry for name, entry in workspace.lock().items() if name.endswith(ends)}
+
+
+def outputs(entries: dict[str, dict]) -> set[str]:
+    return {out["path"] for entry in entries.values() for out in entry["outs"]}
+
+
+def there(workspace: Workspace) -> dict[str, int]:
+    """Return every file of the clone that a study or a person makes, with when it was changed."""
+    folders = [workspace.folder / name for name in ("data", "metrics", "plots")]
+    found = [p for f in folders for p in f.rglob("*") if p.is_file()]
+    found += [workspace.folder / "dvc.lock", workspace.folder / "stages/dvc.lock"]
+    return {str(p.relative_to(workspace.folder)): p.stat().st_mtime_ns for p in found}
+
+
+def test_a_study_that_is_whole_has_nothing_to_prune(clean):
+    assert prune(clean) == prune(clean, "--yes") == NOTHING
+
+
+def test_shows_exactly_what_the_encoder_left_and_removes_nothing(smaller):
+    before, left = there(smaller), stale(smaller)
+    said = prune(smaller)
+    words = {line.split()[0] for line in said.splitlines() if line.strip()}
+    assert {word for word in words if word in smaller.lock()} == set(left)
+    assert {word for word in words if (smaller.folder / word).exists()} == outputs(left)
+    assert said.endswith("Nothing was removed. `make prune YES=1` removes all of it.\n")
+    assert there(smaller) == before
+
+
+def test_removes_what_it_has_shown_and_nothing_else(smaller):
+    before, left = there(smaller), stale(smaller)
+    prune(smaller, "--yes")
+    gone = {name for name in before if name.startswith(tuple(outputs(left)))}
+    kept = {name for name in before if not name.endswith("dvc.lock")} - gone
+    after = there(smaller)
+    assert after.keys() == before.keys() - gone
+    assert all(after[name] == before[name] for name in kept)
+    assert stale(smaller) == {}
+    changed = smaller.run("git", "diff", "--numstat", "dvc.lock", "stages/dvc.lock").split()
+    assert changed[0::3] == ["0"] and changed[2::3] == ["dvc.lock"]  # lines are taken out alone
+    assert prune(smaller) == NOTHING
+
+
+def test_afterwards_the_study_goes_on_without(smaller):
+    prune(smaller, "--yes")
+    assert smaller.repro() == {"study", "report"}
+    assert smaller.repro() == set()
+    metrics = json.loads(smaller.run("dvc", "metrics", "show", "--json"))
+    assert KEY not in json.dumps(metrics)
+    assert "RN finetuned" not in (smaller.folder / "plots/report.html").read_text()
+    assert prune(smaller) == NOTHING
+
+
+def test_a_link_is_removed_without_what_it_points_to(smaller, tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/a").write_text("mine")
+    link = smaller.folder / "data/activations/linked"
+    link.symlink_to(tmp_path / "kept")
+    prune(smaller, "--yes")
+    assert not link.is_symlink() and (tmp_path / "kept/a").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("encoders: [", "error: params.yaml: not legal YAML: "),
+        ("encoders: {}", "error: params.yaml: the section 'study' is missing; a study has "),
+    ],
+)
+def test_a_study_that_is_broken_removes_nothing(smaller, text, expected):
+    before = there(smaller)
+    (smaller.folder / "params.yaml").write_text(text)
+    assert prune(smaller, "--yes", ok=False).startswith(expected)
+    assert there(smaller) == before
+
+
+def test_waits_for_no_other_command_of_dvc(smaller):
+    from dvc.repo import Repo
+
+    before = there(smaller)
+    with Repo(str(smaller.folder)) as repo, repo.lock:
+        said = prune(smaller, "--yes", ok=False)
+    assert said.splitlines()[-1].startswith("error: DVC: ")
+    assert there(smaller) == before
+    assert Path(smaller.folder / "data/weights" / KEY).is_dir()
