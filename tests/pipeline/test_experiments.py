@@ -1,0 +1,63 @@
+"""`dvc exp`: a value changed for one run, in the workspace or beside it."""
+
+import csv
+import io
+
+import pytest
+
+from tests.pipeline.workspace import Workspace
+
+COLUMN = "metrics/encoders/rn_untrained.json:kurtosis.outlier_features"
+
+
+@pytest.fixture
+def experiments(clean: Workspace):
+    """Lend the clone to a test, and forget its experiments afterwards."""
+    yield clean
+    clean.run("git", "checkout", "--quiet", "--force", "main")
+    clean.run("dvc", "exp", "remove", "--all-commits", "--quiet")
+
+
+def ran(said: str) -> set[str]:
+    lines = [line for line in said.splitlines() if line.startswith("Running stage")]
+    return {line.split("'")[1].removeprefix("stages/dvc.yaml:").partition("@")[0] for line in lines}
+
+
+def shown(workspace: Workspace) -> dict[str, dict[str, str]]:
+    """Return the row of each experiment in `dvc exp show`, by its name."""
+    table = workspace.run("dvc", "exp", "show", "--csv")
+    return {row["Experiment"] or row["rev"]: row for row in csv.DictReader(io.StringIO(table))}
+
+
+def test_an_experiment_reruns_what_the_value_reaches_and_is_shown(experiments):
+    sigma = "kurtosis.outlier_sigma"
+    before = experiments.params()
+    said = experiments.run("dvc", "exp", "run", "--name", "two", "--set-param", f"{sigma}=2.0")
+    assert ran(said) == {"study", "methods", "kurtosis", "summarize", "report"}
+    before["kurtosis"]["outlier_sigma"] = 2.0
+    assert experiments.params() == before
+    comment = "# A study of a few seconds: every stage"
+    assert (experiments.folder / "params.yaml").read_text().startswith(comment)
+    rows = shown(experiments)
+    assert float(rows["two"][sigma]) == 2 and float(rows["main"][sigma]) == 6
+    assert int(rows["two"][COLUMN]) > int(rows["main"][COLUMN])
+    experiments.run("git", "checkout", "--quiet", "--force", ".")
+    experiments.run("dvc", "exp", "apply", "two")
+    assert experiments.params() == before
+    assert experiments.repro() == set()
+
+
+def test_a_temporary_experiment_leaves_the_workspace_alone(experiments):
+    setting = "kurtosis.outlier_sigma=1.5"
+    experiments.run("dvc", "exp", "run", "--temp", "--name", "low", "--set-param", setting)
+    rows = shown(experiments)
+    assert int(rows["low"][COLUMN]) > int(rows["main"][COLUMN])
+    assert experiments.run("git", "status", "--porcelain") == ""
+    assert experiments.repro() == set()
+
+
+@pytest.mark.parametrize("setting", ["kurtosis.outliers=2", "kurtosis.outlier_sigma=-1"])
+def test_a_key_or_a_value_that_is_not_legal_is_refused(experiments, setting):
+    said = experiments.run("dvc", "exp", "run", "--set-param", setting, ok=False)
+    assert "kurtosis" not in ran(said)
+    assert "outliers" in said or "error: params.yaml: 'kurtosis.outlier_sigma': Expected" in said
