@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from stages.storage.quantities import Count
+from stages.storage.secrets import require_public
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """The SHA-256 of a file, in hexadecimal."""
@@ -28,6 +29,10 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     url: Annotated[str, Meta(pattern=r"^https?://\S+\Z")]
     sha256: Sha256
+
+    def __post_init__(self) -> None:
+        """Refuse a URL with a secret in it."""
+        require_public(self.url)
 
 
 class RealSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from stages.storage.quantities import Key, Seed
+from stages.storage.secrets import require_public
 
 
 class Source(
@@ -57,9 +58,10 @@ class Checkpoint(Source, frozen=True, kw_only=True, tag="checkpoint"):
     url: Annotated[str, Meta(pattern=r"^https?://\S+\Z")] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an entry that does not say where the file is, or says so twice."""
+        """Refuse an entry that does not say where the file is, or says so twice, or a secret."""
         if (self.file is None) == (self.url is None):
             raise ValueError("expected one of the keys `file` and `url`")
+        require_public(self.url or "")
 
 
 WeightsEntry = Untrained | OpenClip | Torchvision | Timm | Checkpoint

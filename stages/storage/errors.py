@@ -3,13 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from stages.storage.secrets import without_login
+
 
 class InputError(Exception):
     """Bad input, explained: what was expected, what came and what to do about it.
 
     `stages.storage.launch.launch` prints its message without a traceback and exits with 1, so the
-    message has to stand alone: name the file or the key first.
+    message has to stand alone: name the file or the key first. A login in a URL is taken out of it.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_login(message))
 
 
 @contextmanager

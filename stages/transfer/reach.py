@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from stages.storage.errors import InputError
+from stages.storage.secrets import without_login
 from stages.transfer.download import mirrored
 from stages.transfer.hub import announced, repository_files
 from stages.transfer.hub_answers import Kind
@@ -24,6 +25,7 @@ def url_problem(url: str, mirror: str | None = None) -> Found:
     import requests
 
     place = mirrored(url, mirror)
+    shown = without_login(place)
     same = {"Accept-Encoding": "identity"}
     try:
         with requests.head(place, headers=same, timeout=TIMEOUT, allow_redirects=True) as answer:
@@ -33,11 +35,11 @@ def url_problem(url: str, mirror: str | None = None) -> Found:
         with requests.get(place, headers=one, timeout=TIMEOUT, stream=True) as answer:
             why = reason(answer.status_code)
             if why:
-                return f"{place}: {why}; {remedy(answer.status_code)}", None
+                return f"{shown}: {why}; {remedy(answer.status_code)}", None
             total = answer.headers.get("Content-Range", "").rpartition("/")[2]
             return None, length(total or answer.headers.get("Content-Length"))
     except requests.RequestException as error:
-        return f"{place}: no connection ({type(error).__name__}); check the network", None
+        return f"{shown}: no connection ({type(error).__name__}); check the network", None
 
 
 def repository_problem(

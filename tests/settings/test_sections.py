@@ -62,3 +62,17 @@ def test_every_mistake_of_an_entry_is_named(complaint):
 def test_a_check_of_several_keys_is_not_blamed_on_the_kind(complaint):
     said = complaint({"datasets/broden/scale": [0.9, 0.6]})
     assert "`scale` must be" in said and "legal values of `kind`" not in said
+
+
+CHECKPOINT = {"source": "checkpoint", "backbone": "rn", "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize("url", ["https://me:canary@host/a.tar", "https://host/a?token=canary"])
+def test_a_secret_in_a_url_is_refused_and_not_repeated(complaint, url):
+    archive = {"source": "archive", "archive": [{"url": url, "sha256": "0" * 64}]}
+    checkpoint = {"weights/mine": CHECKPOINT | {"url": url}}
+    for changes in ({"datasets/broden": {"kind": "broden", **archive}}, checkpoint):
+        said = complaint(changes)
+        assert re.match(r"params.yaml: 'weights.mine'|params.yaml: 'datasets.broden.archive", said)
+        assert "`url` holds " in said and "this machine's `mirror`" in said
+        assert "canary" not in said and "\n" not in said

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,20 @@ def test_takes_the_file_from_a_mirror(server, tmp_path):
 def test_says_where_on_the_mirror_a_file_was_sought(server, tmp_path):
     with pytest.raises(InputError, match=f"{server.url}/example.org/a.tar: there is no such file"):
         download("https://example.org/a.tar", DIGEST, tmp_path, mirror=server.url)
+
+
+def test_a_mirror_s_login_is_used_and_shown_to_nobody(server, tmp_path):
+    server.files["/example.org/a.tar"] = DATA
+    mirror = server.url.replace("://", "://me:canary@")
+    download("https://example.org/a.tar", DIGEST, tmp_path, mirror=mirror)
+    sent = server.requests[0].headers["authorization"].removeprefix("Basic ")
+    assert b64decode(sent) == b"me:canary"
+    for path, status in (("/example.org/a.tar", None), ("/example.org/b.tar", 403)):
+        server.files[path], server.statuses[path] = b"other", status or 200
+        with pytest.raises(InputError) as refused:
+            download(f"https:/{path}", "0" * 64, tmp_path, mirror=mirror)
+        assert str(refused.value).startswith(f"{server.url}{path}: ")
+        assert "canary" not in str(refused.value)
 
 
 def test_a_mirror_keeps_the_query():

@@ -107,3 +107,11 @@ def test_says_what_a_folder_lacks(tmp_path, monkeypatch):
     assert "empty folder" in (folder_problem("empty", str(tmp_path)) or "")
     monkeypatch.setattr("os.access", lambda _, mode: mode == os.F_OK)
     assert "may not be read" in (folder_problem("empty", str(tmp_path)) or "")
+
+
+def test_a_mirror_s_login_is_not_shown(server):
+    mirror = server.url.replace("://", "://me:canary@")
+    problem, _ = url_problem("https://example.org/a.tar", mirror)
+    assert problem and problem.startswith(f"{server.url}/example.org/a.tar: ")
+    problem, _ = url_problem("https://example.org/a.tar", "http://me:canary@127.0.0.1:9")
+    assert problem and problem.startswith("http://127.0.0.1:9/example.org/a.tar: no connection")
