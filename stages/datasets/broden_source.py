@@ -13,6 +13,7 @@ from stages.datasets.entries import Broden
 from stages.storage.errors import InputError
 from stages.storage.machine import Machine
 from stages.transfer.download import download
+from stages.transfer.extraction import LARGEST, too_large
 
 _DAMAGES = (BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
 
@@ -84,6 +85,8 @@ def _zip(packed: ZipFile, url: str, sha256: str) -> Source:
     def read(name: str) -> bytes:
         if root + name not in names:
             raise missing(url, [name])
+        if packed.getinfo(root + name).file_size > LARGEST:
+            raise InputError(too_large(url, name))
         try:
             return packed.read(root + name)
         except _DAMAGES as error:

@@ -6,10 +6,14 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
 
 from stages.storage.errors import InputError
 from stages.transfer.members import members
+
+LARGEST = 1 << 30
+"""The most bytes of one file in an archive, which is read into memory; a tar in a tar is not."""
 
 
 def iterate_archive(
@@ -35,7 +39,29 @@ def iterate_archive(
     with readable(where or str(file)):
         for name, content in members(file, password, where):
             if wanted is None or wanted(name):
-                yield name, content.read()
+                yield name, whole(content, where or str(file), name)
+
+
+def whole(content: BufferedIOBase, where: str, name: str) -> bytes:
+    """Return the content of a file, as long as memory holds it: a kilobyte can unpack to gigabytes.
+
+    Raises
+    ------
+    InputError
+        It is larger than any image or table of a dataset.
+    """
+    data = content.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise InputError(too_large(where, name))
+    return data
+
+
+def too_large(where: str, name: str) -> str:
+    """Say that a file in an archive is larger than any that belongs there."""
+    return (
+        f"{where}: '{name}' unpacks to more than {LARGEST:,} bytes, larger than any image or table "
+        "of a dataset; nothing was taken. Fetch the archive from its publisher"
+    )
 
 
 @contextmanager

@@ -106,6 +106,12 @@ def test_a_zip_file_holds_the_same_as_its_folder(fetch, zipped: bytes):
     assert ours.origin == {given["archive"][0]["url"]: given["archive"][0]["sha256"]}
 
 
+def test_a_zip_file_whose_table_fills_the_memory_is_refused(fetch, zipped: bytes, monkeypatch):
+    monkeypatch.setattr("stages.datasets.broden_source.LARGEST", 40)
+    with FileServer() as server, pytest.raises(InputError, match=r"'index.csv' unpacks to more"):
+        fetch("from_zip", **archive(server, zipped))
+
+
 def test_a_limit_takes_the_images_of_the_smallest_hash_in_the_index_s_order(fetch):
     by_hash = sorted(IMAGES, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     for limit in (1, 2, 9):

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -190,3 +191,23 @@ def test_says_that_the_password_is_wrong(write, monkeypatch):
 def test_says_that_the_method_is_unknown(write):
     data = zip_bytes({"a": b"1" * 99})
     refused(write(data.replace(b"\x08\0\0\0\x21\0", b"\x63\0\0\0\x21\0")), "source: folder")
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_refuses_a_file_that_fills_the_memory(write, kind, monkeypatch):
+    largest = len(FILES["set/b.jpg"])
+    monkeypatch.setattr("stages.transfer.extraction.LARGEST", largest)
+    file = write(ARCHIVES[kind])
+    assert len(list(iterate_archive(file))) == len(FILES)
+    monkeypatch.setattr("stages.transfer.extraction.LARGEST", largest - 1)
+    refused(file, f"'set/b.jpg' unpacks to more than {largest - 1:,} bytes, .*nothing was taken")
+
+
+def test_a_bomb_is_not_unpacked_to_its_end(write, monkeypatch):
+    monkeypatch.setattr("stages.transfer.extraction.LARGEST", 1 << 20)
+    bomb = write(zip_bytes({"a.jpg": bytes(1 << 28)}))
+    assert bomb.stat().st_size < 1 << 20
+    tracemalloc.start()
+    refused(bomb, "'a.jpg' unpacks to more than 1,048,576 bytes")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
