@@ -1,12 +1,12 @@
 """Files of weights as others write them: safetensors, state dicts, training checkpoints."""
 
-import pickle
 import re
 import struct
 import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 """Numbers that OpenAI's state dicts hold beside the weights."""
 
 DAMAGES = (
-    pickle.UnpicklingError,
+    UnpicklingError,
     struct.error,
     ArithmeticError,
     AssertionError,

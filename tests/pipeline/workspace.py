@@ -13,6 +13,12 @@ from tests.reads import ROOT
 
 NANO = ROOT / "tests/pipeline/nano.yaml"
 SPY = ROOT / "tests/pipeline/spy"
+SECRETS = {
+    name: f"canary-{name}"
+    for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "INTERPRETING_CLIP_OBJECTNET_PASSWORD")
+}
+"""What the environment of every command in a workspace holds, and nothing may repeat."""
+
 RESULTS = ("metrics/", "plots/", "dvc.lock", "stages/dvc.lock")
 
 
@@ -22,12 +28,13 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.spied = folder.with_name(f"{folder.name}.spy")
+        self.printed = ""
 
     def run(self, *command: str, ok: bool = True, spy: bool = False) -> str:
-        """Run a command in the clone and return all that it prints."""
+        """Run a command in the clone; return all that it prints, which `printed` gathers."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DVC_")}
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-        environment["DVC_NO_ANALYTICS"] = "1"
+        environment |= {"DVC_NO_ANALYTICS": "1", **SECRETS}
         if spy:
             environment |= {"PYTHONPATH": str(SPY), "PIPELINE_SPY": str(self.spied)}
         done = subprocess.run(
@@ -39,6 +46,7 @@ class Workspace:
             stderr=subprocess.STDOUT,
             check=False,
         )
+        self.printed += done.stdout
         if ok and done.returncode:
             raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}")
         return done.stdout

@@ -1,0 +1,61 @@
+"""No secret of the environment in what a run prints or writes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.test_bad_repositories import KEY, add, write
+from tests.pipeline.workspace import SECRETS, Workspace
+from tests.transfer.loopback import TOKEN, HubServer
+
+
+def holders(folder: Path, secret: bytes) -> list[Path]:
+    """Return the files below a folder that hold a secret."""
+    found = [file for file in folder.rglob("*") if file.is_file() and not file.is_symlink()]
+    return [file for file in found if secret in file.read_bytes()]
+
+
+def test_the_nano_study_writes_no_secret(nano: Workspace):
+    assert (nano.folder / "dvc.lock").exists() and (nano.folder / ".dvc/cache").exists()
+    assert nano.printed and "canary" not in nano.printed
+    probe = Workspace(nano.folder)
+    assert probe.run("printenv", "HF_TOKEN").strip() == SECRETS["HF_TOKEN"]
+    for secret in SECRETS.values():
+        assert holders(nano.folder, secret.encode()) == []
+
+
+def run(stage: str) -> tuple[int, str]:
+    """Run the stage as DVC does, and return how it ended and all that it printed."""
+    command = [sys.executable, "-m", f"stages.{stage}", KEY]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("token", "answer"),
+    [
+        (TOKEN, (None, "")),
+        ("hf_canary", (None, "gated, and the account of the token in HF_TOKEN has not been let")),
+        ("hf_canary", (401, "HF_TOKEN")),
+        ("hf_canary", (403, "HF_TOKEN")),
+    ],
+)
+def test_a_token_that_is_used_is_not_written(
+    place: Path, hub: HubServer, monkeypatch, token, answer
+):
+    status, words = answer
+    commit = add(hub, gated=True)
+    write(revision=commit)
+    hub.use(monkeypatch, token)
+    if status:
+        hub.statuses[f"/datasets/clip-benchmark/wds_imagenet-r/resolve/{commit}/test/0.tar"] = (
+            status
+        )
+    code, said = run("fetch")
+    assert (code == 0) == (not words) and words in said
+    sent = [request.headers.get("authorization") for request in hub.requests]
+    assert f"Bearer {token}" in sent
+    assert token not in said
+    assert holders(place, token.encode()) == []

@@ -1,0 +1,158 @@
+"""What the project promises to whoever runs it on files of others, a test per promise.
+
+Whole rooms of tests hold the details, as each test here says.
+"""
+
+import ast
+import io
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from stages.encoders.weight_files import read_weights
+from stages.settings.sections import Sections
+from stages.storage.errors import InputError
+from stages.storage.params import SafeLoader, load_tree
+from stages.storage.quantities import KEY
+from tests.reads import ROOT
+from tests.test_dependencies import GRAPH, body
+
+CODE = sorted(f for room in ("stages", "benchmarks", "tests") for f in (ROOT / room).rglob("*.py"))
+OWN = [file for file in CODE if not file.is_relative_to(ROOT / "tests")]
+EXECUTED = {"pickle", "_pickle", "cPickle", "cloudpickle", "marshal", "shelve", "dill", "joblib"}
+"""Packages that execute what they read."""
+
+PICKLES = {
+    "stages/encoders/weight_files.py": {"pickle.UnpicklingError"},
+    "tests/pipeline/test_bad_weights.py": {"pickle"},
+    "tests/test_security.py": {"pickle"},
+}
+"""Who names them all the same: for an exception, and to write the files that must be refused."""
+
+SAFE = {"SafeLoader", "yaml.SafeLoader", "yaml.CSafeLoader"}
+
+
+def nodes(kind: type[ast.AST], files: list[Path] = CODE) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the nodes of a kind, each with the file that it stands in."""
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, kind):
+                yield file.relative_to(ROOT).as_posix(), node
+
+
+def calls(*names: str, files: list[Path] = CODE) -> list[tuple[str, dict[str, str]]]:
+    """Return the calls of functions, each with its file and its arguments by name."""
+    return [
+        (file, {str(word.arg): ast.unparse(word.value) for word in node.keywords})
+        for file, node in nodes(ast.Call, files)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in names
+    ]
+
+
+def imported() -> Iterator[tuple[str, str]]:
+    """Yield each file with what it imports."""
+    for file, node in nodes(ast.Import):
+        yield from ((file, alias.name) for alias in getattr(node, "names", ()))
+    for file, node in nodes(ast.ImportFrom):
+        module = getattr(node, "module", None)
+        yield from ((file, f"{module}.{alias.name}") for alias in getattr(node, "names", ()))
+
+
+def test_nothing_is_unpickled():
+    found: dict[str, set[str]] = {}
+    for file, name in imported():
+        if name.partition(".")[0] in EXECUTED:
+            found.setdefault(file, set()).add(name)
+    assert found == PICKLES
+    assert calls("pickle.load", "pickle.loads", "pd.read_pickle", files=OWN) == []
+    loads = calls("torch.load")
+    assert loads and all(given.get("weights_only") == "True" for _, given in loads)
+    arrays = calls("np.load", "numpy.load")
+    assert all(given.get("allow_pickle", "False") == "False" for _, given in arrays)
+
+
+class Harmful:
+    """What makes a file when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple:
+        return (Path.touch, (self.file,))
+
+
+@pytest.mark.parametrize("how", ["pickle", "zip", "old"])
+def test_a_file_of_weights_executes_nothing(how, tmp_path):
+    content = {"state_dict": {"a": torch.ones(2)}, "hook": Harmful(tmp_path / "canary")}
+    stream = io.BytesIO()
+    if how == "pickle":
+        pickle.dump(content, stream)
+    else:
+        torch.save(content, stream, _use_new_zipfile_serialization=how == "zip")
+    (tmp_path / "weights").write_bytes(stream.getvalue())
+    with pytest.raises(InputError, match=r"^mine.pt: cannot be read without executing") as refused:
+        read_weights(tmp_path / "weights", "mine.pt")
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "canary").exists()
+
+
+def test_an_archive_is_never_unpacked_onto_the_disk():
+    """Details, of names, links, devices and bombs: tests/transfer/test_extraction.py."""
+    unpacking = {"extractall", "extract", "unpack_archive", "_extract_member"}
+    attributes = {getattr(node, "attr", "") for _, node in nodes(ast.Attribute, OWN)}
+    assert attributes & unpacking == set()
+
+
+def test_every_download_names_its_checksum():
+    """Details: tests/transfer, tests/pipeline/test_bad_archives.py, test_bad_weights.py."""
+    asking = calls("requests.get", "httpx.get", "urlopen", "urlretrieve", files=OWN)
+    assert {file for file, _ in asking} == {
+        "stages/transfer/receive.py",
+        "stages/transfer/reach.py",
+    }
+    others = calls("hf_hub_download", "snapshot_download", "load_state_dict_from_url", files=OWN)
+    assert others == []
+
+
+def test_yaml_is_read_by_safe_loaders_alone():
+    loads = calls("yaml.load", "yaml.load_all")
+    assert loads and all(given.get("Loader") in SAFE for _, given in loads)
+    assert issubclass(SafeLoader, yaml.SafeLoader | yaml.CSafeLoader)
+    unsafe = {"unsafe_load", "full_load", "UnsafeLoader", "FullLoader", "Loader"}
+    assert {getattr(node, "attr", "") for _, node in nodes(ast.Attribute)} & unsafe == set()
+
+
+@pytest.mark.parametrize("tag", ["apply:os.system [touch canary]", "new:os.system [touch canary]"])
+def test_a_params_file_with_an_object_of_python_is_refused(tag, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = Path("params.yaml")
+    file.write_text(f"study: !!python/object/{tag}")
+    with pytest.raises(InputError, match=r"^params.yaml: not legal YAML: could not") as refused:
+        load_tree(file)
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == [tmp_path / "params.yaml"]
+
+
+def test_no_secret_is_printed_or_written():
+    """Details: tests/pipeline/test_secrets.py, tests/storage/test_secrets.py, tests/transfer."""
+    said = str(InputError("https://me:canary@host/a.tar: there is no such file"))
+    assert said == "https://host/a.tar: there is no such file"
+
+
+def test_no_command_is_built_from_params():
+    """Details: tests/pipeline/test_hostile_study.py."""
+    assert all("${" not in body(stage)["cmd"] for stage in GRAPH)
+    run = calls("os.system", "os.popen", "subprocess.getoutput", "eval", "exec", "compile")
+    assert [file for file, _ in run] == []
+    assert all(given.get("shell", "False") == "False" for _, given in calls("subprocess.run"))
+
+
+def test_every_name_that_becomes_a_path_or_a_stage_has_no_special_character():
+    groups = [v for v in Sections.__annotations__.values() if str(v).startswith("dict[")]
+    looped = {stage["foreach"] for stage in GRAPH.values() if "foreach" in stage}
+    assert len(groups) == len({*looped, "${backbones}"})
+    assert all(repr(KEY) in str(kind) for kind in groups)
