@@ -109,22 +109,3 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     with HubServer() as hub:
         hub.use(monkeypatch)
         yield hub
-
-
-@pytest.fixture(scope="session")
-def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a clone in which the study has been run and committed, each process spied on."""
-    workspace = new_workspace(tmp_path_factory.mktemp("nano") / "clone")
-    ran = workspace.repro(spy=True)
-    assert {name.partition("@")[0] for name in ran} == set(STAGES) - {"supervise", "interpolate"}
-    workspace.commit("Run the nano study")
-    return workspace
-
-
-@pytest.fixture
-def clean(nano: Workspace):
-    """Lend the clone to a test, and bring back its committed state afterwards."""
-    yield nano
-    nano.run("git", "checkout", "--quiet", "--force", "main")
-    nano.run("git", "clean", "--quiet", "--force")
-    nano.run("dvc", "checkout", "--quiet", "--force")
