@@ -3,6 +3,7 @@
 # make check   format, lint and types, changes nothing make lock    renew constraints.txt
 # make plots   dvc_plots/index.html, works offline     make clean   remove what a run leaves beside results,
 #                                                                   cache, environment and downloads
+# make fsck    what is rotten in DVC's cache, and how to mend it; make fsck MEND=1 deletes it
 # make plan    what a study would download, store and compute: make plan STUDY=studies/paper.yaml
 # make prune   what removed encoders, datasets, comparisons left; make prune YES=1 removes it
 
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan prune install test check bench plots lock clean
+.PHONY: repro plan prune install test check bench plots lock clean fsck
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready
@@ -45,6 +46,9 @@ plots: $(VENV)/ready
 	python -m stages.figures.offline_template .dvc/offline.html
 	dvc config --local plots.html_template offline.html
 	dvc plots show
+
+fsck: $(VENV)/ready
+	@python -m stages.verification.fsck $(if $(MEND),--mend)
 
 # At its end Python frees what DVC made, a million small objects, one by one: 0.4 s of each command. The last
 # line of the environment lets every process leave without that.

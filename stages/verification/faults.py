@@ -1,0 +1,153 @@
+"""What can be wrong with DVC's files, and which outputs it concerns."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.storage.errors import InputError
+from stages.verification.cache import (
+    Cache,
+    content_md5,
+    files_below,
+    is_whole_run,
+    members,
+    open_cache,
+    rotten_objects,
+    stored_objects,
+)
+from stages.verification.lock_files import LOCKS, Output, outputs_of
+
+WHOLE, OTHER = "whole", "other bytes"
+
+
+@dataclass(frozen=True)
+class Use:
+    """An output that an object is for, or a file in it, and the state of the workspace's copy."""
+
+    stage: str
+    path: str
+    copy: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file that is damaged or not there; only an object of the cache has `uses`."""
+
+    file: Path
+    what: str
+    uses: tuple[Use, ...] = ()
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All faults, what copies that were broken off have left, and how much was looked at."""
+
+    root: Path
+    faults: list[Fault]
+    leftovers: list[Path]
+    objects: int
+    runs: int
+
+    def rotten_files(self) -> list[Path]:
+        """Return what has to go before DVC puts something in its place."""
+        rotten = [fault.file for fault in self.faults if fault.file.exists()]
+        copies = [self.root / use.path for use in self.uses() if use.copy == OTHER]
+        return list(dict.fromkeys([*rotten, *(file for file in copies if file.is_file())]))
+
+    def uses(self) -> Iterator[Use]:
+        """Yield what the faulty objects are for."""
+        return (use for fault in self.faults for use in fault.uses)
+
+    def lost(self) -> list[str]:
+        """Return the stages that have to be pulled or run again."""
+        return sorted({use.stage for use in self.uses() if use.copy != WHOLE})
+
+    def kept(self) -> list[str]:
+        """Return the stages of whose faulty objects the workspace has whole copies."""
+        return sorted({use.stage for use in self.uses()} - {*self.lost()})
+
+
+def look(root: Path) -> Findings:
+    """Return all that is wrong with the cache, the lock files and the list of processes.
+
+    Raises
+    ------
+    InputError
+        `root` is no DVC repository.
+    """
+    cache = open_cache(root)
+    outputs, faults = read_locks(root)
+    objects, leftovers = stored_objects(cache)
+    runs = list(files_below(cache.runs))
+    faults += object_faults(root, cache, objects, outputs)
+    faults += [
+        Fault(run, "rotten: what a stage gave once") for run in runs if not is_whole_run(run)
+    ]
+    if cache.processes.exists() and not is_json(cache.processes):
+        faults.append(Fault(cache.processes, "cut short: the list of DVC's processes"))
+    return Findings(root, faults, leftovers, len(objects), len(runs))
+
+
+def read_locks(root: Path) -> tuple[list[Output], list[Fault]]:
+    """Return the outputs in the lock files, and which of these are damaged."""
+    outputs: list[Output] = []
+    faults: list[Fault] = []
+    for file in (root / name for name in LOCKS):
+        try:
+            outputs += outputs_of(file, root)
+        except InputError:
+            faults.append(Fault(file, "cut short: DVC was ended while it wrote the lock file"))
+    return outputs, faults
+
+
+def object_faults(
+    root: Path, cache: Cache, objects: dict[str, Path], outputs: Iterable[Output]
+) -> list[Fault]:
+    """Return the objects that are rotten, and those that a folder has and the cache has not."""
+    uses, inside = used(cache, outputs)
+    faults = [
+        Fault(objects[md5], "rotten: its bytes have another MD5", states(root, uses.get(md5, ())))
+        for md5 in rotten_objects(objects)
+    ]
+    missing = sorted(inside - objects.keys())
+    return faults + [
+        Fault(cache.file(md5), "missing: its folder is there", states(root, uses[md5]))
+        for md5 in missing
+    ]
+
+
+def used(cache: Cache, outputs: Iterable[Output]) -> tuple[dict[str, list[Output]], set[str]]:
+    """Return what each MD5 is for, and the MD5s of files in folders that the cache has."""
+    uses: dict[str, list[Output]] = {}
+    inside: set[str] = set()
+    for output in outputs:
+        uses.setdefault(output.md5, []).append(output)
+        for name, md5 in members(cache.file(output.md5)).items():
+            file = Output(output.stage, f"{output.path}/{name}", md5)
+            uses.setdefault(md5, []).append(file)
+            inside.add(md5)
+    return uses, inside
+
+
+def states(root: Path, outputs: Iterable[Output]) -> tuple[Use, ...]:
+    """Return outputs with the state of what the workspace has in their place."""
+    return tuple(
+        Use(output.stage, output.path, state(root / output.path, output.md5)) for output in outputs
+    )
+
+
+def state(path: Path, md5: str) -> str:
+    """Say how a file or folder of the workspace compares to its MD5."""
+    if not path.exists():
+        return "not there"
+    return WHOLE if content_md5(path) == md5 else OTHER
+
+
+def is_json(file: Path) -> bool:
+    """Say whether a file holds JSON."""
+    try:
+        json.loads(file.read_bytes())
+    except ValueError:
+        return False
+    return True

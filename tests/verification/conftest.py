@@ -1,0 +1,55 @@
+"""A repository of two small stages, run once by DVC; each test spoils a copy of it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.workspace import Workspace
+from tests.reads import ROOT
+
+GRAPHS = {
+    "dvc.yaml": """
+stages:
+  draw:
+    cmd: mkdir -p data/drawn && echo one > data/drawn/1.txt && echo two > data/drawn/2.txt
+    deps: [data/method.json]
+    outs: [data/drawn]
+  count:
+    cmd: cat data/drawn/* | wc -l > data/count.txt
+    deps: [data/drawn]
+    outs: [data/count.txt]
+""",
+    "stages/dvc.yaml": """
+stages:
+  methods:
+    wdir: ..
+    cmd: echo '{}' > data/method.json
+    deps: [stages/code.py]
+    outs: [data/method.json]
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return a repository whose stages have been run."""
+    workspace = Workspace(tmp_path_factory.mktemp("drawn"))
+    for folder in ("stages", "data"):
+        (workspace.folder / folder).mkdir()
+    for name, text in GRAPHS.items():
+        (workspace.folder / name).write_text(text)
+    (workspace.folder / "stages/code.py").touch()
+    workspace.run("git", "init", "--quiet")
+    workspace.run("dvc", "init", "--quiet")
+    shutil.copy(ROOT / ".dvc/config", workspace.folder / ".dvc/config")
+    workspace.repro()
+    return workspace
+
+
+@pytest.fixture
+def workspace(drawn: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """Lend a test a copy of the repository, and work in it."""
+    copy = Workspace(shutil.copytree(drawn.folder, tmp_path / "copy"))
+    monkeypatch.chdir(copy.folder)
+    return copy
