@@ -4,6 +4,7 @@
 # make plots   dvc_plots/index.html, works offline     make clean   remove what a run leaves beside results,
 #                                                                   cache, environment and downloads
 # make fsck    what is rotten in DVC's cache, and how to mend it; make fsck MEND=1 deletes it
+# make compare whether two results agree: make compare A=main B=../other-clone
 # make plan    what a study would download, store and compute: make plan STUDY=studies/paper.yaml
 # make prune   what removed encoders, datasets, comparisons left; make prune YES=1 removes it
 
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan prune install test check bench plots lock clean fsck
+.PHONY: repro plan prune install test check bench plots lock clean fsck compare
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready
@@ -49,6 +50,9 @@ plots: $(VENV)/ready
 
 fsck: $(VENV)/ready
 	@python -m stages.verification.fsck $(if $(MEND),--mend)
+
+compare: $(VENV)/ready
+	@python -m stages.verification.compare $(A) $(B) $(OPTIONS)
 
 # At its end Python frees what DVC made, a million small objects, one by one: 0.4 s of each command. The last
 # line of the environment lets every process leave without that.

@@ -13,7 +13,7 @@ GRAPHS = {
 stages:
   draw:
     cmd: mkdir -p data/drawn && echo one > data/drawn/1.txt && echo two > data/drawn/2.txt
-    deps: [data/method.json]
+    deps: [data/methods/code.json]
     outs: [data/drawn]
   count:
     cmd: cat data/drawn/* | wc -l > data/count.txt
@@ -24,9 +24,9 @@ stages:
 stages:
   methods:
     wdir: ..
-    cmd: echo '{}' > data/method.json
+    cmd: mkdir -p data/methods && echo '{}' > data/methods/code.json
     deps: [stages/code.py]
-    outs: [data/method.json]
+    outs: [data/methods/code.json]
 """,
 }
 

@@ -13,7 +13,7 @@ from stages.verification.fsck import main
 from stages.verification.lock_files import outputs_of
 
 LOCK_REFUSED = r"dvc\.lock' (is invalid|validation failed)"
-FILE, METHOD = "data/drawn/2.txt", "data/method.json"
+FILE, METHOD = "data/drawn/2.txt", "data/methods/code.json"
 
 
 def object_of(path: str) -> Path:
