@@ -75,6 +75,16 @@ def write_measured(key: str) -> None:
     write_json(Path("data/baseline/baseline.json"), {"lines": {}, "resampled": {}, "models": []})
 
 
+@pytest.fixture(scope="session")
+def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return a clone in which the study has been run and committed, each process spied on."""
+    workspace = new_workspace(tmp_path_factory.mktemp("nano") / "clone")
+    ran = workspace.repro(spy=True)
+    assert {name.partition("@")[0] for name in ran} == set(STAGES) - {"supervise", "interpolate"}
+    workspace.commit("Run the nano study")
+    return workspace
+
+
 @pytest.fixture
 def study(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Lend a test a copy of what is drawn, and work in it."""

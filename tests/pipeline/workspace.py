@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -23,33 +23,44 @@ RESULTS = ("metrics/", "plots/", "dvc.lock", "stages/dvc.lock")
 
 
 class Workspace:
-    """A git and DVC repository in a folder of its own."""
+    """A git and DVC repository in a folder of its own.
+
+    `surroundings` are variables, and `umask` the file mode mask (-1: the test's), of its commands.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.spied = folder.with_name(f"{folder.name}.spy")
         self.printed = ""
+        self.surroundings: dict[str, str] = {}
+        self.umask = -1
 
     def run(self, *command: str, ok: bool = True, spy: bool = False) -> str:
         """Run a command in the clone; return all that it prints, which `printed` gathers."""
+        process = self.start(*command, spy=spy)
+        printed = process.communicate()[0].decode()
+        self.printed += printed
+        if ok and process.returncode:
+            raise AssertionError(f"{' '.join(command)} failed:\n{printed}")
+        return printed
+
+    def start(
+        self, *command: str, spy: bool = False, output: IO[bytes] | int = subprocess.PIPE
+    ) -> subprocess.Popen[bytes]:
+        """Start a command in the clone."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DVC_")}
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-        environment |= {"DVC_NO_ANALYTICS": "1", **SECRETS}
+        environment |= {"DVC_NO_ANALYTICS": "1", **SECRETS, **self.surroundings}
         if spy:
             environment |= {"PYTHONPATH": str(SPY), "PIPELINE_SPY": str(self.spied)}
-        done = subprocess.run(
+        return subprocess.Popen(
             command,
             cwd=self.folder,
             env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
+            umask=self.umask,
+            stdout=output,
             stderr=subprocess.STDOUT,
-            check=False,
         )
-        self.printed += done.stdout
-        if ok and done.returncode:
-            raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}")
-        return done.stdout
 
     def repro(self, *options: str, spy: bool = False) -> set[str]:
         """Run `dvc repro` and return the names of the stages that it ran."""
