@@ -81,9 +81,7 @@ def look(root: Path) -> Findings:
     objects, leftovers = stored_objects(cache)
     runs = list(files_below(cache.runs))
     faults += object_faults(root, cache, objects, outputs)
-    faults += [
-        Fault(run, "rotten: what a stage gave once") for run in runs if not is_whole_run(run)
-    ]
+    faults += [Fault(run, run_fault(run)) for run in runs if not is_whole_run(run)]
     if cache.processes.exists() and not is_json(cache.processes):
         faults.append(Fault(cache.processes, "cut short: the list of DVC's processes"))
     return Findings(root, faults, leftovers, len(objects), len(runs))
@@ -99,6 +97,13 @@ def read_locks(root: Path) -> tuple[list[Output], list[Fault]]:
         except InputError:
             faults.append(Fault(file, "cut short: DVC was ended while it wrote the lock file"))
     return outputs, faults
+
+
+def run_fault(run: Path) -> str:
+    """Say what is wrong with an entry of the run cache: DVC takes the newest, whatever its name."""
+    if run.suffix == ".tmp":
+        return "cut short: DVC was ended while it wrote down what a stage gave"
+    return "rotten: what a stage gave once"
 
 
 def object_faults(

@@ -128,6 +128,17 @@ def test_a_rotten_run_is_named(workspace, capsys):
     main()
 
 
+def test_a_run_that_is_cut_short_is_found_before_dvc_takes_it(workspace, whole, capsys):
+    (run,) = (
+        f for f in Path(".dvc/cache/runs").rglob("*") if f.is_file() and b"wc" in f.read_bytes()
+    )
+    run.with_name(".x2.tmp").write_bytes(run.read_bytes()[:-9])
+    assert ".x2.tmp: cut short: DVC was ended while it wrote down" in fsck(capsys, "--mend")
+    Path("dvc.lock").unlink()
+    assert workspace.repro() == set()
+    assert folder_digests(Path("data")) == whole
+
+
 def test_a_list_of_processes_that_is_cut_short_stands_in_nobodys_way(workspace, capsys):
     Path(".dvc/tmp/rwlock").write_text("")
     assert "JSON structure is corrupted" in workspace.run("dvc", "repro", "--force", ok=False)
