@@ -7,13 +7,17 @@ nothing, unless `--mend` says to delete what is rotten: DVC never replaces a fil
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from psutil import pid_exists
+
 from stages.storage.errors import InputError
 from stages.storage.launch import launch
+from stages.verification.cache import open_cache
 from stages.verification.faults import Findings, look
 
 
@@ -54,15 +58,31 @@ def alone(root: Path) -> Iterator[None]:
     from dvc.lock import LockError
     from dvc.repo import Repo
 
+    cache = open_cache(root)
     with Repo(str(root)) as repo:
         try:
             repo.lock.lock()
         except LockError:
             raise InputError(f"{root}: a command of DVC's is at work; wait for its end") from None
         try:
+            if busy := running(cache.processes):
+                raise InputError(
+                    f"{root}: a stage of DVC's process {busy[0]} is running; wait for its end"
+                )
             yield
         finally:
             repo.lock.unlock()
+
+
+def running(processes: Path) -> list[int]:
+    """Return which of the processes in DVC's list still run; it lets its lock go during a stage."""
+    try:
+        lists = json.loads(processes.read_bytes())
+        used = [info for infos in lists["read"].values() for info in infos]
+        pids = {int(info["pid"]) for info in [*used, *lists["write"].values()]}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return []
+    return sorted(pid for pid in pids if pid_exists(pid))
 
 
 def page(found: Findings, root: Path) -> Iterator[str]:

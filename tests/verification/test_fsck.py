@@ -1,5 +1,6 @@
 """Rotten bytes in DVC's cache are found and named, and go when the advice is followed."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -163,6 +164,16 @@ def test_nothing_is_deleted_under_a_command_of_dvc(workspace):
     with pytest.raises(InputError, match="a command of DVC's is at work; wait for its end"):
         main("--mend")
     held.close()
+    assert spoilt.exists()
+
+
+def test_nothing_is_deleted_while_a_stage_runs(workspace):
+    spoilt, processes = object_of(FILE), Path(".dvc/tmp/rwlock")
+    rot(spoilt)
+    info = {"pid": os.getpid(), "cmd": "dvc repro"}
+    processes.write_text(json.dumps({"read": {"a": [info]}, "write": {"b": info}}))
+    with pytest.raises(InputError, match=rf"a stage of DVC's process {os.getpid()} is running"):
+        main("--mend")
     assert spoilt.exists()
 
 
