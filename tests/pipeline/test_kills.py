@@ -1,0 +1,113 @@
+"""Stages and DVC itself killed at random moments of a run: nothing is lost, nothing is stale."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.storage.digests import folder_digests
+from stages.verification.faults import look
+from tests.pipeline.workspace import RESULTS, Workspace, new_workspace
+
+SEED, KILLS = 0, 20
+
+PATIENCE = 60.0
+"""Seconds until a process that should have ended counts as one that goes on."""
+
+SHELLS = [shell for name in ("sh", "bash", "zsh") if (shell := shutil.which(name))]
+"""What DVC starts stages with is the user's shell."""
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="prctl(2) and /proc are Linux's"
+)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: in which stage of the run, how long after its start, in stages, and whom."""
+
+    stage: int
+    after: float
+    victim: str
+
+
+def moments(stages: int) -> list[Moment]:
+    """Return twenty moments of a run in order; stages and DVC are killed in turn."""
+    rng = np.random.default_rng(SEED)
+    where = sorted(rng.choice(stages - 1, KILLS, replace=False).tolist())
+    victims = ("stage", "dvc") * (KILLS // 2)
+    return [Moment(*x) for x in zip(where, rng.uniform(0, 1.2, KILLS), victims, strict=True)]
+
+
+def processes(folder: Path) -> dict[int, bytes]:
+    """Return the command lines of the processes that work in a folder."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cwd").readlink().is_relative_to(folder):
+                found[int(entry.name)] = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue  # it has ended, or is somebody else's
+    return {pid: command for pid, command in found.items() if command}
+
+
+def wait_for(happens: Callable[[], object]) -> bool:
+    """Wait until something happens, and say whether it has."""
+    end = time.monotonic() + PATIENCE
+    while not (happened := happens()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return bool(happened)
+
+
+def done(workspace: Workspace) -> int:
+    """Return how many stages the lock files know, legible or not."""
+    locks = [workspace.folder / name for name in ("dvc.lock", "stages/dvc.lock")]
+    return sum(f.read_text().count("    cmd: ") for f in locks if f.exists())
+
+
+def run_and_kill(workspace: Workspace, moment: Moment) -> str:
+    """Run the study until a moment, kill who is meant, and return what DVC has printed."""
+    log = workspace.folder.with_name("log")
+    lines, started = max(1, moment.stage - done(workspace) + 1), time.monotonic()
+    with log.open("wb") as stream:
+        dvc = workspace.start("dvc", "repro", output=stream)
+        while dvc.poll() is None and log.read_bytes().count(b"Running stage") < lines:
+            time.sleep(0.005)
+        time.sleep(moment.after * (time.monotonic() - started) / (lines + 1))
+        own = {k: v for k, v in processes(workspace.folder).items() if k != dvc.pid}
+        stage = next((pid for pid, command in own.items() if b"stages." in command), dvc.pid)
+        os.kill(stage if moment.victim == "stage" else dvc.pid, signal.SIGKILL)
+        dvc.wait(PATIENCE)
+    return log.read_text()
+
+
+def mend(workspace: Workspace) -> list[str]:
+    """Say what the kill has damaged, which lock files alone can be, and mend it as advised."""
+    faults = [f"{fault.file.name}: {fault.what}" for fault in look(workspace.folder).faults]
+    assert all("cut short" in fault for fault in faults), faults
+    if faults:
+        workspace.run(sys.executable, "-m", "stages.verification.fsck", "--mend", ok=False)
+    return faults
+
+
+def test_twenty_kills_change_nothing(nano: Workspace, tmp_path: Path):
+    workspace = new_workspace(tmp_path / "clone")
+    for number, moment in enumerate(moments(len(nano.lock()))):
+        workspace.surroundings["SHELL"] = SHELLS[number // 2 % len(SHELLS)]
+        said = run_and_kill(workspace, moment)
+        sys.stdout.write(f"seed {SEED}, {moment}: {said[-300:]}")
+        assert wait_for(lambda: not processes(workspace.folder)), processes(workspace.folder)
+        sys.stdout.write(f"\nmended: {mend(workspace)}\n")
+    assert workspace.repro()
+    assert workspace.lock() == nano.lock()
+    for name in ("data", *RESULTS[:2]):
+        assert folder_digests(workspace.folder / name) == folder_digests(nano.folder / name)
+    assert look(workspace.folder).faults == []
+    assert workspace.repro() == set()
