@@ -74,8 +74,8 @@ chooses, of `versions.yaml`, where `make install` records it. `methods` writes t
 file those that its code imports, and those beneath (numba computes with llvmlite). When a stage
 starts it compares them with what is installed, and where they differ it ends in one line that
 says so: nothing is ever computed with another version than the one that it is kept under. To
-compute with another, write its version into `constraints.txt` (`make lock` takes the newest), or install the other
-torch, and run `make repro`.
+compute with another, write its version into `constraints.txt` (`make lock` takes the newest), or
+install the other torch, and run `make repro`.
 
 """
 

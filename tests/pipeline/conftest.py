@@ -48,7 +48,8 @@ def clean(nano: Workspace):
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Draw the datasets and write down activations, a head and the methods."""
     folder = tmp_path_factory.mktemp("drawn")
-    (folder / "stages").symlink_to(ROOT / "stages")
+    for name in ("stages", "constraints.txt", "versions.yaml"):
+        (folder / name).symlink_to(ROOT / name)
     study = yaml.safe_load(NANO.read_text())
     study["sources"]["world"]["images_per_shard"] = 20
     for name, images in IMAGES.items():
@@ -73,16 +74,6 @@ def write_measured(key: str) -> None:
     head = Head(rng.standard_normal((12, FEATURES), np.float32), None, False)
     write_head(Path("data/heads") / key, head, "random")
     write_json(Path("data/baseline/baseline.json"), {"lines": {}, "resampled": {}, "models": []})
-
-
-@pytest.fixture(scope="session")
-def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a clone in which the study has been run and committed, each process spied on."""
-    workspace = new_workspace(tmp_path_factory.mktemp("nano") / "clone")
-    ran = workspace.repro(spy=True)
-    assert {name.partition("@")[0] for name in ran} == set(STAGES) - {"supervise", "interpolate"}
-    workspace.commit("Run the nano study")
-    return workspace
 
 
 @pytest.fixture
