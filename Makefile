@@ -5,6 +5,7 @@
 #                                                                   cache, environment and downloads
 # make fsck    what is rotten in DVC's cache, and how to mend it; make fsck MEND=1 deletes it
 # make compare whether two results agree: make compare A=main B=../other-clone
+# make push    share results and run cache through the default remote
 # make plan    what a study would download, store and compute: make plan STUDY=studies/paper.yaml
 # make prune   what removed encoders, datasets, comparisons left; make prune YES=1 removes it
 
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan prune install test check bench plots lock clean fsck compare
+.PHONY: repro plan prune install test check bench plots lock clean fsck compare push
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready
@@ -29,6 +30,14 @@ plan: $(VENV)/ready
 
 prune: $(VENV)/ready
 	@python -m stages.planning.prune $(if $(filter 1,$(YES)),--yes)
+
+# Without verify, DVC takes what it downloads for what was pushed, and computes on a damaged file.
+push: $(VENV)/ready
+	@name=$$(dvc config core.remote) && test -n "$$name" || { >&2 echo \
+	    'error: there is no default remote to push to: dvc remote add -d shared <url>'; exit 1; }; \
+	test "$$(dvc config "remote.$$name.verify" 2> /dev/null)" = true || { >&2 echo \
+	    "error: who pulls from remote $$name takes damaged files: dvc remote modify $$name verify true"; exit 1; }
+	dvc push --run-cache
 
 install: $(VENV)/ready
 
