@@ -104,7 +104,7 @@ def is_whole_run(file: Path) -> bool:
     from stages.storage.params import SafeLoader
 
     try:
-        run = yaml.load(file.read_bytes(), SafeLoader)  # noqa: S506 - a safe loader
+        run = yaml.load(file.read_bytes(), Loader=SafeLoader)  # noqa: S506 - a safe loader
         inputs = {**run, "outs": [out["path"] for out in run["outs"]]}
         names = [dict_sha256(tree, exclude=["size", "nfiles"]) for tree in (inputs, run)]
     except (yaml.YAMLError, TypeError, KeyError, AttributeError):

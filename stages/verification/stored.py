@@ -76,7 +76,7 @@ def by_path(name: str, outputs: list[Output]) -> dict[str, Output]:
 def committed_outputs(root: Path, revision: str, lock: str) -> list[Output]:
     """Return the outputs in a lock file of a revision; none where it has none."""
     content = git(root, "show", f"{revision}:{lock}")
-    tree = yaml.load(content or b"{}", SafeLoader)  # noqa: S506 - a safe loader
+    tree = yaml.load(content or b"{}", Loader=SafeLoader)  # noqa: S506 - a safe loader
     return listed(tree or {}, prefix_of(lock))
 
 

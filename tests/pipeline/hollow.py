@@ -4,9 +4,9 @@ Whether a stage is stale depends on hashes, not on what it computed. `methods` a
 """
 
 import os
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def save(saved: list[Any]) -> None:
 
 
 CLOSURE = cache(import_closure)
-REMEMBERED: dict[tuple[Any, ...], bytes] = {}
+REMEMBERED: dict[tuple[Any, ...], Any] = {}
 
 
 def remember(patch: pytest.MonkeyPatch) -> None:
@@ -132,8 +132,8 @@ def by_content(function: Callable[..., Any]) -> Callable[..., Any]:
     def remembered(file: Any, *rest: Any, **named: Any) -> Any:
         key = (function.__module__, function.__name__, str(file), Path(file).read_bytes())
         if key not in REMEMBERED:
-            REMEMBERED[key] = pickle.dumps(function(file, *rest, **named))
-        return pickle.loads(REMEMBERED[key])  # noqa: S301 - our own, and a copy for each caller
+            REMEMBERED[key] = function(file, *rest, **named)
+        return deepcopy(REMEMBERED[key])
 
     return remembered
 

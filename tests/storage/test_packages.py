@@ -15,6 +15,7 @@ from stages.storage.packages import (
     locked_versions,
     recorded_versions,
 )
+from tests.reach import closures
 from tests.reads import ROOT
 
 ALL = set(COMPUTING.values()) | {package for beneath in BENEATH.values() for package in beneath}
@@ -27,7 +28,8 @@ def normalized(name: str) -> str:
 
 
 def test_every_package_that_is_imported_is_on_one_of_the_lists():
-    imported = imported_packages((ROOT / "stages").rglob("*.py"))
+    code = {ROOT / file for files in closures().values() for file in files}
+    imported = imported_packages(code)
     assert imported == COMPUTING.keys() | CARRYING
     assert not COMPUTING.keys() & CARRYING
 
