@@ -83,9 +83,19 @@ def run_and_kill(workspace: Workspace, moment: Moment) -> str:
         time.sleep(moment.after * (time.monotonic() - started) / (lines + 1))
         own = {k: v for k, v in processes(workspace.folder).items() if k != dvc.pid}
         stage = next((pid for pid, command in own.items() if b"stages." in command), dvc.pid)
-        os.kill(stage if moment.victim == "stage" else dvc.pid, signal.SIGKILL)
+        if moment.victim == "dvc" or not killed(stage):
+            dvc.kill()
         dvc.wait(PATIENCE)
     return log.read_text()
+
+
+def killed(process: int) -> bool:
+    """Kill a process, and say whether it was still there."""
+    try:
+        os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def mend(workspace: Workspace) -> list[str]:

@@ -17,7 +17,7 @@ SECRETS = {
     name: f"canary-{name}"
     for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "INTERPRETING_CLIP_OBJECTNET_PASSWORD")
 }
-"""What the environment of every command in a workspace holds, and nothing may repeat."""
+"""What the environment of every command in a workspace holds, unless the test's own does."""
 
 RESULTS = ("metrics/", "plots/", "dvc.lock", "stages/dvc.lock")
 
@@ -48,9 +48,10 @@ class Workspace:
         self, *command: str, spy: bool = False, output: IO[bytes] | int = subprocess.PIPE
     ) -> subprocess.Popen[bytes]:
         """Start a command in the clone."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DVC_")}
+        own = {k: v for k, v in os.environ.items() if not k.startswith("DVC_")}
+        environment = SECRETS | own
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-        environment |= {"DVC_NO_ANALYTICS": "1", **SECRETS, **self.surroundings}
+        environment |= {"DVC_NO_ANALYTICS": "1", **self.surroundings}
         if spy:
             environment |= {"PYTHONPATH": str(SPY), "PIPELINE_SPY": str(self.spied)}
         return subprocess.Popen(
