@@ -11,6 +11,7 @@
 
 PYTHON ?= python3
 STUDY ?= params.yaml
+TEST_PROCESSES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -42,7 +43,7 @@ push: $(VENV)/ready
 install: $(VENV)/ready
 
 test: $(VENV)/ready
-	python -m pytest -q
+	python -m pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 check: $(VENV)/ready
 	ruff format --check .
