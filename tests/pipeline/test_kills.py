@@ -18,6 +18,9 @@ from tests.pipeline.workspace import RESULTS, Workspace, new_workspace
 
 SEED, KILLS = 0, 20
 
+LEFT = 8
+"""The last stages, in which no moment lies: a kill may let several pass, and some must remain."""
+
 PATIENCE = 60.0
 """Seconds until a process that should have ended counts as one that goes on."""
 
@@ -41,7 +44,7 @@ class Moment:
 def moments(stages: int) -> list[Moment]:
     """Return twenty moments of a run in order; stages and DVC are killed in turn."""
     rng = np.random.default_rng(SEED)
-    where = sorted(rng.choice(stages - 1, KILLS, replace=False).tolist())
+    where = sorted(rng.choice(stages - LEFT, KILLS, replace=False).tolist())
     victims = ("stage", "dvc") * (KILLS // 2)
     return [Moment(*x) for x in zip(where, rng.uniform(0, 1.2, KILLS), victims, strict=True)]
 
