@@ -36,9 +36,16 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture
-def clean(nano: Workspace):
-    """Lend the clone to a test, and bring back its committed state afterwards."""
+def clean(nano: Workspace, tmp_path_factory: pytest.TempPathFactory):
+    """Lend the clone to a test, and bring back its committed state and run cache afterwards.
+
+    From the run cache, DVC would take what another test has run with the same values.
+    """
+    runs = nano.folder / ".dvc/cache/runs"
+    kept = shutil.copytree(runs, tmp_path_factory.mktemp("kept") / "runs")
     yield nano
+    shutil.rmtree(runs)
+    shutil.copytree(kept, runs)
     nano.run("git", "checkout", "--quiet", "--force", "main")
     nano.run("git", "clean", "--quiet", "--force")
     nano.run("dvc", "checkout", "--quiet", "--force")
