@@ -115,13 +115,18 @@ def array_differences(
 
 
 def largest_difference(a: np.ndarray, b: np.ndarray, rows: int = 4096) -> float:
-    """Return the largest difference of two arrays as a share of the largest value in them."""
+    """Return the largest difference of two arrays as a share of the largest value in them.
+
+    It is infinite where one holds NaN or an infinity, which no stage writes: such a file is rotten.
+    """
     largest = scale = 0.0
     for begin in range(0, len(a) if a.ndim else 1, rows):
         x, y = (
             np.asarray(array[begin : begin + rows] if a.ndim else array, np.float64)
             for array in (a, b)
         )
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            return math.inf
         if x.size:
             largest = max(largest, float(np.abs(x - y).max()))
             scale = max(scale, float(np.abs(x).max()), float(np.abs(y).max()))
@@ -163,13 +168,14 @@ def value_difference(a: Any, b: Any, path: str, tolerance: Tolerance) -> Differe
 
 
 def number(value: Any) -> float | None:
-    """Return a number, also one in a cell of a table, or None for anything else."""
+    """Return a finite number, also one in a cell of a table, or None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return float(value)
+        found = float(value)
     except ValueError:
         return None
+    return found if math.isfinite(found) else None
 
 
 def is_accuracy(path: str) -> bool:

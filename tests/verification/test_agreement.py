@@ -60,6 +60,8 @@ def test_numbers_are_weighed_by_what_is_allowed(tmp_path, name, first, second, e
         ({"a": None}, {"a": 0.0}, "a: None, 0.0"),
         ({"a": [1]}, {"a": [1, 2]}, "a: 1 entries, 2"),
         ({"a": [{"b": [1]}]}, {"a": [{"b": "1x"}]}, "a: 0: b: [1], 1x"),
+        ({"a": 1.0}, {"a": math.nan}, "a: 1.0, nan"),
+        ({"a": -math.inf}, {"a": math.inf}, "a: -inf, inf"),
     ],
 )
 def test_what_is_no_number_has_to_be_the_same(tmp_path, first, second, where):
@@ -93,6 +95,14 @@ def test_large_arrays_are_read_in_parts_and_empty_ones_are_equal():
     assert largest_difference(a, b, rows=2) == largest_difference(a, b) == pytest.approx(2 / 3)
     assert largest_difference(np.ones(0), np.ones(0)) == 0.0
     assert largest_difference(np.array(2.0), np.array(1.0)) == 0.5
+
+
+@pytest.mark.parametrize("rotten", [math.nan, math.inf, -math.inf])
+def test_an_array_that_no_stage_writes_agrees_with_none(rotten):
+    a, b = np.ones((5, 2)), np.ones((5, 2))
+    b[4, 1] = rotten
+    assert largest_difference(a, b) == largest_difference(b, a, rows=2) == math.inf
+    assert largest_difference(b, b) == math.inf
 
 
 def test_other_files_have_their_bytes_alone(tmp_path):
