@@ -39,7 +39,8 @@ class Hollow:
             remember(patch)
             self.write(study)
             stages.methods.main()
-            save(list(Repo(".").index.stages))
+            with Repo(".") as repo:
+                save(list(repo.index.stages))
 
     def write(self, study: dict[str, Any]) -> None:
         """Make a study the clone's."""
@@ -80,9 +81,10 @@ class Hollow:
 
 def instances() -> Iterator[PipelineStage]:
     """Yield each instance of a stage, but for those that run after each change anyway."""
-    for stage in Repo(".").index.stages:
-        if isinstance(stage, PipelineStage) and stage.name not in CHEAP:
-            yield stage
+    with Repo(".") as repo:
+        for stage in repo.index.stages:
+            if isinstance(stage, PipelineStage) and stage.name not in CHEAP:
+                yield stage
 
 
 def is_stale(stage: PipelineStage) -> bool:
