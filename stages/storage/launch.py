@@ -8,7 +8,6 @@ import re
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from stages.storage.errors import InputError
 from stages.storage.installed import require_installed
@@ -40,7 +39,8 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
     wait_passively()
     keep_memory()
     gc.set_threshold(200_000, 50, 50)
-    given = arguments or own_arguments(Path(sys.argv[0]).stem, sys.argv[1:])
+    stage = stage_name()
+    given = arguments or own_arguments(stage, sys.argv[1:])
     try:
         inspect.signature(main).bind(*given)
     except TypeError:
@@ -49,7 +49,7 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
             f"error: expected the arguments {names or 'none'}, got {' '.join(given) or 'none'}"
         )
     try:
-        require_installed(stage_name())
+        require_installed(stage)
         main(*given)
     except InputError as error:
         sys.exit(f"error: {error}")
@@ -66,8 +66,8 @@ def stage_name() -> str:
     return str(getattr(sys.modules["__main__"].__spec__, "name", "")).removeprefix("stages.")
 
 
-def own_arguments(module: str, words: list[str]) -> tuple[str, ...]:
-    """Return the words of a command line, `kurtosis@rn` as `rn` where the module is `kurtosis`.
+def own_arguments(stage: str, words: list[str]) -> tuple[str, ...]:
+    """Return the words of a command line, `kurtosis@rn` as `rn` where the stage is `kurtosis`.
 
     DVC names the instance of a stage so, in the variable that the commands of dvc.yaml pass on,
     with the path of a dvc.yaml before it where that is in another folder than DVC was started in.
@@ -75,7 +75,7 @@ def own_arguments(module: str, words: list[str]) -> tuple[str, ...]:
     runs no stage before it.
     """
     named = re.fullmatch(INSTANCE, words[0], re.DOTALL) if len(words) == 1 else None
-    if named is None or named[1] != module:
+    if named is None or named[1] != stage:
         return tuple(filter(None, words))  # the variable is empty where no DVC has set it
     if not re.match(KEY, named[2]):
         sys.exit(f"error: params.yaml: the name {named[2]!r}: expected letters a-z, digits and _")
