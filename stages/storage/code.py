@@ -6,6 +6,7 @@ import sys
 from collections.abc import Container, Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 
 def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[str]:
@@ -77,14 +78,30 @@ def code_digest(file: Path) -> str:
     """Return the SHA-256 of a file's code without comments, layout and docstrings.
 
     Docstrings are all strings that stand alone, those below a constant too. None of these changes
-    what is computed, so rewording one makes no training stale. Another version of Python may parse
-    code into another tree, and so give another digest.
+    what is computed, so rewording one makes no training stale. Every Python from 3.11 on gives the
+    same digest.
     """
     tree = ast.parse(file.read_bytes())
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):
             node.body = [line for line in body if not is_docstring(line)]  # pyright: ignore
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+        elif isinstance(node, ast.JoinedStr):  # early 3.12 ends the format of a value with ""
+            node.values = [v for v in node.values if getattr(v, "value", None) != ""]
+    return hashlib.sha256(syntax(tree).encode()).hexdigest()
+
+
+def syntax(node: Any) -> str:
+    """Return a syntax tree as text.
+
+    Empty fields are left out: later versions of Python give nodes more of them (3.12 the parameters
+    of a function's type), and `ast.dump` writes them or does not (3.13).
+    """
+    if isinstance(node, list):
+        return f"[{', '.join(map(syntax, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return f"{type(node).__name__}({', '.join(f'{n}={syntax(v)}' for n, v in fields)})"
 
 
 def is_docstring(line: ast.AST) -> bool:

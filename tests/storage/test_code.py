@@ -107,3 +107,27 @@ def test_a_digest_sees_a_string_that_is_no_docstring(tmp_path):
     (tmp_path / "a").write_text('x = "a"')
     (tmp_path / "b").write_text('x = "b"')
     assert code_digest(tmp_path / "a") != code_digest(tmp_path / "b")
+
+
+ANY_PYTHON = "cf2fddb197d2bb522390f78ea73e1146398841aa8899558b5a5a13f523809859"
+
+
+def test_a_digest_is_the_same_by_every_python(tmp_path):
+    """With what versions from 3.11 to 3.13 parse or write differently."""
+    (tmp_path / "a").write_text(
+        "class A(B):\n"
+        "    async def f(self, *, x: int = 0) -> str:\n"
+        "        return f'{x!r:<{x + 1}} {x:{x}}' + f'{x}'\n"
+        "    g = [lambda: None, (), [], '', {**A}]\n"
+    )
+    assert code_digest(tmp_path / "a") == ANY_PYTHON
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("[]", "['']"), ("[]", "[[]]"), ("[None]", "[]"), ("''", "None"), ("f'{a}'", "f'{a}{b}'")],
+)
+def test_a_digest_sees_what_is_empty(tmp_path, one, other):
+    (tmp_path / "a").write_text(f"x = {one}")
+    (tmp_path / "b").write_text(f"x = {other}")
+    assert code_digest(tmp_path / "a") != code_digest(tmp_path / "b")
