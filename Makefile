@@ -76,8 +76,11 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 # torch and torchvision stay ranges: which build fits (CPU, CUDA, ROCm) is the machine's to say, and
-# with it the CUDA libraries that such a build brings. versions.yaml says which came.
+# with it the CUDA libraries that such a build brings. versions.yaml says which came. Packages drop
+# old Pythons, so what a newer one finds may not be there for 3.11.
 lock: $(VENV)/ready
+	@python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "error: locked versions have \
+	to fit the oldest Python, 3.11: rm -r $(VENV) && make lock PYTHON=python3.11")'
 	$(BIN)/pip install -q 'pip-tools>=7.5'
 	pip-compile -q --all-extras --strip-extras --annotation-style line --no-header \
 	    --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --no-emit-options \
