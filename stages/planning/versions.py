@@ -43,12 +43,13 @@ def recorded(file: Path) -> str:
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str], file: Path) -> str:
-    """Return a line per package of which another version is installed than was recorded."""
-    return "".join(
-        f"{file}: {name} {before[name]} -> {now[name]}; `dvc repro` computes again what it "
-        "computed\n"
-        for name in before
-        if before[name] != now[name]
+    """Return which packages have another version than was recorded, and what follows."""
+    others = [name for name in before if before[name] != now[name]]
+    moved = ", ".join(f"{name} {before[name]} -> {now[name]}" for name in others)
+    earlier = " ".join(f"{name}=={before[name]}" for name in others)
+    return (
+        f"{file}: {moved}. `dvc repro` computes again what another version computed. To use that "
+        f"as it is: .venv/bin/pip install {earlier} && git checkout {file}\n"
     )
 
 
