@@ -112,6 +112,12 @@ def is_whole_run(file: Path) -> bool:
     return names == [file.parent.name, file.name]
 
 
+def empty_runs(cache: Cache) -> list[Path]:
+    """Return the folders of the run cache in which nothing is: DVC takes the newest file there."""
+    folders = (path for path in sorted(cache.runs.glob("*/*")) if path.is_dir())
+    return [folder for folder in folders if not any(folder.iterdir())]
+
+
 def members(file: Path) -> dict[str, str]:
     """Return the MD5s in a folder's object by path; none of what is no folder or not legible."""
     if file.suffix != ".dir":

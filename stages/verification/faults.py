@@ -9,6 +9,7 @@ from stages.storage.errors import InputError
 from stages.verification.cache import (
     Cache,
     content_md5,
+    empty_runs,
     files_below,
     is_whole_run,
     members,
@@ -32,7 +33,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Fault:
-    """A file that is damaged or not there; only an object of the cache has `uses`."""
+    """A file that is damaged or not there, or an empty folder; only an object has `uses`."""
 
     file: Path
     what: str
@@ -82,6 +83,7 @@ def look(root: Path) -> Findings:
     runs = list(files_below(cache.runs))
     faults += object_faults(root, cache, objects, outputs)
     faults += [Fault(run, run_fault(run)) for run in runs if not is_whole_run(run)]
+    faults += [Fault(run, "empty: what a stage gave is not in it") for run in empty_runs(cache)]
     if cache.processes.exists() and not is_json(cache.processes):
         faults.append(Fault(cache.processes, "cut short: the list of DVC's processes"))
     return Findings(root, faults, leftovers, len(objects), len(runs))

@@ -30,7 +30,7 @@ def main(*arguments: str) -> None:
         sys.stdout.write("".join(f"{line}\n" for line in page(found, root)))
         rotten = found.rotten_files()
         for file in rotten if asked.mend else ():
-            file.unlink()
+            delete(file)
     if found.faults:
         sys.stdout.write("".join(f"{line}\n" for line in advice(found, root, asked.mend)))
         sys.exit(1)
@@ -44,6 +44,16 @@ def parser() -> argparse.ArgumentParser:
     )
     line.add_argument("--mend", action="store_true", help="delete what is rotten")
     return line
+
+
+def delete(path: Path) -> None:
+    """Delete a file and the folder that it leaves empty, or a folder that is: DVC fails at one."""
+    folder = path
+    if not path.is_dir():
+        path.unlink()
+        folder = path.parent
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 @contextmanager

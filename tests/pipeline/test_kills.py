@@ -102,9 +102,9 @@ def killed(process: int) -> bool:
 
 
 def mend(workspace: Workspace) -> list[str]:
-    """Say what the kill has damaged, which lock files alone can be, and mend it as advised."""
-    faults = [f"{fault.file.name}: {fault.what}" for fault in look(workspace.folder).faults]
-    assert all("cut short" in fault for fault in faults), faults
+    """Say what the kill has damaged, what DVC was writing alone, and mend it as advised."""
+    faults = [f"{fault.what}, {fault.file}" for fault in look(workspace.folder).faults]
+    assert all(fault.startswith(("cut short: ", "empty: ")) for fault in faults), faults
     if faults:
         workspace.run(sys.executable, "-m", "stages.verification.fsck", "--mend", ok=False)
     return faults

@@ -22,6 +22,13 @@ def object_of(path: str) -> Path:
     return Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]
 
 
+def run_of(stage: str) -> Path:
+    """Return the entry of the run cache that a stage's output is in."""
+    runs = (file for file in Path(".dvc/cache/runs").rglob("*") if file.is_file())
+    (found,) = (file for file in runs if f"path: data/{stage}" in file.read_text())
+    return found
+
+
 def rot(file: Path, mode: int = 0o444) -> None:
     """Flip a bit, and leave time and mode as they were, as a disk does."""
     before, content = file.stat(), bytearray(file.read_bytes())
@@ -119,20 +126,30 @@ def test_a_lock_file_that_is_cut_short_and_legible_needs_no_mending(workspace):
 
 
 def test_a_rotten_run_is_named(workspace, capsys):
-    (run,) = (
-        f for f in Path(".dvc/cache/runs").rglob("*") if f.is_file() and b"wc" in f.read_bytes()
-    )
+    run = run_of("count")
     run.write_text(run.read_text().replace("size: 2", "size: 3"))
     main()  # DVC itself leaves sizes out
     run.write_text(run.read_text().replace("wc -l", "wc -c"))
     assert f"{run}: rotten: what a stage gave once\n" in fsck(capsys, "--mend")
     main()
+    Path("dvc.lock").unlink()
+    assert workspace.repro() == {"count"}
+
+
+def test_an_empty_folder_of_runs_is_removed_before_dvc_fails_at_it(workspace, whole, capsys):
+    run = run_of("count")
+    run.unlink()
+    Path("dvc.lock").unlink()
+    assert "ERROR: failed to reproduce 'count'" in workspace.run("dvc", "repro", ok=False)
+    assert f"{run.parent}: empty: what a stage gave is not in it\n" in fsck(capsys)
+    assert f"        {run.parent}\n" in fsck(capsys)
+    fsck(capsys, "--mend")
+    assert workspace.repro() == {"count"}
+    assert folder_digests(Path("data")) == whole
 
 
 def test_a_run_that_is_cut_short_is_found_before_dvc_takes_it(workspace, whole, capsys):
-    (run,) = (
-        f for f in Path(".dvc/cache/runs").rglob("*") if f.is_file() and b"wc" in f.read_bytes()
-    )
+    run = run_of("count")
     run.with_name(".x2.tmp").write_bytes(run.read_bytes()[:-9])
     assert ".x2.tmp: cut short: DVC was ended while it wrote down" in fsck(capsys, "--mend")
     Path("dvc.lock").unlink()
