@@ -1,11 +1,14 @@
 """Stages and DVC itself killed at random moments of a run: nothing is lost, nothing is stale."""
 
 import os
+import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,9 @@ SEED, KILLS = 0, 20
 LEFT = 8
 """The last stages, in which no moment lies: a kill may let several pass, and some must remain."""
 
+COME_TO = re.compile(rb"^(Running stage|Stage '.*' (didn't change|is cached))", re.MULTILINE)
+"""What DVC prints of each stage that it comes to, which are as many in every run."""
+
 PATIENCE = 60.0
 """Seconds until a process that should have ended counts as one that goes on."""
 
@@ -34,7 +40,7 @@ pytestmark = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Moment:
-    """When to kill: in which stage of the run, how long after its start, in stages, and whom."""
+    """When to kill: at which stage of the graph, how long after its start, in stages, and whom."""
 
     stage: int
     after: float
@@ -69,36 +75,36 @@ def wait_for(happens: Callable[[], object]) -> bool:
     return bool(happened)
 
 
-def done(workspace: Workspace) -> int:
-    """Return how many stages the lock files know, legible or not."""
-    locks = [workspace.folder / name for name in ("dvc.lock", "stages/dvc.lock")]
-    return sum(f.read_text().count("    cmd: ") for f in locks if f.exists())
+def stage_processes(workspace: Workspace, dvc: subprocess.Popen[bytes]) -> list[int]:
+    """Return what runs in a workspace below DVC: a stage, where it is at one."""
+    own = processes(workspace.folder)
+    return [pid for pid, command in own.items() if pid != dvc.pid and b"stages." in command]
 
 
 def run_and_kill(workspace: Workspace, moment: Moment) -> str:
     """Run the study until a moment, kill who is meant, and return what DVC has printed."""
-    log = workspace.folder.with_name("log")
-    lines, started = max(1, moment.stage - done(workspace) + 1), time.monotonic()
+    log, started = workspace.folder.with_name("log"), time.monotonic()
     with log.open("wb") as stream:
         dvc = workspace.start("dvc", "repro", output=stream)
-        while dvc.poll() is None and log.read_bytes().count(b"Running stage") < lines:
+        while dvc.poll() is None and len(COME_TO.findall(log.read_bytes())) <= moment.stage:
             time.sleep(0.005)
-        time.sleep(moment.after * (time.monotonic() - started) / (lines + 1))
-        own = {k: v for k, v in processes(workspace.folder).items() if k != dvc.pid}
-        stage = next((pid for pid, command in own.items() if b"stages." in command), dvc.pid)
-        if moment.victim == "dvc" or not killed(stage):
-            dvc.kill()
-        dvc.wait(PATIENCE)
+        stages_run = log.read_bytes().count(b"Running stage")
+        time.sleep(moment.after * (time.monotonic() - started) / (stages_run + 1))
+        kill(workspace, dvc, moment.victim)
+    assert dvc.returncode, "it had ended before"
     return log.read_text()
 
 
-def killed(process: int) -> bool:
-    """Kill a process, and say whether it was still there."""
-    try:
-        os.kill(process, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return True
+def kill(workspace: Workspace, dvc: subprocess.Popen[bytes], victim: str) -> None:
+    """Kill DVC, or the stage that it is at and, where that was just ending, the next one."""
+    if victim == "dvc" or not stage_processes(workspace, dvc):
+        dvc.kill()
+        dvc.wait(PATIENCE)
+    while dvc.poll() is None:
+        for process in stage_processes(workspace, dvc):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.005)
 
 
 def mend(workspace: Workspace) -> list[str]:
