@@ -96,8 +96,9 @@ the stages use and what computes no number: {carrying}.
   what stands behind a branch of the Hugging Face hub. A `sha256` and a commit are tracked, since
   they stand in `params.yaml`.
 
-Results of one machine are byte-identical again on one of the same kind; on another kind, numbers
-may differ in their last bits, and DVC takes them for the same.
+Results of one machine are byte-identical again on one of the same kind with the same builds.
+Elsewhere numbers may differ in their last bits, of which a training makes more
+([measured](reproducibility.md)), and DVC takes them for the same.
 """
 
 
