@@ -91,7 +91,8 @@ the stages use and what computes no number: {carrying}.
 * **The processor and the graphics card**. Libraries choose their instructions by it (AVX2,
   AVX-512), which changes last bits of sums. So do `device`, `batch_size` and `workers` of a
   machine's settings, if at all.
-* **Python, glibc and the operating system**. The code's digests are the same by every Python.
+* **Python, glibc and the operating system**. The code's digests are the same by
+  Python 3.11 to 3.13.
 * **The content of a folder** that a dataset or checkpoint names outside of the repository, and
   what stands behind a branch of the Hugging Face hub. A `sha256` and a commit are tracked, since
   they stand in `params.yaml`.
