@@ -9,7 +9,7 @@ from stages.storage.errors import about
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import Params
-from stages.training.recipes import Finetune
+from stages.training.recipes import Finetune, TrainingRecipe
 
 
 def main(key: str) -> None:
@@ -23,18 +23,19 @@ def main(key: str) -> None:
 
     params, machine = Params(), read_machine()
     item = params.read(f"finetune.{key}", Finetune)
+    recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     templates = params.read("heads.zero_shot.templates", Templates)
     source = Path("data/weights") / item.start
-    torch.set_num_threads(item.threads)
+    torch.set_num_threads(recipe.threads)
     start = load_encoder(source)
     start.module.to(machine.device)
     with open_shards(Path("data/datasets") / item.dataset) as data:
         classes = data.card.classes
         with about(source):
             head = zero_shot_head(start, classes, templates)
-        with watched(key, item, templates, data.card, folder_digests(source)) as watch:
+        with watched(key, recipe, templates, data.card, folder_digests(source)) as watch:
             encoder = finetune(
-                item,
+                recipe,
                 start,
                 head,
                 data,

@@ -8,7 +8,7 @@ from stages.storage.errors import InputError
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import Params
-from stages.training.recipes import Pretrain
+from stages.training.recipes import Pretrain, TrainingRecipe
 
 
 def main(key: str) -> None:
@@ -19,15 +19,16 @@ def main(key: str) -> None:
 
     params, machine = Params(), read_machine()
     item = params.read(f"pretrain.{key}", Pretrain)
+    recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     folder = Path("data/datasets") / item.dataset
-    with open_shards(folder) as data, watched(key, item, backbone, data.card) as watch:
+    with open_shards(folder) as data, watched(key, recipe, backbone, data.card) as watch:
         if data.captions is None:
             raise InputError(
                 f"{folder}: pretrain.{key} needs a captioned dataset, this has no captions"
             )
         encoder = pretrain(
-            item,
+            recipe,
             backbone,
             data,
             data.captions,

@@ -7,7 +7,7 @@ from stages.encoders.backbone import AnyBackbone
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import Params
-from stages.training.recipes import Supervise
+from stages.training.recipes import Supervise, TrainingRecipe
 
 
 def main(key: str) -> None:
@@ -18,17 +18,19 @@ def main(key: str) -> None:
 
     params, machine = Params(), read_machine()
     item = params.read(f"supervise.{key}", Supervise)
+    recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     with (
         open_shards(Path("data/datasets") / item.dataset) as data,
-        watched(key, item, backbone, data.card) as watch,
+        watched(key, recipe, item.label_smoothing, backbone, data.card) as watch,
     ):
         encoder = supervise(
-            item,
+            recipe,
             backbone,
             data,
             data.classes,
             classes=data.card.classes,
+            label_smoothing=item.label_smoothing,
             watch=watch,
             device=machine.device,
             workers=machine.workers,

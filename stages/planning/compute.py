@@ -8,7 +8,7 @@ from stages.planning.lineage import backbone, home, trainings
 from stages.planning.towers import Cost, cost
 from stages.settings.sections import Sections
 from stages.settings.shifts import TEST_SETS
-from stages.training.recipes import Optimisation
+from stages.training.recipes import TrainingRecipe
 from stages.training.schedule import steps_per_epoch
 
 BACKWARD = 3
@@ -56,16 +56,16 @@ def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
 
 def training_work(study: Sections, key: str, images: Images, price: Cost) -> list[Work]:
     """Return the work of an encoder's training, if it is trained here."""
-    recipe = trainings(study).get(key)
-    if recipe is None:
+    entry = trainings(study).get(key)
+    if entry is None:
         return []
-    section, entry = home(study, key)
-    seen = images_seen(recipe, images[entry.dataset])
+    section, _ = home(study, key)
+    seen = images_seen(study.recipes[entry.recipe], images[entry.dataset])
     each = price.image + price.text if section == "pretrain" else price.image
     return [Work(section, key, seen, about(BACKWARD).times(seen).times(each))]
 
 
-def images_seen(recipe: Optimisation, images: Amount) -> Amount:
+def images_seen(recipe: TrainingRecipe, images: Amount) -> Amount:
     """Return the images that a training sees, repetitions counted."""
     if not images.value:
         return images
@@ -74,7 +74,7 @@ def images_seen(recipe: Optimisation, images: Amount) -> Amount:
     return Amount(recipe.epochs * steps * batch, images.exact, images.whole)
 
 
-def steps(recipe: Optimisation, images: Amount) -> Amount:
+def steps(recipe: TrainingRecipe, images: Amount) -> Amount:
     """Return the steps of a training."""
     each = steps_per_epoch(int(images.value), recipe.batch_size) if images.value else 0
     return Amount(recipe.epochs * each, images.exact, images.whole)

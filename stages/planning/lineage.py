@@ -5,7 +5,7 @@ from typing import Any
 from stages.encoders.backbone import AnyBackbone
 from stages.settings.encoder_fits import GROUPS
 from stages.settings.sections import Sections
-from stages.training.recipes import Finetune, Optimisation
+from stages.training.recipes import Finetune, Training
 
 
 def home(study: Sections, key: str) -> tuple[str, Any]:
@@ -46,6 +46,6 @@ def has_text_tower(study: Sections, key: str) -> bool:
     return study.encoders[key].head == "zero_shot"
 
 
-def trainings(study: Sections) -> dict[str, Optimisation]:
-    """Return the recipes of all encoders that are trained here."""
+def trainings(study: Sections) -> dict[str, Training]:
+    """Return the entries of all encoders that are trained here."""
     return {**study.pretrain, **study.finetune, **study.supervise}

@@ -95,12 +95,12 @@ def training_table(study: Sections, outlook: Outlook) -> str:
     rows = [
         (
             key,
-            recipe.dataset,  # pyright: ignore - every training has one
-            f"{recipe.epochs:,}",
-            count(steps(recipe, images[recipe.dataset])),  # pyright: ignore
+            entry.dataset,
+            f"{study.recipes[entry.recipe].epochs:,}",
+            count(steps(study.recipes[entry.recipe], images[entry.dataset])),
             operations(costs[home(study, key)[0], key].operations),
         )
-        for key, recipe in trainings(study).items()
+        for key, entry in trainings(study).items()
     ]
     return table(("training", "dataset", "epochs", "steps", "operations"), rows, words=2)
 

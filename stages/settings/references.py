@@ -31,6 +31,7 @@ def unknown_names(study: Sections) -> Iterator[str]:
     for group in ("pretrain", "finetune", "supervise"):
         for key, entry in getattr(study, group).items():
             yield from known(f"{group}.{key}.dataset", entry.dataset, study.datasets)
+            yield from known(f"{group}.{key}.recipe", entry.recipe, study.recipes)
     for key, entry in study.finetune.items():
         yield from known(f"finetune.{key}.start", entry.start, clips(study))
     for key, entry in study.interpolate.items():

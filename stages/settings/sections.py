@@ -27,7 +27,7 @@ from stages.settings.weights import WeightsEntry
 from stages.storage.errors import InputError
 from stages.storage.params import convert, struct_fields
 from stages.storage.quantities import Key
-from stages.training.recipes import Finetune, Pretrain, Supervise
+from stages.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 
 
 class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,6 +41,7 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     backbones: dict[Key, AnyBackbone]
     heads: Heads
     weights: dict[Key, WeightsEntry]
+    recipes: dict[Key, TrainingRecipe]
     pretrain: dict[Key, Pretrain]
     finetune: dict[Key, Finetune]
     supervise: dict[Key, Supervise]

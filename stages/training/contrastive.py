@@ -17,14 +17,14 @@ from stages.encoders.vocabulary import build_vocabulary
 from stages.storage.errors import InputError
 from stages.training.loading import loader
 from stages.training.loop import Objective, Watch, train
-from stages.training.recipes import Pretrain
+from stages.training.recipes import TrainingRecipe
 
 LARGEST_SCALE = math.log(100)
 """The logit scale's upper bound, as in CLIP (Radford et al. 2021, section 2.5)."""
 
 
 def pretrain(
-    recipe: Pretrain,
+    recipe: TrainingRecipe,
     backbone: AnyBackbone,
     images: Pictures,
     captions: Sequence[str],
@@ -49,7 +49,7 @@ def pretrain(
     if len(images) != len(captions):
         raise InputError(
             f"{watch.name}: expected one caption per image, got {len(images)} images and "
-            f"{len(captions)} captions; is '{recipe.dataset}' a captioned dataset?"
+            f"{len(captions)} captions; run `dvc repro` of the dataset again"
         )
     vocabulary = build_vocabulary(captions) if isinstance(backbone, Backbone) else None
     encoder = clip_encoder(backbone, vocabulary, recipe.seed)

@@ -17,7 +17,7 @@ from stages.training.adamw import AdamW
 from stages.training.checkpoints import Checkpoint
 from stages.training.curves import Curve
 from stages.training.determinism import pinned
-from stages.training.recipes import Optimisation
+from stages.training.recipes import TrainingRecipe
 from stages.training.schedule import learning_rate, steps_per_epoch
 
 POINTS = 100
@@ -57,7 +57,7 @@ def train(
     module: nn.Module,
     objective: Objective,
     images: int,
-    recipe: Optimisation,
+    recipe: TrainingRecipe,
     *,
     watch: Watch,
     load: Load = lambda _batch, generator: generator,
@@ -98,7 +98,7 @@ def train(
 
 
 def loaded_batches(
-    images: int, recipe: Optimisation, steps: range, load: Load
+    images: int, recipe: TrainingRecipe, steps: range, load: Load
 ) -> Iterator[tuple[int, Int[np.ndarray, " image"], Any]]:
     """Yield the steps, each with its batch and what is loaded for it."""
     epoch_steps = steps_per_epoch(images, recipe.batch_size)

@@ -1,4 +1,4 @@
-"""The recipes of the trainings: the sections `pretrain`, `finetune` and `supervise` of a study."""
+"""How encoders are trained: the sections `recipes`, `pretrain`, `finetune` and `supervise`."""
 
 from typing import Annotated
 
@@ -47,8 +47,8 @@ class Augmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     flip: Fraction
 
 
-class Optimisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What all trainings share: AdamW (Loshchilov & Hutter 2019) and its schedule.
+class TrainingRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An entry of `recipes`: AdamW (Loshchilov & Hutter 2019), its schedule and the augmentation.
 
     `epochs` passes over the images in batches of `batch_size`; an incomplete last batch is left
     out. `warmup_steps` steps lead linearly up to `learning_rate`, then `schedule` leads down.
@@ -71,21 +71,26 @@ class Optimisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     threads: Count
 
 
-class Pretrain(Optimisation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every training names: the dataset that it learns from, and an entry of `recipes`."""
+
+    dataset: Key
+    recipe: Key
+
+
+class Pretrain(Training, frozen=True, kw_only=True):
     """A CLIP of `backbone` trained from scratch on the captioned `dataset`."""
 
     backbone: Key
-    dataset: Key
 
 
-class Finetune(Optimisation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Finetune(Training, frozen=True, kw_only=True):
     """The encoder `start` trained on, with its zero-shot head, on the labelled `dataset`."""
 
     start: Key
-    dataset: Key
 
 
-class Supervise(Optimisation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Supervise(Training, frozen=True, kw_only=True):
     """A classifier of `backbone` trained from scratch on the labels of `dataset`.
 
     `label_smoothing` is the share of the target that is spread evenly over all classes (Szegedy
@@ -93,5 +98,4 @@ class Supervise(Optimisation, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     backbone: Key
-    dataset: Key
     label_smoothing: Fraction

@@ -2,7 +2,7 @@
 
 import math
 
-from stages.training.recipes import Drops, Optimisation
+from stages.training.recipes import Drops, TrainingRecipe
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:
@@ -10,7 +10,7 @@ def steps_per_epoch(images: int, batch_size: int) -> int:
     return max(1, images // batch_size)
 
 
-def learning_rate(recipe: Optimisation, step: int, epoch_steps: int) -> float:
+def learning_rate(recipe: TrainingRecipe, step: int, epoch_steps: int) -> float:
     """Return the learning rate at a step (0, 1, …).
 
     Linear warm-up: step i of w has (i + 1) / w of the full rate. Then the cosine of Loshchilov &

@@ -12,16 +12,17 @@ from stages.encoders.preprocess import to_tower
 from stages.storage.errors import InputError
 from stages.training.loading import loader
 from stages.training.loop import Objective, Watch, train
-from stages.training.recipes import Finetune, Supervise
+from stages.training.recipes import TrainingRecipe
 
 
 def supervise(
-    recipe: Supervise,
+    recipe: TrainingRecipe,
     backbone: AnyBackbone,
     images: Pictures,
     labels: Int[np.ndarray, " image"],
     *,
     classes: list[str],
+    label_smoothing: float,
     watch: Watch,
     device: torch.device | str = "cpu",
     workers: int = 1,
@@ -30,7 +31,7 @@ def supervise(
 
     The towers are CLIP's, so that a supervised encoder differs from a CLIP in its training alone
     (Crabbé et al. 2024). The features go into the head as they are, not normalised. `labels` are
-    indices into `classes`.
+    indices into `classes`; `label_smoothing` is the share of the target spread over all classes.
 
     Raises
     ------
@@ -38,12 +39,21 @@ def supervise(
         A label is out of range, there is not one per image, or the training diverges.
     """
     encoder = classifier_encoder(backbone, classes, recipe.seed, normalize_features=False)
-    fit(encoder, recipe, images, labels, watch=watch, device=device, workers=workers)
+    fit(
+        encoder,
+        recipe,
+        images,
+        labels,
+        label_smoothing=label_smoothing,
+        watch=watch,
+        device=device,
+        workers=workers,
+    )
     return encoder
 
 
 def finetune(
-    recipe: Finetune,
+    recipe: TrainingRecipe,
     start: Encoder,
     head: Float[np.ndarray, "class_ feature"],
     images: Pictures,
@@ -66,16 +76,26 @@ def finetune(
         diverges.
     """
     encoder = classifier_from_clip(start, head, classes)
-    fit(encoder, recipe, images, labels, watch=watch, device=device, workers=workers)
+    fit(
+        encoder,
+        recipe,
+        images,
+        labels,
+        label_smoothing=0.0,
+        watch=watch,
+        device=device,
+        workers=workers,
+    )
     return encoder
 
 
 def fit(
     encoder: Encoder,
-    recipe: Supervise | Finetune,
+    recipe: TrainingRecipe,
     images: Pictures,
     labels: Int[np.ndarray, " image"],
     *,
+    label_smoothing: float,
     watch: Watch,
     device: torch.device | str,
     workers: int,
@@ -90,8 +110,7 @@ def fit(
     require_labels(labels, len(images), len(encoder.card.classes or ()), watch.name)
     encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
     targets = torch.from_numpy(labels.astype(np.int64)).to(device)
-    smoothing = recipe.label_smoothing if isinstance(recipe, Supervise) else 0.0
-    objective = label_objective(encoder, targets, smoothing)
+    objective = label_objective(encoder, targets, label_smoothing)
     load = loader(images, encoder.card.preprocess, recipe.augmentation, workers)
     train(encoder.module, objective, len(images), recipe, load=load, watch=watch)
 

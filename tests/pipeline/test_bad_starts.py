@@ -80,20 +80,19 @@ def test_a_head_of_an_encoder_that_was_never_trained(study):
     assert said.startswith(expected)
 
 
-@pytest.fixture
-def recipe(study) -> dict[str, Any]:
-    """Return the study's own recipe of a finetuning."""
-    return next(iter(load_tree(Path("params.yaml"))["finetune"].values()))
+def finetuned_from(start: str) -> dict[str, Any]:
+    """Return an entry of `finetune` by the study's own recipe."""
+    return {"start": start, "dataset": "imagenet_val", "recipe": "finetuning"}
 
 
-def test_finetuning_starts_from_a_clip(recipe, classifier):
-    change(finetune={"mine": recipe | {"start": classifier, "dataset": "imagenet_val"}})
+def test_finetuning_starts_from_a_clip(classifier):
+    change(finetune={"mine": finetuned_from(classifier)})
     assert refused(finetune.main, "mine") == f"data/weights/tiny: {NO_CLIP}"
     assert not Path(".scratch").exists()
 
 
-def test_finetuning_starts_from_weights_that_are_there(recipe):
-    change(finetune={"mine": recipe | {"start": "nobody", "dataset": "imagenet_val"}})
+def test_finetuning_starts_from_weights_that_are_there(study):
+    change(finetune={"mine": finetuned_from("nobody")})
     assert refused(finetune.main, "mine").startswith("data/weights/nobody/encoder.json: ")
 
 

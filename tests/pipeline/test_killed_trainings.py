@@ -51,10 +51,10 @@ def remove_results() -> None:
 
 @pytest.mark.parametrize("stage", ENTRIES)
 def test_a_killed_training_goes_on_bit_for_bit(study, stage):
-    recipe = load_tree(Path("params.yaml"))["pretrain"][START]
-    shared = {k: v for k, v in recipe.items() if k not in ("backbone", "dataset")}
+    shared = load_tree(Path("params.yaml"))["recipes"]["pretraining"]
     crops = {"augmentation": {"smallest_crop": 0.8, "flip": 0.5}, "batch_size": 16}
-    change(**{stage: {KEY: shared | crops | {"epochs": 20} | ENTRIES[stage]}})
+    change(recipes={KEY: shared | crops | {"epochs": 20}})
+    change(**{stage: {KEY: {"recipe": KEY} | ENTRIES[stage]}})
     if stage == "finetune":
         pretrain.main(START)
     importlib.import_module(f"stages.{stage}").main(KEY)

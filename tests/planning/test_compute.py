@@ -63,7 +63,7 @@ def test_an_untrained_encoder_is_neither_trained_nor_prompted(nano, images):
 
 
 def test_only_whole_batches_are_seen(nano):
-    recipe = nano.finetune["rn_web_broad_finetuned"]
+    recipe = nano.recipes["finetuning"]
     assert images_seen(recipe, Amount(600)) == Amount(4 * 128)
     assert images_seen(recipe, Amount(100)) == Amount(100)
     assert steps(recipe, Amount(600)) == Amount(4)

@@ -54,10 +54,10 @@ def test_every_backbone_of_the_paper_has_its_null_and_a_supervised_encoder(paper
 
 
 def test_the_recipes_are_the_papers(paper):
-    for tuned in paper.finetune.values():
+    for tuned in (paper.recipes[entry.recipe] for entry in paper.finetune.values()):
         assert (tuned.epochs, tuned.batch_size, tuned.learning_rate) == (10, 256, 3e-5)
         assert (tuned.warmup_steps, tuned.weight_decay) == (500, 0.1)
-    for recipe in paper.supervise.values():
+    for recipe in (paper.recipes[entry.recipe] for entry in paper.supervise.values()):
         assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (90, 1024, 1e-3)
         assert (recipe.warmup_steps, recipe.weight_decay) == (5000, 0.01)
         assert recipe.schedule == Drops(epochs=[30, 60], factor=0.1)

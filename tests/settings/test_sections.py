@@ -5,7 +5,7 @@ import re
 import pytest
 
 UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
-TRAIN, REFERENCE = "pretrain/rn_web_broad", "datasets/imagenet_a/reference"
+TRAIN, REFERENCE = "recipes/pretraining", "datasets/imagenet_a/reference"
 
 BROKEN = [
     ("kurtoses", {}, "there is no section 'kurtoses'; legal sections: study, .*kurtosis"),
@@ -21,7 +21,7 @@ BROKEN = [
     ("kurtosis/seed", "0", "'kurtosis.seed': .*got '0'.*a whole number ≥ 0"),
     ("concepts/threshold", 1.5, "'concepts.threshold': .*got 1.5.*≥ 0.0, ≤ 1.0"),
     ("concepts/sweep", [0.5, -1], r"'concepts.sweep\[1\]': .*got -1.*≥ 0.0, ≤ 1.0"),
-    (f"{TRAIN}/learning_rate", "1e-4", "'pretrain.rn_web_broad.learning_rate': .*write 1.0e-04"),
+    (f"{TRAIN}/learning_rate", "1e-4", "'recipes.pretraining.learning_rate': .*write 1.0e-04"),
     (f"{TRAIN}/schedule", {"kind": "step"}, "schedule.kind': .*'step'.*`kind`: cosine, drops"),
     ("encoders/rn_untrained/head", "none", "'encoders.rn_untrained.head': .*values: random, trai"),
     ("heads/zero_shot/templates", ["a"], r"'heads.zero_shot.templates\[0\]': .*got 'a'"),

@@ -11,7 +11,7 @@ from stages.encoders.encoder import Encoder
 from stages.encoders.heads import zero_shot_head
 from stages.training.contrastive import pretrain
 from stages.training.loop import Watch
-from stages.training.recipes import Augmentation, Cosine, Finetune, Pretrain, Supervise
+from stages.training.recipes import Augmentation, Cosine, TrainingRecipe
 
 TEMPLATES = ["a photo of a {}", "a sketch of a {}"]
 NAMES = ["circle", "square", "triangle", "star"]
@@ -75,26 +75,20 @@ def backbone() -> Backbone:
 
 
 @pytest.fixture(scope="session")
-def pretrain_recipe() -> Pretrain:
-    return Pretrain(**SHARED, backbone="rn", dataset="toy")
+def recipe() -> TrainingRecipe:
+    return TrainingRecipe(**SHARED)
 
 
 @pytest.fixture
-def finetune_recipe() -> Finetune:
-    return Finetune(**SHARED, start="rn", dataset="toy")
-
-
-@pytest.fixture
-def supervise_recipe() -> Supervise:
+def cropping_recipe() -> TrainingRecipe:
     augmentation: Any = Augmentation(smallest_crop=0.9, flip=0.0)
-    shared = SHARED | {"augmentation": augmentation}
-    return Supervise(**shared, backbone="rn", dataset="toy", label_smoothing=0.1)
+    return TrainingRecipe(**SHARED | {"augmentation": augmentation})
 
 
 @pytest.fixture(scope="session")
-def clip(pretrain_recipe: Pretrain, backbone: Backbone, toy: Toy) -> Encoder:
+def clip(recipe: TrainingRecipe, backbone: Backbone, toy: Toy) -> Encoder:
     """A CLIP that has learnt the four classes."""
-    return pretrain(pretrain_recipe, backbone, toy.images, toy.captions, watch=Watch())
+    return pretrain(recipe, backbone, toy.images, toy.captions, watch=Watch())
 
 
 @pytest.fixture(scope="session")

@@ -38,8 +38,8 @@ def drawn(recipe, start=0):
 
 
 @pytest.fixture
-def recipe(pretrain_recipe):
-    return msgspec.structs.replace(pretrain_recipe, epochs=20, batch_size=16)
+def recipe(recipe):
+    return msgspec.structs.replace(recipe, epochs=20, batch_size=16)
 
 
 def test_training_lowers_the_loss(recipe):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -46,13 +48,11 @@ def test_finetuning_starts_with_the_zero_shot_predictions(clip, toy, head_of):
     np.testing.assert_allclose(logits, scale * expected, atol=1e-5 * scale)
 
 
-def test_finetuning_learns_and_leaves_its_start_alone(
-    finetune_recipe, clip, toy, accuracy, head_of
-):
+def test_finetuning_learns_and_leaves_its_start_alone(recipe, clip, toy, accuracy, head_of):
     before = {key: value.clone() for key, value in clip.module.state_dict().items()}
-    recipe = msgspec.structs.replace(finetune_recipe, learning_rate=3e-3)
+    faster = msgspec.structs.replace(recipe, learning_rate=3e-3)
     encoder = finetune(
-        recipe, clip, head_of(clip), toy.images, toy.labels, classes=toy.names, watch=Watch()
+        faster, clip, head_of(clip), toy.images, toy.labels, classes=toy.names, watch=Watch()
     )
     assert encoder.card.kind == "classifier" and encoder.card.normalize_features
     assert accuracy(encoder, *map(_or_zero, trained_head(encoder))) > 0.9
@@ -63,23 +63,23 @@ def _or_zero(array):
     return 0.0 if array is None else array
 
 
+def named(toy) -> dict[str, Any]:
+    return {"classes": toy.names, "label_smoothing": 0.1, "watch": Watch()}
+
+
 @pytest.mark.parametrize("kind", ["rn", "vit"])
-def test_a_classifier_learns_labels(supervise_recipe, backbone, toy, accuracy, kind):
+def test_a_classifier_learns_labels(cropping_recipe, backbone, toy, accuracy, kind):
     if kind == "vit":
         vision = VisionTransformer(patch=16, layers=1, width=16, head_width=8)
         backbone = msgspec.structs.replace(backbone, vision=vision)
-    encoder = supervise(
-        supervise_recipe, backbone, toy.images, toy.labels, classes=toy.names, watch=Watch()
-    )
+    encoder = supervise(cropping_recipe, backbone, toy.images, toy.labels, **named(toy))
     assert accuracy(encoder, *trained_head(encoder)) > 0.6
     assert not encoder.card.normalize_features
 
 
-def test_shuffled_labels_teach_nothing(supervise_recipe, backbone, toy, accuracy):
+def test_shuffled_labels_teach_nothing(cropping_recipe, backbone, toy, accuracy):
     labels = np.random.default_rng(0).permutation(toy.labels)
-    encoder = supervise(
-        supervise_recipe, backbone, toy.images, labels, classes=toy.names, watch=Watch()
-    )
+    encoder = supervise(cropping_recipe, backbone, toy.images, labels, **named(toy))
     assert accuracy(encoder, *trained_head(encoder)) < 0.5
 
 
@@ -95,13 +95,12 @@ def test_a_head_of_other_classes_is_refused(clip, toy, head_of):
 
 
 @pytest.mark.parametrize("labels", [[4] * 512, [-1] * 512])
-def test_labels_that_do_not_fit_are_refused(supervise_recipe, backbone, toy, labels):
+def test_labels_that_do_not_fit_are_refused(cropping_recipe, backbone, toy, labels):
     with pytest.raises(InputError, match="label"):
         supervise(
-            supervise_recipe,
+            cropping_recipe,
             backbone,
             toy.images,
             np.array(labels),
-            classes=toy.names,
-            watch=Watch(),
+            **named(toy),
         )

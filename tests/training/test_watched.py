@@ -27,15 +27,15 @@ def test_the_curve_lies_beside_the_weights_and_the_bar_has_the_key():
     assert watch.name == "rn"
 
 
-def test_the_checkpoint_is_outside_of_what_dvc_deletes(finetune_recipe):
-    folder = checkpoint_folder(finetune_recipe, {"data": "digest"})
+def test_the_checkpoint_is_outside_of_what_dvc_deletes(recipe):
+    folder = checkpoint_folder(recipe, {"data": "digest"})
     assert folder.parent == Path(".scratch")
     assert f"/{folder.parent}/" in (ROOT / ".gitignore").read_text().splitlines()
     assert not folder.exists()
 
 
-def test_a_training_goes_on_where_all_facts_are_the_same(finetune_recipe, supervise_recipe):
-    facts = [(finetune_recipe, "a"), (finetune_recipe, "b"), (supervise_recipe, "a")]
+def test_a_training_goes_on_where_all_facts_are_the_same(recipe, cropping_recipe):
+    facts = [(recipe, "a"), (recipe, "b"), (cropping_recipe, "a")]
     folders = [checkpoint_folder(*pair) for pair in facts]
     assert len(set(folders)) == len(facts)
-    assert checkpoint_folder(finetune_recipe, "a") == folders[0]
+    assert checkpoint_folder(recipe, "a") == folders[0]
