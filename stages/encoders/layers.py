@@ -13,8 +13,8 @@ from stages.encoders.forward import forward_passes
 from stages.encoders.layer_names import named_layers
 from stages.encoders.pictures import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
-from stages.measures.cka import FEWEST_IMAGES, u_center
 from stages.measures.gram import gram
+from stages.measures.u_center import FEWEST_IMAGES, u_center
 from stages.settings.precision import ComputeType
 from stages.storage.errors import InputError
 

@@ -6,8 +6,8 @@ from torch import nn
 from stages.encoders.activations import activations
 from stages.encoders.backbone import ModifiedResNet
 from stages.encoders.layers import layer_grams, layer_modules, minibatch_grams, watched
-from stages.measures.cka import u_center
 from stages.measures.gram import gram
+from stages.measures.u_center import u_center
 from stages.storage.errors import InputError
 from tests.encoders.conftest import layer_features
 

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.measures.cka import cka, hsic, u_center
+from stages.measures.cka import cka, hsic
 from stages.measures.gram import gram
+from stages.measures.u_center import u_center
 
 RNG = np.random.default_rng(0)
 
