@@ -1,6 +1,6 @@
 # make repro   run the study in params.yaml            make test    all tests
 # make install .venv alone, for dvc pull               make bench   timings, as ratios
-# make check   format, lint and types, changes nothing make lock    renew constraints.txt
+# make check   format, lint, types and code.json       make lock    renew constraints.txt
 # make plots   dvc_plots/index.html, works offline     make clean   remove what a run leaves beside results,
 #                                                                   cache, environment and downloads
 # make fsck    what is rotten in DVC's cache, and how to mend it; make fsck MEND=1 deletes it
@@ -48,6 +48,7 @@ test: $(VENV)/ready
 check: $(VENV)/ready
 	ruff format --check .
 	ruff check .
+	python -m stages.code --check
 	basedpyright --pythonpath $(BIN)/python
 
 bench: $(VENV)/ready

@@ -19,7 +19,7 @@ from stages.storage.complete import complete_directory
 from stages.storage.errors import found_in
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
-from stages.storage.params import read_method
+from stages.storage.params import Params
 from stages.storage.results import read_json, write_json
 from stages.storage.tensors import read_tensors, write_tensors
 
@@ -31,8 +31,8 @@ def main(key: str) -> None:
     if is_absent(LABELS):
         write_absent("broden", CONCEPTS / key)
         return
-    method, workers = read_method("broden"), read_machine().workers
-    settings = method.read("concepts", ConceptsSettings)
+    params, workers = Params(), read_machine().workers
+    settings = params.read("concepts", ConceptsSettings)
     folder = Path("data/broden_activations") / key
     features = read_tensors(folder / "activations.safetensors", "activations")["activations"]
     found = read_tensors(Path("data/directions") / key / "directions.safetensors", "directions")

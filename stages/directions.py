@@ -16,17 +16,17 @@ from stages.storage.complete import complete_directory
 from stages.storage.errors import found_in
 from stages.storage.heads import read_head
 from stages.storage.launch import launch
-from stages.storage.params import read_method
+from stages.storage.params import Params
 from stages.storage.results import write_json
 from stages.storage.tensors import write_tensors
 
 
 def main(key: str) -> None:
     """Write encoder `key`'s directions, their importance, and accuracy at every pruned share."""
-    method = read_method("directions")
-    settings = method.read("directions", DirectionsSettings)
+    params = Params()
+    settings = params.read("directions", DirectionsSettings)
     folder = Path("data/activations") / key
-    tests = read_test_sets(folder)
+    tests = read_test_sets(folder, Path("data/shift_activations") / key)
     imagenet = tests[TEST_SETS[0]].values
     head = read_head(Path("data/heads") / key, imagenet.shape[1])
     with found_in(folder):

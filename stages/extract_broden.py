@@ -9,7 +9,7 @@ from stages.settings.threads import Threads
 from stages.storage.complete import complete_directory
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
-from stages.storage.params import read_method
+from stages.storage.params import Params
 from stages.storage.tensors import write_tensors
 
 BRODEN = Path("data/datasets/broden")
@@ -26,9 +26,9 @@ def main(key: str) -> None:
     if is_absent(BRODEN):
         write_absent(BRODEN.name, directory)
         return
-    method, machine = read_method("extract_broden"), read_machine()
-    torch.set_num_threads(method.read("threads", Threads).inference)
-    precision = method.read("precision", Precision).inference
+    params, machine = Params(), read_machine()
+    torch.set_num_threads(params.read("threads", Threads).inference)
+    precision = params.read("precision", Precision).inference
     encoder = load_encoder(Path("data/weights") / key)
     with open_broden(BRODEN) as broden, complete_directory(directory) as out:
         coming = coming_activations(

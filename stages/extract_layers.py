@@ -9,7 +9,7 @@ from stages.settings.threads import Threads
 from stages.storage.complete import complete_directory
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
-from stages.storage.params import read_method
+from stages.storage.params import Params
 from stages.storage.results import write_json
 from stages.storage.tensors import write_tensors
 
@@ -22,10 +22,10 @@ def main(key: str) -> None:
     from stages.encoders.layers import layer_grams
     from stages.encoders.pictures import spread_rows
 
-    method, machine = read_method("extract_layers"), read_machine()
-    torch.set_num_threads(method.read("threads", Threads).inference)
-    precision = method.read("precision", Precision).inference
-    layers = method.read("layers", Layers)
+    params, machine = Params(), read_machine()
+    torch.set_num_threads(params.read("threads", Threads).inference)
+    precision = params.read("precision", Precision).inference
+    layers = params.read("layers", Layers)
     encoder = load_encoder(Path("data/weights") / key)
     with open_shards(Path("data/datasets/imagenet_val")) as data:
         rows = spread_rows(len(data), layers.images, layers.minibatch)

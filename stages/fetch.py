@@ -5,7 +5,7 @@ from pathlib import Path
 from stages.datasets.absent import write_absent
 from stages.datasets.entries import Absent, Shards
 from stages.settings.datasets import DatasetEntry
-from stages.storage.installed import require_installed
+from stages.storage.fingerprint import require_fingerprint
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
 from stages.storage.params import Params
@@ -16,7 +16,7 @@ def main(key: str) -> None:
     """Draw, download or read dataset `key` into `data/datasets/<key>/`."""
     params = Params()
     item = params.read(f"datasets.{key}", DatasetEntry)
-    require_installed(f"fetch_{item.source}")
+    require_fingerprint("fetch", item.source)
     directory = Path("data/datasets") / key
     if isinstance(item, Absent):
         write_absent(key, directory)

@@ -17,7 +17,7 @@ def main(key: str) -> None:
     import torch
 
     from stages.encoders.encoder import load_encoder, save_encoder
-    from stages.encoders.heads import zero_shot_head
+    from stages.encoders.zero_shot_head import zero_shot_head
     from stages.training.supervised import finetune
     from stages.training.watched import watched
 

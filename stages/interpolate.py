@@ -8,7 +8,7 @@ from stages.settings.threads import Threads
 from stages.storage.errors import InputError, about
 from stages.storage.launch import launch
 from stages.storage.machine import read_machine
-from stages.storage.params import Params, read_method
+from stages.storage.params import Params
 from stages.storage.results import write_json
 
 
@@ -18,11 +18,11 @@ def main(key: str) -> None:
 
     from stages.encoders.clip_classifier import classifier_from_clip
     from stages.encoders.encoder import load_encoder, save_encoder
-    from stages.encoders.heads import zero_shot_head
     from stages.encoders.interpolation import interpolate
+    from stages.encoders.zero_shot_head import zero_shot_head
 
-    params, method = Params(), read_method("interpolate")
-    torch.set_num_threads(method.read("threads", Threads).inference)
+    params = Params()
+    torch.set_num_threads(params.read("threads", Threads).inference)
     item = params.read(f"interpolate.{key}", Interpolation)
     templates = params.read("heads.zero_shot.templates", Templates)
     weights = Path("data/weights")

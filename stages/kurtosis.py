@@ -11,15 +11,15 @@ from stages.storage.activations import read_activations, read_card
 from stages.storage.complete import complete_directory
 from stages.storage.errors import found_in
 from stages.storage.launch import launch
-from stages.storage.params import read_method
+from stages.storage.params import Params
 from stages.storage.results import write_json
 from stages.storage.tensors import write_tensors
 
 
 def main(key: str) -> None:
     """Write encoder `key`'s kurtosis over ImageNet's test images and how far features deviate."""
-    method = read_method("kurtosis")
-    settings = method.read("kurtosis", KurtosisSettings)
+    params = Params()
+    settings = params.read("kurtosis", KurtosisSettings)
     directory = Path("data/activations") / key
     activations = read_activations(directory, TEST_SETS[0]).values
     with found_in(directory / TEST_SETS[0]):

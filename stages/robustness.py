@@ -15,7 +15,7 @@ from stages.storage.activations import Activations, read_test_sets
 from stages.storage.errors import found_in
 from stages.storage.heads import read_head
 from stages.storage.launch import launch
-from stages.storage.params import read_method
+from stages.storage.params import Params
 from stages.storage.results import read_json, write_json
 
 
@@ -24,13 +24,17 @@ def main(key: str) -> None:
 
     A shift that the study does without has neither, and the mean is over the others.
     """
-    method = read_method("robustness")
-    settings = method.read("robustness", RobustnessSettings)
+    params = Params()
+    settings = params.read("robustness", RobustnessSettings)
     baseline = read_json(Path("data/baseline/baseline.json"))
     folder = Path("data/activations") / key
-    tests = read_test_sets(folder)
+    shifts = Path("data/shift_activations") / key
+    tests = read_test_sets(folder, shifts)
     head = read_head(Path("data/heads") / key, tests[TEST_SETS[0]].values.shape[1])
-    measured = {dataset: measure(folder / dataset, test, head) for dataset, test in tests.items()}
+    measured = {
+        name: measure((shifts if name in SHIFTS else folder) / name, test, head)
+        for name, test in tests.items()
+    }
     write_json(
         Path("data/robustness") / f"{key}.json",
         {

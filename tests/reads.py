@@ -1,16 +1,17 @@
-"""Which parameters a stage's code reads, from params.yaml or from its method."""
+"""Which parameters a stage's code reads."""
 
 import ast
+import importlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def read_paths(stage: str, root: Path = ROOT, where: str = "params") -> set[tuple[str, str]]:
-    """Return path and type in each of a stage's calls of `params.read`; f-strings as templates.
+def read_params(stage: str, root: Path = ROOT) -> set[str]:
+    """Return the parameters that a stage's code reads, as dvc.yaml writes them.
 
-    `where` is the variable: `params` for what an instance reads itself, `method` for what all
-    instances share.
+    A section that is read as a struct counts as its fields. In an f-string `{key}` is the name of
+    the entry and every other name one of the entry's values.
 
     Raises
     ------
@@ -18,29 +19,34 @@ def read_paths(stage: str, root: Path = ROOT, where: str = "params") -> set[tupl
         A path is computed, so that nobody can tell which parameter is read.
     """
     file = root / "stages" / f"{stage}.py"
-    tree = ast.parse(file.read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_read(node, where)]
-    return {(template(call.args[0], file), ast.unparse(call.args[1])) for call in calls}
-
-
-def is_read(node: ast.Call, where: str) -> bool:
-    """Say whether a call is one of `read` on the variable `where`."""
-    return (
-        isinstance(node.func, ast.Attribute)
-        and node.func.attr == "read"
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == where
-    )
+    nodes = ast.walk(ast.parse(file.read_text()))
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    found = set()
+    for call in (call for call in calls if ast.unparse(call.func) == "params.read"):
+        path = template(call.args[0], file)
+        fields = fields_of(stage, ast.unparse(call.args[1])) if "$" not in path else ()
+        found |= {f"{path}.{field}" for field in fields} or {path}
+    return found
 
 
 def template(node: ast.expr, file: Path) -> str:
-    """Return the path in a node: a literal, or an f-string with its names in braces."""
+    """Return the path in a node, a literal or an f-string, with DVC's `${…}` for its names."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if not isinstance(node, ast.JoinedStr):
         raise ValueError(f"{file}:{node.lineno}: expected a literal path, got {ast.unparse(node)}")
-    parts = [
-        v.value if isinstance(v, ast.Constant) else f"{{{ast.unparse(v.value)}}}"  # pyright: ignore
-        for v in node.values
-    ]
-    return "".join(map(str, parts))
+    return "".join(
+        part.value if isinstance(part, ast.Constant) else interpolated(ast.unparse(part.value))  # pyright: ignore
+        for part in node.values
+    )
+
+
+def interpolated(name: str) -> str:
+    """Return DVC's form of a name in an f-string: `item.dataset` as `${item.dataset}`."""
+    return "${key}" if name == "key" else f"${{item.{name.removeprefix('item.')}}}"
+
+
+def fields_of(stage: str, kind: str) -> tuple[str, ...]:
+    """Return the fields of the struct that a section is read as; nothing for a plain value."""
+    struct = getattr(importlib.import_module(f"stages.{stage}"), kind, None)
+    return getattr(struct, "__struct_fields__", ())

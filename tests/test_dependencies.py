@@ -1,160 +1,118 @@
-"""dvc.yaml says of each stage exactly the code that it imports and the parameters that it reads.
+"""dvc.yaml says of each stage what its code reads and imports.
 
-DVC looks into neither, so nothing else protects a user from a stale result.
+DVC looks into neither, so nothing else protects a user from a stale result. What the processes of
+a stage open is held against dvc.yaml in tests/pipeline/test_pipeline.py.
 """
 
-import importlib
-import json
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import pytest
 import yaml
 
-from stages.methods import SETTINGS, SOURCES
-from stages.methods import main as write_methods
 from stages.settings.datasets import Sources
 from stages.settings.heads import Heads
-from stages.storage.code import code_digest, import_closure, imported_files
-from tests.reads import ROOT, read_paths
+from stages.storage.code import imported_files
+from stages.storage.fingerprint import (
+    BRANCHES,
+    code_files,
+    computations,
+    fingerprint,
+    fingerprints,
+    packages,
+)
+from tests.reads import ROOT, read_params
 
-CODE = yaml.safe_load((ROOT / "stages/dvc.yaml").read_text())["stages"]
-GRAPH = CODE | yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = list(GRAPH)
-MANY = [name for name in STAGES if "foreach" in GRAPH[name]]
-METHODICAL = [name for name in STAGES if name != "methods"]
-FETCHES = [f"fetch_{source}" for source in Sources.__struct_fields__]
-TRAININGS = ("pretrain", "finetune", "supervise")
-EXTRACTIONS = ("extract", "extract_broden", "extract_layers")
+COMPUTING = [stage for stage in STAGES if stage != "code"]
+BRANCH = {"fetch": "fetch_${item.source}", "head": "head_${item.head}"}
 
 
-IN_A_PATH = {"extract": {"encoders.${key}.head"}}
-"""Parameters that name a dependency: another value is another dependency, which DVC sees."""
-
-
-def body(stage: str) -> dict:
+def body(stage: str) -> dict[str, Any]:
+    """Return what dvc.yaml says of a stage, or of each of its instances."""
     return GRAPH[stage].get("do", GRAPH[stage])
 
 
-def code_files(stage: str) -> set[str]:
-    return {dep for dep in body(stage)["deps"] if dep.startswith("stages/")}
+def declared(stage: str, file: str = "params.yaml") -> set[str]:
+    """Return the parameters of a file that dvc.yaml lists under a stage."""
+    found: set[str] = set()
+    for param in body(stage).get("params", ()):
+        within = {"params.yaml": [param]} if isinstance(param, str) else param
+        found.update(within.get(file, ()))
+    return found
 
 
-def declared_params(stage: str) -> set[str]:
-    return set(body(stage).get("params", ()))
-
-
-def expected_params(stage: str, where: str = "params") -> set[str]:
-    """Return the parameters that a stage's code reads, as dvc.yaml writes them."""
-    paths = set()
-    for path, kind in read_paths(stage, ROOT, where):
-        fields = leaves(stage, kind) if "{" not in path else ()
-        paths |= {f"{path}.{field}" for field in fields} or {dvc_template(path)}
-    return paths
-
-
-def leaves(stage: str, kind: str) -> tuple[str, ...]:
-    """Return the fields of the struct that a section is read as; nothing for a plain value."""
-    struct = getattr(importlib.import_module(f"stages.{stage}"), kind, None)
-    return getattr(struct, "__struct_fields__", ())
-
-
-def dvc_template(path: str) -> str:
-    """Turn an f-string's names into DVC's: `{key}` is the entry, all else one of its values."""
-    for part in path.split("{")[1:]:
-        name = part.partition("}")[0]
-        attribute = name if name == "key" else f"item.{name.removeprefix('item.')}"
-        path = path.replace(f"{{{name}}}", f"${{{attribute}}}")
-    return path
-
-
-def test_methods_lists_the_code_of_every_stage():
-    closures = [import_closure(stage, ROOT) for stage in STAGES]
-    assert code_files("methods") == set().union(*closures)
-    assert list(SETTINGS) == METHODICAL
-    named = [name for name in METHODICAL if name != "fetch"] + FETCHES
-    heads = [f"{kind}_head" for kind in Heads.__struct_fields__]
-    assert body("methods")["outs"] == [f"data/methods/{name}.json" for name in named + heads]
-
-
-@pytest.mark.parametrize("stage", METHODICAL)
-def test_a_stage_depends_on_its_method_alone(stage):
-    code = [dep for dep in body(stage)["deps"] if dep.startswith(("stages/", "data/methods/"))]
-    head = ["data/methods/${item.head}_head.json"] if stage == "extract" else []
-    own = "fetch_${item.source}" if stage == "fetch" else stage
-    assert code == [f"data/methods/{own}.json", *head]
-
-
-@pytest.mark.parametrize("stage", sorted(set(METHODICAL) - {"fetch"}))
-def test_a_method_holds_exactly_the_import_closure_and_the_settings(stage, methods):
-    method = json.loads((methods / f"{stage}.json").read_text())
-    closure = import_closure(stage, ROOT)
-    assert method["code"] == {file: code_digest(ROOT / file) for file in closure}
-    settings = {path for path, _ in read_paths(stage, ROOT, "method")}
-    assert set(method) == {"code", "packages"} | settings
-
-
-def test_methods_of_fetch_hold_the_code_of_one_source_each(methods):
-    read = {name: json.loads((methods / f"{name}.json").read_text()) for name in FETCHES}
-    code = {name: set(method["code"]) for name, method in read.items()}
-    assert set().union(*code.values()) == import_closure("fetch", ROOT)
-    assert code["fetch_hub"] == code["fetch_archive"] == code["fetch_folder"]
-    assert code["fetch_none"] <= code["fetch_world"] & code["fetch_hub"]
-    imported = {
-        f.relative_to(ROOT).as_posix() for f in imported_files(ROOT / "stages/fetch.py", ROOT)
-    }
-    assert imported - code["fetch_none"] == {own for own in SOURCES.values() if own}
-
-
-def test_a_method_names_the_packages_of_the_stage_alone(methods):
-    packages = {f.stem: json.loads(f.read_text()).get("packages") for f in methods.iterdir()}
-    assert set(packages["kurtosis"]) == {"numpy"}
-    assert set(packages["broden"]) == {"llvmlite", "numba", "numpy"}
-    assert {"torch", "open-clip-torch", "timm"} <= packages["extract"].keys()
-    assert set(packages["report"]) == {"vl-convert-python"}
-    assert packages["study"] == packages["summarize"] == {}
-    with_torch = {stage for stage, versions in packages.items() if "torch" in (versions or ())}
-    assert with_torch == {"fetch_world", *TRAININGS, *EXTRACTIONS, "weights", "interpolate"}
-
-
-@pytest.mark.parametrize("stage", METHODICAL)
-def test_params_are_those_that_the_code_reads(stage):
-    assert declared_params(stage) | IN_A_PATH.get(stage, set()) == expected_params(stage)
-
-
-def test_params_of_methods_are_the_settings_that_all_instances_read():
-    read = [expected_params(stage, "method") for stage in METHODICAL]
-    assert declared_params("methods") == set().union(*read) | head_params()
-
-
-def head_params() -> set[str]:
-    kinds = {field.name: field.type for field in msgspec.structs.fields(Heads)}
-    assert tuple(kinds) == ("zero_shot", "trained", "random")
-    return {f"heads.{k}.{leaf}" for k, kind in kinds.items() for leaf in kind.__struct_fields__}
-
-
-@pytest.mark.parametrize("stage", GRAPH)
-def test_a_stage_has_a_description_and_passes_only_the_name_of_its_instance(stage):
-    assert body(stage)["desc"]
-    assert body(stage)["cmd"] == f"python -m stages.{stage}" + ' "$DVC_STAGE"' * (stage in MANY)
-
-
-def test_a_parameter_in_a_path_is_in_one():
-    for stage, paths in IN_A_PATH.items():
-        leaves = {path.rpartition(".")[2] for path in paths}
-        assert all(any(f"${{item.{x}}}" in dep for dep in body(stage)["deps"]) for x in leaves)
-
-
-@pytest.mark.parametrize("stage", GRAPH)
-def test_code_is_listed_in_order(stage):
-    code = [dep for dep in body(stage)["deps"] if dep.startswith("stages/")]
-    assert code == sorted(set(code))
-
-
-def test_every_stage_module_is_a_stage():
+def test_every_module_is_a_stage():
     modules = {file.stem for file in (ROOT / "stages").glob("*.py")} - {"__init__"}
     assert modules == set(STAGES)
+    assert {stage for stage, _ in computations(ROOT)} == set(COMPUTING)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_runs_its_module_and_says_what_for(stage):
+    key = " ${key}" if "foreach" in GRAPH[stage] else ""
+    assert body(stage)["cmd"] == f"python -m stages.{stage}{key}"
+    assert body(stage)["desc"]
+
+
+@pytest.mark.parametrize("stage", COMPUTING)
+def test_the_parameters_are_those_that_the_code_reads(stage):
+    assert declared(stage) == read_params(stage)
+
+
+@pytest.mark.parametrize("stage", COMPUTING)
+def test_the_fingerprint_is_that_of_the_stage_or_of_its_branch(stage):
+    assert declared(stage, "code.json") == {BRANCH.get(stage, stage)}
+
+
+def test_every_branch_has_a_fingerprint():
+    assert BRANCHES.keys() == BRANCH.keys()
+    assert set(BRANCHES["fetch"]) == set(Sources.__struct_fields__)
+    assert set(BRANCHES["head"]) == set(Heads.__struct_fields__)
+    for stage, modules in BRANCHES.items():
+        own = {ROOT / module for module in modules.values() if module}
+        assert own <= imported_files(ROOT / f"stages/{stage}.py", ROOT)
+
+
+def test_every_parameter_is_one_of_some_stage():
+    listed = {re.sub(r"\$\{[\w.]+\}", "*", path) for stage in COMPUTING for path in declared(stage)}
+    study = yaml.safe_load((ROOT / "params.yaml").read_text())
+    unread = {path for path in leaves(study) if not listed & set(patterns(path))}
+    assert unread == set()
+
+
+def leaves(node: Any, path: str = "") -> Iterator[str]:
+    """Yield the path of every leaf of a study; lists are leaves."""
+    if not isinstance(node, dict):
+        yield path
+        return
+    for key, value in node.items():
+        yield from leaves(value, f"{path}.{key}".lstrip("."))
+
+
+def patterns(path: str) -> Iterator[str]:
+    """Yield the ways to list a leaf: it, what is around it, with a star for an entry's name."""
+    keys = path.split(".")
+    for end in range(1, len(keys) + 1):
+        yield ".".join(keys[:end])
+        yield ".".join([keys[0], "*", *keys[2:end]])
+
+
+def test_packages_of_a_stage_are_those_that_compute_for_it():
+    found = {(stage, branch): packages(stage, branch, ROOT) for stage, branch in computations(ROOT)}
+    assert found["kurtosis", ""] == {"numpy"}
+    assert found["broden", ""] == {"llvmlite", "numba", "numpy"}
+    assert found["report", ""] == {"vl-convert-python"}
+    assert found["study", ""] == found["summarize", ""] == set()
+    with_torch = {stage for (stage, _), names in found.items() if "torch" in names}
+    trainings = {"pretrain", "finetune", "supervise", "weights", "interpolate", "fetch"}
+    extractions = {"extract", "extract_shifts", "extract_broden", "extract_layers", "head"}
+    assert with_torch == trainings | extractions
+    assert "torch" not in found["fetch", "hub"]
 
 
 def test_rooms_import_no_stage_and_read_no_params():
@@ -176,69 +134,70 @@ def test_packages_are_empty():
     assert all(f.stat().st_size == 0 for f in (ROOT / "stages").rglob("__init__.py"))
 
 
-@pytest.fixture(scope="module")
-def methods(tmp_path_factory) -> Path:
-    """Return the folder of the methods that the code in this repository has."""
-    folder = tmp_path_factory.mktemp("methods")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        patch.setattr("stages.methods.METHODS", folder)
-        write_methods()
-    return folder
+EDIT = "EDITED = True\n"
+HEADS = {"head_zero_shot", "head_trained", "head_random"}
+REAL = {"fetch_hub", "fetch_archive", "fetch_folder"}
+EDITS = [
+    ("stages/measures/cka.py", EDIT, {"cka"}),
+    ("stages/measures/u_center.py", EDIT, {"cka", "extract_layers"}),
+    ("stages/world/shapes.py", "# a comment\n", set()),
+    ("stages/world/shapes.py", '"""A docstring."""', set()),
+    ("stages/world/shapes.py", EDIT, {"fetch_world"}),
+    ("stages/datasets/class_folders.py", EDIT, REAL),
+    ("stages/encoders/trained_head.py", EDIT, {"head_trained"}),
+    ("stages/head.py", EDIT, HEADS),
+    ("stages/storage/packages.py", EDIT, set()),
+    ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL),
+    ("constraints.txt", "scikit-learn==9\n", {"baseline"}),
+    ("constraints.txt", "ruff==9\n", set()),
+]
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Return a copy of the code in which a test may break something."""
+    """Return a copy of the code and the locked versions in which a test may break something."""
     shutil.copytree(ROOT / "stages", tmp_path / "stages")
+    shutil.copytree(ROOT / "data/reference", tmp_path / "data/reference")
+    for name in ("constraints.txt", "versions.yaml"):
+        shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
-def test_notices_a_new_import_deep_in_a_room(copy):
-    file = copy / "stages/measures/kurtosis.py"
-    file.write_text(f"import stages.measures.cka\n{file.read_text()}")
-    added = import_closure("kurtosis", copy) - import_closure("kurtosis", ROOT)
-    assert added == {"stages/measures/cka.py"}
+@pytest.mark.parametrize(("file", "added", "expected"), EDITS)
+def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(copy, file, added, expected):
+    before = fingerprints(copy)
+    with (copy / file).open("a") as stream:
+        stream.write(added)
+    after = fingerprints(copy)
+    assert {name for name in before if before[name] != after[name]} == expected
 
 
-def test_notices_an_import_inside_a_function(copy):
+def test_every_module_counts_where_it_can_be_imported():
+    held = {pair: code_files(*pair, ROOT) for pair in computations(ROOT)}
+    for pair, files in held.items():
+        for module in files:
+            one, other = (
+                fingerprint(*pair, ROOT, {ROOT / module: digest}.get)  # pyright: ignore
+                for digest in ("one", "other")
+            )
+            assert one != other, (pair, module)
+
+
+def test_follows_imports_inside_of_functions(copy):
+    assert "stages/measures/cka.py" not in code_files("kurtosis", "", ROOT)
+    with (copy / "stages/kurtosis.py").open("a") as stream:
+        stream.write("\n\ndef late():\n    from stages.measures import cka\n")
+    assert "stages/measures/cka.py" in code_files("kurtosis", "", copy)
+
+
+def test_notices_a_read_and_refuses_a_computed_path(copy):
     file = copy / "stages/kurtosis.py"
-    file.write_text(f"{file.read_text()}\n\ndef late():\n    from stages.measures import cka\n")
-    assert "stages/measures/cka.py" in import_closure("kurtosis", copy)
-
-
-def test_notices_a_removed_import(copy):
-    file = copy / "stages/kurtosis.py"
-    lines = file.read_text().splitlines()
-    file.write_text("\n".join(x for x in lines if "stages.measures.outliers" not in x))
-    assert "stages/measures/outliers.py" not in import_closure("kurtosis", copy)
-
-
-def test_notices_a_new_and_a_removed_read(copy):
-    file = copy / "stages/kurtosis.py"
-    text = file.read_text()
-    file.write_text(text + '\n\nmethod = None\nmethod.read("concepts.threshold", float)\n')
-    assert ("concepts.threshold", "float") in read_paths("kurtosis", copy, "method")
-    file.write_text(text.replace("method.read(", "method.ignore("))
-    assert read_paths("kurtosis", copy, "method") == set()
-
-
-def test_refuses_a_computed_path(copy):
-    (copy / "stages/kurtosis.py").write_text("params.read(name, float)\n")
+    file.write_text(f'{file.read_text()}\nparams.read("concepts.threshold", float)\n')
+    assert "concepts.threshold" in read_params("kurtosis", copy)
+    file.write_text("params.read(name, float)\n")
     with pytest.raises(ValueError, match="expected a literal path, got name"):
-        read_paths("kurtosis", copy)
+        read_params("kurtosis", copy)
 
 
 def test_structs_name_their_leaves():
-    assert "seed" in leaves("kurtosis", "KurtosisSettings")
-    assert issubclass(importlib.import_module("stages.kurtosis").KurtosisSettings, msgspec.Struct)
-
-
-def test_a_fingerprint_sees_code_and_not_words(copy):
-    file = copy / "stages/measures/kurtosis.py"
-    text, before = file.read_text(), code_digest(file)
-    file.write_text(f"# a comment\n{text.replace('Raises', 'Refuses')}\n\n")
-    assert code_digest(file) == before
-    file.write_text(text.replace("standardized(", "centred("))
-    assert text != file.read_text()
-    assert code_digest(file) != before
+    assert {"kurtosis.seed", "kurtosis.outlier_sigma"} <= read_params("kurtosis")

@@ -15,10 +15,10 @@ from stages.datasets.broden_layout import BrodenWriter
 from stages.datasets.card import write_card
 from stages.datasets.images import encode_png
 from stages.datasets.shard_writer import ShardWriter
-from stages.datasets.shards import open_shards
-from stages.encoders.activations import coming_activations
+from stages.encoders.activations import coming_activations, extract_dataset
 from stages.encoders.encoder import Encoder, initialise
-from stages.storage.activations import read_activations, write_batches
+from stages.storage.activations import read_activations
+from stages.storage.machine import Machine
 from stages.storage.tensors import read_tensors, write_tensors
 from tests.datasets.conftest import card
 from tests.encoders.conftest import small_backbone
@@ -57,15 +57,7 @@ def write_probe(directory: Path, images: int) -> None:
 
 
 def extract(encoder: Encoder, directory: Path, out: Path) -> None:
-    with open_shards(directory) as images:
-        write_batches(
-            out,
-            "imagenet_val",
-            coming_activations(encoder, images, batch_size=8, workers=2),
-            classes=images.classes,
-            class_indices=np.array([0, 2]),
-            aliases={},
-        )
+    extract_dataset(encoder, directory, out, Machine(batch_size=8, workers=2), "float32")
 
 
 def extract_probe(encoder: Encoder, directory: Path, out: Path) -> None:
@@ -96,7 +88,7 @@ def test_memory_holds_no_activations_of_the_images_before(tmp_path, wide, write,
 def test_what_was_written_are_the_activations(tmp_path, wide):
     write_shards(tmp_path, 30)
     extract(wide, tmp_path, tmp_path / "out")
-    result = read_activations(tmp_path / "out", "imagenet_val")
+    result = read_activations(tmp_path / "out", tmp_path.name)
     assert result.classes.tolist() == [0, 2] * 15
     expected = (np.arange(30) / 255 - 0.5) / 0.25
     np.testing.assert_allclose(result.values[:, -1], expected, rtol=1e-6, atol=1e-6)

@@ -6,11 +6,9 @@ import yaml
 
 from stages.encoders.clip_classifier import classifier_from_clip
 from stages.encoders.encoder import clip_encoder, load_encoder, save_encoder
-from stages.encoders.heads import zero_shot_head
+from stages.encoders.zero_shot_head import zero_shot_head
 from stages.interpolate import main
 from stages.storage.errors import InputError
-from stages.storage.installed import METHODS
-from stages.storage.results import write_json
 from tests.encoders.conftest import TINY
 
 CLASSES, TEMPLATES = ["fish", "house"], ["a photo of a {}"]
@@ -18,6 +16,7 @@ CLASSES, TEMPLATES = ["fish", "house"], ["a photo of a {}"]
 
 ENTRY = {"first": "clip", "second": "tuned"}
 PARAMS = {
+    "threads": {"inference": 1},
     "heads": {"zero_shot": {"templates": TEMPLATES}},
     "interpolate": {
         "start": ENTRY | {"alpha": 0.0},
@@ -36,7 +35,6 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save_encoder(tmp_path / "data/weights/tuned", tuned)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     monkeypatch.chdir(tmp_path)
-    write_json(METHODS / "interpolate.json", {"code": {}, "threads": {"inference": 1}})
     return tmp_path / "data"
 
 

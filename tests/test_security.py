@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from stages.encoders.weight_files import read_weights
 from stages.settings.sections import Sections
 from stages.storage.errors import InputError
-from stages.storage.params import SafeLoader, load_tree
+from stages.storage.params import load_tree
 from stages.storage.quantities import KEY
 from tests.reads import ROOT
 from tests.test_dependencies import GRAPH, body
@@ -32,8 +31,6 @@ PICKLES = {
     "tests/test_security.py": {"pickle"},
 }
 """Who names them all the same: for an exception, and to write the files that must be refused."""
-
-SAFE = {"SafeLoader", "yaml.SafeLoader", "yaml.CSafeLoader"}
 
 
 def nodes(kind: type[ast.AST], files: list[Path] = CODE) -> Iterator[tuple[str, ast.AST]]:
@@ -119,9 +116,9 @@ def test_every_download_names_its_checksum():
 
 
 def test_yaml_is_read_by_safe_loaders_alone():
-    loads = calls("yaml.load", "yaml.load_all")
-    assert loads and all(given.get("Loader") in SAFE for _, given in loads)
-    assert issubclass(SafeLoader, yaml.SafeLoader | yaml.CSafeLoader)
+    readers = calls("YAML")
+    assert readers and all(given.get("typ") == "'safe'" for _, given in readers)
+    assert calls("yaml.load", "yaml.load_all") == []
     unsafe = {"unsafe_load", "full_load", "UnsafeLoader", "FullLoader", "Loader"}
     assert {getattr(node, "attr", "") for _, node in nodes(ast.Attribute)} & unsafe == set()
 
@@ -131,7 +128,7 @@ def test_a_params_file_with_an_object_of_python_is_refused(tag, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     file = Path("params.yaml")
     file.write_text(f"study: !!python/object/{tag}")
-    with pytest.raises(InputError, match=r"^params.yaml: not legal YAML: could not") as refused:
+    with pytest.raises(InputError, match=r"^params.yaml: line 1: not legal YAML: could") as refused:
         load_tree(file)
     assert "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == [tmp_path / "params.yaml"]
@@ -143,9 +140,9 @@ def test_no_secret_is_printed_or_written():
     assert said == "https://host/a.tar: there is no such file"
 
 
-def test_no_command_is_built_from_params():
+def test_of_a_study_names_alone_reach_a_shell():
     """Details: tests/pipeline/test_hostile_study.py."""
-    assert all("${" not in body(stage)["cmd"] for stage in GRAPH)
+    assert all("${" not in body(stage)["cmd"].removesuffix(" ${key}") for stage in GRAPH)
     run = calls("os.system", "os.popen", "subprocess.getoutput", "eval", "exec", "compile")
     assert [file for file, _ in run] == []
     assert all(given.get("shell", "False") == "False" for _, given in calls("subprocess.run"))
@@ -154,5 +151,5 @@ def test_no_command_is_built_from_params():
 def test_every_name_that_becomes_a_path_or_a_stage_has_no_special_character():
     groups = [v for v in Sections.__annotations__.values() if str(v).startswith("dict[")]
     looped = {stage["foreach"] for stage in GRAPH.values() if "foreach" in stage}
-    assert len(groups) == len({*looped, "${backbones}"})
+    assert len(groups) == len({*looped, "${backbones}", "${recipes}"})
     assert all(repr(KEY) in str(kind) for kind in groups)

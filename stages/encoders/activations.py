@@ -1,18 +1,22 @@
 """The activations of an encoder: what feeds the head, before it is brought to unit length."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
+from stages.datasets.shards import open_shards
 from stages.encoders.encoder import Encoder
 from stages.encoders.forward import forward_passes
 from stages.encoders.pictures import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
 from stages.encoders.state import to_array
 from stages.settings.precision import ComputeType
+from stages.storage.activations import write_batches
 from stages.storage.errors import InputError
+from stages.storage.machine import Machine
 from stages.storage.tensors import Coming
 
 
@@ -52,6 +56,34 @@ def embed(
 ) -> Float[np.ndarray, "image feature"]:
     """Return what an image tower makes of a batch: the forward pass itself."""
     return to_array(tower(images).float())
+
+
+def extract_dataset(
+    encoder: Encoder, dataset: Path, out: Path, machine: Machine, precision: ComputeType
+) -> None:
+    """Write an encoder's activations on a dataset's folder of shards into the folder `out`.
+
+    Raises
+    ------
+    InputError
+        As `activation_batches`, or the shards are damaged.
+    """
+    with open_shards(dataset) as images:
+        write_batches(
+            out,
+            dataset.name,
+            coming_activations(
+                encoder,
+                images,
+                machine.batch_size,
+                machine.device,
+                machine.workers,
+                precision=precision,
+            ),
+            classes=images.classes,
+            class_indices=np.array(images.card.class_indices),
+            aliases=images.card.aliases,
+        )
 
 
 def coming_activations(

@@ -1,4 +1,4 @@
-"""The null of the privileged directions: a head that has learnt nothing."""
+"""Heads that have learnt nothing: of untrained encoders, and the null of the directions."""
 
 import numpy as np
 from jaxtyping import Float
@@ -24,3 +24,9 @@ def random_head(
     """
     drawn = np.random.default_rng(seed).standard_normal(weight.shape)
     return drawn * (np.linalg.norm(np.asarray(weight, np.float64)) / np.linalg.norm(drawn))
+
+
+def random_unit_rows(classes: int, width: int, seed: int) -> Float[np.ndarray, "class_ feature"]:
+    """Return a head of rows of unit length in random directions, for an encoder that has none."""
+    rows = np.random.default_rng(seed).standard_normal((classes, width))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Activations on disk: one safetensors file per dataset and a `card.json`."""
+"""Activations on disk: one safetensors file per dataset, and a `card.json` per folder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from stages.settings.shifts import TEST_SETS
+from stages.settings.shifts import SHIFTS, TEST_SETS
 from stages.storage.errors import InputError
 from stages.storage.results import read_json, write_json
 from stages.storage.tensors import Coming, read_tensors, require_finite, whole, write_tensors
@@ -91,27 +91,26 @@ def read_activations(directory: Path, dataset: str) -> Activations:
     return Activations(values, classes, arrays["class_indices"], aliases)
 
 
-def read_test_sets(directory: Path) -> dict[str, Activations]:
-    """Map the activations of every test set that the study has, in the order of `TEST_SETS`.
+def read_test_sets(imagenet: Path, shifts: Path) -> dict[str, Activations]:
+    """Map the activations of ImageNet and of every shift that the study has, in their order.
+
+    `imagenet` is an encoder's folder of `extract`, `shifts` that of `extract_shifts`.
 
     Raises
     ------
     InputError
-        As `read_activations` and `read_datasets`: a set that the card names has to be there.
+        As `read_activations` and `read_shifts`: a shift that the card names has to be there.
     """
-    return {dataset: read_activations(directory, dataset) for dataset in read_datasets(directory)}
+    first = TEST_SETS[0]
+    return {first: read_activations(imagenet, first)} | {
+        shift: read_activations(shifts, shift) for shift in read_shifts(shifts)
+    }
 
 
-def write_card(
-    directory: Path, card: Mapping[str, object], datasets: Sequence[str] = TEST_SETS
-) -> None:
-    """Write what holds for all of an encoder's activations: `representation`, `feature_width`.
-
-    `datasets` are those that were measured; a card without them stands for all test sets, so that
-    a set that the study does without is told from one that is missing.
-    """
-    which = {} if tuple(datasets) == TEST_SETS else {"datasets": list(datasets)}
-    write_json(directory / "card.json", {**card, **which})
+def write_card(directory: Path, representation: str, feature_width: int) -> None:
+    """Write what holds for all activations of an encoder beside those on ImageNet."""
+    card = {"representation": representation, "feature_width": feature_width}
+    write_json(directory / "card.json", card)
 
 
 def read_card(directory: Path) -> dict[str, object]:
@@ -119,18 +118,24 @@ def read_card(directory: Path) -> dict[str, object]:
     return read_json(directory / "card.json")
 
 
-def read_datasets(directory: Path) -> list[str]:
-    """Return the test sets that an encoder was measured on, in the order of `TEST_SETS`.
+def write_shifts(directory: Path, shifts: Sequence[str]) -> None:
+    """Write which shifts were measured, so that an absent one is told from a missing one."""
+    write_json(directory / "card.json", {"shifts": list(shifts)})
+
+
+def read_shifts(directory: Path) -> list[str]:
+    """Return the shifts that an encoder was measured on, in the order of `SHIFTS`.
 
     Raises
     ------
     InputError
-        The card is missing, names an unknown set, or lacks ImageNet's: nothing goes without it.
+        The card is missing or names something else.
     """
-    named = read_card(directory).get("datasets", list(TEST_SETS))
-    if not isinstance(named, list) or not {TEST_SETS[0]} <= {*named} <= {*TEST_SETS}:
+    card = read_json(directory / "card.json")
+    named = card.get("shifts") if isinstance(card, dict) else None
+    if not isinstance(named, list) or not {*map(str, named)} <= {*SHIFTS}:
         raise InputError(
-            f"{directory / 'card.json'}: 'datasets': expected {TEST_SETS[0]} and some of "
-            f"{', '.join(TEST_SETS[1:])}, got {named!r}; run `dvc repro extract` again"
+            f"{directory / 'card.json'}: 'shifts': expected some of {', '.join(SHIFTS)}, got "
+            f"{named!r}; run `dvc repro extract_shifts` again"
         )
-    return [dataset for dataset in TEST_SETS if dataset in named]
+    return [shift for shift in SHIFTS if shift in named]

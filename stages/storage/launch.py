@@ -4,14 +4,12 @@ import ctypes
 import gc
 import inspect
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable
 
 from stages.storage.errors import InputError
-from stages.storage.installed import require_installed
-from stages.storage.quantities import KEY
+from stages.storage.fingerprint import BRANCHES, require_fingerprint
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """mallopt(3): how much free memory at the end goes back; how many pieces are mapped alone."""
@@ -19,16 +17,14 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal this process gets when its parent dies."""
 
-INSTANCE = r"(?:.*?:)??(\w+)@(.*)"
-"""What DVC calls the instance of a stage: `kurtosis@rn` or `../dvc.yaml:kurtosis@rn`."""
-
 ADVICE = "nothing was kept; free the disk or mend the file, then run `dvc repro` again"
 
 
 def launch(main: Callable[..., None], *arguments: str) -> None:
     """Run a stage: end with its parent, explain bad input, start and leave quickly.
 
-    It computes with the versions of packages that its results are kept under, or not at all.
+    It computes with the code and the versions of packages that its results are kept under, or not
+    at all.
 
     A stage that needs torch imports it in `main`, after what is set here. DVC is killed, its child
     is not: the kernel is asked for a signal when the shell above dies. The garbage collector finds
@@ -40,7 +36,7 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
     keep_memory()
     gc.set_threshold(200_000, 50, 50)
     stage = stage_name()
-    given = arguments or own_arguments(stage, sys.argv[1:])
+    given = arguments or sys.argv[1:]
     try:
         inspect.signature(main).bind(*given)
     except TypeError:
@@ -49,7 +45,8 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
             f"error: expected the arguments {names or 'none'}, got {' '.join(given) or 'none'}"
         )
     try:
-        require_installed(stage)
+        if stage not in BRANCHES:  # those look themselves, once they know their branch
+            require_fingerprint(stage)
         main(*given)
     except InputError as error:
         sys.exit(f"error: {error}")
@@ -64,22 +61,6 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
 def stage_name() -> str:
     """Return the name of the stage that `python -m stages.<name>` runs."""
     return str(getattr(sys.modules["__main__"].__spec__, "name", "")).removeprefix("stages.")
-
-
-def own_arguments(stage: str, words: list[str]) -> tuple[str, ...]:
-    """Return the words of a command line, `kurtosis@rn` as `rn` where the stage is `kurtosis`.
-
-    DVC names the instance of a stage so, in the variable that the commands of dvc.yaml pass on,
-    with the path of a dvc.yaml before it where that is in another folder than DVC was started in.
-    The name comes from params.yaml, which nothing may have checked yet: `dvc repro --single-item`
-    runs no stage before it.
-    """
-    named = re.fullmatch(INSTANCE, words[0], re.DOTALL) if len(words) == 1 else None
-    if named is None or named[1] != stage:
-        return tuple(filter(None, words))  # the variable is empty where no DVC has set it
-    if not re.match(KEY, named[2]):
-        sys.exit(f"error: params.yaml: the name {named[2]!r}: expected letters a-z, digits and _")
-    return (named[2],)
 
 
 def wait_passively() -> None:

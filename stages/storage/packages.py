@@ -1,7 +1,7 @@
 """The packages of others in which numbers are computed, and the versions that are locked."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from stages.storage.errors import InputError
@@ -35,7 +35,15 @@ BENEATH = {
 
 CARRYING = frozenset(
     {
-        *("dvclive", "huggingface_hub", "jaxtyping", "msgspec", "requests", "safetensors"),
+        *(
+            "dvclive",
+            "huggingface_hub",
+            "jaxtyping",
+            "msgspec",
+            "requests",
+            "ruamel",
+            "safetensors",
+        ),
         *("threadpoolctl", "tqdm", "urllib3", "yaml"),
     }
 )
@@ -116,3 +124,21 @@ def tracked_text(file: Path) -> str:
         return file.read_text()
     except FileNotFoundError:
         raise InputError(f"{file}: no such file; `git checkout {file}` brings it back") from None
+
+
+def different_versions(packages: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return name, expected and installed version of each package that is of another version.
+
+    The local part of an installed version names a build of it (2.13.0+cu126) and is not compared.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for name, expected in packages.items():
+        try:
+            installed = version(name).partition("+")[0]
+        except PackageNotFoundError:
+            installed = "none"
+        if installed != expected:
+            found.append((name, expected, installed))
+    return found

@@ -1,8 +1,7 @@
 """The reader of params.yaml: one dotted path at a time, strictly typed.
 
 A stage names each parameter that it reads in a call of `Params.read` with a literal path. The same
-paths stand under `params:` in dvc.yaml; a test holds the two against each other. Settings of all
-instances of a stage (`method.read`) stand under those of `methods`.
+paths stand under `params:` in dvc.yaml; a test holds the two against each other.
 """
 
 import re
@@ -14,8 +13,6 @@ import msgspec
 import yaml
 
 from stages.storage.errors import InputError
-from stages.storage.installed import METHODS
-from stages.storage.results import read_json
 
 PARAMS = Path("params.yaml")
 
@@ -36,7 +33,7 @@ class Params:
 
     def __init__(self, file: Path = PARAMS) -> None:
         self.file = file
-        self.tree = read_json(file) if file.suffix == ".json" else load_tree(file)
+        self.tree = load_tree(file)
 
     @overload
     def read(self, path: str, kind: type[Value]) -> Value: ...
@@ -56,17 +53,6 @@ class Params:
                 raise InputError(missing_key(self.file, path, depth, node))
             node = node[key]
         return convert(node, kind, path, self.file)
-
-
-def read_method(stage: str) -> Params:
-    """Return the settings that hold for all instances of a stage, as `methods` wrote them.
-
-    Raises
-    ------
-    InputError
-        The file is missing or damaged.
-    """
-    return Params(METHODS / f"{stage}.json")
 
 
 def load_tree(file: Path) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from open_clip import IMAGENET_CLASSNAMES, get_tokenizer
 from stages.encoders.activations import activations
 from stages.encoders.backbone import OpenClipModel
 from stages.encoders.encoder import Encoder, clip_encoder
-from stages.encoders.heads import random_head, zero_shot_head
 from stages.encoders.preprocess import to_tower
 from stages.encoders.templates import spelled_out
+from stages.encoders.zero_shot_head import zero_shot_head
 from stages.measures.accuracy import hits
 from stages.measures.head import Head
+from stages.measures.random_head import random_unit_rows
 from tests.encoders.conftest import TINY
 
 CLASSES = list(IMAGENET_CLASSNAMES[:40:4])
@@ -44,7 +45,7 @@ def test_logits_and_accuracies_agree(name):
     encoder, random = clip_encoder(CASES[name][0], None, 0), np.random.default_rng(0)
     size, width = encoder.card.preprocess.size, encoder.card.feature_width
     images = random.integers(0, 256, (6, size, size, 3), dtype=np.uint8)
-    labels, head = random.integers(0, 4, 6), random_head(4, width, 0)
+    labels, head = random.integers(0, 4, 6), random_unit_rows(4, width, 0)
     loader = [(to_tower(images, encoder.card.preprocess), torch.from_numpy(labels))]
     columns, module = torch.from_numpy(head.T), encoder.module.eval()
     logits, _ = benchmark.run_classification(module, columns, loader, "cpu", amp=False)

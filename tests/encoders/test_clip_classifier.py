@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from stages.encoders.clip_classifier import classifier_from_clip
 from stages.encoders.encoder import initialise
-from stages.encoders.heads import zero_shot_head
 from stages.encoders.preprocess import to_tower
+from stages.encoders.zero_shot_head import zero_shot_head
 from stages.storage.errors import InputError
 from tests.encoders.conftest import TINY
 

@@ -3,7 +3,9 @@ import pytest
 import torch
 
 from stages.encoders.encoder import classifier_encoder, initialise
-from stages.encoders.heads import random_head, trained_head, zero_shot_head
+from stages.encoders.trained_head import trained_head
+from stages.encoders.zero_shot_head import zero_shot_head
+from stages.measures.random_head import random_unit_rows
 from stages.storage.errors import InputError
 
 CLASSES = ["fish", "house"]
@@ -57,7 +59,7 @@ def test_an_untrained_encoder_has_no_trained_head(backbone):
 
 
 def test_a_random_head_is_fixed_by_its_seed():
-    head = random_head(3, 8, seed=1)
-    assert np.array_equal(head, random_head(3, 8, seed=1))
-    assert not np.array_equal(head, random_head(3, 8, seed=2))
+    head = random_unit_rows(3, 8, seed=1)
+    assert np.array_equal(head, random_unit_rows(3, 8, seed=1))
+    assert not np.array_equal(head, random_unit_rows(3, 8, seed=2))
     np.testing.assert_allclose(np.linalg.norm(head, axis=1), 1, rtol=1e-6)

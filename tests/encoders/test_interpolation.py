@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from stages.encoders.activations import activations
 from stages.encoders.clip_classifier import classifier_from_clip
 from stages.encoders.encoder import Encoder, classifier_encoder, clip_encoder
-from stages.encoders.heads import trained_head, zero_shot_head
 from stages.encoders.interpolation import interpolate
+from stages.encoders.trained_head import trained_head
+from stages.encoders.zero_shot_head import zero_shot_head
 from stages.storage.errors import InputError
 
 CLASSES = ["fish", "house", "tree"]

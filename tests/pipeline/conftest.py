@@ -9,10 +9,14 @@ import pytest
 import yaml
 
 import stages.fetch
-import stages.methods
 from stages.measures.head import Head
-from stages.settings.shifts import TEST_SETS
-from stages.storage.activations import Activations, write_activations, write_card
+from stages.settings.shifts import SHIFTS, TEST_SETS
+from stages.storage.activations import (
+    Activations,
+    write_activations,
+    write_card,
+    write_shifts,
+)
 from stages.storage.heads import write_head
 from stages.storage.results import write_json
 from stages.transfer.members import PASSWORD
@@ -53,7 +57,7 @@ def clean(nano: Workspace, tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Draw the datasets and write down activations, a head and the methods."""
+    """Draw the datasets and write down activations and a head."""
     folder = tmp_path_factory.mktemp("drawn")
     for name in ("stages", "constraints.txt", "versions.yaml"):
         (folder / name).symlink_to(ROOT / name)
@@ -64,7 +68,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "params.yaml").write_text(yaml.safe_dump(study))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        stages.methods.main()
         for name in IMAGES:
             stages.fetch.main(name)
         write_measured("rn_untrained")
@@ -73,11 +76,14 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write_measured(key: str) -> None:
     """Write what `extract` and `baseline` would have, with random activations."""
-    rng, activations = np.random.default_rng(0), Path("data/activations") / key
+    rng = np.random.default_rng(0)
+    imagenet, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
     for name in TEST_SETS:
         values = rng.standard_normal((40, FEATURES), np.float32)
-        write_activations(activations, name, Activations(values, np.arange(40) % 12, np.arange(12)))
-    write_card(activations, {"representation": "linear", "feature_width": FEATURES})
+        measured = Activations(values, np.arange(40) % 12, np.arange(12))
+        write_activations(shifts if name in SHIFTS else imagenet, name, measured)
+    write_card(imagenet, "linear", FEATURES)
+    write_shifts(shifts, SHIFTS)
     head = Head(rng.standard_normal((12, FEATURES), np.float32), None, False)
     write_head(Path("data/heads") / key, head, "random")
     write_json(Path("data/baseline/baseline.json"), {"lines": {}, "resampled": {}, "models": []})

@@ -17,4 +17,4 @@ def spied(workspace: Workspace) -> dict[str, list[dict]]:
 
 def instance(stage: str, process: dict) -> str:
     """Return what DVC calls the instance of a stage that a process ran."""
-    return next(iter(process["argv"][1:]), stage)
+    return "@".join([stage, *process["argv"][1:]])

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 import stages.broden
 import stages.broden_labels
 import stages.directions
-import stages.extract
+import stages.extract_shifts
 import stages.fetch
 import stages.kurtosis
 import stages.pretrain
@@ -64,12 +64,11 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("damage", "expected"), BROKEN)
-def test_extract_refuses_a_damaged_dataset(damage, expected):
+def test_an_extraction_refuses_a_damaged_dataset(damage, expected):
     stages.weights.main(KEY)
     damage("imagenet_v2")
-    for folder in ("activations", "heads"):
-        Path("data", folder, KEY).rename(f"{folder}_{KEY}")
-    said = refused(stages.extract.main, KEY)
+    Path("data/shift_activations", KEY).rename("before")
+    said = refused(stages.extract_shifts.main, KEY)
     assert re.match(f"data/datasets/imagenet_v2{expected}", said)
 
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import stages.fetch
@@ -104,21 +103,6 @@ def test_a_download_goes_on_when_there_is_room_again(place, server):
     ranges = [request.headers.get("range") for request in server.requests]
     assert ranges == [None, f"bytes={part.stat().st_size}-"]
     assert (place / "second.rc").read_text() == "0\n"
-
-
-@pytest.mark.parametrize(
-    "pages", sorted(np.random.default_rng(0).choice(range(2, 24), 4, False).tolist())
-)
-def test_a_result_is_whole_or_not_there_at_all(study, pages):
-    run_twice(
-        Workspace(study), "data/methods", f"{4 * pages}k", f"{sys.executable} -m stages.methods"
-    )
-    said = (study / "first.out").read_text()
-    assert re.match(r"error: data/methods/\w+\.json: No space left on device; nothing .*\n$", said)
-    written, whole = folder_digests(study / "first"), folder_digests(study / "second")
-    assert len(written) < len(whole)
-    assert written.items() <= whole.items()
-    assert whole == folder_digests(Path("data/methods"))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Somebody else's params.yaml: nothing in it reaches a shell or leaves the study."""
+"""Somebody else's params.yaml: `dvc repro` refuses its names before any of them reaches a shell."""
 
 import sys
 
@@ -53,24 +53,15 @@ def test_an_encoder_whose_name_is_a_command(study):
     for number, command in enumerate(COMMANDS):
         add(study, f"a{number}{command}")
     said = harmless(study)
+    assert study.run(sys.executable, "-m", "stages.study", ok=False) in said
     for number, command in enumerate(COMMANDS):
         assert f"params.yaml: 'encoders': the name {f'a{number}{command}'!r}: Expected" in said
     harmless(study, "--keep-going")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_stage_alone_whose_name_is_a_command(study, command):
-    add(study, f"a{command}")
-    said = harmless(study, "--force", "--single-item", f"weights@a{command}")
-    expected = f"error: params.yaml: the name {f'a{command}'!r}: expected letters a-z, digits and _"
-    assert expected in said
-
-
 def test_a_command_in_the_path_of_a_file_that_is_there(study):
     compare(study, "pair", HIDDEN, HIDDEN)
     assert "'comparisons.pair.first': Expected" in harmless(study)
-    said = harmless(study, "--force", "--single-item", "cka@pair")
-    assert "'comparisons.pair.first': Expected" in said
 
 
 def test_a_result_in_the_place_of_a_file_of_the_repository(study):
@@ -85,6 +76,6 @@ def test_an_object_of_python(study):
     expected = "could not determine a constructor for the tag 'tag:yaml.org,2002:python/object/ap"
     assert expected in study.run("dvc", "repro", ok=False)
     said = study.run(sys.executable, "-m", "stages.study", ok=False)
-    assert said.startswith(f"error: params.yaml: not legal YAML: {expected}")
+    assert said.startswith("error: params.yaml: line ") and "python/object/apply:os.system" in said
     assert said.count("\n") == 1
     assert not (study.folder / "canary").exists()

@@ -3,9 +3,11 @@
 import json
 import sys
 
+import networkx as nx
 import pytest
+from dvc.repo import Repo
 
-from stages.storage.code import import_closure
+from stages.storage.fingerprint import code_files, packages
 from stages.storage.packages import COMPUTING
 from tests.pipeline.spied import instance, spied
 from tests.pipeline.workspace import RESULTS, Workspace, new_workspace
@@ -13,19 +15,14 @@ from tests.reads import ROOT
 from tests.test_dependencies import STAGES
 
 MEASURES = ("robustness", "kurtosis", "directions", "broden", "summarize")
-ONCE = {"study", "methods", "report"}
+ONCE = {"study", "report"}
 UNOPENED = {
-    "fetch": {
-        "data/study",
-        "data/reference/imagenet_classes.csv",
-        "data/reference/objectnet_to_imagenet.csv",
-    },
+    "fetch": {"data/study"},
     "weights": {"data/study"},
-    "cka": {"data/study"},
+    "published": {"data/study"},
     "baseline": {"data/reference/imagenet_testbed_accuracies.csv"},
 }
-"""What a stage waits for and does not open here: a legal study, the other baseline's source,
-the classes of real sets."""
+"""What a stage waits for and does not open here: a legal study, the other baseline's source."""
 
 LARGE = {
     *("torch", "torch._dynamo", "torchvision", "open_clip", "timm", "transformers"),
@@ -39,7 +36,9 @@ USED = {
     "weights": CLIP,
     "pretrain": CLIP | {"dvclive"},
     "finetune": CLIP | {"dvclive"},
+    "head": CLIP,
     "extract": CLIP,
+    "extract_shifts": CLIP,
     "extract_broden": CLIP,
     "extract_layers": CLIP,
     "baseline": {"sklearn", "scipy", "pandas"},  # scikit-learn imports pandas where it is
@@ -48,7 +47,27 @@ USED = {
 }
 """Which of them a stage, or an instance of it, is for; the others need none."""
 
-EXTRACTS = ("extract", "extract_broden", "extract_layers")
+EXTRACTS = ("head", "extract", "extract_shifts", "extract_broden", "extract_layers")
+RAN = sorted(set(STAGES) - {"supervise", "interpolate"})
+
+
+ALLOWED = (
+    *("params.yaml", "code.json", "constraints.txt", "versions.yaml", "compute.yaml"),
+    *("stages/", ".scratch", ".git", ".dvc"),
+)
+"""What every stage may open: parameters, fingerprints and what they are made of, the machine's."""
+
+CHECKING = {f"stages/storage/{name}.py" for name in ("code", "fingerprint", "packages")}
+"""What looks at the code before a stage runs, and computes nothing."""
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # pygtrie's, in DVC's graph
+def test_every_stage_waits_for_a_legal_study(nano):
+    with Repo(str(nano.folder)) as repo:
+        graph = repo.index.graph
+        study = next(stage for stage in graph if stage.name == "study")
+        free = {stage.name for stage in graph} - {s.name for s in nx.ancestors(graph, study)}
+    assert free == {"study", "code"}
 
 
 def test_a_second_run_runs_nothing(nano):
@@ -56,48 +75,45 @@ def test_a_second_run_runs_nothing(nano):
     assert nano.run("git", "status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"supervise", "interpolate"}))
+@pytest.mark.parametrize("stage", RAN)
 def test_what_a_stage_touches_is_what_dvc_knows(nano, stage):
     lock = nano.lock()
     for process in spied(nano)[stage]:
         locked = lock[instance(stage, process)]
         declared = [e["path"] for part in ("deps", "outs") for e in locked.get(part, ())]
-        allowed = (*declared, "params.yaml", "compute.yaml", ".scratch", ".git", ".dvc", "stages")
-        data = [p for p in process["opened"] if not p.startswith("stages/")]
-        assert [p for p in data if not p.startswith(tuple(allowed))] == []
-        loaded = {p for p in process["loaded"] if not p.endswith("__init__.py")}
-        assert loaded <= import_closure(stage, ROOT)
+        allowed = (*declared, *ALLOWED)
+        assert [p for p in process["opened"] if not p.startswith(allowed)] == []
+        known = locked.get("params", {}).get("params.yaml", {})
+        assert all(any(f"{k}.".startswith(f"{p}.") for k in known) for p in process["read"])
 
 
-@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"supervise", "interpolate"}))
+@pytest.mark.parametrize("stage", RAN)
 def test_what_dvc_waits_for_is_opened(nano, stage):
     lock, process = nano.lock(), spied(nano)[stage][0]
     deps = {entry["path"] for entry in lock[instance(stage, process)]["deps"]}
     opened = {dep for dep in deps if any(p.startswith(dep) for p in process["opened"])}
-    unopened = deps - opened - {f"data/methods/{stage}.json"}  # for the code, if for nothing else
-    assert unopened <= UNOPENED.get(stage, set())
+    assert deps - opened <= UNOPENED.get(stage, set())
 
 
-@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"supervise", "interpolate"}))
+@pytest.mark.parametrize("stage", RAN)
 def test_a_stage_imports_no_large_package_that_it_does_not_use(nano, stage):
     for process in spied(nano)[stage]:
         name = instance(stage, process)
         assert LARGE & set(process["packages"]) <= USED.get(name, USED.get(stage, set())), name
 
 
-@pytest.mark.parametrize(
-    "stage", sorted(set(STAGES) - {"methods", "study", "supervise", "interpolate"})
-)
+@pytest.mark.parametrize("stage", sorted({*RAN} - {"code", "study"}))
 def test_the_code_and_the_packages_that_compute_are_tracked(nano, stage):
+    heads = {key: entry["head"] for key, entry in nano.params()["encoders"].items()}
     for process in spied(nano)[stage]:
-        name = "fetch_world" if stage == "fetch" else stage
-        method = json.loads((nano.folder / f"data/methods/{name}.json").read_text())
+        branches = {"fetch": "world", "head": heads.get(process["argv"][-1], "")}
+        branch = branches.get(stage, "")
         computing = {COMPUTING[name] for name in COMPUTING.keys() & set(process["packages"])}
         if stage == "broden":
             computing -= {"scipy"}  # numba imports it for linear algebra, of which it compiles none
-        assert computing <= method["packages"].keys()
+        assert computing <= packages(stage, branch, ROOT)
         loaded = {path for path in process["loaded"] if not path.endswith("__init__.py")}
-        assert loaded <= method["code"].keys()
+        assert loaded - CHECKING <= code_files(stage, branch, ROOT)
 
 
 def test_a_broden_threshold_reruns_the_counting_alone(clean):
@@ -116,7 +132,7 @@ def test_the_kurtosis_section_reruns_the_kurtosis_alone(clean):
 
 def test_an_encoders_entry_reruns_that_encoder_alone(clean):
     key = "rn_web_broad_finetuned"
-    clean.change(f"finetune.{key}.seed", 7)
+    clean.change("recipes.finetuning.seed", 7)
     expected = {f"{stage}@{key}" for stage in ("finetune", *EXTRACTS, *MEASURES)}
     compared = {"cka@rn_finetuning", "summarize_cka@rn_finetuning"}
     assert clean.repro() == expected | compared | {"study", "report"}

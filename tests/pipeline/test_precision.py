@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import extract, extract_broden, extract_layers, methods, weights
+from stages import extract, extract_broden, extract_layers, extract_shifts, weights
 from stages.datasets.absent import write_absent
 from stages.settings.shifts import TEST_SETS
 from stages.storage.tensors import read_tensors
@@ -14,6 +14,7 @@ from tests.pipeline.test_bad_starts import change
 KEY = "rn_untrained"
 FILES = {
     "activations": "imagenet_val.safetensors",
+    "shift_activations": "imagenet_v2.safetensors",
     "broden_activations": "activations.safetensors",
     "layer_grams": "grams.safetensors",
 }
@@ -29,8 +30,8 @@ def prepared(study) -> None:
 
 def recorded(precision: str) -> dict[str, dict[str, np.ndarray]]:
     change(precision={"inference": precision})
-    methods.main()
     extract.main(KEY)
+    extract_shifts.main(KEY)
     extract_broden.main(KEY)
     extract_layers.main(KEY)
     files = {name: Path("data") / name / KEY / file for name, file in FILES.items()}

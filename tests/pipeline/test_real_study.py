@@ -92,7 +92,7 @@ def fill(workspace: Workspace, values: dict[str, Any]) -> None:
 
 def bring_torchvision(workspace: Workspace, files: FileServer, patch: pytest.MonkeyPatch) -> None:
     """Run torchvision's `weights` in this process, which knows another URL, and hand it to DVC."""
-    workspace.repro("study", "stages/dvc.yaml:methods")
+    workspace.repro("study")
     zoo.put_torchvision(files, patch)
     with pytest.MonkeyPatch.context() as here:
         here.chdir(workspace.folder)

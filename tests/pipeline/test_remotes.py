@@ -17,9 +17,10 @@ from tests.pipeline.remotes import Remote, folder_remote, s3_remote, ssh_remote
 from tests.pipeline.workspace import Workspace
 
 KEY = "rn_web_broad_finetuned"
-SEED = f"finetune.{KEY}.seed"
+SEED = "recipes.finetuning.seed"
 OF_AN_ENCODER = (
-    *("finetune", "extract", "extract_broden", "extract_layers", "robustness", "kurtosis"),
+    *("finetune", "head", "extract", "extract_shifts", "extract_broden", "extract_layers"),
+    *("robustness", "kurtosis"),
     *("directions", "broden", "summarize"),
 )
 RERUN = {f"{stage}@{KEY}" for stage in OF_AN_ENCODER} | {

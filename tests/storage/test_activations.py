@@ -5,17 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stages.settings.shifts import TEST_SETS
 from stages.storage.activations import (
     Activations,
     read_activations,
     read_card,
-    read_datasets,
+    read_shifts,
     read_test_sets,
     write_activations,
     write_card,
+    write_shifts,
 )
 from stages.storage.errors import InputError
+from stages.storage.results import write_json
 from stages.storage.tensors import read_tensors, write_tensors
 
 
@@ -52,28 +53,31 @@ def test_refuses_counts_that_disagree(tmp_path):
         read_activations(tmp_path, "x")
 
 
-def test_a_card_says_which_test_sets_there_are_only_where_some_are_absent(tmp_path):
-    write_card(tmp_path, {"feature_width": 3})
-    assert read_card(tmp_path) == {"feature_width": 3}
-    assert tuple(read_datasets(tmp_path)) == TEST_SETS
-    write_card(tmp_path, {"feature_width": 3}, ["imagenet_r", "imagenet_val"])
-    assert read_datasets(tmp_path) == ["imagenet_val", "imagenet_r"]
+def test_cards_say_what_was_measured(tmp_path):
+    write_card(tmp_path, "tower", 3)
+    assert read_card(tmp_path) == {"representation": "tower", "feature_width": 3}
+    for shifts in (["imagenet_v2", "imagenet_r"], []):
+        write_shifts(tmp_path, shifts[::-1])
+        assert read_shifts(tmp_path) == shifts
 
 
-def test_an_absent_test_set_is_not_read_and_a_missing_one_is_refused(tmp_path):
-    write_card(tmp_path, {}, ["imagenet_val", "imagenet_r"])
-    write_activations(tmp_path, "imagenet_val", activations())
+def test_an_absent_shift_is_not_read_and_a_missing_one_is_refused(tmp_path):
+    imagenet, shifts = tmp_path / "imagenet", tmp_path / "shifts"
+    write_activations(imagenet, "imagenet_val", activations())
+    write_shifts(shifts, ["imagenet_r"])
     with pytest.raises(InputError, match=r"imagenet_r\.safetensors: no such file"):
-        read_test_sets(tmp_path)
-    write_activations(tmp_path, "imagenet_r", activations())
-    assert list(read_test_sets(tmp_path)) == ["imagenet_val", "imagenet_r"]
+        read_test_sets(imagenet, shifts)
+    write_activations(shifts, "imagenet_r", activations())
+    assert list(read_test_sets(imagenet, shifts)) == ["imagenet_val", "imagenet_r"]
 
 
-@pytest.mark.parametrize("datasets", [["imagenet_r"], ["imagenet_val", "cifar"], []])
-def test_test_sets_without_imagenet_or_unknown_ones_are_refused(tmp_path, datasets):
-    write_card(tmp_path, {}, datasets)
-    with pytest.raises(InputError, match=r"card\.json: 'datasets': expected imagenet_val"):
-        read_datasets(tmp_path)
+@pytest.mark.parametrize(
+    "card", [{"shifts": ["cifar"]}, {"shifts": ["imagenet_val"]}, {"shifts": "objectnet"}, {}]
+)
+def test_a_card_without_shifts_is_refused(tmp_path, card):
+    write_json(tmp_path / "card.json", card)
+    with pytest.raises(InputError, match=r"card\.json: 'shifts': expected some of imagenet_v2"):
+        read_shifts(tmp_path)
 
 
 def test_aliases_are_stored_only_where_there_are_some(tmp_path):

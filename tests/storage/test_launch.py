@@ -10,7 +10,6 @@ import sys
 
 import pytest
 
-from stages.storage.launch import own_arguments
 from tests.reads import ROOT
 
 STAGE = """
@@ -37,30 +36,6 @@ def run(body: str, *arguments: str, **variables: str) -> subprocess.CompletedPro
 def test_passes_the_command_line_on():
     done = run("print(arguments)", "rn", "vit")
     assert (done.returncode, done.stdout, done.stderr) == (0, "('rn', 'vit')\n", "")
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["kurtosis@rn"], ("rn",)),
-        (["../dvc.yaml:kurtosis@rn"], ("rn",)),
-        (["rn"], ("rn",)),
-        (["cka@rn"], ("cka@rn",)),
-        (["kurtosis@rn", "more"], ("kurtosis@rn", "more")),
-        ([""], ()),
-        ([], ()),
-    ],
-)
-def test_takes_the_key_out_of_the_name_that_dvc_gives_an_instance(words, expected):
-    assert own_arguments("kurtosis", words) == expected
-
-
-@pytest.mark.parametrize("key", ["a; touch x", "../x", "a\n", "", "A", "a:b@c"])
-def test_refuses_a_name_that_no_entry_may_have(key):
-    with pytest.raises(SystemExit) as ended:
-        own_arguments("kurtosis", [f"kurtosis@{key}"])
-    expected = f"error: params.yaml: the name {key!r}: expected letters a-z, digits and _"
-    assert ended.value.code == expected
 
 
 def test_wrong_arguments_are_one_line():

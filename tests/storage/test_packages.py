@@ -1,5 +1,6 @@
 """Which packages compute, and the versions that are locked."""
 
+import importlib.metadata
 import re
 from importlib.metadata import requires, version
 
@@ -7,15 +8,16 @@ import pytest
 
 from stages.storage.code import imported_packages
 from stages.storage.errors import InputError
+from stages.storage.fingerprint import code_files, computations
 from stages.storage.packages import (
     BENEATH,
     CARRYING,
     COMPUTING,
     computing_packages,
+    different_versions,
     locked_versions,
     recorded_versions,
 )
-from tests.reach import closures
 from tests.reads import ROOT
 
 ALL = set(COMPUTING.values()) | {package for beneath in BENEATH.values() for package in beneath}
@@ -28,7 +30,7 @@ def normalized(name: str) -> str:
 
 
 def test_every_package_that_is_imported_is_on_one_of_the_lists():
-    code = {ROOT / file for files in closures().values() for file in files}
+    code = {ROOT / file for one in computations(ROOT) for file in code_files(*one, ROOT)}
     imported = imported_packages(code)
     assert imported == COMPUTING.keys() | CARRYING
     assert not COMPUTING.keys() & CARRYING
@@ -47,7 +49,7 @@ def test_what_computes_is_locked_at_the_version_that_is_installed():
 
 
 def test_finds_what_is_beneath():
-    assert computing_packages({"sklearn", "yaml"}) == {"scikit-learn", "scipy", "numpy"}
+    assert computing_packages({"sklearn", "ruamel"}) == {"scikit-learn", "scipy", "numpy"}
     assert computing_packages({"numba"}) == {"numba", "llvmlite", "numpy"}
     assert computing_packages({"msgspec", "tqdm"}) == set()
 
@@ -79,3 +81,15 @@ def test_refuses_what_is_not_locked(tmp_path):
     (tmp_path / "versions.yaml").unlink()
     with pytest.raises(InputError, match=r"versions\.yaml: no such file; `git checkout"):
         locked_versions(["numpy"], tmp_path)
+
+
+def test_installed_versions_differ_whatever_the_build(monkeypatch):
+    numpy, torch = version("numpy"), version("torch").partition("+")[0]
+    assert different_versions({"numpy": numpy, "torch": torch}) == []
+    assert different_versions({"numpy": "1.0", "absent": "3.1"}) == [
+        ("numpy", "1.0", numpy),
+        ("absent", "3.1", "none"),
+    ]
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "2.13.0+cu126")
+    assert different_versions({"torch": "2.13.0"}) == []
+    assert different_versions({"torch": "2.13.1"}) == [("torch", "2.13.1", "2.13.0")]

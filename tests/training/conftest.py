@@ -8,7 +8,7 @@ import pytest
 from stages.encoders.activations import activations
 from stages.encoders.backbone import Backbone, ModifiedResNet, TextTransformer
 from stages.encoders.encoder import Encoder
-from stages.encoders.heads import zero_shot_head
+from stages.encoders.zero_shot_head import zero_shot_head
 from stages.training.contrastive import pretrain
 from stages.training.loop import Watch
 from stages.training.recipes import Augmentation, Cosine, TrainingRecipe

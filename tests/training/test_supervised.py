@@ -9,8 +9,8 @@ from stages.encoders.activations import activations
 from stages.encoders.backbone import VisionTransformer
 from stages.encoders.clip_classifier import classifier_from_clip
 from stages.encoders.encoder import classifier_encoder
-from stages.encoders.heads import trained_head
 from stages.encoders.preprocess import to_tower
+from stages.encoders.trained_head import trained_head
 from stages.storage.errors import InputError
 from stages.training.loop import Watch
 from stages.training.supervised import (

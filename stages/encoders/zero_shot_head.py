@@ -1,71 +1,19 @@
-"""Classifier heads: from prompts (zero-shot), from training, or random."""
+"""The zero-shot head of a CLIP: prompts through its text tower."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from stages.encoders.encoder import Encoder
-from stages.encoders.state import to_array
 from stages.encoders.templates import spelled_out
 from stages.encoders.texts import encode_texts
 from stages.encoders.vocabulary import Vocabulary
-from stages.measures.head import Head
 from stages.storage.errors import InputError
 
 PROMPTS = 256
 """About how many prompts go through a text tower at once."""
-
-
-def make_head(
-    encoder: Encoder,
-    classes: list[str],
-    kind: str,
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-) -> Head:
-    """Return the head that an encoder's entry asks for, with that kind's settings in `heads:`.
-
-    Prompts go through the text tower on `device`, where the encoder stays.
-
-    Raises
-    ------
-    InputError
-        The encoder has no head of this kind, or one for other classes.
-    """
-    if kind == "zero_shot":
-        encoder.module.to(device)
-        return Head(zero_shot_head(encoder, classes, settings["templates"]), None, True)
-    if kind == "random":
-        weight = random_head(len(classes), encoder.card.feature_width, settings["seed"])
-        return Head(weight, None, encoder.card.normalize_features)
-    require_classes(encoder, classes)
-    return Head(*trained_head(encoder), encoder.card.normalize_features)
-
-
-def require_classes(encoder: Encoder, classes: list[str]) -> None:
-    """Refuse a trained head for other classes than a dataset's, or for them in another order.
-
-    Raises
-    ------
-    InputError
-        Names both numbers of classes, or the first class that differs.
-    """
-    own = encoder.card.classes or []
-    if own and len(own) != len(classes):
-        raise InputError(
-            f"the encoder's head was trained for {len(own):,} classes, and imagenet_val has "
-            f"{len(classes):,}; measure it on the dataset that it was trained for"
-        )
-    for index, (ours, theirs) in enumerate(zip(own, classes, strict=False)):
-        if ours != theirs:
-            raise InputError(
-                f"class {index} of the encoder's head is {ours!r}, that of imagenet_val "
-                f"{theirs!r}; measure it on the dataset that it was trained for"
-            )
 
 
 def zero_shot_head(
@@ -135,28 +83,3 @@ def unit(rows: Float[np.ndarray, "row feature"]) -> Float[np.ndarray, "row featu
     """Return rows of unit length, in double precision."""
     exact = rows.astype(np.float64)
     return exact / np.linalg.norm(exact, axis=1, keepdims=True)
-
-
-def trained_head(
-    encoder: Encoder,
-) -> tuple[Float[np.ndarray, "class_ feature"], Float[np.ndarray, " class_"] | None]:
-    """Return the weight of a classifier's head, and its bias or None.
-
-    Raises
-    ------
-    InputError
-        The encoder has no head.
-    """
-    if encoder.head is None:
-        raise InputError(
-            "the encoder has no trained head, it is a CLIP or untrained: give it the `head` "
-            "zero_shot or random"
-        )
-    bias = encoder.head.bias
-    return to_array(encoder.head.weight), None if bias is None else to_array(bias)
-
-
-def random_head(classes: int, width: int, seed: int) -> Float[np.ndarray, "class_ feature"]:
-    """Return rows of unit length in random directions: a head for an encoder that has none."""
-    rows = np.random.default_rng(seed).standard_normal((classes, width))
-    return unit(rows).astype(np.float32)

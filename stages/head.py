@@ -1,0 +1,58 @@
+"""Stage `head`: an encoder's classifier head, from prompts, from its training, or random."""
+
+from pathlib import Path
+
+from stages.datasets.card import read_card
+from stages.measures.head import Head
+from stages.settings.encoder import HeadKind
+from stages.settings.heads import RandomHead, TrainedHead, ZeroShotHead
+from stages.settings.shifts import TEST_SETS
+from stages.settings.threads import Threads
+from stages.storage.complete import complete_directory
+from stages.storage.errors import about
+from stages.storage.fingerprint import require_fingerprint
+from stages.storage.heads import write_head
+from stages.storage.launch import launch
+from stages.storage.machine import read_machine
+from stages.storage.params import Params
+
+HEADS = {"zero_shot": ZeroShotHead, "trained": TrainedHead, "random": RandomHead}
+
+
+def main(key: str) -> None:
+    """Write encoder `key`'s head for the classes of ImageNet."""
+    import torch
+
+    from stages.encoders.encoder import load_encoder
+
+    params = Params()
+    head = params.read(f"encoders.{key}.head", HeadKind)
+    require_fingerprint("head", head)
+    settings = params.read(f"heads.{head}", HEADS[head])
+    torch.set_num_threads(params.read("threads", Threads).inference)
+    weights = Path("data/weights") / key
+    encoder = load_encoder(weights)
+    classes = read_card(Path("data/datasets") / TEST_SETS[0]).classes
+    normalize = encoder.card.normalize_features
+    with about(weights):
+        if isinstance(settings, ZeroShotHead):
+            from stages.encoders.zero_shot_head import zero_shot_head
+
+            encoder.module.to(read_machine().device)
+            made = Head(zero_shot_head(encoder, classes, settings.templates), None, True)
+        elif isinstance(settings, RandomHead):
+            from stages.measures.random_head import random_unit_rows
+
+            width = encoder.card.feature_width
+            made = Head(random_unit_rows(len(classes), width, settings.seed), None, normalize)
+        else:
+            from stages.encoders.trained_head import require_classes, trained_head
+
+            require_classes(encoder, classes)
+            made = Head(*trained_head(encoder), normalize)
+    with complete_directory(Path("data/heads") / key) as out:
+        write_head(out, made, head)
+
+
+if __name__ == "__main__":
+    launch(main)

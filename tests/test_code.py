@@ -1,0 +1,55 @@
+"""Stage `code`: the fingerprints in code.json, and the check that they are up to date."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages import code
+from stages.storage.errors import InputError
+from stages.storage.fingerprint import fingerprints
+from tests.reads import ROOT
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a copy of the code whose fingerprints have been written."""
+    shutil.copytree(ROOT / "stages", tmp_path / "stages")
+    for name in ("constraints.txt", "versions.yaml", "data"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    code.main()
+    return tmp_path
+
+
+def test_writes_twelve_digits_per_stage_in_order(copy):
+    found = json.loads((copy / "code.json").read_text())
+    assert found == fingerprints(copy)
+    assert list(found) == sorted(found)
+    assert all(re.fullmatch("[0-9a-f]{12}", value) for value in found.values())
+
+
+def test_the_check_names_what_is_out_of_date_and_writes_nothing(copy):
+    code.main("--check")
+    with (copy / "stages/measures/cka.py").open("a") as stream:
+        stream.write("EDITED = True\n")
+    before = (copy / "code.json").read_bytes()
+    with pytest.raises(InputError, match=r"code\.json: out of date for cka; run `dvc repro code`"):
+        code.main("--check")
+    assert (copy / "code.json").read_bytes() == before
+    code.main()
+    code.main("--check")
+
+
+def test_the_check_refuses_a_missing_file_a_stage_too_many_and_another_option(copy):
+    file = copy / "code.json"
+    file.write_text(json.dumps(fingerprints(copy) | {"gone": "0"}))
+    with pytest.raises(InputError, match="out of date for gone;"):
+        code.main("--check")
+    file.unlink()
+    with pytest.raises(InputError, match="out of date for baseline, broden"):
+        code.main("--check")
+    with pytest.raises(InputError, match="expected --check or nothing, got '--chek'"):
+        code.main("--chek")
