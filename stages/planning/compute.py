@@ -7,7 +7,7 @@ from stages.planning.amounts import Amount, about, total
 from stages.planning.lineage import backbone, home, trainings
 from stages.planning.towers import Cost, cost
 from stages.settings.sections import Sections
-from stages.settings.shifts import TEST_SETS
+from stages.settings.shifts import SHIFTS, TEST_SETS
 from stages.training.recipes import TrainingRecipe
 from stages.training.schedule import steps_per_epoch
 
@@ -43,26 +43,33 @@ def all_work(study: Sections, images: Images) -> list[Work]:
 def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
     """Return the work for one encoder."""
     price = cost(backbone(study, key))
-    tests = total(images[name] for name in TEST_SETS)
-    layers = Amount(study.layers.images)
+    prompts = prompt_count(study) if study.encoders[key].head == "zero_shot" else Amount(0)
+    passes = {
+        "extract": images[TEST_SETS[0]],
+        "extract_shifts": total(images[shift] for shift in SHIFTS),
+        "extract_broden": images["broden"],
+        "extract_layers": Amount(study.layers.images),
+    }
     return [
-        *training_work(study, key, images, price),
-        head_work(study, key, price),
-        Work("extract", key, tests, tests.times(price.image)),
-        Work("extract_broden", key, images["broden"], images["broden"].times(price.image)),
-        Work("extract_layers", key, layers, layers.times(price.image)),
+        weights_work(study, key, images, price),
+        Work("head", key, prompts, prompts.times(price.text)),
+        *(Work(stage, key, seen, seen.times(price.image)) for stage, seen in passes.items()),
     ]
 
 
-def training_work(study: Sections, key: str, images: Images, price: Cost) -> list[Work]:
-    """Return the work of an encoder's training, if it is trained here."""
-    entry = trainings(study).get(key)
-    if entry is None:
-        return []
+def weights_work(study: Sections, key: str, images: Images, price: Cost) -> Work:
+    """Return the work of the stage that makes an encoder's weights.
+
+    Finetuning and interpolation start from the zero-shot head of their CLIP, so they make it too.
+    """
     section, _ = home(study, key)
-    seen = images_seen(study.recipes[entry.recipe], images[entry.dataset])
+    prompts = prompt_count(study) if section in ("finetune", "interpolate") else Amount(0)
+    entry, seen = trainings(study).get(key), Amount(0)
+    if entry is not None:
+        seen = images_seen(study.recipes[entry.recipe], images[entry.dataset])
     each = price.image + price.text if section == "pretrain" else price.image
-    return [Work(section, key, seen, about(BACKWARD).times(seen).times(each))]
+    training = about(BACKWARD).times(seen).times(each)
+    return Work(section, key, prompts + seen, prompts.times(price.text) + training)
 
 
 def images_seen(recipe: TrainingRecipe, images: Amount) -> Amount:
@@ -80,15 +87,9 @@ def steps(recipe: TrainingRecipe, images: Amount) -> Amount:
     return Amount(recipe.epochs * each, images.exact, images.whole)
 
 
-def head_work(study: Sections, key: str, price: Cost) -> Work:
-    """Return the work of a zero-shot head: a prompt per template and class.
-
-    Finetuning and interpolation start from the zero-shot head of their CLIP, so they make it too.
-    """
-    section, _ = home(study, key)
-    wanted = study.encoders[key].head == "zero_shot" or section in ("finetune", "interpolate")
-    prompts = Amount(template_count(study) * class_count(study) if wanted else 0)
-    return Work("heads", key, prompts, prompts.times(price.text))
+def prompt_count(study: Sections) -> Amount:
+    """Return the prompts of a zero-shot head, one per template and class."""
+    return Amount(template_count(study) * class_count(study))
 
 
 def template_count(study: Sections) -> int:

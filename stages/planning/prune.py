@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stages.planning.amounts import Amount, size, total
-from stages.planning.stale import Stale, declared, find_stale
+from stages.planning.stale import LOCK, Stale, declared, find_stale
 from stages.planning.text_table import table, titled
 from stages.settings.check import check
 from stages.storage.errors import InputError
@@ -47,10 +47,9 @@ def main(*arguments: str) -> None:
 
 def page(stale: Stale) -> str:
     """Return all that is stale, by what it is, as text."""
-    parts = [
-        titled(f"{file}: entries of no stage", "\n".join(names))
-        for file, names in stale.locked.items()
-    ]
+    parts = []
+    if stale.locked:
+        parts.append(titled(f"{LOCK}: entries of no stage", "\n".join(stale.locked)))
     for folder in sorted({path.parts[0] for path in stale.outs}):
         paths = [path for path in stale.outs if path.parts[0] == folder]
         sizes = [Amount(length(path)) for path in paths]
@@ -73,7 +72,7 @@ def files(path: Path) -> Iterable[Path]:
 
 
 def remove(stale: Stale) -> None:
-    """Remove the files, then the entries of the lock files, written as DVC writes them.
+    """Remove the files, then the entries of dvc.lock, which is written as DVC writes it.
 
     Raises
     ------
@@ -88,9 +87,9 @@ def remove(stale: Stale) -> None:
         with Repo(str(Path.cwd())) as repo, repo.lock:
             for path in stale.outs:
                 remove_path(path)
-            for file, names in stale.locked.items():
-                with modify_yaml(str(file)) as tree:
-                    for name in names:
+            if stale.locked:
+                with modify_yaml(str(LOCK)) as tree:
+                    for name in stale.locked:
                         del tree["stages"][name]
     except DvcException as error:
         raise InputError(f"DVC: {' '.join(str(error).split())}") from None

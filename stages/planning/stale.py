@@ -1,7 +1,7 @@
 """What earlier studies left: results and lock entries of instances that no study names any more."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,25 +9,24 @@ from stages.storage.errors import InputError
 from stages.storage.params import load_tree
 from stages.storage.quantities import KEY
 
-GRAPHS = (Path("dvc.yaml"), Path("stages/dvc.yaml"))
-"""The files of the graph; the lock file of each stands beside it."""
+GRAPH, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 
 INSTANCE = "${key}"
 """What stands for the name of an entry in the path of an output."""
 
 
 class Declared(NamedTuple):
-    """What the present study has: the outputs, and the names of the stages of each graph file."""
+    """What the present study has: the outputs and the names of the stages."""
 
     outs: frozenset[Path]
-    stages: Mapping[Path, frozenset[str]]
+    stages: frozenset[str]
 
 
 class Stale(NamedTuple):
-    """What is left over: outputs, and stages by lock file."""
+    """What is left over: outputs, and stages in dvc.lock."""
 
     outs: list[Path]
-    locked: dict[Path, list[str]]
+    locked: list[str]
 
 
 def declared() -> Declared:
@@ -44,12 +43,10 @@ def declared() -> Declared:
     try:
         with Repo(str(Path.cwd())) as repo:
             index, root = repo.index, Path(repo.root_dir)
-            outs = {Path(out.fs_path).relative_to(root) for out in index.outs}
-            names = [(Path(s.path).relative_to(root), getattr(s, "name", "")) for s in index.stages]
+            outs = frozenset(Path(out.fs_path).relative_to(root) for out in index.outs)
+            return Declared(outs, frozenset(getattr(stage, "name", "") for stage in index.stages))
     except DvcException as error:
-        raise InputError(f"dvc.yaml: {' '.join(str(error).split())}; nothing was removed") from None
-    stages = {file: frozenset(n for at, n in names if at == file) for file in GRAPHS}
-    return Declared(frozenset(outs), stages)
+        raise InputError(f"{GRAPH}: {' '.join(str(error).split())}; nothing was removed") from None
 
 
 def find_stale(present: Declared) -> Stale:
@@ -60,20 +57,16 @@ def find_stale(present: Declared) -> Stale:
     Raises
     ------
     InputError
-        A file of the graph or a lock file is no YAML.
+        dvc.yaml or dvc.lock is no YAML.
     """
-    there = {path for graph in GRAPHS for template in templates(graph) for path in made(template)}
-    locked = {}
-    for graph in GRAPHS:
-        lock = graph.with_suffix(".lock")
-        entries = load_tree(lock).get("stages", {}) if lock.exists() else {}
-        locked[lock] = sorted(set(entries) - present.stages[graph])
-    return Stale(sorted(there - present.outs), {k: v for k, v in locked.items() if v})
+    there = {path for template in templates() for path in made(template)}
+    entries = load_tree(LOCK).get("stages", {}) if LOCK.exists() else {}
+    return Stale(sorted(there - present.outs), sorted(set(entries) - present.stages))
 
 
-def templates(graph: Path) -> Iterator[str]:
+def templates() -> Iterator[str]:
     """Yield the paths of the outputs that stages with many instances have, each with a `${key}`."""
-    for stage in load_tree(graph)["stages"].values():
+    for stage in load_tree(GRAPH)["stages"].values():
         body: dict[str, Any] = stage.get("do", {})
         for part in ("outs", "metrics", "plots"):
             for out in body.get(part, ()):

@@ -10,7 +10,7 @@ from stages.planning.compute import Images, class_count
 from stages.planning.lineage import backbone, has_text_tower, trainings
 from stages.planning.towers import cost
 from stages.settings.sections import Sections
-from stages.settings.shifts import TEST_SETS
+from stages.settings.shifts import SHIFTS, TEST_SETS
 
 FLOAT = 4
 """Bytes of a number in single precision: all weights, activations and matrices are stored so."""
@@ -57,10 +57,9 @@ def all_room(
         Room("datasets", "data/datasets", total(stored.values())),
         Room("weights", "data/weights", total(weights(study, key) for key in study.encoders)),
         Room("heads", "data/heads", total(head(study, key) for key in study.encoders)),
-        Room("activations", "data/activations", activations(study, images, TEST_SETS)),
-        Room(
-            "Broden activations", "data/broden_activations", activations(study, images, ("broden",))
-        ),
+        Room("activations", "data/activations", activations(study, images, TEST_SETS[0])),
+        Room("shift activations", "data/shift_activations", activations(study, images, *SHIFTS)),
+        Room("Broden activations", "data/broden_activations", activations(study, images, "broden")),
         Room("layer Grams", "data/layer_grams", total(grams(study, key) for key in study.encoders)),
         Room("training checkpoints", ".scratch", checkpoints(study), passing=True),
     ]
@@ -79,7 +78,7 @@ def head(study: Sections, key: str) -> Amount:
     return cost(backbone(study, key)).width * (class_count(study) * FLOAT)
 
 
-def activations(study: Sections, images: Images, sets: tuple[str, ...]) -> Amount:
+def activations(study: Sections, images: Images, *sets: str) -> Amount:
     """Return the bytes of all encoders' activations on some datasets."""
     number = total(images[name] for name in sets)
     widths = total(cost(backbone(study, key)).width for key in study.encoders)

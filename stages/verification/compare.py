@@ -4,8 +4,8 @@
         [--points N]
 
 A and B are folders of the project or revisions of git's; `--only metrics/` compares the outputs
-whose paths begin so. It ends with 0 when every output is the
-same or agrees within the tolerance, with 1 when one differs or is missing.
+whose paths begin so. Exits 0 if every output is the same or agrees within the tolerance, 1 if one
+differs or is missing.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from stages.verification.agreement import Difference, Tolerance, differences
 from stages.verification.stored import Result, open_result
 
 SAME, AGREES, DIFFERS, MISSING = "identical", "agrees", "differs", "missing"
-REDRAWN, SETTINGS = "drawn anew", "other code or settings"
+REDRAWN, RECODED = "drawn anew", "other code"
 
 COUNTED = (DIFFERS, MISSING)
 """What two results may not have in order to agree."""
@@ -31,9 +31,8 @@ COUNTED = (DIFFERS, MISSING)
 DRAWN = (".html", ".svg")
 """Pictures and pages of numbers, each of which stands in a table that is compared."""
 
-METHODS = ("data/methods/", "data/study")
-"""Outputs that are no results: they write down how, and that params.yaml is legal."""
-
+NO_RESULTS = ("code.json", "data/study")
+"""Outputs that say which code made the results, and that params.yaml is legal."""
 
 UNITS = {
     "arrays": "share of an array's largest value",
@@ -127,8 +126,8 @@ def weighed(path: str, largest: Difference | None) -> tuple[str, str]:
     """Return the word for an output's largest difference, and where it is."""
     if largest is None:
         return SAME, ""
-    if path.startswith(METHODS):
-        return SETTINGS, largest.where
+    if path in NO_RESULTS:
+        return RECODED, largest.where
     if path.endswith(DRAWN):
         return REDRAWN, ""
     return AGREES if largest.size <= 1 else DIFFERS, largest.where

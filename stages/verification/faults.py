@@ -17,7 +17,7 @@ from stages.verification.cache import (
     rotten_objects,
     stored_objects,
 )
-from stages.verification.lock_files import LOCKS, Output, outputs_of
+from stages.verification.lock_file import LOCK, Output, locked_outputs
 
 WHOLE, OTHER = "whole", "other bytes"
 
@@ -70,7 +70,7 @@ class Findings:
 
 
 def look(root: Path) -> Findings:
-    """Return all that is wrong with the cache, the lock files and the list of processes.
+    """Return all that is wrong with the cache, the lock file and the list of processes.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def look(root: Path) -> Findings:
         `root` is no DVC repository.
     """
     cache = open_cache(root)
-    outputs, faults = read_locks(root)
+    outputs, faults = read_lock(root)
     objects, leftovers = stored_objects(cache)
     runs = list(files_below(cache.runs))
     faults += object_faults(root, cache, objects, outputs)
@@ -89,16 +89,12 @@ def look(root: Path) -> Findings:
     return Findings(root, faults, leftovers, len(objects), len(runs))
 
 
-def read_locks(root: Path) -> tuple[list[Output], list[Fault]]:
-    """Return the outputs in the lock files, and which of these are damaged."""
-    outputs: list[Output] = []
-    faults: list[Fault] = []
-    for file in (root / name for name in LOCKS):
-        try:
-            outputs += outputs_of(file, root)
-        except InputError:
-            faults.append(Fault(file, "cut short: DVC was ended while it wrote the lock file"))
-    return outputs, faults
+def read_lock(root: Path) -> tuple[list[Output], list[Fault]]:
+    """Return the outputs in the lock file, or that it is damaged."""
+    try:
+        return locked_outputs(root), []
+    except InputError:
+        return [], [Fault(root / LOCK, "cut short: DVC was ended while it wrote the lock file")]
 
 
 def run_fault(run: Path) -> str:

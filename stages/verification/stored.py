@@ -2,17 +2,14 @@
 
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
-from stages.storage.errors import InputError
-from stages.storage.params import SafeLoader
+from stages.storage.errors import InputError, about
 from stages.verification.cache import Cache, files_below, members, open_cache
-from stages.verification.lock_files import LOCKS, Output, listed, outputs_of
+from stages.verification.lock_file import LOCK, Output, locked_outputs
 
 
 @dataclass(frozen=True)
@@ -44,20 +41,23 @@ def open_result(name: str, root: Path) -> Iterator[Result]:
     Raises
     ------
     InputError
-        It is neither, or nothing has been run there; or a lock file is damaged.
+        It is neither, or nothing has been run there; or the lock file is damaged.
     """
     folder = Path(name)
     if folder.is_dir():
-        outputs = [out for lock in LOCKS for out in outputs_of(folder / lock, folder)]
-        yield Result(name, by_path(name, outputs), folder)
+        yield Result(name, by_path(name, locked_outputs(folder)), folder)
         return
     commit = git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     if commit is None:
         raise InputError(f"{name}: expected a folder or a revision of git's, it is neither")
-    outputs = [out for lock in LOCKS for out in committed_outputs(root, name, lock)]
     with tempfile.TemporaryDirectory() as place:
-        write_committed(root, name, outputs, Path(place))
-        yield Result(name, by_path(name, outputs), Path(place), open_cache(root))
+        committed = Path(place)
+        write_committed(root, name, [LOCK], committed)
+        with about(name):
+            locked = locked_outputs(committed)
+        outputs = by_path(name, locked)
+        write_committed(root, name, outputs, committed)
+        yield Result(name, outputs, committed, open_cache(root))
 
 
 def by_path(name: str, outputs: list[Output]) -> dict[str, Output]:
@@ -73,28 +73,14 @@ def by_path(name: str, outputs: list[Output]) -> dict[str, Output]:
     return {output.path: output for output in outputs}
 
 
-def committed_outputs(root: Path, revision: str, lock: str) -> list[Output]:
-    """Return the outputs in a lock file of a revision; none where it has none."""
-    content = git(root, "show", f"{revision}:{lock}")
-    tree = yaml.load(content or b"{}", Loader=SafeLoader)  # noqa: S506 - a safe loader
-    return listed(tree or {}, prefix_of(lock))
-
-
-def prefix_of(lock: str) -> str:
-    """Return what DVC puts before the names of the stages of a lock file."""
-    folder = lock.rpartition("/")[0]
-    return f"{folder}/dvc.yaml:" if folder else ""
-
-
-def write_committed(root: Path, revision: str, outputs: list[Output], place: Path) -> None:
-    """Write those outputs that a revision itself holds below a folder."""
+def write_committed(root: Path, revision: str, paths: Iterable[str], place: Path) -> None:
+    """Write below a folder those of some files that a revision itself holds."""
     tree = git(root, "ls-tree", "-r", "-z", "--name-only", revision) or b""
     held = {*tree.decode().split("\0")}
-    for output in outputs:
-        if output.path in held:
-            file = place / output.path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(git(root, "show", f"{revision}:{output.path}") or b"")
+    for path in held.intersection(paths):
+        file = place / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(git(root, "show", f"{revision}:{path}") or b"")
 
 
 def git(root: Path, *arguments: str) -> bytes | None:

@@ -21,6 +21,7 @@ def smaller(clean: Workspace):
     clean.change(f"encoders.{KEY}", None)
     clean.change(f"finetune.{KEY}", None)
     clean.change(f"comparisons.{COMPARISON}", None)
+    clean.change("recipes.finetuning", None)  # nothing else uses it
     for name in OWN:
         (clean.folder / name).parent.mkdir(exist_ok=True)
         (clean.folder / name).write_text("mine")
@@ -35,7 +36,7 @@ def prune(workspace: Workspace, *options: str, ok: bool = True) -> str:
 
 
 def stale(workspace: Workspace) -> dict[str, dict]:
-    """Return the entries of the lock files that no longer stand for anything."""
+    """Return the entries of dvc.lock that no longer stand for anything."""
     ends = (f"@{KEY}", f"@{COMPARISON}")
     return {name: entry for name, entry in workspace.lock().items() if name.endswith(ends)}
 
@@ -48,7 +49,7 @@ def there(workspace: Workspace) -> dict[str, int]:
     """Return every file of the clone that a study or a person makes, with when it was changed."""
     folders = [workspace.folder / name for name in ("data", "metrics", "plots")]
     found = [p for f in folders for p in f.rglob("*") if p.is_file()]
-    found += [workspace.folder / "dvc.lock", workspace.folder / "stages/dvc.lock"]
+    found += [workspace.folder / name for name in ("code.json", "dvc.lock")]
     return {str(p.relative_to(workspace.folder)): p.stat().st_mtime_ns for p in found}
 
 
@@ -70,13 +71,13 @@ def test_removes_what_it_has_shown_and_nothing_else(smaller):
     before, left = there(smaller), stale(smaller)
     prune(smaller, "--yes")
     gone = {name for name in before if name.startswith(tuple(outputs(left)))}
-    kept = {name for name in before if not name.endswith("dvc.lock")} - gone
+    kept = before.keys() - gone - {"dvc.lock"}
     after = there(smaller)
     assert after.keys() == before.keys() - gone
     assert all(after[name] == before[name] for name in kept)
     assert stale(smaller) == {}
-    changed = smaller.run("git", "diff", "--numstat", "dvc.lock", "stages/dvc.lock").split()
-    assert changed[0::3] == ["0"] and changed[2::3] == ["dvc.lock"]  # lines are taken out alone
+    added, _, file = smaller.run("git", "diff", "--numstat", "dvc.lock").split()
+    assert (added, file) == ("0", "dvc.lock")  # lines are taken out alone
     assert prune(smaller) == NOTHING
 
 
@@ -102,14 +103,15 @@ def test_a_link_is_removed_without_what_it_points_to(smaller, tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("encoders: [", "error: params.yaml: not legal YAML: "),
-        ("encoders: {}", "error: params.yaml: the section 'study' is missing; a study has "),
+        ("encoders: [", "not legal YAML"),
+        ("encoders: {}", "the section 'study' is missing"),
     ],
 )
 def test_a_study_that_is_broken_removes_nothing(smaller, text, expected):
     before = there(smaller)
     (smaller.folder / "params.yaml").write_text(text)
-    assert prune(smaller, "--yes", ok=False).startswith(expected)
+    said = prune(smaller, "--yes", ok=False)
+    assert said.startswith("error: params.yaml: ") and expected in said
     assert there(smaller) == before
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from stages.planning.amounts import UNKNOWN, Amount, about
-from stages.planning.compute import all_work, encoder_work, images_seen, steps
+from stages.planning.compute import Work, all_work, encoder_work, images_seen, steps
 from stages.planning.images import image_count
 from stages.planning.towers import cost
+from stages.settings.shifts import SHIFTS
 
 
 @pytest.fixture
@@ -19,29 +20,18 @@ def by_stage(study, key, images):
 
 def test_passes_are_the_images_of_each_stage(nano, images):
     work = by_stage(nano, "rn_web_broad", images)
-    assert work["extract"].passes == Amount(
-        sum(
-            images[k].value
-            for k in (
-                "imagenet_val",
-                "imagenet_v2",
-                "imagenet_r",
-                "imagenet_sketch",
-                "objectnet",
-                "imagenet_a",
-            )
-        )
-    )
+    assert work["extract"].passes == Amount(200)
+    assert work["extract_shifts"].passes == Amount(sum(images[shift].value for shift in SHIFTS))
     assert work["extract_broden"].passes == Amount(600)
     assert work["extract_layers"].passes == Amount(64)
-    assert work["heads"].passes == Amount(6 * 12)
+    assert work["head"].passes == Amount(6 * 12)
 
 
 def test_operations_are_passes_times_the_tower(nano, images):
     price = cost(nano.backbones["rn"])
     work = by_stage(nano, "rn_web_broad", images)
     assert work["extract_broden"].operations == price.image * 600
-    assert work["heads"].operations == price.text * 72
+    assert work["head"].operations == price.text * 72
 
 
 def test_a_step_costs_three_passes_of_both_towers(nano, images):
@@ -49,17 +39,24 @@ def test_a_step_costs_three_passes_of_both_towers(nano, images):
     seen = 1200 // 128 * 128
     trained = by_stage(nano, "rn_web_broad", images)["pretrain"]
     assert trained.operations == about(3 * seen * (price.image.value + price.text.value))
-    tuned = by_stage(nano, "rn_web_broad_finetuned", images)["finetune"]
-    assert tuned.operations == about(3 * 512 * price.image.value)
 
 
-def test_a_finetuned_encoder_makes_the_head_it_starts_from(nano, images):
-    assert by_stage(nano, "rn_web_broad_finetuned", images)["heads"].passes == Amount(72)
+def test_finetuning_makes_the_head_that_it_starts_from(nano, images):
+    price = cost(nano.backbones["rn"])
+    work = by_stage(nano, "rn_web_broad_finetuned", images)
+    tuned = 3 * 512 * price.image.value + 72 * price.text.value
+    assert work["finetune"] == Work("finetune", "rn_web_broad_finetuned", Amount(584), about(tuned))
+    assert work["head"].passes == Amount(0)
 
 
 def test_an_untrained_encoder_is_neither_trained_nor_prompted(nano, images):
     work = [w for w in all_work(nano, images) if w.encoder == "rn_untrained"]
-    assert [w.stage for w in work] == ["extract", "extract_broden", "extract_layers"]
+    assert [w.stage for w in work] == [
+        "extract",
+        "extract_shifts",
+        "extract_broden",
+        "extract_layers",
+    ]
 
 
 def test_only_whole_batches_are_seen(nano):

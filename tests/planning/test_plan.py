@@ -22,7 +22,8 @@ def study(tmp_path, monkeypatch):
     def write(**datasets):
         tree = yaml.safe_load(NANO.read_text())
         tree["datasets"] |= datasets
-        tree["sources"] |= {key: {"images_per_shard": 10} for key in ("folder", "hub")}
+        sources = {entry["source"] for entry in datasets.values() if "source" in entry}
+        tree["sources"] |= {source: {"images_per_shard": 10} for source in sources}
         file = tmp_path / "study.yaml"
         file.write_text(yaml.safe_dump(tree))
         return str(file)
@@ -46,7 +47,8 @@ def test_the_record_holds_the_amounts_of_the_page(capsys):
     exact = {"estimate": False, "complete": True}
     assert record["datasets"]["broden"]["images"] == {"value": 600, **exact}
     work = {(item["stage"], item["encoder"]): item for item in record["compute"]}
-    assert work["extract", "rn_untrained"]["passes"] == {"value": 950, **exact}
+    assert work["extract", "rn_untrained"]["passes"] == {"value": 200, **exact}
+    assert work["extract_shifts", "rn_untrained"]["passes"] == {"value": 750, **exact}
     assert work["pretrain", "rn_web_broad"]["gpu_hours"]["estimate"]
 
 
@@ -80,10 +82,10 @@ def test_prints_the_commit_to_pin(study, capsys, monkeypatch):
         hub.use(monkeypatch)
         commit = hub.add("owner/web", {"train/0.tar": b"0" * 5000})
         place = {"repository": "owner/web", "revision": "main", "files": "train/*.tar"}
-        main(study(web={"kind": "captions", "source": "hub", "hub": place}))
+        main(study(web_broad={"kind": "captions", "source": "hub", "hub": place}))
     said = capsys.readouterr().out
     assert re.search(rf"\ndataset owner/web +main +{commit}\n", said)
-    assert re.search(r"\nweb +captions +owner/web +\? +5.0 kB +~5.0 kB +reached\n", said)
+    assert re.search(r"\nweb_broad +captions +owner/web +\? +5.0 kB +~5.0 kB +reached\n", said)
 
 
 def test_refuses_a_study_that_is_not_legal(study):

@@ -24,6 +24,7 @@ from stages.planning.storage import (
     weights,
 )
 from stages.planning.towers import WORDS
+from stages.settings.shifts import SHIFTS
 
 
 @pytest.fixture
@@ -46,8 +47,8 @@ def test_grams_take_what_real_ones_take(nano):
 
 
 def test_activations_are_images_times_features_of_every_encoder(nano, images):
-    assert activations(nano, images, ("broden",)) == Amount(600 * 3 * 64 * 4)
-    assert activations(nano, {"broden": UNKNOWN}, ("broden",)) == UNKNOWN
+    assert activations(nano, images, "broden") == Amount(600 * 3 * 64 * 4)
+    assert activations(nano, {"broden": UNKNOWN}, "broden") == UNKNOWN
     assert head(nano, "rn_untrained") == Amount(12 * 64 * 4)
 
 
@@ -60,6 +61,13 @@ def test_every_folder_is_in_the_sum_once(nano, images):
     assert len({room.folder for room in rooms}) == len(rooms)
     assert rooms[0] == Room("downloads", "elsewhere", Amount(5), passing=True)
     assert rooms[1].bytes == Amount(7)
+
+
+def test_activations_on_the_shifts_have_a_folder_of_their_own(nano, images):
+    found = {room.folder: room.bytes for room in all_room(nano, images, {}, Amount(0), "elsewhere")}
+    assert found["data/activations"] == Amount(200 * 3 * 64 * 4)
+    shifts = sum(images[shift].value for shift in SHIFTS)
+    assert found["data/shift_activations"] == Amount(shifts * 3 * 64 * 4)
 
 
 def test_warns_where_a_disk_is_short(tmp_path):

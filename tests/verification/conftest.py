@@ -1,4 +1,4 @@
-"""A repository of two small stages, run once by DVC; each test spoils a copy of it."""
+"""A repository of three small stages, run once by DVC; each test spoils a copy of it."""
 
 import shutil
 from pathlib import Path
@@ -8,27 +8,21 @@ import pytest
 from tests.pipeline.workspace import Workspace
 from tests.reads import ROOT
 
-GRAPHS = {
-    "dvc.yaml": """
+GRAPH = """
 stages:
+  code:
+    cmd: cp stages/version code.json
+    deps: [stages]
+    outs: [code.json: {cache: false}]
   draw:
     cmd: mkdir -p data/drawn && echo one > data/drawn/1.txt && echo two > data/drawn/2.txt
-    deps: [data/methods/code.json]
+    params: [code.json: [draw]]
     outs: [data/drawn]
   count:
     cmd: cat data/drawn/* | wc -l > data/count.txt
     deps: [data/drawn]
     outs: [data/count.txt]
-""",
-    "stages/dvc.yaml": """
-stages:
-  methods:
-    wdir: ..
-    cmd: mkdir -p data/methods && echo '{}' > data/methods/code.json
-    deps: [stages/code.py]
-    outs: [data/methods/code.json]
-""",
-}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +31,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace = Workspace(tmp_path_factory.mktemp("drawn"))
     for folder in ("stages", "data"):
         (workspace.folder / folder).mkdir()
-    for name, text in GRAPHS.items():
-        (workspace.folder / name).write_text(text)
-    (workspace.folder / "stages/code.py").touch()
+    (workspace.folder / "dvc.yaml").write_text(GRAPH)
+    (workspace.folder / "stages/version").write_text('{"draw": 1}')
     workspace.run("git", "init", "--quiet")
     workspace.run("dvc", "init", "--quiet")
     shutil.copy(ROOT / ".dvc/config", workspace.folder / ".dvc/config")

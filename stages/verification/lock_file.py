@@ -1,14 +1,12 @@
-"""The lock files of a repository: which stage made which output, by DVC's hash."""
+"""The lock file of a repository: which stage made which output, by DVC's hash."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stages.storage.errors import InputError
 from stages.storage.params import load_tree
 
-LOCKS = ("dvc.lock", "stages/dvc.lock")
+LOCK = "dvc.lock"
 
 
 @dataclass(frozen=True)
@@ -20,8 +18,8 @@ class Output:
     md5: str
 
 
-def outputs_of(file: Path, root: Path) -> list[Output]:
-    """Return the outputs in one lock file; none where nothing has been run.
+def locked_outputs(root: Path) -> list[Output]:
+    """Return the outputs in a repository's lock file; none where nothing has been run.
 
     Raises
     ------
@@ -31,6 +29,7 @@ def outputs_of(file: Path, root: Path) -> list[Output]:
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from voluptuous import Invalid
 
+    file = root / LOCK
     if not file.exists():
         return []
     tree = load_tree(file)
@@ -38,14 +37,8 @@ def outputs_of(file: Path, root: Path) -> list[Output]:
         COMPILED_LOCKFILE_SCHEMA(tree)
     except Invalid as error:
         raise InputError(f"{file}: no lock file of DVC's ({error})") from None
-    folder = file.parent.relative_to(root)
-    return listed(tree, "" if folder == Path() else f"{folder}/dvc.yaml:")
-
-
-def listed(tree: Mapping[str, Any], prefix: str = "") -> list[Output]:
-    """Return the outputs in the content of a lock file; `prefix` leads to its stages."""
     return [
-        Output(f"{prefix}{stage}", out["path"], out.get("md5", ""))
+        Output(stage, out["path"], out.get("md5", ""))
         for stage, entry in (tree.get("stages") or {}).items()
         for out in entry.get("outs", ())
     ]
