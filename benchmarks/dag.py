@@ -2,9 +2,10 @@
 
 The real dvc.yaml on the first encoders of the paper's study, with a shell script in place of each
 stage's command: it writes the outputs that the stage declares, with a checksum of its dependencies
-in them, so a change spreads as it would. `methods` and `study` stay what they are, for they say how
-far a change reaches. Beside it, in the same run, as many stages that copy a file, which is as fast
-as DVC gets.
+and of params.yaml in them, so a change spreads as it would. `code` and `study` stay what they are,
+for they say how far a change reaches. Beside it, in the same run, as many stages that copy a file,
+which is as fast as DVC gets. Beside each time stands the processor's, user and system, which other
+programs on the machine disturb less.
 
 DVC reads and writes the whole lock file after each stage that ran, so a first run grows with the
 square of the stages. It is timed with a quarter of the encoders; for all of them the lock file is
@@ -12,28 +13,32 @@ prepared, and one reading and writing of it timed.
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
 from benchmarks.floor import write_floor
-from benchmarks.tables import ROOT, Row, median_seconds, run, seconds, this_python, write_table
+from benchmarks.tables import ROOT, Row, run, this_python, write_table
+from stages.settings.dataset_fits import NEEDED
+from stages.storage.params import load_tree
 
 ENCODERS, FEW = 37, 9
 REPEATS = 3
-REAL = ("methods", "study")
+REAL = ("code", "study")
 """Stages that run as they are."""
 
 FILES = 2
 """Files in a folder that a stage writes: what most of the miniature's have."""
 
 SCRIPT = """\
-{key}sum=$(find {deps} -type f | LC_ALL=C sort | xargs cat | cksum)
+{key}sum=$(find params.yaml {deps} -type f | LC_ALL=C sort | xargs cat | cksum)
 {writes}
 """
 
@@ -46,12 +51,23 @@ class Graph(NamedTuple):
     ran: set[str]
 
 
-class Times(NamedTuple):
-    """Seconds of `dvc repro` with nothing to do and after a change, and of rewriting dvc.lock."""
+class Spent(NamedTuple):
+    """Seconds on the wall and of the processor, child processes included."""
 
-    noop: float
-    change: float
-    rewrite: float
+    wall: float
+    processor: float
+
+    def __str__(self) -> str:
+        """Return both in words."""
+        return f"{self.wall:.2f} s, {self.processor:.2f} s of the processor"
+
+
+class Times(NamedTuple):
+    """The cost of `dvc repro` with nothing to do and after a change, and of rewriting dvc.lock."""
+
+    noop: Spent
+    change: Spent
+    rewrite: Spent
 
 
 def main() -> None:
@@ -74,51 +90,65 @@ def first_run(folder: Path, encoders: int) -> list[Row]:
     """Return the lines of the first `dvc repro` of a few encoders' graph, without preparation."""
     graph, floor = folder / "few", folder / "few_copies"
     write_graph(graph, encoders)
-    own = run(graph, "dvc", "repro", "--quiet")
+    own = spent(lambda: run(graph, "dvc", "repro", "--quiet"))
     stages, _ = locked(graph)
     write_floor(floor, stages)
-    least = run(floor, "dvc", "repro", "--quiet")
+    least = spent(lambda: run(floor, "dvc", "repro", "--quiet"))
     return compared(f"first `dvc repro` of {encoders} encoders, {stages} stages", own, least)
 
 
 def prepare(folder: Path) -> None:
-    """Run all stages of a repository, with its lock files written once."""
+    """Run all stages of a repository, with its lock file written once."""
     run(folder, sys.executable, str(ROOT / "benchmarks/prepare.py"))
 
 
 def graph_times(folder: Path, repeats: int = REPEATS) -> tuple[Times, set[str]]:
     """Return the times of a graph that has run, and what another threshold of concepts ran."""
-    noop, rewrite = noop_seconds(folder, repeats), rewrite_seconds(folder, repeats)
+    noop, rewrite = noop_cost(folder, repeats), rewrite_cost(folder, repeats)
     params = folder / "params.yaml"
     study = yaml.safe_load(params.read_text())
     study["concepts"]["threshold"] = 0.8
     params.write_text(yaml.safe_dump(study, sort_keys=False))
     ran: set[str] = set()
-    change = seconds(lambda: ran.update(reproduced(folder)))
+    change = spent(lambda: ran.update(reproduced(folder)))
     return Times(noop, change, rewrite), ran
 
 
 def floor_times(folder: Path, repeats: int = REPEATS) -> Times:
     """Return the times of stages that copy a file, which have run."""
-    noop, rewrite = noop_seconds(folder, repeats), rewrite_seconds(folder, repeats)
+    noop, rewrite = noop_cost(folder, repeats), rewrite_cost(folder, repeats)
     (folder / "turn").write_text("turned")
-    return Times(noop, seconds(lambda: reproduced(folder)), rewrite)
+    return Times(noop, spent(lambda: reproduced(folder)), rewrite)
 
 
-def rewrite_seconds(folder: Path, repeats: int = REPEATS) -> float:
-    """Return the median time in which DVC reads, for an update, and writes a folder's dvc.lock."""
+def rewrite_cost(folder: Path, repeats: int = REPEATS) -> Spent:
+    """Return the median cost at which DVC reads, for an update, and writes a folder's dvc.lock."""
     from dvc.utils.serialize import modify_yaml
 
     def rewrite() -> None:
         with modify_yaml(str(folder / "dvc.lock")):
             pass
 
-    return median_seconds(rewrite, repeats)
+    return median_cost(rewrite, repeats)
 
 
-def noop_seconds(folder: Path, repeats: int = REPEATS) -> float:
-    """Return the median time of a `dvc repro` with nothing to do."""
-    return statistics.median(run(folder, "dvc", "repro", "--quiet") for _ in range(repeats))
+def noop_cost(folder: Path, repeats: int = REPEATS) -> Spent:
+    """Return the median cost of a `dvc repro` with nothing to do."""
+    return median_cost(lambda: run(folder, "dvc", "repro", "--quiet"), repeats)
+
+
+def median_cost(function: Callable[[], Any], repeats: int) -> Spent:
+    """Return the median cost of a call."""
+    runs = [spent(function) for _ in range(repeats)]
+    return Spent(*map(statistics.median, zip(*runs, strict=True)))
+
+
+def spent(function: Callable[[], Any]) -> Spent:
+    """Return the cost of one call."""
+    before = os.times()
+    function()
+    after = os.times()
+    return Spent(after.elapsed - before.elapsed, sum(after[:4]) - sum(before[:4]))
 
 
 def reproduced(folder: Path) -> set[str]:
@@ -132,23 +162,25 @@ def reproduced(folder: Path) -> set[str]:
         env=this_python(),
     )
     lines = (line for line in done.stdout.splitlines() if line.startswith("Running stage"))
-    return {line.split("'")[1].removeprefix("stages/dvc.yaml:") for line in lines}
+    return {line.split("'")[1] for line in lines}
 
 
 def locked(folder: Path) -> tuple[int, int]:
-    """Return how many stages the lock files hold, all instances counted, and dvc.lock's lines."""
-    texts = [(folder / name).read_text() for name in ("dvc.lock", "stages/dvc.lock")]
-    return sum(len(yaml.safe_load(text)["stages"]) for text in texts), len(texts[0].splitlines())
+    """Return how many stages dvc.lock holds, all instances counted, and how many lines."""
+    text = (folder / "dvc.lock").read_text()
+    return len(yaml.safe_load(text)["stages"]), len(text.splitlines())
 
 
-def write_graph(folder: Path, encoders: int) -> None:
-    """Make a repository of the paper's study, cut short, whose stages compute nothing."""
-    run(folder.parent, "git", "clone", "--quiet", str(ROOT), str(folder))
-    for name in ("dvc.lock", "stages/dvc.lock"):
-        (folder / name).unlink()
+def write_graph(folder: Path, encoders: int, source: Path = ROOT) -> None:
+    """Make a repository of the paper's study, cut short, whose stages compute nothing.
+
+    It begins as a clone of the last commit of `source`.
+    """
+    run(folder.parent, "git", "clone", "--quiet", str(source), str(folder))
+    (folder / "dvc.lock").unlink(missing_ok=True)
     for result in (*folder.glob("metrics/**/*.json"), *folder.glob("plots/**/*.*")):
         result.unlink()
-    study = short_study(yaml.safe_load((ROOT / "studies/paper.yaml").read_text()), encoders)
+    study = short_study(load_tree(folder / "studies/paper.yaml"), encoders)
     (folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     graph = yaml.safe_load((folder / "dvc.yaml").read_text())
     (folder / "scripts").mkdir()
@@ -163,26 +195,37 @@ def write_graph(folder: Path, encoders: int) -> None:
 
 
 def short_study(study: dict[str, Any], encoders: int) -> dict[str, Any]:
-    """Leave of a study its first encoders, and the comparisons between them."""
+    """Leave of a study its first encoders, the comparisons between them, and what these use."""
     kept = set(list(study["encoders"])[:encoders])
     sections = ("encoders", "weights", "pretrain", "finetune", "supervise", "interpolate")
-    short = {name: {k: v for k, v in study[name].items() if k in kept} for name in sections}
+    short = {name: chosen(study[name], kept) for name in sections}
+    entries = [entry for section in short.values() for entry in section.values()]
+    for section in ("datasets", "backbones", "recipes"):
+        used = {entry.get(section.removesuffix("s")) for entry in entries}
+        short[section] = chosen(study[section], used | {*NEEDED})
+    used = {entry["source"] for entry in short["datasets"].values()}
+    short["sources"] = chosen(study["sources"], used)
     pairs = {k: v for k, v in study["comparisons"].items() if {v["first"], v["second"]} <= kept}
     return {**study, **short, "comparisons": pairs}
+
+
+def chosen(section: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """Return the entries of a section that have one of these names."""
+    return {name: entry for name, entry in section.items() if name in names}
 
 
 def replace_command(folder: Path, name: str, body: dict[str, Any]) -> None:
     """Write a script that makes a stage's outputs, and let the stage run it."""
     deps = [dep for dep in body["deps"] if "${item." not in dep]
-    chosen = [dep for dep in body["deps"] if "${item." in dep]
+    given = [dep for dep in body["deps"] if "${item." in dep]
     outs = [path(out) for part in ("outs", "metrics") for out in body.get(part, ())]
     key = "key=$1\nshift\n" if "${key}" in json.dumps(body) else ""
-    deps_text = " ".join([*deps, '"$@"']) if chosen else " ".join(deps)
+    deps_text = " ".join([*deps, '"$@"']) if given else " ".join(deps)
     writes = "\n".join(line for out in outs for line in written(out))
     (folder / f"scripts/{name}.sh").write_text(
         SCRIPT.format(key=key, deps=deps_text, writes=writes)
     )
-    words = ["sh", f"scripts/{name}.sh", *(["${key}"] if key else []), *chosen]
+    words = ["sh", f"scripts/{name}.sh", *(["${key}"] if key else []), *given]
     body["cmd"] = " ".join(words)
 
 
@@ -202,21 +245,22 @@ def rows(times: Times, floor: Times, graph: Graph) -> list[Row]:
     """Return the lines of the graph of all encoders."""
     kinds = ", ".join(sorted({name.partition("@")[0] for name in graph.ran}))
     change = f"`dvc repro` after another `concepts.threshold`, {len(graph.ran)} stages"
+    each = Spent(*(seconds / len(graph.ran) for seconds in times.change))
     rewrite = f"DVC reads and writes dvc.lock, {graph.lines:,} lines, after each of these"
     return [
         *compared("`dvc repro` with nothing to do", times.noop, floor.noop),
         *compared(change, times.change, floor.change),
+        Row("… for each stage that ran", str(each)),
         Row("… the stages that ran", kinds),
         *compared(rewrite, times.rewrite, floor.rewrite),
     ]
 
 
-def compared(what: str, own: float, least: float) -> list[Row]:
-    """Return the lines of a time beside that of as many stages that copy a file."""
-    return [
-        Row(what, f"{own:.1f} s"),
-        Row("… over that of as many that copy a file", f"{own / least:.2f}"),
-    ]
+def compared(what: str, own: Spent, least: Spent) -> list[Row]:
+    """Return the lines of a cost beside that of as many stages that copy a file."""
+    wall, processor = own.wall / least.wall, own.processor / least.processor
+    ratios = f"{wall:.2f}, {processor:.2f} of the processor"
+    return [Row(what, str(own)), Row("… over that of as many that copy a file", ratios)]
 
 
 if __name__ == "__main__":

@@ -166,26 +166,20 @@ def ours(task: Task) -> Extracted:
     import torch
 
     from stages.datasets.shards import open_shards
-    from stages.encoders.activations import activations, coming_activations
+    from stages.encoders.activations import activations, extract_dataset
     from stages.encoders.encoder import load_encoder
-    from stages.storage.activations import read_activations, write_batches
+    from stages.storage.activations import read_activations
+    from stages.storage.machine import Machine
 
     torch.set_num_threads(task.threads)
+    machine = Machine(device="cpu", batch_size=task.batch, workers=task.threads)
     encoder = load_encoder(task.folder / "weights")
     with open_shards(task.folder / "shards") as images:
         activations(encoder, [images[0], images[1]], 2)
     start = time.perf_counter()
-    with open_shards(task.folder / "shards") as images:
-        write_batches(
-            task.folder,
-            "imagenet_val",
-            coming_activations(encoder, images, task.batch, "cpu", task.threads),
-            classes=images.classes,
-            class_indices=np.array(images.card.class_indices),
-            aliases=images.card.aliases,
-        )
+    extract_dataset(encoder, task.folder / "shards", task.folder, machine, "float32")
     seconds = time.perf_counter() - start
-    return Extracted(np.array(read_activations(task.folder, "imagenet_val").values), seconds)
+    return Extracted(np.array(read_activations(task.folder, "shards").values), seconds)
 
 
 def clip_benchmark(task: Task) -> Extracted:

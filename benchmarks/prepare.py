@@ -1,4 +1,4 @@
-"""`dvc repro` that writes each lock file once, at its end: to prepare a repository, never to time.
+"""`dvc repro` that writes the lock file once, at its end: to prepare a repository, never to time.
 
 DVC reads and writes the whole lock file after each stage. For hundreds of stages that takes minutes
 and ends in the same file.

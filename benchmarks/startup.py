@@ -12,10 +12,11 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from benchmarks.tables import ROOT, Row, run, write_table
-from stages.methods import SETTINGS
+import yaml
 
-STAGES = ("methods", *SETTINGS)
+from benchmarks.tables import ROOT, Row, run, write_table
+
+STAGES = tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
 REPEATS = 5
 OPEN_CLIP = "import stages.encoders.open_clip_classes as o\no.import_open_clip()"
 

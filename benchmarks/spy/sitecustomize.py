@@ -1,6 +1,6 @@
 """Python runs this in every process of a timed pipeline: it notes where a stage's time goes.
 
-A line of JSON per stage goes to the file that `STAGE_TIMES` names: its command, its wall time, how
+A line of JSON per stage goes to the file that `STAGE_TIMES` names: its name, its wall time, how
 much of that was rendering, training or forward passes, and its peak memory.
 """
 
@@ -27,7 +27,7 @@ TIMED = {
     "stages.training.standard_models": ("standard_model_accuracies",),
     "stages.encoders.activations": ("embed",),
     "stages.encoders.layers": ("minibatch_grams",),
-    "stages.encoders.heads": ("encode_texts",),
+    "stages.encoders.zero_shot_head": ("encode_texts",),
 }
 """The functions that render, train or pass images forward."""
 
@@ -74,7 +74,7 @@ class Finder(importlib.abc.MetaPathFinder):
 def report() -> None:
     """Append this stage's line."""
     line = {
-        "stage": next(iter(sys.argv[1:]), Path(sys.argv[0]).stem),
+        "stage": "@".join([Path(sys.argv[0]).stem, *sys.argv[1:]]),
         "seconds": time.perf_counter() - START,
         "compute": SPENT["seconds"],
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
