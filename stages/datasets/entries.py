@@ -5,11 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from stages.storage.quantities import Count
+from stages.storage.quantities import Count, Name, Place, Sha256, Url
 from stages.storage.secrets import require_public
-
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-"""The SHA-256 of a file, in hexadecimal."""
 
 
 class Hub(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,15 +16,15 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     files are the shards, by a glob pattern. The token comes from the environment (HF_TOKEN).
     """
 
-    repository: Annotated[str, Meta(pattern=r"^[\w.-]+/[\w.-]+\Z")]
-    revision: Annotated[str, Meta(min_length=1)]
-    files: Annotated[str, Meta(min_length=1)] = "test/*.tar"
+    repository: Annotated[str, Meta(pattern=r"^[\w.-]+/[\w.-]+\Z", max_length=200)]
+    revision: Name
+    files: Name = "test/*.tar"
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A published tar or zip file, by URL."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://\S+\Z")]
+    url: Url
     sha256: Sha256
 
     def __post_init__(self) -> None:
@@ -46,8 +43,8 @@ class RealSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     source: Literal["hub", "archive", "folder"]
     hub: Hub | None = None
-    archive: Annotated[list[Archive], Meta(min_length=1)] | None = None
-    folder: Annotated[str, Meta(min_length=1)] | None = None
+    archive: Annotated[list[Archive], Meta(min_length=1, max_length=1000)] | None = None
+    folder: Place | None = None
     limit: Count | None = None
     partial: bool = False
 
@@ -101,7 +98,7 @@ class ImageNetCaptions(
     `captions` is the path of its JSON file; the images are those of `folder`.
     """
 
-    captions: Annotated[str, Meta(min_length=1)]
+    captions: Place
 
 
 class Absent(

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import msgspec
 
-from stages.storage.quantities import Count, Fraction, Positive
+from stages.storage.quantities import Depth, Fraction, Name, Side, Width
+
+Spread = Annotated[float, msgspec.Meta(ge=1e-3, le=1000.0)]
+"""What pixels of 0 to 1 are divided by."""
+
+STRIDE = 32
+"""The side of a ResNet's image over that of its last feature map."""
+
+WIDENING = 32
+"""The channels of a ResNet's last feature map over those of its first stage."""
 
 
 class ModifiedResNet(
@@ -21,9 +30,9 @@ class ModifiedResNet(
     (64 in RN50); the attention pool sees 32 × `width` features in heads of `head_width`.
     """
 
-    layers: tuple[Count, Count, Count, Count]
-    width: Count
-    head_width: Count
+    layers: tuple[Depth, Depth, Depth, Depth]
+    width: Annotated[int, msgspec.Meta(ge=2, le=256)]
+    head_width: Width
 
 
 class VisionTransformer(
@@ -36,19 +45,19 @@ class VisionTransformer(
 ):
     """A vision transformer: square patches of `patch` pixels, `layers` blocks of `width`."""
 
-    patch: Count
-    layers: Count
-    width: Count
-    head_width: Count
+    patch: Side
+    layers: Depth
+    width: Width
+    head_width: Width
 
 
 class TextTransformer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CLIP's text transformer: at most `context` tokens, start and end among them."""
 
-    context: Annotated[int, msgspec.Meta(ge=3)]
-    width: Count
-    heads: Count
-    layers: Count
+    context: Annotated[int, msgspec.Meta(ge=3, le=1024)]
+    width: Width
+    heads: Width
+    layers: Depth
 
 
 class Backbone(
@@ -66,13 +75,27 @@ class Backbone(
     stands for OpenAI's approximation of the GELU in both transformers.
     """
 
-    image_size: Count
+    image_size: Side
     mean: tuple[Fraction, Fraction, Fraction]
-    std: tuple[Positive, Positive, Positive]
-    embedding: Count
+    std: tuple[Spread, Spread, Spread]
+    embedding: Annotated[int, msgspec.Meta(ge=2, le=4096)]
     quick_gelu: bool
     vision: ModifiedResNet | VisionTransformer
     text: TextTransformer
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that do not divide each other as open_clip's towers need."""
+        vision, text = self.vision, self.text
+        resnet = isinstance(vision, ModifiedResNet)
+        divided = {
+            "image_size": (self.image_size, STRIDE if resnet else vision.patch),
+            "vision.width": (vision.width * (WIDENING if resnet else 1), vision.head_width),
+            "text.width": (text.width, text.heads),
+        }
+        for key, (size, divisor) in divided.items():
+            if size % divisor:
+                times = f" times {WIDENING}" if resnet and key == "vision.width" else ""
+                raise ValueError(f"`{key}`{times} must be a multiple of {divisor}, got {size}")
 
 
 class OpenClipModel(
@@ -85,7 +108,7 @@ class OpenClipModel(
 ):
     """A model of open_clip, by name (`ViT-B-32`, `RN50-quickgelu`, `hf-hub:<owner>/<name>`)."""
 
-    model: Annotated[str, msgspec.Meta(min_length=1)]
+    model: Name
 
 
 class TorchvisionModel(
@@ -98,7 +121,7 @@ class TorchvisionModel(
 ):
     """A classifier of torchvision, by name (`resnet50`, `vit_b_16`)."""
 
-    model: Annotated[str, msgspec.Meta(min_length=1)]
+    model: Name
 
 
 class TimmModel(
@@ -111,7 +134,7 @@ class TimmModel(
 ):
     """A classifier of timm, by the name of its architecture (`resnet50`)."""
 
-    model: Annotated[str, msgspec.Meta(min_length=1)]
+    model: Name
 
 
 AnyBackbone = Backbone | OpenClipModel | TorchvisionModel | TimmModel

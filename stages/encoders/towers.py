@@ -8,19 +8,11 @@ from torch import nn
 
 from stages.encoders.backbone import Backbone, ModifiedResNet
 from stages.encoders.open_clip_classes import import_open_clip
-from stages.storage.errors import InputError
 
 
 def build_clip(backbone: Backbone, words: int, seed: int) -> nn.Module:
-    """Return open_clip's `CLIP` of a backbone with a vocabulary of `words` tokens, initialised.
-
-    Raises
-    ------
-    InputError
-        The sizes of the backbone do not fit together.
-    """
+    """Return open_clip's `CLIP` of a backbone with a vocabulary of `words` tokens, initialised."""
     open_clip = import_open_clip()
-    require_fitting(backbone)
     text = open_clip.CLIPTextCfg(
         context_length=backbone.text.context,
         vocab_size=words,
@@ -35,15 +27,8 @@ def build_clip(backbone: Backbone, words: int, seed: int) -> nn.Module:
 
 
 def build_visual(backbone: Backbone, seed: int) -> nn.Module:
-    """Return the image tower of a backbone alone, initialised as `build_clip` initialises it.
-
-    Raises
-    ------
-    InputError
-        The sizes of the backbone do not fit together.
-    """
+    """Return the image tower of a backbone alone, initialised as `build_clip` initialises it."""
     build = import_open_clip().model._build_vision_tower
-    require_fitting(backbone)
     with seeded(seed):
         return build(backbone.embedding, vision_config(backbone), backbone.quick_gelu)
 
@@ -59,30 +44,6 @@ def vision_config(backbone: Backbone) -> object:
     return import_open_clip().CLIPVisionCfg(
         image_size=backbone.image_size, width=vision.width, head_width=vision.head_width, **sizes
     )
-
-
-def require_fitting(backbone: Backbone) -> None:
-    """Refuse sizes that do not divide each other as the towers need.
-
-    Raises
-    ------
-    InputError
-        Names the key and the number that it has to be a multiple of.
-    """
-    vision, text = backbone.vision, backbone.text
-    resnet = isinstance(vision, ModifiedResNet)
-    patch = 32 if resnet else vision.patch
-    attention = 32 * vision.width if resnet else vision.width
-    for key, size, divisor in (
-        ("image_size", backbone.image_size, patch),
-        ("vision.width × 32" if resnet else "vision.width", attention, vision.head_width),
-        ("text.width", text.width, text.heads),
-    ):
-        if size % divisor:
-            raise InputError(
-                f"backbones: {key} is {size}, expected a multiple of {divisor} "
-                f"({'the stride' if key == 'image_size' else 'the attention heads'} of the tower)"
-            )
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from stages.storage.quantities import Count, Seed
+from stages.storage.quantities import Count, Resamples, Seed, ThreadCount
 
 
 class BaselineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,5 +17,5 @@ class BaselineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     source: Literal["trained", "published"]
     components: Count
     seed: Seed
-    threads: Count
-    resamples: Count
+    threads: ThreadCount
+    resamples: Resamples

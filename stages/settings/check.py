@@ -1,11 +1,13 @@
 """A study as a whole: every section legal, and every name in it known."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from stages.settings.references import broken_references
 from stages.settings.sections import Sections, illegal_values
+from stages.settings.syntax import illegal_scalars, illegal_syntax
 from stages.storage.errors import InputError
-from stages.storage.params import convert, load_tree
+from stages.storage.params import convert, load_tree, read_text
 
 
 def check(file: Path) -> Sections:
@@ -14,12 +16,18 @@ def check(file: Path) -> Sections:
     Raises
     ------
     InputError
-        Names each key that is not legal and the legal values.
+        Names each key that is not legal and the legal values, in a line of its own.
     """
+    refuse(illegal_syntax(read_text(file), file))
     tree = load_tree(file)
-    if broken := list(illegal_values(tree, file)):
-        raise InputError("\n       ".join(broken))
+    refuse(illegal_scalars(tree, file))
+    refuse(illegal_values(tree, file))
     study = convert(tree, Sections, "", file)
-    if broken := list(broken_references(study)):
-        raise InputError("\n       ".join(f"{file}: {complaint}" for complaint in broken))
+    refuse(f"{file}: {complaint}" for complaint in broken_references(study))
     return study
+
+
+def refuse(complaints: Iterator[str]) -> None:
+    """Refuse a study that there are complaints about."""
+    if lines := list(complaints):
+        raise InputError("\n       ".join(lines))

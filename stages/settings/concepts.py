@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from stages.storage.quantities import Fraction, Seed
+from stages.storage.quantities import Seed, Share
 
 
 class ConceptsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,5 +15,5 @@ class ConceptsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     negatives: Literal["balanced", "all"]
     seed: Seed
-    threshold: Fraction
-    sweep: Annotated[list[Fraction], msgspec.Meta(min_length=1)]
+    threshold: Share
+    sweep: Annotated[list[Share], msgspec.Meta(min_length=1, max_length=1000)]

@@ -19,13 +19,16 @@ from stages.datasets.entries import (
 from stages.settings.datasets import DatasetEntry
 from stages.settings.sections import Sections
 from stages.settings.shifts import SHIFTS, TEST_SETS
-from stages.world.recipe import Adversarial, Captioned, Labelled, Probe, Recipe
+from stages.world.attributes import CLASSES
+from stages.world.recipe import Adversarial, Captioned, Labelled, Probe, Recipe, World
 
 NEEDED = ("imagenet_train", *TEST_SETS, "broden")
 """The datasets that every study has."""
 
-DRAWN = (Labelled, Captioned, Adversarial)
+Drawn = Labelled | Captioned | Adversarial
 """Drawn sets with classes."""
+
+DRAWN = (Labelled, Captioned, Adversarial)
 
 LEGAL: dict[str, tuple[type, ...]] = {
     "imagenet_train": (*DRAWN, ImageNet, Absent),
@@ -38,6 +41,9 @@ LEGAL: dict[str, tuple[type, ...]] = {
     "broden": (Probe, Broden, Absent),
 }
 """The kinds that each needed dataset can be of."""
+
+FEWEST_PER_CLASS = 50
+"""Images per class that the standard models need: some learn from 5 % and validate on 2.5 %."""
 
 IMAGENET_VAL = 50_000
 """Images of ImageNet's validation set."""
@@ -102,16 +108,44 @@ def misfit_trainings(study: Sections) -> Iterator[str]:
 
 
 def misfit_baseline(study: Sections) -> Iterator[str]:
-    """Yield the datasets on which no standard model can be trained here."""
-    if study.baseline.source == "trained":
-        for name in ("imagenet_train", *TEST_SETS):
-            entry = study.datasets.get(name)
-            if entry is not None and not isinstance(entry, DRAWN):
+    """Yield why no standard models can be trained on these datasets."""
+    if study.baseline.source != "trained":
+        return
+    named = {name: study.datasets.get(name) for name in ("imagenet_train", *TEST_SETS)}
+    drawn = {name: entry for name, entry in named.items() if isinstance(entry, Drawn)}
+    for name, entry in named.items():
+        if entry is not None and name not in drawn:
+            yield (
+                f"'baseline.source': 'trained' needs drawn images, '{name}' is of the kind "
+                f"'{tag(entry)}'; legal values: published"
+            )
+            return
+    if (train := drawn.pop("imagenet_train", None)) and (world := study.sources.world):
+        yield from small_train_set(train, world, study.baseline.components)
+        for name, entry in drawn.items():
+            if unknown := set(entry.class_indices) - set(train.class_indices):
                 yield (
-                    f"'baseline.source': 'trained' needs drawn images, '{name}' is of the kind "
-                    f"'{tag(entry)}'; legal values: published"
+                    f"'datasets.{name}.classes': expected classes of imagenet_train, which the "
+                    f"standard models learn, got {CLASSES[min(unknown)]}; or take published ones: "
+                    "`baseline.source: published`"
                 )
-                return
+
+
+def small_train_set(train: Drawn, world: World, components: int) -> Iterator[str]:
+    """Yield why standard models learn nothing from a train set."""
+    classes = len(train.class_indices)
+    if classes < 2 or train.images < FEWEST_PER_CLASS * classes:
+        yield (
+            f"'datasets.imagenet_train': expected {FEWEST_PER_CLASS} images per class, of two "
+            f"classes or more, got {train.images} images of {classes}: some standard models learn "
+            "from 5 % of them"
+        )
+    most = min(3 * world.image_size**2, train.images // classes - 1)
+    if components > most:
+        yield (
+            f"'baseline.components': expected at most {most}, fewer than the images of a class and "
+            f"no more than the numbers of an image, got {components}"
+        )
 
 
 def mixed_worlds(study: Sections) -> Iterator[str]:

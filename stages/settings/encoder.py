@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from stages.storage.quantities import Key
+from stages.storage.quantities import Key, Name
 
 HeadKind = Literal["zero_shot", "trained", "random"]
 """The kinds of head, each a section of `heads:`."""
@@ -17,8 +17,8 @@ class EncoderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     follows the paper's groups (Crabbé et al. 2024, section 3).
     """
 
-    label: str
+    label: Name
     training: Literal["zero_shot", "finetuned", "supervised", "untrained"]
     backbone: Key
-    data: str
+    data: Name
     head: HeadKind

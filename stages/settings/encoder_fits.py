@@ -9,8 +9,12 @@ from stages.encoders.backbone import (
     TimmModel,
     TorchvisionModel,
 )
+from stages.encoders.vocabulary import split_words
 from stages.settings.sections import Sections
 from stages.settings.weights import Checkpoint, OpenClip, Timm, Torchvision, Untrained, WeightsEntry
+from stages.storage.params import short
+from stages.world.attributes import CLASSES
+from stages.world.recipe import Captioned
 
 GROUPS = ("weights", "pretrain", "finetune", "supervise", "interpolate")
 """The sections that say where an encoder's weights come from."""
@@ -33,7 +37,15 @@ HUB_MODEL = "hf-hub:"
 
 def misplaced_encoders(study: Sections) -> Iterator[str]:
     """Yield the encoders that come from nowhere, from two places, or are never measured."""
+    if not study.encoders:
+        yield "'encoders': expected one or more, got none: nothing would be measured"
+    labels: dict[str, str] = {}
     for key, entry in study.encoders.items():
+        if (first := labels.setdefault(entry.label, key)) != key:
+            yield (
+                f"'encoders.{key}.label': expected a label of its own, got that of "
+                f"'encoders.{first}', {short(entry.label)}"
+            )
         homes = [group for group in GROUPS if key in getattr(study, group)]
         if len(homes) != 1:
             found = " and ".join(homes) or "none"
@@ -114,7 +126,37 @@ def misfit_tag(study: Sections, key: str, entry: OpenClip) -> Iterator[str]:
     architecture = study.backbones.get(entry.backbone)
     if isinstance(architecture, OpenClipModel):
         named = architecture.model.startswith(HUB_MODEL)
+        model = short(architecture.model)
         if named and entry.tag is not None:
-            yield f"'weights.{key}.tag': '{architecture.model}' names its weights; leave `tag` out"
+            yield f"'weights.{key}.tag': {model} names its weights; leave `tag` out"
         if not named and entry.tag is None:
-            yield f"'weights.{key}.tag' is missing: which weights of '{architecture.model}'?"
+            yield f"'weights.{key}.tag' is missing: which weights of {model}?"
+
+
+def misfit_words(study: Sections) -> Iterator[str]:
+    """Yield the CLIPs, by their sizes, whose text tower could not read the prompts of their head.
+
+    Such a head is for all classes of the world, and the tower knows the words of its captions.
+    """
+    templates = study.heads.zero_shot.templates
+    longest = max(templates, key=words) if isinstance(templates, list) else ""
+    context = words(longest) + 2
+    for key, entry in study.pretrain.items():
+        backbone, dataset = study.backbones.get(entry.backbone), study.datasets.get(entry.dataset)
+        if not isinstance(backbone, Backbone):
+            continue
+        if isinstance(dataset, Captioned) and len(dataset.class_indices) < len(CLASSES):
+            yield (
+                f"'datasets.{entry.dataset}.classes': expected all: the zero-shot head of '{key}' "
+                "is for all classes, and knows those of its captions"
+            )
+        if context > backbone.text.context:
+            yield (
+                f"'backbones.{entry.backbone}.text.context': expected {context} or more, for the "
+                f"prompt {short(longest)} with its start and end, got {backbone.text.context}"
+            )
+
+
+def words(prompt: str) -> int:
+    """Return how many words a prompt has for a class of one word."""
+    return len(split_words(prompt.replace("{}", "class")))

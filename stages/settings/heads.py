@@ -6,12 +6,12 @@ import msgspec
 
 from stages.storage.quantities import Seed
 
-Template = Annotated[str, msgspec.Meta(pattern=r"^[^{}]*\{\}[^{}]*$")]
+Template = Annotated[str, msgspec.Meta(pattern=r"^[^{}]*\{\}[^{}]*\Z", max_length=1000)]
 """A prompt with one `{}` for the name of the class."""
 
 
 Templates = (
-    Annotated[list[Template], msgspec.Meta(min_length=1)]
+    Annotated[list[Template], msgspec.Meta(min_length=1, max_length=1000)]
     | Literal["openai_imagenet", "simple_imagenet"]
 )
 """Prompts, or the name of a set of them: CLIP's 80 for ImageNet, or the 7 best of these."""

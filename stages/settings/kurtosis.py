@@ -2,7 +2,7 @@
 
 import msgspec
 
-from stages.storage.quantities import Confidence, Count, Fraction, Positive, Seed
+from stages.storage.quantities import Confidence, Positive, Resamples, Seed, Share
 
 
 class KurtosisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -12,8 +12,8 @@ class KurtosisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     image's features in at least the share `outlier_share` of the images.
     """
 
-    resamples: Count
+    resamples: Resamples
     seed: Seed
     confidence: Confidence
     outlier_sigma: Positive
-    outlier_share: Fraction
+    outlier_share: Share

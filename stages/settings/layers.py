@@ -4,8 +4,6 @@ from typing import Annotated
 
 import msgspec
 
-from stages.storage.quantities import Count
-
 
 class Layers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`images` of ImageNet's test set, evenly spaced, dealt out to minibatches in turn.
@@ -13,8 +11,8 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     The unbiased HSIC needs four images in a minibatch at least (Nguyen et al. 2021).
     """
 
-    images: Count
-    minibatch: Annotated[int, msgspec.Meta(ge=4)]
+    images: Annotated[int, msgspec.Meta(ge=4, le=100_000)]
+    minibatch: Annotated[int, msgspec.Meta(ge=4, le=4096)]
 
     def __post_init__(self) -> None:
         """Refuse a minibatch that does not divide the images."""

@@ -1,9 +1,9 @@
-"""What one section of params.yaml says of another: every name has to exist and to fit."""
+"""What one section of params.yaml says of another: names have to exist, to fit and to be used."""
 
 from collections.abc import Collection, Iterator
 
 from stages.settings.dataset_fits import NEEDED, misfit_datasets
-from stages.settings.encoder_fits import clips, misfit_weights, misplaced_encoders
+from stages.settings.encoder_fits import clips, misfit_weights, misfit_words, misplaced_encoders
 from stages.settings.sections import Sections
 
 
@@ -13,7 +13,14 @@ def broken_references(study: Sections) -> Iterator[str]:
     yield from unknown_names(study)
     yield from misplaced_encoders(study)
     yield from misfit_weights(study)
+    yield from misfit_words(study)
     yield from misfit_datasets(study)
+    yield from unused_entries(study)
+    if study.directions.random_head_seed == (seed := study.heads.random.seed):
+        yield (
+            f"'directions.random_head_seed': expected another seed than 'heads.random.seed', got "
+            f"{seed} twice: the null would be the head of the untrained encoders itself"
+        )
 
 
 def missing_datasets(study: Sections) -> Iterator[str]:
@@ -48,3 +55,23 @@ def known(path: str, name: str, entries: Collection[str]) -> Iterator[str]:
     """Yield a complaint when `name` is no entry."""
     if name not in entries:
         yield f"'{path}': there is no '{name}'; legal values: {', '.join(entries) or 'none yet'}"
+
+
+def unused_entries(study: Sections) -> Iterator[str]:
+    """Yield the entries that no other names: nothing would be made of them or measured on them."""
+    trained = [*study.pretrain.values(), *study.finetune.values(), *study.supervise.values()]
+    built = [*study.weights.values(), *study.pretrain.values(), *study.supervise.values()]
+    named = [*built, *study.encoders.values()]
+    given = [name for name in study.sources.__struct_fields__ if getattr(study.sources, name)]
+    for section, names, used, where in (
+        ("sources", given, {one.source for one in study.datasets.values()}, "a dataset's `source`"),
+        ("datasets", study.datasets, {*NEEDED, *(t.dataset for t in trained)}, "a `dataset`"),
+        ("backbones", study.backbones, {one.backbone for one in named}, "a `backbone`"),
+        ("recipes", study.recipes, {one.recipe for one in trained}, "a `recipe`"),
+    ):
+        for name in names:
+            if name not in used:
+                yield (
+                    f"'{section}.{name}': nothing uses it; take the entry out, or name it as "
+                    f"{where}"
+                )

@@ -25,7 +25,7 @@ from stages.settings.study import Study
 from stages.settings.threads import Threads
 from stages.settings.weights import WeightsEntry
 from stages.storage.errors import InputError
-from stages.storage.params import convert, struct_fields
+from stages.storage.params import convert, short, struct_fields
 from stages.storage.quantities import Key
 from stages.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 
@@ -64,7 +64,7 @@ def illegal_values(tree: Mapping[str, Any], file: Path) -> Iterator[str]:
     legal = ", ".join(kinds)
     for name in tree:
         if name not in kinds:
-            yield f"{file}: there is no section '{name}'; legal sections: {legal}"
+            yield f"{file}: there is no section {short(name)}; legal sections: {legal}"
     for name, kind in kinds.items():
         if name not in tree:
             yield f"{file}: the section '{name}' is missing; a study has {legal}"

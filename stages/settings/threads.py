@@ -2,10 +2,10 @@
 
 import msgspec
 
-from stages.storage.quantities import Count
+from stages.storage.quantities import ThreadCount
 
 
 class Threads(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CPU threads of forward passes; they change the last bits of a result."""
 
-    inference: Count
+    inference: ThreadCount

@@ -1,11 +1,8 @@
 """The section `weights:`: encoders that need no training here, and where they come from."""
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta
 
-from stages.storage.quantities import Key, Seed
+from stages.storage.quantities import Key, Name, Place, Seed, Sha256, Url
 from stages.storage.secrets import require_public
 
 
@@ -30,21 +27,21 @@ class OpenClip(Source, frozen=True, kw_only=True, tag="open_clip"):
     left out. `revision` pins the hub's repository to a commit or a tag.
     """
 
-    tag: Annotated[str, Meta(min_length=1)] | None = None
-    revision: Annotated[str, Meta(min_length=1)] | None = None
+    tag: Name | None = None
+    revision: Name | None = None
 
 
 class Torchvision(Source, frozen=True, kw_only=True, tag="torchvision"):
     """A classifier of torchvision: the backbone's model with the weights `tag` (IMAGENET1K_V1)."""
 
-    tag: Annotated[str, Meta(min_length=1)]
+    tag: Name
 
 
 class Timm(Source, frozen=True, kw_only=True, tag="timm"):
     """A classifier of timm: the backbone's model with the weights `tag` (a1_in1k)."""
 
-    tag: Annotated[str, Meta(min_length=1)]
-    revision: Annotated[str, Meta(min_length=1)] | None = None
+    tag: Name
+    revision: Name | None = None
 
 
 class Checkpoint(Source, frozen=True, kw_only=True, tag="checkpoint"):
@@ -53,9 +50,9 @@ class Checkpoint(Source, frozen=True, kw_only=True, tag="checkpoint"):
     A relative `file` is taken below the machine's `folders`.
     """
 
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-    file: Annotated[str, Meta(min_length=1)] | None = None
-    url: Annotated[str, Meta(pattern=r"^https?://\S+\Z")] | None = None
+    sha256: Sha256
+    file: Place | None = None
+    url: Url | None = None
 
     def __post_init__(self) -> None:
         """Refuse an entry that does not say where the file is, or says so twice, or a secret."""

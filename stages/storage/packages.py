@@ -44,7 +44,7 @@ CARRYING = frozenset(
             "ruamel",
             "safetensors",
         ),
-        *("threadpoolctl", "tqdm", "urllib3", "yaml"),
+        *("threadpoolctl", "tqdm", "urllib3"),
     }
 )
 """The modules of others that check, fetch, read, write or show, and compute no number."""

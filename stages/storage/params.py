@@ -5,12 +5,18 @@ paths stand under `params:` in dvc.yaml; a test holds the two against each other
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, overload
 
 import msgspec
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import ScalarEvent
+from ruamel.yaml.reader import ReaderError
 
 from stages.storage.errors import InputError
 
@@ -18,6 +24,9 @@ PARAMS = Path("params.yaml")
 
 MSGSPEC = ("Expected", "Invalid", "Object")
 """How msgspec's own complaints begin; a struct's own checks say themselves what is legal."""
+
+LONGEST_VALUE, LONGEST_TEXT = 80, 300
+"""How many characters of a value, and of another text from outside, a complaint shows."""
 
 Value = TypeVar("Value")
 
@@ -56,35 +65,83 @@ class Params:
 
 
 def load_tree(file: Path) -> dict[str, Any]:
-    """Parse a parameter file with YAML's safe loader.
+    """Parse a parameter file as DVC does: YAML 1.2, in which `010` is ten and `1e-4` a number.
+
+    A stage that read a value differently could compute something else without DVC seeing a change.
 
     Raises
     ------
     InputError
         The file is missing, is no YAML or holds no mapping.
     """
-    try:
-        tree = yaml.load(file.read_bytes(), Loader=SafeLoader)  # noqa: S506 - a safe loader
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such file; run from the root of the repository") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{file}: not legal YAML: {' '.join(str(error).split())}") from None
+    text = read_text(file)
+    with legal_yaml(file, text):
+        tree = YAML(typ="safe").load(text)
     if not isinstance(tree, dict):
         raise InputError(f"{file}: expected a mapping of sections, got {type(tree).__name__}")
     return tree
 
 
-class SafeLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # pyright: ignore
-    """YAML's safe loader (in C where there is one) that refuses a key given twice."""
+def read_text(file: Path) -> str:
+    """Return the text of a parameter file.
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping; a repeated key would silently replace the first."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.YAMLError(f"the key '{key.value}' is given twice,{key.start_mark}")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
+    Raises
+    ------
+    InputError
+        The file is missing or not in UTF-8.
+    """
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file; run from the root of the repository") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{file}: line {line}: not in UTF-8; save the file as UTF-8") from None
+
+
+@contextmanager
+def legal_yaml(file: Path, text: str) -> Iterator[None]:
+    """Say in one line why the text of a file is no YAML.
+
+    Raises
+    ------
+    InputError
+        It is none, or holds an object of Python, a key twice, or a value that cannot be.
+    """
+    try:
+        yield
+    except DuplicateKeyError as error:
+        key = str(error.problem).partition('"')[2].partition('" with value')[0]
+        raise InputError(f"{marked(file, error)}: the key {short(key)} is given twice") from None
+    except MarkedYAMLError as error:
+        why = " ".join(filter(None, (error.context, error.problem)))
+        raise InputError(f"{marked(file, error)}: not legal YAML: {escaped(why)}") from None
+    except RecursionError:
+        raise InputError(f"{file}: not legal YAML: nested too deeply") from None
+    except ReaderError as error:
+        line = text.encode()[: error.position].count(b"\n") + 1
+        why = f"not legal YAML: the character U+{error.character:04X}; take it out"
+        raise InputError(f"{file}: line {line}: {why}") from None
+    except (ValueError, LookupError, TypeError) as error:
+        why = f"{unreadable_line(text)}not legal YAML: {escaped(str(error))}"
+        raise InputError(f"{file}: {why}") from None
+
+
+def unreadable_line(text: str) -> str:
+    """Name the line of the first value that looks like a date or a number and is none."""
+    for event in YAML(typ="safe").parse(text):
+        if isinstance(event, ScalarEvent) and event.implicit[0]:
+            try:
+                YAML(typ="safe").load(event.value)
+            except (YAMLError, ValueError):
+                return f"line {event.start_mark.line + 1}: "
+    return ""
+
+
+def marked(file: Path, error: MarkedYAMLError) -> str:
+    """Return the file and the line at which a text is no YAML."""
+    mark = error.problem_mark or error.context_mark
+    return f"{file}: line {mark.line + 1}" if mark else str(file)
 
 
 def convert(node: Any, kind: Any, path: str, file: Path | str = PARAMS) -> Any:
@@ -104,9 +161,9 @@ def convert(node: Any, kind: Any, path: str, file: Path | str = PARAMS) -> Any:
 def missing_key(file: Path, path: str, depth: int, node: Any) -> str:
     """Say which key of `path` is missing and which keys stand beside it."""
     *above, key = path.split(".")[: depth + 1]
-    there = ", ".join(map(str, node)) if isinstance(node, dict) else repr(node)
-    parent = f"'{'.'.join(above)}'" if above else "the top level"
-    return f"{file}: '{path}' is missing: {parent} has no '{key}', only: {there}"
+    there = escaped(", ".join(map(str, node))) if isinstance(node, dict) else short(node)
+    parent = quoted(".".join(above))
+    return f"{file}: {quoted(path)} is missing: {parent} has no {quoted(key)}, only: {there}"
 
 
 def explain(message: str, kind: Any, node: Any, path: str) -> str:
@@ -117,15 +174,34 @@ def explain(message: str, kind: Any, node: Any, path: str) -> str:
         step, value, legal = descend(value, legal, field, index)
         path += step
     if where.startswith("key"):
-        legal = elements(legal)[0]
+        legal = (elements(legal) or (str,))[0]
         value = next(name for name in value if not is_legal(name, legal))
-        text = f"the name {value!r}: {text}"
-    hints = [describe(legal)] if text.startswith(MSGSPEC) or where.startswith("key") else []
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
-        hints.append(f"YAML reads {value} as a word; write {float(value):.1e}")
-    got = "" if isinstance(value, dict | list) else f" (got {value!r})"
-    key = path.lstrip(".") or "the top level"
-    return "; ".join([f"'{key}': {text}{got}", *filter(None, hints)])
+        text = f"the name {short(value)}: {text}"
+    elif isinstance(value, str):
+        text = text.replace(f"'{value}'", short(value))
+    hint = describe(legal) if text.startswith(MSGSPEC) or where.startswith("key") else ""
+    got = "" if isinstance(value, dict | list) else f" (got {short(value)})"
+    return f"{quoted(path)}: {escaped(text)}{got}" + (f"; {hint}" if hint else "")
+
+
+def quoted(path: str) -> str:
+    """Return the path of a key as a complaint names it."""
+    return f"'{escaped(path.lstrip('.'))}'" if path else "the top level"
+
+
+def short(value: object) -> str:
+    """Return a value from outside in one line of 80 characters at most."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write out more
+        return "a number of more than 4,300 digits"
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+
+
+def escaped(text: str) -> str:
+    """Return a text in one line of 300 characters at most."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:LONGEST_TEXT])
+    return line if len(text) <= LONGEST_TEXT else f"{line}…"
 
 
 def descend(value: Any, kind: Any, field: str, index: str) -> tuple[str, Any, Any]:
@@ -138,7 +214,7 @@ def descend(value: Any, kind: Any, field: str, index: str) -> tuple[str, Any, An
     if index == "...":
         key = next((k for k, v in value.items() if not is_legal(v, kinds[-1])), None)
         return f".{key}", value.get(key), kinds[-1]
-    return f"[{index}]", value[int(index)], kinds[min(int(index), len(kinds) - 1)]
+    return f"[{index}]", list(value)[int(index)], kinds[min(int(index), len(kinds) - 1)]
 
 
 def elements(kind: Any) -> tuple[Any, ...]:

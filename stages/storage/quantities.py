@@ -1,32 +1,77 @@
-"""The constrained numbers and names that parameters are made of."""
+"""The constrained numbers, names and texts that parameters are made of.
+
+Every number has an upper bound: far above any use, and low enough for what computes with it.
+"""
 
 from typing import Annotated
 
 from msgspec import Meta
 
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=10**9)]
 """A whole number of things, at least one."""
 
-Natural = Annotated[int, Meta(ge=0)]
+Natural = Annotated[int, Meta(ge=0, le=10**9)]
 """A whole number of things, maybe none."""
+
+ThreadCount = Annotated[int, Meta(ge=1, le=1024)]
+"""Threads of the CPU."""
+
+Resamples = Annotated[int, Meta(ge=1, le=100_000)]
+"""Resamples of a bootstrap."""
 
 Seed = Annotated[int, Meta(ge=0, lt=2**31)]
 """The seed of a random generator."""
 
+Epochs = Annotated[int, Meta(ge=1, le=10_000)]
+"""Passes over a dataset."""
+
+Width = Annotated[int, Meta(ge=1, le=4096)]
+"""Features of a layer; 1,664 in the widest CLIP of OpenCLIP's."""
+
+Depth = Annotated[int, Meta(ge=1, le=64)]
+"""Layers or blocks, one after the other; 48 in the deepest CLIP of OpenCLIP's."""
+
+Side = Annotated[int, Meta(ge=1, le=1024)]
+"""The side of a square of pixels."""
+
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 """A share or a probability, 0 to 1."""
+
+Share = Annotated[float, Meta(gt=0.0, le=1.0)]
+"""A share that cannot be none: above 0, at most 1."""
 
 Confidence = Annotated[float, Meta(gt=0.0, lt=1.0)]
 """The confidence of an interval, such as 0.95."""
 
-Positive = Annotated[float, Meta(gt=0.0)]
+Percents = Annotated[float, Meta(ge=0.0, le=100.0)]
+"""Percentage points, 0 to 100."""
+
+LearningRate = Annotated[float, Meta(gt=0.0, le=100.0)]
+"""The learning rate of an optimiser."""
+
+Positive = Annotated[float, Meta(gt=0.0, le=1e6)]
 """A number above zero."""
 
-NonNegative = Annotated[float, Meta(ge=0.0)]
+NonNegative = Annotated[float, Meta(ge=0.0, le=1e6)]
 """Zero or a number above it."""
 
 KEY = r"^[a-z0-9_]+\Z"
 """What the name of an entry matches."""
 
-Key = Annotated[str, Meta(pattern=KEY)]
+LONGEST_KEY = 100
+"""The most characters that a name has: it is part of file names."""
+
+Key = Annotated[str, Meta(pattern=KEY, max_length=LONGEST_KEY)]
 """The name of an entry: DVC addresses stages by it, so no dots, dashes or `@`."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+"""What something is called, on one line."""
+
+Place = Annotated[str, Meta(min_length=1, max_length=2000)]
+"""The path of a file or folder."""
+
+Url = Annotated[str, Meta(pattern=r"^https?://\S+\Z", max_length=2000)]
+"""The address of a file."""
+
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+"""The SHA-256 of a file, in hexadecimal."""

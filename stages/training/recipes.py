@@ -4,7 +4,16 @@ from typing import Annotated
 
 import msgspec
 
-from stages.storage.quantities import Count, Fraction, Key, NonNegative, Positive, Seed
+from stages.storage.quantities import (
+    Epochs,
+    Fraction,
+    Key,
+    LearningRate,
+    NonNegative,
+    Seed,
+    Share,
+    ThreadCount,
+)
 
 Momentum = Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)]
 """A decay rate of a running mean."""
@@ -31,8 +40,8 @@ class Drops(
 ):
     """The learning rate times `factor` after each of `epochs`."""
 
-    epochs: list[Count]
-    factor: Positive
+    epochs: Annotated[list[Epochs], msgspec.Meta(max_length=1000)]
+    factor: Share
 
 
 class Augmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,7 +52,7 @@ class Augmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     the probability of a horizontal flip.
     """
 
-    smallest_crop: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
+    smallest_crop: Annotated[float, msgspec.Meta(ge=0.001, le=1.0)]
     flip: Fraction
 
 
@@ -59,16 +68,16 @@ class TrainingRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     last bits of sums, hence the weights, so they are part of the recipe.
     """
 
-    epochs: Count
-    batch_size: Annotated[int, msgspec.Meta(ge=2)]
-    learning_rate: Positive
-    warmup_steps: Annotated[int, msgspec.Meta(ge=0)]
+    epochs: Epochs
+    batch_size: Annotated[int, msgspec.Meta(ge=2, le=1_000_000)]
+    learning_rate: LearningRate
+    warmup_steps: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
     schedule: Cosine | Drops
     betas: tuple[Momentum, Momentum]
     weight_decay: NonNegative
     augmentation: Augmentation
     seed: Seed
-    threads: Count
+    threads: ThreadCount
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

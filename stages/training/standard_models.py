@@ -43,9 +43,11 @@ def standard_model_accuracies(
     Raises
     ------
     InputError
-        A class has no more train images than there are components: its covariance is singular.
+        A class has no more train images than there are components, so that its covariance is
+        singular; or the part of the images that a model learns from has too few, or one class.
     """
-    least = int(np.bincount(train.classes)[train.class_indices].min())
+    counts = np.bincount(train.classes, minlength=int(train.class_indices.max()) + 1)
+    least = int(counts[train.class_indices].min())
     if least <= components:
         raise InputError(
             f"'baseline.components': expected fewer than the images of every class, got "
@@ -63,7 +65,14 @@ def standard_model_accuracies(
         rows = {}
         for name, (model, share) in standard_models(seed).items():
             kept = slice(0, round(share * len(features)))
-            model.fit(features[kept], train.classes[kept])
+            try:
+                model.fit(features[kept], train.classes[kept])
+            except ValueError as error:
+                why = " ".join(str(error).split())
+                raise InputError(
+                    f"'datasets.imagenet_train.images': too few for the standard model {name}, "
+                    f"which learns from {share:.0%} of them ({why}); draw more"
+                ) from None
             rows[name] = {n: accuracy(model, projected[n], test) for n, test in tests.items()}
     return rows
 
@@ -76,10 +85,15 @@ def pixels(
 
 
 def accuracy(model, features: Float[np.ndarray, "image component"], test: LabelledImages) -> float:
-    """Return a fitted classifier's top-1 accuracy among the test set's classes, in percent."""
+    """Return a fitted classifier's top-1 accuracy among the test set's classes, in percent.
+
+    One that has learnt from a part of the images, none of them of these classes, gets none right.
+    """
     scores = model.predict_proba(features)
     possible = [*test.class_indices.tolist(), *test.aliases]
     columns = np.flatnonzero(np.isin(model.classes_, possible))
+    if not len(columns):
+        return 0.0
     counts_as = [test.aliases.get(class_, class_) for class_ in model.classes_[columns].tolist()]
     predicted = np.array(counts_as)[scores[:, columns].argmax(axis=1)]
     return 100.0 * float((predicted == test.classes).mean())

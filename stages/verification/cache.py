@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.storage.errors import InputError
+from stages.storage.params import load_tree
 
 OBJECT = re.compile(r"(?P<start>[0-9a-f]{2})/(?P<rest>[0-9a-f]{30}(\.dir)?)\Z")
 
@@ -98,16 +99,13 @@ def file_md5(file: Path) -> str:
 
 def is_whole_run(file: Path) -> bool:
     """Say whether an entry of the run cache has the name that DVC gives to its content."""
-    import yaml
     from dvc.utils import dict_sha256
 
-    from stages.storage.params import SafeLoader
-
     try:
-        run = yaml.load(file.read_bytes(), Loader=SafeLoader)  # noqa: S506 - a safe loader
+        run = load_tree(file)
         inputs = {**run, "outs": [out["path"] for out in run["outs"]]}
         names = [dict_sha256(tree, exclude=["size", "nfiles"]) for tree in (inputs, run)]
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError):
+    except (InputError, TypeError, KeyError, AttributeError):
         return False
     return names == [file.parent.name, file.name]
 

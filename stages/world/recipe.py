@@ -5,8 +5,26 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from stages.storage.quantities import Count, Fraction, NonNegative, Positive, Seed
+from stages.storage.quantities import Count, Epochs, Fraction, LearningRate, Seed, ThreadCount
 from stages.world.attributes import CLASSES, ClassName, StyleName
+
+Images = Annotated[int, Meta(ge=1, le=10**7)]
+"""How many images are drawn."""
+
+Weight = Annotated[float, Meta(ge=1e-6, le=1e6)]
+"""The weight of a style beside those of others."""
+
+Degrees = Annotated[float, Meta(ge=0.0, le=360.0)]
+"""The standard deviation of an angle."""
+
+Size = Annotated[float, Meta(ge=0.01, le=10.0)]
+"""An object's size in half image sides."""
+
+Shift = Annotated[float, Meta(ge=0.0, le=10.0)]
+"""A distance in half image sides."""
+
+Noise = Annotated[float, Meta(ge=0.0, le=1.0)]
+"""The standard deviation of a pixel's noise, white being 1."""
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,16 +53,16 @@ class Population(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     deviation of the pixel noise, white being 1. `classes` names the classes present, or `all`.
     """
 
-    images: Count
+    images: Images
     seed: Seed
     classes: Literal["all"] | Annotated[tuple[ClassName, ...], Meta(min_length=1)]
     preference: Preference
     exclude_preferred: bool
-    styles: Annotated[dict[StyleName, Positive], Meta(min_length=1)]
-    rotation: NonNegative
-    scale: tuple[Positive, Positive]
-    jitter: NonNegative
-    noise: NonNegative
+    styles: Annotated[dict[StyleName, Weight], Meta(min_length=1)]
+    rotation: Degrees
+    scale: tuple[Size, Size]
+    jitter: Shift
+    noise: Noise
 
     def __post_init__(self) -> None:
         """Refuse values that contradict each other."""
@@ -84,11 +102,11 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     train: Population
-    width: Count
-    epochs: Count
-    batch: Count
-    learning_rate: Positive
-    threads: Count
+    width: Annotated[int, Meta(ge=1, le=256)]
+    epochs: Epochs
+    batch: Annotated[int, Meta(ge=1, le=100_000)]
+    learning_rate: LearningRate
+    threads: ThreadCount
 
 
 class Adversarial(Population, frozen=True, kw_only=True, tag_field="kind", tag="adversarial"):

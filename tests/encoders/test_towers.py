@@ -1,9 +1,6 @@
-import msgspec
-import pytest
 import torch
 
 from stages.encoders.towers import build_clip, build_visual, seeded
-from stages.storage.errors import InputError
 
 
 def test_the_tower_alone_starts_as_the_clip_s_tower(backbone):
@@ -27,14 +24,3 @@ def test_the_global_generator_is_left_alone():
 
 def test_the_text_tower_reads_at_the_highest_token(backbone):
     assert build_clip(backbone, words=9, seed=0).text_pool_type == "argmax"
-
-
-@pytest.mark.parametrize(("key", "size"), [("image_size", 40), ("vision", 3), ("text", 3)])
-def test_sizes_that_do_not_fit_are_refused(backbone, key, size):
-    value = size
-    if key != "image_size":
-        part = getattr(backbone, key)
-        heads = {"heads": size} if key == "text" else {"head_width": 7}
-        value = msgspec.structs.replace(part, **heads)
-    with pytest.raises(InputError, match=f"{key}.*multiple of"):
-        build_visual(msgspec.structs.replace(backbone, **{key: value}), 0)

@@ -45,6 +45,9 @@ def fewer(tree: dict[str, Any]) -> dict[str, Any]:
         datasets[name] = {"kind": kind, "source": "folder", "folder": name, "partial": True}
     for section in ("weights", "encoders"):
         tree[section] = {ENCODER: tree[section][ENCODER]}
+    backbone = tree["weights"][ENCODER]["backbone"]
+    tree["backbones"] = {backbone: tree["backbones"][backbone]}
+    del tree["sources"]["hub"]
     tree["comparisons"] = {}
     tree["layers"] = {"images": 4, "minibatch": 4}
     return tree

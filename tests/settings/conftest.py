@@ -1,13 +1,15 @@
 """Studies that are broken in one place or several."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from stages.settings.check import check
 from stages.storage.errors import InputError
+from stages.storage.params import load_tree
 from tests.pipeline.workspace import NANO
 
 Complaint = Callable[[dict[str, Any]], str]
@@ -18,16 +20,16 @@ def complaint(tmp_path) -> Complaint:
     """Change keys of the nano study (levels split by `/`; `...` removes), return what is said."""
 
     def of(changes: dict[str, Any]) -> str:
-        study = yaml.safe_load(NANO.read_text())
+        study = load_tree(NANO)
         for path, value in changes.items():
             *above, key = path.split("/")
             node = study
             for name in above:
                 node = node[name]
-            node[key] = value
+            node[key] = deepcopy(value)  # a shared value would be written as an anchor
             if value is ...:
                 del node[key]
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(study))
+        YAML(typ="safe").dump(study, tmp_path / "params.yaml")
         with pytest.raises(InputError) as caught:
             check(tmp_path / "params.yaml")
         return str(caught.value).replace(f"{tmp_path}/", "")

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from stages.settings.dataset_fits import NEEDED
+from stages.storage.params import load_tree
+from tests.pipeline.workspace import NANO
 
 FINETUNE = "finetune/rn_web_broad_finetuned"
 UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
@@ -21,7 +23,7 @@ BROKEN = [
     ("weights/rn_untrained/backbone", "vit", "'weights.rn_untrained.backbone': .*values: rn$"),
     ("encoders/rn_untrained/backbone", "vit", "'encoders.rn_untrained.backbone': .*values: rn$"),
     ("pretrain/rn_web_broad/dataset", "web", "dataset': there is no 'web'; .*: .*web_broad"),
-    ("pretrain/rn_web_broad/dataset", "imagenet_r", "has no captions; legal values: web_broad$"),
+    ("pretrain/rn_web_broad/dataset", "imagenet_r", "has no captions; legal values: web_broad\n"),
     ("layers/images", 320, "'layers.images': expected at most the 200 images .*got 320"),
     (
         "encoders/rn_untrained/head",
@@ -85,3 +87,54 @@ MISFITS = [
 @pytest.mark.parametrize(("changes", "expected"), MISFITS)
 def test_refuses_what_does_not_fit(complaint, changes, expected):
     assert re.search(expected, complaint(changes), re.MULTILINE)
+
+
+TREE = load_tree(NANO)
+UNUSED = {
+    "sources/folder": {"images_per_shard": 10},
+    "datasets/forgotten": TREE["datasets"]["web_broad"],
+    "backbones/forgotten": ZOO,
+    "recipes/forgotten": TREE["recipes"]["pretraining"],
+}
+
+
+@pytest.mark.parametrize("path", UNUSED)
+def test_an_entry_that_nothing_uses_is_refused(complaint, path):
+    key = path.replace("/", ".")
+    expected = f"params.yaml: '{key}': nothing uses it; take the entry out"
+    assert complaint({path: UNUSED[path]}).startswith(expected)
+
+
+TRAIN = "datasets/imagenet_train"
+RELATED = [
+    (
+        {"directions/random_head_seed": 0},
+        "'directions.random_head_seed': .*another seed than 'heads",
+    ),
+    ({"baseline/components": 50}, "'baseline.components': expected at most 49,"),
+    (
+        {f"{TRAIN}/images": 10**6, "baseline/components": 3073},
+        "'baseline.components': .*most 3072,",
+    ),
+    ({f"{TRAIN}/images": 599}, "'datasets.imagenet_train': expected 50 images per class"),
+    ({f"{TRAIN}/classes": ["ring"]}, "'datasets.imagenet_train': .* of two classes"),
+    (
+        {f"{TRAIN}/classes": ["ring", "star"]},
+        "'datasets.imagenet_r.classes': .*imagenet_train.*circle",
+    ),
+    (
+        {"encoders/rn_untrained/label": "RN zero-shot, web-broad"},
+        ".*label': expected a label of its own",
+    ),
+    ({"encoders": {}}, "'encoders': expected one or more"),
+    ({"datasets/web_broad/classes": ["ring"]}, "'datasets.web_broad.classes': expected all"),
+    (
+        {"backbones/rn/text/context": 6},
+        "'backbones.rn.text.context': expected 7 or more.*' with its start and end, got 6",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), RELATED)
+def test_values_that_cannot_be_together_are_refused(complaint, changes, expected):
+    assert re.search(f"^ *params.yaml: {expected}", complaint(changes), re.MULTILINE)

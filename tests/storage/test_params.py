@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import pytest
+from dvc.utils.serialize import load_yaml
 
 from stages.storage.errors import InputError
 from stages.storage.params import Params
@@ -36,7 +37,6 @@ def test_reads_a_leaf_and_an_entry(tmp_path):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ("rate: 1e-4", "'pretrain.rn.rate'.*write 1.0e-04"),
         ("rate: -1", "'pretrain.rn.rate'.*> 0.0.*got -1"),
         ("negatives: some", "'pretrain.rn.negatives'.*legal values: (balanced, all|all, balanced)"),
         ("styles: {photo: 3}", "'pretrain.rn.styles.photo'.*got 3.*≤ 1.0"),
@@ -71,6 +71,7 @@ class Blue(msgspec.Struct, frozen=True, tag_field="kind", tag="blue"):
         ("[0.5, 2]", list[Fraction], r"'a\[1\]'.*got 2.*≤ 1.0"),
         ("[0.5, 2]", Annotated[list[Fraction], msgspec.Meta(min_length=1)], r"'a\[1\]'.*≤ 1.0"),
         ("[x, y, z]", Literal["all"] | tuple[Literal["x", "y"], ...], r"'a\[2\]'.*values: x, y$"),
+        ("{5: 1}", Blue, "'a': the name 5: Expected `str`"),
         ("{A: 1}", dict[Key, int], "'a': the name 'A': .*regex"),
         ("{b: {o: 1}}", dict[Key, dict[Literal["p"], int]], "'a.b': the name 'o': .*values: p$"),
         ("{kind: green}", Red | Blue, "'a.kind'.*got 'green'.*of `kind`: (red, blue|blue, red)$"),
@@ -98,17 +99,53 @@ def test_names_the_missing_key_and_those_beside_it(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: [", "not legal YAML"),
+        ("a: [1, 2", "params.yaml: line .: not legal YAML"),
         ("- 1", "expected a mapping"),
         ("", "expected a mapping of sections, got NoneType"),
-        ("a: 1\na: 2", "the key 'a' is given twice.*line 2"),
+        ("a: 1\na: 2", "params.yaml: line 2: the key 'a' is given twice"),
         ("a: {b: {c: 1, c: 2}}", "the key 'c' is given twice"),
-        ("a: !!python/object/apply:os.system [ls]", "not legal YAML"),
+        ("a: !!python/object/apply:os.system [ls]", "line 1: not legal YAML: could not determine"),
+        ("a: 1\nb: 2001-99-99", "params.yaml: line 2: not legal YAML: month"),
+        ("a: 1\nb: -_", "params.yaml: line 2: not legal YAML: invalid literal"),
+        (f"a: {'9' * 5000}", "params.yaml: line 1: not legal YAML: .*digits"),
+        ("a: !!bool maybe", "params.yaml: not legal YAML: 'maybe'"),
+        ("a: 1\nb: \x07", r"params.yaml: line 2: not legal YAML: the character U\+0007"),
+        ("a: 1\n---\nb: 2", "line 2: not legal YAML: .*single document"),
+        ('"a\\eb": 1\n"a\\eb": 2', r"line 2: the key 'a\\x1bb' is given twice"),
     ],
 )
-def test_refuses_what_is_no_params_file(tmp_path, text, expected):
-    with pytest.raises(InputError, match=f"(?s){expected}"):
+def test_refuses_what_is_no_params_file_in_one_line(tmp_path, text, expected):
+    with pytest.raises(InputError, match=expected) as caught:
         params(tmp_path, text)
+    assert str(caught.value).isprintable()
+
+
+def test_refuses_what_is_not_in_utf_8(tmp_path):
+    (tmp_path / "params.yaml").write_bytes(b"a: 1\nb: \xff\n")
+    with pytest.raises(InputError, match=r"params.yaml: line 2: not in UTF-8; save"):
+        Params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("text", ["010", "0o10", "1e-4", "yes", "1:30", ".5", "1_000", "~", "'1'"])
+def test_reads_what_dvc_reads(tmp_path, text):
+    assert params(tmp_path, f"a: {text}").tree == load_yaml(tmp_path / "params.yaml")
+
+
+def test_ten_is_ten_and_an_exponent_makes_a_number(tmp_path):
+    assert params(tmp_path, "{a: 010, b: 1e-4}").tree == {"a": 10, "b": 1e-4}
+
+
+def test_what_came_is_shortened_and_escaped(tmp_path):
+    study = params(tmp_path, f'a: "{"x" * 5000}"\n"b\\e": "\\e"')
+    for path, kind, expected in (
+        ("a", Positive, f"'a': .*{'x' * 70}…"),
+        ("a", Literal["y"], "'a': Invalid enum value 'xxx.*…"),
+        ("b\x1b", Positive, r"'b\\x1b': .*got '\\x1b'"),
+        ("c", Positive, r"'c' is missing: .*: a, b\\x1b"),
+    ):
+        with pytest.raises(InputError, match=expected) as caught:
+            study.read(path, kind)
+        assert str(caught.value).isprintable() and len(str(caught.value)) < 400
 
 
 def test_refuses_a_missing_file(tmp_path):

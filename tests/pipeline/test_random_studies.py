@@ -1,0 +1,94 @@
+"""A study is refused at once, in a line per complaint, or no stage ends in a traceback."""
+
+import re
+from pathlib import Path
+from random import Random
+
+import pytest
+from dvc.utils.serialize import load_yaml
+from msgspec.structs import replace
+
+from stages.settings.check import check
+from stages.settings.sections import Sections
+from stages.storage.errors import InputError
+from stages.storage.params import load_tree
+from stages.training.recipes import Drops
+from tests.pipeline.random_studies import bases, draw_study
+from tests.pipeline.tiny_stages import runs
+from tests.pipeline.workspace import NANO
+from tests.reads import ROOT
+
+STUDIES, PARTS = 2000, 4
+FILE = Path("params.yaml")
+COMPLAINT = r" *params\.yaml: (line \d|'|the top level|there is no section '|the section ')"
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_study_is_refused_in_a_line_or_runs(part, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    Path("data/reference").symlink_to(ROOT / "data/reference")
+    trees, accepted, seen = bases(), 0, set()
+    for seed in range(part, STUDIES, PARTS):
+        text = draw_study(trees, Random(seed))
+        FILE.write_bytes(text.encode("utf-8", "surrogatepass"))
+        try:
+            study = checked()
+            accepted += study is not None
+            if study is not None:
+                run(study, seen)
+        except Exception as error:
+            FILE.rename(place := tmp_path / f"failed-{seed}.yaml")
+            raise AssertionError(f"seed {seed}: {place}") from error
+    assert accepted > STUDIES // PARTS // 6
+
+
+ENDLESS = {
+    "kurtosis": {"outlier_share": 0.0},
+    "draw": {"scale": (0.6, float("inf"))},
+    "robustness": 10**11,
+    "threads": 10**30,
+    "concepts": {"threshold": 0.0},
+    "contrast": {"schedule": Drops(epochs=[1] * 9, factor=1e300)},
+}
+"""By what reads it, a value without its bound: what is drawn above would be refused or fail."""
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_value_that_is_out_of_bounds_ends_in_a_traceback(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    function, (first, *others) = next(run for run in runs(check(NANO)) if run[0].__name__ == name)
+    wrong = ENDLESS[name]
+    first = replace(first, **wrong) if isinstance(wrong, dict) else wrong
+    with pytest.raises(Exception) as caught:
+        function(first, *others)
+    assert not isinstance(caught.value, InputError | AssertionError)
+
+
+def checked() -> Sections | None:
+    """Return a study that is accepted, read as DVC reads it; None of one that is refused."""
+    try:
+        study = check(FILE)
+    except InputError as error:
+        for line in str(error).split("\n"):
+            assert re.match(COMPLAINT, line), line
+            assert line.isprintable() and "xxxxx" * 20 not in line, line
+        study = None
+    try:
+        tree = load_tree(FILE)
+    except InputError:
+        assert study is None
+    else:
+        assert tree == load_yaml(FILE) or ".nan" in FILE.read_text()
+    return study
+
+
+def run(study: Sections, seen: set[str]) -> None:
+    """Compute what nothing was computed with before; bad input is explained in one line."""
+    for function, settings in runs(study):
+        if (key := f"{function.__name__}{settings}") not in seen:
+            seen.add(key)
+            try:
+                function(*settings)
+            except InputError as error:
+                assert str(error).isprintable(), error

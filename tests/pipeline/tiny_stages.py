@@ -1,0 +1,227 @@
+"""What the stages do with the settings of a study, on arrays of a few numbers."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from msgspec.structs import replace
+
+from stages.datasets.broden_presence import probed, read_presence
+from stages.datasets.entries import RealSet, Shards
+from stages.datasets.fetching import write_real
+from stages.datasets.world_source import write_world_dataset
+from stages.encoders.backbone import AnyBackbone, Backbone, ModifiedResNet, TextTransformer
+from stages.encoders.encoder import clip_encoder, initialise
+from stages.encoders.layers import layer_grams
+from stages.encoders.pictures import spread_rows
+from stages.encoders.tower import architecture_of
+from stages.encoders.vocabulary import build_vocabulary
+from stages.encoders.zero_shot_head import zero_shot_head
+from stages.measures.baseline_lines import baseline_lines
+from stages.measures.cka import cka
+from stages.measures.concepts import ConceptLabels, concept_sweep, direction_precisions
+from stages.measures.directions import importance, singular_directions
+from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
+from stages.measures.encoded_concepts import encoded_by_category, sweep_thresholds
+from stages.measures.head import Head
+from stages.measures.intervals import bootstrap_mean
+from stages.measures.outliers import kurtosis_and_deviations, outlier_features
+from stages.measures.pruning import prunable_fraction, pruned_accuracies
+from stages.measures.random_head import random_head
+from stages.settings.baseline import BaselineSettings
+from stages.settings.concepts import ConceptsSettings
+from stages.settings.directions import DirectionsSettings
+from stages.settings.heads import Heads
+from stages.settings.kurtosis import KurtosisSettings
+from stages.settings.layers import Layers
+from stages.settings.precision import Precision
+from stages.settings.presence import PresenceSettings
+from stages.settings.sections import Sections
+from stages.settings.shifts import SHIFTS
+from stages.storage.machine import Machine
+from stages.training.contrastive import pretrain
+from stages.training.determinism import pinned
+from stages.training.loop import Watch
+from stages.training.recipes import TrainingRecipe
+from stages.training.schedule import learning_rate
+from stages.training.standard_models import LabelledImages, standard_model_accuracies
+from stages.training.supervised import supervise
+from stages.world.recipe import Adversarial, Labelled, Probe, Recipe, World
+
+IMAGES, CLASSES = 24, ["circle", "square", "star"]
+RNG = np.random.default_rng(0)
+FEATURES, HEAD = RNG.standard_normal((IMAGES, 8), np.float32), RNG.standard_normal((3, 8))
+LABELS = np.arange(IMAGES) % 3
+PIXELS = RNG.integers(0, 256, (IMAGES, 32, 32, 3)).astype(np.uint8)
+CAPTIONS = [f"a {CLASSES[label]}" for label in LABELS]
+ACCURACIES = RNG.uniform(0.2, 0.8, (6, 5))
+LARGEST = 10**6
+"""About how many numbers the largest tower and its images have that are made."""
+
+TINY = Backbone(
+    image_size=32,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.25, 0.25, 0.25),
+    embedding=4,
+    quick_gelu=False,
+    vision=ModifiedResNet(layers=(1, 1, 1, 1), width=2, head_width=16),
+    text=TextTransformer(context=64, width=4, heads=1, layers=1),
+)
+
+Run = tuple[Callable[..., None], tuple[Any, ...]]
+
+
+def runs(study: Sections) -> Iterator[Run]:
+    """Yield what is computed with the settings of a study, and these settings."""
+    for entry in study.datasets.values():
+        source = getattr(study.sources, entry.source)
+        if isinstance(entry, Recipe):
+            yield draw, (entry, source, study.presence)
+        elif isinstance(entry, RealSet):
+            yield find, (entry, source)
+    yield from ((build, (backbone,)) for backbone in study.backbones.values())
+    yield from ((contrast, (recipe,)) for recipe in study.recipes.values())
+    for entry in study.supervise.values():
+        yield classify, (study.recipes[entry.recipe], entry.label_smoothing)
+    yield kurtosis, (study.kurtosis,)
+    yield directions, (study.directions,)
+    yield concepts, (study.concepts,)
+    yield layers, (study.layers, study.precision)
+    yield heads, (study.heads,)
+    yield threads, (study.threads.inference,)
+    one, other = study.robustness, study.published
+    yield robustness, (study.baseline.resamples, study.baseline.seed, one.confidence, one.seed)
+    yield robustness, (other.resamples, other.seed, other.confidence, other.seed)
+    train = study.datasets["imagenet_train"]
+    if study.baseline.source == "trained" and isinstance(train, Labelled):
+        yield baseline, (study.baseline, train)
+
+
+def draw(recipe: Recipe, world: World, presence: PresenceSettings) -> None:
+    """Draw a few images of a set, and find the concepts of a probe set."""
+    few = min(recipe.images, 4 if world.image_size > 64 else IMAGES)
+    small: Any = replace(recipe, images=few)
+    if isinstance(recipe, Adversarial):
+        net = recipe.reference
+        train = replace(net.train, images=min(net.train.images, IMAGES))
+        net = replace(net, train=train, epochs=min(net.epochs, 2), width=2, threads=1)
+        small = replace(small, reference=net)
+    write_world_dataset("drawn", small, world, Path("drawn"))
+    if isinstance(recipe, Probe):
+        probed(read_presence(Path("drawn"), presence.pixels))
+
+
+def find(entry: Any, shards: Shards) -> None:
+    """Look for the folder of a real set; others are not here either."""
+    if entry.source == "folder":
+        write_real("found", entry, shards, Path("found"), Machine(workers=1))
+
+
+def build(backbone: AnyBackbone) -> None:
+    """Build a small CLIP by its sizes, and show it two images; look the others up."""
+    if not isinstance(backbone, Backbone):
+        architecture_of(backbone)
+    elif numbers(backbone) < LARGEST:
+        clip, side = clip_encoder(backbone, build_vocabulary(CAPTIONS), 0), backbone.image_size
+        texts = torch.zeros(2, backbone.text.context, dtype=torch.long)
+        clip.module.eval()(torch.zeros(2, 3, side, side), texts)
+
+
+def numbers(backbone: Backbone) -> int:
+    """Return about how many weights, and how many numbers of an image, a CLIP has."""
+    vision, text = backbone.vision, backbone.text
+    resnet = isinstance(vision, ModifiedResNet)
+    width = 32 * vision.width if resnet else vision.width
+    depth = sum(vision.layers) if isinstance(vision, ModifiedResNet) else vision.layers
+    patches = (backbone.image_size // (8 if resnet else vision.patch)) ** 2
+    towers = 12 * width**2 * depth + 12 * text.width**2 * text.layers
+    return towers + (width + text.width) * backbone.embedding + width * patches + patches**2
+
+
+def contrast(recipe: TrainingRecipe) -> None:
+    """Take the first steps of a training of a CLIP, and its learning rates."""
+    ends = (0, recipe.warmup_steps, recipe.epochs * 1000)
+    assert all(0 <= learning_rate(recipe, step, 1000) <= recipe.learning_rate for step in ends)
+    threads(recipe.threads)
+    pretrain(shortened(recipe), TINY, PIXELS, CAPTIONS, watch=Watch())
+
+
+def classify(recipe: TrainingRecipe, smoothing: float) -> None:
+    supervise(
+        shortened(recipe),
+        TINY,
+        PIXELS,
+        LABELS,
+        classes=CLASSES,
+        label_smoothing=smoothing,
+        watch=Watch(),
+    )
+
+
+def shortened(recipe: TrainingRecipe) -> TrainingRecipe:
+    """Return a recipe of two epochs on one thread."""
+    return replace(recipe, epochs=min(recipe.epochs, 2), threads=1)
+
+
+def threads(count: int) -> None:
+    """Take so many threads, and give them back before anything is computed."""
+    with pinned(count):
+        pass
+
+
+def kurtosis(settings: KurtosisSettings) -> None:
+    of_images, deviations = kurtosis_and_deviations(FEATURES, settings.outlier_sigma)
+    bootstrap_mean(of_images, settings.resamples, settings.confidence, settings.seed)
+    outlier_features(deviations, settings.outlier_share)
+
+
+def directions(settings: DirectionsSettings) -> None:
+    fractions, head = np.array(settings.fractions), Head(HEAD, None, True)
+    for weight in (HEAD, random_head(HEAD, settings.random_head_seed)):
+        found = singular_directions(weight)
+        weights = importance(FEATURES, found)
+        shares = pruned_accuracies(FEATURES, LABELS, head, found, weights, fractions=fractions)
+        prunable_fraction(fractions, 100 * shares, settings.harmless)
+
+
+def concepts(settings: ConceptsSettings) -> None:
+    labels, numbered = ConceptLabels(np.arange(IMAGES), LABELS), np.arange(3)
+    sweep = concept_sweep(labels, numbered, IMAGES, settings.negatives, settings.seed)
+    precisions = direction_precisions(FEATURES, singular_directions(HEAD), sweep)
+    encoded_by_category(precisions, ["object", "part", "part"], settings.threshold)
+    sweep_thresholds(precisions, settings.sweep)
+
+
+def layers(settings: Layers, precision: Precision) -> None:
+    """Compare the layers of an encoder, where a minibatch has no more images than there are."""
+    if images := min(settings.images, IMAGES // settings.minibatch * settings.minibatch):
+        rows = spread_rows(IMAGES, images, settings.minibatch)
+        untrained, size, kind = initialise(TINY, 0), settings.minibatch, precision.inference
+        grams = layer_grams(untrained, PIXELS, size, "cpu", 1, which=rows, precision=kind)
+        cka(grams, grams)
+
+
+def heads(settings: Heads) -> None:
+    clip = clip_encoder(TINY, build_vocabulary(CAPTIONS), 0)
+    assert np.isfinite(zero_shot_head(clip, CLASSES, settings.zero_shot.templates)).all()
+    random_head(HEAD, settings.random.seed)
+
+
+def robustness(resamples: int, seed: int, confidence: float, draws: int) -> None:
+    shifts: dict[str, Any] = dict(zip(SHIFTS, ACCURACIES[1:], strict=True))
+    lines, resampled = baseline_lines(ACCURACIES[0], shifts, resamples, seed)
+    measured: dict[str, Any] = dict.fromkeys(SHIFTS, Accuracy(0.5, IMAGES))
+    estimate_effective_robustness(
+        Accuracy(0.6, None), measured, lines, resampled, confidence=confidence, seed=draws
+    )
+
+
+def baseline(settings: BaselineSettings, train: Labelled) -> None:
+    """Train standard models on noise, of as many classes and components as the study's."""
+    classes = np.array(train.class_indices)
+    rows = np.arange(min(train.images, 50 * len(classes)))
+    images = np.random.default_rng(0).integers(0, 256, (len(rows), 8, 8, 3)).astype(np.uint8)
+    data = LabelledImages(images, classes[rows % len(classes)], classes)
+    standard_model_accuracies(data, {"imagenet": data}, settings.components, settings.seed, 1)
