@@ -14,7 +14,7 @@ GRAMS = Path("data/layer_grams")
 
 
 def main(key: str) -> None:
-    """Write comparison `key`: every layer of one encoder with every layer of the other."""
+    """Write comparison `key` into git: every layer of one encoder with every layer of the other."""
     params = Params()
     pair = params.read(f"comparisons.{key}", Comparison)
     rows, columns = GRAMS / pair.first, GRAMS / pair.second
@@ -23,7 +23,7 @@ def main(key: str) -> None:
         matrix = cka(first, second)
     result = {"first": pair.first, "second": pair.second, "cka": matrix}
     layers = {"first_layers": list(first), "second_layers": list(second)}
-    write_json(Path("data/cka") / key / "cka.json", {**result, **layers})
+    write_json(Path("plots/comparisons") / f"{key}.json", {**result, **layers})
 
 
 def read_grams(folder: Path) -> dict:

@@ -35,16 +35,8 @@ BENEATH = {
 
 CARRYING = frozenset(
     {
-        *(
-            "dvclive",
-            "huggingface_hub",
-            "jaxtyping",
-            "msgspec",
-            "requests",
-            "ruamel",
-            "safetensors",
-        ),
-        *("threadpoolctl", "tqdm", "urllib3"),
+        *("dvclive", "huggingface_hub", "jaxtyping", "msgspec", "requests", "ruamel"),
+        *("safetensors", "threadpoolctl", "tqdm", "urllib3"),
     }
 )
 """The modules of others that check, fetch, read, write or show, and compute no number."""

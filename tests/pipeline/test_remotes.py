@@ -23,9 +23,7 @@ OF_AN_ENCODER = (
     *("robustness", "kurtosis"),
     *("directions", "broden", "summarize"),
 )
-RERUN = {f"{stage}@{KEY}" for stage in OF_AN_ENCODER} | {
-    *("cka@rn_finetuning", "summarize_cka@rn_finetuning", "study", "report")
-}
+RERUN = {f"{stage}@{KEY}" for stage in OF_AN_ENCODER} | {*("cka@rn_finetuning", "study", "report")}
 MAKE = ("make", "--silent", "--old-file", ".venv/ready")
 """make, with the environment of the tests for that of the clone."""
 
