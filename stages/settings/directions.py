@@ -4,23 +4,20 @@ from typing import Annotated
 
 import msgspec
 
-from stages.storage.params import short
-from stages.storage.quantities import Fraction, Percents, Seed
+from stages.storage.quantities import Percents, Seed
 
 
 class DirectionsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The pruned shares of the directions, and the random head that is the null.
+    """The steps in which directions are pruned, and the random head that is the null.
 
     A share counts as prunable while it costs less than `harmless` points of ImageNet accuracy.
     """
 
-    fractions: Annotated[list[Fraction], msgspec.Meta(min_length=1, max_length=1000)]
+    pruning_steps: Annotated[int, msgspec.Meta(ge=1, le=1000)]
     harmless: Percents
     random_head_seed: Seed
 
-    def __post_init__(self) -> None:
-        """Refuse shares without the unpruned head, out of order, or that leave nothing."""
-        rising = sorted(set(self.fractions)) == self.fractions
-        if not rising or self.fractions[0] != 0 or self.fractions[-1] >= 1:
-            got = short(self.fractions)
-            raise ValueError(f"`fractions` must rise from 0 to below 1, got {got}")
+    @property
+    def fractions(self) -> list[float]:
+        """The pruned shares of the directions: 0, 1 / n, … up to (n - 1) / n for n steps."""
+        return [step / self.pruning_steps for step in range(self.pruning_steps)]

@@ -25,7 +25,7 @@ BROKEN = [
     (f"{TRAIN}/schedule", {"kind": "step"}, "schedule.kind': .*'step'.*`kind`: cosine, drops"),
     ("encoders/rn_untrained/head", "none", "'encoders.rn_untrained.head': .*values: random, trai"),
     ("heads/zero_shot/templates", ["a"], r"'heads.zero_shot.templates\[0\]': .*got 'a'"),
-    ("directions/fractions", [0.5], "'directions': `fractions` must rise from 0 to below 1, got"),
+    ("directions/pruning_steps", 0, "'directions.pruning_steps': .*got 0.*≥ 1, ≤ 1000"),
     ("layers/images", 65, "'layers': `images` must be a multiple of `minibatch`, got 65 and 32"),
     ("kurtosis/outlier_share", 0, "'kurtosis.outlier_share': .*> 0.0, ≤ 1.0"),
     ("kurtosis/resamples", 10**11, "'kurtosis.resamples': .*≤ 100000"),
