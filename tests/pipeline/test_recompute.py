@@ -59,6 +59,13 @@ def test_code_is_seen_by_status_once_the_fingerprints_are_made(clean):
     assert stale(clean) == of_every_encoder(clean, "kurtosis")
 
 
+def test_what_editors_leave_beside_a_module_is_no_code(clean):
+    (clean.folder / "stages/.#cka.py").symlink_to("nowhere")  # Emacs, while the file is edited
+    for name in (".cka.py.swp", "cka.py~"):
+        (clean.folder / "stages" / name).touch()
+    assert stale(clean) == set()
+
+
 def test_a_stage_refuses_code_that_its_fingerprint_does_not_know(clean):
     edit(clean, "stages/measures/kurtosis.py", "import numpy", "EDITED = True\nimport numpy")
     said = clean.run("dvc", "repro", "--force", "--single-item", KURTOSIS, ok=False)
