@@ -140,11 +140,12 @@ def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> No
             f"{recorded}; run `dvc repro code` first, so that results are kept under the code that "
             "computed them"
         )
-    locked = locked_versions(packages(stage, branch, root), root)
-    if differing := different_versions(locked):
+    if differing := different_versions(locked_versions(packages(stage, branch, root), root)):
         first = differing[0][0]
         raise InputError(
-            "; ".join(f"{name}: expected {version}, got {got}" for name, version, got in differing)
+            "; ".join(
+                f"{package}: expected {locked}, got {got}" for package, locked, got in differing
+            )
             + ". Results depend on the versions in constraints.txt and versions.yaml: `make "
             "install` installs the former and records the latter, or write the installed version "
             f"of {first} there yourself; `dvc repro` then runs again what depends on it"
