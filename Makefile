@@ -49,6 +49,8 @@ check: $(VENV)/ready
 	ruff format --check .
 	ruff check .
 	python -m stages.code --check
+	@dvc status --quiet code || { >&2 echo \
+	    'error: dvc.lock: out of date for stage code; run `dvc repro code` and commit'; exit 1; }
 	basedpyright --pythonpath $(BIN)/python
 
 bench: $(VENV)/ready
