@@ -94,14 +94,25 @@ def fingerprint(
     docstrings), with the tables that these read, and with the locked version of any package that
     computes there.
     """
+    return hashed(contents(stage, branch, root, digest))
+
+
+def contents(
+    stage: str, branch: str, root: Path, digest: Callable[[Path], str] = code_digest
+) -> dict[str, dict[str, str]]:
+    """Return what a fingerprint stands for: digests of code and tables, versions of packages."""
     code = code_files(stage, branch, root)
     tables = [table for module in sorted(code) for table in TABLES.get(module, ())]
-    facts = {
+    return {
         "code": {module: digest(root / module) for module in code},
         "tables": {t: hashlib.sha256((root / t).read_bytes()).hexdigest() for t in tables},
         "packages": locked_versions(packages(stage, branch, root), root),
     }
-    text = json.dumps(facts, sort_keys=True)
+
+
+def hashed(found: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the digits that stand for the contents of a fingerprint."""
+    text = json.dumps(found, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
@@ -134,13 +145,14 @@ def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> No
     recorded = read_json(file).get(name(stage, branch)) if file.exists() else None
     if recorded is None or stage in COMPUTES_NOTHING:
         return
-    if (present := fingerprint(stage, branch, root)) != recorded:
+    found = contents(stage, branch, root)
+    if (present := hashed(found)) != recorded:
         raise InputError(
             f"{file}: '{name(stage, branch)}': expected {present}, the code as it is now, got "
             f"{recorded}; run `dvc repro code` first, so that results are kept under the code that "
             "computed them"
         )
-    if differing := different_versions(locked_versions(packages(stage, branch, root), root)):
+    if differing := different_versions(found["packages"]):
         first = differing[0][0]
         raise InputError(
             "; ".join(

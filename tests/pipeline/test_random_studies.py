@@ -1,4 +1,4 @@
-"""A study is refused at once, in a line per complaint, or no stage ends in a traceback."""
+"""A study is refused, in one line per complaint, or its stages compute without a traceback."""
 
 import re
 from pathlib import Path

@@ -29,7 +29,7 @@ from stages.measures.head import Head
 from stages.measures.intervals import bootstrap_mean
 from stages.measures.outliers import kurtosis_and_deviations, outlier_features
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
-from stages.measures.random_head import random_head
+from stages.measures.random_head import random_head, random_unit_rows
 from stages.settings.baseline import BaselineSettings
 from stages.settings.concepts import ConceptsSettings
 from stages.settings.directions import DirectionsSettings
@@ -206,7 +206,7 @@ def layers(settings: Layers, precision: Precision) -> None:
 def heads(settings: Heads) -> None:
     clip = clip_encoder(TINY, build_vocabulary(CAPTIONS), 0)
     assert np.isfinite(zero_shot_head(clip, CLASSES, settings.zero_shot.templates)).all()
-    random_head(HEAD, settings.random.seed)
+    random_unit_rows(len(CLASSES), TINY.embedding, settings.random.seed)
 
 
 def robustness(resamples: int, seed: int, confidence: float, draws: int) -> None:
