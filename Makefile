@@ -27,10 +27,10 @@ repro: $(VENV)/ready
 	@echo 'Now open plots/report.html. For dvc and python here: . $(BIN)/activate, then dvc metrics show'
 
 plan: $(VENV)/ready
-	@python -m stages.planning.plan $(STUDY) $(OPTIONS)
+	@python -m tools.plan $(STUDY) $(OPTIONS)
 
 prune: $(VENV)/ready
-	@python -m stages.planning.prune $(if $(filter 1,$(YES)),--yes)
+	@python -m tools.prune $(if $(filter 1,$(YES)),--yes)
 
 # Without verify, DVC takes what it downloads for what was pushed, and computes on a damaged file.
 push: $(VENV)/ready
@@ -57,15 +57,15 @@ bench: $(VENV)/ready
 	python -m benchmarks $(ONLY)
 
 plots: $(VENV)/ready
-	python -m stages.figures.offline_template .dvc/offline.html
+	python -m tools.offline_plots .dvc/offline.html
 	dvc config --local plots.html_template offline.html
 	dvc plots show
 
 fsck: $(VENV)/ready
-	@python -m stages.verification.fsck $(if $(MEND),--mend)
+	@python -m tools.fsck $(if $(MEND),--mend)
 
 compare: $(VENV)/ready
-	@python -m stages.verification.compare $(A) $(B) $(OPTIONS)
+	@python -m tools.compare $(A) $(B) $(OPTIONS)
 
 # At its end Python frees what DVC made, a million small objects, one by one: 0.4 s of each command. The last
 # line of the environment lets every process leave without that.
@@ -75,7 +75,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(BIN)/pip install -q --constraint constraints.txt --editable '.[dev]'
 	@echo 'import atexit, gc; atexit.register(gc.freeze)' > \
 	    $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/leave.pth
-	$(BIN)/python -m stages.planning.versions
+	$(BIN)/python -m tools.lock
 	touch $@
 
 # torch and torchvision stay ranges: which build fits (CPU, CUDA, ROCm) is the machine's to say, and

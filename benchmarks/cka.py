@@ -24,10 +24,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.tables import Cost, Row, alone, seconds, write_table
-from stages.encoders.backbone import AnyBackbone, OpenClipModel, TimmModel, TorchvisionModel
+from stages.config.encoders import AnyBackbone, OpenClipModel, TimmModel, TorchvisionModel
 from stages.encoders.encoder import initialise
-from stages.encoders.layer_names import named_layers
-from stages.encoders.layers import minibatch_grams
+from stages.encoders.layers import minibatch_grams, named_layers
 from stages.measures.cka import cka
 
 BACKBONES: tuple[OpenClipModel | TorchvisionModel | TimmModel, ...] = (

@@ -15,6 +15,8 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.synthetic import Size, draw_activations, draw_head, draw_labels
 from benchmarks.tables import Cost, Row, alone, write_table
+from stages.config.machine import usable_processors
+from stages.files.arrays import read_tensors, write_tensors
 from stages.measures.average_precision import Sweep, average_precisions
 from stages.measures.concepts import (
     ConceptLabels,
@@ -24,8 +26,6 @@ from stages.measures.concepts import (
     probes,
 )
 from stages.measures.directions import singular_directions
-from stages.storage.machine import usable_processors
-from stages.storage.tensors import read_tensors, write_tensors
 
 BRODEN = Size(images=63_305, features=1_024, concepts=1_197, classes=1_000)
 SAMPLE = 200

@@ -32,7 +32,7 @@ from benchmarks.other_extractor import (
     thingsvision_python,
 )
 from benchmarks.tables import Cost, Row, alone, write_table
-from stages.storage.machine import usable_processors
+from stages.config.machine import usable_processors
 
 IMAGES = {"RN50-quickgelu": 192, "ViT-B-32": 320}
 BATCH, SHARDS = 32, 4
@@ -58,9 +58,9 @@ def main() -> None:
 
 def write_inputs(folder: Path, model: str, images: int) -> None:
     """Write photographs and weights as each of the four wants them; image i is of class i."""
+    from stages.config.encoders import OpenClipModel
     from stages.datasets.card import DatasetCard, write_card
-    from stages.datasets.shard_writer import ShardWriter
-    from stages.encoders.backbone import OpenClipModel
+    from stages.datasets.shards import ShardWriter
     from stages.encoders.encoder import clip_encoder, save_encoder
     from tests.pipeline.photographs import jpeg, photograph
 
@@ -127,7 +127,7 @@ def open_clip_model(task: Task) -> tuple[Any, Any]:
 
 def tuned_bare(task: Task) -> Extracted:
     """Run the bare loop with threads that wait, and memory that stays, as in our stages."""
-    from stages.storage.launch import keep_memory, wait_passively
+    from stages.runtime.launch import keep_memory, wait_passively
 
     wait_passively()
     keep_memory()
@@ -140,7 +140,7 @@ def bare(task: Task) -> Extracted:
 
     from stages.datasets.shards import open_shards
     from stages.encoders.encoder import load_encoder
-    from stages.encoders.pictures import fitted_batches
+    from stages.encoders.loading import fitted_batches
     from stages.encoders.preprocess import to_tower
 
     model, _ = open_clip_model(task)
@@ -159,17 +159,17 @@ def bare(task: Task) -> Extracted:
 
 def ours(task: Task) -> Extracted:
     """Do what the stage `extract` does with one dataset."""
-    from stages.storage.launch import keep_memory, wait_passively
+    from stages.runtime.launch import keep_memory, wait_passively
 
     wait_passively()
     keep_memory()
     import torch
 
+    from stages.config.machine import Machine
     from stages.datasets.shards import open_shards
     from stages.encoders.activations import activations, extract_dataset
     from stages.encoders.encoder import load_encoder
-    from stages.storage.activations import read_activations
-    from stages.storage.machine import Machine
+    from stages.files.activations import read_activations
 
     torch.set_num_threads(task.threads)
     machine = Machine(device="cpu", batch_size=task.batch, workers=task.threads)

@@ -19,18 +19,18 @@ from benchmarks.laion import LABELS_PER_IMAGE, Scale, amounts, estimates, sortin
 from benchmarks.measures import allocated
 from benchmarks.synthetic import Size, draw_classified, draw_head, draw_labels
 from benchmarks.tables import Row, alone, write_table
+from stages.config.machine import usable_processors
+from stages.config.measures import TEST_SETS
+from stages.files.activations import Activations, read_activations, write_activations
+from stages.files.arrays import read_tensors, write_tensors
 from stages.measures.average_precision import average_precisions
 from stages.measures.cka import cka
 from stages.measures.concepts import ConceptLabels, concept_sweep, direction_precisions
 from stages.measures.directions import Directions, importance, singular_directions
 from stages.measures.head import Head
 from stages.measures.intervals import bootstrap_mean
-from stages.measures.outliers import kurtosis_and_deviations
+from stages.measures.kurtosis import kurtosis_and_deviations
 from stages.measures.pruning import pruned_accuracies
-from stages.settings.shifts import TEST_SETS
-from stages.storage.activations import Activations, read_activations, write_activations
-from stages.storage.machine import usable_processors
-from stages.storage.tensors import read_tensors, write_tensors
 
 FACTORS = 2, 4
 FRACTIONS = np.arange(10) / 10

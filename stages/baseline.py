@@ -5,16 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.datasets.absent import is_absent
+from stages.config.measures import SHIFTS, TEST_SETS, BaselineSettings, result_name
+from stages.config.params import Params
+from stages.datasets.card import is_absent
 from stages.datasets.shards import read_images
-from stages.measures.baseline_lines import baseline_lines
-from stages.settings.baseline import BaselineSettings
-from stages.settings.shifts import SHIFTS, TEST_SETS, result_name
-from stages.storage.errors import InputError, found_in
-from stages.storage.launch import launch
-from stages.storage.params import Params
-from stages.storage.published import Model, shares, standard_models
-from stages.storage.results import write_json
+from stages.files.json import write_json
+from stages.files.published import Model, shares, standard_models
+from stages.measures.logit_line import baseline_lines
+from stages.runtime.errors import InputError, found_in
+from stages.runtime.launch import launch
 from stages.training.standard_models import LabelledImages, standard_model_accuracies
 
 DATASETS = Path("data/datasets")

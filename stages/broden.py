@@ -5,23 +5,25 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.datasets.absent import is_absent, write_absent
+from stages.config.machine import read_machine
+from stages.config.measures import ConceptsSettings
+from stages.config.params import Params
+from stages.datasets.card import is_absent, write_absent
+from stages.files.arrays import read_tensors, write_tensors
+from stages.files.folders import complete_directory
+from stages.files.json import read_json, write_json
 from stages.measures.average_precision import average_precisions
-from stages.measures.concepts import ConceptLabels, concept_sweep, direction_precisions
-from stages.measures.directions import Directions
-from stages.measures.encoded_concepts import (
+from stages.measures.concepts import (
+    ConceptLabels,
+    concept_sweep,
+    direction_precisions,
     encoded_by_category,
     encoded_concepts,
     sweep_thresholds,
 )
-from stages.settings.concepts import ConceptsSettings
-from stages.storage.complete import complete_directory
-from stages.storage.errors import found_in
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
-from stages.storage.results import read_json, write_json
-from stages.storage.tensors import read_tensors, write_tensors
+from stages.measures.directions import Directions
+from stages.runtime.errors import found_in
+from stages.runtime.launch import launch
 
 LABELS, CONCEPTS = Path("data/broden_labels"), Path("data/concepts")
 

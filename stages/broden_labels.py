@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.datasets.absent import is_absent, write_absent
-from stages.datasets.broden_presence import probed, read_presence
-from stages.settings.presence import PresenceSettings
-from stages.storage.complete import complete_directory
-from stages.storage.launch import launch
-from stages.storage.params import Params
-from stages.storage.results import write_json
-from stages.storage.tensors import write_tensors
+from stages.config.measures import PresenceSettings
+from stages.config.params import Params
+from stages.datasets.broden.labels import probed, read_presence
+from stages.datasets.card import is_absent, write_absent
+from stages.files.arrays import write_tensors
+from stages.files.folders import complete_directory
+from stages.files.json import write_json
+from stages.runtime.launch import launch
 
 BRODEN, LABELS = Path("data/datasets/broden"), Path("data/broden_labels")
 

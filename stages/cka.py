@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from stages.config.params import Params
+from stages.config.study import Comparison
+from stages.files.arrays import read_tensors
+from stages.files.json import read_json, write_json
 from stages.measures.cka import cka
-from stages.settings.comparison import Comparison
-from stages.storage.errors import found_in
-from stages.storage.launch import launch
-from stages.storage.params import Params
-from stages.storage.results import read_json, write_json
-from stages.storage.tensors import read_tensors
+from stages.runtime.errors import found_in
+from stages.runtime.launch import launch
 
 GRAMS = Path("data/layer_grams")
 

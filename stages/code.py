@@ -5,10 +5,10 @@
 
 from pathlib import Path
 
-from stages.storage.errors import InputError
-from stages.storage.fingerprint import FINGERPRINTS, fingerprints
-from stages.storage.launch import launch
-from stages.storage.results import read_json, write_json
+from stages.files.json import read_json, write_json
+from stages.runtime.errors import InputError
+from stages.runtime.fingerprint import FINGERPRINTS, fingerprints
+from stages.runtime.launch import launch
 
 CHECK = "--check"
 

@@ -4,21 +4,20 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.config.measures import TEST_SETS, DirectionsSettings, result_name
+from stages.config.params import Params
+from stages.files.activations import Activations, read_test_sets
+from stages.files.arrays import write_tensors
+from stages.files.folders import complete_directory
+from stages.files.heads import read_head
+from stages.files.json import write_json
 from stages.measures.accuracy import restriction
 from stages.measures.directions import Directions, importance, singular_directions
 from stages.measures.head import Head
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.measures.random_head import random_head
-from stages.settings.directions import DirectionsSettings
-from stages.settings.shifts import TEST_SETS, result_name
-from stages.storage.activations import Activations, read_test_sets
-from stages.storage.complete import complete_directory
-from stages.storage.errors import found_in
-from stages.storage.heads import read_head
-from stages.storage.launch import launch
-from stages.storage.params import Params
-from stages.storage.results import write_json
-from stages.storage.tensors import write_tensors
+from stages.runtime.errors import found_in
+from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:

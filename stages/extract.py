@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from stages.settings.precision import Precision
-from stages.settings.shifts import TEST_SETS
-from stages.settings.threads import Threads
-from stages.storage.activations import write_card
-from stages.storage.complete import complete_directory
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
+from stages.config.extraction import Precision, Threads
+from stages.config.machine import read_machine
+from stages.config.measures import TEST_SETS
+from stages.config.params import Params
+from stages.files.activations import write_card
+from stages.files.folders import complete_directory
+from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from stages.datasets.absent import is_absent, write_absent
-from stages.datasets.broden import BrodenPictures, open_broden
-from stages.settings.precision import Precision
-from stages.settings.threads import Threads
-from stages.storage.complete import complete_directory
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
-from stages.storage.tensors import write_tensors
+from stages.config.extraction import Precision, Threads
+from stages.config.machine import read_machine
+from stages.config.params import Params
+from stages.datasets.broden.reader import BrodenPictures, open_broden
+from stages.datasets.card import is_absent, write_absent
+from stages.files.arrays import write_tensors
+from stages.files.folders import complete_directory
+from stages.runtime.launch import launch
 
 BRODEN = Path("data/datasets/broden")
 

@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
+from stages.config.extraction import Layers, Precision, Threads
+from stages.config.machine import read_machine
+from stages.config.params import Params
 from stages.datasets.shards import open_shards
-from stages.settings.layers import Layers
-from stages.settings.precision import Precision
-from stages.settings.threads import Threads
-from stages.storage.complete import complete_directory
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
-from stages.storage.results import write_json
-from stages.storage.tensors import write_tensors
+from stages.files.arrays import write_tensors
+from stages.files.folders import complete_directory
+from stages.files.json import write_json
+from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -20,7 +18,7 @@ def main(key: str) -> None:
 
     from stages.encoders.encoder import load_encoder
     from stages.encoders.layers import layer_grams
-    from stages.encoders.pictures import spread_rows
+    from stages.encoders.loading import spread_rows
 
     params, machine = Params(), read_machine()
     torch.set_num_threads(params.read("threads", Threads).inference)

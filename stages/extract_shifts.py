@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from stages.datasets.absent import is_absent
-from stages.settings.precision import Precision
-from stages.settings.shifts import SHIFTS
-from stages.settings.threads import Threads
-from stages.storage.activations import write_shifts
-from stages.storage.complete import complete_directory
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
+from stages.config.extraction import Precision, Threads
+from stages.config.machine import read_machine
+from stages.config.measures import SHIFTS
+from stages.config.params import Params
+from stages.datasets.card import is_absent
+from stages.files.activations import write_shifts
+from stages.files.folders import complete_directory
+from stages.runtime.launch import launch
 
 DATASETS = Path("data/datasets")
 

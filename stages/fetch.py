@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from stages.datasets.absent import write_absent
-from stages.datasets.entries import Absent, Shards
-from stages.settings.datasets import DatasetEntry
-from stages.storage.fingerprint import require_fingerprint
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
-from stages.world.recipe import Recipe, World
+from stages.config.datasets import Absent, DatasetEntry, Shards
+from stages.config.machine import read_machine
+from stages.config.params import Params
+from stages.config.synthetic import Recipe, World
+from stages.datasets.card import write_absent
+from stages.runtime.fingerprint import require_fingerprint
+from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -21,12 +20,12 @@ def main(key: str) -> None:
     if isinstance(item, Absent):
         write_absent(key, directory)
     elif isinstance(item, Recipe):
-        from stages.datasets.world_source import write_world_dataset
+        from stages.synthetic.drawn_sets import write_world_dataset
 
         world = params.read(f"sources.{item.source}", World)
         write_world_dataset(key, item, world, directory)
     else:
-        from stages.datasets.fetching import write_real
+        from stages.datasets.real import write_real
 
         shards = params.read(f"sources.{item.source}", Shards)
         write_real(key, item, shards, directory, read_machine())

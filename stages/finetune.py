@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
+from stages.config.encoders import Templates
+from stages.config.machine import read_machine
+from stages.config.params import Params
+from stages.config.trainings import Finetune, TrainingRecipe
 from stages.datasets.shards import open_shards
-from stages.settings.heads import Templates
-from stages.storage.digests import folder_digests
-from stages.storage.errors import about
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
-from stages.training.recipes import Finetune, TrainingRecipe
+from stages.files.folders import folder_digests
+from stages.runtime.errors import about
+from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -17,9 +17,9 @@ def main(key: str) -> None:
     import torch
 
     from stages.encoders.encoder import load_encoder, save_encoder
-    from stages.encoders.zero_shot_head import zero_shot_head
+    from stages.encoders.heads import zero_shot_head
+    from stages.training.loop import watched
     from stages.training.supervised import finetune
-    from stages.training.watched import watched
 
     params, machine = Params(), read_machine()
     item = params.read(f"finetune.{key}", Finetune)

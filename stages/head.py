@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
+from stages.config.encoders import RandomHead, TrainedHead, ZeroShotHead
+from stages.config.extraction import Threads
+from stages.config.machine import read_machine
+from stages.config.measures import TEST_SETS
+from stages.config.params import Params
+from stages.config.study import HeadKind
 from stages.datasets.card import read_card
+from stages.files.folders import complete_directory
+from stages.files.heads import write_head
 from stages.measures.head import Head
-from stages.settings.encoder import HeadKind
-from stages.settings.heads import RandomHead, TrainedHead, ZeroShotHead
-from stages.settings.shifts import TEST_SETS
-from stages.settings.threads import Threads
-from stages.storage.complete import complete_directory
-from stages.storage.errors import about
-from stages.storage.fingerprint import require_fingerprint
-from stages.storage.heads import write_head
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
+from stages.runtime.errors import about
+from stages.runtime.fingerprint import require_fingerprint
+from stages.runtime.launch import launch
 
 HEADS = {"zero_shot": ZeroShotHead, "trained": TrainedHead, "random": RandomHead}
 
@@ -36,7 +36,7 @@ def main(key: str) -> None:
     normalize = encoder.card.normalize_features
     with about(weights):
         if isinstance(settings, ZeroShotHead):
-            from stages.encoders.zero_shot_head import zero_shot_head
+            from stages.encoders.heads import zero_shot_head
 
             encoder.module.to(read_machine().device)
             made = Head(zero_shot_head(encoder, classes, settings.templates), None, True)

@@ -2,24 +2,22 @@
 
 from pathlib import Path
 
-from stages.settings.heads import Templates
-from stages.settings.interpolate import Interpolation
-from stages.settings.threads import Threads
-from stages.storage.errors import InputError, about
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
-from stages.storage.results import write_json
+from stages.config.encoders import Interpolation, Templates
+from stages.config.extraction import Threads
+from stages.config.machine import read_machine
+from stages.config.params import Params
+from stages.files.json import write_json
+from stages.runtime.errors import InputError, about
+from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
     """Write encoder `key`'s weights, and that it came ready: it has no training curve."""
     import torch
 
-    from stages.encoders.clip_classifier import classifier_from_clip
     from stages.encoders.encoder import load_encoder, save_encoder
+    from stages.encoders.heads import classifier_from_clip, zero_shot_head
     from stages.encoders.interpolation import interpolate
-    from stages.encoders.zero_shot_head import zero_shot_head
 
     params = Params()
     torch.set_num_threads(params.read("threads", Threads).inference)

@@ -3,17 +3,16 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from stages.config.measures import TEST_SETS, KurtosisSettings
+from stages.config.params import Params
+from stages.files.activations import read_activations, read_card
+from stages.files.arrays import write_tensors
+from stages.files.folders import complete_directory
+from stages.files.json import write_json
 from stages.measures.intervals import bootstrap_mean
-from stages.measures.outliers import kurtosis_and_deviations, outlier_features
-from stages.settings.kurtosis import KurtosisSettings
-from stages.settings.shifts import TEST_SETS
-from stages.storage.activations import read_activations, read_card
-from stages.storage.complete import complete_directory
-from stages.storage.errors import found_in
-from stages.storage.launch import launch
-from stages.storage.params import Params
-from stages.storage.results import write_json
-from stages.storage.tensors import write_tensors
+from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
+from stages.runtime.errors import found_in
+from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:

@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
+from stages.config.encoders import AnyBackbone
+from stages.config.machine import read_machine
+from stages.config.params import Params
+from stages.config.trainings import Pretrain, TrainingRecipe
 from stages.datasets.shards import open_shards
-from stages.encoders.backbone import AnyBackbone
-from stages.storage.errors import InputError
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
-from stages.training.recipes import Pretrain, TrainingRecipe
+from stages.runtime.errors import InputError
+from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
     from stages.encoders.encoder import save_encoder
     from stages.training.contrastive import pretrain
-    from stages.training.watched import watched
+    from stages.training.loop import watched
 
     params, machine = Params(), read_machine()
     item = params.read(f"pretrain.{key}", Pretrain)

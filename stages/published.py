@@ -3,18 +3,16 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from stages.figures.published_table import PUBLISHED_COLUMNS, published_rows
-from stages.measures.baseline_lines import baseline_lines
+from stages.config.measures import SHIFTS, PublishedSettings
+from stages.config.params import Params
+from stages.files.json import write_json
+from stages.files.published import TESTBED, Model, shares, standard_models, zoo_models
+from stages.files.tables import write_table
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
-from stages.measures.logit_line import LogitLine, ResampledLines
-from stages.settings.published import PublishedSettings
-from stages.settings.shifts import SHIFTS
-from stages.storage.errors import found_in
-from stages.storage.launch import launch
-from stages.storage.params import Params
-from stages.storage.published import TESTBED, Model, shares, standard_models, zoo_models
-from stages.storage.results import write_json
-from stages.storage.tables import write_table
+from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
+from stages.reporting.published_table import PUBLISHED_COLUMNS, published_rows
+from stages.runtime.errors import found_in
+from stages.runtime.launch import launch
 
 
 def main() -> None:

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import msgspec
 
-from stages.figures.inputs import read_comparisons, read_encoders
-from stages.figures.published_result import read_published
-from stages.figures.published_table import PUBLISHED_COLUMNS
-from stages.figures.report_page import effective_robustness_svg, report_page
-from stages.figures.tables import COLUMNS, study_tables
-from stages.settings.encoder import EncoderEntry
-from stages.settings.study import Study
-from stages.storage.launch import launch
-from stages.storage.params import Params
-from stages.storage.results import read_json, write_whole
-from stages.storage.tables import read_table, write_table
+from stages.config.params import Params
+from stages.config.study import EncoderEntry, Study
+from stages.files.json import read_json, write_whole
+from stages.files.tables import read_table, write_table
+from stages.reporting.page import effective_robustness_svg, report_page
+from stages.reporting.published_table import PUBLISHED_COLUMNS
+from stages.reporting.results import read_comparisons, read_encoders, read_published
+from stages.reporting.tables import COLUMNS, study_tables
+from stages.runtime.launch import launch
 
 METRICS, PLOTS, TEMPLATES = Path("metrics"), Path("plots"), Path(".dvc/plots")
 

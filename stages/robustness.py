@@ -5,18 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.config.measures import SHIFTS, TEST_SETS, RobustnessSettings, result_name
+from stages.config.params import Params
+from stages.files.activations import Activations, read_test_sets
+from stages.files.heads import read_head
+from stages.files.json import read_json, write_json
 from stages.measures.accuracy import restriction, top1
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
 from stages.measures.head import Head
 from stages.measures.logit_line import LogitLine, ResampledLines
-from stages.settings.robustness import RobustnessSettings
-from stages.settings.shifts import SHIFTS, TEST_SETS, result_name
-from stages.storage.activations import Activations, read_test_sets
-from stages.storage.errors import found_in
-from stages.storage.heads import read_head
-from stages.storage.launch import launch
-from stages.storage.params import Params
-from stages.storage.results import read_json, write_json
+from stages.runtime.errors import found_in
+from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:

@@ -6,10 +6,10 @@ nothing. Its output never changes, so that a legal change makes nothing else sta
 
 from pathlib import Path
 
-from stages.settings.check import check
-from stages.storage.launch import launch
-from stages.storage.params import PARAMS
-from stages.storage.results import write_json
+from stages.config.check import check
+from stages.config.params import PARAMS
+from stages.files.json import write_json
+from stages.runtime.launch import launch
 
 
 def main() -> None:

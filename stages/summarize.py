@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from stages.datasets.absent import is_absent
-from stages.figures.summary import metrics, series
-from stages.storage.curves import read_curve
-from stages.storage.launch import launch
-from stages.storage.results import read_json, write_json
+from stages.datasets.card import is_absent
+from stages.files.curves import read_curve
+from stages.files.json import read_json, write_json
+from stages.reporting.summary import metrics, series
+from stages.runtime.launch import launch
 
 DATA = Path("data")
 

@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
+from stages.config.encoders import AnyBackbone
+from stages.config.machine import read_machine
+from stages.config.params import Params
+from stages.config.trainings import Supervise, TrainingRecipe
 from stages.datasets.shards import open_shards
-from stages.encoders.backbone import AnyBackbone
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
-from stages.training.recipes import Supervise, TrainingRecipe
+from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
     from stages.encoders.encoder import save_encoder
+    from stages.training.loop import watched
     from stages.training.supervised import supervise
-    from stages.training.watched import watched
 
     params, machine = Params(), read_machine()
     item = params.read(f"supervise.{key}", Supervise)

@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-from stages.encoders.backbone import AnyBackbone
-from stages.settings.weights import WeightsEntry
-from stages.storage.launch import launch
-from stages.storage.machine import read_machine
-from stages.storage.params import Params
-from stages.storage.results import write_json
+from stages.config.encoders import AnyBackbone, WeightsEntry
+from stages.config.machine import read_machine
+from stages.config.params import Params
+from stages.files.json import write_json
+from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
     """Write encoder `key`'s weights, and that it came ready: it has no training curve."""
     from stages.encoders.encoder import save_encoder
-    from stages.encoders.sources import bring_encoder
+    from stages.encoders.weights import bring_encoder
 
     params, machine = Params(), read_machine()
     item = params.read(f"weights.{key}", WeightsEntry)

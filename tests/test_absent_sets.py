@@ -5,13 +5,11 @@ from pathlib import Path
 import pytest
 
 from stages import baseline, broden, broden_labels
-from stages.datasets.absent import is_absent, write_absent
+from stages.config.measures import SHIFTS, TEST_SETS, BaselineSettings, RobustnessSettings
+from stages.datasets.card import is_absent, write_absent
 from stages.measures.effective_robustness import Accuracy
 from stages.robustness import estimated
-from stages.settings.baseline import BaselineSettings
-from stages.settings.robustness import RobustnessSettings
-from stages.settings.shifts import SHIFTS, TEST_SETS
-from stages.storage.errors import InputError
+from stages.runtime.errors import InputError
 
 LINES = {"lines": {}, "resampled": {}}
 for name in SHIFTS:

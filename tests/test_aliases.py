@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from stages import directions, robustness
+from stages.files.activations import Activations
 from stages.measures.directions import importance, singular_directions
 from stages.measures.head import Head
-from stages.storage.activations import Activations
 
 HEAD = Head(np.diag([4.0, 3.0, 2.0, 1.0]), None, normalize_features=False)
 

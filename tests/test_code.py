@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from stages import code
-from stages.storage.errors import InputError
-from stages.storage.fingerprint import fingerprints
+from stages.runtime.errors import InputError
+from stages.runtime.fingerprint import fingerprints
 from tests.reads import ROOT
 
 

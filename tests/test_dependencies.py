@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.settings.datasets import Sources
-from stages.settings.heads import Heads
-from stages.storage.code import imported_files
-from stages.storage.fingerprint import (
+from stages.config.datasets import Sources
+from stages.config.encoders import Heads
+from stages.runtime.fingerprint import (
     BRANCHES,
     code_files,
     computations,
     fingerprint,
     fingerprints,
+    imported_files,
     packages,
 )
 from tests.reads import ROOT, read_params
@@ -121,7 +121,7 @@ def test_rooms_import_no_stage_and_read_no_params():
     for file in (ROOT / "stages").glob("*/*.py"):
         found = imported_files(file, ROOT)
         assert not found & stages, f"{file} imports a stage"
-        if ROOT / "stages/storage/params.py" in found:
+        if ROOT / "stages/config/params.py" in found:
             assert "Params(" not in file.read_text(), f"{file} reads params.yaml"
 
 
@@ -141,13 +141,13 @@ REAL = {"fetch_hub", "fetch_archive", "fetch_folder"}
 EDITS = [
     ("stages/measures/cka.py", EDIT, {"cka"}),
     ("stages/measures/u_center.py", EDIT, {"cka", "extract_layers"}),
-    ("stages/world/shapes.py", "# a comment\n", set()),
-    ("stages/world/shapes.py", '"""A docstring."""', set()),
-    ("stages/world/shapes.py", EDIT, {"fetch_world"}),
+    ("stages/synthetic/shapes.py", "# a comment\n", set()),
+    ("stages/synthetic/shapes.py", '"""A docstring."""', set()),
+    ("stages/synthetic/shapes.py", EDIT, {"fetch_world"}),
     ("stages/datasets/class_folders.py", EDIT, REAL),
     ("stages/encoders/trained_head.py", EDIT, {"head_trained"}),
     ("stages/head.py", EDIT, HEADS),
-    ("stages/storage/packages.py", EDIT, set()),
+    ("stages/runtime/packages.py", EDIT, set()),
     ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL),
     ("constraints.txt", "scikit-learn==9\n", {"baseline"}),
     ("constraints.txt", "ruff==9\n", set()),

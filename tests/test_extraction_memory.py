@@ -9,19 +9,19 @@ import pytest
 from msgspec.structs import replace
 from torch import nn
 
-from stages.datasets.broden import BrodenPictures, open_broden
-from stages.datasets.broden_format import Concept
-from stages.datasets.broden_layout import BrodenWriter
+from stages.config.machine import Machine
+from stages.datasets.broden.reader import BrodenPictures, open_broden
+from stages.datasets.broden.tables import Concept
+from stages.datasets.broden.writer import BrodenWriter
 from stages.datasets.card import write_card
 from stages.datasets.images import encode_png
-from stages.datasets.shard_writer import ShardWriter
+from stages.datasets.shards import ShardWriter
 from stages.encoders.activations import coming_activations, extract_dataset
 from stages.encoders.encoder import Encoder, initialise
-from stages.storage.activations import read_activations
-from stages.storage.machine import Machine
-from stages.storage.tensors import read_tensors, write_tensors
-from tests.datasets.conftest import card
-from tests.encoders.conftest import small_backbone
+from stages.files.activations import read_activations
+from stages.files.arrays import read_tensors, write_tensors
+from tests.unit.datasets.conftest import card
+from tests.unit.encoders.conftest import small_backbone
 
 SIDE, WIDTH = 32, 3 * 32 * 32
 ROW = 4 * WIDTH

@@ -4,12 +4,11 @@ import pytest
 import torch
 import yaml
 
-from stages.encoders.clip_classifier import classifier_from_clip
 from stages.encoders.encoder import clip_encoder, load_encoder, save_encoder
-from stages.encoders.zero_shot_head import zero_shot_head
+from stages.encoders.heads import classifier_from_clip, zero_shot_head
 from stages.interpolate import main
-from stages.storage.errors import InputError
-from tests.encoders.conftest import TINY
+from stages.runtime.errors import InputError
+from tests.unit.encoders.conftest import TINY
 
 CLASSES, TEMPLATES = ["fish", "house"], ["a photo of a {}"]
 

@@ -29,7 +29,7 @@ def test_clean_needs_no_scratch_folder(tmp_path: Path):
 def test_prune_removes_only_where_it_is_told_to(given, asked):
     command = ["make", "--dry-run", "prune", *given]
     said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    (line,) = (line for line in said.splitlines() if "stages.planning.prune" in line)
+    (line,) = (line for line in said.splitlines() if "tools.prune" in line)
     assert line.endswith("--yes") == asked
 
 

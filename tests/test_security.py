@@ -12,15 +12,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from stages.config.params import load_tree
+from stages.config.quantities import KEY
+from stages.config.sections import Sections
 from stages.encoders.weight_files import read_weights
-from stages.settings.sections import Sections
-from stages.storage.errors import InputError
-from stages.storage.params import load_tree
-from stages.storage.quantities import KEY
+from stages.runtime.errors import InputError
 from tests.reads import ROOT
 from tests.test_dependencies import GRAPH, body
 
-CODE = sorted(f for room in ("stages", "benchmarks", "tests") for f in (ROOT / room).rglob("*.py"))
+CODE = sorted(
+    f for room in ("stages", "tools", "benchmarks", "tests") for f in (ROOT / room).rglob("*.py")
+)
 OWN = [file for file in CODE if not file.is_relative_to(ROOT / "tests")]
 EXECUTED = {"pickle", "_pickle", "cPickle", "cloudpickle", "marshal", "shelve", "dill", "joblib"}
 """Packages that execute what they read."""
@@ -98,7 +100,7 @@ def test_a_file_of_weights_executes_nothing(how, tmp_path):
 
 
 def test_an_archive_is_never_unpacked_onto_the_disk():
-    """Details, of names, links, devices and bombs: tests/transfer/test_extraction.py."""
+    """Names, links, devices and bombs: tests/integration/downloads/test_extraction.py."""
     unpacking = {"extractall", "extract", "unpack_archive", "_extract_member"}
     attributes = {getattr(node, "attr", "") for _, node in nodes(ast.Attribute, OWN)}
     assert attributes & unpacking == set()
@@ -108,8 +110,8 @@ def test_every_download_names_its_checksum():
     """Details: tests/transfer, tests/pipeline/test_bad_archives.py, test_bad_weights.py."""
     asking = calls("requests.get", "httpx.get", "urlopen", "urlretrieve", files=OWN)
     assert {file for file, _ in asking} == {
-        "stages/transfer/receive.py",
-        "stages/transfer/reach.py",
+        "stages/downloads/http.py",
+        "tools/reach.py",
     }
     others = calls("hf_hub_download", "snapshot_download", "load_state_dict_from_url", files=OWN)
     assert others == []
@@ -135,7 +137,7 @@ def test_a_params_file_with_an_object_of_python_is_refused(tag, tmp_path, monkey
 
 
 def test_no_secret_is_printed_or_written():
-    """Details: tests/pipeline/test_secrets.py, tests/storage/test_secrets.py, tests/transfer."""
+    """Details: tests/pipeline/test_secrets.py and the tests of downloads."""
     said = str(InputError("https://me:canary@host/a.tar: there is no such file"))
     assert said == "https://host/a.tar: there is no such file"
 

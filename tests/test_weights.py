@@ -6,10 +6,10 @@ import pytest
 import yaml
 from safetensors.torch import save
 
-from stages.encoders.backbone import TorchvisionModel
+from stages.config.encoders import TorchvisionModel
 from stages.encoders.encoder import initialise, load_encoder
 from stages.encoders.library_models import build_library_model
-from stages.storage.errors import InputError
+from stages.runtime.errors import InputError
 from stages.weights import main
 
 RESNET = TorchvisionModel(model="resnet18")

@@ -21,13 +21,13 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 TIMED = {
-    "stages.world.render": ("render", "render_masks"),
-    "stages.world.adversarial": ("train_reference",),
+    "stages.synthetic.render": ("render", "render_masks"),
+    "stages.synthetic.adversarial": ("train_reference",),
     "stages.training.loop": ("train",),
     "stages.training.standard_models": ("standard_model_accuracies",),
     "stages.encoders.activations": ("embed",),
     "stages.encoders.layers": ("minibatch_grams",),
-    "stages.encoders.zero_shot_head": ("encode_texts",),
+    "stages.encoders.heads": ("encode_texts",),
 }
 """The functions that render, train or pass images forward."""
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import msgspec
 
-from stages.storage.errors import InputError
-from stages.storage.quantities import Count, Key, Natural
+from stages.config.quantities import Count, Key, Natural
+from stages.files.folders import complete_directory
+from stages.files.json import write_json
+from stages.runtime.errors import InputError
 
 
 class DatasetCard(
@@ -65,3 +67,18 @@ def read_card(directory: Path) -> DatasetCard:
         raise InputError(
             f"{path}: not a dataset's card ({error}); run its `fetch` stage again"
         ) from error
+
+
+ABSENT = "absent.json"
+"""Stands in the folder of an absent dataset, and of what would have been computed on it."""
+
+
+def write_absent(key: str, directory: Path) -> None:
+    """Write a folder, whole or not at all, that says that the study has no dataset `key`."""
+    with complete_directory(directory) as partial:
+        write_json(partial / ABSENT, {"dataset": key})
+
+
+def is_absent(directory: Path) -> bool:
+    """Say whether a folder stands for a dataset that the study does without."""
+    return (directory / ABSENT).exists()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from stages.datasets.published_sets import PublishedSet
+from stages.datasets.imagenet import PublishedSet
 
 
 class File(NamedTuple):

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stages.datasets.class_folders import IMAGES
+from stages.datasets.imagenet import PublishedSet
 from stages.datasets.photos import Photo
-from stages.datasets.published_sets import PublishedSet
-from stages.storage.errors import InputError
-from stages.transfer.extraction import iterate_archive
+from stages.downloads.archives import iterate_archive
+from stages.runtime.errors import InputError
 
 RENAMED = 0.05
 """The share of classes that a copy may call by names that no class has."""

@@ -7,17 +7,15 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from stages.config.extraction import ComputeType
+from stages.config.machine import Machine
 from stages.datasets.shards import open_shards
-from stages.encoders.encoder import Encoder
-from stages.encoders.forward import forward_passes
-from stages.encoders.pictures import Pictures, fitted_batches
+from stages.encoders.encoder import Encoder, forward_passes, to_array
+from stages.encoders.loading import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
-from stages.encoders.state import to_array
-from stages.settings.precision import ComputeType
-from stages.storage.activations import write_batches
-from stages.storage.errors import InputError
-from stages.storage.machine import Machine
-from stages.storage.tensors import Coming
+from stages.files.activations import write_batches
+from stages.files.arrays import Coming
+from stages.runtime.errors import InputError
 
 
 def activation_batches(

@@ -1,5 +1,7 @@
 """An encoder in memory and on disk: an image tower with its head or its text tower."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,20 +9,88 @@ from typing import Literal
 import msgspec
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import nn
 
-from stages.encoders.architecture import OpenClipConfig
-from stages.encoders.backbone import AnyBackbone, Backbone
-from stages.encoders.card import EncoderCard
-from stages.encoders.classifier import Classifier
-from stages.encoders.state import copy_state, to_array
-from stages.encoders.tower import Facts, build_tower, build_towers
+from stages.config.encoders import AnyBackbone, Backbone
+from stages.config.extraction import ComputeType
+from stages.config.params import convert
+from stages.encoders.card import EncoderCard, OpenClipConfig
+from stages.encoders.models import Facts, build_tower, build_towers
 from stages.encoders.vocabulary import Vocabulary
-from stages.storage.complete import complete_directory
-from stages.storage.errors import InputError
-from stages.storage.params import convert
-from stages.storage.results import read_json, write_json
-from stages.storage.tensors import read_tensors, write_tensors
+from stages.files.arrays import read_tensors, write_tensors
+from stages.files.folders import complete_directory
+from stages.files.json import read_json, write_json
+from stages.runtime.errors import InputError
+
+
+class Classifier(nn.Module):
+    """An image tower and a linear head, on features of unit length or on the features as they are.
+
+    A head on unit features has no bias, since a zero-shot head has none.
+    """
+
+    def __init__(self, visual: nn.Module, width: int, classes: int, normalize: bool) -> None:
+        super().__init__()
+        self.visual, self.normalize = visual, normalize
+        self.head = nn.Linear(width, classes, bias=not normalize) if classes else None
+
+    def forward(
+        self, images: Float[torch.Tensor, "image 3 size size"]
+    ) -> Float[torch.Tensor, "image class_"]:
+        """Return the logits of images.
+
+        Raises
+        ------
+        InputError
+            The classifier has no head.
+        """
+        if self.head is None:
+            raise InputError("an encoder without a head has no logits; train it first")
+        features = self.visual(images)
+        return self.head(nn.functional.normalize(features, dim=-1) if self.normalize else features)
+
+
+def to_array(tensor: torch.Tensor) -> np.ndarray:
+    """Return a tensor as an array in the CPU's memory."""
+    return tensor.detach().cpu().contiguous().numpy()
+
+
+def copy_state(
+    module: nn.Module, weights: Mapping[str, torch.Tensor], source: str, why: str
+) -> None:
+    """Copy weights into a module that has exactly these; they take the module's precision.
+
+    A number may be stored as an array of one element.
+
+    Raises
+    ------
+    InputError
+        A name or a shape differs: names the source, the first array of which that holds, both
+        shapes, how many more there are, and `why`.
+    """
+    state = module.state_dict()
+    wrong = [
+        key
+        for key in sorted(weights.keys() | state.keys())
+        if shape(state.get(key)) != shape(weights.get(key))
+    ]
+    if wrong:
+        expected, came = (shape(named.get(wrong[0])) for named in (state, weights))
+        more = f" ({len(wrong) - 1} more differ)" if len(wrong) > 1 else ""
+        raise InputError(
+            f"{source}: '{wrong[0]}' should be {expected or 'absent'} in this architecture, got "
+            f"{came or 'nothing'}{more}; {why}"
+        )
+    for key, value in weights.items():  # into the state itself, which knows its modules' versions
+        state[key] = value.reshape(state[key].shape)
+    module.load_state_dict(state)
+
+
+def shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
+    """Return the shape of a tensor, that of a number as that of an array of one element."""
+    return None if tensor is None else tuple(tensor.shape) or (1,)
+
 
 WEIGHTS, CARD = "weights.safetensors", "encoder.json"
 
@@ -182,3 +252,18 @@ def require_width(card: EncoderCard, facts: Facts, file: Path) -> None:
             f"{file}: feature_width is {card.feature_width}, but the tower's "
             f"embedding has {facts.width} features; make the encoder again"
         )
+
+
+@contextmanager
+def forward_passes(device: torch.device | str, precision: ComputeType) -> Iterator[None]:
+    """Compute the forward passes of a block in a precision.
+
+    Below float32, torch's autocast decides what is computed in it: products of matrices and
+    convolutions, and not what would lose too much, such as norms. float32 leaves torch as it is.
+    """
+    kind, dtype = torch.device(device).type, getattr(torch, precision)
+    with (
+        torch.inference_mode(),
+        torch.autocast(kind, dtype, enabled=precision != "float32"),
+    ):
+        yield

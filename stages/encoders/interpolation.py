@@ -2,9 +2,8 @@
 
 import torch
 
-from stages.encoders.encoder import Encoder
-from stages.encoders.state import shape
-from stages.storage.errors import InputError
+from stages.encoders.encoder import Encoder, shape
+from stages.runtime.errors import InputError
 
 
 def interpolate(first: Encoder, second: Encoder, alpha: float) -> Encoder:

@@ -6,11 +6,10 @@ from typing import Any, Literal
 
 from torch import nn
 
-from stages.encoders.backbone import TimmModel, TorchvisionModel
+from stages.config.encoders import TimmModel, TorchvisionModel
+from stages.encoders.open_clip_models import seeded
 from stages.encoders.preprocess import FILTERS, Preprocess
-from stages.encoders.suggestions import close_names
-from stages.encoders.towers import seeded
-from stages.storage.errors import InputError
+from stages.runtime.errors import InputError, close_names
 
 CHANGED = ("googlenet", "inception_v3")
 """The classifiers of torchvision that scale their input where they have weights."""

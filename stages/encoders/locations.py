@@ -5,13 +5,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.encoders.backbone import AnyBackbone, OpenClipModel, TimmModel, TorchvisionModel
-from stages.encoders.open_clip_classes import import_open_clip
-from stages.encoders.open_clip_models import HUB, resolve
-from stages.encoders.quick_gelu import require_quick_gelu, require_quick_gelu_name
-from stages.encoders.suggestions import close_names
-from stages.settings.weights import Checkpoint, OpenClip, Timm, Torchvision, WeightsEntry
-from stages.storage.errors import InputError
+from stages.config.encoders import (
+    AnyBackbone,
+    Checkpoint,
+    OpenClip,
+    OpenClipModel,
+    Timm,
+    TimmModel,
+    Torchvision,
+    TorchvisionModel,
+    WeightsEntry,
+)
+from stages.encoders.open_clip_models import (
+    HUB,
+    import_open_clip,
+    require_quick_gelu,
+    require_quick_gelu_name,
+    resolve,
+)
+from stages.runtime.errors import InputError, close_names
 
 OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 """The weights in a repository of open_clip: the first that is there."""

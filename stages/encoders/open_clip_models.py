@@ -1,18 +1,109 @@
 """Models of open_clip, built from their configuration."""
 
-from collections.abc import Mapping
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from copy import deepcopy
+from types import ModuleType
 from typing import Any
 
+import torch
 from torch import nn
 
-from stages.encoders.architecture import OpenClipConfig
-from stages.encoders.backbone import OpenClipModel
-from stages.encoders.open_clip_classes import import_open_clip
+from stages.config.encoders import Backbone, ModifiedResNet, OpenClipModel
+from stages.encoders.card import OpenClipConfig
 from stages.encoders.preprocess import Preprocess
-from stages.encoders.suggestions import close_names
-from stages.encoders.towers import seeded
-from stages.storage.errors import InputError
+from stages.runtime.errors import InputError, close_names
+from stages.runtime.stand_ins import stand_ins
+
+
+def import_open_clip(*, timm: bool = False) -> Any:
+    """Return the module `open_clip`, imported without its optional company and TorchDynamo.
+
+    Every stage is a process of its own, so its imports are paid once per encoder and stage. Of the
+    2.4 s that `import open_clip` adds to `import torch`, 2 s go to timm, which most towers do not
+    use and open_clip treats as optional, and to TorchDynamo, which `torchvision.ops.roi_align`
+    imports only to look one function up; transformers, where it is installed, takes longer still.
+    huggingface_hub, another 0.2 s, is there for downloads, which `stages.transfer` makes itself.
+    All are kept out while open_clip is imported; a later `import timm` finds the real one.
+
+    In this process open_clip then believes that there is no hub, and no timm until this is called
+    for a tower that comes from it: `timm=True`. What is imported already is left alone.
+    """
+    if "open_clip" not in sys.modules:
+        import torch  # noqa: F401 - all of it, before anything is put in the place of a part
+
+        dynamo = {"torch._dynamo": None, "torch._dynamo.utils": dynamo_utils()}
+        # A torchvision that wants more of it fails here and is imported plainly by open_clip.
+        with suppress(ImportError), stand_ins(dynamo):
+            importlib.import_module("torchvision.ops")
+        with stand_ins({"timm": None, "transformers": None, "huggingface_hub": None}):
+            importlib.import_module("open_clip")
+    open_clip = sys.modules["open_clip"]
+    if timm and open_clip.timm_model.timm is None:
+        open_clip.model.TimmModel = importlib.reload(open_clip.timm_model).TimmModel
+    return open_clip
+
+
+def dynamo_utils() -> ModuleType:
+    """Return what `torchvision.ops.roi_align` needs of `torch._dynamo.utils`, imported on call."""
+    module = ModuleType("torch._dynamo.utils")
+    vars(module)["is_compile_supported"] = is_compile_supported
+    return module
+
+
+def is_compile_supported(device_type: str) -> Any:
+    """Ask the real TorchDynamo whether it can compile for a kind of device."""
+    return importlib.import_module("torch._dynamo.utils").is_compile_supported(device_type)
+
+
+def build_clip(backbone: Backbone, words: int, seed: int) -> nn.Module:
+    """Return open_clip's `CLIP` of a backbone with a vocabulary of `words` tokens, initialised."""
+    open_clip = import_open_clip()
+    text = open_clip.CLIPTextCfg(
+        context_length=backbone.text.context,
+        vocab_size=words,
+        width=backbone.text.width,
+        heads=backbone.text.heads,
+        layers=backbone.text.layers,
+    )
+    with seeded(seed):
+        return open_clip.CLIP(
+            backbone.embedding, vision_config(backbone), text, quick_gelu=backbone.quick_gelu
+        )
+
+
+def build_visual(backbone: Backbone, seed: int) -> nn.Module:
+    """Return the image tower of a backbone alone, initialised as `build_clip` initialises it."""
+    build = import_open_clip().model._build_vision_tower
+    with seeded(seed):
+        return build(backbone.embedding, vision_config(backbone), backbone.quick_gelu)
+
+
+def vision_config(backbone: Backbone) -> object:
+    """Return the image tower's configuration in open_clip's terms."""
+    vision = backbone.vision
+    sizes = (
+        {"layers": list(vision.layers)}
+        if isinstance(vision, ModifiedResNet)
+        else {"layers": vision.layers, "patch_size": vision.patch}
+    )
+    return import_open_clip().CLIPVisionCfg(
+        image_size=backbone.image_size, width=vision.width, head_width=vision.head_width, **sizes
+    )
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's CPU generator for a block and put its state back after it.
+
+    `torch.manual_seed` would import TorchDynamo, 0.7 s; the generator's own method does not.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
 
 HUB = "hf-hub:"
 """What the names of models begin with whose configuration lies in a repository of the hub."""
@@ -144,3 +235,32 @@ def square_side(architecture: OpenClipConfig, visual: nn.Module) -> int:
     if len(sides) != 1:
         raise InputError(f"open_clip's model '{architecture.model}' sees {size} pixels, no square")
     return int(sides.pop())  # pyright: ignore
+
+
+def require_quick_gelu(architecture: OpenClipConfig, tag: str, trained: bool) -> None:
+    """Refuse weights whose activation is not that of the model: their accuracy would suffer.
+
+    Raises
+    ------
+    InputError
+        Names the model to write.
+    """
+    name, built = architecture.model, bool(architecture.config.get("quick_gelu"))
+    if built == trained:
+        return
+    plain = name.removesuffix("-quickgelu")
+    right = f"{plain}-quickgelu" if trained else plain
+    raise InputError(
+        f"weights: '{tag}' was trained {'with' if trained else 'without'} QuickGELU, and the model "
+        f"'{name}' is built {'with' if built else 'without'} it; write `model: {right}`"
+    )
+
+
+def require_quick_gelu_name(name: str, tag: str | None, zoo: Any) -> None:
+    """Refuse a `-quickgelu` model with weights that open_clip lists for the plain model alone."""
+    plain = name.removesuffix("-quickgelu")
+    if tag and plain != name and zoo.get_pretrained_cfg(plain, tag):
+        raise InputError(
+            f"weights: '{tag}' was trained without QuickGELU, and the model '{name}' is built with "
+            f"it; write `model: {plain}`"
+        )

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from stages.storage.quantities import Count, Fraction, Positive
+from stages.config.quantities import Count, Fraction, Positive
 
 FILTERS = {"bicubic": 3, "bilinear": 2}
 """Pillow's numbers of its resampling filters, which reach wider where they shrink (antialiased)."""

@@ -8,12 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
-from stages.encoders.architecture import OpenClipConfig
-from stages.encoders.backbone import Backbone
-from stages.encoders.encoder import Encoder
-from stages.encoders.open_clip_classes import import_open_clip
-from stages.encoders.state import to_array
-from stages.storage.errors import InputError
+from stages.config.encoders import Backbone
+from stages.encoders.card import OpenClipConfig
+from stages.encoders.encoder import Encoder, to_array
+from stages.encoders.open_clip_models import import_open_clip
+from stages.runtime.errors import InputError
 
 
 def tokenize(encoder: Encoder, texts: Sequence[str]) -> Int[np.ndarray, "text token"]:

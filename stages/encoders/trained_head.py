@@ -3,9 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from stages.encoders.encoder import Encoder
-from stages.encoders.state import to_array
-from stages.storage.errors import InputError
+from stages.encoders.encoder import Encoder, to_array
+from stages.runtime.errors import InputError
 
 
 def trained_head(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Int
 
-from stages.storage.errors import InputError
+from stages.runtime.errors import InputError
 
 PADDING = 0
 """The token after the end, and open_clip's: the causal mask hides it from what comes before."""

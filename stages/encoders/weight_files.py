@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from stages.storage.errors import InputError
+from stages.runtime.errors import InputError
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 """The keys under which training checkpoints keep the weights; the first that is there."""

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from stages.encoders.pictures import Pictures, fitted, stacked
+from stages.config.trainings import Augmentation
+from stages.encoders.loading import Pictures, fitted, stacked
 from stages.encoders.preprocess import Box, Preprocess, fit, fit_part
-from stages.training.recipes import Augmentation
 
 
 class Draw(NamedTuple):

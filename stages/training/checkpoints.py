@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from stages.storage.results import write_whole
+from stages.files.json import write_whole
 
 SCRATCH = Path(".scratch")
 FILE = "checkpoint.safetensors"

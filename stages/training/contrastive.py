@@ -7,17 +7,16 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 
-from stages.encoders.backbone import AnyBackbone, Backbone
+from stages.config.encoders import AnyBackbone, Backbone
+from stages.config.trainings import TrainingRecipe
 from stages.encoders.encoder import Encoder, clip_encoder
-from stages.encoders.open_clip_classes import import_open_clip
-from stages.encoders.pictures import Pictures
+from stages.encoders.loading import Pictures
+from stages.encoders.open_clip_models import import_open_clip
 from stages.encoders.preprocess import to_tower
 from stages.encoders.texts import tokenize
 from stages.encoders.vocabulary import build_vocabulary
-from stages.storage.errors import InputError
-from stages.training.loading import loader
-from stages.training.loop import Objective, Watch, train
-from stages.training.recipes import TrainingRecipe
+from stages.runtime.errors import InputError
+from stages.training.loop import Objective, Watch, loader, train
 
 LARGEST_SCALE = math.log(100)
 """The logit scale's upper bound, as in CLIP (Radford et al. 2021, section 2.5)."""

@@ -1,24 +1,54 @@
 """The loop that all trainings share: batches in, steps taken, a curve and checkpoints out."""
 
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 import torch
+import torch.utils.deterministic
 from jaxtyping import Int
 from torch import nn
 
-from stages.encoders.pictures import ahead
-from stages.storage.errors import InputError
+from stages.config.trainings import Augmentation, TrainingRecipe
+from stages.encoders.loading import Pictures, ahead, kept
+from stages.encoders.preprocess import Preprocess
+from stages.runtime.errors import InputError
 from stages.training.adamw import AdamW
-from stages.training.checkpoints import Checkpoint
-from stages.training.curves import Curve
-from stages.training.determinism import pinned
-from stages.training.recipes import TrainingRecipe
+from stages.training.augmentation import augmented, changes_nothing
+from stages.training.callbacks import Curve, open_curve
+from stages.training.checkpoints import SCRATCH, Checkpoint, training_key
 from stages.training.schedule import learning_rate, steps_per_epoch
+
+
+@contextmanager
+def pinned(threads: int) -> Iterator[None]:
+    """Let torch use deterministic algorithms alone and `threads` threads, for a block.
+
+    Sums over more threads are added in another order. `torch.use_deterministic_algorithms(True)`
+    is the same switch, but imports TorchDynamo, 0.7 s. Filling fresh memory, which comes with it,
+    only helps to find reads of memory that nothing wrote, and costs a twentieth of a training.
+    """
+    switch: Any = torch.utils.deterministic
+    fill, mode = switch.fill_uninitialized_memory, torch.get_deterministic_debug_mode()
+    before = torch.get_num_threads()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(threads)
+    torch.set_deterministic_debug_mode("error")
+    switch.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        torch.set_deterministic_debug_mode(mode)
+        switch.fill_uninitialized_memory = fill
+
 
 POINTS = 100
 """Points of a curve; checkpoints are saved at points alone, so that no sum is cut in two."""
@@ -169,3 +199,28 @@ def restored(module: nn.Module, optimizer: AdamW, watch: Watch) -> Position:
         for point in position.points:
             watch.curve(point)
     return position
+
+
+def loader(
+    images: Pictures, preprocess: Preprocess, augmentation: Augmentation, workers: int
+) -> Load:
+    """Return what makes batches of images of a tower's size, augmented.
+
+    Images that are not augmented are fitted once and kept, where memory allows it.
+    """
+    if changes_nothing(augmentation):
+        images = kept(images, preprocess, workers)
+    return lambda batch, generator: augmented(
+        images, batch, preprocess, augmentation, generator, workers=workers
+    )
+
+
+@contextmanager
+def watched(key: str, *facts: object) -> Iterator[Watch]:
+    """Open the curve of encoder `key`, and the checkpoint that belongs to just these facts.
+
+    `facts` are all that decides the result beside the code: recipe, backbone, digests of the data.
+    """
+    checkpoint = Checkpoint(SCRATCH / training_key(*map(msgspec.json.encode, facts)))
+    with open_curve(Path("data/training") / key) as curve:
+        yield Watch(curve, checkpoint, key)

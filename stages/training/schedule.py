@@ -2,7 +2,7 @@
 
 import math
 
-from stages.training.recipes import Drops, TrainingRecipe
+from stages.config.trainings import Drops, TrainingRecipe
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from stages.storage.errors import InputError
+from stages.runtime.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,14 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 
-from stages.encoders.backbone import AnyBackbone
-from stages.encoders.clip_classifier import classifier_from_clip
+from stages.config.encoders import AnyBackbone
+from stages.config.trainings import TrainingRecipe
 from stages.encoders.encoder import Encoder, classifier_encoder
-from stages.encoders.pictures import Pictures
+from stages.encoders.heads import classifier_from_clip
+from stages.encoders.loading import Pictures
 from stages.encoders.preprocess import to_tower
-from stages.storage.errors import InputError
-from stages.training.loading import loader
-from stages.training.loop import Objective, Watch, train
-from stages.training.recipes import TrainingRecipe
+from stages.runtime.errors import InputError
+from stages.training.loop import Objective, Watch, loader, train
 
 
 def supervise(

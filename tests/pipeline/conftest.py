@@ -9,21 +9,21 @@ import pytest
 import yaml
 
 import stages.fetch
-from stages.measures.head import Head
-from stages.settings.shifts import SHIFTS, TEST_SETS
-from stages.storage.activations import (
+from stages.config.measures import SHIFTS, TEST_SETS
+from stages.downloads.archives import PASSWORD
+from stages.files.activations import (
     Activations,
     write_activations,
     write_card,
     write_shifts,
 )
-from stages.storage.heads import write_head
-from stages.storage.results import write_json
-from stages.transfer.members import PASSWORD
+from stages.files.heads import write_head
+from stages.files.json import write_json
+from stages.measures.head import Head
+from tests.integration.downloads.loopback import FileServer, HubServer
 from tests.pipeline.workspace import NANO, Workspace, new_workspace
 from tests.reads import ROOT
 from tests.test_dependencies import STAGES
-from tests.transfer.loopback import FileServer, HubServer
 
 IMAGES = {"imagenet_val": 40, "imagenet_v2": 30, "web_broad": 40, "broden": 150}
 FEATURES = 600
@@ -105,7 +105,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "stages").symlink_to(ROOT / "stages")
     (folder / "data/reference").symlink_to(ROOT / "data/reference")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("stages.transfer.receive.PAUSE", 0.0)
+    monkeypatch.setattr("stages.downloads.http.PAUSE", 0.0)
     monkeypatch.delenv(PASSWORD, raising=False)
     return folder
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stages.datasets.imagenet_classes import ImageNetClasses
-from tests.datasets.broden1 import write_broden1
+from stages.datasets.imagenet import ImageNetClasses
+from tests.integration.downloads.encrypted_zip import encrypted_zip
 from tests.pipeline.photographs import jpeg, odd_files, photograph, saved
-from tests.transfer.encrypted_zip import encrypted_zip
+from tests.unit.datasets.broden1 import write_broden1
 
 PASSWORD = b"only for readers of the licence"
 

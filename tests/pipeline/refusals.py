@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.storage.digests import folder_digests
-from stages.storage.errors import InputError
+from stages.files.folders import folder_digests
+from stages.runtime.errors import InputError
 
 DATA = Path("data")
 SHARDS = {"images_per_shard": 3}

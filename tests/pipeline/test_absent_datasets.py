@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.datasets.absent import is_absent
-from stages.datasets.imagenet_classes import read_imagenet_classes
+from stages.datasets.card import is_absent
+from stages.datasets.imagenet import read_imagenet_classes
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline.workspace import new_workspace
 from tests.reads import ROOT

@@ -9,11 +9,11 @@ import pytest
 
 from stages import fetch
 from stages.datasets.card import read_card
-from stages.datasets.imagenet_classes import read_imagenet_classes
-from stages.transfer.members import PASSWORD
+from stages.datasets.imagenet import read_imagenet_classes
+from stages.downloads.archives import PASSWORD
+from tests.integration.downloads.loopback import FileServer
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline.refusals import refused, write_dataset
-from tests.transfer.loopback import FileServer
 
 KEY, OUT, DOWNLOADS = "imagenet_v2", Path("data/datasets"), Path(".scratch/downloads")
 

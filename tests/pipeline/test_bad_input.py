@@ -18,14 +18,13 @@ import stages.pretrain
 import stages.robustness
 import stages.study
 import stages.weights
+from stages.config.params import load_tree
 from stages.datasets.card import read_card, write_card
-from stages.datasets.shard_writer import ShardWriter
-from stages.datasets.shards import open_shards
+from stages.datasets.shards import ShardWriter, open_shards
+from stages.files.arrays import read_tensors, write_tensors
+from stages.files.heads import write_head
+from stages.files.json import write_json
 from stages.measures.head import Head
-from stages.storage.heads import write_head
-from stages.storage.params import load_tree
-from stages.storage.results import write_json
-from stages.storage.tensors import read_tensors, write_tensors
 from tests.pipeline.conftest import FEATURES
 from tests.pipeline.refusals import refused
 

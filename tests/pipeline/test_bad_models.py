@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from stages import weights
-from stages.encoders.backbone import OpenClipModel
+from stages.config.encoders import OpenClip, OpenClipModel
 from stages.encoders.locations import location_of
-from stages.encoders.open_clip_classes import import_open_clip
-from stages.settings.weights import OpenClip
-from tests.encoders.conftest import TINY
+from stages.encoders.open_clip_models import import_open_clip
+from tests.integration.downloads.loopback import TOKEN
 from tests.pipeline.refusals import refused, write_weights
 from tests.pipeline.zoo import put
-from tests.transfer.loopback import TOKEN
+from tests.unit.encoders.conftest import TINY
 
 pytestmark = pytest.mark.usefixtures("place")
 

@@ -11,11 +11,11 @@ import pytest
 
 from stages import fetch
 from stages.datasets.card import read_card
-from stages.datasets.imagenet_classes import read_imagenet_classes
+from stages.datasets.imagenet import read_imagenet_classes
+from tests.integration.downloads.loopback import TOKEN, Answer, HubServer, Request
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline.photographs import photograph, saved
 from tests.pipeline.refusals import refused, write_dataset
-from tests.transfer.loopback import TOKEN, Answer, HubServer, Request
 
 KEY, NAME = "imagenet_r", "clip-benchmark/wds_imagenet-r"
 SHARDS = ("test/0.tar", "test/1.tar")

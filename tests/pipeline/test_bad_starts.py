@@ -9,8 +9,8 @@ import yaml
 from safetensors.torch import save
 
 from stages import finetune, head, interpolate, weights
-from stages.storage.heads import read_head
-from stages.storage.params import load_tree
+from stages.config.params import load_tree
+from stages.files.heads import read_head
 from tests.pipeline.refusals import refused
 
 NO_CLIP = (

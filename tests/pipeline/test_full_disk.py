@@ -12,8 +12,8 @@ import pytest
 import stages.fetch
 import stages.kurtosis
 from stages.datasets.card import read_card
-from stages.datasets.imagenet_classes import read_imagenet_classes
-from stages.storage.digests import folder_digests
+from stages.datasets.imagenet import read_imagenet_classes
+from stages.files.folders import folder_digests
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline.conftest import IMAGES
 from tests.pipeline.refusals import write_dataset

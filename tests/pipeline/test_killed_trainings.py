@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from stages import pretrain
-from stages.storage.digests import folder_digests
-from stages.storage.params import load_tree
+from stages.config.params import load_tree
+from stages.files.folders import folder_digests
 from stages.training.checkpoints import FILE, SCRATCH
 from tests.pipeline.test_bad_starts import change
 
@@ -19,8 +19,8 @@ KEY, START = "killed", "rn_web_broad"
 
 STAGE = """
 from functools import partial
-import stages.training.watched as watched
-from stages.storage.launch import launch
+import stages.training.loop as watched
+from stages.runtime.launch import launch
 watched.Checkpoint = partial(watched.Checkpoint, seconds=0.0)  # one at every point of the curve
 from stages.{stage} import main
 launch(main, "{key}")

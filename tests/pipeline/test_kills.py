@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.storage.digests import folder_digests
-from stages.verification.faults import look
+from stages.files.folders import folder_digests
 from tests.pipeline.workspace import RESULTS, Workspace, new_workspace
+from tools.fsck import look
 
 SEED, KILLS = 0, 20
 
@@ -112,7 +112,7 @@ def mend(workspace: Workspace) -> list[str]:
     faults = [f"{fault.what}, {fault.file}" for fault in look(workspace.folder).faults]
     assert all(fault.startswith(("cut short: ", "empty: ")) for fault in faults), faults
     if faults:
-        workspace.run(sys.executable, "-m", "stages.verification.fsck", "--mend", ok=False)
+        workspace.run(sys.executable, "-m", "tools.fsck", "--mend", ok=False)
     return faults
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 import stages.directions
+from stages.files.heads import write_head
+from stages.files.json import read_json
 from stages.measures.head import Head
-from stages.storage.heads import write_head
-from stages.storage.results import read_json
 from tests.pipeline.conftest import FEATURES
 
 KEY = "rn_untrained"

@@ -7,8 +7,8 @@ import networkx as nx
 import pytest
 from dvc.repo import Repo
 
-from stages.storage.fingerprint import code_files, packages
-from stages.storage.packages import COMPUTING
+from stages.runtime.fingerprint import code_files, packages
+from stages.runtime.packages import COMPUTING
 from tests.pipeline.spied import instance, spied
 from tests.pipeline.workspace import RESULTS, Workspace, new_workspace
 from tests.reads import ROOT
@@ -57,7 +57,7 @@ ALLOWED = (
 )
 """What every stage may open: parameters, fingerprints and what they are made of, the machine's."""
 
-CHECKING = {f"stages/storage/{name}.py" for name in ("code", "fingerprint", "packages")}
+CHECKING = {f"stages/runtime/{name}.py" for name in ("fingerprint", "packages")}
 """What looks at the code before a stage runs, and computes nothing."""
 
 

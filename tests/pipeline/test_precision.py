@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from stages import extract, extract_broden, extract_layers, extract_shifts, weights
-from stages.datasets.absent import write_absent
-from stages.settings.shifts import TEST_SETS
-from stages.storage.tensors import read_tensors
+from stages.config.measures import TEST_SETS
+from stages.datasets.card import write_absent
+from stages.files.arrays import read_tensors
 from tests.pipeline.test_bad_starts import change
 
 KEY = "rn_untrained"

@@ -8,11 +8,11 @@ import pytest
 from dvc.utils.serialize import load_yaml
 from msgspec.structs import replace
 
-from stages.settings.check import check
-from stages.settings.sections import Sections
-from stages.storage.errors import InputError
-from stages.storage.params import load_tree
-from stages.training.recipes import Drops
+from stages.config.check import check
+from stages.config.params import load_tree
+from stages.config.sections import Sections
+from stages.config.trainings import Drops
+from stages.runtime.errors import InputError
 from tests.pipeline.random_studies import bases, draw_study
 from tests.pipeline.tiny_stages import runs
 from tests.pipeline.workspace import NANO

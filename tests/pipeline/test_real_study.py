@@ -10,14 +10,14 @@ import yaml
 
 import stages.weights
 from stages.datasets.card import read_card
-from stages.datasets.imagenet_classes import ImageNetClasses, read_imagenet_classes
+from stages.datasets.imagenet import ImageNetClasses, read_imagenet_classes
 from stages.datasets.shards import open_shards
+from tests.integration.downloads.loopback import TOKEN, FileServer, HubServer
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline import zoo
 from tests.pipeline.photographs import ODD, jpeg, photograph, saved
 from tests.pipeline.workspace import Workspace, new_workspace
 from tests.reads import ROOT
-from tests.transfer.loopback import TOKEN, FileServer, HubServer
 
 REAL = ROOT / "tests/pipeline/real.yaml"
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
@@ -159,7 +159,7 @@ def test_representations_are_recorded_and_never_ranked_together(study):
 
 
 def test_interpolated_weights_lie_between_their_ends(study):
-    from stages.storage.tensors import read_tensors
+    from stages.files.arrays import read_tensors
 
     first, second, middle = (
         read_tensors(study.folder / f"data/weights/{key}/weights.safetensors")

@@ -42,7 +42,7 @@ def test_a_parameter_is_named_by_status_and_seen_by_dry_and_single_item(clean):
 
 def test_a_reworded_comment_runs_the_fingerprints_alone(clean):
     edit(clean, "stages/measures/cka.py", '"""Minibatch CKA', '# A comment.\n"""How alike')
-    edit(clean, "stages/world/shapes.py", "import", "# Another.\nimport")
+    edit(clean, "stages/synthetic/shapes.py", "import", "# Another.\nimport")
     assert clean.repro() == {"code"}
     assert clean.run("git", "status", "--porcelain", "code.json") == ""
 

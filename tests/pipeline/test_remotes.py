@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from stages.storage.digests import folder_digests
+from stages.files.folders import folder_digests
 from tests.pipeline.dropping_proxy import DroppingProxy
 from tests.pipeline.remotes import Remote, folder_remote, s3_remote, ssh_remote
 from tests.pipeline.workspace import Workspace

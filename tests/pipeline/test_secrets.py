@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.downloads.loopback import TOKEN, HubServer
 from tests.pipeline.test_bad_repositories import KEY, add, write
 from tests.pipeline.workspace import SECRETS, Workspace
-from tests.transfer.loopback import TOKEN, HubServer
 
 
 def holders(folder: Path, secret: bytes) -> list[Path]:

@@ -8,47 +8,51 @@ import numpy as np
 import torch
 from msgspec.structs import replace
 
-from stages.datasets.broden_presence import probed, read_presence
-from stages.datasets.entries import RealSet, Shards
-from stages.datasets.fetching import write_real
-from stages.datasets.world_source import write_world_dataset
-from stages.encoders.backbone import AnyBackbone, Backbone, ModifiedResNet, TextTransformer
+from stages.config.datasets import RealSet, Shards
+from stages.config.encoders import AnyBackbone, Backbone, Heads, ModifiedResNet, TextTransformer
+from stages.config.extraction import Layers, Precision
+from stages.config.machine import Machine
+from stages.config.measures import (
+    SHIFTS,
+    BaselineSettings,
+    ConceptsSettings,
+    DirectionsSettings,
+    KurtosisSettings,
+    PresenceSettings,
+)
+from stages.config.sections import Sections
+from stages.config.synthetic import Adversarial, Labelled, Probe, Recipe, World
+from stages.config.trainings import TrainingRecipe
+from stages.datasets.broden.labels import probed, read_presence
+from stages.datasets.real import write_real
 from stages.encoders.encoder import clip_encoder, initialise
+from stages.encoders.heads import zero_shot_head
 from stages.encoders.layers import layer_grams
-from stages.encoders.pictures import spread_rows
-from stages.encoders.tower import architecture_of
+from stages.encoders.loading import spread_rows
+from stages.encoders.models import architecture_of
 from stages.encoders.vocabulary import build_vocabulary
-from stages.encoders.zero_shot_head import zero_shot_head
-from stages.measures.baseline_lines import baseline_lines
 from stages.measures.cka import cka
-from stages.measures.concepts import ConceptLabels, concept_sweep, direction_precisions
+from stages.measures.concepts import (
+    ConceptLabels,
+    concept_sweep,
+    direction_precisions,
+    encoded_by_category,
+    sweep_thresholds,
+)
 from stages.measures.directions import importance, singular_directions
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
-from stages.measures.encoded_concepts import encoded_by_category, sweep_thresholds
 from stages.measures.head import Head
 from stages.measures.intervals import bootstrap_mean
-from stages.measures.outliers import kurtosis_and_deviations, outlier_features
+from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
+from stages.measures.logit_line import baseline_lines
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.measures.random_head import random_head, random_unit_rows
-from stages.settings.baseline import BaselineSettings
-from stages.settings.concepts import ConceptsSettings
-from stages.settings.directions import DirectionsSettings
-from stages.settings.heads import Heads
-from stages.settings.kurtosis import KurtosisSettings
-from stages.settings.layers import Layers
-from stages.settings.precision import Precision
-from stages.settings.presence import PresenceSettings
-from stages.settings.sections import Sections
-from stages.settings.shifts import SHIFTS
-from stages.storage.machine import Machine
+from stages.synthetic.drawn_sets import write_world_dataset
 from stages.training.contrastive import pretrain
-from stages.training.determinism import pinned
-from stages.training.loop import Watch
-from stages.training.recipes import TrainingRecipe
+from stages.training.loop import Watch, pinned
 from stages.training.schedule import learning_rate
 from stages.training.standard_models import LabelledImages, standard_model_accuracies
 from stages.training.supervised import supervise
-from stages.world.recipe import Adversarial, Labelled, Probe, Recipe, World
 
 IMAGES, CLASSES = 24, ["circle", "square", "star"]
 RNG = np.random.default_rng(0)

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from stages.encoders.backbone import OpenClipModel, TimmModel
+from stages.config.encoders import OpenClip, OpenClipModel, Timm, TimmModel
 from stages.encoders.encoder import clip_encoder
 from stages.encoders.locations import AtHub, location_of
-from stages.settings.weights import OpenClip, Timm
-from tests.transfer.loopback import FileServer, HubServer
+from tests.integration.downloads.loopback import FileServer, HubServer
 
 Tensors = dict[str, torch.Tensor]
 

@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path.cwd()
 OPENED: set[str] = set()
 READ: set[str] = set()
-READER = "stages.storage.params"
+READER = "stages.config.params"
 
 
 def inside(path: object) -> str | None:

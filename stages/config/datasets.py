@@ -1,0 +1,145 @@
+"""The entries of `datasets:` that are real datasets: what they hold and where they come from."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from stages.config.quantities import Count, Name, Place, Sha256, Url
+from stages.config.synthetic import Recipe, World
+from stages.runtime.secrets import require_public
+
+
+class Hub(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Webdataset shards in a dataset repository of the Hugging Face hub.
+
+    `revision` is a commit, a tag or a branch, which moves; `files` says which of the repository's
+    files are the shards, by a glob pattern. The token comes from the environment (HF_TOKEN).
+    """
+
+    repository: Annotated[str, Meta(pattern=r"^[\w.-]+/[\w.-]+\Z", max_length=200)]
+    revision: Name
+    files: Name = "test/*.tar"
+
+
+class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A published tar or zip file, by URL."""
+
+    url: Url
+    sha256: Sha256
+
+    def __post_init__(self) -> None:
+        """Refuse a URL with a secret in it."""
+        require_public(self.url)
+
+
+class RealSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A dataset that exists: its `source`, and one key of that name that says where it is.
+
+    `folder` is a path, a relative one below the machine's `folders`. `limit` takes a fixed subset
+    of about that many images, equally many of each class; without it all images are taken.
+    `partial` says that only a part of the set is there: fewer images and classes than the published
+    set has are then accepted, and the card says so.
+    """
+
+    source: Literal["hub", "archive", "folder"]
+    hub: Hub | None = None
+    archive: Annotated[list[Archive], Meta(min_length=1, max_length=1000)] | None = None
+    folder: Place | None = None
+    limit: Count | None = None
+    partial: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that does not say where it is, or says so twice."""
+        given = [name for name in ("hub", "archive", "folder") if getattr(self, name) is not None]
+        if given != [self.source]:
+            raise ValueError(
+                f"`source: {self.source}` needs the key `{self.source}` and no other of hub, "
+                f"archive, folder; got {', '.join(given) or 'none'}"
+            )
+
+
+class ImageNet(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet"):
+    """ImageNet-1k, its train or validation set (Russakovsky et al. 2015)."""
+
+
+class ImageNetV2(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet_v2"):
+    """ImageNet-V2, matched frequency (Recht et al. 2019): folders named 0 to 999."""
+
+
+class ImageNetR(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet_r"):
+    """ImageNet-R (Hendrycks et al. 2021a): renditions of 200 classes."""
+
+
+class ImageNetSketch(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet_sketch"):
+    """ImageNet-Sketch (Wang et al. 2019): drawings of all classes."""
+
+
+class ObjectNet(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="objectnet"):
+    """ObjectNet (Barbu et al. 2019): its 113 classes that ImageNet has too."""
+
+
+class ImageNetA(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet_a"):
+    """ImageNet-A (Hendrycks et al. 2021b): what a ResNet-50 gets wrong, 200 classes."""
+
+
+class Broden(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="broden"):
+    """Broden1 (Bau et al. 2017): images with segmented concepts."""
+
+
+class Captions(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="captions"):
+    """Webdataset shards of images with a `.txt` caption each; no classes."""
+
+
+class ImageNetCaptions(
+    RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet_captions"
+):
+    """ImageNet-Captions (Fang et al. 2022): titles, tags and texts of ImageNet's train images.
+
+    `captions` is the path of its JSON file; the images are those of `folder`.
+    """
+
+    captions: Place
+
+
+class Absent(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="absent",
+):
+    """A dataset that this study does without: nothing is measured on it."""
+
+    source: Literal["none"]
+
+
+ImageNetLike = ImageNet | ImageNetV2 | ImageNetR | ImageNetSketch | ObjectNet | ImageNetA
+"""The sets whose images have an ImageNet class."""
+
+RealEntry = ImageNetLike | Broden | Captions | ImageNetCaptions
+
+
+class Shards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the real datasets of one source share: the shards' size in images."""
+
+    images_per_shard: Count
+
+
+class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What absent datasets share."""
+
+
+DatasetEntry = Recipe | RealEntry | Absent
+"""An entry of `datasets:`; its `kind` says which."""
+
+
+class Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the datasets of one source share; a study has those that its datasets name."""
+
+    world: World | None = None
+    hub: Shards | None = None
+    archive: Shards | None = None
+    folder: Shards | None = None
+    none: Nothing | None = None

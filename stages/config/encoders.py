@@ -1,0 +1,259 @@
+"""Architectures, by their sizes or by a library's name: the section `backbones` of a study."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from stages.config.quantities import (
+    Depth,
+    Fraction,
+    Key,
+    Name,
+    Place,
+    Seed,
+    Sha256,
+    Side,
+    Url,
+    Width,
+)
+from stages.runtime.secrets import require_public
+
+Spread = Annotated[float, msgspec.Meta(ge=1e-3, le=1000.0)]
+"""What pixels of 0 to 1 are divided by."""
+
+STRIDE = 32
+"""The side of a ResNet's image over that of its last feature map."""
+
+WIDENING = 32
+"""The channels of a ResNet's last feature map over those of its first stage."""
+
+
+class ModifiedResNet(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="resnet",
+):
+    """CLIP's modified ResNet (Radford et al. 2021, section 2.4): attention pooling, no ReLU after.
+
+    `layers` counts the bottleneck blocks of the four stages, `width` the channels of the first
+    (64 in RN50); the attention pool sees 32 × `width` features in heads of `head_width`.
+    """
+
+    layers: tuple[Depth, Depth, Depth, Depth]
+    width: Annotated[int, msgspec.Meta(ge=2, le=256)]
+    head_width: Width
+
+
+class VisionTransformer(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="vit",
+):
+    """A vision transformer: square patches of `patch` pixels, `layers` blocks of `width`."""
+
+    patch: Side
+    layers: Depth
+    width: Width
+    head_width: Width
+
+
+class TextTransformer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """CLIP's text transformer: at most `context` tokens, start and end among them."""
+
+    context: Annotated[int, msgspec.Meta(ge=3, le=1024)]
+    width: Width
+    heads: Width
+    layers: Depth
+
+
+class Backbone(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="clip",
+):
+    """A CLIP by its sizes: the image tower, its text tower, and the pixels it expects.
+
+    `embedding` is the number of features of both towers' output. Pixels are scaled to 0..1, then
+    `mean` (0..1) is taken off and the rest divided by `std`, per channel R, G, B. `quick_gelu`
+    stands for OpenAI's approximation of the GELU in both transformers.
+    """
+
+    image_size: Side
+    mean: tuple[Fraction, Fraction, Fraction]
+    std: tuple[Spread, Spread, Spread]
+    embedding: Annotated[int, msgspec.Meta(ge=2, le=4096)]
+    quick_gelu: bool
+    vision: ModifiedResNet | VisionTransformer
+    text: TextTransformer
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that do not divide each other as open_clip's towers need."""
+        vision, text = self.vision, self.text
+        resnet = isinstance(vision, ModifiedResNet)
+        divided = {
+            "image_size": (self.image_size, STRIDE if resnet else vision.patch),
+            "vision.width": (vision.width * (WIDENING if resnet else 1), vision.head_width),
+            "text.width": (text.width, text.heads),
+        }
+        for key, (size, divisor) in divided.items():
+            if size % divisor:
+                times = f" times {WIDENING}" if resnet and key == "vision.width" else ""
+                raise ValueError(f"`{key}`{times} must be a multiple of {divisor}, got {size}")
+
+
+class OpenClipModel(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="open_clip",
+):
+    """A model of open_clip, by name (`ViT-B-32`, `RN50-quickgelu`, `hf-hub:<owner>/<name>`)."""
+
+    model: Name
+
+
+class TorchvisionModel(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="torchvision",
+):
+    """A classifier of torchvision, by name (`resnet50`, `vit_b_16`)."""
+
+    model: Name
+
+
+class TimmModel(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="timm",
+):
+    """A classifier of timm, by the name of its architecture (`resnet50`)."""
+
+    model: Name
+
+
+AnyBackbone = Backbone | OpenClipModel | TorchvisionModel | TimmModel
+"""An entry of `backbones:`; its `kind` says which."""
+
+
+class Source(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="source"
+):
+    """What all have: the entry of `backbones:` that says which architecture it is."""
+
+    backbone: Key
+
+
+class Untrained(Source, frozen=True, kw_only=True, tag="untrained"):
+    """Fresh weights drawn from `seed`: the null of the kurtosis and of the concepts."""
+
+    seed: Seed
+
+
+class OpenClip(Source, frozen=True, kw_only=True, tag="open_clip"):
+    """A CLIP of OpenCLIP's zoo: the backbone's model with the weights `tag`.
+
+    A backbone whose model is `hf-hub:<owner>/<repository>` names its weights itself, and `tag` is
+    left out. `revision` pins the hub's repository to a commit or a tag.
+    """
+
+    tag: Name | None = None
+    revision: Name | None = None
+
+
+class Torchvision(Source, frozen=True, kw_only=True, tag="torchvision"):
+    """A classifier of torchvision: the backbone's model with the weights `tag` (IMAGENET1K_V1)."""
+
+    tag: Name
+
+
+class Timm(Source, frozen=True, kw_only=True, tag="timm"):
+    """A classifier of timm: the backbone's model with the weights `tag` (a1_in1k)."""
+
+    tag: Name
+    revision: Name | None = None
+
+
+class Checkpoint(Source, frozen=True, kw_only=True, tag="checkpoint"):
+    """A file of weights for the backbone, here (`file`) or elsewhere (`url`), with its SHA-256.
+
+    A relative `file` is taken below the machine's `folders`.
+    """
+
+    sha256: Sha256
+    file: Place | None = None
+    url: Url | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that does not say where the file is, or says so twice, or a secret."""
+        if (self.file is None) == (self.url is None):
+            raise ValueError("expected one of the keys `file` and `url`")
+        require_public(self.url or "")
+
+
+WeightsEntry = Untrained | OpenClip | Torchvision | Timm | Checkpoint
+"""An entry of `weights:`; its `source` says which."""
+
+
+Template = Annotated[str, msgspec.Meta(pattern=r"^[^{}]*\{\}[^{}]*\Z", max_length=1000)]
+"""A prompt with one `{}` for the name of the class."""
+
+
+Templates = (
+    Annotated[list[Template], msgspec.Meta(min_length=1, max_length=1000)]
+    | Literal["openai_imagenet", "simple_imagenet"]
+)
+"""Prompts, or the name of a set of them: CLIP's 80 for ImageNet, or the 7 best of these."""
+
+
+class ZeroShotHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One prompt per template and class (Radford et al. 2021, section 3.1.4)."""
+
+    templates: Templates
+
+
+class TrainedHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The encoder's own linear layer: nothing to set."""
+
+
+class RandomHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows of unit length in random directions, for encoders without a head."""
+
+    seed: Seed
+
+
+class Heads(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The kinds of head that an entry of `encoders:` can ask for."""
+
+    zero_shot: ZeroShotHead
+    trained: TrainedHead
+    random: RandomHead
+
+
+class Interpolation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A classifier with the weights (1 − `alpha`) · first + `alpha` · second (WiSE-FT).
+
+    `first` is a CLIP, taken with its zero-shot head, `second` its finetuned version (Wortsman et
+    al. 2022, section 3).
+    """
+
+    first: Key
+    second: Key
+    alpha: Fraction

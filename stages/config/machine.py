@@ -1,0 +1,75 @@
+"""How this machine runs a study: never part of a hash, never in params.yaml.
+
+The settings come from the environment, then from an untracked `compute.yaml`, then from defaults:
+
+    INTERPRETING_CLIP_DEVICE, `device`: `cpu`, `cuda`, `cuda:1`, `mps`; default `cpu`
+    INTERPRETING_CLIP_BATCH_SIZE, `batch_size`: images per forward pass; default 256
+    INTERPRETING_CLIP_WORKERS, `workers`: threads that decode images; default: the processors that
+        this process may use
+    INTERPRETING_CLIP_DOWNLOADS, `downloads`: the folder that keeps downloaded files, so that a
+        re-run resumes; default `.scratch/downloads`
+    INTERPRETING_CLIP_FOLDERS, `folders`: where the relative paths `folder:`, `captions:` and
+        `file:` of params.yaml start; default `.`, the root of the repository
+    INTERPRETING_CLIP_MIRROR, `mirror`: a URL under which the files of any host but the hub's are
+        found at `<mirror>/<host>/<path>`; default: none, files come from the URLs in params.yaml
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from stages.config.params import convert, load_tree
+from stages.config.quantities import Count
+from stages.runtime.errors import InputError
+
+SETTINGS = Path("compute.yaml")
+PREFIX = "INTERPRETING_CLIP_"
+
+Place = Annotated[str, msgspec.Meta(min_length=1)]
+"""The path of a folder."""
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The machine's settings."""
+
+    device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|cuda(:\d+)?|mps)$")] = "cpu"
+    batch_size: Count = 256
+    workers: Count = msgspec.field(default_factory=usable_processors)
+    downloads: Place = ".scratch/downloads"
+    folders: Place = "."
+    mirror: Annotated[str, msgspec.Meta(pattern=r"^https?://\S+\Z")] | None = None
+
+
+def read_machine(file: Path = SETTINGS) -> Machine:
+    """Return the machine's settings.
+
+    Raises
+    ------
+    InputError
+        An unknown setting, or a value that is not legal; names where it stands.
+    """
+    settings = load_tree(file) if file.exists() else {}
+    convert(settings, Machine, "", file)
+    for field in msgspec.structs.fields(Machine):
+        name = PREFIX + field.name.upper()
+        text = os.environ.get(name)
+        if text is not None:
+            value = whole(text, name) if field.type is Count else text
+            settings[field.name] = convert(value, field.type, name, "the environment")
+    return Machine(**settings)
+
+
+def whole(text: str, name: str) -> int:
+    """Return a whole number given in the environment."""
+    if not text.isdecimal():
+        raise InputError(f"the environment: '{name}': expected a whole number, got {text!r}")
+    return int(text)

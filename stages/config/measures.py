@@ -1,0 +1,105 @@
+"""The five natural distribution shifts of ImageNet, in the order of every table."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from stages.config.quantities import (
+    Confidence,
+    Count,
+    Fraction,
+    Percents,
+    Positive,
+    Resamples,
+    Seed,
+    Share,
+    ThreadCount,
+)
+
+SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
+"""The shifts of Crabbé et al. 2024, section 3."""
+
+TEST_SETS = ("imagenet_val", *SHIFTS)
+"""What accuracies are measured on; results call the first one `imagenet`."""
+
+
+def result_name(dataset: str) -> str:
+    """Return a test set's name in results."""
+    return "imagenet" if dataset == TEST_SETS[0] else dataset
+
+
+class BaselineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the standard models come from, and the bootstrap of the lines through them.
+
+    `trained`: classifiers on `components` principal components of pixels, trained here;
+    `published`: the testbed's standard models in `data/reference/`.
+    """
+
+    source: Literal["trained", "published"]
+    components: Count
+    seed: Seed
+    threads: ThreadCount
+    resamples: Resamples
+
+
+class RobustnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The confidence of the interval and the seed of its draws, one per line of the baseline."""
+
+    seed: Seed
+    confidence: Confidence
+
+
+class KurtosisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The bootstrap over images, and the outlier features.
+
+    A feature is an outlier feature when it lies beyond `outlier_sigma` standard deviations of its
+    image's features in at least the share `outlier_share` of the images.
+    """
+
+    resamples: Resamples
+    seed: Seed
+    confidence: Confidence
+    outlier_sigma: Positive
+    outlier_share: Share
+
+
+class DirectionsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The steps in which directions are pruned, and the random head that is the null.
+
+    A share counts as prunable while it costs less than `harmless` points of ImageNet accuracy.
+    """
+
+    pruning_steps: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    harmless: Percents
+    random_head_seed: Seed
+
+    @property
+    def fractions(self) -> list[float]:
+        """The pruned shares of the directions: 0, 1 / n, … up to (n - 1) / n for n steps."""
+        return [step / self.pruning_steps for step in range(self.pruning_steps)]
+
+
+class ConceptsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The negatives of a concept, and the threshold of the average precision, with a sweep of it.
+
+    `balanced` draws as many negatives as there are positives; `all` takes every other image.
+    """
+
+    negatives: Literal["balanced", "all"]
+    seed: Seed
+    threshold: Share
+    sweep: Annotated[list[Share], msgspec.Meta(min_length=1, max_length=1000)]
+
+
+class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A segmented concept is present in an image where it covers at least `pixels` of it."""
+
+    pixels: Fraction
+
+
+class PublishedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The number of resamples, their seed and the interval's confidence."""
+
+    resamples: Resamples
+    seed: Seed
+    confidence: Confidence

@@ -1,0 +1,39 @@
+"""The `study:` section: what the report calls this study."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from stages.config.quantities import Key, Name
+
+
+class Study(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The report's title and the paragraph under it."""
+
+    title: Name
+    description: Annotated[str, msgspec.Meta(max_length=5000)]
+
+
+HeadKind = Literal["zero_shot", "trained", "random"]
+"""The kinds of head, each a section of `heads:`."""
+
+
+class EncoderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One encoder: its name in the report, how it was trained, and on what.
+
+    `head` is a section of `heads:`. `training`, `backbone` and `data` group the report; `training`
+    follows the paper's groups (Crabbé et al. 2024, section 3).
+    """
+
+    label: Name
+    training: Literal["zero_shot", "finetuned", "supervised", "untrained"]
+    backbone: Key
+    data: Name
+    head: HeadKind
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Two encoders; CKA has a row per layer of the first and a column per layer of the second."""
+
+    first: Key
+    second: Key

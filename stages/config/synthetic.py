@@ -1,0 +1,183 @@
+"""The entries of `params.yaml` that describe the world and each set drawn from it."""
+
+from dataclasses import dataclass, fields
+from typing import Annotated, Literal, get_args
+
+import msgspec
+import numpy as np
+from jaxtyping import Float32, Int64
+from msgspec import Meta
+
+from stages.config.quantities import Count, Epochs, Fraction, LearningRate, Seed, ThreadCount
+
+ClassName = Literal[
+    "circle",
+    "square",
+    "triangle",
+    "star",
+    "heart",
+    "cross",
+    "ring",
+    "crescent",
+    "arrow",
+    "house",
+    "tree",
+    "fish",
+]
+StyleName = Literal["photo", "painting", "cartoon", "negative", "silhouette", "sketch"]
+
+CLASSES: tuple[ClassName, ...] = get_args(ClassName)
+COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "pink", "white")
+TEXTURES = ("solid", "striped", "dotted", "checkered", "shaded", "speckled")
+SCENES = ("sky", "grass", "water", "sand", "night", "room")
+STYLES: tuple[StyleName, ...] = get_args(StyleName)
+
+PREFERRED_COLOUR = (1, 4, 7, 2, 5, 0, 3, 6, 1, 4, 7, 2)
+PREFERRED_TEXTURE = (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5)
+PREFERRED_SCENE = (0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5)
+"""The value that each class is seen with most often, where a recipe's `preference` says so."""
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What a block of images shows.
+
+    Indices point into `CLASSES`, `COLOURS`, …; `rotation` is in radians, counter-clockwise;
+    `scale`, `x` and `y` (the object's size and centre) are in half image sides, y up.
+    """
+
+    class_: Int64[np.ndarray, " image"]
+    colour: Int64[np.ndarray, " image"]
+    texture: Int64[np.ndarray, " image"]
+    scene: Int64[np.ndarray, " image"]
+    style: Int64[np.ndarray, " image"]
+    rotation: Float32[np.ndarray, " image"]
+    scale: Float32[np.ndarray, " image"]
+    x: Float32[np.ndarray, " image"]
+    y: Float32[np.ndarray, " image"]
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.class_)
+
+    def take(self, rows: np.ndarray) -> "Attributes":
+        """The images of `rows` (indices or a boolean mask)."""
+        return Attributes(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+
+Images = Annotated[int, Meta(ge=1, le=10**7)]
+"""How many images are drawn."""
+
+Weight = Annotated[float, Meta(ge=1e-6, le=1e6)]
+"""The weight of a style beside those of others."""
+
+Degrees = Annotated[float, Meta(ge=0.0, le=360.0)]
+"""The standard deviation of an angle."""
+
+Size = Annotated[float, Meta(ge=0.01, le=10.0)]
+"""An object's size in half image sides."""
+
+Shift = Annotated[float, Meta(ge=0.0, le=10.0)]
+"""A distance in half image sides."""
+
+Noise = Annotated[float, Meta(ge=0.0, le=1.0)]
+"""The standard deviation of a pixel's noise, white being 1."""
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all sets share: the images' side in pixels, a seed, and the shards' size in images."""
+
+    image_size: Annotated[int, Meta(ge=16, le=256)]
+    seed: Seed
+    images_per_shard: Count
+
+
+class Preference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How strongly a class draws its preferred value of each attribute (0: not at all)."""
+
+    colour: Fraction
+    texture: Fraction
+    scene: Fraction
+
+
+class Population(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the images of a set are distributed.
+
+    With probability `preference` an attribute takes the class's preferred value, else one of all
+    values with equal chance; with `exclude_preferred` the preferred value never occurs. `styles`
+    are weights. `rotation` is a standard deviation in degrees; `scale` the range of the object's
+    size and `jitter` the largest shift of its centre, in half image sides; `noise` the standard
+    deviation of the pixel noise, white being 1. `classes` names the classes present, or `all`.
+    """
+
+    images: Images
+    seed: Seed
+    classes: Literal["all"] | Annotated[tuple[ClassName, ...], Meta(min_length=1)]
+    preference: Preference
+    exclude_preferred: bool
+    styles: Annotated[dict[StyleName, Weight], Meta(min_length=1)]
+    rotation: Degrees
+    scale: tuple[Size, Size]
+    jitter: Shift
+    noise: Noise
+
+    def __post_init__(self) -> None:
+        """Refuse values that contradict each other."""
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"`scale` must be [smallest, largest], got {list(self.scale)}")
+        preferences = msgspec.structs.astuple(self.preference)
+        if self.exclude_preferred and any(preferences):
+            raise ValueError("`preference` must be 0 everywhere with `exclude_preferred: true`")
+        if len(set(self.classes)) < len(self.classes) and self.classes != "all":
+            raise ValueError("`classes` must name each class once")
+
+    @property
+    def class_indices(self) -> list[int]:
+        """The indices of the classes present, sorted."""
+        present = CLASSES if self.classes == "all" else self.classes
+        return sorted(CLASSES.index(name) for name in present)
+
+
+class Labelled(Population, frozen=True, kw_only=True, tag_field="kind", tag="labelled"):
+    """Images with their class."""
+
+    source: Literal["world"]
+
+
+class Captioned(Population, frozen=True, kw_only=True, tag_field="kind", tag="captioned"):
+    """Images with their class and a caption that names each visible attribute with P(`mention`)."""
+
+    source: Literal["world"]
+    mention: Fraction
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The small convolutional net whose errors make up an adversarial set, and its training.
+
+    `width` is the channels of the first convolution (then twice, four times as many);
+    `learning_rate` the first of SGD with momentum (about 0.05), cosine to 0.
+    """
+
+    train: Population
+    width: Annotated[int, Meta(ge=1, le=256)]
+    epochs: Epochs
+    batch: Annotated[int, Meta(ge=1, le=100_000)]
+    learning_rate: LearningRate
+    threads: ThreadCount
+
+
+class Adversarial(Population, frozen=True, kw_only=True, tag_field="kind", tag="adversarial"):
+    """Images with their class, only those that the reference net gets wrong."""
+
+    source: Literal["world"]
+    reference: Reference
+
+
+class Probe(Population, frozen=True, kw_only=True, tag_field="kind", tag="probe"):
+    """Images with a segmentation of every concept, in Broden's layout."""
+
+    source: Literal["world"]
+
+
+Recipe = Labelled | Captioned | Adversarial | Probe
+"""An entry of `datasets:` with `source: world`; its `kind` says which."""

@@ -1,0 +1,110 @@
+"""How encoders are trained: the sections `recipes`, `pretrain`, `finetune` and `supervise`."""
+
+from typing import Annotated
+
+import msgspec
+
+from stages.config.quantities import (
+    Epochs,
+    Fraction,
+    Key,
+    LearningRate,
+    NonNegative,
+    Seed,
+    Share,
+    ThreadCount,
+)
+
+Momentum = Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)]
+"""A decay rate of a running mean."""
+
+
+class Cosine(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="cosine",
+):
+    """After the warm-up, half a cosine from the learning rate down to zero."""
+
+
+class Drops(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="drops",
+):
+    """The learning rate times `factor` after each of `epochs`."""
+
+    epochs: Annotated[list[Epochs], msgspec.Meta(max_length=1000)]
+    factor: Share
+
+
+class Augmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Random crops and flips.
+
+    A crop covers a share of the image's area between `smallest_crop` and 1 at a random place,
+    with sides in a ratio of 3:4 to 4:3, scaled to the tower's square; 1 crops nothing. `flip` is
+    the probability of a horizontal flip.
+    """
+
+    smallest_crop: Annotated[float, msgspec.Meta(ge=0.001, le=1.0)]
+    flip: Fraction
+
+
+class TrainingRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An entry of `recipes`: AdamW (Loshchilov & Hutter 2019), its schedule and the augmentation.
+
+    `epochs` passes over the images in batches of `batch_size`; an incomplete last batch is left
+    out. `warmup_steps` steps lead linearly up to `learning_rate`, then `schedule` leads down.
+    `betas` are the decay rates of the gradient's running mean and square. `weight_decay` is per
+    step, times the learning rate, and spares gains, biases and the logit scale, as open_clip's
+    does. `augmentation` crops and flips the images anew in every epoch. `seed` draws the first
+    weights and the order of the images. `threads` of the CPU change the
+    last bits of sums, hence the weights, so they are part of the recipe.
+    """
+
+    epochs: Epochs
+    batch_size: Annotated[int, msgspec.Meta(ge=2, le=1_000_000)]
+    learning_rate: LearningRate
+    warmup_steps: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+    schedule: Cosine | Drops
+    betas: tuple[Momentum, Momentum]
+    weight_decay: NonNegative
+    augmentation: Augmentation
+    seed: Seed
+    threads: ThreadCount
+
+
+class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every training names: the dataset that it learns from, and an entry of `recipes`."""
+
+    dataset: Key
+    recipe: Key
+
+
+class Pretrain(Training, frozen=True, kw_only=True):
+    """A CLIP of `backbone` trained from scratch on the captioned `dataset`."""
+
+    backbone: Key
+
+
+class Finetune(Training, frozen=True, kw_only=True):
+    """The encoder `start` trained on, with its zero-shot head, on the labelled `dataset`."""
+
+    start: Key
+
+
+class Supervise(Training, frozen=True, kw_only=True):
+    """A classifier of `backbone` trained from scratch on the labels of `dataset`.
+
+    `label_smoothing` is the share of the target that is spread evenly over all classes (Szegedy
+    et al. 2016, section 7).
+    """
+
+    backbone: Key
+    label_smoothing: Fraction

@@ -1,0 +1,153 @@
+"""ImageNet's classes, and which of them the shifts have: the tables of `data/reference/`."""
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stages.config.datasets import (
+    ImageNet,
+    ImageNetA,
+    ImageNetCaptions,
+    ImageNetLike,
+    ImageNetR,
+    ImageNetSketch,
+    ImageNetV2,
+    ObjectNet,
+)
+
+REFERENCE = Path("data/reference")
+
+
+@dataclass(frozen=True)
+class ImageNetClasses:
+    """ImageNet's 1,000 classes by index, those of ImageNet-R and -A, ObjectNet's folders."""
+
+    wnids: list[str]
+    names: list[str]
+    imagenet_r: list[int]
+    imagenet_a: list[int]
+    objectnet: dict[str, list[int]]
+    """ObjectNet's folder -> the ImageNet classes that it stands for."""
+    objectnet_labels: dict[str, str]
+    """ObjectNet's folder -> its name."""
+
+
+def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
+    """Read `imagenet_classes.csv` and `objectnet_to_imagenet.csv`; their README names the sources.
+
+    The index is the place of the WordNet id among the 1,000 in alphabetical order, as torchvision,
+    timm and open_clip number the classes; the ILSVRC ids 1 to 1000 of the development kit are
+    others. The names are open_clip's, which prompts use.
+    """
+    rows = _rows(reference / "imagenet_classes.csv")
+    folders = _rows(reference / "objectnet_to_imagenet.csv")
+    return ImageNetClasses(
+        wnids=[row["wnid"] for row in rows],
+        names=[row["name"] for row in rows],
+        imagenet_r=[int(row["index"]) for row in rows if row["imagenet_r"] == "1"],
+        imagenet_a=[int(row["index"]) for row in rows if row["imagenet_a"] == "1"],
+        objectnet={
+            row["folder"]: [int(index) for index in row["imagenet_indices"].split()]
+            for row in folders
+        },
+        objectnet_labels={row["folder"]: row["label"] for row in folders},
+    )
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+IMAGENET_TERMS = "ImageNet's terms of access: non-commercial research and education only"
+COLLECTED = "MIT for the collection; the images are their authors'"
+OBJECTNET_TERMS = (
+    "CC BY 4.0 with two clauses: no parameter may be tuned on ObjectNet, and its images may be "
+    "posted only with their red border"
+)
+_SIZES = {
+    ImageNet: ((50_000, 1_281_167), IMAGENET_TERMS),
+    ImageNetCaptions: ((), IMAGENET_TERMS),  # as many as its JSON has
+    ImageNetR: ((30_000,), COLLECTED),
+    ImageNetSketch: ((50_889,), COLLECTED),
+    ImageNetA: ((7_500,), COLLECTED),
+}
+
+
+@dataclass(frozen=True)
+class PublishedSet:
+    """One set whose images have an ImageNet class."""
+
+    folders: dict[str, int]
+    """The name of a class folder -> the class of its images."""
+    images: tuple[int, ...]
+    """How many images the whole set has (ImageNet: its validation and its train set).
+
+    Nothing where that is not known: then a class may be without images too.
+    """
+    licence: str
+    labels: list[int]
+    """The class of each label of the webdataset copies."""
+    names: list[str]
+    """What `classnames.txt` of these copies calls each label."""
+    classes: list[str]
+    """The names of all of ImageNet's classes, for prompts."""
+    aliases: dict[int, int] = field(default_factory=dict)
+    border: int = 0
+    other_folders: bool = False
+    """Whether the set has further folders, of which no ImageNet class is known."""
+
+    @property
+    def class_indices(self) -> list[int]:
+        """The classes of the set, sorted."""
+        return sorted(set(self.folders.values()))
+
+
+def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses) -> PublishedSet:
+    """Return what is known of the set that an entry names.
+
+    Labels are those of the copies `clip-benchmark/wds_*`: ImageNet's index for sets of all
+    classes, else the place of the class folder among the set's own in alphabetical order (looked
+    up in clip_benchmark 1.6, `datasets/builder.py`, `datasets/objectnet.py`). Its export crops
+    nothing, so ObjectNet's border is taken to be in the copy as well.
+    """
+    every = list(range(len(known.wnids)))
+    if isinstance(entry, ObjectNet):
+        return _objectnet(known)
+    if isinstance(entry, ImageNetV2):
+        folders = {str(index): index for index in every}
+        return PublishedSet(folders, (10_000,), COLLECTED, every, known.names, known.names)
+    some = {ImageNetR: known.imagenet_r, ImageNetA: known.imagenet_a}
+    return _wnid_set(known, some.get(type(entry), every), *_SIZES[type(entry)])
+
+
+def _wnid_set(
+    known: ImageNetClasses, indices: list[int], images: tuple[int, ...], licence: str
+) -> PublishedSet:
+    return PublishedSet(
+        folders={known.wnids[index]: index for index in indices},
+        images=images,
+        licence=licence,
+        labels=indices,
+        names=[known.names[index] for index in indices],
+        classes=known.names,
+    )
+
+
+def _objectnet(known: ImageNetClasses) -> PublishedSet:
+    """An ObjectNet class is the first ImageNet class of its folder; the others count as it."""
+    folders = {folder: indices[0] for folder, indices in known.objectnet.items()}
+    order = sorted(folders)
+    return PublishedSet(
+        folders=folders,
+        images=(18_574,),
+        licence=OBJECTNET_TERMS,
+        labels=[folders[folder] for folder in order],
+        names=[known.objectnet_labels[folder] for folder in order],
+        classes=known.names,
+        aliases={
+            alias: indices[0] for indices in known.objectnet.values() for alias in indices[1:]
+        },
+        border=1,
+        other_folders=True,
+    )

@@ -1,0 +1,369 @@
+"""Encoders that need no training here, from each source."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace as with_parts
+from pathlib import Path
+from typing import Any
+
+import torch
+from msgspec.structs import replace
+
+from stages.config.encoders import (
+    AnyBackbone,
+    Backbone,
+    OpenClip,
+    OpenClipModel,
+    Timm,
+    TimmModel,
+    Torchvision,
+    TorchvisionModel,
+    Untrained,
+    WeightsEntry,
+)
+from stages.config.machine import Machine
+from stages.downloads.http import download
+from stages.downloads.hub import fetch_file, repository_files
+from stages.encoders.card import OpenClipConfig, Origin, measured_representation
+from stages.encoders.encoder import (
+    Classifier,
+    Encoder,
+    clip_encoder,
+    copy_state,
+    initialise,
+    new_card,
+)
+from stages.encoders.library_models import build_library_model, torchvision_preprocess
+from stages.encoders.locations import (
+    AtHub,
+    AtPath,
+    AtUrl,
+    Location,
+    location_of,
+    torchvision_weights,
+)
+from stages.encoders.models import Facts, build_tower
+from stages.encoders.open_clip_models import HUB, import_open_clip, needs_timm, resolve, supported
+from stages.encoders.preprocess import FILTERS, Preprocess
+from stages.encoders.weight_files import read_weights
+from stages.files.folders import file_digest
+from stages.runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A file that is here, and what its encoder's card says of it.
+
+    `location` is the same on every machine: no folder of this one is in it.
+    """
+
+    file: Path
+    location: str
+    sha256: str
+    revision: str | None = None
+
+
+def arrive(location: Location, machine: Machine) -> Arrived:
+    """Return the file at a location, downloaded if it lies elsewhere.
+
+    Raises
+    ------
+    InputError
+        It cannot be had, or it is another file than its checksum says.
+    """
+    if isinstance(location, AtHub):
+        return from_hub(location, machine)
+    if isinstance(location, AtUrl):
+        downloads = Path(machine.downloads)
+        file = download(location.url, location.sha256, downloads, mirror=machine.mirror)
+        return Arrived(file, location.url, file_digest(file))
+    return from_folder(location, machine)
+
+
+def from_hub(location: AtHub, machine: Machine) -> Arrived:
+    """Bring the first of a repository's files that it has.
+
+    Raises
+    ------
+    InputError
+        It has none of them, or the file cannot be had.
+    """
+    there = repository_files(location.repository, location.revision, "*", "model")
+    names = [file.path for file in there]
+    name = next((name for name in location.files if name in names), None)
+    if name is None:
+        raise InputError(
+            f"{location.repository}@{location.revision}: expected {' or '.join(location.files)}, "
+            f"found {', '.join(names[:8])}; download the weights and use `source: checkpoint`"
+        )
+    commit, downloads = there[0].commit, Path(machine.downloads)
+    file = fetch_file(location.repository, name, commit, "model", downloads)
+    return Arrived(file, f"{location.repository}/{name}", file_digest(file), commit)
+
+
+def from_folder(location: AtPath, machine: Machine) -> Arrived:
+    """Check a file of this machine against its checksum.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it is another.
+    """
+    file = Path(machine.folders) / location.file
+    if not file.is_file():
+        raise InputError(
+            f"{file}: no such file of weights; put it there, or let `folders` in compute.yaml name "
+            "the folder that it is in"
+        )
+    came = file_digest(file)
+    if came != location.sha256:
+        raise InputError(
+            f"{file}: expected the SHA-256 {location.sha256}, got {came}; it is another file or "
+            "damaged: correct `sha256` in params.yaml, or get the file again"
+        )
+    return Arrived(file, location.file.as_posix(), came)
+
+
+WHY = "the weights are of another architecture: name the backbone that they belong to"
+
+DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+"""What the names in torchvision's files of DenseNets have where its modules have no dot."""
+
+Weights = Mapping[str, torch.Tensor]
+
+
+def adopt(
+    architecture: OpenClipConfig | TorchvisionModel | TimmModel, weights: Weights, source: str
+) -> Encoder:
+    """Return an encoder of an architecture with given weights.
+
+    Weights of a CLIP's image tower with a linear `head` are a classifier, as `finetune` writes it;
+    whole CLIPs have open_clip's names, classifiers those of their library.
+
+    Raises
+    ------
+    InputError
+        The weights are not of this architecture: names the first that differs.
+    """
+    if not isinstance(architecture, OpenClipConfig):
+        return library_classifier(architecture, weights, source)
+    if "head.weight" in weights:
+        return clip_classifier(architecture, weights, source)
+    return whole_clip(architecture, weights, source)
+
+
+def whole_clip(architecture: OpenClipConfig, weights: Weights, source: str) -> Encoder:
+    """Return a CLIP of open_clip with both its towers."""
+    encoder = clip_encoder(architecture, None, 0)
+    copy_state(encoder.module, open_clip_names(encoder.module, architecture, weights), source, WHY)
+    return encoder
+
+
+def open_clip_names(
+    module: Any, architecture: OpenClipConfig, weights: Weights
+) -> dict[str, torch.Tensor]:
+    """Return weights under the names of open_clip's module, from older or other names.
+
+    open_clip's own loading does the same; what it does beyond that, to fit weights to another
+    size, is left out.
+    """
+    open_clip = import_open_clip(timm=needs_timm(architecture))
+    named = dict(open_clip.convert.convert_state_dict(module, dict(weights)))
+    if "positional_embedding" in named and not hasattr(module, "positional_embedding"):
+        named = open_clip.model.convert_to_custom_text_state_dict(named)
+    return named
+
+
+def clip_classifier(architecture: OpenClipConfig, weights: Weights, source: str) -> Encoder:
+    """Return the image tower of a CLIP with a linear head; one without bias is on unit features."""
+    visual, facts = build_tower(architecture, 0)
+    classes = imagenet_classes(len(weights["head.weight"]), source)
+    module = Classifier(visual, facts.width, len(classes), "head.bias" not in weights)
+    card = new_card(facts, kind="classifier", normalize_features=module.normalize, classes=classes)
+    copy_state(module, weights, source, WHY)
+    return Encoder(card, module)
+
+
+def library_classifier(
+    architecture: TorchvisionModel | TimmModel, weights: Weights, source: str
+) -> Encoder:
+    """Return a classifier of torchvision or timm with its own head."""
+    model = build_library_model(architecture, 0)
+    prefix = f"{model.head_name}."
+    named = {
+        f"head.{name.removeprefix(prefix)}" if name.startswith(prefix) else f"visual.{name}": value
+        for name, value in weights.items()
+    }
+    rows = named.get("head.weight", model.head.weight)
+    classes = imagenet_classes(len(rows), source)
+    if model.head.bias is None:
+        named.setdefault("head.bias", torch.zeros(len(rows)))
+    module = Classifier(model.tower, model.head.in_features, len(classes), normalize=False)
+    copy_library_state(module, named, source)
+    representation = measured_representation(model.tower, model.preprocess.size)
+    facts = Facts(architecture, model.head.in_features, representation, model.preprocess)
+    card = new_card(facts, kind="classifier", normalize_features=False, classes=classes)
+    return Encoder(card, module)
+
+
+def copy_library_state(module: Classifier, weights: Weights, source: str) -> None:
+    """Copy weights of torchvision or timm as their own loading does, older forms included.
+
+    torchvision's ViTs and DenseNets were published under names that their modules no longer have,
+    its oldest files lack the counters of batch norms, and timm's Swins hold buffers that are now
+    computed. Modules that know their older names take them.
+
+    Raises
+    ------
+    InputError
+        As `copy_state`.
+    """
+    computed = dict(module.named_buffers()).keys() - module.state_dict().keys()
+    named = {
+        DENSE_LAYER.sub(r"\1\2", name): value
+        for name, value in weights.items()
+        if name not in computed
+    }
+    try:
+        module.load_state_dict(named)
+    except (RuntimeError, ValueError):
+        copy_state(module, named, source, WHY)  # which says what differs, in our words
+
+
+def imagenet_classes(rows: int, source: str) -> list[str]:
+    """Return open_clip's names of ImageNet's classes, in the order of every ImageNet classifier.
+
+    Raises
+    ------
+    InputError
+        The head has another number of rows than ImageNet has classes.
+    """
+    names = import_open_clip().IMAGENET_CLASSNAMES
+    if rows != len(names):
+        raise InputError(
+            f"{source}: expected a head with a row for each of ImageNet's {len(names):,} classes, "
+            f"got {rows:,}; choose a classifier of ImageNet-1k"
+        )
+    return list(names)
+
+
+CONFIG = "open_clip_config.json"
+"""What a repository of the hub says of its model: how it is built, and how images are prepared."""
+
+
+def bring_encoder(item: WeightsEntry, backbone: AnyBackbone, machine: Machine) -> Encoder:
+    """Return the encoder of an entry in `weights:`, its own preprocessing on its card.
+
+    Raises
+    ------
+    InputError
+        The library does not know the names; or the weights cannot be had, are damaged, are not
+        those of the backbone, or would have to be executed.
+    """
+    location = location_of(item, backbone)
+    if isinstance(item, Untrained) or location is None:
+        return initialise(backbone, item.seed)  # pyright: ignore
+    if isinstance(backbone, Backbone):
+        raise InputError(
+            "weights: a CLIP by its sizes (`kind: clip`) has a vocabulary, which no checkpoint "
+            "holds; name a backbone of the kind open_clip, torchvision or timm"
+        )
+    arrived = arrive(location, machine)
+    encoder = arrived_encoder(item, backbone, arrived, machine)
+    origin = Origin(
+        source=item.__struct_config__.tag,  # pyright: ignore
+        location=arrived.location,
+        sha256=arrived.sha256,
+        tag=getattr(item, "tag", None),
+        revision=arrived.revision,
+    )
+    return with_parts(encoder, card=replace(encoder.card, origin=origin))
+
+
+def arrived_encoder(
+    item: WeightsEntry, backbone: Any, arrived: Arrived, machine: Machine
+) -> Encoder:
+    """Return the encoder of weights that are here, its images prepared as its source says."""
+    weights = read_weights(arrived.file, arrived.location)
+    if isinstance(item, Timm):
+        tagged = TimmModel(model=f"{backbone.model}.{item.tag}")
+        return adopt(tagged, weights, arrived.location)
+    if isinstance(item, Torchvision):
+        encoder = adopt(backbone, weights, arrived.location)
+        transforms = torchvision_weights(item, backbone).transforms()
+        return prepared(encoder, torchvision_preprocess(transforms))
+    if not isinstance(backbone, OpenClipModel):
+        return adopt(backbone, weights, arrived.location)
+    architecture, settings = open_clip_settings(item, backbone, arrived, machine)
+    encoder = adopt(architecture, weights, arrived.location)
+    size = encoder.card.preprocess.size
+    return prepared(encoder, open_clip_preprocess(settings, size, backbone.model))
+
+
+def prepared(encoder: Encoder, preprocess: Preprocess) -> Encoder:
+    """Return an encoder that sees images prepared so."""
+    return with_parts(encoder, card=replace(encoder.card, preprocess=preprocess))
+
+
+def open_clip_settings(
+    item: WeightsEntry, backbone: OpenClipModel, arrived: Arrived, machine: Machine
+) -> tuple[OpenClipConfig, Mapping[str, Any]]:
+    """Return a model's configuration and what open_clip says of its images."""
+    if backbone.model.startswith(HUB):
+        return hub_settings(backbone.model, arrived, machine)
+    tag = item.tag if isinstance(item, OpenClip) else None
+    found = import_open_clip().pretrained.get_pretrained_cfg(backbone.model, tag or "")
+    return resolve(backbone), found
+
+
+def hub_settings(
+    name: str, arrived: Arrived, machine: Machine
+) -> tuple[OpenClipConfig, Mapping[str, Any]]:
+    """Return what a repository of the hub says of its model, at the commit of its weights.
+
+    Raises
+    ------
+    InputError
+        It says nothing, or nothing legal.
+    """
+    if arrived.revision is None:
+        raise InputError(f"weights: '{name}' lies on the hub; use `source: open_clip` for it")
+    repository = name.removeprefix(HUB)
+    downloads = Path(machine.downloads)
+    file = fetch_file(repository, CONFIG, arrived.revision, "model", downloads)
+    try:
+        tree = json.loads(file.read_bytes())
+        return supported(name, tree["model_cfg"]), tree.get("preprocess_cfg", {})
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{repository}@{arrived.revision}: {CONFIG} is no configuration of open_clip "
+            f"({type(error).__name__}: {error}); choose another repository"
+        ) from None
+
+
+def open_clip_preprocess(settings: Mapping[str, Any], size: int, name: str) -> Preprocess:
+    """Return how open_clip prepares images for weights; it fills gaps with OpenAI's values.
+
+    Raises
+    ------
+    InputError
+        Images would be padded, or scaled by another filter than ours.
+    """
+    constants = import_open_clip().constants
+    modes = {"shortest": "crop", "squash": "squash"}
+    mode = settings.get("resize_mode") or "shortest"
+    interpolation = settings.get("interpolation") or "bicubic"
+    if mode not in modes or interpolation not in FILTERS:
+        raise InputError(
+            f"weights: '{name}' prepares images with resize_mode {mode!r} and interpolation "
+            f"{interpolation!r}; supported are {', '.join(modes)} and {', '.join(FILTERS)}"
+        )
+    return Preprocess(
+        size=size,
+        mean=tuple(settings.get("mean") or constants.OPENAI_DATASET_MEAN),
+        std=tuple(settings.get("std") or constants.OPENAI_DATASET_STD),
+        interpolation=interpolation,
+        mode=modes[mode],  # pyright: ignore
+    )

@@ -1,0 +1,53 @@
+"""A directory that appears whole or not at all."""
+
+import errno
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stages.runtime.errors import InputError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def complete_directory(directory: Path) -> Iterator[Path]:
+    """Give `<directory>.partial` to write into; rename it at the end, remove it on any error.
+
+    Raises
+    ------
+    InputError
+        The disk is full (or the user's quota is).
+    """
+    partial = directory.with_name(f"{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        shutil.rmtree(directory, ignore_errors=True)
+        partial.replace(directory)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise InputError(
+                f"{directory}: the disk is full; nothing was left there: free space and run again"
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def folder_digests(directory: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file in a folder, by its path in it."""
+    return {
+        file.relative_to(directory).as_posix(): file_digest(file)
+        for file in sorted(directory.rglob("*"))
+        if file.is_file()
+    }
+
+
+def file_digest(file: Path) -> str:
+    """Return a file's SHA-256, read a block at a time."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

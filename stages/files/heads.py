@@ -1,0 +1,46 @@
+"""A classifier head on disk: `head.safetensors` and `card.json`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stages.files.arrays import read_tensors, write_tensors
+from stages.files.json import read_json, write_json
+from stages.measures.head import Head
+from stages.runtime.errors import InputError
+
+
+def write_head(directory: Path, head: Head, kind: str) -> None:
+    """Write a head; `kind` is `zero_shot`, `trained` or `random`.
+
+    Raises
+    ------
+    InputError
+        The weight or the bias holds NaN or an infinity.
+    """
+    arrays = {"weight": np.asarray(head.weight, np.float32)}
+    if head.bias is not None:
+        arrays["bias"] = np.asarray(head.bias, np.float32)
+    write_tensors(directory / "head.safetensors", arrays)
+    write_json(
+        directory / "card.json", {"kind": kind, "normalize_features": head.normalize_features}
+    )
+
+
+def read_head(directory: Path, features: int) -> Head:
+    """Read a head for activations of so many features.
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged, or the head is of another width.
+    """
+    card = read_json(directory / "card.json")
+    arrays = read_tensors(directory / "head.safetensors", "weight")
+    width = arrays["weight"].shape[1]
+    if width != features:
+        raise InputError(
+            f"{directory}: the encoder's activations have {features} features, its head {width}: "
+            "they are not of one encoder; delete both and run `dvc repro`"
+        )
+    return Head(arrays["weight"], arrays.get("bias"), card["normalize_features"])

@@ -1,0 +1,234 @@
+"""From pixels to the frame of the object: flat grids, one row per image, y up."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from stages.config.synthetic import CLASSES, Attributes
+
+Grid = Float32[np.ndarray, "image pixel"]
+"""A value per pixel, the image's rows one after the other."""
+
+
+def image_grid(size: int) -> tuple[Float32[np.ndarray, " pixel"], Float32[np.ndarray, " pixel"]]:
+    """The x and y of each pixel's centre, −1 to 1 across the image of `size` × `size` pixels."""
+    centres = ((np.arange(size) + 0.5) * 2 / size - 1).astype(np.float32)
+    return np.tile(centres, size), np.repeat(-centres, size)
+
+
+def object_grid(
+    attributes: Attributes, size: int
+) -> tuple[Float32[np.ndarray, "image pixel"], Float32[np.ndarray, "image pixel"]]:
+    """The pixels in the frame in which shapes are defined: centred, upright, about −1 to 1."""
+    x, y = image_grid(size)
+    x, y = x - attributes.x[:, None], y - attributes.y[:, None]
+    cosine = (np.cos(attributes.rotation) / attributes.scale)[:, None]
+    sine = (np.sin(attributes.rotation) / attributes.scale)[:, None]
+    return x * cosine + y * sine, y * cosine - x * sine
+
+
+def signed_distance(
+    class_: Int64[np.ndarray, " image"],
+    u: Float32[np.ndarray, "image pixel"],
+    v: Float32[np.ndarray, "image pixel"],
+) -> Float32[np.ndarray, "image pixel"]:
+    """The distance of each pixel from its image's object, in object units, negative inside."""
+    distance = np.empty_like(u)
+    for index in np.unique(class_):
+        rows = class_ == index
+        distance[rows] = _SHAPES[CLASSES[index]](u[rows], v[rows])
+    return distance
+
+
+def disc(u: Grid, v: Grid, x: float, y: float, radius: float) -> Grid:
+    """Distance from a disc around (x, y)."""
+    return np.sqrt((u - x) ** 2 + (v - y) ** 2) - radius
+
+
+def box(u: Grid, v: Grid, across: tuple[float, float], up: tuple[float, float]) -> Grid:
+    """Distance from an upright rectangle, measured along the nearer axis."""
+    return np.maximum(_interval(u, *across), _interval(v, *up))
+
+
+def wedge(u: Grid, v: Grid, apex: float, base: float, half_width: float) -> Grid:
+    """Distance from an isosceles triangle with its apex at (0, apex) above its base."""
+    height = apex - base
+    slope = math.hypot(height, half_width)
+    side = (np.abs(u) * height + (v - apex) * half_width) / slope
+    return np.maximum(side, base - v)
+
+
+def _interval(values: Grid, low: float, high: float) -> Grid:
+    return np.abs(values - (low + high) / 2) - (high - low) / 2
+
+
+def _circle(u: Grid, v: Grid) -> Grid:
+    return disc(u, v, 0.0, 0.0, 0.8)
+
+
+def _square(u: Grid, v: Grid) -> Grid:
+    return box(u, v, (-0.7, 0.7), (-0.7, 0.7))
+
+
+def _triangle(u: Grid, v: Grid) -> Grid:
+    return wedge(u, v, 0.9, -0.65, 0.85)
+
+
+def _star(u: Grid, v: Grid) -> Grid:
+    """Five points: fold the plane into one half of a point, then one segment."""
+    u = np.abs(u)
+    for fold in ((0.809017, -0.587785), (-0.809017, -0.587785)):
+        depth = 2 * np.maximum(fold[0] * u + fold[1] * v, 0)
+        u, v = u - depth * fold[0], v - depth * fold[1]
+    u, v = np.abs(u), v - 0.95
+    edge_u, edge_v = 0.2645, -0.586
+    along = np.clip((u * edge_u + v * edge_v) / (edge_u**2 + edge_v**2), 0, 1)
+    distance = np.sqrt((u - edge_u * along) ** 2 + (v - edge_v * along) ** 2)
+    return np.copysign(distance, v * edge_u - u * edge_v)
+
+
+def _heart(u: Grid, v: Grid) -> Grid:
+    size = 1.55
+    x, y = np.abs(u) / size, v / size + 0.52
+    lobe = np.sqrt((x - 0.25) ** 2 + (y - 0.75) ** 2) - math.sqrt(2) / 4
+    fold = np.maximum(x + y, 0) / 2
+    notch = np.minimum(x**2 + (y - 1) ** 2, (x - fold) ** 2 + (y - fold) ** 2)
+    low = np.copysign(np.sqrt(notch), x - y)
+    return np.where(x + y > 1, lobe, low) * size
+
+
+def _cross(u: Grid, v: Grid) -> Grid:
+    return np.minimum(
+        box(u, v, (-0.85, 0.85), (-0.27, 0.27)), box(u, v, (-0.27, 0.27), (-0.85, 0.85))
+    )
+
+
+def _ring(u: Grid, v: Grid) -> Grid:
+    return np.abs(disc(u, v, 0.0, 0.0, 0.62)) - 0.2
+
+
+def _crescent(u: Grid, v: Grid) -> Grid:
+    return np.maximum(disc(u, v, 0.0, 0.0, 0.85), -disc(u, v, 0.42, 0.0, 0.68))
+
+
+def _arrow(u: Grid, v: Grid) -> Grid:
+    """Pointing right, so that a tilted tree is never one."""
+    return np.minimum(wedge(v, u, 0.95, 0.1, 0.65), box(u, v, (-0.9, 0.2), (-0.2, 0.2)))
+
+
+def _house(u: Grid, v: Grid) -> Grid:
+    return np.minimum(wedge(u, v, 0.9, 0.1, 0.78), box(u, v, (-0.62, 0.62), (-0.8, 0.2)))
+
+
+def _tree(u: Grid, v: Grid) -> Grid:
+    crown = np.minimum(wedge(u, v, 0.95, 0.1, 0.5), wedge(u, v, 0.55, -0.45, 0.75))
+    return np.minimum(crown, box(u, v, (-0.16, 0.16), (-0.95, -0.4)))
+
+
+def _fish(u: Grid, v: Grid) -> Grid:
+    body = (np.sqrt(((u - 0.2) / 0.7) ** 2 + (v / 0.45) ** 2) - 1) * 0.45
+    return np.minimum(body, wedge(v, u, -0.25, -0.9, 0.55))
+
+
+_SHAPES = {
+    "circle": _circle,
+    "square": _square,
+    "triangle": _triangle,
+    "star": _star,
+    "heart": _heart,
+    "cross": _cross,
+    "ring": _ring,
+    "crescent": _crescent,
+    "arrow": _arrow,
+    "house": _house,
+    "tree": _tree,
+    "fish": _fish,
+}
+
+
+PARTS = ("roof", "bow", "stem", "tip", "corner", "eye")
+PLANES = (("roof", "bow", "stem"), ("tip", "corner", "eye"))
+"""Parts that never overlap, together: each plane fits into one label map."""
+
+Region = Callable[[Grid, Grid], Grid]
+
+_EYES = {"fish": (0.5, 0.12), "crescent": (-0.55, 0.1), "heart": (-0.38, 0.3), "circle": (0.3, 0.3)}
+_TIPS = {
+    "triangle": ((0.0, 0.85), (0.75, -0.6), (-0.75, -0.6)),
+    "star": ((0.0, 0.85), (0.81, 0.26), (0.5, -0.69), (-0.5, -0.69), (-0.81, 0.26)),
+    "heart": ((0.0, -0.7),),
+    "arrow": ((0.85, 0.0),),
+    "house": ((0.0, 0.8),),
+    "tree": ((0.0, 0.85),),
+    "crescent": ((0.55, 0.6), (0.55, -0.6)),
+}
+_CORNERS = {
+    "square": ((0.62, 0.62), (-0.62, 0.62), (0.62, -0.62), (-0.62, -0.62)),
+    "house": ((0.52, -0.72), (-0.52, -0.72)),
+    "cross": (
+        *((0.8, 0.2), (0.8, -0.2), (-0.8, 0.2), (-0.8, -0.2)),
+        *((0.2, 0.8), (0.2, -0.8), (-0.2, 0.8), (-0.2, -0.8)),
+    ),
+    "arrow": ((-0.85, 0.15), (-0.85, -0.15)),
+}
+
+
+def part_mask(
+    part: str,
+    class_: Int64[np.ndarray, " image"],
+    u: Float32[np.ndarray, "image pixel"],
+    v: Float32[np.ndarray, "image pixel"],
+    inside: Bool[np.ndarray, "image pixel"],
+) -> Bool[np.ndarray, "image pixel"]:
+    """Where each image's object shows `part` (nowhere, if its class has none)."""
+    mask = np.zeros_like(inside)
+    for name, region in _REGIONS[part].items():
+        rows = class_ == CLASSES.index(name)
+        mask[rows] = inside[rows] & (region(u[rows], v[rows]) < 0)
+    return mask
+
+
+def eye_distance(
+    class_: Int64[np.ndarray, " image"],
+    u: Float32[np.ndarray, "image pixel"],
+    v: Float32[np.ndarray, "image pixel"],
+) -> Float32[np.ndarray, "image pixel"]:
+    """Distance from the eye in object units, 1 everywhere where a class has none."""
+    distance = np.ones_like(u)
+    for name, (x, y) in _EYES.items():
+        rows = class_ == CLASSES.index(name)
+        distance[rows] = disc(u[rows], v[rows], x, y, 0.14)
+    return distance
+
+
+def _around(centres: tuple[tuple[float, float], ...], radius: float) -> Region:
+    def distance(u: Grid, v: Grid) -> Grid:
+        return np.min([disc(u, v, x, y, radius) for x, y in centres], axis=0)
+
+    return distance
+
+
+_REGIONS: dict[str, dict[str, Region]] = {
+    "roof": {
+        "triangle": lambda u, v: 0.15 - v,
+        "house": lambda u, v: 0.12 - v,
+        "tree": lambda u, v: 0.1 - v,
+    },
+    "bow": {
+        "circle": lambda u, v: -disc(u, v, 0.0, 0.0, 0.5),
+        "ring": lambda u, v: -disc(u, v, 0.0, 0.0, 0.62),
+        "heart": lambda u, v: 0.25 - v,
+        "crescent": lambda u, v: np.maximum(u, -disc(u, v, 0.0, 0.0, 0.6)),
+        "fish": lambda u, v: -np.minimum(u, np.abs(v) - 0.12),
+    },
+    "stem": {
+        "arrow": lambda u, v: u - 0.1,
+        "tree": lambda u, v: v + 0.45,
+        "cross": lambda u, v: v + 0.27,
+    },
+    "tip": {name: _around(centres, 0.24) for name, centres in _TIPS.items()},
+    "corner": {name: _around(centres, 0.24) for name, centres in _CORNERS.items()},
+    "eye": {name: _around((centre,), 0.14) for name, centre in _EYES.items()},
+}

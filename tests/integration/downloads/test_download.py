@@ -1,0 +1,199 @@
+"""A file by its URL and digest: resumed, checked, refused."""
+
+import hashlib
+import threading
+from base64 import b64decode
+from pathlib import Path
+
+import pytest
+
+from stages.downloads.http import download, mirrored
+from stages.runtime.errors import InputError
+
+DATA = bytes(range(256)) * 9000
+DIGEST = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture
+def url(server):
+    server.files["/sets/a.tar"] = DATA
+    return f"{server.url}/sets/a.tar"
+
+
+def names(directory: Path) -> set[str]:
+    return {file.name for file in directory.iterdir() if file.suffix != ".lock"}
+
+
+def test_keeps_the_file_under_its_digest(url, tmp_path):
+    file = download(url, DIGEST, tmp_path / "downloads")
+    assert file == tmp_path / "downloads" / DIGEST
+    assert file.read_bytes() == DATA
+    assert names(file.parent) == {DIGEST}
+
+
+def test_does_not_ask_for_what_is_there(url, server, tmp_path):
+    download(url, DIGEST, tmp_path)
+    download(url, DIGEST, tmp_path)
+    assert len(server.requests) == 1
+
+
+def test_fetches_anew_what_has_rotted(url, server, tmp_path):
+    (tmp_path / DIGEST).write_bytes(DATA[:-1])
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("drops", [[1], [0, 0, 5_000], [1_500_000, 100, 100, 100, 100, 100]])
+def test_resumes_where_the_connection_dropped(url, server, tmp_path, drops):
+    server.drops["/sets/a.tar"] = list(drops)
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    ranges = [request.headers.get("range") for request in server.requests]
+    ends = [sum(drops[:count]) for count in range(len(drops) + 1)]
+    assert ranges == [f"bytes={end}-" if end else None for end in ends]
+
+
+def test_a_later_run_resumes(url, server, tmp_path):
+    server.drops["/sets/a.tar"] = [2_000_000, 0, 0, 0, 0]
+    with pytest.raises(InputError, match="gave up after 5 tries"):
+        download(url, DIGEST, tmp_path)
+    assert names(tmp_path) == {f"{DIGEST}.part"}
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert server.requests[-1].headers["range"] == "bytes=2000000-"
+    assert names(tmp_path) == {DIGEST}
+
+
+def test_starts_over_where_ranges_are_ignored(url, server, tmp_path):
+    server.ranges, server.drops["/sets/a.tar"] = False, [1000]
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("part", [b"another start", DATA + b"too long", b"x" * len(DATA)])
+def test_starts_over_where_the_part_is_of_another_file(url, server, tmp_path, part):
+    (tmp_path / f"{DIGEST}.part").write_bytes(part)
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert [len(r.headers.get("range", "")) > 0 for r in server.requests] == [True, False]
+
+
+def test_starts_over_where_another_range_comes(url, server, tmp_path, monkeypatch):
+    (tmp_path / f"{DIGEST}.part").write_bytes(DATA[:500])
+    part = server.part
+    headers = {"range": "bytes=700-"}
+    swap = lambda asked: asked._replace(headers=headers if "range" in asked.headers else {})  # noqa: E731
+    monkeypatch.setattr(server, "part", lambda asked, *rest: part(swap(asked), *rest))
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert [r.headers.get("range") for r in server.requests] == ["bytes=500-", None]
+
+
+def test_takes_a_part_that_was_complete(url, server, tmp_path):
+    (tmp_path / f"{DIGEST}.part").write_bytes(DATA)
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert [r.headers["range"] for r in server.requests] == [f"bytes={len(DATA)}-"]
+
+
+def test_the_first_digits_of_the_digest_are_enough(url, tmp_path):
+    assert download(url, DIGEST[:8], tmp_path).read_bytes() == DATA
+    with pytest.raises(InputError, match="expected the sha256 0676ba61, got"):
+        download(url, "0676ba61", tmp_path)
+
+
+@pytest.mark.parametrize("digest", ["", DIGEST[:7], DIGEST.upper(), DIGEST + "0"])
+def test_refuses_what_is_no_digest(url, tmp_path, digest):
+    with pytest.raises(InputError, match=r"a\.tar: expected 8 to 64 digits"):
+        download(url, digest, tmp_path)
+
+
+def test_refuses_another_file_and_removes_it(url, server, tmp_path):
+    server.files["/sets/a.tar"] = DATA[::-1]
+    got = hashlib.sha256(DATA[::-1]).hexdigest()
+    with pytest.raises(InputError, match=f"{DIGEST}, got {got}.*`sha256` in params.yaml.*mirror"):
+        download(url, DIGEST, tmp_path)
+    assert names(tmp_path) == set()
+
+
+REFUSED = {
+    401: "asks for a login.*check the URL, and whether a licence",
+    403: "access is refused.*check the URL",
+    404: "no such file.*check the URL",
+    418: "the request is refused",
+    501: "the server failed",
+}
+BUSY = {
+    429: "too many requests.*gave up after 5 tries.*run again",
+    500: "the server failed.*gave up after 5 tries.*run again",
+}
+
+
+@pytest.mark.parametrize(("status", "expected"), [*REFUSED.items(), *BUSY.items()])
+def test_explains_a_refusal(url, server, tmp_path, status, expected):
+    server.statuses["/sets/a.tar"] = status
+    with pytest.raises(InputError, match=rf"a.tar: .*{expected}.*save it by hand as .*{DIGEST}"):
+        download(url, DIGEST, tmp_path)
+    assert len(server.requests) == (5 if status in BUSY else 1)
+    assert names(tmp_path) == set()
+
+
+def test_explains_a_server_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"no connection.*Check the network"):
+        download("http://127.0.0.1:9/a.tar", DIGEST, tmp_path)
+
+
+def test_explains_an_address_that_is_none(tmp_path):
+    with pytest.raises(InputError, match="check the URL"):
+        download("http://", DIGEST, tmp_path)
+
+
+def test_a_file_saved_by_hand_is_taken(tmp_path):
+    (tmp_path / DIGEST).write_bytes(DATA)
+    assert download("http://127.0.0.1:9/a.tar", DIGEST, tmp_path).read_bytes() == DATA
+
+
+def test_explains_a_full_disk_and_resumes_later(url, tmp_path):
+    (tmp_path / f"{DIGEST}.part").symlink_to("/dev/full")
+    with pytest.raises(InputError, match=r"the disk is full.*`downloads` in compute.yaml"):
+        download(url, DIGEST, tmp_path)
+    (tmp_path / f"{DIGEST}.part").unlink()
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+
+
+def test_takes_the_file_from_a_mirror(server, tmp_path):
+    server.files["/all/example.org/sets/a.tar"] = DATA
+    address, mirror = "https://example.org/sets/a.tar", f"{server.url}/all/"
+    assert download(address, DIGEST, tmp_path, mirror=mirror).read_bytes() == DATA
+
+
+def test_says_where_on_the_mirror_a_file_was_sought(server, tmp_path):
+    with pytest.raises(InputError, match=f"{server.url}/example.org/a.tar: there is no such file"):
+        download("https://example.org/a.tar", DIGEST, tmp_path, mirror=server.url)
+
+
+def test_a_mirror_s_login_is_used_and_shown_to_nobody(server, tmp_path):
+    server.files["/example.org/a.tar"] = DATA
+    mirror = server.url.replace("://", "://me:canary@")
+    download("https://example.org/a.tar", DIGEST, tmp_path, mirror=mirror)
+    sent = server.requests[0].headers["authorization"].removeprefix("Basic ")
+    assert b64decode(sent) == b"me:canary"
+    for path, status in (("/example.org/a.tar", None), ("/example.org/b.tar", 403)):
+        server.files[path], server.statuses[path] = b"other", status or 200
+        with pytest.raises(InputError) as refused:
+            download(f"https:/{path}", "0" * 64, tmp_path, mirror=mirror)
+        assert str(refused.value).startswith(f"{server.url}{path}: ")
+        assert "canary" not in str(refused.value)
+
+
+def test_a_mirror_keeps_the_query():
+    assert mirrored("https://h:1/a?b=c", "http://m/x") == "http://m/x/h:1/a?b=c"
+    assert mirrored("https://h:1/a?b=c", None) == "https://h:1/a?b=c"
+
+
+def test_sends_the_headers(url, server, tmp_path):
+    download(url, DIGEST, tmp_path, headers={"Authorization": "Bearer me"})
+    assert server.requests[0].headers["authorization"] == "Bearer me"
+
+
+def test_two_at_once_make_one_download(url, server, tmp_path):
+    jobs = [threading.Thread(target=download, args=(url, DIGEST, tmp_path)) for _ in range(4)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert (tmp_path / DIGEST).read_bytes() == DATA
+    assert len(server.requests) == 1

@@ -1,0 +1,37 @@
+"""Studies that are broken in one place or several."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages.config.check import check
+from stages.config.params import load_tree
+from stages.runtime.errors import InputError
+from tests.pipeline.workspace import NANO
+
+Complaint = Callable[[dict[str, Any]], str]
+
+
+@pytest.fixture
+def complaint(tmp_path) -> Complaint:
+    """Change keys of the nano study (levels split by `/`; `...` removes), return what is said."""
+
+    def of(changes: dict[str, Any]) -> str:
+        study = load_tree(NANO)
+        for path, value in changes.items():
+            *above, key = path.split("/")
+            node = study
+            for name in above:
+                node = node[name]
+            node[key] = deepcopy(value)  # a shared value would be written as an anchor
+            if value is ...:
+                del node[key]
+        YAML(typ="safe").dump(study, tmp_path / "params.yaml")
+        with pytest.raises(InputError) as caught:
+            check(tmp_path / "params.yaml")
+        return str(caught.value).replace(f"{tmp_path}/", "")
+
+    return of

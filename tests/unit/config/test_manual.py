@@ -1,0 +1,167 @@
+"""docs/params.md explains every key as it is, and its examples are legal."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from types import UnionType
+from typing import Any, Literal, NamedTuple, get_args
+
+import msgspec
+import pytest
+from dvc.utils.serialize import loads_yaml
+
+from stages.config.params import elements, is_legal, load_tree
+from stages.config.sections import Sections
+from tests.reads import ROOT
+
+MANUAL = ROOT / "docs/params.md"
+HEADER = "| key | meaning | unit | legal values | paper |"
+KINDS = {field.name: field.type for field in msgspec.structs.fields(Sections)}
+
+
+class Key(NamedTuple):
+    """A key of an entry: its path below the section, and the kind or source that has it."""
+
+    path: str
+    tag: str
+    legal: Any
+
+
+class Row(NamedTuple):
+    """A row of a table: the kinds or sources that have the key (none: all), and what is legal."""
+
+    tags: frozenset[str]
+    legal: str
+
+
+def keys(kind: Any, path: str = "", tag: str = "", above: tuple[type, ...] = ()) -> Iterator[Key]:
+    """Yield every key within a type, tags of unions included.
+
+    An entry within an entry that has the keys of the outer one (`reference.train`) yields none.
+    """
+    if path:
+        yield Key(path, tag, kind)
+    for struct in structs(kind):
+        if any(issubclass(outer, struct) for outer in above):
+            continue
+        config = struct.__struct_config__
+        if config.tag_field:
+            yield Key(f"{path}.{config.tag_field}".lstrip("."), "", Literal[config.tag])
+        for field in msgspec.structs.fields(struct):
+            below = f"{path}.{field.encode_name}".lstrip(".")
+            yield from keys(field.type, below, str(config.tag or tag), (*above, struct))
+
+
+def structs(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    """Yield the structs that a type, a union, or a collection holds."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    elif isinstance(kind, UnionType):
+        for member in get_args(kind):
+            yield from structs(member)
+    elif inside := elements(kind):
+        yield from structs(inside[-1])
+
+
+def tables() -> dict[str, dict[str, list[Row]]]:
+    """Return the rows of the manual by section and key."""
+    found: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    section, inside = "", False
+    for line in MANUAL.read_text().splitlines():
+        if line.startswith("## "):
+            section = line.strip("# `")
+        inside = line == HEADER or (inside and line.startswith("|"))
+        if inside and (key := re.match(r"\| `([\w.]+)`(?: \(([\w, ]+)\))? \|", line)):
+            tags = frozenset(key[2].split(", ")) if key[2] else frozenset()
+            found[section][key[1]].append(Row(tags, line.split(" | ")[3]))
+    return found
+
+
+def examples() -> list[tuple[str, Any]]:
+    """Return each section of each example."""
+    blocks = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text(), re.DOTALL)
+    return [section for block in blocks for section in loads_yaml(block).items()]
+
+
+def words(info: Any) -> Iterator[str]:
+    """Yield what the manual has to say of a type: ranges of numbers, and words."""
+    if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):
+        yield span(info)
+    elif isinstance(info, msgspec.inspect.LiteralType):
+        yield from (f"`{value}`" for value in info.values)
+    elif isinstance(info, msgspec.inspect.BoolType):
+        yield from ("`true`", "`false`")
+    inside = ("item_type", "key_type", "value_type")
+    single = [getattr(info, name) for name in inside if hasattr(info, name)]
+    for member in (*single, *getattr(info, "types", ()), *getattr(info, "item_types", ())):
+        yield from words(member)
+
+
+def span(info: Any) -> str:
+    """Return a range as the manual writes it."""
+    whole = isinstance(info, msgspec.inspect.IntType)
+    low, high = info.ge if info.gt is None else info.gt, info.le if info.lt is None else info.lt
+    if whole and info.lt is not None:
+        return f"{low:,} to {high - 1:,}"
+    if info.gt is not None:
+        return f"above {number(low)}, {'below' if info.le is None else 'at most'} {number(high)}"
+    return f"{number(low)} to {'' if info.lt is None else 'below '}{number(high)}"
+
+
+def number(value: float) -> str:
+    """Return a number with commas and without a power of ten."""
+    return re.sub(r"\.?0*$", "", f"{value:,.9f}")
+
+
+@pytest.mark.parametrize("section", KINDS)
+def test_every_key_is_explained(section):
+    rows = tables()[section]
+    for key in keys(KINDS[section]):
+        fitting = [row for row in rows[key.path] if not row.tags or key.tag in row.tags]
+        assert fitting, f"'{section}: {key.path}' ({key.tag}) has no row in {MANUAL.name}"
+        for word in words(msgspec.inspect.type_info(key.legal)):
+            whole = re.compile(rf"(?<![\d.,]){re.escape(word)}(?!,?\d)")
+            assert any(whole.search(row.legal) for row in fitting), (key.path, word, fitting)
+
+
+@pytest.mark.parametrize("section", KINDS)
+def test_every_row_is_of_a_key(section):
+    known = defaultdict(set)
+    for key in keys(KINDS[section]):
+        known[key.path].add(key.tag)
+    for path, rows in tables()[section].items():
+        assert path in known, path
+        assert all(row.tags <= known[path] for row in rows), path
+
+
+def test_the_sections_are_those_of_a_study_in_their_order():
+    assert list(tables()) == list(KINDS)
+
+
+@pytest.mark.parametrize(("section", "example"), examples())
+def test_an_example_is_legal(section, example):
+    assert is_legal(example, KINDS[section])
+
+
+def test_there_is_an_example_of_every_kind_and_source():
+    """Those of drawn sets are in params.yaml itself."""
+    shown = examples() + list(load_tree(ROOT / "params.yaml").items())
+    for section, kind in KINDS.items():
+        text = repr([example for name, example in shown if name == section])
+        for key in keys(kind):
+            name = key.path.rpartition(".")[2]
+            if name in ("kind", "source") and section != "baseline":
+                for word in get_args(key.legal):
+                    assert f"'{name}': '{word}'" in text, (section, key.path, word)
+
+
+@pytest.mark.parametrize(
+    ("section", "entry"),
+    [
+        ("datasets", {"kind": "imagenet", "source": "disk"}),
+        ("weights", {"source": "timm"}),
+        ("backbones", {"kind": "open_clip", "model": ""}),
+    ],
+)
+def test_what_is_no_entry_is_noticed(section, entry):
+    assert not is_legal({"name": entry}, KINDS[section])

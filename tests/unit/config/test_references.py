@@ -1,0 +1,140 @@
+"""What one section says of another."""
+
+import re
+
+import pytest
+
+from stages.config.check_datasets import NEEDED
+from stages.config.params import load_tree
+from tests.pipeline.workspace import NANO
+
+FINETUNE = "finetune/rn_web_broad_finetuned"
+UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
+GROUPS = "weights, pretrain, finetune, supervise, interpolate"
+
+BROKEN = [
+    ("weights/rn_untrained", ..., f"'encoders.rn_untrained': .*one of {GROUPS}, got none"),
+    ("weights/rn_web_broad", UNTRAINED, "'encoders.rn_web_broad': .*got weights and pretrain"),
+    ("weights/forgotten", UNTRAINED, "'weights.forgotten': expected an entry .* in encoders"),
+    (f"{FINETUNE}/start", "vit", "start': there is no 'vit'; legal values: rn_web_broad$"),
+    (f"{FINETUNE}/dataset", "broden", "dataset': 'broden' has no classes; .*: .*imagenet_train"),
+    ("comparisons/rn_finetuning/second", "vit", "second': there is no 'vit'; .*: rn_untrained, "),
+    ("comparisons/rn_finetuning/first", "vit", "'comparisons.rn_finetuning.first': there is no 'v"),
+    ("weights/rn_untrained/backbone", "vit", "'weights.rn_untrained.backbone': .*values: rn$"),
+    ("encoders/rn_untrained/backbone", "vit", "'encoders.rn_untrained.backbone': .*values: rn$"),
+    ("pretrain/rn_web_broad/dataset", "web", "dataset': there is no 'web'; .*: .*web_broad"),
+    ("pretrain/rn_web_broad/dataset", "imagenet_r", "has no captions; legal values: web_broad\n"),
+    ("layers/images", 320, "'layers.images': expected at most the 200 images .*got 320"),
+    (
+        "encoders/rn_untrained/head",
+        "trained",
+        "head': .* of 'weights.rn_untrained' .*kind 'random'",
+    ),
+    (
+        "datasets/broden/kind",
+        "labelled",
+        "'datasets.broden.kind': got 'labelled'; .*: probe, broden, absent$",
+    ),
+    ("datasets/imagenet_v2/kind", "probe", "'datasets.imagenet_v2.kind': got 'probe'; .*labelled"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), BROKEN)
+def test_names_the_key_and_the_legal_values(complaint, path, value, expected):
+    assert re.match(f"params.yaml: .*{expected}", complaint({path: value}))
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_no_study_without_a_needed_dataset(complaint, name):
+    said = complaint({f"datasets/{name}": ...})
+    assert said.startswith(f"params.yaml: 'datasets.{name}' is missing; a study needs {NEEDED[0]}")
+
+
+def test_names_several_mistakes_at_once(complaint):
+    paths = [
+        f"{FINETUNE}/start",
+        "comparisons/rn_finetuning/first",
+        "encoders/rn_untrained/backbone",
+    ]
+    lines = complaint(dict.fromkeys(paths, "vit")).split("\n")
+    assert len(lines) == len(paths)
+    for path in paths:
+        key = path.replace("/", ".")
+        assert any(line.lstrip().startswith(f"params.yaml: '{key}': ") for line in lines)
+
+
+ZOO = {"kind": "open_clip", "model": "RN50-quickgelu"}
+REAL = {"source": "folder", "folder": "val"}
+ABSENT = {"kind": "absent", "source": "none"}
+HALF = {"first": "rn_web_broad", "second": "rn_web_broad_finetuned", "alpha": 0.5}
+WEIGHTS = "weights/rn_untrained"
+LOST = "sources.folder'; legal values: world$"
+
+MISFITS = [
+    ({WEIGHTS: {"source": "open_clip", "tag": "x", "backbone": "rn"}}, "is of the kind 'clip'"),
+    ({"backbones/rn": ZOO, WEIGHTS: {"source": "open_clip", "backbone": "rn"}}, "tag' is missing"),
+    ({WEIGHTS: {"source": "timm", "tag": "x", "backbone": "rn"}}, "legal values: none yet"),
+    ({"interpolate/half": HALF}, "'interpolate.half': expected an entry 'half' in encoders"),
+    ({"interpolate/half": HALF | {"first": "vit"}}, "first': there is no 'vit'; .*: rn_web_broad$"),
+    ({"datasets/imagenet_val": REAL | {"kind": "imagenet"}}, LOST),
+    ({"datasets/imagenet_v2": REAL | {"kind": "imagenet_r"}}, "got 'imagenet_r'; .*imagenet_v2, "),
+    ({"datasets/imagenet_v2": ABSENT, "sources/none": {}}, "source': 'trained' needs drawn"),
+    ({"datasets/web_broad": ABSENT, "sources/none": {}}, "only imagenet_train, .* can be absent"),
+    ({"datasets/imagenet_train": ABSENT, "sources/none": {}}, "'imagenet_train' has no classes"),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), MISFITS)
+def test_refuses_what_does_not_fit(complaint, changes, expected):
+    assert re.search(expected, complaint(changes), re.MULTILINE)
+
+
+TREE = load_tree(NANO)
+UNUSED = {
+    "sources/folder": {"images_per_shard": 10},
+    "datasets/forgotten": TREE["datasets"]["web_broad"],
+    "backbones/forgotten": ZOO,
+    "recipes/forgotten": TREE["recipes"]["pretraining"],
+}
+
+
+@pytest.mark.parametrize("path", UNUSED)
+def test_an_entry_that_nothing_uses_is_refused(complaint, path):
+    key = path.replace("/", ".")
+    expected = f"params.yaml: '{key}': nothing uses it; take the entry out"
+    assert complaint({path: UNUSED[path]}).startswith(expected)
+
+
+TRAIN = "datasets/imagenet_train"
+RELATED = [
+    (
+        {"directions/random_head_seed": 0},
+        "'directions.random_head_seed': .*another seed than 'heads",
+    ),
+    ({"baseline/components": 50}, "'baseline.components': expected at most 49,"),
+    (
+        {f"{TRAIN}/images": 10**6, "baseline/components": 3073},
+        "'baseline.components': .*most 3072,",
+    ),
+    ({f"{TRAIN}/images": 599}, "'datasets.imagenet_train': expected 50 images per class"),
+    ({f"{TRAIN}/classes": ["ring"]}, "'datasets.imagenet_train': .* of two classes"),
+    (
+        {f"{TRAIN}/classes": ["ring", "star"]},
+        "'datasets.imagenet_r.classes': .*imagenet_train.*circle",
+    ),
+    (
+        {"encoders/rn_untrained/label": "RN zero-shot, web-broad"},
+        ".*label': expected a label of its own",
+    ),
+    ({"encoders": {}}, "'encoders': expected one or more"),
+    ({"datasets/web_broad/classes": ["ring"]}, "'datasets.web_broad.classes': expected all"),
+    (
+        {"backbones/rn/text/context": 6},
+        "'backbones.rn.text.context': expected 7 or more.*' with its start and end, got 6",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), RELATED)
+def test_values_that_cannot_be_together_are_refused(complaint, changes, expected):
+    assert re.search(f"^ *params.yaml: {expected}", complaint(changes), re.MULTILINE)

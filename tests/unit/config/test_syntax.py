@@ -1,0 +1,103 @@
+"""What no study holds, whatever the key."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stages.config.check import check
+from stages.config.synthetic import Adversarial
+from stages.runtime.errors import InputError
+from tests.pipeline.workspace import NANO
+
+TITLE, SEED = "The nano study", "seed: 171"
+STUDY = NANO.read_text()
+LINE = STUDY[: STUDY.index(SEED)].count("\n") + 1
+KEY = "'datasets.imagenet_a.reference.train.seed'"
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    """Return what is said of a study, of which every line names the file and fits a terminal."""
+    file = tmp_path / "params.yaml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(InputError) as caught:
+        check(file)
+    said = str(caught.value).replace(f"{tmp_path}/", "")
+    assert all(re.match(" *params.yaml: ", line) for line in said.split("\n"))
+    assert all(line.isprintable() and len(line) < 400 for line in said.split("\n"))
+    return said
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (".inf", f"{KEY}: expected a finite number, got inf"),
+        ("-.inf", f"{KEY}: expected a finite number, got -inf"),
+        (".nan", f"{KEY}: expected a finite number, got nan"),
+        ("1e400", f"{KEY}: expected a finite number, got inf"),
+        ("1" + "0" * 30, f"{KEY}: expected a number of at most 18 digits"),
+        ("0x" + "f" * 5000, f"{KEY}: expected a number of at most 18 digits"),
+        ("9" * 5000, f"line {LINE}: not legal YAML: .*digits"),
+        ("2001-99-99", f"line {LINE}: not legal YAML: month"),
+        ("2001-01-01", f"{KEY}: expected no date; quote it"),
+        ("2001-01-01T00:00:00Z", f"{KEY}: expected no datetime; quote it"),
+        ("!!set {a, b}", f"line {LINE}: the tag '.*:set': "),
+        ("!!int 1", f"line {LINE}: the tag '.*:int': "),
+        ("! 1", f"line {LINE}: the tag '!': "),
+        ("!!python/name:os.system ''", f"line {LINE}: the tag '.*os.system': "),
+        ("&shared 1", f"line {LINE}: the anchor 'shared': .*dvc exp run -S"),
+        ("&a [*a]", f"line {LINE}: the anchor 'a': .*\n.*line {LINE}: the alias 'a': "),
+        ("{<<: {a: 1}}", f"line {LINE}: the merge key '<<': .*dvc exp run -S"),
+        ("[" * 100_000, f"line {LINE}: nested more than 20 levels deep"),
+        ("{[a]: 1}", f"{KEY}: the key .*: expected a text, got the type tuple; quote it"),
+        ("{true: 1}", f"{KEY}: the key True: expected a text"),
+        ("{a: 1, a: 2}", f"line {LINE}: the key 'a' is given twice"),
+        ("1\n        seed: 2", f"line {LINE + 1}: the key 'seed' is given twice"),
+    ],
+)
+def test_odd_values_are_refused_by_key_or_line(tmp_path, value, expected):
+    assert re.match(f"params.yaml: {expected}", refused(tmp_path, STUDY.replace("171", value)))
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ('"\\e[31m"', "'study.title': expected no control characters.*x1b"),
+        ('"a\\nb"', "'study.title': .* line ends in 'study.description' alone"),
+        ('"a\\u2028b"', "'study.title': expected no control characters"),
+        ('"${oc.env:HOME}"', r"'study.title': expected no `\$\{`"),
+        ("x" * 5000, "'study.title': .*length <= 200.*x…"),
+        ("\0", r"line \d: not legal YAML: the character U\+0000; take it out"),
+        ("\ud800", r"line \d: not in UTF-8; save the file as UTF-8"),
+    ],
+)
+def test_odd_texts_are_refused_and_escaped(tmp_path, title, expected):
+    assert re.match(f"params.yaml: {expected}", refused(tmp_path, STUDY.replace(TITLE, title, 1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("k" * 200, "the key 'kkk.*…: expected at most 100 characters, got 200"),
+        ('"a\\tb"', r"the key 'a\\tb': expected no control characters"),
+        ("5", "the key 5: expected a text, got the type int; quote it"),
+        ('"a\\u202eb"', r"there is no section 'a\\u202eb'"),
+    ],
+)
+def test_odd_names_are_refused_and_escaped(tmp_path, name, expected):
+    said = refused(tmp_path, f"{STUDY}{name}: 1\n")
+    assert re.match(f"params.yaml: (the top level: )?{expected}", said)
+
+
+def test_a_description_has_lines(tmp_path):
+    file = tmp_path / "params.yaml"
+    file.write_text(re.sub("description: '.*'", r'description: "One.\\n\\nTwo."', STUDY))
+    assert check(file).study.description == "One.\n\nTwo."
+
+
+@pytest.mark.parametrize(("text", "seed"), [("010", 10), ("0o10", 8), ("1_000", 1000)])
+def test_numbers_are_those_that_dvc_reads(tmp_path, text, seed):
+    file = tmp_path / "params.yaml"
+    file.write_text(STUDY.replace("171", text))
+    entry = check(file).datasets["imagenet_a"]
+    assert isinstance(entry, Adversarial) and entry.reference.train.seed == seed

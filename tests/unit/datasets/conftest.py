@@ -1,0 +1,56 @@
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.datasets.card import DatasetCard, write_card
+from stages.datasets.images import encode_png
+from stages.datasets.shards import ShardWriter
+
+CLASSES = ["cat", "dog", "owl"]
+
+
+@pytest.fixture
+def pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (7, 5, 4, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def write_set(tmp_path: Path, pictures: np.ndarray) -> Callable[..., Path]:
+    """Write seven tiny images (classes 0, 2, 0, 2, …) in shards of three; give their folder."""
+
+    def write(name: str = "set", captions: bool = True) -> Path:
+        directory = tmp_path / name
+        directory.mkdir()
+        with ShardWriter(directory, images_per_shard=3) as writer:
+            for row, picture in enumerate(pictures):
+                caption = f"a caption {row}" if captions else None
+                writer.add(encode_png(picture), row % 2 * 2, caption)
+        write_card(card(writer.shards, len(pictures)), directory)
+        return directory
+
+    return write
+
+
+def saved(picture: np.ndarray | Image.Image, form: str, **options: Any) -> bytes:
+    """Return a picture as Pillow writes it."""
+    stream = io.BytesIO()
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    image.save(stream, form, **options)
+    return stream.getvalue()
+
+
+def card(shards: dict[str, str], images: int) -> DatasetCard:
+    return DatasetCard(
+        dataset="set",
+        images=images,
+        classes=CLASSES,
+        class_indices=[0, 2],
+        source="test",
+        licence="none",
+        shards=shards,
+    )

@@ -1,0 +1,101 @@
+"""The official archives become shards and a card; the server is one of this machine."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.datasets.card import read_card
+from stages.datasets.shards import open_shards
+from stages.files.folders import folder_digests
+from stages.runtime.errors import InputError
+from tests.integration.downloads.loopback import FileServer
+from tests.unit.datasets.layouts import fetched, photo, tar, write_files, zipped
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with FileServer() as opened:
+        yield opened
+
+
+def entry(server: FileServer, kind: str, archives: dict[str, bytes], **more: Any) -> dict[str, Any]:
+    server.files = {f"/{name}": data for name, data in archives.items()}
+    items = [
+        {"url": f"{server.url}/{name}", "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in archives.items()
+    ]
+    return {"kind": kind, "source": "archive", "archive": items, "partial": True} | more
+
+
+def test_v2_s_archive(server: FileServer, tmp_path: Path):
+    inner = {f"imagenetv2-matched-frequency-format-val/{c}/a.jpeg": photo(c) for c in (10, 2)}
+    data = tar(inner, "w:gz")
+    item = entry(server, "imagenet_v2", {"v2.tar.gz": data})
+    out = fetched(tmp_path, item)
+    assert read_card(out).origin == {f"{server.url}/v2.tar.gz": hashlib.sha256(data).hexdigest()}
+    with open_shards(out) as shards:
+        assert shards.classes.tolist() == [10, 2]
+
+
+def test_sketch_s_zip(server: FileServer, tmp_path: Path):
+    data = zipped({"sketch/n02119022/sketch_1.JPEG": photo(1), "__MACOSX/sketch/._x": b"x"})
+    with open_shards(
+        fetched(tmp_path, entry(server, "imagenet_sketch", {"s.zip": data}))
+    ) as shards:
+        assert (shards.classes.tolist(), shards.stored(0)) == ([277], photo(1))
+
+
+def test_imagenet_s_train_archive_holds_an_archive_per_class(server: FileServer, tmp_path: Path):
+    inner = {f"{w}.tar": tar({f"{w}_1.JPEG": photo(1)}) for w in ("n01440764", "n15075141")}
+    with open_shards(fetched(tmp_path, entry(server, "imagenet", {"t.tar": tar(inner)}))) as shards:
+        assert shards.classes.tolist() == [0, 999]
+
+
+def test_the_validation_archive_beside_its_ground_truth(server: FileServer, tmp_path: Path):
+    images = {"ILSVRC2012_val_00000002.JPEG": photo(2), "ILSVRC2012_val_00000001.JPEG": photo(1)}
+    truth = {"imagenet_2012_validation_synset_labels.txt": b"n01440764\nn15075141\n"}
+    item = entry(server, "imagenet", {"val.tar": tar(images), "truth.tar": tar(truth)})
+    with open_shards(fetched(tmp_path, item)) as shards:
+        assert shards.classes.tolist() == [999, 0]
+
+
+def test_an_archive_and_its_extracted_folder_give_the_same_subset(
+    server: FileServer, tmp_path: Path
+):
+    files = {
+        f"imagenet-r/{w}/{n}.jpg": photo(n) for w in ("n01443537", "n02007558") for n in range(9)
+    }
+    item = entry(server, "imagenet_r", {"r.tar": tar(files)}, limit=6)
+    archived = read_card(fetched(tmp_path / "archive", item))
+    write_files(tmp_path / "folder/r", files)
+    item = {"kind": "imagenet_r", "source": "folder", "folder": "r", "partial": True, "limit": 6}
+    assert read_card(fetched(tmp_path / "folder", item)).shards == archived.shards
+
+
+def test_a_dropped_connection_is_resumed(server: FileServer, tmp_path: Path):
+    item = entry(server, "imagenet_v2", {"v2.tar": tar({"1/a.jpeg": photo(1)})})
+    whole = folder_digests(fetched(tmp_path / "whole", item))
+    server.drops["/v2.tar"] = [900]
+    assert folder_digests(fetched(tmp_path / "dropped", item)) == whole
+
+
+def test_another_checksum_is_refused_and_nothing_is_left(server: FileServer, tmp_path: Path):
+    item = entry(server, "imagenet_v2", {"v2.tar": tar({"1/a.jpeg": photo(1)})})
+    server.files["/v2.tar"] = tar({"1/a.jpeg": photo(2)})
+    with pytest.raises(InputError, match="sha256"):
+        fetched(tmp_path, item)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_image_names_the_archive_and_leaves_the_old_set(
+    server: FileServer, tmp_path: Path
+):
+    out = fetched(tmp_path, entry(server, "imagenet_v2", {"a.tar": tar({"1/a.jpeg": photo(1)})}))
+    before = folder_digests(out)
+    broken = tar({"1/a.jpeg": photo(1), "2/b.jpeg": photo(2)[:-30]})
+    with pytest.raises(InputError, match=r"b\.tar: 2/b\.jpeg.*broken"):
+        fetched(tmp_path, entry(server, "imagenet_v2", {"b.tar": broken}))
+    assert folder_digests(out) == before

@@ -1,0 +1,124 @@
+"""Captioned sets: webdataset shards with texts, and ImageNet-Captions' JSON beside ImageNet."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.datasets.captions import Entry
+from stages.datasets.card import read_card
+from stages.datasets.shards import open_shards
+from stages.runtime.errors import InputError
+from tests.integration.downloads.loopback import HubServer
+from tests.unit.datasets.layouts import fetched, photo, tar, write_files
+
+
+def shard(*numbers: int) -> bytes:
+    """Return a shard as img2dataset writes it."""
+    files = {}
+    for number in numbers:
+        files[f"{number:09d}.jpg"] = photo(number)
+        files[f"{number:09d}.json"] = b"{}"
+        files[f"{number:09d}.txt"] = f"an ünusual caption {number}".encode()
+    return tar(files)
+
+
+FOLDER = {"kind": "captions", "source": "folder", "folder": "set"}
+
+
+def test_shards_in_a_folder(tmp_path: Path):
+    write_files(tmp_path / "set", {"00001.tar": shard(3), "00000.tar": shard(1, 2), "a.json": b""})
+    out = fetched(tmp_path, FOLDER)
+    card = read_card(out)
+    assert (card.images, card.classes, card.class_indices) == (3, [], [])
+    with open_shards(out) as shards:
+        assert shards.captions == [f"an ünusual caption {number}" for number in (1, 2, 3)]
+        assert shards.classes.tolist() == [-1] * 3
+
+
+def test_shards_on_a_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with HubServer() as hub:
+        hub.use(monkeypatch)
+        hub.add("some/captions", {"0.tar": shard(1, 2)})
+        where = {"repository": "some/captions", "revision": "main", "files": "*.tar"}
+        out = fetched(tmp_path, {"kind": "captions", "source": "hub", "hub": where, "limit": 1})
+    assert read_card(out).images == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"a.txt": b""}, r"shards \(\*\.tar\) were expected, there are none"),
+        ({"0.tar": tar({"a.jpg": photo(1)})}, "one image and .txt, it has jpg"),
+        ({"0.tar": tar({"a.txt": b"a", "a.jpg": b"x"})}, "0.tar/a: an image"),
+        ({"0.tar": tar({})}, "images were expected, there are none"),
+    ],
+)
+def test_other_folders_are_refused(files: dict[str, bytes], message: str, tmp_path: Path):
+    write_files(tmp_path / "set", files)
+    with pytest.raises(InputError, match=message):
+        fetched(tmp_path, FOLDER)
+
+
+IMAGES = {f"train/{w}/{w}_{n}.JPEG": photo(n) for w in ("n01440764", "n15075141") for n in (1, 2)}
+TEXTS = [
+    {
+        "filename": "n15075141_2.JPEG",
+        "wnid": "n15075141",
+        "title": "Roll",
+        "tags": ["toilet", "paper"],
+        "description": "Two\r\nlines.",
+    },
+    {"filename": "n01440764_1.JPEG", "title": "", "tags": [], "description": "a fish"},
+]
+
+
+def fetch_imagenet_captions(directory: Path, texts: Any, **more: Any) -> Path:
+    write_files(directory, IMAGES | {"captions.json": json.dumps(texts).encode()})
+    item = {"kind": "imagenet_captions", "source": "folder", "folder": "train"}
+    return fetched(directory, item | {"captions": "captions.json"} | more)
+
+
+def test_images_with_an_entry_get_its_texts(tmp_path: Path):
+    out = fetch_imagenet_captions(tmp_path, TEXTS)
+    with open_shards(out) as shards:
+        assert shards.captions == ["a fish", "Roll toilet paper Two lines."]
+        assert shards.classes.tolist() == [0, 999]
+    assert sorted(read_card(out).origin) == ["captions.json", "train"]
+
+
+def test_title_tags_and_description_make_the_caption():
+    entry = Entry("x", title="Roll ", tags=["toilet", "paper"], description="A\n\nroll.")
+    assert entry.caption == "Roll toilet paper A roll."
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ([*TEXTS, {"filename": "n01440764_9.JPEG"}], "1 are missing, n01440764_9.JPEG for one"),
+        ([TEXTS[0] | {"wnid": "n01440764"}], "class 999 and its caption's entry says n01440764"),
+        ([*TEXTS, TEXTS[1] | {"title": "b"}], "n01440764_1.JPEG has two captions"),
+        ({"a": 1}, "captions.json: not ImageNet-Captions' JSON"),
+    ],
+)
+def test_other_texts_are_refused(texts: Any, message: str, tmp_path: Path):
+    with pytest.raises(InputError, match=message):
+        fetch_imagenet_captions(tmp_path, texts)
+
+
+def test_a_part_of_the_images_is_accepted_where_the_study_says_so(tmp_path: Path):
+    texts = [*TEXTS, {"filename": "n01440764_9.JPEG"}]
+    assert read_card(fetch_imagenet_captions(tmp_path, texts, partial=True)).partial
+
+
+def test_a_missing_json_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match=r"nowhere\.json: ImageNet-Captions' JSON was expected"):
+        fetch_imagenet_captions(tmp_path, TEXTS, captions="nowhere.json")
+
+
+def test_the_hub_has_no_file_names(tmp_path: Path):
+    hub = {"repository": "a/b", "revision": "main"}
+    item = {"kind": "imagenet_captions", "source": "hub", "hub": hub, "captions": "x"}
+    with pytest.raises(InputError, match="which shards of the hub do not have"):
+        fetched(tmp_path, item)

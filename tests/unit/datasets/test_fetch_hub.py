@@ -1,0 +1,138 @@
+"""Webdataset copies on a hub become shards and a card; the hub is one of this machine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.datasets.card import read_card
+from stages.datasets.shards import open_shards
+from stages.files.folders import folder_digests
+from stages.runtime.errors import InputError
+from tests.integration.downloads.loopback import HubServer
+from tests.unit.datasets.layouts import KNOWN, fetched, photo, tar, webdataset
+
+R_NAMES = "\n".join(KNOWN.names[index] for index in KNOWN.imagenet_r).encode()
+OBJECTNET_NAMES = "\n".join(KNOWN.objectnet_labels[f].lower() for f in sorted(KNOWN.objectnet))
+NAME = "clip-benchmark/wds_a_set"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    with HubServer() as server:
+        server.use(monkeypatch)
+        yield server
+
+
+def entry(kind: str, **more: Any) -> dict[str, Any]:
+    hub = {"repository": NAME, "revision": "main"} | more.pop("hub", {})
+    return {"kind": kind, "source": "hub", "hub": hub, "partial": True} | more
+
+
+def shards(*labels: list[int]) -> dict[str, bytes]:
+    """Return the shards of a repository, one for each list of labels."""
+    return {
+        f"test/{number}.tar": webdataset(of, first=10 * number) for number, of in enumerate(labels)
+    }
+
+
+def test_imagenet_s_labels_are_indices(hub: HubServer, tmp_path: Path):
+    names = "\n".join(KNOWN.names).encode() + b"\n"
+    commit = hub.add(NAME, shards([0, 999], [281]) | {"classnames.txt": names})
+    out = fetched(tmp_path, entry("imagenet"))
+    assert read_card(out).origin == {NAME: commit}
+    with open_shards(out) as opened:
+        assert opened.classes.tolist() == [0, 999, 281]
+        assert opened.stored(2) == photo(10, "WEBP")
+
+
+def test_r_s_labels_are_places_among_its_200_classes(hub: HubServer, tmp_path: Path):
+    hub.add(NAME, shards([0, 199]) | {"classnames.txt": R_NAMES})
+    with open_shards(fetched(tmp_path, entry("imagenet_r"))) as opened:
+        assert opened.classes.tolist() == [KNOWN.imagenet_r[0], KNOWN.imagenet_r[199]]
+
+
+def test_objectnet_s_labels_are_places_among_its_113_folders(hub: HubServer, tmp_path: Path):
+    hub.add(NAME, shards([0, 112]) | {"classnames.txt": OBJECTNET_NAMES.encode()})
+    out = fetched(tmp_path, entry("objectnet"))
+    with open_shards(out) as opened:
+        assert opened.classes.tolist() == [409, KNOWN.objectnet["wok"][0]]
+    assert read_card(out).border == 1
+
+
+def test_shards_come_in_the_order_of_their_numbers(hub: HubServer, tmp_path: Path):
+    hub.add(NAME, shards(*[[number] for number in range(12)]))
+    with open_shards(fetched(tmp_path, entry("imagenet"))) as opened:
+        assert opened.classes.tolist() == list(range(12))
+
+
+def test_timm_s_train_shards_are_held_against_their_json(hub: HubServer, tmp_path: Path):
+    files = {"00000.cls": b"1", "00000.jpg": photo(1), "00000.json": b'{"filename": "n01443537/a"}'}
+    hub.add(NAME, {"imagenet1k-train-0000.tar": tar(files)})
+    more = {"hub": {"files": "imagenet1k-train-*.tar"}}
+    with open_shards(fetched(tmp_path, entry("imagenet", **more))) as opened:
+        assert opened.classes.tolist() == [1]
+    hub.add(NAME, {"imagenet1k-train-0000.tar": tar(files | {"00000.cls": b"2"})})
+    with pytest.raises(InputError, match=r"says class 2 and its \.json names n01443537"):
+        fetched(tmp_path, entry("imagenet", **more))
+
+
+def test_a_whole_set_passes_and_a_missing_image_is_noticed(hub: HubServer, tmp_path: Path):
+    names = "\n".join(KNOWN.names[index] for index in KNOWN.imagenet_a).encode()
+    labels = [label % 200 for label in range(7500)]
+    hub.add(NAME, shards(labels) | {"classnames.txt": names})
+    out = fetched(tmp_path, entry("imagenet_a", partial=False, limit=400))
+    assert (read_card(out).images, read_card(out).partial) == (400, False)
+    hub.add(NAME, shards(labels[:-1]) | {"classnames.txt": names})
+    with pytest.raises(InputError, match="7,500 images were expected, there are 7,499"):
+        fetched(tmp_path, entry("imagenet_a", partial=False, limit=400))
+
+
+def test_a_dropped_connection_is_resumed_and_a_second_run_asks_for_nothing(
+    hub: HubServer, tmp_path: Path
+):
+    hub.add(NAME, shards([0, 1], [2]))
+    place = hub.place(NAME, "test/0.tar")
+    hub.cdn.drops[place] = [1000]
+    first = folder_digests(fetched(tmp_path, entry("imagenet")))
+    asked = [request.headers.get("range") for request in hub.cdn.asked(place)]
+    assert asked == [None, "bytes=1000-"]
+    assert folder_digests(fetched(tmp_path, entry("imagenet"))) == first
+    assert len(hub.cdn.asked(place)) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "files", "message"),
+    [
+        ("imagenet_r", shards([200]) | {"classnames.txt": R_NAMES}, "label of 0 to 199 .*'200'"),
+        ("imagenet_r", shards([0]), "classnames.txt was expected beside the shards"),
+        (
+            "imagenet_r",
+            shards([0]) | {"classnames.txt": b"goldfish"},
+            "to have 200 names, it has 1",
+        ),
+        (
+            "imagenet_r",
+            shards([0]) | {"classnames.txt": R_NAMES.replace(b"goldfish", b"hammerhead shark", 1)},
+            "calls label 0 'hammerhead shark', 'goldfish' was expected",
+        ),
+        ("imagenet", {"test/0.tar": tar({"a.cls": b"0"})}, "one image and .cls, it has cls"),
+        ("imagenet", {"test/0.tar": tar({"a.cls": b"x", "a.jpg": photo(1)})}, "got 'x'"),
+        ("imagenet", {"test/0.tar": webdataset([0])[:700]}, "damaged, cut short"),
+        ("imagenet", {"train/0.tar": b""}, r"no file matches 'test/\*.tar'"),
+    ],
+)
+def test_another_repository_is_refused(
+    kind: str, files: dict[str, bytes], message: str, hub: HubServer, tmp_path: Path
+):
+    hub.add(NAME, files)
+    with pytest.raises(InputError, match=message):
+        fetched(tmp_path, entry(kind))
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("out")]
+
+
+def test_a_gated_repository_names_the_token(hub: HubServer, tmp_path: Path):
+    hub.add(NAME, shards([0]), gated=True)
+    with pytest.raises(InputError, match="HF_TOKEN"):
+        fetched(tmp_path, entry("imagenet"))

@@ -1,0 +1,160 @@
+"""A published Broden1, written by the test in its layout, becomes a dataset folder of ours."""
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec import convert
+
+from stages.config.datasets import Broden, Shards
+from stages.config.machine import Machine
+from stages.datasets.broden.labels import read_presence
+from stages.datasets.broden.published import write_real_broden
+from stages.datasets.broden.reader import open_broden, read_broden_images
+from stages.datasets.card import read_card
+from stages.runtime.errors import InputError
+from tests.integration.downloads.loopback import FileServer
+from tests.unit.datasets.broden1 import MAPS, TABLES, write_broden1
+
+IMAGES = ["ade20k/a.jpg", "dtd/b.jpg", "os/c.jpg"]
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    return write_broden1(tmp_path / "broden1_8")
+
+
+@pytest.fixture
+def fetch(tmp_path: Path, published: Path):
+    """Fetch the folder or what an entry says otherwise, and give where it lies."""
+
+    def run(name: str = "broden", per_shard: int = 2, workers: int = 2, **given) -> Path:
+        given = (
+            given if "source" in given else {"source": "folder", "folder": published.name} | given
+        )
+        entry = convert({"kind": "broden", "partial": True} | given, Broden)
+        machine = Machine(folders=str(tmp_path), downloads=str(tmp_path / "kept"), workers=workers)
+        shards = Shards(images_per_shard=per_shard)
+        write_real_broden("broden", entry, shards, tmp_path / name, machine)
+        return tmp_path / name
+
+    return run
+
+
+@pytest.fixture
+def zipped(published: Path) -> bytes:
+    """The set as its zip file, with what some programs leave beside it."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("__MACOSX/broden1_8/index.csv", b"stray")
+        for file in sorted(published.rglob("*"), reverse=True):
+            if file.is_file():
+                packed.write(file, f"broden1_8/{file.relative_to(published)}")
+    return stream.getvalue()
+
+
+def archive(server: FileServer, content: bytes) -> dict:
+    server.files["/data/broden1_8.zip"] = content
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {
+        "source": "archive",
+        "archive": [{"url": f"{server.url}/data/broden1_8.zip", "sha256": sha256}],
+    }
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_every_file_that_the_index_names_keeps_its_bytes(fetch, published: Path):
+    (published / "images/ade20k/stray.jpg").write_bytes(b"no image")
+    with open_broden(fetch()) as broden:
+        names = [*TABLES, *(f"images/{name}" for name in (*IMAGES, *MAPS))]
+        for name in names:
+            assert broden.read(name) == (published / name).read_bytes(), name
+        with pytest.raises(InputError, match="stray"):
+            broden.read("images/ade20k/stray.jpg")
+
+
+def test_images_and_presence_are_those_of_the_published_folder(fetch, published: Path):
+    folder = fetch()
+    np.testing.assert_array_equal(read_broden_images(folder), read_broden_images(published))
+    ours, theirs = read_presence(folder, 0.0), read_presence(published, 0.0)
+    np.testing.assert_array_equal(ours.image, theirs.image)
+    np.testing.assert_array_equal(ours.concept, theirs.concept)
+
+
+def test_shards_hold_as_many_images_as_they_should(fetch):
+    card = read_card(fetch(per_shard=2))
+    assert (card.images, list(card.shards)) == (3, ["shard-00000.tar", "shard-00001.tar"])
+    assert list(read_card(fetch(per_shard=3)).shards) == ["shard-00000.tar"]
+
+
+def test_the_bytes_are_the_same_for_any_number_of_threads(fetch):
+    assert files(fetch("one", workers=1)) == files(fetch("two", workers=3))
+
+
+def test_a_zip_file_holds_the_same_as_its_folder(fetch, zipped: bytes):
+    with FileServer() as server:
+        given = archive(server, zipped)
+        folder = fetch("from_zip", **given)
+    ours, theirs = read_card(folder), read_card(fetch("from_folder"))
+    assert ours.shards == theirs.shards and list(theirs.origin) == ["broden1_8"]
+    assert ours.origin == {given["archive"][0]["url"]: given["archive"][0]["sha256"]}
+
+
+def test_a_zip_file_whose_table_fills_the_memory_is_refused(fetch, zipped: bytes, monkeypatch):
+    monkeypatch.setattr("stages.datasets.broden.source.LARGEST", 40)
+    with FileServer() as server, pytest.raises(InputError, match=r"'index.csv' unpacks to more"):
+        fetch("from_zip", **archive(server, zipped))
+
+
+def test_a_limit_takes_the_images_of_the_smallest_hash_in_the_index_s_order(fetch):
+    by_hash = sorted(IMAGES, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    for limit in (1, 2, 9):
+        with open_broden(fetch(limit=limit)) as broden:
+            assert [row.image for row in broden.rows] == sorted(by_hash[:limit])
+            assert len(broden.concepts) == 7
+
+
+def test_a_set_with_fewer_images_or_concepts_than_broden_has_is_refused(fetch, tmp_path: Path):
+    with pytest.raises(InputError, match=r"63,305 images.*1,197 concepts.*this has 3 and 7"):
+        fetch(partial=False)
+    assert not (tmp_path / "broden").exists() and read_card(fetch()).partial
+
+
+@pytest.mark.parametrize("name", ["images/dtd/b.jpg", "images/ade20k/a_part_2.png", "c_part.csv"])
+def test_a_missing_file_is_named_before_anything_is_written(fetch, published: Path, name: str):
+    (published / name).unlink()
+    with pytest.raises(InputError, match=f"{name} expected in Broden1's layout"):
+        fetch()
+    assert not list(published.parent.glob("broden*/*.tar"))
+
+
+@pytest.mark.parametrize("name", ["images/dtd/b.jpg", "images/os/c_material.png"])
+def test_a_truncated_file_is_named_and_nothing_is_left(fetch, published: Path, name: str):
+    (published / name).write_bytes((published / name).read_bytes()[:-30])
+    with pytest.raises(InputError, match=f"{name}.*broken"):
+        fetch()
+    assert [path.name for path in published.parent.iterdir()] == [published.name]
+
+
+def test_a_zip_file_of_something_else_or_with_damage_is_refused(fetch, zipped: bytes):
+    at = zipped.index(b"broden1_8/images/os/c.jpg") + 60
+    damaged = zipped[:at] + bytes([zipped[at] ^ 255]) + zipped[at + 1 :]
+    no_index = zipped.replace(b"index.csv", b"xedni.csv")
+    cases = {b"a page": "zip file, got", damaged: r"os/c\.jpg is damaged", no_index: "no index.csv"}
+    with FileServer() as server:
+        for content, message in cases.items():
+            with pytest.raises(InputError, match=message):
+                fetch(**archive(server, content))
+
+
+def test_a_folder_without_an_index_and_the_hub_are_refused(fetch, published: Path):
+    with pytest.raises(InputError, match=r"images: expected an extracted Broden1"):
+        fetch(source="folder", folder=f"{published.name}/images")
+    with pytest.raises(InputError, match="one zip file, got `source: hub`"):
+        fetch(source="hub", hub={"repository": "a/b", "revision": "main"})

@@ -1,0 +1,139 @@
+import tarfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from stages.datasets.card import read_card, write_card
+from stages.datasets.images import encode_png
+from stages.datasets.shards import ShardWriter, open_shards, read_images
+from stages.datasets.tar import ArchiveWriter
+from stages.runtime.errors import InputError
+from tests.unit.datasets.conftest import card, saved
+
+WriteSet = Callable[..., Path]
+
+
+def repack(directory: Path, files: dict[str, bytes], images: int) -> Path:
+    """Replace the shards by one that holds `files`."""
+    with ArchiveWriter(directory / "shard-00000.tar") as writer:
+        for name, data in files.items():
+            writer.add(name, data)
+    write_card(card({"shard-00000.tar": writer.sha256}, images), directory)
+    return directory
+
+
+def test_images_classes_and_captions_come_back(write_set: WriteSet, pictures: np.ndarray):
+    read = read_images(write_set())
+    np.testing.assert_array_equal(read.images, pictures)
+    assert read.classes.tolist() == [0, 2, 0, 2, 0, 2, 0]
+    assert read.captions == [f"a caption {row}" for row in range(7)]
+
+
+def test_a_labelled_set_has_no_captions(write_set: WriteSet):
+    assert read_images(write_set(captions=False)).captions is None
+
+
+def test_an_unlabelled_set_has_no_classes(tmp_path: Path, pictures: np.ndarray):
+    with ShardWriter(tmp_path, 10) as writer:
+        writer.add(encode_png(pictures[0]), None, "a caption")
+    write_card(card(writer.shards, 1), tmp_path)
+    assert read_images(tmp_path).classes.tolist() == [-1]
+
+
+def test_shards_have_their_size_and_the_same_bytes_every_time(write_set: WriteSet):
+    first, second = read_card(write_set("one")), read_card(write_set("two"))
+    assert list(first.shards) == [f"shard-0000{shard}.tar" for shard in range(3)]
+    assert first.shards == second.shards
+
+
+def test_open_shards_give_single_images(write_set: WriteSet, pictures: np.ndarray):
+    with open_shards(write_set()) as shards:
+        assert len(shards) == 7
+        assert shards.classes.tolist() == [0, 2, 0, 2, 0, 2, 0]
+        assert shards.stored(4) == encode_png(pictures[4])
+        np.testing.assert_array_equal(shards[6], pictures[6])
+
+
+def test_several_threads_read_one_open_set(write_set: WriteSet, pictures: np.ndarray):
+    rows = list(range(7)) * 20
+    with open_shards(write_set()) as shards, ThreadPoolExecutor(4) as pool:
+        for row, image in zip(rows, pool.map(shards.__getitem__, rows), strict=True):
+            np.testing.assert_array_equal(image, pictures[row])
+
+
+def test_the_card_s_border_is_cropped(write_set: WriteSet, pictures: np.ndarray):
+    directory = write_set()
+    write_card(replace(read_card(directory), border=1), directory)
+    with open_shards(directory) as shards:
+        np.testing.assert_array_equal(shards[3], pictures[3, 1:-1, 1:-1])
+    write_card(replace(read_card(directory), border=2), directory)
+    with open_shards(directory) as shards, pytest.raises(InputError, match="its border of 2"):
+        shards[0]
+
+
+@pytest.mark.parametrize(("form", "extension"), [("JPEG", "jpg"), ("WEBP", "webp"), ("GIF", "gif")])
+def test_images_are_stored_as_they_are(form: str, extension: str, tmp_path: Path):
+    data = saved(np.zeros((4, 4, 3), np.uint8), form)
+    with ShardWriter(tmp_path, 10) as writer:
+        writer.add(data, 0, "a caption")
+    write_card(card(writer.shards, 1), tmp_path)
+    with open_shards(tmp_path) as shards:
+        assert shards.stored(0) == data
+    with tarfile.open(tmp_path / "shard-00000.tar") as archive:
+        assert f"00000000.{extension}" in archive.getnames()
+
+
+def test_what_is_no_image_is_not_written(tmp_path: Path):
+    with pytest.raises(ValueError, match="image 0"), ShardWriter(tmp_path, 10) as writer:
+        writer.add(b"a text", 0, None)
+
+
+def test_a_folder_without_a_shard_is_refused(write_set: WriteSet):
+    directory = write_set()
+    write_card(card({}, 7), directory)
+    with pytest.raises(InputError, match="at least one shard"):
+        read_images(directory)
+
+
+def test_a_truncated_shard_is_refused(write_set: WriteSet):
+    directory = write_set()
+    shard = directory / "shard-00001.tar"
+    shard.write_bytes(shard.read_bytes()[:-700])
+    with pytest.raises(InputError, match=r"shard-00001\.tar: truncated"):
+        read_images(directory)
+
+
+@pytest.mark.parametrize("images", [6, 8])
+def test_another_number_of_images_is_refused(images: int, write_set: WriteSet):
+    directory = write_set()
+    write_card(replace(read_card(directory), images=images), directory)
+    with pytest.raises(InputError, match=f"{images} images expected.*, 7 found"):
+        read_images(directory)
+
+
+PNG = encode_png(np.zeros((2, 2, 3), np.uint8))
+WIDE = encode_png(np.zeros((2, 3, 3), np.uint8))
+FIRST = {"00000000.cls": b"0", "00000000.png": PNG}
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ({"00000001.png": PNG}, r"00000001\.png \(or another image\) with 00000001.cls or"),
+        ({"00000001.cls": b"2"}, "only 00000001.cls"),
+        ({"00000001.png": PNG, "00000001.txt": b"a"}, "00000001 lacks its companion"),
+        ({"00000001.cls": b"two", "00000001.png": PNG}, "class index"),
+        ({"00000001.cls": b"1", "00000001.png": PNG}, r"card\.json allows \[0, 2\]"),
+        ({"00000005.cls": b"0", "00000005.png": PNG}, "00000001 expected, 00000005 came"),
+        ({"00000001.cls": b"0", "00000001.png": PNG[:-20]}, "image 00000001.*broken"),
+        ({"00000001.cls": b"0", "00000001.png": WIDE}, "one size"),
+    ],
+)
+def test_a_bad_second_image_is_refused(second: dict, message: str, tmp_path: Path):
+    directory = repack(tmp_path, FIRST | second, 2)
+    with pytest.raises(InputError, match=message):
+        read_images(directory)

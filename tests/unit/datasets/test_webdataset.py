@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from stages.config.datasets import ImageNetSketch
+from stages.datasets.imagenet import published_set, read_imagenet_classes
+from stages.datasets.webdataset import Shard, WebShards, check_classnames, grouped
+from stages.runtime.errors import InputError
+from tests.unit.datasets.layouts import photo, tar
+
+KNOWN = read_imagenet_classes()
+PUBLISHED = published_set(ImageNetSketch(source="folder", folder="x"), KNOWN)
+
+
+def test_members_are_grouped_by_what_stands_before_the_first_dot():
+    members = [("d/a.cls", b"1"), ("d/a.seg.png", b"2"), ("d/._a.png", b"x"), ("d/b.1.jpg", b"3")]
+    assert list(grouped(members)) == [
+        ("d/a", {"cls": b"1", "seg.png": b"2"}),
+        ("d/b", {"1.jpg": b"3"}),
+    ]
+
+
+def test_a_key_that_comes_twice_is_refused(tmp_path: Path):
+    files = {"a.cls": b"1", "a.jpg": photo(1)}
+    (tmp_path / "0.tar").write_bytes(tar(files))
+    source = WebShards([Shard("0.tar", tmp_path / "0.tar")] * 2, PUBLISHED, "here")
+    with pytest.raises(InputError, match=r"the key 0\.tar/a is there twice"):
+        source.survey()
+
+
+def test_names_that_differ_in_case_alone_pass():
+    check_classnames("\n".join(KNOWN.names).upper().encode(), PUBLISHED, "here")
+
+
+def test_swapped_names_are_refused():
+    names = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
+    with pytest.raises(InputError, match="label 0 'goldfish', 'tench' was expected"):
+        check_classnames("\n".join(names).encode(), PUBLISHED, "here")
+
+
+@pytest.mark.parametrize(("renamed", "legal"), [(50, True), (51, False)])
+def test_some_names_may_be_of_their_day(renamed: int, legal: bool):
+    names = "\n".join([*(f"old {i}" for i in range(renamed)), *KNOWN.names[renamed:]]).encode()
+    if legal:
+        check_classnames(names, PUBLISHED, "here")
+    else:
+        with pytest.raises(InputError, match="label 0 'old 0', 'tench' was expected"):
+            check_classnames(names, PUBLISHED, "here")

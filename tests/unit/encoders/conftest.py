@@ -1,0 +1,87 @@
+"""Backbones and encoders that are as small as open_clip allows."""
+
+import numpy as np
+import pytest
+import torch
+
+from stages.config.encoders import (
+    Backbone,
+    ModifiedResNet,
+    TextTransformer,
+    VisionTransformer,
+)
+from stages.encoders.card import OpenClipConfig
+from stages.encoders.encoder import Encoder, clip_encoder
+from stages.encoders.layers import layer_modules, per_image, watched
+from stages.encoders.loading import fitted
+from stages.encoders.preprocess import to_tower
+from stages.encoders.vocabulary import build_vocabulary
+
+VISIONS = {
+    "rn": ModifiedResNet(layers=(1, 1, 1, 1), width=2, head_width=16),
+    "vit": VisionTransformer(patch=16, layers=2, width=16, head_width=8),
+}
+
+
+def small_backbone(kind: str) -> Backbone:
+    return Backbone(
+        image_size=32,
+        mean=(0.48145466, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        embedding=16,
+        quick_gelu=False,
+        vision=VISIONS[kind],
+        text=TextTransformer(context=8, width=16, heads=2, layers=1),
+    )
+
+
+@pytest.fixture(params=["rn", "vit"])
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    return small_backbone(request.param)
+
+
+@pytest.fixture
+def encoder(backbone: Backbone) -> Encoder:
+    return clip_encoder(backbone, build_vocabulary(["a photo of a red fish", "an old house"]), 3)
+
+
+TINY = OpenClipConfig(
+    model="tiny",
+    config={
+        "embed_dim": 16,
+        "quick_gelu": True,
+        "vision_cfg": {
+            "image_size": 32,
+            "layers": 2,
+            "width": 16,
+            "patch_size": 16,
+            "head_width": 8,
+        },
+        "text_cfg": {"context_length": 77, "width": 16, "heads": 2, "layers": 2},
+    },
+)
+"""A CLIP as open_clip configures it, with its tokenizer and next to no weights."""
+
+
+@pytest.fixture
+def tiny_clip() -> Encoder:
+    return clip_encoder(TINY, None, 0)
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+
+
+def layer_features(encoder: Encoder, images: np.ndarray) -> dict[str, torch.Tensor]:
+    """What every layer returns, a row per image."""
+    features = {}
+
+    def keep(layer: str, output: object) -> None:
+        features[layer] = per_image(output, len(images), layer).flatten(1).clone()
+
+    tower, preprocess = encoder.visual.eval(), encoder.card.preprocess
+    squares = fitted(images, np.arange(len(images)), preprocess)
+    with watched(layer_modules(encoder), keep), torch.inference_mode():
+        tower(to_tower(squares, preprocess))
+    return features

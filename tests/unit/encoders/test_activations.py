@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+
+from stages.encoders.activations import activation_batches, activations
+from stages.encoders.preprocess import to_tower
+from stages.runtime.errors import InputError
+
+
+def test_activations_are_the_tower_s_output_image_by_image(encoder, images):
+    rows = activations(encoder, images, batch_size=5)
+    with torch.no_grad():
+        for row, image in zip(rows, images, strict=True):
+            alone = encoder.visual(to_tower(image[None], encoder.card.preprocess))[0]
+            np.testing.assert_allclose(row, alone, atol=1e-5 * np.abs(rows).max())
+
+
+def test_a_clip_s_activations_are_its_image_embeddings_before_normalisation(encoder, images):
+    rows = activations(encoder, images, batch_size=12)
+    with torch.no_grad():
+        expected = encoder.module.encode_image(to_tower(images, encoder.card.preprocess))
+    assert np.array_equal(rows, expected)
+    assert np.abs(np.linalg.norm(rows, axis=1) - 1).min() > 1e-3
+
+
+def test_a_whole_training_module_is_put_in_evaluation_mode(encoder, images):
+    encoder.module.train()
+    first = activations(encoder, images, 12)
+    assert np.array_equal(first, activations(encoder, images, 12))
+
+
+def test_batches_come_in_order_and_whole(encoder, images):
+    batches = list(activation_batches(encoder, images, 5))
+    assert [len(batch) for batch in batches] == [5, 5, 2]
+    assert all(batch.dtype == np.float32 for batch in batches)
+
+
+def test_no_image_gives_no_row(encoder, images):
+    assert activations(encoder, images[:0], 5).shape == (0, 16)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_activation_that_is_not_finite_is_refused(encoder, images, value):
+    def spoil(_module, pixels, output):
+        output[(pixels[0] > 0).flatten(1).all(1)] = value
+
+    images[7] = 255
+    encoder.visual.register_forward_hook(spoil)
+    with pytest.raises(InputError, match="image 7: its activation is NaN or infinite"):
+        activations(encoder, images, 5)
+
+
+def test_float32_leaves_the_forward_pass_as_it_is(encoder, images):
+    exact = activations(encoder, images, 12, precision="float32")
+    with torch.inference_mode():
+        alone = encoder.visual.eval()(to_tower(images, encoder.card.preprocess))
+    assert np.array_equal(exact, alone)
+
+
+@pytest.mark.parametrize(("precision", "digits"), [("bfloat16", 8), ("float16", 11)])
+def test_a_lower_precision_takes_effect_and_is_stored_as_float32(
+    encoder, images, precision, digits
+):
+    exact = activations(encoder, images, 12)
+    rough = activations(encoder, images, 12, precision=precision)
+    assert rough.dtype == np.float32
+    difference = np.abs(rough - exact).max() / np.abs(exact).max()
+    assert 0 < difference < 40 * 2.0**-digits
+    assert not torch.is_autocast_enabled("cpu")

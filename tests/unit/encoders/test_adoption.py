@@ -1,0 +1,140 @@
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from stages.config.encoders import TimmModel, TorchvisionModel
+from stages.encoders.card import OpenClipConfig
+from stages.encoders.encoder import (
+    Encoder,
+    classifier_encoder,
+    clip_encoder,
+    initialise,
+    load_encoder,
+    save_encoder,
+    to_array,
+)
+from stages.encoders.heads import classifier_from_clip
+from stages.encoders.open_clip_models import import_open_clip
+from stages.encoders.texts import encode_texts
+from stages.encoders.weights import adopt
+from stages.runtime.errors import InputError
+from tests.unit.encoders.conftest import TINY
+
+RESNET = TorchvisionModel(model="resnet18")
+SWIN = TimmModel(model="swin_tiny_patch4_window7_224")
+
+
+def same(encoder: Encoder, other: Encoder) -> bool:
+    state = other.module.state_dict()
+    return all(torch.equal(state[k], t) for k, t in encoder.module.state_dict().items())
+
+
+def test_a_clip_takes_its_weights(tiny_clip):
+    other = clip_encoder(TINY, None, 5)
+    adopted = adopt(TINY, other.module.state_dict(), "mine")
+    assert same(adopted, other) and not same(adopted, tiny_clip)
+    assert adopted.card == tiny_clip.card
+
+
+def test_half_precision_becomes_single():
+    other = clip_encoder(TINY, None, 5).module.half().state_dict()
+    adopted = adopt(TINY, other, "mine").module
+    assert all(t.dtype != torch.float16 for t in adopted.state_dict().values())
+    assert torch.equal(adopted.get_parameter("visual.proj"), other["visual.proj"].float())
+
+
+def test_a_scale_may_be_an_array_of_one():
+    weights = dict(clip_encoder(TINY, None, 5).module.state_dict())
+    weights["logit_scale"] = torch.tensor([2.5])
+    assert adopt(TINY, weights, "mine").module.get_parameter("logit_scale") == 2.5
+
+
+def test_a_clip_with_a_text_tower_of_its_own_takes_the_older_names():
+    whole = clip_encoder(TINY, None, 5)
+    config = OpenClipConfig(model="custom", config=TINY.config | {"custom_text": True})
+    adopted = adopt(config, whole.module.state_dict(), "mine")
+    assert type(adopted.module).__name__ == "CustomTextCLIP"
+    ours, theirs = (encode_texts(clip, ["a cat", "an old dog"]) for clip in (adopted, whole))
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("backbone", [RESNET, TimmModel(model="resnet18.a1_in1k")])
+def test_a_library_s_classifier_keeps_its_head(backbone):
+    import timm
+    from torchvision import models
+
+    torchvision = isinstance(backbone, TorchvisionModel)
+    model = (models.resnet18() if torchvision else timm.create_model("resnet18")).eval()
+    adopted = adopt(backbone, model.state_dict(), "mine")
+    images = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(adopted.module.eval()(images), model(images))
+    assert adopted.card.classes == list(import_open_clip().IMAGENET_CLASSNAMES)
+    assert (adopted.card.representation, adopted.card.normalize_features) == ("rectified", False)
+
+
+def test_a_finetuned_clip_keeps_its_head(tiny_clip):
+    names = list(import_open_clip().IMAGENET_CLASSNAMES)
+    head = to_array(torch.randn(1000, 16))
+    finetuned = classifier_from_clip(tiny_clip, head, names)
+    adopted = adopt(TINY, finetuned.module.state_dict(), "mine")
+    assert same(adopted, finetuned)
+    assert adopted.card == finetuned.card
+
+
+def test_weights_of_another_architecture_are_refused(tiny_clip):
+    with pytest.raises(InputError, match=r"mine: .*more differ.*another architecture"):
+        adopt(RESNET, tiny_clip.module.state_dict(), "mine")
+    with pytest.raises(InputError, match=r"mine: .*more differ.*another architecture"):
+        adopt(TINY, initialise(RESNET, 0).visual.state_dict(), "mine")
+
+
+def test_a_wider_clip_is_refused():
+    vision = TINY.config["vision_cfg"] | {"width": 24}
+    wide = OpenClipConfig(model="wide", config=TINY.config | {"vision_cfg": vision})
+    with pytest.raises(InputError, match=r"visual.*should be .*16.*got .*24"):
+        adopt(TINY, clip_encoder(wide, None, 0).module.state_dict(), "mine")
+
+
+def test_a_head_for_other_classes_than_imagenet_s_is_refused():
+    other = classifier_encoder(TINY, ["a", "b"], 0, normalize_features=True)
+    with pytest.raises(InputError, match=r"1,000 classes, got 2"):
+        adopt(TINY, other.module.state_dict(), "mine")
+
+
+def published(name: str) -> str:
+    """Return the name that a weight has in torchvision's files of its first years."""
+    name = re.sub(r"mlp\.([03])\.", lambda n: f"mlp.linear_{1 + int(n[1]) // 3}.", name)
+    return re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", name)
+
+
+@pytest.mark.parametrize("name", ["vit_b_32", "densenet121", "resnet18"])
+def test_torchvision_s_files_have_older_names_and_no_counters(name):
+    from torchvision import models
+
+    model = models.get_model(name, weights=None).eval()
+    whole = model.state_dict().items()
+    file = {published(key): t for key, t in whole if not key.endswith("num_batches_tracked")}
+    assert file.keys() != model.state_dict().keys()
+    adopted = adopt(TorchvisionModel(model=name), file, "mine")
+    images = torch.randn(2, 3, 224, 224)
+    torch.testing.assert_close(adopted.module.eval()(images), model(images))
+
+
+def test_buffers_that_a_module_computes_are_passed_over():
+    import timm
+
+    model = timm.create_model("swin_tiny_patch4_window7_224")
+    computed = dict(model.named_buffers())
+    assert computed.keys() - model.state_dict().keys()
+    adopted = adopt(SWIN, {**computed, **model.state_dict()}, "mine")
+    assert torch.equal(
+        adopted.module.get_parameter("head.weight"), model.get_parameter("head.fc.weight")
+    )
+
+
+def test_a_model_that_asks_for_its_version_is_read_back(tmp_path):
+    encoder = initialise(TorchvisionModel(model="mnasnet0_5"), 0)
+    save_encoder(tmp_path / "mnasnet", encoder)
+    assert same(load_encoder(tmp_path / "mnasnet"), encoder)

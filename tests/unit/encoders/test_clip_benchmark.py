@@ -1,0 +1,60 @@
+"""Heads and accuracies are those of clip_benchmark, on the same weights and images."""
+
+import numpy as np
+import pytest
+import torch
+from clip_benchmark.metrics import zeroshot_classification as benchmark
+from open_clip import IMAGENET_CLASSNAMES, get_tokenizer
+
+from stages.config.encoders import OpenClipModel
+from stages.encoders.activations import activations
+from stages.encoders.encoder import Encoder, clip_encoder
+from stages.encoders.heads import spelled_out, zero_shot_head
+from stages.encoders.preprocess import to_tower
+from stages.measures.accuracy import hits
+from stages.measures.head import Head
+from stages.measures.random_head import random_unit_rows
+from tests.unit.encoders.conftest import TINY
+
+CLASSES = list(IMAGENET_CLASSNAMES[:40:4])
+CASES = {
+    "tiny": (TINY, CLASSES, "openai_imagenet"),
+    "ViT-B-32": (OpenClipModel(model="ViT-B-32"), CLASSES[:3], ["a {}.", "a photo of an old {}."]),
+}
+
+
+def benchmark_head(encoder: Encoder, classes: list[str], templates: list[str]) -> torch.Tensor:
+    """Return the head as clip_benchmark makes it, a column per class."""
+    written = [template.replace("{}", "{c}") for template in templates]
+    module, tokenizer = encoder.module.eval(), get_tokenizer("ViT-B-32")
+    return benchmark.zero_shot_classifier(module, tokenizer, classes, written, "cpu", amp=False)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_heads_agree(name):
+    backbone, classes, templates = CASES[name]
+    encoder = clip_encoder(backbone, None, 0)
+    head = zero_shot_head(encoder, classes, templates)
+    expected = benchmark_head(encoder, classes, spelled_out(templates))
+    np.testing.assert_allclose(head, expected.T, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_logits_and_accuracies_agree(name):
+    encoder, random = clip_encoder(CASES[name][0], None, 0), np.random.default_rng(0)
+    size, width = encoder.card.preprocess.size, encoder.card.feature_width
+    images = random.integers(0, 256, (6, size, size, 3), dtype=np.uint8)
+    labels, head = random.integers(0, 4, 6), random_unit_rows(4, width, 0)
+    loader = [(to_tower(images, encoder.card.preprocess), torch.from_numpy(labels))]
+    columns, module = torch.from_numpy(head.T), encoder.module.eval()
+    logits, _ = benchmark.run_classification(module, columns, loader, "cpu", amp=False)
+    rows = activations(encoder, images, 3)
+    ours = 100 * rows / np.linalg.norm(rows, axis=1, keepdims=True) @ head.T
+    np.testing.assert_allclose(ours, logits, atol=2e-4)
+    right = logits.argmax(dim=1).numpy() == labels  # its `accuracy` fails with numpy 2.4
+    assert np.array_equal(hits(rows, labels, Head(head, None, True)), right)
+
+
+def test_another_head_gives_other_logits(tiny_clip):
+    one, other = (zero_shot_head(tiny_clip, CLASSES, [t]) for t in ("a {}", "an old {}"))
+    assert np.abs(one - other).max() > 1e-3

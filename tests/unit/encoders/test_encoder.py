@@ -1,0 +1,127 @@
+import json
+from dataclasses import replace as with_parts
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from stages.config.encoders import TorchvisionModel
+from stages.encoders.activations import activations
+from stages.encoders.card import Origin
+from stages.encoders.encoder import (
+    CARD,
+    WEIGHTS,
+    classifier_encoder,
+    clip_encoder,
+    initialise,
+    load_encoder,
+    save_encoder,
+)
+from stages.files.arrays import read_tensors, write_tensors
+from stages.runtime.errors import InputError
+from tests.unit.encoders.conftest import TINY
+
+
+def test_an_encoder_comes_back_as_it_was(encoder, images, tmp_path):
+    save_encoder(tmp_path, encoder)
+    again = load_encoder(tmp_path)
+    assert again.card == encoder.card
+    assert np.array_equal(activations(again, images, 5), activations(encoder, images, 5))
+    state = again.module.state_dict()
+    assert all(torch.equal(state[key], t) for key, t in encoder.module.state_dict().items())
+
+
+def test_equal_encoders_give_equal_bytes(encoder, tmp_path):
+    for name in "ab":
+        save_encoder(tmp_path / name, encoder)
+    for file in (WEIGHTS, CARD):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_classifier_comes_back_with_its_head(backbone, tmp_path):
+    classifier = classifier_encoder(backbone, ["fish", "house"], 0, normalize_features=False)
+    torch.nn.init.normal_(classifier.module.get_parameter("head.weight"))
+    save_encoder(tmp_path, classifier)
+    head = load_encoder(tmp_path).head
+    assert head is not None
+    assert torch.equal(head.weight, classifier.module.get_parameter("head.weight"))
+
+
+def test_an_untrained_encoder_has_no_head(backbone, images, tmp_path):
+    save_encoder(tmp_path, initialise(backbone, 1))
+    encoder = load_encoder(tmp_path)
+    assert encoder.head is None
+    assert activations(encoder, images, 12).std() > 0
+
+
+@pytest.mark.parametrize("file", [WEIGHTS, CARD])
+@pytest.mark.parametrize("damage", ["missing", "cut short"])
+def test_a_missing_or_damaged_file_is_refused(encoder, tmp_path, file, damage):
+    save_encoder(tmp_path, encoder)
+    content = (tmp_path / file).read_bytes()
+    (tmp_path / file).unlink()
+    if damage == "cut short":
+        (tmp_path / file).write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=file):
+        load_encoder(tmp_path)
+
+
+@pytest.mark.parametrize("change", ["missing", "extra", "shape"])
+def test_weights_of_another_architecture_are_refused(encoder, tmp_path, change):
+    save_encoder(tmp_path, encoder)
+    arrays = dict(read_tensors(tmp_path / WEIGHTS))
+    first = arrays.pop("visual.conv1.weight")
+    if change != "missing":
+        arrays["visual.conv1.weight"] = first[1:] if change == "shape" else first
+    if change == "extra":
+        arrays["visual.conv1.bias"] = first
+    write_tensors(tmp_path / WEIGHTS, arrays)
+    with pytest.raises(InputError, match=r"visual\.conv1"):
+        load_encoder(tmp_path)
+
+
+def test_a_head_of_another_width_is_refused(backbone, tmp_path):
+    classifier = classifier_encoder(backbone, ["fish", "house"], 0, normalize_features=True)
+    classifier.module.head = torch.nn.Linear(backbone.embedding + 1, 2, bias=False)
+    save_encoder(tmp_path, classifier)
+    with pytest.raises(InputError, match=r"head\.weight.*\(2, 16\).*\(2, 17\)"):
+        load_encoder(tmp_path)
+
+
+def test_a_card_with_another_width_is_refused(encoder, tmp_path):
+    save_encoder(tmp_path, encoder)
+    card = msgspec.to_builtins(encoder.card) | {"feature_width": 99}
+    (tmp_path / CARD).write_text(json.dumps(card))
+    with pytest.raises(InputError, match=r"feature_width is 99.*16 features"):
+        load_encoder(tmp_path)
+
+
+def test_a_clip_without_vocabulary_is_refused(encoder, tmp_path):
+    save_encoder(tmp_path, encoder)
+    card = msgspec.to_builtins(encoder.card) | {"vocabulary": None}
+    (tmp_path / CARD).write_text(json.dumps(card))
+    with pytest.raises(InputError, match="vocabulary"):
+        load_encoder(tmp_path)
+
+
+def test_an_encoder_can_be_counted_without_memory(backbone):
+    with torch.device("meta"):
+        encoder = initialise(backbone, 0)
+        clip = initialise(TINY, 0)
+    assert all(p.is_meta for e in (encoder, clip) for p in e.module.parameters())
+    assert encoder.card == initialise(backbone, 0).card
+
+
+def test_a_card_of_a_clip_made_here_says_nothing_of_an_origin(encoder, tmp_path):
+    save_encoder(tmp_path, encoder)
+    assert "origin" not in json.loads((tmp_path / CARD).read_text())
+    origin = Origin(source="checkpoint", location="a.pt", sha256="ab" * 32)
+    came = with_parts(encoder, card=msgspec.structs.replace(encoder.card, origin=origin))
+    save_encoder(tmp_path, came)
+    assert load_encoder(tmp_path).card.origin == origin
+
+
+def test_a_classifier_of_a_library_is_no_clip():
+    with pytest.raises(InputError, match=r"'resnet18' has no text tower"):
+        clip_encoder(TorchvisionModel(model="resnet18"), None, 0)

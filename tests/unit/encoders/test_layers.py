@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stages.config.encoders import ModifiedResNet
+from stages.encoders.activations import activations
+from stages.encoders.layers import layer_grams, layer_modules, minibatch_grams, watched
+from stages.measures.gram import gram
+from stages.measures.u_center import u_center
+from stages.runtime.errors import InputError
+from tests.unit.encoders.conftest import layer_features
+
+
+def hooks_of(module: torch.nn.Module) -> int:
+    return sum(len(part._forward_hooks) for part in module.modules())
+
+
+def test_layers_are_named_in_order(encoder):
+    resnet = isinstance(encoder.card.architecture.vision, ModifiedResNet)
+    assert list(layer_modules(encoder)) == (
+        ["stem", "stage1", "stage2", "stage3", "stage4", "attention_pool"]
+        if resnet
+        else ["embedding", "block01", "block02", "output"]
+    )
+
+
+def test_the_last_layer_is_the_activation(encoder, images):
+    *_, last = layer_features(encoder, images).values()
+    assert np.array_equal(last.numpy(), activations(encoder, images, 12))
+
+
+def test_every_layer_is_flat_and_differs_from_the_others(encoder, images):
+    features = layer_features(encoder, images)
+    assert all(rows.shape[0] == 12 and rows.ndim == 2 for rows in features.values())
+    means = [float(rows.mean()) for rows in features.values()]
+    assert len(set(means)) == len(means)
+
+
+def test_hooks_go_with_the_block(encoder, images):
+    layer_grams(encoder, images, minibatch=6)
+    assert hooks_of(encoder.module) == 0
+
+
+def test_hooks_go_on_an_error_of_the_tower(encoder):
+    with pytest.raises(RuntimeError):
+        minibatch_grams(encoder.visual, layer_modules(encoder), torch.zeros(4, 3, 32, 7))
+    assert hooks_of(encoder.module) == 0
+
+
+def test_hooks_go_on_an_error_of_their_own(encoder):
+    def refuse(layer, output):
+        assert hooks_of(encoder.module) == len(layer_modules(encoder))
+        raise KeyError(layer)
+
+    with pytest.raises(KeyError), watched(layer_modules(encoder), refuse):
+        encoder.visual(torch.zeros(4, 3, 32, 32))
+    assert hooks_of(encoder.module) == 0
+
+
+class Turned(nn.Module):
+    """A layer whose first axis is not the images."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values.T
+
+
+def test_a_layer_without_an_entry_per_image_is_refused_and_hooks_go():
+    tower = nn.Sequential(nn.Linear(3, 2), Turned())
+    with pytest.raises(InputError, match=r"layer 'odd'.*4 images.*got the shape \(2, 4\)"):
+        minibatch_grams(tower, {"fine": tower[0], "odd": tower[1]}, torch.ones(4, 3))
+    assert hooks_of(tower) == 0
+
+
+def test_a_layer_that_does_not_run_is_refused():
+    tower = nn.Sequential(nn.Linear(3, 2))
+    with pytest.raises(InputError, match=r"layer 'idle'.*got no tensor"):
+        minibatch_grams(tower, {"fine": tower[0], "idle": nn.Identity()}, torch.ones(4, 3))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_a_layer_that_is_not_finite_is_refused_by_name(encoder, images, value):
+    *_, layer = layer_modules(encoder)
+    for weight in layer_modules(encoder)[layer].parameters():
+        nn.init.constant_(weight, value)
+    with pytest.raises(InputError, match=r"layer '\w+': expected finite features"):
+        layer_grams(encoder, images, minibatch=6)
+
+
+def test_a_layer_counts_as_it_was_before_the_next_changed_it():
+    tower = nn.Sequential(nn.Linear(12, 5), nn.ReLU(inplace=True))
+    images = torch.randn(6, 12)
+    linear = u_center(gram(tower[0](images))).astype(np.float32)
+    found = minibatch_grams(tower, {"linear": tower[0], "rectified": tower[1]}, images)
+    assert np.array_equal(found["linear"], linear)
+    assert not np.array_equal(found["rectified"], linear)
+
+
+def test_layers_stand_in_the_order_asked_for():
+    tower = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    found = minibatch_grams(tower, {"last": tower[1], "first": tower[0]}, torch.randn(4, 3))
+    assert list(found) == ["last", "first"]
+
+
+def test_grams_are_the_same_every_time(encoder, images):
+    one, two = (layer_grams(encoder, images, minibatch=6) for _ in range(2))
+    assert all(np.array_equal(one[layer], two[layer]) for layer in one)
+
+
+def test_grams_are_those_of_each_minibatch(encoder, images):
+    grams = layer_grams(encoder, images, minibatch=6)
+    for layer, matrices in grams.items():
+        assert matrices.shape == (2, 6, 6)
+        features = layer_features(encoder, images[6:])[layer].double()
+        second = u_center((features @ features.T).numpy())
+        np.testing.assert_allclose(matrices[1], second, rtol=1e-5, atol=1e-6 * np.abs(second).max())
+
+
+@pytest.mark.parametrize(("count", "minibatch"), [(12, 5), (12, 3), (0, 4)])
+def test_incomplete_minibatches_are_refused(encoder, images, count, minibatch):
+    with pytest.raises(InputError, match="whole minibatches"):
+        layer_grams(encoder, images[:count], minibatch)
+
+
+def test_grams_of_a_lower_precision_differ(encoder, images):
+    exact, rough = (layer_grams(encoder, images, 6, precision=p) for p in ("float32", "bfloat16"))
+    assert all(grams.dtype == np.float32 for grams in rough.values())
+    assert any((rough[layer] != exact[layer]).any() for layer in exact)
+
+
+def test_only_the_pass_has_a_lower_precision():
+    tower, images = nn.Linear(3, 5), torch.randn(4, 3)
+    (matrix,) = minibatch_grams(tower, {"linear": tower}, images, "bfloat16").values()
+    with torch.autocast("cpu", torch.bfloat16):
+        features = tower(images)
+    assert features.dtype == torch.bfloat16
+    assert np.array_equal(matrix, u_center(gram(features)).astype(np.float32))
+    assert np.abs(matrix - u_center(gram(tower(images)))).max() > 0

@@ -1,0 +1,132 @@
+import pytest
+
+from stages.config.encoders import (
+    Checkpoint,
+    OpenClip,
+    OpenClipModel,
+    Timm,
+    TimmModel,
+    Torchvision,
+    TorchvisionModel,
+    Untrained,
+)
+from stages.encoders.locations import (
+    OPEN_CLIP_FILES,
+    TIMM_FILES,
+    AtHub,
+    AtPath,
+    AtUrl,
+    at_url,
+    location_of,
+    published_digest,
+    safer,
+)
+from stages.runtime.errors import InputError
+
+DIGEST = "ab" * 32
+
+
+def open_clip(model: str, tag: str | None) -> object:
+    return location_of(OpenClip(backbone="b", tag=tag), OpenClipModel(model=model))
+
+
+def test_weights_of_the_zoo_lie_on_the_hub():
+    expected = AtHub("timm/resnet50_clip.openai", OPEN_CLIP_FILES, "main")
+    assert open_clip("RN50-quickgelu", "openai") == expected
+    assert open_clip("RN50-quickgelu", "cc12m") == AtHub(
+        "timm/resnet50_clip.cc12m", OPEN_CLIP_FILES, "main"
+    )
+    assert open_clip("hf-hub:me/mine", None) == AtHub("me/mine", OPEN_CLIP_FILES, "main")
+
+
+def test_a_revision_pins_the_repository():
+    item = OpenClip(backbone="b", tag="laion2b_s34b_b79k", revision="v1")
+    where = location_of(item, OpenClipModel(model="ViT-B-32"))
+    assert where == AtHub("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", OPEN_CLIP_FILES, "v1")
+
+
+def test_weights_of_torchvision_and_timm():
+    item = Torchvision(backbone="b", tag="IMAGENET1K_V1")
+    where = location_of(item, TorchvisionModel(model="resnet50"))
+    url = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
+    assert where == AtUrl(url, "0676ba61")
+    timm = location_of(Timm(backbone="b", tag="a1_in1k"), TimmModel(model="resnet18"))
+    assert timm == AtHub("timm/resnet18.a1_in1k", TIMM_FILES, "main")
+
+
+def test_checkpoints_and_untrained_encoders():
+    backbone = OpenClipModel(model="RN50")
+    item = Checkpoint(backbone="b", file="runs/epoch_32.pt", sha256=DIGEST)
+    where = location_of(item, backbone)
+    assert isinstance(where, AtPath)
+    assert (where.file.as_posix(), where.sha256) == ("runs/epoch_32.pt", DIGEST)
+    item = Checkpoint(backbone="b", url="https://example.org/a.pt", sha256=DIGEST)
+    assert location_of(item, backbone) == AtUrl("https://example.org/a.pt", DIGEST)
+    assert location_of(Untrained(backbone="b", seed=0), backbone) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "tag", "right"),
+    [
+        ("RN50", "openai", "RN50-quickgelu"),
+        ("RN101", "yfcc15m", "RN101-quickgelu"),
+        ("ViT-B-32", "laion400m_e32", "ViT-B-32-quickgelu"),
+        ("ViT-B-16", "metaclip_400m", "ViT-B-16-quickgelu"),
+        ("ViT-B-32-quickgelu", "laion2b_s34b_b79k", "ViT-B-32"),
+    ],
+)
+def test_another_activation_than_that_of_the_training_is_refused(model, tag, right):
+    with pytest.raises(InputError, match=rf"QuickGELU.*write `model: {right}`"):
+        open_clip(model, tag)
+
+
+@pytest.mark.parametrize(
+    ("item", "backbone", "message"),
+    [
+        (OpenClip(backbone="b", tag="mine"), OpenClipModel(model="RN50"), "openai"),
+        (OpenClip(backbone="b"), OpenClipModel(model="RN50"), "has no weights"),
+        (OpenClip(backbone="b", tag="a"), OpenClipModel(model="hf-hub:a/b"), "leave out"),
+        (OpenClip(backbone="b", tag="openai"), TimmModel(model="resnet18"), "needs a backbone"),
+        (Torchvision(backbone="b", tag="DEFAULT"), TorchvisionModel(model="resnet50"), "K_V2"),
+        (Torchvision(backbone="b", tag="V1"), TorchvisionModel(model="resnet51"), "resnet50"),
+        (Timm(backbone="b", tag="mine"), TimmModel(model="resnet18"), "a1_in1k"),
+        (
+            Timm(backbone="b", tag="augreg_in21k"),
+            TimmModel(model="vit_tiny_patch16_224"),
+            "1,000 classes",
+        ),
+    ],
+)
+def test_names_that_no_library_knows_are_refused(item, backbone, message):
+    with pytest.raises(InputError, match=message):
+        location_of(item, backbone)
+
+
+def test_digests_are_read_off_urls():
+    openai = f"https://example.org/clip/models/{DIGEST}/RN50.pt"
+    assert published_digest(openai) == DIGEST
+    assert published_digest("https://example.org/rn50-quickgelu-yfcc15m-455df137.pt") == "455df137"
+    with pytest.raises(InputError, match=r"no checksum.*source: checkpoint"):
+        published_digest("https://example.org/b32_400m.pt")
+
+
+def test_safetensors_come_first():
+    assert safer("pytorch_model.bin") == ("pytorch_model.safetensors", "pytorch_model.bin")
+    assert safer("a.safetensors") == ("a.safetensors",)
+    assert safer("") == ()
+
+
+def test_every_weight_of_the_zoo_has_a_place_or_a_reason():
+    import open_clip as library
+
+    for model, tag in library.list_pretrained():
+        try:
+            assert isinstance(open_clip(model, tag), AtHub | AtUrl)
+        except InputError as error:
+            assert any(word in str(error) for word in ("QuickGELU", "transformers", "CoCa"))
+
+
+def test_a_revision_is_for_the_hub_alone():
+    assert at_url("https://h/w-0123abcd.pth", None) == AtUrl("https://h/w-0123abcd.pth", "0123abcd")
+    with pytest.raises(InputError, match="checksum pins them; leave `revision: v1` out"):
+        at_url("https://h/w-0123abcd.pth", "v1")

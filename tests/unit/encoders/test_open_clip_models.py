@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import torch
+
+from stages.config.encoders import OpenClipModel
+from stages.encoders.activations import activations
+from stages.encoders.card import OpenClipConfig
+from stages.encoders.encoder import clip_encoder, initialise, load_encoder, save_encoder
+from stages.encoders.open_clip_models import resolve, supported
+from stages.runtime.errors import InputError
+from tests.unit.encoders.conftest import TINY
+
+
+def without(key: str) -> dict:
+    return {name: value for name, value in TINY.config.items() if name != key}
+
+
+def test_the_card_holds_all_that_builds_the_model_again(tiny_clip, images, tmp_path):
+    save_encoder(tmp_path, tiny_clip)
+    again = load_encoder(tmp_path)
+    assert again.card == tiny_clip.card
+    assert again.card.architecture == TINY
+    assert np.array_equal(activations(again, images, 5), activations(tiny_clip, images, 5))
+
+
+def test_the_tower_alone_starts_as_the_clip_s_tower(tiny_clip):
+    alone = initialise(TINY, 0).visual.state_dict()
+    assert all(torch.equal(alone[k], t) for k, t in tiny_clip.visual.state_dict().items())
+
+
+def test_a_model_of_the_zoo_is_built_with_its_activation():
+    encoder = clip_encoder(OpenClipModel(model="RN50-quickgelu"), None, 0)
+    block = encoder.module.get_submodule("transformer.resblocks.0.mlp.gelu")
+    assert type(block).__name__ == "QuickGELU"
+    assert encoder.card.feature_width == 1024
+    assert encoder.card.representation == "linear"
+    assert encoder.card.vocabulary is None
+
+
+def test_a_tower_of_timm_is_built_after_open_clip_went_without_it(tiny_clip):
+    vision = {"timm_model_name": "resnet18", "timm_pool": "avg", "timm_proj": "linear"}
+    config = TINY.config | {"vision_cfg": vision | {"image_size": 64}}
+    encoder = initialise(OpenClipConfig(model="with timm", config=config), 0)
+    assert encoder.visual(torch.zeros(2, 3, 64, 64)).shape == (2, 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ViT-B-33", "ViT-B-32"),
+        ("hf-hub:me/mine", "lies on the hub"),
+        ("ViT-B-16-SigLIP", "transformers"),
+        ("coca_ViT-B-32", "captions"),
+    ],
+)
+def test_models_that_are_unknown_or_unsupported_are_refused(name, message):
+    with pytest.raises(InputError, match=message):
+        resolve(OpenClipModel(model=name))
+
+
+@pytest.mark.parametrize("key", ["embed_dim", "vision_cfg", "text_cfg"])
+def test_an_incomplete_configuration_is_refused(key):
+    with pytest.raises(InputError, match=f"no '{key}'"):
+        supported("mine", without(key))
+
+
+def test_a_configuration_of_another_open_clip_is_refused():
+    config = TINY.config | {"vision_cfg": {"wings": 2}}
+    with pytest.raises(InputError, match=r"cannot build.*wings"):
+        initialise(OpenClipConfig(model="later", config=config), 0)
+
+
+def test_a_tower_that_sees_no_squares_is_refused():
+    vision = TINY.config["vision_cfg"] | {"image_size": [32, 64]}
+    with pytest.raises(InputError, match="no square"):
+        initialise(OpenClipConfig(model="wide", config=TINY.config | {"vision_cfg": vision}), 0)

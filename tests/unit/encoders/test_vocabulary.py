@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from stages.encoders.vocabulary import PADDING, UNKNOWN, Vocabulary, build_vocabulary
+from stages.runtime.errors import InputError
+
+
+def test_a_text_stands_between_start_and_end():
+    vocabulary = Vocabulary(["fish", "a"])
+    tokens = vocabulary.encode(["a fish"], context=6)
+    assert tokens.tolist() == [[4, 2, 3, 5, PADDING, PADDING]]
+
+
+def test_the_end_is_the_highest_token():
+    vocabulary = build_vocabulary(["a red fish", "a house"])
+    tokens = vocabulary.encode(["house", "a red fish", "", "zebra zebra zebra"], context=5)
+    np.testing.assert_array_equal(tokens.argmax(axis=1), [2, 4, 1, 4])
+
+
+def test_the_order_of_captions_does_not_matter():
+    texts = ["a red fish", "a House, old", "the sky"]
+    assert build_vocabulary(texts).words == build_vocabulary(texts[::-1]).words
+
+
+def test_every_token_is_below_the_size():
+    vocabulary = build_vocabulary(["one two three"])
+    assert vocabulary.encode(["one two three"], 5).max() == vocabulary.size - 1
+
+
+def test_an_unknown_word_has_its_own_token():
+    vocabulary = Vocabulary(["fish"])
+    assert vocabulary.encode(["zebra fish"], 4)[0, 1] == UNKNOWN
+    assert vocabulary.unknown(["zebra fish", "old fish"]) == ["old", "zebra"]
+
+
+def test_a_text_that_is_too_long_is_refused():
+    with pytest.raises(InputError, match=r"text.context is 4.*'a red fish' has 3"):
+        Vocabulary(["fish"]).encode(["a red fish"], context=4)

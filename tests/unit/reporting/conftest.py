@@ -1,0 +1,248 @@
+"""A made-up study in the shape of the real results."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages.reporting.results import (
+    Comparison,
+    Encoder,
+    Published,
+    read_comparisons,
+    read_encoders,
+    read_published,
+)
+
+SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
+LINES = {
+    "imagenet_v2": {"slope": 0.92, "intercept": -0.55},
+    "imagenet_r": {"slope": 0.8, "intercept": -1.6},
+    "imagenet_sketch": {"slope": 0.7, "intercept": -2.4},
+    "objectnet": {"slope": 0.9, "intercept": -2.1},
+    "imagenet_a": {"slope": 1.0, "intercept": -1.6},
+}
+# label, training, backbone, data, ImageNet accuracy, mean effective robustness, kurtosis
+ENCODERS = {
+    "rn_web_broad": ("RN zero-shot, web-broad", "zero_shot", "rn", "web_broad", 83, 28, 2.85),
+    "rn_web_broad_finetuned": (
+        "RN finetuned, web-broad",
+        "finetuned",
+        "rn",
+        "web_broad",
+        93.5,
+        12,
+        2.8,
+    ),
+    "rn_supervised": ("RN supervised", "supervised", "rn", "imagenet_train", 95, 0.4, 2.6),
+    "vit_web_broad": ("ViT zero-shot, web-broad", "zero_shot", "vit", "web_broad", 61, 2, 2.9),
+    "vit_web_broad_finetuned": (
+        "ViT finetuned, web-broad",
+        "finetuned",
+        "vit",
+        "web_broad",
+        77,
+        -1,
+        3,
+    ),
+    "vit_supervised": ("ViT supervised", "supervised", "vit", "imagenet_train", 88, -2, 2.8),
+    "rn_web_narrow": ("RN zero-shot, web-narrow", "zero_shot", "rn", "web_narrow", 94, 4, 2.8),
+    "rn_imagenet_captions": (
+        "RN zero-shot, ImageNet-Captions",
+        "zero_shot",
+        "rn",
+        "imagenet_captions",
+        92.5,
+        1,
+        2.8,
+    ),
+    "rn_web_broad_labels": (
+        "RN supervised, web-broad labels",
+        "supervised",
+        "rn",
+        "web_broad",
+        96,
+        37,
+        3.2,
+    ),
+    "rn_untrained": ("RN untrained", "untrained", "rn", "none", 8.2, -3, 2.7),
+    "vit_untrained": ("ViT untrained", "untrained", "vit", "none", 8.5, -3, 2.95),
+}
+CATEGORIES = ("object", "part", "scene", "texture", "color")
+
+
+def logit(percent: float) -> float:
+    return math.log(percent / (100 - percent))
+
+
+def beta(shift: str, percent: float) -> float:
+    line = LINES[shift]
+    return 100 / (1 + math.exp(-(line["slope"] * logit(percent) + line["intercept"])))
+
+
+def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
+    imagenet, mean, kurtosis = ENCODERS[key][4:]
+    robustness = {s: mean + float(rng.normal(0, 4)) for s in SHIFTS}
+    accuracy = {s: min(max(beta(s, imagenet) + robustness[s], 0.5), 98.0) for s in SHIFTS}
+    robustness = {s: accuracy[s] - beta(s, imagenet) for s in SHIFTS}
+    mean = sum(robustness.values()) / 5
+    unique = int(18 - abs(imagenet - 85) / 6)
+    return {
+        "accuracy": {"imagenet": float(imagenet), **accuracy},
+        "effective_robustness": {
+            **robustness,
+            "mean": mean,
+            "mean_low": mean - 1.3,
+            "mean_high": mean + 1.3,
+        },
+        "kurtosis": {
+            "mean": kurtosis,
+            "low": kurtosis - 0.02,
+            "high": kurtosis + 0.02,
+            "outlier_features": 0,
+        },
+        "directions": {"count": 12, "prunable": 0.2, "importance_ratio": 3.1},
+        "concepts": {
+            "measured": 40,
+            "unique_directions": unique,
+            "polysemanticity_directions": 1.4,
+            "unique_features": unique + 3,
+            "polysemanticity_features": 1.2,
+        },
+    }
+
+
+def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
+    label, training, backbone, data, imagenet = ENCODERS[key][:5]
+    decay = np.exp(-np.arange(12) / 4)
+    steps = () if training == "untrained" else range(0, 600, 10)
+    fractions = [round(0.1 * i, 1) for i in range(10)]
+    keep = {d: imagenet if d == "imagenet" else beta(d, imagenet) for d in ("imagenet", *SHIFTS)}
+    models = [
+        {"name": f"model {i}", "imagenet": x}
+        | {s: beta(s, x) + float(rng.normal()) for s in SHIFTS}
+        for i, x in enumerate(np.linspace(35, 98, 16).tolist())
+    ]
+    return {
+        "label": label,
+        "training": training,
+        "backbone": backbone,
+        "data": data,
+        "representation": "linear",
+        "importance": {"head": (0.5 * decay).tolist(), "random_head": [0.2] * 12},
+        "pruning": [
+            {
+                "dataset": d,
+                "fraction": p,
+                "accuracy": a * (1 - p**6),
+                "random_head_accuracy": a * (1 - p),
+            }
+            for d, a in keep.items()
+            for p in fractions
+        ],
+        "concepts": [
+            {"basis": b, "category": c, "unique": 2 + (i + len(key)) % 4, "polysemanticity": 1.3}
+            for b in ("directions", "features")
+            for i, c in enumerate(CATEGORIES)
+        ],
+        "sweep": [
+            {"basis": b, "threshold": t, "unique": int(40 * (1 - t) + k), "polysemanticity": 1.3}
+            for k, b in enumerate(("directions", "features"))
+            for t in (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+        ],
+        "training_curve": [
+            {
+                "step": step,
+                "loss": 2.5 * math.exp(-step / 150) + 0.1 * float(rng.random()),
+                "accuracy": 90 * (1 - math.exp(-step / 150)) if step % 100 == 0 else None,
+                "learning_rate": 1e-3,
+            }
+            for step in steps
+        ],
+        "robustness": {"models": models, "lines": LINES},
+    }
+
+
+def comparison(first: str, second: str) -> dict[str, Any]:
+    layers = {
+        "rn": ["stem", "layer1", "layer2", "layer3", "layer4", "pool"],
+        "vit": ["patches", "block1", "block2", "block3", "embedding"],
+    }
+    one, two = (layers[ENCODERS[key][2]] for key in (first, second))
+    return {
+        "first": first,
+        "second": second,
+        "first_label": ENCODERS[first][0],
+        "second_label": ENCODERS[second][0],
+        "first_layers": one,
+        "second_layers": two,
+        "cka": [[1 / (1 + abs(i - j)) for j in range(len(two))] for i in range(len(one))],
+    }
+
+
+@pytest.fixture
+def study() -> dict[str, Any]:
+    """Loaded JSONs of a whole study; each test may change its own copy."""
+    return {
+        "keys": list(ENCODERS),
+        "metrics": {
+            k: encoder_metrics(k, np.random.default_rng(i)) for i, k in enumerate(ENCODERS)
+        },
+        "series": {k: encoder_series(k, np.random.default_rng(0)) for k in ENCODERS},
+        "comparisons": {
+            "rn_finetuning": comparison("rn_web_broad", "rn_web_broad_finetuned"),
+            "rn_supervision": comparison("rn_web_broad", "rn_supervised"),
+            "backbones": comparison("rn_web_broad", "vit_web_broad"),
+        },
+        "published": {
+            "lines": {s: line | {"r_squared": 0.97, "models": 87} for s, line in LINES.items()},
+            "encoders": {
+                "RN50/openai": {"mean": 22.8, "low": 22.1, "high": 23.4, "imagenet_v2": 1.0},
+                "RN50/cc12m": {"mean": 11.0, "low": 10.1, "high": 12.0, "imagenet_v2": 1.0},
+            },
+        },
+    }
+
+
+@pytest.fixture
+def templates() -> Path:
+    """The folder of the plot templates."""
+    return Path(__file__).parents[3] / ".dvc" / "plots"
+
+
+@pytest.fixture
+def encoders(study: dict[str, Any]) -> list[Encoder]:
+    """The study's encoders, checked."""
+    return read_encoders(study["keys"], study["metrics"], study["series"])
+
+
+@pytest.fixture
+def comparisons(study: dict[str, Any]) -> list[Comparison]:
+    """The study's comparisons, checked."""
+    return read_comparisons(list(study["comparisons"]), study["comparisons"])
+
+
+@pytest.fixture
+def published(study: dict[str, Any]) -> Published:
+    """The published result, checked."""
+    return read_published(study["published"])
+
+
+@pytest.fixture
+def lines() -> dict[str, dict[str, float]]:
+    """Slope and intercept of each shift's baseline."""
+    return LINES
+
+
+@pytest.fixture
+def model() -> Callable[[str, float, float], dict[str, Any]]:
+    """Make a model that lies some points above every line."""
+
+    def make(name: str, imagenet: float, above: float) -> dict[str, Any]:
+        shifts = {s: beta(s, imagenet) + above for s in SHIFTS}
+        return {"name": name, "imagenet": imagenet, **shifts}
+
+    return make

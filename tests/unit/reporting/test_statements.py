@@ -1,0 +1,158 @@
+"""What the report says follows the numbers, whichever way they fall."""
+
+import pytest
+
+from stages.reporting.claims import (
+    concept_order,
+    coverage_of_data,
+    kurtosis_above_null,
+    ordered,
+    outlier_features,
+    prunable,
+    published_robustness,
+    robustness_order,
+    statements,
+)
+from stages.reporting.results import read_encoders, read_published
+
+
+def read(study):
+    return read_encoders(study["keys"], study["metrics"], study["series"])
+
+
+def set_robustness(study, key, mean):
+    interval = {"mean": mean, "mean_low": mean - 1, "mean_high": mean + 1}
+    study["metrics"][key]["effective_robustness"] |= interval
+
+
+def set_kurtosis(study, key, mean):
+    study["metrics"][key]["kurtosis"] |= {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}
+
+
+@pytest.mark.parametrize(
+    ("means", "verdict"),
+    [
+        ((9, 5, 1), "shown"),
+        ((1, 5, 9), "not shown"),
+        ((9, 5, 4), "undecided"),
+        ((5, 9, 1), "not shown"),
+    ],
+)
+def test_order_is_judged_by_intervals(means, verdict):
+    assert ordered([(m - 1.0, float(m), m + 1.0) for m in means]) == verdict
+
+
+@pytest.mark.parametrize(("means", "verdict"), [((30, 10, 0), "shown"), ((0, 10, 30), "not shown")])
+def test_the_order_of_robustness_flips_with_the_numbers(study, means, verdict):
+    for backbone in ("rn", "vit"):
+        keys = [f"{backbone}_{k}" for k in ("web_broad", "web_broad_finetuned", "supervised")]
+        for key, mean in zip(keys, means, strict=True):
+            set_robustness(study, key, float(mean))
+    found = robustness_order(read(study))
+    assert found and found.verdict == verdict
+    assert f"zero-shot {means[0]}.0 [" in found.findings[0]
+
+
+def test_backbones_that_differ_are_mixed_and_each_says_how(study):
+    set_robustness(study, "vit_web_broad", -50.0)
+    found = robustness_order(read(study))
+    assert found and found.verdict == "mixed"
+    assert [text.rpartition("(")[2] for text in found.findings] == ["seen)", "not seen)"]
+
+
+@pytest.mark.parametrize(
+    ("control", "verdict", "words"),
+    [
+        (40.0, "shown", "points, mean accuracy on the shifts"),
+        (5.0, "not shown", "5.0 [4.0, 6.0] against"),
+        (28.0, "undecided", "28.0 [27.0, 29.0] against"),
+    ],
+)
+def test_the_control_decides_between_data_and_language(study, control, verdict, words):
+    set_robustness(study, "rn_web_broad", 28.0)
+    set_robustness(study, "rn_web_broad_labels", control)
+    found = coverage_of_data(read(study))
+    assert found and found.verdict == verdict and words in found.findings[0]
+
+
+def test_nothing_is_decided_where_the_line_is_extrapolated(study):
+    study["metrics"]["rn_web_broad_labels"]["accuracy"]["imagenet"] = 99.5
+    set_robustness(study, "rn_web_broad_labels", 40.0)
+    found = coverage_of_data(read(study))
+    assert found and found.verdict == "undecided"
+    assert "extrapolated to RN supervised, web-broad labels (99.5 %)" in found.findings[0]
+
+
+@pytest.mark.parametrize(("kurtosis", "verdict"), [(9.0, "shown"), (1.5, "not shown")])
+def test_kurtosis_is_judged_against_the_untrained_null(study, kurtosis, verdict):
+    for key, series in study["series"].items():
+        if series["training"] == "zero_shot":
+            set_kurtosis(study, key, kurtosis)
+    found = kurtosis_above_null(read(study))
+    assert found and found.verdict == verdict and len(found.findings) == 4
+
+
+def test_a_rectified_encoder_is_not_judged_by_a_linear_null(study):
+    study["series"]["rn_web_broad"]["representation"] = "rectified"
+    found = kurtosis_above_null(read(study))
+    assert found and not any("RN zero-shot, web-broad" in text for text in found.findings)
+
+
+@pytest.mark.parametrize(
+    ("zero_shot", "supervised", "verdict"),
+    [(2, 0, "shown"), (0, 0, "not shown"), (0, 3, "not shown"), (2, 1, "mixed")],
+)
+def test_outlier_features_are_counted(study, zero_shot, supervised, verdict):
+    for key, series in study["series"].items():
+        counts = {"zero_shot": zero_shot, "supervised": supervised}
+        outliers = counts.get(series["training"], 0)
+        study["metrics"][key]["kurtosis"]["outlier_features"] = outliers
+    found = outlier_features(read(study))
+    assert found and found.verdict == verdict
+
+
+@pytest.mark.parametrize(("fraction", "verdict"), [(0.8, "shown"), (0.7, "not shown")])
+def test_prunable_is_compared_with_the_paper(study, fraction, verdict):
+    for metrics in study["metrics"].values():
+        metrics["directions"]["prunable"] = fraction
+    found = prunable(read(study))
+    assert found and found.verdict == verdict and "of 12 directions" in found.findings[0]
+
+
+@pytest.mark.parametrize(
+    ("zero_shot", "verdict"), [(99, "shown"), (1, "not shown"), (16, "undecided")]
+)
+def test_concepts_are_compared_within_a_family(study, zero_shot, verdict):
+    for key, metrics in study["metrics"].items():
+        unique = zero_shot if key.endswith("web_broad") else 16
+        metrics["concepts"]["unique_directions"] = unique
+    found = concept_order(read(study))
+    assert found and found.verdict == verdict and f"zero-shot {zero_shot}" in found.findings[0]
+
+
+def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study):
+    for key in ("rn_supervised", "vit_supervised", "rn_web_broad_labels"):
+        study["series"][key]["representation"] = "rectified"
+        study["metrics"][key]["kurtosis"]["outlier_features"] = 99
+        study["metrics"][key]["concepts"]["unique_directions"] = 999
+    order, outliers = concept_order(read(study)), outlier_features(read(study))
+    assert order and not any("999" in text for text in order.findings)
+    assert outliers and not any("99" in text for text in outliers.findings)
+    assert "(linear representations alone)" in outliers.claim
+
+
+def test_published_models_are_counted(study):
+    study["published"]["encoders"]["RN50/cc12m"]["low"] = -0.5
+    found = published_robustness(read_published(study["published"]))
+    assert found and found.verdict == "mixed" and found.findings[0].startswith("1 of 2 models")
+
+
+def test_without_numbers_nothing_is_said(study):
+    study["published"]["encoders"] = {}
+    assert statements([], read_published(study["published"])) == []
+
+
+def test_a_robustness_without_a_value_makes_no_statement(study):
+    study["metrics"]["rn_web_broad"]["effective_robustness"]["mean"] = None
+    found = robustness_order(read(study))
+    assert found and len(found.findings) == 1

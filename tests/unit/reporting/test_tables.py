@@ -1,0 +1,55 @@
+"""The rows of each CSV."""
+
+import pytest
+
+from stages.reporting.representations import rows_apart
+from stages.reporting.results import read_encoders
+from stages.reporting.tables import COLUMNS, concept_rows, kurtosis_rows, study_tables
+from stages.runtime.errors import InputError
+
+
+def test_every_table_has_exactly_its_columns(encoders, comparisons):
+    tables = study_tables(encoders, comparisons)
+    assert list(tables) == list(COLUMNS)
+    for name, rows in tables.items():
+        assert rows and all(tuple(row) == COLUMNS[name] for row in rows), name
+
+
+def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons):
+    tables = study_tables(encoders, comparisons)
+    pruned = study["series"]["rn_web_broad"]["pruning"][3]
+    rows = [r["accuracy"] for r in tables["pruning"][6:8]]
+    assert rows == [pruned["accuracy"], pruned["random_head_accuracy"]]
+    assert tables["cka"][7]["cka"] == study["comparisons"]["rn_finetuning"]["cka"][1][1]
+
+
+def test_the_null_of_kurtosis_is_the_untrained_encoder_of_the_backbone(study, encoders):
+    nulls = {r["label"]: r["null"] for r in kurtosis_rows(encoders)}
+    expected = study["metrics"]["vit_untrained"]["kurtosis"]["mean"]
+    assert nulls["ViT supervised"] == expected != nulls["RN supervised"]
+
+
+def test_a_rectified_encoder_has_no_linear_null(study):
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    rows = kurtosis_rows(read_encoders(study["keys"], study["metrics"], study["series"]))
+    row = next(r for r in rows if r["label"] == "RN supervised")
+    assert (row["representation"], row["null"]) == ("rectified representations", None)
+
+
+def test_concepts_say_their_kind_of_representation(study):
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    rows = concept_rows(read_encoders(study["keys"], study["metrics"], study["series"]))
+    groups = rows_apart(rows)
+    assert {row["label"] for row in groups["rectified representations"]} == {"RN supervised"}
+    assert sum(map(len, groups.values())) == len(rows)
+
+
+def test_an_unknown_dataset_is_refused(study):
+    study["series"]["rn_web_broad"]["pruning"][0]["dataset"] = "cifar"
+    encoders = read_encoders(study["keys"], study["metrics"], study["series"])
+    with pytest.raises(InputError, match=r"rn_web_broad\.json: .*`cifar`.*imagenet_v2"):
+        study_tables(encoders, [])
+
+
+def test_a_study_of_nothing_has_empty_tables():
+    assert all(rows == [] for rows in study_tables([], []).values())

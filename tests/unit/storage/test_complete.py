@@ -1,0 +1,39 @@
+import errno
+from pathlib import Path
+
+import pytest
+
+from stages.files.folders import complete_directory
+from stages.runtime.errors import InputError
+
+
+def test_the_directory_appears_at_the_end(tmp_path: Path):
+    with complete_directory(tmp_path / "out") as partial:
+        (partial / "file").write_text("whole")
+        assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "file").read_text() == "whole"
+
+
+def test_what_an_earlier_run_left_is_replaced(tmp_path: Path):
+    for name in ("out", "out.partial"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "old").touch()
+    with complete_directory(tmp_path / "out") as partial:
+        (partial / "new").touch()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError(), OSError(errno.EIO, "io")])
+def test_nothing_is_left_after_an_error(error: BaseException, tmp_path: Path):
+    with pytest.raises(type(error)), complete_directory(tmp_path / "out") as partial:
+        (partial / "half").touch()
+        raise error
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_explained(tmp_path: Path):
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(InputError, match="disk is full"), complete_directory(tmp_path / "out"):
+        raise full
+    assert not list(tmp_path.iterdir())

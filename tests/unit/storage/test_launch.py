@@ -1,0 +1,114 @@
+"""How a stage's process starts and ends."""
+
+import contextlib
+import os
+import platform
+import select
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.reads import ROOT
+
+STAGE = """
+import os, signal, sys
+from stages.runtime.errors import InputError
+from stages.runtime.launch import launch
+def main(*arguments):
+    {body}
+launch(main)
+"""
+
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl(2) is Linux's")
+
+
+def run(body: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a stage whose `main` is one line."""
+    kept = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    command = [sys.executable, "-c", STAGE.format(body=body), *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=kept | variables, capture_output=True, text=True, check=False
+    )
+
+
+def test_passes_the_command_line_on():
+    done = run("print(arguments)", "rn", "vit")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "('rn', 'vit')\n", "")
+
+
+def test_wrong_arguments_are_one_line():
+    done = run("pass", "rn", "vit")
+    assert done.returncode == 0
+    command = [sys.executable, "-m", "stages.kurtosis"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "error: expected the arguments key, got none\n"
+
+
+def test_bad_input_is_one_line_and_exit_1():
+    done = run("raise InputError('params.yaml: 1 is too few')")
+    assert (done.returncode, done.stderr) == (1, "error: params.yaml: 1 is too few\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("raise OSError(28, 'No space left on device', 'data/x.json')", "data/x.json: No space"),
+        ("open('/dev/full', 'w').write('x' * 100_000)", "writing: No space left on device;"),
+        ("open('data/reference').read()", "data/reference: Is a directory; nothing was kept"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line_with_advice(body, expected):
+    done = run(body)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {expected}")
+    assert done.stderr.endswith("run `dvc repro` again\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "last"),
+    [("dict()['gone']", "KeyError: 'gone'\n"), ("raise OSError('unknown')", "OSError: unknown\n")],
+)
+def test_a_bug_keeps_its_traceback(body, last):
+    done = run(body)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback (most recent call last)")
+    assert done.stderr.endswith(last)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")]
+)
+def test_threads_wait_passively_unless_the_user_says_otherwise(variables, expected):
+    assert run("print(os.environ['OMP_WAIT_POLICY'])", **variables).stdout == f"{expected}\n"
+
+
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="mallopt(3) is glibc's")
+def test_memory_that_is_freed_stays_and_is_used_again():
+    status = "[l for l in open('/proc/self/status') if l.startswith('VmRSS')][0].split()[1]"
+    body = f"""piece = bytes([1]) * 2**27
+    before, address = {status}, id(piece)
+    del piece
+    print(int(before) - int({status}), id(bytes([1]) * 2**27) == address)"""
+    freed, same = run(body).stdout.split()
+    assert int(freed) < 2**16
+    assert same == "True"
+
+
+@LINUX
+def test_a_stage_ends_when_its_parent_is_killed():
+    stage = STAGE.format(body="print(os.getpid(), flush=True); signal.pause()")
+    shell = ["sh", "-c", '"$0" -c "$1" & wait', sys.executable, stage]
+    with subprocess.Popen(shell, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        process = os.pidfd_open(int(parent.stdout.readline()))
+        try:
+            parent.kill()
+            ended, _, _ = select.select([process], [], [], 20)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+            os.close(process)
+    assert ended

@@ -1,0 +1,158 @@
+"""The reader of params.yaml."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import pytest
+from dvc.utils.serialize import load_yaml
+
+from stages.config.params import Params
+from stages.config.quantities import Fraction, Key, Positive
+from stages.runtime.errors import InputError
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    rate: Positive
+    negatives: Literal["balanced", "all"]
+    styles: dict[str, Fraction]
+    scale: tuple[float, float]
+
+
+GOOD = "{rate: 0.1, negatives: all, styles: {photo: 1}, scale: [0.1, 0.2]}"
+
+
+def params(tmp_path: Path, text: str) -> Params:
+    file = tmp_path / "params.yaml"
+    file.write_text(text)
+    return Params(file)
+
+
+def test_reads_a_leaf_and_an_entry(tmp_path):
+    study = params(tmp_path, f"broden: {{threshold: 0.9}}\npretrain: {{rn: {GOOD}}}")
+    assert study.read("broden.threshold", float) == 0.9
+    assert study.read("pretrain.rn", Recipe).styles == {"photo": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("rate: -1", "'pretrain.rn.rate'.*> 0.0.*got -1"),
+        ("negatives: some", "'pretrain.rn.negatives'.*legal values: (balanced, all|all, balanced)"),
+        ("styles: {photo: 3}", "'pretrain.rn.styles.photo'.*got 3.*≤ 1.0"),
+        ("scale: [1, x]", r"'pretrain.rn.scale\[1\]'.*got 'x'"),
+        ("scale: [1]", "'pretrain.rn.scale'.*length 2"),
+        ("rat: 1", "'pretrain.rn'.*unknown field `rat`.*legal keys: rate, negatives"),
+    ],
+)
+def test_names_the_key_and_what_is_legal(tmp_path, change, expected):
+    kept = [part for part in GOOD[1:-1].split(", ") if not part.startswith(change.split(":")[0])]
+    kept = (
+        GOOD[1:-1].replace("scale: [0.1, 0.2]", "")
+        if change.startswith("scale")
+        else ", ".join(kept)
+    )
+    study = params(tmp_path, f"pretrain: {{rn: {{{kept.rstrip(', ')}, {change}}}}}")
+    with pytest.raises(InputError, match=f"(?s)params.yaml: {expected}"):
+        study.read("pretrain.rn", Recipe)
+
+
+class Red(msgspec.Struct, frozen=True, tag_field="kind", tag="red"):
+    pass
+
+
+class Blue(msgspec.Struct, frozen=True, tag_field="kind", tag="blue"):
+    depth: Positive
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "expected"),
+    [
+        ("[0.5, 2]", list[Fraction], r"'a\[1\]'.*got 2.*≤ 1.0"),
+        ("[0.5, 2]", Annotated[list[Fraction], msgspec.Meta(min_length=1)], r"'a\[1\]'.*≤ 1.0"),
+        ("[x, y, z]", Literal["all"] | tuple[Literal["x", "y"], ...], r"'a\[2\]'.*values: x, y$"),
+        ("{5: 1}", Blue, "'a': the name 5: Expected `str`"),
+        ("{A: 1}", dict[Key, int], "'a': the name 'A': .*regex"),
+        ("{b: {o: 1}}", dict[Key, dict[Literal["p"], int]], "'a.b': the name 'o': .*values: p$"),
+        ("{kind: green}", Red | Blue, "'a.kind'.*got 'green'.*of `kind`: (red, blue|blue, red)$"),
+        ("{kind: blue, depth: 0}", Red | Blue, "'a.depth'.*got 0.*a number > 0.0"),
+        ("{}", Red | Blue, "'a': .*missing required field `kind`; legal values of `kind`"),
+    ],
+)
+def test_finds_the_place_inside_of_collections(tmp_path, text, kind, expected):
+    with pytest.raises(InputError, match=f"params.yaml: {expected}"):
+        params(tmp_path, f"a: {text}").read("a", kind)
+
+
+def test_names_the_missing_section(tmp_path):
+    study = params(tmp_path, "encoders: {}\nlayers: {}")
+    with pytest.raises(InputError, match=r"'encoder' is missing: the top level .*encoders, layers"):
+        study.read("encoder", dict)
+
+
+def test_names_the_missing_key_and_those_beside_it(tmp_path):
+    study = params(tmp_path, "encoders: {rn: {}, vit: {}}")
+    with pytest.raises(InputError, match=r"'encoders.vitt' is missing: 'encoders' has .*rn, vit"):
+        study.read("encoders.vitt", dict)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: [1, 2", "params.yaml: line .: not legal YAML"),
+        ("- 1", "expected a mapping"),
+        ("", "expected a mapping of sections, got NoneType"),
+        ("a: 1\na: 2", "params.yaml: line 2: the key 'a' is given twice"),
+        ("a: {b: {c: 1, c: 2}}", "the key 'c' is given twice"),
+        ("a: !!python/object/apply:os.system [ls]", "line 1: not legal YAML: could not determine"),
+        ("a: 1\nb: 2001-99-99", "params.yaml: line 2: not legal YAML: month"),
+        ("a: 1\nb: -_", "params.yaml: line 2: not legal YAML: invalid literal"),
+        (f"a: {'9' * 5000}", "params.yaml: line 1: not legal YAML: .*digits"),
+        ("a: !!bool maybe", "params.yaml: not legal YAML: 'maybe'"),
+        ("a: 1\nb: \x07", r"params.yaml: line 2: not legal YAML: the character U\+0007"),
+        ("a: 1\n---\nb: 2", "line 2: not legal YAML: .*single document"),
+        ('"a\\eb": 1\n"a\\eb": 2', r"line 2: the key 'a\\x1bb' is given twice"),
+    ],
+)
+def test_refuses_what_is_no_params_file_in_one_line(tmp_path, text, expected):
+    with pytest.raises(InputError, match=expected) as caught:
+        params(tmp_path, text)
+    assert str(caught.value).isprintable()
+
+
+def test_refuses_what_is_not_in_utf_8(tmp_path):
+    (tmp_path / "params.yaml").write_bytes(b"a: 1\nb: \xff\n")
+    with pytest.raises(InputError, match=r"params.yaml: line 2: not in UTF-8; save"):
+        Params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("text", ["010", "0o10", "1e-4", "yes", "1:30", ".5", "1_000", "~", "'1'"])
+def test_reads_what_dvc_reads(tmp_path, text):
+    assert params(tmp_path, f"a: {text}").tree == load_yaml(tmp_path / "params.yaml")
+
+
+def test_ten_is_ten_and_an_exponent_makes_a_number(tmp_path):
+    assert params(tmp_path, "{a: 010, b: 1e-4}").tree == {"a": 10, "b": 1e-4}
+
+
+def test_what_came_is_shortened_and_escaped(tmp_path):
+    study = params(tmp_path, f'a: "{"x" * 5000}"\n"b\\e": "\\e"')
+    for path, kind, expected in (
+        ("a", Positive, f"'a': .*{'x' * 70}…"),
+        ("a", Literal["y"], "'a': Invalid enum value 'xxx.*…"),
+        ("b\x1b", Positive, r"'b\\x1b': .*got '\\x1b'"),
+        ("c", Positive, r"'c' is missing: .*: a, b\\x1b"),
+    ):
+        with pytest.raises(InputError, match=expected) as caught:
+            study.read(path, kind)
+        assert str(caught.value).isprintable() and len(str(caught.value)) < 400
+
+
+def test_refuses_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match=r"absent.yaml: no such file; run from the root"):
+        Params(tmp_path / "absent.yaml")
+
+
+def test_true_is_no_number(tmp_path):
+    with pytest.raises(InputError, match="'a': Expected `int`, got `bool`"):
+        params(tmp_path, "a: true").read("a", int)

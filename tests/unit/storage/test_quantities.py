@@ -1,0 +1,43 @@
+"""The numbers and names that parameters are made of."""
+
+import math
+
+import msgspec
+import pytest
+
+from stages.config import quantities as q
+
+LEGAL = [
+    (q.Count, [1, 10**9], [0, -1, 1.5, True, "1", 10**9 + 1, 10**30]),
+    (q.Natural, [0, 10**9], [-1, 10**9 + 1]),
+    (q.ThreadCount, [1, 1024], [0, 1025]),
+    (q.Resamples, [1, 100_000], [0, 100_001]),
+    (q.Seed, [0, 2**31 - 1], [-1, 2**31]),
+    (q.Epochs, [1, 10_000], [0, 10_001]),
+    (q.Width, [1, 4096], [0, 4097]),
+    (q.Depth, [1, 64], [0, 65]),
+    (q.Side, [1, 1024], [0, 1025]),
+    (q.Fraction, [0, 1.0], [-0.1, 1.1, math.nan]),
+    (q.Share, [1e-9, 1.0], [0, 1.1, math.nan]),
+    (q.Confidence, [0.95], [0.0, 1.0]),
+    (q.Percents, [0, 100.0], [-1, 101]),
+    (q.LearningRate, [1e-9, 100.0], [0, 101]),
+    (q.Positive, [1e-9, 1e6], [0.0, -1.0, 1e7, math.inf, math.nan, True]),
+    (q.NonNegative, [0.0, 1e6], [-1e-9, 1e7, math.inf]),
+    (q.Key, ["rn50_openai", "0", "a" * 100], ["", "A", "a.b", "a-b", "a@b", "é", "a\n", "a" * 101]),
+    (q.Name, ["a", "ViT-B/32, OpenAI"], ["", "a" * 201]),
+    (q.Place, ["a/b"], ["", "a" * 2001]),
+    (q.Url, ["https://host/a"], ["ftp://host/a", "https://a b", "https://" + "a" * 2000]),
+    (q.Sha256, ["0" * 64], ["0" * 63, "0" * 65, "A" * 64, "0" * 64 + "\n"]),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), [(k, v) for k, good, _ in LEGAL for v in good])
+def test_takes_its_extremes(kind, value):
+    assert msgspec.convert(value, kind, strict=True) == value
+
+
+@pytest.mark.parametrize(("kind", "value"), [(k, v) for k, _, bad in LEGAL for v in bad])
+def test_refuses_what_is_beyond(kind, value):
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(value, kind, strict=True)

@@ -1,0 +1,55 @@
+"""JSON results."""
+
+import math
+
+import numpy as np
+import pytest
+
+from stages.files.json import read_json, write_json, write_whole
+from stages.runtime.errors import InputError
+
+
+def test_bytes_do_not_depend_on_the_order_of_keys(tmp_path):
+    write_json(tmp_path / "a.json", {"b": 1 / 3, "a": np.float32(0.1)})
+    write_json(tmp_path / "b.json", {"a": np.float32(0.1), "b": 1 / 3})
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_rounds_floats_and_has_no_negative_zero(tmp_path):
+    write_json(tmp_path / "a.json", {"x": [1 / 3, -1e-9], "n": np.arange(2)})
+    assert read_json(tmp_path / "a.json") == {"x": [0.333333, 0.0], "n": [0, 1]}
+    assert "-0.0" not in (tmp_path / "a.json").read_text()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, np.float64("nan")])
+def test_refuses_what_is_not_finite_and_writes_nothing(tmp_path, bad):
+    with pytest.raises(InputError, match=r"a.json.kurtosis.mean\[1\]: a result must be finite"):
+        write_json(tmp_path / "a.json", {"kurtosis": {"mean": [1.0, bad]}})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_keeps_the_old_result(tmp_path, monkeypatch):
+    write_json(tmp_path / "a.json", 1)
+
+    def full(self, target):
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_json(tmp_path / "a.json", 2)
+    assert read_json(tmp_path / "a.json") == 1
+
+
+@pytest.mark.parametrize(("content", "expected"), [(None, "no such file"), ("{", "not legal JSON")])
+def test_refuses_a_missing_or_broken_file(tmp_path, content, expected):
+    if content is not None:
+        (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match=expected):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_failed_write_names_the_file(tmp_path):
+    (tmp_path / "a.json.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a.json'"):
+        write_whole(tmp_path / "a.json", bytes(100_000))
+    assert list(tmp_path.iterdir()) == []

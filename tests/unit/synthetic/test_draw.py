@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from msgspec.structs import asdict, replace
+
+from stages.config.synthetic import Captioned, Population, World
+from stages.synthetic.draw import BLOCK, draw_blocks, draw_captioned, draw_labelled
+
+
+def captioned(population: Population) -> Captioned:
+    return Captioned(**asdict(population), source="world", mention=0.35)
+
+
+def test_a_set_is_a_function_of_its_recipe_and_the_world(population: Population, world: World):
+    first, second = draw_labelled(population, world), draw_labelled(population, world)
+    assert first[0].tobytes() == second[0].tobytes()
+    assert first[1].tobytes() == second[1].tobytes()
+
+
+@pytest.mark.parametrize("changed", ["recipe", "world"])
+def test_another_seed_draws_another_set(changed: str, population: Population, world: World):
+    recipe = replace(population, seed=4) if changed == "recipe" else population
+    other = replace(world, seed=6) if changed == "world" else world
+    assert (draw_labelled(population, world)[0] != draw_labelled(recipe, other)[0]).mean() > 0.9
+
+
+def test_blocks_hold_every_image_once_and_differ(population: Population, world: World):
+    blocks = list(draw_blocks(population, world))
+    assert [len(block.images) for block in blocks] == [BLOCK, BLOCK, 300 - 2 * BLOCK]
+    assert (blocks[0].images[:40] != blocks[1].images[:40]).mean() > 0.9
+
+
+def test_captions_leave_the_images_unchanged(population: Population, world: World):
+    images, texts, classes = draw_captioned(captioned(population), world)
+    plain_images, plain_classes = draw_labelled(population, world)
+    np.testing.assert_array_equal(images, plain_images)
+    np.testing.assert_array_equal(classes, plain_classes)
+    assert len(texts) == 300
+
+
+def nearest_mean_accuracy(train: tuple, test: tuple) -> float:
+    means = np.array([train[0][train[1] == index].mean(axis=0) for index in range(12)])
+    distances = ((test[0][:, None] - means) ** 2).sum(axis=2)
+    return float((distances.argmin(1) == test[1]).mean())
+
+
+def features(population: Population, world: World) -> tuple[np.ndarray, np.ndarray]:
+    """Edge strength: where each image is darkest, which the rims around objects decide."""
+    images, classes = draw_labelled(population, world)
+    return (images.max(-1) < 60).reshape(len(images), -1).astype(np.float32), classes
+
+
+def test_classes_can_be_told_apart(population: Population, world: World):
+    easy = replace(population, images=900, jitter=0.0, rotation=2.0, scale=(0.8, 0.8), noise=0.0)
+    daylight = replace(easy, styles={"silhouette": 1.0})
+    train, test = features(daylight, world), features(replace(daylight, seed=9), world)
+    assert nearest_mean_accuracy(train, test) > 0.97
+
+
+def test_shuffled_classes_cannot(population: Population, world: World):
+    silhouettes = replace(population, images=900, styles={"silhouette": 1.0})
+    images, classes = features(silhouettes, world)
+    shuffled = images, np.random.default_rng(0).permutation(classes)
+    assert nearest_mean_accuracy(shuffled, features(replace(silhouettes, seed=9), world)) < 0.2

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from stages.config.synthetic import (
+    CLASSES,
+    PREFERRED_COLOUR,
+    PREFERRED_SCENE,
+    PREFERRED_TEXTURE,
+    STYLES,
+    Population,
+    Preference,
+)
+from stages.synthetic.draw import draw_attributes
+
+IMAGES = 8000
+PREFERRED = {"colour": PREFERRED_COLOUR, "texture": PREFERRED_TEXTURE, "scene": PREFERRED_SCENE}
+COUNTS = {"colour": 8, "texture": 6, "scene": 6}
+
+
+def tolerance(share: float) -> float:
+    """Five standard deviations of a binomial share."""
+    return 5 * (share * (1 - share) / IMAGES) ** 0.5
+
+
+def draw(population: Population):
+    return draw_attributes(population, IMAGES, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("name", PREFERRED)
+def test_the_preferred_value_has_its_share(name: str, population: Population):
+    preference = Preference(colour=0.7, texture=0.6, scene=0.5)
+    drawn = draw(replace(population, preference=preference))
+    share = (getattr(drawn, name) == np.array(PREFERRED[name])[drawn.class_]).mean()
+    weight = getattr(preference, name)
+    expected = weight + (1 - weight) / COUNTS[name]
+    assert share == pytest.approx(expected, abs=tolerance(expected))
+
+
+@pytest.mark.parametrize("name", PREFERRED)
+def test_excluded_preferred_values_never_occur(name: str, population: Population):
+    drawn = draw(replace(population, exclude_preferred=True))
+    values = getattr(drawn, name)
+    assert not (values == np.array(PREFERRED[name])[drawn.class_]).any()
+    assert set(values) == set(range(COUNTS[name]))
+
+
+def test_without_preference_attributes_are_independent_of_the_class(population: Population):
+    drawn = draw(population)
+    counts = np.histogram2d(drawn.class_, drawn.colour, (12, 8))[0] / IMAGES
+    np.testing.assert_allclose(counts, 1 / 96, atol=tolerance(1 / 96))
+
+
+def test_styles_occur_by_weight(population: Population):
+    drawn = draw(replace(population, styles={"photo": 3.0, "sketch": 1.0}))
+    assert (drawn.style == STYLES.index("photo")).mean() == pytest.approx(0.75, abs=tolerance(0.75))
+    assert set(drawn.style) == {STYLES.index("photo"), STYLES.index("sketch")}
+
+
+def test_only_the_named_classes_occur_under_their_own_index(population: Population):
+    drawn = draw(replace(population, classes=("fish", "circle")))
+    assert set(drawn.class_) == {0, CLASSES.index("fish")}
+
+
+def test_geometry_keeps_its_bounds(population: Population):
+    drawn = draw(replace(population, rotation=20.0, scale=(0.5, 0.8), jitter=0.2))
+    assert 0.5 <= drawn.scale.min() < drawn.scale.max() <= np.float32(0.8)
+    assert np.abs([drawn.x, drawn.y]).max() <= np.float32(0.2)
+    assert np.degrees(drawn.rotation.std()) == pytest.approx(20, rel=5 / (2 * IMAGES) ** 0.5)

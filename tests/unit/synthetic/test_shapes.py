@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from stages.config.synthetic import CLASSES
+from stages.synthetic.shapes import box, disc, image_grid, signed_distance, wedge
+
+SIZE = 96
+EPS = float(np.finfo(np.float32).eps)
+
+
+def distance(name: str, size: int = SIZE) -> np.ndarray:
+    x, y = image_grid(size)
+    return signed_distance(np.array([CLASSES.index(name)]), x[None], y[None])[0]
+
+
+def test_a_disc_has_its_closed_form_area():
+    area = (distance("circle") < 0).mean() * 4
+    assert area == pytest.approx(np.pi * 0.8**2, abs=8 / SIZE)
+
+
+def test_primitives_are_exact_on_the_axes():
+    line, zero = np.linspace(-2, 2, 9, dtype=np.float32)[None], np.zeros((1, 9), np.float32)
+    np.testing.assert_allclose(disc(line, zero, 0.0, 0.0, 0.5), np.abs(line) - 0.5, atol=4 * EPS)
+    np.testing.assert_allclose(
+        box(line, zero, (-0.5, 0.5), (-3.0, 3.0)), np.abs(line) - 0.5, atol=4 * EPS
+    )
+    assert (wedge(zero, line, 1.0, -1.0, 1.0)[0] < 0).tolist() == (np.abs(line[0]) < 1).tolist()
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_shape_lies_inside_the_frame_and_has_substance(name: str):
+    inside = (distance(name) < 0).reshape(SIZE, SIZE)
+    assert 0.1 < inside.mean() < 0.6
+    assert not (inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any())
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_no_distance_grows_faster_than_the_distance_walked(name: str):
+    steps = np.abs(np.diff(distance(name).reshape(SIZE, SIZE), axis=1)) / (2 / SIZE)
+    assert steps.max() < 1 + 100 * EPS * SIZE
+
+
+def test_no_two_classes_share_an_outline():
+    masks = np.array([distance(name) < 0 for name in CLASSES])
+    both = (masks[:, None] & masks[None]).sum(-1)
+    either = (masks[:, None] | masks[None]).sum(-1)
+    overlap = both / either - np.eye(len(CLASSES))
+    assert overlap.max() < 0.85
+
+
+def test_classes_are_measured_row_by_row():
+    x, y = image_grid(16)
+    order = np.array([7, 0, 7])
+    grids = np.tile(x, (3, 1)), np.tile(y, (3, 1))
+    together = signed_distance(order, *grids)
+    np.testing.assert_array_equal(together[0], together[2])
+    np.testing.assert_array_equal(together[1], distance("circle", 16))

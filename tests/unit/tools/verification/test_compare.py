@@ -1,0 +1,117 @@
+"""Two results are compared output by output, in folders and in revisions."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.runtime.errors import InputError
+from tools.cache import locked_outputs
+from tools.compare import main
+
+
+def compare(capsys, *arguments: str) -> tuple[int, list[str]]:
+    """Return with what a comparison ends, and its lines."""
+    try:
+        main(*arguments)
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    return code, capsys.readouterr().out.splitlines()
+
+
+@pytest.fixture
+def other(workspace) -> Path:
+    """Return a second folder with the same result, as nobody's links."""
+    folder = shutil.copytree(workspace.folder, workspace.folder.with_name("other"))
+    for file in (folder / "data").rglob("*.*"):
+        if file.is_file():
+            file.chmod(0o644)
+    return folder
+
+
+def test_a_result_is_identical_to_itself(workspace, other, capsys):
+    assert compare(capsys, ".", str(other)) == (0, ["3 identical"])
+
+
+def test_what_differs_is_named_with_its_stage(workspace, other, capsys):
+    (other / "data/drawn/2.txt").write_text("three\n")
+    (other / "code.json").write_text('{"draw": 2}')
+    code, lines = compare(capsys, ".", str(other))
+    assert code == 1
+    assert lines[:2] == [
+        "other code code code.json: draw: 1, 2",
+        "differs   draw data/drawn: 2.txt: other bytes",
+    ]
+    assert compare(capsys, ".", str(other), "--only", "code.json")[0] == 0
+
+
+def test_a_small_difference_agrees_until_the_tolerance_is_smaller(workspace, other, capsys):
+    for folder, value in ((Path(), 2.0), (other, 2.0005)):
+        (folder / "data/count.txt").unlink()
+        lock = folder / "dvc.lock"
+        lock.write_text(lock.read_text().replace("data/count.txt", "data/count.json"))
+        (folder / "data/count.json").write_text(f'{{"count": {value}}}')
+    code, lines = compare(capsys, ".", str(other))
+    assert (code, lines[0]) == (0, "agrees    count data/count.json: count: 2.0, 2.0005")
+    assert compare(capsys, ".", str(other), "--relative", "0")[0] == 1
+
+
+def test_an_output_that_is_not_there_is_missing_unless_the_lock_files_agree(
+    workspace, other, capsys
+):
+    shutil.rmtree(other / "data/drawn")
+    assert compare(capsys, ".", str(other)) == (0, ["3 identical"])
+    lock = other / "dvc.lock"
+    (drawn,) = (output for output in locked_outputs(other) if output.path == "data/drawn")
+    lock.write_text(lock.read_text().replace(drawn.md5, f"{'0' * 32}.dir"))
+    code, lines = compare(capsys, ".", str(other))
+    assert (code, lines[0][:26]) == (1, "missing   draw data/drawn:")
+    tree = yaml.safe_load(lock.read_text())
+    del tree["stages"]["count"]
+    lock.write_text(yaml.safe_dump(tree))
+    assert sum(line.startswith("missing") for line in compare(capsys, ".", str(other))[1]) == 2
+
+
+def test_revisions_are_read_from_git_and_the_cache(workspace, capsys):
+    workspace.run("git", "config", "user.name", "test")
+    workspace.run("git", "config", "user.email", "test@localhost")
+    workspace.commit("One")
+    Path("stages/version").write_text('{"draw": 2}')
+    graph = Path("dvc.yaml")
+    graph.write_text(graph.read_text().replace("echo one", "echo 1"))
+    workspace.repro()
+    workspace.commit("Two")
+    shutil.rmtree("data")
+    code, lines = compare(capsys, "HEAD~1", "HEAD")
+    assert code == 1
+    assert lines[:2] == [
+        "other code code code.json: draw: 1, 2",
+        "differs   draw data/drawn: 1.txt: other bytes",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nothing", "."], "nothing: expected a folder or a revision of git's, it is neither"),
+        ([".", "stages/.."], None),
+        ([".", "data"], "data: no dvc.lock in it, so no result; `dvc repro` makes one"),
+        (
+            [".", ".", "--only", "metrics/"],
+            "no output of . or . has a path that begins with metrics/",
+        ),
+    ],
+)
+def test_bad_arguments_are_explained(workspace, arguments, expected):
+    if expected is None:
+        main(*arguments)
+        return
+    with pytest.raises(InputError) as caught:
+        main(*arguments)
+    assert str(caught.value) == expected
+
+
+def test_a_tolerance_below_0_is_refused(capsys):
+    assert compare(capsys, ".", ".", "--points", "-1")[0] == 2

@@ -1,0 +1,199 @@
+"""Rotten bytes in DVC's cache are found and named, and go when the advice is followed."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from stages.files.folders import folder_digests
+from stages.runtime.errors import InputError
+from tools.cache import content_md5
+from tools.fsck import main
+
+LOCK_REFUSED = r"dvc\.lock' (is invalid|validation failed)"
+FILE = "data/drawn/2.txt"
+
+UNCACHED = {"code"}
+"""Stages whose outputs are in git alone: they run again where dvc.lock does not name them."""
+
+
+def object_of(path: str) -> Path:
+    md5 = content_md5(Path(path))
+    return Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]
+
+
+def run_of(stage: str) -> Path:
+    """Return the entry of the run cache that a stage's output is in."""
+    runs = (file for file in Path(".dvc/cache/runs").rglob("*") if file.is_file())
+    (found,) = (file for file in runs if f"path: data/{stage}" in file.read_text())
+    return found
+
+
+def rot(file: Path, mode: int = 0o444) -> None:
+    """Flip a bit, and leave time and mode as they were, as a disk does."""
+    before, content = file.stat(), bytearray(file.read_bytes())
+    content[0] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    file.chmod(mode)
+
+
+def fsck(capsys, *options: str) -> str:
+    """Run a check that must find something, and return what it says."""
+    with pytest.raises(SystemExit) as caught:
+        main(*options)
+    assert caught.value.code == 1
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def whole(workspace) -> dict[str, str]:
+    """Return the digests of all data, as the stages made them."""
+    return folder_digests(workspace.folder / "data")
+
+
+def test_a_whole_cache_has_no_fault(workspace, capsys):
+    main()
+    assert capsys.readouterr().out == "4 objects and 2 runs: no faults\n"
+
+
+@pytest.mark.parametrize(("path", "mode"), [(FILE, 0o444), (FILE, 0o644), ("data/drawn", 0o444)])
+def test_a_rotten_object_is_named_and_mended(workspace, whole, capsys, path, mode):
+    spoilt = object_of(path)
+    copy = "other bytes" if spoilt.samefile(path) else "whole"  # a hard link, or a reflink or copy
+    rot(spoilt, mode)
+    said = fsck(capsys)
+    assert f"{spoilt}: rotten: its bytes have another MD5\n" in said
+    assert f"    {path} of draw; in the workspace: {copy}\n" in said
+    assert spoilt.exists()
+    fsck(capsys, "--mend")
+    assert not spoilt.exists()
+    workspace.repro()
+    assert folder_digests(Path("data")) == whole
+    main()
+
+
+def test_whole_copies_go_back_without_a_run(workspace, whole, capsys):
+    Path(FILE).chmod(0o644)
+    content = Path(FILE).read_bytes()
+    rot(object_of(FILE))
+    Path(FILE).unlink()
+    Path(FILE).write_bytes(content)
+    assert "    dvc commit draw    puts the workspace's" in fsck(capsys, "--mend")
+    workspace.run("dvc", "commit", "draw")
+    assert workspace.repro() == set()
+    main()
+
+
+def test_what_a_folder_lacks_is_named(workspace, whole, capsys):
+    gone = object_of(FILE)
+    gone.unlink()
+    assert f"{gone}: missing: its folder is there\n    {FILE} of draw; in" in fsck(capsys)
+    workspace.repro()
+    main()
+    assert folder_digests(Path("data")) == whole
+
+
+def test_an_object_of_no_present_stage_is_checked_too(workspace, capsys):
+    spoilt = object_of("data/count.txt")
+    Path("dvc.lock").unlink()
+    rot(spoilt)
+    assert f"{spoilt}: rotten: its bytes have another MD5\n4 objects" in fsck(capsys)
+
+
+@pytest.mark.parametrize("end", [b"schema", b"uts:"])
+def test_a_lock_file_that_is_cut_short_is_mended_from_the_cache(workspace, whole, capsys, end):
+    lock = Path("dvc.lock")
+    content = lock.read_bytes()
+    lock.write_bytes(content[: content.rindex(end)])
+    assert re.search(LOCK_REFUSED, workspace.run("dvc", "repro", ok=False))
+    assert "dvc.lock: cut short: DVC was ended while it wrote" in fsck(capsys, "--mend")
+    assert workspace.repro() == UNCACHED
+    assert (lock.read_bytes(), folder_digests(Path("data"))) == (content, whole)
+
+
+def test_a_lock_file_that_is_cut_short_and_legible_needs_no_mending(workspace):
+    lock = Path("dvc.lock")
+    content = lock.read_bytes()
+    lock.write_bytes(content[: content.rindex(b"md5: ")])
+    main()
+    assert workspace.repro() == set()
+    assert lock.read_bytes() == content
+
+
+def test_a_rotten_run_is_named(workspace, capsys):
+    run = run_of("count")
+    run.write_text(run.read_text().replace("size: 2", "size: 3"))
+    main()  # DVC itself leaves sizes out
+    run.write_text(run.read_text().replace("wc -l", "wc -c"))
+    assert f"{run}: rotten: what a stage gave once\n" in fsck(capsys, "--mend")
+    main()
+    Path("dvc.lock").unlink()
+    assert workspace.repro() == UNCACHED | {"count"}
+
+
+def test_an_empty_folder_of_runs_is_removed_before_dvc_fails_at_it(workspace, whole, capsys):
+    run = run_of("count")
+    run.unlink()
+    Path("dvc.lock").unlink()
+    assert "ERROR: failed to reproduce 'count'" in workspace.run("dvc", "repro", ok=False)
+    assert f"{run.parent}: empty: what a stage gave is not in it\n" in fsck(capsys)
+    assert f"        {run.parent}\n" in fsck(capsys)
+    fsck(capsys, "--mend")
+    assert workspace.repro() == {"count"}
+    assert folder_digests(Path("data")) == whole
+
+
+def test_a_run_that_is_cut_short_is_found_before_dvc_takes_it(workspace, whole, capsys):
+    run = run_of("count")
+    run.with_name(".x2.tmp").write_bytes(run.read_bytes()[:-9])
+    assert ".x2.tmp: cut short: DVC was ended while it wrote down" in fsck(capsys, "--mend")
+    Path("dvc.lock").unlink()
+    assert workspace.repro() == UNCACHED
+    assert folder_digests(Path("data")) == whole
+
+
+def test_a_list_of_processes_that_is_cut_short_stands_in_nobodys_way(workspace, capsys):
+    Path(".dvc/tmp/rwlock").write_text("")
+    assert "JSON structure is corrupted" in workspace.run("dvc", "repro", "--force", ok=False)
+    assert ".dvc/tmp/rwlock: cut short: the list of" in fsck(capsys, "--mend")
+    assert workspace.repro() == set()
+
+
+def test_what_a_copy_has_left_is_no_fault(workspace, capsys):
+    left = Path(".dvc/cache/files/md5/ab/.x2.tmp")
+    left.parent.mkdir(exist_ok=True)
+    left.touch()
+    main()
+    assert f"{left}: left by a copy" in capsys.readouterr().out
+    assert left.exists()
+
+
+def test_nothing_is_deleted_under_a_command_of_dvc(workspace):
+    import zc.lockfile
+
+    spoilt, held = object_of(FILE), zc.lockfile.LockFile(".dvc/tmp/lock")
+    rot(spoilt)
+    with pytest.raises(InputError, match="a command of DVC's is at work; wait for its end"):
+        main("--mend")
+    held.close()
+    assert spoilt.exists()
+
+
+def test_nothing_is_deleted_while_a_stage_runs(workspace):
+    spoilt, processes = object_of(FILE), Path(".dvc/tmp/rwlock")
+    rot(spoilt)
+    info = {"pid": os.getpid(), "cmd": "dvc repro"}
+    processes.write_text(json.dumps({"read": {"a": [info]}, "write": {"b": info}}))
+    with pytest.raises(InputError, match=rf"a stage of DVC's process {os.getpid()} is running"):
+        main("--mend")
+    assert spoilt.exists()
+
+
+def test_a_folder_without_dvc_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="no DVC repository; run from the root of one"):
+        main()

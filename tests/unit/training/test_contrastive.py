@@ -1,0 +1,84 @@
+import hashlib
+import subprocess
+import sys
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from stages.encoders.encoder import clip_encoder, save_encoder
+from stages.encoders.preprocess import to_tower
+from stages.encoders.vocabulary import build_vocabulary
+from stages.runtime.errors import InputError
+from stages.training.contrastive import LARGEST_SCALE, contrastive_objective, own_caption, pretrain
+from stages.training.loop import Watch
+
+TRAIN = """
+import sys
+from pathlib import Path
+import msgspec, numpy as np
+from stages.config.encoders import Backbone
+from stages.encoders.encoder import save_encoder
+from stages.training.contrastive import pretrain
+from stages.training.loop import Watch
+from stages.config.trainings import TrainingRecipe
+folder = Path(sys.argv[1])
+data = np.load(folder / "toy.npz")
+recipe = msgspec.json.decode((folder / "recipe.json").read_bytes(), type=TrainingRecipe)
+backbone = msgspec.json.decode((folder / "backbone.json").read_bytes(), type=Backbone)
+encoder = pretrain(recipe, backbone, data["images"], data["captions"].tolist(), watch=Watch())
+save_encoder(folder / "again", encoder)
+"""
+
+
+def test_the_loss_is_the_plain_one_in_both_directions(backbone, toy):
+    vocabulary = build_vocabulary(toy.captions)
+    encoder = clip_encoder(backbone, vocabulary, 0)
+    tokens = torch.from_numpy(vocabulary.encode(toy.captions, 8))
+    objective = contrastive_objective(encoder, toy.captions)
+    loss, _ = objective(np.arange(7), toy.images[:7])
+    pixels = to_tower(toy.images[:7], encoder.card.preprocess)
+    image, text, scale = encoder.module(pixels, tokens[:7])
+    cosines = (scale * image @ text.T).detach().double().numpy()
+    expected = 0.0
+    for logits in (cosines, cosines.T):
+        for i in range(7):
+            expected += (np.log(np.exp(logits[i]).sum()) - logits[i, i]) / 14
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_image_counts_when_its_own_caption_is_the_nearest():
+    image = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [1.0, 1.0]])
+    text = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    assert own_caption(image, text, torch.tensor([1, 1, 0, 0])) == 1
+    assert own_caption(image, text, torch.tensor([1, 0, 1, 0])) == 0.5
+
+
+def test_a_clip_learns_to_name_unseen_images(clip, accuracy, head_of):
+    assert accuracy(clip, head_of(clip)) > 0.9
+    assert clip.module.get_parameter("logit_scale") <= LARGEST_SCALE
+
+
+def test_shuffled_captions_teach_nothing(recipe, backbone, toy, accuracy, head_of):
+    captions = np.random.default_rng(0).permutation(toy.captions).tolist()
+    encoder = pretrain(recipe, backbone, toy.images, captions, watch=Watch())
+    assert accuracy(encoder, head_of(encoder)) < 0.5
+
+
+def test_another_process_trains_the_same_bytes(clip, recipe, backbone, toy, tmp_path):
+    np.savez(tmp_path / "toy.npz", images=toy.images, captions=toy.captions)
+    (tmp_path / "recipe.json").write_bytes(msgspec.json.encode(recipe))
+    (tmp_path / "backbone.json").write_bytes(msgspec.json.encode(backbone))
+    subprocess.run([sys.executable, "-c", TRAIN, str(tmp_path)], check=True, capture_output=True)
+    save_encoder(tmp_path / "here", clip)
+    first, again = (
+        hashlib.sha256((tmp_path / name / "weights.safetensors").read_bytes()).hexdigest()
+        for name in ("here", "again")
+    )
+    assert first == again
+
+
+def test_one_caption_per_image(recipe, backbone, toy):
+    with pytest.raises(InputError, match="512 images and 511 captions"):
+        pretrain(recipe, backbone, toy.images, toy.captions[1:], watch=Watch())

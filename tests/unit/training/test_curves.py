@@ -1,0 +1,83 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.runtime.errors import InputError
+from stages.training.callbacks import open_curve
+
+ROOT = Path(__file__).parents[3]
+
+STAGE = """
+from pathlib import Path
+from stages.training.callbacks import open_curve
+with open_curve(Path("out")) as curve:
+    for step in (5, 10):
+        curve({"step": step, "loss": 1 / step, "accuracy": 0.5, "learning_rate": 1e-3})
+"""
+
+
+def contents(directory: Path) -> dict[str, str]:
+    files = sorted(file for file in directory.rglob("*") if file.is_file())
+    return {str(file.relative_to(directory)): file.read_text() for file in files}
+
+
+def run(command: list[str], folder: Path) -> None:
+    environment = {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    done = subprocess.run(
+        command, check=False, cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def plain(tmp_path):
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    run([sys.executable, "-c", STAGE], folder)
+    return folder
+
+
+def test_a_curve_needs_no_repository(plain):
+    files = contents(plain / "out")
+    assert list(files) == [
+        "metrics.json",
+        *(f"plots/metrics/{name}.tsv" for name in ("accuracy", "learning_rate", "loss")),
+    ]
+    assert files["plots/metrics/loss.tsv"] == "step\tloss\n5\t0.2\n10\t0.1\n"
+    assert json.loads(files["metrics.json"])["step"] == 10
+    assert list(plain.iterdir()) == [plain / "out"]
+
+
+def test_a_stage_of_dvc_writes_the_same_bytes(plain, tmp_path):
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "stage.py").write_text(STAGE)
+    (folder / "dvc.yaml").write_text(
+        f"stages: {{curve: {{cmd: {sys.executable} stage.py, outs: [out]}}}}"
+    )
+    run(["git", "init", "-q"], folder)
+    identity = ["-c", "user.name=a", "-c", "user.email=a"]
+    run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "start"], folder)
+    run([sys.executable, "-m", "dvc", "init", "-q"], folder)
+    run([sys.executable, "-m", "dvc", "repro", "-q"], folder)
+    assert contents(folder / "out") == contents(plain / "out")
+
+
+def test_a_new_curve_takes_the_place_of_the_old(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for steps in ((1, 2), (3,)):
+        with open_curve(tmp_path / "curve") as curve:
+            for step in steps:
+                curve({"step": step, "loss": 0.5})
+    assert contents(tmp_path / "curve")["plots/metrics/loss.tsv"] == "step\tloss\n3\t0.5\n"
+
+
+@pytest.mark.parametrize(("error", "left"), [(InputError, False), (KeyboardInterrupt, True)])
+def test_a_training_that_refuses_its_input_leaves_no_curve(tmp_path, error, left):
+    with pytest.raises(error), open_curve(tmp_path / "curve") as curve:
+        curve({"step": 1, "loss": 0.5})
+        raise error("the loss is nan")
+    assert (tmp_path / "curve").exists() == left

@@ -1,0 +1,106 @@
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from stages.config.encoders import VisionTransformer
+from stages.encoders.activations import activations
+from stages.encoders.encoder import classifier_encoder
+from stages.encoders.heads import classifier_from_clip
+from stages.encoders.preprocess import to_tower
+from stages.encoders.trained_head import trained_head
+from stages.runtime.errors import InputError
+from stages.training.loop import Watch
+from stages.training.supervised import (
+    finetune,
+    label_objective,
+    supervise,
+)
+
+
+def test_the_loss_is_the_plain_smoothed_cross_entropy(backbone, toy):
+    encoder = classifier_encoder(backbone, toy.names, 0, normalize_features=False)
+    torch.nn.init.normal_(encoder.module.get_parameter("head.weight"))
+    objective = label_objective(encoder, torch.from_numpy(toy.labels), 0.2)
+    loss, correct = objective(np.arange(6), toy.images[:6])
+    logits = encoder.module(to_tower(toy.images[:6], encoder.card.preprocess))
+    expected, hits = 0.0, 0
+    for row, label in zip(logits.detach().double().numpy(), toy.labels, strict=False):
+        logs = row - np.log(np.exp(row).sum())
+        expected -= (0.8 * logs[label] + 0.2 * logs.mean()) / 6
+        hits += row.argmax() == label
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    assert float(correct) == pytest.approx(hits / 6)
+
+
+def test_finetuning_starts_with_the_zero_shot_predictions(clip, toy, head_of):
+    head = head_of(clip)
+    start = classifier_from_clip(clip, head, toy.names)
+    rows = activations(clip, toy.images, 256)
+    assert np.array_equal(activations(start, toy.images, 256), rows)
+    with torch.no_grad():
+        logits = start.module.eval()(to_tower(toy.images, start.card.preprocess)).numpy()
+    expected = rows / np.linalg.norm(rows, axis=1, keepdims=True) @ head.T
+    np.testing.assert_array_equal(logits.argmax(axis=1), expected.argmax(axis=1))
+    scale = clip.module.get_parameter("logit_scale").exp().item()
+    np.testing.assert_allclose(logits, scale * expected, atol=1e-5 * scale)
+
+
+def test_finetuning_learns_and_leaves_its_start_alone(recipe, clip, toy, accuracy, head_of):
+    before = {key: value.clone() for key, value in clip.module.state_dict().items()}
+    faster = msgspec.structs.replace(recipe, learning_rate=3e-3)
+    encoder = finetune(
+        faster, clip, head_of(clip), toy.images, toy.labels, classes=toy.names, watch=Watch()
+    )
+    assert encoder.card.kind == "classifier" and encoder.card.normalize_features
+    assert accuracy(encoder, *map(_or_zero, trained_head(encoder))) > 0.9
+    assert all(torch.equal(before[k], value) for k, value in clip.module.state_dict().items())
+
+
+def _or_zero(array):
+    return 0.0 if array is None else array
+
+
+def named(toy) -> dict[str, Any]:
+    return {"classes": toy.names, "label_smoothing": 0.1, "watch": Watch()}
+
+
+@pytest.mark.parametrize("kind", ["rn", "vit"])
+def test_a_classifier_learns_labels(cropping_recipe, backbone, toy, accuracy, kind):
+    if kind == "vit":
+        vision = VisionTransformer(patch=16, layers=1, width=16, head_width=8)
+        backbone = msgspec.structs.replace(backbone, vision=vision)
+    encoder = supervise(cropping_recipe, backbone, toy.images, toy.labels, **named(toy))
+    assert accuracy(encoder, *trained_head(encoder)) > 0.6
+    assert not encoder.card.normalize_features
+
+
+def test_shuffled_labels_teach_nothing(cropping_recipe, backbone, toy, accuracy):
+    labels = np.random.default_rng(0).permutation(toy.labels)
+    encoder = supervise(cropping_recipe, backbone, toy.images, labels, **named(toy))
+    assert accuracy(encoder, *trained_head(encoder)) < 0.5
+
+
+def test_a_classifier_is_no_start(backbone, toy, head_of, clip):
+    start = classifier_encoder(backbone, toy.names, 0, normalize_features=True)
+    with pytest.raises(InputError, match="expected a CLIP to make a classifier of, got a class"):
+        classifier_from_clip(start, head_of(clip), toy.names)
+
+
+def test_a_head_of_other_classes_is_refused(clip, toy, head_of):
+    with pytest.raises(InputError, match=r"head of shape \(4, 16\), got \(3, 16\)"):
+        classifier_from_clip(clip, head_of(clip)[:3], toy.names)
+
+
+@pytest.mark.parametrize("labels", [[4] * 512, [-1] * 512])
+def test_labels_that_do_not_fit_are_refused(cropping_recipe, backbone, toy, labels):
+    with pytest.raises(InputError, match="label"):
+        supervise(
+            cropping_recipe,
+            backbone,
+            toy.images,
+            np.array(labels),
+            **named(toy),
+        )

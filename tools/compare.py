@@ -1,0 +1,321 @@
+"""`make compare A=… B=…`: whether two results agree where their bytes differ.
+
+    python -m tools.compare A B [--arrays N] [--relative N] [--absolute N]
+        [--points N]
+
+A and B are folders of the project or revisions of git's; `--only metrics/` compares the outputs
+whose paths begin so. Exits 0 if every output is the same or agrees within the tolerance, 1 if one
+differs or is missing.
+"""
+
+import argparse
+import csv
+import filecmp
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.files.arrays import read_tensors
+from stages.runtime.errors import InputError
+from stages.runtime.launch import launch
+from tools.stored import Result, open_result
+
+RANKED = "data/concepts/"
+"""Outputs whose arrays are of average precisions."""
+
+SHARES = "data/training/"
+"""Outputs whose accuracies are shares, not percentages."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What is allowed to differ, see above."""
+
+    arrays: float = 1e-4
+    ranks: float = 1e-2
+    relative: float = 1e-3
+    absolute: float = 1e-4
+    points: float = 0.2
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference: `size` in units of what is allowed, so that above 1 is too much, and where."""
+
+    size: float
+    where: str
+
+
+def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> Iterator[Difference]:
+    """Yield what differs in two files of one output; `name` is its path in the repository.
+
+    Raises
+    ------
+    InputError
+        A file is damaged.
+    """
+    suffix = Path(name).suffix
+    if suffix == ".safetensors":
+        yield from array_differences(first, second, name, tolerance)
+    elif suffix == ".json":
+        yield from tree_differences(read(first), read(second), name, tolerance)
+    elif suffix in (".csv", ".tsv"):
+        rows = table(first, suffix), table(second, suffix)
+        yield from tree_differences(*rows, name, tolerance)
+    else:
+        yield Difference(math.inf, f"{name}: other bytes")
+
+
+def read(file: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises
+    ------
+    InputError
+        It is none.
+    """
+    try:
+        return json.loads(file.read_bytes())
+    except ValueError as error:
+        raise InputError(f"{file}: not legal JSON ({error})") from None
+
+
+def table(file: Path, suffix: str) -> list[dict[str, str]]:
+    """Return the rows of a table by column."""
+    with file.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream, delimiter="\t" if suffix == ".tsv" else ","))
+
+
+def array_differences(
+    first: Path, second: Path, name: str, tolerance: Tolerance
+) -> Iterator[Difference]:
+    """Yield the largest difference of each pair of arrays; whole numbers have to be equal."""
+    arrays = read_tensors(first), read_tensors(second)
+    yield from key_differences(*arrays, name)
+    for key in sorted(arrays[0].keys() & arrays[1].keys()):
+        a, b = (found[key] for found in arrays)
+        if (a.shape, a.dtype) != (b.shape, b.dtype):
+            kinds = f"{a.dtype} {a.shape}, {b.dtype} {b.shape}"
+            yield Difference(math.inf, f"{name}: {key}: {kinds}")
+        elif a.dtype.kind != "f" and (count := int(np.count_nonzero(a != b))):
+            yield Difference(math.inf, f"{name}: {key}: {count} of {a.size} values")
+        elif share := largest_difference(a, b):
+            allowed = tolerance.ranks if name.startswith(RANKED) else tolerance.arrays
+            size = share / allowed if allowed else math.inf
+            yield Difference(size, f"{name}: {key}: {share:.1e} of its scale")
+
+
+def largest_difference(a: np.ndarray, b: np.ndarray, rows: int = 4096) -> float:
+    """Return the largest difference of two arrays as a share of the largest value in them.
+
+    It is infinite where one holds NaN or an infinity, which no stage writes: such a file is rotten.
+    """
+    largest = scale = 0.0
+    for begin in range(0, len(a) if a.ndim else 1, rows):
+        x, y = (
+            np.asarray(array[begin : begin + rows] if a.ndim else array, np.float64)
+            for array in (a, b)
+        )
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            return math.inf
+        if x.size:
+            largest = max(largest, float(np.abs(x - y).max()))
+            scale = max(scale, float(np.abs(x).max()), float(np.abs(y).max()))
+    return largest / scale if scale else 0.0
+
+
+def tree_differences(a: Any, b: Any, path: str, tolerance: Tolerance) -> Iterator[Difference]:
+    """Yield every value in which two trees of JSON, or two lists of rows, differ."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        yield from key_differences(a, b, path)
+        for key in a.keys() & b.keys():
+            yield from tree_differences(a[key], b[key], f"{path}: {key}", tolerance)
+    elif isinstance(a, list) and isinstance(b, list):
+        if len(a) != len(b):
+            yield Difference(math.inf, f"{path}: {len(a)} entries, {len(b)}")
+        for index, (x, y) in enumerate(zip(a, b, strict=False)):
+            yield from tree_differences(x, y, f"{path}: {index}", tolerance)
+    elif a != b:
+        yield value_difference(a, b, path, tolerance)
+
+
+def key_differences(a: Any, b: Any, path: str) -> Iterator[Difference]:
+    """Yield the keys that one of two mappings alone has."""
+    for key in sorted(a.keys() ^ b.keys()):
+        yield Difference(math.inf, f"{path}: {key}: in {'A' if key in a else 'B'} alone")
+
+
+def value_difference(a: Any, b: Any, path: str, tolerance: Tolerance) -> Difference:
+    """Return how far two unequal values are apart."""
+    where = f"{path}: {a}, {b}"
+    numbers = number(a), number(b)
+    if None in numbers:
+        return Difference(math.inf, where)
+    x, y = (float(n) for n in numbers if n is not None)
+    allowed = tolerance.absolute + tolerance.relative * max(abs(x), abs(y))
+    if is_accuracy(path):
+        allowed = max(allowed, tolerance.points * (0.01 if path.startswith(SHARES) else 1.0))
+    return Difference(abs(x - y) / allowed if allowed else math.inf, where)
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, also one in a cell of a table, or None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def is_accuracy(path: str) -> bool:
+    """Say whether a value is an accuracy or a difference of accuracies."""
+    file, *keys = path.split(": ")
+    columns = ("imagenet", "baseline") if file.endswith(".csv") else ()
+    return any("accuracy" in k or k == "effective_robustness" or k in columns for k in keys)
+
+
+SAME, AGREES, DIFFERS, MISSING = "identical", "agrees", "differs", "missing"
+REDRAWN, RECODED = "drawn anew", "other code"
+
+COUNTED = (DIFFERS, MISSING)
+"""What two results may not have in order to agree."""
+
+DRAWN = (".html", ".svg")
+"""Pictures and pages of numbers, each of which stands in a table that is compared."""
+
+NO_RESULTS = ("code.json", "data/study")
+"""Outputs that say which code made the results, and that params.yaml is legal."""
+
+UNITS = {
+    "arrays": "share of an array's largest value",
+    "ranks": "the same, of average precisions",
+    "relative": "share of a number",
+    "absolute": "of a number near 0",
+    "points": "percentage points of an accuracy",
+}
+"""What each tolerance is measured in."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of one output."""
+
+    stage: str
+    path: str
+    word: str
+    where: str = ""
+
+
+def main(*arguments: str) -> None:
+    """Say of every output whether two results agree."""
+    asked = parser().parse_args(arguments)
+    tolerance = Tolerance(**{f.name: getattr(asked, f.name) for f in fields(Tolerance)})
+    root = Path.cwd()
+    with open_result(asked.a, root) as a, open_result(asked.b, root) as b:
+        verdicts = list(compared(a, b, tolerance, asked.only))
+    sys.stdout.write("".join(f"{line}\n" for line in page(verdicts)))
+    if any(verdict.word in COUNTED for verdict in verdicts):
+        sys.exit(1)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        prog="python -m tools.compare",
+        description="Say whether two results agree where their bytes differ.",
+    )
+    for name in "ab":
+        line.add_argument(name, metavar=name.upper(), help="a folder or a revision of git's")
+    line.add_argument("--only", default="", help="compare outputs whose paths begin so")
+    for field in fields(Tolerance):
+        value, what = field.default, UNITS[field.name]
+        line.add_argument(f"--{field.name}", type=size, default=value, help=f"{what}; {value}")
+    return line
+
+
+def size(text: str) -> float:
+    """Return a tolerance given on the command line."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number, 0 or more, got {text}")
+    return value
+
+
+def compared(a: Result, b: Result, tolerance: Tolerance, only: str = "") -> Iterator[Verdict]:
+    """Yield the verdict on every output whose path begins with `only`, in the order of A's stages.
+
+    Raises
+    ------
+    InputError
+        There is none; or a file is damaged.
+    """
+    paths = [path for path in dict.fromkeys([*a.outputs, *b.outputs]) if path.startswith(only)]
+    if not paths:
+        raise InputError(f"no output of {a.name} or {b.name} has a path that begins with {only}")
+    for path in paths:
+        output = a.outputs.get(path) or b.outputs[path]
+        word, where = verdict_on(path, a, b, tolerance)
+        yield Verdict(output.stage, path, word, where)
+
+
+def verdict_on(path: str, a: Result, b: Result, tolerance: Tolerance) -> tuple[str, str]:
+    """Return what is to be said of one output, and where it differs most."""
+    for one, name in ((a, "A"), (b, "B")):
+        if path not in one.outputs:
+            return MISSING, f"no output of {name}, {one.name}"
+    outputs = a.outputs[path], b.outputs[path]
+    files = a.files(outputs[0]), b.files(outputs[1])
+    if not all(files) and outputs[0].md5 == outputs[1].md5:
+        return SAME, ""
+    for found, name, one in zip(files, "AB", (a, b), strict=True):
+        if not found:
+            return MISSING, f"not in {name}, {one.name}; `dvc fetch` or `dvc pull` brings it"
+    largest = max(file_differences(*files, tolerance), key=lambda d: d.size, default=None)
+    return weighed(path, largest)
+
+
+def weighed(path: str, largest: Difference | None) -> tuple[str, str]:
+    """Return the word for an output's largest difference, and where it is."""
+    if largest is None:
+        return SAME, ""
+    if path in NO_RESULTS:
+        return RECODED, largest.where
+    if path.endswith(DRAWN):
+        return REDRAWN, ""
+    return AGREES if largest.size <= 1 else DIFFERS, largest.where
+
+
+def file_differences(
+    a: dict[str, Path], b: dict[str, Path], tolerance: Tolerance
+) -> Iterator[Difference]:
+    """Yield what differs between the files of two outputs."""
+    for name in sorted(a.keys() ^ b.keys()):
+        yield Difference(math.inf, f"{name}: in {'A' if name in a else 'B'} alone")
+    for name in sorted(a.keys() & b.keys()):
+        if not filecmp.cmp(a[name], b[name], shallow=False):
+            yield Difference(0.0, f"{name}: bytes alone")
+            yield from differences(a[name], b[name], name, tolerance)
+
+
+def page(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Yield a line for every output that is not the same to the byte, and the sum of all."""
+    for verdict in verdicts:
+        if verdict.word != SAME:
+            where = verdict.where.removeprefix(verdict.path).lstrip("/: ")
+            line = f"{verdict.word:<{len(AGREES) + 3}} {verdict.stage} {verdict.path}: {where}"
+            yield line.rstrip(": ")
+    counts = Counter(verdict.word for verdict in verdicts)
+    yield ", ".join(f"{count} {word}" for word, count in counts.items())
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,57 @@
+"""Write down which torch and torchvision pip chose: `python -m tools.lock`.
+
+`make install` runs it. Which release and build fit is the machine's to say, so constraints.txt
+leaves them open; what torch computes is kept under the release that versions.yaml names.
+"""
+
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from stages.files.json import whole_file
+from stages.runtime.errors import InputError
+from stages.runtime.packages import RECORDED, recorded_versions
+
+
+def main() -> None:
+    """Renew versions.yaml where another release is installed, and say so."""
+    try:
+        sys.stdout.write(recorded(RECORDED))
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+def recorded(file: Path) -> str:
+    """Write the installed version of each package that a file names, and return what changed.
+
+    Raises
+    ------
+    InputError
+        The file is missing.
+    """
+    before = recorded_versions(file)
+    now = {name: version(name).partition("+")[0] for name in before}
+    if now == before:
+        return ""
+    text = file.read_text()
+    for name in before:
+        text = text.replace(f"\n{name}: {before[name]}\n", f"\n{name}: {now[name]}\n")
+    with whole_file(file) as stream:
+        stream.write(text.encode())
+    return changes(before, now, file)
+
+
+def changes(before: Mapping[str, str], now: Mapping[str, str], file: Path) -> str:
+    """Return which packages have another version than was recorded, and what follows."""
+    others = [name for name in before if before[name] != now[name]]
+    moved = ", ".join(f"{name} {before[name]} -> {now[name]}" for name in others)
+    earlier = " ".join(f"{name}=={before[name]}" for name in others)
+    return (
+        f"{file}: {moved}. `dvc repro` computes again what another version computed. To use that "
+        f"as it is: .venv/bin/pip install {earlier} && git checkout {file}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
