@@ -8,6 +8,7 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from stages.runtime.fingerprint import (
     fingerprint,
     fingerprints,
     imported_files,
+    imported_packages,
     packages,
 )
 from tests.reads import ROOT, read_params
@@ -116,19 +118,44 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     assert "torch" not in found["fetch", "hub"]
 
 
-def test_rooms_import_no_stage_and_read_no_params():
-    stages = {ROOT / "stages" / f"{stage}.py" for stage in STAGES}
-    for file in (ROOT / "stages").glob("*/*.py"):
-        found = imported_files(file, ROOT)
-        assert not found & stages, f"{file} imports a stage"
-        if ROOT / "stages/config/params.py" in found:
-            assert "Params(" not in file.read_text(), f"{file} reads params.yaml"
+PACKAGES = (
+    *("measures", "runtime", "config", "files", "downloads", "datasets", "synthetic", "encoders"),
+    *("training", "reporting", "stages"),
+)
+"""The packages of `stages`, each with those that it can import before it, and the stages last."""
+
+MODULES = sorted(file for file in (ROOT / "stages").rglob("*.py") if file.stem != "__init__")
 
 
-def test_measures_import_no_other_room():
-    for file in (ROOT / "stages/measures").glob("*.py"):
-        rooms = {found.parent.name for found in imported_files(file, ROOT)}
-        assert rooms <= {"measures"}, file
+def package(file: Path) -> str:
+    """Return the name of the package that a module belongs to."""
+    folders = file.relative_to(ROOT / "stages").parts[:-1]
+    return folders[0] if folders else "stages"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_imports_go_from_a_package_to_earlier_ones(name):
+    allowed = set(PACKAGES[: PACKAGES.index(name)]) | ({name} - {"stages"})
+    modules = [file for file in MODULES if package(file) == name]
+    assert modules
+    for file in modules:
+        found = {package(one) for one in imported_files(file, ROOT)}
+        assert found <= allowed, f"{file} imports {found - allowed}"
+        assert imported_packages([file]).isdisjoint({"tools", "benchmarks", "tests"}), file
+
+
+def test_no_modules_import_each_other():
+    TopologicalSorter({file: imported_files(file, ROOT) for file in MODULES}).prepare()
+
+
+def test_every_package_has_its_place():
+    assert {package(file) for file in MODULES} == set(PACKAGES)
+
+
+def test_the_stages_alone_read_params():
+    for file in MODULES:
+        if package(file) != "stages":
+            assert "Params(" not in file.read_text().replace("class Params", ""), file
 
 
 def test_packages_are_empty():

@@ -14,11 +14,11 @@ from stages.config.encoders import (
     TorchvisionModel,
     Untrained,
     WeightsEntry,
+    split_words,
 )
 from stages.config.params import short
 from stages.config.sections import Sections
 from stages.config.synthetic import CLASSES, Captioned
-from stages.encoders.vocabulary import split_words
 
 GROUPS = ("weights", "pretrain", "finetune", "supervise", "interpolate")
 """The sections that say where an encoder's weights come from."""

@@ -1,5 +1,6 @@
 """Architectures, by their sizes or by a library's name: the section `backbones` of a study."""
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -221,6 +222,14 @@ Templates = (
     | Literal["openai_imagenet", "simple_imagenet"]
 )
 """Prompts, or the name of a set of them: CLIP's 80 for ImageNet, or the 7 best of these."""
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of a text, in lower case and without punctuation.
+
+    The text towers that are trained here have one token for each.
+    """
+    return re.findall(r"[\w'-]+", text.lower())
 
 
 class ZeroShotHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

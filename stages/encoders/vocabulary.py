@@ -1,11 +1,11 @@
 """Words and numbers: the tokenizer of the text towers that are trained here."""
 
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Int
 
+from stages.config.encoders import split_words
 from stages.runtime.errors import InputError
 
 PADDING = 0
@@ -61,8 +61,3 @@ class Vocabulary:
 def build_vocabulary(texts: Iterable[str]) -> Vocabulary:
     """Return the vocabulary of all words in `texts`: the same for any order of them."""
     return Vocabulary(word for text in set(texts) for word in split_words(text))
-
-
-def split_words(text: str) -> list[str]:
-    """Return the words of a text, in lower case, without punctuation."""
-    return re.findall(r"[\w'-]+", text.lower())

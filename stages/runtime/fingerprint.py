@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stages.files.json import read_json
 from stages.runtime.errors import InputError
 from stages.runtime.packages import computing_packages, different_versions, locked_versions
 
@@ -236,6 +235,22 @@ def packages(stage: str, branch: str, root: Path) -> set[str]:
     return computing_packages(imported_packages(root / f for f in code_files(stage, branch, root)))
 
 
+def recorded_fingerprints(file: Path) -> dict[str, str]:
+    """Return the fingerprints in code.json; none where there is no such file.
+
+    Raises
+    ------
+    InputError
+        The file is not JSON.
+    """
+    try:
+        return json.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise InputError(f"{file}: not legal JSON ({error}); run `dvc repro code`") from None
+
+
 def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> None:
     """Refuse to compute with other code or packages than the result would be kept under.
 
@@ -249,7 +264,7 @@ def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> No
         version than is locked.
     """
     file = root / FINGERPRINTS
-    recorded = read_json(file).get(name(stage, branch)) if file.exists() else None
+    recorded = recorded_fingerprints(file).get(name(stage, branch))
     if recorded is None or stage in COMPUTES_NOTHING:
         return
     found = contents(stage, branch, root)
