@@ -12,7 +12,7 @@ from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
-    """Write encoder `key`'s weights, and that it came ready: it has no training curve."""
+    """Write encoder `key`'s weights, and `ready.json` in place of a training curve."""
     import torch
 
     from stages.encoders.encoder import load_encoder, save_encoder

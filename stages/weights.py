@@ -1,4 +1,4 @@
-"""Stage `weights`: bring in one encoder that needs no training here."""
+"""Stage `weights`: one encoder that needs no training here, downloaded or untrained."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
-    """Write encoder `key`'s weights, and that it came ready: it has no training curve."""
+    """Write encoder `key`'s weights, and `ready.json` in place of a training curve."""
     from stages.encoders.encoder import save_encoder
-    from stages.encoders.weights import bring_encoder
+    from stages.encoders.weights import build_encoder
 
     params, machine = Params(), read_machine()
     item = params.read(f"weights.{key}", WeightsEntry)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
-    save_encoder(Path("data/weights") / key, bring_encoder(item, backbone, machine))
+    save_encoder(Path("data/weights") / key, build_encoder(item, backbone, machine))
     write_json(Path("data/training") / key / "ready.json", {})
 
 

@@ -15,7 +15,7 @@ import torch
 from stages.config.params import load_tree
 from stages.config.quantities import KEY
 from stages.config.sections import Sections
-from stages.encoders.weight_files import read_weights
+from stages.encoders.weight_files import read_state_dict
 from stages.runtime.errors import InputError
 from tests.reads import ROOT
 from tests.test_dependencies import GRAPH, body
@@ -94,7 +94,7 @@ def test_a_file_of_weights_executes_nothing(how, tmp_path):
         torch.save(content, stream, _use_new_zipfile_serialization=how == "zip")
     (tmp_path / "weights").write_bytes(stream.getvalue())
     with pytest.raises(InputError, match=r"^mine.pt: cannot be read without executing") as refused:
-        read_weights(tmp_path / "weights", "mine.pt")
+        read_state_dict(tmp_path / "weights", "mine.pt")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "canary").exists()
 

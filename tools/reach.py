@@ -13,7 +13,7 @@ from stages.config.machine import Machine
 from stages.config.sections import Sections
 from stages.downloads.http import mirrored, reason, remedy
 from stages.downloads.hub import Kind, announced, repository_files
-from stages.encoders.locations import AtHub, AtPath, AtUrl, location_of
+from stages.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
 from stages.runtime.errors import InputError
 from stages.runtime.secrets import without_login
 from tools.amounts import UNKNOWN, Amount
@@ -145,7 +145,7 @@ def weight_places(study: Sections) -> dict[str, list[Location]]:
     found, broken = {}, []
     for key, entry in study.weights.items():
         try:
-            found[key] = places(location_of(entry, study.backbones[entry.backbone]))
+            found[key] = places(locate_weights(entry, study.backbones[entry.backbone]))
         except InputError as error:
             broken.append(f"'weights.{key}': {str(error).removeprefix('weights: ')}")
     if broken:

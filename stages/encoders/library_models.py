@@ -49,11 +49,7 @@ def build_torchvision(name: str, seed: int) -> HeadlessModel:
     """
     from torchvision import models
 
-    known = models.list_models(module=models)
-    if name not in known:
-        raise InputError(
-            f"backbones: torchvision has no classifier '{name}'; {close_names(name, known)}"
-        )
+    require_torchvision_classifier(name)
     if name in CHANGED:
         raise InputError(
             f"backbones: torchvision's '{name}' is another model with its weights than without "
@@ -66,6 +62,23 @@ def build_torchvision(name: str, seed: int) -> HeadlessModel:
     return take_head_off(
         model, linear[-1] if linear else "", name, torchvision_preprocess(transforms)
     )
+
+
+def require_torchvision_classifier(name: str) -> None:
+    """Refuse a name that torchvision has no classifier of.
+
+    Raises
+    ------
+    InputError
+        Names the classifiers whose names are close.
+    """
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if name not in known:
+        raise InputError(
+            f"backbones: torchvision has no classifier '{name}'; {close_names(name, known)}"
+        )
 
 
 def torchvision_preprocess(transforms: Any) -> Preprocess:

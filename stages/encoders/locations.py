@@ -16,13 +16,9 @@ from stages.config.encoders import (
     TorchvisionModel,
     WeightsEntry,
 )
-from stages.encoders.open_clip_models import (
-    HUB,
-    import_open_clip,
-    require_quick_gelu,
-    require_quick_gelu_name,
-    resolve,
-)
+from stages.encoders.card import OpenClipConfig
+from stages.encoders.library_models import require_torchvision_classifier
+from stages.encoders.open_clip_models import HUB, import_open_clip, resolve
 from stages.runtime.errors import InputError, close_names
 
 OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -60,7 +56,7 @@ class AtPath:
 Location = AtUrl | AtHub | AtPath
 
 
-def location_of(item: WeightsEntry, backbone: AnyBackbone) -> Location | None:
+def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None:
     """Return where an entry's weights lie, asking nobody; None for an untrained encoder.
 
     Raises
@@ -70,11 +66,12 @@ def location_of(item: WeightsEntry, backbone: AnyBackbone) -> Location | None:
         is published, or a CLIP's QuickGELU is not that of its weights.
     """
     if isinstance(item, OpenClip):
-        return open_clip_location(item, of_kind(backbone, OpenClipModel, "open_clip"))
+        return open_clip_location(item, require_kind(backbone, OpenClipModel, "open_clip"))
     if isinstance(item, Torchvision):
-        return torchvision_location(item, of_kind(backbone, TorchvisionModel, "torchvision"))
+        model = require_kind(backbone, TorchvisionModel, "torchvision")
+        return url_location(torchvision_weights(item, model).url)
     if isinstance(item, Timm):
-        return timm_location(item, of_kind(backbone, TimmModel, "timm"))
+        return timm_location(item, require_kind(backbone, TimmModel, "timm"))
     if isinstance(item, Checkpoint):
         if item.file is not None:
             return AtPath(Path(item.file), item.sha256)
@@ -82,7 +79,7 @@ def location_of(item: WeightsEntry, backbone: AnyBackbone) -> Location | None:
     return None
 
 
-def of_kind(backbone: AnyBackbone, kind: type, source: str) -> Any:
+def require_kind(backbone: AnyBackbone, kind: type, source: str) -> Any:
     """Return a backbone that is of a source's kind.
 
     Raises
@@ -105,7 +102,7 @@ def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
     Raises
     ------
     InputError
-        As `location_of`.
+        As `locate_weights`.
     """
     name, revision = backbone.model, item.revision or "main"
     if name.startswith(HUB):
@@ -124,11 +121,40 @@ def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
     require_quick_gelu(architecture, str(item.tag), bool(found.get("quick_gelu")))
     if found.get("hf_hub"):
         repository, _, file = found["hf_hub"].rpartition("/")
-        return AtHub(repository, safer(file) or OPEN_CLIP_FILES, revision)
-    return at_url(found["url"], item.revision)
+        return AtHub(repository, prefer_safetensors(file) or OPEN_CLIP_FILES, revision)
+    return url_location(found["url"], item.revision)
 
 
-def at_url(url: str, revision: str | None) -> AtUrl:
+def require_quick_gelu(architecture: OpenClipConfig, tag: str, trained: bool) -> None:
+    """Refuse weights whose activation is not that of the model: their accuracy would suffer.
+
+    Raises
+    ------
+    InputError
+        Names the model to write.
+    """
+    name, built = architecture.model, bool(architecture.config.get("quick_gelu"))
+    if built == trained:
+        return
+    plain = name.removesuffix("-quickgelu")
+    right = f"{plain}-quickgelu" if trained else plain
+    raise InputError(
+        f"weights: '{tag}' was trained {'with' if trained else 'without'} QuickGELU, and the model "
+        f"'{name}' is built {'with' if built else 'without'} it; write `model: {right}`"
+    )
+
+
+def require_quick_gelu_name(name: str, tag: str | None, zoo: Any) -> None:
+    """Refuse a `-quickgelu` model with weights that open_clip lists for the plain model alone."""
+    plain = name.removesuffix("-quickgelu")
+    if tag and plain != name and zoo.get_pretrained_cfg(plain, tag):
+        raise InputError(
+            f"weights: '{tag}' was trained without QuickGELU, and the model '{name}' is built with "
+            f"it; write `model: {plain}`"
+        )
+
+
+def url_location(url: str, revision: str | None = None) -> AtUrl:
     """Return a published URL as a location.
 
     Raises
@@ -144,12 +170,6 @@ def at_url(url: str, revision: str | None) -> AtUrl:
     return AtUrl(url, published_digest(url))
 
 
-def torchvision_location(item: Torchvision, backbone: TorchvisionModel) -> AtUrl:
-    """Return where weights of torchvision lie."""
-    url = torchvision_weights(item, backbone).url
-    return AtUrl(url, published_digest(url))
-
-
 def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
     """Return torchvision's own entry of its weights.
 
@@ -160,12 +180,7 @@ def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
     """
     from torchvision import models
 
-    if backbone.model not in models.list_models(module=models):
-        known = models.list_models(module=models)
-        raise InputError(
-            f"backbones: torchvision has no classifier '{backbone.model}'; "
-            f"{close_names(backbone.model, known)}"
-        )
+    require_torchvision_classifier(backbone.model)
     weights = models.get_model_weights(backbone.model)
     tags = [member.name for member in weights]  # without the alias DEFAULT, which moves
     if item.tag not in tags:
@@ -182,7 +197,7 @@ def timm_location(item: Timm, backbone: TimmModel) -> Location:
     Raises
     ------
     InputError
-        As `location_of`; or the weights are no classifier of ImageNet's classes.
+        As `locate_weights`; or the weights are no classifier of ImageNet's classes.
     """
     import timm
 
@@ -202,12 +217,12 @@ def timm_location(item: Timm, backbone: TimmModel) -> Location:
         )
     if found.hf_hub_id:
         repository, _, revision = found.hf_hub_id.partition("@")
-        files = safer(found.hf_hub_filename or "") or TIMM_FILES
+        files = prefer_safetensors(found.hf_hub_filename or "") or TIMM_FILES
         return AtHub(repository, files, item.revision or revision or "main")
-    return at_url(str(found.url), item.revision)
+    return url_location(str(found.url), item.revision)
 
 
-def safer(file: str) -> tuple[str, ...]:
+def prefer_safetensors(file: str) -> tuple[str, ...]:
     """Return a file and, before it, its twin in safetensors, which a repository may have."""
     if file == OPEN_CLIP_FILES[1]:
         return OPEN_CLIP_FILES

@@ -37,7 +37,11 @@ DAMAGES = (
 """What torch's restricted reader raises for a file that is damaged: anything, by what is hit."""
 
 
-def read_weights(file: Path, source: str) -> dict[str, torch.Tensor]:
+StateDict = Mapping[str, torch.Tensor]
+"""Weights by their names in the model."""
+
+
+def read_state_dict(file: Path, source: str) -> dict[str, torch.Tensor]:
     """Return the weights in a file, by their names in the model.
 
     The content says which format it is, for a downloaded file is named by its digest. Nothing in

@@ -1,4 +1,8 @@
-"""Encoders that need no training here, from each source."""
+"""Encoders with published weights: from an entry of `weights:` in params.yaml to the module.
+
+`locations` says where the weights lie; here the file is downloaded, `weight_files` reads its state
+dict, and the architecture that the study names takes it.
+"""
 
 import json
 import re
@@ -41,22 +45,54 @@ from stages.encoders.locations import (
     AtPath,
     AtUrl,
     Location,
-    location_of,
+    locate_weights,
     torchvision_weights,
 )
 from stages.encoders.models import Facts, build_tower
 from stages.encoders.open_clip_models import HUB, import_open_clip, needs_timm, resolve, supported
 from stages.encoders.preprocess import FILTERS, Preprocess
-from stages.encoders.weight_files import read_weights
+from stages.encoders.weight_files import StateDict, read_state_dict
 from stages.files.folders import file_digest
 from stages.runtime.errors import InputError
 
 
-@dataclass(frozen=True)
-class Arrived:
-    """A file that is here, and what its encoder's card says of it.
+def build_encoder(entry: WeightsEntry, backbone: AnyBackbone, machine: Machine) -> Encoder:
+    """Return the encoder of an entry in `weights:`, its own preprocessing on its card.
 
-    `location` is the same on every machine: no folder of this one is in it.
+    Raises
+    ------
+    InputError
+        The library does not know the names; or the weights cannot be had, are damaged, are not
+        those of the backbone, or would have to be executed.
+    """
+    location = locate_weights(entry, backbone)
+    if isinstance(entry, Untrained) or location is None:
+        return initialise(backbone, entry.seed)  # pyright: ignore
+    if isinstance(backbone, Backbone):
+        raise InputError(
+            "weights: a CLIP by its sizes (`kind: clip`) has a vocabulary, which no checkpoint "
+            "holds; name a backbone of the kind open_clip, torchvision or timm"
+        )
+    weights = download_weights(location, machine)
+    if isinstance(backbone, OpenClipModel):
+        encoder = load_from_open_clip(entry, backbone, weights, machine)
+    else:
+        encoder = load_from_library(entry, backbone, weights)
+    origin = Origin(
+        source=entry.__struct_config__.tag,  # pyright: ignore
+        location=weights.location,
+        sha256=weights.sha256,
+        tag=getattr(entry, "tag", None),
+        revision=weights.revision,
+    )
+    return with_parts(encoder, card=replace(encoder.card, origin=origin))
+
+
+@dataclass(frozen=True)
+class DownloadedWeights:
+    """A file of weights on this machine, and what its encoder's card says of it.
+
+    `location` is the same on every machine: it names no folder of this one.
     """
 
     file: Path
@@ -65,8 +101,8 @@ class Arrived:
     revision: str | None = None
 
 
-def arrive(location: Location, machine: Machine) -> Arrived:
-    """Return the file at a location, downloaded if it lies elsewhere.
+def download_weights(location: Location, machine: Machine) -> DownloadedWeights:
+    """Return the file at a location, downloaded if it is not on this machine.
 
     Raises
     ------
@@ -74,37 +110,37 @@ def arrive(location: Location, machine: Machine) -> Arrived:
         It cannot be had, or it is another file than its checksum says.
     """
     if isinstance(location, AtHub):
-        return from_hub(location, machine)
+        return download_from_hub(location, machine)
     if isinstance(location, AtUrl):
         downloads = Path(machine.downloads)
         file = download(location.url, location.sha256, downloads, mirror=machine.mirror)
-        return Arrived(file, location.url, file_digest(file))
-    return from_folder(location, machine)
+        return DownloadedWeights(file, location.url, file_digest(file))
+    return verify_local_file(location, machine)
 
 
-def from_hub(location: AtHub, machine: Machine) -> Arrived:
-    """Bring the first of a repository's files that it has.
+def download_from_hub(location: AtHub, machine: Machine) -> DownloadedWeights:
+    """Download the first of a location's files that the repository has.
 
     Raises
     ------
     InputError
         It has none of them, or the file cannot be had.
     """
-    there = repository_files(location.repository, location.revision, "*", "model")
-    names = [file.path for file in there]
+    listed = repository_files(location.repository, location.revision, "*", "model")
+    names = [file.path for file in listed]
     name = next((name for name in location.files if name in names), None)
     if name is None:
         raise InputError(
             f"{location.repository}@{location.revision}: expected {' or '.join(location.files)}, "
             f"found {', '.join(names[:8])}; download the weights and use `source: checkpoint`"
         )
-    commit, downloads = there[0].commit, Path(machine.downloads)
+    commit, downloads = listed[0].commit, Path(machine.downloads)
     file = fetch_file(location.repository, name, commit, "model", downloads)
-    return Arrived(file, f"{location.repository}/{name}", file_digest(file), commit)
+    return DownloadedWeights(file, f"{location.repository}/{name}", file_digest(file), commit)
 
 
-def from_folder(location: AtPath, machine: Machine) -> Arrived:
-    """Check a file of this machine against its checksum.
+def verify_local_file(location: AtPath, machine: Machine) -> DownloadedWeights:
+    """Return a file of this machine once its checksum is verified.
 
     Raises
     ------
@@ -117,228 +153,82 @@ def from_folder(location: AtPath, machine: Machine) -> Arrived:
             f"{file}: no such file of weights; put it there, or let `folders` in compute.yaml name "
             "the folder that it is in"
         )
-    came = file_digest(file)
-    if came != location.sha256:
+    digest = file_digest(file)
+    if digest != location.sha256:
         raise InputError(
-            f"{file}: expected the SHA-256 {location.sha256}, got {came}; it is another file or "
+            f"{file}: expected the SHA-256 {location.sha256}, got {digest}; it is another file or "
             "damaged: correct `sha256` in params.yaml, or get the file again"
         )
-    return Arrived(file, location.file.as_posix(), came)
+    return DownloadedWeights(file, location.file.as_posix(), digest)
 
 
-WHY = "the weights are of another architecture: name the backbone that they belong to"
-
-DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-"""What the names in torchvision's files of DenseNets have where its modules have no dot."""
-
-Weights = Mapping[str, torch.Tensor]
-
-
-def adopt(
-    architecture: OpenClipConfig | TorchvisionModel | TimmModel, weights: Weights, source: str
+def load_from_open_clip(
+    entry: WeightsEntry, backbone: OpenClipModel, weights: DownloadedWeights, machine: Machine
 ) -> Encoder:
-    """Return an encoder of an architecture with given weights.
-
-    Weights of a CLIP's image tower with a linear `head` are a classifier, as `finetune` writes it;
-    whole CLIPs have open_clip's names, classifiers those of their library.
+    """Return a CLIP of open_clip with downloaded weights, or its image tower with a trained head.
 
     Raises
     ------
     InputError
-        The weights are not of this architecture: names the first that differs.
+        As `build_encoder`.
     """
-    if not isinstance(architecture, OpenClipConfig):
-        return library_classifier(architecture, weights, source)
-    if "head.weight" in weights:
-        return clip_classifier(architecture, weights, source)
-    return whole_clip(architecture, weights, source)
+    if backbone.model.startswith(HUB):
+        architecture, settings = hub_settings(backbone.model, weights, machine)
+    else:
+        tag = entry.tag if isinstance(entry, OpenClip) else None
+        settings = import_open_clip().pretrained.get_pretrained_cfg(backbone.model, tag or "")
+        architecture = resolve(backbone)
+    state = read_state_dict(weights.file, weights.location)
+    encoder = load_state_dict(architecture, state, weights.location)
+    preprocess = open_clip_preprocess(settings, encoder.card.preprocess.size, backbone.model)
+    return with_parts(encoder, card=replace(encoder.card, preprocess=preprocess))
 
 
-def whole_clip(architecture: OpenClipConfig, weights: Weights, source: str) -> Encoder:
-    """Return a CLIP of open_clip with both its towers."""
-    encoder = clip_encoder(architecture, None, 0)
-    copy_state(encoder.module, open_clip_names(encoder.module, architecture, weights), source, WHY)
+def load_from_library(
+    entry: WeightsEntry, backbone: TorchvisionModel | TimmModel, weights: DownloadedWeights
+) -> Encoder:
+    """Return a classifier of torchvision or timm with downloaded weights.
+
+    Raises
+    ------
+    InputError
+        As `build_encoder`.
+    """
+    if isinstance(entry, Timm):
+        backbone = TimmModel(model=f"{backbone.model}.{entry.tag}")
+    state = read_state_dict(weights.file, weights.location)
+    encoder = load_state_dict(backbone, state, weights.location)
+    if isinstance(entry, Torchvision) and isinstance(backbone, TorchvisionModel):
+        preprocess = torchvision_preprocess(torchvision_weights(entry, backbone).transforms())
+        return with_parts(encoder, card=replace(encoder.card, preprocess=preprocess))
     return encoder
-
-
-def open_clip_names(
-    module: Any, architecture: OpenClipConfig, weights: Weights
-) -> dict[str, torch.Tensor]:
-    """Return weights under the names of open_clip's module, from older or other names.
-
-    open_clip's own loading does the same; what it does beyond that, to fit weights to another
-    size, is left out.
-    """
-    open_clip = import_open_clip(timm=needs_timm(architecture))
-    named = dict(open_clip.convert.convert_state_dict(module, dict(weights)))
-    if "positional_embedding" in named and not hasattr(module, "positional_embedding"):
-        named = open_clip.model.convert_to_custom_text_state_dict(named)
-    return named
-
-
-def clip_classifier(architecture: OpenClipConfig, weights: Weights, source: str) -> Encoder:
-    """Return the image tower of a CLIP with a linear head; one without bias is on unit features."""
-    visual, facts = build_tower(architecture, 0)
-    classes = imagenet_classes(len(weights["head.weight"]), source)
-    module = Classifier(visual, facts.width, len(classes), "head.bias" not in weights)
-    card = new_card(facts, kind="classifier", normalize_features=module.normalize, classes=classes)
-    copy_state(module, weights, source, WHY)
-    return Encoder(card, module)
-
-
-def library_classifier(
-    architecture: TorchvisionModel | TimmModel, weights: Weights, source: str
-) -> Encoder:
-    """Return a classifier of torchvision or timm with its own head."""
-    model = build_library_model(architecture, 0)
-    prefix = f"{model.head_name}."
-    named = {
-        f"head.{name.removeprefix(prefix)}" if name.startswith(prefix) else f"visual.{name}": value
-        for name, value in weights.items()
-    }
-    rows = named.get("head.weight", model.head.weight)
-    classes = imagenet_classes(len(rows), source)
-    if model.head.bias is None:
-        named.setdefault("head.bias", torch.zeros(len(rows)))
-    module = Classifier(model.tower, model.head.in_features, len(classes), normalize=False)
-    copy_library_state(module, named, source)
-    representation = measured_representation(model.tower, model.preprocess.size)
-    facts = Facts(architecture, model.head.in_features, representation, model.preprocess)
-    card = new_card(facts, kind="classifier", normalize_features=False, classes=classes)
-    return Encoder(card, module)
-
-
-def copy_library_state(module: Classifier, weights: Weights, source: str) -> None:
-    """Copy weights of torchvision or timm as their own loading does, older forms included.
-
-    torchvision's ViTs and DenseNets were published under names that their modules no longer have,
-    its oldest files lack the counters of batch norms, and timm's Swins hold buffers that are now
-    computed. Modules that know their older names take them.
-
-    Raises
-    ------
-    InputError
-        As `copy_state`.
-    """
-    computed = dict(module.named_buffers()).keys() - module.state_dict().keys()
-    named = {
-        DENSE_LAYER.sub(r"\1\2", name): value
-        for name, value in weights.items()
-        if name not in computed
-    }
-    try:
-        module.load_state_dict(named)
-    except (RuntimeError, ValueError):
-        copy_state(module, named, source, WHY)  # which says what differs, in our words
-
-
-def imagenet_classes(rows: int, source: str) -> list[str]:
-    """Return open_clip's names of ImageNet's classes, in the order of every ImageNet classifier.
-
-    Raises
-    ------
-    InputError
-        The head has another number of rows than ImageNet has classes.
-    """
-    names = import_open_clip().IMAGENET_CLASSNAMES
-    if rows != len(names):
-        raise InputError(
-            f"{source}: expected a head with a row for each of ImageNet's {len(names):,} classes, "
-            f"got {rows:,}; choose a classifier of ImageNet-1k"
-        )
-    return list(names)
 
 
 CONFIG = "open_clip_config.json"
 """What a repository of the hub says of its model: how it is built, and how images are prepared."""
 
 
-def bring_encoder(item: WeightsEntry, backbone: AnyBackbone, machine: Machine) -> Encoder:
-    """Return the encoder of an entry in `weights:`, its own preprocessing on its card.
-
-    Raises
-    ------
-    InputError
-        The library does not know the names; or the weights cannot be had, are damaged, are not
-        those of the backbone, or would have to be executed.
-    """
-    location = location_of(item, backbone)
-    if isinstance(item, Untrained) or location is None:
-        return initialise(backbone, item.seed)  # pyright: ignore
-    if isinstance(backbone, Backbone):
-        raise InputError(
-            "weights: a CLIP by its sizes (`kind: clip`) has a vocabulary, which no checkpoint "
-            "holds; name a backbone of the kind open_clip, torchvision or timm"
-        )
-    arrived = arrive(location, machine)
-    encoder = arrived_encoder(item, backbone, arrived, machine)
-    origin = Origin(
-        source=item.__struct_config__.tag,  # pyright: ignore
-        location=arrived.location,
-        sha256=arrived.sha256,
-        tag=getattr(item, "tag", None),
-        revision=arrived.revision,
-    )
-    return with_parts(encoder, card=replace(encoder.card, origin=origin))
-
-
-def arrived_encoder(
-    item: WeightsEntry, backbone: Any, arrived: Arrived, machine: Machine
-) -> Encoder:
-    """Return the encoder of weights that are here, its images prepared as its source says."""
-    weights = read_weights(arrived.file, arrived.location)
-    if isinstance(item, Timm):
-        tagged = TimmModel(model=f"{backbone.model}.{item.tag}")
-        return adopt(tagged, weights, arrived.location)
-    if isinstance(item, Torchvision):
-        encoder = adopt(backbone, weights, arrived.location)
-        transforms = torchvision_weights(item, backbone).transforms()
-        return prepared(encoder, torchvision_preprocess(transforms))
-    if not isinstance(backbone, OpenClipModel):
-        return adopt(backbone, weights, arrived.location)
-    architecture, settings = open_clip_settings(item, backbone, arrived, machine)
-    encoder = adopt(architecture, weights, arrived.location)
-    size = encoder.card.preprocess.size
-    return prepared(encoder, open_clip_preprocess(settings, size, backbone.model))
-
-
-def prepared(encoder: Encoder, preprocess: Preprocess) -> Encoder:
-    """Return an encoder that sees images prepared so."""
-    return with_parts(encoder, card=replace(encoder.card, preprocess=preprocess))
-
-
-def open_clip_settings(
-    item: WeightsEntry, backbone: OpenClipModel, arrived: Arrived, machine: Machine
-) -> tuple[OpenClipConfig, Mapping[str, Any]]:
-    """Return a model's configuration and what open_clip says of its images."""
-    if backbone.model.startswith(HUB):
-        return hub_settings(backbone.model, arrived, machine)
-    tag = item.tag if isinstance(item, OpenClip) else None
-    found = import_open_clip().pretrained.get_pretrained_cfg(backbone.model, tag or "")
-    return resolve(backbone), found
-
-
 def hub_settings(
-    name: str, arrived: Arrived, machine: Machine
+    name: str, weights: DownloadedWeights, machine: Machine
 ) -> tuple[OpenClipConfig, Mapping[str, Any]]:
-    """Return what a repository of the hub says of its model, at the commit of its weights.
+    """Return a model's architecture and preprocessing from its repository, at the weights' commit.
 
     Raises
     ------
     InputError
-        It says nothing, or nothing legal.
+        The repository says nothing of them, or nothing legal.
     """
-    if arrived.revision is None:
+    if weights.revision is None:
         raise InputError(f"weights: '{name}' lies on the hub; use `source: open_clip` for it")
     repository = name.removeprefix(HUB)
     downloads = Path(machine.downloads)
-    file = fetch_file(repository, CONFIG, arrived.revision, "model", downloads)
+    file = fetch_file(repository, CONFIG, weights.revision, "model", downloads)
     try:
         tree = json.loads(file.read_bytes())
         return supported(name, tree["model_cfg"]), tree.get("preprocess_cfg", {})
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{repository}@{arrived.revision}: {CONFIG} is no configuration of open_clip "
+            f"{repository}@{weights.revision}: {CONFIG} is no configuration of open_clip "
             f"({type(error).__name__}: {error}); choose another repository"
         ) from None
 
@@ -367,3 +257,121 @@ def open_clip_preprocess(settings: Mapping[str, Any], size: int, name: str) -> P
         interpolation=interpolation,
         mode=modes[mode],  # pyright: ignore
     )
+
+
+ADVICE = "the weights are of another architecture: name the backbone that they belong to"
+
+
+def load_state_dict(
+    architecture: OpenClipConfig | TorchvisionModel | TimmModel, weights: StateDict, source: str
+) -> Encoder:
+    """Return an encoder of an architecture with the weights of a state dict.
+
+    Weights of a CLIP's image tower with a linear `head` are a classifier, as `finetune` writes it;
+    whole CLIPs have open_clip's names, classifiers those of their library.
+
+    Raises
+    ------
+    InputError
+        The weights are not of this architecture: names the first that differs.
+    """
+    if not isinstance(architecture, OpenClipConfig):
+        return load_library_classifier(architecture, weights, source)
+    if "head.weight" in weights:
+        return load_clip_classifier(architecture, weights, source)
+    encoder = clip_encoder(architecture, None, 0)
+    named = open_clip_names(encoder.module, architecture, weights)
+    copy_state(encoder.module, named, source, ADVICE)
+    return encoder
+
+
+def open_clip_names(
+    module: Any, architecture: OpenClipConfig, weights: StateDict
+) -> dict[str, torch.Tensor]:
+    """Return weights under the names of open_clip's module, from older or other names.
+
+    open_clip's own loading does the same; what it does beyond that, to fit weights to another
+    size, is left out.
+    """
+    open_clip = import_open_clip(timm=needs_timm(architecture))
+    named = dict(open_clip.convert.convert_state_dict(module, dict(weights)))
+    if "positional_embedding" in named and not hasattr(module, "positional_embedding"):
+        named = open_clip.model.convert_to_custom_text_state_dict(named)
+    return named
+
+
+def load_clip_classifier(architecture: OpenClipConfig, weights: StateDict, source: str) -> Encoder:
+    """Return the image tower of a CLIP with a linear head; one without bias is on unit features."""
+    visual, facts = build_tower(architecture, 0)
+    classes = imagenet_classes(len(weights["head.weight"]), source)
+    module = Classifier(visual, facts.width, len(classes), "head.bias" not in weights)
+    card = new_card(facts, kind="classifier", normalize_features=module.normalize, classes=classes)
+    copy_state(module, weights, source, ADVICE)
+    return Encoder(card, module)
+
+
+def load_library_classifier(
+    architecture: TorchvisionModel | TimmModel, weights: StateDict, source: str
+) -> Encoder:
+    """Return a classifier of torchvision or timm with its own head."""
+    model = build_library_model(architecture, 0)
+    prefix = f"{model.head_name}."
+    named = {
+        f"head.{name.removeprefix(prefix)}" if name.startswith(prefix) else f"visual.{name}": value
+        for name, value in weights.items()
+    }
+    rows = named.get("head.weight", model.head.weight)
+    classes = imagenet_classes(len(rows), source)
+    if model.head.bias is None:
+        named.setdefault("head.bias", torch.zeros(len(rows)))
+    module = Classifier(model.tower, model.head.in_features, len(classes), normalize=False)
+    copy_library_state(module, named, source)
+    representation = measured_representation(model.tower, model.preprocess.size)
+    facts = Facts(architecture, model.head.in_features, representation, model.preprocess)
+    card = new_card(facts, kind="classifier", normalize_features=False, classes=classes)
+    return Encoder(card, module)
+
+
+DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+"""What the names in torchvision's files of DenseNets have where its modules have no dot."""
+
+
+def copy_library_state(module: Classifier, weights: StateDict, source: str) -> None:
+    """Copy weights of torchvision or timm as their own loading does, older forms included.
+
+    torchvision's ViTs and DenseNets were published under names that their modules no longer have,
+    its oldest files lack the counters of batch norms, and timm's Swins hold buffers that are now
+    computed. Modules that know their older names take them.
+
+    Raises
+    ------
+    InputError
+        As `copy_state`.
+    """
+    computed = dict(module.named_buffers()).keys() - module.state_dict().keys()
+    named = {
+        DENSE_LAYER.sub(r"\1\2", name): value
+        for name, value in weights.items()
+        if name not in computed
+    }
+    try:
+        module.load_state_dict(named)
+    except (RuntimeError, ValueError):
+        copy_state(module, named, source, ADVICE)  # whose error names what differs
+
+
+def imagenet_classes(rows: int, source: str) -> list[str]:
+    """Return open_clip's names of ImageNet's classes, in the order of every ImageNet classifier.
+
+    Raises
+    ------
+    InputError
+        The head has another number of rows than ImageNet has classes.
+    """
+    names = import_open_clip().IMAGENET_CLASSNAMES
+    if rows != len(names):
+        raise InputError(
+            f"{source}: expected a head with a row for each of ImageNet's {len(names):,} classes, "
+            f"got {rows:,}; choose a classifier of ImageNet-1k"
+        )
+    return list(names)

@@ -7,7 +7,7 @@ import pytest
 
 from stages import weights
 from stages.config.encoders import OpenClip, OpenClipModel
-from stages.encoders.locations import location_of
+from stages.encoders.locations import locate_weights
 from stages.encoders.open_clip_models import import_open_clip
 from tests.integration.downloads.loopback import TOKEN
 from tests.pipeline.refusals import refused, write_weights
@@ -117,7 +117,7 @@ def small_zoo(monkeypatch: pytest.MonkeyPatch, hub):
 
     state = clip_encoder(TINY, None, 0).module.state_dict()
     for tag, model in (("quick", "small-quickgelu"), ("plain", "small")):
-        put(hub, location_of(OpenClip(backbone="x", tag=tag), OpenClipModel(model=model)), state)
+        put(hub, locate_weights(OpenClip(backbone="x", tag=tag), OpenClipModel(model=model)), state)
     return hub
 
 

@@ -9,7 +9,7 @@ import torch
 
 from stages.config.encoders import OpenClip, OpenClipModel, Timm, TimmModel
 from stages.encoders.encoder import clip_encoder
-from stages.encoders.locations import AtHub, location_of
+from stages.encoders.locations import AtHub, locate_weights
 from tests.integration.downloads.loopback import FileServer, HubServer
 
 Tensors = dict[str, torch.Tensor]
@@ -22,7 +22,7 @@ def put_open_clip(hub: HubServer, model: str, tag: str) -> None:
     backbone = OpenClipModel(model=model)
     weights = clip_encoder(backbone, None, 1).module.state_dict()
     halves = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
-    put(hub, location_of(OpenClip(backbone="x", tag=tag), backbone), halves)
+    put(hub, locate_weights(OpenClip(backbone="x", tag=tag), backbone), halves)
 
 
 def put_timm(hub: HubServer) -> None:
@@ -31,7 +31,7 @@ def put_timm(hub: HubServer) -> None:
 
     model, tag = TIMM
     item, backbone = Timm(backbone="x", tag=tag), TimmModel(model=model)
-    put(hub, location_of(item, backbone), timm.create_model(model).state_dict())
+    put(hub, locate_weights(item, backbone), timm.create_model(model).state_dict())
 
 
 def put(hub: HubServer, location: Any, weights: Tensors) -> None:

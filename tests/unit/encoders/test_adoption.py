@@ -18,7 +18,7 @@ from stages.encoders.encoder import (
 from stages.encoders.heads import classifier_from_clip
 from stages.encoders.open_clip_models import import_open_clip
 from stages.encoders.texts import encode_texts
-from stages.encoders.weights import adopt
+from stages.encoders.weights import load_state_dict
 from stages.runtime.errors import InputError
 from tests.unit.encoders.conftest import TINY
 
@@ -33,30 +33,30 @@ def same(encoder: Encoder, other: Encoder) -> bool:
 
 def test_a_clip_takes_its_weights(tiny_clip):
     other = clip_encoder(TINY, None, 5)
-    adopted = adopt(TINY, other.module.state_dict(), "mine")
-    assert same(adopted, other) and not same(adopted, tiny_clip)
-    assert adopted.card == tiny_clip.card
+    loaded = load_state_dict(TINY, other.module.state_dict(), "mine")
+    assert same(loaded, other) and not same(loaded, tiny_clip)
+    assert loaded.card == tiny_clip.card
 
 
 def test_half_precision_becomes_single():
     other = clip_encoder(TINY, None, 5).module.half().state_dict()
-    adopted = adopt(TINY, other, "mine").module
-    assert all(t.dtype != torch.float16 for t in adopted.state_dict().values())
-    assert torch.equal(adopted.get_parameter("visual.proj"), other["visual.proj"].float())
+    loaded = load_state_dict(TINY, other, "mine").module
+    assert all(t.dtype != torch.float16 for t in loaded.state_dict().values())
+    assert torch.equal(loaded.get_parameter("visual.proj"), other["visual.proj"].float())
 
 
 def test_a_scale_may_be_an_array_of_one():
     weights = dict(clip_encoder(TINY, None, 5).module.state_dict())
     weights["logit_scale"] = torch.tensor([2.5])
-    assert adopt(TINY, weights, "mine").module.get_parameter("logit_scale") == 2.5
+    assert load_state_dict(TINY, weights, "mine").module.get_parameter("logit_scale") == 2.5
 
 
 def test_a_clip_with_a_text_tower_of_its_own_takes_the_older_names():
     whole = clip_encoder(TINY, None, 5)
     config = OpenClipConfig(model="custom", config=TINY.config | {"custom_text": True})
-    adopted = adopt(config, whole.module.state_dict(), "mine")
-    assert type(adopted.module).__name__ == "CustomTextCLIP"
-    ours, theirs = (encode_texts(clip, ["a cat", "an old dog"]) for clip in (adopted, whole))
+    loaded = load_state_dict(config, whole.module.state_dict(), "mine")
+    assert type(loaded.module).__name__ == "CustomTextCLIP"
+    ours, theirs = (encode_texts(clip, ["a cat", "an old dog"]) for clip in (loaded, whole))
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
@@ -67,40 +67,40 @@ def test_a_library_s_classifier_keeps_its_head(backbone):
 
     torchvision = isinstance(backbone, TorchvisionModel)
     model = (models.resnet18() if torchvision else timm.create_model("resnet18")).eval()
-    adopted = adopt(backbone, model.state_dict(), "mine")
+    loaded = load_state_dict(backbone, model.state_dict(), "mine")
     images = torch.randn(2, 3, 64, 64)
-    torch.testing.assert_close(adopted.module.eval()(images), model(images))
-    assert adopted.card.classes == list(import_open_clip().IMAGENET_CLASSNAMES)
-    assert (adopted.card.representation, adopted.card.normalize_features) == ("rectified", False)
+    torch.testing.assert_close(loaded.module.eval()(images), model(images))
+    assert loaded.card.classes == list(import_open_clip().IMAGENET_CLASSNAMES)
+    assert (loaded.card.representation, loaded.card.normalize_features) == ("rectified", False)
 
 
 def test_a_finetuned_clip_keeps_its_head(tiny_clip):
     names = list(import_open_clip().IMAGENET_CLASSNAMES)
     head = to_array(torch.randn(1000, 16))
     finetuned = classifier_from_clip(tiny_clip, head, names)
-    adopted = adopt(TINY, finetuned.module.state_dict(), "mine")
-    assert same(adopted, finetuned)
-    assert adopted.card == finetuned.card
+    loaded = load_state_dict(TINY, finetuned.module.state_dict(), "mine")
+    assert same(loaded, finetuned)
+    assert loaded.card == finetuned.card
 
 
 def test_weights_of_another_architecture_are_refused(tiny_clip):
     with pytest.raises(InputError, match=r"mine: .*more differ.*another architecture"):
-        adopt(RESNET, tiny_clip.module.state_dict(), "mine")
+        load_state_dict(RESNET, tiny_clip.module.state_dict(), "mine")
     with pytest.raises(InputError, match=r"mine: .*more differ.*another architecture"):
-        adopt(TINY, initialise(RESNET, 0).visual.state_dict(), "mine")
+        load_state_dict(TINY, initialise(RESNET, 0).visual.state_dict(), "mine")
 
 
 def test_a_wider_clip_is_refused():
     vision = TINY.config["vision_cfg"] | {"width": 24}
     wide = OpenClipConfig(model="wide", config=TINY.config | {"vision_cfg": vision})
     with pytest.raises(InputError, match=r"visual.*should be .*16.*got .*24"):
-        adopt(TINY, clip_encoder(wide, None, 0).module.state_dict(), "mine")
+        load_state_dict(TINY, clip_encoder(wide, None, 0).module.state_dict(), "mine")
 
 
 def test_a_head_for_other_classes_than_imagenet_s_is_refused():
     other = classifier_encoder(TINY, ["a", "b"], 0, normalize_features=True)
     with pytest.raises(InputError, match=r"1,000 classes, got 2"):
-        adopt(TINY, other.module.state_dict(), "mine")
+        load_state_dict(TINY, other.module.state_dict(), "mine")
 
 
 def published(name: str) -> str:
@@ -117,9 +117,9 @@ def test_torchvision_s_files_have_older_names_and_no_counters(name):
     whole = model.state_dict().items()
     file = {published(key): t for key, t in whole if not key.endswith("num_batches_tracked")}
     assert file.keys() != model.state_dict().keys()
-    adopted = adopt(TorchvisionModel(model=name), file, "mine")
+    loaded = load_state_dict(TorchvisionModel(model=name), file, "mine")
     images = torch.randn(2, 3, 224, 224)
-    torch.testing.assert_close(adopted.module.eval()(images), model(images))
+    torch.testing.assert_close(loaded.module.eval()(images), model(images))
 
 
 def test_buffers_that_a_module_computes_are_passed_over():
@@ -128,9 +128,9 @@ def test_buffers_that_a_module_computes_are_passed_over():
     model = timm.create_model("swin_tiny_patch4_window7_224")
     computed = dict(model.named_buffers())
     assert computed.keys() - model.state_dict().keys()
-    adopted = adopt(SWIN, {**computed, **model.state_dict()}, "mine")
+    loaded = load_state_dict(SWIN, {**computed, **model.state_dict()}, "mine")
     assert torch.equal(
-        adopted.module.get_parameter("head.weight"), model.get_parameter("head.fc.weight")
+        loaded.module.get_parameter("head.weight"), model.get_parameter("head.fc.weight")
     )
 
 

@@ -16,10 +16,10 @@ from stages.encoders.locations import (
     AtHub,
     AtPath,
     AtUrl,
-    at_url,
-    location_of,
+    locate_weights,
+    prefer_safetensors,
     published_digest,
-    safer,
+    url_location,
 )
 from stages.runtime.errors import InputError
 
@@ -27,7 +27,7 @@ DIGEST = "ab" * 32
 
 
 def open_clip(model: str, tag: str | None) -> object:
-    return location_of(OpenClip(backbone="b", tag=tag), OpenClipModel(model=model))
+    return locate_weights(OpenClip(backbone="b", tag=tag), OpenClipModel(model=model))
 
 
 def test_weights_of_the_zoo_lie_on_the_hub():
@@ -41,28 +41,28 @@ def test_weights_of_the_zoo_lie_on_the_hub():
 
 def test_a_revision_pins_the_repository():
     item = OpenClip(backbone="b", tag="laion2b_s34b_b79k", revision="v1")
-    where = location_of(item, OpenClipModel(model="ViT-B-32"))
+    where = locate_weights(item, OpenClipModel(model="ViT-B-32"))
     assert where == AtHub("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", OPEN_CLIP_FILES, "v1")
 
 
 def test_weights_of_torchvision_and_timm():
     item = Torchvision(backbone="b", tag="IMAGENET1K_V1")
-    where = location_of(item, TorchvisionModel(model="resnet50"))
+    where = locate_weights(item, TorchvisionModel(model="resnet50"))
     url = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
     assert where == AtUrl(url, "0676ba61")
-    timm = location_of(Timm(backbone="b", tag="a1_in1k"), TimmModel(model="resnet18"))
+    timm = locate_weights(Timm(backbone="b", tag="a1_in1k"), TimmModel(model="resnet18"))
     assert timm == AtHub("timm/resnet18.a1_in1k", TIMM_FILES, "main")
 
 
 def test_checkpoints_and_untrained_encoders():
     backbone = OpenClipModel(model="RN50")
     item = Checkpoint(backbone="b", file="runs/epoch_32.pt", sha256=DIGEST)
-    where = location_of(item, backbone)
+    where = locate_weights(item, backbone)
     assert isinstance(where, AtPath)
     assert (where.file.as_posix(), where.sha256) == ("runs/epoch_32.pt", DIGEST)
     item = Checkpoint(backbone="b", url="https://example.org/a.pt", sha256=DIGEST)
-    assert location_of(item, backbone) == AtUrl("https://example.org/a.pt", DIGEST)
-    assert location_of(Untrained(backbone="b", seed=0), backbone) is None
+    assert locate_weights(item, backbone) == AtUrl("https://example.org/a.pt", DIGEST)
+    assert locate_weights(Untrained(backbone="b", seed=0), backbone) is None
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_another_activation_than_that_of_the_training_is_refused(model, tag, rig
 )
 def test_names_that_no_library_knows_are_refused(item, backbone, message):
     with pytest.raises(InputError, match=message):
-        location_of(item, backbone)
+        locate_weights(item, backbone)
 
 
 def test_digests_are_read_off_urls():
@@ -111,9 +111,12 @@ def test_digests_are_read_off_urls():
 
 
 def test_safetensors_come_first():
-    assert safer("pytorch_model.bin") == ("pytorch_model.safetensors", "pytorch_model.bin")
-    assert safer("a.safetensors") == ("a.safetensors",)
-    assert safer("") == ()
+    assert prefer_safetensors("pytorch_model.bin") == (
+        "pytorch_model.safetensors",
+        "pytorch_model.bin",
+    )
+    assert prefer_safetensors("a.safetensors") == ("a.safetensors",)
+    assert prefer_safetensors("") == ()
 
 
 def test_every_weight_of_the_zoo_has_a_place_or_a_reason():
@@ -127,6 +130,7 @@ def test_every_weight_of_the_zoo_has_a_place_or_a_reason():
 
 
 def test_a_revision_is_for_the_hub_alone():
-    assert at_url("https://h/w-0123abcd.pth", None) == AtUrl("https://h/w-0123abcd.pth", "0123abcd")
+    url = "https://h/w-0123abcd.pth"
+    assert url_location(url) == AtUrl(url, "0123abcd")
     with pytest.raises(InputError, match="checksum pins them; leave `revision: v1` out"):
-        at_url("https://h/w-0123abcd.pth", "v1")
+        url_location(url, "v1")

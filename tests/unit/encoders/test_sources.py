@@ -22,7 +22,7 @@ from stages.config.encoders import (
 from stages.config.machine import Machine
 from stages.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
 from stages.encoders.preprocess import Preprocess
-from stages.encoders.weights import bring_encoder, open_clip_preprocess
+from stages.encoders.weights import build_encoder, open_clip_preprocess
 from stages.runtime.errors import InputError
 from tests.integration.downloads.loopback import FileServer, HubServer
 from tests.unit.encoders.conftest import TINY, small_backbone
@@ -66,7 +66,7 @@ def test_a_clip_of_the_zoo_comes_from_the_hub(hub, machine, tmp_path):
     weights = clip_encoder(backbone, None, 1).module
     files = {"open_clip_model.safetensors": saved(weights), "model.safetensors": b"of timm"}
     commit = hub.add("timm/resnet50_clip.openai", files, "model")
-    encoder = bring_encoder(OpenClip(backbone="b", tag="openai"), backbone, machine)
+    encoder = build_encoder(OpenClip(backbone="b", tag="openai"), backbone, machine)
     assert same(encoder, weights)
     origin = encoder.card.origin
     assert origin is not None and (origin.tag, origin.revision) == ("openai", commit)
@@ -80,7 +80,7 @@ def test_a_repository_says_how_its_clip_is_built(hub, machine, tiny_clip):
     files = {"open_clip_config.json": CONFIG, "open_clip_pytorch_model.bin": None}
     files["open_clip_pytorch_model.bin"] = checkpoint(tiny_clip.module)
     hub.add("me/tiny", files, "model")
-    encoder = bring_encoder(OpenClip(backbone="b"), TINY_HUB, machine)
+    encoder = build_encoder(OpenClip(backbone="b"), TINY_HUB, machine)
     assert same(encoder, tiny_clip.module)
     std, half = (0.26862954, 0.26130258, 0.27577711), (0.5, 0.5, 0.5)
     assert encoder.card.preprocess == Preprocess(
@@ -94,7 +94,7 @@ def test_a_repository_that_does_not_say_so_is_refused(hub, machine, tiny_clip, c
     files["open_clip_model.safetensors"] = saved(tiny_clip.module)
     hub.add("me/tiny", files, "model")
     with pytest.raises(InputError, match=r"me/tiny"):
-        bring_encoder(OpenClip(backbone="b"), TINY_HUB, machine)
+        build_encoder(OpenClip(backbone="b"), TINY_HUB, machine)
 
 
 def test_a_classifier_of_timm_comes_from_the_hub(hub, machine):
@@ -103,7 +103,7 @@ def test_a_classifier_of_timm_comes_from_the_hub(hub, machine):
     model = timm.create_model("resnet18").eval()
     hub.add("timm/resnet18.a1_in1k", {"model.safetensors": saved(model)}, "model")
     item, backbone = Timm(backbone="b", tag="a1_in1k"), TimmModel(model="resnet18")
-    encoder = bring_encoder(item, backbone, machine)
+    encoder = build_encoder(item, backbone, machine)
     images = torch.randn(2, 3, 64, 64)
     torch.testing.assert_close(encoder.module.eval()(images), model(images))
     assert encoder.card.architecture == TimmModel(model="resnet18.a1_in1k")
@@ -120,7 +120,7 @@ def test_a_classifier_of_torchvision_comes_from_its_url(machine, monkeypatch):
         url = f"{server.url}/host/resnet50-{digest}.pth"
         monkeypatch.setattr(type(weights), "url", property(lambda _: url), raising=False)
         item = Torchvision(backbone="b", tag="IMAGENET1K_V2")
-        encoder = bring_encoder(item, TorchvisionModel(model="resnet50"), machine)
+        encoder = build_encoder(item, TorchvisionModel(model="resnet50"), machine)
     assert torch.equal(encoder.module.get_parameter("head.weight"), model.fc.weight)
     assert encoder.card.preprocess.resize == 232
     assert encoder.card.origin is not None and encoder.card.origin.location == url
@@ -132,11 +132,11 @@ def test_a_checkpoint_on_this_machine(machine, tmp_path):
     (tmp_path / "epoch_32.pt").write_bytes(checkpoint(weights))
     digest = hashlib.sha256((tmp_path / "epoch_32.pt").read_bytes()).hexdigest()
     item = Checkpoint(backbone="b", file="epoch_32.pt", sha256=digest)
-    encoder = bring_encoder(item, backbone, machine)
+    encoder = build_encoder(item, backbone, machine)
     assert same(encoder, weights)
     assert encoder.card.origin is not None and encoder.card.origin.location == "epoch_32.pt"
     with pytest.raises(InputError, match=r"epoch_32\.pt: .*more differ.*another architecture"):
-        bring_encoder(item, TorchvisionModel(model="resnet18"), machine)
+        build_encoder(item, TorchvisionModel(model="resnet18"), machine)
 
 
 def test_a_checkpoint_elsewhere(machine):
@@ -145,7 +145,7 @@ def test_a_checkpoint_elsewhere(machine):
     digest = hashlib.sha256(content).hexdigest()
     with FileServer({"/last.pth.tar": content}) as server:
         item = Checkpoint(backbone="b", url=f"{server.url}/last.pth.tar", sha256=digest)
-        encoder = bring_encoder(item, backbone, machine)
+        encoder = build_encoder(item, backbone, machine)
     assert torch.equal(encoder.module.get_parameter("head.weight"), model.fc.weight)
 
 
@@ -156,7 +156,7 @@ def test_a_checkpoint_that_is_not_this_file_is_refused(machine, tmp_path, damage
     item = Checkpoint(backbone="b", file="a.pt", sha256="ab" * 32)
     message = {"missing": "no such file.*compute.yaml", "other": "expected the SHA-256 abab"}
     with pytest.raises(InputError, match=message[damage]):
-        bring_encoder(item, OpenClipModel(model="RN50"), machine)
+        build_encoder(item, OpenClipModel(model="RN50"), machine)
 
 
 def test_a_clip_by_its_sizes_takes_no_checkpoint(machine):
@@ -164,17 +164,17 @@ def test_a_clip_by_its_sizes_takes_no_checkpoint(machine):
     assert isinstance(backbone, Backbone)
     item = Checkpoint(backbone="b", file="a.pt", sha256="ab" * 32)
     with pytest.raises(InputError, match="vocabulary"):
-        bring_encoder(item, backbone, machine)
+        build_encoder(item, backbone, machine)
 
 
 def test_a_repository_without_weights_is_refused(hub, machine):
     hub.add("me/tiny", {"README.md": b"", "weights.msgpack": b""}, "model")
     with pytest.raises(InputError, match=r"expected open_clip_model\.safetensors or .*msgpack"):
-        bring_encoder(OpenClip(backbone="b"), TINY_HUB, machine)
+        build_encoder(OpenClip(backbone="b"), TINY_HUB, machine)
 
 
 def test_an_untrained_encoder_has_no_origin(machine):
-    encoder = bring_encoder(Untrained(backbone="b", seed=3), small_backbone("rn"), machine)
+    encoder = build_encoder(Untrained(backbone="b", seed=3), small_backbone("rn"), machine)
     assert encoder.card.origin is None
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from stages.encoders.weight_files import read_weights
+from stages.encoders.weight_files import read_state_dict
 from stages.runtime.errors import InputError
 
 WEIGHTS = {"a.weight": torch.arange(6.0).view(2, 3), "b": torch.ones(()), "n": torch.tensor([3])}
@@ -21,7 +21,7 @@ def pickled(content: object, **how: bool) -> bytes:
 def read(tmp_path: Path, content: bytes) -> Mapping[str, torch.Tensor]:
     file = tmp_path / "0123abcd"
     file.write_bytes(content)
-    return read_weights(file, "zoo/mine.pt")
+    return read_state_dict(file, "zoo/mine.pt")
 
 
 def prefixed(*prefixes: str) -> dict:
