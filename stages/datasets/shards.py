@@ -11,25 +11,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
 from stages.datasets.card import DatasetCard, read_card
 from stages.datasets.images import EXTENSIONS, decode_image, image_extension
-from stages.datasets.tar import ArchiveReader, ArchiveWriter, Member, iterate_members, open_archive
+from stages.datasets.tar import ArchiveReader, ArchiveWriter, Member, open_archive
 from stages.runtime.errors import InputError
-
-
-class Place(NamedTuple):
-    """Where an image lies in an archive; `class_` and `caption` are None where it has none."""
-
-    key: str
-    offset: int
-    size: int
-    class_: int | None
-    caption: str | None
 
 
 @dataclass(frozen=True)
@@ -54,7 +43,7 @@ class ShardIndex:
     def stored(self, image: int) -> bytes:
         """Return the file of an image as it was fetched."""
         archive, offset, size = self.places[image].tolist()
-        return self.archives[archive][offset : offset + size]
+        return self.archives[archive].read(offset, size)
 
     def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
         """Return the pixels of an image, without the card's `border`.
@@ -92,11 +81,11 @@ def open_shards(directory: Path) -> Iterator[ShardIndex]:
     if not card.shards:
         raise InputError(f"{directory}: at least one shard expected, card.json names none")
     with ExitStack() as stack:
-        shards = [directory / shard for shard in sorted(card.shards)]
         archives = [
-            stack.enter_context(open_archive(shard, card.shards[shard.name])) for shard in shards
+            stack.enter_context(open_archive(directory / shard, sha256))
+            for shard, sha256 in sorted(card.shards.items())
         ]
-        yield _index(directory, card, shards, archives)
+        yield _index(directory, card, archives)
 
 
 def read_images(directory: Path) -> Images:
@@ -138,19 +127,33 @@ def crop(
     return image[border : height - border, border : width - border]
 
 
-def _index(
-    directory: Path, card: DatasetCard, shards: list[Path], archives: list[ArchiveReader]
-) -> ShardIndex:
+def _index(directory: Path, card: DatasetCard, archives: list[ArchiveReader]) -> ShardIndex:
     places, classes, captions = array("q"), array("q"), []
-    allowed, form = frozenset(card.class_indices), None
-    for number, (shard, archive) in enumerate(zip(shards, archives, strict=True)):
-        for place in _places(archive, shard):
-            form = form or _form(place)
-            _check(place, form, len(classes), allowed, shard)
-            places.extend((number, place.offset, place.size))
-            classes.append(-1 if place.class_ is None else place.class_)
-            if place.caption is not None:
-                captions.append(place.caption)
+    allowed, first_has = frozenset(card.class_indices), None
+    for number, archive in enumerate(archives):
+        for key, members in groupby(
+            archive.members(), lambda member: member.name.partition(".")[0]
+        ):
+            image, class_, caption = _read_labels(archive, key, list(members))
+            has = class_ is not None, caption is not None
+            first_has = first_has or has
+            if key != f"{len(classes):08d}":
+                raise InputError(
+                    f"{archive.path}: image {len(classes):08d} expected, {key} came; fetch it again"
+                )
+            if has != first_has:
+                raise InputError(
+                    f"{archive.path}: {key} lacks its companion .cls or .txt, or has one that the "
+                    "first image of the set has not; fetch it again"
+                )
+            if class_ is not None and class_ not in allowed:
+                raise InputError(
+                    f"{archive.path}: {key}.cls is {class_}, card.json allows {sorted(allowed)}"
+                )
+            places.extend((number, image.offset, image.size))
+            classes.append(-1 if class_ is None else class_)
+            if caption is not None:
+                captions.append(caption)
     if len(classes) != card.images:
         raise InputError(
             f"{directory}: {card.images} images expected from card.json, {len(classes)} found in "
@@ -166,50 +169,33 @@ def _index(
     )
 
 
-def _places(archive: ArchiveReader, path: Path) -> Iterator[Place]:
-    members = iterate_members(archive, str(path))
-    for key, group in groupby(members, key=lambda member: member.name.partition(".")[0]):
-        yield _place(key, {member.name[len(key) + 1 :]: member for member in group}, archive, path)
+def _key(member: Member) -> str:
+    return member.name.partition(".")[0]
 
 
-def _place(key: str, parts: dict[str, Member], archive: ArchiveReader, path: Path) -> Place:
-    extensions = [extension for extension in EXTENSIONS if extension in parts]
-    if len(extensions) != 1 or not {"cls", "txt"} & parts.keys():
+def _read_labels(
+    archive: ArchiveReader, key: str, members: list[Member]
+) -> tuple[Member, int | None, str | None]:
+    """Return where the image `key` lies, its class and its caption, those that it has."""
+    parts = {member.name[len(key) + 1 :]: member for member in members}
+    images = [parts[extension] for extension in EXTENSIONS if extension in parts]
+    if len(images) != 1 or not {"cls", "txt"} & parts.keys():
         raise InputError(
-            f"{path}: {key}.png (or another image) with {key}.cls or {key}.txt expected, only "
-            f"{', '.join(f'{key}.{part}' for part in sorted(parts))} came; fetch it again"
+            f"{archive.path}: {key}.png (or another image) with {key}.cls or {key}.txt expected, "
+            f"only {', '.join(f'{key}.{part}' for part in sorted(parts))} came; fetch it again"
         )
     texts = {
-        part: archive[member.offset : member.offset + member.size]
-        for part, member in parts.items()
-        if part in ("cls", "txt")
+        kind: archive.read(parts[kind].offset, parts[kind].size)
+        for kind in ("cls", "txt")
+        if kind in parts
     }
     try:
         class_ = int(texts["cls"]) if "cls" in texts else None
     except ValueError as error:
-        raise InputError(f"{path}: {key}.cls must hold a class index: {texts['cls']!r}") from error
-    _, offset, size = parts[extensions[0]]
-    return Place(key, offset, size, class_, texts["txt"].decode() if "txt" in texts else None)
-
-
-def _form(place: Place) -> tuple[bool, bool]:
-    return place.class_ is not None, place.caption is not None
-
-
-def _check(
-    place: Place, form: tuple[bool, bool], position: int, allowed: frozenset[int], path: Path
-) -> None:
-    if place.key != f"{position:08d}":
-        raise InputError(f"{path}: image {position:08d} expected, {place.key} came; fetch it again")
-    if _form(place) != form:
         raise InputError(
-            f"{path}: {place.key} lacks its companion .cls or .txt, or has one that the first "
-            "image of the set has not; fetch it again"
-        )
-    if place.class_ is not None and place.class_ not in allowed:
-        raise InputError(
-            f"{path}: {place.key}.cls is {place.class_}, card.json allows {sorted(allowed)}"
-        )
+            f"{archive.path}: {key}.cls must hold a class index: {texts['cls']!r}"
+        ) from error
+    return images[0], class_, texts["txt"].decode() if "txt" in texts else None
 
 
 class ShardWriter:

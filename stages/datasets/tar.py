@@ -1,32 +1,19 @@
-"""One tar of a dataset folder: written while it is hashed, verified and then read in place."""
+"""One tar of a dataset folder: hashed while it is written, verified when opened, read in place."""
 
 import hashlib
 import os
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from tarfile import AREGTYPE, BLOCKSIZE, DIRTYPE, REGTYPE
+from typing import NamedTuple
 
 from stages.runtime.errors import InputError
 
-BLOCK = 512
-
-END = bytes(2 * BLOCK)
+END = bytes(2 * BLOCKSIZE)
 """What closes an archive; without it, it counts as truncated."""
-
-
-@runtime_checkable
-class Archive(Protocol):
-    """The bytes of an archive, in memory or where a slice reads them."""
-
-    def __len__(self) -> int:
-        """Return how many bytes there are."""
-        ...
-
-    def __getitem__(self, part: slice, /) -> bytes | memoryview:
-        """Return some of the bytes."""
-        ...
 
 
 class Member(NamedTuple):
@@ -37,85 +24,12 @@ class Member(NamedTuple):
     size: int
 
 
-def member_bytes(name: str, data: bytes) -> bytes:
-    """A file as it stands in a USTAR archive: header, data, padding to 512 bytes.
-
-    Raises
-    ------
-    ValueError
-        The name is longer than a USTAR header holds.
-    """
-    prefix, path = _split(name)
-    header = b"%b0000644\x000000000\x000000000\x00%011o\x0000000000000\x00%b0%bustar\x0000%b%b" % (
-        path.ljust(100, b"\0"),
-        len(data),
-        b" " * 8,
-        bytes(100),
-        bytes(345 - 265),
-        prefix.ljust(BLOCK - 345, b"\0"),
-    )
-    checksum = b"%06o\x00 " % sum(header)
-    return header[:148] + checksum + header[156:] + data + bytes(-len(data) % BLOCK)
-
-
-def iterate_members(archive: Archive, path: str) -> Iterator[Member]:
-    """The regular files of a USTAR archive, in order; `path` is the archive's name for errors.
-
-    Raises
-    ------
-    InputError
-        The archive is truncated, or is no plain USTAR archive.
-    """
-    position, end = 0, len(archive)
-    while True:
-        header = bytes(archive[position : position + BLOCK])
-        if len(header) < BLOCK:
-            raise _truncated(path, position)
-        if not header[0]:
-            return
-        if header[257:262] != b"ustar" or header[156:157] not in b"05\0":
-            raise InputError(
-                f"{path}: a plain USTAR member was expected at byte {position}, something else "
-                "came; pack it again with `tar --format=ustar`"
-            )
-        size = int(header[124:135], 8)
-        position += BLOCK
-        if position + size > end:
-            raise _truncated(path, position)
-        if header[156:157] != b"5":
-            yield Member(_name(header), position, size)
-        position += size + -size % BLOCK
-
-
-def _split(name: str) -> tuple[bytes, bytes]:
-    """A name as prefix (at most 155 bytes) and rest (at most 100), parted at a slash if need be."""
-    path = name.encode()
-    if len(path) <= 100:
-        return b"", path
-    slash = path.find(b"/", len(path) - 101, 156)
-    if slash < 1:
-        raise ValueError(
-            f"tar member name of at most 100 bytes expected, or 155 and 100 around a slash, got "
-            f"{len(path)}: {name}"
-        )
-    return path[:slash], path[slash + 1 :]
-
-
-def _name(header: bytes) -> str:
-    name = header[:100].rstrip(b"\0")
-    prefix = header[345:500].rstrip(b"\0")
-    return (prefix + b"/" + name if prefix else name).decode()
-
-
-def _truncated(path: str, position: int) -> InputError:
-    return InputError(
-        f"{path}: truncated, the archive ends at byte {position} in the middle of a member or "
-        "without its end mark; fetch it again"
-    )
-
-
 class ArchiveWriter:
-    """A USTAR archive that knows its own SHA-256 once it is closed."""
+    """Writes a USTAR archive and hashes it: files of mode 0644, time 0 and no owner.
+
+    The same files give the same bytes. `tarfile` makes the headers; `TarFile.close` would also fill
+    the archive up to 10 KiB, which archives of single images need not be.
+    """
 
     def __init__(self, path: Path) -> None:
         self._stream = path.open("wb")
@@ -138,8 +52,23 @@ class ArchiveWriter:
             self._stream.close()
 
     def add(self, name: str, data: bytes) -> None:
-        """Append a file."""
-        self._write(member_bytes(name, data))
+        """Append a file.
+
+        Raises
+        ------
+        ValueError
+            The name is longer than a USTAR header holds.
+        """
+        member = tarfile.TarInfo(name)
+        member.size = len(data)
+        try:
+            header = member.tobuf(tarfile.USTAR_FORMAT, "utf-8")
+        except ValueError as error:
+            raise ValueError(
+                "tar member name of at most 100 bytes expected, or 155 and 100 around a slash, got "
+                f"{len(name.encode())}: {name}"
+            ) from error
+        self._write(header + data + bytes(-len(data) % BLOCKSIZE))
 
     @property
     def sha256(self) -> str:
@@ -152,28 +81,48 @@ class ArchiveWriter:
 
 
 class ArchiveReader:
-    """The bytes of an open archive: a slice reads them, and several threads may slice at once.
+    """An open archive, read in place; several threads may read at once.
 
-    A mapping would count as memory of the process wherever it was touched, and to check the hash
-    touches all of it.
+    It is not mapped into memory: a mapping would count as memory of the process wherever it was
+    touched, and to check the hash touches all of it.
     """
 
-    def __init__(self, stream: BufferedReader) -> None:
-        self._stream, self._size = stream, os.fstat(stream.fileno()).st_size
+    def __init__(self, stream: BufferedReader, path: Path) -> None:
+        self._stream, self.path = stream, path
 
-    def __len__(self) -> int:
-        """Return how many bytes the archive has."""
-        return self._size
+    def read(self, offset: int, size: int) -> bytes:
+        """Return some of the archive's bytes."""
+        return os.pread(self._stream.fileno(), size, offset)
 
-    def __getitem__(self, part: slice) -> bytes:
-        """Return some of the bytes."""
-        start, stop, _ = part.indices(self._size)
-        return os.pread(self._stream.fileno(), max(stop - start, 0), start)
+    def members(self) -> Iterator[Member]:
+        """Yield the regular files, in order.
+
+        Raises
+        ------
+        InputError
+            The archive is damaged, or holds something other than files and folders.
+        """
+        self._stream.seek(0)
+        try:
+            with tarfile.open(fileobj=self._stream, mode="r:") as tar:
+                for member in tar:
+                    if member.type not in (REGTYPE, AREGTYPE, DIRTYPE):
+                        raise tarfile.ReadError(f"{member.name} is neither file nor folder")
+                    if not member.isdir():
+                        yield Member(member.name, member.offset_data, member.size)
+                # tarfile ends at a damaged header as if it were the end mark.
+                if self.read(tar.offset, BLOCKSIZE) != bytes(BLOCKSIZE):
+                    raise tarfile.ReadError(f"no end mark and no member at byte {tar.offset}")
+        except tarfile.ReadError as error:
+            raise InputError(
+                f"{self.path}: a tar of plain files was expected, this one is damaged or another "
+                f"({error}); fetch it again, or pack it with `tar --format=ustar`"
+            ) from error
 
 
 @contextmanager
 def open_archive(path: Path, sha256: str) -> Iterator[ArchiveReader]:
-    """An archive that is read in place, after a check against its hash.
+    """Open an archive after a check against its hash.
 
     Raises
     ------
@@ -185,19 +134,13 @@ def open_archive(path: Path, sha256: str) -> Iterator[ArchiveReader]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: named by card.json but not there; fetch it again") from error
     with stream:
-        archive = ArchiveReader(stream)
-        if len(archive) < len(END):
-            raise InputError(f"{path}: truncated, not even an empty archive; fetch it again")
-        if len(archive) % BLOCK or archive[-len(END) :] != END:
+        archive, size = ArchiveReader(stream, path), os.fstat(stream.fileno()).st_size
+        if size % BLOCKSIZE or archive.read(max(size - len(END), 0), len(END)) != END:
             raise InputError(f"{path}: truncated, its end mark is missing; fetch it again")
-        _verify(stream, path, sha256)
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != sha256:
+            raise InputError(
+                f"{path}: SHA-256 {sha256[:12]}… expected from card.json, {found[:12]}… found: "
+                "the file was changed or has rotted; fetch it again"
+            )
         yield archive
-
-
-def _verify(stream: BufferedReader, path: Path, sha256: str) -> None:
-    found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != sha256:
-        raise InputError(
-            f"{path}: SHA-256 {sha256[:12]}… expected from card.json, {found[:12]}… found: "
-            "the file was changed or has rotted; fetch it again"
-        )

@@ -22,7 +22,7 @@ from stages.datasets.broden.tables import (
 )
 from stages.datasets.card import read_card
 from stages.datasets.images import decode_image
-from stages.datasets.tar import ArchiveReader, iterate_members, open_archive
+from stages.datasets.tar import ArchiveReader, open_archive
 from stages.runtime.errors import InputError
 
 
@@ -133,16 +133,15 @@ def read_broden_images(directory: Path) -> UInt8[np.ndarray, "image height width
 def _archive_reader(directory: Path, stack: ExitStack) -> Read:
     places: dict[str, tuple[ArchiveReader, int, int]] = {}
     for shard, sha256 in sorted(read_card(directory).shards.items()):
-        path = directory / shard
-        archive = stack.enter_context(open_archive(path, sha256))
-        for name, offset, size in iterate_members(archive, str(path)):
+        archive = stack.enter_context(open_archive(directory / shard, sha256))
+        for name, offset, size in archive.members():
             places[name] = (archive, offset, size)
 
     def read(name: str) -> bytes:
         if name not in places:
             raise missing(directory, [name])
         archive, offset, size = places[name]
-        return archive[offset : offset + size]
+        return archive.read(offset, size)
 
     return read
 

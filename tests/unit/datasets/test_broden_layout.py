@@ -8,7 +8,7 @@ import pytest
 from stages.datasets.broden.tables import INDEX_COLUMNS, Concept
 from stages.datasets.broden.writer import BrodenWriter
 from stages.datasets.images import decode_image
-from stages.datasets.tar import iterate_members, open_archive
+from stages.datasets.tar import open_archive
 
 CONCEPTS = [
     Concept(1, "red-c", "color"),
@@ -30,10 +30,8 @@ def write(path: Path) -> str:
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, bytes]:
     path = tmp_path / "x.tar"
-    with open_archive(path, write(path)) as view:
-        return {
-            m.name: bytes(view[m.offset : m.offset + m.size]) for m in iterate_members(view, "x")
-        }
+    with open_archive(path, write(path)) as archive:
+        return {name: archive.read(offset, size) for name, offset, size in archive.members()}
 
 
 def table(files: dict[str, bytes], name: str) -> list[dict[str, str]]:

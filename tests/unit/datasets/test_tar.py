@@ -1,66 +1,126 @@
+import hashlib
 import io
 import tarfile
+from pathlib import Path
 
 import pytest
 
-from stages.datasets.tar import END, iterate_members, member_bytes
+from stages.datasets.tar import END, ArchiveWriter, open_archive
 from stages.runtime.errors import InputError
 
 FILES = {"a.txt": b"", "folder/b.bin": bytes(512), "c": b"x" * 700}
 
 
-def packed() -> bytes:
-    return b"".join(member_bytes(name, data) for name, data in FILES.items()) + END
+def write(path: Path, files: dict[str, bytes]) -> str:
+    """Write an archive and return its SHA-256."""
+    with ArchiveWriter(path) as writer:
+        for name, data in files.items():
+            writer.add(name, data)
+    return writer.sha256
 
 
-def test_python_s_own_reader_agrees():
-    with tarfile.open(fileobj=io.BytesIO(packed())) as archive:
-        members = archive.getmembers()
-        read = {m.name: archive.extractfile(m).read() for m in members}  # pyright: ignore[reportOptionalMemberAccess]
-    assert read == FILES
-    assert {(m.mtime, m.uid, m.gid, m.uname, m.gname) for m in members} == {(0, 0, 0, "", "")}
+def members(path: Path) -> dict[str, bytes]:
+    """Read an archive whose hash is the one that is expected."""
+    with open_archive(path, hashlib.sha256(path.read_bytes()).hexdigest()) as archive:
+        return {name: archive.read(offset, size) for name, offset, size in archive.members()}
 
 
-def test_python_s_own_archives_are_read():
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        info = tarfile.TarInfo("d" * 60 + "/" + "f" * 80)
-        info.size = 3
-        archive.addfile(info, io.BytesIO(b"abc"))
-    (member,) = iterate_members(stream.getvalue(), "x.tar")
-    assert member.name == info.name
-    assert stream.getvalue()[member.offset :][:3] == b"abc"
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    write(tmp_path / "x.tar", FILES)
+    return tmp_path / "x.tar"
 
 
-def test_members_come_back_in_order():
-    data = packed()
-    members = list(iterate_members(data, "x.tar"))
-    assert {m.name: data[m.offset : m.offset + m.size] for m in members} == FILES
+def test_files_come_back_in_order(path: Path):
+    assert list(members(path).items()) == list(FILES.items())
 
 
-@pytest.mark.parametrize("kept", [100, 512, 1100, 2500, len(packed()) - 1024])
-def test_a_truncated_archive_is_refused(kept: int):
-    with pytest.raises(InputError, match=r"x\.tar: truncated"):
-        list(iterate_members(packed()[:kept], "x.tar"))
+def test_files_have_no_time_and_no_owner(path: Path):
+    with tarfile.open(path) as archive:
+        found = {(m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) for m in archive}
+    assert found == {(0, 0, 0, "", "", 0o644)}
 
 
-def test_something_else_is_refused():
-    with pytest.raises(InputError, match="USTAR"):
-        list(iterate_members(b"PK\x03\x04" + bytes(2000), "x.zip"))
+def test_the_bytes_are_those_of_ustar(tmp_path: Path):
+    sha256 = write(tmp_path / "x.tar", {"00000000.cls": b"7", "d/" + "f" * 99: b"abc"})
+    assert sha256 == hashlib.sha256((tmp_path / "x.tar").read_bytes()).hexdigest()
+    assert sha256 == "adcba06c15d5b7f7e7f176bd8fc2e498262aaa786d9b09a640248dc9df9be018"
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_other_writers_archives_are_read(form: int, path: Path):
+    with tarfile.open(path, mode="w", format=form) as archive:
+        archive.addfile(folder := tarfile.TarInfo("folder"))
+        folder.type = tarfile.DIRTYPE
+        file = tarfile.TarInfo("d" * 60 + "/" + "f" * 80)
+        file.size = 3
+        archive.addfile(file, io.BytesIO(b"abc"))
+    assert members(path)[file.name] == b"abc"
 
 
 @pytest.mark.parametrize(
     "name", ["d/" + "f" * 99, "d" * 155 + "/" + "f" * 100, "a/" * 60 + "f", "ä/" * 40 + "f" * 60]
 )
-def test_a_long_name_is_parted_at_a_slash(name: str):
-    data = member_bytes(name, b"abc") + END
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        assert archive.getnames() == [name]
-    (member,) = iterate_members(data, "x.tar")
-    assert (member.name, data[member.offset :][:3]) == (name, b"abc")
+def test_a_long_name_is_parted_at_a_slash(name: str, path: Path):
+    write(path, {name: b"abc"})
+    assert members(path) == {name: b"abc"}
 
 
-@pytest.mark.parametrize("name", ["n" * 101, "d" * 156 + "/f", "d/" + "f" * 101, "/" + "f" * 100])
-def test_a_name_that_does_not_fit_is_refused(name: str):
+@pytest.mark.parametrize("name", ["n" * 101, "d" * 156 + "/f", "d/" + "f" * 101])
+def test_a_name_that_does_not_fit_is_refused(name: str, path: Path):
     with pytest.raises(ValueError, match="at most 100 bytes"):
-        member_bytes(name, b"")
+        write(path, {name: b""})
+
+
+def test_an_open_archive_is_not_mapped(path: Path):
+    with open_archive(path, write(path, FILES)) as archive:
+        maps = Path("/proc/self/maps")
+        assert not maps.exists() or str(path) not in maps.read_text()
+    with pytest.raises(ValueError, match="closed file"):
+        archive.read(0, 1)
+
+
+def test_an_interrupted_archive_counts_as_truncated(path: Path):
+    with pytest.raises(RuntimeError), ArchiveWriter(path) as writer:
+        writer.add("a", b"one" * 999)
+        raise RuntimeError
+    with pytest.raises(InputError, match="truncated"):
+        members(path)
+
+
+@pytest.mark.parametrize("kept", [0, 100, 512, 1024, -512, -1])
+def test_a_truncated_archive_is_refused(kept: int, path: Path):
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"x\.tar: truncated"):
+        members(path)
+
+
+LINK = tarfile.TarInfo("link")
+LINK.type = tarfile.SYMTYPE
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PK\x03\x04" + bytes(508),
+        LINK.tobuf(),
+        tarfile.TarInfo("a").tobuf() + b"junk" * 128 + tarfile.TarInfo("b").tobuf(),
+    ],
+)
+def test_what_is_no_tar_of_plain_files_is_refused(data: bytes, path: Path):
+    path.write_bytes(data + END)
+    with pytest.raises(InputError, match=r"x\.tar: a tar of plain files was expected"):
+        members(path)
+
+
+def test_a_rotten_archive_is_refused(path: Path):
+    sha256, data = write(path, FILES), bytearray(path.read_bytes())
+    data[600] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"x\.tar: SHA-256"), open_archive(path, sha256):
+        pass
+
+
+def test_a_missing_archive_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match="not there"), open_archive(tmp_path / "x.tar", ""):
+        pass
