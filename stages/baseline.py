@@ -12,7 +12,7 @@ from stages.datasets.shards import read_images
 from stages.files.json import write_json
 from stages.files.published import Model, shares, standard_models
 from stages.measures.logit_line import baseline_lines
-from stages.runtime.errors import InputError, found_in
+from stages.runtime.errors import InputError, error_context
 from stages.runtime.launch import launch
 from stages.training.standard_models import LabelledImages, standard_model_accuracies
 
@@ -28,7 +28,7 @@ def main() -> None:
     settings = params.read("baseline", BaselineSettings)
     models = standard_models() if settings.source == "published" else trained_models(settings)
     accuracies = {shift: shares(models, shift) for shift in SHIFTS if shift in models[0]}
-    with found_in("the baseline's standard models"):
+    with error_context("the baseline's standard models", ValueError):
         lines, resampled = baseline_lines(
             shares(models, "imagenet"), accuracies, settings.resamples, settings.seed
         )

@@ -22,7 +22,7 @@ from stages.measures.concepts import (
     sweep_thresholds,
 )
 from stages.measures.directions import Directions
-from stages.runtime.errors import found_in
+from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 
 LABELS, CONCEPTS = Path("data/broden_labels"), Path("data/concepts")
@@ -43,7 +43,7 @@ def main(key: str) -> None:
     pairs = read_tensors(LABELS / "labels.safetensors", "image", "concept")
     labels = ConceptLabels(pairs["image"], pairs["concept"])
     numbers = np.array([concept["number"] for concept in concepts])
-    with found_in(f"{folder} and {LABELS}"):
+    with error_context(f"{folder} and {LABELS}", ValueError):
         sweep = concept_sweep(labels, numbers, len(features), settings.negatives, settings.seed)
         precisions = {
             "directions": direction_precisions(features, directions, sweep, workers),

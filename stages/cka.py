@@ -7,7 +7,7 @@ from stages.config.study import Comparison
 from stages.files.arrays import read_tensors
 from stages.files.json import read_json, write_json
 from stages.measures.cka import cka
-from stages.runtime.errors import found_in
+from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 
 GRAMS = Path("data/layer_grams")
@@ -19,7 +19,7 @@ def main(key: str) -> None:
     pair = params.read(f"comparisons.{key}", Comparison)
     rows, columns = GRAMS / pair.first, GRAMS / pair.second
     first, second = read_grams(rows), read_grams(columns)
-    with found_in(f"{rows} and {columns}"):
+    with error_context(f"{rows} and {columns}", ValueError):
         matrix = cka(first, second)
     result = {"first": pair.first, "second": pair.second, "cka": matrix}
     layers = {"first_layers": list(first), "second_layers": list(second)}

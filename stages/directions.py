@@ -16,7 +16,7 @@ from stages.measures.directions import Directions, importance, singular_directio
 from stages.measures.head import Head
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.measures.random_head import random_head
-from stages.runtime.errors import found_in
+from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 
 
@@ -28,7 +28,7 @@ def main(key: str) -> None:
     tests = read_test_sets(folder, Path("data/shift_activations") / key)
     imagenet = tests[TEST_SETS[0]].values
     head = read_head(Path("data/heads") / key, imagenet.shape[1])
-    with found_in(folder):
+    with error_context(folder, ValueError):
         own = singular_directions(head.weight)
         null = singular_directions(random_head(head.weight, settings.random_head_seed))
         weights = importance(imagenet, own), importance(imagenet, null)

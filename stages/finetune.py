@@ -8,7 +8,7 @@ from stages.config.params import Params
 from stages.config.trainings import Finetune, TrainingRecipe
 from stages.datasets.shards import open_shards
 from stages.files.folders import folder_digests
-from stages.runtime.errors import about
+from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 
 
@@ -31,7 +31,7 @@ def main(key: str) -> None:
     start.module.to(machine.device)
     with open_shards(Path("data/datasets") / item.dataset) as data:
         classes = data.card.classes
-        with about(source):
+        with error_context(source):
             head = zero_shot_head(start, classes, templates)
         with watched(key, recipe, templates, data.card, folder_digests(source)) as watch:
             encoder = finetune(

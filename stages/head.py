@@ -12,7 +12,7 @@ from stages.datasets.card import read_card
 from stages.files.folders import complete_directory
 from stages.files.heads import write_head
 from stages.measures.head import Head
-from stages.runtime.errors import about
+from stages.runtime.errors import error_context
 from stages.runtime.fingerprint import require_fingerprint
 from stages.runtime.launch import launch
 
@@ -34,7 +34,7 @@ def main(key: str) -> None:
     encoder = load_encoder(weights)
     classes = read_card(Path("data/datasets") / TEST_SETS[0]).classes
     normalize = encoder.card.normalize_features
-    with about(weights):
+    with error_context(weights):
         if isinstance(settings, ZeroShotHead):
             from stages.encoders.heads import zero_shot_head
 

@@ -7,7 +7,7 @@ from stages.config.extraction import Threads
 from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.files.json import write_json
-from stages.runtime.errors import InputError, about
+from stages.runtime.errors import InputError, error_context
 from stages.runtime.launch import launch
 
 
@@ -32,7 +32,7 @@ def main(key: str) -> None:
             f"interpolate.{key}.second: '{item.second}' is no classifier; name a finetuned version "
             f"of '{item.first}'"
         )
-    with about(weights / item.first):
+    with error_context(weights / item.first):
         first = classifier_from_clip(clip, zero_shot_head(clip, classes, templates), classes)
     save_encoder(weights / key, interpolate(first, finetuned, item.alpha))
     write_json(Path("data/training") / key / "ready.json", {})

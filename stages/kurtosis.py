@@ -11,7 +11,7 @@ from stages.files.folders import complete_directory
 from stages.files.json import write_json
 from stages.measures.intervals import bootstrap_mean
 from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
-from stages.runtime.errors import found_in
+from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 
 
@@ -21,7 +21,7 @@ def main(key: str) -> None:
     settings = params.read("kurtosis", KurtosisSettings)
     directory = Path("data/activations") / key
     activations = read_activations(directory, TEST_SETS[0]).values
-    with found_in(directory / TEST_SETS[0]):
+    with error_context(directory / TEST_SETS[0], ValueError):
         of_images, deviations = kurtosis_and_deviations(activations, settings.outlier_sigma)
     kurtosis = bootstrap_mean(of_images, settings.resamples, settings.confidence, settings.seed)
     outliers = outlier_features(deviations, settings.outlier_share)

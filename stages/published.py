@@ -11,7 +11,7 @@ from stages.files.tables import write_table
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
 from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
 from stages.reporting.published_table import PUBLISHED_COLUMNS, published_rows
-from stages.runtime.errors import found_in
+from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     settings = params.read("published", PublishedSettings)
     standard, zoo = standard_models(), zoo_models()
     accuracies = {shift: shares(standard, shift) for shift in SHIFTS}
-    with found_in(TESTBED):
+    with error_context(TESTBED, ValueError):
         lines, resampled = baseline_lines(
             shares(standard, "imagenet"), accuracies, settings.resamples, settings.seed
         )

@@ -14,7 +14,7 @@ from stages.measures.accuracy import restriction, top1
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
 from stages.measures.head import Head
 from stages.measures.logit_line import LogitLine, ResampledLines
-from stages.runtime.errors import found_in
+from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 
 
@@ -47,7 +47,7 @@ def main(key: str) -> None:
 
 def measure(source: Path, test: Activations, head: Head) -> Accuracy:
     """Return the accuracy on the test set of `source`, among the classes that it holds."""
-    with found_in(source):
+    with error_context(source, ValueError):
         counts_as = restriction(test.class_indices.tolist(), len(head.weight), test.aliases)
         share = top1(test.values, test.classes, head, counts_as)
     return Accuracy(share, len(test.classes))

@@ -14,8 +14,7 @@ from stages.config.sections import Sections
 from stages.downloads.http import mirrored, reason, remedy
 from stages.downloads.hub import Kind, announced, repository_files
 from stages.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
-from stages.runtime.errors import InputError
-from stages.runtime.secrets import without_login
+from stages.runtime.errors import InputError, without_login
 from tools.amounts import UNKNOWN, Amount
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stages.runtime.errors import InputError, about
+from stages.runtime.errors import InputError, error_context
 from tools.cache import LOCK, Cache, Output, files_below, locked_outputs, members, open_cache
 
 
@@ -52,7 +52,7 @@ def open_result(name: str, root: Path) -> Iterator[Result]:
     with tempfile.TemporaryDirectory() as place:
         committed = Path(place)
         write_committed(root, name, [LOCK], committed)
-        with about(name):
+        with error_context(name):
             locked = locked_outputs(committed)
         outputs = by_path(name, locked)
         write_committed(root, name, outputs, committed)

@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from stages.config.quantities import Count, Name, Place, Sha256, Url
+from stages.config.quantities import Count, Name, Place, Sha256, Url, require_public
 from stages.config.synthetic import Recipe, World
-from stages.runtime.secrets import require_public
 
 
 class Hub(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

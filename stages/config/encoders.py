@@ -16,8 +16,8 @@ from stages.config.quantities import (
     Side,
     Url,
     Width,
+    require_public,
 )
-from stages.runtime.secrets import require_public
 
 Spread = Annotated[float, msgspec.Meta(ge=1e-3, le=1000.0)]
 """What pixels of 0 to 1 are divided by."""

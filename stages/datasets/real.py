@@ -17,7 +17,7 @@ from stages.datasets.photos import Photo, Source
 from stages.datasets.shards import ShardWriter
 from stages.datasets.sources import open_captions, open_classified, open_imagenet_captions
 from stages.files.folders import complete_directory
-from stages.runtime.errors import InputError, found_in
+from stages.runtime.errors import InputError, error_context
 
 
 def choose(classes: Mapping[str, int | None], limit: int | None) -> dict[str, int | None]:
@@ -137,7 +137,7 @@ def write_real_dataset(
         The set is incomplete, an image is broken, or the disk is full.
     """
     published = source.published
-    with found_in(source.where):
+    with error_context(source.where, ValueError):
         survey = source.photos.survey()
         require_complete(survey, published, partial=entry.partial)
         chosen = choose(survey, entry.limit)

@@ -14,7 +14,7 @@ from stages.encoders.encoder import Encoder, forward_passes, to_array
 from stages.encoders.loading import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
 from stages.files.activations import write_batches
-from stages.files.arrays import Coming
+from stages.files.arrays import StreamedArray
 from stages.runtime.errors import InputError
 
 
@@ -92,13 +92,13 @@ def coming_activations(
     workers: int = 1,
     *,
     precision: ComputeType = "float32",
-) -> Coming:
+) -> StreamedArray:
     """Return the activations of all pictures as an array that is written while it is computed."""
     batches = activation_batches(
         encoder, pictures, batch_size, device, workers, precision=precision
     )
     shape = len(pictures), encoder.card.feature_width
-    return Coming(shape, np.dtype(np.float32), batches)
+    return StreamedArray(shape, np.dtype(np.float32), batches)
 
 
 def activations(

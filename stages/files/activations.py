@@ -8,7 +8,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from stages.config.measures import SHIFTS, TEST_SETS
-from stages.files.arrays import Coming, read_tensors, require_finite, whole, write_tensors
+from stages.files.arrays import (
+    StreamedArray,
+    as_stream,
+    read_tensors,
+    require_finite,
+    write_tensors,
+)
 from stages.files.json import read_json, write_json
 from stages.runtime.errors import InputError
 
@@ -36,7 +42,7 @@ def write_activations(directory: Path, dataset: str, activations: Activations) -
     InputError
         An activation is NaN or infinite; names the image's row.
     """
-    values = whole(np.asarray(activations.values, np.float32))
+    values = as_stream(np.asarray(activations.values, np.float32))
     write_batches(
         directory,
         dataset,
@@ -50,7 +56,7 @@ def write_activations(directory: Path, dataset: str, activations: Activations) -
 def write_batches(
     directory: Path,
     dataset: str,
-    values: Coming,
+    values: StreamedArray,
     *,
     classes: Int[np.ndarray, "image"],
     class_indices: Int[np.ndarray, "class_"],
@@ -63,7 +69,7 @@ def write_batches(
     InputError
         As `write_activations`.
     """
-    arrays: dict[str, np.ndarray | Coming] = {
+    arrays: dict[str, np.ndarray | StreamedArray] = {
         "activations": values,
         "classes": np.asarray(classes, np.int64),
         "class_indices": np.asarray(class_indices, np.int64),

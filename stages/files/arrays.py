@@ -16,15 +16,15 @@ NAMES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "U8": "|u1"}
 
 
 @dataclass(frozen=True)
-class Coming:
-    """An array that is written while it is made: blocks of rows, in order."""
+class StreamedArray:
+    """An array that is written block by block, while it is computed: blocks of rows, in order."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
     blocks: Iterable[np.ndarray]
 
 
-def write_tensors(file: Path, tensors: Mapping[str, np.ndarray | Coming]) -> None:
+def write_tensors(file: Path, tensors: Mapping[str, np.ndarray | StreamedArray]) -> None:
     """Write arrays into one safetensors file, so that equal arrays give equal bytes.
 
     The bytes are those of safetensors' own `save`: sorted by element type, then by key. Of an
@@ -37,7 +37,7 @@ def write_tensors(file: Path, tensors: Mapping[str, np.ndarray | Coming]) -> Non
     ValueError
         What came of an array is not of its shape or its element type.
     """
-    coming = {key: whole(value) for key, value in tensors.items()}
+    coming = {key: as_stream(value) for key, value in tensors.items()}
     order = sorted(coming, key=lambda key: (element_types().index(coming[key].dtype), key))
     with whole_file(file) as stream:
         stream.write(encoded_header({key: coming[key] for key in order}))
@@ -46,12 +46,12 @@ def write_tensors(file: Path, tensors: Mapping[str, np.ndarray | Coming]) -> Non
                 stream.write(block.data)
 
 
-def whole(array: np.ndarray | Coming) -> Coming:
+def as_stream(array: np.ndarray | StreamedArray) -> StreamedArray:
     """Return an array that is there already as one that comes in one block."""
-    if isinstance(array, Coming):
+    if isinstance(array, StreamedArray):
         return array
     stored = np.ascontiguousarray(array).reshape(array.shape)
-    return Coming(stored.shape, stored.dtype, [stored])
+    return StreamedArray(stored.shape, stored.dtype, [stored])
 
 
 def element_types() -> list[np.dtype]:
@@ -59,7 +59,7 @@ def element_types() -> list[np.dtype]:
     return [np.dtype(name) for name in NAMES.values()]
 
 
-def encoded_header(coming: Mapping[str, Coming]) -> bytes:
+def encoded_header(coming: Mapping[str, StreamedArray]) -> bytes:
     """Return a file's header: its length, then where each array will lie, padded to 8 bytes."""
     names, entries, begin = list(NAMES), {}, 0
     for key, array in coming.items():
@@ -75,7 +75,7 @@ def encoded_header(coming: Mapping[str, Coming]) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def checked_blocks(array: Coming, name: str) -> Iterable[np.ndarray]:
+def checked_blocks(array: StreamedArray, name: str) -> Iterable[np.ndarray]:
     """Yield the blocks of an array, each looked through.
 
     Raises

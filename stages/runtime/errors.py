@@ -1,38 +1,45 @@
 """The one exception that means: the user's input is wrong, and here is what to do."""
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-from stages.runtime.secrets import without_login
+LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
+"""A user's name and password in a URL."""
 
 
 class InputError(Exception):
     """Bad input, explained: what was expected, what came and what to do about it.
 
     `stages.runtime.launch.launch` prints its message without a traceback and exits with 1, so the
-    message has to stand alone: name the file or the key first. A login in a URL is taken out of it.
+    message has to stand alone: name the file or the key first. Logins in URLs are removed from it.
     """
 
     def __init__(self, message: str) -> None:
         super().__init__(without_login(message))
 
 
-@contextmanager
-def found_in(source: object) -> Iterator[None]:
-    """Name the file or folder whose content a measure refuses; a measure knows arrays alone."""
-    try:
-        yield
-    except ValueError as error:
-        raise InputError(f"{source}: {error}") from error
+def without_login(text: str) -> str:
+    """Return a text whose URLs have no user and no password."""
+    return LOGIN.sub("", text)
 
 
 @contextmanager
-def about(source: object) -> Iterator[None]:
-    """Name the file or folder that bad input is about, where the room that found it cannot."""
+def error_context(source: object, kind: type[Exception] = InputError) -> Iterator[None]:
+    """Put the file or folder that an error is about in front of its message.
+
+    Errors of another kind pass unchanged. Measures know arrays alone and refuse them with a
+    `ValueError`, which becomes an `InputError` here.
+
+    Raises
+    ------
+    InputError
+        An error of the kind was raised inside.
+    """
     try:
         yield
-    except InputError as error:
+    except kind as error:
         raise InputError(f"{source}: {error}") from error
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from stages.files.arrays import Coming, read_tensors, write_tensors
+from stages.files.arrays import StreamedArray, read_tensors, write_tensors
 from stages.runtime.errors import InputError
 
 DTYPES = ["float64", "float32", "int64", "int32", "uint8"]
@@ -48,13 +48,13 @@ def test_the_bytes_are_those_of_the_library(tmp_path, seed):
     assert (tmp_path / "x").read_bytes() == save(arrays)
 
 
-def coming(*blocks: np.ndarray, rows: int) -> Coming:
-    return Coming((rows, 2), np.dtype(np.float32), blocks)
+def streamed(*blocks: np.ndarray, rows: int) -> StreamedArray:
+    return StreamedArray((rows, 2), np.dtype(np.float32), blocks)
 
 
 def test_what_comes_in_blocks_is_the_array(tmp_path):
     values, classes = np.arange(10, dtype=np.float32).reshape(5, 2), np.arange(5)
-    write_tensors(tmp_path / "x", {"a": coming(values[:3], values[3:], rows=5), "b": classes})
+    write_tensors(tmp_path / "x", {"a": streamed(values[:3], values[3:], rows=5), "b": classes})
     write_tensors(tmp_path / "y", {"a": values, "b": classes})
     assert (tmp_path / "x").read_bytes() == (tmp_path / "y").read_bytes()
 
@@ -69,7 +69,7 @@ def test_a_block_is_let_go_before_the_next_but_one_is_made(tmp_path):
             yield block
             del block
 
-    write_tensors(tmp_path / "x", {"a": Coming((36, 2), np.dtype(np.float32), blocks())})
+    write_tensors(tmp_path / "x", {"a": StreamedArray((36, 2), np.dtype(np.float32), blocks())})
     assert len(alive) == 9
 
 
@@ -77,7 +77,7 @@ def test_refuses_nan_in_a_late_block_and_leaves_nothing(tmp_path):
     good, bad = np.ones((5, 2), np.float32), np.ones((5, 2), np.float32)
     bad[3] = np.inf
     with pytest.raises(InputError, match=r"x: 'a': expected finite.*row 8"):
-        write_tensors(tmp_path / "x", {"a": coming(good, bad, rows=10)})
+        write_tensors(tmp_path / "x", {"a": streamed(good, bad, rows=10)})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -91,7 +91,7 @@ def test_refuses_nan_in_a_late_block_and_leaves_nothing(tmp_path):
 )
 def test_refuses_blocks_that_do_not_make_the_array(tmp_path, block, complaint):
     with pytest.raises(ValueError, match=complaint):
-        write_tensors(tmp_path / "x", {"a": coming(block, rows=5)})
+        write_tensors(tmp_path / "x", {"a": streamed(block, rows=5)})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,9 +1,12 @@
+"""Folders that appear whole or not at all, and the digests of what is in them."""
+
 import errno
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from stages.files.folders import complete_directory
+from stages.files.folders import complete_directory, file_digest, folder_digests
 from stages.runtime.errors import InputError
 
 
@@ -37,3 +40,17 @@ def test_a_full_disk_is_explained(tmp_path: Path):
     with pytest.raises(InputError, match="disk is full"), complete_directory(tmp_path / "out"):
         raise full
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_has_the_sha256_of_its_bytes(tmp_path):
+    content = bytes(range(256)) * 5000
+    (tmp_path / "a").write_bytes(content)
+    assert file_digest(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_folder_has_those_of_its_files_at_any_depth(tmp_path):
+    (tmp_path / "b/c").mkdir(parents=True)
+    for name in ("b/c/d", "a"):
+        (tmp_path / name).write_text(name)
+    expected = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("a", "b/c/d")}
+    assert list(folder_digests(tmp_path).items()) == list(expected.items())

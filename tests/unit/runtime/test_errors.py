@@ -1,0 +1,37 @@
+"""Bad input, explained."""
+
+import pytest
+
+from stages.runtime.errors import InputError, error_context, without_login
+
+
+def test_names_where_a_measure_found_what_it_refuses():
+    with (
+        pytest.raises(InputError, match=r"^data/a: row 3 is constant$"),
+        error_context("data/a", ValueError),
+    ):
+        raise ValueError("row 3 is constant")
+
+
+@pytest.mark.parametrize("kind", [TypeError, KeyError, OSError])
+def test_lets_any_other_error_through(kind):
+    with pytest.raises(kind), error_context("data/a", ValueError):
+        raise kind("a bug")
+
+
+def test_names_what_an_explanation_is_about():
+    with pytest.raises(InputError, match=r"^data/a: is no CLIP$"), error_context("data/a"):
+        raise InputError("is no CLIP")
+    with pytest.raises(ValueError, match=r"^a bug$"), error_context("data/a"):
+        raise ValueError("a bug")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:can@ary@host/a", "https://host/a"),
+        ("https://host:8080/a@b/c.tar", "https://host:8080/a@b/c.tar"),
+    ],
+)
+def test_an_error_shows_no_login(url, shown):
+    assert str(InputError(f"{url}: gone")) == without_login(f"{url}: gone") == f"{shown}: gone"
