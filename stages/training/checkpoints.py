@@ -67,26 +67,22 @@ class Checkpoint:
         write_whole(self.file, save(copies, {"facts": json.dumps(facts)}))
         self.saved = time.monotonic()
 
-    def restore(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, Any] | None:
-        """Copy the checkpoint into `tensors` and return its facts, or None where there is none.
+    def load(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+        """Return what was saved, or None if there is no checkpoint.
 
-        A damaged file is worth no more than a missing one: the training starts anew.
+        A damaged checkpoint counts as none: the training starts again.
         """
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(self.file, "pt") as stream:
-                saved = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
-                facts = json.loads(stream.metadata()["facts"])
+                tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
+                return tensors, json.loads(stream.metadata()["facts"])
         except FileNotFoundError:
             return None
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
-            sys.stderr.write(f"{self.file}: damaged ({error}); the training starts anew\n")
+            sys.stderr.write(f"{self.file}: damaged ({error}); the training starts again\n")
             return None
-        with torch.no_grad():
-            for key, tensor in tensors.items():
-                tensor.copy_(saved[key])
-        return facts
 
     def remove(self) -> None:
         """Delete the checkpoint of a training that is done, and its folder when it is empty."""

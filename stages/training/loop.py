@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 import torch
-import torch.utils.deterministic
 from jaxtyping import Int
 from torch import nn
 
@@ -20,7 +19,6 @@ from stages.config.trainings import Augmentation, TrainingRecipe
 from stages.encoders.loading import Pictures, ahead, kept
 from stages.encoders.preprocess import Preprocess
 from stages.runtime.errors import InputError
-from stages.training.adamw import AdamW
 from stages.training.augmentation import augmented, changes_nothing
 from stages.training.callbacks import Curve, open_curve
 from stages.training.checkpoints import SCRATCH, Checkpoint, training_key
@@ -28,26 +26,20 @@ from stages.training.schedule import learning_rate, steps_per_epoch
 
 
 @contextmanager
-def pinned(threads: int) -> Iterator[None]:
-    """Let torch use deterministic algorithms alone and `threads` threads, for a block.
+def deterministic(threads: int) -> Iterator[None]:
+    """Let torch use deterministic algorithms only, and `threads` threads, inside a block.
 
-    Sums over more threads are added in another order. `torch.use_deterministic_algorithms(True)`
-    is the same switch, but imports TorchDynamo, 0.7 s. Filling fresh memory, which comes with it,
-    only helps to find reads of memory that nothing wrote, and costs a twentieth of a training.
+    With another number of threads, sums are added in another order and rounded differently.
     """
-    switch: Any = torch.utils.deterministic
-    fill, mode = switch.fill_uninitialized_memory, torch.get_deterministic_debug_mode()
-    before = torch.get_num_threads()
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    torch.set_deterministic_debug_mode("error")
-    switch.fill_uninitialized_memory = False
+    torch.use_deterministic_algorithms(True)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
-        torch.set_deterministic_debug_mode(mode)
-        switch.fill_uninitialized_memory = fill
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
 
 
 POINTS = 100
@@ -106,8 +98,8 @@ def train(
     if images < 2:
         raise InputError(f"{watch.name}: expected at least two images to train on, got {images}")
     epoch_steps = steps_per_epoch(images, recipe.batch_size)
-    with pinned(recipe.threads):
-        optimizer = AdamW(module, recipe.betas, recipe.weight_decay)
+    with deterministic(recipe.threads):
+        optimizer = adamw(module, recipe)
         module.train()
         position = restored(module, optimizer, watch)
         steps = range(position.step, recipe.epochs * epoch_steps)
@@ -115,8 +107,12 @@ def train(
         for step, batch, pixels in progress(loaded, steps, watch.name):
             loss, correct = objective(batch, pixels)
             loss.backward()
+            require_gradients(module)
             rate = learning_rate(recipe, step, epoch_steps)
-            optimizer.step(rate)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad()
             after_step()
             position.sums += torch.stack((loss.detach(), correct)).cpu()
             position.step = step + 1
@@ -125,6 +121,33 @@ def train(
         module.eval()
     if watch.checkpoint:
         watch.checkpoint.remove()
+
+
+def adamw(module: nn.Module, recipe: TrainingRecipe) -> torch.optim.AdamW:
+    """Return AdamW (Loshchilov & Hutter 2019, algorithm 2) on all parameters of a module.
+
+    Gains, biases and scalars (fewer than two axes) do not decay, as in open_clip's training.
+    """
+    groups = [
+        {"params": [p for p in module.parameters() if p.ndim >= 2]},
+        {"params": [p for p in module.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        groups, recipe.learning_rate, recipe.betas, weight_decay=recipe.weight_decay, fused=True
+    )
+
+
+def require_gradients(module: nn.Module) -> None:
+    """Refuse a parameter without a gradient, which AdamW would silently leave as it is.
+
+    Raises
+    ------
+    RuntimeError
+        The loss does not depend on a parameter: the module and the objective do not match.
+    """
+    for name, parameter in module.named_parameters():
+        if parameter.grad is None:
+            raise RuntimeError(f"the loss does not depend on the parameter {name}: no gradient")
 
 
 def loaded_batches(
@@ -175,26 +198,36 @@ def record(position: Position, rate: float, steps: int, watch: Watch) -> None:
         watch.curve(point)
 
 
-def state_of(module: nn.Module, optimizer: AdamW) -> dict[str, torch.Tensor]:
-    """Return all tensors that a training changes, by name."""
-    state = {f"module.{key}": value for key, value in module.state_dict().items()}
-    return state | {f"optimizer.{key}": value for key, value in optimizer.state().items()}
-
-
-def save(module: nn.Module, optimizer: AdamW, position: Position, watch: Watch) -> None:
+def save(
+    module: nn.Module, optimizer: torch.optim.Optimizer, position: Position, watch: Watch
+) -> None:
     """Save a checkpoint when one is due and the last step ended in a point."""
     at_point = position.points and position.points[-1]["step"] == position.step
     if watch.checkpoint and at_point and watch.checkpoint.is_due():
-        facts = {"step": position.step, "points": position.points}
-        watch.checkpoint.save(state_of(module, optimizer), facts)
+        tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
+        for parameter, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{parameter}.{name}": t for name, t in state.items()}
+        watch.checkpoint.save(tensors, {"step": position.step, "points": position.points})
 
 
-def restored(module: nn.Module, optimizer: AdamW, watch: Watch) -> Position:
+def restored(module: nn.Module, optimizer: torch.optim.Optimizer, watch: Watch) -> Position:
     """Return where to go on: the checkpoint's position, its curve drawn again, or the start."""
-    facts: dict[str, Any] | None = None
-    if watch.checkpoint:
-        facts = watch.checkpoint.restore(state_of(module, optimizer))
-    position = Position(**facts) if facts else Position()
+    saved = watch.checkpoint.load() if watch.checkpoint else None
+    if saved is None:
+        return Position()
+    tensors, facts = saved
+    weights: dict[str, torch.Tensor] = {}
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        kind, _, name = key.partition(".")
+        if kind == "module":
+            weights[name] = tensor
+        else:
+            parameter, _, name = name.partition(".")
+            state.setdefault(int(parameter), {})[name] = tensor
+    module.load_state_dict(weights)
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    position = Position(**facts)
     if watch.curve:
         for point in position.points:
             watch.curve(point)

@@ -49,7 +49,7 @@ from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.measures.random_head import random_head, random_unit_rows
 from stages.synthetic.drawn_sets import write_world_dataset
 from stages.training.contrastive import pretrain
-from stages.training.loop import Watch, pinned
+from stages.training.loop import Watch, deterministic
 from stages.training.schedule import learning_rate
 from stages.training.standard_models import LabelledImages, standard_model_accuracies
 from stages.training.supervised import supervise
@@ -171,7 +171,7 @@ def shortened(recipe: TrainingRecipe) -> TrainingRecipe:
 
 def threads(count: int) -> None:
     """Take so many threads, and give them back before anything is computed."""
-    with pinned(count):
+    with deterministic(count):
         pass
 
 

@@ -6,7 +6,14 @@ from torch import nn
 
 from stages.runtime.errors import InputError
 from stages.training.checkpoints import Checkpoint
-from stages.training.loop import Watch, loaded_batches, train
+from stages.training.loop import (
+    Watch,
+    adamw,
+    deterministic,
+    loaded_batches,
+    require_gradients,
+    train,
+)
 
 
 class Fit:
@@ -63,6 +70,31 @@ def test_an_interrupted_training_goes_on_bit_for_bit(recipe, tmp_path, stop_at):
     assert points == whole_points
     assert all(torch.equal(weights(again)[k], value) for k, value in weights(whole).items())
     assert not list(tmp_path.glob("*"))
+
+
+def test_the_switches_are_put_back_on_an_error():
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    with pytest.raises(KeyError), deterministic(3):
+        assert torch.get_num_threads() == 3
+        assert torch.are_deterministic_algorithms_enabled()
+        raise KeyError
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+
+
+def test_biases_do_not_decay(recipe):
+    module = nn.Linear(2, 2)
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    for parameter in module.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    adamw(module, recipe).step()
+    shrunk = before["weight"] * (1 - recipe.learning_rate * recipe.weight_decay)
+    assert torch.equal(module.bias, before["bias"])
+    torch.testing.assert_close(module.weight.detach(), shrunk)
+
+
+def test_a_parameter_without_gradient_is_an_error():
+    with pytest.raises(RuntimeError, match="the parameter weight"):
+        require_gradients(nn.Linear(2, 2))
 
 
 def test_every_epoch_has_every_image_once_in_another_order(recipe):
