@@ -116,6 +116,7 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     extractions = {"extract", "extract_shifts", "extract_broden", "extract_layers", "head"}
     assert with_torch == trainings | extractions
     assert "torch" not in found["fetch", "hub"]
+    assert all("pillow" in found["fetch", branch] for branch in ("world", "hub", "folder"))
 
 
 PACKAGES = (

@@ -44,7 +44,7 @@ def picture(image: int) -> np.ndarray:
 def write_shards(directory: Path, images: int) -> None:
     with ShardWriter(directory, images_per_shard=100) as writer:
         for image in range(images):
-            writer.add(encode_png(picture(image), level=9), image % 2 * 2, None)
+            writer.add(encode_png(picture(image)), image % 2 * 2, None)
     write_card(card(writer.shards, images), directory)
 
 

@@ -144,4 +144,4 @@ def _suffixes(count: int) -> list[str]:
 def _encode_map(plane: LabelMap) -> bytes:
     channels = np.zeros((*plane.shape, 3), np.uint8)
     channels[:, :, 0], channels[:, :, 1] = plane % 256, plane // 256
-    return encode_png(channels, level=1)
+    return encode_png(channels, compress_level=1)
