@@ -27,7 +27,7 @@ import yaml
 from benchmarks.floor import write_floor
 from benchmarks.tables import ROOT, Row, run, this_python, write_table
 from stages.config.check_datasets import NEEDED
-from stages.config.params import load_tree
+from stages.config.syntax import load_tree
 
 ENCODERS, FEW = 37, 9
 REPEATS = 3

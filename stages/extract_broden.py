@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.config.extraction import Precision, Threads
+from stages.config.encoders import Precision, Threads
 from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.datasets.broden.reader import BrodenPictures, open_broden

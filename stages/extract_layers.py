@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.config.extraction import Layers, Precision, Threads
+from stages.config.encoders import Layers, Precision, Threads
 from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.datasets.shards import open_shards

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from stages.config.encoders import RandomHead, TrainedHead, ZeroShotHead
-from stages.config.extraction import Threads
+from stages.config.encoders import RandomHead, Threads, TrainedHead, ZeroShotHead
 from stages.config.machine import read_machine
 from stages.config.measures import TEST_SETS
 from stages.config.params import Params

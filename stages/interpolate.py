@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from stages.config.encoders import Interpolation, Templates
-from stages.config.extraction import Threads
+from stages.config.encoders import Interpolation, Templates, Threads
 from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.files.json import write_json

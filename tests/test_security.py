@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages.config.params import load_tree
 from stages.config.quantities import KEY
 from stages.config.sections import Sections
+from stages.config.syntax import load_tree
 from stages.encoders.weight_files import read_state_dict
 from stages.runtime.errors import InputError
 from tests.reads import ROOT

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.config.params import load_tree
+from stages.config.syntax import load_tree
 from stages.runtime.errors import InputError
 
 OBJECT = re.compile(r"(?P<start>[0-9a-f]{2})/(?P<rest>[0-9a-f]{30}(\.dir)?)\Z")

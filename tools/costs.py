@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stages.config.check_encoders import GROUPS
+from stages.config.check import ENCODER_SECTIONS
 from stages.config.encoders import AnyBackbone, Backbone, OpenClipModel
 from stages.config.measures import SHIFTS, TEST_SETS
 from stages.config.sections import Sections
@@ -132,7 +132,7 @@ def counted(module: nn.Module, batch: object) -> int:
 
 def home(study: Sections, key: str) -> tuple[str, Any]:
     """Return the section that says where an encoder's weights come from, and its entry there."""
-    section = next(group for group in GROUPS if key in getattr(study, group))
+    section = next(group for group in ENCODER_SECTIONS if key in getattr(study, group))
     return section, getattr(study, section)[key]
 
 

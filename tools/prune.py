@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.config.check import check
-from stages.config.params import PARAMS, load_tree
+from stages.config.params import PARAMS
 from stages.config.quantities import KEY
+from stages.config.syntax import load_tree
 from stages.runtime.errors import InputError
 from stages.runtime.launch import launch
 from tools.amounts import Amount, size, table, titled, total

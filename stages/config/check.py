@@ -1,178 +1,56 @@
-"""A study as a whole: every section legal, and every name in it known."""
+"""The check of a study: every section is legal, and they fit together."""
 
-import math
-import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    CollectionStartEvent,
-    NodeEvent,
-    ScalarEvent,
-)
+import msgspec
 
-from stages.config.check_datasets import NEEDED, misfit_datasets
-from stages.config.check_encoders import clips, misfit_weights, misfit_words, misplaced_encoders
-from stages.config.params import convert, legal_yaml, load_tree, quoted, read_text, short
-from stages.config.quantities import LONGEST_KEY
-from stages.config.sections import Sections, illegal_values
+from stages.config import datasets, encoders, synthetic
+from stages.config.check_datasets import (
+    NEEDED,
+    Complaints,
+    Drawn,
+    check_baseline,
+    check_layers,
+    check_needed_datasets,
+    check_worlds,
+    tag,
+)
+from stages.config.params import convert, problems
+from stages.config.sections import Sections
+from stages.config.syntax import illegal_scalars, illegal_syntax, load_tree, short
 from stages.runtime.errors import InputError
 
+CLIPS = encoders.Backbone | encoders.OpenClipModel
+"""The architectures that have a text tower."""
 
-def broken_references(study: Sections) -> Iterator[str]:
-    """Yield what is wrong between sections, each with the key and the legal values."""
-    yield from missing_datasets(study)
-    yield from unknown_names(study)
-    yield from misplaced_encoders(study)
-    yield from misfit_weights(study)
-    yield from misfit_words(study)
-    yield from misfit_datasets(study)
-    yield from unused_entries(study)
-    if study.directions.random_head_seed == (seed := study.heads.random.seed):
-        yield (
-            f"'directions.random_head_seed': expected another seed than 'heads.random.seed', got "
-            f"{seed} twice: the null would be the head of the untrained encoders itself"
-        )
+ARCHITECTURES = {
+    encoders.Untrained: encoders.AnyBackbone,
+    encoders.OpenClip: encoders.OpenClipModel,
+    encoders.Torchvision: encoders.TorchvisionModel,
+    encoders.Timm: encoders.TimmModel,
+    encoders.Checkpoint: encoders.OpenClipModel | encoders.TorchvisionModel | encoders.TimmModel,
+}
+"""The architectures whose weights a source has."""
 
+ENCODER_SECTIONS = ("weights", "pretrain", "finetune", "supervise", "interpolate")
+"""The sections that say where an encoder's weights come from."""
 
-def missing_datasets(study: Sections) -> Iterator[str]:
-    """Yield the datasets that no stage can do without."""
-    for name in NEEDED:
-        if name not in study.datasets:
-            yield f"'datasets.{name}' is missing; a study needs {', '.join(NEEDED)}"
+REFERENCES = {
+    "datasets": {"source": "sources"},
+    "weights": {"backbone": "backbones"},
+    "pretrain": {"backbone": "backbones", "dataset": "datasets", "recipe": "recipes"},
+    "finetune": {"start": "clips", "dataset": "datasets", "recipe": "recipes"},
+    "supervise": {"backbone": "backbones", "dataset": "datasets", "recipe": "recipes"},
+    "interpolate": {"first": "clips", "second": "finetune"},
+    "encoders": {"backbone": "backbones"},
+    "comparisons": {"first": "encoders", "second": "encoders"},
+}
+"""By section and key, the section whose entry the key names; `clips` are the trained CLIPs."""
 
-
-def unknown_names(study: Sections) -> Iterator[str]:
-    """Yield the references to entries that are not there."""
-    for group in ("weights", "pretrain", "supervise"):
-        for key, entry in getattr(study, group).items():
-            yield from known(f"{group}.{key}.backbone", entry.backbone, study.backbones)
-    for group in ("pretrain", "finetune", "supervise"):
-        for key, entry in getattr(study, group).items():
-            yield from known(f"{group}.{key}.dataset", entry.dataset, study.datasets)
-            yield from known(f"{group}.{key}.recipe", entry.recipe, study.recipes)
-    for key, entry in study.finetune.items():
-        yield from known(f"finetune.{key}.start", entry.start, clips(study))
-    for key, entry in study.interpolate.items():
-        yield from known(f"interpolate.{key}.first", entry.first, clips(study))
-        yield from known(f"interpolate.{key}.second", entry.second, study.finetune)
-    for key, entry in study.encoders.items():
-        yield from known(f"encoders.{key}.backbone", entry.backbone, study.backbones)
-    for key, entry in study.comparisons.items():
-        yield from known(f"comparisons.{key}.first", entry.first, study.encoders)
-        yield from known(f"comparisons.{key}.second", entry.second, study.encoders)
-
-
-def known(path: str, name: str, entries: Collection[str]) -> Iterator[str]:
-    """Yield a complaint when `name` is no entry."""
-    if name not in entries:
-        yield f"'{path}': there is no '{name}'; legal values: {', '.join(entries) or 'none yet'}"
-
-
-def unused_entries(study: Sections) -> Iterator[str]:
-    """Yield the entries that no other names: nothing would be made of them or measured on them."""
-    trained = [*study.pretrain.values(), *study.finetune.values(), *study.supervise.values()]
-    built = [*study.weights.values(), *study.pretrain.values(), *study.supervise.values()]
-    named = [*built, *study.encoders.values()]
-    given = [name for name in study.sources.__struct_fields__ if getattr(study.sources, name)]
-    for section, names, used, where in (
-        ("sources", given, {one.source for one in study.datasets.values()}, "a dataset's `source`"),
-        ("datasets", study.datasets, {*NEEDED, *(t.dataset for t in trained)}, "a `dataset`"),
-        ("backbones", study.backbones, {one.backbone for one in named}, "a `backbone`"),
-        ("recipes", study.recipes, {one.recipe for one in trained}, "a `recipe`"),
-    ):
-        for name in names:
-            if name not in used:
-                yield (
-                    f"'{section}.{name}': nothing uses it; take the entry out, or name it as "
-                    f"{where}"
-                )
-
-
-DEEPEST = 20
-"""How deep a study can be nested; DVC's reader, which is recursive, crashes far beyond."""
-
-LARGEST = 10**18
-"""No whole number of a study is larger."""
-
-LINES = "study.description"
-"""The one text of several lines."""
-
-UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode's categories of control characters, halves of characters and ends of lines."""
-
-SHARED = "`dvc exp run -S` would change one of the entries that share a value and not the others"
-"""Why a study has no anchors."""
-
-
-def illegal_syntax(text: str, file: Path) -> Iterator[str]:
-    """Yield what a study says in parts of YAML that it does without, by line.
-
-    Raises
-    ------
-    InputError
-        The text is no YAML.
-    """
-    depth = 0
-    with legal_yaml(file, text):
-        for event in YAML(typ="safe").parse(text):
-            depth += isinstance(event, CollectionStartEvent)
-            depth -= isinstance(event, CollectionEndEvent)
-            line = f"{file}: line {event.start_mark.line + 1}"
-            if depth > DEEPEST:
-                yield f"{line}: nested more than {DEEPEST} levels deep"
-                return
-            if isinstance(event, AliasEvent):
-                yield f"{line}: the alias {short(event.anchor)}: {SHARED}; write the value out"
-            elif isinstance(event, NodeEvent) and event.anchor:
-                yield f"{line}: the anchor {short(event.anchor)}: {SHARED}; leave it out"
-            if isinstance(event, ScalarEvent) and event.value == "<<" and event.implicit[0]:
-                yield f"{line}: the merge key '<<': {SHARED}; write the keys out"
-            if tag := getattr(event, "tag", None):
-                yield f"{line}: the tag {short(tag)}: a study has none; leave it out"
-
-
-def illegal_scalars(node: Any, file: Path, path: str = "") -> Iterator[str]:
-    """Yield the keys whose name or value is legal nowhere in a study."""
-    key = f"{file}: {quoted(path)}"
-    if isinstance(node, dict):
-        for name, value in node.items():
-            if why := illegal_name(name):
-                yield f"{key}: the key {short(name)}: {why}"
-            else:
-                yield from illegal_scalars(value, file, f"{path}.{name}")
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from illegal_scalars(value, file, f"{path}[{index}]")
-    elif why := illegal_value(node, several_lines=path == f".{LINES}"):
-        yield f"{key}: {why}, got {short(node)}"
-
-
-def illegal_name(name: object) -> str:
-    """Say why nothing in a study is called so, or nothing."""
-    if not isinstance(name, str):
-        return f"expected a text, got the type {type(name).__name__}; quote it"
-    if len(name) > LONGEST_KEY:
-        return f"expected at most {LONGEST_KEY} characters, got {len(name)}"
-    return illegal_value(name)
-
-
-def illegal_value(value: object, several_lines: bool = False) -> str:
-    """Say what was expected in place of a value that is legal nowhere, or nothing."""
-    if isinstance(value, str):
-        text = value.replace("\n", "") if several_lines else value
-        if any(unicodedata.category(character) in UNPRINTABLE for character in text):
-            return f"expected no control characters, and line ends in '{LINES}' alone"
-        return "expected no `${`, which `dvc exp run -S` replaces" if "${" in text else ""
-    if isinstance(value, float):
-        return "" if math.isfinite(value) else "expected a finite number"
-    if isinstance(value, int):
-        return "" if abs(value) <= LARGEST else "expected a number of at most 18 digits"
-    return "" if value is None else f"expected no {type(value).__name__}; quote it if it is a text"
+HUB_MODEL = "hf-hub:"
+"""How the name of a model begins that names its weights, too."""
 
 
 def check(file: Path) -> Sections:
@@ -183,16 +61,250 @@ def check(file: Path) -> Sections:
     InputError
         Names each key that is not legal and the legal values, in a line of its own.
     """
-    refuse(illegal_syntax(read_text(file), file))
+    refuse(illegal_syntax(file))
     tree = load_tree(file)
-    refuse(illegal_scalars(tree, file))
-    refuse(illegal_values(tree, file))
+    refuse(f"{file}: {complaint}" for complaint in illegal_scalars(tree))
+    refuse(f"{file}: {complaint}" for complaint in illegal_sections(tree))
     study = convert(tree, Sections, "", file)
-    refuse(f"{file}: {complaint}" for complaint in broken_references(study))
+    refuse(f"{file}: {complaint}" for check_part in CHECKS for complaint in check_part(study))
     return study
 
 
-def refuse(complaints: Iterator[str]) -> None:
+def refuse(complaints: Iterable[str]) -> None:
     """Refuse a study that there are complaints about."""
     if lines := list(complaints):
         raise InputError("\n       ".join(lines))
+
+
+def illegal_sections(tree: Mapping[str, Any]) -> Complaints:
+    """Yield what is wrong within sections, every key of every entry."""
+    kinds = {field.name: field.type for field in msgspec.structs.fields(Sections)}
+    legal = ", ".join(kinds)
+    for name in tree:
+        if name not in kinds:
+            yield f"there is no section {short(name)}; legal sections: {legal}"
+    for name, kind in kinds.items():
+        if name in tree:
+            yield from problems(tree[name], kind, name)
+        else:
+            yield f"the section '{name}' is missing; a study has {legal}"
+
+
+def check_references(study: Sections) -> Complaints:
+    """Every entry that another names is there."""
+    for section, keys in REFERENCES.items():
+        for key, entry in getattr(study, section).items():
+            for field, target in keys.items():
+                name, there = getattr(entry, field), entries(study, target)
+                if name not in there:
+                    what = f"section 'sources.{name}'" if target == "sources" else f"'{name}'"
+                    yield f"'{section}.{key}.{field}': there is no {what}; {legal_names(there)}"
+
+
+def check_encoders(study: Sections) -> Complaints:
+    """Every encoder comes from one section, is measured once, and has a head that it can have."""
+    if not study.encoders:
+        yield "'encoders': expected one or more, got none: nothing would be measured"
+    labels: dict[str, str] = {}
+    for key, entry in study.encoders.items():
+        if (first := labels.setdefault(entry.label, key)) != key:
+            yield (
+                f"'encoders.{key}.label': expected a label of its own, got that of "
+                f"'encoders.{first}', {short(entry.label)}"
+            )
+        sections = [section for section in ENCODER_SECTIONS if key in getattr(study, section)]
+        if len(sections) != 1:
+            yield (
+                f"'encoders.{key}': expected an entry '{key}' in one of "
+                f"{', '.join(ENCODER_SECTIONS)}, got {' and '.join(sections) or 'none'}"
+            )
+        elif entry.head not in (kinds := head_kinds(study, sections[0], key)):
+            yield (
+                f"'encoders.{key}.head': the encoder of '{sections[0]}.{key}' has a head of the "
+                f"kind '{' or '.join(kinds)}', got '{entry.head}'"
+            )
+    for section in ENCODER_SECTIONS:
+        for key in getattr(study, section):
+            if key not in study.encoders:
+                yield f"'{section}.{key}': expected an entry '{key}' in encoders; it has none"
+
+
+def check_backbones(study: Sections) -> Complaints:
+    """Every architecture is one that its weights, or its training, can be for."""
+    for key, entry in study.weights.items():
+        legal = ARCHITECTURES[type(entry)]
+        yield from wrong_kind(f"weights.{key}.backbone", entry.backbone, study.backbones, legal)
+    for section in ("pretrain", "supervise"):
+        for key, entry in getattr(study, section).items():
+            path = f"{section}.{key}.backbone"
+            yield from wrong_kind(path, entry.backbone, study.backbones, CLIPS)
+
+
+def check_training_sets(study: Sections) -> Complaints:
+    """Every training's dataset has what it learns from: captions or classes."""
+    captioned, labelled = (
+        synthetic.Captioned | datasets.Captions | datasets.ImageNetCaptions,
+        Drawn | datasets.ImageNetLike,
+    )
+    for section, legal, lacking in (
+        ("pretrain", captioned, "captions"),
+        ("finetune", labelled, "classes"),
+        ("supervise", labelled, "classes"),
+    ):
+        for key, entry in getattr(study, section).items():
+            path = f"{section}.{key}.dataset"
+            yield from wrong_kind(path, entry.dataset, study.datasets, legal, f"has no {lacking}")
+
+
+def check_weights(study: Sections) -> Complaints:
+    """The weights of a model of open_clip are named once."""
+    for key, entry in study.weights.items():
+        architecture = study.backbones.get(entry.backbone)
+        if isinstance(entry, encoders.OpenClip) and isinstance(
+            architecture, encoders.OpenClipModel
+        ):
+            named, model = architecture.model.startswith(HUB_MODEL), short(architecture.model)
+            if named and entry.tag is not None:
+                yield f"'weights.{key}.tag': {model} names its weights; leave `tag` out"
+            if not named and entry.tag is None:
+                yield f"'weights.{key}.tag' is missing: which weights of {model}?"
+
+
+def check_interpolations(study: Sections) -> Complaints:
+    """What is interpolated is an encoder and its own finetuned version."""
+    for key, entry in study.interpolate.items():
+        second = study.finetune.get(entry.second)
+        if second is not None and second.start != entry.first:
+            yield (
+                f"'interpolate.{key}.second': expected a finetuned version of '{entry.first}', "
+                f"but 'finetune.{entry.second}.start' is '{second.start}'"
+            )
+
+
+def check_prompts(study: Sections) -> Complaints:
+    """Every CLIP that is trained here by its sizes can read the prompts of its zero-shot head.
+
+    Such a head is for all classes of the world, and the text tower knows the words of its captions.
+    """
+    templates = study.heads.zero_shot.templates
+    prompts = [text.replace("{}", "class") for text in templates if isinstance(templates, list)]
+    words, longest = max(
+        ((len(encoders.split_words(text)), text) for text in prompts), default=(0, "")
+    )
+    for key, entry in study.pretrain.items():
+        backbone, dataset = study.backbones.get(entry.backbone), study.datasets.get(entry.dataset)
+        if not isinstance(backbone, encoders.Backbone):
+            continue
+        drawn = isinstance(dataset, synthetic.Captioned)
+        if drawn and len(dataset.class_indices) < len(synthetic.CLASSES):
+            yield (
+                f"'datasets.{entry.dataset}.classes': expected all: the zero-shot head of '{key}' "
+                "is for all classes, and knows those of its captions"
+            )
+        if words + 2 > backbone.text.context:
+            yield (
+                f"'backbones.{entry.backbone}.text.context': expected {words + 2} or more, for the "
+                f"prompt {short(longest)} with its start and end, got {backbone.text.context}"
+            )
+
+
+def check_unused(study: Sections) -> Complaints:
+    """Every entry is named by another: nothing would be made of it or measured on it."""
+    for target, field in (
+        ("sources", "a dataset's `source`"),
+        ("datasets", "a `dataset`"),
+        ("backbones", "a `backbone`"),
+        ("recipes", "a `recipe`"),
+    ):
+        used = {
+            getattr(entry, key)
+            for section, keys in REFERENCES.items()
+            for entry in getattr(study, section).values()
+            for key in keys
+            if keys[key] == target
+        }
+        for name in entries(study, target):
+            if name not in used and not (target == "datasets" and name in NEEDED):
+                yield (
+                    f"'{target}.{name}': nothing uses it; take the entry out, or name it as {field}"
+                )
+
+
+def check_seeds(study: Sections) -> Complaints:
+    """The random head that the directions are compared with is none of an encoder's."""
+    if study.directions.random_head_seed == (seed := study.heads.random.seed):
+        yield (
+            f"'directions.random_head_seed': expected another seed than 'heads.random.seed', got "
+            f"{seed} twice: the null would be the head of the untrained encoders itself"
+        )
+
+
+CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
+    check_needed_datasets,
+    check_references,
+    check_encoders,
+    check_backbones,
+    check_training_sets,
+    check_weights,
+    check_interpolations,
+    check_prompts,
+    check_baseline,
+    check_worlds,
+    check_layers,
+    check_unused,
+    check_seeds,
+)
+"""What sections require of each other; each check yields the complaints about a study."""
+
+
+def entries(study: Sections, target: str) -> Collection[str]:
+    """Return the names of the entries of a section, or of the CLIPs that have been trained."""
+    if target == "clips":
+        return trained_clips(study)
+    section = getattr(study, target)
+    if target == "sources":
+        return [name for name in section.__struct_fields__ if getattr(section, name)]
+    return section
+
+
+def trained_clips(study: Sections) -> list[str]:
+    """Return the CLIPs that have learnt something: what finetuning and interpolation start from."""
+    ready = [key for key, entry in study.weights.items() if is_trained_clip(study, entry)]
+    return [*study.pretrain, *ready]
+
+
+def is_trained_clip(study: Sections, entry: encoders.WeightsEntry) -> bool:
+    """Say whether an entry of `weights:` is a CLIP that has learnt something."""
+    architecture = study.backbones.get(entry.backbone)
+    return isinstance(architecture, CLIPS) and not isinstance(entry, encoders.Untrained)
+
+
+def head_kinds(study: Sections, section: str, key: str) -> list[str]:
+    """Return the kinds of head that an encoder of a section can have.
+
+    The checkpoint of a CLIP can hold both its towers, or its image tower with a trained head.
+    """
+    if section != "weights":
+        return ["zero_shot" if section == "pretrain" else "trained"]
+    entry = study.weights[key]
+    if isinstance(entry, encoders.Untrained):
+        return ["random"]
+    if not is_trained_clip(study, entry):
+        return ["trained"]
+    return ["zero_shot", "trained"] if isinstance(entry, encoders.Checkpoint) else ["zero_shot"]
+
+
+def wrong_kind(
+    path: str, name: str, there: Mapping[str, Any], legal: Any, why: str = ""
+) -> Complaints:
+    """Yield a complaint when the entry `name` is of a kind that is not legal at `path`."""
+    entry = there.get(name)
+    if entry is not None and not isinstance(entry, legal):
+        fitting = [key for key, one in there.items() if isinstance(one, legal)]
+        why = why or f"is of the kind '{tag(entry)}'"
+        yield f"'{path}': '{name}' {why}; {legal_names(fitting)}"
+
+
+def legal_names(names: Collection[str]) -> str:
+    """Return the names of entries that are legal, in words."""
+    return f"legal values: {', '.join(names) or 'none yet'}"

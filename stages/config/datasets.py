@@ -2,14 +2,22 @@
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
-from stages.config.quantities import Count, Name, Place, Sha256, Url, require_public
+from stages.config.quantities import (
+    Count,
+    Kind,
+    Name,
+    Place,
+    Sha256,
+    StrictStruct,
+    Url,
+    require_public,
+)
 from stages.config.synthetic import Recipe, World
 
 
-class Hub(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Hub(StrictStruct, frozen=True, kw_only=True):
     """Webdataset shards in a dataset repository of the Hugging Face hub.
 
     `revision` is a commit, a tag or a branch, which moves; `files` says which of the repository's
@@ -21,7 +29,7 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     files: Name = "test/*.tar"
 
 
-class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Archive(StrictStruct, frozen=True, kw_only=True):
     """A published tar or zip file, by URL."""
 
     url: Url
@@ -32,7 +40,7 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         require_public(self.url)
 
 
-class RealSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RealSet(Kind, frozen=True, kw_only=True):
     """A dataset that exists: its `source`, and one key of that name that says where it is.
 
     `folder` is a path, a relative one below the machine's `folders`. `limit` takes a fixed subset
@@ -58,41 +66,39 @@ class RealSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             )
 
 
-class ImageNet(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet"):
+class ImageNet(RealSet, frozen=True, kw_only=True, tag="imagenet"):
     """ImageNet-1k, its train or validation set (Russakovsky et al. 2015)."""
 
 
-class ImageNetV2(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet_v2"):
+class ImageNetV2(RealSet, frozen=True, kw_only=True, tag="imagenet_v2"):
     """ImageNet-V2, matched frequency (Recht et al. 2019): folders named 0 to 999."""
 
 
-class ImageNetR(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet_r"):
+class ImageNetR(RealSet, frozen=True, kw_only=True, tag="imagenet_r"):
     """ImageNet-R (Hendrycks et al. 2021a): renditions of 200 classes."""
 
 
-class ImageNetSketch(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet_sketch"):
+class ImageNetSketch(RealSet, frozen=True, kw_only=True, tag="imagenet_sketch"):
     """ImageNet-Sketch (Wang et al. 2019): drawings of all classes."""
 
 
-class ObjectNet(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="objectnet"):
+class ObjectNet(RealSet, frozen=True, kw_only=True, tag="objectnet"):
     """ObjectNet (Barbu et al. 2019): its 113 classes that ImageNet has too."""
 
 
-class ImageNetA(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet_a"):
+class ImageNetA(RealSet, frozen=True, kw_only=True, tag="imagenet_a"):
     """ImageNet-A (Hendrycks et al. 2021b): what a ResNet-50 gets wrong, 200 classes."""
 
 
-class Broden(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="broden"):
+class Broden(RealSet, frozen=True, kw_only=True, tag="broden"):
     """Broden1 (Bau et al. 2017): images with segmented concepts."""
 
 
-class Captions(RealSet, frozen=True, kw_only=True, tag_field="kind", tag="captions"):
+class Captions(RealSet, frozen=True, kw_only=True, tag="captions"):
     """Webdataset shards of images with a `.txt` caption each; no classes."""
 
 
-class ImageNetCaptions(
-    RealSet, frozen=True, kw_only=True, tag_field="kind", tag="imagenet_captions"
-):
+class ImageNetCaptions(RealSet, frozen=True, kw_only=True, tag="imagenet_captions"):
     """ImageNet-Captions (Fang et al. 2022): titles, tags and texts of ImageNet's train images.
 
     `captions` is the path of its JSON file; the images are those of `folder`.
@@ -101,14 +107,7 @@ class ImageNetCaptions(
     captions: Place
 
 
-class Absent(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="absent",
-):
+class Absent(Kind, frozen=True, kw_only=True, tag="absent"):
     """A dataset that this study does without: nothing is measured on it."""
 
     source: Literal["none"]
@@ -120,13 +119,13 @@ ImageNetLike = ImageNet | ImageNetV2 | ImageNetR | ImageNetSketch | ObjectNet | 
 RealEntry = ImageNetLike | Broden | Captions | ImageNetCaptions
 
 
-class Shards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Shards(StrictStruct, frozen=True, kw_only=True):
     """What the real datasets of one source share: the shards' size in images."""
 
     images_per_shard: Count
 
 
-class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Nothing(StrictStruct, frozen=True, kw_only=True):
     """What absent datasets share."""
 
 
@@ -134,7 +133,7 @@ DatasetEntry = Recipe | RealEntry | Absent
 """An entry of `datasets:`; its `kind` says which."""
 
 
-class Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Sources(StrictStruct, frozen=True, kw_only=True):
     """What the datasets of one source share; a study has those that its datasets name."""
 
     world: World | None = None

@@ -1,4 +1,7 @@
-"""Architectures, by their sizes or by a library's name: the section `backbones` of a study."""
+"""Encoders: architectures, weights, heads, and the forward passes that measure them.
+
+The sections `backbones`, `weights`, `heads`, `interpolate`, `threads`, `precision` and `layers`.
+"""
 
 import re
 from typing import Annotated, Literal
@@ -9,11 +12,14 @@ from stages.config.quantities import (
     Depth,
     Fraction,
     Key,
+    Kind,
     Name,
     Place,
     Seed,
     Sha256,
     Side,
+    StrictStruct,
+    ThreadCount,
     Url,
     Width,
     require_public,
@@ -29,14 +35,7 @@ WIDENING = 32
 """The channels of a ResNet's last feature map over those of its first stage."""
 
 
-class ModifiedResNet(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="resnet",
-):
+class ModifiedResNet(Kind, frozen=True, kw_only=True, tag="resnet"):
     """CLIP's modified ResNet (Radford et al. 2021, section 2.4): attention pooling, no ReLU after.
 
     `layers` counts the bottleneck blocks of the four stages, `width` the channels of the first
@@ -48,14 +47,7 @@ class ModifiedResNet(
     head_width: Width
 
 
-class VisionTransformer(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="vit",
-):
+class VisionTransformer(Kind, frozen=True, kw_only=True, tag="vit"):
     """A vision transformer: square patches of `patch` pixels, `layers` blocks of `width`."""
 
     patch: Side
@@ -64,7 +56,7 @@ class VisionTransformer(
     head_width: Width
 
 
-class TextTransformer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TextTransformer(StrictStruct, frozen=True, kw_only=True):
     """CLIP's text transformer: at most `context` tokens, start and end among them."""
 
     context: Annotated[int, msgspec.Meta(ge=3, le=1024)]
@@ -73,14 +65,7 @@ class TextTransformer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     layers: Depth
 
 
-class Backbone(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="clip",
-):
+class Backbone(Kind, frozen=True, kw_only=True, tag="clip"):
     """A CLIP by its sizes: the image tower, its text tower, and the pixels it expects.
 
     `embedding` is the number of features of both towers' output. Pixels are scaled to 0..1, then
@@ -111,40 +96,19 @@ class Backbone(
                 raise ValueError(f"`{key}`{times} must be a multiple of {divisor}, got {size}")
 
 
-class OpenClipModel(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="open_clip",
-):
+class OpenClipModel(Kind, frozen=True, kw_only=True, tag="open_clip"):
     """A model of open_clip, by name (`ViT-B-32`, `RN50-quickgelu`, `hf-hub:<owner>/<name>`)."""
 
     model: Name
 
 
-class TorchvisionModel(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="torchvision",
-):
+class TorchvisionModel(Kind, frozen=True, kw_only=True, tag="torchvision"):
     """A classifier of torchvision, by name (`resnet50`, `vit_b_16`)."""
 
     model: Name
 
 
-class TimmModel(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="timm",
-):
+class TimmModel(Kind, frozen=True, kw_only=True, tag="timm"):
     """A classifier of timm, by the name of its architecture (`resnet50`)."""
 
     model: Name
@@ -154,9 +118,7 @@ AnyBackbone = Backbone | OpenClipModel | TorchvisionModel | TimmModel
 """An entry of `backbones:`; its `kind` says which."""
 
 
-class Source(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="source"
-):
+class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
     """What all have: the entry of `backbones:` that says which architecture it is."""
 
     backbone: Key
@@ -232,23 +194,23 @@ def split_words(text: str) -> list[str]:
     return re.findall(r"[\w'-]+", text.lower())
 
 
-class ZeroShotHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ZeroShotHead(StrictStruct, frozen=True, kw_only=True):
     """One prompt per template and class (Radford et al. 2021, section 3.1.4)."""
 
     templates: Templates
 
 
-class TrainedHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TrainedHead(StrictStruct, frozen=True, kw_only=True):
     """The encoder's own linear layer: nothing to set."""
 
 
-class RandomHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RandomHead(StrictStruct, frozen=True, kw_only=True):
     """Rows of unit length in random directions, for encoders without a head."""
 
     seed: Seed
 
 
-class Heads(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Heads(StrictStruct, frozen=True, kw_only=True):
     """The kinds of head that an entry of `encoders:` can ask for."""
 
     zero_shot: ZeroShotHead
@@ -256,7 +218,7 @@ class Heads(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     random: RandomHead
 
 
-class Interpolation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Interpolation(StrictStruct, frozen=True, kw_only=True):
     """A classifier with the weights (1 − `alpha`) · first + `alpha` · second (WiSE-FT).
 
     `first` is a CLIP, taken with its zero-shot head, `second` its finetuned version (Wortsman et
@@ -266,3 +228,37 @@ class Interpolation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     first: Key
     second: Key
     alpha: Fraction
+
+
+ComputeType = Literal["float32", "bfloat16", "float16"]
+"""What products of matrices and convolutions are computed in."""
+
+
+class Precision(StrictStruct, frozen=True, kw_only=True):
+    """The precision of the forward passes of images; what they return is stored as float32."""
+
+    inference: ComputeType
+
+
+class Threads(StrictStruct, frozen=True, kw_only=True):
+    """CPU threads of forward passes; they change the last bits of a result."""
+
+    inference: ThreadCount
+
+
+class Layers(StrictStruct, frozen=True, kw_only=True):
+    """`images` of ImageNet's test set, evenly spaced, dealt out to minibatches in turn.
+
+    The unbiased HSIC needs four images in a minibatch at least (Nguyen et al. 2021).
+    """
+
+    images: Annotated[int, msgspec.Meta(ge=4, le=100_000)]
+    minibatch: Annotated[int, msgspec.Meta(ge=4, le=4096)]
+
+    def __post_init__(self) -> None:
+        """Refuse a minibatch that does not divide the images."""
+        if self.images % self.minibatch:
+            raise ValueError(
+                f"`images` must be a multiple of `minibatch`, got {self.images} and "
+                f"{self.minibatch}"
+            )

@@ -20,8 +20,9 @@ from typing import Annotated
 
 import msgspec
 
-from stages.config.params import convert, load_tree
-from stages.config.quantities import Count
+from stages.config.params import convert
+from stages.config.quantities import Count, StrictStruct
+from stages.config.syntax import load_tree
 from stages.runtime.errors import InputError
 
 SETTINGS = Path("compute.yaml")
@@ -38,7 +39,7 @@ def usable_processors() -> int:
     return os.cpu_count() or 1
 
 
-class Machine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Machine(StrictStruct, frozen=True, kw_only=True):
     """The machine's settings."""
 
     device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|cuda(:\d+)?|mps)$")] = "cpu"

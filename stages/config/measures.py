@@ -13,6 +13,7 @@ from stages.config.quantities import (
     Resamples,
     Seed,
     Share,
+    StrictStruct,
     ThreadCount,
 )
 
@@ -28,7 +29,7 @@ def result_name(dataset: str) -> str:
     return "imagenet" if dataset == TEST_SETS[0] else dataset
 
 
-class BaselineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BaselineSettings(StrictStruct, frozen=True, kw_only=True):
     """Where the standard models come from, and the bootstrap of the lines through them.
 
     `trained`: classifiers on `components` principal components of pixels, trained here;
@@ -42,14 +43,14 @@ class BaselineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     resamples: Resamples
 
 
-class RobustnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RobustnessSettings(StrictStruct, frozen=True, kw_only=True):
     """The confidence of the interval and the seed of its draws, one per line of the baseline."""
 
     seed: Seed
     confidence: Confidence
 
 
-class KurtosisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KurtosisSettings(StrictStruct, frozen=True, kw_only=True):
     """The bootstrap over images, and the outlier features.
 
     A feature is an outlier feature when it lies beyond `outlier_sigma` standard deviations of its
@@ -63,7 +64,7 @@ class KurtosisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     outlier_share: Share
 
 
-class DirectionsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DirectionsSettings(StrictStruct, frozen=True, kw_only=True):
     """The steps in which directions are pruned, and the random head that is the null.
 
     A share counts as prunable while it costs less than `harmless` points of ImageNet accuracy.
@@ -79,7 +80,7 @@ class DirectionsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         return [step / self.pruning_steps for step in range(self.pruning_steps)]
 
 
-class ConceptsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ConceptsSettings(StrictStruct, frozen=True, kw_only=True):
     """The negatives of a concept, and the threshold of the average precision, with a sweep of it.
 
     `balanced` draws as many negatives as there are positives; `all` takes every other image.
@@ -91,13 +92,13 @@ class ConceptsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     sweep: Annotated[list[Share], msgspec.Meta(min_length=1, max_length=1000)]
 
 
-class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PresenceSettings(StrictStruct, frozen=True, kw_only=True):
     """A segmented concept is present in an image where it covers at least `pixels` of it."""
 
     pixels: Fraction
 
 
-class PublishedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PublishedSettings(StrictStruct, frozen=True, kw_only=True):
     """The number of resamples, their seed and the interval's confidence."""
 
     resamples: Resamples

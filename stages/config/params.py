@@ -4,29 +4,21 @@ A stage names each parameter that it reads in a call of `Params.read` with a lit
 paths stand under `params:` in dvc.yaml; a test holds the two against each other.
 """
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, overload
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, overload
 
 import msgspec
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import ScalarEvent
-from ruamel.yaml.reader import ReaderError
+from msgspec import inspect
 
+from stages.config.syntax import escaped, load_tree, quoted, short
 from stages.runtime.errors import InputError
 
 PARAMS = Path("params.yaml")
 
 MSGSPEC = ("Expected", "Invalid", "Object")
 """How msgspec's own complaints begin; a struct's own checks say themselves what is legal."""
-
-LONGEST_VALUE, LONGEST_TEXT = 80, 300
-"""How many characters of a value, and of another text from outside, a complaint shows."""
 
 Value = TypeVar("Value")
 
@@ -57,91 +49,19 @@ class Params:
             Nothing stands there, or it is not a legal `kind`; names the key and what is legal.
         """
         node: Any = self.tree
-        for depth, key in enumerate(path.split(".")):
+        above: list[str] = []
+        for key in path.split("."):
             if not isinstance(node, dict) or key not in node:
-                raise InputError(missing_key(self.file, path, depth, node))
+                there = (
+                    escaped(", ".join(map(str, node))) if isinstance(node, dict) else short(node)
+                )
+                raise InputError(
+                    f"{self.file}: {quoted(path)} is missing: {quoted('.'.join(above))} has no "
+                    f"{quoted(key)}, only: {there}"
+                )
             node = node[key]
+            above.append(key)
         return convert(node, kind, path, self.file)
-
-
-def load_tree(file: Path) -> dict[str, Any]:
-    """Parse a parameter file as DVC does: YAML 1.2, in which `010` is ten and `1e-4` a number.
-
-    A stage that read a value differently could compute something else without DVC seeing a change.
-
-    Raises
-    ------
-    InputError
-        The file is missing, is no YAML or holds no mapping.
-    """
-    text = read_text(file)
-    with legal_yaml(file, text):
-        tree = YAML(typ="safe").load(text)
-    if not isinstance(tree, dict):
-        raise InputError(f"{file}: expected a mapping of sections, got {type(tree).__name__}")
-    return tree
-
-
-def read_text(file: Path) -> str:
-    """Return the text of a parameter file.
-
-    Raises
-    ------
-    InputError
-        The file is missing or not in UTF-8.
-    """
-    try:
-        return file.read_text("utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such file; run from the root of the repository") from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{file}: line {line}: not in UTF-8; save the file as UTF-8") from None
-
-
-@contextmanager
-def legal_yaml(file: Path, text: str) -> Iterator[None]:
-    """Say in one line why the text of a file is no YAML.
-
-    Raises
-    ------
-    InputError
-        It is none, or holds an object of Python, a key twice, or a value that cannot be.
-    """
-    try:
-        yield
-    except DuplicateKeyError as error:
-        key = str(error.problem).partition('"')[2].partition('" with value')[0]
-        raise InputError(f"{marked(file, error)}: the key {short(key)} is given twice") from None
-    except MarkedYAMLError as error:
-        why = " ".join(filter(None, (error.context, error.problem)))
-        raise InputError(f"{marked(file, error)}: not legal YAML: {escaped(why)}") from None
-    except RecursionError:
-        raise InputError(f"{file}: not legal YAML: nested too deeply") from None
-    except ReaderError as error:
-        line = text.encode()[: error.position].count(b"\n") + 1
-        why = f"not legal YAML: the character U+{error.character:04X}; take it out"
-        raise InputError(f"{file}: line {line}: {why}") from None
-    except (ValueError, LookupError, TypeError) as error:
-        why = f"{unreadable_line(text)}not legal YAML: {escaped(str(error))}"
-        raise InputError(f"{file}: {why}") from None
-
-
-def unreadable_line(text: str) -> str:
-    """Name the line of the first value that looks like a date or a number and is none."""
-    for event in YAML(typ="safe").parse(text):
-        if isinstance(event, ScalarEvent) and event.implicit[0]:
-            try:
-                YAML(typ="safe").load(event.value)
-            except (YAMLError, ValueError):
-                return f"line {event.start_mark.line + 1}: "
-    return ""
-
-
-def marked(file: Path, error: MarkedYAMLError) -> str:
-    """Return the file and the line at which a text is no YAML."""
-    mark = error.problem_mark or error.context_mark
-    return f"{file}: line {mark.line + 1}" if mark else str(file)
 
 
 def convert(node: Any, kind: Any, path: str, file: Path | str = PARAMS) -> Any:
@@ -152,124 +72,111 @@ def convert(node: Any, kind: Any, path: str, file: Path | str = PARAMS) -> Any:
     InputError
         An unknown key, a wrong type or a value out of range.
     """
+    for problem in problems(node, kind, path):
+        raise InputError(f"{file}: {problem}")
+    return msgspec.convert(node, kind, strict=True)
+
+
+def problems(value: Any, kind: Any, path: str) -> list[str]:
+    """Return what is illegal in each part of a value, else in the value as a whole.
+
+    Each complaint names the key, what is wrong there, what came and what is legal.
+    """
+    if not (why := complaint(value, kind)):
+        return []
+    names = [
+        f"{quoted(path)}: the name {short(name)}: {illegal}"
+        for name in (value if isinstance(value, dict) else ())
+        if (illegal := complaint(name, (element_types(kind) or (str,))[0]))
+    ]
+    inside = [
+        problem
+        for step, part, legal in parts(value, kind)
+        for problem in problems(part, legal, f"{path}{step}")
+    ]
+    return names + inside or [f"{quoted(path)}: {why}"]
+
+
+def complaint(value: Any, kind: Any) -> str:
+    """Return why a value is not of a type, with what came and what is legal; nothing where it is.
+
+    msgspec stops at the first illegal part and says where; `problems` finds all of them.
+    """
     try:
-        return msgspec.convert(node, kind, strict=True)
+        msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise InputError(f"{file}: {explain(str(error), kind, node, path)}") from None
-
-
-def missing_key(file: Path, path: str, depth: int, node: Any) -> str:
-    """Say which key of `path` is missing and which keys stand beside it."""
-    *above, key = path.split(".")[: depth + 1]
-    there = escaped(", ".join(map(str, node))) if isinstance(node, dict) else short(node)
-    parent = quoted(".".join(above))
-    return f"{file}: {quoted(path)} is missing: {parent} has no {quoted(key)}, only: {there}"
-
-
-def explain(message: str, kind: Any, node: Any, path: str) -> str:
-    """Turn msgspec's message into one that names the key, the value and the legal values."""
-    text, _, where = message.partition(" - at `")
-    value, legal = node, kind
-    for field, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", where):
-        step, value, legal = descend(value, legal, field, index)
-        path += step
-    if where.startswith("key"):
-        legal = (elements(legal) or (str,))[0]
-        value = next(name for name in value if not is_legal(name, legal))
-        text = f"the name {short(value)}: {text}"
-    elif isinstance(value, str):
+        text = str(error).partition(" - at `")[0]
+    else:
+        return ""
+    if isinstance(value, str):
         text = text.replace(f"'{value}'", short(value))
-    hint = describe(legal) if text.startswith(MSGSPEC) or where.startswith("key") else ""
     got = "" if isinstance(value, dict | list) else f" (got {short(value)})"
-    return f"{quoted(path)}: {escaped(text)}{got}" + (f"; {hint}" if hint else "")
+    legal = legal_values(struct_type(kind, value) or kind) if text.startswith(MSGSPEC) else ""
+    return f"{escaped(text)}{got}" + (f"; {legal}" if legal else "")
 
 
-def quoted(path: str) -> str:
-    """Return the path of a key as a complaint names it."""
-    return f"'{escaped(path.lstrip('.'))}'" if path else "the top level"
+def parts(value: Any, kind: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the parts of a value, each with its step of the path and the type that it should have.
+
+    Of a mapping whose `kind` is none of a union's, this is the `kind` alone.
+    """
+    inside, structs = element_types(kind), struct_types(kind)
+    if isinstance(value, list) and inside:
+        for index, part in enumerate(value):
+            yield f"[{index}]", part, inside[min(index, len(inside) - 1)]
+    elif isinstance(value, dict) and inside:
+        yield from ((f".{name}", part, inside[-1]) for name, part in value.items())
+    elif isinstance(value, dict) and (struct := struct_type(kind, value)):
+        for field in msgspec.structs.fields(struct):
+            if field.encode_name in value:
+                yield f".{field.encode_name}", value[field.encode_name], field.type
+    elif isinstance(value, dict) and structs:
+        tag_field = str(structs[0].__struct_config__.tag_field)
+        if tag_field in value:
+            tags = tuple(struct.__struct_config__.tag for struct in structs)
+            yield f".{tag_field}", value[tag_field], Literal[tags]
 
 
-def short(value: object) -> str:
-    """Return a value from outside in one line of 80 characters at most."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python refuses to write out more
-        return "a number of more than 4,300 digits"
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
-
-
-def escaped(text: str) -> str:
-    """Return a text in one line of 300 characters at most."""
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:LONGEST_TEXT])
-    return line if len(text) <= LONGEST_TEXT else f"{line}…"
-
-
-def descend(value: Any, kind: Any, field: str, index: str) -> tuple[str, Any, Any]:
-    """Follow one step of msgspec's error path through the value and the type beside it."""
-    if field:
-        fields = {f.encode_name: f.type for f in struct_fields(kind, value)}
-        legal = fields.get(field, kind)  # the field that tells the members of a union is in none
-        return f".{field}", value.get(field) if isinstance(value, dict) else None, legal
-    kinds = elements(kind) or (None,)
-    if index == "...":
-        key = next((k for k, v in value.items() if not is_legal(v, kinds[-1])), None)
-        return f".{key}", value.get(key), kinds[-1]
-    return f"[{index}]", list(value)[int(index)], kinds[min(int(index), len(kinds) - 1)]
-
-
-def elements(kind: Any) -> tuple[Any, ...]:
+def element_types(kind: Any) -> tuple[Any, ...]:
     """Return the types inside a collection, which may stand in an annotation or in a union."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return elements(arguments[0])
+        return element_types(arguments[0])
     if origin in (Union, UnionType):
-        return next((found for member in arguments if (found := elements(member))), ())
+        return next((found for member in arguments if (found := element_types(member))), ())
     return tuple(a for a in arguments if a is not ...) if origin in (list, tuple, dict) else ()
 
 
-def is_legal(node: Any, kind: Any) -> bool:
-    """Say whether `node` converts to a `kind`."""
-    try:
-        msgspec.convert(node, kind, strict=True)
-    except msgspec.ValidationError:
-        return False
-    return True
+def struct_types(kind: Any) -> list[type[msgspec.Struct]]:
+    """Return the struct that a type is, or the members of a union that are structs."""
+    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    return [m for m in members if isinstance(m, type) and issubclass(m, msgspec.Struct)]
 
 
-def struct_fields(kind: Any, value: Any) -> tuple[Any, ...]:
-    """Return the fields of a struct, or of the member of a tagged union that `value` names."""
-    for member in getattr(kind, "__args__", (kind,)):
-        if isinstance(member, type) and issubclass(member, msgspec.Struct):
-            config = member.__struct_config__
-            tag = (
-                value.get(config.tag_field)
-                if config.tag_field and isinstance(value, dict)
-                else None
-            )
-            if config.tag_field is None or tag == config.tag:
-                return msgspec.structs.fields(member)
-    return ()
+def struct_type(kind: Any, value: Any) -> type[msgspec.Struct] | None:
+    """Return the struct that a type is, or the member of a tagged union that a mapping names."""
+    for struct in struct_types(kind):
+        config = struct.__struct_config__
+        named = value.get(config.tag_field) if isinstance(value, dict) else None
+        if config.tag_field is None or named == config.tag:
+            return struct
+    return None
 
 
-def describe(kind: Any) -> str:
+def legal_values(kind: Any) -> str:
     """Return the legal values of a type in words, or nothing where its name says enough."""
-    info = msgspec.inspect.type_info(kind) if kind is not None else None
-    if isinstance(info, msgspec.inspect.LiteralType):
+    info = inspect.type_info(kind)
+    if isinstance(info, inspect.LiteralType):
         return "legal values: " + ", ".join(map(str, info.values))
-    if isinstance(info, msgspec.inspect.StructType):
+    if isinstance(info, inspect.StructType):
         return "legal keys: " + ", ".join(field.encode_name for field in info.fields)
-    if isinstance(info, msgspec.inspect.UnionType):
-        tagged = [i for i in info.types if isinstance(i, msgspec.inspect.StructType) and i.tag]
+    if isinstance(info, inspect.UnionType):
+        tagged = [i for i in info.types if isinstance(i, inspect.StructType) and i.tag]
         tags = ", ".join(str(member.tag) for member in tagged)
         return f"legal values of `{tagged[0].tag_field}`: {tags}" if tagged else ""
-    if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):
-        return "legal: " + bounds(info)
+    if isinstance(info, inspect.IntType | inspect.FloatType):
+        name = "a whole number" if isinstance(info, inspect.IntType) else "a number"
+        signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+        limits = [f"{s} {v}" for k, s in signs.items() if (v := getattr(info, k)) is not None]
+        return f"legal: {name} {', '.join(limits)}".strip()
     return ""
-
-
-def bounds(info: Any) -> str:
-    """Return the range of a number in words."""
-    name = "a whole number" if isinstance(info, msgspec.inspect.IntType) else "a number"
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    limits = [f"{s} {getattr(info, k)}" for k, s in signs.items() if getattr(info, k) is not None]
-    return " ".join([name, ", ".join(limits)]).strip()

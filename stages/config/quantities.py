@@ -1,4 +1,4 @@
-"""The constrained numbers, names and texts that parameters are made of.
+"""What parameters are made of: mappings, and constrained numbers, names and texts.
 
 Every number has an upper bound: far above any use, and low enough for what computes with it.
 """
@@ -7,9 +7,19 @@ import re
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 from msgspec import Meta
 
 from stages.runtime.errors import LOGIN
+
+
+class StrictStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping of params.yaml: immutable, and a key that it does not have is an error."""
+
+
+class Kind(StrictStruct, frozen=True, kw_only=True, tag_field="kind"):
+    """A mapping whose key `kind` says which of several it is."""
+
 
 Count = Annotated[int, Meta(ge=1, le=10**9)]
 """A whole number of things, at least one."""

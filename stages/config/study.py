@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from stages.config.quantities import Key, Name
+from stages.config.quantities import Key, Name, StrictStruct
 
 
-class Study(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Study(StrictStruct, frozen=True, kw_only=True):
     """The report's title and the paragraph under it."""
 
     title: Name
@@ -18,7 +18,7 @@ HeadKind = Literal["zero_shot", "trained", "random"]
 """The kinds of head, each a section of `heads:`."""
 
 
-class EncoderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EncoderEntry(StrictStruct, frozen=True, kw_only=True):
     """One encoder: its name in the report, how it was trained, and on what.
 
     `head` is a section of `heads:`. `training`, `backbone` and `data` group the report; `training`
@@ -32,7 +32,7 @@ class EncoderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     head: HeadKind
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Comparison(StrictStruct, frozen=True, kw_only=True):
     """Two encoders; CKA has a row per layer of the first and a column per layer of the second."""
 
     first: Key

@@ -8,7 +8,15 @@ import numpy as np
 from jaxtyping import Float32, Int64
 from msgspec import Meta
 
-from stages.config.quantities import Count, Epochs, Fraction, LearningRate, Seed, ThreadCount
+from stages.config.quantities import (
+    Count,
+    Epochs,
+    Fraction,
+    LearningRate,
+    Seed,
+    StrictStruct,
+    ThreadCount,
+)
 
 ClassName = Literal[
     "circle",
@@ -84,7 +92,7 @@ Noise = Annotated[float, Meta(ge=0.0, le=1.0)]
 """The standard deviation of a pixel's noise, white being 1."""
 
 
-class World(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class World(StrictStruct, frozen=True, kw_only=True):
     """What all sets share: the images' side in pixels, a seed, and the shards' size in images."""
 
     image_size: Annotated[int, Meta(ge=16, le=256)]
@@ -92,7 +100,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     images_per_shard: Count
 
 
-class Preference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Preference(StrictStruct, frozen=True, kw_only=True):
     """How strongly a class draws its preferred value of each attribute (0: not at all)."""
 
     colour: Fraction
@@ -100,7 +108,7 @@ class Preference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     scene: Fraction
 
 
-class Population(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Population(StrictStruct, frozen=True, kw_only=True):
     """How the images of a set are distributed.
 
     With probability `preference` an attribute takes the class's preferred value, else one of all
@@ -151,7 +159,7 @@ class Captioned(Population, frozen=True, kw_only=True, tag_field="kind", tag="ca
     mention: Fraction
 
 
-class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Reference(StrictStruct, frozen=True, kw_only=True):
     """The small convolutional net whose errors make up an adversarial set, and its training.
 
     `width` is the channels of the first convolution (then twice, four times as many);

@@ -8,10 +8,12 @@ from stages.config.quantities import (
     Epochs,
     Fraction,
     Key,
+    Kind,
     LearningRate,
     NonNegative,
     Seed,
     Share,
+    StrictStruct,
     ThreadCount,
 )
 
@@ -19,32 +21,18 @@ Momentum = Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)]
 """A decay rate of a running mean."""
 
 
-class Cosine(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="cosine",
-):
+class Cosine(Kind, frozen=True, kw_only=True, tag="cosine"):
     """After the warm-up, half a cosine from the learning rate down to zero."""
 
 
-class Drops(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="drops",
-):
+class Drops(Kind, frozen=True, kw_only=True, tag="drops"):
     """The learning rate times `factor` after each of `epochs`."""
 
     epochs: Annotated[list[Epochs], msgspec.Meta(max_length=1000)]
     factor: Share
 
 
-class Augmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Augmentation(StrictStruct, frozen=True, kw_only=True):
     """Random crops and flips.
 
     A crop covers a share of the image's area between `smallest_crop` and 1 at a random place,
@@ -56,7 +44,7 @@ class Augmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     flip: Fraction
 
 
-class TrainingRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TrainingRecipe(StrictStruct, frozen=True, kw_only=True):
     """An entry of `recipes`: AdamW (Loshchilov & Hutter 2019), its schedule and the augmentation.
 
     `epochs` passes over the images in batches of `batch_size`; an incomplete last batch is left
@@ -80,7 +68,7 @@ class TrainingRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     threads: ThreadCount
 
 
-class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Training(StrictStruct, frozen=True, kw_only=True):
     """What every training names: the dataset that it learns from, and an entry of `recipes`."""
 
     dataset: Key

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from stages.config.extraction import ComputeType
+from stages.config.encoders import ComputeType
 from stages.config.machine import Machine
 from stages.datasets.shards import open_shards
 from stages.encoders.encoder import Encoder, forward_passes, to_array

@@ -12,8 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from stages.config.encoders import AnyBackbone, Backbone
-from stages.config.extraction import ComputeType
+from stages.config.encoders import AnyBackbone, Backbone, ComputeType
 from stages.config.params import convert
 from stages.encoders.card import EncoderCard, OpenClipConfig
 from stages.encoders.models import Facts, build_tower, build_towers

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
-from stages.config.extraction import ComputeType
+from stages.config.encoders import ComputeType
 from stages.encoders.encoder import Encoder, forward_passes
 from stages.encoders.loading import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower

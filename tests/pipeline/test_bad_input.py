@@ -18,7 +18,7 @@ import stages.pretrain
 import stages.robustness
 import stages.study
 import stages.weights
-from stages.config.params import load_tree
+from stages.config.syntax import load_tree
 from stages.datasets.card import read_card, write_card
 from stages.datasets.shards import ShardWriter, open_shards
 from stages.files.arrays import read_tensors, write_tensors

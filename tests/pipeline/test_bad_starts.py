@@ -9,7 +9,7 @@ import yaml
 from safetensors.torch import save
 
 from stages import finetune, head, interpolate, weights
-from stages.config.params import load_tree
+from stages.config.syntax import load_tree
 from stages.files.heads import read_head
 from tests.pipeline.refusals import refused
 

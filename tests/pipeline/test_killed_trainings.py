@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stages import pretrain
-from stages.config.params import load_tree
+from stages.config.syntax import load_tree
 from stages.files.folders import folder_digests
 from stages.training.checkpoints import FILE, SCRATCH
 from tests.pipeline.test_bad_starts import change

@@ -9,8 +9,8 @@ from dvc.utils.serialize import load_yaml
 from msgspec.structs import replace
 
 from stages.config.check import check
-from stages.config.params import load_tree
 from stages.config.sections import Sections
+from stages.config.syntax import load_tree
 from stages.config.trainings import Drops
 from stages.runtime.errors import InputError
 from tests.pipeline.random_studies import bases, draw_study

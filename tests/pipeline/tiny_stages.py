@@ -9,8 +9,15 @@ import torch
 from msgspec.structs import replace
 
 from stages.config.datasets import RealSet, Shards
-from stages.config.encoders import AnyBackbone, Backbone, Heads, ModifiedResNet, TextTransformer
-from stages.config.extraction import Layers, Precision
+from stages.config.encoders import (
+    AnyBackbone,
+    Backbone,
+    Heads,
+    Layers,
+    ModifiedResNet,
+    Precision,
+    TextTransformer,
+)
 from stages.config.machine import Machine
 from stages.config.measures import (
     SHIFTS,

@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.config.check import check
-from stages.config.params import load_tree
+from stages.config.syntax import load_tree
 from stages.runtime.errors import InputError
 from tests.pipeline.workspace import NANO
 

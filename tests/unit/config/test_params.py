@@ -74,7 +74,7 @@ class Blue(msgspec.Struct, frozen=True, tag_field="kind", tag="blue"):
         ("{5: 1}", Blue, "'a': the name 5: Expected `str`"),
         ("{A: 1}", dict[Key, int], "'a': the name 'A': .*regex"),
         ("{b: {o: 1}}", dict[Key, dict[Literal["p"], int]], "'a.b': the name 'o': .*values: p$"),
-        ("{kind: green}", Red | Blue, "'a.kind'.*got 'green'.*of `kind`: (red, blue|blue, red)$"),
+        ("{kind: green}", Red | Blue, "'a.kind'.*got 'green'.*values: (red, blue|blue, red)$"),
         ("{kind: blue, depth: 0}", Red | Blue, "'a.depth'.*got 0.*a number > 0.0"),
         ("{}", Red | Blue, "'a': .*missing required field `kind`; legal values of `kind`"),
     ],

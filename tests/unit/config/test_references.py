@@ -5,7 +5,7 @@ import re
 import pytest
 
 from stages.config.check_datasets import NEEDED
-from stages.config.params import load_tree
+from stages.config.syntax import load_tree
 from tests.pipeline.workspace import NANO
 
 FINETUNE = "finetune/rn_web_broad_finetuned"

@@ -22,7 +22,7 @@ BROKEN = [
     ("concepts/threshold", 1.5, "'concepts.threshold': .*got 1.5.*> 0.0, ≤ 1.0"),
     ("concepts/sweep", [0.5, -1], r"'concepts.sweep\[1\]': .*got -1.*> 0.0, ≤ 1.0"),
     (f"{TRAIN}/learning_rate", "1e-4", "'recipes.pretraining.learning_rate': .*got '1e-4'"),
-    (f"{TRAIN}/schedule", {"kind": "step"}, "schedule.kind': .*'step'.*`kind`: cosine, drops"),
+    (f"{TRAIN}/schedule", {"kind": "step"}, "schedule.kind': .*'step'.*values: cosine, drops"),
     ("encoders/rn_untrained/head", "none", "'encoders.rn_untrained.head': .*values: random, trai"),
     ("heads/zero_shot/templates", ["a"], r"'heads.zero_shot.templates\[0\]': .*got 'a'"),
     ("directions/pruning_steps", 0, "'directions.pruning_steps': .*got 0.*≥ 1, ≤ 1000"),
