@@ -5,7 +5,7 @@ from pathlib import Path
 from stages.datasets.card import is_absent
 from stages.files.curves import read_curve
 from stages.files.json import read_json, write_json
-from stages.reporting.summary import metrics, series
+from stages.reporting.summary import encoder_metrics, plot_series
 from stages.runtime.launch import launch
 
 DATA = Path("data")
@@ -21,8 +21,8 @@ def main(key: str) -> None:
         None if is_absent(concepts) else read_json(concepts / "concepts.json"),
     )
     curve = read_curve(DATA / "training" / key)
-    write_json(Path("metrics/encoders") / f"{key}.json", metrics(*measured), digits=4)
-    write_json(Path("plots/encoders") / f"{key}.json", series(*measured, curve=curve))
+    write_json(Path("metrics/encoders") / f"{key}.json", encoder_metrics(*measured), digits=4)
+    write_json(Path("plots/encoders") / f"{key}.json", plot_series(*measured, curve=curve))
 
 
 if __name__ == "__main__":

@@ -9,21 +9,37 @@ from typing import Any
 
 from stages.reporting.names import DATASETS, SHIFTS
 
+BASES = ("directions", "features")
 
-def metrics(
+
+def encoder_metrics(
     robustness: dict, kurtosis: dict, directions: dict, concepts: dict | None
 ) -> dict[str, Any]:
-    """Return what stands in `metrics/encoders/<encoder>.json`, from the results of the measures."""
+    """Return what stands in `metrics/encoders/<encoder>.json`, from the results of the measures.
+
+    `importance_ratio` is the largest importance of a direction over the median one. Where the
+    study does without a shift, `shifts` lists those that the mean effective robustness is over.
+    """
+    kurtosis_mean, importance = kurtosis["kurtosis"], directions["importance"]["head"]
     return {
         "accuracy": {name: robustness["accuracy"].get(name) for name in DATASETS},
-        "effective_robustness": robustness_metrics(robustness["effective_robustness"]),
-        "kurtosis": kurtosis_metrics(kurtosis),
-        "directions": direction_metrics(directions),
-        "concepts": concept_metrics(concepts),
+        "effective_robustness": _robustness_metrics(robustness["effective_robustness"]),
+        "kurtosis": {
+            "mean": kurtosis_mean["value"],
+            "low": kurtosis_mean["low"],
+            "high": kurtosis_mean["high"],
+            "outlier_features": len(kurtosis["outlier_features"]["feature"]),
+        },
+        "directions": {
+            "count": len(importance),
+            "prunable": directions["prunable"],
+            "importance_ratio": importance[0] / median(importance),
+        },
+        "concepts": _concept_metrics(concepts),
     }
 
 
-def series(
+def plot_series(
     robustness: dict,
     kurtosis: dict,
     directions: dict,
@@ -33,89 +49,59 @@ def series(
 ) -> dict[str, Any]:
     """Return what stands in `plots/encoders/<encoder>.json`.
 
-    `curve` holds the points of the training, accuracy as a share; none for an encoder that came
-    ready.
+    `curve` holds the points of the training, accuracy as a share, and is empty for an encoder that
+    was not trained here.
     """
+    head, random_head = directions["accuracy"]["head"], directions["accuracy"]["random_head"]
+    bases = [(basis, concepts[basis]) for basis in BASES] if concepts else []
     return {
         "representation": kurtosis["representation"],
         "importance": directions["importance"],
-        "pruning": pruning_series(directions),
-        "concepts": category_series(concepts) if concepts else [],
-        "sweep": sweep_series(concepts) if concepts else [],
+        "pruning": [
+            {
+                "dataset": dataset,
+                "fraction": fraction,
+                "accuracy": head[dataset][i],
+                "random_head_accuracy": random_head[dataset][i],
+            }
+            for dataset in head
+            for i, fraction in enumerate(directions["fractions"])
+        ],
+        "concepts": [
+            {"basis": basis, "category": category, **_encoded(counts)}
+            for basis, encoded in bases
+            for category, counts in encoded["categories"].items()
+        ],
+        "sweep": [
+            {"basis": basis, "threshold": counts["threshold"], **_encoded(counts)}
+            for basis, encoded in bases
+            for counts in encoded["sweep"]
+        ],
         "training_curve": [{**point, "accuracy": 100 * point["accuracy"]} for point in curve],
         "robustness": robustness["baseline"],
     }
 
 
-def robustness_metrics(estimates: dict) -> dict:
-    """Return effective robustness per shift and its mean with the interval, in points.
-
-    Where the study does without a shift, `shifts` lists those that the mean is over.
-    """
-    values = {shift: estimates.get(shift, {}).get("value") for shift in SHIFTS}
+def _robustness_metrics(estimates: dict) -> dict[str, Any]:
     mean = estimates.get("mean", {})
-    interval = {"mean_low": mean.get("low"), "mean_high": mean.get("high")}
     measured = [shift for shift in SHIFTS if shift in estimates]
-    over = {} if len(measured) == len(SHIFTS) else {"shifts": measured}
-    return {**values, "mean": mean.get("value"), **interval, **over}
-
-
-def kurtosis_metrics(kurtosis: dict) -> dict:
-    """Return the mean kurtosis, its interval and the number of outlier features."""
-    estimate = kurtosis["kurtosis"]
-    outliers = len(kurtosis["outlier_features"]["feature"])
-    interval = {"low": estimate["low"], "high": estimate["high"]}
-    return {"mean": estimate["value"], **interval, "outlier_features": outliers}
-
-
-def direction_metrics(directions: dict) -> dict:
-    """Return how many directions there are, which share is prunable and how one stands out."""
-    importance = directions["importance"]["head"]
     return {
-        "count": len(importance),
-        "prunable": directions["prunable"],
-        "importance_ratio": importance[0] / median(importance),
+        **{shift: estimates.get(shift, {}).get("value") for shift in SHIFTS},
+        "mean": mean.get("value"),
+        "mean_low": mean.get("low"),
+        "mean_high": mean.get("high"),
+        **({} if len(measured) == len(SHIFTS) else {"shifts": measured}),
     }
 
 
-def concept_metrics(concepts: dict | None) -> dict:
-    """Return how many concepts were measured, and how many directions and features encode."""
-    values = {"measured": concepts["measured"] if concepts else None}
-    for basis in ("directions", "features"):
-        counts = shown(concepts[basis]) if concepts else {}
-        values[f"unique_{basis}"] = counts.get("unique")
-        values[f"polysemanticity_{basis}"] = counts.get("polysemanticity")
-    return values
+def _concept_metrics(concepts: dict | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"measured": concepts["measured"] if concepts else None}
+    for basis in BASES:
+        counts = _encoded(concepts[basis]) if concepts else {}
+        found[f"unique_{basis}"] = counts.get("unique")
+        found[f"polysemanticity_{basis}"] = counts.get("polysemanticity")
+    return found
 
 
-def pruning_series(directions: dict) -> list[dict]:
-    """Return accuracy in percent for every test set and pruned share."""
-    own, null = directions["accuracy"]["head"], directions["accuracy"]["random_head"]
-    return [
-        {"dataset": d, "fraction": f, "accuracy": own[d][i], "random_head_accuracy": null[d][i]}
-        for d in own
-        for i, f in enumerate(directions["fractions"])
-    ]
-
-
-def category_series(concepts: dict) -> list[dict]:
-    """Return unique concepts and polysemanticity per Broden category."""
-    return [
-        {"basis": basis, "category": category, **shown(counts)}
-        for basis in ("directions", "features")
-        for category, counts in concepts[basis]["categories"].items()
-    ]
-
-
-def sweep_series(concepts: dict) -> list[dict]:
-    """Return unique concepts and polysemanticity per threshold of the average precision."""
-    return [
-        {"basis": basis, "threshold": counts["threshold"], **shown(counts)}
-        for basis in ("directions", "features")
-        for counts in concepts[basis]["sweep"]
-    ]
-
-
-def shown(counts: dict) -> dict:
-    """Return what the report shows of encoded concepts."""
+def _encoded(counts: dict) -> dict[str, Any]:
     return {"unique": counts["unique_concepts"], "polysemanticity": counts["polysemanticity"]}

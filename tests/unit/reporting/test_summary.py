@@ -3,7 +3,7 @@
 import pytest
 
 from stages.reporting.results import read_encoders
-from stages.reporting.summary import metrics, series
+from stages.reporting.summary import encoder_metrics, plot_series
 
 SETS = ("imagenet", "imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
 ESTIMATE = {"value": 3.0, "low": 2.0, "high": 4.0}
@@ -39,8 +39,8 @@ def measured() -> tuple[dict, dict, dict, dict]:
 def test_the_report_reads_what_the_summary_writes(measured):
     entry = {"label": "x", "training": "zero_shot", "backbone": "rn", "data": "web"}
     curve = [{"step": 1, "loss": 2.0, "accuracy": 0.25, "learning_rate": 0.1}]
-    plots = series(*measured, curve=curve) | entry
-    (encoder,) = read_encoders(["x"], {"x": metrics(*measured)}, {"x": plots})
+    plots = plot_series(*measured, curve=curve) | entry
+    (encoder,) = read_encoders(["x"], {"x": encoder_metrics(*measured)}, {"x": plots})
     assert encoder.metrics.effective_robustness.mean_low == 2.0
     assert encoder.metrics.kurtosis.outlier_features == 2
     assert encoder.metrics.concepts.polysemanticity_features == 1.25
@@ -49,7 +49,7 @@ def test_the_report_reads_what_the_summary_writes(measured):
 
 
 def test_importance_is_summed_up_as_the_largest_over_the_median(measured):
-    assert metrics(*measured)["directions"] == {
+    assert encoder_metrics(*measured)["directions"] == {
         "count": 3,
         "prunable": 0.5,
         "importance_ratio": 4.0,
@@ -57,20 +57,20 @@ def test_importance_is_summed_up_as_the_largest_over_the_median(measured):
 
 
 def test_a_pruning_curve_has_a_row_per_test_set_and_fraction(measured):
-    rows = series(*measured, curve=[])["pruning"]
+    rows = plot_series(*measured, curve=[])["pruning"]
     assert len(rows) == len(SETS) * 2
     assert {row["fraction"] for row in rows} == {0.0, 0.5}
 
 
 def test_an_encoder_that_came_ready_has_no_curve(measured):
-    assert series(*measured, curve=[])["training_curve"] == []
+    assert plot_series(*measured, curve=[])["training_curve"] == []
 
 
 def test_a_shift_that_a_study_does_without_is_null_and_the_mean_says_over_which(measured):
     robustness, *others = measured
     for part in ("accuracy", "effective_robustness"):
         del robustness[part]["objectnet"], robustness[part]["imagenet_a"]
-    found = metrics(robustness, *others)
+    found = encoder_metrics(robustness, *others)
     assert found["accuracy"]["objectnet"] is None and found["accuracy"]["imagenet_r"] == 80.0
     assert found["effective_robustness"]["imagenet_a"] is None
     assert found["effective_robustness"]["shifts"] == [
@@ -81,19 +81,19 @@ def test_a_shift_that_a_study_does_without_is_null_and_the_mean_says_over_which(
 
 
 def test_with_all_shifts_the_metrics_name_none(measured):
-    assert "shifts" not in metrics(*measured)["effective_robustness"]
+    assert "shifts" not in encoder_metrics(*measured)["effective_robustness"]
 
 
 def test_a_study_of_imagenet_alone_has_no_mean(measured):
     robustness, *others = measured
     robustness |= {"accuracy": {"imagenet": 80.0}, "effective_robustness": {}}
-    found = metrics(robustness, *others)["effective_robustness"]
+    found = encoder_metrics(robustness, *others)["effective_robustness"]
     assert found.pop("shifts") == [] and set(found.values()) == {None} and len(found) == 8
 
 
 def test_without_broden_concepts_are_null_and_have_no_series(measured):
     robustness, kurtosis, directions, _ = measured
-    found = metrics(robustness, kurtosis, directions, None)
+    found = encoder_metrics(robustness, kurtosis, directions, None)
     assert set(found["concepts"].values()) == {None}
-    plots = series(robustness, kurtosis, directions, None, curve=[])
+    plots = plot_series(robustness, kurtosis, directions, None, curve=[])
     assert plots["concepts"] == plots["sweep"] == []
