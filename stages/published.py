@@ -10,7 +10,7 @@ from stages.files.published import TESTBED, Model, shares, standard_models, zoo_
 from stages.files.tables import write_table
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
 from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
-from stages.reporting.published_table import PUBLISHED_COLUMNS, published_rows
+from stages.reporting.robustness_tables import PUBLISHED_COLUMNS, published_rows
 from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -9,9 +10,10 @@ from stages.config.params import Params
 from stages.config.study import EncoderEntry, Study
 from stages.files.json import read_json, write_whole
 from stages.files.tables import read_table, write_table
-from stages.reporting.page import effective_robustness_svg, report_page
-from stages.reporting.published_table import PUBLISHED_COLUMNS
+from stages.reporting.charts import CHARTS, chart_svg
+from stages.reporting.page import report_page
 from stages.reporting.results import read_comparisons, read_encoders, read_published
+from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
 from stages.reporting.tables import COLUMNS, study_tables
 from stages.runtime.launch import launch
 
@@ -28,34 +30,37 @@ def main() -> None:
     study = params.read("study", Study)
     entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
-    named = {key: msgspec.to_builtins(entry) for key, entry in entries.items()}
     labels = {
-        key: {f"{side}_label": named[encoder]["label"] for side, encoder in pair.items()}
+        key: {f"{side}_label": entries[encoder].label for side, encoder in pair.items()}
         for key, pair in pairs.items()
     }
+    described = msgspec.to_builtins(entries)
     encoders = read_encoders(
-        list(named), results(METRICS / "encoders", named), results(PLOTS / "encoders", named)
+        list(entries),
+        read_results(METRICS / "encoders", described),
+        read_results(PLOTS / "encoders", described),
     )
-    comparisons = read_comparisons(list(labels), results(PLOTS / "comparisons", labels))
-    for name, rows in study_tables(encoders, comparisons).items():
+    comparisons = read_comparisons(list(pairs), read_results(PLOTS / "comparisons", labels))
+    tables = study_tables(encoders, comparisons)
+    for name, rows in tables.items():
         write_table(PLOTS / f"{name}.csv", rows, COLUMNS[name])
-    figure = effective_robustness_svg(encoders, TEMPLATES)
-    write_whole(PLOTS / "effective_robustness.svg", figure.encode())
+    chart = CHARTS[0]
+    compact = chart_svg(chart, tables[chart.table], TEMPLATES, panel=(142, 200))
+    write_whole(PLOTS / f"{chart.name}.svg", f"{compact}\n".encode())
     page = report_page(
         title=study.title,
         description=study.description,
         encoders=encoders,
-        comparisons=comparisons,
         published=read_published(read_json(METRICS / "published.json")),
-        published_rows=read_table(PLOTS / "published.csv", PUBLISHED_COLUMNS),
+        tables=tables | {"published": read_table(PLOTS / "published.csv", PUBLISHED_COLUMNS)},
         templates=TEMPLATES,
     )
     write_whole(PLOTS / "report.html", page.encode())
 
 
-def results(folder: Path, known: Mapping[str, dict]) -> dict[str, dict]:
-    """Return by key the JSON result of each entry, and with it what the study says of it."""
-    return {key: read_json(folder / f"{key}.json") | facts for key, facts in known.items()}
+def read_results(folder: Path, entries: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return by key the JSON result of each entry, together with what the study says of it."""
+    return {key: read_json(folder / f"{key}.json") | entry for key, entry in entries.items()}
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     found = {(stage, branch): packages(stage, branch, ROOT) for stage, branch in computations(ROOT)}
     assert found["kurtosis", ""] == {"numpy"}
     assert found["broden", ""] == {"llvmlite", "numba", "numpy"}
-    assert found["report", ""] == {"vl-convert-python"}
+    assert found["report", ""] == {"jinja2", "markupsafe", "vl-convert-python"}
     assert found["study", ""] == found["summarize", ""] == set()
     with_torch = {stage for (stage, _), names in found.items() if "torch" in names}
     trainings = {"pretrain", "finetune", "supervise", "weights", "interpolate", "fetch"}
@@ -157,6 +157,13 @@ def test_the_stages_alone_read_params():
     for file in MODULES:
         if package(file) != "stages":
             assert "Params(" not in file.read_text().replace("class Params", ""), file
+
+
+def test_what_lies_among_the_code_and_is_no_code_is_a_dependency():
+    files = {f.relative_to(ROOT).as_posix() for f in (ROOT / "stages").rglob("*.*") if f.is_file()}
+    others = {file for file in files if not file.endswith((".py", ".pyc"))}
+    declared = {dep for stage in COMPUTING for dep in body(stage).get("deps", ())}
+    assert others and others <= declared
 
 
 def test_packages_are_empty():

@@ -1,16 +1,17 @@
-"""What the figures are made from: the results of a study, checked and typed."""
+"""The results of a study that the report reads: their types, and the checks on reading."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from stages.reporting.names import SHIFTS
 from stages.runtime.errors import InputError
 
 Number = float | None
 """A result, or None where it is undefined for this encoder."""
 
-Checked = TypeVar("Checked")
+Result = TypeVar("Result")
 
 
 class Accuracies(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +28,7 @@ class Accuracies(msgspec.Struct, frozen=True, kw_only=True):
 class Robustness(msgspec.Struct, frozen=True, kw_only=True):
     """Effective robustness in points: per shift, and their mean with an interval.
 
-    `shifts` are those that the mean is over, where the study does without some; else None.
+    `shifts` lists the shifts that the mean is over, or is None where it is over all five.
     """
 
     imagenet_v2: Number
@@ -169,68 +170,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     cka: list[list[float]]
 
 
-def read_encoders(
-    keys: Sequence[str], metrics: Mapping[str, Any], series: Mapping[str, Any]
-) -> list[Encoder]:
-    """Check the loaded JSON of each encoder of the study, in the study's order.
-
-    Raises
-    ------
-    InputError
-        An encoder has no results, or one of its files lacks a key or holds a wrong value.
-    """
-    return [
-        Encoder(
-            key=key,
-            number=number,
-            metrics=checked(metrics, key, f"metrics/encoders/{key}.json", Metrics),
-            series=checked(series, key, f"plots/encoders/{key}.json", Series),
-        )
-        for number, key in enumerate(keys, 1)
-    ]
-
-
-def read_comparisons(keys: Sequence[str], comparisons: Mapping[str, Any]) -> list[Comparison]:
-    """Check the loaded JSON of each comparison of the study, in the study's order.
-
-    Raises
-    ------
-    InputError
-        A comparison has no result, its file lacks a key, or its matrix does not fit its layers.
-    """
-    files = {key: f"plots/comparisons/{key}.json" for key in keys}
-    found = [checked(comparisons, key, file, Comparison) for key, file in files.items()]
-    for (key, file), one in zip(files.items(), found, strict=True):
-        shape = (len(one.first_layers), len(one.second_layers))
-        if len(one.cka) != shape[0] or any(len(row) != shape[1] for row in one.cka):
-            raise InputError(
-                f"{file}: expected {shape[0]} × {shape[1]} CKA values, one per pair of layers; "
-                f"`dvc repro cka@{key}` makes them anew"
-            )
-    return found
-
-
-def checked(results: Mapping[str, Any], key: str, file: str, kind: type[Checked]) -> Checked:
-    """Return a loaded result as a `kind`; `file` is where it was read.
-
-    Raises
-    ------
-    InputError
-        There is no result for `key`, or it lacks a key or holds a wrong value.
-    """
-    if key not in results:
-        raise InputError(f"{file}: no result for `{key}`, which the study lists; run `dvc repro`")
-    try:
-        return msgspec.convert(results[key], kind)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
-
-
-class PublishedLine(msgspec.Struct, frozen=True, kw_only=True):
+class PublishedLine(Line, frozen=True, kw_only=True):
     """The baseline fitted on published accuracies, and the number of standard models in it."""
 
-    slope: float
-    intercept: float
     r_squared: float
     models: int
 
@@ -250,6 +192,49 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     encoders: dict[str, PublishedRobustness]
 
 
+def read_encoders(
+    keys: Sequence[str], metrics: Mapping[str, Any], series: Mapping[str, Any]
+) -> list[Encoder]:
+    """Check the loaded JSON of each encoder of the study, in the study's order.
+
+    Raises
+    ------
+    InputError
+        An encoder has no results, or one of its files lacks a key or holds a wrong value.
+    """
+    return [
+        Encoder(
+            key=key,
+            number=number,
+            metrics=_convert(metrics, key, f"metrics/encoders/{key}.json", Metrics),
+            series=_convert(series, key, f"plots/encoders/{key}.json", Series),
+        )
+        for number, key in enumerate(keys, 1)
+    ]
+
+
+def read_comparisons(keys: Sequence[str], comparisons: Mapping[str, Any]) -> list[Comparison]:
+    """Check the loaded JSON of each comparison of the study, in the study's order.
+
+    Raises
+    ------
+    InputError
+        A comparison has no result, its file lacks a key, or its matrix does not fit its layers.
+    """
+    checked = []
+    for key in keys:
+        file = f"plots/comparisons/{key}.json"
+        result = _convert(comparisons, key, file, Comparison)
+        rows, columns = len(result.first_layers), len(result.second_layers)
+        if [len(row) for row in result.cka] != [columns] * rows:
+            raise InputError(
+                f"{file}: expected {rows} × {columns} CKA values, one per pair of layers; "
+                f"`dvc repro cka@{key}` makes them anew"
+            )
+        checked.append(result)
+    return checked
+
+
 def read_published(published: Any) -> Published:
     """Check the loaded `metrics/published.json`.
 
@@ -258,4 +243,32 @@ def read_published(published: Any) -> Published:
     InputError
         A key is missing or holds a wrong value.
     """
-    return checked({"published": published}, "published", "metrics/published.json", Published)
+    return _convert({"published": published}, "published", "metrics/published.json", Published)
+
+
+def _convert(results: Mapping[str, Any], key: str, file: str, kind: type[Result]) -> Result:
+    if key not in results:
+        raise InputError(f"{file}: no result for `{key}`, which the study lists; run `dvc repro`")
+    try:
+        return msgspec.convert(results[key], kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
+
+
+def measured_shifts(encoders: Sequence[Encoder]) -> list[str]:
+    """Return the shifts that the study measures, in the order of `SHIFTS`; all where none says.
+
+    Raises
+    ------
+    InputError
+        Two encoders were measured on different shifts, so that their means do not compare.
+    """
+    measured = [e.metrics.effective_robustness.shifts for e in encoders]
+    for e, shifts in zip(encoders, measured, strict=True):
+        if shifts != measured[0]:
+            raise InputError(
+                f"metrics/encoders/{e.key}.json: measured on the shifts {shifts or list(SHIFTS)}, "
+                f"`{encoders[0].key}` on {measured[0] or list(SHIFTS)}; run `dvc repro`"
+            )
+    listed = measured[0] if measured else None
+    return [shift for shift in SHIFTS if listed is None or shift in listed]

@@ -11,6 +11,7 @@ LOCKED, RECORDED = Path("constraints.txt"), Path("versions.yaml")
 
 COMPUTING = {
     "PIL": "pillow",
+    "jinja2": "jinja2",
     "numba": "numba",
     "numpy": "numpy",
     "open_clip": "open-clip-torch",
@@ -24,6 +25,7 @@ COMPUTING = {
 """By the module's name, what computes or draws what a stage writes, or the tokens for it."""
 
 BENEATH = {
+    "jinja2": ("markupsafe",),
     "numba": ("llvmlite", "numpy"),
     "open-clip-torch": ("ftfy", "regex", "timm", "torch", "torchvision"),
     "scikit-learn": ("numpy", "scipy"),

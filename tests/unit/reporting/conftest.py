@@ -208,15 +208,21 @@ def study() -> dict[str, Any]:
 
 
 @pytest.fixture
+def read() -> Callable[[dict[str, Any]], list[Encoder]]:
+    """Check the encoders of a study that a test has changed."""
+    return lambda study: read_encoders(study["keys"], study["metrics"], study["series"])
+
+
+@pytest.fixture
 def templates() -> Path:
     """The folder of the plot templates."""
     return Path(__file__).parents[3] / ".dvc" / "plots"
 
 
 @pytest.fixture
-def encoders(study: dict[str, Any]) -> list[Encoder]:
+def encoders(study: dict[str, Any], read: Callable[..., list[Encoder]]) -> list[Encoder]:
     """The study's encoders, checked."""
-    return read_encoders(study["keys"], study["metrics"], study["series"])
+    return read(study)
 
 
 @pytest.fixture
@@ -229,6 +235,16 @@ def comparisons(study: dict[str, Any]) -> list[Comparison]:
 def published(study: dict[str, Any]) -> Published:
     """The published result, checked."""
     return read_published(study["published"])
+
+
+@pytest.fixture
+def fewer(study: dict[str, Any]) -> dict[str, Any]:
+    """The study without ObjectNet and ImageNet-A."""
+    for metrics in study["metrics"].values():
+        for name in ("objectnet", "imagenet_a"):
+            metrics["accuracy"][name] = metrics["effective_robustness"][name] = None
+        metrics["effective_robustness"]["shifts"] = list(SHIFTS[:3])
+    return study
 
 
 @pytest.fixture

@@ -8,19 +8,20 @@ import pytest
 
 from stages.reporting.charts import (
     CHARTS,
-    FRAME,
     PUBLISHED,
+    PUBLISHED_FRAME,
     TRAINING_COLOUR,
     VEGA_LITE,
-    draw,
-    fill,
-    outside_frame,
+    chart_svg,
+    draw_svg,
+    fill_template,
+    points_outside_frame,
     read_template,
-    svg,
     training_colour,
 )
-from stages.reporting.published_table import PUBLISHED_COLUMNS
+from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
 from stages.reporting.tables import COLUMNS, study_tables
+from stages.runtime.errors import InputError
 
 # Vega-Lite says so of any layered chart with a step per row, where its assumption holds here.
 BENIGN = "Detected faceted independent scales that union domain of the same fields"
@@ -29,7 +30,7 @@ BENIGN = "Detected faceted independent scales that union domain of the same fiel
 def specification(chart, rows, templates):
     names = {k: getattr(chart, k) for k in ("x", "y", "x_label", "y_label", "title")}
     anchors = {"data": rows, "color": TRAINING_COLOUR, **names}
-    return fill(read_template(templates, chart.template), anchors)
+    return fill_template(read_template(templates, chart.table), anchors)
 
 
 def found(scenegraph, name):
@@ -73,13 +74,13 @@ def told(monkeypatch, capfd):
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda c: c.name)
 def test_each_chart_draws_its_table_without_a_warning(chart, tables, templates, told):
-    drawn = svg(chart, tables[chart.table], templates)
+    drawn = chart_svg(chart, tables[chart.table], templates)
     assert told() == [] and drawn.count("<path") > 20 and "DVC_METRIC" not in drawn
 
 
 def test_a_channel_that_does_not_fit_is_told_of(told):
     data = {"data": {"values": [{"x": 1}]}, "mark": "point"}
-    draw({**data, "encoding": {"nonsense": {"field": "x"}}}, "chart", "a")
+    draw_svg({**data, "encoding": {"nonsense": {"field": "x"}}}, "chart", "a")
     assert told()
 
 
@@ -87,7 +88,7 @@ def test_a_channel_that_does_not_fit_is_told_of(told):
 def test_each_chart_names_columns_of_its_table(chart, templates):
     columns = COLUMNS.get(chart.table, PUBLISHED_COLUMNS)
     assert chart.x in columns and chart.y in columns
-    template = json.dumps(read_template(templates, chart.template))
+    template = json.dumps(read_template(templates, chart.table))
     fields = set(re.findall(r'"field": "([^"]+)"', template))
     made = set(re.findall(r'"as": "([^"]+)"', template))
     assert {f for f in fields - made if "<" not in f} <= {*columns, "rev", "training"}
@@ -114,7 +115,10 @@ def test_revisions_of_a_wrapped_chart_have_their_own_panels(encoders, templates)
 
 def test_the_frame_of_the_published_chart_is_that_of_its_template(templates):
     template = json.dumps(read_template(templates, "published"))
-    for axis, (low, high) in (("x", FRAME["imagenet"]), ("y", FRAME["accuracy"])):
+    for axis, (low, high) in (
+        ("x", PUBLISHED_FRAME["imagenet"]),
+        ("y", PUBLISHED_FRAME["accuracy"]),
+    ):
         shown = f"datum.{axis}_percent >= {low:g} && datum.{axis}_percent <= {high:g}"
         assert shown in template
 
@@ -122,9 +126,78 @@ def test_the_frame_of_the_published_chart_is_that_of_its_template(templates):
 def test_points_outside_the_frame_are_counted_and_lines_are_not():
     rows = [published_row("encoder", 3, 50), published_row("standard", "60", "0.2")]
     rows += [published_row("encoder", 60, 50), published_row("line", 3, 3)]
-    assert outside_frame(rows) == 2
+    assert points_outside_frame(rows) == 2
 
 
 def test_a_legend_lists_the_trainings_that_are_drawn():
     legend = training_colour([{"training": "supervised"}, {"training": "zero-shot"}])["legend"]
     assert legend["values"] == ["zero-shot", "supervised"]
+
+
+def test_the_figure_of_the_readme_is_one_compact_svg(tables, templates):
+    svg = chart_svg(CHARTS[0], tables["effective_robustness"], templates, panel=(142, 200))
+    width = re.search(r'viewBox="0 0 (\d+)', svg)
+    assert width and int(width[1]) < 860 and svg.startswith("<svg ") and svg.endswith("</svg>")
+
+
+POINTS = {
+    "data": {"values": [{"x": 1, "y": 2}]},
+    "mark": {"type": "point", "clip": True},
+    "encoding": {"x": {"field": "x", "type": "quantitative"}},
+}
+
+
+def test_an_anchor_is_replaced_whole_or_within_a_string():
+    template = {"a": ["<DVC_METRIC_DATA>"], "b": {"c": "datum['<DVC_METRIC_X>'] > 0"}}
+    assert fill_template(template, {"data": [1], "x": "step"}) == {
+        "a": [[1]],
+        "b": {"c": "datum['step'] > 0"},
+    }
+
+
+def test_a_filled_value_is_not_filled_again():
+    label = "<DVC_METRIC_X>"
+    assert fill_template({"a": "<DVC_METRIC_DATA>"}, {"data": [{"l": label}]}) == {
+        "a": [{"l": label}]
+    }
+
+
+def test_an_unknown_anchor_is_refused():
+    with pytest.raises(InputError, match="no value for <DVC_METRIC_Z>"):
+        fill_template({"a": ["<DVC_METRIC_Z>"]}, {"x": "step"})
+
+
+def test_dvc_fills_the_templates_alike(templates):
+    from dvc_render.vega import VegaRenderer
+
+    rows = [{"rev": "main", "fraction": 0.1, "accuracy": 3.0}]
+    names = {"x": "fraction", "y": "accuracy", "x_label": "x", "y_label": "y", "title": "t"}
+    theirs = VegaRenderer(rows, "p", template="pruning", template_dir=str(templates), **names)
+    ours = fill_template(read_template(templates, "pruning"), {"data": rows, **names})
+    assert theirs.get_filled_template() == ours
+
+
+def test_a_missing_or_broken_template_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"none\.json: no such plot template"):
+        read_template(tmp_path, "none")
+    for text, words in (("{", "not legal JSON"), ("[]", "expected a Vega-Lite object")):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(InputError, match=words):
+            read_template(tmp_path, "bad")
+
+
+def test_a_drawing_says_what_it_shows_and_owns_its_identifiers():
+    svg = draw_svg(POINTS, "chart", 'less < "more"')
+    assert svg.startswith('<svg role="img" aria-label=\'less &lt; "more"\' ')
+    used = re.findall(r"url\(#([^)]+)\)", svg)
+    assert used and set(used) <= set(re.findall(r'id="(chart-\d+)"', svg))
+
+
+def test_a_drawing_is_the_same_twice_and_needs_no_script():
+    svg = draw_svg(POINTS, "chart", "a")
+    assert svg == draw_svg(POINTS, "chart", "a") and "<script" not in svg
+
+
+def test_all_templates_look_alike(templates):
+    configs = [json.loads(f.read_text())["config"] for f in sorted(templates.glob("*.json"))]
+    assert len(configs) == 9 and all(config == configs[0] for config in configs)

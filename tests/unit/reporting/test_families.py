@@ -1,7 +1,6 @@
 """Which encoders stand side by side."""
 
-from stages.reporting.main_table import controls, families
-from stages.reporting.results import read_encoders
+from stages.reporting.families import families, label_controls
 
 
 def test_families_share_backbone_and_data(encoders):
@@ -13,11 +12,11 @@ def test_families_share_backbone_and_data(encoders):
 
 
 def test_the_control_learnt_from_a_zero_shot_encoder_s_images(encoders):
-    pairs = [(control.key, zero_shot.key) for control, zero_shot in controls(encoders)]
+    pairs = [(control.key, zero_shot.key) for control, zero_shot in label_controls(encoders)]
     assert pairs == [("rn_web_broad_labels", "rn_web_broad")]
 
 
-def test_an_incomplete_family_is_none(study):
+def test_an_incomplete_family_is_none(study, read):
     study["keys"].remove("rn_web_broad_finetuned")
-    found = families(read_encoders(study["keys"], study["metrics"], study["series"]))
+    found = families(read(study))
     assert [f.name for f in found] == ["ViT zero-shot, web-broad"]

@@ -2,8 +2,6 @@
 
 import pytest
 
-from stages.reporting.representations import rows_apart
-from stages.reporting.results import read_encoders
 from stages.reporting.tables import COLUMNS, concept_rows, kurtosis_rows, study_tables
 from stages.runtime.errors import InputError
 
@@ -29,24 +27,24 @@ def test_the_null_of_kurtosis_is_the_untrained_encoder_of_the_backbone(study, en
     assert nulls["ViT supervised"] == expected != nulls["RN supervised"]
 
 
-def test_a_rectified_encoder_has_no_linear_null(study):
+def test_a_rectified_encoder_has_no_linear_null(study, read):
     study["series"]["rn_supervised"]["representation"] = "rectified"
-    rows = kurtosis_rows(read_encoders(study["keys"], study["metrics"], study["series"]))
+    rows = kurtosis_rows(read(study))
     row = next(r for r in rows if r["label"] == "RN supervised")
     assert (row["representation"], row["null"]) == ("rectified representations", None)
 
 
-def test_concepts_say_their_kind_of_representation(study):
+def test_concepts_say_their_kind_of_representation(study, read):
     study["series"]["rn_supervised"]["representation"] = "rectified"
-    rows = concept_rows(read_encoders(study["keys"], study["metrics"], study["series"]))
-    groups = rows_apart(rows)
-    assert {row["label"] for row in groups["rectified representations"]} == {"RN supervised"}
-    assert sum(map(len, groups.values())) == len(rows)
+    rows = concept_rows(read(study))
+    kinds = {row["label"]: row["representation"] for row in rows}
+    assert kinds.pop("RN supervised") == "rectified representations"
+    assert set(kinds.values()) == {"linear representations"}
 
 
-def test_an_unknown_dataset_is_refused(study):
+def test_an_unknown_dataset_is_refused(study, read):
     study["series"]["rn_web_broad"]["pruning"][0]["dataset"] = "cifar"
-    encoders = read_encoders(study["keys"], study["metrics"], study["series"])
+    encoders = read(study)
     with pytest.raises(InputError, match=r"rn_web_broad\.json: .*`cifar`.*imagenet_v2"):
         study_tables(encoders, [])
 

@@ -1,23 +1,20 @@
-"""What the report says follows the numbers, whichever way they fall."""
+"""The claims follow the numbers, whichever way they fall."""
 
 import pytest
 
 from stages.reporting.claims import (
     concept_order,
     coverage_of_data,
+    judge_order,
     kurtosis_above_null,
-    ordered,
+    mean_over,
     outlier_features,
-    prunable,
+    prunable_directions,
     published_robustness,
     robustness_order,
-    statements,
+    study_claims,
 )
-from stages.reporting.results import read_encoders, read_published
-
-
-def read(study):
-    return read_encoders(study["keys"], study["metrics"], study["series"])
+from stages.reporting.results import read_published
 
 
 def set_robustness(study, key, mean):
@@ -39,11 +36,11 @@ def set_kurtosis(study, key, mean):
     ],
 )
 def test_order_is_judged_by_intervals(means, verdict):
-    assert ordered([(m - 1.0, float(m), m + 1.0) for m in means]) == verdict
+    assert judge_order([(m - 1.0, float(m), m + 1.0) for m in means]) == verdict
 
 
 @pytest.mark.parametrize(("means", "verdict"), [((30, 10, 0), "shown"), ((0, 10, 30), "not shown")])
-def test_the_order_of_robustness_flips_with_the_numbers(study, means, verdict):
+def test_the_order_of_robustness_flips_with_the_numbers(study, means, verdict, read):
     for backbone in ("rn", "vit"):
         keys = [f"{backbone}_{k}" for k in ("web_broad", "web_broad_finetuned", "supervised")]
         for key, mean in zip(keys, means, strict=True):
@@ -53,7 +50,7 @@ def test_the_order_of_robustness_flips_with_the_numbers(study, means, verdict):
     assert f"zero-shot {means[0]}.0 [" in found.findings[0]
 
 
-def test_backbones_that_differ_are_mixed_and_each_says_how(study):
+def test_backbones_that_differ_are_mixed_and_each_says_how(study, read):
     set_robustness(study, "vit_web_broad", -50.0)
     found = robustness_order(read(study))
     assert found and found.verdict == "mixed"
@@ -68,14 +65,14 @@ def test_backbones_that_differ_are_mixed_and_each_says_how(study):
         (28.0, "undecided", "28.0 [27.0, 29.0] against"),
     ],
 )
-def test_the_control_decides_between_data_and_language(study, control, verdict, words):
+def test_the_control_decides_between_data_and_language(study, control, verdict, words, read):
     set_robustness(study, "rn_web_broad", 28.0)
     set_robustness(study, "rn_web_broad_labels", control)
     found = coverage_of_data(read(study))
     assert found and found.verdict == verdict and words in found.findings[0]
 
 
-def test_nothing_is_decided_where_the_line_is_extrapolated(study):
+def test_nothing_is_decided_where_the_line_is_extrapolated(study, read):
     study["metrics"]["rn_web_broad_labels"]["accuracy"]["imagenet"] = 99.5
     set_robustness(study, "rn_web_broad_labels", 40.0)
     found = coverage_of_data(read(study))
@@ -84,7 +81,7 @@ def test_nothing_is_decided_where_the_line_is_extrapolated(study):
 
 
 @pytest.mark.parametrize(("kurtosis", "verdict"), [(9.0, "shown"), (1.5, "not shown")])
-def test_kurtosis_is_judged_against_the_untrained_null(study, kurtosis, verdict):
+def test_kurtosis_is_judged_against_the_untrained_null(study, kurtosis, verdict, read):
     for key, series in study["series"].items():
         if series["training"] == "zero_shot":
             set_kurtosis(study, key, kurtosis)
@@ -92,7 +89,7 @@ def test_kurtosis_is_judged_against_the_untrained_null(study, kurtosis, verdict)
     assert found and found.verdict == verdict and len(found.findings) == 4
 
 
-def test_a_rectified_encoder_is_not_judged_by_a_linear_null(study):
+def test_a_rectified_encoder_is_not_judged_by_a_linear_null(study, read):
     study["series"]["rn_web_broad"]["representation"] = "rectified"
     found = kurtosis_above_null(read(study))
     assert found and not any("RN zero-shot, web-broad" in text for text in found.findings)
@@ -102,7 +99,7 @@ def test_a_rectified_encoder_is_not_judged_by_a_linear_null(study):
     ("zero_shot", "supervised", "verdict"),
     [(2, 0, "shown"), (0, 0, "not shown"), (0, 3, "not shown"), (2, 1, "mixed")],
 )
-def test_outlier_features_are_counted(study, zero_shot, supervised, verdict):
+def test_outlier_features_are_counted(study, zero_shot, supervised, verdict, read):
     for key, series in study["series"].items():
         counts = {"zero_shot": zero_shot, "supervised": supervised}
         outliers = counts.get(series["training"], 0)
@@ -112,17 +109,17 @@ def test_outlier_features_are_counted(study, zero_shot, supervised, verdict):
 
 
 @pytest.mark.parametrize(("fraction", "verdict"), [(0.8, "shown"), (0.7, "not shown")])
-def test_prunable_is_compared_with_the_paper(study, fraction, verdict):
+def test_prunable_is_compared_with_the_paper(study, fraction, verdict, read):
     for metrics in study["metrics"].values():
         metrics["directions"]["prunable"] = fraction
-    found = prunable(read(study))
+    found = prunable_directions(read(study))
     assert found and found.verdict == verdict and "of 12 directions" in found.findings[0]
 
 
 @pytest.mark.parametrize(
     ("zero_shot", "verdict"), [(99, "shown"), (1, "not shown"), (16, "undecided")]
 )
-def test_concepts_are_compared_within_a_family(study, zero_shot, verdict):
+def test_concepts_are_compared_within_a_family(study, zero_shot, verdict, read):
     for key, metrics in study["metrics"].items():
         unique = zero_shot if key.endswith("web_broad") else 16
         metrics["concepts"]["unique_directions"] = unique
@@ -130,7 +127,7 @@ def test_concepts_are_compared_within_a_family(study, zero_shot, verdict):
     assert found and found.verdict == verdict and f"zero-shot {zero_shot}" in found.findings[0]
 
 
-def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study):
+def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study, read):
     for key in ("rn_supervised", "vit_supervised", "rn_web_broad_labels"):
         study["series"][key]["representation"] = "rectified"
         study["metrics"][key]["kurtosis"]["outlier_features"] = 99
@@ -138,7 +135,7 @@ def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(s
     order, outliers = concept_order(read(study)), outlier_features(read(study))
     assert order and not any("999" in text for text in order.findings)
     assert outliers and not any("99" in text for text in outliers.findings)
-    assert "(linear representations alone)" in outliers.claim
+    assert "(linear representations alone)" in outliers.text
 
 
 def test_published_models_are_counted(study):
@@ -149,10 +146,18 @@ def test_published_models_are_counted(study):
 
 def test_without_numbers_nothing_is_said(study):
     study["published"]["encoders"] = {}
-    assert statements([], read_published(study["published"])) == []
+    assert study_claims([], read_published(study["published"])) == []
 
 
-def test_a_robustness_without_a_value_makes_no_statement(study):
+def test_a_robustness_without_a_value_makes_no_statement(study, read):
     study["metrics"]["rn_web_broad"]["effective_robustness"]["mean"] = None
     found = robustness_order(read(study))
     assert found and len(found.findings) == 1
+
+
+def test_a_mean_over_fewer_shifts_says_over_which(encoders, fewer, read):
+    assert mean_over(encoders) == ""
+    over = " over ImageNet-V2, ImageNet-R, ImageNet-Sketch alone"
+    assert mean_over(read(fewer)) == over
+    found = robustness_order(read(fewer))
+    assert found and f"(mean effective robustness{over})" in found.text

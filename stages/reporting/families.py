@@ -1,0 +1,90 @@
+"""Which encoders of a study are compared: families, controls with labels, untrained nulls."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from stages.reporting.results import Encoder
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """A zero-shot encoder, its finetuned version and a supervised one of the same backbone."""
+
+    zero_shot: Encoder
+    finetuned: Encoder
+    supervised: Encoder
+
+    @property
+    def name(self) -> str:
+        """The zero-shot encoder's label stands for the family."""
+        return self.zero_shot.series.label
+
+    @property
+    def members(self) -> tuple[Encoder, Encoder, Encoder]:
+        """The zero-shot, the finetuned and the supervised encoder."""
+        return (self.zero_shot, self.finetuned, self.supervised)
+
+    @property
+    def one_representation(self) -> bool:
+        """Whether all have the same kind of representation, so that their concepts compare."""
+        return all(map(self.comparable, self.members))
+
+    def comparable(self, encoder: Encoder) -> bool:
+        """Say whether an encoder has the zero-shot encoder's kind of representation."""
+        return encoder.series.representation == self.zero_shot.series.representation
+
+
+def families(encoders: Sequence[Encoder]) -> list[Family]:
+    """Return every complete family.
+
+    Finetuned has the backbone and the data of its zero-shot encoder; supervised has the backbone,
+    and data that no zero-shot encoder of the study learnt from.
+    """
+    captioned = {e.series.data for e in trained(encoders, "zero_shot")}
+    found = []
+    for z in trained(encoders, "zero_shot"):
+        finetuned = [e for e in trained(encoders, "finetuned") if _same_backbone_and_data(e, z)]
+        supervised = [
+            e
+            for e in trained(encoders, "supervised")
+            if e.series.backbone == z.series.backbone and e.series.data not in captioned
+        ]
+        if finetuned and supervised:
+            found.append(Family(zero_shot=z, finetuned=finetuned[0], supervised=supervised[0]))
+    return found
+
+
+def label_controls(encoders: Sequence[Encoder]) -> list[tuple[Encoder, Encoder]]:
+    """Return (control, zero-shot) pairs: the same images and backbone, labels for captions."""
+    return [
+        (control, z)
+        for control in trained(encoders, "supervised")
+        for z in trained(encoders, "zero_shot")
+        if _same_backbone_and_data(control, z)
+    ]
+
+
+def untrained_null(encoder: Encoder, encoders: Sequence[Encoder]) -> Encoder | None:
+    """Return the untrained encoder of the same backbone and kind of representation, if any.
+
+    Without the same kind it is no null: pooled ReLU features have a high kurtosis without a single
+    outlier feature.
+    """
+    one = encoder.series
+    nulls = (
+        e
+        for e in encoders
+        if e.series.training == "untrained"
+        and e.series.backbone == one.backbone
+        and e.series.representation == one.representation
+    )
+    return next(nulls, None)
+
+
+def trained(encoders: Sequence[Encoder], training: str) -> list[Encoder]:
+    """Return the encoders of one kind of training, in the study's order."""
+    return [e for e in encoders if e.series.training == training]
+
+
+def _same_backbone_and_data(one: Encoder, other: Encoder) -> bool:
+    return (one.series.backbone, one.series.data) == (other.series.backbone, other.series.data)

@@ -1,0 +1,202 @@
+"""The rows of both CSVs of accuracy on a shift against accuracy on ImageNet.
+
+`plots/effective_robustness.csv` holds the study's encoders, `plots/published.csv` the published
+CLIP models; each has the standard models and the baseline line through them, too.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from stages.reporting.names import SHIFTS, TRAININGS
+from stages.reporting.results import Baseline, Encoder, measured_shifts
+from stages.runtime.errors import InputError
+
+Row = dict[str, Any]
+
+Model = Mapping[str, Any]
+"""A model's `name`, and its accuracy in percent on `imagenet` and each shift, None if unknown."""
+
+ENCODER_COLUMNS = ("number", "label", "training", "backbone")
+"""The columns that identify an encoder; `number` keys a chart to the main table."""
+
+_POINT = ("shift", "imagenet", "accuracy", "baseline", "effective_robustness")
+
+ROBUSTNESS_COLUMNS = ("kind", *ENCODER_COLUMNS, *_POINT)
+"""Columns of the study's table; `kind` is `standard`, `line`, `extrapolated` or `encoder`."""
+
+PUBLISHED_COLUMNS = ("kind", "label", "family", *_POINT)
+"""Columns of the published models' table; `kind` is `standard`, `line` or `encoder`.
+
+In both, accuracies are in percent and effective robustness is in percentage points.
+"""
+
+
+def encoder_cells(encoder: Encoder) -> Row:
+    """Return the cells that identify an encoder, `ENCODER_COLUMNS`."""
+    series = encoder.series
+    values = (encoder.number, series.label, TRAININGS[series.training], series.backbone)
+    return dict(zip(ENCODER_COLUMNS, values, strict=True))
+
+
+def baseline_accuracy(slope: float, intercept: float, imagenet: float) -> float:
+    """Return the accuracy in percent that the line gives at an ImageNet accuracy in percent.
+
+    `100 · expit(slope · logit(imagenet / 100) + intercept)` (Taori et al. 2020, section 3). An
+    accuracy of 0 or 100 % has no logit and is taken as 0.1 or 99.9 %, where charts draw it too.
+    """
+    share = clip_to_axis(imagenet) / 100
+    return 100 / (1 + math.exp(-(slope * math.log(share / (1 - share)) + intercept)))
+
+
+def clip_to_axis(percent: float) -> float:
+    """Return an accuracy in percent clipped to the range of a logit axis, 0.1 to 99.9."""
+    return min(max(percent, 0.1), 99.9)
+
+
+def line_ends(
+    slope: float, intercept: float, imagenet: Iterable[float]
+) -> list[tuple[float, float]]:
+    """Return both ends of the line as drawn over ImageNet accuracies in percent.
+
+    A steep line leaves the range of the shift's axis before it has crossed ImageNet's; it is cut
+    there, at 0.1 and 99.9 %. Empty without accuracies, or if all of the line lies outside.
+    """
+    drawn = [clip_to_axis(percent) for percent in imagenet]
+    if not drawn:
+        return []
+    low, high = min(drawn), max(drawn)
+    if slope:
+        edges = [baseline_accuracy(1 / slope, -intercept / slope, y) for y in (0.1, 99.9)]
+        low, high = max(low, min(edges)), min(high, max(edges))
+    return [(x, baseline_accuracy(slope, intercept, x)) for x in (low, high)] if low <= high else []
+
+
+def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """Return accuracy against ImageNet accuracy, per shift: standard models, line and encoders.
+
+    Untrained encoders are left out: at chance, their distance to the line means nothing. So is a
+    shift that the study does without.
+
+    Raises
+    ------
+    InputError
+        The encoders were measured against different baselines, or a shift has no line.
+    """
+    if not encoders:
+        return []
+    shifts = measured_shifts(encoders)
+    baseline = _common_baseline(encoders, shifts)
+    trained = [e for e in encoders if e.series.training != "untrained"]
+    rows: list[Row] = []
+    for shift in shifts:
+        line = (baseline.lines[shift].slope, baseline.lines[shift].intercept)
+        points = [
+            (e, x, y)
+            for e in trained
+            if (x := e.metrics.accuracy.imagenet) is not None
+            and (y := getattr(e.metrics.accuracy, shift)) is not None
+        ]
+        standard = _with_accuracies(baseline.models, shift)
+        fitted = [m["imagenet"] for m in standard]
+        rows += _standard_rows(ROBUSTNESS_COLUMNS, shift, standard)
+        rows += _line_rows(ROBUSTNESS_COLUMNS, "line", shift, line, fitted)
+        reached = [*fitted, *(x for _, x, _ in points)]
+        rows += _line_rows(ROBUSTNESS_COLUMNS, "extrapolated", shift, line, reached)
+        for e, x, y in points:
+            above = getattr(e.metrics.effective_robustness, shift)
+            cells = {"baseline": baseline_accuracy(*line, x), "effective_robustness": above}
+            point = _row(ROBUSTNESS_COLUMNS, "encoder", shift, imagenet=x, accuracy=y)
+            rows.append(point | encoder_cells(e) | cells)
+    return rows
+
+
+def published_rows(
+    standard: Sequence[Model], zoo: Sequence[Model], lines: Mapping[str, Mapping[str, float]]
+) -> list[Row]:
+    """Return accuracy against ImageNet accuracy, per shift: standard models, line and CLIP models.
+
+    Parameters
+    ----------
+    standard, zoo
+        The standard and the CLIP models. A CLIP model's name is `architecture/weights`, as in
+        `metrics/published.json`.
+    lines
+        Slope and intercept of each shift's baseline in logit space.
+    """
+    rows: list[Row] = []
+    for shift in SHIFTS:
+        line = (lines[shift]["slope"], lines[shift]["intercept"])
+        known, clip = _with_accuracies(standard, shift), _with_accuracies(zoo, shift)
+        imagenet = [m["imagenet"] for m in (*known, *clip)]
+        rows += _standard_rows(PUBLISHED_COLUMNS, shift, known)
+        rows += _line_rows(PUBLISHED_COLUMNS, "line", shift, line, imagenet)
+        for m in clip:
+            baseline = baseline_accuracy(*line, m["imagenet"])
+            cells = {
+                "label": m["name"],
+                "family": data_family(m["name"].partition("/")[2]),
+                "imagenet": m["imagenet"],
+                "accuracy": m[shift],
+                "baseline": baseline,
+                "effective_robustness": m[shift] - baseline,
+            }
+            rows.append(_row(PUBLISHED_COLUMNS, "encoder", shift, **cells))
+    return rows
+
+
+_FAMILIES = (
+    ("openai", "OpenAI"),
+    ("laion", "LAION"),
+    ("commonpool", "DataComp"),
+    ("datacomp", "DataComp"),
+    ("yfcc", "YFCC, CC12M"),
+    ("cc12m", "YFCC, CC12M"),
+    ("webli", "WebLI"),
+)
+
+
+def data_family(weights: str) -> str:
+    """Return the family of training images that a name of OpenCLIP weights starts with."""
+    return next((name for start, name in _FAMILIES if weights.startswith(start)), "other")
+
+
+def _common_baseline(encoders: Sequence[Encoder], shifts: Sequence[str]) -> Baseline:
+    baseline = encoders[0].series.robustness
+    for e in encoders:
+        if e.series.robustness != baseline:
+            raise InputError(
+                f"plots/encoders/{e.key}.json: measured against another baseline than "
+                f"`{encoders[0].key}`; run `dvc repro`"
+            )
+        if missing := [s for s in shifts if s not in e.series.robustness.lines]:
+            raise InputError(f"plots/encoders/{e.key}.json: no baseline line for {missing}")
+    return baseline
+
+
+def _with_accuracies(models: Iterable[Model], shift: str) -> list[Model]:
+    return [m for m in models if m.get("imagenet") is not None and m.get(shift) is not None]
+
+
+def _row(columns: Sequence[str], kind: str, shift: str, **cells: Any) -> Row:
+    return dict.fromkeys(columns) | {"kind": kind, "shift": SHIFTS[shift]} | cells
+
+
+def _standard_rows(columns: Sequence[str], shift: str, models: Iterable[Model]) -> list[Row]:
+    return [
+        _row(columns, "standard", shift, label=m["name"], imagenet=m["imagenet"], accuracy=m[shift])
+        for m in models
+    ]
+
+
+def _line_rows(
+    columns: Sequence[str],
+    kind: str,
+    shift: str,
+    line: tuple[float, float],
+    imagenet: Iterable[float],
+) -> list[Row]:
+    return [
+        _row(columns, kind, shift, label="baseline", imagenet=x, accuracy=y)
+        for x, y in line_ends(*line, imagenet)
+    ]

@@ -1,0 +1,131 @@
+"""The rows behind both charts of effective robustness."""
+
+import pytest
+
+from stages.reporting.robustness_tables import (
+    PUBLISHED_COLUMNS,
+    ROBUSTNESS_COLUMNS,
+    baseline_accuracy,
+    clip_to_axis,
+    data_family,
+    line_ends,
+    published_rows,
+    robustness_rows,
+)
+from stages.runtime.errors import InputError
+
+KINDS = ("standard", "line", "extrapolated", "encoder")
+
+
+def test_untrained_encoders_are_left_out(encoders):
+    rows = [r for r in robustness_rows(encoders) if r["kind"] == "encoder"]
+    assert {r["number"] for r in rows} == set(range(1, 10)) and len(rows) == 9 * 5
+
+
+def test_the_height_above_the_line_is_the_effective_robustness(encoders):
+    for row in robustness_rows(encoders):
+        assert tuple(row) == ROBUSTNESS_COLUMNS
+        if row["kind"] == "encoder":
+            height = row["accuracy"] - row["baseline"]
+            assert height == pytest.approx(row["effective_robustness"], abs=1e-9)
+
+
+def test_the_line_is_solid_over_its_standard_models_alone(encoders):
+    rows = [r for r in robustness_rows(encoders) if r["shift"] == "ImageNet-V2"]
+    spans = {kind: [r["imagenet"] for r in rows if r["kind"] == kind] for kind in KINDS}
+    assert spans["line"] == [min(spans["standard"]), max(spans["standard"])]
+    everyone = spans["standard"] + spans["encoder"]
+    assert spans["extrapolated"] == [min(everyone), max(everyone)]
+
+
+def test_an_encoder_without_an_accuracy_is_left_out_of_that_shift(study, read):
+    study["metrics"]["rn_web_broad"]["accuracy"]["objectnet"] = None
+    rows = robustness_rows(read(study))
+    assert [r["shift"] for r in rows if r["number"] == 1].count("ObjectNet") == 0
+
+
+def test_encoders_of_different_baselines_do_not_mix(study, read):
+    series = study["series"]["rn_supervised"]
+    series["robustness"] = series["robustness"] | {"models": []}
+    with pytest.raises(InputError, match=r"rn_supervised\.json: measured against another"):
+        robustness_rows(read(study))
+
+
+def test_a_shift_without_a_line_is_refused(study, read):
+    for series in study["series"].values():
+        lines = {k: v for k, v in series["robustness"]["lines"].items() if k != "imagenet_a"}
+        series["robustness"] = series["robustness"] | {"lines": lines}
+    with pytest.raises(InputError, match="no baseline line for \\['imagenet_a'\\]"):
+        robustness_rows(read(study))
+
+
+def test_no_encoder_gives_no_row():
+    assert robustness_rows([]) == []
+
+
+def test_a_shift_that_the_study_does_without_is_left_out(fewer, read):
+    shifts = {row["shift"] for row in robustness_rows(read(fewer))}
+    assert shifts == {"ImageNet-V2", "ImageNet-R", "ImageNet-Sketch"}
+
+
+@pytest.fixture
+def published(model, lines) -> list[dict]:
+    standard = [model("a", 60.0, 0.0), model("b", 80.0, 0.0) | {"imagenet_r": None}]
+    return published_rows(standard, [model("RN50/openai", 50.0, 20.0)], lines)
+
+
+def test_every_row_has_every_column(published):
+    assert all(tuple(row) == PUBLISHED_COLUMNS for row in published)
+
+
+def test_effective_robustness_is_the_height_above_the_line(published):
+    found = [r["effective_robustness"] for r in published if r["kind"] == "encoder"]
+    assert found == pytest.approx([20.0] * 5, abs=1e-9)
+
+
+def test_an_unpublished_accuracy_leaves_its_model_out_of_that_shift_alone(published):
+    shifts = [r["shift"] for r in published if r["label"] == "b"]
+    assert len(shifts) == 4 and "ImageNet-R" not in shifts
+
+
+def test_a_line_spans_the_models_of_its_shift(published):
+    line = [r["imagenet"] for r in published if r["kind"] == "line" and r["shift"] == "ImageNet-R"]
+    assert line == [50.0, 60.0]
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [("laion2b_s34b_b79k", "LAION"), ("cc12m", "YFCC, CC12M"), ("metaclip_400m", "other")],
+)
+def test_weights_belong_to_a_family_of_images(weights, expected):
+    assert data_family(weights) == expected
+
+
+@pytest.mark.parametrize("percent", [0.2, 12.5, 50.0, 93.0])
+def test_the_identity_line_returns_its_argument(percent):
+    assert baseline_accuracy(1.0, 0.0, percent) == pytest.approx(percent, rel=1e-12)
+
+
+def test_an_intercept_of_a_logit_moves_a_half_there():
+    assert baseline_accuracy(2.0, 1.0986122886681098, 50.0) == pytest.approx(75.0, rel=1e-12)
+
+
+def test_nothing_and_everything_are_drawn_at_the_edge():
+    assert (clip_to_axis(0.0), clip_to_axis(100.0), clip_to_axis(42.0)) == (0.1, 99.9, 42.0)
+
+
+def test_a_segment_spans_the_accuracies():
+    left, right = line_ends(1.0, 0.0, [30.0, 0.0, 70.0])
+    assert (left, right) == (pytest.approx((0.1, 0.1)), pytest.approx((70.0, 70.0)))
+    assert line_ends(1.0, 0.0, []) == []
+
+
+def test_a_steep_segment_is_cut_where_it_leaves_the_drawn_range():
+    (left, bottom), (right, top) = line_ends(3.0, -3.0, [0.5, 99.5])
+    assert (bottom, top) == pytest.approx((0.1, 99.9))
+    assert 0.5 < left < right < 99.5
+    assert baseline_accuracy(3.0, -3.0, left) == pytest.approx(0.1)
+
+
+def test_a_segment_outside_of_the_drawn_range_is_not_drawn():
+    assert line_ends(1.0, -50.0, [30.0, 70.0]) == []
