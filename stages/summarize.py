@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from stages.datasets.card import is_absent
-from stages.files.curves import read_curve
 from stages.files.json import read_json, write_json
+from stages.files.tables import read_curve
 from stages.reporting.summary import encoder_metrics, plot_series
 from stages.runtime.launch import launch
 

@@ -1,4 +1,4 @@
-"""CSV tables, read and written whole."""
+"""Tables in text, read and written whole: CSV, and the training curves that DVCLive leaves."""
 
 import csv
 import io
@@ -7,6 +7,9 @@ from pathlib import Path
 
 from stages.files.json import rounded, write_whole
 from stages.runtime.errors import InputError
+
+CURVE_COLUMNS = ("loss", "accuracy", "learning_rate")
+"""What a training curve holds beside `step`; accuracy is that on the training batches, a share."""
 
 
 def write_table(file: Path, rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
@@ -18,8 +21,8 @@ def write_table(file: Path, rows: Sequence[Mapping[str, object]], columns: Seque
     write_whole(file, text.getvalue().encode())
 
 
-def read_table(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Read a CSV file that has at least `columns`.
+def read_table(file: Path, columns: Sequence[str], delimiter: str = ",") -> list[dict[str, str]]:
+    """Read a table that has at least `columns`.
 
     Raises
     ------
@@ -28,11 +31,40 @@ def read_table(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """
     try:
         with file.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
+            reader = csv.DictReader(stream, delimiter=delimiter)
             rows = list(reader)
     except FileNotFoundError:
-        raise InputError(f"{file}: no such file") from None
+        raise InputError(
+            f"{file}: no such file; `dvc repro` or `dvc pull` makes it, or `git restore`"
+        ) from None
     missing = [c for c in columns if c not in (reader.fieldnames or ())]
     if missing:
         raise InputError(f"{file}: expected the columns {', '.join(columns)}; missing: {missing}")
     return rows
+
+
+def read_curve(directory: Path) -> list[dict[str, float | int]]:
+    """Return the points of a training curve; none for an encoder that was not trained here.
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged, or the metrics are not of the same steps.
+    """
+    if (directory / "ready.json").exists():
+        return []
+    curves = {}
+    for metric in CURVE_COLUMNS:
+        file = directory / "plots" / "metrics" / f"{metric}.tsv"
+        rows = read_table(file, (), delimiter="\t")
+        try:
+            curves[metric] = {int(row["step"]): float(row[metric]) for row in rows}
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{file}: expected the columns step and {metric}, numbers in both, got "
+                f"{type(error).__name__}: {error}; delete it, then `dvc checkout` or `dvc repro`"
+            ) from None
+    steps = curves["loss"]
+    if any(curve.keys() != steps.keys() for curve in curves.values()):
+        raise InputError(f"{directory}: its metrics are not of the same steps; train it again")
+    return [{"step": step, **{m: curves[m][step] for m in CURVE_COLUMNS}} for step in steps]

@@ -1,10 +1,10 @@
-"""CSV tables."""
+"""CSV tables and training curves."""
 
 import math
 
 import pytest
 
-from stages.files.tables import read_table, write_table
+from stages.files.tables import CURVE_COLUMNS, read_curve, read_table, write_table
 from stages.runtime.errors import InputError
 
 
@@ -39,3 +39,42 @@ def test_refuses_nan_and_writes_nothing(tmp_path):
 def test_refuses_a_missing_file(tmp_path):
     with pytest.raises(InputError, match=r"t.csv: no such file"):
         read_table(tmp_path / "t.csv", ["a"])
+
+
+@pytest.fixture
+def curve(tmp_path):
+    folder = tmp_path / "plots/metrics"
+    folder.mkdir(parents=True)
+    for metric in CURVE_COLUMNS:
+        (folder / f"{metric}.tsv").write_text(f"step\t{metric}\n5\t0.5\n10\t0.25\n")
+    return tmp_path
+
+
+def test_joins_the_metrics_by_step(curve):
+    (curve / "plots/metrics/loss.tsv").write_text("step\tloss\n5\t2.5\n10\t1\n")
+    rest = {"accuracy": 0.25, "learning_rate": 0.25}
+    assert read_curve(curve)[1] == {"step": 10, "loss": 1.0, **rest}
+
+
+def test_an_encoder_that_came_ready_has_no_points(tmp_path):
+    (tmp_path / "ready.json").touch()
+    assert read_curve(tmp_path) == []
+
+
+def test_refuses_a_missing_metric(curve):
+    (curve / "plots/metrics/accuracy.tsv").unlink()
+    with pytest.raises(InputError, match=r"accuracy.tsv: no such file; `dvc repro`"):
+        read_curve(curve)
+
+
+def test_refuses_metrics_of_other_steps(curve):
+    (curve / "plots/metrics/loss.tsv").write_text("step\tloss\n5\t2.5\n")
+    with pytest.raises(InputError, match="not of the same steps"):
+        read_curve(curve)
+
+
+@pytest.mark.parametrize("text", ["step\tloss\n5\t2.5\n10", "step\tloss\n5\tx", "step\n5\n"])
+def test_refuses_a_damaged_metric(curve, text):
+    (curve / "plots/metrics/loss.tsv").write_text(text)
+    with pytest.raises(InputError, match=r"loss.tsv: expected the columns step and loss"):
+        read_curve(curve)
