@@ -10,7 +10,7 @@ from stages.config.params import Params
 from stages.datasets.card import is_absent
 from stages.datasets.shards import read_images
 from stages.files.json import write_json
-from stages.files.published import Model, shares, standard_models
+from stages.files.published import Model, accuracy_fractions, standard_models
 from stages.measures.logit_line import baseline_lines
 from stages.runtime.errors import InputError, error_context
 from stages.runtime.launch import launch
@@ -27,10 +27,12 @@ def main() -> None:
     params = Params()
     settings = params.read("baseline", BaselineSettings)
     models = standard_models() if settings.source == "published" else trained_models(settings)
-    accuracies = {shift: shares(models, shift) for shift in SHIFTS if shift in models[0]}
+    accuracies = {
+        shift: accuracy_fractions(models, shift) for shift in SHIFTS if shift in models[0]
+    }
     with error_context("the baseline's standard models", ValueError):
         lines, resampled = baseline_lines(
-            shares(models, "imagenet"), accuracies, settings.resamples, settings.seed
+            accuracy_fractions(models, "imagenet"), accuracies, settings.resamples, settings.seed
         )
     result = {
         "source": settings.source,

@@ -6,7 +6,7 @@ from pathlib import Path
 from stages.config.measures import SHIFTS, PublishedSettings
 from stages.config.params import Params
 from stages.files.json import write_json
-from stages.files.published import TESTBED, Model, shares, standard_models, zoo_models
+from stages.files.published import TESTBED, Model, accuracy_fractions, standard_models, zoo_models
 from stages.files.tables import write_table
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
 from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
@@ -20,10 +20,10 @@ def main() -> None:
     params = Params()
     settings = params.read("published", PublishedSettings)
     standard, zoo = standard_models(), zoo_models()
-    accuracies = {shift: shares(standard, shift) for shift in SHIFTS}
+    accuracies = {shift: accuracy_fractions(standard, shift) for shift in SHIFTS}
     with error_context(TESTBED, ValueError):
         lines, resampled = baseline_lines(
-            shares(standard, "imagenet"), accuracies, settings.resamples, settings.seed
+            accuracy_fractions(standard, "imagenet"), accuracies, settings.resamples, settings.seed
         )
     encoders = {m["name"]: robustness(m, lines, resampled, settings) for m in zoo}
     result = {"lines": {s: asdict(line) for s, line in lines.items()}, "encoders": encoders}

@@ -54,6 +54,6 @@ def accuracies(row: Mapping[str, str], file: Path) -> dict[str, float | None]:
         raise InputError(f"{file}: model {row['model']}: {error}; expected a percentage") from None
 
 
-def shares(models: Sequence[Model], name: str) -> Float[np.ndarray, " model"]:
-    """Return the models' accuracies on one test set as shares, NaN where unknown."""
+def accuracy_fractions(models: Sequence[Model], name: str) -> Float[np.ndarray, " model"]:
+    """Return the models' accuracies on one test set as fractions, NaN where unknown."""
     return np.array([np.nan if m[name] is None else m[name] / 100 for m in models], np.float64)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.config.measures import SHIFTS
-from stages.files.published import TESTBED, ZOO, shares, standard_models, zoo_models
+from stages.files.published import TESTBED, ZOO, accuracy_fractions, standard_models, zoo_models
 from stages.runtime.errors import InputError
 from tests.reads import ROOT
 
@@ -29,8 +29,8 @@ def test_names_a_clip_by_model_and_weights(tmp_path):
     assert model["name"] == "RN50/openai"
 
 
-def test_shares_are_of_one_and_nan_where_unknown():
-    found = shares([{"imagenet": 50.0}, {"imagenet": None}], "imagenet")
+def test_fractions_are_of_one_and_nan_where_unknown():
+    found = accuracy_fractions([{"imagenet": 50.0}, {"imagenet": None}], "imagenet")
     np.testing.assert_array_equal(found, [0.5, np.nan])
 
 
@@ -48,7 +48,7 @@ def test_refuses_a_table_without_a_shift(tmp_path):
 
 def test_reads_the_tables_in_the_repository():
     models = standard_models(ROOT / TESTBED) + zoo_models(ROOT / ZOO)
-    known = np.concatenate([shares(models, name) for name in ("imagenet", *SHIFTS)])
+    known = np.concatenate([accuracy_fractions(models, name) for name in ("imagenet", *SHIFTS)])
     known = known[~np.isnan(known)]
     assert len(models) > 100
     assert ((known >= 0) & (known < 1)).all()

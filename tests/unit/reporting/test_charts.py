@@ -5,6 +5,7 @@ import re
 from collections import Counter
 
 import pytest
+import yaml
 
 from stages.reporting.charts import (
     CHARTS,
@@ -22,6 +23,7 @@ from stages.reporting.charts import (
 from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
 from stages.reporting.tables import COLUMNS, study_tables
 from stages.runtime.errors import InputError
+from tests.reads import ROOT
 
 # Vega-Lite says so of any layered chart with a step per row, where its assumption holds here.
 BENIGN = "Detected faceted independent scales that union domain of the same fields"
@@ -92,6 +94,24 @@ def test_each_chart_names_columns_of_its_table(chart, templates):
     fields = set(re.findall(r'"field": "([^"]+)"', template))
     made = set(re.findall(r'"as": "([^"]+)"', template))
     assert {f for f in fields - made if "<" not in f} <= {*columns, "rev", "training"}
+
+
+def test_dvc_plots_shows_the_same_charts():
+    plots = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+    assert [next(iter(plot.items())) for plot in plots] == [
+        (
+            chart.name,
+            {
+                "title": chart.title,
+                "template": chart.table,
+                "x": chart.x,
+                "y": {f"plots/{chart.table}.csv": chart.y},
+                "x_label": chart.x_label,
+                "y_label": chart.y_label,
+            },
+        )
+        for chart in (*CHARTS, PUBLISHED)
+    ]
 
 
 def test_revisions_of_a_faceted_chart_stand_in_their_own_row(encoders, templates):
