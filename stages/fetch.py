@@ -25,10 +25,10 @@ def main(key: str) -> None:
         world = params.read(f"sources.{item.source}", World)
         write_world_dataset(key, item, world, directory)
     else:
-        from stages.datasets.real import write_real
+        from stages.datasets.sources import write_real_dataset
 
         shards = params.read(f"sources.{item.source}", Shards)
-        write_real(key, item, shards, directory, read_machine())
+        write_real_dataset(key, item, shards, directory, read_machine())
 
 
 if __name__ == "__main__":

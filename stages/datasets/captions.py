@@ -1,13 +1,12 @@
 """ImageNet-Captions (Fang et al. 2022): its JSON of texts beside a folder of ImageNet's images."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from stages.datasets.class_folders import ClassFolders
-from stages.datasets.photos import Photo
+from stages.datasets.class_folders import File, Files
+from stages.datasets.imagenet import PublishedSet
 from stages.runtime.errors import InputError
 
 
@@ -28,49 +27,6 @@ class Entry(msgspec.Struct, frozen=True):
         code that trains on the file.
         """
         return " ".join(" ".join((self.title, *self.tags, self.description)).split())
-
-
-@dataclass(frozen=True)
-class CaptionedImages:
-    """The images of class folders that have an entry, with their captions."""
-
-    images: ClassFolders
-    entries: Mapping[str, Entry]
-    partial: bool
-
-    def survey(self) -> dict[str, int | None]:
-        """Return the class of each image that has a caption, by its path."""
-        classes = {
-            path: class_
-            for path, class_ in self.images.survey().items()
-            if PurePosixPath(path).name in self.entries
-        }
-        self._check(classes)
-        return classes
-
-    def photos(self, chosen: Mapping[str, int | None]) -> Iterator[Photo]:
-        """Yield the chosen images with their captions."""
-        for photo in self.images.photos(chosen):
-            yield photo._replace(caption=self.entries[PurePosixPath(photo.path).name].caption)
-
-    def _check(self, classes: Mapping[str, int | None]) -> None:
-        folders, there = self.images.published.folders, set()
-        for path, class_ in classes.items():
-            name = PurePosixPath(path).name
-            wnid = self.entries[name].wnid
-            if wnid is not None and folders.get(wnid) != class_:
-                raise InputError(
-                    f"{self.images.where}: {path} is of class {class_} and its caption's entry "
-                    f"says {wnid}; check that the folder is ImageNet's train set"
-                )
-            there.add(name)
-        missing = self.entries.keys() - there
-        if missing and not self.partial:
-            raise InputError(
-                f"{self.images.where}: an image for each of the {len(self.entries)} captions was "
-                f"expected, {len(missing)} are missing, {min(missing)} for one; complete the "
-                "folder, or say `partial: true` in params.yaml"
-            )
 
 
 def read_captions(file: Path) -> dict[str, Entry]:
@@ -95,3 +51,50 @@ def read_captions(file: Path) -> dict[str, Entry]:
         if by_name.setdefault(entry.filename, entry).caption != entry.caption:
             raise InputError(f"{file}: {entry.filename} has two captions; get the file again")
     return by_name
+
+
+def captioned_classes(
+    classes: Mapping[str, int | None],
+    captions: Mapping[str, Entry],
+    published: PublishedSet,
+    where: str,
+    *,
+    partial: bool,
+) -> dict[str, int | None]:
+    """Return of the images of class folders those that have a caption, with their classes.
+
+    Raises
+    ------
+    InputError
+        An entry names another class than the image's folder, or has no image though the set is not
+        said to be `partial`.
+    """
+    captioned: dict[str, int | None] = {}
+    for path, class_ in classes.items():
+        entry = captions.get(PurePosixPath(path).name)
+        if entry is None:
+            continue
+        if entry.wnid is not None and published.folders.get(entry.wnid) != class_:
+            raise InputError(
+                f"{where}: {path} is of class {class_} and its caption's entry says {entry.wnid}; "
+                "check that the folder is ImageNet's train set"
+            )
+        captioned[path] = class_
+    missing = captions.keys() - {PurePosixPath(path).name for path in captioned}
+    if missing and not partial:
+        raise InputError(
+            f"{where}: an image for each of the {len(captions)} captions was expected, "
+            f"{len(missing)} are missing, {min(missing)} for one; complete the folder, or say "
+            "`partial: true` in params.yaml"
+        )
+    return captioned
+
+
+def captioned_files(files: Files, captions: Mapping[str, Entry]) -> Files:
+    """Return the images of `files` with their captions."""
+
+    def with_captions(wanted: Callable[[str], bool]) -> Iterator[File]:
+        for file in files(wanted):
+            yield file._replace(caption=captions[PurePosixPath(file.path).name].caption)
+
+    return with_captions

@@ -1,155 +1,228 @@
-"""Opens the source that an entry names: a repository of the hub, archives or a folder."""
+"""A real dataset on its way into shards.
 
-import os
-import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+The source that an entry of params.yaml names is opened: a repository of the hub, archives or a
+folder. What is in it is held against the published set, a subset is chosen where the entry has a
+`limit`, and each image is decoded once before it is written.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path, PurePosixPath
 
 from stages.config.datasets import (
-    Archive,
+    Broden,
     Captions,
     Hub,
     ImageNet,
     ImageNetCaptions,
     ImageNetLike,
+    RealEntry,
     RealSet,
+    Shards,
 )
 from stages.config.machine import Machine
-from stages.datasets.captions import CaptionedImages, read_captions
-from stages.datasets.class_folders import ClassFolders
-from stages.datasets.imagenet import PublishedSet
-from stages.datasets.photos import File, Files, Source
-from stages.datasets.webdataset import Shard, WebShards, check_classnames
-from stages.downloads.archives import iterate_archive
+from stages.datasets.broden.published import write_real_broden
+from stages.datasets.captions import captioned_classes, captioned_files, read_captions
+from stages.datasets.card import DatasetCard, write_card
+from stages.datasets.class_folders import (
+    File,
+    Files,
+    LocalFile,
+    archive_files,
+    folder_classes,
+    folder_files,
+)
+from stages.datasets.imagenet import PublishedSet, published_set, read_imagenet_classes
+from stages.datasets.images import EXTENSIONS, decode_image, image_extension
+from stages.datasets.shards import ShardWriter, crop
+from stages.datasets.webdataset import check_classnames, shard_classes, shard_files
 from stages.downloads.http import download
 from stages.downloads.hub import fetch_file, repository_files
-from stages.files.folders import file_digest
-from stages.runtime.errors import InputError
+from stages.files.folders import complete_directory, file_digest
+from stages.runtime.errors import InputError, error_context
 
-
-def find_folder(folder: str, folders: str) -> Path:
-    """Return the folder that an entry names, a relative path below the machine's `folders`.
-
-    Raises
-    ------
-    InputError
-        There is no such folder.
-    """
-    path = Path(folders) / folder
-    if not path.is_dir():
-        raise InputError(
-            f"{path}: the folder of a dataset was expected, there is none; check `folder` in "
-            "params.yaml, and the machine's setting `folders`, below which relative paths lie"
-        )
-    return path
-
-
-def folder_files(root: Path) -> Files:
-    """Return the files below `root`; numbers in names are sorted as numbers, so 2 before 10."""
-
-    def files(wanted: Callable[[str], bool]) -> Iterator[File]:
-        for directory, inner, names in os.walk(root, followlinks=True):
-            inner.sort(key=natural)
-            for name in sorted(names, key=natural):
-                file = Path(directory) / name
-                path = file.relative_to(root).as_posix()
-                if wanted(path):
-                    yield File(path, file.read_bytes)
-
-    return files
-
-
-def natural(name: str) -> list[str | int]:
-    """Return a key that sorts names with the numbers in them as numbers."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
-
+UNKNOWN_LICENCE = "that of the images' authors"
+"""The licence of captioned images of which nothing is known."""
 
 CLASSNAMES = "classnames.txt"
+"""What the labels of a webdataset copy mean: a name a line."""
+
+BLOCK = 8
+"""How many images per worker are in memory at a time."""
 
 
-def open_classified(entry: ImageNetLike, published: PublishedSet, machine: Machine) -> Source:
-    """Open a set whose images have an ImageNet class: webdataset on the hub, else class folders.
+def write_real_dataset(
+    key: str, entry: RealEntry, shards: Shards, directory: Path, machine: Machine
+) -> None:
+    """Download or read the dataset `key` and write it to `directory`, whole or not at all.
+
+    The bytes of an image stay as they are, and images keep the order of their source. Each is
+    decoded once, so that a broken file is found here and not hours later.
 
     Raises
     ------
     InputError
-        The source cannot be had, or its labels are not those of the set.
+        The source cannot be had, is not what the entry says or not the whole set, an image is
+        broken, or the disk is full.
     """
-    if entry.hub is not None:
-        where, commit, shards = _hub_shards(entry.hub, machine)
-        _check_labels(entry, entry.hub, commit, published, machine)
-        return Source(
-            WebShards(shards, published, where), where, {entry.hub.repository: commit}, published
+    if isinstance(entry, Broden):
+        write_real_broden(key, entry, shards, directory, machine)
+        return
+    source = open_source(entry, machine)
+    published = source.published
+    with error_context(source.where, ValueError):
+        require_complete(source.classes, published, partial=entry.partial)
+        chosen = choose(source.classes, entry.limit)
+    with complete_directory(directory) as partial:
+        with ShardWriter(partial, shards.images_per_shard) as writer:
+            digest = _write(key, source, chosen, writer, machine.workers)
+        class_indices = {class_ for class_ in chosen.values() if class_ is not None}
+        aliases = published.aliases.items() if published else ()
+        card = DatasetCard(
+            dataset=key,
+            images=writer.images,
+            classes=published.classes if published else [],
+            class_indices=sorted(class_indices),
+            source=entry.source,
+            licence=published.licence if published else UNKNOWN_LICENCE,
+            shards=writer.shards,
+            aliases={alias: class_ for alias, class_ in aliases if class_ in class_indices},
+            border=source.border,
+            partial=entry.partial,
+            origin={place: content or digest for place, content in source.origin.items()},
         )
-    files, where, origin = _files(entry, machine)
-    return Source(ClassFolders(files, published, where), where, origin, published)
+        write_card(card, partial)
 
 
-def open_captions(entry: Captions, machine: Machine) -> Source:
-    """Open webdataset shards with a caption per image, from the hub, by URL or in a folder.
+@dataclass(frozen=True)
+class Source:
+    """An opened source.
+
+    `where` names it in errors. `origin` maps what is read to what identifies its content (see
+    `DatasetCard`), or to nothing where only the images themselves can tell. `published` is what is
+    known of the set; None where its images have no classes. `classes` has each image by its path,
+    with its class or None, and `files` reads those that are chosen.
+    """
+
+    where: str
+    origin: Mapping[str, str]
+    published: PublishedSet | None
+    classes: Mapping[str, int | None]
+    files: Files
+
+    @property
+    def border(self) -> int:
+        """How many pixels are cropped from each side of an image when it is read."""
+        return self.published.border if self.published else 0
+
+
+def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Machine) -> Source:
+    """Open the source of an entry, which is downloaded first, unless it is there.
+
+    Captioned sets are webdataset shards, and so are the sets of the hub; others are class folders,
+    on disk or in archives.
 
     Raises
     ------
     InputError
-        The source cannot be had, or has no shard.
+        The source cannot be had, is damaged, or its labels are not those of the set.
     """
+    if isinstance(entry, Captions):
+        return _open_shards(entry, None, machine)
+    published = published_set(entry, read_imagenet_classes())
+    if isinstance(entry, ImageNetCaptions):
+        return _open_imagenet_captions(entry, published, machine)
     if entry.hub is not None:
-        where, commit, shards = _hub_shards(entry.hub, machine)
-        return Source(WebShards(shards, None, where), where, {entry.hub.repository: commit}, None)
-    if entry.archive is not None:
-        shards = [Shard(item.url, _download(item, machine)) for item in entry.archive]
-        where = entry.archive[0].url
-        return Source(WebShards(shards, None, where), where, _archive_origin(entry.archive), None)
-    folder = str(entry.folder)
-    root = find_folder(folder, machine.folders)
-    tars = [file.path for file in folder_files(root)(lambda path: path.endswith(".tar"))]
-    if not tars:
-        raise InputError(f"{root}: webdataset shards (*.tar) were expected, there are none")
-    shards = [Shard(path, root / path) for path in tars]
-    return Source(WebShards(shards, None, str(root)), str(root), {folder: ""}, None)
+        return _open_shards(entry, published, machine)
+    return _open_class_folders(entry, published, machine)
 
 
-def open_imagenet_captions(
+def _open_shards(
+    entry: ImageNetLike | Captions, published: PublishedSet | None, machine: Machine
+) -> Source:
+    where, origin, shards = _locate(entry, machine)
+    if published is not None and entry.hub is not None:
+        _check_labels(entry, entry.hub, origin[entry.hub.repository], published, machine)
+    if entry.folder is not None:
+        root = shards[0].file
+        paths = [file.path for file in folder_files(root)(lambda path: path.endswith(".tar"))]
+        shards = [LocalFile(path, root / path) for path in paths]
+        if not shards:
+            raise InputError(f"{root}: webdataset shards (*.tar) were expected, there are none")
+    classes = shard_classes(shards, published, where)
+    return Source(where, origin, published, classes, shard_files(shards, where))
+
+
+def _open_class_folders(entry: RealSet, published: PublishedSet, machine: Machine) -> Source:
+    where, origin, local = _locate(entry, machine)
+    files = folder_files(local[0].file) if entry.folder is not None else archive_files(local)
+    with error_context(where, ValueError):
+        classes = folder_classes(files, published, where)
+    return Source(where, origin, published, classes, files)
+
+
+def _open_imagenet_captions(
     entry: ImageNetCaptions, published: PublishedSet, machine: Machine
 ) -> Source:
-    """Open ImageNet's train images, in class folders, with the captions of ImageNet-Captions.
-
-    Raises
-    ------
-    InputError
-        The source cannot be had, is of the hub, or the captions' file is none.
-    """
+    """Open ImageNet's train images, in class folders, with the captions of ImageNet-Captions."""
     if entry.hub is not None:
         raise InputError(
             f"{entry.hub.repository}: ImageNet-Captions names files of ImageNet's train set, which "
             "shards of the hub do not have; give it as `source: folder` or `source: archive`"
         )
-    file = Path(machine.folders) / entry.captions
-    entries = read_captions(file)
-    files, where, origin = _files(entry, machine)
-    images = ClassFolders(files, published, where)
-    origin = {**origin, entry.captions: file_digest(file)}
-    return Source(CaptionedImages(images, entries, entry.partial), where, origin, published)
+    table = Path(machine.folders) / entry.captions
+    captions = read_captions(table)
+    images = _open_class_folders(entry, published, machine)
+    return replace(
+        images,
+        origin={**images.origin, entry.captions: file_digest(table)},
+        classes=captioned_classes(
+            images.classes, captions, published, images.where, partial=entry.partial
+        ),
+        files=captioned_files(images.files, captions),
+    )
 
 
-def _hub_shards(hub: Hub, machine: Machine) -> tuple[str, str, list[Shard]]:
-    """The repository with its commit for errors, the commit, and its shards, downloaded.
+def _locate(entry: RealSet, machine: Machine) -> tuple[str, dict[str, str], list[LocalFile]]:
+    """Where the source is, for errors; its origin (see `Source`); and its files on this machine.
 
-    The shards stay among the machine's downloads, so a run that was cut off resumes.
+    These are downloaded archives or shards, which stay among the machine's downloads so that the
+    next run finds them, or the one folder.
     """
-    files = repository_files(hub.repository, hub.revision, hub.files)
-    commit, downloads = files[0].commit, Path(machine.downloads)
-    shards = [
-        Shard(file.path, fetch_file(hub.repository, file.path, commit, "dataset", downloads))
-        for file in files
-    ]
-    return f"{hub.repository}@{commit[:12]}", commit, shards
+    downloads = Path(machine.downloads)
+    if entry.hub is not None:
+        hub = entry.hub
+        files = repository_files(hub.repository, hub.revision, hub.files)
+        commit = files[0].commit
+        shards = [
+            LocalFile(f.path, fetch_file(hub.repository, f.path, commit, "dataset", downloads))
+            for f in files
+        ]
+        return f"{hub.repository}@{commit[:12]}", {hub.repository: commit}, shards
+    if entry.archive is not None:
+        archives = [
+            LocalFile(item.url, download(item.url, item.sha256, downloads, mirror=machine.mirror))
+            for item in entry.archive
+        ]
+        return entry.archive[0].url, {item.url: item.sha256 for item in entry.archive}, archives
+    folder = str(entry.folder)
+    root = Path(machine.folders) / folder
+    if not root.is_dir():
+        raise InputError(
+            f"{root}: the folder of a dataset was expected, there is none; check `folder` in "
+            "params.yaml, and the machine's setting `folders`, below which relative paths lie"
+        )
+    return str(root), {folder: ""}, [LocalFile("", root)]
 
 
 def _check_labels(
-    entry: ImageNetLike, hub: Hub, commit: str, published: PublishedSet, machine: Machine
+    entry: RealSet, hub: Hub, commit: str, published: PublishedSet, machine: Machine
 ) -> None:
-    """Hold the copy's `classnames.txt` against the set; of ImageNet alone, copies need none."""
+    """Hold the copy's `classnames.txt` against the set; copies of ImageNet itself need none."""
     where = f"{hub.repository}@{commit[:12]}"
     paths = [file.path for file in repository_files(hub.repository, commit, "*")]
     if CLASSNAMES in paths:
@@ -163,29 +236,111 @@ def _check_labels(
         )
 
 
-def _files(entry: RealSet, machine: Machine) -> tuple[Files, str, dict[str, str]]:
-    """The files of a folder or of archives, what to call them in errors, and their origin."""
-    if entry.archive is not None:
-        local = [(item.url, _download(item, machine)) for item in entry.archive]
-        where = entry.archive[0].url
-        return _archived(local), where, _archive_origin(entry.archive)
-    folder = str(entry.folder)
-    root = find_folder(folder, machine.folders)
-    return folder_files(root), str(root), {folder: ""}
+def require_complete(
+    classes: Mapping[str, int | None], published: PublishedSet | None, *, partial: bool
+) -> None:
+    """Refuse a source without images, and one that lacks some of a published set.
+
+    Parameters
+    ----------
+    classes : the class of each image that the source has
+    published : what the set is known to have; None: nothing is known
+    partial : whether less is accepted, since the study says so
+
+    Raises
+    ------
+    ValueError
+        There is no image; a class has none; the set has another number of images.
+    """
+    if not classes:
+        raise ValueError("images were expected, there are none; check its path and `kind`")
+    if partial or published is None or not published.images:
+        return
+    missing = sorted(set(published.class_indices) - set(classes.values()))
+    if missing:
+        folders = [folder for folder, class_ in published.folders.items() if class_ in missing]
+        raise ValueError(
+            f"images of {len(published.class_indices)} classes were expected, {len(missing)} have "
+            f"none: {', '.join(folders[:3])}{' …' if len(missing) > 3 else ''}; complete the set, "
+            "or say `partial: true` in params.yaml"
+        )
+    if len(classes) not in published.images:
+        expected = " or ".join(f"{images:,}" for images in published.images)
+        raise ValueError(
+            f"{expected} images were expected, there are {len(classes):,}; complete the set, or "
+            "say `partial: true` in params.yaml"
+        )
 
 
-def _archived(local: list[tuple[str, Path]]) -> Files:
-    def files(wanted: Callable[[str], bool]) -> Iterator[File]:
-        for url, path in local:
-            for name, data in iterate_archive(path, wanted=wanted, where=url):
-                yield File(name, lambda data=data: data)
+def choose(classes: Mapping[str, int | None], limit: int | None) -> dict[str, int | None]:
+    """Choose about `limit` images, ⌊limit / classes⌋ of each class; None: all of them.
 
-    return files
+    Of a class those are taken whose class and file name have the smallest SHA-256: a sample that
+    looks random and is the same on every machine, whatever the order of the files and the folders
+    above. A class that has fewer images gives all; a set without classes counts as one class.
+
+    Raises
+    ------
+    ValueError
+        The limit is below one image per class.
+    """
+    if limit is None:
+        return dict(classes)
+    paths: dict[int | None, list[str]] = defaultdict(list)
+    for path, class_ in classes.items():
+        paths[class_].append(path)
+    each = limit // len(paths)
+    if each == 0:
+        raise ValueError(
+            f"a `limit` of at least one image per class, {len(paths)}, was expected, got {limit}"
+        )
+
+    def rank(path: str) -> tuple[bytes, str]:
+        identity = f"{classes[path]}/{PurePosixPath(path).name}"
+        return hashlib.sha256(identity.encode()).digest(), path
+
+    kept = {path for group in paths.values() for path in sorted(group, key=rank)[:each]}
+    return {path: class_ for path, class_ in classes.items() if path in kept}
 
 
-def _download(item: Archive, machine: Machine) -> Path:
-    return download(item.url, item.sha256, Path(machine.downloads), mirror=machine.mirror)
+def _write(
+    key: str, source: Source, chosen: Mapping[str, int | None], writer: ShardWriter, workers: int
+) -> str:
+    """Write the chosen images; return the digest of all that was read."""
+    from tqdm import tqdm
+
+    digest = hashlib.sha256()
+    images = checked(source.files(chosen.__contains__), source.border, source.where, workers)
+    for file, data in tqdm(images, f"fetch {key}", len(chosen), unit="image", disable=None):
+        digest.update(f"{file.path}\0{hashlib.sha256(data).hexdigest()}\n".encode())
+        writer.add(data, chosen[file.path], file.caption)
+    if writer.images != len(chosen):
+        raise InputError(f"{source.where}: its files changed while they were read; fetch it again")
+    return digest.hexdigest()
 
 
-def _archive_origin(archives: list[Archive]) -> dict[str, str]:
-    return {item.url: item.sha256 for item in archives}
+def checked(
+    files: Iterable[File], border: int, where: str, workers: int
+) -> Iterator[tuple[File, bytes]]:
+    """Yield each image with its bytes, read and decoded on `workers` threads, in order.
+
+    Raises
+    ------
+    InputError
+        An image is truncated, damaged, no image, or nothing but its border.
+    """
+
+    def check(file: File) -> tuple[File, bytes]:
+        data, name = file.read(), f"{where}: {file.path}"
+        if image_extension(data) is None:
+            raise InputError(
+                f"{name}: an image ({', '.join(EXTENSIONS)}) was expected, its content is none; "
+                "get it again or remove it"
+            )
+        crop(decode_image(data, name), border, name)
+        return file, data
+
+    iterator = iter(files)
+    with ThreadPoolExecutor(workers) as pool:
+        while block := list(islice(iterator, BLOCK * workers)):
+            yield from pool.map(check, block)

@@ -6,105 +6,74 @@ s0000007, one of .webp, .png, .jpg and .cls, and `classnames.txt`; timm's `image
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
-from typing import NamedTuple
 
-from stages.datasets.class_folders import IMAGES
+from stages.datasets.class_folders import IMAGES, File, Files, LocalFile
 from stages.datasets.imagenet import PublishedSet
-from stages.datasets.photos import Photo
 from stages.downloads.archives import iterate_archive
 from stages.runtime.errors import InputError
 
 RENAMED = 0.05
 """The share of classes that a copy may call by names that no class has."""
 
-_WNID = re.compile(rb"n\d{8}")
+
+def shard_classes(
+    shards: Sequence[LocalFile], published: PublishedSet | None, where: str
+) -> dict[str, int | None]:
+    """Return the class of each image, by shard and key; no image is read for it.
+
+    Without a published set, images are captioned and have no class.
+
+    Raises
+    ------
+    InputError
+        A key is there twice, lacks its image or label, or has a label of another set.
+    """
+    needed = "txt" if published is None else "cls"
+    classes: dict[str, int | None] = {}
+    for shard in shards:
+        for key, members in grouped(_without_images(shard, where)):
+            path = f"{shard.name}/{key}"
+            if sum(map(_is_image, members)) != 1 or needed not in members:
+                raise InputError(
+                    f"{where}: {path} was expected to have one image and .{needed}, it has "
+                    f"{', '.join(sorted(members))}; check `kind` and `files` in params.yaml"
+                )
+            if path in classes:
+                raise InputError(f"{where}: the key {path} is there twice; get it again")
+            classes[path] = None if published is None else _class(members, published, where, path)
+    return classes
 
 
-class Shard(NamedTuple):
-    """One tar: its name in the source, and where it lies here."""
+def shard_files(shards: Sequence[LocalFile], where: str) -> Files:
+    """Return the images of shards, by shard and key, with their captions if they have any."""
 
-    name: str
-    file: Path
+    def files(wanted: Callable[[str], bool]) -> Iterator[File]:
+        for shard in shards:
 
+            def is_wanted(name: str, shard: LocalFile = shard) -> bool:
+                return wanted(f"{shard.name}/{split(name)[0]}")
 
-@dataclass(frozen=True)
-class WebShards:
-    """A source of webdataset shards; `published` is None for captioned images without classes."""
-
-    shards: Sequence[Shard]
-    published: PublishedSet | None
-    where: str
-
-    def survey(self) -> dict[str, int | None]:
-        """Return the class of each image, by shard and key; no image is read for it.
-
-        Raises
-        ------
-        InputError
-            A key is there twice, lacks its image or label, or has a label of another set.
-        """
-        classes: dict[str, int | None] = {}
-        for shard in self.shards:
-            for key, members in grouped(_without_images(shard.file, self._place(shard))):
-                path = f"{shard.name}/{key}"
-                self._check(path, members)
-                if path in classes:
-                    raise InputError(f"{self.where}: the key {path} is there twice; get it again")
-                classes[path] = self._class(path, members)
-        return classes
-
-    def photos(self, chosen: Mapping[str, int | None]) -> Iterator[Photo]:
-        """Yield the chosen images."""
-        for shard in self.shards:
-
-            def is_chosen(name: str, shard: Shard = shard) -> bool:
-                return f"{shard.name}/{split(name)[0]}" in chosen
-
-            files = iterate_archive(shard.file, wanted=is_chosen, where=self._place(shard))
-            for key, members in grouped(files):
-                path = f"{shard.name}/{key}"
-                image = next(data for name, data in members.items() if _is_image(name))
+            place = f"{where}: {shard.name}"
+            for key, members in grouped(iterate_archive(shard.file, wanted=is_wanted, where=place)):
+                image = next(data for extension, data in members.items() if _is_image(extension))
                 caption = members["txt"].decode(errors="replace") if "txt" in members else None
-                yield Photo(path, lambda data=image: data, chosen[path], caption)
+                yield File(f"{shard.name}/{key}", lambda data=image: data, caption)
 
-    def _place(self, shard: Shard) -> str:
-        return f"{self.where}: {shard.name}"
-
-    def _check(self, path: str, members: Mapping[str, bytes]) -> None:
-        needed = "txt" if self.published is None else "cls"
-        if sum(map(_is_image, members)) != 1 or needed not in members:
-            raise InputError(
-                f"{self.where}: {path} was expected to have one image and .{needed}, it has "
-                f"{', '.join(sorted(members))}; check `kind` and `files` in params.yaml"
-            )
-
-    def _class(self, path: str, members: Mapping[str, bytes]) -> int | None:
-        if self.published is None:
-            return None
-        labels, text = self.published.labels, members["cls"].decode(errors="replace").strip()
-        if not text.isdecimal() or int(text) >= len(labels):
-            raise InputError(
-                f"{self.where}: {path}.cls: a label of 0 to {len(labels) - 1} was expected, got "
-                f"{text!r}; check `kind` and `repository` in params.yaml"
-            )
-        class_ = labels[int(text)]
-        wnids = {wnid.decode() for wnid in _WNID.findall(members.get("json", b""))}
-        known = {self.published.folders[wnid] for wnid in wnids & self.published.folders.keys()}
-        if known and class_ not in known:
-            raise InputError(
-                f"{self.where}: {path}.cls says class {class_} and its .json names "
-                f"{', '.join(sorted(wnids))}; the labels of these shards are numbered otherwise"
-            )
-        return class_
+    return files
 
 
 def grouped(members: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yield each key of a shard with its members, by their extensions."""
-    visible = ((*split(name), data) for name, data in members if not is_hidden(name))
+    """Yield each key of a shard with its members, by their extensions.
+
+    Members whose names begin with a dot, such as `._a.jpg`, are an operating system's.
+    """
+    visible = (
+        (*split(name), data)
+        for name, data in members
+        if not name.rpartition("/")[2].startswith(".")
+    )
     for key, group in groupby(visible, key=lambda member: member[0]):
         yield key, {extension: data for _, extension, data in group}
 
@@ -116,16 +85,11 @@ def split(name: str) -> tuple[str, str]:
     return folder + slash + key, extension
 
 
-def is_hidden(name: str) -> bool:
-    """Say whether a member is one that a system left, such as `._a.jpg`."""
-    return name.rpartition("/")[2].startswith(".")
-
-
 def _is_image(extension: str) -> bool:
     return f".{extension.lower()}" in IMAGES
 
 
-def _without_images(file: Path, where: str) -> list[tuple[str, bytes]]:
+def _without_images(shard: LocalFile, where: str) -> list[tuple[str, bytes]]:
     """All members of a shard, the images empty."""
     names: list[str] = []
 
@@ -133,8 +97,28 @@ def _without_images(file: Path, where: str) -> list[tuple[str, bytes]]:
         names.append(name)
         return not _is_image(split(name)[1])
 
-    contents = dict(iterate_archive(file, wanted=is_label, where=where))
+    place = f"{where}: {shard.name}"
+    contents = dict(iterate_archive(shard.file, wanted=is_label, where=place))
     return [(name, contents.get(name, b"")) for name in names]
+
+
+def _class(members: Mapping[str, bytes], published: PublishedSet, where: str, path: str) -> int:
+    """The class that an image's .cls says, held against the WordNet ids in its .json."""
+    labels, text = published.labels, members["cls"].decode(errors="replace").strip()
+    if not text.isdecimal() or int(text) >= len(labels):
+        raise InputError(
+            f"{where}: {path}.cls: a label of 0 to {len(labels) - 1} was expected, got "
+            f"{text!r}; check `kind` and `repository` in params.yaml"
+        )
+    class_ = labels[int(text)]
+    wnids = set(re.findall(r"n\d{8}", members.get("json", b"").decode(errors="replace")))
+    known = {published.folders[wnid] for wnid in wnids & published.folders.keys()}
+    if known and class_ not in known:
+        raise InputError(
+            f"{where}: {path}.cls says class {class_} and its .json names "
+            f"{', '.join(sorted(wnids))}; the labels of these shards are numbered otherwise"
+        )
+    return class_
 
 
 def check_classnames(text: bytes, published: PublishedSet, where: str) -> None:

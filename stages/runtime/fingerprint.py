@@ -126,7 +126,7 @@ FINGERPRINTS = Path("code.json")
 
 DIGITS = 12
 
-DRAWING, READING = "stages/synthetic/drawn_sets.py", "stages/datasets/real.py"
+DRAWING, READING = "stages/synthetic/drawn_sets.py", "stages/datasets/sources.py"
 BRANCHES: Mapping[str, Mapping[str, str]] = {
     "fetch": {
         "world": DRAWING,

@@ -1,18 +1,17 @@
 """Small sets in the layouts in which ImageNet, its shifts and Broden are published."""
 
-import io
 import json
-import tarfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from stages.datasets.imagenet import ImageNetClasses
+from tests.integration.datasets.layouts import zipped
 from tests.integration.downloads.encrypted_zip import encrypted_zip
 from tests.pipeline.photographs import jpeg, odd_files, photograph, saved
 from tests.unit.datasets.broden1 import write_broden1
+from tests.unit.datasets.conftest import tar, write_files
 
 PASSWORD = b"only for readers of the licence"
 
@@ -35,33 +34,6 @@ def validation_folder(root: Path, classes: ImageNetClasses, indices: list[int]) 
     files |= {f"{odd}/{name}": data for name, data in odd_files(indices[0]).items()}
     files |= {".DS_Store": b"\0\0\0\1Bud1", f"{odd}/.DS_Store": b"\0\0\0\1Bud1"}
     write_files(root, files)
-
-
-def write_files(root: Path, files: Files) -> None:
-    """Write files below a folder."""
-    for name, data in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(data)
-
-
-def tar(files: Files, mode: str = "w") -> bytes:
-    """Return a tar; `mode` is tarfile's."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode=mode) as archive:  # pyright: ignore
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return stream.getvalue()
-
-
-def zipped(files: Files) -> bytes:
-    """Return a zip."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return stream.getvalue()
 
 
 def imagenet_v2_archive(indices: list[int]) -> bytes:

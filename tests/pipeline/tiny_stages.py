@@ -31,7 +31,7 @@ from stages.config.sections import Sections
 from stages.config.synthetic import Adversarial, Labelled, Probe, Recipe, World
 from stages.config.trainings import TrainingRecipe
 from stages.datasets.broden.labels import probed, read_presence
-from stages.datasets.real import write_real
+from stages.datasets.sources import write_real_dataset
 from stages.encoders.encoder import clip_encoder, initialise
 from stages.encoders.heads import zero_shot_head
 from stages.encoders.layers import layer_grams
@@ -127,7 +127,7 @@ def draw(recipe: Recipe, world: World, presence: PresenceSettings) -> None:
 def find(entry: Any, shards: Shards) -> None:
     """Look for the folder of a real set; others are not here either."""
     if entry.source == "folder":
-        write_real("found", entry, shards, Path("found"), Machine(workers=1))
+        write_real_dataset("found", entry, shards, Path("found"), Machine(workers=1))
 
 
 def build(backbone: AnyBackbone) -> None:

@@ -1,5 +1,6 @@
 import io
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +55,28 @@ def card(shards: dict[str, str], images: int) -> DatasetCard:
         licence="none",
         shards=shards,
     )
+
+
+def photo(number: int, form: str = "JPEG", **options: Any) -> bytes:
+    """Return a small picture that differs from those of other numbers."""
+    pixels = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8)
+    return saved(pixels, form, **options)
+
+
+def write_files(root: Path, files: Mapping[str, bytes]) -> Path:
+    """Write files by their paths below `root`."""
+    for path, data in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(data)
+    return root
+
+
+def tar(files: Mapping[str, bytes], mode: str = "w") -> bytes:
+    """Return a tar of files, in their order."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=mode) as archive:  # pyright: ignore
+        for path, data in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return stream.getvalue()

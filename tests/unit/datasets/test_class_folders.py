@@ -1,14 +1,34 @@
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
+from scipy.io import savemat
 
 from stages.config.datasets import ImageNet, ImageNetA, ImageNetLike, ImageNetV2, ObjectNet
-from stages.datasets.class_folders import classify
+from stages.datasets.class_folders import (
+    CLASSES,
+    FOLDERS,
+    ILSVRC_IDS,
+    META,
+    SOLUTION,
+    SYNSETS,
+    check_mappings,
+    classify,
+    folder_files,
+    natural,
+    validation_number,
+)
 from stages.datasets.imagenet import published_set, read_imagenet_classes
 from stages.runtime.errors import InputError
+from tests.unit.datasets.conftest import write_files
 
 KNOWN = read_imagenet_classes()
 
 
-def classified(kind: type[ImageNetLike], *paths: str, **beside: bytes) -> dict[str, int]:
+def classified(kind: type[ImageNetLike], *paths: str) -> dict[str, int]:
     published = published_set(kind(source="folder", folder="x"), KNOWN)
     return classify(paths, {}, published, "here")
 
@@ -66,3 +86,119 @@ def test_another_file_is_refused(kind: type[ImageNetLike], path: str, message: s
 def test_a_path_that_comes_twice_is_refused():
     with pytest.raises(InputError, match="there twice"):
         classified(ImageNet, "n01440764/a.JPEG", "n01440764/a.JPEG")
+
+
+def test_numbers_are_sorted_as_numbers():
+    assert sorted(["10", "9", "n2_a", "n10", "n2"], key=natural) == ["9", "10", "n2", "n2_a", "n10"]
+
+
+def test_files_come_in_order_with_their_bytes(tmp_path: Path):
+    files = {"b/1.txt": b"1", "a/10.txt": b"3", "a/9.txt": b"2", "c.txt": b"0"}
+    found = list(folder_files(write_files(tmp_path, files))(lambda _: True))
+    assert [file.path for file in found] == ["c.txt", "a/9.txt", "a/10.txt", "b/1.txt"]
+    assert [file.read() for file in found] == [b"0", b"2", b"3", b"1"]
+
+
+def test_linked_folders_are_followed(tmp_path: Path):
+    write_files(tmp_path / "elsewhere", {"a.txt": b"1"})
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/link").symlink_to(tmp_path / "elsewhere")
+    assert [file.path for file in folder_files(tmp_path / "root")(lambda _: True)] == ["link/a.txt"]
+
+
+IMAGES = [f"val/ILSVRC2012_val_0000000{number}.JPEG" for number in (1, 2, 3)]
+EXPECTED = dict(zip(IMAGES, [65, 970, 0], strict=True))
+WNIDS = ("n01751748", "n09193705", "n01440764")
+
+
+def classified_by(**truth: bytes) -> dict[str, int]:
+    published = published_set(ImageNet(source="folder", folder="x"), KNOWN)
+    return classify(IMAGES, {SLOT[name]: data for name, data in truth.items()}, published, "val")
+
+
+SLOT = {"solution": SOLUTION, "synsets": SYNSETS, "ids": ILSVRC_IDS, "meta": META}
+SYNSET_LINES = "\n".join(WNIDS).encode() + b"\n"
+SOLUTION_ROWS = (
+    "ImageId,PredictionString\n"
+    f"ILSVRC2012_val_00000003,{WNIDS[2]} 85 1 499 272 {WNIDS[2]} 1 2 3 4\n"
+    f"ILSVRC2012_val_00000001,{WNIDS[0]} 111 108 334 299\n"
+    f"ILSVRC2012_val_00000002,{WNIDS[1]} 0 0 9 9\n"
+).encode()
+
+
+def meta(wnids: tuple[str, ...]) -> bytes:
+    """Write a `meta.mat` with ILSVRC ids from 1 and, at its end, a synset with children."""
+    form = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("words", "O"), ("num_children", "O")]
+    rows = [(id_, wnid, "a word", 0) for id_, wnid in enumerate(wnids, 1)]
+    table = np.array([*rows, (len(rows) + 1, "n00001740", "entity", 3)], dtype=form)
+    stream = io.BytesIO()
+    savemat(stream, {"synsets": table})
+    return stream.getvalue()
+
+
+def test_kaggle_s_solution_says_the_classes():
+    assert classified_by(solution=SOLUTION_ROWS) == EXPECTED
+
+
+def test_a_list_of_wordnet_ids_says_the_classes():
+    assert classified_by(synsets=SYNSET_LINES) == EXPECTED
+
+
+def test_ilsvrc_ids_are_read_through_meta_and_not_as_indices():
+    shuffled = (WNIDS[1], WNIDS[2], WNIDS[0])
+    assert classified_by(ids=b"3\n1\n2\n", meta=meta(shuffled)) == EXPECTED
+
+
+def test_names_carry_the_number():
+    assert validation_number("ILSVRC2012_val_00049999.JPEG") == 49999
+    assert validation_number("n01440764_1.JPEG") is None
+
+
+@pytest.mark.parametrize(
+    ("truth", "message"),
+    [
+        ({}, "need a file that says their classes.*there is none"),
+        ({"ids": b"3\n1\n2\n"}, "without its meta.mat"),
+        ({"ids": b"3\n1\n9\n", "meta": meta(WNIDS)}, "holds '9', which is none of the ids"),
+        ({"ids": b"3\n1\n2\n", "meta": b"no table"}, r"meta\.mat: the table `synsets`"),
+        ({"synsets": b"n01751748\n"}, "00000002.JPEG was expected in its ground truth, nothing"),
+        ({"synsets": b"n01751748\n1\n2\n"}, "ground truth, 1 is there"),
+        ({"solution": b"a,b\n1,2\n"}, "expected the columns ImageId"),
+    ],
+)
+def test_other_files_are_refused(truth: dict[str, bytes], message: str):
+    with pytest.raises(InputError, match=message):
+        classified_by(**truth)
+
+
+OBJECTNET = published_set(ObjectNet(source="folder", folder="x"), KNOWN)
+LABELS = KNOWN.objectnet_labels | {"air_freshener": "Air freshener"}
+IMAGENET = dict.fromkeys(KNOWN.objectnet_labels.values(), "an ImageNet class")
+
+
+def check(**mappings: Any) -> None:
+    names = {"folders": FOLDERS, "classes": CLASSES}
+    found = {names[name]: json.dumps(tree).encode() for name, tree in mappings.items()}
+    check_mappings(found, OBJECTNET, "here")
+
+
+def test_the_published_mappings_pass():
+    check(folders=LABELS, classes=IMAGENET)
+
+
+def test_without_mappings_our_table_stands():
+    check()
+
+
+@pytest.mark.parametrize(
+    ("mappings", "message"),
+    [
+        ({"folders": LABELS | {"banana": "Bench"}}, "differs in banana"),
+        ({"folders": {}}, "differs in"),
+        ({"classes": IMAGENET | {"Air freshener": "x"}}, "differs in Air freshener"),
+        ({"classes": []}, "not ObjectNet's mapping"),
+    ],
+)
+def test_other_mappings_are_refused(mappings: dict[str, Any], message: str):
+    with pytest.raises(InputError, match=message):
+        check(**mappings)

@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 
 from stages.config.datasets import ImageNetSketch
+from stages.datasets.class_folders import LocalFile
 from stages.datasets.imagenet import published_set, read_imagenet_classes
-from stages.datasets.webdataset import Shard, WebShards, check_classnames, grouped
+from stages.datasets.webdataset import check_classnames, grouped, shard_classes
 from stages.runtime.errors import InputError
-from tests.unit.datasets.layouts import photo, tar
+from tests.unit.datasets.conftest import photo, tar
 
 KNOWN = read_imagenet_classes()
 PUBLISHED = published_set(ImageNetSketch(source="folder", folder="x"), KNOWN)
@@ -23,9 +24,9 @@ def test_members_are_grouped_by_what_stands_before_the_first_dot():
 def test_a_key_that_comes_twice_is_refused(tmp_path: Path):
     files = {"a.cls": b"1", "a.jpg": photo(1)}
     (tmp_path / "0.tar").write_bytes(tar(files))
-    source = WebShards([Shard("0.tar", tmp_path / "0.tar")] * 2, PUBLISHED, "here")
+    shards = [LocalFile("0.tar", tmp_path / "0.tar")] * 2
     with pytest.raises(InputError, match=r"the key 0\.tar/a is there twice"):
-        source.survey()
+        shard_classes(shards, PUBLISHED, "here")
 
 
 def test_names_that_differ_in_case_alone_pass():

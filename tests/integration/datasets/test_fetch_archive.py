@@ -11,8 +11,9 @@ from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
 from stages.files.folders import folder_digests
 from stages.runtime.errors import InputError
+from tests.integration.datasets.layouts import fetched, zipped
 from tests.integration.downloads.loopback import FileServer
-from tests.unit.datasets.layouts import fetched, photo, tar, write_files, zipped
+from tests.unit.datasets.conftest import photo, tar, write_files
 
 
 @pytest.fixture
@@ -73,21 +74,6 @@ def test_an_archive_and_its_extracted_folder_give_the_same_subset(
     write_files(tmp_path / "folder/r", files)
     item = {"kind": "imagenet_r", "source": "folder", "folder": "r", "partial": True, "limit": 6}
     assert read_card(fetched(tmp_path / "folder", item)).shards == archived.shards
-
-
-def test_a_dropped_connection_is_resumed(server: FileServer, tmp_path: Path):
-    item = entry(server, "imagenet_v2", {"v2.tar": tar({"1/a.jpeg": photo(1)})})
-    whole = folder_digests(fetched(tmp_path / "whole", item))
-    server.drops["/v2.tar"] = [900]
-    assert folder_digests(fetched(tmp_path / "dropped", item)) == whole
-
-
-def test_another_checksum_is_refused_and_nothing_is_left(server: FileServer, tmp_path: Path):
-    item = entry(server, "imagenet_v2", {"v2.tar": tar({"1/a.jpeg": photo(1)})})
-    server.files["/v2.tar"] = tar({"1/a.jpeg": photo(2)})
-    with pytest.raises(InputError, match="sha256"):
-        fetched(tmp_path, item)
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_broken_image_names_the_archive_and_leaves_the_old_set(

@@ -1,47 +1,20 @@
 """The official layouts of the published sets, at small scale."""
 
 import io
-import tarfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from stages.config.datasets import RealEntry, Shards
 from stages.config.machine import Machine
 from stages.datasets.imagenet import read_imagenet_classes
-from stages.datasets.real import write_real
-from tests.unit.datasets.conftest import saved
+from stages.datasets.sources import write_real_dataset
+from tests.unit.datasets.conftest import photo, tar
 
 KNOWN = read_imagenet_classes()
-
-
-def photo(number: int, form: str = "JPEG", **options: Any) -> bytes:
-    """Return a small picture that differs from those of other numbers."""
-    pixels = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8)
-    return saved(pixels, form, **options)
-
-
-def write_files(root: Path, files: Mapping[str, bytes]) -> Path:
-    """Write files by their paths below `root`."""
-    for path, data in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(data)
-    return root
-
-
-def tar(files: Mapping[str, bytes], mode: str = "w") -> bytes:
-    """Return a tar of files, in their order."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode=mode) as archive:  # pyright: ignore
-        for path, data in files.items():
-            member = tarfile.TarInfo(path)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return stream.getvalue()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
@@ -70,5 +43,7 @@ def fetched(directory: Path, entry: Mapping[str, Any], **machine: Any) -> Path:
         "downloads": str(directory / "downloads"),
     }
     out = directory / "out"
-    write_real("a_set", item, Shards(images_per_shard=2), out, Machine(**settings | machine))
+    write_real_dataset(
+        "a_set", item, Shards(images_per_shard=2), out, Machine(**settings | machine)
+    )
     return out

@@ -9,7 +9,7 @@ import stages.fetch
 from stages.datasets.card import is_absent, read_card
 from stages.datasets.imagenet import REFERENCE
 from stages.runtime.errors import InputError
-from tests.unit.datasets.layouts import photo, write_files
+from tests.unit.datasets.conftest import photo, write_files
 
 STUDY = {
     "sources": {"folder": {"images_per_shard": 2}, "none": {}},

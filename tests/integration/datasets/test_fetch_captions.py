@@ -10,8 +10,9 @@ from stages.datasets.captions import Entry
 from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
 from stages.runtime.errors import InputError
+from tests.integration.datasets.layouts import fetched
 from tests.integration.downloads.loopback import HubServer
-from tests.unit.datasets.layouts import fetched, photo, tar, write_files
+from tests.unit.datasets.conftest import photo, tar, write_files
 
 
 def shard(*numbers: int) -> bytes:

@@ -1,4 +1,7 @@
+import numpy as np
 import pytest
+from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
+from timm.data.imagenet_info import ImageNetInfo
 
 from stages.config.datasets import (
     ImageNet,
@@ -13,6 +16,33 @@ from stages.datasets.imagenet import PublishedSet, published_set, read_imagenet_
 from stages.measures.accuracy import ABSENT, restriction
 
 KNOWN = read_imagenet_classes()
+
+
+def test_names_are_those_of_the_prompts():
+    assert tuple(KNOWN.names) == tuple(IMAGENET_CLASSNAMES)
+
+
+def test_ids_are_sorted_and_those_of_timm():
+    assert KNOWN.wnids == sorted(set(KNOWN.wnids))
+    assert KNOWN.wnids == list(ImageNetInfo().label_names())
+
+
+def test_r_and_a_have_two_hundred_classes_each():
+    for indices in (KNOWN.imagenet_r, KNOWN.imagenet_a):
+        assert indices == sorted(set(indices))
+        assert len(indices) == 200
+    assert KNOWN.names[KNOWN.imagenet_r[0]] == "goldfish"
+    assert KNOWN.names[KNOWN.imagenet_a[0]] == "stingray"
+
+
+def test_objectnet_has_113_folders_of_distinct_classes():
+    assert len(KNOWN.objectnet) == len(KNOWN.objectnet_labels) == 113
+    indices = np.concatenate([np.array(of) for of in KNOWN.objectnet.values()])
+    assert len(np.unique(indices)) == len(indices) == 125
+    assert [KNOWN.names[index] for index in KNOWN.objectnet["alarm_clock"]] == [
+        "analog clock",
+        "digital clock",
+    ]
 
 
 def known_of(kind: type[ImageNetLike]) -> PublishedSet:

@@ -1,0 +1,109 @@
+"""Which images of a real set are taken: all that there should be, a subset, none that is broken."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.datasets.class_folders import File
+from stages.datasets.imagenet import PublishedSet
+from stages.datasets.sources import BLOCK, checked, choose, require_complete
+from stages.runtime.errors import InputError
+from tests.unit.datasets.conftest import photo
+
+PUBLISHED = PublishedSet({"a": 3, "b": 7}, (4, 6), "none", [3, 7], ["A", "B"], [])
+
+
+def survey(count: int, classes: tuple[int, ...] = (3, 7)) -> dict[str, int | None]:
+    return {f"{image}.jpg": classes[image % len(classes)] for image in range(count)}
+
+
+@pytest.mark.parametrize("count", [4, 6])
+def test_a_published_number_of_images_passes(count: int):
+    require_complete(survey(count), PUBLISHED, partial=False)
+
+
+@pytest.mark.parametrize("count", [3, 5, 7])
+def test_another_number_is_refused(count: int):
+    with pytest.raises(ValueError, match=f"4 or 6 images were expected, there are {count}"):
+        require_complete(survey(count), PUBLISHED, partial=False)
+
+
+def test_a_class_without_images_is_refused():
+    with pytest.raises(ValueError, match="2 classes were expected, 1 have none: b; complete"):
+        require_complete(survey(4, (3,)), PUBLISHED, partial=False)
+
+
+def test_a_part_passes_where_the_study_says_so():
+    require_complete(survey(1), PUBLISHED, partial=True)
+
+
+def test_nothing_is_no_part():
+    with pytest.raises(ValueError, match="there are none"):
+        require_complete({}, PUBLISHED, partial=True)
+
+
+CLASSES: dict[str, int | None] = {f"n{c}/image_{i}.jpg": c for c in range(4) for i in range(9)}
+
+
+def test_without_a_limit_everything_is_taken():
+    assert choose(CLASSES, None) == CLASSES
+
+
+@given(limit=st.integers(4, 40))
+def test_every_class_gives_equally_many(limit: int):
+    taken = list(choose(CLASSES, limit).values())
+    assert [taken.count(class_) for class_ in range(4)] == [min(9, limit // 4)] * 4
+
+
+def test_the_subset_does_not_depend_on_order_or_on_the_folders_above():
+    moved = {f"elsewhere/{path}": class_ for path, class_ in reversed(CLASSES.items())}
+    taken = {path.removeprefix("elsewhere/") for path in choose(moved, 12)}
+    assert taken == choose(CLASSES, 12).keys()
+
+
+def test_a_greater_limit_keeps_what_a_smaller_one_took():
+    assert choose(CLASSES, 8).keys() < choose(CLASSES, 16).keys()
+
+
+def test_the_first_images_are_not_favoured():
+    assert choose(CLASSES, 12).keys() != {f"n{c}/image_{i}.jpg" for c in range(4) for i in range(3)}
+
+
+def test_a_small_class_gives_all_it_has():
+    assert len(choose({**CLASSES, "n4/only.jpg": 4}, 25)) == 4 * 5 + 1
+
+
+def test_a_set_without_classes_is_one_class():
+    unlabelled = dict.fromkeys(CLASSES)
+    assert len(choose(unlabelled, 5)) == 5
+
+
+def test_a_limit_below_the_classes_is_refused():
+    with pytest.raises(ValueError, match="at least one image per class, 4, was expected, got 3"):
+        choose(CLASSES, 3)
+
+
+def files(*data: bytes) -> list[File]:
+    return [File(f"{n}.jpg", lambda data=item: data) for n, item in enumerate(data)]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_images_come_in_order_with_their_bytes(workers: int):
+    images = files(*[photo(number) for number in range(3 * BLOCK * workers + 1)])
+    found = list(checked(images, 0, "here", workers))
+    assert found == [(item, item.read()) for item in images]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(photo(1)[:-20], "here: 1.jpg.*broken"), (b"text", "here: 1.jpg: an image"), (b"", "none;")],
+)
+def test_a_bad_image_is_named(data: bytes, message: str):
+    with pytest.raises(InputError, match=message):
+        list(checked(files(photo(0), data), 0, "here", 2))
+
+
+def test_nothing_but_border_is_refused():
+    assert len(list(checked(files(photo(0)), 2, "here", 1))) == 1
+    with pytest.raises(InputError, match="more than its border of 3 pixels"):
+        list(checked(files(photo(0)), 3, "here", 1))
