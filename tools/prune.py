@@ -1,18 +1,20 @@
-"""`make prune`: what removed encoders, datasets and comparisons left, shown or removed.
+"""`make prune`: show or remove what removed encoders, datasets and comparisons left behind.
 
     python -m tools.prune [--yes]
 
-Without --yes nothing is removed. DVC's cache is left as it is, so that branches whose studies have
-these entries still find their results.
+Without --yes nothing is removed. DVC's cache is not touched, so that branches whose studies still
+have these entries find their results.
 """
 
 import argparse
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+
+import humanize
+from tabulate import tabulate
 
 from stages.config.check import check
 from stages.config.params import PARAMS
@@ -20,80 +22,11 @@ from stages.config.quantities import KEY
 from stages.config.syntax import load_tree
 from stages.runtime.errors import InputError
 from stages.runtime.launch import launch
-from tools.amounts import Amount, size, table, titled, total
 
 GRAPH, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 
 INSTANCE = "${key}"
 """What stands for the name of an entry in the path of an output."""
-
-
-class Declared(NamedTuple):
-    """What the present study has: the outputs and the names of the stages."""
-
-    outs: frozenset[Path]
-    stages: frozenset[str]
-
-
-class Stale(NamedTuple):
-    """What is left over: outputs, and stages in dvc.lock."""
-
-    outs: list[Path]
-    locked: list[str]
-
-
-def declared() -> Declared:
-    """Return what DVC makes of the graph and params.yaml.
-
-    Raises
-    ------
-    InputError
-        It cannot make anything of them.
-    """
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    try:
-        with Repo(str(Path.cwd())) as repo:
-            index, root = repo.index, Path(repo.root_dir)
-            outs = frozenset(Path(out.fs_path).relative_to(root) for out in index.outs)
-            return Declared(outs, frozenset(getattr(stage, "name", "") for stage in index.stages))
-    except DvcException as error:
-        raise InputError(f"{GRAPH}: {' '.join(str(error).split())}; nothing was removed") from None
-
-
-def find_stale(present: Declared) -> Stale:
-    """Return what is there, matches an output of the graph and belongs to no entry of the study.
-
-    Whatever is named otherwise than the graph's outputs are was not made by it, and is left out.
-
-    Raises
-    ------
-    InputError
-        dvc.yaml or dvc.lock is no YAML.
-    """
-    there = {path for template in templates() for path in made(template)}
-    entries = load_tree(LOCK).get("stages", {}) if LOCK.exists() else {}
-    return Stale(sorted(there - present.outs), sorted(set(entries) - present.stages))
-
-
-def templates() -> Iterator[str]:
-    """Yield the paths of the outputs that stages with many instances have, each with a `${key}`."""
-    for stage in load_tree(GRAPH)["stages"].values():
-        body: dict[str, Any] = stage.get("do", {})
-        for part in ("outs", "metrics", "plots"):
-            for out in body.get(part, ()):
-                yield out if isinstance(out, str) else next(iter(out))
-
-
-def made(template: str) -> Iterator[Path]:
-    """Yield the files or folders that a template could have given, with any legal name."""
-    before, _, after = template.partition(INSTANCE)
-    folder = Path(before)
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name.endswith(after) and re.match(KEY, path.name.removesuffix(after)):
-            yield path
-
 
 CACHE = (
     "DVC's cache keeps its copies. `dvc gc --workspace --all-branches --all-tags\n"
@@ -103,51 +36,80 @@ CACHE = (
 
 
 def main(*arguments: str) -> None:
-    """Show what no entry of params.yaml stands for any more, and remove it if asked to."""
+    """Show what belongs to no entry of params.yaml, and remove it if asked to."""
     line = argparse.ArgumentParser(prog="python -m tools.prune", description=__doc__)
     line.add_argument("--yes", action="store_true", help="remove it; default: show it only")
     asked = line.parse_args(arguments)
     check(PARAMS)
-    stale = find_stale(declared())
-    if not stale.outs and not stale.locked:
+    paths, entries = stale()
+    if not paths and not entries:
         sys.stdout.write("Nothing to prune: every result belongs to an entry of params.yaml.\n")
         return
-    sys.stdout.write(page(stale))
+    sizes = [size(path) for path in paths]
+    rows = [*zip(paths, sizes, strict=True), ("all", sum(sizes))] if paths else []
+    shown = [(path, humanize.naturalsize(number)) for path, number in rows]
+    for title, body in {
+        f"{LOCK}: entries of no stage": "\n".join(entries),
+        "Results of no entry": tabulate(
+            shown, ("path", "size"), colalign=("left", "right"), disable_numparse=True
+        ),
+    }.items():
+        if body:
+            sys.stdout.write(f"{title}\n\n{body}\n\n")
     if asked.yes:
-        remove(stale)
-        sys.stdout.write(f"\nAll of it was removed; commit that.\n{CACHE}")
+        remove(paths, entries)
+        sys.stdout.write(f"All of it was removed; commit that.\n{CACHE}")
     else:
-        sys.stdout.write("\nNothing was removed. `make prune YES=1` removes all of it.\n")
+        sys.stdout.write("Nothing was removed. `make prune YES=1` removes all of it.\n")
 
 
-def page(stale: Stale) -> str:
-    """Return all that is stale, by what it is, as text."""
-    parts = []
-    if stale.locked:
-        parts.append(titled(f"{LOCK}: entries of no stage", "\n".join(stale.locked)))
-    for folder in sorted({path.parts[0] for path in stale.outs}):
-        paths = [path for path in stale.outs if path.parts[0] == folder]
-        sizes = [Amount(length(path)) for path in paths]
-        rows = [(str(path), size(amount)) for path, amount in zip(paths, sizes, strict=True)]
-        rows.append(("together", size(total(sizes))))
-        parts.append(titled(f"{folder}/: results of no entry", table(("", "size"), rows)))
-    return "\n".join(parts)
+def stale() -> tuple[list[Path], list[str]]:
+    """Return the outputs and the stages in dvc.lock that belong to no entry of the study.
+
+    Only what has the path of an output in dvc.yaml, for any legal name of an entry, is returned:
+    whatever has another path was not made by the graph.
+
+    Raises
+    ------
+    InputError
+        dvc.yaml or dvc.lock is no YAML, or DVC cannot make anything of them.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(Path.cwd())) as repo:
+            root = Path(repo.root_dir)
+            outputs = {Path(out.fs_path).relative_to(root) for out in repo.index.outs}
+            stages = {getattr(stage, "name", "") for stage in repo.index.stages}
+    except DvcException as error:
+        raise InputError(f"{GRAPH}: {' '.join(str(error).split())}; nothing was removed") from None
+    entries = load_tree(LOCK).get("stages", {}) if LOCK.exists() else {}
+    return sorted({*instances()} - outputs), sorted(entries.keys() - stages)
 
 
-def length(path: Path) -> int:
+def instances() -> Iterator[Path]:
+    """Yield what is there and could be an instance of an output whose path holds `${key}`."""
+    for stage in load_tree(GRAPH)["stages"].values():
+        body = stage.get("do", {})
+        for out in (out for part in ("outs", "metrics", "plots") for out in body.get(part, ())):
+            template = out if isinstance(out, str) else next(iter(out))
+            before, _, after = template.partition(INSTANCE)
+            for path in Path(before).iterdir() if Path(before).is_dir() else ():
+                if path.name.endswith(after) and re.match(KEY, path.name.removesuffix(after)):
+                    yield path
+
+
+def size(path: Path) -> int:
     """Return the bytes of a file, or of all files in a folder; a link counts as nothing."""
     if path.is_symlink():
         return 0
-    return sum(file.lstat().st_size for file in files(path))
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.lstat().st_size for file in files if file.is_file())
 
 
-def files(path: Path) -> Iterable[Path]:
-    """Return a file, or all files in a folder."""
-    return (file for file in path.rglob("*") if file.is_file()) if path.is_dir() else (path,)
-
-
-def remove(stale: Stale) -> None:
-    """Remove the files, then the entries of dvc.lock, which is written as DVC writes it.
+def remove(paths: list[Path], entries: list[str]) -> None:
+    """Remove files, folders, links (not what they point to) and entries of dvc.lock.
 
     Raises
     ------
@@ -160,22 +122,17 @@ def remove(stale: Stale) -> None:
 
     try:
         with Repo(str(Path.cwd())) as repo, repo.lock:
-            for path in stale.outs:
-                remove_path(path)
-            if stale.locked:
+            for path in paths:
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+            if entries:
                 with modify_yaml(str(LOCK)) as tree:
-                    for name in stale.locked:
+                    for name in entries:
                         del tree["stages"][name]
     except DvcException as error:
         raise InputError(f"DVC: {' '.join(str(error).split())}") from None
-
-
-def remove_path(path: Path) -> None:
-    """Remove a file, a folder, or a link without what it points to."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
