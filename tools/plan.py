@@ -2,40 +2,85 @@
 
     python -m tools.plan [STUDY] [--offline] [--json] [--tflops N] [--cpu-tflops N]
 
-It ends with 0 when every source can be reached, with 1 otherwise.
+Exits 0 if every source is reachable, 1 otherwise. Nothing is downloaded.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from stages.config.check import check
-from stages.config.machine import read_machine
+from stages.config.machine import Machine, read_machine
 from stages.config.params import PARAMS
 from stages.config.sections import Sections
 from stages.runtime.launch import launch
-from tools.amounts import Amount, count, hours, operations, size, table, titled, total
-from tools.costs import CPU, GPU, Speed, Work, home, steps, trainings
-from tools.outlook import Outlook
-from tools.reach import Location
+from tools.amounts import Amount, about, count, hours, metric, size, total
+from tools.costs import (
+    Images,
+    Work,
+    backbone_name,
+    cost,
+    encoder_work,
+    free_space,
+    section_of,
+    steps,
+    storage,
+    trainings,
+    weight_bytes,
+)
+from tools.sources import (
+    Answer,
+    Source,
+    ask_all,
+    dataset_sources,
+    image_bytes,
+    image_count,
+    official_count,
+    weight_sources,
+)
+
+GPU, CPU = 40.0, 0.2
+"""Default TFLOP/s. Both are guesses, and nothing here waits for images to be decoded.
+
+Of a GPU: some 60 % of an H100's 67 in single precision, which the towers use; an A100 (peak 19.5)
+has a third of it. Of a processor: half of what four cores at 3 GHz with AVX2 reach at most.
+"""
+
+NOTE = "~ an estimate, ? unknown; operations count a multiplication and an addition as two"
+
+FORMATS = {
+    **dict.fromkeys(["images", "forward_passes", "epochs", "steps"], count),
+    **dict.fromkeys(["download", "stored", "bytes"], size),
+    **dict.fromkeys(["parameters", "per_image", "per_prompt", "operations"], metric),
+    **dict.fromkeys(["gpu_hours", "cpu_hours"], hours),
+}
+"""How the amounts of a column are printed."""
+
+Row = dict[str, Any]
+Answers = Mapping[Source, Answer]
 
 
 def main(*arguments: str) -> None:
     """Print the plan of a study."""
-    from tools.outlook import look_ahead
-
     asked = parser().parse_args(arguments)
-    study, machine = check(asked.study), read_machine()
-    outlook = look_ahead(study, machine, offline=asked.offline)
-    speed = Speed(gpu=asked.tflops, cpu=asked.cpu_tflops)
+    study = check(asked.study)
+    plan = make_plan(
+        study, read_machine(), offline=asked.offline, gpu=asked.tflops, cpu=asked.cpu_tflops
+    )
     if asked.json:
-        sys.stdout.write(json.dumps(record(outlook, speed), indent=1) + "\n")
+        sys.stdout.write(json.dumps(plan, indent=1, default=Amount.to_json) + "\n")
     else:
-        sys.stdout.write(page(asked.study, study, outlook, speed))
-    if outlook.problems:
+        sys.stdout.write(
+            f"{study.study.title}, {asked.study}: encoders {len(study.encoders)}, datasets "
+            f"{len(study.datasets)}, comparisons {len(study.comparisons)}\n{NOTE}\n\n"
+            f"{as_text(plan, asked.tflops, asked.cpu_tflops)}\n"
+        )
+    if plan["unreachable"]:
         sys.exit(1)
 
 
@@ -63,183 +108,216 @@ def positive(text: str) -> float:
     return value
 
 
+def make_plan(
+    study: Sections, machine: Machine, *, offline: bool, gpu: float = GPU, cpu: float = CPU
+) -> dict[str, Any]:
+    """Return the plan: tables as lists of rows, and what cannot be reached.
+
+    `gpu` and `cpu` are throughputs in TFLOP/s.
+
+    Raises
+    ------
+    InputError
+        A model or weights do not exist in their library.
+    """
+    sources = {key: dataset_sources(entry) for key, entry in study.datasets.items()}
+    files = {key: found for key, found in weight_sources(study).items() if found}
+    both = [*sources.values(), *files.values()]
+    answers = ask_all([source for found in both for source in found], machine, offline=offline)
+    images = {key: image_count(key, entry) for key, entry in study.datasets.items()}
+    datasets = [dataset_row(study, key, images[key], sources[key], answers) for key in sources]
+    weights = [
+        {
+            "weights": key,
+            "from": str(found[0]),
+            "download": download(found, answers, weight_bytes(study, key)),
+            "state": state(found, answers),
+        }
+        for key, found in files.items()
+    ]
+    sizes = [row["download"] for row in [*datasets, *weights]]
+    stored = storage(
+        study,
+        images,
+        total(row["stored"] for row in datasets),
+        total_download(zip(both, sizes, strict=True), answers),
+        machine.downloads,
+    )
+    work = [item for key in study.encoders for item in encoder_work(study, key, images)]
+    return {
+        "datasets": datasets,
+        "encoders": [encoder_row(study, key, work) for key in study.encoders],
+        "weights": weights,
+        "trainings": [training_row(study, key, images, work) for key in trainings(study)],
+        "compute": compute_rows(work, gpu, cpu),
+        "disk": [vars(item) for item in stored],
+        "free_space": free_space(stored),
+        "revisions": [
+            {"repository": f"{source.kind} {source}", "revision": source.revision, "commit": commit}
+            for source, answer in answers.items()
+            if (commit := answer.commit)
+        ],
+        "work": [vars(item) for item in work],
+        "sources": len(answers),
+        "unasked": sum(not answer.asked for answer in answers.values()),
+        "unreachable": {str(s): answer.problem for s, answer in answers.items() if answer.problem},
+    }
+
+
+def dataset_row(
+    study: Sections, key: str, images: Amount, sources: list[Source], answers: Answers
+) -> Row:
+    """Return what is known of a dataset.
+
+    It is stored as its share of the download, or, where nothing is downloaded, as its images.
+    """
+    entry = study.datasets[key]
+    each = image_bytes(key, entry, study.sources.world)
+    whole = official_count(key, entry)
+    said = total(answers[source].download for source in sources)
+    if said.complete and said.value:
+        known = whole.complete and images.complete
+        stored = about(said.value * (images.value / whole.value if known else 1))
+    else:
+        stored = images * each
+    return {
+        "dataset": key,
+        "kind": str(entry.__struct_config__.tag),
+        "from": " and ".join(map(str, sources)) or entry.source,
+        "images": images,
+        "download": download(sources, answers, whole * each),
+        "stored": stored,
+        "state": state(sources, answers),
+    }
+
+
+def download(sources: list[Source], answers: Answers, estimate: Amount) -> Amount:
+    """Return the bytes that all sources give, or an estimate where one does not say."""
+    said = total(answers[source].download for source in sources)
+    return said if said.complete else estimate * about(1)
+
+
+def total_download(downloads: Iterable[tuple[list[Source], Amount]], answers: Answers) -> Amount:
+    """Return the sum; a source that several datasets or encoders share counts once."""
+    once: dict[object, Amount] = {}
+    for sources, amount in downloads:
+        if all(answers[source].download.complete for source in sources):
+            once |= {source: answers[source].download for source in sources}
+        else:
+            once[tuple(sources)] = amount
+    return total(once.values())
+
+
+def state(sources: list[Source], answers: Answers) -> str:
+    """Say whether all sources can be reached; nothing where there is none."""
+    found = [answers[source] for source in sources]
+    if any(answer.problem for answer in found):
+        return "CANNOT BE REACHED"
+    return ("reached" if all(answer.asked for answer in found) else "not asked") if found else ""
+
+
+def encoder_row(study: Sections, key: str, work: list[Work]) -> Row:
+    """Return an encoder's origin and costs, and what it takes in all stages together."""
+    section, entry = section_of(study, key)
+    origin = {
+        "weights": lambda: str(entry.__struct_config__.tag),
+        "finetune": lambda: f"finetune {entry.start}",
+        "interpolate": lambda: f"interpolate {entry.alpha:g}",
+    }
+    name = backbone_name(study, key)
+    price = cost(study.backbones[name])
+    mine = [item for item in work if item.encoder == key]
+    return {
+        "encoder": key,
+        "made_by": origin.get(section, lambda: section)(),
+        "backbone": name,
+        "parameters": price.parameters,
+        "per_image": price.image,
+        "per_prompt": price.text if study.encoders[key].head == "zero_shot" else None,
+        "forward_passes": total(item.forward_passes for item in mine),
+        "operations": total(item.operations for item in mine),
+    }
+
+
+def training_row(study: Sections, key: str, images: Images, work: list[Work]) -> Row:
+    """Return what a training sees and costs."""
+    entry, stage = trainings(study)[key], section_of(study, key)[0]
+    recipe = study.recipes[entry.recipe]
+    return {
+        "training": key,
+        "dataset": entry.dataset,
+        "epochs": Amount(recipe.epochs),
+        "steps": steps(recipe, images[entry.dataset]),
+        "operations": total(w.operations for w in work if (w.stage, w.encoder) == (stage, key)),
+    }
+
+
+def compute_rows(work: list[Work], gpu: float, cpu: float) -> list[Row]:
+    """Return the work of each stage and of all, with the hours on one GPU or on a processor."""
+    stages = {stage: [w for w in work if w.stage == stage] for stage in (w.stage for w in work)}
+    rows = []
+    for stage, items in {**stages, "all": work}.items():
+        operations = total(item.operations for item in items)
+        rows.append(
+            {
+                "stage": stage,
+                "forward_passes": total(item.forward_passes for item in items),
+                "operations": operations,
+                "gpu_hours": operations * about(1 / (gpu * 1e12 * 3600)),
+                "cpu_hours": operations * about(1 / (cpu * 1e12 * 3600)),
+            }
+        )
+    return rows
+
+
+def as_text(plan: dict[str, Any], gpu: float, cpu: float) -> str:
+    """Return the tables of a plan that have rows, and whether every source can be reached."""
+    disk = [
+        {**row, "temporary": "may be deleted" if row["temporary"] else ""} for row in plan["disk"]
+    ]
+    disk.append({"what": "all", "bytes": total(row["bytes"] for row in plan["disk"])})
+    speed = f"{gpu:g} TFLOP/s of a GPU (--tflops) or {cpu:g} of a CPU (--cpu-tflops)"
+    tables = {
+        "Datasets": table(plan["datasets"]),
+        "Encoders": table(plan["encoders"]),
+        "Weights": table(plan["weights"]),
+        "Trainings": table(plan["trainings"]),
+        f"Compute, at {speed}": table(plan["compute"]),
+        "Disk": "\n".join([table(disk), *plan["free_space"]]),
+        "Revisions to pin, with today's commit": table(plan["revisions"]),
+    }
+    parts = [f"{title}\n\n{body}\n" for title, body in tables.items() if body]
+    return "\n".join([*parts, verdict(plan)])
+
+
+def table(rows: list[Row]) -> str:
+    """Return rows as a table, amounts to the right."""
+    if not rows:
+        return ""
+    columns = list(rows[0])
+    cells = [
+        [
+            FORMATS[name](value) if isinstance(value := row.get(name), Amount) else value
+            for name in columns
+        ]
+        for row in rows
+    ]
+    headers = [name.replace("_", " ") for name in columns]
+    sides = ["right" if name in FORMATS else "left" for name in columns]
+    return tabulate(cells, headers, colalign=sides, disable_numparse=True)
+
+
+def verdict(plan: dict[str, Any]) -> str:
+    """Say whether every source can be reached, and why one cannot."""
+    if problems := plan["unreachable"]:
+        head = f"Cannot be reached, {len(problems)} of {plan['sources']} sources:"
+        return "\n".join([head, *(f"  {problem}" for problem in problems.values())])
+    if plan["unasked"]:
+        return f"Offline: {plan['unasked']} of {plan['sources']} sources were not asked."
+    if plan["sources"]:
+        return f"Every source can be reached: {plan['sources']} of {plan['sources']}."
+    return "Nothing comes from elsewhere."
+
+
 if __name__ == "__main__":
     launch(main)
-
-
-NOTE = "~ an estimate, ? unknown; operations count a multiplication and an addition as two"
-
-
-def page(file: Path, study: Sections, outlook: Outlook, speed: Speed) -> str:
-    """Return the whole plan as text."""
-    head = (
-        f"{study.study.title}, {file}: encoders {len(study.encoders)}, datasets "
-        f"{len(study.datasets)}, comparisons {len(study.comparisons)}\n{NOTE}\n"
-    )
-    parts = [
-        titled("Datasets", datasets(outlook)),
-        titled("Encoders", encoders(outlook)),
-        titled("Weights", weights(outlook)) if any(e.places for e in outlook.encoders) else "",
-        titled("Trainings", training_table(study, outlook)) if trainings(study) else "",
-        titled(f"Compute, {speed}", compute(outlook, speed)),
-        titled("Disk", disk(outlook)),
-        titled("Revisions to pin", pins(outlook)) if outlook.pins else "",
-        verdict(outlook),
-    ]
-    return "\n".join([head, *filter(None, parts)])
-
-
-def datasets(outlook: Outlook) -> str:
-    """Return a row per dataset."""
-    rows = [
-        (
-            item.key,
-            item.kind,
-            " and ".join(map(str, item.places)) or item.source,
-            count(item.images),
-            size(item.download),
-            size(item.stored),
-            state(outlook, item.places),
-        )
-        for item in outlook.datasets
-    ]
-    header = ("dataset", "kind", "from", "images", "download", "stored", "")
-    return table(header, rows, words=3)
-
-
-def encoders(outlook: Outlook) -> str:
-    """Return a row per encoder, with its own forward passes and operations in all stages."""
-    rows = []
-    for item in outlook.encoders:
-        work = [work for work in outlook.work if work.encoder == item.key]
-        price = item.cost
-        costs = (price.parameters, price.image, price.text if item.head == "zero_shot" else None)
-        done = total(w.passes for w in work), total(w.operations for w in work)
-        shown = [operations(cost) if cost else "" for cost in costs]
-        facts = (item.key, item.origin, item.backbone)
-        rows.append((*facts, *shown, count(done[0]), operations(done[1])))
-    header = ("encoder", "made by", "backbone", "parameters", "per image", "per prompt")
-    return table((*header, "forward passes", "operations"), rows, words=3)
-
-
-def weights(outlook: Outlook) -> str:
-    """Return a row per encoder whose weights come from elsewhere."""
-    rows = [
-        (item.key, str(item.places[0]), size(item.download), state(outlook, item.places))
-        for item in outlook.encoders
-        if item.places
-    ]
-    return table(("weights", "from", "download", ""), rows, words=2)
-
-
-def state(outlook: Outlook, places: Iterable[Location]) -> str:
-    """Say whether all places can be reached; nothing where there is none."""
-    found = [outlook.reach[place] for place in places]
-    if not found:
-        return ""
-    if any(item.problem for item in found):
-        return "CANNOT BE REACHED"
-    return "reached" if all(item.asked for item in found) else "not asked"
-
-
-def training_table(study: Sections, outlook: Outlook) -> str:
-    """Return a row per training: what it sees, and what it costs."""
-    images = {item.key: item.images for item in outlook.datasets}
-    costs = {(work.stage, work.encoder): work for work in outlook.work}
-    rows = [
-        (
-            key,
-            entry.dataset,
-            f"{study.recipes[entry.recipe].epochs:,}",
-            count(steps(study.recipes[entry.recipe], images[entry.dataset])),
-            operations(costs[home(study, key)[0], key].operations),
-        )
-        for key, entry in trainings(study).items()
-    ]
-    return table(("training", "dataset", "epochs", "steps", "operations"), rows, words=2)
-
-
-def compute(outlook: Outlook, speed: Speed) -> str:
-    """Return a row per stage, and the sum."""
-    stages = dict.fromkeys(work.stage for work in outlook.work)
-    rows = [
-        work_row(stage, [w for w in outlook.work if w.stage == stage], speed) for stage in stages
-    ]
-    header = ("stage", "forward passes", "operations", "GPU", "or CPU")
-    return table(header, [*rows, work_row("all", outlook.work, speed)])
-
-
-def work_row(name: str, work: list[Work], speed: Speed) -> tuple[str, ...]:
-    """Return what some work comes to."""
-    done = total(item.operations for item in work)
-    passes = total(item.passes for item in work)
-    times = speed.gpu_hours(done), speed.cpu_hours(done)
-    return (name, count(passes), operations(done), *map(hours, times))
-
-
-def disk(outlook: Outlook) -> str:
-    """Return a row per kind of file, the sum, and what is free on each disk."""
-    rows = [
-        (room.what, room.folder, size(room.bytes), "may be deleted" if room.passing else "")
-        for room in outlook.rooms
-    ]
-    whole = ("all", "", size(total(room.bytes for room in outlook.rooms)), "")
-    sizes = table(("what", "where", "bytes", ""), [*rows, whole], words=2)
-    return "\n".join([sizes, *map(str, outlook.disks)])
-
-
-def pins(outlook: Outlook) -> str:
-    """Return a row per repository whose revision may change under the study."""
-    rows = [(f"{place.kind} {place}", place.revision, commit) for place, commit in outlook.pins]
-    return table(("repository", "revision", "is today the commit"), rows, words=3)
-
-
-def verdict(outlook: Outlook) -> str:
-    """Say whether everything can be reached, and what cannot, with the reason."""
-    asked, problems = len(outlook.reach), outlook.problems
-    if problems:
-        lines = [f"Cannot be reached, {len(problems)} of {asked} sources:"]
-        lines += [f"  {reason}" for _, reason in problems]
-    elif outlook.unasked:
-        lines = [f"Offline: {outlook.unasked} of {asked} sources were not asked."]
-    elif asked:
-        lines = [f"Every source can be reached: {asked} of {asked}."]
-    else:
-        lines = ["Nothing comes from elsewhere."]
-    return "\n".join([*lines, ""])
-
-
-def record(outlook: Outlook, speed: Speed) -> dict[str, Any]:
-    """Return the plan for a program: amounts with whether they are estimated and complete."""
-    return {
-        "datasets": {item.key: plain(item, outlook) for item in outlook.datasets},
-        "encoders": {item.key: plain(item, outlook) for item in outlook.encoders},
-        "compute": [
-            {
-                "stage": work.stage,
-                "encoder": work.encoder,
-                "passes": work.passes.plain(),
-                "operations": work.operations.plain(),
-                "gpu_hours": speed.gpu_hours(work.operations).plain(),
-                "cpu_hours": speed.cpu_hours(work.operations).plain(),
-            }
-            for work in outlook.work
-        ],
-        "disk": {room.folder: room.bytes.plain() for room in outlook.rooms},
-        "warnings": [str(disk) for disk in outlook.disks if disk.is_short],
-        "unreachable": dict(outlook.problems),
-        "unasked": outlook.unasked,
-        "commits": {str(place): commit for place, commit in outlook.pins},
-    }
-
-
-def plain(item: Any, outlook: Outlook) -> dict[str, Any]:
-    """Return a dataset or an encoder for a program."""
-    facts = {name: value for name, value in vars(item).items() if name != "key"}
-    facts |= vars(facts.pop("cost")) if "cost" in facts else {}
-    facts = {k: v.plain() if isinstance(v, Amount) else v for k, v in facts.items()}
-    return {
-        **facts,
-        "places": [str(place) for place in item.places],
-        "state": state(outlook, item.places) or "nothing to reach",
-    }

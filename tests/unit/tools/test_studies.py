@@ -6,7 +6,7 @@ from stages.config.check import check
 from stages.config.sections import Sections
 from stages.config.trainings import Drops
 from tests.reads import ROOT
-from tools.reach import weight_places
+from tools.sources import weight_sources
 
 FILES = [ROOT / "studies/paper.yaml", ROOT / "studies/laptop.yaml"]
 
@@ -23,14 +23,14 @@ def of(study: Sections, training: str) -> list[str]:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_name_and_tag_is_known_to_its_library(file):
     study = check(file)
-    assert {key for key, found in weight_places(study).items() if not found} == set(
+    assert {key for key, found in weight_sources(study).items() if not found} == set(
         of(study, "untrained")
     )
 
 
 def test_the_paper_has_sixteen_clips_and_the_one_of_imagenet_captions(paper):
     downloaded = [key for key in of(paper, "zero_shot") if key in paper.weights]
-    assert len(downloaded) == len({weight_places(paper)[key][0] for key in downloaded}) == 16
+    assert len(downloaded) == len({weight_sources(paper)[key][0] for key in downloaded}) == 16
     assert set(of(paper, "zero_shot")) - set(downloaded) == {"rn50_imagenet_captions"}
 
 

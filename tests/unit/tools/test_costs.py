@@ -1,0 +1,184 @@
+"""Operations and bytes, against closed forms and against files of the real formats."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from stages.config.encoders import OpenClipModel, TorchvisionModel, VisionTransformer
+from stages.config.measures import SHIFTS
+from stages.encoders.encoder import clip_encoder, save_encoder
+from stages.encoders.layers import layer_grams
+from stages.encoders.vocabulary import Vocabulary
+from stages.runtime.errors import InputError
+from tests.unit.encoders.conftest import small_backbone
+from tools.amounts import UNKNOWN, Amount, about
+from tools.costs import (
+    WORDS,
+    Storage,
+    Work,
+    activation_bytes,
+    cost,
+    encoder_work,
+    free_space,
+    head_bytes,
+    steps,
+    storage,
+    weight_bytes,
+)
+from tools.sources import image_count
+
+
+@pytest.fixture
+def images(nano):
+    return {key: image_count(key, entry) for key, entry in nano.datasets.items()}
+
+
+def by_stage(study, key, images):
+    return {work.stage: work for work in encoder_work(study, key, images)}
+
+
+def transformer(tokens: int, width: int, layers: int) -> int:
+    """Return the operations of blocks: attention's four products of weights, its two of tokens."""
+    weights = 4 * width**2 + 8 * width**2
+    return layers * 2 * (tokens * weights + 2 * tokens**2 * width)
+
+
+def test_a_multiplication_and_an_addition_are_two_operations():
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        torch.nn.Linear(5, 7)(torch.empty(3, 5))
+    assert counter.get_total_flops() == 2 * 3 * 5 * 7
+
+
+def test_a_vision_transformer_costs_its_closed_form():
+    backbone = small_backbone("vit")
+    vision, patches = backbone.vision, (32 // 16) ** 2
+    assert isinstance(vision, VisionTransformer)
+    embedding = 2 * patches * 3 * 16**2 * vision.width
+    blocks = transformer(patches + 1, vision.width, vision.layers)
+    output = 2 * vision.width * backbone.embedding
+    assert cost(backbone).image == Amount(embedding + blocks + output)
+
+
+def test_a_text_tower_costs_its_closed_form():
+    backbone = small_backbone("vit")
+    text = backbone.text
+    blocks = transformer(text.context, text.width, text.layers)
+    assert cost(backbone).text == Amount(blocks + 2 * text.width * backbone.embedding)
+
+
+@pytest.mark.parametrize("kind", ["rn", "vit"])
+def test_counts_the_weights_that_a_real_encoder_has(kind):
+    backbone = small_backbone(kind)
+    words = Vocabulary([f"w{i}" for i in range(WORDS)])
+    real = clip_encoder(backbone, words, 0).module
+    counted = cost(backbone)
+    whole = counted.parameters + counted.text_parameters
+    assert whole.value == sum(weight.numel() for weight in real.parameters())
+    assert counted.width == Amount(backbone.embedding)
+
+
+def test_published_costs_are_met():
+    clip, resnet = cost(OpenClipModel(model="ViT-B-32")), cost(TorchvisionModel(model="resnet50"))
+    assert (clip.parameters + clip.text_parameters).value == 151_277_313
+    assert clip.image.value == pytest.approx(2 * 4.41e9, rel=0.01)
+    assert resnet.parameters.value == 25_557_032 - 1000 * 2049
+    assert resnet.image.value == pytest.approx(2 * 4.089e9, rel=0.01)
+    assert resnet.text == resnet.text_parameters == Amount(0)
+
+
+def test_what_lies_on_the_hub_is_unknown():
+    unknown = cost(OpenClipModel(model="hf-hub:owner/name"))
+    assert unknown.parameters == unknown.image == unknown.text == UNKNOWN
+
+
+def test_refuses_a_model_that_no_library_has():
+    with pytest.raises(InputError, match=r"'ViT-B-33'.*ViT-B-32"):
+        cost(OpenClipModel(model="ViT-B-33"))
+
+
+def test_work_is_the_images_of_each_stage_times_the_tower(nano, images):
+    price = cost(nano.backbones["rn"])
+    work = by_stage(nano, "rn_web_broad", images)
+    shifts = sum(images[shift].value for shift in SHIFTS)
+    expected = {"extract": 200, "extract_shifts": shifts, "extract_broden": 600}
+    for stage, passes in (expected | {"extract_layers": 64}).items():
+        assert work[stage] == Work(stage, "rn_web_broad", Amount(passes), price.image * passes)
+    assert work["head"] == Work("head", "rn_web_broad", Amount(6 * 12), price.text * 72)
+
+
+def test_a_step_costs_three_passes_of_both_towers(nano, images):
+    price = cost(nano.backbones["rn"])
+    seen = 1200 // 128 * 128
+    trained = by_stage(nano, "rn_web_broad", images)["pretrain"]
+    assert trained.operations == about(3 * seen * (price.image.value + price.text.value))
+
+
+def test_finetuning_makes_the_head_that_it_starts_from(nano, images):
+    price = cost(nano.backbones["rn"])
+    work = by_stage(nano, "rn_web_broad_finetuned", images)
+    tuned = 3 * 512 * price.image.value + 72 * price.text.value
+    assert work["finetune"] == Work("finetune", "rn_web_broad_finetuned", Amount(584), about(tuned))
+    assert "head" not in work
+
+
+def test_an_untrained_encoder_is_neither_trained_nor_prompted(nano, images):
+    work = by_stage(nano, "rn_untrained", images)
+    assert list(work) == ["extract", "extract_shifts", "extract_broden", "extract_layers"]
+
+
+def test_only_whole_batches_are_seen(nano):
+    recipe = nano.recipes["finetuning"]
+    assert [steps(recipe, Amount(n)) for n in (600, 100)] == [Amount(4), Amount(1)]
+    seen = [steps(recipe, Amount(n), recipe.batch_size) for n in (600, 100)]
+    assert seen == [Amount(4 * 128), Amount(100)]
+
+
+def test_work_on_an_unknown_number_of_images_is_unknown(nano, images):
+    work = by_stage(nano, "rn_web_broad", {**images, "broden": UNKNOWN, "web_broad": UNKNOWN})
+    assert work["extract_broden"].operations == UNKNOWN
+    assert not work["pretrain"].operations.complete
+
+
+def test_weights_take_what_a_real_file_takes(nano, tmp_path):
+    words = Vocabulary([f"w{i}" for i in range(WORDS)])
+    save_encoder(tmp_path / "e", clip_encoder(nano.backbones["rn"], words, 0))
+    real = (tmp_path / "e" / "weights.safetensors").stat().st_size
+    assert weight_bytes(nano, "rn_web_broad").value == pytest.approx(real, rel=0.1)
+
+
+def test_every_folder_is_stored_once_and_as_large_as_what_is_written_there(nano, images):
+    stored = storage(nano, images, Amount(7), Amount(5), "elsewhere")
+    found = {item.folder: item.bytes for item in stored}
+    assert len(found) == len(stored)
+    assert stored[0] == Storage("downloads", "elsewhere", Amount(5), temporary=True)
+    assert found["data/datasets"] == Amount(7)
+    shifts = sum(images[shift].value for shift in SHIFTS)
+    for folder, number in {"": 200, "shift_": shifts, "broden_": 600}.items():
+        assert found[f"data/{folder}activations"] == Amount(number * 3 * 64 * 4)
+    assert found[".scratch"].value == 3 * weight_bytes(nano, "rn_web_broad").value
+    encoder = clip_encoder(nano.backbones["rn"], Vocabulary(["w"]), 0)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
+    made = layer_grams(encoder, pixels, nano.layers.minibatch)
+    assert found["data/layer_grams"] == Amount(3 * sum(gram.nbytes for gram in made.values()))
+
+
+def test_an_unknown_number_of_images_takes_unknown_room(nano):
+    assert activation_bytes(nano, UNKNOWN) == UNKNOWN
+    assert head_bytes(nano, "rn_untrained") == Amount(12 * 64 * 4)
+
+
+def test_warns_where_a_disk_is_short(tmp_path):
+    def said(*sizes: Amount) -> list[str]:
+        return free_space([Storage("x", str(tmp_path / f"new/{s}"), s) for s in sizes])
+
+    (line,) = said(Amount(5), Amount(6))  # on one disk, in folders that are not there yet
+    assert line.startswith(f"{tmp_path}: 11 Bytes needed, ")
+    assert said(about(1e18))[0].startswith(f"WARNING, {tmp_path}: ~1.0 EB needed, ")
+    assert not said(UNKNOWN)[0].startswith("WARNING")
+
+
+def test_a_relative_folder_is_on_the_disk_of_the_workspace():
+    assert free_space([Storage("x", "not/there", Amount(1))])[0].startswith(f"{Path.cwd()}: ")

@@ -1,0 +1,251 @@
+"""Where datasets and weights come from: whether each source is reachable, and its size."""
+
+import os
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stages.config.datasets import DatasetEntry, ImageNet, ImageNetCaptions, RealSet
+from stages.config.machine import Machine
+from stages.config.sections import Sections
+from stages.config.synthetic import Recipe, World
+from stages.downloads.http import mirrored, reason, remedy
+from stages.downloads.hub import announced, repository_files
+from stages.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
+from stages.runtime.errors import InputError, without_login
+from tools.amounts import UNKNOWN, Amount, about
+
+THREADS = 16
+
+TIMEOUT = (5.0, 10.0)
+"""Seconds to connect, and to wait for an answer."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A repository of the Hugging Face hub, a URL, or a file or folder on this machine.
+
+    Of a repository, `files` are glob patterns; the first that matches a file is taken.
+    """
+
+    kind: Literal["dataset", "model", "url", "folder"]
+    name: str
+    revision: str = ""
+    files: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the name, of a URL without its scheme."""
+        return self.name.partition("://")[2] if self.kind == "url" else self.name
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known of a source: why it cannot be reached (None if it can), bytes to download.
+
+    `commit` is what the branch or tag of a repository stands for today. `asked` is false for a
+    source that was not contacted.
+    """
+
+    problem: str | None = None
+    download: Amount = UNKNOWN
+    commit: str | None = None
+    asked: bool = True
+
+
+def dataset_sources(entry: DatasetEntry) -> list[Source]:
+    """Return the sources of a dataset; one that is drawn or absent has none."""
+    if not isinstance(entry, RealSet):
+        return []
+    if entry.hub is not None:
+        hub = entry.hub
+        return [Source("dataset", hub.repository, hub.revision, (hub.files,))]
+    if entry.archive is not None:
+        return [Source("url", archive.url) for archive in entry.archive]
+    captions = [entry.captions] if isinstance(entry, ImageNetCaptions) else []
+    return [Source("folder", path) for path in (entry.folder, *captions) if path is not None]
+
+
+def weight_sources(study: Sections) -> dict[str, list[Source]]:
+    """Return the sources of each entry of `weights`; untrained weights have none.
+
+    Raises
+    ------
+    InputError
+        Names each entry whose weights its library does not have, or not for its backbone.
+    """
+    found, broken = {}, []
+    for key, entry in study.weights.items():
+        try:
+            location = locate_weights(entry, study.backbones[entry.backbone])
+        except InputError as error:
+            broken.append(f"'weights.{key}': {str(error).removeprefix('weights: ')}")
+            continue
+        match location:
+            case AtHub():
+                hub = location.repository, location.revision, location.files
+                found[key] = [Source("model", *hub)]
+            case AtUrl():
+                found[key] = [Source("url", location.url)]
+            case AtPath():
+                found[key] = [Source("folder", str(location.file))]
+            case None:
+                found[key] = []
+    if broken:
+        raise InputError("\n       ".join(broken))
+    return found
+
+
+def ask_all(sources: Iterable[Source], machine: Machine, *, offline: bool) -> dict[Source, Answer]:
+    """Ask every source once, many at a time; `offline` looks at folders of this machine alone."""
+    once = list(dict.fromkeys(sources))
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = pool.map(lambda source: ask(source, machine, offline=offline), once)
+        return dict(zip(once, answers, strict=True))
+
+
+def ask(source: Source, machine: Machine, *, offline: bool) -> Answer:
+    """Ask one source; nothing is downloaded."""
+    if source.kind == "folder":
+        return ask_folder(Path(machine.folders) / source.name)
+    if offline:
+        return Answer(asked=False)
+    if source.kind == "url":
+        return ask_url(mirrored(source.name, machine.mirror))
+    return ask_hub(source)
+
+
+def ask_folder(path: Path) -> Answer:
+    """Look whether a file or folder is there, may be read and holds something."""
+    problem = None
+    if not path.exists():
+        problem = "not there; check the path in params.yaml and `folders` of this machine"
+    elif not os.access(path, os.R_OK):
+        problem = "may not be read; change its permissions"
+    elif path.is_dir() and not any(path.iterdir()):
+        problem = "an empty folder; is a disk to be mounted there?"
+    return Answer(problem and f"{path}: {problem}", Amount(0))
+
+
+def ask_url(url: str) -> Answer:
+    """Ask a server for the first byte of a file, whose headers give its size.
+
+    A HEAD request would do where servers and their mirrors all answered one.
+    """
+    import requests
+
+    headers = {"Accept-Encoding": "identity", "Range": "bytes=0-0"}
+    try:
+        with requests.get(url, headers=headers, timeout=TIMEOUT, stream=True) as response:
+            if why := reason(response.status_code):
+                advice = remedy(response.status_code)
+                return Answer(f"{without_login(url)}: {why}; {advice}")
+            # `bytes 0-0/1234`, or the whole length of a server that knows no ranges
+            length = response.headers.get("Content-Range", "").rpartition("/")[2]
+            length = length or response.headers.get("Content-Length", "")
+    except requests.RequestException as error:
+        name = type(error).__name__
+        return Answer(f"{without_login(url)}: no connection ({name}); check the network")
+    return Answer(download=Amount(int(length)) if length.isdecimal() else UNKNOWN)
+
+
+def ask_hub(source: Source) -> Answer:
+    """Ask the hub for the files of the first pattern that matches any, and for access to them.
+
+    A gated repository lists its files to anybody, so the first is asked for, without its content.
+    """
+    kind = "model" if source.kind == "model" else "dataset"
+    failed = []
+    for pattern in source.files:
+        size = UNKNOWN
+        try:
+            files = repository_files(source.name, source.revision, pattern, kind, attempts=1)
+            size, commit = Amount(sum(file.size for file in files)), files[0].commit
+            announced(source.name, files[0].path, commit, kind, attempts=1)
+        except InputError as error:
+            failed.append(Answer(str(error), size))
+        else:
+            pinned = re.fullmatch(r"[0-9a-f]{40}", source.revision)
+            return Answer(None, size, None if pinned else commit)
+    return failed[0]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is published of a dataset: images, classes, images of its smallest class, bytes.
+
+    Without classes, a limit takes its number of images; a `smallest` class of 0 is unknown.
+    """
+
+    images: int
+    classes: int = 1000
+    smallest: int = 0
+    archive: float = 0.0
+
+
+SETS = {
+    "imagenet_train": Published(1_281_167, smallest=732, archive=147.9e9),
+    "imagenet_val": Published(50_000, smallest=50, archive=6.74e9),
+    "imagenet_v2": Published(10_000, smallest=10, archive=1.26e9),
+    "imagenet_r": Published(30_000, classes=200, archive=2.19e9),
+    "imagenet_sketch": Published(50_889, archive=7.6e9),
+    "objectnet": Published(18_574, classes=113),
+    "imagenet_a": Published(7_500, classes=200, archive=0.69e9),
+    "broden": Published(63_305, classes=0, archive=63_305 * 0.6 * 224**2),
+    "imagenet_captions": Published(463_622, classes=0, archive=463_622 * 115e3),
+}
+"""The sets by their kind, ImageNet's two by their entry; ObjectNet's images of ImageNet's classes.
+
+Numbers of images are from the papers of the sets, sizes of archives are rounded. Broden's archive
+is guessed from 224 × 224 pixels, and the images of ImageNet-Captions are ImageNet's.
+"""
+
+DRAWN, AROUND = 3.1, 2048
+"""Bytes per pixel of a drawn image as PNG, since noise does not compress, and of the tar members
+around it; measured on the miniature, where an image takes 5 to 6 KiB of a shard.
+"""
+
+
+def image_count(key: str, entry: DatasetEntry) -> Amount:
+    """Return the number of images of a dataset, after its limit.
+
+    A limit takes equally many of each class, so it is met exactly where every class is known to
+    have as many, and about elsewhere.
+    """
+    whole = official_count(key, entry)
+    limit = entry.limit if isinstance(entry, RealSet) else None
+    if limit is None or (whole.complete and limit >= whole.value):
+        return whole
+    known = published(key, entry)
+    if known is None or not whole.complete:
+        return about(limit)
+    if not known.classes:
+        return Amount(limit)
+    each = limit // known.classes
+    return Amount(each * known.classes) if each <= known.smallest else about(limit)
+
+
+def official_count(key: str, entry: DatasetEntry) -> Amount:
+    """Return the number of images without a limit, as far as it is published.
+
+    Nothing is known of an entry that holds a part of its set (`partial`).
+    """
+    if not isinstance(entry, RealSet):
+        return Amount(entry.images if isinstance(entry, Recipe) else 0)
+    known = published(key, entry)
+    return UNKNOWN if known is None or entry.partial else Amount(known.images)
+
+
+def image_bytes(key: str, entry: DatasetEntry, world: World | None) -> Amount:
+    """Return about the bytes of one image as it is stored."""
+    if isinstance(entry, Recipe):
+        return about(DRAWN * world.image_size**2 + AROUND) if world else UNKNOWN
+    known = published(key, entry)
+    return about(known.archive / known.images) if known and known.archive else UNKNOWN
+
+
+def published(key: str, entry: DatasetEntry) -> Published | None:
+    """Return what is known of the set of an entry, if anything is."""
+    return SETS.get(key if isinstance(entry, ImageNet) else str(entry.__struct_config__.tag))
