@@ -21,7 +21,7 @@ from benchmarks.synthetic import Size, draw_classified, draw_head, draw_labels
 from benchmarks.tables import Row, alone, write_table
 from stages.config.machine import usable_processors
 from stages.config.measures import TEST_SETS
-from stages.files.activations import Activations, read_activations, write_activations
+from stages.files.activations import read_activations, write_activations
 from stages.files.arrays import read_tensors, write_tensors
 from stages.measures.average_precision import average_precisions
 from stages.measures.cka import cka
@@ -74,10 +74,11 @@ def main() -> None:
 def bookkeeping(work: Work) -> None:
     """Write each encoder's activations and read them: extraction without its forward passes."""
     indices = np.arange(work.scale.classes)
-    extracted = Activations(work.activations, work.classes, indices)
     for encoder in range(work.scale.encoders):
         folder = work.folder / str(encoder)
-        write_activations(folder, TEST_SETS[0], extracted)
+        write_activations(
+            folder, TEST_SETS[0], work.activations, classes=work.classes, class_indices=indices
+        )
         read_activations(folder, TEST_SETS[0])
 
 

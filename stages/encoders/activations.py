@@ -13,7 +13,7 @@ from stages.datasets.shards import open_shards
 from stages.encoders.encoder import Encoder, forward_passes, to_array
 from stages.encoders.loading import Pictures, fitted_batches
 from stages.encoders.preprocess import to_tower
-from stages.files.activations import write_batches
+from stages.files.activations import write_activations
 from stages.files.arrays import StreamedArray
 from stages.runtime.errors import InputError
 
@@ -67,7 +67,7 @@ def extract_dataset(
         As `activation_batches`, or the shards are damaged.
     """
     with open_shards(dataset) as images:
-        write_batches(
+        write_activations(
             out,
             dataset.name,
             coming_activations(

@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from stages.config.measures import SHIFTS, TEST_SETS
 from stages.files.arrays import (
     StreamedArray,
-    as_stream,
     read_tensors,
     require_finite,
     write_tensors,
@@ -23,9 +22,10 @@ from stages.runtime.errors import InputError
 class Activations:
     """What an encoder makes of one dataset.
 
-    `values` are the vectors that feed the head, before L2 normalisation; `classes` the true class
-    of each image; `class_indices` the classes that the dataset holds, sorted. `aliases` are further
-    classes, each with the one of `class_indices` that it counts as: ObjectNet merges classes.
+    `values` are the vectors that feed the head, before L2 normalisation, float32; `classes` the
+    true class of each image; `class_indices` the classes that the dataset holds, sorted. `aliases`
+    are further classes, each with the one of `class_indices` that it counts as: ObjectNet merges
+    classes.
     """
 
     values: Float[np.ndarray, "image feature"]
@@ -34,42 +34,25 @@ class Activations:
     aliases: Mapping[int, int] = field(default_factory=dict)
 
 
-def write_activations(directory: Path, dataset: str, activations: Activations) -> None:
-    """Write the activations of one dataset; `aliases` only where it has any.
+def write_activations(
+    directory: Path,
+    dataset: str,
+    values: Float[np.ndarray, "image feature"] | StreamedArray,
+    *,
+    classes: Int[np.ndarray, "image"],
+    class_indices: Int[np.ndarray, "class_"],
+    aliases: Mapping[int, int] | None = None,
+) -> None:
+    """Write the activations of one dataset, streamed ones while they are computed.
+
+    The arguments are the fields of `Activations`; `aliases` are stored only where there are some.
 
     Raises
     ------
     InputError
         An activation is NaN or infinite; names the image's row.
     """
-    values = as_stream(np.asarray(activations.values, np.float32))
-    write_batches(
-        directory,
-        dataset,
-        values,
-        classes=activations.classes,
-        class_indices=activations.class_indices,
-        aliases=activations.aliases,
-    )
-
-
-def write_batches(
-    directory: Path,
-    dataset: str,
-    values: StreamedArray,
-    *,
-    classes: Int[np.ndarray, "image"],
-    class_indices: Int[np.ndarray, "class_"],
-    aliases: Mapping[int, int],
-) -> None:
-    """Write the activations of one dataset while they are computed; see `Activations`.
-
-    Raises
-    ------
-    InputError
-        As `write_activations`.
-    """
-    arrays: dict[str, np.ndarray | StreamedArray] = {
+    arrays = {
         "activations": values,
         "classes": np.asarray(classes, np.int64),
         "class_indices": np.asarray(class_indices, np.int64),

@@ -1,4 +1,4 @@
-"""Arrays on disk, in safetensors: sorted keys, mapped into memory, always finite."""
+"""Arrays on disk, in safetensors: equal arrays give equal bytes, and all are finite."""
 
 import json
 import math
@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 
 from stages.files.json import whole_file
 from stages.runtime.errors import InputError
 
-NAMES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "U8": "|u1"}
+DTYPES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "U8": "|u1"}
 """safetensors' names of the element types that are stored, in its order of them, and numpy's."""
 
 
 @dataclass(frozen=True)
 class StreamedArray:
-    """An array that is written block by block, while it is computed: blocks of rows, in order."""
+    """An array that is written while it is computed: blocks of rows, in order."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -27,48 +28,42 @@ class StreamedArray:
 def write_tensors(file: Path, tensors: Mapping[str, np.ndarray | StreamedArray]) -> None:
     """Write arrays into one safetensors file, so that equal arrays give equal bytes.
 
-    The bytes are those of safetensors' own `save`: sorted by element type, then by key. Of an
-    array that is coming, one block at a time is in memory.
+    The bytes are those of safetensors' own `save`, sorted by element type, then by key. That needs
+    every array in memory; of a streamed array, here one block at a time is.
 
     Raises
     ------
     InputError
         An array holds NaN or an infinity; names it and the first row where.
     ValueError
-        What came of an array is not of its shape or its element type.
+        The blocks of a streamed array are not of its shape or its element type.
     """
-    coming = {key: as_stream(value) for key, value in tensors.items()}
-    order = sorted(coming, key=lambda key: (element_types().index(coming[key].dtype), key))
+    types = [np.dtype(name) for name in DTYPES.values()]
+    streams = {key: as_stream(value) for key, value in tensors.items()}
+    order = sorted(streams, key=lambda key: (types.index(streams[key].dtype), key))
     with whole_file(file) as stream:
-        stream.write(encoded_header({key: coming[key] for key in order}))
+        stream.write(encoded_header({key: streams[key] for key in order}))
         for key in order:
-            for block in checked_blocks(coming[key], f"{file}: '{key}'"):
+            for block in checked_blocks(streams[key], f"{file}: '{key}'"):
                 stream.write(block.data)
 
 
 def as_stream(array: np.ndarray | StreamedArray) -> StreamedArray:
-    """Return an array that is there already as one that comes in one block."""
+    """Return an array as one of a single block."""
     if isinstance(array, StreamedArray):
         return array
     stored = np.ascontiguousarray(array).reshape(array.shape)
     return StreamedArray(stored.shape, stored.dtype, [stored])
 
 
-def element_types() -> list[np.dtype]:
-    """Return the element types that are stored, in the order of `NAMES`."""
-    return [np.dtype(name) for name in NAMES.values()]
-
-
-def encoded_header(coming: Mapping[str, StreamedArray]) -> bytes:
+def encoded_header(streams: Mapping[str, StreamedArray]) -> bytes:
     """Return a file's header: its length, then where each array will lie, padded to 8 bytes."""
-    names, entries, begin = list(NAMES), {}, 0
-    for key, array in coming.items():
+    names = {np.dtype(name): key for key, name in DTYPES.items()}
+    entries, begin = {}, 0
+    for key, array in streams.items():
         end = begin + math.prod(array.shape) * array.dtype.itemsize
-        entries[key] = {
-            "dtype": names[element_types().index(array.dtype)],
-            "shape": array.shape,
-            "data_offsets": (begin, end),
-        }
+        shape, offsets = array.shape, (begin, end)
+        entries[key] = {"dtype": names[array.dtype], "shape": shape, "data_offsets": offsets}
         begin = end
     text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
@@ -107,38 +102,31 @@ def read_tensors(file: Path, *keys: str) -> dict[str, np.ndarray]:
     InputError
         The file is missing, cut short or lacks one of `keys`.
     """
-    header, start = read_header(file)
-    missing = [key for key in keys if key not in header]
-    if missing:
-        raise InputError(f"{file}: expected the arrays {', '.join(keys)}; missing: {missing}")
-    return {key: map_array(file, entry, start) for key, entry in sorted(header.items())}
-
-
-def read_header(file: Path) -> tuple[dict[str, dict], int]:
-    """Return the entries of a safetensors file and the offset at which its data start."""
-    again = "delete it, then `dvc checkout` or `dvc repro`"
     try:
-        size = file.stat().st_size
-        with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            header = json.loads(stream.read(length))
+        with safe_open(file, framework="numpy") as stored:
+            slices = {key: stored.get_slice(key) for key in stored.offset_keys()}
+            layout = {
+                key: (np.dtype(DTYPES[array.get_dtype()]), tuple(array.get_shape()))
+                for key, array in slices.items()
+            }
     except FileNotFoundError:
         raise InputError(f"{file}: no such file; `dvc repro` or `dvc pull` makes it") from None
-    except (ValueError, OverflowError, MemoryError):
-        raise InputError(f"{file}: not a safetensors file; {again}") from None
-    header.pop("__metadata__", None)
-    end = 8 + length + max((e["data_offsets"][1] for e in header.values()), default=0)
-    if size != end:
-        raise InputError(f"{file}: expected {end} bytes, got {size}: it is damaged; {again}")
-    return header, 8 + length
-
-
-def map_array(file: Path, entry: dict, start: int) -> np.ndarray:
-    """Map one array; an empty one has no bytes to map."""
-    shape, dtype = tuple(entry["shape"]), np.dtype(NAMES[entry["dtype"]])
-    if 0 in shape:
-        return np.empty(shape, dtype)
-    return np.memmap(file, dtype, "r", start + entry["data_offsets"][0], shape)
+    except SafetensorError as error:
+        raise InputError(
+            f"{file}: not a whole safetensors file ({error}): it is damaged; delete it, then "
+            "`dvc checkout` or `dvc repro`"
+        ) from None
+    if missing := [key for key in keys if key not in layout]:
+        raise InputError(f"{file}: expected the arrays {', '.join(keys)}; missing: {missing}")
+    # The library copies what it reads, five times slower: it checks, and numpy maps. The arrays
+    # fill the end of the file without gaps.
+    arrays = {}
+    end = file.stat().st_size
+    for key, (dtype, shape) in reversed(layout.items()):
+        end -= math.prod(shape) * dtype.itemsize
+        empty = 0 in shape  # has no bytes to map
+        arrays[key] = np.empty(shape, dtype) if empty else np.memmap(file, dtype, "r", end, shape)
+    return dict(sorted(arrays.items()))
 
 
 def require_finite(array: np.ndarray, name: str, rows: int = 4096, first: int = 0) -> None:
@@ -152,9 +140,7 @@ def require_finite(array: np.ndarray, name: str, rows: int = 4096, first: int = 
     if array.dtype.kind != "f" or array.ndim == 0:
         return
     for begin in range(0, len(array), rows):
-        good = np.isfinite(array[begin : begin + rows]).reshape(
-            len(array[begin : begin + rows]), -1
-        )
-        if not good.all():
-            row = first + begin + int(np.argmin(good.all(axis=1)))
+        finite = np.isfinite(array[begin : begin + rows])
+        if not finite.all():
+            row = first + begin + int(np.argmin(finite.all(axis=tuple(range(1, array.ndim)))))
             raise InputError(f"{name}: expected finite numbers, got NaN or infinity in row {row}")

@@ -12,7 +12,6 @@ import stages.fetch
 from stages.config.measures import SHIFTS, TEST_SETS
 from stages.downloads.archives import PASSWORD
 from stages.files.activations import (
-    Activations,
     write_activations,
     write_card,
     write_shifts,
@@ -80,8 +79,10 @@ def write_measured(key: str) -> None:
     imagenet, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
     for name in TEST_SETS:
         values = rng.standard_normal((40, FEATURES), np.float32)
-        measured = Activations(values, np.arange(40) % 12, np.arange(12))
-        write_activations(shifts if name in SHIFTS else imagenet, name, measured)
+        folder = shifts if name in SHIFTS else imagenet
+        write_activations(
+            folder, name, values, classes=np.arange(40) % 12, class_indices=np.arange(12)
+        )
     write_card(imagenet, "linear", FEATURES)
     write_shifts(shifts, SHIFTS)
     head = Head(rng.standard_normal((12, FEATURES), np.float32), None, False)

@@ -1,6 +1,7 @@
 """Activations on disk."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,8 +26,20 @@ def activations(images=4, features=3):
     return Activations(values, np.arange(images) % 2, np.array([0, 1]))
 
 
+def write(folder: Path, dataset: str, made: Activations) -> None:
+    """Write what `activations` returns."""
+    write_activations(
+        folder,
+        dataset,
+        made.values,
+        classes=made.classes,
+        class_indices=made.class_indices,
+        aliases=made.aliases,
+    )
+
+
 def test_round_trip(tmp_path):
-    write_activations(tmp_path, "imagenet_val", activations())
+    write(tmp_path, "imagenet_val", activations())
     again = read_activations(tmp_path, "imagenet_val")
     np.testing.assert_array_equal(again.values, activations().values)
     np.testing.assert_array_equal(again.classes, [0, 1, 0, 1])
@@ -36,8 +49,8 @@ def test_refuses_nan_on_the_way_in_and_on_the_way_out(tmp_path):
     bad = activations()
     bad.values[2, 1] = np.nan
     with pytest.raises(InputError, match="row 2"):
-        write_activations(tmp_path, "imagenet_a", bad)
-    write_activations(tmp_path, "imagenet_a", activations())
+        write(tmp_path, "imagenet_a", bad)
+    write(tmp_path, "imagenet_a", activations())
     file = tmp_path / "imagenet_a.safetensors"
     last = activations().values[-1:].tobytes()
     damaged = np.full(3, np.nan, np.float32).tobytes()
@@ -63,11 +76,11 @@ def test_cards_say_what_was_measured(tmp_path):
 
 def test_an_absent_shift_is_not_read_and_a_missing_one_is_refused(tmp_path):
     imagenet, shifts = tmp_path / "imagenet", tmp_path / "shifts"
-    write_activations(imagenet, "imagenet_val", activations())
+    write(imagenet, "imagenet_val", activations())
     write_shifts(shifts, ["imagenet_r"])
     with pytest.raises(InputError, match=r"imagenet_r\.safetensors: no such file"):
         read_test_sets(imagenet, shifts)
-    write_activations(shifts, "imagenet_r", activations())
+    write(shifts, "imagenet_r", activations())
     assert list(read_test_sets(imagenet, shifts)) == ["imagenet_val", "imagenet_r"]
 
 
@@ -82,8 +95,8 @@ def test_a_card_without_shifts_is_refused(tmp_path, card):
 
 def test_aliases_are_stored_only_where_there_are_some(tmp_path):
     plain, merged = activations(), replace(activations(), aliases={7: 1, 5: 0})
-    write_activations(tmp_path, "imagenet_a", plain)
-    write_activations(tmp_path, "objectnet", merged)
+    write(tmp_path, "imagenet_a", plain)
+    write(tmp_path, "objectnet", merged)
     assert set(read_tensors(tmp_path / "imagenet_a.safetensors")) == {
         "activations",
         "class_indices",
