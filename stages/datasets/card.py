@@ -1,4 +1,4 @@
-"""What a dataset folder says about itself: `card.json`."""
+"""What a dataset folder says about itself: `card.json`, or `absent.json` if there is no dataset."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import msgspec
 
 from stages.config.quantities import Count, Key, Natural
 from stages.files.folders import complete_directory
-from stages.files.json import write_json
+from stages.files.json import write_json, write_whole
 from stages.runtime.errors import InputError
 
 
@@ -43,9 +43,7 @@ def write_card(card: DatasetCard, directory: Path) -> None:
     """Write `directory/card.json`, whole or not at all."""
     tree = msgspec.to_builtins(card, str_keys=True)
     text = msgspec.json.format(msgspec.json.encode(tree, order="sorted"), indent=2)
-    partial = directory / "card.json.partial"
-    partial.write_bytes(text + b"\n")
-    partial.replace(directory / "card.json")
+    write_whole(directory / "card.json", text + b"\n")
 
 
 def read_card(directory: Path) -> DatasetCard:

@@ -1,6 +1,8 @@
 """ImageNet's classes, and which of them the shifts have: the tables of `data/reference/`."""
 
 import csv
+import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,8 +41,10 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
     timm and open_clip number the classes; the ILSVRC ids 1 to 1000 of the development kit are
     others. The names are open_clip's, which prompts use.
     """
-    rows = _rows(reference / "imagenet_classes.csv")
-    folders = _rows(reference / "objectnet_to_imagenet.csv")
+    rows, folders = (
+        list(csv.DictReader(io.StringIO((reference / table).read_text(encoding="utf-8"))))
+        for table in ("imagenet_classes.csv", "objectnet_to_imagenet.csv")
+    )
     return ImageNetClasses(
         wnids=[row["wnid"] for row in rows],
         names=[row["name"] for row in rows],
@@ -52,26 +56,6 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
         },
         objectnet_labels={row["folder"]: row["label"] for row in folders},
     )
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
-IMAGENET_TERMS = "ImageNet's terms of access: non-commercial research and education only"
-COLLECTED = "MIT for the collection; the images are their authors'"
-OBJECTNET_TERMS = (
-    "CC BY 4.0 with two clauses: no parameter may be tuned on ObjectNet, and its images may be "
-    "posted only with their red border"
-)
-_SIZES = {
-    ImageNet: ((50_000, 1_281_167), IMAGENET_TERMS),
-    ImageNetCaptions: ((), IMAGENET_TERMS),  # as many as its JSON has
-    ImageNetR: ((30_000,), COLLECTED),
-    ImageNetSketch: ((50_889,), COLLECTED),
-    ImageNetA: ((7_500,), COLLECTED),
-}
 
 
 @dataclass(frozen=True)
@@ -103,6 +87,22 @@ class PublishedSet:
         return sorted(set(self.folders.values()))
 
 
+IMAGENET_TERMS = "ImageNet's terms of access: non-commercial research and education only"
+COLLECTED = "MIT for the collection; the images are their authors'"
+OBJECTNET_TERMS = (
+    "CC BY 4.0 with two clauses: no parameter may be tuned on ObjectNet, and its images may be "
+    "posted only with their red border"
+)
+_IMAGES: Mapping[type, tuple[int, ...]] = {
+    ImageNet: (50_000, 1_281_167),
+    ImageNetCaptions: (),  # as many as its JSON has
+    ImageNetV2: (10_000,),
+    ImageNetR: (30_000,),
+    ImageNetSketch: (50_889,),
+    ImageNetA: (7_500,),
+}
+
+
 def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses) -> PublishedSet:
     """Return what is known of the set that an entry names.
 
@@ -111,25 +111,18 @@ def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses
     up in clip_benchmark 1.6, `datasets/builder.py`, `datasets/objectnet.py`). Its export crops
     nothing, so ObjectNet's border is taken to be in the copy as well.
     """
-    every = list(range(len(known.wnids)))
     if isinstance(entry, ObjectNet):
         return _objectnet(known)
-    if isinstance(entry, ImageNetV2):
-        folders = {str(index): index for index in every}
-        return PublishedSet(folders, (10_000,), COLLECTED, every, known.names, known.names)
     some = {ImageNetR: known.imagenet_r, ImageNetA: known.imagenet_a}
-    return _wnid_set(known, some.get(type(entry), every), *_SIZES[type(entry)])
-
-
-def _wnid_set(
-    known: ImageNetClasses, indices: list[int], images: tuple[int, ...], licence: str
-) -> PublishedSet:
+    labels = some.get(type(entry), list(range(len(known.wnids))))
+    by_number = isinstance(entry, ImageNetV2)
+    of_imagenet = isinstance(entry, ImageNet | ImageNetCaptions)
     return PublishedSet(
-        folders={known.wnids[index]: index for index in indices},
-        images=images,
-        licence=licence,
-        labels=indices,
-        names=[known.names[index] for index in indices],
+        folders={str(index) if by_number else known.wnids[index]: index for index in labels},
+        images=_IMAGES[type(entry)],
+        licence=IMAGENET_TERMS if of_imagenet else COLLECTED,
+        labels=labels,
+        names=[known.names[index] for index in labels],
         classes=known.names,
     )
 

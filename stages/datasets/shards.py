@@ -89,7 +89,7 @@ def open_shards(directory: Path) -> Iterator[ShardIndex]:
 
 
 def read_images(directory: Path) -> Images:
-    """All images of a folder, decoded in memory.
+    """Read all images of a folder into memory.
 
     Raises
     ------
@@ -97,11 +97,9 @@ def read_images(directory: Path) -> Images:
         As `open_shards`; an image is broken or has another size than the first.
     """
     with open_shards(directory) as shards:
-        images = np.empty((0, 0, 0, 3), np.uint8)
+        images = np.empty((len(shards), *shards[0].shape), np.uint8)
         for row in range(len(shards)):
             image = shards[row]
-            if row == 0:
-                images = np.empty((len(shards), *image.shape), np.uint8)
             if image.shape != images.shape[1:]:
                 raise InputError(
                     f"{directory}: image {row:08d} has {image.shape[:2]} pixels where the first "
