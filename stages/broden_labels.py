@@ -6,7 +6,8 @@ import numpy as np
 
 from stages.config.measures import PresenceSettings
 from stages.config.params import Params
-from stages.datasets.broden.labels import probed, read_presence
+from stages.datasets.broden.labels import can_be_probed, concept_presence
+from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import is_absent, write_absent
 from stages.files.arrays import write_tensors
 from stages.files.folders import complete_directory
@@ -19,22 +20,26 @@ BRODEN, LABELS = Path("data/datasets/broden"), Path("data/broden_labels")
 def main() -> None:
     """Write the pairs of image and concept number, and what the concepts are called.
 
-    Concepts that no image shows, or that all show, cannot be probed; `left_out.json` lists them.
+    Pairs are sorted by concept, then image. Concepts that no image shows, or that all show, cannot
+    be probed; `left_out.json` lists them.
     """
     if is_absent(BRODEN):
         write_absent(BRODEN.name, LABELS)
         return
     params = Params()
     settings = params.read("presence", PresenceSettings)
-    found = read_presence(BRODEN, settings.pixels)
-    presence, left_out = probed(found)
-    numbers = np.array([concept.number for concept in presence.concepts])
-    pairs = {"image": presence.image, "concept": numbers[presence.concept]}
+    with open_broden(BRODEN) as broden:
+        shown = concept_presence(broden, settings.pixels)
+    kept = can_be_probed(shown)
+    concepts = list(zip(broden.concepts, kept.tolist(), strict=True))
+    left_out = [concept._asdict() for concept, keep in concepts if not keep]
+    numbers = np.array([concept.number for concept in broden.concepts])
+    column, image = np.nonzero(shown.T & kept[:, None])
     with complete_directory(LABELS) as out:
-        write_tensors(out / "labels.safetensors", pairs)
-        write_json(out / "concepts.json", [c._asdict() for c in presence.concepts])
+        write_tensors(out / "labels.safetensors", {"image": image, "concept": numbers[column]})
+        write_json(out / "concepts.json", [concept._asdict() for concept, keep in concepts if keep])
         if left_out:
-            write_json(out / "left_out.json", [c._asdict() for c in left_out])
+            write_json(out / "left_out.json", left_out)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 from stages.config.encoders import Precision, Threads
 from stages.config.machine import read_machine
 from stages.config.params import Params
-from stages.datasets.broden.reader import BrodenPictures, open_broden
+from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import is_absent, write_absent
 from stages.files.arrays import write_tensors
 from stages.files.folders import complete_directory
@@ -32,7 +32,7 @@ def main(key: str) -> None:
     with open_broden(BRODEN) as broden, complete_directory(directory) as out:
         coming = coming_activations(
             encoder,
-            BrodenPictures(broden),
+            broden,
             machine.batch_size,
             machine.device,
             machine.workers,

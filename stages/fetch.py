@@ -20,10 +20,10 @@ def main(key: str) -> None:
     if isinstance(item, Absent):
         write_absent(key, directory)
     elif isinstance(item, Recipe):
-        from stages.synthetic.drawn_sets import write_world_dataset
+        from stages.synthetic.drawn_sets import write_drawn_set
 
         world = params.read(f"sources.{item.source}", World)
-        write_world_dataset(key, item, world, directory)
+        write_drawn_set(key, item, world, directory)
     else:
         from stages.datasets.sources import write_real_dataset
 

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from torch import nn
 
 from stages.config.machine import Machine
-from stages.datasets.broden.reader import BrodenPictures, open_broden
-from stages.datasets.broden.tables import Concept
-from stages.datasets.broden.writer import BrodenWriter
+from stages.datasets.broden.layout import Concept
+from stages.datasets.broden.reader import open_broden
+from stages.datasets.broden.writer import Segmented, broden_files, write_shards
 from stages.datasets.card import write_card
 from stages.datasets.images import encode_png
 from stages.datasets.shards import ShardWriter
@@ -41,7 +41,7 @@ def picture(image: int) -> np.ndarray:
     return np.full((SIDE, SIDE, 3), image % 256, np.uint8)
 
 
-def write_shards(directory: Path, images: int) -> None:
+def write_dataset(directory: Path, images: int) -> None:
     with ShardWriter(directory, images_per_shard=100) as writer:
         for image in range(images):
             writer.add(encode_png(picture(image)), image % 2 * 2, None)
@@ -50,10 +50,9 @@ def write_shards(directory: Path, images: int) -> None:
 
 def write_probe(directory: Path, images: int) -> None:
     concepts, half = [Concept(1, "cat", "object")], np.tile([[0], [1]], (SIDE // 2, SIDE))
-    with BrodenWriter(directory / "shard-00000.tar", concepts, "test") as writer:
-        for image in range(images):
-            writer.add(picture(image), {"object": [half]}, {})
-    write_card(card({"shard-00000.tar": writer.sha256}, images), directory)
+    segmented = (Segmented(picture(image), {"object": [half]}, {}) for image in range(images))
+    shards = write_shards(broden_files(segmented, concepts, "test"), images + 1, directory)
+    write_card(card(shards, images), directory)
 
 
 def extract(encoder: Encoder, directory: Path, out: Path) -> None:
@@ -62,7 +61,7 @@ def extract(encoder: Encoder, directory: Path, out: Path) -> None:
 
 def extract_probe(encoder: Encoder, directory: Path, out: Path) -> None:
     with open_broden(directory) as broden:
-        coming = coming_activations(encoder, BrodenPictures(broden), batch_size=8, workers=2)
+        coming = coming_activations(encoder, broden, batch_size=8, workers=2)
         write_tensors(out / "activations.safetensors", {"activations": coming})
 
 
@@ -75,7 +74,7 @@ def peak(function: Callable[..., None], *arguments: object) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize(("write", "run"), [(write_shards, extract), (write_probe, extract_probe)])
+@pytest.mark.parametrize(("write", "run"), [(write_dataset, extract), (write_probe, extract_probe)])
 def test_memory_holds_no_activations_of_the_images_before(tmp_path, wide, write, run):
     peaks = []
     for images in (100, 100, 500):  # the first pays for imports
@@ -86,7 +85,7 @@ def test_memory_holds_no_activations_of_the_images_before(tmp_path, wide, write,
 
 
 def test_what_was_written_are_the_activations(tmp_path, wide):
-    write_shards(tmp_path, 30)
+    write_dataset(tmp_path, 30)
     extract(wide, tmp_path, tmp_path / "out")
     result = read_activations(tmp_path / "out", tmp_path.name)
     assert result.classes.tolist() == [0, 2] * 15

@@ -4,37 +4,23 @@ Hendrycks et al. (ImageNet-A, CVPR 2021) keep the photographs that a ResNet-50 m
 convolutional net, trained on a train set drawn for the purpose, sorts the candidates.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+import torch
+from torch import Tensor, nn
 
 from stages.config.synthetic import CLASSES, Adversarial, Reference, World
 from stages.runtime.errors import InputError
-from stages.synthetic.draw import BLOCK, Block, draw_block, draw_labelled
-
-if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.nn import Module, Parameter
+from stages.synthetic.blocks import BLOCK, Block, draw_block, draw_labelled
 
 CANDIDATES_PER_IMAGE = 200
 """After so many candidates per image wanted, the reference net is too good for the recipe."""
 
-MOMENTUM = 0.9
-"""Of the reference net's SGD, written out: `torch.optim` takes a second to load."""
-
 Classify = Callable[[np.ndarray], np.ndarray]
-
-
-def draw_adversarial(
-    recipe: Adversarial, world: World
-) -> tuple[UInt8[np.ndarray, "image height width 3"], Int64[np.ndarray, " image"]]:
-    """A whole adversarial set in memory: images and class indices."""
-    blocks = list(adversarial_blocks(recipe, world))
-    images = np.concatenate([block.images for block in blocks])
-    return images, np.concatenate([block.attributes.class_ for block in blocks])
+"""Gives the class index of each image."""
 
 
 def adversarial_blocks(recipe: Adversarial, world: World) -> Iterator[Block]:
@@ -63,38 +49,37 @@ def adversarial_blocks(recipe: Adversarial, world: World) -> Iterator[Block]:
 
 
 def train_reference(reference: Reference, class_indices: list[int], world: World) -> Classify:
-    """Train the reference net; the function returned gives the class index of each image.
+    """Train the reference net and return it as a classifier.
 
     Three strided 3x3 convolutions and a linear layer; SGD with momentum, cosine schedule. Like the
     heads of the study's encoders, it chooses among the classes of the set alone. The result depends
     on `threads`, which is therefore part of the recipe.
     """
-    import torch
-
     images, classes = draw_labelled(reference.train, world)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(reference.threads)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(reference.train.seed)
-            net = _network(reference.width, world.image_size)
-            _fit(net, reference, _tensor(images), torch.from_numpy(classes))
-    finally:
-        torch.set_num_threads(threads)
+    with _torch_threads(reference.threads), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(reference.train.seed)
+        net = _network(reference.width, world.image_size)
+        _fit(net, reference, _scaled(images), torch.from_numpy(classes))
 
     def classify(batch: np.ndarray) -> np.ndarray:
-        torch.set_num_threads(reference.threads)
-        with torch.inference_mode():
-            scores = net(_tensor(batch)).numpy()[:, class_indices]
-        torch.set_num_threads(threads)
+        with _torch_threads(reference.threads), torch.inference_mode():
+            scores = net(_scaled(batch)).numpy()[:, class_indices]
         return np.array(class_indices)[scores.argmax(1)]
 
     return classify
 
 
-def _network(width: int, image_size: int) -> "Module":
-    from torch import nn
+@contextmanager
+def _torch_threads(threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
+
+def _network(width: int, image_size: int) -> nn.Module:
     channels = (3, width, 2 * width, 4 * width)
     layers: list[nn.Module] = []
     for before, after in pairwise(channels):
@@ -103,35 +88,21 @@ def _network(width: int, image_size: int) -> "Module":
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(4 * width * side * side, len(CLASSES)))
 
 
-def _tensor(images: np.ndarray) -> "Tensor":
-    import torch
-
+def _scaled(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous()
 
 
-def _fit(net: "Module", reference: Reference, images: "Tensor", classes: "Tensor") -> None:
-    import torch
-
+def _fit(net: nn.Module, reference: Reference, images: Tensor, classes: Tensor) -> None:
     steps = reference.epochs * -(-len(images) // reference.batch)
-    rates = iter(reference.learning_rate * (0.5 + 0.5 * np.cos(np.pi * np.arange(steps) / steps)))
-    weights = list(net.parameters())
-    velocities = [torch.zeros_like(weight) for weight in weights]
+    optimizer = torch.optim.SGD(net.parameters(), reference.learning_rate, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: 0.5 + 0.5 * float(np.cos(np.pi * step / steps))
+    )
     net.train()
     for _ in range(reference.epochs):
         for rows in torch.randperm(len(images)).split(reference.batch):
-            loss = torch.nn.functional.cross_entropy(net(images[rows]), classes[rows])
-            gradients = torch.autograd.grad(loss, weights)
-            with torch.no_grad():
-                _step(weights, velocities, gradients, float(next(rates)))
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(images[rows]), classes[rows]).backward()
+            optimizer.step()
+            schedule.step()
     net.eval()
-
-
-def _step(
-    weights: "list[Parameter]",
-    velocities: "list[Tensor]",
-    gradients: "Sequence[Tensor]",
-    rate: float,
-) -> None:
-    for weight, velocity, gradient in zip(weights, velocities, gradients, strict=True):
-        velocity.mul_(MOMENTUM).add_(gradient)
-        weight.sub_(velocity, alpha=rate)

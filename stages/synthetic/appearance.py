@@ -1,12 +1,12 @@
-"""How an object's surface looks: eight colours, six textures."""
+"""How things look: the colour and texture of an object's surface, and the scene behind it."""
 
 from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from stages.config.synthetic import TEXTURES
-from stages.synthetic.shapes import Grid
+from stages.synthetic.attributes import SCENES, TEXTURES
+from stages.synthetic.shapes import Grid, image_grid
 
 PALETTE = np.array(
     [
@@ -91,4 +91,93 @@ _TEXTURES: dict[str, Callable[[Grid, Grid, np.random.Generator], Grid]] = {
     "checkered": _checkered,
     "shaded": _shaded,
     "speckled": _speckled,
+}
+
+
+Colour = tuple[float, float, float]
+
+
+def backdrops(
+    scene: Int64[np.ndarray, " image"], size: int, rng: np.random.Generator
+) -> Float32[np.ndarray, "image 3 pixel"]:
+    """The empty scene of each image, RGB 0 to 1, `size` × `size` pixels."""
+    x, y = image_grid(size)
+    rgb = np.empty((len(scene), 3, size * size), np.float32)
+    for index in np.unique(scene):
+        rows = np.flatnonzero(scene == index)
+        near, far, amount = _SCENES[SCENES[index]](x, y, len(rows), rng)
+        rgb[rows] = _mix(near, far, amount)
+    return rgb
+
+
+def _mix(near: Colour, far: Colour, amount: Grid) -> np.ndarray:
+    start, end = (np.array(colour, np.float32)[None, :, None] for colour in (near, far))
+    return start + (end - start) * amount[:, None]
+
+
+def _uniform(rng: np.random.Generator, low: float, high: float, images: int) -> Grid:
+    return rng.uniform(low, high, (images, 1)).astype(np.float32)
+
+
+def _sky(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+    """Blue above, paler below, with two clouds."""
+    amount = np.tile((1 - y) * 0.25, (images, 1))
+    for _ in range(2):
+        left, up = _uniform(rng, -1.0, 1.0, images), _uniform(rng, -0.2, 1.0, images)
+        amount += 0.8 * np.exp(-8 * ((x - left) / 2) ** 2 - 40 * (y - up) ** 2)
+    return (0.40, 0.62, 0.95), (0.93, 0.96, 1.0), np.minimum(amount, 1)
+
+
+def _grass(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+    """Green blades: noise that is the same along short vertical runs."""
+    size = round(len(x) ** 0.5)
+    blades = rng.random((images, -(-size // 4), size), np.float32)
+    return (0.14, 0.36, 0.10), (0.48, 0.74, 0.30), _stretched(blades, size)
+
+
+def _water(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+    """Horizontal waves."""
+    start, bend = _uniform(rng, 0.0, 6.3, images), _uniform(rng, 2.0, 5.0, images)
+    return (
+        (0.05, 0.30, 0.50),
+        (0.35, 0.66, 0.78),
+        0.5 + 0.5 * np.sin(13 * y + np.sin(bend * x) + start),
+    )
+
+
+def _sand(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+    """Grains over slow dunes."""
+    start = _uniform(rng, 0.0, 6.3, images)
+    dunes = 0.5 + 0.5 * np.sin(3 * y + 1.5 * x + start)
+    return (
+        (0.72, 0.58, 0.38),
+        (0.94, 0.84, 0.62),
+        0.6 * dunes + 0.4 * rng.random(dunes.shape, np.float32),
+    )
+
+
+def _night(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+    """Dark, with a few stars."""
+    sparkle = rng.random((images, len(x)), np.float32)
+    return (0.04, 0.04, 0.14), (0.95, 0.95, 0.80), np.where(sparkle > 0.975, 0.8, 0.06 + 0.04 * y)
+
+
+def _room(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+    """Wallpaper above a darker floor."""
+    floor, start = _uniform(rng, -0.75, -0.35, images), _uniform(rng, 0.0, 6.3, images)
+    wall = np.where(np.sin(9 * x + start) > 0, np.float32(0.85), np.float32(1))
+    return (0.38, 0.20, 0.16), (0.88, 0.76, 0.74), np.where(y < floor, np.float32(0.12), wall)
+
+
+def _stretched(runs: Float32[np.ndarray, "image run column"], size: int) -> Grid:
+    return np.repeat(runs, 4, axis=1)[:, :size].reshape(len(runs), -1)
+
+
+_SCENES: dict[str, Callable[[np.ndarray, np.ndarray, int, np.random.Generator], tuple]] = {
+    "sky": _sky,
+    "grass": _grass,
+    "water": _water,
+    "sand": _sand,
+    "night": _night,
+    "room": _room,
 }

@@ -1,22 +1,21 @@
-"""Datasets whose source is the procedural world: drawn and written block by block."""
+"""Datasets whose source is the drawn world: drawn and written block by block."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from stages.config.synthetic import CLASSES, Adversarial, Captioned, Labelled, Probe, Recipe, World
-from stages.datasets.broden.writer import BrodenWriter
+from stages.datasets.broden.writer import broden_files, write_shards
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import encode_png
 from stages.datasets.shards import ShardWriter
 from stages.files.folders import complete_directory
-from stages.synthetic.adversarial import adversarial_blocks
-from stages.synthetic.draw import Block, block_captions, draw_blocks
+from stages.synthetic.blocks import Block, block_captions, draw_blocks
 from stages.synthetic.probe import draw_probe, probe_concepts
 
 LICENCE = "Apache-2.0"
 
 
-def write_world_dataset(name: str, recipe: Recipe, world: World, directory: Path) -> None:
+def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) -> None:
     """Draw the set `name` and write its shards and card to `directory`, whole or not at all.
 
     Raises
@@ -26,7 +25,9 @@ def write_world_dataset(name: str, recipe: Recipe, world: World, directory: Path
     """
     with complete_directory(directory) as partial:
         if isinstance(recipe, Probe):
-            shards = _write_probe(recipe, world, partial)
+            # All in one shard: the tables, which count labels, can only follow the last image.
+            files = broden_files(draw_probe(recipe, world), probe_concepts(), "world")
+            shards = write_shards(files, recipe.images + 1, partial)
         else:
             shards = _write_shards(recipe, world, partial)
         card = DatasetCard(
@@ -43,6 +44,9 @@ def write_world_dataset(name: str, recipe: Recipe, world: World, directory: Path
 
 def _blocks(recipe: Labelled | Captioned | Adversarial, world: World) -> Iterator[Block]:
     if isinstance(recipe, Adversarial):
+        # Here, since it imports PyTorch, which no other drawn set needs.
+        from stages.synthetic.adversarial import adversarial_blocks
+
         return adversarial_blocks(recipe, world)
     return draw_blocks(recipe, world)
 
@@ -52,17 +56,10 @@ def _write_shards(
 ) -> dict[str, str]:
     with ShardWriter(directory, world.images_per_shard) as writer:
         for block in _blocks(recipe, world):
-            captioned = isinstance(recipe, Captioned)
-            captions = block_captions(recipe, world, block) if captioned else []
-            for row, image in enumerate(block.images):
-                class_ = int(block.attributes.class_[row])
-                writer.add(encode_png(image), class_, captions[row] if captioned else None)
+            captions: list[str | None] = [None] * len(block.images)
+            if isinstance(recipe, Captioned):
+                captions = [*block_captions(recipe, world, block)]
+            classes = block.attributes.class_.tolist()
+            for image, class_, caption in zip(block.images, classes, captions, strict=True):
+                writer.add(encode_png(image), class_, caption)
     return writer.shards
-
-
-def _write_probe(recipe: Probe, world: World, directory: Path) -> dict[str, str]:
-    shard = "shard-00000.tar"
-    with BrodenWriter(directory / shard, probe_concepts(), "world") as writer:
-        for image, maps, numbers in draw_probe(recipe, world):
-            writer.add(image, maps, numbers)
-    return {shard: writer.sha256}

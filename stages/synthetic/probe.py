@@ -6,14 +6,14 @@ in `-s`.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64, UInt8
 
-from stages.config.synthetic import CLASSES, COLOURS, SCENES, TEXTURES, Probe, World
-from stages.datasets.broden.tables import Concept
-from stages.synthetic.draw import Block, draw_blocks
+from stages.config.synthetic import CLASSES, Probe, World
+from stages.datasets.broden.layout import Concept
+from stages.datasets.broden.writer import Segmented
+from stages.synthetic.attributes import COLOURS, SCENES, TEXTURES
+from stages.synthetic.blocks import Block, draw_blocks
 from stages.synthetic.render import Masks, render_masks
 from stages.synthetic.shapes import PARTS, PLANES
 
@@ -24,14 +24,6 @@ _NAMES = {
     "scene": tuple(f"{name}-s" for name in SCENES),
     "texture": TEXTURES,
 }
-
-
-class Segmented(NamedTuple):
-    """An image with its label maps (several planes per category) and its image-wise numbers."""
-
-    image: UInt8[np.ndarray, "height width 3"]
-    maps: dict[str, list[Int64[np.ndarray, "height width"]]]
-    numbers: dict[str, list[int]]
 
 
 def probe_concepts() -> list[Concept]:
@@ -50,10 +42,13 @@ def draw_probe(recipe: Probe, world: World) -> Iterator[Segmented]:
 
 def _segmented(block: Block, masks: Masks, row: int) -> Segmented:
     attributes, object_ = block.attributes, masks.object_[row].astype(np.int64)
+    numbered_parts = {
+        part: mask[row] * _number("part", PARTS.index(part)) for part, mask in masks.parts.items()
+    }
     maps = {
         "color": [object_ * _number("color", attributes.colour[row])],
         "object": [object_ * _number("object", attributes.class_[row])],
-        "part": [_plane(masks, plane, row) for plane in PLANES],
+        "part": [np.sum([numbered_parts[part] for part in plane], axis=0) for plane in PLANES],
     }
     numbers = {
         "scene": [_number("scene", attributes.scene[row])],
@@ -61,11 +56,6 @@ def _segmented(block: Block, masks: Masks, row: int) -> Segmented:
     }
     shown = {name: [plane for plane in planes if plane.any()] for name, planes in maps.items()}
     return Segmented(block.images[row], shown, numbers)
-
-
-def _plane(masks: Masks, parts: tuple[str, ...], row: int) -> Int64[np.ndarray, "height width"]:
-    numbered = [masks.parts[part][row] * _number("part", PARTS.index(part)) for part in parts]
-    return np.sum(numbered, axis=0)
 
 
 def _number(category: str, index: int | np.integer) -> int:

@@ -1,15 +1,26 @@
-"""From attributes to pixels."""
+"""From attributes to pixels: images in six styles, and their true segmentation."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
-from stages.config.synthetic import STYLES, Attributes
-from stages.synthetic.appearance import base_colours, darkness, paint
-from stages.synthetic.scenes import backdrops
-from stages.synthetic.shapes import PARTS, eye_distance, object_grid, part_mask, signed_distance
-from stages.synthetic.styles import Layers, draw
+from stages.config.synthetic import STYLES
+from stages.synthetic.appearance import backdrops, base_colours, darkness, paint
+from stages.synthetic.attributes import Attributes
+from stages.synthetic.shapes import (
+    PARTS,
+    Grid,
+    eye_distance,
+    image_grid,
+    object_grid,
+    part_mask,
+    signed_distance,
+)
+
+Rgb = Float32[np.ndarray, "image 3 pixel"]
+"""Colours of flat images, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -20,17 +31,47 @@ class Masks:
     parts: dict[str, Bool[np.ndarray, "image height width"]]
 
 
+@dataclass(frozen=True)
+class Layers:
+    """What every style works from, before it is put together.
+
+    `distance` and `eye` are signed distances in pixels (negative inside), `dark` is the texture's
+    darkness, `flat` the object's plain colour, `surface` the same with its texture.
+    """
+
+    distance: Float32[np.ndarray, "image pixel"]
+    eye: Float32[np.ndarray, "image pixel"]
+    dark: Float32[np.ndarray, "image pixel"]
+    flat: Float32[np.ndarray, "image 3 1"]
+    surface: Float32[np.ndarray, "image 3 pixel"]
+    backdrop: Float32[np.ndarray, "image 3 pixel"]
+
+    @property
+    def size(self) -> int:
+        """The image's side in pixels."""
+        return round(self.distance.shape[1] ** 0.5)
+
+    @property
+    def unit(self) -> float:
+        """A 32nd of the side, in pixels: line widths scale with the image."""
+        return self.size / 32
+
+    def take(self, rows: np.ndarray) -> "Layers":
+        """The layers of the images of `rows`."""
+        return Layers(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+
 def render(
     attributes: Attributes, noise: float, size: int, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "image height width 3"]:
-    """The images of `attributes`, `size` × `size` pixels, with pixel noise of sd `noise`."""
+    """The images of `attributes`, `size` × `size` pixels, with pixel noise of std `noise`."""
     layers = _layers(attributes, size, rng)
-    pictures = np.empty_like(layers.backdrop)
+    rgb = np.empty_like(layers.backdrop)
     for index in np.unique(attributes.style):
         rows = np.flatnonzero(attributes.style == index)
-        pictures[rows] = draw(STYLES[index], _take(layers, rows), rng)
-    pictures += np.float32(noise) * rng.standard_normal(pictures.shape, np.float32)
-    pixels = np.clip(pictures * 255 + 0.5, 0, 255).astype(np.uint8)
+        rgb[rows] = _STYLES[STYLES[index]](layers.take(rows), rng)
+    rgb += np.float32(noise) * rng.standard_normal(rgb.shape, np.float32)
+    pixels = np.clip(rgb * 255 + 0.5, 0, 255).astype(np.uint8)
     return np.ascontiguousarray(pixels.reshape(-1, 3, size, size).transpose(0, 2, 3, 1))
 
 
@@ -58,5 +99,94 @@ def _layers(attributes: Attributes, size: int, rng: np.random.Generator) -> Laye
     )
 
 
-def _take(layers: Layers, rows: np.ndarray) -> Layers:
-    return Layers(**{field.name: getattr(layers, field.name)[rows] for field in fields(layers)})
+def _cover(distance: Grid) -> Grid:
+    """How much of each pixel lies inside an outline: smooth over one pixel."""
+    return np.clip(0.5 - distance, 0, 1)
+
+
+def _over(below: Rgb, above: Rgb | float, amount: Grid) -> Rgb:
+    return below + (above - below) * amount[:, None]
+
+
+def _assemble(layers: Layers, surface: Rgb, backdrop: Rgb, rim: float) -> Rgb:
+    """Backdrop, a dark rim of `rim` units, the object, its eye (white around a dark pupil)."""
+    rgb = _over(backdrop, 0.06, _cover(layers.distance - rim * layers.unit))
+    rgb = _over(rgb, surface, _cover(layers.distance))
+    rgb = _over(rgb, 0.97, _cover(layers.eye))
+    return _over(rgb, 0.05, _cover(layers.eye + 1.1 * layers.unit))
+
+
+def _photo(layers: Layers, rng: np.random.Generator) -> Rgb:
+    """Light from one side."""
+    x, y = image_grid(layers.size)
+    slant = rng.uniform(-0.18, 0.18, (2, len(layers.eye), 1)).astype(np.float32)
+    light = 1 + slant[0] * x + slant[1] * y
+    return _assemble(layers, layers.surface, layers.backdrop, 1.3) * light[:, None]
+
+
+def _painting(layers: Layers, rng: np.random.Generator) -> Rgb:
+    """Wavering outlines, few tones, warm colours, slanted brush strokes."""
+    images, size = len(layers.eye), layers.size
+    outline = layers.distance + _wobble(images, size, 0.8, rng) * layers.unit
+    rgb = _assemble(replace(layers, distance=outline), layers.surface, layers.backdrop, 0.7)
+    rgb = np.round(rgb * 4) / 4
+    warm = np.array([0.96, 0.86, 0.66], np.float32)[None, :, None]
+    return (0.75 * rgb + 0.22 * warm) * (1 + 0.22 * _strokes(images, size, rng))[:, None]
+
+
+def _cartoon(layers: Layers, rng: np.random.Generator) -> Rgb:
+    """A thick outline around two flat tones, before one flat pale tone."""
+    vivid = np.clip(layers.flat * 1.25 - 0.08, 0, 1)
+    surface = vivid * np.where(layers.dark > 0.5, np.float32(0.62), np.float32(1))[:, None]
+    tone = layers.backdrop.mean(axis=2, keepdims=True)
+    backdrop = np.broadcast_to(0.25 + 0.75 * tone, layers.backdrop.shape)
+    return _assemble(layers, surface, backdrop, 2.4)
+
+
+def _negative(layers: Layers, rng: np.random.Generator) -> Rgb:
+    """A photo with light and dark exchanged."""
+    return 1 - _photo(layers, rng)
+
+
+def _silhouette(layers: Layers, rng: np.random.Generator) -> Rgb:
+    """A black object against the light; colour and texture are lost."""
+    return _over(0.5 + 0.5 * layers.backdrop, 0.03, _cover(layers.distance))
+
+
+def _sketch(layers: Layers, rng: np.random.Generator) -> Rgb:
+    """Wobbly broken strokes along the outline, a little hatching, speckled paper."""
+    images, size = len(layers.eye), layers.size
+    ink = rng.uniform(0.45, 1, (images, 1)).astype(np.float32)
+    outline = layers.distance + _wobble(images, size, 0.9, rng) * layers.unit
+    broken = np.clip(4 * _wobble(images, size, 1.0, rng) + 3.4, 0, 1)
+    stroke = _cover(np.abs(outline) - 0.75 * layers.unit) * broken
+    hatching = 0.3 * layers.dark * _cover(layers.distance)
+    speckle = rng.random(outline.shape, np.float32) > 0.985
+    ink = np.maximum(np.maximum(stroke, hatching) * ink, np.float32(0.5) * speckle)
+    return _over(np.full_like(layers.backdrop, 0.93), 0.1, ink)
+
+
+def _wobble(images: int, size: int, amount: float, rng: np.random.Generator) -> Grid:
+    """Slow random waves across the image, between ±`amount`."""
+    x, y = image_grid(size)
+    waves = rng.uniform(-7, 7, (2, 2, images, 1)).astype(np.float32)
+    start = rng.uniform(0, 6.3, (2, images, 1)).astype(np.float32)
+    total = np.sin(waves[:, 0] * x + waves[:, 1] * y + start).sum(axis=0)
+    return np.float32(amount / 2) * total
+
+
+def _strokes(images: int, size: int, rng: np.random.Generator) -> Grid:
+    """Noise drawn out along the diagonal, between ±0.5."""
+    noise = rng.random((images, size + 3, size + 3), np.float32) - 0.5
+    drawn = [noise[:, n : n + size, n : n + size] for n in range(4)]
+    return np.sum(drawn, axis=0).reshape(images, -1) / 2
+
+
+_STYLES: dict[str, Callable[[Layers, np.random.Generator], Rgb]] = {
+    "photo": _photo,
+    "painting": _painting,
+    "cartoon": _cartoon,
+    "negative": _negative,
+    "silhouette": _silhouette,
+    "sketch": _sketch,
+}

@@ -1,4 +1,7 @@
-"""From pixels to the frame of the object: flat grids, one row per image, y up."""
+"""Where the object and its parts are: signed distances in the object's own frame.
+
+Grids are flat, one row per image; y points up.
+"""
 
 import math
 from collections.abc import Callable
@@ -6,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from stages.config.synthetic import CLASSES, Attributes
+from stages.config.synthetic import CLASSES
+from stages.synthetic.attributes import Attributes
 
 Grid = Float32[np.ndarray, "image pixel"]
 """A value per pixel, the image's rows one after the other."""

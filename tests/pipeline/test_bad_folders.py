@@ -14,7 +14,7 @@ from stages.datasets.imagenet import ImageNetClasses, read_imagenet_classes
 from stages.datasets.shards import open_shards
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline.refusals import refused, write_dataset
-from tests.unit.datasets.broden1 import write_broden1
+from tests.unit.datasets.broden.broden1 import write_broden1
 
 VAL = {"kind": "imagenet", "source": "folder", "folder": "val"}
 KEY, FISH, OUT = "imagenet_val", "n01440764", Path("data/datasets")

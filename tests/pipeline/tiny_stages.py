@@ -30,7 +30,8 @@ from stages.config.measures import (
 from stages.config.sections import Sections
 from stages.config.synthetic import Adversarial, Labelled, Probe, Recipe, World
 from stages.config.trainings import TrainingRecipe
-from stages.datasets.broden.labels import probed, read_presence
+from stages.datasets.broden.labels import can_be_probed, concept_presence
+from stages.datasets.broden.reader import open_broden
 from stages.datasets.sources import write_real_dataset
 from stages.encoders.encoder import clip_encoder, initialise
 from stages.encoders.heads import zero_shot_head
@@ -54,7 +55,7 @@ from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from stages.measures.logit_line import baseline_lines
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.measures.random_head import random_head, random_unit_rows
-from stages.synthetic.drawn_sets import write_world_dataset
+from stages.synthetic.drawn_sets import write_drawn_set
 from stages.training.contrastive import pretrain
 from stages.training.loop import Watch, deterministic
 from stages.training.schedule import learning_rate
@@ -119,9 +120,10 @@ def draw(recipe: Recipe, world: World, presence: PresenceSettings) -> None:
         train = replace(net.train, images=min(net.train.images, IMAGES))
         net = replace(net, train=train, epochs=min(net.epochs, 2), width=2, threads=1)
         small = replace(small, reference=net)
-    write_world_dataset("drawn", small, world, Path("drawn"))
+    write_drawn_set("drawn", small, world, Path("drawn"))
     if isinstance(recipe, Probe):
-        probed(read_presence(Path("drawn"), presence.pixels))
+        with open_broden(Path("drawn")) as broden:
+            can_be_probed(concept_presence(broden, presence.pixels))
 
 
 def find(entry: Any, shards: Shards) -> None:

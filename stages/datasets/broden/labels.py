@@ -1,81 +1,21 @@
 """Which concepts each image of a probe set shows."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool
 
-from stages.datasets.broden.reader import Broden, open_broden
-from stages.datasets.broden.tables import Concept, IndexRow
+from stages.datasets.broden.layout import (
+    CATEGORIES,
+    IndexRow,
+    LabelMap,
+    from_channels,
+    label_shares,
+)
+from stages.datasets.broden.reader import Broden
 from stages.runtime.errors import InputError
 
-_LABELS = 1 << 16
-"""A label map holds R + 256·G, so a label is below this."""
 
-
-@dataclass(frozen=True)
-class Presence:
-    """Pairs (image, concept) that hold, sorted by concept, then image.
-
-    `image` counts rows of `index.csv`, `images` in all, and `concept` entries of `concepts`.
-    """
-
-    image: Int64[np.ndarray, " pair"]
-    concept: Int64[np.ndarray, " pair"]
-    concepts: list[Concept]
-    images: int
-
-
-def read_presence(directory: Path, presence: float) -> Presence:
-    """`concept_presence` of the probe set in a folder: our tar or an extracted Broden1.
-
-    Raises
-    ------
-    InputError
-        As `concept_presence`; the folder holds no whole probe set.
-    """
-    with open_broden(directory) as broden:
-        return concept_presence(broden, presence)
-
-
-def probed(presence: Presence) -> tuple[Presence, list[Concept]]:
-    """Keep the concepts that can be probed: some of the images show them and some do not.
-
-    Broden labels every pixel that covers anything, so a few of its concepts cover too little of any
-    image, and a subset of the images lacks more. Their average precision is undefined.
-
-    Returns
-    -------
-    the pairs of the concepts that are kept, and the concepts that are left out
-
-    Raises
-    ------
-    InputError
-        No concept is left.
-    """
-    counts = np.bincount(presence.concept, minlength=len(presence.concepts))
-    kept = (counts > 0) & (counts < presence.images)
-    if not kept.any():
-        raise InputError(
-            f"broden: of {len(kept)} concepts none is on some of the {presence.images} images "
-            "and not on all; lower `presence.pixels` or take more images"
-        )
-    places, pairs = np.cumsum(kept) - 1, kept[presence.concept]
-    named = list(zip(presence.concepts, kept.tolist(), strict=True))
-    return (
-        Presence(
-            presence.image[pairs],
-            places[presence.concept[pairs]],
-            [concept for concept, keep in named if keep],
-            presence.images,
-        ),
-        [concept for concept, keep in named if not keep],
-    )
-
-
-def concept_presence(broden: Broden, presence: float) -> Presence:
-    """The concepts of each image: those on at least a fraction `presence` of its label map.
+def concept_presence(broden: Broden, presence: float) -> Bool[np.ndarray, "image concept"]:
+    """Return which concepts cover at least a fraction `presence` of each image's label maps.
 
     Several maps of one category are taken together, a pixel counting once per label. A number that
     holds for the whole image (scene, texture) covers all of it. A concept that several categories
@@ -88,56 +28,55 @@ def concept_presence(broden: Broden, presence: float) -> Presence:
         A map is missing, broken or of another size than the index says, or a label is not in
         `label.csv`.
     """
-    positions = np.full(_LABELS, -1, np.int64)
-    positions[[concept.number for concept in broden.concepts]] = np.arange(len(broden.concepts))
-    images, concepts = [], []
+    columns = {concept.number: column for column, concept in enumerate(broden.concepts)}
+    shown = np.zeros((len(broden.rows), len(columns)), bool)
     for image, row in enumerate(broden.rows):
-        covered = _covered(broden, row, positions)
-        present = np.flatnonzero((covered > 0) & (covered >= presence))
-        images.append(np.full(len(present), image))
-        concepts.append(present)
-    image, concept = np.concatenate(images), np.concatenate(concepts)
-    order = np.lexsort((image, concept))
-    return Presence(image[order], concept[order], broden.concepts, len(broden.rows))
+        for category in CATEGORIES:
+            for number, share in _label_shares(broden, row, category).items():
+                if number not in columns:
+                    raise InputError(
+                        f"{broden.where}: label.csv has no label {number}, which "
+                        f"{row.labels(category)} of images/{row.image} show"
+                    )
+                shown[image, columns[number]] |= share >= presence
+    return shown
 
 
-def _covered(
-    broden: Broden, row: IndexRow, positions: Int64[np.ndarray, " label"]
-) -> Float64[np.ndarray, " concept"]:
-    """The fraction of the image that each concept covers."""
-    covered = np.zeros(len(broden.concepts))
-    for labels in row.labels.values():
-        maps = [_label_map(broden, row, label) for label in labels]
-        pixels = np.bincount(_distinct(maps).ravel(), minlength=1)
-        pixels[0] = 0
-        numbers = np.flatnonzero(pixels)
-        known = positions[numbers]
-        if (known < 0).any():
-            raise InputError(
-                f"{broden.where}: label.csv has no label {numbers[known < 0][0]}, which "
-                f"{labels} of images/{row.image} show"
-            )
-        covered[known] = np.maximum(covered[known], pixels[numbers] / (row.height * row.width))
-    return covered
+def can_be_probed(
+    shown: Bool[np.ndarray, "image concept"],
+) -> Bool[np.ndarray, " concept"]:
+    """Return the concepts that some of the images show and some do not.
 
+    Broden labels every pixel that covers anything, so a few of its concepts cover too little of any
+    image, and a subset of the images lacks more. Their average precision is undefined.
 
-def _label_map(
-    broden: Broden, row: IndexRow, label: int | str
-) -> Int64[np.ndarray, "height width"]:
-    if isinstance(label, int):
-        return np.full((row.height, row.width), min(label, _LABELS - 1))
-    channels = broden.image(label)
-    if channels.shape[:2] != (row.height, row.width):
+    Raises
+    ------
+    InputError
+        There is no such concept.
+    """
+    images = shown.sum(axis=0)
+    kept = (images > 0) & (images < len(shown))
+    if not kept.any():
         raise InputError(
-            f"{broden.where}: images/{label} has {channels.shape[:2]} pixels, index.csv says "
-            f"{(row.height, row.width)}"
+            f"broden: of {len(kept)} concepts none is on some of the {len(shown)} images "
+            "and not on all; lower `presence.pixels` or take more images"
         )
-    return channels[:, :, 0] + np.int64(256) * channels[:, :, 1]
+    return kept
 
 
-def _distinct(maps: list[np.ndarray]) -> Int64[np.ndarray, "map height width"]:
-    """The maps, with a label that an earlier map has at the same pixel replaced by 0."""
-    stack = np.stack(maps)
-    for later in range(1, len(stack)):
-        stack[later][(stack[:later] == stack[later]).any(axis=0)] = 0
-    return stack
+def _label_shares(broden: Broden, row: IndexRow, category: str) -> dict[int, float]:
+    labels = row.labels(category)
+    shares = dict.fromkeys((label for label in labels if isinstance(label, int) and label), 1.0)
+    maps = [_label_map(broden, row, path) for path in labels if isinstance(path, str)]
+    return (label_shares(maps) if maps else {}) | shares
+
+
+def _label_map(broden: Broden, row: IndexRow, path: str) -> LabelMap:
+    channels = broden.pixels(path)
+    if channels.shape[:2] != (row.sh, row.sw):
+        raise InputError(
+            f"{broden.where}: images/{path} has {channels.shape[:2]} pixels, index.csv says "
+            f"{(row.sh, row.sw)}"
+        )
+    return from_channels(channels)

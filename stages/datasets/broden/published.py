@@ -1,76 +1,32 @@
 """Broden1 as it is published (Bau et al., CVPR 2017), brought into tar shards of its own bytes.
 
-Looked up in NetDissect: `joinseg.py`, which made the set, and `dlbroden.sh`, which names its zip
-files: `broden1_224.zip` holds the folder `broden1_224`, and so on for 227 and 384 pixels. Label
-maps are half as wide as images, and `label.csv` has no row for 0, which stands for no label.
+NetDissect's `dlbroden.sh` names its zip files: `broden1_224.zip` holds the folder `broden1_224`,
+and so on for 227 and 384 pixels.
 """
 
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from zipfile import BadZipFile, ZipFile
 
 from stages.config.datasets import Broden as BrodenEntry
 from stages.config.datasets import Shards
 from stages.config.machine import Machine
-from stages.datasets.broden.reader import Broden, read_broden
-from stages.datasets.broden.source import Source, open_source
-from stages.datasets.broden.tables import IndexRow, code_tables, missing
+from stages.datasets.broden.layout import File, IndexRow, Read, missing
+from stages.datasets.broden.reader import Broden, code_tables, folder_reader, read_broden
+from stages.datasets.broden.writer import write_shards
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import decode_image
-from stages.datasets.tar import ArchiveWriter
+from stages.downloads.archives import LARGEST, too_large
+from stages.downloads.http import download
 from stages.files.folders import complete_directory
 from stages.runtime.errors import InputError
-
-File = tuple[str, bytes]
-"""A path in the dataset and what stands there."""
-
-
-class BrodenShards:
-    """Writes the files of image after image into shards of `images_per_shard` images."""
-
-    def __init__(self, directory: Path, images_per_shard: int) -> None:
-        self._directory, self._images_per_shard = directory, images_per_shard
-        self._shard: ArchiveWriter | None = None
-        self.images = 0
-        self.shards: dict[str, str] = {}
-
-    def __enter__(self) -> "BrodenShards":
-        """Open for `add_tables` and `add_image`."""
-        return self
-
-    def __exit__(self, kind: object, *rest: object) -> None:
-        """Close the last shard; `shards` then holds the SHA-256 of each."""
-        self._close(whole=kind is None)
-
-    def add_tables(self, files: Iterable[File]) -> None:
-        """Append the tables, before any image."""
-        self._append(files)
-
-    def add_image(self, files: Iterable[File]) -> None:
-        """Append an image and its label maps."""
-        if self.images and self.images % self._images_per_shard == 0:
-            self._close(whole=True)
-        self._append(files)
-        self.images += 1
-
-    def _append(self, files: Iterable[File]) -> None:
-        shard = self._shard or ArchiveWriter(self._directory / self._name())
-        self._shard = shard
-        for name, data in files:
-            shard.add(name, data)
-
-    def _name(self) -> str:
-        return f"shard-{len(self.shards):05d}.tar"
-
-    def _close(self, *, whole: bool) -> None:
-        if self._shard is not None:
-            self._shard.close(whole=whole)
-            self.shards[self._name()] = self._shard.sha256
-            self._shard = None
-
 
 IMAGES, CONCEPTS = 63305, 1197
 """What Broden1 has, in each size that it is published in."""
@@ -79,6 +35,22 @@ LICENCE = "as ADE20K, DTD, OpenSurfaces and PASCAL, of which Broden1 is made"
 
 _AHEAD = 64
 """How many images are read at a time, with their label maps: a few megabytes."""
+
+_ZIP_ERRORS = (BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+"""What `zipfile` raises for a damaged member, or one in a form that it does not know."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Broden1 whose files `read` returns and `has` finds, by their paths in the dataset.
+
+    `origin` says what identifies its content; empty where only the content itself does.
+    """
+
+    where: str
+    read: Read
+    has: Callable[[str], bool]
+    origin: dict[str, str]
 
 
 def write_real_broden(
@@ -96,33 +68,32 @@ def write_real_broden(
         The source is not there or is not all of Broden1 (unless it is said to be `partial`), a
         file that the index names is missing or broken, or the disk is full.
     """
-    with open_source(entry, machine) as source:
+    with _open_source(entry, machine) as source:
         broden = read_broden(source.read, source.where)
         if not entry.partial:
-            _check_counts(broden)
-        rows = chosen(broden.rows, entry.limit)
+            _require_whole(broden)
+        rows = _choose(broden.rows, entry.limit)
         if lacking := [name for row in rows for name in row.files if not source.has(name)]:
             raise missing(source.where, lacking)
         with complete_directory(directory) as partial:
             digest = hashlib.sha256()
-            with BrodenShards(partial, shards.images_per_shard) as writer:
-                writer.add_tables(_hashed(_tables(source, rows, len(broden.rows)), digest))
-                for files in _images(source, rows, machine.workers):
-                    writer.add_image(_hashed(files, digest))
-            origin = source.origin or {str(entry.folder): digest.hexdigest()}
-            write_card(_card(key, entry, writer, origin), partial)
+            files = _hashed(_groups(source, broden, rows, machine.workers), digest)
+            written = write_shards(files, shards.images_per_shard, partial)
+            card = DatasetCard(
+                dataset=key,
+                images=len(rows),
+                classes=[],
+                class_indices=[],
+                source=entry.source,
+                licence=LICENCE,
+                shards=written,
+                partial=entry.partial,
+                origin=source.origin or {str(entry.folder): digest.hexdigest()},
+            )
+            write_card(card, partial)
 
 
-def chosen(rows: Sequence[IndexRow], limit: int | None) -> list[IndexRow]:
-    """Return `limit` rows, or all there are, in the index's order: a fixed subset of any set."""
-    if limit is None:
-        return list(rows)
-    ordered = sorted(rows, key=lambda row: hashlib.sha256(row.image.encode()).digest())
-    kept = {row.image for row in ordered[:limit]}
-    return [row for row in rows if row.image in kept]
-
-
-def _check_counts(broden: Broden) -> None:
+def _require_whole(broden: Broden) -> None:
     found = len(broden.rows), len(broden.concepts)
     if found != (IMAGES, CONCEPTS):
         raise InputError(
@@ -132,11 +103,38 @@ def _check_counts(broden: Broden) -> None:
         )
 
 
-def _tables(source: Source, rows: Sequence[IndexRow], whole: int) -> Iterator[File]:
-    index = source.read("index.csv")
-    yield "index.csv", index if len(rows) == whole else _shortened(index, rows)
-    for name in ("label.csv", "category.csv", *code_tables(source.read, source.where).values()):
-        yield name, source.read(name)
+def _choose(rows: list[IndexRow], limit: int | None) -> list[IndexRow]:
+    """Return `limit` rows, or all there are, in the index's order: a fixed subset of any set."""
+    if limit is None:
+        return rows
+    ordered = sorted(rows, key=lambda row: hashlib.sha256(row.image.encode()).digest())
+    kept = {row.image for row in ordered[:limit]}
+    return [row for row in rows if row.image in kept]
+
+
+def _groups(
+    source: Source, broden: Broden, rows: Sequence[IndexRow], workers: int
+) -> Iterator[list[File]]:
+    """The tables with the first image, then the files of each image, in the index's order.
+
+    Several threads read and decode them.
+    """
+
+    def image(row: IndexRow) -> list[File]:
+        found = [(name, source.read(name)) for name in row.files]
+        for name, data in found:
+            decode_image(data, f"{source.where}: {name}")
+        return found
+
+    names = ("label.csv", "category.csv", *code_tables(source.read, source.where).values())
+    tables = [("index.csv", source.read("index.csv")), *((n, source.read(n)) for n in names)]
+    if len(rows) < len(broden.rows):
+        tables[0] = "index.csv", _shortened(tables[0][1], rows)
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(rows), _AHEAD):
+            for files in pool.map(image, rows[start : start + _AHEAD]):
+                yield tables + files
+                tables = []
 
 
 def _shortened(index: bytes, rows: Sequence[IndexRow]) -> bytes:
@@ -148,39 +146,61 @@ def _shortened(index: bytes, rows: Sequence[IndexRow]) -> bytes:
     return text.getvalue().encode()
 
 
-def _images(source: Source, rows: Sequence[IndexRow], workers: int) -> Iterator[list[File]]:
-    """The files of each image, read and decoded on several threads, in the index's order."""
-
-    def files(row: IndexRow) -> list[File]:
-        found = [(name, source.read(name)) for name in row.files]
-        for name, data in found:
-            decode_image(data, f"{source.where}: {name}")
-        return found
-
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(rows), _AHEAD):
-            yield from pool.map(files, rows[start : start + _AHEAD])
-
-
-def _hashed(files: Sequence[File] | Iterator[File], digest: "hashlib._Hash") -> Iterator[File]:
+def _hashed(groups: Iterable[list[File]], digest: "hashlib._Hash") -> Iterator[list[File]]:
     """The files as they come, each added to the digest of all."""
-    for name, data in files:
-        digest.update(f"{name} {len(data)}\n".encode())
-        digest.update(data)
-        yield name, data
+    for files in groups:
+        for name, data in files:
+            digest.update(f"{name} {len(data)}\n".encode())
+            digest.update(data)
+        yield files
 
 
-def _card(
-    key: str, entry: BrodenEntry, writer: BrodenShards, origin: dict[str, str]
-) -> DatasetCard:
-    return DatasetCard(
-        dataset=key,
-        images=writer.images,
-        classes=[],
-        class_indices=[],
-        source=entry.source,
-        licence=LICENCE,
-        shards=writer.shards,
-        partial=entry.partial,
-        origin=origin,
-    )
+@contextmanager
+def _open_source(entry: BrodenEntry, machine: Machine) -> Iterator[Source]:
+    """Open the source of an entry; an archive is downloaded first, unless it is there."""
+    if entry.folder is not None:
+        folder = Path(machine.folders) / entry.folder
+        if not (folder / "index.csv").is_file():
+            raise InputError(
+                f"{folder}: expected an extracted Broden1, a folder with index.csv and images/; it "
+                "has no index.csv; correct `folder` in params.yaml or this machine's `folders`"
+            )
+        reader = folder_reader(folder)
+        yield Source(str(folder), reader, lambda name: (folder / name).is_file(), {})
+    elif entry.archive is not None and len(entry.archive) == 1:
+        (archive,) = entry.archive
+        file = download(archive.url, archive.sha256, Path(machine.downloads), mirror=machine.mirror)
+        try:
+            packed = ZipFile(file)
+        except BadZipFile as error:
+            raise InputError(
+                f"{archive.url}: expected Broden1's zip file, got something else ({error}); "
+                "correct `url`"
+            ) from error
+        with packed:
+            yield _zip_source(packed, archive.url, archive.sha256)
+    else:
+        raise InputError(
+            "'datasets.broden': expected `source: folder` (an extracted broden1_224) or `source: "
+            f"archive` with one zip file, got `source: {entry.source}`"
+        )
+
+
+def _zip_source(packed: ZipFile, url: str, sha256: str) -> Source:
+    names = frozenset(packed.namelist())
+    tables = [name for name in names if PurePosixPath(name).name == "index.csv"]
+    if not tables:
+        raise InputError(f"{url}: expected Broden1's zip file, it has no index.csv; correct `url`")
+    root = min(tables, key=lambda name: (name.count("/"), name)).removesuffix("index.csv")
+
+    def read(name: str) -> bytes:
+        if root + name not in names:
+            raise missing(url, [name])
+        if packed.getinfo(root + name).file_size > LARGEST:
+            raise InputError(too_large(url, name))
+        try:
+            return packed.read(root + name)
+        except _ZIP_ERRORS as error:
+            raise InputError(f"{url}: {name} is damaged in the zip file ({error})") from error
+
+    return Source(url, read, lambda name: root + name in names, {url: sha256})

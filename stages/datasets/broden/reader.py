@@ -1,42 +1,76 @@
-"""Reads Broden1's layout (Bau et al., CVPR 2017), extracted or in a tar of ours.
+"""Reads Broden1's layout, from an extracted folder or from our own tar shards."""
 
-The tables are `index.csv` (one row per image), `label.csv` (one row per concept), `category.csv`
-and `c_<category>.csv`; paths in the index are relative to `images/`.
-"""
-
+import csv
+import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeVar
 
-import numpy as np
+import msgspec
 from jaxtyping import UInt8
+from numpy import ndarray
 
-from stages.datasets.broden.tables import (
-    Concept,
-    IndexRow,
-    Read,
-    missing,
-    read_concepts,
-    read_index,
-)
+from stages.config.quantities import Natural
+from stages.datasets.broden.layout import Concept, IndexRow, Read, missing
 from stages.datasets.card import read_card
 from stages.datasets.images import decode_image
 from stages.datasets.tar import ArchiveReader, open_archive
 from stages.runtime.errors import InputError
 
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+
+class LabelRow(msgspec.Struct):
+    """What is read of a row of `label.csv`; `category` is `object(12);part(3)`, say."""
+
+    number: Natural
+    name: str
+    category: str
+
+
+class CategoryRow(msgspec.Struct):
+    """What is read of a row of `category.csv`."""
+
+    name: str
+
+
+class CodeRow(msgspec.Struct):
+    """What is read of a row of `c_<category>.csv`."""
+
+    number: Natural
+    coverage: float | Literal[""]
+
 
 @dataclass(frozen=True)
 class Broden:
-    """An open probe set: rows in the order of `index.csv`, concepts by number, `read` by path."""
+    """An open probe set: rows in the order of `index.csv`, concepts by number, `read` by path.
+
+    By index it gives the images, each decoded when asked for; several threads may ask at once.
+    """
 
     where: str
     rows: list[IndexRow]
     concepts: list[Concept]
     read: Read
 
-    def image(self, path: str) -> UInt8[np.ndarray, "height width 3"]:
-        """The pixels of an image or label map, by its path in the index.
+    def __len__(self) -> int:
+        """Return how many images there are."""
+        return len(self.rows)
+
+    def __getitem__(self, image: int, /) -> UInt8[ndarray, "height width 3"]:
+        """Return the pixels of an image.
+
+        Raises
+        ------
+        InputError
+            The image is missing or broken.
+        """
+        return self.pixels(self.rows[image].image)
+
+    def pixels(self, path: str) -> UInt8[ndarray, "height width 3"]:
+        """Return the pixels of an image or label map, by its path in the index.
 
         Raises
         ------
@@ -48,89 +82,94 @@ class Broden:
 
 @contextmanager
 def open_broden(directory: Path) -> Iterator[Broden]:
-    """Open a dataset folder of ours (tar and card) or an extracted Broden1.
+    """Open a dataset folder of ours (shards and card) or an extracted Broden1.
 
     Raises
     ------
     InputError
-        A table is missing or malformed, or the archive is not the one its card describes.
+        A table is missing or malformed, or a shard is not the one that its card describes.
     """
     with ExitStack() as stack:
         packed = (directory / "card.json").exists()
-        read = _archive_reader(directory, stack) if packed else folder_reader(directory)
+        read = _shards_reader(directory, stack) if packed else folder_reader(directory)
         yield read_broden(read, str(directory))
 
 
 def read_broden(read: Read, where: str) -> Broden:
     """Read the tables of a Broden1 whose files `read` returns; `where` names it in errors.
 
-    Raises
-    ------
-    InputError
-        A table is missing or malformed.
-    """
-    return Broden(where, read_index(read, where), read_concepts(read, where), read)
-
-
-@dataclass(frozen=True)
-class BrodenPictures:
-    """The images of an open probe set, in the order of `index.csv`, each decoded when asked for.
-
-    Several threads may ask at once. It is valid as long as the probe set is open.
-    """
-
-    broden: Broden
-
-    def __len__(self) -> int:
-        """Return how many images there are."""
-        return len(self.broden.rows)
-
-    def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
-        """Return the pixels of an image.
-
-        Raises
-        ------
-        InputError
-            The image is missing or broken.
-        """
-        return self.broden.image(self.broden.rows[image].image)
-
-
-def iterate_images(
-    broden: Broden, batch: int
-) -> Iterator[UInt8[np.ndarray, "image height width 3"]]:
-    """The images in the order of `index.csv`, `batch` at a time.
+    A concept of several categories belongs to the one where it covers most, as in NetDissect's
+    `loadseg.py`. Broden1 has no row for label 0; one that is there is passed over.
 
     Raises
     ------
     InputError
-        An image is missing, broken or of another size than the others of its batch.
+        A table is missing, malformed or, if it is the index, empty.
     """
-    for start in range(0, len(broden.rows), batch):
-        paths = [row.image for row in broden.rows[start : start + batch]]
-        images = [broden.image(path) for path in paths]
-        for path, image in zip(paths, images, strict=True):
-            if image.shape != images[0].shape:
-                raise InputError(
-                    f"{broden.where}: images/{path} has {image.shape[:2]} pixels where others "
-                    f"have {images[0].shape[:2]}; all images of a probe set must have one size"
-                )
-        yield np.stack(images)
+    rows = read_table(read, where, "index.csv", IndexRow)
+    if not rows:
+        raise InputError(f"{where}: index.csv must have a row per image, it has none")
+    coverage = {
+        (category, code.number): code.coverage or 0
+        for category, name in code_tables(read, where).items()
+        for code in read_table(read, where, name, CodeRow)
+    }
+    concepts = []
+    for label in read_table(read, where, "label.csv", LabelRow):
+        categories = [part.partition("(")[0] for part in label.category.split(";")]
+        main = max(categories, key=lambda name, label=label: coverage.get((name, label.number), 0))
+        concepts.append(Concept(label.number, label.name, main))
+    return Broden(where, rows, sorted(c for c in concepts if c.number), read)
 
 
-def read_broden_images(directory: Path) -> UInt8[np.ndarray, "image height width 3"]:
-    """All images of a probe set in memory, in the order of `index.csv`.
+def code_tables(read: Read, where: str) -> dict[str, str]:
+    """Return the name of each category's table of codes.
 
     Raises
     ------
     InputError
-        As `open_broden` and `iterate_images`.
+        `category.csv` is missing or malformed.
     """
-    with open_broden(directory) as broden:
-        return next(iterate_images(broden, len(broden.rows)))
+    rows = read_table(read, where, "category.csv", CategoryRow)
+    return {row.name: f"c_{row.name}.csv" for row in rows}
 
 
-def _archive_reader(directory: Path, stack: ExitStack) -> Read:
+def read_table(read: Read, where: str, name: str, kind: type[Row]) -> list[Row]:
+    """Return the rows of a table as structs, whose fields are the columns that it must have.
+
+    Raises
+    ------
+    InputError
+        The table is missing, no UTF-8 text, lacks a column or has another value than it should.
+    """
+    try:
+        table = csv.DictReader(io.StringIO(read(name).decode(), newline=""))
+        columns = [field.name for field in msgspec.structs.fields(kind) if field.required]
+        if absent := set(columns).difference(table.fieldnames or ()):
+            raise InputError(
+                f"{where}: {name} must have the columns {columns}, it lacks {sorted(absent)}"
+            )
+        rows = [{key: value or "" for key, value in row.items() if key} for row in table]
+        return msgspec.convert(rows, list[kind], strict=False)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: {name} must be UTF-8 text: {error}; replace it") from error
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: {name}, rows counted from 0: {error}; replace it") from error
+
+
+def folder_reader(directory: Path) -> Read:
+    """Return what reads the files of an extracted Broden1."""
+
+    def read(name: str) -> bytes:
+        try:
+            return (directory / name).read_bytes()
+        except FileNotFoundError as error:
+            raise missing(directory, [name]) from error
+
+    return read
+
+
+def _shards_reader(directory: Path, stack: ExitStack) -> Read:
     places: dict[str, tuple[ArchiveReader, int, int]] = {}
     for shard, sha256 in sorted(read_card(directory).shards.items()):
         archive = stack.enter_context(open_archive(directory / shard, sha256))
@@ -142,17 +181,5 @@ def _archive_reader(directory: Path, stack: ExitStack) -> Read:
             raise missing(directory, [name])
         archive, offset, size = places[name]
         return archive.read(offset, size)
-
-    return read
-
-
-def folder_reader(directory: Path) -> Read:
-    """Return what reads the files of an extracted Broden1."""
-
-    def read(name: str) -> bytes:
-        try:
-            return (directory / name).read_bytes()
-        except FileNotFoundError as error:
-            raise missing(directory, [name]) from error
 
     return read

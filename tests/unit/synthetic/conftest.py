@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stages.config.synthetic import Attributes, Population, Preference, World
-from stages.synthetic.draw import draw_attributes
+from stages.config.synthetic import Population, Preference, World
+from stages.synthetic.attributes import Attributes, draw_attributes
 
 
 @pytest.fixture

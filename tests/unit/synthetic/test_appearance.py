@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from stages.config.synthetic import COLOURS, TEXTURES
-from stages.synthetic.appearance import PALETTE, SHADE, base_colours, darkness, paint
+from stages.synthetic.appearance import PALETTE, SHADE, backdrops, base_colours, darkness, paint
+from stages.synthetic.attributes import COLOURS, SCENES, TEXTURES
 from stages.synthetic.shapes import image_grid
 
 
@@ -43,3 +43,26 @@ def test_paint_shades_the_dark_pixels():
     flat = np.full((1, 3, 1), 0.5, np.float32)
     painted = paint(flat, np.array([[0, 1]], np.float32))
     np.testing.assert_allclose(painted[0, 0], [0.5, 0.5 * SHADE], rtol=1e-6)
+
+
+def scenes(copies: int, seed: int) -> np.ndarray:
+    scene = np.repeat(np.arange(len(SCENES)), copies)
+    return backdrops(scene, 32, np.random.default_rng(seed))
+
+
+def test_backdrops_are_colours():
+    values = scenes(20, 0)
+    assert values.min() >= 0
+    assert values.max() <= 1 + 1e-6
+
+
+def test_the_mean_colour_tells_scenes_apart():
+    centres = scenes(20, 0).mean(axis=2).reshape(len(SCENES), 20, 3).mean(axis=1)
+    drawn = scenes(20, 1).mean(axis=2)
+    nearest = np.linalg.norm(drawn[:, None] - centres, axis=2).argmin(1)
+    assert (nearest == np.repeat(np.arange(len(SCENES)), 20)).mean() > 0.98
+
+
+def test_scenes_of_one_kind_differ():
+    values = scenes(2, 0).reshape(len(SCENES), 2, -1)
+    assert (np.abs(values[:, 0] - values[:, 1]).max(axis=1) > 0.05).all()

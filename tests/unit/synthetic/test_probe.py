@@ -1,8 +1,9 @@
 import numpy as np
 from msgspec.structs import asdict
 
-from stages.config.synthetic import CLASSES, COLOURS, SCENES, TEXTURES, Population, Probe, World
-from stages.synthetic.draw import draw_blocks
+from stages.config.synthetic import CLASSES, Population, Probe, World
+from stages.synthetic.attributes import COLOURS, SCENES, TEXTURES
+from stages.synthetic.blocks import draw_blocks
 from stages.synthetic.probe import draw_probe, probe_concepts
 from stages.synthetic.render import render_masks
 from stages.synthetic.shapes import PARTS

@@ -1,8 +1,21 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from stages.config.synthetic import CLASSES
-from stages.synthetic.shapes import box, disc, image_grid, signed_distance, wedge
+from stages.synthetic.attributes import Attributes
+from stages.synthetic.render import render_masks
+from stages.synthetic.shapes import (
+    PARTS,
+    PLANES,
+    box,
+    disc,
+    image_grid,
+    object_grid,
+    signed_distance,
+    wedge,
+)
 
 SIZE = 96
 EPS = float(np.finfo(np.float32).eps)
@@ -55,3 +68,54 @@ def test_classes_are_measured_row_by_row():
     together = signed_distance(order, *grids)
     np.testing.assert_array_equal(together[0], together[2])
     np.testing.assert_array_equal(together[1], distance("circle", 16))
+
+
+def test_the_grid_starts_at_the_top_left():
+    x, y = image_grid(4)
+    np.testing.assert_array_equal(x[:4], np.array([-0.75, -0.25, 0.25, 0.75], np.float32))
+    np.testing.assert_array_equal(y[::4], np.array([0.75, 0.25, -0.25, -0.75], np.float32))
+
+
+def test_the_object_frame_moves_turns_and_scales(each_class: Attributes):
+    one = each_class.take(np.array([0]))
+    turned = dataclasses.replace(
+        one,
+        rotation=np.array([np.pi / 2], np.float32),
+        scale=np.array([0.5], np.float32),
+        x=np.array([0.25], np.float32),
+        y=np.array([0], np.float32),
+    )
+    u, v = object_grid(turned, 4)
+    x, y = image_grid(4)
+    np.testing.assert_allclose(u[0], y / 0.5, atol=1e-6)
+    np.testing.assert_allclose(v[0], -(x - 0.25) / 0.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_belongs_to_several_classes_but_not_to_all(part: str, each_class: Attributes):
+    mask = render_masks(each_class, 32).parts[part].reshape(len(CLASSES), 20, -1)
+    shown = np.any(mask, axis=-1)
+    owners = np.any(shown, axis=1)
+    assert 3 <= owners.sum() < len(CLASSES)
+    assert shown[owners].mean() > 0.95
+
+
+def test_parts_lie_inside_their_object(each_class: Attributes):
+    masks = render_masks(each_class, 32)
+    for mask in masks.parts.values():
+        assert not (mask & ~masks.object_).any()
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_parts_of_one_plane_never_overlap(plane: tuple[str, ...], each_class: Attributes):
+    parts = render_masks(each_class, 32).parts
+    assert np.sum([parts[name] for name in plane], axis=0).max() == 1
+
+
+def test_parts_of_different_planes_do_overlap(each_class: Attributes):
+    parts = render_masks(each_class, 32).parts
+    assert (parts["roof"] & parts["tip"]).any()
+
+
+def test_every_part_is_in_a_plane():
+    assert sorted(part for plane in PLANES for part in plane) == sorted(PARTS)

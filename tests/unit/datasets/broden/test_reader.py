@@ -4,15 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.datasets.broden.reader import (
-    BrodenPictures,
-    iterate_images,
-    open_broden,
-    read_broden_images,
-)
-from stages.datasets.broden.tables import Concept
+from stages.datasets.broden.layout import Concept
+from stages.datasets.broden.reader import open_broden
 from stages.runtime.errors import InputError
-from tests.unit.datasets.broden1 import TABLES, write_broden1
+from tests.unit.datasets.broden.broden1 import TABLES, write_broden1
 
 
 @pytest.fixture
@@ -36,26 +31,16 @@ def test_concepts_come_by_number_with_the_category_that_they_cover_most(director
 def test_rows_keep_the_index_s_order_and_tell_maps_from_numbers(directory: Path):
     with open_broden(directory) as broden:
         assert [row.image for row in broden.rows] == ["ade20k/a.jpg", "dtd/b.jpg", "os/c.jpg"]
-        assert broden.rows[0].labels["part"] == ["ade20k/a_part_1.png", "ade20k/a_part_2.png"]
-        assert broden.rows[1].labels == {"color": ["dtd/b_color.png"], "texture": [6, 7]}
-        assert (broden.rows[0].height, broden.rows[0].width) == (4, 4)
+        assert broden.rows[0].labels("part") == ["ade20k/a_part_1.png", "ade20k/a_part_2.png"]
+        assert broden.rows[1].labels("texture") == [6, 7] and broden.rows[1].labels("part") == []
+        assert broden.rows[1].files == ["images/dtd/b.jpg", "images/dtd/b_color.png"]
+        assert (broden.rows[0].sh, broden.rows[0].sw) == (4, 4)
 
 
 def test_images_come_in_the_index_s_order(directory: Path):
-    with open_broden(directory) as broden:
-        batches = list(iterate_images(broden, 2))
-    assert [len(batch) for batch in batches] == [2, 1]
-    whole = read_broden_images(directory)
-    np.testing.assert_array_equal(np.concatenate(batches), whole)
-    assert whole.mean(axis=(1, 2, 3)).round().tolist() == [0, 50, 100]
-
-
-def test_pictures_are_the_images_each_on_its_own(directory: Path):
-    whole = read_broden_images(directory)
     with open_broden(directory) as broden, ThreadPoolExecutor(3) as pool:
-        pictures = BrodenPictures(broden)
-        found = list(pool.map(pictures.__getitem__, range(len(pictures))))
-    np.testing.assert_array_equal(found, whole)
+        images = list(pool.map(broden.__getitem__, range(len(broden))))
+    assert np.mean(images, axis=(1, 2, 3)).round().tolist() == [0, 50, 100]
 
 
 def test_a_table_that_is_not_utf_8_is_named(directory: Path):
@@ -85,20 +70,36 @@ def test_an_empty_index_is_refused(directory: Path):
 
 @pytest.mark.parametrize("cell", ["", "4.5", "-4"])
 def test_a_size_that_is_no_number_is_refused(cell: str, directory: Path):
-    text = TABLES["index.csv"].replace("8,8,4,4", f"8,8,{cell},4")
+    text = TABLES["index.csv"].replace("val,8,8,4,4", f"val,8,8,{cell},4")
     (directory / "index.csv").write_text(text)
-    with pytest.raises(InputError, match=r"index\.csv: a whole number"), open_broden(directory):
+    with pytest.raises(InputError, match=r"index\.csv.*\[2\]\.sh"), open_broden(directory):
         pass
+
+
+def test_a_coverage_that_is_no_number_is_refused_and_none_counts_as_0(directory: Path):
+    file = directory / "c_object.csv"
+    file.write_text(TABLES[file.name].replace("0.0625", "much"))
+    with pytest.raises(InputError, match=r"c_object\.csv.*coverage"), open_broden(directory):
+        pass
+    file.write_text(TABLES[file.name].replace("0.0625", ""))
+    with open_broden(directory) as broden:
+        assert broden.concepts[1] == Concept(2, "fabric", "material")
 
 
 def test_a_missing_image_is_named(directory: Path):
     (directory / "images/dtd/b.jpg").unlink()
-    with pytest.raises(InputError, match=r"images/dtd/b\.jpg expected"):
-        read_broden_images(directory)
+    with (
+        open_broden(directory) as broden,
+        pytest.raises(InputError, match=r"images/dtd/b\.jpg expected"),
+    ):
+        broden[1]
 
 
 def test_a_truncated_image_is_named(directory: Path):
     path = directory / "images/dtd/b.jpg"
     path.write_bytes(path.read_bytes()[:-60])
-    with pytest.raises(InputError, match=r"images/dtd/b\.jpg.*broken"):
-        read_broden_images(directory)
+    with (
+        open_broden(directory) as broden,
+        pytest.raises(InputError, match=r"images/dtd/b\.jpg.*broken"),
+    ):
+        broden[1]

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.datasets.broden.tables import INDEX_COLUMNS, Concept
-from stages.datasets.broden.writer import BrodenWriter
+from stages.datasets.broden.layout import Concept
+from stages.datasets.broden.writer import Segmented, broden_files, write_shards
 from stages.datasets.images import decode_image
 from stages.datasets.tar import open_archive
+from stages.runtime.errors import InputError
 
 CONCEPTS = [
     Concept(1, "red-c", "color"),
@@ -17,21 +18,16 @@ CONCEPTS = [
 ]
 
 
-def write(path: Path) -> str:
+def groups() -> list[list[tuple[str, bytes]]]:
     half = np.zeros((4, 4), np.int64)
     half[:2] = 300
-    with BrodenWriter(path, CONCEPTS, "test") as writer:
-        for _ in range(6):
-            image = np.full((4, 4, 3), 9, np.uint8)
-            writer.add(image, {"object": [half, half[::-1].copy()]}, {"texture": [3]})
-    return writer.sha256
+    maps, image = {"object": [half, half[::-1].copy()]}, np.full((4, 4, 3), 9, np.uint8)
+    return list(broden_files([Segmented(image, maps, {"texture": [3]})] * 6, CONCEPTS, "test"))
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> dict[str, bytes]:
-    path = tmp_path / "x.tar"
-    with open_archive(path, write(path)) as archive:
-        return {name: archive.read(offset, size) for name, offset, size in archive.members()}
+def files() -> dict[str, bytes]:
+    return dict(file for files in groups() for file in files)
 
 
 def table(files: dict[str, bytes], name: str) -> list[dict[str, str]]:
@@ -40,7 +36,8 @@ def table(files: dict[str, bytes], name: str) -> list[dict[str, str]]:
 
 def test_the_index_has_broden_s_columns(files: dict[str, bytes]):
     rows = table(files, "index.csv")
-    assert tuple(rows[0]) == INDEX_COLUMNS
+    columns = "image,split,ih,iw,sh,sw,color,object,part,material,scene,texture"
+    assert list(rows[0]) == columns.split(",")
     assert rows[0]["object"] == "test/00000000_object_1.png;test/00000000_object_2.png"
     assert [rows[0][name] for name in ("ih", "iw", "sh", "sw", "texture", "color")] == [
         *"4444",
@@ -70,5 +67,21 @@ def test_each_category_has_its_codes(files: dict[str, bytes]):
     assert (code["code"], code["number"], code["name"]) == ("1", "300", "cat")
 
 
-def test_the_bytes_are_the_same_every_time(tmp_path: Path):
-    assert write(tmp_path / "one.tar") == write(tmp_path / "two.tar")
+def test_shards_hold_whole_groups_and_the_same_bytes_every_time(tmp_path: Path):
+    first = write_shards(groups(), 4, tmp_path)
+    assert list(first) == ["shard-00000.tar", "shard-00001.tar"]
+    with open_archive(tmp_path / "shard-00001.tar", first["shard-00001.tar"]) as archive:
+        names = [member.name for member in archive.members()]
+    assert names[0] == "images/test/00000004.png" and names[-1] == "c_texture.csv"
+    assert write_shards(iter(groups()), 4, tmp_path) == first
+
+
+def test_a_shard_whose_images_end_in_an_error_counts_as_truncated(tmp_path: Path):
+    def images():
+        yield groups()[0]
+        raise OSError
+
+    with pytest.raises(OSError):
+        write_shards(images(), 4, tmp_path)
+    with pytest.raises(InputError, match="end mark"), open_archive(next(tmp_path.iterdir()), ""):
+        pass

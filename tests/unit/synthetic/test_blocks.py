@@ -3,7 +3,7 @@ import pytest
 from msgspec.structs import asdict, replace
 
 from stages.config.synthetic import Captioned, Population, World
-from stages.synthetic.draw import BLOCK, draw_blocks, draw_captioned, draw_labelled
+from stages.synthetic.blocks import BLOCK, block_captions, draw_blocks, draw_labelled
 
 
 def captioned(population: Population) -> Captioned:
@@ -29,12 +29,12 @@ def test_blocks_hold_every_image_once_and_differ(population: Population, world: 
     assert (blocks[0].images[:40] != blocks[1].images[:40]).mean() > 0.9
 
 
-def test_captions_leave_the_images_unchanged(population: Population, world: World):
-    images, texts, classes = draw_captioned(captioned(population), world)
-    plain_images, plain_classes = draw_labelled(population, world)
-    np.testing.assert_array_equal(images, plain_images)
-    np.testing.assert_array_equal(classes, plain_classes)
-    assert len(texts) == 300
+def test_captions_have_a_stream_of_their_own_in_each_block(population: Population, world: World):
+    recipe, (first, second, _) = captioned(population), draw_blocks(population, world)
+    captions = block_captions(recipe, world, first)
+    assert len(captions) == BLOCK and captions == block_captions(recipe, world, first)
+    moved = second._replace(attributes=first.attributes)
+    assert block_captions(recipe, world, moved) != captions
 
 
 def nearest_mean_accuracy(train: tuple, test: tuple) -> float:

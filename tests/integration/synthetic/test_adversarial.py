@@ -5,8 +5,8 @@ from msgspec.structs import asdict, replace
 from stages.config.synthetic import Adversarial, Population, Preference, Reference, World
 from stages.runtime.errors import InputError
 from stages.synthetic import adversarial
-from stages.synthetic.adversarial import adversarial_blocks, draw_adversarial, train_reference
-from stages.synthetic.draw import draw_labelled
+from stages.synthetic.adversarial import adversarial_blocks, train_reference
+from stages.synthetic.blocks import draw_labelled
 
 
 @pytest.fixture
@@ -24,8 +24,14 @@ def recipe(population: Population) -> Adversarial:
     return Adversarial(**asdict(few), source="world", reference=reference)
 
 
+def draw(recipe: Adversarial, world: World) -> tuple[np.ndarray, np.ndarray]:
+    blocks = list(adversarial_blocks(recipe, world))
+    images = np.concatenate([block.images for block in blocks])
+    return images, np.concatenate([block.attributes.class_ for block in blocks])
+
+
 def test_the_reference_errs_on_every_image_kept(recipe: Adversarial, world: World):
-    images, classes = draw_adversarial(recipe, world)
+    images, classes = draw(recipe, world)
     classify = train_reference(recipe.reference, recipe.class_indices, world)
     assert len(images) == 60
     assert set(classes) <= set(recipe.class_indices)
@@ -33,7 +39,7 @@ def test_the_reference_errs_on_every_image_kept(recipe: Adversarial, world: Worl
 
 
 def test_the_set_is_the_same_every_time(recipe: Adversarial, world: World):
-    first, second = draw_adversarial(recipe, world), draw_adversarial(recipe, world)
+    first, second = draw(recipe, world), draw(recipe, world)
     assert first[0].tobytes() == second[0].tobytes()
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from stages.config.synthetic import CLASSES, Captioned, Labelled, Probe, Recipe, World
-from stages.datasets.broden.labels import read_presence
-from stages.datasets.broden.reader import read_broden_images
+from stages.datasets.broden.labels import concept_presence
+from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import read_card
 from stages.datasets.shards import read_images
 from stages.runtime.errors import InputError
-from stages.synthetic import drawn_sets as world_source
-from stages.synthetic.draw import draw_captioned, draw_labelled
-from stages.synthetic.drawn_sets import write_world_dataset
+from stages.synthetic import drawn_sets
+from stages.synthetic.blocks import block_captions, draw_blocks, draw_labelled
+from stages.synthetic.drawn_sets import write_drawn_set
 from stages.synthetic.probe import draw_probe
 
 WORLD = World(image_size=16, seed=2, images_per_shard=200)
@@ -39,7 +39,7 @@ def recipe(kind: str, **changes: object) -> Recipe:
 
 def test_a_labelled_set_is_what_was_drawn(tmp_path: Path):
     labelled = recipe("labelled")
-    write_world_dataset("imagenet_r", labelled, WORLD, tmp_path / "out")
+    write_drawn_set("imagenet_r", labelled, WORLD, tmp_path / "out")
     read = read_images(tmp_path / "out")
     assert isinstance(labelled, Labelled)
     images, classes = draw_labelled(labelled, WORLD)
@@ -49,7 +49,7 @@ def test_a_labelled_set_is_what_was_drawn(tmp_path: Path):
 
 
 def test_the_card_tells_all_classes_from_those_present(tmp_path: Path):
-    write_world_dataset("imagenet_r", recipe("labelled"), WORLD, tmp_path / "out")
+    write_drawn_set("imagenet_r", recipe("labelled"), WORLD, tmp_path / "out")
     card = read_card(tmp_path / "out")
     assert card.classes == list(CLASSES)
     assert card.class_indices == [0, 1, 3, 6, 8, 9, 11]
@@ -58,18 +58,22 @@ def test_the_card_tells_all_classes_from_those_present(tmp_path: Path):
 
 def test_a_captioned_set_keeps_captions_and_classes(tmp_path: Path):
     captioned = recipe("captioned", mention=0.5)
-    write_world_dataset("web", captioned, WORLD, tmp_path / "out")
+    write_drawn_set("web", captioned, WORLD, tmp_path / "out")
     read = read_images(tmp_path / "out")
     assert isinstance(captioned, Captioned)
-    _, captions, classes = draw_captioned(captioned, WORLD)
+    blocks = draw_blocks(captioned, WORLD)
+    captions = [text for block in blocks for text in block_captions(captioned, WORLD, block)]
+    images, classes = draw_labelled(captioned, WORLD)
     assert read.captions == captions
+    np.testing.assert_array_equal(read.images, images)
     np.testing.assert_array_equal(read.classes, classes)
 
 
 def test_a_probe_set_comes_back_with_its_true_presence(tmp_path: Path):
     probe = recipe("probe", classes="all", images=150)
-    write_world_dataset("broden", probe, WORLD, tmp_path / "out")
-    presence = read_presence(tmp_path / "out", 0.005)
+    write_drawn_set("broden", probe, WORLD, tmp_path / "out")
+    with open_broden(tmp_path / "out") as broden:
+        shown, stored = concept_presence(broden, 0.005), [broden[row] for row in range(150)]
     assert isinstance(probe, Probe)
     truth, images = set(), []
     for image, (pixels, maps, numbers) in enumerate(draw_probe(probe, WORLD)):
@@ -78,15 +82,15 @@ def test_a_probe_set_comes_back_with_its_true_presence(tmp_path: Path):
         found = np.flatnonzero(np.bincount(values) >= 0.005 * 16 * 16).tolist()
         found += [number for values in numbers.values() for number in values]
         truth |= {(image, number) for number in found if number}
-    stored = [presence.concepts[concept].number for concept in presence.concept]
-    assert set(zip(presence.image.tolist(), stored, strict=True)) == truth
-    np.testing.assert_array_equal(read_broden_images(tmp_path / "out"), images)
+    numbers = [concept.number for concept in broden.concepts]
+    assert {(image, numbers[column]) for image, column in np.argwhere(shown).tolist()} == truth
+    np.testing.assert_array_equal(stored, images)
 
 
 @pytest.mark.parametrize("kind", ["labelled", "probe"])
 def test_the_bytes_are_the_same_every_time(kind: str, tmp_path: Path):
     for name in ("one", "two"):
-        write_world_dataset("set", recipe(kind), WORLD, tmp_path / name)
+        write_drawn_set("set", recipe(kind), WORLD, tmp_path / name)
     files = [sorted(path.name for path in (tmp_path / name).iterdir()) for name in ("one", "two")]
     assert files[0] == files[1]
     for name in files[0]:
@@ -97,7 +101,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(world_source, "write_card", full)
+    monkeypatch.setattr(drawn_sets, "write_card", full)
     with pytest.raises(InputError, match="disk is full"):
-        write_world_dataset("set", recipe("labelled"), WORLD, tmp_path / "out")
+        write_drawn_set("set", recipe("labelled"), WORLD, tmp_path / "out")
     assert not list(tmp_path.iterdir())

@@ -11,13 +11,13 @@ from msgspec import convert
 
 from stages.config.datasets import Broden, Shards
 from stages.config.machine import Machine
-from stages.datasets.broden.labels import read_presence
+from stages.datasets.broden.labels import concept_presence
 from stages.datasets.broden.published import write_real_broden
-from stages.datasets.broden.reader import open_broden, read_broden_images
+from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import read_card
 from stages.runtime.errors import InputError
 from tests.integration.downloads.loopback import FileServer
-from tests.unit.datasets.broden1 import MAPS, TABLES, write_broden1
+from tests.unit.datasets.broden.broden1 import MAPS, TABLES, write_broden1
 
 IMAGES = ["ade20k/a.jpg", "dtd/b.jpg", "os/c.jpg"]
 
@@ -80,11 +80,12 @@ def test_every_file_that_the_index_names_keeps_its_bytes(fetch, published: Path)
 
 
 def test_images_and_presence_are_those_of_the_published_folder(fetch, published: Path):
-    folder = fetch()
-    np.testing.assert_array_equal(read_broden_images(folder), read_broden_images(published))
-    ours, theirs = read_presence(folder, 0.0), read_presence(published, 0.0)
-    np.testing.assert_array_equal(ours.image, theirs.image)
-    np.testing.assert_array_equal(ours.concept, theirs.concept)
+    with open_broden(fetch()) as ours, open_broden(published) as theirs:
+        np.testing.assert_array_equal(
+            [ours[row] for row in range(3)], [theirs[row] for row in range(3)]
+        )
+        shown = concept_presence(ours, 0.0)
+        np.testing.assert_array_equal(shown, concept_presence(theirs, 0.0))
 
 
 def test_shards_hold_as_many_images_as_they_should(fetch):
@@ -107,7 +108,7 @@ def test_a_zip_file_holds_the_same_as_its_folder(fetch, zipped: bytes):
 
 
 def test_a_zip_file_whose_table_fills_the_memory_is_refused(fetch, zipped: bytes, monkeypatch):
-    monkeypatch.setattr("stages.datasets.broden.source.LARGEST", 40)
+    monkeypatch.setattr("stages.datasets.broden.published.LARGEST", 40)
     with FileServer() as server, pytest.raises(InputError, match=r"'index.csv' unpacks to more"):
         fetch("from_zip", **archive(server, zipped))
 
