@@ -1,4 +1,4 @@
-"""Kurtosis of an image's features: how far a few of them stand out from the rest."""
+"""Kurtosis of an image's features, and outlier features: how far a few stand out from the rest."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,36 +46,6 @@ def standardized(
         yield rows, z
 
 
-def image_kurtosis(
-    activations: Float[np.ndarray, "image feature"], images: int = IMAGES
-) -> Float[np.ndarray, " image"]:
-    """Compute the kurtosis of each image's features.
-
-    `mean_i ((h_i - μ) / σ)^4` with μ and the population's σ over the features of that image (Crabbé
-    et al. 2024); not the excess: a Gaussian has 3, the least possible value is 1.
-
-    Parameters
-    ----------
-    activations : one row per image, before L2 normalisation (which would not change the result)
-    images : how many images are held in double precision at a time
-
-    Raises
-    ------
-    ValueError
-        All features of an image are equal (the image is named).
-    """
-    kurtosis = np.empty(len(activations))
-    for rows, z in standardized(activations, images):
-        kurtosis[rows] = mean_fourth_power(z)
-    return kurtosis
-
-
-def mean_fourth_power(z: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, " image"]:
-    """Compute the kurtosis of images whose features are standardized already."""
-    squares = z**2
-    return np.einsum("ij,ij->i", squares, squares) / z.shape[1]
-
-
 @dataclass(frozen=True, eq=False)
 class FeatureDeviations:
     """How each feature deviates from the others, over all images.
@@ -105,18 +75,22 @@ class OutlierFeatures:
     mean_abs_z: Float[np.ndarray, " outlier"]
 
 
-def feature_deviations(
+def kurtosis_and_deviations(
     activations: Float[np.ndarray, "image feature"], sigma: float, images: int = IMAGES
-) -> FeatureDeviations:
-    """Measure how often and how far each feature deviates from the other features of its image.
+) -> tuple[Float[np.ndarray, " image"], FeatureDeviations]:
+    """Measure each image's kurtosis, and how often and how far each feature deviates.
 
-    A feature is beyond `sigma` when `|h_i - μ| > sigma · σ`, μ and σ over that image's features
-    (6 in Crabbé et al. 2024). Among n features no deviation exceeds `sqrt(n - 1)` σ, so that fewer
-    than 38 features hold none beyond 6.
+    The kurtosis of an image is `mean_i ((h_i - μ) / σ)^4` with μ and the population's σ over the
+    features of that image (Crabbé et al. 2024); not the excess: a Gaussian has 3, the least
+    possible value is 1.
+
+    A feature is beyond `sigma` when `|h_i - μ| > sigma · σ` (6 in Crabbé et al. 2024). Among n
+    features no deviation exceeds `sqrt(n - 1)` σ, so that fewer than 38 features hold none beyond
+    6. Both come from one reading of the activations.
 
     Parameters
     ----------
-    activations : one row per image
+    activations : one row per image, before L2 normalisation (which would not change the result)
     sigma : the number of standard deviations, above 0
     images : how many images are held in double precision at a time
 
@@ -125,23 +99,14 @@ def feature_deviations(
     ValueError
         `sigma` is not above 0, or all features of an image are equal (the image is named).
     """
-    return kurtosis_and_deviations(activations, sigma, images)[1]
-
-
-def kurtosis_and_deviations(
-    activations: Float[np.ndarray, "image feature"], sigma: float, images: int = IMAGES
-) -> tuple[Float[np.ndarray, " image"], FeatureDeviations]:
-    """Compute `image_kurtosis` and `feature_deviations` while the activations are read once.
-
-    Parameters, units and refusals are those of `feature_deviations`.
-    """
     if not sigma > 0:
         raise ValueError(f"sigma {sigma}: expected a number of standard deviations above 0")
     kurtosis = np.empty(len(activations))
     beyond = np.zeros(activations.shape[1], dtype=np.int64)
     total = np.zeros(activations.shape[1])
     for rows, z in standardized(activations, images):
-        kurtosis[rows] = mean_fourth_power(z)
+        squares = z**2
+        kurtosis[rows] = np.einsum("ij,ij->i", squares, squares) / z.shape[1]
         distance = np.abs(z, out=z)
         beyond += np.count_nonzero(distance > sigma, axis=0)
         total += distance.sum(axis=0)

@@ -6,10 +6,25 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from stages.measures.intervals import bootstrap_mean
-from stages.measures.kurtosis import image_kurtosis
+from stages.measures.kurtosis import (
+    IMAGES,
+    FeatureDeviations,
+    kurtosis_and_deviations,
+    outlier_features,
+)
 
 RNG = np.random.default_rng(0)
-GAUSSIAN = RNG.normal(size=(300, 128)).astype(np.float32)
+GAUSSIAN = RNG.normal(size=(400, 128)).astype(np.float32)
+
+
+def image_kurtosis(activations: np.ndarray, images: int = IMAGES) -> np.ndarray:
+    return kurtosis_and_deviations(activations, 6.0, images)[0]
+
+
+def feature_deviations(
+    activations: np.ndarray, sigma: float = 6.0, images: int = IMAGES
+) -> FeatureDeviations:
+    return kurtosis_and_deviations(activations, sigma, images)[1]
 
 
 @pytest.mark.parametrize("width", [8, 128, 1024])
@@ -37,7 +52,7 @@ def test_does_not_depend_on_the_size_of_blocks():
 
 @settings(derandomize=True, deadline=None, max_examples=100)
 @given(arrays(np.float32, (3, 9), elements=st.floats(-1e6, 1e6, width=32), fill=st.nothing()))
-def test_agrees_with_scipy(activations):
+def test_kurtosis_agrees_with_scipy(activations):
     activations[:, 0] = activations[:, 1:].max(axis=1) + 1e5
     oracle = stats.kurtosis(activations.astype(np.float64), axis=1, fisher=False)
     np.testing.assert_allclose(image_kurtosis(activations), oracle, rtol=1e-9)
@@ -58,8 +73,8 @@ def test_agrees_with_scipy_at_the_ends_of_single_precision(activations, exponent
 
 
 def test_gaussian_features_have_three():
-    # The standard deviation of one image's kurtosis is sqrt(24 / 128); there are 300 images.
-    assert image_kurtosis(GAUSSIAN).mean() == pytest.approx(3, abs=4 * np.sqrt(24 / 128 / 300))
+    # The standard deviation of one image's kurtosis is sqrt(24 / 128); there are 400 images.
+    assert image_kurtosis(GAUSSIAN).mean() == pytest.approx(3, abs=4 * np.sqrt(24 / 128 / 400))
 
 
 def test_an_outlier_feature_raises_it():
@@ -81,3 +96,68 @@ def test_refuses_an_image_without_spread_and_names_it(value):
     activations[6] = value
     with pytest.raises(ValueError, match="image 6: all its features are equal"):
         image_kurtosis(activations, images=4)
+
+
+def with_outlier(feature, share):
+    activations = GAUSSIAN.copy()
+    activations[: round(share * 400), feature] = 40
+    return activations
+
+
+def test_one_lone_feature_deviates_by_its_closed_form():
+    activations = np.zeros((4, 50))
+    activations[:3, 8] = 1
+    activations[3, 9] = 1
+    deviations = feature_deviations(activations, sigma=6.0)
+    assert np.flatnonzero(deviations.share).tolist() == [8, 9]
+    assert deviations.share[[8, 9]].tolist() == [0.75, 0.25]
+    # The lone feature is sqrt(n - 1) σ from the mean, and every other 1 / sqrt(n - 1).
+    mean_abs_z = 0.75 * 7 + 0.25 / 7
+    np.testing.assert_allclose(deviations.mean_abs_z[8], mean_abs_z, rtol=1e-12)
+
+
+def test_scale_and_offset_of_an_image_change_nothing():
+    one = feature_deviations(with_outlier(5, 0.5), sigma=6.0)
+    other = feature_deviations(with_outlier(5, 0.5) * np.float32(8) - np.float32(32), sigma=6.0)
+    np.testing.assert_array_equal(one.share, other.share)
+    np.testing.assert_allclose(one.mean_abs_z, other.mean_abs_z, rtol=1e-5)
+
+
+def test_the_features_keep_their_numbers_when_reordered():
+    order = RNG.permutation(128)
+    moved = outlier_features(feature_deviations(with_outlier(5, 0.5)[:, order], 6.0), threshold=0.1)
+    assert order[moved.feature].tolist() == [5]
+
+
+def test_deviations_agree_with_scipy():
+    activations = with_outlier(5, 0.3)
+    z = np.abs(np.asarray(stats.zscore(activations.astype(np.float64), axis=1)))
+    deviations = feature_deviations(activations, sigma=2.0, images=7)
+    np.testing.assert_array_equal(deviations.share, (z > 2).mean(axis=0))
+    np.testing.assert_allclose(deviations.mean_abs_z, z.mean(axis=0), rtol=1e-12)
+
+
+def test_gaussian_and_sparse_features_hold_no_outlier_feature():
+    sparse = np.zeros((400, 128))
+    sparse[np.arange(400), RNG.integers(128, size=400)] = 1
+    for activations in (GAUSSIAN, sparse):
+        assert len(outlier_features(feature_deviations(activations, 6.0), 0.1).feature) == 0
+
+
+def test_the_most_frequent_outlier_comes_first():
+    share = np.array([0.2, 0.9, 0.0, 0.5, 0.9])
+    found = outlier_features(FeatureDeviations(share, np.arange(5.0)), threshold=0.2)
+    assert found.feature.tolist() == [1, 4, 3, 0]
+    assert found.share.tolist() == [0.9, 0.9, 0.5, 0.2]
+    assert found.mean_abs_z.tolist() == [1, 4, 3, 0]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.5])
+def test_refuses_a_threshold_that_is_no_share(threshold):
+    with pytest.raises(ValueError, match="share of images"):
+        outlier_features(feature_deviations(GAUSSIAN, 6.0), threshold)
+
+
+def test_refuses_a_sigma_of_zero():
+    with pytest.raises(ValueError, match="above 0"):
+        feature_deviations(GAUSSIAN, sigma=0.0)
