@@ -19,11 +19,10 @@ from stages.files.arrays import read_tensors, write_tensors
 from stages.measures.accuracy import top1
 from stages.measures.chunks import chunks
 from stages.measures.directions import Directions, importance, singular_directions
-from stages.measures.head import Head
+from stages.measures.head import Head, random_head
 from stages.measures.intervals import bootstrap_mean
 from stages.measures.kurtosis import kurtosis_and_deviations
 from stages.measures.pruning import pruned_accuracies
-from stages.measures.random_head import random_head
 
 IMAGENET = Size(images=50_000, features=1_024, classes=1_000)
 FRACTIONS = np.arange(10) / 10

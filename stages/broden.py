@@ -19,7 +19,6 @@ from stages.measures.concepts import (
     direction_precisions,
     encoded_by_category,
     encoded_concepts,
-    sweep_thresholds,
 )
 from stages.measures.directions import Directions
 from stages.runtime.errors import error_context
@@ -59,13 +58,12 @@ def main(key: str) -> None:
 def count(precisions: np.ndarray, categories: list[str], settings: ConceptsSettings) -> dict:
     """Return what is encoded at the threshold, per category, and over the sweep of thresholds."""
     by_category = encoded_by_category(precisions, categories, settings.threshold)
-    swept = sweep_thresholds(precisions, settings.sweep)
     return {
         **asdict(encoded_concepts(precisions, settings.threshold)),
         "categories": {category: asdict(counts) for category, counts in by_category.items()},
         "sweep": [
-            {"threshold": threshold, **asdict(counts)}
-            for threshold, counts in zip(settings.sweep, swept, strict=True)
+            {"threshold": threshold, **asdict(encoded_concepts(precisions, threshold))}
+            for threshold in settings.sweep
         ],
     }
 

@@ -13,9 +13,8 @@ from stages.files.heads import read_head
 from stages.files.json import write_json
 from stages.measures.accuracy import restriction
 from stages.measures.directions import Directions, importance, singular_directions
-from stages.measures.head import Head
+from stages.measures.head import Head, random_head
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
-from stages.measures.random_head import random_head
 from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 

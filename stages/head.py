@@ -10,7 +10,7 @@ from stages.config.study import HeadKind
 from stages.datasets.card import read_card
 from stages.files.folders import complete_directory
 from stages.files.heads import write_head
-from stages.measures.head import Head
+from stages.measures.head import Head, random_unit_rows
 from stages.runtime.errors import error_context
 from stages.runtime.fingerprint import require_fingerprint
 from stages.runtime.launch import launch
@@ -40,8 +40,6 @@ def main(key: str) -> None:
             encoder.module.to(read_machine().device)
             made = Head(zero_shot_head(encoder, classes, settings.templates), None, True)
         elif isinstance(settings, RandomHead):
-            from stages.measures.random_head import random_unit_rows
-
             width = encoder.card.feature_width
             made = Head(random_unit_rows(len(classes), width, settings.seed), None, normalize)
         else:

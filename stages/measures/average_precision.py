@@ -83,7 +83,7 @@ def average_precisions(
             )
         for direction, column in enumerate(columns, first):
             order = np.argsort(-column)
-            sums = compiled(
+            sums = compiled_sum_precisions(
                 column, order, sweep.start, sweep.concepts, concepts, sweep.all_negatives
             )
             precisions[direction] = sums / sweep.positives
@@ -174,5 +174,5 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
     return sums
 
 
-compiled = numba.njit(nogil=True, cache=True)(inspect.unwrap(sum_precisions))
+compiled_sum_precisions = numba.njit(nogil=True, cache=True)(inspect.unwrap(sum_precisions))
 """`sum_precisions` in machine code, free of what tests wrap functions in to check their types."""

@@ -214,16 +214,3 @@ def encoded_by_category(
         category: encoded_concepts(precisions[:, of_concept == category], threshold)
         for category in sorted(set(categories))
     }
-
-
-def sweep_thresholds(
-    precisions: Float[np.ndarray, "direction concept"], thresholds: Sequence[float]
-) -> list[EncodedConcepts]:
-    """Count the encoded concepts at each of several thresholds, in their order.
-
-    Raises
-    ------
-    ValueError
-        A threshold is not above 0 and at most 1.
-    """
-    return [encoded_concepts(precisions, threshold) for threshold in thresholds]

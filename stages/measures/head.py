@@ -1,4 +1,4 @@
-"""The linear head that turns an activation into a logit per class."""
+"""The linear head that turns an activation into a logit per class; random heads as nulls."""
 
 from dataclasses import dataclass
 
@@ -65,10 +65,10 @@ def logits(
     require_width(activations, head)
     activations = np.asarray(activations, np.float64)
     product = activations @ np.asarray(head.weight, np.float64).T
-    return finish(product, np.linalg.norm(activations, axis=1), head)
+    return to_logits(product, np.linalg.norm(activations, axis=1), head)
 
 
-def finish(
+def to_logits(
     product: Float[np.ndarray, "image class_"], lengths: Float[np.ndarray, " image"], head: Head
 ) -> Float[np.ndarray, "image class_"]:
     """Turn the products `W h` into logits: divide by `|h|` if the head does, then add the bias.
@@ -97,3 +97,31 @@ def require_width(activations: Float[np.ndarray, "image feature"], head: Head) -
             f"the head takes {head.weight.shape[1]} features and the activations have "
             f"{activations.shape[1]}: take both from the same encoder"
         )
+
+
+def random_head(
+    weight: Float[np.ndarray, "class_ feature"], seed: int
+) -> Float[np.ndarray, "class_ feature"]:
+    """Draw a Gaussian head of the shape and the Frobenius norm of a given one.
+
+    Its singular directions are privileged by nothing. Their importance beside that of the head's
+    own directions, and the accuracy of the head when it is pruned along them, tell what comes from
+    the head and what from the width of the space. The equal norm makes importances comparable.
+
+    Parameters
+    ----------
+    weight : the head to imitate
+    seed : of the draw
+
+    Returns
+    -------
+    float64, whatever the precision of `weight`
+    """
+    drawn = np.random.default_rng(seed).standard_normal(weight.shape)
+    return drawn * (np.linalg.norm(np.asarray(weight, np.float64)) / np.linalg.norm(drawn))
+
+
+def random_unit_rows(classes: int, width: int, seed: int) -> Float[np.ndarray, "class_ feature"]:
+    """Return a head of rows of unit length in random directions, for an encoder that has none."""
+    rows = np.random.default_rng(seed).standard_normal((classes, width))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from stages.measures.accuracy import restrict
 from stages.measures.chunks import IMAGES, chunks
 from stages.measures.directions import Directions
-from stages.measures.head import Head, finish
+from stages.measures.head import Head, to_logits
 
 
 def least_important_first(
@@ -158,7 +158,7 @@ def _pruned_logits(
         product += projections[:, group] @ basis.seen[:, group].T
         squares += np.sum(projections[:, group] ** 2, axis=1)
         lengths = np.sqrt(np.where(squares > rounding, squares, 0.0))
-        yield int(fraction), finish(product, lengths, head)
+        yield int(fraction), to_logits(product, lengths, head)
         done = group.stop
 
 

@@ -138,10 +138,10 @@ BRANCHES: Mapping[str, Mapping[str, str]] = {
     "head": {
         "zero_shot": "stages/encoders/heads.py",
         "trained": "stages/encoders/trained_head.py",
-        "random": "stages/measures/random_head.py",
+        "random": "",
     },
 }
-"""By stage and branch, the module that the stage imports for this branch alone."""
+"""By stage and branch, the module that the stage imports for this branch alone; "": none."""
 
 TABLES = {
     "stages/datasets/imagenet.py": (

@@ -45,16 +45,15 @@ from stages.measures.concepts import (
     concept_sweep,
     direction_precisions,
     encoded_by_category,
-    sweep_thresholds,
+    encoded_concepts,
 )
 from stages.measures.directions import importance, singular_directions
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
-from stages.measures.head import Head
+from stages.measures.head import Head, random_head, random_unit_rows
 from stages.measures.intervals import bootstrap_mean
 from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from stages.measures.logit_line import baseline_lines
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
-from stages.measures.random_head import random_head, random_unit_rows
 from stages.synthetic.drawn_sets import write_drawn_set
 from stages.training.contrastive import pretrain
 from stages.training.loop import Watch, deterministic
@@ -204,7 +203,8 @@ def concepts(settings: ConceptsSettings) -> None:
     sweep = concept_sweep(labels, numbered, IMAGES, settings.negatives, settings.seed)
     precisions = direction_precisions(FEATURES, singular_directions(HEAD), sweep)
     encoded_by_category(precisions, ["object", "part", "part"], settings.threshold)
-    sweep_thresholds(precisions, settings.sweep)
+    for threshold in settings.sweep:
+        encoded_concepts(precisions, threshold)
 
 
 def layers(settings: Layers, precision: Precision) -> None:

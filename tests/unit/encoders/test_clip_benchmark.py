@@ -12,8 +12,7 @@ from stages.encoders.encoder import Encoder, clip_encoder
 from stages.encoders.heads import spelled_out, zero_shot_head
 from stages.encoders.preprocess import to_tower
 from stages.measures.accuracy import hits
-from stages.measures.head import Head
-from stages.measures.random_head import random_unit_rows
+from stages.measures.head import Head, random_unit_rows
 from tests.unit.encoders.conftest import TINY
 
 CLASSES = list(IMAGENET_CLASSNAMES[:40:4])

@@ -5,7 +5,7 @@ import torch
 from stages.encoders.encoder import classifier_encoder, initialise
 from stages.encoders.heads import zero_shot_head
 from stages.encoders.trained_head import trained_head
-from stages.measures.random_head import random_unit_rows
+from stages.measures.head import random_unit_rows
 from stages.runtime.errors import InputError
 
 CLASSES = ["fish", "house"]

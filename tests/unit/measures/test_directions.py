@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stages.measures.directions import Directions, importance, project, singular_directions
-from stages.measures.random_head import random_head
+from stages.measures.head import random_head
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(12, 30))

@@ -5,14 +5,13 @@ from hypothesis import strategies as st
 
 from stages.measures.accuracy import restriction, top1
 from stages.measures.directions import Directions, importance, singular_directions
-from stages.measures.head import Head
+from stages.measures.head import Head, random_head
 from stages.measures.pruning import (
     least_important_first,
     prunable_fraction,
     pruned_accuracies,
     removed_directions,
 )
-from stages.measures.random_head import random_head
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(10, 24))
