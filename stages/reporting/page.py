@@ -114,24 +114,26 @@ def report_page(
 
 
 def _by_representation(encoders: Iterable[Encoder]) -> dict[str, list[Encoder]]:
-    groups: dict[str, list[Encoder]] = {kind: [] for kind in REPRESENTATIONS}
+    groups = {name: [] for name in REPRESENTATIONS.values()}
     for e in encoders:
-        groups[e.series.representation].append(e)
-    return {REPRESENTATIONS[kind]: group for kind, group in groups.items() if group}
+        groups[REPRESENTATIONS[e.series.representation]].append(e)
+    return {name: group for name, group in groups.items() if group}
 
 
 def _figure(chart: Chart, rows: Rows, templates: Path, claims: Iterable[Claim]) -> Figure:
-    drawings = {"": chart_svg(chart, rows, templates)}
-    kinds = [k for k in REPRESENTATIONS.values() if any(r.get("representation") == k for r in rows)]
-    if chart.by_representation and len(kinds) > 1:
-        drawings = {
-            kind: chart_svg(
+    charts = {"": (chart, rows)}
+    kinds = {row["representation"] for row in rows} if chart.by_representation else set()
+    if len(kinds) > 1:
+        charts = {
+            kind: (
                 of_representation(chart, kind),
                 [row for row in rows if row["representation"] == kind],
-                templates,
             )
-            for kind in kinds
+            for kind in REPRESENTATIONS.values()
+            if kind in kinds
         }
     return Figure(
-        chart=chart, drawings=drawings, claims=[c for c in claims if c.chart == chart.name]
+        chart=chart,
+        drawings={kind: chart_svg(*drawn, templates) for kind, drawn in charts.items()},
+        claims=[claim for claim in claims if claim.chart == chart.name],
     )
