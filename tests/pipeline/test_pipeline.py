@@ -58,8 +58,8 @@ ALLOWED = (
 )
 """What every stage may open: parameters, fingerprints and what they are made of, the machine's."""
 
-CODE = re.compile(r"stages/.*\.py")
-"""Modules and their bytecode: what else lies in `stages` is read and has to be a dependency."""
+CODE = re.compile(r"stages/.*(\.py|__pycache__)")
+"""Modules and what Python and numba keep of them; what else lies there has to be a dependency."""
 
 CHECKING = {f"stages/runtime/{name}.py" for name in ("fingerprint", "packages")}
 """What looks at the code before a stage runs, and computes nothing."""
