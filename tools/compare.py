@@ -11,21 +11,26 @@ differs or is missing.
 import argparse
 import csv
 import filecmp
-import json
+import io
 import math
+import subprocess
 import sys
+import tarfile
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stages.files.arrays import read_tensors
-from stages.runtime.errors import InputError
+from stages.files.json import read_json
+from stages.runtime.errors import InputError, error_context
 from stages.runtime.launch import launch
-from tools.stored import Result, open_result
+from tools.fsck import Cache, Output, files_below, locked_outputs, open_cache
 
 RANKED = "data/concepts/"
 """Outputs whose arrays are of average precisions."""
@@ -36,13 +41,13 @@ SHARES = "data/training/"
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What is allowed to differ, see above."""
+    """How much is allowed to differ; each field is an option, and its metadata say of what."""
 
-    arrays: float = 1e-4
-    ranks: float = 1e-2
-    relative: float = 1e-3
-    absolute: float = 1e-4
-    points: float = 0.2
+    arrays: float = field(default=1e-4, metadata={"of": "share of an array's largest value"})
+    ranks: float = field(default=1e-2, metadata={"of": "the same, of average precisions"})
+    relative: float = field(default=1e-3, metadata={"of": "share of a number"})
+    absolute: float = field(default=1e-4, metadata={"of": "of a number near 0"})
+    points: float = field(default=0.2, metadata={"of": "percentage points of an accuracy"})
 
 
 @dataclass(frozen=True)
@@ -65,26 +70,12 @@ def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> I
     if suffix == ".safetensors":
         yield from array_differences(first, second, name, tolerance)
     elif suffix == ".json":
-        yield from tree_differences(read(first), read(second), name, tolerance)
+        yield from tree_differences(read_json(first), read_json(second), name, tolerance)
     elif suffix in (".csv", ".tsv"):
         rows = table(first, suffix), table(second, suffix)
         yield from tree_differences(*rows, name, tolerance)
     else:
         yield Difference(math.inf, f"{name}: other bytes")
-
-
-def read(file: Path) -> Any:
-    """Return what a JSON file holds.
-
-    Raises
-    ------
-    InputError
-        It is none.
-    """
-    try:
-        return json.loads(file.read_bytes())
-    except ValueError as error:
-        raise InputError(f"{file}: not legal JSON ({error})") from None
 
 
 def table(file: Path, suffix: str) -> list[dict[str, str]]:
@@ -195,15 +186,6 @@ DRAWN = (".html", ".svg")
 NO_RESULTS = ("code.json", "data/study")
 """Outputs that say which code made the results, and that params.yaml is legal."""
 
-UNITS = {
-    "arrays": "share of an array's largest value",
-    "ranks": "the same, of average precisions",
-    "relative": "share of a number",
-    "absolute": "of a number near 0",
-    "points": "percentage points of an accuracy",
-}
-"""What each tolerance is measured in."""
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -215,12 +197,59 @@ class Verdict:
     where: str = ""
 
 
+@dataclass(frozen=True)
+class Result:
+    """The outputs of a study by path, below a folder or, of a revision, in DVC's cache."""
+
+    name: str
+    outputs: dict[str, Output]
+    folder: Path
+    cache: Cache | None = None
+
+    def files(self, output: Output) -> dict[str, Path]:
+        """Return the files of an output by path; none if it, or a part of it, is missing."""
+        path = self.folder / output.path
+        if path.is_file():
+            return {output.path: path}
+        if path.is_dir() or self.cache is None:
+            return {f"{output.path}/{f.relative_to(path).as_posix()}": f for f in files_below(path)}
+        members = self.cache.members(output.md5)
+        found = {f"{output.path}/{name}": self.cache.file(md5) for name, md5 in members.items()}
+        found = found or {output.path: self.cache.file(output.md5)}
+        return found if all(file.is_file() for file in found.values()) else {}
+
+
+@contextmanager
+def open_result(name: str) -> Iterator[Result]:
+    """Find the result that a folder or a git revision holds.
+
+    Raises
+    ------
+    InputError
+        It is neither, or nothing has been run there; or the lock file is damaged.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        folder, cache = Path(name), None
+        if not folder.is_dir():
+            command = ["git", "archive", f"{name}^{{commit}}"]
+            archive = subprocess.run(command, capture_output=True, check=False)
+            if archive.returncode:
+                raise InputError(f"{name}: expected a folder or a revision of git's, it is neither")
+            folder, cache = Path(place), open_cache(Path.cwd())
+            with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+                tar.extractall(folder, filter="data")
+        with error_context(name):
+            outputs = {output.path: output for output in locked_outputs(folder)}
+        if not outputs:
+            raise InputError(f"{name}: no dvc.lock in it, so no result; `dvc repro` makes one")
+        yield Result(name, outputs, folder, cache)
+
+
 def main(*arguments: str) -> None:
     """Say of every output whether two results agree."""
     asked = parser().parse_args(arguments)
     tolerance = Tolerance(**{f.name: getattr(asked, f.name) for f in fields(Tolerance)})
-    root = Path.cwd()
-    with open_result(asked.a, root) as a, open_result(asked.b, root) as b:
+    with open_result(asked.a) as a, open_result(asked.b) as b:
         verdicts = list(compared(a, b, tolerance, asked.only))
     sys.stdout.write("".join(f"{line}\n" for line in page(verdicts)))
     if any(verdict.word in COUNTED for verdict in verdicts):
@@ -236,9 +265,9 @@ def parser() -> argparse.ArgumentParser:
     for name in "ab":
         line.add_argument(name, metavar=name.upper(), help="a folder or a revision of git's")
     line.add_argument("--only", default="", help="compare outputs whose paths begin so")
-    for field in fields(Tolerance):
-        value, what = field.default, UNITS[field.name]
-        line.add_argument(f"--{field.name}", type=size, default=value, help=f"{what}; {value}")
+    for item in fields(Tolerance):
+        text = f"{item.metadata['of']}; {item.default}"
+        line.add_argument(f"--{item.name}", type=size, default=item.default, help=text)
     return line
 
 

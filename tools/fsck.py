@@ -1,86 +1,155 @@
-"""`make fsck`: which of DVC's files are rotten, what they are for, and how to mend them.
+"""`make fsck`: which of DVC's files are damaged, which outputs they are for, how to mend them.
 
     python -m tools.fsck [--mend]
 
-It reads every byte of the cache and ends with 0 when all is whole, with 1 otherwise. It changes
-nothing, unless `--mend` says to delete what is rotten: DVC never replaces a file that is there.
+Reads every byte of the cache, since DVC trusts an object that it has made read-only: it links it,
+checks it out and pushes it, whatever its bytes are by then. Exits 0 if all is whole, 1 otherwise.
+Nothing is changed, unless `--mend` deletes what is damaged: DVC never replaces a file that exists.
 """
 
 import argparse
+import hashlib
 import json
+import os
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from psutil import pid_exists
 
+from stages.config.syntax import load_tree
 from stages.runtime.errors import InputError
 from stages.runtime.launch import launch
-from tools.cache import (
-    LOCK,
-    Cache,
-    Output,
-    content_md5,
-    empty_runs,
-    files_below,
-    is_whole_run,
-    locked_outputs,
-    members,
-    open_cache,
-    rotten_objects,
-    stored_objects,
-)
+
+LOCK = "dvc.lock"
+
+OBJECT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
+"""The path of an object in the cache, by the MD5 of its bytes; `.dir` is a list of files."""
 
 WHOLE, OTHER = "whole", "other bytes"
 
 
 @dataclass(frozen=True)
-class Use:
-    """An output that an object is for, or a file in it, and the state of the workspace's copy."""
+class Cache:
+    """Where the objects of a repository's cache are, its run cache, and DVC's list of processes."""
+
+    objects: Path
+    runs: Path
+    processes: Path
+
+    def file(self, md5: str) -> Path:
+        """Return where the object of an MD5 is, or would be."""
+        return self.objects / md5[:2] / md5[2:]
+
+    def members(self, md5: str) -> dict[str, str]:
+        """Return the MD5s of the files in a folder by path; none if its list is missing or rotten.
+
+        An object that is no folder has none.
+        """
+        if not md5.endswith(".dir"):
+            return {}
+        try:
+            listed = json.loads(self.file(md5).read_bytes())
+            return {entry["relpath"]: entry["md5"] for entry in listed}
+        except (OSError, ValueError, TypeError, KeyError):
+            return {}
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output of a stage, or a file in it: its path, and DVC's MD5 (of a folder, `*.dir`)."""
 
     stage: str
     path: str
-    copy: str
+    md5: str
+
+
+def open_cache(root: Path) -> Cache:
+    """Return the cache that DVC's settings name.
+
+    Raises
+    ------
+    InputError
+        `root` is no DVC repository.
+    """
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    try:
+        repo = Repo(str(root))
+    except NotDvcRepoError:
+        raise InputError(f"{root}: no DVC repository; run from the root of one") from None
+    with repo:
+        runs = Path(repo.stage_cache.cache_dir)
+        return Cache(Path(repo.cache.local.path), runs, Path(str(repo.tmp_dir)) / "rwlock")
+
+
+def locked_outputs(root: Path) -> list[Output]:
+    """Return the outputs in a repository's lock file; none if nothing has been run.
+
+    Raises
+    ------
+    InputError
+        The file is damaged: a process that is killed while DVC writes it leaves a part of it.
+    """
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from voluptuous import Invalid
+
+    file = root / LOCK
+    if not file.exists():
+        return []
+    tree = load_tree(file)
+    try:
+        COMPILED_LOCKFILE_SCHEMA(tree)
+    except Invalid as error:
+        raise InputError(f"{file}: no lock file of DVC's ({error})") from None
+    return [
+        Output(stage, out["path"], out.get("md5", ""))
+        for stage, entry in (tree.get("stages") or {}).items()
+        for out in entry.get("outs", ())
+    ]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return every file below a folder, in order; none if there is no folder."""
+    return [file for file in sorted(folder.rglob("*")) if file.is_file()]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A file that is damaged or not there, or an empty folder; only an object has `uses`."""
+    """A file that is damaged or missing, or an empty folder.
+
+    An object has the outputs that it is for, each with the state of the workspace's copy.
+    """
 
     file: Path
     what: str
-    uses: tuple[Use, ...] = ()
+    uses: tuple[tuple[Output, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All faults, what copies that were broken off have left, and how much was looked at."""
+    """All faults, what interrupted copies have left, and how much was read."""
 
-    root: Path
     faults: list[Fault]
     leftovers: list[Path]
     objects: int
     runs: int
 
-    def rotten_files(self) -> list[Path]:
-        """Return what has to go before DVC puts something in its place."""
-        rotten = [fault.file for fault in self.faults if fault.file.exists()]
-        copies = [self.root / use.path for use in self.uses() if use.copy == OTHER]
-        return list(dict.fromkeys([*rotten, *(file for file in copies if file.is_file())]))
+    @property
+    def uses(self) -> list[tuple[Output, str]]:
+        """What the faulty objects are for."""
+        return [use for fault in self.faults for use in fault.uses]
 
-    def uses(self) -> Iterator[Use]:
-        """Yield what the faulty objects are for."""
-        return (use for fault in self.faults for use in fault.uses)
-
-    def lost(self) -> list[str]:
-        """Return the stages that have to be pulled or run again."""
-        return sorted({use.stage for use in self.uses() if use.copy != WHOLE})
-
-    def kept(self) -> list[str]:
-        """Return the stages of whose faulty objects the workspace has whole copies."""
-        return sorted({use.stage for use in self.uses()} - {*self.lost()})
+    def damaged_files(self, root: Path) -> list[Path]:
+        """Return what has to be deleted before DVC puts something in its place."""
+        damaged = [fault.file for fault in self.faults if fault.file.exists()]
+        copies = [root / output.path for output, copy in self.uses if copy == OTHER]
+        return list(dict.fromkeys([*damaged, *(file for file in copies if file.is_file())]))
 
 
 def look(root: Path) -> Findings:
@@ -91,128 +160,137 @@ def look(root: Path) -> Findings:
     InputError
         `root` is no DVC repository.
     """
-    cache = open_cache(root)
-    outputs, faults = read_lock(root)
-    objects, leftovers = stored_objects(cache)
-    runs = list(files_below(cache.runs))
-    faults += object_faults(root, cache, objects, outputs)
-    faults += [Fault(run, run_fault(run)) for run in runs if not is_whole_run(run)]
-    faults += [Fault(run, "empty: what a stage gave is not in it") for run in empty_runs(cache)]
-    if cache.processes.exists() and not is_json(cache.processes):
-        faults.append(Fault(cache.processes, "cut short: the list of DVC's processes"))
-    return Findings(root, faults, leftovers, len(objects), len(runs))
-
-
-def read_lock(root: Path) -> tuple[list[Output], list[Fault]]:
-    """Return the outputs in the lock file, or that it is damaged."""
+    cache, faults = open_cache(root), []
     try:
-        return locked_outputs(root), []
+        outputs = locked_outputs(root)
     except InputError:
-        return [], [Fault(root / LOCK, "cut short: DVC was ended while it wrote the lock file")]
-
-
-def run_fault(run: Path) -> str:
-    """Say what is wrong with an entry of the run cache: DVC takes the newest, whatever its name."""
-    if run.suffix == ".tmp":
-        return "cut short: DVC was ended while it wrote down what a stage gave"
-    return "rotten: what a stage gave once"
+        outputs = []
+        faults.append(Fault(root / LOCK, "cut short: DVC was ended while it wrote the lock file"))
+    objects: dict[str, Path] = {}
+    leftovers: list[Path] = []
+    for file in files_below(cache.objects):
+        found = OBJECT.fullmatch(file.relative_to(cache.objects).as_posix())
+        if found:
+            objects["".join(found.groups())] = file
+        else:
+            leftovers.append(file)
+    faults += object_faults(root, cache, objects, outputs)
+    runs = files_below(cache.runs)
+    faults += [Fault(run, what) for run in runs if (what := run_fault(run))]
+    # DVC takes the newest file of such a folder, and fails if there is none.
+    empty = (path for path in sorted(cache.runs.glob("*/*")) if path.is_dir())
+    faults += [
+        Fault(path, "empty: what a stage gave is not in it")
+        for path in empty
+        if not any(path.iterdir())
+    ]
+    try:
+        running(cache)
+    except ValueError:
+        faults.append(Fault(cache.processes, "cut short: the list of DVC's processes"))
+    return Findings(faults, leftovers, len(objects), len(runs))
 
 
 def object_faults(
-    root: Path, cache: Cache, objects: dict[str, Path], outputs: Iterable[Output]
+    root: Path, cache: Cache, objects: dict[str, Path], outputs: list[Output]
 ) -> list[Fault]:
-    """Return the objects that are rotten, and those that a folder has and the cache has not."""
-    uses, inside = used(cache, outputs)
-    faults = [
-        Fault(objects[md5], "rotten: its bytes have another MD5", states(root, uses.get(md5, ())))
-        for md5 in rotten_objects(objects)
+    """Return the objects that are rotten, and those that a folder lists and the cache lacks."""
+    listed = [
+        Output(output.stage, f"{output.path}/{name}", md5)
+        for output in outputs
+        for name, md5 in cache.members(output.md5).items()
     ]
-    missing = sorted(inside - objects.keys())
-    return faults + [
-        Fault(cache.file(md5), "missing: its folder is there", states(root, uses[md5]))
-        for md5 in missing
-    ]
-
-
-def used(cache: Cache, outputs: Iterable[Output]) -> tuple[dict[str, list[Output]], set[str]]:
-    """Return what each MD5 is for, and the MD5s of files in folders that the cache has."""
     uses: dict[str, list[Output]] = {}
-    inside: set[str] = set()
-    for output in outputs:
+    for output in [*outputs, *listed]:
         uses.setdefault(output.md5, []).append(output)
-        for name, md5 in members(cache.file(output.md5)).items():
-            file = Output(output.stage, f"{output.path}/{name}", md5)
-            uses.setdefault(md5, []).append(file)
-            inside.add(md5)
-    return uses, inside
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        actual = dict(zip(objects, pool.map(file_md5, objects.values()), strict=True))
+    rotten = [md5 for md5, found in actual.items() if found != md5.removesuffix(".dir")]
+    missing = sorted({output.md5 for output in listed} - objects.keys())
+    return [
+        Fault(
+            cache.file(md5), what, tuple((use, copy_state(root, use)) for use in uses.get(md5, ()))
+        )
+        for what, found in (
+            ("rotten: its bytes have another MD5", rotten),
+            ("missing: its folder is there", missing),
+        )
+        for md5 in found
+    ]
 
 
-def states(root: Path, outputs: Iterable[Output]) -> tuple[Use, ...]:
-    """Return outputs with the state of what the workspace has in their place."""
-    return tuple(
-        Use(output.stage, output.path, state(root / output.path, output.md5)) for output in outputs
-    )
-
-
-def state(path: Path, md5: str) -> str:
-    """Say how a file or folder of the workspace compares to its MD5."""
+def copy_state(root: Path, output: Output) -> str:
+    """Say how the workspace's file or folder compares to the MD5 of an output."""
+    path = root / output.path
     if not path.exists():
         return "not there"
-    return WHOLE if content_md5(path) == md5 else OTHER
+    return WHOLE if content_md5(path) == output.md5 else OTHER
 
 
-def is_json(file: Path) -> bool:
-    """Say whether a file holds JSON."""
-    try:
-        json.loads(file.read_bytes())
-    except ValueError:
-        return False
-    return True
+def content_md5(path: Path) -> str:
+    """Return the MD5 of a file, or that of a folder's list of files as DVC writes it."""
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.tree import Tree
 
-
-def main(*arguments: str) -> None:
-    """Look through the cache and say what is wrong; with `--mend`, delete what is rotten."""
-    asked = parser().parse_args(arguments)
-    root = Path.cwd()
-    with alone(root) if asked.mend else nullcontext():
-        found = look(root)
-        sys.stdout.write("".join(f"{line}\n" for line in page(found, root)))
-        rotten = found.rotten_files()
-        for file in rotten if asked.mend else ():
-            delete(file)
-    if found.faults:
-        sys.stdout.write("".join(f"{line}\n" for line in advice(found, root, asked.mend)))
-        sys.exit(1)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
-    line = argparse.ArgumentParser(
-        prog="python -m tools.fsck",
-        description="Read every byte of DVC's cache; name what is rotten and how to mend it.",
-    )
-    line.add_argument("--mend", action="store_true", help="delete what is rotten")
-    return line
-
-
-def delete(path: Path) -> None:
-    """Delete a file and the folder that it leaves empty, or a folder that is: DVC fails at one."""
-    folder = path
     if not path.is_dir():
-        path.unlink()
-        folder = path.parent
-    if not any(folder.iterdir()):
-        folder.rmdir()
+        return file_md5(path)
+    tree = Tree()
+    for file in files_below(path):
+        tree.add(file.relative_to(path).parts, None, HashInfo("md5", file_md5(file)))
+    return f"{hashlib.md5(tree.as_bytes(), usedforsecurity=False).hexdigest()}.dir"
+
+
+def file_md5(file: Path) -> str:
+    """Return a file's MD5. DVC's own check does not read a file that is read-only."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "md5").hexdigest()
+
+
+def run_fault(run: Path) -> str | None:
+    """Say what is wrong with an entry of the run cache; DVC takes the newest, whatever its name.
+
+    A whole one has the name that DVC gives to its content, sizes left out.
+    """
+    from dvc.utils import dict_sha256
+
+    if run.suffix == ".tmp":
+        return "cut short: DVC was ended while it wrote down what a stage gave"
+    try:
+        entry = load_tree(run)
+        inputs = {**entry, "outs": [out["path"] for out in entry["outs"]]}
+        names = [dict_sha256(tree, exclude=["size", "nfiles"]) for tree in (inputs, entry)]
+    except (InputError, TypeError, KeyError, AttributeError):
+        names = []
+    return None if names == [run.parent.name, run.name] else "rotten: what a stage gave once"
+
+
+def running(cache: Cache) -> list[int]:
+    """Return which of the processes in DVC's list still run.
+
+    Raises
+    ------
+    ValueError
+        The list is no JSON.
+    """
+    if not cache.processes.exists():
+        return []
+    lists = json.loads(cache.processes.read_bytes())
+    try:
+        used = [info for infos in lists["read"].values() for info in infos]
+        pids = {int(info["pid"]) for info in [*used, *lists["write"].values()]}
+    except (KeyError, TypeError, AttributeError):
+        return []
+    return sorted(pid for pid in pids if pid_exists(pid))
 
 
 @contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Hold DVC's lock, so that nothing is deleted under a command of DVC's.
+def exclusive(root: Path) -> Iterator[None]:
+    """Hold DVC's lock, so that nothing is deleted while a command of DVC works.
 
     Raises
     ------
     InputError
-        One is at work here.
+        One does. DVC lets its lock go while a stage runs, so its list of processes counts too.
     """
     from dvc.lock import LockError
     from dvc.repo import Repo
@@ -224,7 +302,11 @@ def alone(root: Path) -> Iterator[None]:
         except LockError:
             raise InputError(f"{root}: a command of DVC's is at work; wait for its end") from None
         try:
-            if busy := running(cache.processes):
+            try:
+                busy = running(cache)
+            except ValueError:  # is a fault, and nobody's
+                busy = []
+            if busy:
                 raise InputError(
                     f"{root}: a stage of DVC's process {busy[0]} is running; wait for its end"
                 )
@@ -233,36 +315,55 @@ def alone(root: Path) -> Iterator[None]:
             repo.lock.unlock()
 
 
-def running(processes: Path) -> list[int]:
-    """Return which of the processes in DVC's list still run; it lets its lock go during a stage."""
-    try:
-        lists = json.loads(processes.read_bytes())
-        used = [info for infos in lists["read"].values() for info in infos]
-        pids = {int(info["pid"]) for info in [*used, *lists["write"].values()]}
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return []
-    return sorted(pid for pid in pids if pid_exists(pid))
+def main(*arguments: str) -> None:
+    """Read the whole cache and say what is wrong; with `--mend`, delete what is damaged."""
+    line = argparse.ArgumentParser(
+        prog="python -m tools.fsck",
+        description="Read every byte of DVC's cache; name what is rotten and how to mend it.",
+    )
+    line.add_argument("--mend", action="store_true", help="delete what is rotten")
+    mend, root = line.parse_args(arguments).mend, Path.cwd()
+    with exclusive(root) if mend else nullcontext():
+        found = look(root)
+        damaged = found.damaged_files(root)
+        sys.stdout.write("".join(f"{text}\n" for text in report(found, root)))
+        for file in damaged if mend else ():
+            delete(file)
+    if found.faults:
+        advised = advice(found, [] if mend else damaged, root)
+        sys.stdout.write("".join(f"{text}\n" for text in advised))
+        sys.exit(1)
 
 
-def page(found: Findings, root: Path) -> Iterator[str]:
-    """Yield the lines that name every fault, and the sum of them."""
+def delete(path: Path) -> None:
+    """Delete a file, and the folder that is empty without it, at which DVC would fail."""
+    folder = path
+    if not path.is_dir():
+        path.unlink()
+        folder = path.parent
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def report(found: Findings, root: Path) -> Iterator[str]:
+    """Yield the lines that name every fault, and how many there are."""
     for fault in found.faults:
         yield f"{shown(fault.file, root)}: {fault.what}"
-        yield from (
-            f"    {use.path} of {use.stage}; in the workspace: {use.copy}" for use in fault.uses
-        )
+        for output, copy in fault.uses:
+            yield f"    {output.path} of {output.stage}; in the workspace: {copy}"
     for file in found.leftovers:
         yield f"{shown(file, root)}: left by a copy that was broken off; it harms nothing"
     yield f"{found.objects} objects and {found.runs} runs: {len(found.faults) or 'no'} faults"
 
 
-def advice(found: Findings, root: Path, mended: bool) -> Iterator[str]:
-    """Yield the commands that mend all faults."""
+def advice(found: Findings, damaged: list[Path], root: Path) -> Iterator[str]:
+    """Yield the commands that mend all faults; `damaged` files are still to be deleted."""
     yield "To mend:"
-    if not mended and (rotten := found.rotten_files()):
+    if damaged:
         yield "    make fsck MEND=1    deletes what is rotten:"
-        yield from (f"        {shown(file, root)}" for file in rotten)
-    if kept := found.kept():
+        yield from (f"        {shown(file, root)}" for file in damaged)
+    lost = {output.stage for output, copy in found.uses if copy != WHOLE}
+    if kept := sorted({output.stage for output, _ in found.uses} - lost):
         yield f"    dvc commit {' '.join(kept)}    puts the workspace's whole copies back"
     yield "    dvc pull            brings the rest from a remote, where there is one"
     yield "    dvc repro           makes what no remote has; nothing, where all is there"

@@ -3,14 +3,14 @@
 import json
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
 
 from stages.files.folders import folder_digests
 from stages.runtime.errors import InputError
-from tools.cache import content_md5
-from tools.fsck import main
+from tools.fsck import content_md5, look, main
 
 LOCK_REFUSED = r"dvc\.lock' (is invalid|validation failed)"
 FILE = "data/drawn/2.txt"
@@ -197,3 +197,22 @@ def test_a_folder_without_dvc_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="no DVC repository; run from the root of one"):
         main()
+
+
+def test_a_second_repro_is_refused_and_harms_nothing(workspace):
+    graph = Path("dvc.yaml")
+    waiting = "touch begun && while test ! -e go; do sleep 0.01; done && cat"
+    graph.write_text(graph.read_text().replace("cat", waiting))
+    first = workspace.start("dvc", "repro")
+    while not Path("begun").exists() and first.poll() is None:
+        time.sleep(0.01)
+    try:
+        said = workspace.run("dvc", "repro", ok=False)
+    finally:
+        Path("go").touch()
+        printed = first.communicate()[0].decode()
+    assert "failed to reproduce" in said
+    assert f"is busy, it is being blocked by:\n  (PID {first.pid}): " in said
+    assert (first.returncode, printed.count("Running stage")) == (0, 1)
+    assert look(workspace.folder).faults == []
+    assert workspace.repro() == set()
