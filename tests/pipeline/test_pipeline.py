@@ -8,12 +8,12 @@ import networkx as nx
 import pytest
 from dvc.repo import Repo
 
-from stages.runtime.fingerprint import code_files, packages
+from stages.runtime.fingerprint import branch_modules, branch_packages
 from stages.runtime.packages import COMPUTING
 from tests.pipeline.spied import instance, spied
 from tests.pipeline.workspace import RESULTS, Workspace, new_workspace
 from tests.reads import ROOT
-from tests.test_dependencies import STAGES
+from tests.unit.test_dependencies import STAGES
 
 MEASURES = ("robustness", "kurtosis", "directions", "broden", "summarize")
 ONCE = {"study", "report"}
@@ -61,7 +61,7 @@ ALLOWED = (
 CODE = re.compile(r"stages/.*(\.py|__pycache__)")
 """Modules and what Python and numba keep of them; what else lies there has to be a dependency."""
 
-CHECKING = {f"stages/runtime/{name}.py" for name in ("fingerprint", "packages")}
+CHECKING = {f"stages/runtime/{name}.py" for name in ("fingerprint", "packages", "source_code")}
 """What looks at the code before a stage runs, and computes nothing."""
 
 
@@ -118,9 +118,9 @@ def test_the_code_and_the_packages_that_compute_are_tracked(nano, stage):
             computing -= {"scipy"}  # numba imports it for linear algebra, of which it compiles none
         if stage != "report":
             computing -= {"jinja2"}  # transformers imports it for chat templates, which none fills
-        assert computing <= packages(stage, branch, ROOT)
+        assert computing <= branch_packages(stage, branch, ROOT)
         loaded = {path for path in process["loaded"] if not path.endswith("__init__.py")}
-        assert loaded - CHECKING <= code_files(stage, branch, ROOT)
+        assert loaded - CHECKING <= branch_modules(stage, branch, ROOT)
 
 
 def test_a_broden_threshold_reruns_the_counting_alone(clean):

@@ -7,7 +7,7 @@ from importlib.metadata import requires, version
 import pytest
 
 from stages.runtime.errors import InputError
-from stages.runtime.fingerprint import code_files, computations, imported_packages
+from stages.runtime.fingerprint import branch_modules, stage_branches
 from stages.runtime.packages import (
     BENEATH,
     CARRYING,
@@ -17,6 +17,7 @@ from stages.runtime.packages import (
     locked_versions,
     recorded_versions,
 )
+from stages.runtime.source_code import imported_packages
 from tests.reads import ROOT
 
 ALL = set(COMPUTING.values()) | {package for beneath in BENEATH.values() for package in beneath}
@@ -32,7 +33,7 @@ def normalized(name: str) -> str:
 
 
 def test_every_package_that_is_imported_is_on_one_of_the_lists():
-    code = {ROOT / file for one in computations(ROOT) for file in code_files(*one, ROOT)}
+    code = {ROOT / file for one in stage_branches(ROOT) for file in branch_modules(*one, ROOT)}
     imported = imported_packages(code)
     assert imported == COMPUTING.keys() | CARRYING
     assert not COMPUTING.keys() & CARRYING

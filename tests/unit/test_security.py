@@ -18,7 +18,7 @@ from stages.config.syntax import load_tree
 from stages.encoders.weight_files import read_state_dict
 from stages.runtime.errors import InputError
 from tests.reads import ROOT
-from tests.test_dependencies import GRAPH, body
+from tests.unit.test_dependencies import GRAPH, body
 
 CODE = sorted(
     f for room in ("stages", "tools", "benchmarks", "tests") for f in (ROOT / room).rglob("*.py")
@@ -30,7 +30,7 @@ EXECUTED = {"pickle", "_pickle", "cPickle", "cloudpickle", "marshal", "shelve", 
 PICKLES = {
     "stages/encoders/weight_files.py": {"pickle.UnpicklingError"},
     "tests/pipeline/test_bad_weights.py": {"pickle"},
-    "tests/test_security.py": {"pickle"},
+    "tests/unit/test_security.py": {"pickle"},
 }
 """Who names them all the same: for an exception, and to write the files that must be refused."""
 

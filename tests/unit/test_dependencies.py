@@ -5,8 +5,6 @@ a stage open is held against dvc.yaml in tests/pipeline/test_pipeline.py.
 """
 
 import re
-import shutil
-from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -19,14 +17,14 @@ from stages.config.datasets import Sources
 from stages.config.encoders import Heads
 from stages.runtime.fingerprint import (
     BRANCHES,
-    code_files,
-    computations,
-    fingerprint,
+    branch_modules,
+    branch_packages,
+    content_hash,
+    fingerprinted,
     fingerprints,
-    imported_files,
-    imported_packages,
-    packages,
+    stage_branches,
 )
+from stages.runtime.source_code import imported_files, imported_packages
 from tests.reads import ROOT, read_params
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -52,7 +50,7 @@ def declared(stage: str, file: str = "params.yaml") -> set[str]:
 def test_every_module_is_a_stage():
     modules = {file.stem for file in (ROOT / "stages").glob("*.py")} - {"__init__"}
     assert modules == set(STAGES)
-    assert {stage for stage, _ in computations(ROOT)} == set(COMPUTING)
+    assert {stage for stage, _ in stage_branches(ROOT)} == set(COMPUTING)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -106,7 +104,10 @@ def patterns(path: str) -> Iterator[str]:
 
 
 def test_packages_of_a_stage_are_those_that_compute_for_it():
-    found = {(stage, branch): packages(stage, branch, ROOT) for stage, branch in computations(ROOT)}
+    found = {
+        (stage, branch): branch_packages(stage, branch, ROOT)
+        for stage, branch in stage_branches(ROOT)
+    }
     assert found["kurtosis", ""] == {"numpy"}
     assert found["broden", ""] == {"llvmlite", "numba", "numpy"}
     assert found["report", ""] == {"jinja2", "markupsafe", "vl-convert-python"}
@@ -189,50 +190,45 @@ EDITS = [
 ]
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """Return a copy of the code and the locked versions in which a test may break something."""
-    shutil.copytree(ROOT / "stages", tmp_path / "stages")
-    shutil.copytree(ROOT / "data/reference", tmp_path / "data/reference")
-    for name in ("constraints.txt", "versions.yaml"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
+@pytest.fixture(scope="session")
+def present() -> dict[str, str]:
+    """Return the fingerprints of the code as it is."""
+    return fingerprints(ROOT)
 
 
 @pytest.mark.parametrize(("file", "added", "expected"), EDITS)
-def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(copy, file, added, expected):
-    before = fingerprints(copy)
-    with (copy / file).open("a") as stream:
+def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(
+    code_copy, present, file, added, expected
+):
+    with (code_copy / file).open("a") as stream:
         stream.write(added)
-    after = fingerprints(copy)
-    assert {name for name in before if before[name] != after[name]} == expected
+    after = fingerprints(code_copy)
+    assert {name for name in present if present[name] != after[name]} == expected
 
 
-def test_every_module_counts_where_it_can_be_imported():
-    held = {pair: code_files(*pair, ROOT) for pair in computations(ROOT)}
-    for pair, files in held.items():
-        for module in files:
-            one, other = (
-                fingerprint(*pair, ROOT, defaultdict(str, {ROOT / module: digest}).__getitem__)
-                for digest in ("one", "other")
-            )
-            assert one != other, (pair, module)
+@pytest.mark.parametrize(("stage", "branch"), list(stage_branches(ROOT)))
+def test_every_module_counts_where_it_can_be_imported(stage, branch):
+    found = fingerprinted(stage, branch, ROOT)
+    assert found["code"].keys() == branch_modules(stage, branch, ROOT)
+    for module in found["code"]:
+        edited = {**found, "code": {**found["code"], module: "edited"}}
+        assert content_hash(edited) != content_hash(found)
 
 
-def test_follows_imports_inside_of_functions(copy):
-    assert "stages/measures/cka.py" not in code_files("kurtosis", "", ROOT)
-    with (copy / "stages/kurtosis.py").open("a") as stream:
+def test_follows_imports_inside_of_functions(code_copy):
+    assert "stages/measures/cka.py" not in branch_modules("kurtosis", "", ROOT)
+    with (code_copy / "stages/kurtosis.py").open("a") as stream:
         stream.write("\n\ndef late():\n    from stages.measures import cka\n")
-    assert "stages/measures/cka.py" in code_files("kurtosis", "", copy)
+    assert "stages/measures/cka.py" in branch_modules("kurtosis", "", code_copy)
 
 
-def test_notices_a_read_and_refuses_a_computed_path(copy):
-    file = copy / "stages/kurtosis.py"
+def test_notices_a_read_and_refuses_a_computed_path(code_copy):
+    file = code_copy / "stages/kurtosis.py"
     file.write_text(f'{file.read_text()}\nparams.read("concepts.threshold", float)\n')
-    assert "concepts.threshold" in read_params("kurtosis", copy)
+    assert "concepts.threshold" in read_params("kurtosis", code_copy)
     file.write_text("params.read(name, float)\n")
     with pytest.raises(ValueError, match="expected a literal path, got name"):
-        read_params("kurtosis", copy)
+        read_params("kurtosis", code_copy)
 
 
 def test_structs_name_their_leaves():

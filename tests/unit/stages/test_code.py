@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,18 +9,14 @@ import pytest
 from stages import code
 from stages.runtime.errors import InputError
 from stages.runtime.fingerprint import fingerprints
-from tests.reads import ROOT
 
 
 @pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copy(code_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a copy of the code whose fingerprints have been written."""
-    shutil.copytree(ROOT / "stages", tmp_path / "stages")
-    for name in ("constraints.txt", "versions.yaml", "data"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(code_copy)
     code.main()
-    return tmp_path
+    return code_copy
 
 
 def test_writes_twelve_digits_per_stage_in_order(copy):
