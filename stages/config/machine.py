@@ -64,12 +64,12 @@ def read_machine(file: Path = SETTINGS) -> Machine:
         name = PREFIX + field.name.upper()
         text = os.environ.get(name)
         if text is not None:
-            value = whole(text, name) if field.type is Count else text
+            value = whole_number(text, name) if field.type is Count else text
             settings[field.name] = convert(value, field.type, name, "the environment")
     return Machine(**settings)
 
 
-def whole(text: str, name: str) -> int:
+def whole_number(text: str, name: str) -> int:
     """Return a whole number given in the environment."""
     if not text.isdecimal():
         raise InputError(f"the environment: '{name}': expected a whole number, got {text!r}")

@@ -12,6 +12,7 @@ from stages.config.syntax import load_tree
 from stages.runtime.errors import InputError
 from tests.pipeline.workspace import NANO
 
+TREE = load_tree(NANO)
 Complaint = Callable[[dict[str, Any]], str]
 
 
@@ -20,7 +21,7 @@ def complaint(tmp_path) -> Complaint:
     """Change keys of the nano study (levels split by `/`; `...` removes), return what is said."""
 
     def of(changes: dict[str, Any]) -> str:
-        study = load_tree(NANO)
+        study = deepcopy(TREE)
         for path, value in changes.items():
             *above, key = path.split("/")
             node = study

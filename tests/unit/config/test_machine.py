@@ -1,8 +1,6 @@
 """How this machine runs a study."""
 
 import os
-import subprocess
-import sys
 
 import msgspec
 import pytest
@@ -29,13 +27,12 @@ def test_has_defaults(tmp_path):
     }
 
 
-def test_takes_as_many_workers_as_the_process_may_use():
-    code = (
-        "import os; os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1]);"
-        "from stages.config.machine import Machine; print(Machine().workers)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == "1\n"
+def test_takes_as_many_workers_as_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3})
+    assert Machine().workers == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert Machine().workers == 1
 
 
 def test_every_setting_is_read_from_the_environment_and_documented(tmp_path, monkeypatch):

@@ -1,12 +1,14 @@
-"""What one section says of another."""
+"""What sections of a study require of each other."""
 
 import re
 
 import pytest
 
+from stages.config.check import check
 from stages.config.check_datasets import NEEDED
 from stages.config.syntax import load_tree
 from tests.pipeline.workspace import NANO
+from tests.reads import ROOT
 
 FINETUNE = "finetune/rn_web_broad_finetuned"
 UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
@@ -138,3 +140,10 @@ RELATED = [
 @pytest.mark.parametrize(("changes", "expected"), RELATED)
 def test_values_that_cannot_be_together_are_refused(complaint, changes, expected):
     assert re.search(f"^ *params.yaml: {expected}", complaint(changes), re.MULTILINE)
+
+
+@pytest.mark.parametrize("file", [ROOT / "params.yaml", NANO, *(ROOT / "studies").glob("*.yaml")])
+def test_our_studies_are_legal(file):
+    study = check(file)
+    assert study.encoders
+    assert study.comparisons
