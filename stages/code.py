@@ -5,9 +5,9 @@
 
 from pathlib import Path
 
-from stages.files.json import read_json, write_json
+from stages.files.json import write_json
 from stages.runtime.errors import InputError
-from stages.runtime.fingerprint import FINGERPRINTS, fingerprints
+from stages.runtime.fingerprint import FINGERPRINTS, fingerprints, recorded_fingerprints
 from stages.runtime.launch import launch
 
 CHECK = "--check"
@@ -27,7 +27,7 @@ def main(option: str = "") -> None:
     if not option:
         write_json(FINGERPRINTS, present)
         return
-    recorded = read_json(FINGERPRINTS) if FINGERPRINTS.exists() else {}
+    recorded = recorded_fingerprints(FINGERPRINTS)
     changed = [key for key, value in present.items() if recorded.get(key) != value]
     changed += sorted(recorded.keys() - present.keys())
     if changed:

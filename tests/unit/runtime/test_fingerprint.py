@@ -52,3 +52,9 @@ def test_checks_nothing_that_dvc_did_not_start(code_copy):
     write_json(code_copy / FINGERPRINTS, {"cka": OTHER, "study": OTHER})
     require_fingerprint("kurtosis", root=code_copy)
     require_fingerprint("study", root=code_copy)
+
+
+def test_refuses_recorded_fingerprints_that_are_no_json(code_copy):
+    (code_copy / FINGERPRINTS).write_text("{")
+    with pytest.raises(InputError, match=r"code\.json: not legal JSON .*`dvc repro code`"):
+        require_fingerprint("kurtosis", root=code_copy)
