@@ -13,7 +13,7 @@ from stages.config.machine import Machine
 from stages.config.sections import Sections
 from stages.config.synthetic import Recipe, World
 from stages.downloads.http import mirrored, reason, remedy
-from stages.downloads.hub import announced, repository_files
+from stages.downloads.hub import repository_files, require_access
 from stages.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
 from stages.runtime.errors import InputError, without_login
 from tools.amounts import UNKNOWN, Amount, about
@@ -163,7 +163,7 @@ def ask_hub(source: Source) -> Answer:
         try:
             files = repository_files(source.name, source.revision, pattern, kind, attempts=1)
             size, commit = Amount(sum(file.size for file in files)), files[0].commit
-            announced(source.name, files[0].path, commit, kind, attempts=1)
+            require_access(files[0], attempts=1)
         except InputError as error:
             failed.append(Answer(str(error), size))
         else:

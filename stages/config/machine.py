@@ -7,7 +7,7 @@ The settings come from the environment, then from an untracked `compute.yaml`, t
     INTERPRETING_CLIP_WORKERS, `workers`: threads that decode images; default: the processors that
         this process may use
     INTERPRETING_CLIP_DOWNLOADS, `downloads`: the folder that keeps downloaded files, so that a
-        re-run resumes; default `.scratch/downloads`
+        re-run finds them; default `.scratch/downloads`
     INTERPRETING_CLIP_FOLDERS, `folders`: where the relative paths `folder:`, `captions:` and
         `file:` of params.yaml start; default `.`, the root of the repository
     INTERPRETING_CLIP_MIRROR, `mirror`: a URL under which the files of any host but the hub's are

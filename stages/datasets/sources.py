@@ -41,7 +41,7 @@ from stages.datasets.images import EXTENSIONS, decode_image, image_extension
 from stages.datasets.shards import ShardWriter, crop
 from stages.datasets.webdataset import check_classnames, shard_classes, shard_files
 from stages.downloads.http import download
-from stages.downloads.hub import fetch_file, repository_files
+from stages.downloads.hub import download_file, repository_files
 from stages.files.folders import complete_directory, file_digest
 from stages.runtime.errors import InputError, error_context
 
@@ -198,10 +198,7 @@ def _locate(entry: RealSet, machine: Machine) -> tuple[str, dict[str, str], list
         hub = entry.hub
         files = repository_files(hub.repository, hub.revision, hub.files)
         commit = files[0].commit
-        shards = [
-            LocalFile(f.path, fetch_file(hub.repository, f.path, commit, "dataset", downloads))
-            for f in files
-        ]
+        shards = [LocalFile(file.path, download_file(file, downloads)) for file in files]
         return f"{hub.repository}@{commit[:12]}", {hub.repository: commit}, shards
     if entry.archive is not None:
         archives = [
@@ -224,10 +221,9 @@ def _check_labels(
 ) -> None:
     """Hold the copy's `classnames.txt` against the set; copies of ImageNet itself need none."""
     where = f"{hub.repository}@{commit[:12]}"
-    paths = [file.path for file in repository_files(hub.repository, commit, "*")]
-    if CLASSNAMES in paths:
-        downloads = Path(machine.downloads)
-        file = fetch_file(hub.repository, CLASSNAMES, commit, "dataset", downloads)
+    files = {file.path: file for file in repository_files(hub.repository, commit, "*")}
+    if CLASSNAMES in files:
+        file = download_file(files[CLASSNAMES], Path(machine.downloads))
         check_classnames(file.read_bytes(), published, where)
     elif not isinstance(entry, ImageNet):
         raise InputError(

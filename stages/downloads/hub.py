@@ -1,8 +1,7 @@
-"""Files of the Hugging Face hub: listed and asked for by its client, kept as all downloads are.
+"""Downloads files of the Hugging Face hub through its client, and explains what goes wrong.
 
-The client's own download keeps nothing of a file that came in part once the process has ended, and
-hands out what it finds on the disk when the hub refuses. Shards are large and refusals matter, so
-the client is asked where a file is and what its digest is; `download` brings it.
+The client checks the size of a file and no digest, so that is done here. It keeps files in its own
+layout (`snapshots/<commit>/<path>`) below the machine's folder of downloads.
 """
 
 import hashlib
@@ -14,41 +13,72 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
-from stages.downloads import http as receive
-from stages.downloads.http import TRANSIENT, Wanted, bring, reason
+from stages.downloads.http import ATTEMPTS, PAUSE, TRANSIENT, disk_space_for, reason
+from stages.files.folders import file_digest
 from stages.runtime.errors import InputError
 
 Kind = Literal["dataset", "model"]
 Answer = TypeVar("Answer")
 
-WORDS = {
-    "RevisionNotFoundError": "there is no revision {revision!r}; check `revision` in params.yaml",
-    "RemoteEntryNotFoundError": "there is no such file at this revision; check its name",
-    "OfflineModeIsEnabled": "the hub's client is told to stay offline; unset HF_HUB_OFFLINE",
+TIMEOUT = 15.0
+"""Seconds that the hub may take for an answer."""
+
+SHOWN = 8
+"""How many files an error names, where none matches."""
+
+WORDS: dict[str | int | None, str] = {
     "RepositoryNotFoundError": (
         "there is no such {kind} repository, or it is private; check `repository` in params.yaml, "
         "or give the token of an account that may read it in the environment variable HF_TOKEN"
     ),
+    "RevisionNotFoundError": "there is no revision {revision!r}; check `revision` in params.yaml",
+    "RemoteEntryNotFoundError": "there is no such file at this revision; check its name",
+    "GatedRepoError 401": (
+        "gated, and no valid token was given; accept its licence at {page}, then give a token of "
+        "that account in the environment variable HF_TOKEN"
+    ),
+    "GatedRepoError": (
+        "gated, and the account of the token in HF_TOKEN has not been let in; accept the licence "
+        "at {page} with that account"
+    ),
+    "OfflineModeIsEnabled": "the hub's client is told to stay offline; unset HF_HUB_OFFLINE",
+    "FileMetadataError": "{endpoint} announces no digest; check HF_ENDPOINT",
+    401: "the token is not valid; give another in the environment variable HF_TOKEN",
+    403: "access is refused to this token; look at {page}, or change HF_TOKEN",
 }
+"""What an error of the client means and what to do, by its class, with its status, or by that."""
 
 
-class Place(NamedTuple):
-    """A repository of the hub at a revision, or a file in it."""
+class Repository(NamedTuple):
+    """A repository of the hub at a revision."""
 
-    repository: str
+    name: str
     revision: str
     kind: Kind
-    file: str | None = None
-
-    def __str__(self) -> str:
-        """Return how a message names it."""
-        return f"{self.repository}@{self.revision}" + (f": {self.file}" if self.file else "")
 
     @property
     def page(self) -> str:
         """The address where a person reads about the repository and accepts its licence."""
         prefix = "datasets/" if self.kind == "dataset" else ""
-        return f"{endpoint()}/{prefix}{self.repository}"
+        return f"{endpoint()}/{prefix}{self.name}"
+
+
+class RepositoryFile(NamedTuple):
+    """A file of a repository at a commit.
+
+    `digest` is the SHA-256 of a large file and, of one that git itself keeps, git's object name:
+    the SHA-1 of `blob`, its length and its content.
+    """
+
+    repository: Repository
+    path: str
+    size: int
+    digest: str
+
+    @property
+    def commit(self) -> str:
+        """The commit of its repository."""
+        return self.repository.revision
 
 
 def endpoint() -> str:
@@ -58,109 +88,8 @@ def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
-def ask(place: Place, question: Callable[[], Answer], attempts: int) -> Answer:
-    """Put a question to the hub, again where it is busy or the connection breaks.
-
-    Raises
-    ------
-    InputError
-        The hub refuses or cannot be reached; says what to do.
-    """
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-
-    # The base of all errors of the HTTP library that the client uses, which it has changed twice.
-    network = cast("type[Exception]", HfHubHTTPError.__bases__[0])
-    for attempt in range(attempts):
-        try:
-            return question()
-        except (network, OfflineModeIsEnabled) as error:
-            if attempt + 1 == attempts or not is_passing(error):
-                raise InputError(f"{place}: {explain(error, place)}") from error
-            time.sleep(receive.PAUSE * 2**attempt)
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{place}: what {endpoint()} answered is not what a hub answers ({error}); check "
-                "the environment variable HF_ENDPOINT, and `repository` in params.yaml"
-            ) from error
-    raise ValueError(f"expected at least one attempt, got {attempts}")
-
-
-def is_passing(error: BaseException) -> bool:
-    """Say whether the same question may be answered a moment later."""
-    status = status_of(error)
-    return status in TRANSIENT if status else type(error).__name__ != "OfflineModeIsEnabled"
-
-
-def explain(error: BaseException, place: Place) -> str:
-    """Say what an error of the client means and what to do about it."""
-    status, name = status_of(error), type(error).__name__
-    if name == "GatedRepoError":
-        return gated(status, place)
-    if name in WORDS:
-        return WORDS[name].format(**place._asdict())
-    if status == 401:
-        return "the token is not valid; give another in the environment variable HF_TOKEN"
-    if status == 403:
-        return f"access is refused to this token; look at {place.page}, or change HF_TOKEN"
-    if status is not None:
-        return f"{reason(status)}; run again later"
-    return (
-        f"no connection to {endpoint()} ({name}); check the network, or name a mirror of the hub "
-        "in the environment variable HF_ENDPOINT"
-    )
-
-
-def gated(status: int | None, place: Place) -> str:
-    """Say how to be let into a gated repository."""
-    if status == 401:
-        return (
-            f"gated, and no valid token was given; accept its licence at {place.page}, then give a "
-            "token of that account in the environment variable HF_TOKEN"
-        )
-    return (
-        "gated, and the account of the token in HF_TOKEN has not been let in; accept the licence "
-        f"at {place.page} with that account"
-    )
-
-
-def status_of(error: Any) -> int | None:
-    """Return the status of the answer that an error is about, None where none came."""
-    response = getattr(error, "response", None)
-    return None if response is None else response.status_code
-
-
-TIMEOUT = 15.0
-"""Seconds that the hub may take for an answer."""
-
-SHOWN = 8
-"""How many files an error names, where none matches."""
-
-ADVICE = "The hub announced it: run again, or check the environment variable HF_ENDPOINT"
-"""What to do about a file that is another than the hub says."""
-
-
-class RepositoryFile(NamedTuple):
-    """A file of a repository; one that git itself keeps has no `sha256`."""
-
-    path: str
-    size: int
-    sha256: str | None
-    commit: str
-
-
-class Announced(NamedTuple):
-    """What the hub says of a file before sending it: a SHA-256 or git's object name, and bytes."""
-
-    digest: str
-    size: int | None
-
-
 def repository_files(
-    repository: str,
-    revision: str,
-    pattern: str,
-    kind: Kind = "dataset",
-    attempts: int = receive.ATTEMPTS,
+    name: str, revision: str, pattern: str, kind: Kind = "dataset", attempts: int = ATTEMPTS
 ) -> list[RepositoryFile]:
     """Return the files of a repository whose paths match a glob pattern, 2.tar before 10.tar.
 
@@ -175,73 +104,35 @@ def repository_files(
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
-    place, api = Place(repository, revision, kind), HfApi(endpoint=endpoint())
+    asked, api = Repository(name, revision, kind), HfApi(endpoint=endpoint())
     about = {"revision": revision, "repo_type": kind, "timeout": TIMEOUT}
-    commit = ask(place, lambda: api.repo_info(repository, **about).sha, attempts)
+    commit = _ask(asked, None, lambda: api.repo_info(name, **about).sha, attempts)
     if not commit:
-        raise InputError(f"{place}: {endpoint()} names no commit for it; check HF_ENDPOINT")
+        raise InputError(f"{name}@{revision}: {endpoint()} names no commit; check HF_ENDPOINT")
     tree = {"revision": commit, "repo_type": kind, "recursive": True}
-    entries = ask(place, lambda: list(api.list_repo_tree(repository, **tree)), attempts)
+    entries = _ask(asked, None, lambda: list(api.list_repo_tree(name, **tree)), attempts)
     files = [
-        RepositoryFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None, commit)
+        RepositoryFile(
+            asked._replace(revision=commit),
+            entry.path,
+            entry.size,
+            entry.lfs.sha256 if entry.lfs else entry.blob_id,
+        )
         for entry in entries
         if isinstance(entry, RepoFile)
     ]
     files.sort(key=lambda file: numbers_in_order(file.path))
     found = [file for file in files if fnmatchcase(file.path, pattern)]
     if not found:
-        raise InputError(no_match(place, pattern, [file.path for file in files]))
+        more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+        there = ", ".join(file.path for file in files[:SHOWN]) + more or "none at all"
+        advice = (
+            "check `files` in params.yaml" if kind == "dataset" else "choose another repository"
+        )
+        raise InputError(
+            f"{name}@{revision}: no file matches {pattern!r}; {advice}. There are: {there}"
+        )
     return found
-
-
-def fetch_file(repository: str, file: str, revision: str, kind: Kind, directory: Path) -> Path:
-    """Return a file of a repository, kept in `directory` under the digest that the hub announces.
-
-    That is the SHA-256 of a large file and git's object name of a small one. What came in part is
-    resumed, by this run or a later one. The endpoint and the token come from where the client has
-    them: HF_ENDPOINT, HF_TOKEN, or a login.
-
-    Raises
-    ------
-    InputError
-        There is no such repository, revision or file; it is gated and the token is missing or not
-        let in; the hub cannot be reached; the disk is full; or what came is not what was announced.
-    """
-    from huggingface_hub import hf_hub_url
-    from huggingface_hub.utils import build_hf_headers
-
-    digest = announced(repository, file, revision, kind).digest
-    url = hf_hub_url(repository, file, repo_type=kind, revision=revision, endpoint=endpoint())
-    wanted = Wanted(digest)
-    if len(digest) == 40:
-        wanted = Wanted(digest, blob_digest, "git object")
-    return bring(url, wanted._replace(advice=ADVICE), directory, build_hf_headers())
-
-
-def announced(
-    repository: str, file: str, revision: str, kind: Kind, attempts: int = receive.ATTEMPTS
-) -> Announced:
-    """Return the digest and the size of a file, as the hub announces them.
-
-    Raises
-    ------
-    InputError
-        As `fetch_file` does.
-    """
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-
-    place, at = Place(repository, revision, kind, file), endpoint()
-    url = hf_hub_url(repository, file, repo_type=kind, revision=revision, endpoint=at)
-    meta = ask(place, lambda: get_hf_file_metadata(url, timeout=TIMEOUT, endpoint=at), attempts)
-    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", meta.etag or ""):
-        raise InputError(f"{place}: {at} announces no digest; check HF_ENDPOINT")
-    return Announced(str(meta.etag), meta.size)
-
-
-def blob_digest(file: Path) -> str:
-    """Return git's object name of a file: the SHA-1 of `blob`, its length and its content."""
-    data = file.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def numbers_in_order(path: str) -> list[tuple[int, str]]:
@@ -251,8 +142,135 @@ def numbers_in_order(path: str) -> list[tuple[int, str]]:
     ]
 
 
-def no_match(place: Place, pattern: str, paths: list[str]) -> str:
-    """Say that no file matches, and which there are."""
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    there = ", ".join(paths[:SHOWN]) + more if paths else "none at all"
-    return f"{place}: no file matches {pattern!r}; check `files` in params.yaml. There are: {there}"
+def require_access(file: RepositoryFile, attempts: int = ATTEMPTS) -> None:
+    """Ask the hub for a file without its content: a gated repository lists its files to anybody.
+
+    Raises
+    ------
+    InputError
+        As `download_file`.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    name, commit, kind = file.repository
+    url = hf_hub_url(name, file.path, repo_type=kind, revision=commit, endpoint=endpoint())
+    question = lambda: get_hf_file_metadata(url, timeout=TIMEOUT, endpoint=endpoint())  # noqa: E731
+    _ask(file.repository, file.path, question, attempts)
+
+
+def download_file(file: RepositoryFile, directory: Path) -> Path:
+    """Return a file of a repository, kept below `directory`; one that is there is not asked for.
+
+    The endpoint and the token come from where the client has them: HF_ENDPOINT, HF_TOKEN, or a
+    login.
+
+    Raises
+    ------
+    InputError
+        The repository, revision or file is gone; it is gated and the token is missing or not let
+        in; the hub cannot be reached; the disk is full; or what came is another file than listed,
+        and was removed.
+    """
+    from filelock import FileLock
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.utils import logging
+
+    constants.HF_HUB_DISABLE_XET = True  # Xet's own servers are on no mirror of the hub
+    logging.set_verbosity_error()  # a warning shows a URL, with the signature or login in it
+    name, commit, kind = file.repository
+    place = {"repo_type": kind, "revision": commit, "cache_dir": directory}
+    with disk_space_for(directory), FileLock(directory / f"{file.digest}.lock"):
+        kept = try_to_load_from_cache(name, file.path, **place)
+        if isinstance(kept, str):
+            if _digest(Path(kept), file.digest) == file.digest:
+                return Path(kept)
+            _remove(Path(kept))
+        place |= {"endpoint": endpoint(), "etag_timeout": TIMEOUT}
+        question = lambda: Path(hf_hub_download(name, file.path, **place))  # noqa: E731
+        came = _ask(file.repository, file.path, question, ATTEMPTS)
+        for left in came.resolve().parent.glob(f"{file.digest}.*.incomplete"):
+            left.unlink()  # what a killed process left
+        if (digest := _digest(came, file.digest)) != file.digest:
+            size = came.stat().st_size
+            _remove(came)
+            raise InputError(
+                f"{name}@{commit}: {file.path}: expected the digest {file.digest}, got {digest} "
+                f"({size:,} bytes); the file was removed. The hub announced it: run again, or "
+                "check the environment variable HF_ENDPOINT"
+            )
+    return came
+
+
+def _digest(file: Path, like: str) -> str:
+    """Return the digest of a file, of the kind of another: a SHA-256 or git's object name."""
+    if len(like) == 64:
+        return file_digest(file)
+    data = file.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _remove(file: Path) -> None:
+    """Remove a file of the client's cache: the content, and the link to it in a snapshot."""
+    file.resolve().unlink(missing_ok=True)
+    file.unlink(missing_ok=True)
+
+
+def _ask(
+    repository: Repository, file: str | None, question: Callable[[], Answer], attempts: int
+) -> Answer:
+    """Put a question to the hub, again where it is busy or the connection breaks.
+
+    Raises
+    ------
+    InputError
+        The hub refuses or cannot be reached; says what to do.
+    """
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    where = f"{repository.name}@{repository.revision}" + (f": {file}" if file else "")
+    # The base of all errors of the HTTP library that the client uses, which it has changed twice.
+    network = cast("type[Exception]", HfHubHTTPError.__bases__[0])
+    for attempt in range(1, attempts + 1):
+        try:
+            return question()
+        except LocalEntryNotFoundError as error:  # after the client's own attempts
+            cause = error.__cause__ or error
+            raise InputError(f"{where}: {_explanation(cause, repository)}") from error
+        except (network, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            if attempt == attempts or not _is_passing(error):
+                raise InputError(f"{where}: {_explanation(error, repository)}") from error
+            time.sleep(PAUSE * 2 ** (attempt - 1))
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{where}: what {endpoint()} answered is not what a hub answers ({error}); check "
+                "the environment variable HF_ENDPOINT, and `repository` in params.yaml"
+            ) from error
+    raise ValueError(f"expected at least one attempt, got {attempts}")
+
+
+def _status(error: Any) -> int | None:
+    response = getattr(error, "response", None)
+    return None if response is None else response.status_code
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Say whether the same question may be answered a moment later."""
+    status = _status(error)
+    return status in TRANSIENT if status else type(error).__name__ not in WORDS
+
+
+def _explanation(error: BaseException, repository: Repository) -> str:
+    """Say what an error of the client means and what to do about it."""
+    status, name = _status(error), type(error).__name__
+    for key in (f"{name} {status}", name, status):
+        if key in WORDS:
+            facts = {"endpoint": endpoint(), "page": repository.page}
+            return WORDS[key].format(**repository._asdict(), **facts)
+    if status is not None:
+        return f"{reason(status)}; run again later"
+    return (
+        f"no connection to {endpoint()}, or it broke ({name}); check the network and run again, or "
+        "name a mirror of the hub in the environment variable HF_ENDPOINT"
+    )

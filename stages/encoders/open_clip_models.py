@@ -25,7 +25,7 @@ def import_open_clip(*, timm: bool = False) -> Any:
     2.4 s that `import open_clip` adds to `import torch`, 2 s go to timm, which most towers do not
     use and open_clip treats as optional, and to TorchDynamo, which `torchvision.ops.roi_align`
     imports only to look one function up; transformers, where it is installed, takes longer still.
-    huggingface_hub, another 0.2 s, is there for downloads, which `stages.transfer` makes itself.
+    huggingface_hub, another 0.2 s, is there for downloads, which `stages.downloads` makes itself.
     All are kept out while open_clip is imported; a later `import timm` finds the real one.
 
     In this process open_clip then believes that there is no hub, and no timm until this is called

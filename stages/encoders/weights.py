@@ -29,7 +29,7 @@ from stages.config.encoders import (
 )
 from stages.config.machine import Machine
 from stages.downloads.http import download
-from stages.downloads.hub import fetch_file, repository_files
+from stages.downloads.hub import download_file, repository_files
 from stages.encoders.card import OpenClipConfig, Origin, measured_representation
 from stages.encoders.encoder import (
     Classifier,
@@ -127,16 +127,16 @@ def download_from_hub(location: AtHub, machine: Machine) -> DownloadedWeights:
         It has none of them, or the file cannot be had.
     """
     listed = repository_files(location.repository, location.revision, "*", "model")
-    names = [file.path for file in listed]
-    name = next((name for name in location.files if name in names), None)
+    there = {file.path: file for file in listed}
+    name = next((name for name in location.files if name in there), None)
     if name is None:
         raise InputError(
             f"{location.repository}@{location.revision}: expected {' or '.join(location.files)}, "
-            f"found {', '.join(names[:8])}; download the weights and use `source: checkpoint`"
+            f"found {', '.join(list(there)[:8])}; download the weights and use `source: checkpoint`"
         )
-    commit, downloads = listed[0].commit, Path(machine.downloads)
-    file = fetch_file(location.repository, name, commit, "model", downloads)
-    return DownloadedWeights(file, f"{location.repository}/{name}", file_digest(file), commit)
+    file = download_file(there[name], Path(machine.downloads))
+    sha256, commit = file_digest(file), there[name].commit
+    return DownloadedWeights(file, f"{location.repository}/{name}", sha256, commit)
 
 
 def verify_local_file(location: AtPath, machine: Machine) -> DownloadedWeights:
@@ -221,8 +221,8 @@ def hub_settings(
     if weights.revision is None:
         raise InputError(f"weights: '{name}' lies on the hub; use `source: open_clip` for it")
     repository = name.removeprefix(HUB)
-    downloads = Path(machine.downloads)
-    file = fetch_file(repository, CONFIG, weights.revision, "model", downloads)
+    (listed,) = repository_files(repository, weights.revision, CONFIG, "model")
+    file = download_file(listed, Path(machine.downloads))
     try:
         tree = json.loads(file.read_bytes())
         return supported(name, tree["model_cfg"]), tree.get("preprocess_cfg", {})

@@ -37,8 +37,8 @@ BENEATH = {
 
 CARRYING = frozenset(
     {
-        *("dvclive", "huggingface_hub", "jaxtyping", "msgspec", "requests", "ruamel"),
-        *("safetensors", "threadpoolctl", "tqdm", "urllib3"),
+        *("dvclive", "filelock", "huggingface_hub", "jaxtyping", "msgspec", "pooch", "requests"),
+        *("ruamel", "safetensors", "threadpoolctl", "tqdm"),
     }
 )
 """The modules of others that check, fetch, read, write or show, and compute no number."""

@@ -106,7 +106,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "stages").symlink_to(ROOT / "stages")
     (folder / "data/reference").symlink_to(ROOT / "data/reference")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("stages.downloads.http.PAUSE", 0.0)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     monkeypatch.delenv(PASSWORD, raising=False)
     return folder
 

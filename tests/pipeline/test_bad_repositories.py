@@ -118,10 +118,8 @@ def test_no_network(hub, monkeypatch):
         closed.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
     monkeypatch.setenv("HF_ENDPOINT", nobody)
-    expected = (
-        rf"{NAME}@main: no connection to {nobody} \(\w+\); check the network, or name a mirro"
-    )
-    assert re.match(expected, refused(fetch.main, KEY))
+    said = refused(fetch.main, KEY)
+    assert re.match(rf"{NAME}@main: no connection to {nobody}, .*check the network", said)
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     assert fetched() == 3
 
@@ -130,12 +128,12 @@ def test_a_re_run_asks_only_for_what_is_missing(hub):
     add(hub)
     write()
     first, second = (hub.place(NAME, name) for name in SHARDS)
-    hub.cdn.drops[second] = [4_000, 0, 0, 0, 0]
-    assert "gave up after 5 tries" in refused(fetch.main, KEY)
+    hub.cdn.statuses[second] = 500
+    assert "the server failed (HTTP 500); run again later" in refused(fetch.main, KEY)
+    hub.cdn.statuses.clear()
     before = len(hub.cdn.requests)
     assert fetched() == 3
-    asked = [(one.path, one.headers.get("range")) for one in hub.cdn.requests[before:]]
-    assert asked == [(second, "bytes=4000-")]
+    assert [request.path for request in hub.cdn.requests[before:]] == [second]
     assert len(hub.cdn.asked(first)) == 1
 
 
@@ -146,7 +144,7 @@ def test_a_shard_that_is_not_what_the_hub_announces(hub):
     right = hub.cdn.files[place]
     hub.corrupt(NAME, SHARDS[1])
     said = refused(fetch.main, KEY)
-    assert re.match(rf"{hub.url}/\S+/1.tar: expected the sha256 \w+, got \w+ \(", said)
+    assert re.match(rf"{NAME}@\w+: {SHARDS[1]}: expected the digest \w+, got \w+ \(", said)
     assert "the file was removed. The hub announced it: run again" in said
     hub.cdn.files[place] = right
     assert fetched() == 3

@@ -107,14 +107,13 @@ def test_an_archive_is_never_unpacked_onto_the_disk():
 
 
 def test_every_download_names_its_checksum():
-    """Details: tests/transfer, tests/pipeline/test_bad_archives.py, test_bad_weights.py."""
+    """Details: tests/integration/downloads, tests/pipeline/test_bad_archives.py."""
     asking = calls("requests.get", "httpx.get", "urlopen", "urlretrieve", files=OWN)
-    assert {file for file, _ in asking} == {
-        "stages/downloads/http.py",
-        "tools/reach.py",
-    }
-    others = calls("hf_hub_download", "snapshot_download", "load_state_dict_from_url", files=OWN)
-    assert others == []
+    assert {file for file, _ in asking} == {"tools/sources.py"}
+    checked = calls("HTTPDownloader", "hf_hub_download", files=OWN)
+    assert {file for file, _ in checked} == {"stages/downloads/http.py", "stages/downloads/hub.py"}
+    unchecked = ("pooch.retrieve", "retrieve", "snapshot_download", "load_state_dict_from_url")
+    assert calls(*unchecked, files=OWN) == []
 
 
 def test_yaml_is_read_by_safe_loaders_alone():

@@ -36,14 +36,16 @@ class Answer(NamedTuple):
 class FileServer:
     """Serves `files` (path → content) over HTTP at `url`, as a context manager.
 
-    `statuses[path]` is answered instead of the file; `drops[path]` holds how many bytes of each of
-    the next answers are sent before the connection breaks; `ranges = False` ignores Range headers;
-    `heads = False` answers HEAD with 405. `requests` is everything that came, in order.
+    `statuses[path]` is answered instead of the file, `redirects[path]` is where a GET is sent
+    instead; `drops[path]` holds how many bytes of each of the next answers are sent before the
+    connection breaks; `ranges = False` ignores Range headers; `heads = False` answers HEAD with
+    405. `requests` is everything that came, in order.
     """
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
         self.files = dict(files or {})
         self.statuses: dict[str, int] = {}
+        self.redirects: dict[str, str] = {}
         self.drops: dict[str, list[int]] = {}
         self.ranges, self.heads = True, True
         self.requests: list[Request] = []
@@ -107,7 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
             headers,
         )
         owner.requests.append(request)
-        answer = owner.answer(request)
+        elsewhere = owner.redirects.get(request.path) if self.command == "GET" else None
+        moved = Answer(b"Found", 302, {"Location": elsewhere}) if elsewhere else None
+        answer = moved or owner.answer(request)
         self.send_response(answer.status)
         self.send_header("Content-Length", str(len(answer.content)))
         for name, value in answer.headers.items():

@@ -1,13 +1,24 @@
 """The hub's real client against a hub on this machine."""
 
+import errno
 import hashlib
 import socket
+import subprocess
+import sys
 
 import pytest
 
-from stages.downloads.hub import announced, fetch_file, numbers_in_order, repository_files
+from stages.downloads.hub import (
+    Repository,
+    RepositoryFile,
+    download_file,
+    numbers_in_order,
+    repository_files,
+)
 from stages.runtime.errors import InputError
 from tests.integration.downloads.loopback import TOKEN, HubServer
+from tests.pipeline.dropping_proxy import DroppingProxy
+from tests.reads import ROOT
 
 SHARD = bytes(range(256)) * 9000
 FILES = {f"test/{n}.tar": bytes([n]) for n in range(12)} | {
@@ -23,7 +34,15 @@ def commit(hub):
 
 
 def fetch(directory, file="test/0.tar", repository="some/set", revision="main"):
-    return fetch_file(repository, file, revision, "dataset", directory)
+    (listed,) = repository_files(repository, revision, file)
+    return download_file(listed, directory)
+
+
+def contents(directory):
+    """Return the content of all files below a folder, by their names; links and locks are none."""
+    files = [file for file in directory.rglob("*") if file.is_file() and not file.is_symlink()]
+    kept = [file for file in files if file.suffix != ".lock" and file.name != "CACHEDIR.TAG"]
+    return {file.name: file.read_bytes() for file in kept if file.parent.name != "refs"}
 
 
 def test_lists_the_matching_files_in_the_order_of_their_numbers(commit):
@@ -31,12 +50,14 @@ def test_lists_the_matching_files_in_the_order_of_their_numbers(commit):
     assert [file.path for file in files] == [f"test/{n}.tar" for n in range(12)]
     for file in files:
         data = FILES[file.path]
-        assert file[1:] == (len(data), hashlib.sha256(data).hexdigest(), commit)
+        assert file[2:] == (len(data), hashlib.sha256(data).hexdigest())
+        assert file.commit == commit
 
 
-def test_a_small_file_has_no_sha256(commit):
+def test_a_small_file_has_the_digest_that_git_gives_it(commit):
     [file] = repository_files("some/set", "v1/final", "*.md")
-    assert file == ("README.md", 10, None, commit)
+    digest = hashlib.sha1(b"blob 10\0# Read me\n", usedforsecurity=False).hexdigest()
+    assert file == (("some/set", commit, "dataset"), "README.md", 10, digest)
 
 
 def test_lists_models_of_many_pages(monkeypatch):
@@ -50,43 +71,97 @@ def test_lists_models_of_many_pages(monkeypatch):
 @pytest.mark.parametrize("file", ["test/0.tar", "README.md"])
 def test_fetches_a_file_at_any_name_of_its_revision(commit, tmp_path, file):
     for revision in ("main", "v1/final", commit):
-        kept = fetch(tmp_path, file, revision=revision)
-        assert kept.read_bytes() == FILES[file]
-        assert kept.name == announced("some/set", file, revision, "dataset").digest
+        assert fetch(tmp_path, file, revision=revision).read_bytes() == FILES[file]
 
 
-def test_does_not_ask_again_for_what_is_there(hub, commit, tmp_path):
-    assert fetch(tmp_path) == fetch(tmp_path)
+def test_a_file_that_is_there_is_found_without_the_network(hub, commit, tmp_path, monkeypatch):
+    [listed] = repository_files("some/set", "main", "test/0.tar")
+    first = download_file(listed, tmp_path)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    before = len(hub.requests)
+    assert download_file(listed, tmp_path) == first
+    assert (len(hub.requests), len(hub.cdn.requests)) == (before, 1)
+
+
+@pytest.mark.parametrize("file", ["test/3.tar", "README.md"])
+def test_fetches_anew_what_has_rotted(commit, tmp_path, file):
+    kept = fetch(tmp_path, file)
+    kept.resolve().write_bytes(FILES[file][:-1] + b"x")
+    assert fetch(tmp_path, file).read_bytes() == FILES[file]
+
+
+@pytest.mark.parametrize("drops", [[1_200_000], [1_200_000, 0, 70_000]])
+def test_a_dropped_connection_is_tried_again(hub, commit, tmp_path, drops):
+    hub.cdn.drops[hub.place("some/set", "test/3.tar")] = drops
+    assert fetch(tmp_path, "test/3.tar").read_bytes() == FILES["test/3.tar"]
+
+
+@pytest.mark.parametrize("limits", [[500_000], [500_000, 0, 100_000]])
+def test_a_connection_that_is_reset_is_tried_again(hub, commit, tmp_path, limits):
+    with DroppingProxy(int(hub.cdn.url.rpartition(":")[2]), limits) as proxy:
+        cdn, hub.cdn.url = hub.cdn.url, f"http://127.0.0.1:{proxy.port}"
+        assert fetch(tmp_path, "test/3.tar").read_bytes() == FILES["test/3.tar"]
+        hub.cdn.url = cdn
+    assert proxy.dropped == len(limits)
+
+
+def test_nothing_is_left_of_a_file_that_did_not_come_whole(hub, commit, tmp_path):
+    place = hub.place("some/set", "test/3.tar")
+    hub.cdn.drops[place] = [1_200_000] + [0] * 100
+    with pytest.raises(InputError, match=r"3.tar: no connection to .*, or it broke .*run again"):
+        fetch(tmp_path, "test/3.tar")
+    assert contents(tmp_path) == {}
+    hub.cdn.drops.clear()
+    assert fetch(tmp_path, "test/3.tar").read_bytes() == FILES["test/3.tar"]
+
+
+def test_what_a_killed_process_left_is_removed(hub, commit, tmp_path):
+    blobs = tmp_path / "datasets--some--set/blobs"
+    blobs.mkdir(parents=True)
+    digest = hashlib.sha256(SHARD).hexdigest()
+    (blobs / f"{digest}.0123abcd.incomplete").write_bytes(SHARD[:1000])
+    assert fetch(tmp_path, "test/3.tar").read_bytes() == SHARD
+    assert contents(tmp_path) == {digest: SHARD}
+
+
+@pytest.mark.parametrize("length", [-1, 1])
+def test_refuses_a_file_of_another_length(hub, commit, tmp_path, length):
+    place = hub.place("some/set", "test/3.tar")
+    hub.cdn.files[place] = SHARD[:-1] if length < 0 else SHARD + b"x"
+    with pytest.raises(InputError, match=r"test/3.tar: "):
+        fetch(tmp_path, "test/3.tar")
+    assert contents(tmp_path) == {}
+
+
+def test_refuses_other_bytes_than_listed(hub, commit, tmp_path):
+    hub.corrupt("some/set", "test/0.tar")
+    with pytest.raises(InputError, match=r"expected the digest .* got .*removed.*HF_ENDPOINT"):
+        fetch(tmp_path)
+    assert contents(tmp_path) == {}
+
+
+def test_two_processes_make_one_download(hub, commit, tmp_path):
+    code = "import sys, pathlib; from stages.downloads import hub; "
+    code += "[f] = hub.repository_files('some/set', 'main', 'test/3.tar'); "
+    code += "hub.download_file(f, pathlib.Path(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    jobs = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
+    assert [job.wait() for job in jobs] == [0, 0]
     assert len(hub.cdn.requests) == 1
 
 
-def test_resumes_a_dropped_connection(hub, commit, tmp_path):
-    place = hub.place("some/set", "test/3.tar")
-    hub.cdn.drops[place] = [1_200_000, 0, 70_000]
-    assert fetch(tmp_path, "test/3.tar").read_bytes() == FILES["test/3.tar"]
-    ranges = [request.headers.get("range") for request in hub.cdn.asked(place)]
-    assert ranges == [None, "bytes=1200000-", "bytes=1200000-", "bytes=1270000-"]
+def test_explains_a_full_disk(commit, tmp_path, monkeypatch):
+    def full(*args, **named):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-
-def test_a_later_run_resumes(hub, commit, tmp_path):
-    place = hub.place("some/set", "test/3.tar")
-    hub.cdn.drops[place] = [1_200_000, 0, 0, 0, 0]
-    with pytest.raises(InputError, match="gave up after 5 tries"):
-        fetch(tmp_path, "test/3.tar")
-    assert fetch(tmp_path, "test/3.tar").read_bytes() == FILES["test/3.tar"]
-    assert hub.cdn.asked(place)[-1].headers["range"] == "bytes=1200000-"
-
-
-def test_refuses_other_bytes_than_announced(hub, commit, tmp_path):
-    hub.corrupt("some/set", "test/0.tar")
-    with pytest.raises(InputError, match=r"expected the sha256 .* got .*removed.*HF_ENDPOINT"):
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", full)
+    with pytest.raises(InputError, match=r"the disk is full.*`downloads` in compute.yaml"):
         fetch(tmp_path)
-    assert [file.suffix for file in tmp_path.iterdir()] == [".lock"]
 
 
 def test_says_how_to_be_let_into_a_gated_repository(hub, commit, tmp_path):
     page = f"{hub.url}/datasets/some/gated"
-    with pytest.raises(InputError, match=f"some/gated@main.*licence at {page},.*HF_TOKEN"):
+    with pytest.raises(InputError, match=rf"some/gated@\w+: .*licence at {page},.*HF_TOKEN"):
         fetch(tmp_path, repository="some/gated")
 
 
@@ -96,10 +171,21 @@ def test_says_that_a_token_is_not_let_in(hub, commit, tmp_path, monkeypatch):
         fetch(tmp_path, repository="some/gated")
 
 
-def test_a_token_opens_a_gated_repository_and_stays_on_the_hub(hub, commit, tmp_path, monkeypatch):
+@pytest.mark.parametrize("file", ["test/0.tar", "README.md"])
+def test_a_token_opens_a_gated_repository_and_stays_on_the_hub(
+    hub, commit, tmp_path, monkeypatch, file
+):
+    """Small files are served by the hub itself, unless it sends a client elsewhere."""
     hub.use(monkeypatch, TOKEN)
-    assert fetch(tmp_path, repository="some/gated").read_bytes() == FILES["test/0.tar"]
+    gated = hub.repositories["dataset", "some/gated"].commit
+    hub.cdn.files["/README.md"] = FILES["README.md"]
+    resolved = f"/datasets/some/gated/resolve/{gated}/README.md"
+    hub.redirects[resolved] = f"{hub.cdn.url}/README.md"
+    assert fetch(tmp_path, file, "some/gated").read_bytes() == FILES[file]
+    assert any(r.headers.get("authorization") == f"Bearer {TOKEN}" for r in hub.requests)
+    assert hub.cdn.requests
     assert all("authorization" not in request.headers for request in hub.cdn.requests)
+    assert all(TOKEN not in str(request) for request in hub.cdn.requests)
 
 
 @pytest.mark.parametrize("token", [None, TOKEN])
@@ -109,18 +195,15 @@ def test_says_that_there_is_no_repository(hub, commit, monkeypatch, token):
         repository_files("no/such", "main", "*")
 
 
-def test_says_that_there_is_no_revision(commit, tmp_path):
-    for call in (
-        lambda: repository_files("some/set", "v9", "*"),
-        lambda: fetch(tmp_path, "x", revision="v9"),
-    ):
-        with pytest.raises(InputError, match="no revision 'v9'; check `revision`"):
-            call()
+def test_says_that_there_is_no_revision(commit):
+    with pytest.raises(InputError, match="no revision 'v9'; check `revision`"):
+        repository_files("some/set", "v9", "*")
 
 
-def test_says_that_there_is_no_file(commit, tmp_path):
-    with pytest.raises(InputError, match=r"some/set@main: test/99.tar: there is no such file"):
-        fetch(tmp_path, "test/99.tar")
+def test_says_that_a_file_is_gone(commit, tmp_path):
+    gone = RepositoryFile(Repository("some/set", commit, "dataset"), "test/99.tar", 1, "0" * 64)
+    with pytest.raises(InputError, match=rf"some/set@{commit}: test/99.tar: there is no such file"):
+        download_file(gone, tmp_path)
 
 
 def test_names_some_files_where_none_matches(commit):
@@ -134,25 +217,40 @@ def test_says_that_the_token_is_invalid(hub, commit):
         repository_files("some/set", "main", "*")
 
 
-def test_asks_a_busy_hub_again(hub, commit, tmp_path):
-    hub.statuses["/datasets/some/set/resolve/main/test/0.tar"] = 503
-    with pytest.raises(InputError, match=r"the server failed \(HTTP 503\)"):
+@pytest.mark.parametrize("status", [429, 503])
+def test_asks_a_busy_hub_again(hub, commit, tmp_path, status):
+    resolved = f"/datasets/some/set/resolve/{commit}/test/0.tar"
+    for path in ("/api/datasets/some/set/revision/main", resolved):
+        hub.statuses = {path: status}
+        with pytest.raises(InputError, match=rf"\(HTTP {status}\); run again later"):
+            fetch(tmp_path)
+        assert len([request for request in hub.requests if request.path == path]) >= 5
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 500])
+def test_explains_a_store_that_refuses(hub, commit, tmp_path, status):
+    hub.cdn.statuses[hub.place("some/set", "test/0.tar")] = status
+    with pytest.raises(InputError, match=rf"test/0.tar: .*(HTTP {status}|access is refused)"):
         fetch(tmp_path)
-    assert len(hub.requests) == 5
+    assert contents(tmp_path) == {}
 
 
-def test_says_that_the_hub_cannot_be_reached(monkeypatch, tmp_path):
+def test_says_that_the_hub_cannot_be_reached(hub, commit, monkeypatch, tmp_path):
+    [listed] = repository_files("some/set", "main", "test/0.tar")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
-        with pytest.raises(InputError, match=r"no connection to .*check the network.*HF_ENDPOINT"):
-            fetch(tmp_path)
+        for call in (lambda: fetch(tmp_path), lambda: download_file(listed, tmp_path)):
+            with pytest.raises(InputError, match=r"no connection to .*check the network.*HF_ENDP"):
+                call()
 
 
 def test_says_that_the_client_is_offline(commit, tmp_path, monkeypatch):
+    [listed] = repository_files("some/set", "main", "test/0.tar")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(InputError, match="unset HF_HUB_OFFLINE"):
-        fetch(tmp_path)
+    for call in (lambda: fetch(tmp_path), lambda: download_file(listed, tmp_path)):
+        with pytest.raises(InputError, match="unset HF_HUB_OFFLINE"):
+            call()
 
 
 def test_says_that_the_endpoint_is_no_hub(server, monkeypatch, tmp_path):
@@ -161,8 +259,9 @@ def test_says_that_the_endpoint_is_no_hub(server, monkeypatch, tmp_path):
     server.files["/datasets/some/set/resolve/main/a.tar"] = b"<html>"
     with pytest.raises(InputError, match=r"not what a hub answers.*HF_ENDPOINT"):
         repository_files("some/set", "main", "*")
+    file = RepositoryFile(Repository("some/set", "main", "dataset"), "a.tar", 6, "0" * 64)
     with pytest.raises(InputError, match="announces no digest; check HF_ENDPOINT"):
-        fetch(tmp_path, "a.tar")
+        download_file(file, tmp_path)
 
 
 def test_numbers_are_sorted_as_numbers():
