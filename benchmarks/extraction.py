@@ -60,17 +60,18 @@ def write_inputs(folder: Path, model: str, images: int) -> None:
     """Write photographs and weights as each of the four wants them; image i is of class i."""
     from stages.config.encoders import OpenClipModel
     from stages.datasets.card import DatasetCard, write_card
-    from stages.datasets.shards import ShardWriter
+    from stages.datasets.shards import write_images
     from stages.encoders.encoder import clip_encoder, save_encoder
     from tests.pipeline.photographs import jpeg, photograph
 
     for name in ("files", "shards", "wds/test"):
         (folder / name).mkdir(parents=True)
-    with ShardWriter(folder / "shards", -(-images // SHARDS)) as writer:
-        for image in range(images):
-            data = jpeg(photograph(f"{image}", image, SIZES[image % len(SIZES)]))
-            (folder / f"files/{image:08d}.jpg").write_bytes(data)
-            writer.add(data, image, None)
+    for image in range(images):
+        data = jpeg(photograph(f"{image}", image, SIZES[image % len(SIZES)]))
+        (folder / f"files/{image:08d}.jpg").write_bytes(data)
+    files = sorted((folder / "files").iterdir())
+    stored = ((file.read_bytes(), image, None) for image, file in enumerate(files))
+    shards = write_images(stored, -(-images // SHARDS), folder / "shards")
     names = [f"class {image}" for image in range(images)]
     card = DatasetCard(
         dataset="photographs",
@@ -79,7 +80,7 @@ def write_inputs(folder: Path, model: str, images: int) -> None:
         class_indices=list(range(images)),
         source="drawn",
         licence="none",
-        shards=writer.shards,
+        shards=shards,
     )
     write_card(card, folder / "shards")
     for number, shard in enumerate(sorted(writer.shards)):

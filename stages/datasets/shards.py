@@ -6,10 +6,10 @@ class index) and, in a captioned set, `00000007.txt`; the shards of a folder are
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, starmap
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from jaxtyping import Int64, UInt8
 
 from stages.datasets.card import DatasetCard, read_card
 from stages.datasets.images import EXTENSIONS, decode_image, image_extension
-from stages.datasets.tar import ArchiveReader, ArchiveWriter, Member, open_archive
+from stages.datasets.tar import ArchiveReader, Member, open_archive, write_shards
 from stages.runtime.errors import InputError
 
 
@@ -196,52 +196,33 @@ def _read_labels(
     return images[0], class_, texts["txt"].decode() if "txt" in texts else None
 
 
-class ShardWriter:
-    """Writes images one by one into shards of `images_per_shard`, the same bytes every time."""
+def write_images(
+    images: Iterable[tuple[bytes, int | None, str | None]], images_per_shard: int, directory: Path
+) -> dict[str, str]:
+    """Write images as they are, each with its class index and its caption or None, into shards.
 
-    def __init__(self, directory: Path, images_per_shard: int) -> None:
-        self._directory, self._images_per_shard = directory, images_per_shard
-        self._shard: ArchiveWriter | None = None
-        self.images = 0
-        self.shards: dict[str, str] = {}
+    Returns
+    -------
+    the SHA-256 of each shard, by its name
 
-    def __enter__(self) -> "ShardWriter":
-        """Open for `add`."""
-        return self
+    Raises
+    ------
+    ValueError
+        The bytes are no image of a kind that datasets hold.
+    """
+    return write_shards(starmap(_image_files, enumerate(images)), images_per_shard, directory)
 
-    def __exit__(self, kind: object, *rest: object) -> None:
-        """Close the last shard; `shards` then holds the SHA-256 of each."""
-        self._close(whole=kind is None)
 
-    def add(self, image: bytes, class_: int | None, caption: str | None) -> None:
-        """Append an image as it is, its class index and its caption, those that the set has.
-
-        Raises
-        ------
-        ValueError
-            The bytes are no image of a kind that datasets hold.
-        """
-        extension = image_extension(image)
-        if extension is None:
-            raise ValueError(f"image {self.images}: expected one of {', '.join(EXTENSIONS)}")
-        if self._shard is None or self.images % self._images_per_shard == 0:
-            self._close(whole=True)
-            self._shard = ArchiveWriter(self._directory / self._name())
-        key = f"{self.images:08d}"
-        members = {extension: image}
-        if class_ is not None:
-            members["cls"] = b"%d" % class_
-        if caption is not None:
-            members["txt"] = caption.encode()
-        for kind in sorted(members):
-            self._shard.add(f"{key}.{kind}", members[kind])
-        self.images += 1
-
-    def _name(self) -> str:
-        return f"shard-{len(self.shards):05d}.tar"
-
-    def _close(self, *, whole: bool) -> None:
-        if self._shard is not None:
-            self._shard.close(whole=whole)
-            self.shards[self._name()] = self._shard.sha256
-            self._shard = None
+def _image_files(
+    number: int, image: tuple[bytes, int | None, str | None]
+) -> list[tuple[str, bytes]]:
+    data, class_, caption = image
+    extension = image_extension(data)
+    if extension is None:
+        raise ValueError(f"image {number}: expected one of {', '.join(EXTENSIONS)}")
+    files = {extension: data}
+    if class_ is not None:
+        files["cls"] = b"%d" % class_
+    if caption is not None:
+        files["txt"] = caption.encode()
+    return [(f"{number:08d}.{kind}", files[kind]) for kind in sorted(files)]

@@ -38,7 +38,7 @@ from stages.datasets.class_folders import (
 )
 from stages.datasets.imagenet import PublishedSet, published_set, read_imagenet_classes
 from stages.datasets.images import EXTENSIONS, decode_image, image_extension
-from stages.datasets.shards import ShardWriter, crop
+from stages.datasets.shards import crop, write_images
 from stages.datasets.webdataset import check_classnames, shard_classes, shard_files
 from stages.downloads.http import download
 from stages.downloads.hub import download_file, repository_files
@@ -78,22 +78,25 @@ def write_real_dataset(
         require_complete(source.classes, published, partial=entry.partial)
         chosen = choose(source.classes, entry.limit)
     with complete_directory(directory) as partial:
-        with ShardWriter(partial, shards.images_per_shard) as writer:
-            digest = _write(key, source, chosen, writer, machine.workers)
+        digest = hashlib.sha256()
+        images = _read_chosen(key, source, chosen, digest, machine.workers)
+        written = write_images(images, shards.images_per_shard, partial)
         class_indices = {class_ for class_ in chosen.values() if class_ is not None}
         aliases = published.aliases.items() if published else ()
         card = DatasetCard(
             dataset=key,
-            images=writer.images,
+            images=len(chosen),
             classes=published.classes if published else [],
             class_indices=sorted(class_indices),
             source=entry.source,
             licence=published.licence if published else UNKNOWN_LICENCE,
-            shards=writer.shards,
+            shards=written,
             aliases={alias: class_ for alias, class_ in aliases if class_ in class_indices},
             border=source.border,
             partial=entry.partial,
-            origin={place: content or digest for place, content in source.origin.items()},
+            origin={
+                place: content or digest.hexdigest() for place, content in source.origin.items()
+            },
         )
         write_card(card, partial)
 
@@ -299,20 +302,24 @@ def choose(classes: Mapping[str, int | None], limit: int | None) -> dict[str, in
     return {path: class_ for path, class_ in classes.items() if path in kept}
 
 
-def _write(
-    key: str, source: Source, chosen: Mapping[str, int | None], writer: ShardWriter, workers: int
-) -> str:
-    """Write the chosen images; return the digest of all that was read."""
+def _read_chosen(
+    key: str,
+    source: Source,
+    chosen: Mapping[str, int | None],
+    digest: "hashlib._Hash",
+    workers: int,
+) -> Iterator[tuple[bytes, int | None, str | None]]:
+    """Yield the chosen images with class and caption, each added to the digest of all."""
     from tqdm import tqdm
 
-    digest = hashlib.sha256()
-    images = checked(source.files(chosen.__contains__), source.border, source.where, workers)
-    for file, data in tqdm(images, f"fetch {key}", len(chosen), unit="image", disable=None):
+    count = 0
+    files = checked(source.files(chosen.__contains__), source.border, source.where, workers)
+    for file, data in tqdm(files, f"fetch {key}", len(chosen), unit="image", disable=None):
         digest.update(f"{file.path}\0{hashlib.sha256(data).hexdigest()}\n".encode())
-        writer.add(data, chosen[file.path], file.caption)
-    if writer.images != len(chosen):
+        yield data, chosen[file.path], file.caption
+        count += 1
+    if count != len(chosen):
         raise InputError(f"{source.where}: its files changed while they were read; fetch it again")
-    return digest.hexdigest()
 
 
 def checked(

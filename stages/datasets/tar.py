@@ -1,11 +1,12 @@
-"""One tar of a dataset folder: hashed while it is written, verified when opened, read in place."""
+"""The tars of a dataset folder: hashed while written, verified when opened, read in place."""
 
 import hashlib
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
+from itertools import groupby
 from pathlib import Path
 from tarfile import AREGTYPE, BLOCKSIZE, DIRTYPE, REGTYPE
 from typing import NamedTuple
@@ -78,6 +79,26 @@ class ArchiveWriter:
     def _write(self, data: bytes) -> None:
         self._hash.update(data)
         self._stream.write(data)
+
+
+def write_shards(
+    groups: Iterable[Iterable[tuple[str, bytes]]], per_shard: int, directory: Path
+) -> dict[str, str]:
+    """Write groups of files, those of an image together, into shards of `per_shard` groups.
+
+    Returns
+    -------
+    the SHA-256 of each shard, by its name
+    """
+    shards: dict[str, str] = {}
+    for number, several in groupby(enumerate(groups), lambda item: item[0] // per_shard):
+        name = f"shard-{number:05d}.tar"
+        with ArchiveWriter(directory / name) as archive:
+            for _, files in several:
+                for path, data in files:
+                    archive.add(path, data)
+        shards[name] = archive.sha256
+    return shards
 
 
 class ArchiveReader:

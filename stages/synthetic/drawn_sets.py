@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stages.config.synthetic import CLASSES, Adversarial, Captioned, Labelled, Probe, Recipe, World
-from stages.datasets.broden.writer import broden_files, write_shards
+from stages.datasets.broden.writer import broden_files
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import encode_png
-from stages.datasets.shards import ShardWriter
+from stages.datasets.shards import write_images
+from stages.datasets.tar import write_shards
 from stages.files.folders import complete_directory
 from stages.synthetic.blocks import Block, block_captions, draw_blocks
 from stages.synthetic.probe import draw_probe, probe_concepts
@@ -29,7 +30,7 @@ def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) ->
             files = broden_files(draw_probe(recipe, world), probe_concepts(), "world")
             shards = write_shards(files, recipe.images + 1, partial)
         else:
-            shards = _write_shards(recipe, world, partial)
+            shards = write_images(_images(recipe, world), world.images_per_shard, partial)
         card = DatasetCard(
             dataset=name,
             images=recipe.images,
@@ -51,15 +52,12 @@ def _blocks(recipe: Labelled | Captioned | Adversarial, world: World) -> Iterato
     return draw_blocks(recipe, world)
 
 
-def _write_shards(
-    recipe: Labelled | Captioned | Adversarial, world: World, directory: Path
-) -> dict[str, str]:
-    with ShardWriter(directory, world.images_per_shard) as writer:
-        for block in _blocks(recipe, world):
-            captions: list[str | None] = [None] * len(block.images)
-            if isinstance(recipe, Captioned):
-                captions = [*block_captions(recipe, world, block)]
-            classes = block.attributes.class_.tolist()
-            for image, class_, caption in zip(block.images, classes, captions, strict=True):
-                writer.add(encode_png(image), class_, caption)
-    return writer.shards
+def _images(
+    recipe: Labelled | Captioned | Adversarial, world: World
+) -> Iterator[tuple[bytes, int | None, str | None]]:
+    for block in _blocks(recipe, world):
+        captions: list[str | None] = [None] * len(block.images)
+        if isinstance(recipe, Captioned):
+            captions = [*block_captions(recipe, world, block)]
+        classes = block.attributes.class_.tolist()
+        yield from zip(map(encode_png, block.images), classes, captions, strict=True)

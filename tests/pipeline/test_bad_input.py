@@ -20,7 +20,7 @@ import stages.study
 import stages.weights
 from stages.config.syntax import load_tree
 from stages.datasets.card import read_card, write_card
-from stages.datasets.shards import ShardWriter, open_shards
+from stages.datasets.shards import open_shards, write_images
 from stages.files.arrays import read_tensors, write_tensors
 from stages.files.heads import write_head
 from stages.files.json import write_json
@@ -46,11 +46,9 @@ def truncate_image(dataset: str) -> None:
     with open_shards(folder) as shards:
         stored = [shards.stored(image) for image in range(len(shards))]
     stored[-1] = stored[-1][:-20]
-    with ShardWriter(folder, 20) as writer:
-        captions = shards.captions or [None] * len(stored)
-        for image in zip(stored, shards.classes.tolist(), captions, strict=True):
-            writer.add(*image)
-    write_card(replace(card, shards=writer.shards), folder)
+    captions = shards.captions or [None] * len(stored)
+    images = zip(stored, shards.classes.tolist(), captions, strict=True)
+    write_card(replace(card, shards=write_images(images, 20, folder)), folder)
 
 
 BROKEN = [

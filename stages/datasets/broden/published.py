@@ -20,9 +20,9 @@ from stages.config.datasets import Shards
 from stages.config.machine import Machine
 from stages.datasets.broden.layout import File, IndexRow, Read, missing
 from stages.datasets.broden.reader import Broden, code_tables, folder_reader, read_broden
-from stages.datasets.broden.writer import write_shards
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import decode_image
+from stages.datasets.tar import write_shards
 from stages.downloads.archives import LARGEST, too_large
 from stages.downloads.http import download
 from stages.files.folders import complete_directory

@@ -4,8 +4,6 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,31 +18,10 @@ from stages.datasets.broden.layout import (
     to_channels,
 )
 from stages.datasets.images import encode_png
-from stages.datasets.tar import ArchiveWriter
 
 Row = dict[str, str | int]
 
 _VALIDATION_EVERY = 5
-
-
-def write_shards(
-    groups: Iterable[Iterable[File]], per_shard: int, directory: Path
-) -> dict[str, str]:
-    """Write groups of files, those of an image together, into shards of `per_shard` groups.
-
-    Returns
-    -------
-    the SHA-256 of each shard, by its name
-    """
-    shards: dict[str, str] = {}
-    for number, several in groupby(enumerate(groups), lambda item: item[0] // per_shard):
-        name = f"shard-{number:05d}.tar"
-        with ArchiveWriter(directory / name) as archive:
-            for _, files in several:
-                for path, data in files:
-                    archive.add(path, data)
-        shards[name] = archive.sha256
-    return shards
 
 
 class Segmented(NamedTuple):

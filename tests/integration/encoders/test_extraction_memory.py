@@ -12,10 +12,11 @@ from torch import nn
 from stages.config.machine import Machine
 from stages.datasets.broden.layout import Concept
 from stages.datasets.broden.reader import open_broden
-from stages.datasets.broden.writer import Segmented, broden_files, write_shards
+from stages.datasets.broden.writer import Segmented, broden_files
 from stages.datasets.card import write_card
 from stages.datasets.images import encode_png
-from stages.datasets.shards import ShardWriter
+from stages.datasets.shards import write_images
+from stages.datasets.tar import write_shards
 from stages.encoders.activations import coming_activations, extract_dataset
 from stages.encoders.encoder import Encoder, initialise
 from stages.files.activations import read_activations
@@ -42,10 +43,8 @@ def picture(image: int) -> np.ndarray:
 
 
 def write_dataset(directory: Path, images: int) -> None:
-    with ShardWriter(directory, images_per_shard=100) as writer:
-        for image in range(images):
-            writer.add(encode_png(picture(image)), image % 2 * 2, None)
-    write_card(card(writer.shards, images), directory)
+    drawn = ((encode_png(picture(image)), image % 2 * 2, None) for image in range(images))
+    write_card(card(write_images(drawn, 100, directory), images), directory)
 
 
 def write_probe(directory: Path, images: int) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import encode_png
-from stages.datasets.shards import ShardWriter
+from stages.datasets.shards import write_images
 
 CLASSES = ["cat", "dog", "owl"]
 
@@ -27,11 +27,11 @@ def write_set(tmp_path: Path, pictures: np.ndarray) -> Callable[..., Path]:
     def write(name: str = "set", captions: bool = True) -> Path:
         directory = tmp_path / name
         directory.mkdir()
-        with ShardWriter(directory, images_per_shard=3) as writer:
-            for row, picture in enumerate(pictures):
-                caption = f"a caption {row}" if captions else None
-                writer.add(encode_png(picture), row % 2 * 2, caption)
-        write_card(card(writer.shards, len(pictures)), directory)
+        images = [
+            (encode_png(picture), row % 2 * 2, f"a caption {row}" if captions else None)
+            for row, picture in enumerate(pictures)
+        ]
+        write_card(card(write_images(images, 3, directory), len(pictures)), directory)
         return directory
 
     return write

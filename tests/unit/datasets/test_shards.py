@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from stages.datasets.card import read_card, write_card
 from stages.datasets.images import encode_png
-from stages.datasets.shards import ShardWriter, open_shards, read_images
+from stages.datasets.shards import open_shards, read_images, write_images
 from stages.datasets.tar import ArchiveWriter
 from stages.runtime.errors import InputError
 from tests.unit.datasets.conftest import card, saved
@@ -38,9 +38,8 @@ def test_a_labelled_set_has_no_captions(write_set: WriteSet):
 
 
 def test_an_unlabelled_set_has_no_classes(tmp_path: Path, pictures: np.ndarray):
-    with ShardWriter(tmp_path, 10) as writer:
-        writer.add(encode_png(pictures[0]), None, "a caption")
-    write_card(card(writer.shards, 1), tmp_path)
+    shards = write_images([(encode_png(pictures[0]), None, "a caption")], 10, tmp_path)
+    write_card(card(shards, 1), tmp_path)
     assert read_images(tmp_path).classes.tolist() == [-1]
 
 
@@ -78,9 +77,7 @@ def test_the_card_s_border_is_cropped(write_set: WriteSet, pictures: np.ndarray)
 @pytest.mark.parametrize(("form", "extension"), [("JPEG", "jpg"), ("WEBP", "webp"), ("GIF", "gif")])
 def test_images_are_stored_as_they_are(form: str, extension: str, tmp_path: Path):
     data = saved(np.zeros((4, 4, 3), np.uint8), form)
-    with ShardWriter(tmp_path, 10) as writer:
-        writer.add(data, 0, "a caption")
-    write_card(card(writer.shards, 1), tmp_path)
+    write_card(card(write_images([(data, 0, "a caption")], 10, tmp_path), 1), tmp_path)
     with open_shards(tmp_path) as shards:
         assert shards.stored(0) == data
     with tarfile.open(tmp_path / "shard-00000.tar") as archive:
@@ -88,8 +85,8 @@ def test_images_are_stored_as_they_are(form: str, extension: str, tmp_path: Path
 
 
 def test_what_is_no_image_is_not_written(tmp_path: Path):
-    with pytest.raises(ValueError, match="image 0"), ShardWriter(tmp_path, 10) as writer:
-        writer.add(b"a text", 0, None)
+    with pytest.raises(ValueError, match="image 0"):
+        write_images([(b"a text", 0, None)], 10, tmp_path)
 
 
 def test_a_folder_without_a_shard_is_refused(write_set: WriteSet):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from stages.datasets.broden.layout import Concept
-from stages.datasets.broden.writer import Segmented, broden_files, write_shards
+from stages.datasets.broden.writer import Segmented, broden_files
 from stages.datasets.images import decode_image
-from stages.datasets.tar import open_archive
+from stages.datasets.tar import open_archive, write_shards
 from stages.runtime.errors import InputError
 
 CONCEPTS = [
