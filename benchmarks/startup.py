@@ -18,7 +18,7 @@ from benchmarks.tables import ROOT, Row, run, write_table
 
 STAGES = tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
 REPEATS = 5
-OPEN_CLIP = "import stages.encoders.open_clip_models as o\no.import_open_clip()"
+OPEN_CLIP = "from stages.runtime.imports import import_open_clip\nimport_open_clip()"
 
 LARGE = (
     "numpy",

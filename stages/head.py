@@ -43,10 +43,8 @@ def main(key: str) -> None:
             width = encoder.card.feature_width
             made = Head(random_unit_rows(len(classes), width, settings.seed), None, normalize)
         else:
-            from stages.encoders.trained_head import require_classes, trained_head
-
-            require_classes(encoder, classes)
-            made = Head(*trained_head(encoder), normalize)
+            encoder.require_classes(classes)
+            made = Head(*encoder.trained_head(), normalize)
     with complete_directory(Path("data/heads") / key) as out:
         write_head(out, made, head)
 

@@ -12,14 +12,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stages.config.check import ENCODER_SECTIONS
-from stages.config.encoders import AnyBackbone, Backbone, OpenClipModel
+from stages.config.encoders import HUB_MODEL, AnyBackbone, Backbone, OpenClipModel
 from stages.config.measures import SHIFTS, TEST_SETS
 from stages.config.sections import Sections
 from stages.config.trainings import Training, TrainingRecipe
 from stages.encoders.encoder import clip_encoder, initialise
 from stages.encoders.layers import layer_modules
-from stages.encoders.open_clip_models import HUB
-from stages.encoders.vocabulary import Vocabulary
+from stages.encoders.tokenizer import Vocabulary
 from stages.training.schedule import steps_per_epoch
 from tools.amounts import UNKNOWN, Amount, about, size, total
 
@@ -74,7 +73,7 @@ def cost(backbone: AnyBackbone) -> Cost:
     InputError
         The library has no such model, or it is not supported.
     """
-    if isinstance(backbone, OpenClipModel) and backbone.model.startswith(HUB):
+    if isinstance(backbone, OpenClipModel) and backbone.model.startswith(HUB_MODEL):
         return Cost(*[UNKNOWN] * 6)
     text = rest = Amount(0)
     with torch.device("meta"):

@@ -49,9 +49,6 @@ REFERENCES = {
 }
 """By section and key, the section whose entry the key names; `clips` are the trained CLIPs."""
 
-HUB_MODEL = "hf-hub:"
-"""How the name of a model begins that names its weights, too."""
-
 
 def check(file: Path) -> Sections:
     """Return a study's parameters, all of them legal.
@@ -163,7 +160,10 @@ def check_weights(study: Sections) -> Complaints:
         if isinstance(entry, encoders.OpenClip) and isinstance(
             architecture, encoders.OpenClipModel
         ):
-            named, model = architecture.model.startswith(HUB_MODEL), short(architecture.model)
+            named, model = (
+                architecture.model.startswith(encoders.HUB_MODEL),
+                short(architecture.model),
+            )
             if named and entry.tag is not None:
                 yield f"'weights.{key}.tag': {model} names its weights; leave `tag` out"
             if not named and entry.tag is None:

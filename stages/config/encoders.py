@@ -96,6 +96,10 @@ class Backbone(Kind, frozen=True, kw_only=True, tag="clip"):
                 raise ValueError(f"`{key}`{times} must be a multiple of {divisor}, got {size}")
 
 
+HUB_MODEL = "hf-hub:"
+"""How the name of a model begins that lies, with its weights, in a repository of the hub."""
+
+
 class OpenClipModel(Kind, frozen=True, kw_only=True, tag="open_clip"):
     """A model of open_clip, by name (`ViT-B-32`, `RN50-quickgelu`, `hf-hub:<owner>/<name>`)."""
 

@@ -1,6 +1,6 @@
 """An encoder in memory and on disk: an image tower with its head or its text tower."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +9,25 @@ from typing import Literal
 import msgspec
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import nn
 
-from stages.config.encoders import AnyBackbone, Backbone, ComputeType
+from stages.config.encoders import (
+    AnyBackbone,
+    Backbone,
+    ComputeType,
+    TimmModel,
+    TorchvisionModel,
+)
 from stages.config.params import convert
-from stages.encoders.card import EncoderCard, OpenClipConfig
-from stages.encoders.models import Facts, build_tower, build_towers
-from stages.encoders.vocabulary import Vocabulary
+from stages.encoders.card import EncoderCard, Model, OpenClipConfig, Representation
+from stages.encoders.library_models import (
+    HeadlessModel,
+    build_library_model,
+    measured_representation,
+)
+from stages.encoders.open_clip_models import architecture_of, build_clip, build_image_tower
+from stages.encoders.tokenizer import Vocabulary, open_clip_tokens
 from stages.files.arrays import read_tensors, write_tensors
 from stages.files.folders import complete_directory
 from stages.files.json import read_json, write_json
@@ -55,8 +66,22 @@ def to_array(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().contiguous().numpy()
 
 
+def differing(state: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> list[str]:
+    """Return the names, sorted, that only one of two state dicts has or whose shapes differ."""
+    return [
+        name
+        for name in sorted(state.keys() | other.keys())
+        if shape(state.get(name)) != shape(other.get(name))
+    ]
+
+
+def shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
+    """Return the shape of a tensor, that of a number as that of an array of one element."""
+    return None if tensor is None else tuple(tensor.shape) or (1,)
+
+
 def copy_state(
-    module: nn.Module, weights: Mapping[str, torch.Tensor], source: str, why: str
+    module: nn.Module, weights: Mapping[str, torch.Tensor], source: str, advice: str
 ) -> None:
     """Copy weights into a module that has exactly these; they take the module's precision.
 
@@ -66,32 +91,19 @@ def copy_state(
     ------
     InputError
         A name or a shape differs: names the source, the first array of which that holds, both
-        shapes, how many more there are, and `why`.
+        shapes, how many more there are, and the advice.
     """
     state = module.state_dict()
-    wrong = [
-        key
-        for key in sorted(weights.keys() | state.keys())
-        if shape(state.get(key)) != shape(weights.get(key))
-    ]
-    if wrong:
-        expected, came = (shape(named.get(wrong[0])) for named in (state, weights))
+    if wrong := differing(state, weights):
+        expected, got = (shape(named.get(wrong[0])) for named in (state, weights))
         more = f" ({len(wrong) - 1} more differ)" if len(wrong) > 1 else ""
         raise InputError(
             f"{source}: '{wrong[0]}' should be {expected or 'absent'} in this architecture, got "
-            f"{came or 'nothing'}{more}; {why}"
+            f"{got or 'nothing'}{more}; {advice}"
         )
-    for key, value in weights.items():  # into the state itself, which knows its modules' versions
-        state[key] = value.reshape(state[key].shape)
+    # `state` keeps the versions of its modules, without which some of torchvision's refuse weights.
+    state.update({name: value.reshape(state[name].shape) for name, value in weights.items()})
     module.load_state_dict(state)
-
-
-def shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
-    """Return the shape of a tensor, that of a number as that of an array of one element."""
-    return None if tensor is None else tuple(tensor.shape) or (1,)
-
-
-WEIGHTS, CARD = "weights.safetensors", "encoder.json"
 
 
 @dataclass(frozen=True)
@@ -116,6 +128,63 @@ class Encoder:
         """The trained linear head, where there is one."""
         return getattr(self.module, "head", None)
 
+    def tokenize(self, texts: Sequence[str]) -> Int[np.ndarray, "text token"]:
+        """Return the tokens of texts, padded to the length that the text tower reads.
+
+        A CLIP by its sizes splits into the words of its vocabulary and refuses a text that is too
+        long; a model of open_clip splits into byte pairs and cuts such a text, as its training did.
+
+        Raises
+        ------
+        InputError
+            The encoder has no text tower, or a text is too long for its vocabulary's tower.
+        """
+        if self.card.kind != "clip":
+            raise InputError("texts need a text tower: this encoder is no CLIP")
+        architecture = self.card.architecture
+        if isinstance(architecture, Backbone) and self.vocabulary is not None:
+            return self.vocabulary.encode(texts, architecture.text.context)
+        return open_clip_tokens(architecture.config["text_cfg"], texts)  # pyright: ignore
+
+    def trained_head(
+        self,
+    ) -> tuple[Float[np.ndarray, "class_ feature"], Float[np.ndarray, " class_"] | None]:
+        """Return the weight of a classifier's head, and its bias or None.
+
+        Raises
+        ------
+        InputError
+            The encoder has no head.
+        """
+        if self.head is None:
+            raise InputError(
+                "the encoder has no trained head, it is a CLIP or untrained: give it the `head` "
+                "zero_shot or random"
+            )
+        bias = self.head.bias
+        return to_array(self.head.weight), None if bias is None else to_array(bias)
+
+    def require_classes(self, classes: list[str]) -> None:
+        """Refuse a head for other classes than imagenet_val's, or for them in another order.
+
+        Raises
+        ------
+        InputError
+            Names both numbers of classes, or the first class that differs.
+        """
+        own = self.card.classes or []
+        if own and len(own) != len(classes):
+            raise InputError(
+                f"the encoder's head was trained for {len(own):,} classes, and imagenet_val has "
+                f"{len(classes):,}; measure it on the dataset that it was trained for"
+            )
+        for index, (ours, theirs) in enumerate(zip(own, classes, strict=False)):
+            if ours != theirs:
+                raise InputError(
+                    f"class {index} of the encoder's head is {ours!r}, that of imagenet_val "
+                    f"{theirs!r}; measure it on the dataset that it was trained for"
+                )
+
 
 def clip_encoder(
     backbone: AnyBackbone | OpenClipConfig, vocabulary: Vocabulary | None, seed: int
@@ -130,10 +199,16 @@ def clip_encoder(
     InputError
         The backbone is no CLIP, or it lacks its vocabulary.
     """
-    module, facts = build_towers(backbone, vocabulary, seed)
-    own = vocabulary if isinstance(facts.architecture, Backbone) else None
-    words = own.words if own else None
-    return Encoder(new_card(facts, kind="clip", normalize_features=True, vocabulary=words), module)
+    architecture = architecture_of(backbone)
+    if isinstance(architecture, TorchvisionModel | TimmModel):
+        raise InputError(
+            f"backbones: '{architecture.model}' has no text tower, expected a CLIP: a backbone of "
+            "the kind clip or open_clip"
+        )
+    model = build_clip(architecture, vocabulary, seed)
+    words = vocabulary.words if vocabulary and isinstance(architecture, Backbone) else None
+    card = new_card(model, kind="clip", normalize_features=True, vocabulary=words)
+    return Encoder(card, model.module)
 
 
 def classifier_encoder(
@@ -152,11 +227,11 @@ def classifier_encoder(
     InputError
         The library has no such model, it is not supported, or its sizes do not fit.
     """
-    visual, facts = build_tower(backbone, seed)
+    model = build_tower(backbone, seed)
     card = new_card(
-        facts, kind="classifier", normalize_features=normalize_features, classes=classes
+        model, kind="classifier", normalize_features=normalize_features, classes=classes
     )
-    module = Classifier(visual, facts.width, len(classes), normalize_features)
+    module = Classifier(model.module, model.width, len(classes), normalize_features)
     if module.head is not None:
         for parameter in module.head.parameters():
             nn.init.zeros_(parameter)
@@ -168,25 +243,48 @@ def initialise(backbone: AnyBackbone | OpenClipConfig, seed: int) -> Encoder:
     return classifier_encoder(backbone, [], seed, normalize_features=False)
 
 
+def build_tower(backbone: AnyBackbone | OpenClipConfig, seed: int) -> Model:
+    """Return an image tower with fresh weights.
+
+    Raises
+    ------
+    InputError
+        The library has no such model, it is not supported, or its sizes do not fit.
+    """
+    architecture = architecture_of(backbone)
+    if isinstance(architecture, TorchvisionModel | TimmModel):
+        return build_library_model(architecture, seed)
+    return build_image_tower(architecture, seed)
+
+
 def new_card(
-    facts: Facts,
+    model: Model,
     *,
     kind: Literal["clip", "classifier"],
     normalize_features: bool,
     vocabulary: list[str] | None = None,
     classes: list[str] | None = None,
 ) -> EncoderCard:
-    """Return the card of an encoder whose image tower is known."""
+    """Return the card of an encoder with a model's image tower.
+
+    The towers of CLIPs end in a linear layer; how a classifier's features end is measured.
+    """
+    representation: Representation = "linear"
+    if isinstance(model, HeadlessModel):
+        representation = measured_representation(model.module, model.preprocess.size)
     return EncoderCard(
         kind=kind,
-        architecture=facts.architecture,
-        representation=facts.representation,
-        feature_width=facts.width,
-        preprocess=facts.preprocess,
+        architecture=model.architecture,
+        representation=representation,
+        feature_width=model.width,
+        preprocess=model.preprocess,
         normalize_features=normalize_features,
         vocabulary=vocabulary,
         classes=classes,
     )
+
+
+WEIGHTS, CARD = "weights.safetensors", "encoder.json"
 
 
 def save_encoder(directory: Path, encoder: Encoder) -> None:
@@ -232,25 +330,23 @@ def build_from_card(card: EncoderCard, file: Path) -> Encoder:
         The card contradicts its architecture: its width differs, or a vocabulary is missing.
     """
     if card.kind == "classifier":
-        visual, facts = build_tower(card.architecture, 0)
-        require_width(card, facts, file)
+        model = build_tower(card.architecture, 0)
         classes = len(card.classes or [])
-        return Encoder(card, Classifier(visual, facts.width, classes, card.normalize_features))
-    if card.vocabulary is None and isinstance(card.architecture, Backbone):
-        raise InputError(f"{file}: a CLIP needs its vocabulary, got none; make the encoder again")
-    vocabulary = None if card.vocabulary is None else Vocabulary(card.vocabulary)
-    module, facts = build_towers(card.architecture, vocabulary, 0)
-    require_width(card, facts, file)
-    return Encoder(card, module)
-
-
-def require_width(card: EncoderCard, facts: Facts, file: Path) -> None:
-    """Refuse a card whose width is not that of its architecture."""
-    if card.feature_width != facts.width:
+        module = Classifier(model.module, model.width, classes, card.normalize_features)
+    else:
+        if card.vocabulary is None and isinstance(card.architecture, Backbone):
+            raise InputError(
+                f"{file}: a CLIP needs its vocabulary, got none; make the encoder again"
+            )
+        vocabulary = None if card.vocabulary is None else Vocabulary(card.vocabulary)
+        model = build_clip(card.architecture, vocabulary, 0)  # pyright: ignore
+        module = model.module
+    if card.feature_width != model.width:
         raise InputError(
             f"{file}: feature_width is {card.feature_width}, but the tower's "
-            f"embedding has {facts.width} features; make the encoder again"
+            f"embedding has {model.width} features; make the encoder again"
         )
+    return Encoder(card, module)
 
 
 @contextmanager

@@ -1,36 +1,21 @@
-"""The zero-shot head of a CLIP: prompts through its text tower."""
+"""The zero-shot head of a CLIP, from prompts through its text tower, and the classifier with it."""
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from msgspec.structs import replace
+from torch import nn
 
-from stages.encoders.encoder import Classifier, Encoder
-from stages.encoders.open_clip_models import import_open_clip
-from stages.encoders.texts import encode_texts
-from stages.encoders.vocabulary import Vocabulary
+from stages.encoders.card import OpenClipConfig
+from stages.encoders.encoder import Classifier, Encoder, to_array
+from stages.encoders.tokenizer import Vocabulary
 from stages.runtime.errors import InputError
-
-
-def spelled_out(templates: Sequence[str] | str) -> list[str]:
-    """Return templates with one `{}` each, those of a named set as open_clip has them.
-
-    `openai_imagenet` are the 80 of CLIP's zero-shot accuracies on ImageNet (Radford et al. 2021,
-    section 3.1.4), `simple_imagenet` the 7 of them that OpenAI's notebook found to be enough.
-    """
-    if not isinstance(templates, str):
-        return list(templates)
-    open_clip = import_open_clip()
-    sets = {
-        "openai_imagenet": open_clip.OPENAI_IMAGENET_TEMPLATES,
-        "simple_imagenet": open_clip.SIMPLE_IMAGENET_TEMPLATES,
-    }
-    return [prompt("{}") for prompt in sets[templates]]
-
+from stages.runtime.imports import import_open_clip
 
 PROMPTS = 256
 """About how many prompts go through a text tower at once."""
@@ -58,30 +43,46 @@ def zero_shot_head(
             "give the encoder its own `head` (trained or random)"
         )
     if encoder.vocabulary is not None:
-        require_known(encoder.vocabulary, classes)
-    prompts = spelled_out(templates)
+        require_known_words(encoder.vocabulary, classes)
+    prompts = prompt_templates(templates)
     rows = []
-    for names in shown(classes, max(1, PROMPTS // len(prompts))):
+    for names in class_batches(classes, max(1, PROMPTS // len(prompts))):
         texts = [prompt.replace("{}", name) for name in names for prompt in prompts]
-        embeddings = unit(encode_texts(encoder, texts)).reshape(len(names), len(prompts), -1)
+        embeddings = unit_rows(encode_texts(encoder, texts)).reshape(len(names), len(prompts), -1)
         rows.append(embeddings.mean(axis=1))
-    return unit(np.concatenate(rows)).astype(np.float32)
+    return unit_rows(np.concatenate(rows)).astype(np.float32)
 
 
-def shown(classes: list[str], at_once: int) -> Iterator[list[str]]:
-    """Yield some classes at a time, and show how far a head of many classes is."""
+def prompt_templates(templates: Sequence[str] | str) -> list[str]:
+    """Return templates with one `{}` each, those of a named set as open_clip has them.
+
+    `openai_imagenet` are the 80 of CLIP's zero-shot accuracies on ImageNet (Radford et al. 2021,
+    section 3.1.4), `simple_imagenet` the 7 of them that OpenAI's notebook found to be enough.
+    """
+    if not isinstance(templates, str):
+        return list(templates)
+    open_clip = import_open_clip()
+    sets = {
+        "openai_imagenet": open_clip.OPENAI_IMAGENET_TEMPLATES,
+        "simple_imagenet": open_clip.SIMPLE_IMAGENET_TEMPLATES,
+    }
+    return [prompt("{}") for prompt in sets[templates]]
+
+
+def class_batches(classes: list[str], size: int) -> Iterator[list[str]]:
+    """Yield the classes, `size` at a time, with a progress bar for a head that takes long."""
     from tqdm import tqdm
 
     pause = 0.5 if sys.stderr.isatty() else 60.0
     with tqdm(
         total=len(classes), desc="zero-shot head", unit="class", mininterval=pause, delay=pause
     ) as bar:
-        for start in range(0, len(classes), at_once):
-            yield (names := classes[start : start + at_once])
+        for start in range(0, len(classes), size):
+            yield (names := classes[start : start + size])
             bar.update(len(names))
 
 
-def require_known(vocabulary: Vocabulary, classes: list[str]) -> None:
+def require_known_words(vocabulary: Vocabulary, classes: list[str]) -> None:
     """Refuse classes whose names the text tower cannot tell apart from any unknown word.
 
     A template may hold unknown words: they are alike in the prompts of all classes.
@@ -99,10 +100,58 @@ def require_known(vocabulary: Vocabulary, classes: list[str]) -> None:
             )
 
 
-def unit(rows: Float[np.ndarray, "row feature"]) -> Float[np.ndarray, "row feature"]:
+def unit_rows(rows: Float[np.ndarray, "row feature"]) -> Float[np.ndarray, "row feature"]:
     """Return rows of unit length, in double precision."""
     exact = rows.astype(np.float64)
     return exact / np.linalg.norm(exact, axis=1, keepdims=True)
+
+
+def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Float[np.ndarray, "text feature"]:
+    """Return the text embeddings of a CLIP, before normalisation.
+
+    In a causal text tower no token sees those after it, so the embedding at a text's end does not
+    depend on the padding: what follows the longest text is cut off.
+
+    Raises
+    ------
+    InputError
+        As `Encoder.tokenize`.
+    """
+    tokens = torch.from_numpy(encoder.tokenize(texts))
+    module = encoder.module.eval()
+    device = next(module.parameters()).device
+    with torch.inference_mode():
+        if not ignores_padding(encoder):
+            return to_array(module.encode_text(tokens.to(device)))  # pyright: ignore
+        length = int(tokens.argmax(dim=1).max()) + 1
+        with shortened_context(module, length):
+            return to_array(module.encode_text(tokens[:, :length].to(device)))  # pyright: ignore
+
+
+def ignores_padding(encoder: Encoder) -> bool:
+    """Say whether padding changes nothing: open_clip's `CLIP`, causal, read at its highest token.
+
+    CLIPs trained here have texts of a dozen tokens, and nothing to gain.
+    """
+    module = encoder.module
+    return (
+        isinstance(encoder.card.architecture, OpenClipConfig)
+        and isinstance(module, import_open_clip().CLIP)
+        and getattr(module, "attn_mask", None) is not None
+        and module.text_pool_type == "argmax"
+    )
+
+
+@contextmanager
+def shortened_context(module: nn.Module, length: int) -> Iterator[None]:
+    """Let a text tower read `length` tokens for a block."""
+    positions, mask = module.positional_embedding, module.attn_mask
+    module.positional_embedding = nn.Parameter(positions[:length], requires_grad=False)  # pyright: ignore
+    module.attn_mask = mask[:length, :length]  # pyright: ignore
+    try:
+        yield
+    finally:
+        module.positional_embedding, module.attn_mask = positions, mask
 
 
 def classifier_from_clip(
@@ -111,7 +160,7 @@ def classifier_from_clip(
     """Return a classifier with a copy of a CLIP's image tower and its scaled zero-shot head.
 
     Finetuning starts from it (Wortsman et al. 2022, section 3): features of unit length, no bias,
-    and as weight the zero-shot `head` (see `heads.zero_shot_head`) times the CLIP's logit scale.
+    and as weight the zero-shot `head` (see `zero_shot_head`) times the CLIP's logit scale.
     It sees images as the CLIP does.
 
     Raises

@@ -2,7 +2,7 @@
 
 import torch
 
-from stages.encoders.encoder import Encoder, shape
+from stages.encoders.encoder import Encoder, differing, shape
 from stages.runtime.errors import InputError
 
 
@@ -47,12 +47,11 @@ def require_alike(first: Encoder, second: Encoder) -> None:
                 f"differ: {shortened(one)} and {shortened(other)}; name encoders of one start"
             )
     one, other = first.module.state_dict(), second.module.state_dict()
-    for name in sorted(one.keys() | other.keys()):
-        if shape(one.get(name)) != shape(other.get(name)):
-            raise InputError(
-                f"interpolate: the weights '{name}' differ in shape: {shape(one.get(name))} and "
-                f"{shape(other.get(name))}; name encoders of one start"
-            )
+    for name in differing(one, other):
+        raise InputError(
+            f"interpolate: the weights '{name}' differ in shape: {shape(one.get(name))} and "
+            f"{shape(other.get(name))}; name encoders of one start"
+        )
 
 
 def shortened(value: object) -> str:

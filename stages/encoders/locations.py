@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.config.encoders import (
+    HUB_MODEL,
     AnyBackbone,
     Checkpoint,
     OpenClip,
@@ -18,8 +19,9 @@ from stages.config.encoders import (
 )
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.library_models import require_torchvision_classifier
-from stages.encoders.open_clip_models import HUB, import_open_clip, resolve
+from stages.encoders.open_clip_models import named_config
 from stages.runtime.errors import InputError, close_names
+from stages.runtime.imports import import_open_clip
 
 OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 """The weights in a repository of open_clip: the first that is there."""
@@ -105,11 +107,11 @@ def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
         As `locate_weights`.
     """
     name, revision = backbone.model, item.revision or "main"
-    if name.startswith(HUB):
+    if name.startswith(HUB_MODEL):
         if item.tag is not None:
             raise InputError(f"weights: '{name}' names its weights itself; leave out the key `tag`")
-        return AtHub(name.removeprefix(HUB), OPEN_CLIP_FILES, revision)
-    architecture, zoo = resolve(backbone), import_open_clip().pretrained
+        return AtHub(name.removeprefix(HUB_MODEL), OPEN_CLIP_FILES, revision)
+    architecture, zoo = named_config(backbone), import_open_clip().pretrained
     found = zoo.get_pretrained_cfg(name, item.tag or "")
     if not found:
         require_quick_gelu_name(name, item.tag, zoo)

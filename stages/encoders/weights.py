@@ -16,6 +16,7 @@ import torch
 from msgspec.structs import replace
 
 from stages.config.encoders import (
+    HUB_MODEL,
     AnyBackbone,
     Backbone,
     OpenClip,
@@ -30,10 +31,11 @@ from stages.config.encoders import (
 from stages.config.machine import Machine
 from stages.downloads.http import download
 from stages.downloads.hub import download_file, repository_files
-from stages.encoders.card import OpenClipConfig, Origin, measured_representation
+from stages.encoders.card import OpenClipConfig, Origin
 from stages.encoders.encoder import (
     Classifier,
     Encoder,
+    build_tower,
     clip_encoder,
     copy_state,
     initialise,
@@ -48,12 +50,12 @@ from stages.encoders.locations import (
     locate_weights,
     torchvision_weights,
 )
-from stages.encoders.models import Facts, build_tower
-from stages.encoders.open_clip_models import HUB, import_open_clip, needs_timm, resolve, supported
+from stages.encoders.open_clip_models import named_config, needs_timm, supported_config
 from stages.encoders.preprocess import FILTERS, Preprocess
 from stages.encoders.weight_files import StateDict, read_state_dict
 from stages.files.folders import file_digest
 from stages.runtime.errors import InputError
+from stages.runtime.imports import import_open_clip
 
 
 def build_encoder(entry: WeightsEntry, backbone: AnyBackbone, machine: Machine) -> Encoder:
@@ -172,12 +174,12 @@ def load_from_open_clip(
     InputError
         As `build_encoder`.
     """
-    if backbone.model.startswith(HUB):
+    if backbone.model.startswith(HUB_MODEL):
         architecture, settings = hub_settings(backbone.model, weights, machine)
     else:
         tag = entry.tag if isinstance(entry, OpenClip) else None
         settings = import_open_clip().pretrained.get_pretrained_cfg(backbone.model, tag or "")
-        architecture = resolve(backbone)
+        architecture = named_config(backbone)
     state = read_state_dict(weights.file, weights.location)
     encoder = load_state_dict(architecture, state, weights.location)
     preprocess = open_clip_preprocess(settings, encoder.card.preprocess.size, backbone.model)
@@ -220,12 +222,12 @@ def hub_settings(
     """
     if weights.revision is None:
         raise InputError(f"weights: '{name}' lies on the hub; use `source: open_clip` for it")
-    repository = name.removeprefix(HUB)
+    repository = name.removeprefix(HUB_MODEL)
     (listed,) = repository_files(repository, weights.revision, CONFIG, "model")
     file = download_file(listed, Path(machine.downloads))
     try:
         tree = json.loads(file.read_bytes())
-        return supported(name, tree["model_cfg"]), tree.get("preprocess_cfg", {})
+        return supported_config(name, tree["model_cfg"]), tree.get("preprocess_cfg", {})
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{repository}@{weights.revision}: {CONFIG} is no configuration of open_clip "
@@ -293,7 +295,7 @@ def open_clip_names(
     open_clip's own loading does the same; what it does beyond that, to fit weights to another
     size, is left out.
     """
-    open_clip = import_open_clip(timm=needs_timm(architecture))
+    open_clip = import_open_clip(timm=needs_timm(architecture.config))
     named = dict(open_clip.convert.convert_state_dict(module, dict(weights)))
     if "positional_embedding" in named and not hasattr(module, "positional_embedding"):
         named = open_clip.model.convert_to_custom_text_state_dict(named)
@@ -302,10 +304,10 @@ def open_clip_names(
 
 def load_clip_classifier(architecture: OpenClipConfig, weights: StateDict, source: str) -> Encoder:
     """Return the image tower of a CLIP with a linear head; one without bias is on unit features."""
-    visual, facts = build_tower(architecture, 0)
+    model = build_tower(architecture, 0)
     classes = imagenet_classes(len(weights["head.weight"]), source)
-    module = Classifier(visual, facts.width, len(classes), "head.bias" not in weights)
-    card = new_card(facts, kind="classifier", normalize_features=module.normalize, classes=classes)
+    module = Classifier(model.module, model.width, len(classes), "head.bias" not in weights)
+    card = new_card(model, kind="classifier", normalize_features=module.normalize, classes=classes)
     copy_state(module, weights, source, ADVICE)
     return Encoder(card, module)
 
@@ -324,11 +326,9 @@ def load_library_classifier(
     classes = imagenet_classes(len(rows), source)
     if model.head.bias is None:
         named.setdefault("head.bias", torch.zeros(len(rows)))
-    module = Classifier(model.tower, model.head.in_features, len(classes), normalize=False)
+    module = Classifier(model.module, model.width, len(classes), normalize=False)
     copy_library_state(module, named, source)
-    representation = measured_representation(model.tower, model.preprocess.size)
-    facts = Facts(architecture, model.head.in_features, representation, model.preprocess)
-    card = new_card(facts, kind="classifier", normalize_features=False, classes=classes)
+    card = new_card(model, kind="classifier", normalize_features=False, classes=classes)
     return Encoder(card, module)
 
 

@@ -28,7 +28,7 @@ BRANCHES: Mapping[str, Mapping[str, str]] = {
     },
     "head": {
         "zero_shot": "stages/encoders/heads.py",
-        "trained": "stages/encoders/trained_head.py",
+        "trained": "",
         "random": "",
     },
 }

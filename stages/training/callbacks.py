@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stages.runtime.errors import InputError
-from stages.runtime.stand_ins import stand_ins
 
 Point = Mapping[str, float | int]
 """One point of a curve: `step`, the steps taken, and the metrics since the point before."""
@@ -29,13 +28,11 @@ def none_where_refused(directory: Path) -> Iterator[None]:
 def open_curve(directory: Path) -> Iterator[Curve]:
     """Start a curve in `directory`, in place of what is there.
 
-    DVCLive is imported here because it takes a third of a second; with pandas, which it needs for
-    tables alone, it would be half of one. It is asked for the metrics alone: the plots are declared
+    DVCLive is asked for the metrics alone: the plots are declared
     in dvc.yaml, the experiment is DVC's to save, and a time or a fact of the machine in a file
     would give every run other bytes. A training that refuses its input leaves no curve.
     """
-    with stand_ins({"pandas": None}):
-        from dvclive.live import Live
+    from dvclive.live import Live
 
     with (
         none_where_refused(directory),

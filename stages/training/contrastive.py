@@ -11,11 +11,10 @@ from stages.config.encoders import AnyBackbone, Backbone
 from stages.config.trainings import TrainingRecipe
 from stages.encoders.encoder import Encoder, clip_encoder
 from stages.encoders.loading import Pictures
-from stages.encoders.open_clip_models import import_open_clip
 from stages.encoders.preprocess import to_tower
-from stages.encoders.texts import tokenize
-from stages.encoders.vocabulary import build_vocabulary
+from stages.encoders.tokenizer import build_vocabulary
 from stages.runtime.errors import InputError
+from stages.runtime.imports import import_open_clip
 from stages.training.loop import Objective, Watch, loader, train
 
 LARGEST_SCALE = math.log(100)
@@ -85,7 +84,7 @@ def contrastive_objective(encoder: Encoder, captions: Sequence[str]) -> Objectiv
     texts = sorted(set(captions))
     number = {text: index for index, text in enumerate(texts)}
     text_of = np.fromiter((number[caption] for caption in captions), np.int64, len(captions))
-    tokens = torch.from_numpy(tokenize(encoder, texts)).to(device)
+    tokens = torch.from_numpy(encoder.tokenize(texts)).to(device)
 
     def objective(
         batch: Int[np.ndarray, " image"], images: UInt8[np.ndarray, "image size size 3"]

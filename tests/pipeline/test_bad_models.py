@@ -8,7 +8,7 @@ import pytest
 from stages import weights
 from stages.config.encoders import OpenClip, OpenClipModel
 from stages.encoders.locations import locate_weights
-from stages.encoders.open_clip_models import import_open_clip
+from stages.runtime.imports import import_open_clip
 from tests.integration.downloads.loopback import TOKEN
 from tests.pipeline.refusals import refused, write_weights
 from tests.pipeline.zoo import put

@@ -37,8 +37,8 @@ from stages.encoders.encoder import clip_encoder, initialise
 from stages.encoders.heads import zero_shot_head
 from stages.encoders.layers import layer_grams
 from stages.encoders.loading import spread_rows
-from stages.encoders.models import architecture_of
-from stages.encoders.vocabulary import build_vocabulary
+from stages.encoders.open_clip_models import architecture_of
+from stages.encoders.tokenizer import build_vocabulary
 from stages.measures.cka import cka
 from stages.measures.concepts import (
     ConceptLabels,

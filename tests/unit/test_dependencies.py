@@ -181,7 +181,7 @@ EDITS = [
     ("stages/synthetic/shapes.py", '"""A docstring."""', set()),
     ("stages/synthetic/shapes.py", EDIT, {"fetch_world"}),
     ("stages/datasets/class_folders.py", EDIT, REAL),
-    ("stages/encoders/trained_head.py", EDIT, {"head_trained"}),
+    ("stages/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate", "supervise"}),
     ("stages/head.py", EDIT, HEADS),
     ("stages/runtime/packages.py", EDIT, set()),
     ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL),

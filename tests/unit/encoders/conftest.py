@@ -15,7 +15,7 @@ from stages.encoders.encoder import Encoder, clip_encoder
 from stages.encoders.layers import layer_modules, per_image, watched
 from stages.encoders.loading import fitted
 from stages.encoders.preprocess import to_tower
-from stages.encoders.vocabulary import build_vocabulary
+from stages.encoders.tokenizer import build_vocabulary
 
 VISIONS = {
     "rn": ModifiedResNet(layers=(1, 1, 1, 1), width=2, head_width=16),

@@ -15,11 +15,10 @@ from stages.encoders.encoder import (
     save_encoder,
     to_array,
 )
-from stages.encoders.heads import classifier_from_clip
-from stages.encoders.open_clip_models import import_open_clip
-from stages.encoders.texts import encode_texts
+from stages.encoders.heads import classifier_from_clip, encode_texts
 from stages.encoders.weights import load_state_dict
 from stages.runtime.errors import InputError
+from stages.runtime.imports import import_open_clip
 from tests.unit.encoders.conftest import TINY
 
 RESNET = TorchvisionModel(model="resnet18")

@@ -9,7 +9,7 @@ from open_clip import IMAGENET_CLASSNAMES, get_tokenizer
 from stages.config.encoders import OpenClipModel
 from stages.encoders.activations import activations
 from stages.encoders.encoder import Encoder, clip_encoder
-from stages.encoders.heads import spelled_out, zero_shot_head
+from stages.encoders.heads import prompt_templates, zero_shot_head
 from stages.encoders.preprocess import to_tower
 from stages.measures.accuracy import hits
 from stages.measures.head import Head, random_unit_rows
@@ -34,7 +34,7 @@ def test_heads_agree(name):
     backbone, classes, templates = CASES[name]
     encoder = clip_encoder(backbone, None, 0)
     head = zero_shot_head(encoder, classes, templates)
-    expected = benchmark_head(encoder, classes, spelled_out(templates))
+    expected = benchmark_head(encoder, classes, prompt_templates(templates))
     np.testing.assert_allclose(head, expected.T, atol=1e-6)
 
 

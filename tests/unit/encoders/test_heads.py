@@ -4,7 +4,6 @@ import torch
 
 from stages.encoders.encoder import classifier_encoder, initialise
 from stages.encoders.heads import zero_shot_head
-from stages.encoders.trained_head import trained_head
 from stages.measures.head import random_unit_rows
 from stages.runtime.errors import InputError
 
@@ -48,14 +47,14 @@ def test_a_trained_head_has_a_bias_where_features_are_not_normalised(backbone):
     biases = {}
     for normalize in (False, True):
         encoder = classifier_encoder(backbone, CLASSES, 0, normalize_features=normalize)
-        weight, biases[normalize] = trained_head(encoder)
+        weight, biases[normalize] = encoder.trained_head()
         assert weight.shape == (2, 16)
     assert biases[True] is None and biases[False].shape == (2,)
 
 
 def test_an_untrained_encoder_has_no_trained_head(backbone):
     with pytest.raises(InputError, match="no trained head"):
-        trained_head(initialise(backbone, 0))
+        initialise(backbone, 0).trained_head()
 
 
 def test_a_random_head_is_fixed_by_its_seed():

@@ -9,7 +9,6 @@ from stages.encoders.activations import activations
 from stages.encoders.encoder import Encoder, classifier_encoder, clip_encoder
 from stages.encoders.heads import classifier_from_clip, zero_shot_head
 from stages.encoders.interpolation import interpolate
-from stages.encoders.trained_head import trained_head
 from stages.runtime.errors import InputError
 
 CLASSES = ["fish", "house", "tree"]
@@ -30,13 +29,13 @@ def finetuned(clip: Encoder) -> Encoder:
 
 
 def predictions(encoder: Encoder, images: np.ndarray) -> np.ndarray:
-    weight, _ = trained_head(encoder)
+    weight, _ = encoder.trained_head()
     return (activations(encoder, images, 12) @ weight.T).argmax(axis=1)
 
 
 @pytest.fixture(params=["zoo", "own"])
 def clip(request: pytest.FixtureRequest, tiny_clip: Encoder) -> Encoder:
-    from stages.encoders.vocabulary import build_vocabulary
+    from stages.encoders.tokenizer import build_vocabulary
     from tests.unit.encoders.conftest import small_backbone
 
     words = build_vocabulary(["a photo of a fish house tree"])

@@ -6,7 +6,7 @@ from stages.config.encoders import OpenClipModel
 from stages.encoders.activations import activations
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import clip_encoder, initialise, load_encoder, save_encoder
-from stages.encoders.open_clip_models import resolve, supported
+from stages.encoders.open_clip_models import named_config, supported_config
 from stages.runtime.errors import InputError
 from tests.unit.encoders.conftest import TINY
 
@@ -55,13 +55,13 @@ def test_a_tower_of_timm_is_built_after_open_clip_went_without_it(tiny_clip):
 )
 def test_models_that_are_unknown_or_unsupported_are_refused(name, message):
     with pytest.raises(InputError, match=message):
-        resolve(OpenClipModel(model=name))
+        named_config(OpenClipModel(model=name))
 
 
 @pytest.mark.parametrize("key", ["embed_dim", "vision_cfg", "text_cfg"])
 def test_an_incomplete_configuration_is_refused(key):
     with pytest.raises(InputError, match=f"no '{key}'"):
-        supported("mine", without(key))
+        supported_config("mine", without(key))
 
 
 def test_a_configuration_of_another_open_clip_is_refused():

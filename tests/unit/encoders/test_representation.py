@@ -4,8 +4,7 @@ from torch import nn
 from torch.nn import functional
 
 from stages.config.encoders import TimmModel, TorchvisionModel
-from stages.encoders.card import measured_representation
-from stages.encoders.library_models import build_library_model
+from stages.encoders.library_models import build_library_model, measured_representation
 from stages.encoders.open_clip_models import seeded
 
 
@@ -54,7 +53,7 @@ def test_what_ends_the_features_counts(module, expected):
     ],
 )
 def test_real_architectures(backbone, expected):
-    assert measured_representation(build_library_model(backbone, 0).tower, 224) == expected
+    assert measured_representation(build_library_model(backbone, 0).module, 224) == expected
 
 
 def test_the_tower_is_left_as_it_was():

@@ -4,8 +4,7 @@ import torch
 from open_clip import OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES, get_tokenizer
 
 from stages.encoders.encoder import initialise
-from stages.encoders.heads import spelled_out
-from stages.encoders.texts import encode_texts, tokenize
+from stages.encoders.heads import encode_texts, prompt_templates
 from stages.runtime.errors import InputError
 from tests.unit.encoders.conftest import TINY
 
@@ -15,13 +14,13 @@ LONG = "an old house " * 90
 
 def test_tokens_are_those_of_open_clip(tiny_clip):
     expected = get_tokenizer("ViT-B-32")([*TEXTS, LONG])
-    assert np.array_equal(tokenize(tiny_clip, [*TEXTS, LONG]), expected)
+    assert np.array_equal(tiny_clip.tokenize([*TEXTS, LONG]), expected)
 
 
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], [*TEXTS, LONG]])
 def test_padding_changes_nothing(tiny_clip, texts):
     with torch.no_grad():
-        expected = tiny_clip.module.encode_text(torch.from_numpy(tokenize(tiny_clip, texts)))
+        expected = tiny_clip.module.encode_text(torch.from_numpy(tiny_clip.tokenize(texts)))
     np.testing.assert_allclose(encode_texts(tiny_clip, texts), expected, atol=1e-6)
 
 
@@ -42,7 +41,7 @@ def test_a_vocabulary_s_texts_go_through_unchanged(encoder):
 
 def test_an_encoder_without_a_text_tower_is_refused():
     with pytest.raises(InputError, match="no CLIP"):
-        tokenize(initialise(TINY, 0), TEXTS)
+        initialise(TINY, 0).tokenize(TEXTS)
 
 
 @pytest.mark.parametrize(
@@ -53,9 +52,9 @@ def test_an_encoder_without_a_text_tower_is_refused():
     ],
 )
 def test_named_templates_are_open_clip_s(name, expected):
-    filled = [template.replace("{}", "cat") for template in spelled_out(name)]
+    filled = [template.replace("{}", "cat") for template in prompt_templates(name)]
     assert filled == [template("cat") for template in expected]
 
 
 def test_written_templates_are_kept():
-    assert spelled_out(["a {}", "an old {}"]) == ["a {}", "an old {}"]
+    assert prompt_templates(["a {}", "an old {}"]) == ["a {}", "an old {}"]

@@ -1,17 +1,22 @@
 import torch
 
-from stages.encoders.open_clip_models import build_clip, build_visual, seeded
+from stages.encoders.open_clip_models import build_clip, build_image_tower, seeded
+from stages.encoders.tokenizer import Vocabulary
+
+WORDS = Vocabulary(["fish", "house"])
 
 
 def test_the_tower_alone_starts_as_the_clip_s_tower(backbone):
-    whole = build_clip(backbone, words=9, seed=4).get_submodule("visual").state_dict()
-    alone = build_visual(backbone, seed=4).state_dict()
+    whole = build_clip(backbone, WORDS, 4).module.get_submodule("visual").state_dict()
+    alone = build_image_tower(backbone, 4).module.state_dict()
     assert whole.keys() == alone.keys()
     assert all(torch.equal(whole[key], alone[key]) for key in whole)
 
 
 def test_another_seed_gives_other_weights(backbone):
-    first, second = (build_visual(backbone, seed).get_parameter("conv1.weight") for seed in (0, 1))
+    first, second = (
+        build_image_tower(backbone, seed).module.get_parameter("conv1.weight") for seed in (0, 1)
+    )
     assert not torch.equal(first, second)
 
 
@@ -23,4 +28,4 @@ def test_the_global_generator_is_left_alone():
 
 
 def test_the_text_tower_reads_at_the_highest_token(backbone):
-    assert build_clip(backbone, words=9, seed=0).text_pool_type == "argmax"
+    assert build_clip(backbone, WORDS, 0).module.text_pool_type == "argmax"

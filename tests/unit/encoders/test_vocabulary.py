@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.encoders.vocabulary import PADDING, UNKNOWN, Vocabulary, build_vocabulary
+from stages.encoders.tokenizer import PADDING, UNKNOWN, Vocabulary, build_vocabulary
 from stages.runtime.errors import InputError
 
 

@@ -31,7 +31,7 @@ def params(sha256: str) -> dict:
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model = build_library_model(RESNET, 3)
     names = {f"fc.{name}": value for name, value in model.head.state_dict().items()}
-    content = save(model.tower.state_dict() | names)
+    content = save(model.module.state_dict() | names)
     (tmp_path / "mine.safetensors").write_bytes(content)
     tree = params(hashlib.sha256(content).hexdigest())
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))

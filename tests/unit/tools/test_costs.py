@@ -11,7 +11,7 @@ from stages.config.encoders import OpenClipModel, TorchvisionModel, VisionTransf
 from stages.config.measures import SHIFTS
 from stages.encoders.encoder import clip_encoder, save_encoder
 from stages.encoders.layers import layer_grams
-from stages.encoders.vocabulary import Vocabulary
+from stages.encoders.tokenizer import Vocabulary
 from stages.runtime.errors import InputError
 from tests.unit.encoders.conftest import small_backbone
 from tools.amounts import UNKNOWN, Amount, about

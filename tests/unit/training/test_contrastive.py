@@ -9,7 +9,7 @@ import torch
 
 from stages.encoders.encoder import clip_encoder, save_encoder
 from stages.encoders.preprocess import to_tower
-from stages.encoders.vocabulary import build_vocabulary
+from stages.encoders.tokenizer import build_vocabulary
 from stages.runtime.errors import InputError
 from stages.training.contrastive import LARGEST_SCALE, contrastive_objective, own_caption, pretrain
 from stages.training.loop import Watch

@@ -10,7 +10,6 @@ from stages.encoders.activations import activations
 from stages.encoders.encoder import classifier_encoder
 from stages.encoders.heads import classifier_from_clip
 from stages.encoders.preprocess import to_tower
-from stages.encoders.trained_head import trained_head
 from stages.runtime.errors import InputError
 from stages.training.loop import Watch
 from stages.training.supervised import (
@@ -55,7 +54,7 @@ def test_finetuning_learns_and_leaves_its_start_alone(recipe, clip, toy, accurac
         faster, clip, head_of(clip), toy.images, toy.labels, classes=toy.names, watch=Watch()
     )
     assert encoder.card.kind == "classifier" and encoder.card.normalize_features
-    assert accuracy(encoder, *map(_or_zero, trained_head(encoder))) > 0.9
+    assert accuracy(encoder, *map(_or_zero, encoder.trained_head())) > 0.9
     assert all(torch.equal(before[k], value) for k, value in clip.module.state_dict().items())
 
 
@@ -73,14 +72,14 @@ def test_a_classifier_learns_labels(cropping_recipe, backbone, toy, accuracy, ki
         vision = VisionTransformer(patch=16, layers=1, width=16, head_width=8)
         backbone = msgspec.structs.replace(backbone, vision=vision)
     encoder = supervise(cropping_recipe, backbone, toy.images, toy.labels, **named(toy))
-    assert accuracy(encoder, *trained_head(encoder)) > 0.6
+    assert accuracy(encoder, *encoder.trained_head()) > 0.6
     assert not encoder.card.normalize_features
 
 
 def test_shuffled_labels_teach_nothing(cropping_recipe, backbone, toy, accuracy):
     labels = np.random.default_rng(0).permutation(toy.labels)
     encoder = supervise(cropping_recipe, backbone, toy.images, labels, **named(toy))
-    assert accuracy(encoder, *trained_head(encoder)) < 0.5
+    assert accuracy(encoder, *encoder.trained_head()) < 0.5
 
 
 def test_a_classifier_is_no_start(backbone, toy, head_of, clip):

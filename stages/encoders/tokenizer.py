@@ -1,12 +1,14 @@
-"""Words and numbers: the tokenizer of the text towers that are trained here."""
+"""From texts to tokens: by the words of a vocabulary of our own, or as open_clip does it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
 from stages.config.encoders import split_words
 from stages.runtime.errors import InputError
+from stages.runtime.imports import import_open_clip
 
 PADDING = 0
 """The token after the end, and open_clip's: the causal mask hides it from what comes before."""
@@ -61,3 +63,18 @@ class Vocabulary:
 def build_vocabulary(texts: Iterable[str]) -> Vocabulary:
     """Return the vocabulary of all words in `texts`: the same for any order of them."""
     return Vocabulary(word for text in set(texts) for word in split_words(text))
+
+
+def open_clip_tokens(
+    text: Mapping[str, Any], texts: Sequence[str]
+) -> Int[np.ndarray, "text token"]:
+    """Return the byte pairs of texts as open_clip's own tokenizer numbers them.
+
+    `text` is the `text_cfg` of a model. A text that is too long is cut, as in the model's training.
+    """
+    tokenizers = import_open_clip().tokenizer
+    length = text.get("context_length", tokenizers.DEFAULT_CONTEXT_LENGTH)
+    tokenizer = tokenizers.SimpleTokenizer(
+        context_length=length, **(text.get("tokenizer_kwargs") or {})
+    )
+    return tokenizer(list(texts)).numpy()

@@ -1,0 +1,76 @@
+"""Importing open_clip without the slow packages that it treats as optional.
+
+Every stage is a process of its own, and 42 of the default study's import open_clip. Measured as the
+processor time of `import torch, open_clip` on one core, the median of 5 processes:
+
+| | seconds |
+|---|---|
+| `import torch` alone | 1.6 |
+| and open_clip, plainly | 4.5 |
+| without timm, huggingface_hub and TorchDynamo | 2.2 |
+| without timm and TorchDynamo | 2.4 |
+| without timm and huggingface_hub | 3.5 |
+| without TorchDynamo | 4.8 |
+
+The 15 trainings among them import TorchDynamo later, for their optimiser. So the cold study, of
+about 290 s, takes some 80 s less with all three kept out. The same for pandas in DVCLive (0.3 s in
+each training) was worth 1 % and is not done.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from typing import Any
+
+
+def import_open_clip(*, timm: bool = False) -> Any:
+    """Return the module `open_clip`, imported without timm, huggingface_hub and TorchDynamo.
+
+    open_clip needs timm for some towers alone, and huggingface_hub for downloads, which are made
+    elsewhere here; `torchvision.ops.roi_align` imports TorchDynamo to look one function up. In this
+    process open_clip then works as if the hub were not installed, and without timm until this is
+    called for one of its towers: `timm=True`. Imports of these packages elsewhere are not affected,
+    and neither is what was imported before.
+    """
+    if "open_clip" not in sys.modules:
+        import torch  # noqa: F401 - all of it, before one of its modules is replaced
+
+        dynamo = {"torch._dynamo": None, "torch._dynamo.utils": dynamo_utils()}
+        # A torchvision that needs more of TorchDynamo fails here: open_clip imports it plainly.
+        with suppress(ImportError), replaced_modules(dynamo):
+            importlib.import_module("torchvision.ops")
+        with replaced_modules({"timm": None, "huggingface_hub": None}):
+            importlib.import_module("open_clip")
+    open_clip = sys.modules["open_clip"]
+    if timm and open_clip.timm_model.timm is None:
+        open_clip.model.TimmModel = importlib.reload(open_clip.timm_model).TimmModel
+    return open_clip
+
+
+def dynamo_utils() -> ModuleType:
+    """Return what `torchvision.ops.roi_align` needs of `torch._dynamo.utils`, imported on call."""
+    module = ModuleType("torch._dynamo.utils")
+    vars(module)["is_compile_supported"] = is_compile_supported
+    return module
+
+
+def is_compile_supported(device_type: str) -> Any:
+    """Ask the real TorchDynamo whether it can compile for a kind of device."""
+    return importlib.import_module("torch._dynamo.utils").is_compile_supported(device_type)
+
+
+@contextmanager
+def replaced_modules(modules: Mapping[str, ModuleType | None]) -> Iterator[None]:
+    """Let `import` find other modules for a block (None: no such module).
+
+    Modules that are imported already stay, and later imports find the real ones again.
+    """
+    absent = [name for name in modules if name not in sys.modules]
+    sys.modules.update({name: modules[name] for name in absent})  # pyright: ignore
+    try:
+        yield
+    finally:
+        for name in absent:
+            sys.modules.pop(name, None)
