@@ -1,14 +1,27 @@
+from dataclasses import replace as with_parts
+
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
+from open_clip import OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES
 
 from stages.encoders.encoder import classifier_encoder, initialise
-from stages.encoders.heads import zero_shot_head
+from stages.encoders.heads import (
+    classifier_from_clip,
+    encode_texts,
+    prompt_templates,
+    zero_shot_head,
+)
+from stages.encoders.preprocess import to_tower
 from stages.measures.head import random_unit_rows
 from stages.runtime.errors import InputError
+from tests.unit.encoders.conftest import TINY
 
 CLASSES = ["fish", "house"]
 TEMPLATES = ["a photo of a {}", "an old {}", "a {} on Mars"]
+TEXTS = ["a photo of a cat.", "a bad photo of the great white shark, far away.", ""]
+LONG = "an old house " * 90
 
 
 def test_the_zero_shot_head_is_the_plain_mean(encoder):
@@ -62,3 +75,69 @@ def test_a_random_head_is_fixed_by_its_seed():
     assert np.array_equal(head, random_unit_rows(3, 8, seed=1))
     assert not np.array_equal(head, random_unit_rows(3, 8, seed=2))
     np.testing.assert_allclose(np.linalg.norm(head, axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], [*TEXTS, LONG]])
+def test_padding_changes_nothing(tiny_clip, texts):
+    with torch.no_grad():
+        expected = tiny_clip.module.encode_text(torch.from_numpy(tiny_clip.tokenize(texts)))
+    np.testing.assert_allclose(encode_texts(tiny_clip, texts), expected, atol=1e-6)
+
+
+def test_the_tower_reads_whole_texts_again_afterwards(tiny_clip):
+    positions = tiny_clip.module.positional_embedding
+    encode_texts(tiny_clip, TEXTS)
+    assert tiny_clip.module.positional_embedding is positions
+    assert tiny_clip.module.attn_mask.shape == (77, 77)
+    assert dict(tiny_clip.module.named_parameters())["positional_embedding"] is positions
+
+
+def test_a_vocabulary_s_texts_go_through_unchanged(encoder):
+    tokens = torch.from_numpy(encoder.vocabulary.encode(["a red fish"], 8))
+    with torch.inference_mode():
+        expected = encoder.module.encode_text(tokens)
+    assert np.array_equal(encode_texts(encoder, ["a red fish"]), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("openai_imagenet", OPENAI_IMAGENET_TEMPLATES),
+        ("simple_imagenet", SIMPLE_IMAGENET_TEMPLATES),
+    ],
+)
+def test_named_templates_are_open_clip_s(name, expected):
+    filled = [template.replace("{}", "cat") for template in prompt_templates(name)]
+    assert filled == [template("cat") for template in expected]
+
+
+def test_written_templates_are_kept():
+    assert prompt_templates(["a {}", "an old {}"]) == ["a {}", "an old {}"]
+
+
+def test_its_logits_are_the_clip_s(tiny_clip, images):
+    head = zero_shot_head(tiny_clip, CLASSES, ["a photo of a {}"])
+    classifier = classifier_from_clip(tiny_clip, head, CLASSES)
+    pixels = to_tower(images, tiny_clip.card.preprocess)
+    with torch.no_grad():
+        features = tiny_clip.module.encode_image(pixels, normalize=True)
+        expected = tiny_clip.module.logit_scale.exp() * features @ torch.from_numpy(head).T
+        torch.testing.assert_close(classifier.module(pixels), expected)
+
+
+def test_it_sees_images_as_the_clip_does_and_shares_no_weight(tiny_clip):
+    preprocess = replace(tiny_clip.card.preprocess, mode="squash")
+    start = with_parts(tiny_clip, card=replace(tiny_clip.card, preprocess=preprocess))
+    classifier = classifier_from_clip(start, np.ones((2, 16), np.float32), CLASSES)
+    assert classifier.card.preprocess == preprocess
+    assert (classifier.card.kind, classifier.card.classes) == ("classifier", CLASSES)
+    before = start.visual.get_parameter("proj").clone()
+    torch.nn.init.zeros_(classifier.visual.get_parameter("proj"))
+    assert torch.equal(start.visual.get_parameter("proj"), before)
+
+
+def test_a_head_of_another_size_and_no_clip_are_refused(tiny_clip):
+    with pytest.raises(InputError, match=r"shape \(2, 16\), got \(3, 16\)"):
+        classifier_from_clip(tiny_clip, np.ones((3, 16), np.float32), CLASSES)
+    with pytest.raises(InputError, match=r"expected a CLIP.*got a classifier"):
+        classifier_from_clip(initialise(TINY, 0), np.ones((2, 16), np.float32), CLASSES)

@@ -6,10 +6,16 @@ import torch
 from msgspec.structs import replace
 
 from stages.encoders.activations import activations
-from stages.encoders.encoder import Encoder, classifier_encoder, clip_encoder
+from stages.encoders.encoder import (
+    Encoder,
+    classifier_encoder,
+    clip_encoder,
+)
 from stages.encoders.heads import classifier_from_clip, zero_shot_head
 from stages.encoders.interpolation import interpolate
+from stages.encoders.tokenizer import build_vocabulary
 from stages.runtime.errors import InputError
+from tests.unit.encoders.conftest import small_backbone
 
 CLASSES = ["fish", "house", "tree"]
 
@@ -35,9 +41,6 @@ def predictions(encoder: Encoder, images: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(params=["zoo", "own"])
 def clip(request: pytest.FixtureRequest, tiny_clip: Encoder) -> Encoder:
-    from stages.encoders.tokenizer import build_vocabulary
-    from tests.unit.encoders.conftest import small_backbone
-
     words = build_vocabulary(["a photo of a fish house tree"])
     return tiny_clip if request.param == "zoo" else clip_encoder(small_backbone("rn"), words, 3)
 
@@ -58,12 +61,6 @@ def test_every_weight_lies_between(clip):
         plain = 0.75 * first[name].float() + 0.25 * second[name].float()
         torch.testing.assert_close(value.float(), plain)
     assert not torch.equal(result["head.weight"], first["head.weight"])
-
-
-def test_the_order_is_not_indifferent(clip):
-    one = interpolate(zero_shot(clip), finetuned(clip), 0.25).module.state_dict()
-    other = interpolate(finetuned(clip), zero_shot(clip), 0.25).module.state_dict()
-    assert not torch.equal(one["head.weight"], other["head.weight"])
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,18 @@ from stages.config.encoders import OpenClipModel
 from stages.encoders.activations import activations
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import clip_encoder, initialise, load_encoder, save_encoder
-from stages.encoders.open_clip_models import named_config, supported_config
+from stages.encoders.open_clip_models import (
+    build_clip,
+    build_image_tower,
+    named_config,
+    seeded,
+    supported_config,
+)
+from stages.encoders.tokenizer import Vocabulary
 from stages.runtime.errors import InputError
-from tests.unit.encoders.conftest import TINY
+from tests.unit.encoders.conftest import TINY, small_backbone
+
+WORDS = Vocabulary(["fish", "house"])
 
 
 def without(key: str) -> dict:
@@ -23,9 +32,13 @@ def test_the_card_holds_all_that_builds_the_model_again(tiny_clip, images, tmp_p
     assert np.array_equal(activations(again, images, 5), activations(tiny_clip, images, 5))
 
 
-def test_the_tower_alone_starts_as_the_clip_s_tower(tiny_clip):
-    alone = initialise(TINY, 0).visual.state_dict()
-    assert all(torch.equal(alone[k], t) for k, t in tiny_clip.visual.state_dict().items())
+@pytest.mark.parametrize("kind", ["rn", "vit", "named"])
+def test_the_tower_alone_starts_as_the_clip_s_tower(kind):
+    architecture = TINY if kind == "named" else small_backbone(kind)
+    whole = build_clip(architecture, WORDS, 4).module.get_submodule("visual").state_dict()
+    alone = build_image_tower(architecture, 4).module.state_dict()
+    assert whole.keys() == alone.keys()
+    assert all(torch.equal(whole[key], alone[key]) for key in whole)
 
 
 def test_a_model_of_the_zoo_is_built_with_its_activation():
@@ -74,3 +87,21 @@ def test_a_tower_that_sees_no_squares_is_refused():
     vision = TINY.config["vision_cfg"] | {"image_size": [32, 64]}
     with pytest.raises(InputError, match="no square"):
         initialise(OpenClipConfig(model="wide", config=TINY.config | {"vision_cfg": vision}), 0)
+
+
+def test_another_seed_gives_other_weights(backbone):
+    first, second = (
+        build_image_tower(backbone, seed).module.get_parameter("conv1.weight") for seed in (0, 1)
+    )
+    assert not torch.equal(first, second)
+
+
+def test_the_global_generator_is_left_alone():
+    before = torch.get_rng_state()
+    with seeded(5):
+        torch.rand(3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_text_tower_reads_at_the_highest_token(backbone):
+    assert build_clip(backbone, WORDS, 0).module.text_pool_type == "argmax"

@@ -1,5 +1,3 @@
-import re
-
 import numpy as np
 import pytest
 import torch
@@ -11,8 +9,6 @@ from stages.encoders.encoder import (
     classifier_encoder,
     clip_encoder,
     initialise,
-    load_encoder,
-    save_encoder,
     to_array,
 )
 from stages.encoders.heads import classifier_from_clip, encode_texts
@@ -22,7 +18,6 @@ from stages.runtime.imports import import_open_clip
 from tests.unit.encoders.conftest import TINY
 
 RESNET = TorchvisionModel(model="resnet18")
-SWIN = TimmModel(model="swin_tiny_patch4_window7_224")
 
 
 def same(encoder: Encoder, other: Encoder) -> bool:
@@ -100,40 +95,3 @@ def test_a_head_for_other_classes_than_imagenet_s_is_refused():
     other = classifier_encoder(TINY, ["a", "b"], 0, normalize_features=True)
     with pytest.raises(InputError, match=r"1,000 classes, got 2"):
         load_state_dict(TINY, other.module.state_dict(), "mine")
-
-
-def published(name: str) -> str:
-    """Return the name that a weight has in torchvision's files of its first years."""
-    name = re.sub(r"mlp\.([03])\.", lambda n: f"mlp.linear_{1 + int(n[1]) // 3}.", name)
-    return re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", name)
-
-
-@pytest.mark.parametrize("name", ["vit_b_32", "densenet121", "resnet18"])
-def test_torchvision_s_files_have_older_names_and_no_counters(name):
-    from torchvision import models
-
-    model = models.get_model(name, weights=None).eval()
-    whole = model.state_dict().items()
-    file = {published(key): t for key, t in whole if not key.endswith("num_batches_tracked")}
-    assert file.keys() != model.state_dict().keys()
-    loaded = load_state_dict(TorchvisionModel(model=name), file, "mine")
-    images = torch.randn(2, 3, 224, 224)
-    torch.testing.assert_close(loaded.module.eval()(images), model(images))
-
-
-def test_buffers_that_a_module_computes_are_passed_over():
-    import timm
-
-    model = timm.create_model("swin_tiny_patch4_window7_224")
-    computed = dict(model.named_buffers())
-    assert computed.keys() - model.state_dict().keys()
-    loaded = load_state_dict(SWIN, {**computed, **model.state_dict()}, "mine")
-    assert torch.equal(
-        loaded.module.get_parameter("head.weight"), model.get_parameter("head.fc.weight")
-    )
-
-
-def test_a_model_that_asks_for_its_version_is_read_back(tmp_path):
-    encoder = initialise(TorchvisionModel(model="mnasnet0_5"), 0)
-    save_encoder(tmp_path / "mnasnet", encoder)
-    assert same(load_encoder(tmp_path / "mnasnet"), encoder)

@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
+from open_clip import get_tokenizer
 
+from stages.encoders.encoder import initialise
 from stages.encoders.tokenizer import PADDING, UNKNOWN, Vocabulary, build_vocabulary
 from stages.runtime.errors import InputError
+from tests.unit.encoders.conftest import TINY
+
+TEXTS = ["a photo of a cat.", "a bad photo of the great white shark, far away.", ""]
+LONG = "an old house " * 90
 
 
 def test_a_text_stands_between_start_and_end():
@@ -36,3 +42,13 @@ def test_an_unknown_word_has_its_own_token():
 def test_a_text_that_is_too_long_is_refused():
     with pytest.raises(InputError, match=r"text.context is 4.*'a red fish' has 3"):
         Vocabulary(["fish"]).encode(["a red fish"], context=4)
+
+
+def test_tokens_are_those_of_open_clip(tiny_clip):
+    expected = get_tokenizer("ViT-B-32")([*TEXTS, LONG])
+    assert np.array_equal(tiny_clip.tokenize([*TEXTS, LONG]), expected)
+
+
+def test_an_encoder_without_a_text_tower_is_refused():
+    with pytest.raises(InputError, match="no CLIP"):
+        initialise(TINY, 0).tokenize(TEXTS)

@@ -1,0 +1,105 @@
+"""Architectures and files of torchvision and timm as they are published."""
+
+import re
+
+import pytest
+import torch
+
+from stages.config.encoders import TimmModel, TorchvisionModel
+from stages.encoders.encoder import (
+    Encoder,
+    initialise,
+    load_encoder,
+    save_encoder,
+)
+from stages.encoders.library_models import (
+    build_library_model,
+    measured_representation,
+)
+from stages.encoders.weights import load_state_dict
+
+MODELS = [
+    TorchvisionModel(model="resnet18"),
+    TorchvisionModel(model="efficientnet_b0"),
+    TimmModel(model="resnet18"),
+    TimmModel(model="vit_tiny_patch16_224"),
+]
+
+
+def whole(backbone: TorchvisionModel | TimmModel) -> torch.nn.Module:
+    torch.manual_seed(4)
+    if isinstance(backbone, TimmModel):
+        import timm
+
+        return timm.create_model(backbone.model)
+    from torchvision import models
+
+    return models.get_model(backbone.model, weights=None)
+
+
+@pytest.mark.parametrize("backbone", MODELS, ids=lambda b: f"{type(b).__name__} {b.model}")
+def test_tower_and_head_are_the_library_s_classifier(backbone):
+    model, images = build_library_model(backbone, 4), torch.randn(2, 3, 224, 224)
+    expected = whole(backbone).eval()(images)
+    logits = model.head(model.module.eval()(images))
+    torch.testing.assert_close(logits, expected)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "expected"),
+    [
+        (TorchvisionModel(model="resnet18"), "rectified"),
+        (TorchvisionModel(model="densenet121"), "rectified"),
+        (TorchvisionModel(model="vit_b_32"), "linear"),
+        (TimmModel(model="efficientnet_lite0"), "rectified"),
+        (TimmModel(model="vit_tiny_patch16_224"), "linear"),
+        (TimmModel(model="convnext_atto"), "linear"),
+    ],
+)
+def test_real_architectures(backbone, expected):
+    assert measured_representation(build_library_model(backbone, 0).module, 224) == expected
+
+
+SWIN = TimmModel(model="swin_tiny_patch4_window7_224")
+
+
+def same(encoder: Encoder, other: Encoder) -> bool:
+    state = other.module.state_dict()
+    return all(torch.equal(state[k], t) for k, t in encoder.module.state_dict().items())
+
+
+def published(name: str) -> str:
+    """Return the name that a weight has in torchvision's files of its first years."""
+    name = re.sub(r"mlp\.([03])\.", lambda n: f"mlp.linear_{1 + int(n[1]) // 3}.", name)
+    return re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", name)
+
+
+@pytest.mark.parametrize("name", ["vit_b_32", "densenet121", "resnet18"])
+def test_torchvision_s_files_have_older_names_and_no_counters(name):
+    from torchvision import models
+
+    model = models.get_model(name, weights=None).eval()
+    whole = model.state_dict().items()
+    file = {published(key): t for key, t in whole if not key.endswith("num_batches_tracked")}
+    assert file.keys() != model.state_dict().keys()
+    loaded = load_state_dict(TorchvisionModel(model=name), file, "mine")
+    images = torch.randn(2, 3, 224, 224)
+    torch.testing.assert_close(loaded.module.eval()(images), model(images))
+
+
+def test_buffers_that_a_module_computes_are_passed_over():
+    import timm
+
+    model = timm.create_model("swin_tiny_patch4_window7_224")
+    computed = dict(model.named_buffers())
+    assert computed.keys() - model.state_dict().keys()
+    loaded = load_state_dict(SWIN, {**computed, **model.state_dict()}, "mine")
+    assert torch.equal(
+        loaded.module.get_parameter("head.weight"), model.get_parameter("head.fc.weight")
+    )
+
+
+def test_a_model_that_asks_for_its_version_is_read_back(tmp_path):
+    encoder = initialise(TorchvisionModel(model="mnasnet0_5"), 0)
+    save_encoder(tmp_path / "mnasnet", encoder)
+    assert same(load_encoder(tmp_path / "mnasnet"), encoder)
