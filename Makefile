@@ -1,23 +1,26 @@
-# make repro   run the study in params.yaml            make test    all tests
-# make install .venv alone, for dvc pull               make bench   timings, as ratios
-# make check   format, lint, types and code.json       make lock    renew constraints.txt
-# make plots   dvc_plots/index.html, works offline     make clean   remove what a run leaves beside results,
-#                                                                   cache, environment and downloads
-# make fsck    what is rotten in DVC's cache, and how to mend it; make fsck MEND=1 deletes it
-# make compare whether two results agree: make compare A=main B=../other-clone
-# make push    share results and run cache through the default remote
-# make plan    what a study would download, store and compute: make plan STUDY=studies/paper.yaml
-# make prune   what removed encoders, datasets, comparisons left; make prune YES=1 removes it
+# make repro    run the study in params.yaml
+# make unit     unit tests, under a minute        make test    unit, integration and pipeline tests
+# make check    format, lint, types, code.json    make stress  kills, full disks, servers, random studies
+# make plan     what a study would download, store and compute: make plan STUDY=studies/paper.yaml
+# make plots    dvc_plots/index.html, works offline
+# make fsck     find rotten files in DVC's cache; make fsck MEND=1 deletes them
+# make compare  whether two results agree: make compare A=main B=../other-clone
+# make push     share results and run cache through the default remote
+# make prune    list what removed encoders, datasets and comparisons left; make prune YES=1 removes it
+# make install  .venv alone, for dvc pull         make bench   timings, as ratios
+# make clean    remove everything but results,    make lock    renew constraints.txt
+#               DVC's cache, .venv and downloads
 
 PYTHON ?= python3
 STUDY ?= params.yaml
 TEST_PROCESSES ?= 2
 VENV := .venv
+PYTEST := python -m pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan prune install test check bench plots lock clean fsck compare push
+.PHONY: repro plan prune install unit test stress check bench plots lock clean fsck compare push
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready
@@ -42,8 +45,14 @@ push: $(VENV)/ready
 
 install: $(VENV)/ready
 
+unit: $(VENV)/ready
+	$(PYTEST) tests/unit
+
 test: $(VENV)/ready
-	python -m pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile
+	$(PYTEST) tests/unit tests/integration tests/pipeline
+
+stress: $(VENV)/ready
+	$(PYTEST) tests/stress
 
 check: $(VENV)/ready
 	ruff format --check .
@@ -67,14 +76,10 @@ fsck: $(VENV)/ready
 compare: $(VENV)/ready
 	@python -m tools.compare $(A) $(B) $(OPTIONS)
 
-# At its end Python frees what DVC made, a million small objects, one by one: 0.4 s of each command. The last
-# line of the environment lets every process leave without that.
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --constraint constraints.txt --editable '.[dev]'
-	@echo 'import atexit, gc; atexit.register(gc.freeze)' > \
-	    $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/leave.pth
 	$(BIN)/python -m tools.lock
 	touch $@
 

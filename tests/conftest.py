@@ -9,6 +9,8 @@ import pytest
 
 from tests.reads import ROOT
 
+pytest_plugins = ["tests.fixtures"]
+
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 
 

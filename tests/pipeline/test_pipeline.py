@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 
 import networkx as nx
 import pytest
@@ -11,7 +10,7 @@ from dvc.repo import Repo
 from stages.runtime.fingerprint import branch_modules, branch_packages
 from stages.runtime.packages import COMPUTING
 from tests.pipeline.spied import instance, spied
-from tests.pipeline.workspace import RESULTS, Workspace, new_workspace
+from tests.pipeline.workspace import Workspace
 from tests.reads import ROOT
 from tests.unit.test_dependencies import STAGES
 
@@ -177,20 +176,3 @@ def test_a_clone_that_pulls_computes_nothing(nano, tmp_path):
     clone.run("dvc", "remote", "add", "--local", "--default", "shared", str(tmp_path / "r"))
     clone.run("dvc", "pull", "--quiet")
     assert clone.repro() == set()
-
-
-SURROUNDINGS = {
-    **{"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    **{"TZ": "Pacific/Chatham", "PYTHONHASHSEED": "4711", "INTERPRETING_CLIP_WORKERS": "7"},
-}
-"""Another locale, whose characters are ASCII's, time zone, order of sets, number of threads."""
-
-
-def test_the_same_study_in_other_surroundings_has_the_same_hashes(nano, tmp_path):
-    again = new_workspace(tmp_path / "deeper/than/the/other clone")
-    again.surroundings, again.umask = SURROUNDINGS, 0o077
-    assert again.run(sys.executable, "-c", "print(open(0).encoding)") == "ANSI_X3.4-1968\n"  # ASCII
-    again.repro()
-    assert again.lock() == nano.lock()
-    for name in RESULTS:
-        assert nano.run("git", "diff", "--no-index", "--stat", name, str(again.folder / name)) == ""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.downloads.loopback import TOKEN, HubServer
-from tests.pipeline.test_bad_repositories import KEY, add, write
+from tests.integration.stages.test_bad_repositories import KEY, add, write
 from tests.pipeline.workspace import SECRETS, Workspace
 
 

@@ -16,8 +16,8 @@ from stages.downloads.hub import (
     repository_files,
 )
 from stages.runtime.errors import InputError
+from tests.integration.downloads.dropping_proxy import DroppingProxy
 from tests.integration.downloads.loopback import TOKEN, HubServer
-from tests.pipeline.dropping_proxy import DroppingProxy
 from tests.reads import ROOT
 
 SHARD = bytes(range(256)) * 9000

@@ -50,14 +50,6 @@ def test_values_that_are_no_numbers_are_counted():
     assert benchmark.gap([np.array([[0.25, 1.0]])], package) == "2.5e-01, 1 of 2 are no numbers"
 
 
-def test_rows_hold_the_ratios():
-    rounds = [benchmark.Round(2.0, 2.1, 0.1), benchmark.Round(4.0, 4.2, 0.2)]
-    grams = [{"a": np.eye(4)[None] + i} for i in range(2)]
-    package = benchmark.Package(9.0, benchmark.compare(grams))
-    rows = benchmark.rows(rounds, grams, package, package)
-    assert [row.measured for row in rows[:5]] == ["3.0 s", "1.100", "0.0500", "3.00", "2.73"]
-
-
 @pytest.mark.parametrize("with_grams", [True, False])
 def test_one_pass_is_what_memory_is_measured_of(with_grams):
     benchmark.build_and_pass(small_backbone("vit"), with_grams, 8, 32)

@@ -25,7 +25,7 @@ from stages.files.arrays import read_tensors, write_tensors
 from stages.files.heads import write_head
 from stages.files.json import write_json
 from stages.measures.head import Head
-from tests.pipeline.conftest import FEATURES
+from tests.fixtures import FEATURES
 from tests.pipeline.refusals import refused
 
 pytestmark = pytest.mark.usefixtures("study")

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import pytest
 
 from stages.files.folders import folder_digests
-from tests.pipeline.dropping_proxy import DroppingProxy
-from tests.pipeline.remotes import Remote, folder_remote, s3_remote, ssh_remote
+from tests.integration.downloads.dropping_proxy import DroppingProxy
 from tests.pipeline.workspace import Workspace
+from tests.stress.remotes import Remote, folder_remote, s3_remote, ssh_remote
 
 KEY = "rn_web_broad_finetuned"
 SEED = "recipes.finetuning.seed"

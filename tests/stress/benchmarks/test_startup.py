@@ -6,8 +6,3 @@ def test_the_start_of_a_stage_and_what_it_imports_late():
     assert startup.late_imports("extract")[0] == "import torch"
     module, whole = startup.rows("weights", 0.1, repeats=1)
     assert "torch" not in module.measured and ", torch" in whole.measured
-
-
-def test_large_packages_are_named():
-    assert startup.start("import numpy", 1).packages == ["numpy"]
-    assert startup.start("pass", 1).packages == []

@@ -14,8 +14,8 @@ import stages.kurtosis
 from stages.datasets.card import read_card
 from stages.datasets.imagenet import read_imagenet_classes
 from stages.files.folders import folder_digests
+from tests.fixtures import IMAGES
 from tests.pipeline import official_layouts as layouts
-from tests.pipeline.conftest import IMAGES
 from tests.pipeline.refusals import write_dataset
 from tests.pipeline.workspace import Workspace, new_workspace
 

@@ -8,7 +8,7 @@ import stages.directions
 from stages.files.heads import write_head
 from stages.files.json import read_json
 from stages.measures.head import Head
-from tests.pipeline.conftest import FEATURES
+from tests.fixtures import FEATURES
 
 KEY = "rn_untrained"
 

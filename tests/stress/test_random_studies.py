@@ -13,10 +13,10 @@ from stages.config.sections import Sections
 from stages.config.syntax import load_tree
 from stages.config.trainings import Drops
 from stages.runtime.errors import InputError
-from tests.pipeline.random_studies import bases, draw_study
-from tests.pipeline.tiny_stages import runs
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
+from tests.stress.random_studies import bases, draw_study
+from tests.stress.tiny_stages import runs
 
 STUDIES, PARTS = 2000, 4
 FILE = Path("params.yaml")

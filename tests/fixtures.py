@@ -1,4 +1,4 @@
-"""What tests run on, in folders of their own: the nano study run once, a small one, servers."""
+"""What tests of several tiers run on: the nano study run once, a small study, loopback servers."""
 
 import shutil
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks import extraction
-from benchmarks.extraction import Extracted, Task, model_rows, write_inputs
+from benchmarks.extraction import Extracted, Task, write_inputs
 from benchmarks.tables import ROOT, Cost
 
 IMAGES = 8
@@ -39,26 +39,6 @@ def costs(**seconds: float) -> dict[str, list[Cost]]:
         way: [] if spent is None else [Cost(Extracted(rows, spent), spent, 100.0)] * 2
         for way, spent in found.items()
     }
-
-
-def test_ours_is_held_against_the_faster_bare_loop():
-    measured = costs(bare=2.0, bare_tuned=1.0, ours=1.25, clip_benchmark=4.0)
-    rows = {row.what: row for row in model_rows("M", 4, measured, 100.0)}
-    assert rows["M: ours"].measured == "3.2 images/s"
-    assert rows["… ours over bare, tuned"] == (
-        "… ours over bare, tuned",
-        "0.800",
-        "at least 0.95",
-    )
-    assert rows["… ours over clip_benchmark"].measured == "3.200"
-    assert rows["… ours: largest difference to bare"].measured == "0e+00"
-
-
-def test_what_cannot_be_had_is_said():
-    measured = costs(bare=2.0, bare_tuned=1.0, ours=1.25, clip_benchmark=4.0)
-    rows = {row.what: row.measured for row in model_rows("M", 4, measured, 100.0)}
-    assert rows["M: thingsvision"] == "not installable"
-    assert rows["… ours over thingsvision"] == "not measured"
 
 
 def test_thingsvision_is_asked_by_a_script_that_needs_nothing_of_ours():

@@ -1,7 +1,6 @@
 import pytest
 
 from benchmarks.measures import (
-    MEASURES,
     accuracy,
     allocated,
     bootstrap,
@@ -10,20 +9,12 @@ from benchmarks.measures import (
     null_pruning,
     pruning,
     read_inputs,
-    rows,
     write_inputs,
 )
 from benchmarks.synthetic import Size
 
 FEATURES = 256
 STREAMED = [kurtosis, bootstrap, importances, accuracy, pruning, null_pruning]
-
-
-def test_the_table_has_a_line_for_each_measure(tmp_path):
-    write_inputs(tmp_path, Size(images=400, features=32, classes=20))
-    found = rows(tmp_path, repeats=1)
-    assert [row.what for row in found] == list(MEASURES)
-    assert all(" s, × " in row.measured for row in found)
 
 
 @pytest.mark.parametrize("measure", STREAMED)
