@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from stages.encoders.preprocess import Preprocess, fit
+from stages.encoders.preprocess import Preprocess, resize_and_crop
 from stages.runtime.errors import InputError
 
 KEPT = 1 << 30
@@ -45,10 +45,12 @@ def fitted(
     preprocess: Preprocess,
     workers: int = 1,
 ) -> UInt8[np.ndarray, "image size size 3"]:
-    """Return some of the pictures, each as a square of the tower's size (see `fit`)."""
+    """Return some of the pictures, each as a square of the tower's size (see `resize_and_crop`)."""
     if is_fitted(pictures, preprocess):
         return pictures[which]  # pyright: ignore
-    return stacked(lambda image: fit(pictures[image], preprocess), which, preprocess.size, workers)
+    return stacked(
+        lambda image: resize_and_crop(pictures[image], preprocess), which, preprocess.size, workers
+    )
 
 
 def is_fitted(pictures: Pictures, preprocess: Preprocess) -> bool:

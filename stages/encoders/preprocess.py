@@ -37,25 +37,20 @@ class Preprocess(
 
 
 Box = tuple[float, float, float, float]
-"""A part of an image: left, top, right, bottom, as shares of its width and height."""
+"""A part of an image: left, top, right, bottom, as fractions of its width and height."""
 
 
-def fit(
+def resize_and_crop(
     image: UInt8[np.ndarray, "height width 3"], preprocess: Preprocess
 ) -> UInt8[np.ndarray, "size size 3"]:
     """Return an image as a square of the tower's size.
 
-    The numbers are those of torchvision's `Resize` and `CenterCrop` on a Pillow image, which
-    open_clip, torchvision and timm evaluate with: the longer side is rounded down, the crop's
-    corner to the nearest even of two pixels.
+    The pixels are those of torchvision's `Resize` and `CenterCrop` on a Pillow image, with which
+    open_clip, torchvision and timm evaluate: the longer side is rounded down, the crop's corner to
+    the nearest even of two pixels.
     """
-    size = preprocess.size
-    height, width = image.shape[:2]
+    size, (height, width) = preprocess.size, image.shape[:2]
     shorter = preprocess.resize or size
-    if height == width == size == shorter:
-        return image
-    from stages.encoders.resampling import resample_part, scales_across_first
-
     if preprocess.mode == "squash":
         shape = shorter, shorter
     elif height <= width:
@@ -63,40 +58,34 @@ def fit(
     else:
         shape = int(shorter * height / width), shorter
     top, left = (round((side - size) / 2) for side in shape)
-    if shape != (height, width) and scales_across_first((height, width), shape):
-        return resample_part(image, shape, (top, left), size, preprocess.interpolation)
-    scaled = resample(image, shape, preprocess.interpolation)
-    return scaled[top : top + size, left : left + size]
+    resized = resize(image, shape, preprocess.interpolation)
+    return resized[top : top + size, left : left + size]
 
 
-def fit_part(
+def crop_and_resize(
     image: UInt8[np.ndarray, "height width 3"], box: Box, preprocess: Preprocess
 ) -> UInt8[np.ndarray, "size size 3"]:
     """Return a part of an image, scaled to a square of the tower's size."""
     height, width = image.shape[:2]
     left, top, right, bottom = box
     pixels = (left * width, top * height, right * width, bottom * height)
-    size = preprocess.size
-    if (height, width) == (size, size) and box == (0.0, 0.0, 1.0, 1.0):
-        return image
-    return resample(image, (size, size), preprocess.interpolation, pixels)
+    return resize(image, (preprocess.size, preprocess.size), preprocess.interpolation, pixels)
 
 
-def resample(
+def resize(
     image: UInt8[np.ndarray, "height width 3"],
     shape: tuple[int, int],
     interpolation: str,
     box: Box | None = None,
 ) -> UInt8[np.ndarray, "new_height new_width 3"]:
-    """Scale an image, or the part of it in `box` (pixels), to a height and width."""
+    """Scale an image, or the part of it in `box` (in pixels), to a height and width."""
     from PIL import Image
 
-    if image.shape[:2] == shape and box is None:
+    height, width = image.shape[:2]
+    if shape == (height, width) and box in (None, (0, 0, width, height)):
         return image
-    whole = Image.fromarray(image)
     filter_ = Image.Resampling(FILTERS[interpolation])
-    height, width = shape
-    return np.asarray(whole.resize((width, height), filter_, box))
+    return np.asarray(Image.fromarray(image).resize(shape[::-1], filter_, box))
 
 
 def to_tower(
@@ -104,7 +93,7 @@ def to_tower(
     preprocess: Preprocess,
     device: torch.device | str = "cpu",
 ) -> Float[torch.Tensor, "image 3 size size"]:
-    """Return images of the tower's size (see `fit`) as it sees them: (pixel / 255 − mean) / std.
+    """Return images of the tower's size as it sees them: (pixel / 255 − mean) / std.
 
     The memory stays in the order height, width, channel, which is the faster one for convolutions.
     """

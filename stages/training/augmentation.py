@@ -7,7 +7,7 @@ from jaxtyping import Int, UInt8
 
 from stages.config.trainings import Augmentation
 from stages.encoders.loading import Pictures, fitted, stacked
-from stages.encoders.preprocess import Box, Preprocess, fit, fit_part
+from stages.encoders.preprocess import Box, Preprocess, crop_and_resize, resize_and_crop
 
 
 class Draw(NamedTuple):
@@ -41,10 +41,10 @@ def augmented(
     def make(row: int) -> UInt8[np.ndarray, "size size 3"]:
         image = pictures[int(which[row])]
         if recipe.smallest_crop == 1:
-            square = fit(image, preprocess)
+            square = resize_and_crop(image, preprocess)
         else:
             height, width = image.shape[:2]
-            square = fit_part(image, crop(height, width, draws[row]), preprocess)
+            square = crop_and_resize(image, crop(height, width, draws[row]), preprocess)
         return square[:, ::-1] if draws[row].mirrored else square
 
     return stacked(make, np.arange(len(which)), preprocess.size, workers)

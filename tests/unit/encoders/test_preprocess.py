@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stages.encoders.preprocess import Preprocess, fit, to_tower
+from stages.encoders.preprocess import Preprocess, resize_and_crop, to_tower
 
 HALF = Preprocess(size=4, mean=(0.5, 0.25, 0.0), std=(0.5, 0.25, 1.0))
 
@@ -22,14 +22,14 @@ def test_pixels_are_standardised_per_channel():
 
 
 def test_a_flat_image_stays_flat_when_it_is_scaled():
-    images = fit(np.full((9, 14, 3), 51, np.uint8), HALF)[None]
+    images = resize_and_crop(np.full((9, 14, 3), 51, np.uint8), HALF)[None]
     expected = torch.tensor([(0.2 - 0.5) / 0.5, (0.2 - 0.25) / 0.25, 0.2]).view(1, 3, 1, 1)
     torch.testing.assert_close(to_tower(images, HALF), expected.expand(1, 3, 4, 4))
 
 
 def test_a_wide_image_is_cropped_about_its_centre():
     image = pixels(4, 8)
-    np.testing.assert_array_equal(fit(image, HALF), image[:, 2:6])
+    np.testing.assert_array_equal(resize_and_crop(image, HALF), image[:, 2:6])
 
 
 def test_read_only_images_are_taken():
@@ -95,5 +95,5 @@ def test_pixels_are_those_of_the_libraries(library, resize, mode, interpolation,
     preprocess = Preprocess(size=224, mean=MEAN, std=STD, **how)
     image = photograph(*shape)
     expected = library(preprocess)(Image.fromarray(image))
-    ours = to_tower(fit(image, preprocess)[None], preprocess)[0]
+    ours = to_tower(resize_and_crop(image, preprocess)[None], preprocess)[0]
     torch.testing.assert_close(ours, expected, rtol=0, atol=2e-6)
