@@ -141,7 +141,7 @@ def bare(task: Task) -> Extracted:
 
     from stages.datasets.shards import open_shards
     from stages.encoders.encoder import load_encoder
-    from stages.encoders.loading import fitted_batches
+    from stages.encoders.loading import image_batches
     from stages.encoders.preprocess import to_tower
 
     model, _ = open_clip_model(task)
@@ -150,7 +150,7 @@ def bare(task: Task) -> Extracted:
         every = np.arange(len(images))
         batches = [
             to_tower(squares, preprocess)
-            for squares in fitted_batches(images, every, preprocess, task.batch, task.threads)
+            for squares in image_batches(images, every, preprocess, task.batch, task.threads)
         ]
     start = time.perf_counter()
     with torch.inference_mode():

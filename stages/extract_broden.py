@@ -18,7 +18,7 @@ def main(key: str) -> None:
     """Write encoder `key`'s activations on the probe images, in the order of index.csv."""
     import torch
 
-    from stages.encoders.activations import coming_activations
+    from stages.encoders.activations import streamed_activations
     from stages.encoders.encoder import load_encoder
 
     directory = Path("data/broden_activations") / key
@@ -30,7 +30,7 @@ def main(key: str) -> None:
     precision = params.read("precision", Precision).inference
     encoder = load_encoder(Path("data/weights") / key)
     with open_broden(BRODEN) as broden, complete_directory(directory) as out:
-        coming = coming_activations(
+        streamed = streamed_activations(
             encoder,
             broden,
             machine.batch_size,
@@ -38,7 +38,7 @@ def main(key: str) -> None:
             machine.workers,
             precision=precision,
         )
-        write_tensors(out / "activations.safetensors", {"activations": coming})
+        write_tensors(out / "activations.safetensors", {"activations": streamed})
 
 
 if __name__ == "__main__":

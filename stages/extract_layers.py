@@ -18,7 +18,7 @@ def main(key: str) -> None:
 
     from stages.encoders.encoder import load_encoder
     from stages.encoders.layers import layer_grams
-    from stages.encoders.loading import spread_rows
+    from stages.encoders.loading import evenly_spaced_minibatches
 
     params, machine = Params(), read_machine()
     torch.set_num_threads(params.read("threads", Threads).inference)
@@ -26,7 +26,7 @@ def main(key: str) -> None:
     layers = params.read("layers", Layers)
     encoder = load_encoder(Path("data/weights") / key)
     with open_shards(Path("data/datasets/imagenet_val")) as data:
-        rows = spread_rows(len(data), layers.images, layers.minibatch)
+        rows = evenly_spaced_minibatches(len(data), layers.images, layers.minibatch)
         grams = layer_grams(
             encoder,
             data,

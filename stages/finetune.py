@@ -18,7 +18,7 @@ def main(key: str) -> None:
 
     from stages.encoders.encoder import load_encoder, save_encoder
     from stages.encoders.heads import zero_shot_head
-    from stages.training.loop import watched
+    from stages.training.callbacks import training_callbacks
     from stages.training.supervised import finetune
 
     params, machine = Params(), read_machine()
@@ -33,7 +33,9 @@ def main(key: str) -> None:
         classes = data.card.classes
         with error_context(source):
             head = zero_shot_head(start, classes, templates)
-        with watched(key, recipe, templates, data.card, folder_digests(source)) as watch:
+        with training_callbacks(
+            key, recipe, templates, data.card, folder_digests(source)
+        ) as callbacks:
             encoder = finetune(
                 recipe,
                 start,
@@ -41,7 +43,7 @@ def main(key: str) -> None:
                 data,
                 data.classes,
                 classes=classes,
-                watch=watch,
+                callbacks=callbacks,
                 device=machine.device,
                 workers=machine.workers,
             )

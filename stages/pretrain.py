@@ -14,15 +14,18 @@ from stages.runtime.launch import launch
 def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
     from stages.encoders.encoder import save_encoder
+    from stages.training.callbacks import training_callbacks
     from stages.training.contrastive import pretrain
-    from stages.training.loop import watched
 
     params, machine = Params(), read_machine()
     item = params.read(f"pretrain.{key}", Pretrain)
     recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     folder = Path("data/datasets") / item.dataset
-    with open_shards(folder) as data, watched(key, recipe, backbone, data.card) as watch:
+    with (
+        open_shards(folder) as data,
+        training_callbacks(key, recipe, backbone, data.card) as callbacks,
+    ):
         if data.captions is None:
             raise InputError(
                 f"{folder}: pretrain.{key} needs a captioned dataset, this has no captions"
@@ -32,7 +35,7 @@ def main(key: str) -> None:
             backbone,
             data,
             data.captions,
-            watch=watch,
+            callbacks=callbacks,
             device=machine.device,
             workers=machine.workers,
         )

@@ -13,7 +13,7 @@ from stages.runtime.launch import launch
 def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
     from stages.encoders.encoder import save_encoder
-    from stages.training.loop import watched
+    from stages.training.callbacks import training_callbacks
     from stages.training.supervised import supervise
 
     params, machine = Params(), read_machine()
@@ -22,7 +22,7 @@ def main(key: str) -> None:
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     with (
         open_shards(Path("data/datasets") / item.dataset) as data,
-        watched(key, recipe, item.label_smoothing, backbone, data.card) as watch,
+        training_callbacks(key, recipe, item.label_smoothing, backbone, data.card) as callbacks,
     ):
         encoder = supervise(
             recipe,
@@ -31,7 +31,7 @@ def main(key: str) -> None:
             data.classes,
             classes=data.card.classes,
             label_smoothing=item.label_smoothing,
-            watch=watch,
+            callbacks=callbacks,
             device=machine.device,
             workers=machine.workers,
         )

@@ -4,8 +4,8 @@ The settings come from the environment, then from an untracked `compute.yaml`, t
 
     INTERPRETING_CLIP_DEVICE, `device`: `cpu`, `cuda`, `cuda:1`, `mps`; default `cpu`
     INTERPRETING_CLIP_BATCH_SIZE, `batch_size`: images per forward pass; default 256
-    INTERPRETING_CLIP_WORKERS, `workers`: threads that decode images; default: the processors that
-        this process may use
+    INTERPRETING_CLIP_WORKERS, `workers`: processes that load large images, and threads of `fetch`
+        and `broden`; default: the processors that this process may use
     INTERPRETING_CLIP_DOWNLOADS, `downloads`: the folder that keeps downloaded files, so that a
         re-run finds them; default `.scratch/downloads`
     INTERPRETING_CLIP_FOLDERS, `folders`: where the relative paths `folder:`, `captions:` and

@@ -1,4 +1,4 @@
-"""The activations of an encoder: what feeds the head, before it is brought to unit length."""
+"""The activations of an encoder: what feeds the head, before L2 normalisation."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from stages.config.encoders import ComputeType
 from stages.config.machine import Machine
 from stages.datasets.shards import open_shards
 from stages.encoders.encoder import Encoder, forward_passes, to_array
-from stages.encoders.loading import Pictures, fitted_batches
+from stages.encoders.loading import ImageDataset, image_batches
 from stages.encoders.preprocess import to_tower
 from stages.files.activations import write_activations
 from stages.files.arrays import StreamedArray
@@ -20,30 +20,30 @@ from stages.runtime.errors import InputError
 
 def activation_batches(
     encoder: Encoder,
-    pictures: Pictures,
+    images: ImageDataset,
     batch_size: int,
     device: torch.device | str = "cpu",
-    workers: int = 1,
+    workers: int = 0,
     *,
     precision: ComputeType = "float32",
 ) -> Iterator[Float[np.ndarray, "image feature"]]:
-    """Yield the activations h = f_v(x) of pictures, a batch at a time (Crabbé et al. 2024).
+    """Yield the activations h = f_v(x) of images, a batch at a time (Crabbé et al. 2024).
 
     The towers end in their own linear layer or pooling, so h is the tower's output: the projected
     image embedding of a CLIP, the input of the linear head of a classifier. float32, whatever they
-    are computed in, in the order of the pictures, each preprocessed as its encoder's card says.
+    are computed in, in the order of the images, each preprocessed as its encoder's card says.
 
     Raises
     ------
     InputError
-        A picture is broken, or an activation is NaN or infinite: names the image.
+        An image is broken, or an activation is NaN or infinite: names the image.
     """
     tower, preprocess = encoder.visual.to(device).eval(), encoder.card.preprocess
     begin = 0
-    every = np.arange(len(pictures))
-    for images in fitted_batches(pictures, every, preprocess, batch_size, workers):
+    every = np.arange(len(images))
+    for squares in image_batches(images, every, preprocess, batch_size, workers):
         with forward_passes(device, precision):
-            rows = embed(tower, to_tower(images, preprocess, device))
+            rows = embed(tower, to_tower(squares, preprocess, device))
         require_finite_rows(rows, begin)
         begin += len(rows)
         yield rows
@@ -70,7 +70,7 @@ def extract_dataset(
         write_activations(
             out,
             dataset.name,
-            coming_activations(
+            streamed_activations(
                 encoder,
                 images,
                 machine.batch_size,
@@ -84,47 +84,40 @@ def extract_dataset(
         )
 
 
-def coming_activations(
+def streamed_activations(
     encoder: Encoder,
-    pictures: Pictures,
+    images: ImageDataset,
     batch_size: int,
     device: torch.device | str = "cpu",
-    workers: int = 1,
+    workers: int = 0,
     *,
     precision: ComputeType = "float32",
 ) -> StreamedArray:
-    """Return the activations of all pictures as an array that is written while it is computed."""
-    batches = activation_batches(
-        encoder, pictures, batch_size, device, workers, precision=precision
-    )
-    shape = len(pictures), encoder.card.feature_width
+    """Return the activations of all images as an array that is written while it is computed."""
+    batches = activation_batches(encoder, images, batch_size, device, workers, precision=precision)
+    shape = len(images), encoder.card.feature_width
     return StreamedArray(shape, np.dtype(np.float32), batches)
 
 
 def activations(
     encoder: Encoder,
-    pictures: Pictures,
+    images: ImageDataset,
     batch_size: int,
     device: torch.device | str = "cpu",
-    workers: int = 1,
+    workers: int = 0,
     *,
     precision: ComputeType = "float32",
 ) -> Float[np.ndarray, "image feature"]:
-    """Return the activations of all pictures, see `activation_batches`.
+    """Return the activations of all images, see `activation_batches`.
 
     Raises
     ------
     InputError
         As `activation_batches`.
     """
-    rows = np.empty((len(pictures), encoder.card.feature_width), np.float32)
-    begin = 0
-    for batch in activation_batches(
-        encoder, pictures, batch_size, device, workers, precision=precision
-    ):
-        rows[begin : begin + len(batch)] = batch
-        begin += len(batch)
-    return rows
+    none = np.empty((0, encoder.card.feature_width), np.float32)
+    batches = activation_batches(encoder, images, batch_size, device, workers, precision=precision)
+    return np.concatenate([none, *batches])
 
 
 def require_finite_rows(rows: Float[np.ndarray, "image feature"], first: int) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from stages.config.encoders import ComputeType
 from stages.encoders.encoder import Encoder, forward_passes
-from stages.encoders.loading import Pictures, fitted_batches
+from stages.encoders.loading import ImageDataset, image_batches
 from stages.encoders.preprocess import to_tower
 from stages.measures.gram import gram
 from stages.measures.u_center import FEWEST_IMAGES, u_center
@@ -34,7 +34,7 @@ def named_layers(tower: nn.Module) -> dict[str, nn.Module]:
     if all(hasattr(trunk, name) for name in ("maxpool", *STAGES.values())):
         layers = resnet_layers(trunk, "maxpool")
     else:
-        layers = transformer_layers(trunk) or parts(trunk)
+        layers = transformer_layers(trunk) or weighted_parts(trunk)
     return layers | {"output": tower}
 
 
@@ -59,7 +59,7 @@ def transformer_layers(tower: nn.Module) -> dict[str, nn.Module]:
     return {}
 
 
-def parts(tower: nn.Module) -> dict[str, nn.Module]:
+def weighted_parts(tower: nn.Module) -> dict[str, nn.Module]:
     """Return the parts of a tower that have weights, those of its sequences one by one."""
     found: dict[str, nn.Module] = {}
     for name, child in tower.named_children():
@@ -76,20 +76,22 @@ def layer_modules(encoder: Encoder) -> dict[str, nn.Module]:
 
 
 @contextmanager
-def watched(layers: Mapping[str, nn.Module], see: Callable[[str, object], None]) -> Iterator[None]:
-    """Show each layer's output as soon as it is there; the hooks go with the block, also on errors.
+def forward_hooks(
+    layers: Mapping[str, nn.Module], hook: Callable[[str, object], None]
+) -> Iterator[None]:
+    """Call `hook` with each layer's name and output; remove the hooks after the block.
 
-    What comes after a layer may change its output in its place, so it counts only while it is seen.
+    The layers after it may change an output in place, so it is valid only during the call.
     """
     with ExitStack() as hooks:
         for layer, module in layers.items():
 
-            def show(
+            def call(
                 _module: nn.Module, _input: object, output: object, layer: str = layer
             ) -> None:
-                see(layer, output)
+                hook(layer, output)
 
-            hooks.callback(module.register_forward_hook(show).remove)
+            hooks.callback(module.register_forward_hook(call).remove)
         yield
 
 
@@ -104,9 +106,9 @@ def per_image(output: object, images: int, layer: str) -> Float[torch.Tensor, "i
     values = output[0] if isinstance(output, tuple) else output
     if isinstance(values, torch.Tensor) and values.ndim > 1 and len(values) == images:
         return values
-    came = f"the shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else "no tensor"
+    shape = f"the shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else "no tensor"
     raise InputError(
-        f"layer '{layer}': expected an output of {images} images, got {came}; the layers of "
+        f"layer '{layer}': expected an output of {images} images, got {shape}; the layers of "
         "this architecture are not supported: leave the encoder out of comparisons"
     )
 
@@ -157,7 +159,7 @@ def minibatch_grams(
     def keep(layer: str, output: object) -> None:
         grams[layer] = layer_gram(per_image(output, len(images), layer), layer)
 
-    with watched(layers, keep), forward_passes(images.device, precision):
+    with forward_hooks(layers, keep), forward_passes(images.device, precision):
         tower(images)
     for layer in layers:
         if layer not in grams:
@@ -167,10 +169,10 @@ def minibatch_grams(
 
 def layer_grams(
     encoder: Encoder,
-    pictures: Pictures,
+    images: ImageDataset,
     minibatch: int,
     device: torch.device | str = "cpu",
-    workers: int = 1,
+    workers: int = 0,
     *,
     which: Int[np.ndarray, " chosen"] | None = None,
     precision: ComputeType = "float32",
@@ -178,8 +180,8 @@ def layer_grams(
     """Return the U-centred Gram matrices of every layer, one per minibatch of images.
 
     HSIC_1 of two layers is then a dot product of their matrices (Nguyen et al. 2021, equation 3),
-    so any two encoders are compared without another forward pass. The pictures
-    `which` are taken, or all, one minibatch after the other.
+    so any two encoders are compared without another forward pass. The images `which` are taken, or
+    all, one minibatch after the other.
 
     Raises
     ------
@@ -187,7 +189,7 @@ def layer_grams(
         The images do not make whole minibatches of at least four, a layer has no output with an
         entry per image, or one that is not finite.
     """
-    rows = np.arange(len(pictures)) if which is None else which
+    rows = np.arange(len(images)) if which is None else which
     if minibatch < FEWEST_IMAGES or len(rows) % minibatch or not len(rows):
         raise InputError(
             f"expected whole minibatches of at least {FEWEST_IMAGES} images for CKA, got "
@@ -196,9 +198,8 @@ def layer_grams(
     layers, preprocess = layer_modules(encoder), encoder.card.preprocess
     tower = encoder.visual.to(device).eval()
     grams: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
-    for batch in fitted_batches(pictures, rows, preprocess, minibatch, workers):
-        images = to_tower(batch, preprocess, device)
-        found = minibatch_grams(tower, layers, images, precision)
+    for batch in image_batches(images, rows, preprocess, minibatch, workers):
+        found = minibatch_grams(tower, layers, to_tower(batch, preprocess, device), precision)
         for layer, matrix in found.items():
             grams[layer].append(matrix)
     return {layer: np.stack(matrices) for layer, matrices in grams.items()}

@@ -1,79 +1,137 @@
-"""Pictures of any size, made ready for a tower: several at a time, and one batch ahead."""
+"""Batches of images at a tower's size, loaded by torch's DataLoader."""
 
-import os
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Int, UInt8
+from torch.utils.data import DataLoader, Dataset
 
 from stages.encoders.preprocess import Preprocess, resize_and_crop
 from stages.runtime.errors import InputError
+from stages.runtime.launch import die_with_parent
 
-KEPT = 1 << 30
-"""The most bytes of fitted pictures that a training keeps in memory."""
+CACHE_BYTES = 1 << 30
+"""The most bytes of preprocessed images that a training holds in memory."""
 
-PARTS = 8
-"""How many parts each worker gets of a batch: so many that all are done at about one time."""
+CACHE_BATCH = 256
+"""Images that are loaded at once into that memory."""
 
-NICENESS = 10
-"""How much nicer a thread that decodes is than those that compute, see nice(2)."""
+SMALL = 128 * 128 * 3
+"""The bytes of an image below which loading it in this process beats a worker process.
 
-Item = TypeVar("Item")
+To start a worker takes as long as to decode some hundred images of 32 x 32 pixels.
+"""
+
+Batch = TypeVar("Batch")
 
 
 @runtime_checkable
-class Pictures(Protocol):
-    """An array of images, or an open dataset that decodes each when it is asked for."""
+class ImageDataset(Protocol):
+    """A map-style dataset: an array of images, or an open one that decodes each when asked."""
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of images."""
         ...
 
     def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
-        """Return one of them."""
+        """Return one image."""
         ...
 
 
-def fitted(
-    pictures: Pictures,
-    which: Int[np.ndarray, " image"],
+class LoadedBatches(Dataset):
+    """The dataset behind a DataLoader whose index is a whole batch, not an image.
+
+    Bad input is returned, not raised: DataLoader puts a worker's traceback into the message.
+    """
+
+    def __init__(self, load: Callable[[Any], Any]) -> None:
+        self.load = load
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return the batch that an index stands for, or the error that its images cause."""
+        try:
+            return self.load(index)
+        except (InputError, OSError) as error:
+            return error
+
+
+def load_batches(
+    load: Callable[[Any], Batch], indices: Iterable[Any], workers: int
+) -> Iterator[Batch]:
+    """Yield `load(index)` for each index, in order, loaded ahead by `workers` processes (0: none).
+
+    Workers draw no random numbers, so their number changes nothing. They are forked, which shares
+    open files with them; where that is unsafe (macOS), batches are loaded in this process.
+
+    Raises
+    ------
+    InputError, OSError
+        As `load`, when its batch is next.
+    """
+    workers = workers if sys.platform.startswith("linux") else 0
+    loader = DataLoader(
+        LoadedBatches(load),
+        batch_size=None,
+        sampler=indices,
+        num_workers=workers,
+        # Arrays go through a pipe: tensors would need shared memory, of which containers have 64 MB
+        collate_fn=lambda batch: batch,
+        multiprocessing_context="fork" if workers else None,
+        worker_init_fn=lambda _worker: die_with_parent(),
+        generator=torch.Generator(),  # of the workers' seeds; torch's own is left alone
+    )
+    for batch in loader:
+        if isinstance(batch, Exception):
+            raise batch
+        yield batch
+
+
+def useful_workers(images: ImageDataset, workers: int) -> int:
+    """Return how many worker processes to load images with: none if they are small or in memory."""
+    if isinstance(images, np.ndarray) or not len(images) or images[0].size < SMALL:
+        return 0
+    return workers
+
+
+def image_batches(
+    images: ImageDataset,
+    rows: Int[np.ndarray, " image"],
     preprocess: Preprocess,
-    workers: int = 1,
-) -> UInt8[np.ndarray, "image size size 3"]:
-    """Return some of the pictures, each as a square of the tower's size (see `resize_and_crop`)."""
-    if is_fitted(pictures, preprocess):
-        return pictures[which]  # pyright: ignore
-    return stacked(
-        lambda image: resize_and_crop(pictures[image], preprocess), which, preprocess.size, workers
+    batch_size: int,
+    workers: int = 0,
+) -> Iterator[UInt8[np.ndarray, "image size size 3"]]:
+    """Yield some images as squares of the tower's size, `batch_size` at a time, in order."""
+    starts = range(0, len(rows), batch_size)
+    return load_batches(
+        lambda batch: preprocess_images(images, batch, preprocess),
+        [rows[start : start + batch_size] for start in starts],
+        useful_workers(images, workers),
     )
 
 
-def is_fitted(pictures: Pictures, preprocess: Preprocess) -> bool:
-    """Say whether the pictures are an array of squares of the tower's size already."""
-    square = (preprocess.size, preprocess.size)
-    untouched = preprocess.resize in (None, preprocess.size)
-    return isinstance(pictures, np.ndarray) and untouched and pictures.shape[1:3] == square
+def preprocess_images(
+    images: ImageDataset, rows: Int[np.ndarray, " image"], preprocess: Preprocess
+) -> UInt8[np.ndarray, "image size size 3"]:
+    """Return some images (at least one), each as a square of the tower's size."""
+    return np.stack([resize_and_crop(images[row], preprocess) for row in rows.tolist()])
 
 
-def fitted_batches(
-    pictures: Pictures,
-    which: Int[np.ndarray, " image"],
-    preprocess: Preprocess,
-    batch_size: int,
-    workers: int = 1,
-) -> Iterator[UInt8[np.ndarray, "image size size 3"]]:
-    """Yield some of the pictures, `batch_size` at a time: the next are made while one is used."""
-    starts = range(0, len(which), batch_size)
-    rows = (which[start : start + batch_size] for start in starts)
-    return ahead(fitted(pictures, row, preprocess, workers) for row in rows)
+def cache_images(images: ImageDataset, preprocess: Preprocess, workers: int = 0) -> ImageDataset:
+    """Return the images preprocessed, in memory, if that takes at most 1 GiB; else as they are."""
+    shape = len(images), preprocess.size, preprocess.size, 3
+    if np.prod(shape) > CACHE_BYTES:
+        return images
+    cache, begin = np.empty(shape, np.uint8), 0
+    for batch in image_batches(images, np.arange(len(images)), preprocess, CACHE_BATCH, workers):
+        cache[begin : begin + len(batch)] = batch
+        begin += len(batch)
+    return cache
 
 
-def spread_rows(total: int, images: int, minibatch: int) -> Int[np.ndarray, " image"]:
+def evenly_spaced_minibatches(total: int, images: int, minibatch: int) -> Int[np.ndarray, " image"]:
     """Return `images` of `total` rows, evenly spaced, dealt out to the minibatches in turn.
 
     Real sets lie sorted by class: the first rows would show one class, and so would a minibatch.
@@ -90,60 +148,3 @@ def spread_rows(total: int, images: int, minibatch: int) -> Int[np.ndarray, " im
         )
     rows = np.arange(images) * total // images
     return rows.reshape(minibatch, -1).T.ravel()
-
-
-def kept(pictures: Pictures, preprocess: Preprocess, workers: int = 1) -> Pictures:
-    """Return the pictures fitted, in memory, where that takes at most 1 GiB; else as they are."""
-    if 3 * len(pictures) * preprocess.size**2 > KEPT:
-        return pictures
-    return fitted(pictures, np.arange(len(pictures)), preprocess, workers)
-
-
-def stacked(
-    make: Callable[[int], UInt8[np.ndarray, "size size 3"]],
-    which: Int[np.ndarray, " image"],
-    size: int,
-    workers: int,
-) -> UInt8[np.ndarray, "image size size 3"]:
-    """Make squares of `size` on several threads (Pillow lets them run), in one array, in order."""
-    squares = np.empty((len(which), size, size, 3), np.uint8)
-
-    def fill(rows: Int[np.ndarray, " row"]) -> None:
-        for row in rows:
-            squares[row] = make(int(which[row]))
-
-    if workers == 1:
-        fill(np.arange(len(which)))
-    else:
-        parts = max(1, min(len(which), PARTS * workers))
-        list(decoders(workers).map(fill, np.array_split(np.arange(len(which)), parts)))
-    return squares
-
-
-@cache
-def decoders(workers: int) -> ThreadPoolExecutor:
-    """Return the threads that decode, the same ones for every batch."""
-    return ThreadPoolExecutor(workers, "decode", initializer=give_way)
-
-
-def give_way() -> None:
-    """Let the calling thread run where the threads that compute leave a processor idle.
-
-    A forward pass waits for the slowest of its threads, so a decoding thread that takes turns with
-    one of them holds up all. Where the next batch is waited for, decoding has the processors to
-    itself. Only Linux knows priorities of threads; a thread starts with that of the one that made
-    it, so nicer is counted from the process's.
-    """
-    if sys.platform.startswith("linux"):
-        nice = os.getpriority(os.PRIO_PROCESS, os.getpid()) + NICENESS  # above 19 counts as 19
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
-
-
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield the items in order, each computed on a thread while the one before it is used."""
-    iterator, nothing = iter(items), object()
-    with ThreadPoolExecutor(1, "ahead", initializer=give_way) as pool:
-        coming = pool.submit(next, iterator, nothing)
-        while (item := coming.result()) is not nothing:
-            coming = pool.submit(next, iterator, nothing)
-            yield item  # pyright: ignore

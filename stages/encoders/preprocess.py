@@ -81,11 +81,11 @@ def resize(
     """Scale an image, or the part of it in `box` (in pixels), to a height and width."""
     from PIL import Image
 
-    height, width = image.shape[:2]
-    if shape == (height, width) and box in (None, (0, 0, width, height)):
+    height, width = shape
+    if image.shape[:2] == shape and box in (None, (0, 0, width, height)):
         return image
     filter_ = Image.Resampling(FILTERS[interpolation])
-    return np.asarray(Image.fromarray(image).resize(shape[::-1], filter_, box))
+    return np.asarray(Image.fromarray(image).resize((width, height), filter_, box))
 
 
 def to_tower(

@@ -10,12 +10,13 @@ from jaxtyping import Float, Int, UInt8
 from stages.config.encoders import AnyBackbone, Backbone
 from stages.config.trainings import TrainingRecipe
 from stages.encoders.encoder import Encoder, clip_encoder
-from stages.encoders.loading import Pictures
+from stages.encoders.loading import ImageDataset
 from stages.encoders.preprocess import to_tower
 from stages.encoders.tokenizer import build_vocabulary
 from stages.runtime.errors import InputError
 from stages.runtime.imports import import_open_clip
-from stages.training.loop import Objective, Watch, loader, train
+from stages.training.callbacks import Callbacks
+from stages.training.loop import Objective, train
 
 LARGEST_SCALE = math.log(100)
 """The logit scale's upper bound, as in CLIP (Radford et al. 2021, section 2.5)."""
@@ -24,12 +25,12 @@ LARGEST_SCALE = math.log(100)
 def pretrain(
     recipe: TrainingRecipe,
     backbone: AnyBackbone,
-    images: Pictures,
+    images: ImageDataset,
     captions: Sequence[str],
     *,
-    watch: Watch,
+    callbacks: Callbacks,
     device: torch.device | str = "cpu",
-    workers: int = 1,
+    workers: int = 0,
 ) -> Encoder:
     """Return a CLIP trained from scratch on captioned images.
 
@@ -46,7 +47,7 @@ def pretrain(
     """
     if len(images) != len(captions):
         raise InputError(
-            f"{watch.name}: expected one caption per image, got {len(images)} images and "
+            f"{callbacks.name}: expected one caption per image, got {len(images)} images and "
             f"{len(captions)} captions; run `dvc repro` of the dataset again"
         )
     vocabulary = build_vocabulary(captions) if isinstance(backbone, Backbone) else None
@@ -54,20 +55,19 @@ def pretrain(
     module = encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
     scale = module.get_parameter("logit_scale")
 
-    def keep_scale_bounded() -> None:
+    def bound_logit_scale() -> None:
         with torch.no_grad():
             scale.clamp_(0, LARGEST_SCALE)
 
-    objective = contrastive_objective(encoder, captions)
-    load = loader(images, encoder.card.preprocess, recipe.augmentation, workers)
     train(
         module,
-        objective,
-        len(images),
+        contrastive_objective(encoder, captions),
+        images,
+        encoder.card.preprocess,
         recipe,
-        load=load,
-        watch=watch,
-        after_step=keep_scale_bounded,
+        callbacks=callbacks,
+        workers=workers,
+        after_step=bound_logit_scale,
     )
     return encoder
 
@@ -87,12 +87,12 @@ def contrastive_objective(encoder: Encoder, captions: Sequence[str]) -> Objectiv
     tokens = torch.from_numpy(encoder.tokenize(texts)).to(device)
 
     def objective(
-        batch: Int[np.ndarray, " image"], images: UInt8[np.ndarray, "image size size 3"]
+        rows: Int[np.ndarray, " image"], images: UInt8[np.ndarray, "image size size 3"]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        distinct, place = np.unique(text_of[batch], return_inverse=True)
+        distinct, places = np.unique(text_of[rows], return_inverse=True)
         pixels = to_tower(images, preprocess, device)
         image, text, scale = module(pixels, tokens[torch.from_numpy(distinct).to(device)])
-        own = torch.from_numpy(place).to(device)
+        own = torch.from_numpy(places).to(device)
         return loss_of(image, text[own], scale), own_caption(image, text, own)
 
     return objective

@@ -6,23 +6,110 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
-import msgspec
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 from torch import nn
 
-from stages.config.trainings import Augmentation, TrainingRecipe
-from stages.encoders.loading import Pictures, ahead, kept
+from stages.config.trainings import TrainingRecipe
+from stages.encoders.loading import ImageDataset, cache_images, load_batches, useful_workers
 from stages.encoders.preprocess import Preprocess
 from stages.runtime.errors import InputError
-from stages.training.augmentation import augmented, changes_nothing
-from stages.training.callbacks import Curve, open_curve
-from stages.training.checkpoints import SCRATCH, Checkpoint, training_key
+from stages.training.augmentation import Draw, augment, draw
+from stages.training.callbacks import Callbacks, Point
 from stages.training.schedule import learning_rate, steps_per_epoch
+
+POINTS = 100
+"""Points of a curve; checkpoints are saved at points alone, so that no sum is cut in two."""
+
+ORDER, AUGMENTATION = 0, 1
+"""The first word of a random generator's seed: what its numbers are for."""
+
+Item = TypeVar("Item")
+
+Objective = Callable[
+    [Int[np.ndarray, " image"], UInt8[np.ndarray, "image size size 3"]],
+    tuple[torch.Tensor, torch.Tensor],
+]
+"""From a batch's rows and images: its mean loss and its share of correct predictions."""
+
+
+class Batch(NamedTuple):
+    """The images of a step by their rows in the dataset, and how each is augmented."""
+
+    rows: Int[np.ndarray, " image"]
+    draws: list[Draw]
+
+
+@dataclass
+class TrainingState:
+    """Steps taken, points of the curve, and the sums of loss and accuracy since the last point."""
+
+    step: int = 0
+    points: list[Point] = field(default_factory=list)
+    sums: torch.Tensor = field(default_factory=lambda: torch.zeros(2))
+
+
+def train(
+    module: nn.Module,
+    objective: Objective,
+    images: ImageDataset,
+    preprocess: Preprocess,
+    recipe: TrainingRecipe,
+    *,
+    callbacks: Callbacks,
+    workers: int = 0,
+    after_step: Callable[[], object] = lambda: None,
+) -> None:
+    """Minimise an objective over all parameters of a module, and leave it ready to evaluate.
+
+    Batches and their random numbers depend on the recipe's seed and the step alone, so a training
+    that resumes from a checkpoint takes the very steps it would have taken. Images that are not
+    augmented are preprocessed once and kept in memory, if they fit.
+
+    Raises
+    ------
+    InputError
+        There are fewer than two images, one is broken, or the loss is no longer finite.
+    """
+    count, augmentation = len(images), recipe.augmentation
+    if count < 2:
+        raise InputError(f"{callbacks.name}: expected at least two images to train on, got {count}")
+    if augmentation.smallest_crop == 1 and augmentation.flip == 0:
+        images = cache_images(images, preprocess, workers)
+
+    def load(batch: Batch) -> tuple[Batch, UInt8[np.ndarray, "image size size 3"]]:
+        pairs = zip(batch.rows.tolist(), batch.draws, strict=True)
+        squares = [augment(images[row], drawn, augmentation, preprocess) for row, drawn in pairs]
+        return batch, np.stack(squares)
+
+    epoch_steps = steps_per_epoch(count, recipe.batch_size)
+    with deterministic(recipe.threads):
+        optimizer = adamw(module, recipe)
+        module.train()
+        state = restore_checkpoint(module, optimizer, callbacks)
+        steps = range(state.step, recipe.epochs * epoch_steps)
+        batches = sample_batches(count, recipe, steps)
+        loaded = load_batches(load, batches, useful_workers(images, workers))
+        for batch, squares in progress_bar(loaded, steps, callbacks.name):
+            loss, correct = objective(batch.rows, squares)
+            loss.backward()
+            require_gradients(module)
+            rate = learning_rate(recipe, state.step, epoch_steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad()
+            after_step()
+            state.sums += torch.stack((loss.detach(), correct)).cpu()
+            state.step += 1
+            log_point(state, rate, steps.stop, callbacks)
+            save_checkpoint(module, optimizer, state, callbacks)
+        module.eval()
+    if callbacks.checkpoint:
+        callbacks.checkpoint.remove()
 
 
 @contextmanager
@@ -40,87 +127,6 @@ def deterministic(threads: int) -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
-
-
-POINTS = 100
-"""Points of a curve; checkpoints are saved at points alone, so that no sum is cut in two."""
-
-ORDER, AUGMENTATION = 0, 1
-"""The first word of a random generator's seed: what its numbers are for."""
-
-Item = TypeVar("Item")
-
-Load = Callable[[Int[np.ndarray, " image"], np.random.Generator], Any]
-"""From the indices of a batch and its random numbers: its images, made while the last is used."""
-
-Objective = Callable[[Int[np.ndarray, " image"], Any], tuple[torch.Tensor, torch.Tensor]]
-"""From the indices of a batch and what was loaded: its mean loss and its share of correct."""
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Who looks on: a curve, a checkpoint to go on from, and the name on the progress bar."""
-
-    curve: Curve | None = None
-    checkpoint: Checkpoint | None = None
-    name: str = "training"
-
-
-@dataclass
-class Position:
-    """How far a training has come: steps taken, points of the curve, and sums since the last."""
-
-    step: int = 0
-    points: list[dict[str, float | int]] = field(default_factory=list)
-    sums: torch.Tensor = field(default_factory=lambda: torch.zeros(2))
-
-
-def train(
-    module: nn.Module,
-    objective: Objective,
-    images: int,
-    recipe: TrainingRecipe,
-    *,
-    watch: Watch,
-    load: Load = lambda _batch, generator: generator,
-    after_step: Callable[[], object] = lambda: None,
-) -> None:
-    """Minimise an objective over all parameters of a module, and leave it ready to evaluate.
-
-    Batches and their random numbers depend on the recipe's seed and the step alone, so a training
-    that goes on from a checkpoint takes the very steps it would have taken.
-
-    Raises
-    ------
-    InputError
-        There are fewer than two images, or the loss is no longer finite.
-    """
-    if images < 2:
-        raise InputError(f"{watch.name}: expected at least two images to train on, got {images}")
-    epoch_steps = steps_per_epoch(images, recipe.batch_size)
-    with deterministic(recipe.threads):
-        optimizer = adamw(module, recipe)
-        module.train()
-        position = restored(module, optimizer, watch)
-        steps = range(position.step, recipe.epochs * epoch_steps)
-        loaded = ahead(loaded_batches(images, recipe, steps, load))
-        for step, batch, pixels in progress(loaded, steps, watch.name):
-            loss, correct = objective(batch, pixels)
-            loss.backward()
-            require_gradients(module)
-            rate = learning_rate(recipe, step, epoch_steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-            optimizer.zero_grad()
-            after_step()
-            position.sums += torch.stack((loss.detach(), correct)).cpu()
-            position.step = step + 1
-            record(position, rate, recipe.epochs * epoch_steps, watch)
-            save(module, optimizer, position, watch)
-        module.eval()
-    if watch.checkpoint:
-        watch.checkpoint.remove()
 
 
 def adamw(module: nn.Module, recipe: TrainingRecipe) -> torch.optim.AdamW:
@@ -150,21 +156,20 @@ def require_gradients(module: nn.Module) -> None:
             raise RuntimeError(f"the loss does not depend on the parameter {name}: no gradient")
 
 
-def loaded_batches(
-    images: int, recipe: TrainingRecipe, steps: range, load: Load
-) -> Iterator[tuple[int, Int[np.ndarray, " image"], Any]]:
-    """Yield the steps, each with its batch and what is loaded for it."""
+def sample_batches(images: int, recipe: TrainingRecipe, steps: range) -> Iterator[Batch]:
+    """Yield the batches of some steps: each epoch has every image once, in another order."""
     epoch_steps = steps_per_epoch(images, recipe.batch_size)
     order = np.empty(0, np.int64)
     for step in steps:
         epoch, place = divmod(step, epoch_steps)
         if place == 0 or step == steps.start:
             order = np.random.default_rng([ORDER, recipe.seed, epoch]).permutation(images)
-        batch = order[place * recipe.batch_size :][: recipe.batch_size]
-        yield step, batch, load(batch, np.random.default_rng([AUGMENTATION, recipe.seed, step]))
+        rows = order[place * recipe.batch_size :][: recipe.batch_size]
+        generator = np.random.default_rng([AUGMENTATION, recipe.seed, step])
+        yield Batch(rows, draw(len(rows), recipe.augmentation, generator))
 
 
-def progress(items: Iterable[Item], steps: range, name: str) -> Iterable[Item]:
+def progress_bar(items: Iterable[Item], steps: range, name: str) -> Iterable[Item]:
     """Show a bar: often on a terminal, once a minute in a log."""
     from tqdm import tqdm
 
@@ -173,7 +178,7 @@ def progress(items: Iterable[Item], steps: range, name: str) -> Iterable[Item]:
     return tqdm(items, name, mininterval=pause, **bar)
 
 
-def record(position: Position, rate: float, steps: int, watch: Watch) -> None:
+def log_point(state: TrainingState, rate: float, steps: int, callbacks: Callbacks) -> None:
     """Add a point to the curve when one is due.
 
     Raises
@@ -182,78 +187,58 @@ def record(position: Position, rate: float, steps: int, watch: Watch) -> None:
         The loss is no longer finite.
     """
     pace = max(1, steps // POINTS)
-    if position.step % pace and position.step != steps:
+    if state.step % pace and state.step != steps:
         return
-    taken = position.step - (position.points[-1]["step"] if position.points else 0)
-    loss, accuracy = (position.sums / taken).tolist()
+    taken = state.step - (state.points[-1]["step"] if state.points else 0)
+    loss, accuracy = (state.sums / taken).tolist()
     if not math.isfinite(loss):
         raise InputError(
-            f"{watch.name}: the loss is {loss} after {position.step} steps; "
+            f"{callbacks.name}: the loss is {loss} after {state.step} steps; "
             "lower learning_rate or raise warmup_steps"
         )
-    point = {"step": position.step, "loss": loss, "accuracy": accuracy, "learning_rate": rate}
-    position.points.append(point)
-    position.sums.zero_()
-    if watch.curve:
-        watch.curve(point)
+    point = {"step": state.step, "loss": loss, "accuracy": accuracy, "learning_rate": rate}
+    state.points.append(point)
+    state.sums.zero_()
+    if callbacks.log:
+        callbacks.log(point)
 
 
-def save(
-    module: nn.Module, optimizer: torch.optim.Optimizer, position: Position, watch: Watch
+def save_checkpoint(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: TrainingState,
+    callbacks: Callbacks,
 ) -> None:
     """Save a checkpoint when one is due and the last step ended in a point."""
-    at_point = position.points and position.points[-1]["step"] == position.step
-    if watch.checkpoint and at_point and watch.checkpoint.is_due():
+    at_point = state.points and state.points[-1]["step"] == state.step
+    if callbacks.checkpoint and at_point and callbacks.checkpoint.is_due():
         tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
-        for parameter, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{parameter}.{name}": t for name, t in state.items()}
-        watch.checkpoint.save(tensors, {"step": position.step, "points": position.points})
+        for parameter, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{parameter}.{name}": t for name, t in moments.items()}
+        callbacks.checkpoint.save(tensors, {"step": state.step, "points": state.points})
 
 
-def restored(module: nn.Module, optimizer: torch.optim.Optimizer, watch: Watch) -> Position:
-    """Return where to go on: the checkpoint's position, its curve drawn again, or the start."""
-    saved = watch.checkpoint.load() if watch.checkpoint else None
+def restore_checkpoint(
+    module: nn.Module, optimizer: torch.optim.Optimizer, callbacks: Callbacks
+) -> TrainingState:
+    """Load the checkpoint, if there is one; return its state with the curve logged again."""
+    saved = callbacks.checkpoint.load() if callbacks.checkpoint else None
     if saved is None:
-        return Position()
+        return TrainingState()
     tensors, facts = saved
     weights: dict[str, torch.Tensor] = {}
-    state: dict[int, dict[str, torch.Tensor]] = {}
+    moments: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():
         kind, _, name = key.partition(".")
         if kind == "module":
             weights[name] = tensor
         else:
             parameter, _, name = name.partition(".")
-            state.setdefault(int(parameter), {})[name] = tensor
+            moments.setdefault(int(parameter), {})[name] = tensor
     module.load_state_dict(weights)
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    position = Position(**facts)
-    if watch.curve:
-        for point in position.points:
-            watch.curve(point)
-    return position
-
-
-def loader(
-    images: Pictures, preprocess: Preprocess, augmentation: Augmentation, workers: int
-) -> Load:
-    """Return what makes batches of images of a tower's size, augmented.
-
-    Images that are not augmented are fitted once and kept, where memory allows it.
-    """
-    if changes_nothing(augmentation):
-        images = kept(images, preprocess, workers)
-    return lambda batch, generator: augmented(
-        images, batch, preprocess, augmentation, generator, workers=workers
-    )
-
-
-@contextmanager
-def watched(key: str, *facts: object) -> Iterator[Watch]:
-    """Open the curve of encoder `key`, and the checkpoint that belongs to just these facts.
-
-    `facts` are all that decides the result beside the code: recipe, backbone, digests of the data.
-    """
-    checkpoint = Checkpoint(SCRATCH / training_key(*map(msgspec.json.encode, facts)))
-    with open_curve(Path("data/training") / key) as curve:
-        yield Watch(curve, checkpoint, key)
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
+    state = TrainingState(**facts)
+    if callbacks.log:
+        for point in state.points:
+            callbacks.log(point)
+    return state

@@ -8,23 +8,24 @@ from stages.config.encoders import AnyBackbone
 from stages.config.trainings import TrainingRecipe
 from stages.encoders.encoder import Encoder, classifier_encoder
 from stages.encoders.heads import classifier_from_clip
-from stages.encoders.loading import Pictures
+from stages.encoders.loading import ImageDataset
 from stages.encoders.preprocess import to_tower
 from stages.runtime.errors import InputError
-from stages.training.loop import Objective, Watch, loader, train
+from stages.training.callbacks import Callbacks
+from stages.training.loop import Objective, train
 
 
 def supervise(
     recipe: TrainingRecipe,
     backbone: AnyBackbone,
-    images: Pictures,
+    images: ImageDataset,
     labels: Int[np.ndarray, " image"],
     *,
     classes: list[str],
     label_smoothing: float,
-    watch: Watch,
+    callbacks: Callbacks,
     device: torch.device | str = "cpu",
-    workers: int = 1,
+    workers: int = 0,
 ) -> Encoder:
     """Return a classifier trained from scratch: an image tower and a linear head with a bias.
 
@@ -44,7 +45,7 @@ def supervise(
         images,
         labels,
         label_smoothing=label_smoothing,
-        watch=watch,
+        callbacks=callbacks,
         device=device,
         workers=workers,
     )
@@ -55,13 +56,13 @@ def finetune(
     recipe: TrainingRecipe,
     start: Encoder,
     head: Float[np.ndarray, "class_ feature"],
-    images: Pictures,
+    images: ImageDataset,
     labels: Int[np.ndarray, " image"],
     *,
     classes: list[str],
-    watch: Watch,
+    callbacks: Callbacks,
     device: torch.device | str = "cpu",
-    workers: int = 1,
+    workers: int = 0,
 ) -> Encoder:
     """Return a CLIP's image tower trained on with its zero-shot head on labels.
 
@@ -81,7 +82,7 @@ def finetune(
         images,
         labels,
         label_smoothing=0.0,
-        watch=watch,
+        callbacks=callbacks,
         device=device,
         workers=workers,
     )
@@ -91,11 +92,11 @@ def finetune(
 def fit(
     encoder: Encoder,
     recipe: TrainingRecipe,
-    images: Pictures,
+    images: ImageDataset,
     labels: Int[np.ndarray, " image"],
     *,
     label_smoothing: float,
-    watch: Watch,
+    callbacks: Callbacks,
     device: torch.device | str,
     workers: int,
 ) -> None:
@@ -106,12 +107,19 @@ def fit(
     InputError
         A label is out of range, there is not one per image, or the training diverges.
     """
-    require_labels(labels, len(images), len(encoder.card.classes or ()), watch.name)
+    require_labels(labels, len(images), len(encoder.card.classes or ()), callbacks.name)
     encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
     targets = torch.from_numpy(labels.astype(np.int64)).to(device)
     objective = label_objective(encoder, targets, label_smoothing)
-    load = loader(images, encoder.card.preprocess, recipe.augmentation, workers)
-    train(encoder.module, objective, len(images), recipe, load=load, watch=watch)
+    train(
+        encoder.module,
+        objective,
+        images,
+        encoder.card.preprocess,
+        recipe,
+        callbacks=callbacks,
+        workers=workers,
+    )
 
 
 def label_objective(
@@ -121,9 +129,9 @@ def label_objective(
     preprocess, module = encoder.card.preprocess, encoder.module
 
     def objective(
-        batch: Int[np.ndarray, " image"], images: UInt8[np.ndarray, "image size size 3"]
+        rows: Int[np.ndarray, " image"], images: UInt8[np.ndarray, "image size size 3"]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        expected = targets[torch.from_numpy(batch).to(targets.device)]
+        expected = targets[torch.from_numpy(rows).to(targets.device)]
         logits = module(to_tower(images, preprocess, targets.device))
         loss = torch.nn.functional.cross_entropy(logits, expected, label_smoothing=smoothing)
         return loss, (logits.argmax(dim=1) == expected).float().mean()

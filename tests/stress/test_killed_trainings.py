@@ -19,9 +19,9 @@ KEY, START = "killed", "rn_web_broad"
 
 STAGE = """
 from functools import partial
-import stages.training.loop as watched
+import stages.training.callbacks as callbacks
 from stages.runtime.launch import launch
-watched.Checkpoint = partial(watched.Checkpoint, seconds=0.0)  # one at every point of the curve
+callbacks.Checkpoint = partial(callbacks.Checkpoint, seconds=0.0)  # one at every point of the curve
 from stages.{stage} import main
 launch(main, "{key}")
 """

@@ -36,7 +36,7 @@ from stages.datasets.sources import write_real_dataset
 from stages.encoders.encoder import clip_encoder, initialise
 from stages.encoders.heads import zero_shot_head
 from stages.encoders.layers import layer_grams
-from stages.encoders.loading import spread_rows
+from stages.encoders.loading import evenly_spaced_minibatches
 from stages.encoders.open_clip_models import architecture_of
 from stages.encoders.tokenizer import build_vocabulary
 from stages.measures.cka import cka
@@ -55,8 +55,9 @@ from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from stages.measures.logit_line import baseline_lines
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.synthetic.drawn_sets import write_drawn_set
+from stages.training.callbacks import Callbacks
 from stages.training.contrastive import pretrain
-from stages.training.loop import Watch, deterministic
+from stages.training.loop import deterministic
 from stages.training.schedule import learning_rate
 from stages.training.standard_models import LabelledImages, standard_model_accuracies
 from stages.training.supervised import supervise
@@ -157,7 +158,7 @@ def contrast(recipe: TrainingRecipe) -> None:
     ends = (0, recipe.warmup_steps, recipe.epochs * 1000)
     assert all(0 <= learning_rate(recipe, step, 1000) <= recipe.learning_rate for step in ends)
     threads(recipe.threads)
-    pretrain(shortened(recipe), TINY, PIXELS, CAPTIONS, watch=Watch())
+    pretrain(shortened(recipe), TINY, PIXELS, CAPTIONS, callbacks=Callbacks())
 
 
 def classify(recipe: TrainingRecipe, smoothing: float) -> None:
@@ -168,7 +169,7 @@ def classify(recipe: TrainingRecipe, smoothing: float) -> None:
         LABELS,
         classes=CLASSES,
         label_smoothing=smoothing,
-        watch=Watch(),
+        callbacks=Callbacks(),
     )
 
 
@@ -210,7 +211,7 @@ def concepts(settings: ConceptsSettings) -> None:
 def layers(settings: Layers, precision: Precision) -> None:
     """Compare the layers of an encoder, where a minibatch has no more images than there are."""
     if images := min(settings.images, IMAGES // settings.minibatch * settings.minibatch):
-        rows = spread_rows(IMAGES, images, settings.minibatch)
+        rows = evenly_spaced_minibatches(IMAGES, images, settings.minibatch)
         untrained, size, kind = initialise(TINY, 0), settings.minibatch, precision.inference
         grams = layer_grams(untrained, PIXELS, size, "cpu", 1, which=rows, precision=kind)
         cka(grams, grams)

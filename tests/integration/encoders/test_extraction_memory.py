@@ -17,7 +17,7 @@ from stages.datasets.card import write_card
 from stages.datasets.images import encode_png
 from stages.datasets.shards import write_images
 from stages.datasets.tar import write_shards
-from stages.encoders.activations import coming_activations, extract_dataset
+from stages.encoders.activations import extract_dataset, streamed_activations
 from stages.encoders.encoder import Encoder, initialise
 from stages.files.activations import read_activations
 from stages.files.arrays import read_tensors, write_tensors
@@ -60,8 +60,8 @@ def extract(encoder: Encoder, directory: Path, out: Path) -> None:
 
 def extract_probe(encoder: Encoder, directory: Path, out: Path) -> None:
     with open_broden(directory) as broden:
-        coming = coming_activations(encoder, broden, batch_size=8, workers=2)
-        write_tensors(out / "activations.safetensors", {"activations": coming})
+        streamed = streamed_activations(encoder, broden, batch_size=8, workers=2)
+        write_tensors(out / "activations.safetensors", {"activations": streamed})
 
 
 def peak(function: Callable[..., None], *arguments: object) -> int:

@@ -12,8 +12,8 @@ from stages.config.encoders import (
 )
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import Encoder, clip_encoder
-from stages.encoders.layers import layer_modules, per_image, watched
-from stages.encoders.loading import fitted
+from stages.encoders.layers import forward_hooks, layer_modules, per_image
+from stages.encoders.loading import preprocess_images
 from stages.encoders.preprocess import to_tower
 from stages.encoders.tokenizer import build_vocabulary
 
@@ -81,7 +81,7 @@ def layer_features(encoder: Encoder, images: np.ndarray) -> dict[str, torch.Tens
         features[layer] = per_image(output, len(images), layer).flatten(1).clone()
 
     tower, preprocess = encoder.visual.eval(), encoder.card.preprocess
-    squares = fitted(images, np.arange(len(images)), preprocess)
-    with watched(layer_modules(encoder), keep), torch.inference_mode():
+    squares = preprocess_images(images, np.arange(len(images)), preprocess)
+    with forward_hooks(layer_modules(encoder), keep), torch.inference_mode():
         tower(to_tower(squares, preprocess))
     return features

@@ -5,7 +5,7 @@ from torch import nn
 
 from stages.config.encoders import ModifiedResNet
 from stages.encoders.activations import activations
-from stages.encoders.layers import layer_grams, layer_modules, minibatch_grams, watched
+from stages.encoders.layers import forward_hooks, layer_grams, layer_modules, minibatch_grams
 from stages.measures.gram import gram
 from stages.measures.u_center import u_center
 from stages.runtime.errors import InputError
@@ -53,7 +53,7 @@ def test_hooks_go_on_an_error_of_their_own(encoder):
         assert hooks_of(encoder.module) == len(layer_modules(encoder))
         raise KeyError(layer)
 
-    with pytest.raises(KeyError), watched(layer_modules(encoder), refuse):
+    with pytest.raises(KeyError), forward_hooks(layer_modules(encoder), refuse):
         encoder.visual(torch.zeros(4, 3, 32, 32))
     assert hooks_of(encoder.module) == 0
 

@@ -1,20 +1,10 @@
-"""A world of four classes that a tower of two channels learns in seconds, and recipes for it."""
+"""Recipes of trainings that take seconds."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pytest
 
-from stages.config.encoders import Backbone, ModifiedResNet, TextTransformer
 from stages.config.trainings import Augmentation, Cosine, TrainingRecipe
-from stages.encoders.activations import activations
-from stages.encoders.encoder import Encoder
-from stages.encoders.heads import zero_shot_head
-from stages.training.contrastive import pretrain
-from stages.training.loop import Watch
-
-TEMPLATES = ["a photo of a {}", "a sketch of a {}"]
-NAMES = ["circle", "square", "triangle", "star"]
 
 SHARED: dict[str, Any] = {
     "epochs": 4,
@@ -30,50 +20,6 @@ SHARED: dict[str, Any] = {
 }
 
 
-class Toy(NamedTuple):
-    """Noise with a bright patch whose place and colour are the class's, and a caption."""
-
-    images: np.ndarray
-    labels: np.ndarray
-    captions: list[str]
-    names: list[str]
-
-
-def draw_toy(count: int, seed: int) -> Toy:
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, len(NAMES), count)
-    images = rng.integers(0, 120, (count, 32, 32, 3)).astype(np.uint8)
-    for class_ in range(len(NAMES)):
-        top, left = 16 * (class_ // 2), 16 * (class_ % 2)
-        patch = np.s_[labels == class_, top : top + 16, left : left + 16, class_ % 3]
-        images[patch] += 100
-    captions = [f"a {rng.choice(['photo', 'sketch'])} of a {NAMES[label]}" for label in labels]
-    return Toy(images, labels, captions, NAMES)
-
-
-@pytest.fixture(scope="session")
-def toy() -> Toy:
-    return draw_toy(512, 0)
-
-
-@pytest.fixture(scope="session")
-def unseen() -> Toy:
-    return draw_toy(256, 1)
-
-
-@pytest.fixture(scope="session")
-def backbone() -> Backbone:
-    return Backbone(
-        image_size=32,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.25, 0.25, 0.25),
-        embedding=16,
-        quick_gelu=False,
-        vision=ModifiedResNet(layers=(1, 1, 1, 1), width=4, head_width=32),
-        text=TextTransformer(context=8, width=16, heads=2, layers=1),
-    )
-
-
 @pytest.fixture(scope="session")
 def recipe() -> TrainingRecipe:
     return TrainingRecipe(**SHARED)
@@ -83,28 +29,3 @@ def recipe() -> TrainingRecipe:
 def cropping_recipe() -> TrainingRecipe:
     augmentation: Any = Augmentation(smallest_crop=0.9, flip=0.0)
     return TrainingRecipe(**SHARED | {"augmentation": augmentation})
-
-
-@pytest.fixture(scope="session")
-def clip(recipe: TrainingRecipe, backbone: Backbone, toy: Toy) -> Encoder:
-    """A CLIP that has learnt the four classes."""
-    return pretrain(recipe, backbone, toy.images, toy.captions, watch=Watch())
-
-
-@pytest.fixture(scope="session")
-def accuracy(unseen: Toy):
-    """The accuracy of an encoder with a head, on unseen images."""
-
-    def of(encoder: Encoder, weight: np.ndarray, bias: np.ndarray | float = 0.0) -> float:
-        rows = activations(encoder, unseen.images, 256)
-        if encoder.card.normalize_features:
-            rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        return float(((rows @ weight.T + bias).argmax(axis=1) == unseen.labels).mean())
-
-    return of
-
-
-@pytest.fixture(scope="session")
-def head_of():
-    """The zero-shot head of the four classes."""
-    return lambda encoder: zero_shot_head(encoder, NAMES, TEMPLATES)

@@ -2,18 +2,17 @@ import numpy as np
 import pytest
 
 from stages.config.trainings import Augmentation
-from stages.encoders.loading import fitted
-from stages.encoders.preprocess import Preprocess
-from stages.training.augmentation import Draw, augmented, crop, draw
+from stages.encoders.preprocess import Preprocess, resize_and_crop
+from stages.training.augmentation import Draw, augment, crop_box, draw
 
 PREPROCESS = Preprocess(size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-EVERY = np.arange(64)
 
 
-def drawn(pictures, smallest_crop: float, flip: float, seed: int = 0, workers: int = 1):
+def drawn(images, smallest_crop: float, flip: float, seed: int = 0) -> np.ndarray:
     recipe = Augmentation(smallest_crop=smallest_crop, flip=flip)
-    generator = np.random.default_rng(seed)
-    return augmented(pictures, EVERY, PREPROCESS, recipe, generator, workers=workers)
+    draws = draw(len(images), recipe, np.random.default_rng(seed))
+    pairs = zip(images, draws, strict=True)
+    return np.stack([augment(image, drawn, recipe, PREPROCESS) for image, drawn in pairs])
 
 
 def squares() -> np.ndarray:
@@ -29,10 +28,10 @@ def test_nothing_is_changed_where_nothing_is_asked():
     assert np.array_equal(drawn(squares(), 1.0, 0.0), squares())
 
 
-@pytest.mark.parametrize("pictures", [squares(), photographs()])
-def test_a_certain_flip_mirrors_what_an_evaluation_sees(pictures):
-    seen = fitted(pictures, EVERY, PREPROCESS)
-    assert np.array_equal(drawn(pictures, 1.0, 1.0), seen[:, :, ::-1])
+@pytest.mark.parametrize("images", [squares(), photographs()])
+def test_a_certain_flip_mirrors_what_an_evaluation_sees(images):
+    seen = np.stack([resize_and_crop(image, PREPROCESS) for image in images])
+    assert np.array_equal(drawn(images, 1.0, 1.0), seen[:, :, ::-1])
 
 
 def test_half_of_the_images_are_flipped():
@@ -48,14 +47,14 @@ def test_a_crop_of_a_slope_is_a_slope_within_its_range():
 
 
 def test_a_crop_has_the_share_and_the_ratio_that_were_drawn():
-    left, top, right, bottom = crop(200, 400, Draw(0.25, 4 / 3, 1.0, 0.0, False))
+    left, top, right, bottom = crop_box(200, 400, Draw(0.25, 4 / 3, 1.0, 0.0, False))
     width, height = (right - left) * 400, (bottom - top) * 200
     assert (width * height, width / height) == pytest.approx((0.25 * 200 * 400, 4 / 3))
     assert (right, top) == pytest.approx((1.0, 0.0))
 
 
 def test_a_side_that_would_leave_the_image_is_cut_to_it():
-    assert crop(100, 800, Draw(1.0, 3 / 4, 0.3, 0.7, False))[1::2] == (0.0, 1.0)
+    assert crop_box(100, 800, Draw(1.0, 3 / 4, 0.3, 0.7, False))[1::2] == (0.0, 1.0)
 
 
 def test_shares_and_ratios_are_torchvision_s():
@@ -65,7 +64,7 @@ def test_shares_and_ratios_are_torchvision_s():
     assert ratios.min() > 3 / 4 and ratios.max() < 4 / 3 and abs(np.log(ratios).mean()) < 0.02
 
 
-def test_the_seed_decides_and_workers_do_not():
+def test_the_seed_decides():
     again = drawn(photographs(), 0.5, 0.5, 1)
-    assert np.array_equal(drawn(photographs(), 0.5, 0.5, 1, workers=3), again)
+    assert np.array_equal(drawn(photographs(), 0.5, 0.5, 1), again)
     assert not np.array_equal(drawn(photographs(), 0.5, 0.5, 2), again)

@@ -4,14 +4,16 @@ import pytest
 import torch
 from torch import nn
 
+from stages.config.trainings import Augmentation, TrainingRecipe
+from stages.encoders.preprocess import Preprocess
 from stages.runtime.errors import InputError
+from stages.training.callbacks import Callbacks
 from stages.training.checkpoints import Checkpoint
 from stages.training.loop import (
-    Watch,
     adamw,
     deterministic,
-    loaded_batches,
     require_gradients,
+    sample_batches,
     train,
 )
 
@@ -26,13 +28,21 @@ class Fit:
         self.inputs = torch.linspace(-1, 1, 192).view(64, 3).sin()
         self.steps, self.stop_at = 0, stop_at
 
-    def __call__(self, batch, generator):
+    def __call__(self, rows, images):
         self.steps += 1
         if self.steps == self.stop_at:
             raise KeyboardInterrupt
-        noise = torch.from_numpy(generator.standard_normal((len(batch), 3), np.float32))
-        outputs = self.module(self.inputs[batch] + 0.1 * noise)
-        return (outputs[:, 0] - self.inputs[batch].sum(1)).square().mean(), torch.tensor(0.5)
+        noise = torch.from_numpy(images[:, 0, 0] / np.float32(255))
+        outputs = self.module(self.inputs[rows] + 0.1 * noise)
+        return (outputs[:, 0] - self.inputs[rows].sum(1)).square().mean(), torch.tensor(0.5)
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (64, 4, 4, 3), np.uint8)
+PREPROCESS = Preprocess(size=4, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+
+
+def run(fit: Fit, recipe: TrainingRecipe, **callbacks) -> None:
+    train(fit.module, fit, IMAGES, PREPROCESS, recipe, callbacks=Callbacks(**callbacks))
 
 
 def weights(fit: Fit) -> dict[str, torch.Tensor]:
@@ -40,18 +50,19 @@ def weights(fit: Fit) -> dict[str, torch.Tensor]:
 
 
 def drawn(recipe, start=0):
-    """Return the steps, each with its batch and its random numbers."""
-    return loaded_batches(64, recipe, range(start, 80), lambda _batch, generator: generator)
+    """Return the batches of the steps from one on."""
+    return list(sample_batches(64, recipe, range(start, 80)))
 
 
 @pytest.fixture
 def recipe(recipe):
-    return msgspec.structs.replace(recipe, epochs=20, batch_size=16)
+    augmentation = Augmentation(smallest_crop=0.5, flip=0.5)
+    return msgspec.structs.replace(recipe, epochs=20, batch_size=16, augmentation=augmentation)
 
 
 def test_training_lowers_the_loss(recipe):
     fit, points = Fit(), []
-    train(fit.module, fit, 64, recipe, watch=Watch(points.append))
+    run(fit, recipe, log=points.append)
     assert [point["step"] for point in points] == list(range(1, 81))
     assert points[-1]["loss"] < 0.3 * points[0]["loss"]
     assert not fit.module.training
@@ -60,12 +71,12 @@ def test_training_lowers_the_loss(recipe):
 @pytest.mark.parametrize("stop_at", [2, 41, 80])
 def test_an_interrupted_training_goes_on_bit_for_bit(recipe, tmp_path, stop_at):
     whole, whole_points = Fit(), []
-    train(whole.module, whole, 64, recipe, watch=Watch(whole_points.append))
+    run(whole, recipe, log=whole_points.append)
     broken = Fit(stop_at)
     with pytest.raises(KeyboardInterrupt):
-        train(broken.module, broken, 64, recipe, watch=Watch(checkpoint=Checkpoint(tmp_path, 0.0)))
+        run(broken, recipe, checkpoint=Checkpoint(tmp_path, 0.0))
     again, points = Fit(), []
-    train(again.module, again, 64, recipe, watch=Watch(points.append, Checkpoint(tmp_path, 0.0)))
+    run(again, recipe, log=points.append, checkpoint=Checkpoint(tmp_path, 0.0))
     assert again.steps == 80 - stop_at + 1
     assert points == whole_points
     assert all(torch.equal(weights(again)[k], value) for k, value in weights(whole).items())
@@ -98,32 +109,31 @@ def test_a_parameter_without_gradient_is_an_error():
 
 
 def test_every_epoch_has_every_image_once_in_another_order(recipe):
-    orders = np.split(np.concatenate([b for _, b, _ in drawn(recipe)]), 20)
+    orders = np.split(np.concatenate([batch.rows for batch in drawn(recipe)]), 20)
     assert all(np.array_equal(np.sort(order), np.arange(64)) for order in orders)
     assert not np.array_equal(orders[0], orders[1])
 
 
 def test_a_batch_does_not_depend_on_where_the_training_starts(recipe):
-    first = [(step, batch, rng.random()) for step, batch, rng in drawn(recipe)]
-    later = [(step, batch, rng.random()) for step, batch, rng in drawn(recipe, 38)]
-    for (step, batch, number), expected in zip(later, first[38:], strict=True):
-        assert (step, number) == (expected[0], expected[2])
-        assert np.array_equal(batch, expected[1])
+    for later, first in zip(drawn(recipe, 38), drawn(recipe)[38:], strict=True):
+        assert np.array_equal(later.rows, first.rows)
+        assert later.draws == first.draws
 
 
 def test_another_seed_gives_another_order(recipe):
     other = msgspec.structs.replace(recipe, seed=1)
-    (_, first, _), (_, second, _) = (next(drawn(r)) for r in (recipe, other))
-    assert not np.array_equal(first, second)
+    first, second = (drawn(r)[0] for r in (recipe, other))
+    assert not np.array_equal(first.rows, second.rows)
+    assert first.draws != second.draws
 
 
 def test_a_loss_that_is_not_finite_is_refused(recipe):
     fit = Fit()
     fit.inputs[5] = torch.inf
     with pytest.raises(InputError, match=r"rn: the loss is nan after \d+ steps; lower learning"):
-        train(fit.module, fit, 64, recipe, watch=Watch(name="rn"))
+        run(fit, recipe, name="rn")
 
 
 def test_a_single_image_is_refused(recipe):
     with pytest.raises(InputError, match="at least two images"):
-        train(nn.Linear(1, 1), Fit(), 1, recipe, watch=Watch())
+        train(nn.Linear(1, 1), Fit(), IMAGES[:1], PREPROCESS, recipe, callbacks=Callbacks())

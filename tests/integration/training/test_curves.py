@@ -1,3 +1,5 @@
+"""A curve without a repository, and as a stage of DVC."""
+
 import json
 import subprocess
 import sys
@@ -5,17 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from stages.runtime.errors import InputError
-from stages.training.callbacks import open_curve
-
-ROOT = Path(__file__).parents[3]
+from tests.reads import ROOT
 
 STAGE = """
 from pathlib import Path
-from stages.training.callbacks import open_curve
-with open_curve(Path("out")) as curve:
+from stages.training.callbacks import dvclive_logger
+with dvclive_logger(Path("out")) as log:
     for step in (5, 10):
-        curve({"step": step, "loss": 1 / step, "accuracy": 0.5, "learning_rate": 1e-3})
+        log({"step": step, "loss": 1 / step, "accuracy": 0.5, "learning_rate": 1e-3})
 """
 
 
@@ -64,20 +63,3 @@ def test_a_stage_of_dvc_writes_the_same_bytes(plain, tmp_path):
     run([sys.executable, "-m", "dvc", "init", "-q"], folder)
     run([sys.executable, "-m", "dvc", "repro", "-q"], folder)
     assert contents(folder / "out") == contents(plain / "out")
-
-
-def test_a_new_curve_takes_the_place_of_the_old(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for steps in ((1, 2), (3,)):
-        with open_curve(tmp_path / "curve") as curve:
-            for step in steps:
-                curve({"step": step, "loss": 0.5})
-    assert contents(tmp_path / "curve")["plots/metrics/loss.tsv"] == "step\tloss\n3\t0.5\n"
-
-
-@pytest.mark.parametrize(("error", "left"), [(InputError, False), (KeyboardInterrupt, True)])
-def test_a_training_that_refuses_its_input_leaves_no_curve(tmp_path, error, left):
-    with pytest.raises(error), open_curve(tmp_path / "curve") as curve:
-        curve({"step": 1, "loss": 0.5})
-        raise error("the loss is nan")
-    assert (tmp_path / "curve").exists() == left

@@ -11,8 +11,8 @@ from stages.encoders.encoder import clip_encoder, save_encoder
 from stages.encoders.preprocess import to_tower
 from stages.encoders.tokenizer import build_vocabulary
 from stages.runtime.errors import InputError
+from stages.training.callbacks import Callbacks
 from stages.training.contrastive import LARGEST_SCALE, contrastive_objective, own_caption, pretrain
-from stages.training.loop import Watch
 
 TRAIN = """
 import sys
@@ -21,13 +21,14 @@ import msgspec, numpy as np
 from stages.config.encoders import Backbone
 from stages.encoders.encoder import save_encoder
 from stages.training.contrastive import pretrain
-from stages.training.loop import Watch
+from stages.training.callbacks import Callbacks
 from stages.config.trainings import TrainingRecipe
 folder = Path(sys.argv[1])
 data = np.load(folder / "toy.npz")
 recipe = msgspec.json.decode((folder / "recipe.json").read_bytes(), type=TrainingRecipe)
 backbone = msgspec.json.decode((folder / "backbone.json").read_bytes(), type=Backbone)
-encoder = pretrain(recipe, backbone, data["images"], data["captions"].tolist(), watch=Watch())
+images, captions = data["images"], data["captions"].tolist()
+encoder = pretrain(recipe, backbone, images, captions, callbacks=Callbacks())
 save_encoder(folder / "again", encoder)
 """
 
@@ -62,7 +63,7 @@ def test_a_clip_learns_to_name_unseen_images(clip, accuracy, head_of):
 
 def test_shuffled_captions_teach_nothing(recipe, backbone, toy, accuracy, head_of):
     captions = np.random.default_rng(0).permutation(toy.captions).tolist()
-    encoder = pretrain(recipe, backbone, toy.images, captions, watch=Watch())
+    encoder = pretrain(recipe, backbone, toy.images, captions, callbacks=Callbacks())
     assert accuracy(encoder, head_of(encoder)) < 0.5
 
 
@@ -81,4 +82,4 @@ def test_another_process_trains_the_same_bytes(clip, recipe, backbone, toy, tmp_
 
 def test_one_caption_per_image(recipe, backbone, toy):
     with pytest.raises(InputError, match="512 images and 511 captions"):
-        pretrain(recipe, backbone, toy.images, toy.captions[1:], watch=Watch())
+        pretrain(recipe, backbone, toy.images, toy.captions[1:], callbacks=Callbacks())

@@ -11,7 +11,7 @@ from stages.encoders.encoder import classifier_encoder
 from stages.encoders.heads import classifier_from_clip
 from stages.encoders.preprocess import to_tower
 from stages.runtime.errors import InputError
-from stages.training.loop import Watch
+from stages.training.callbacks import Callbacks
 from stages.training.supervised import (
     finetune,
     label_objective,
@@ -51,7 +51,13 @@ def test_finetuning_learns_and_leaves_its_start_alone(recipe, clip, toy, accurac
     before = {key: value.clone() for key, value in clip.module.state_dict().items()}
     faster = msgspec.structs.replace(recipe, learning_rate=3e-3)
     encoder = finetune(
-        faster, clip, head_of(clip), toy.images, toy.labels, classes=toy.names, watch=Watch()
+        faster,
+        clip,
+        head_of(clip),
+        toy.images,
+        toy.labels,
+        classes=toy.names,
+        callbacks=Callbacks(),
     )
     assert encoder.card.kind == "classifier" and encoder.card.normalize_features
     assert accuracy(encoder, *map(_or_zero, encoder.trained_head())) > 0.9
@@ -63,7 +69,7 @@ def _or_zero(array):
 
 
 def named(toy) -> dict[str, Any]:
-    return {"classes": toy.names, "label_smoothing": 0.1, "watch": Watch()}
+    return {"classes": toy.names, "label_smoothing": 0.1, "callbacks": Callbacks()}
 
 
 @pytest.mark.parametrize("kind", ["rn", "vit"])
