@@ -21,19 +21,15 @@ ADVICE = "nothing was kept; free the disk or mend the file, then run `dvc repro`
 
 
 def launch(main: Callable[..., None], *arguments: str) -> None:
-    """Run a stage: end with its parent, explain bad input, start and leave quickly.
+    """Run a stage: check its fingerprint, explain bad input in one line, end with its parent.
 
-    It computes with the code and the versions of packages that its results are kept under, or not
-    at all.
-
-    A stage that needs torch imports it in `main`, after what is set here. DVC is killed, its child
-    is not: the kernel is asked for a signal when the shell above dies. The garbage collector finds
-    nothing in the thousands of objects that an import makes: when it looks less often, and not at
-    all at the end, a process with torch in it is 0.4 s shorter.
+    A stage that needs torch imports it in `main`, after the settings that are made here.
     """
     die_with_parent()
     wait_passively()
     keep_memory()
+    # Imports make many objects and no garbage. Collecting less often here, and not at all at exit
+    # (`gc.freeze` below), takes `extract` of the miniature from 2.7 s of processor time to 1.8 s.
     gc.set_threshold(200_000, 50, 50)
     stage = stage_name()
     given = arguments or sys.argv[1:]
@@ -64,21 +60,21 @@ def stage_name() -> str:
 
 
 def wait_passively() -> None:
-    """Let threads that wait for each other sleep, unless the user has chosen otherwise.
+    """Let OpenMP's threads sleep while they wait for each other, unless the user says otherwise.
 
-    By default they spin, and where another process takes one of their cores a training on two
-    threads becomes twenty times slower. libgomp reads this once, when torch is imported.
+    By default they spin, which costs most where processes share cores: two forward passes of RN50
+    (32 images, two threads, a busy machine) take 6.7 to 8.1 s of processor time, and 4.4 s with
+    this. libgomp reads the variable once, when torch is imported.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def keep_memory() -> None:
-    """Let memory that is freed be used again, in place of going back to the system until the end.
+    """Let glibc keep freed memory for the next tensor; other C libraries have no such call.
 
-    glibc asks the system for each tensor above 32 MiB anew and hands it back at once, so a forward
-    pass touches thousands of new pages that the system first has to clear: an eighth of its time
-    beside threads that decode, since pages come to one thread at a time. Other libraries than
-    glibc have no such call.
+    By default it asks the system anew for each tensor above 32 MiB and hands it back at once, and
+    the system clears every page again: two forward passes of RN50 (32 images) take 6.2 s of
+    processor time, 1.7 s of it in the system, and 4.4 s with this.
     """
     if adjust := getattr(ctypes.CDLL(None), "mallopt", None):
         adjust(M_MMAP_MAX, 0)
