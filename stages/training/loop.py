@@ -236,6 +236,12 @@ def restore_checkpoint(
             parameter, _, name = name.partition(".")
             moments.setdefault(int(parameter), {})[name] = tensor
     module.load_state_dict(weights)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for index, named in moments.items():
+        for name, tensor in named.items():
+            if tensor.shape == parameters[index].shape:
+                # in the parameter's memory format (channels last), which the fused step requires
+                named[name] = torch.empty_like(parameters[index], requires_grad=False).copy_(tensor)
     optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
     state = TrainingState(**facts)
     if callbacks.log:

@@ -10,10 +10,13 @@ from stages.runtime.errors import InputError
 from stages.training.callbacks import Callbacks
 from stages.training.checkpoints import Checkpoint
 from stages.training.loop import (
+    TrainingState,
     adamw,
     deterministic,
     require_gradients,
+    restore_checkpoint,
     sample_batches,
+    save_checkpoint,
     train,
 )
 
@@ -106,6 +109,20 @@ def test_biases_do_not_decay(recipe):
 def test_a_parameter_without_gradient_is_an_error():
     with pytest.raises(RuntimeError, match="the parameter weight"):
         require_gradients(nn.Linear(2, 2))
+
+
+def test_a_restored_optimizer_has_the_memory_format_of_its_parameters(recipe, tmp_path):
+    module = nn.Conv2d(3, 4, 3)
+    module = module.to(memory_format=torch.channels_last)  # pyright: ignore
+    saved, restored = adamw(module, recipe), adamw(module, recipe)
+    module(torch.ones(1, 3, 8, 8)).square().sum().backward()
+    saved.step()
+    callbacks = Callbacks(checkpoint=Checkpoint(tmp_path, 0.0))
+    save_checkpoint(module, saved, TrainingState(1, [{"step": 1}]), callbacks)
+    restore_checkpoint(module, restored, callbacks)
+    expected, mean = (which.state[module.weight]["exp_avg"] for which in (saved, restored))
+    assert torch.equal(mean, expected)
+    assert mean.stride() == expected.stride() == module.weight.stride()
 
 
 def test_every_epoch_has_every_image_once_in_another_order(recipe):
