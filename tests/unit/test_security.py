@@ -7,6 +7,7 @@ import ast
 import io
 import pickle
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,18 +30,24 @@ EXECUTED = {"pickle", "_pickle", "cPickle", "cloudpickle", "marshal", "shelve", 
 
 PICKLES = {
     "stages/encoders/weight_files.py": {"pickle.UnpicklingError"},
-    "tests/pipeline/test_bad_weights.py": {"pickle"},
+    "tests/integration/stages/test_bad_weights.py": {"pickle"},
     "tests/unit/test_security.py": {"pickle"},
 }
 """Who names them all the same: for an exception, and to write the files that must be refused."""
 
 
+@cache
+def parsed(file: Path) -> list[ast.AST]:
+    """Return the nodes of a file that the promises are about."""
+    kinds = ast.Call | ast.Attribute | ast.Import | ast.ImportFrom
+    return [node for node in ast.walk(ast.parse(file.read_bytes())) if isinstance(node, kinds)]
+
+
 def nodes(kind: type[ast.AST], files: list[Path] = CODE) -> Iterator[tuple[str, ast.AST]]:
     """Yield the nodes of a kind, each with the file that it stands in."""
     for file in files:
-        for node in ast.walk(ast.parse(file.read_bytes())):
-            if isinstance(node, kind):
-                yield file.relative_to(ROOT).as_posix(), node
+        name = file.relative_to(ROOT).as_posix()
+        yield from ((name, node) for node in parsed(file) if isinstance(node, kind))
 
 
 def calls(*names: str, files: list[Path] = CODE) -> list[tuple[str, dict[str, str]]]:
@@ -107,7 +114,7 @@ def test_an_archive_is_never_unpacked_onto_the_disk():
 
 
 def test_every_download_names_its_checksum():
-    """Details: tests/integration/downloads, tests/pipeline/test_bad_archives.py."""
+    """Details: tests/integration/downloads, tests/integration/stages/test_bad_archives.py."""
     asking = calls("requests.get", "httpx.get", "urlopen", "urlretrieve", files=OWN)
     assert {file for file, _ in asking} == {"tools/sources.py"}
     checked = calls("HTTPDownloader", "hf_hub_download", files=OWN)
