@@ -8,7 +8,7 @@ import numpy as np
 from stages.config.measures import SHIFTS, TEST_SETS, BaselineSettings, result_name
 from stages.config.params import Params
 from stages.datasets.card import is_absent
-from stages.datasets.shards import read_images
+from stages.datasets.shards import open_shards
 from stages.files.json import write_json
 from stages.files.published import Model, accuracy_fractions, standard_models
 from stages.measures.logit_line import baseline_lines
@@ -68,9 +68,9 @@ def trained_models(settings: BaselineSettings) -> list[Model]:
 
 def load(dataset: str) -> LabelledImages:
     """Return a dataset in memory."""
-    data = read_images(DATASETS / dataset)
-    card = data.card
-    return LabelledImages(data.images, data.classes, np.array(card.class_indices), card.aliases)
+    with open_shards(DATASETS / dataset) as data:
+        card = data.card
+        return LabelledImages(data.load(), data.classes, np.array(card.class_indices), card.aliases)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from stages.runtime.errors import InputError
 
 
 @dataclass(frozen=True)
-class ShardIndex:
+class ShardedDataset:
     """An open dataset: where each image lies, its class (−1: none), the captions if it has any.
 
     Several threads may read images at once. It is valid inside `open_shards` only.
@@ -56,19 +56,28 @@ class ShardIndex:
         name = f"{self.directory}: image {image:08d}"
         return crop(decode_image(self.stored(image), name), self.card.border, name)
 
+    def load(self) -> UInt8[np.ndarray, "image height width 3"]:
+        """Return the pixels of all images, which have one size.
 
-@dataclass(frozen=True)
-class Images:
-    """Decoded images of one size; a class is −1 where the set has none."""
-
-    images: UInt8[np.ndarray, "image height width 3"]
-    classes: Int64[np.ndarray, " image"]
-    captions: list[str] | None
-    card: DatasetCard
+        Raises
+        ------
+        InputError
+            An image is broken or has another size than the first.
+        """
+        images = np.empty((len(self), *self[0].shape), np.uint8)
+        for row in range(len(self)):
+            image = self[row]
+            if image.shape != images.shape[1:]:
+                raise InputError(
+                    f"{self.directory}: image {row:08d} has {image.shape[:2]} pixels where the "
+                    f"first has {images.shape[1:3]}; images read together must have one size"
+                )
+            images[row] = image
+        return images
 
 
 @contextmanager
-def open_shards(directory: Path) -> Iterator[ShardIndex]:
+def open_shards(directory: Path) -> Iterator[ShardedDataset]:
     """Open a dataset folder, every shard verified against its hash; its images stay on disk.
 
     Raises
@@ -88,27 +97,6 @@ def open_shards(directory: Path) -> Iterator[ShardIndex]:
         yield _index(directory, card, archives)
 
 
-def read_images(directory: Path) -> Images:
-    """Read all images of a folder into memory.
-
-    Raises
-    ------
-    InputError
-        As `open_shards`; an image is broken or has another size than the first.
-    """
-    with open_shards(directory) as shards:
-        images = np.empty((len(shards), *shards[0].shape), np.uint8)
-        for row in range(len(shards)):
-            image = shards[row]
-            if image.shape != images.shape[1:]:
-                raise InputError(
-                    f"{directory}: image {row:08d} has {image.shape[:2]} pixels where the first "
-                    f"has {images.shape[1:3]}; images read together must have one size"
-                )
-            images[row] = image
-        return Images(images, shards.classes, shards.captions, shards.card)
-
-
 def crop(
     image: UInt8[np.ndarray, "height width 3"], border: int, name: str
 ) -> UInt8[np.ndarray, "inner_height inner_width 3"]:
@@ -125,7 +113,7 @@ def crop(
     return image[border : height - border, border : width - border]
 
 
-def _index(directory: Path, card: DatasetCard, archives: list[ArchiveReader]) -> ShardIndex:
+def _index(directory: Path, card: DatasetCard, archives: list[ArchiveReader]) -> ShardedDataset:
     places, classes, captions = array("q"), array("q"), []
     allowed, first_has = frozenset(card.class_indices), None
     for number, archive in enumerate(archives):
@@ -157,7 +145,7 @@ def _index(directory: Path, card: DatasetCard, archives: list[ArchiveReader]) ->
             f"{directory}: {card.images} images expected from card.json, {len(classes)} found in "
             "the shards; fetch it again"
         )
-    return ShardIndex(
+    return ShardedDataset(
         directory,
         card,
         np.array(classes, np.int64),
@@ -165,10 +153,6 @@ def _index(directory: Path, card: DatasetCard, archives: list[ArchiveReader]) ->
         archives,
         np.array(places, np.int64).reshape(-1, 3),
     )
-
-
-def _key(member: Member) -> str:
-    return member.name.partition(".")[0]
 
 
 def _read_labels(

@@ -25,41 +25,41 @@ class Member(NamedTuple):
     size: int
 
 
-class ArchiveWriter:
-    """Writes a USTAR archive and hashes it: files of mode 0644, time 0 and no owner.
+def write_shards(
+    groups: Iterable[Iterable[tuple[str, bytes]]], per_shard: int, directory: Path
+) -> dict[str, str]:
+    """Write groups of files, those of an image together, into shards of `per_shard` groups.
 
-    The same files give the same bytes. `tarfile` makes the headers; `TarFile.close` would also fill
-    the archive up to 10 KiB, which archives of single images need not be.
+    The same files give the same bytes. A shard that an error interrupts has no end mark, so it
+    counts as truncated.
+
+    Returns
+    -------
+    the SHA-256 of each shard, by its name
+
+    Raises
+    ------
+    ValueError
+        A file's name is longer than a USTAR header holds.
     """
+    shards: dict[str, str] = {}
+    for number, numbered in groupby(enumerate(groups), lambda item: item[0] // per_shard):
+        name, digest = f"shard-{number:05d}.tar", hashlib.sha256()
+        with (directory / name).open("wb") as stream:
+            for part in _tar_parts(file for _, files in numbered for file in files):
+                digest.update(part)
+                stream.write(part)
+        shards[name] = digest.hexdigest()
+    return shards
 
-    def __init__(self, path: Path) -> None:
-        self._stream = path.open("wb")
-        self._hash = hashlib.sha256()
 
-    def __enter__(self) -> "ArchiveWriter":
-        """Open for `add`."""
-        return self
+def _tar_parts(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+    """Yield a USTAR archive a file at a time: files of mode 0644, time 0 and no owner.
 
-    def __exit__(self, kind: object, *rest: object) -> None:
-        """Close, whole unless something went wrong."""
-        self.close(whole=kind is None)
-
-    def close(self, *, whole: bool) -> None:
-        """Close; an archive that is not whole gets no end mark, so it counts as truncated."""
-        try:
-            if whole:
-                self._write(END)
-        finally:
-            self._stream.close()
-
-    def add(self, name: str, data: bytes) -> None:
-        """Append a file.
-
-        Raises
-        ------
-        ValueError
-            The name is longer than a USTAR header holds.
-        """
+    `tarfile` makes the headers; its `TarFile.close` would also fill the archive up to 10 KiB, which
+    archives of single images need not be.
+    """
+    for name, data in files:
         member = tarfile.TarInfo(name)
         member.size = len(data)
         try:
@@ -69,36 +69,8 @@ class ArchiveWriter:
                 "tar member name of at most 100 bytes expected, or 155 and 100 around a slash, got "
                 f"{len(name.encode())}: {name}"
             ) from error
-        self._write(header + data + bytes(-len(data) % BLOCKSIZE))
-
-    @property
-    def sha256(self) -> str:
-        """The hash of everything written so far, in hexadecimal."""
-        return self._hash.hexdigest()
-
-    def _write(self, data: bytes) -> None:
-        self._hash.update(data)
-        self._stream.write(data)
-
-
-def write_shards(
-    groups: Iterable[Iterable[tuple[str, bytes]]], per_shard: int, directory: Path
-) -> dict[str, str]:
-    """Write groups of files, those of an image together, into shards of `per_shard` groups.
-
-    Returns
-    -------
-    the SHA-256 of each shard, by its name
-    """
-    shards: dict[str, str] = {}
-    for number, several in groupby(enumerate(groups), lambda item: item[0] // per_shard):
-        name = f"shard-{number:05d}.tar"
-        with ArchiveWriter(directory / name) as archive:
-            for _, files in several:
-                for path, data in files:
-                    archive.add(path, data)
-        shards[name] = archive.sha256
-    return shards
+        yield header + data + bytes(-len(data) % BLOCKSIZE)
+    yield END
 
 
 class ArchiveReader:

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from stages.datasets.card import read_card, write_card
 from stages.datasets.images import encode_png
-from stages.datasets.shards import open_shards, read_images, write_images
-from stages.datasets.tar import ArchiveWriter
+from stages.datasets.shards import ShardedDataset, open_shards, write_images
+from stages.datasets.tar import write_shards
 from stages.runtime.errors import InputError
 from tests.unit.datasets.conftest import card, saved
 
@@ -19,28 +19,30 @@ WriteSet = Callable[..., Path]
 
 def repack(directory: Path, files: dict[str, bytes], images: int) -> Path:
     """Replace the shards by one that holds `files`."""
-    with ArchiveWriter(directory / "shard-00000.tar") as writer:
-        for name, data in files.items():
-            writer.add(name, data)
-    write_card(card({"shard-00000.tar": writer.sha256}, images), directory)
+    write_card(card(write_shards([files.items()], 1, directory), images), directory)
     return directory
 
 
+def loaded(directory: Path) -> tuple[ShardedDataset, np.ndarray]:
+    with open_shards(directory) as shards:
+        return shards, shards.load()
+
+
 def test_images_classes_and_captions_come_back(write_set: WriteSet, pictures: np.ndarray):
-    read = read_images(write_set())
-    np.testing.assert_array_equal(read.images, pictures)
+    read, images = loaded(write_set())
+    np.testing.assert_array_equal(images, pictures)
     assert read.classes.tolist() == [0, 2, 0, 2, 0, 2, 0]
     assert read.captions == [f"a caption {row}" for row in range(7)]
 
 
 def test_a_labelled_set_has_no_captions(write_set: WriteSet):
-    assert read_images(write_set(captions=False)).captions is None
+    assert loaded(write_set(captions=False))[0].captions is None
 
 
 def test_an_unlabelled_set_has_no_classes(tmp_path: Path, pictures: np.ndarray):
     shards = write_images([(encode_png(pictures[0]), None, "a caption")], 10, tmp_path)
     write_card(card(shards, 1), tmp_path)
-    assert read_images(tmp_path).classes.tolist() == [-1]
+    assert loaded(tmp_path)[0].classes.tolist() == [-1]
 
 
 def test_shards_have_their_size_and_the_same_bytes_every_time(write_set: WriteSet):
@@ -93,7 +95,7 @@ def test_a_folder_without_a_shard_is_refused(write_set: WriteSet):
     directory = write_set()
     write_card(card({}, 7), directory)
     with pytest.raises(InputError, match="at least one shard"):
-        read_images(directory)
+        loaded(directory)
 
 
 def test_a_truncated_shard_is_refused(write_set: WriteSet):
@@ -101,7 +103,7 @@ def test_a_truncated_shard_is_refused(write_set: WriteSet):
     shard = directory / "shard-00001.tar"
     shard.write_bytes(shard.read_bytes()[:-700])
     with pytest.raises(InputError, match=r"shard-00001\.tar: truncated"):
-        read_images(directory)
+        loaded(directory)
 
 
 @pytest.mark.parametrize("images", [6, 8])
@@ -109,7 +111,7 @@ def test_another_number_of_images_is_refused(images: int, write_set: WriteSet):
     directory = write_set()
     write_card(replace(read_card(directory), images=images), directory)
     with pytest.raises(InputError, match=f"{images} images expected.*, 7 found"):
-        read_images(directory)
+        loaded(directory)
 
 
 PNG = encode_png(np.zeros((2, 2, 3), np.uint8))
@@ -133,4 +135,4 @@ FIRST = {"00000000.cls": b"0", "00000000.png": PNG}
 def test_a_bad_second_image_is_refused(second: dict, message: str, tmp_path: Path):
     directory = repack(tmp_path, FIRST | second, 2)
     with pytest.raises(InputError, match=message):
-        read_images(directory)
+        loaded(directory)

@@ -9,7 +9,7 @@ from stages.config.synthetic import CLASSES, Captioned, Labelled, Probe, Recipe,
 from stages.datasets.broden.labels import concept_presence
 from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import read_card
-from stages.datasets.shards import read_images
+from stages.datasets.shards import open_shards
 from stages.runtime.errors import InputError
 from stages.synthetic import drawn_sets
 from stages.synthetic.blocks import block_captions, draw_blocks, draw_labelled
@@ -40,10 +40,10 @@ def recipe(kind: str, **changes: object) -> Recipe:
 def test_a_labelled_set_is_what_was_drawn(tmp_path: Path):
     labelled = recipe("labelled")
     write_drawn_set("imagenet_r", labelled, WORLD, tmp_path / "out")
-    read = read_images(tmp_path / "out")
     assert isinstance(labelled, Labelled)
     images, classes = draw_labelled(labelled, WORLD)
-    np.testing.assert_array_equal(read.images, images)
+    with open_shards(tmp_path / "out") as read:
+        np.testing.assert_array_equal(read.load(), images)
     np.testing.assert_array_equal(read.classes, classes)
     assert len(read.card.shards) == 2
 
@@ -59,13 +59,13 @@ def test_the_card_tells_all_classes_from_those_present(tmp_path: Path):
 def test_a_captioned_set_keeps_captions_and_classes(tmp_path: Path):
     captioned = recipe("captioned", mention=0.5)
     write_drawn_set("web", captioned, WORLD, tmp_path / "out")
-    read = read_images(tmp_path / "out")
     assert isinstance(captioned, Captioned)
     blocks = draw_blocks(captioned, WORLD)
     captions = [text for block in blocks for text in block_captions(captioned, WORLD, block)]
     images, classes = draw_labelled(captioned, WORLD)
+    with open_shards(tmp_path / "out") as read:
+        np.testing.assert_array_equal(read.load(), images)
     assert read.captions == captions
-    np.testing.assert_array_equal(read.images, images)
     np.testing.assert_array_equal(read.classes, classes)
 
 
