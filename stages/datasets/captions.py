@@ -1,11 +1,10 @@
 """ImageNet-Captions (Fang et al. 2022): its JSON of texts beside a folder of ImageNet's images."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from stages.datasets.class_folders import File, Files
 from stages.datasets.imagenet import PublishedSet
 from stages.runtime.errors import InputError
 
@@ -53,15 +52,23 @@ def read_captions(file: Path) -> dict[str, Entry]:
     return by_name
 
 
-def captioned_classes(
+def image_captions(
     classes: Mapping[str, int | None],
-    captions: Mapping[str, Entry],
+    entries: Mapping[str, Entry],
     published: PublishedSet,
     where: str,
     *,
     partial: bool,
-) -> dict[str, int | None]:
-    """Return of the images of class folders those that have a caption, with their classes.
+) -> dict[str, str]:
+    """Return the captions of those images of class folders that have one.
+
+    Parameters
+    ----------
+    classes : the class of each image, by its path
+    entries : ImageNet-Captions, by file name
+    published : ImageNet
+    where : what errors call the folder
+    partial : whether entries may be without an image
 
     Raises
     ------
@@ -69,32 +76,24 @@ def captioned_classes(
         An entry names another class than the image's folder, or has no image though the set is not
         said to be `partial`.
     """
-    captioned: dict[str, int | None] = {}
+    captions: dict[str, str] = {}
+    missing = set(entries)
     for path, class_ in classes.items():
-        entry = captions.get(PurePosixPath(path).name)
-        if entry is None:
+        name = PurePosixPath(path).name
+        if name not in entries:
             continue
-        if entry.wnid is not None and published.folders.get(entry.wnid) != class_:
+        wnid = entries[name].wnid
+        if wnid is not None and published.folders.get(wnid) != class_:
             raise InputError(
-                f"{where}: {path} is of class {class_} and its caption's entry says {entry.wnid}; "
+                f"{where}: {path} is of class {class_} and its caption's entry says {wnid}; "
                 "check that the folder is ImageNet's train set"
             )
-        captioned[path] = class_
-    missing = captions.keys() - {PurePosixPath(path).name for path in captioned}
+        captions[path] = entries[name].caption
+        missing.discard(name)
     if missing and not partial:
         raise InputError(
-            f"{where}: an image for each of the {len(captions)} captions was expected, "
+            f"{where}: an image for each of the {len(entries)} captions was expected, "
             f"{len(missing)} are missing, {min(missing)} for one; complete the folder, or say "
             "`partial: true` in params.yaml"
         )
-    return captioned
-
-
-def captioned_files(files: Files, captions: Mapping[str, Entry]) -> Files:
-    """Return the images of `files` with their captions."""
-
-    def with_captions(wanted: Callable[[str], bool]) -> Iterator[File]:
-        for file in files(wanted):
-            yield file._replace(caption=captions[PurePosixPath(file.path).name].caption)
-
-    return with_captions
+    return captions

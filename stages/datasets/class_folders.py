@@ -16,16 +16,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stages.datasets.imagenet import PublishedSet
+from stages.datasets.images import SUFFIXES
 from stages.downloads.archives import iterate_archive
+from stages.files.folders import natural_order
 from stages.runtime.errors import InputError
 
 
 class File(NamedTuple):
-    """A file of a source: its path there, how to get its bytes, its caption if it has one."""
+    """A file of a source: its path there, and how to get its bytes."""
 
     path: str
     read: Callable[[], bytes]
-    caption: str | None = None
 
 
 Files = Callable[[Callable[[str], bool]], Iterable[File]]
@@ -35,46 +36,30 @@ The argument is asked about each file's path in turn, so a walk that wants none 
 """
 
 
-class LocalFile(NamedTuple):
-    """A file on this machine, and what the source that it comes from calls it."""
-
-    name: str
-    file: Path
+def walk(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files below `root` with their paths there; of numbers in names, 2 before 10."""
+    for directory, inner, names in os.walk(root, followlinks=True):
+        inner.sort(key=natural_order)
+        for name in sorted(names, key=natural_order):
+            file = Path(directory) / name
+            yield file.relative_to(root).as_posix(), file
 
 
 def folder_files(root: Path) -> Files:
-    """Return the files below `root`; numbers in names are sorted as numbers, so 2 before 10."""
+    """Return the files below `root`, in the order of `walk`."""
+    return lambda wanted: (File(path, file.read_bytes) for path, file in walk(root) if wanted(path))
+
+
+def archive_files(archives: Mapping[str, Path]) -> Files:
+    """Return the files of several archives, which are given by their URLs, in their order."""
 
     def files(wanted: Callable[[str], bool]) -> Iterator[File]:
-        for directory, inner, names in os.walk(root, followlinks=True):
-            inner.sort(key=natural)
-            for name in sorted(names, key=natural):
-                file = Path(directory) / name
-                path = file.relative_to(root).as_posix()
-                if wanted(path):
-                    yield File(path, file.read_bytes)
-
-    return files
-
-
-def natural(name: str) -> list[str | int]:
-    """Return a key that sorts names with the numbers in them as numbers."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
-
-
-def archive_files(archives: Iterable[LocalFile]) -> Files:
-    """Return the files of several archives, in the archives' order."""
-
-    def files(wanted: Callable[[str], bool]) -> Iterator[File]:
-        for url, archive in archives:
+        for url, archive in archives.items():
             for path, data in iterate_archive(archive, wanted=wanted, where=url):
                 yield File(path, lambda data=data: data)
 
     return files
 
-
-IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
-"""The endings of image files; what a file really is, its content says."""
 
 SYSTEM_FILES = {".ds_store", "thumbs.db", "desktop.ini"}
 """Files that operating systems leave in folders."""
@@ -130,7 +115,7 @@ def classify(
     numbers: dict[str, int] = {}
     for path in paths:
         folder, name = PurePosixPath(path).parent.name, PurePosixPath(path).name
-        is_image, number = PurePosixPath(name).suffix.lower() in IMAGES, validation_number(name)
+        is_image, number = PurePosixPath(name).suffix.lower() in SUFFIXES, validation_number(name)
         if path in classes or path in numbers:
             raise InputError(f"{where}: {path} is there twice; pack or download it again")
         if is_stray(path):
@@ -139,7 +124,7 @@ def classify(
             if not is_image:
                 raise InputError(
                     f"{where}: {path} lies in a class folder and is not called an image "
-                    f"({', '.join(sorted(IMAGES))}); remove it"
+                    f"({', '.join(sorted(SUFFIXES))}); remove it"
                 )
             classes[path] = published.folders[folder]
         elif number is not None and "n01440764" in published.folders:

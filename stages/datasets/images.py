@@ -13,6 +13,9 @@ from stages.runtime.errors import InputError
 EXTENSIONS = ("bmp", "gif", "jpg", "png", "webp")
 """The kinds of image that datasets hold, by the extension of their files."""
 
+SUFFIXES = {f".{extension}" for extension in (*EXTENSIONS, "jpeg")}
+"""The endings of image files; what a file really is, its content says."""
+
 _SIGNATURES = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png", b"GIF8": "gif", b"BM": "bmp"}
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _DAMAGES = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)

@@ -9,7 +9,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -26,27 +26,27 @@ from stages.config.datasets import (
 )
 from stages.config.machine import Machine
 from stages.datasets.broden.published import write_real_broden
-from stages.datasets.captions import captioned_classes, captioned_files, read_captions
+from stages.datasets.captions import image_captions, read_captions
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.class_folders import (
     File,
     Files,
-    LocalFile,
     archive_files,
     folder_classes,
     folder_files,
+    walk,
 )
 from stages.datasets.imagenet import PublishedSet, published_set, read_imagenet_classes
 from stages.datasets.images import EXTENSIONS, decode_image, image_extension
 from stages.datasets.shards import crop, write_images
-from stages.datasets.webdataset import check_classnames, shard_classes, shard_files
+from stages.datasets.webdataset import check_classnames, shard_images, shard_labels
 from stages.downloads.http import download
 from stages.downloads.hub import download_file, repository_files
 from stages.files.folders import complete_directory, file_digest
 from stages.runtime.errors import InputError, error_context
 
-UNKNOWN_LICENCE = "that of the images' authors"
-"""The licence of captioned images of which nothing is known."""
+CAPTIONED = PublishedSet({}, (), "that of the images' authors", labels=[], names=[], classes=[])
+"""What is known of captioned images: neither classes nor their number."""
 
 CLASSNAMES = "classnames.txt"
 """What the labels of a webdataset copy mean: a name a line."""
@@ -82,17 +82,20 @@ def write_real_dataset(
         images = _read_chosen(key, source, chosen, digest, machine.workers)
         written = write_images(images, shards.images_per_shard, partial)
         class_indices = {class_ for class_ in chosen.values() if class_ is not None}
-        aliases = published.aliases.items() if published else ()
         card = DatasetCard(
             dataset=key,
             images=len(chosen),
-            classes=published.classes if published else [],
+            classes=published.classes,
             class_indices=sorted(class_indices),
             source=entry.source,
-            licence=published.licence if published else UNKNOWN_LICENCE,
+            licence=published.licence,
             shards=written,
-            aliases={alias: class_ for alias, class_ in aliases if class_ in class_indices},
-            border=source.border,
+            aliases={
+                alias: class_
+                for alias, class_ in published.aliases.items()
+                if class_ in class_indices
+            },
+            border=published.border,
             partial=entry.partial,
             origin={
                 place: content or digest.hexdigest() for place, content in source.origin.items()
@@ -107,20 +110,16 @@ class Source:
 
     `where` names it in errors. `origin` maps what is read to what identifies its content (see
     `DatasetCard`), or to nothing where only the images themselves can tell. `published` is what is
-    known of the set; None where its images have no classes. `classes` has each image by its path,
-    with its class or None, and `files` reads those that are chosen.
+    known of the set. `classes` has each image by its path, with its class or None, `captions` the
+    texts of those that have one, and `files` reads the images that are chosen.
     """
 
     where: str
     origin: Mapping[str, str]
-    published: PublishedSet | None
+    published: PublishedSet
     classes: Mapping[str, int | None]
+    captions: Mapping[str, str]
     files: Files
-
-    @property
-    def border(self) -> int:
-        """How many pixels are cropped from each side of an image when it is read."""
-        return self.published.border if self.published else 0
 
 
 def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Machine) -> Source:
@@ -134,81 +133,54 @@ def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Mach
     InputError
         The source cannot be had, is damaged, or its labels are not those of the set.
     """
-    if isinstance(entry, Captions):
-        return _open_shards(entry, None, machine)
-    published = published_set(entry, read_imagenet_classes())
-    if isinstance(entry, ImageNetCaptions):
-        return _open_imagenet_captions(entry, published, machine)
-    if entry.hub is not None:
-        return _open_shards(entry, published, machine)
-    return _open_class_folders(entry, published, machine)
-
-
-def _open_shards(
-    entry: ImageNetLike | Captions, published: PublishedSet | None, machine: Machine
-) -> Source:
-    where, origin, shards = _locate(entry, machine)
-    if published is not None and entry.hub is not None:
-        _check_labels(entry, entry.hub, origin[entry.hub.repository], published, machine)
-    if entry.folder is not None:
-        root = shards[0].file
-        paths = [file.path for file in folder_files(root)(lambda path: path.endswith(".tar"))]
-        shards = [LocalFile(path, root / path) for path in paths]
-        if not shards:
-            raise InputError(f"{root}: webdataset shards (*.tar) were expected, there are none")
-    classes = shard_classes(shards, published, where)
-    return Source(where, origin, published, classes, shard_files(shards, where))
-
-
-def _open_class_folders(entry: RealSet, published: PublishedSet, machine: Machine) -> Source:
-    where, origin, local = _locate(entry, machine)
-    files = folder_files(local[0].file) if entry.folder is not None else archive_files(local)
-    with error_context(where, ValueError):
-        classes = folder_classes(files, published, where)
-    return Source(where, origin, published, classes, files)
-
-
-def _open_imagenet_captions(
-    entry: ImageNetCaptions, published: PublishedSet, machine: Machine
-) -> Source:
-    """Open ImageNet's train images, in class folders, with the captions of ImageNet-Captions."""
-    if entry.hub is not None:
+    if isinstance(entry, ImageNetCaptions) and entry.hub is not None:
         raise InputError(
             f"{entry.hub.repository}: ImageNet-Captions names files of ImageNet's train set, which "
             "shards of the hub do not have; give it as `source: folder` or `source: archive`"
         )
+    captioned = isinstance(entry, Captions)
+    published = CAPTIONED if captioned else published_set(entry, read_imagenet_classes())
+    where, origin, local = _locate(entry, machine)
+    if captioned or entry.hub is not None:
+        if entry.hub is not None and not captioned:
+            commit = origin[entry.hub.repository]
+            _check_labels(entry, entry.hub, commit, published, machine)
+        shards = local if isinstance(local, dict) else _shards_below(local)
+        classes, captions = shard_labels(shards, published, where)
+        return Source(where, origin, published, classes, captions, shard_images(shards, where))
+    files = archive_files(local) if isinstance(local, dict) else folder_files(local)
+    with error_context(where, ValueError):
+        classes = folder_classes(files, published, where)
+    if not isinstance(entry, ImageNetCaptions):
+        return Source(where, origin, published, classes, {}, files)
     table = Path(machine.folders) / entry.captions
-    captions = read_captions(table)
-    images = _open_class_folders(entry, published, machine)
-    return replace(
-        images,
-        origin={**images.origin, entry.captions: file_digest(table)},
-        classes=captioned_classes(
-            images.classes, captions, published, images.where, partial=entry.partial
-        ),
-        files=captioned_files(images.files, captions),
-    )
+    entries = read_captions(table)
+    captions = image_captions(classes, entries, published, where, partial=entry.partial)
+    classes = {path: classes[path] for path in captions}
+    origin |= {entry.captions: file_digest(table)}
+    return Source(where, origin, published, classes, captions, files)
 
 
-def _locate(entry: RealSet, machine: Machine) -> tuple[str, dict[str, str], list[LocalFile]]:
-    """Where the source is, for errors; its origin (see `Source`); and its files on this machine.
+def _locate(entry: RealSet, machine: Machine) -> tuple[str, dict[str, str], Path | dict[str, Path]]:
+    """Where the source is, for errors; its origin (see `Source`); and what it has on this machine.
 
-    These are downloaded archives or shards, which stay among the machine's downloads so that the
-    next run finds them, or the one folder.
+    That is the one folder, or the downloaded archives or shards, by their URLs or their paths in
+    the repository; they stay among the machine's downloads so that the next run finds them.
     """
     downloads = Path(machine.downloads)
     if entry.hub is not None:
         hub = entry.hub
         files = repository_files(hub.repository, hub.revision, hub.files)
         commit = files[0].commit
-        shards = [LocalFile(file.path, download_file(file, downloads)) for file in files]
+        shards = {file.path: download_file(file, downloads) for file in files}
         return f"{hub.repository}@{commit[:12]}", {hub.repository: commit}, shards
     if entry.archive is not None:
-        archives = [
-            LocalFile(item.url, download(item.url, item.sha256, downloads, mirror=machine.mirror))
+        archives = {
+            item.url: download(item.url, item.sha256, downloads, mirror=machine.mirror)
             for item in entry.archive
-        ]
-        return entry.archive[0].url, {item.url: item.sha256 for item in entry.archive}, archives
+        }
+        origin = {item.url: item.sha256 for item in entry.archive}
+        return entry.archive[0].url, origin, archives
     folder = str(entry.folder)
     root = Path(machine.folders) / folder
     if not root.is_dir():
@@ -216,7 +188,14 @@ def _locate(entry: RealSet, machine: Machine) -> tuple[str, dict[str, str], list
             f"{root}: the folder of a dataset was expected, there is none; check `folder` in "
             "params.yaml, and the machine's setting `folders`, below which relative paths lie"
         )
-    return str(root), {folder: ""}, [LocalFile("", root)]
+    return str(root), {folder: ""}, root
+
+
+def _shards_below(root: Path) -> dict[str, Path]:
+    shards = {path: file for path, file in walk(root) if path.endswith(".tar")}
+    if not shards:
+        raise InputError(f"{root}: webdataset shards (*.tar) were expected, there are none")
+    return shards
 
 
 def _check_labels(
@@ -236,14 +215,14 @@ def _check_labels(
 
 
 def require_complete(
-    classes: Mapping[str, int | None], published: PublishedSet | None, *, partial: bool
+    classes: Mapping[str, int | None], published: PublishedSet, *, partial: bool
 ) -> None:
     """Refuse a source without images, and one that lacks some of a published set.
 
     Parameters
     ----------
     classes : the class of each image that the source has
-    published : what the set is known to have; None: nothing is known
+    published : what the set is known to have
     partial : whether less is accepted, since the study says so
 
     Raises
@@ -253,7 +232,7 @@ def require_complete(
     """
     if not classes:
         raise ValueError("images were expected, there are none; check its path and `kind`")
-    if partial or published is None or not published.images:
+    if partial or not published.images:
         return
     missing = sorted(set(published.class_indices) - set(classes.values()))
     if missing:
@@ -313,10 +292,11 @@ def _read_chosen(
     from tqdm import tqdm
 
     count = 0
-    files = checked(source.files(chosen.__contains__), source.border, source.where, workers)
-    for file, data in tqdm(files, f"fetch {key}", len(chosen), unit="image", disable=None):
-        digest.update(f"{file.path}\0{hashlib.sha256(data).hexdigest()}\n".encode())
-        yield data, chosen[file.path], file.caption
+    wanted = source.files(chosen.__contains__)
+    files = checked(wanted, source.published.border, source.where, workers)
+    for path, data in tqdm(files, f"fetch {key}", len(chosen), unit="image", disable=None):
+        digest.update(f"{path}\0{hashlib.sha256(data).hexdigest()}\n".encode())
+        yield data, chosen[path], source.captions.get(path)
         count += 1
     if count != len(chosen):
         raise InputError(f"{source.where}: its files changed while they were read; fetch it again")
@@ -324,8 +304,8 @@ def _read_chosen(
 
 def checked(
     files: Iterable[File], border: int, where: str, workers: int
-) -> Iterator[tuple[File, bytes]]:
-    """Yield each image with its bytes, read and decoded on `workers` threads, in order.
+) -> Iterator[tuple[str, bytes]]:
+    """Yield each image's path and bytes, read and decoded on `workers` threads, in order.
 
     Raises
     ------
@@ -333,7 +313,7 @@ def checked(
         An image is truncated, damaged, no image, or nothing but its border.
     """
 
-    def check(file: File) -> tuple[File, bytes]:
+    def check(file: File) -> tuple[str, bytes]:
         data, name = file.read(), f"{where}: {file.path}"
         if image_extension(data) is None:
             raise InputError(
@@ -341,7 +321,7 @@ def checked(
                 "get it again or remove it"
             )
         crop(decode_image(data, name), border, name)
-        return file, data
+        return file.path, data
 
     iterator = iter(files)
     with ThreadPoolExecutor(workers) as pool:

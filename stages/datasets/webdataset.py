@@ -6,11 +6,13 @@ s0000007, one of .webp, .png, .jpg and .cls, and `classnames.txt`; timm's `image
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
+from pathlib import Path
 
-from stages.datasets.class_folders import IMAGES, File, Files, LocalFile
+from stages.datasets.class_folders import File, Files
 from stages.datasets.imagenet import PublishedSet
+from stages.datasets.images import SUFFIXES
 from stages.downloads.archives import iterate_archive
 from stages.runtime.errors import InputError
 
@@ -18,48 +20,49 @@ RENAMED = 0.05
 """The share of classes that a copy may call by names that no class has."""
 
 
-def shard_classes(
-    shards: Sequence[LocalFile], published: PublishedSet | None, where: str
-) -> dict[str, int | None]:
-    """Return the class of each image, by shard and key; no image is read for it.
+def shard_labels(
+    shards: Mapping[str, Path], published: PublishedSet, where: str
+) -> tuple[dict[str, int | None], dict[str, str]]:
+    """Return the class of each image and its caption, if it has one; no image is read for it.
 
-    Without a published set, images are captioned and have no class.
+    An image is called by its shard and key. Where the set has no classes, each needs a caption.
 
     Raises
     ------
     InputError
         A key is there twice, lacks its image or label, or has a label of another set.
     """
-    needed = "txt" if published is None else "cls"
+    needed = "cls" if published.classes else "txt"
     classes: dict[str, int | None] = {}
-    for shard in shards:
-        for key, members in grouped(_without_images(shard, where)):
-            path = f"{shard.name}/{key}"
+    captions: dict[str, str] = {}
+    for shard, file in shards.items():
+        for key, members in grouped(_without_images(file, f"{where}: {shard}")):
+            image = f"{shard}/{key}"
             if sum(map(_is_image, members)) != 1 or needed not in members:
                 raise InputError(
-                    f"{where}: {path} was expected to have one image and .{needed}, it has "
+                    f"{where}: {image} was expected to have one image and .{needed}, it has "
                     f"{', '.join(sorted(members))}; check `kind` and `files` in params.yaml"
                 )
-            if path in classes:
-                raise InputError(f"{where}: the key {path} is there twice; get it again")
-            classes[path] = None if published is None else _class(members, published, where, path)
-    return classes
+            if image in classes:
+                raise InputError(f"{where}: the key {image} is there twice; get it again")
+            classes[image] = _class(members, published, where, image) if needed == "cls" else None
+            if "txt" in members:
+                captions[image] = members["txt"].decode(errors="replace")
+    return classes, captions
 
 
-def shard_files(shards: Sequence[LocalFile], where: str) -> Files:
-    """Return the images of shards, by shard and key, with their captions if they have any."""
+def shard_images(shards: Mapping[str, Path], where: str) -> Files:
+    """Return the images of shards, each by its shard and key."""
 
     def files(wanted: Callable[[str], bool]) -> Iterator[File]:
-        for shard in shards:
+        for shard, file in shards.items():
 
-            def is_wanted(name: str, shard: LocalFile = shard) -> bool:
-                return wanted(f"{shard.name}/{split(name)[0]}")
+            def is_wanted(name: str, shard: str = shard) -> bool:
+                key, extension = split(name)
+                return _is_image(extension) and wanted(f"{shard}/{key}")
 
-            place = f"{where}: {shard.name}"
-            for key, members in grouped(iterate_archive(shard.file, wanted=is_wanted, where=place)):
-                image = next(data for extension, data in members.items() if _is_image(extension))
-                caption = members["txt"].decode(errors="replace") if "txt" in members else None
-                yield File(f"{shard.name}/{key}", lambda data=image: data, caption)
+            for name, data in iterate_archive(file, wanted=is_wanted, where=f"{where}: {shard}"):
+                yield File(f"{shard}/{split(name)[0]}", lambda data=data: data)
 
     return files
 
@@ -86,10 +89,10 @@ def split(name: str) -> tuple[str, str]:
 
 
 def _is_image(extension: str) -> bool:
-    return f".{extension.lower()}" in IMAGES
+    return f".{extension.lower()}" in SUFFIXES
 
 
-def _without_images(shard: LocalFile, where: str) -> list[tuple[str, bytes]]:
+def _without_images(file: Path, where: str) -> list[tuple[str, bytes]]:
     """All members of a shard, the images empty."""
     names: list[str] = []
 
@@ -97,8 +100,7 @@ def _without_images(shard: LocalFile, where: str) -> list[tuple[str, bytes]]:
         names.append(name)
         return not _is_image(split(name)[1])
 
-    place = f"{where}: {shard.name}"
-    contents = dict(iterate_archive(shard.file, wanted=is_label, where=place))
+    contents = dict(iterate_archive(file, wanted=is_label, where=where))
     return [(name, contents.get(name, b"")) for name in names]
 
 

@@ -6,7 +6,6 @@ layout (`snapshots/<commit>/<path>`) below the machine's folder of downloads.
 
 import hashlib
 import os
-import re
 import time
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from stages.downloads.http import ATTEMPTS, PAUSE, TRANSIENT, disk_space_for, reason
-from stages.files.folders import file_digest
+from stages.files.folders import file_digest, natural_order
 from stages.runtime.errors import InputError
 
 Kind = Literal["dataset", "model"]
@@ -121,7 +120,7 @@ def repository_files(
         for entry in entries
         if isinstance(entry, RepoFile)
     ]
-    files.sort(key=lambda file: numbers_in_order(file.path))
+    files.sort(key=lambda file: natural_order(file.path))
     found = [file for file in files if fnmatchcase(file.path, pattern)]
     if not found:
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
@@ -133,13 +132,6 @@ def repository_files(
             f"{name}@{revision}: no file matches {pattern!r}; {advice}. There are: {there}"
         )
     return found
-
-
-def numbers_in_order(path: str) -> list[tuple[int, str]]:
-    """Return a sorting key that takes the numbers in a path as numbers."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path)
-    ]
 
 
 def require_access(file: RepositoryFile, attempts: int = ATTEMPTS) -> None:

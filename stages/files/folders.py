@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,11 @@ def folder_digests(directory: Path) -> dict[str, str]:
         for file in sorted(directory.rglob("*"))
         if file.is_file()
     }
+
+
+def natural_order(path: str) -> list[str | int]:
+    """Return a key that sorts paths with the numbers in them as numbers: 2.tar before 10.tar."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]
 
 
 def file_digest(file: Path) -> str:

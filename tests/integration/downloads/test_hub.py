@@ -12,7 +12,6 @@ from stages.downloads.hub import (
     Repository,
     RepositoryFile,
     download_file,
-    numbers_in_order,
     repository_files,
 )
 from stages.runtime.errors import InputError
@@ -262,8 +261,3 @@ def test_says_that_the_endpoint_is_no_hub(server, monkeypatch, tmp_path):
     file = RepositoryFile(Repository("some/set", "main", "dataset"), "a.tar", 6, "0" * 64)
     with pytest.raises(InputError, match="announces no digest; check HF_ENDPOINT"):
         download_file(file, tmp_path)
-
-
-def test_numbers_are_sorted_as_numbers():
-    names = ["a/10.tar", "a/9.tar", "a/b.tar", "a/009x.tar", "10.tar"]
-    assert sorted(names, key=numbers_in_order)[1:3] == ["a/9.tar", "a/009x.tar"]

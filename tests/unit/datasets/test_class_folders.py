@@ -18,7 +18,6 @@ from stages.datasets.class_folders import (
     check_mappings,
     classify,
     folder_files,
-    natural,
     validation_number,
 )
 from stages.datasets.imagenet import published_set, read_imagenet_classes
@@ -86,10 +85,6 @@ def test_another_file_is_refused(kind: type[ImageNetLike], path: str, message: s
 def test_a_path_that_comes_twice_is_refused():
     with pytest.raises(InputError, match="there twice"):
         classified(ImageNet, "n01440764/a.JPEG", "n01440764/a.JPEG")
-
-
-def test_numbers_are_sorted_as_numbers():
-    assert sorted(["10", "9", "n2_a", "n10", "n2"], key=natural) == ["9", "10", "n2", "n2_a", "n10"]
 
 
 def test_files_come_in_order_with_their_bytes(tmp_path: Path):

@@ -91,7 +91,7 @@ def files(*data: bytes) -> list[File]:
 def test_images_come_in_order_with_their_bytes(workers: int):
     images = files(*[photo(number) for number in range(3 * BLOCK * workers + 1)])
     found = list(checked(images, 0, "here", workers))
-    assert found == [(item, item.read()) for item in images]
+    assert found == [(item.path, item.read()) for item in images]
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 
 from stages.config.datasets import ImageNetSketch
-from stages.datasets.class_folders import LocalFile
 from stages.datasets.imagenet import published_set, read_imagenet_classes
-from stages.datasets.webdataset import check_classnames, grouped, shard_classes
+from stages.datasets.tar import write_shards
+from stages.datasets.webdataset import check_classnames, grouped, shard_labels
 from stages.runtime.errors import InputError
-from tests.unit.datasets.conftest import photo, tar
+from tests.unit.datasets.conftest import photo
 
 KNOWN = read_imagenet_classes()
 PUBLISHED = published_set(ImageNetSketch(source="folder", folder="x"), KNOWN)
@@ -22,11 +22,10 @@ def test_members_are_grouped_by_what_stands_before_the_first_dot():
 
 
 def test_a_key_that_comes_twice_is_refused(tmp_path: Path):
-    files = {"a.cls": b"1", "a.jpg": photo(1)}
-    (tmp_path / "0.tar").write_bytes(tar(files))
-    shards = [LocalFile("0.tar", tmp_path / "0.tar")] * 2
+    images = [[(f"{key}.cls", b"1"), (f"{key}.jpg", photo(1))] for key in "aba"]
+    write_shards(images, 3, tmp_path)
     with pytest.raises(InputError, match=r"the key 0\.tar/a is there twice"):
-        shard_classes(shards, PUBLISHED, "here")
+        shard_labels({"0.tar": tmp_path / "shard-00000.tar"}, PUBLISHED, "here")
 
 
 def test_names_that_differ_in_case_alone_pass():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.files.folders import complete_directory, file_digest, folder_digests
+from stages.files.folders import complete_directory, file_digest, folder_digests, natural_order
 from stages.runtime.errors import InputError
 
 
@@ -54,3 +54,9 @@ def test_a_folder_has_those_of_its_files_at_any_depth(tmp_path):
         (tmp_path / name).write_text(name)
     expected = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("a", "b/c/d")}
     assert list(folder_digests(tmp_path).items()) == list(expected.items())
+
+
+def test_numbers_in_paths_are_sorted_as_numbers():
+    names = ["n10", "n2_a", "a/10.tar", "10", "n2", "a/b.tar", "a/009x.tar", "9", "a/9.tar"]
+    expected = ["9", "10", "a/9.tar", "a/009x.tar", "a/10.tar", "a/b.tar", "n2", "n2_a", "n10"]
+    assert sorted(names, key=natural_order) == expected
