@@ -20,7 +20,7 @@ from benchmarks.measures import allocated
 from benchmarks.synthetic import Size, draw_classified, draw_head, draw_labels
 from benchmarks.tables import Row, alone, write_table
 from stages.config.machine import usable_processors
-from stages.config.measures import TEST_SETS
+from stages.config.test_sets import TEST_SETS
 from stages.files.activations import read_activations, write_activations
 from stages.files.arrays import read_tensors, write_tensors
 from stages.measures.average_precision import average_precisions

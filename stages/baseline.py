@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.config.measures import SHIFTS, TEST_SETS, BaselineSettings, result_name
+from stages.config.measures import BaselineSettings
 from stages.config.params import Params
+from stages.config.test_sets import SHIFTS, TEST_SETS, result_name
 from stages.datasets.card import is_absent
 from stages.datasets.shards import open_shards
 from stages.files.json import write_json

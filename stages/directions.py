@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.config.measures import TEST_SETS, DirectionsSettings, result_name
+from stages.config.measures import DirectionsSettings
 from stages.config.params import Params
+from stages.config.test_sets import TEST_SETS, result_name
 from stages.files.activations import Activations, read_test_sets
 from stages.files.arrays import write_tensors
 from stages.files.folders import complete_directory

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from stages.config.encoders import Precision, Threads
 from stages.config.machine import read_machine
-from stages.config.measures import TEST_SETS
 from stages.config.params import Params
+from stages.config.test_sets import TEST_SETS
 from stages.files.activations import write_card
 from stages.files.folders import complete_directory
 from stages.runtime.launch import launch

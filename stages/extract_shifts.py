@@ -4,8 +4,8 @@ from pathlib import Path
 
 from stages.config.encoders import Precision, Threads
 from stages.config.machine import read_machine
-from stages.config.measures import SHIFTS
 from stages.config.params import Params
+from stages.config.test_sets import SHIFTS
 from stages.datasets.card import is_absent
 from stages.files.activations import write_shifts
 from stages.files.folders import complete_directory

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from stages.config.encoders import RandomHead, Threads, TrainedHead, ZeroShotHead
 from stages.config.machine import read_machine
-from stages.config.measures import TEST_SETS
 from stages.config.params import Params
 from stages.config.study import HeadKind
+from stages.config.test_sets import TEST_SETS
 from stages.datasets.card import read_card
 from stages.files.folders import complete_directory
 from stages.files.heads import write_head

@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from stages.config.measures import TEST_SETS, KurtosisSettings
+from stages.config.measures import KurtosisSettings
 from stages.config.params import Params
+from stages.config.test_sets import TEST_SETS
 from stages.files.activations import read_activations, read_card
 from stages.files.arrays import write_tensors
 from stages.files.folders import complete_directory

@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from stages.config.measures import SHIFTS, PublishedSettings
+from stages.config.measures import PublishedSettings
 from stages.config.params import Params
+from stages.config.test_sets import SHIFTS
 from stages.files.json import write_json
 from stages.files.published import TESTBED, Model, accuracy_fractions, standard_models, zoo_models
 from stages.files.tables import write_table

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.config.measures import SHIFTS, TEST_SETS, RobustnessSettings, result_name
+from stages.config.measures import RobustnessSettings
 from stages.config.params import Params
+from stages.config.test_sets import SHIFTS, TEST_SETS, result_name
 from stages.files.activations import Activations, read_test_sets
 from stages.files.heads import read_head
 from stages.files.json import read_json, write_json

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from stages.config.encoders import AnyBackbone, WeightsEntry
+from stages.config.encoders import AnyBackbone
 from stages.config.machine import read_machine
 from stages.config.params import Params
+from stages.config.weight_sources import WeightsEntry
 from stages.files.json import write_json
 from stages.runtime.launch import launch
 

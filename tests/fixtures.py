@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import stages.fetch
-from stages.config.measures import SHIFTS, TEST_SETS
+from stages.config.test_sets import SHIFTS, TEST_SETS
 from stages.downloads.archives import PASSWORD
 from stages.files.activations import (
     write_activations,

@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stages.config.check import ENCODER_SECTIONS
 from stages.config.encoders import HUB_MODEL, AnyBackbone, Backbone, OpenClipModel
-from stages.config.measures import SHIFTS, TEST_SETS
 from stages.config.sections import Sections
+from stages.config.test_sets import SHIFTS, TEST_SETS
 from stages.config.trainings import Training, TrainingRecipe
 from stages.encoders.encoder import clip_encoder, initialise
 from stages.encoders.layers import layer_modules

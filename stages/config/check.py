@@ -20,17 +20,25 @@ from stages.config.check_datasets import (
 from stages.config.params import convert, problems
 from stages.config.sections import Sections
 from stages.config.syntax import illegal_scalars, illegal_syntax, load_tree, short
+from stages.config.weight_sources import (
+    Checkpoint,
+    OpenClip,
+    Timm,
+    Torchvision,
+    Untrained,
+    WeightsEntry,
+)
 from stages.runtime.errors import InputError
 
 CLIPS = encoders.Backbone | encoders.OpenClipModel
 """The architectures that have a text tower."""
 
 ARCHITECTURES = {
-    encoders.Untrained: encoders.AnyBackbone,
-    encoders.OpenClip: encoders.OpenClipModel,
-    encoders.Torchvision: encoders.TorchvisionModel,
-    encoders.Timm: encoders.TimmModel,
-    encoders.Checkpoint: encoders.OpenClipModel | encoders.TorchvisionModel | encoders.TimmModel,
+    Untrained: encoders.AnyBackbone,
+    OpenClip: encoders.OpenClipModel,
+    Torchvision: encoders.TorchvisionModel,
+    Timm: encoders.TimmModel,
+    Checkpoint: encoders.OpenClipModel | encoders.TorchvisionModel | encoders.TimmModel,
 }
 """The architectures whose weights a source has."""
 
@@ -157,9 +165,7 @@ def check_weights(study: Sections) -> Complaints:
     """The weights of a model of open_clip are named once."""
     for key, entry in study.weights.items():
         architecture = study.backbones.get(entry.backbone)
-        if isinstance(entry, encoders.OpenClip) and isinstance(
-            architecture, encoders.OpenClipModel
-        ):
+        if isinstance(entry, OpenClip) and isinstance(architecture, encoders.OpenClipModel):
             named, model = (
                 architecture.model.startswith(encoders.HUB_MODEL),
                 short(architecture.model),
@@ -273,10 +279,10 @@ def trained_clips(study: Sections) -> list[str]:
     return [*study.pretrain, *ready]
 
 
-def is_trained_clip(study: Sections, entry: encoders.WeightsEntry) -> bool:
+def is_trained_clip(study: Sections, entry: WeightsEntry) -> bool:
     """Say whether an entry of `weights:` is a CLIP that has learnt something."""
     architecture = study.backbones.get(entry.backbone)
-    return isinstance(architecture, CLIPS) and not isinstance(entry, encoders.Untrained)
+    return isinstance(architecture, CLIPS) and not isinstance(entry, Untrained)
 
 
 def head_kinds(study: Sections, section: str, key: str) -> list[str]:
@@ -287,11 +293,11 @@ def head_kinds(study: Sections, section: str, key: str) -> list[str]:
     if section != "weights":
         return ["zero_shot" if section == "pretrain" else "trained"]
     entry = study.weights[key]
-    if isinstance(entry, encoders.Untrained):
+    if isinstance(entry, Untrained):
         return ["random"]
     if not is_trained_clip(study, entry):
         return ["trained"]
-    return ["zero_shot", "trained"] if isinstance(entry, encoders.Checkpoint) else ["zero_shot"]
+    return ["zero_shot", "trained"] if isinstance(entry, Checkpoint) else ["zero_shot"]
 
 
 def wrong_kind(

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from stages.config import datasets, synthetic
-from stages.config.measures import SHIFTS, TEST_SETS
 from stages.config.sections import Sections
+from stages.config.test_sets import SHIFTS, TEST_SETS
 
 Complaints = Iterator[str]
 """What is wrong, a line for each key, with the legal values."""

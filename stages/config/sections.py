@@ -8,7 +8,6 @@ from stages.config.encoders import (
     Layers,
     Precision,
     Threads,
-    WeightsEntry,
 )
 from stages.config.measures import (
     BaselineSettings,
@@ -22,6 +21,7 @@ from stages.config.measures import (
 from stages.config.quantities import Key, StrictStruct
 from stages.config.study import Comparison, EncoderEntry, Study
 from stages.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
+from stages.config.weight_sources import WeightsEntry
 
 
 class Sections(StrictStruct, frozen=True, kw_only=True):

@@ -8,13 +8,15 @@ from typing import Any
 from stages.config.encoders import (
     HUB_MODEL,
     AnyBackbone,
+    OpenClipModel,
+    TimmModel,
+    TorchvisionModel,
+)
+from stages.config.weight_sources import (
     Checkpoint,
     OpenClip,
-    OpenClipModel,
     Timm,
-    TimmModel,
     Torchvision,
-    TorchvisionModel,
     WeightsEntry,
 )
 from stages.encoders.card import OpenClipConfig

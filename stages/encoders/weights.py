@@ -19,16 +19,18 @@ from stages.config.encoders import (
     HUB_MODEL,
     AnyBackbone,
     Backbone,
-    OpenClip,
     OpenClipModel,
-    Timm,
     TimmModel,
-    Torchvision,
     TorchvisionModel,
+)
+from stages.config.machine import Machine
+from stages.config.weight_sources import (
+    OpenClip,
+    Timm,
+    Torchvision,
     Untrained,
     WeightsEntry,
 )
-from stages.config.machine import Machine
 from stages.downloads.http import download
 from stages.downloads.hub import download_file, repository_files
 from stages.encoders.card import OpenClipConfig, Origin

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from stages.config.measures import SHIFTS, TEST_SETS
+from stages.config.test_sets import SHIFTS, TEST_SETS
 from stages.files.arrays import (
     StreamedArray,
     read_tensors,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from stages.config.measures import SHIFTS
+from stages.config.test_sets import SHIFTS
 from stages.files.tables import read_table
 from stages.runtime.errors import InputError
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from stages.config.encoders import OpenClip, OpenClipModel, Timm, TimmModel
+from stages.config.encoders import OpenClipModel, TimmModel
+from stages.config.weight_sources import OpenClip, Timm
 from stages.encoders.encoder import clip_encoder
 from stages.encoders.locations import AtHub, locate_weights
 from tests.integration.downloads.loopback import FileServer, HubServer

@@ -20,7 +20,6 @@ from stages.config.encoders import (
 )
 from stages.config.machine import Machine
 from stages.config.measures import (
-    SHIFTS,
     BaselineSettings,
     ConceptsSettings,
     DirectionsSettings,
@@ -29,6 +28,7 @@ from stages.config.measures import (
 )
 from stages.config.sections import Sections
 from stages.config.synthetic import Adversarial, Labelled, Probe, Recipe, World
+from stages.config.test_sets import SHIFTS
 from stages.config.trainings import TrainingRecipe
 from stages.datasets.broden.labels import can_be_probed, concept_presence
 from stages.datasets.broden.reader import open_broden

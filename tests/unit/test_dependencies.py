@@ -174,9 +174,13 @@ def test_packages_are_empty():
 EDIT = "EDITED = True\n"
 HEADS = {"head_zero_shot", "head_trained", "head_random"}
 REAL = {"fetch_hub", "fetch_archive", "fetch_folder"}
+MEASURES = {"baseline", "broden", "broden_labels", "directions", "kurtosis", "robustness"}
 EDITS = [
     ("stages/measures/cka.py", EDIT, {"cka"}),
     ("stages/measures/u_center.py", EDIT, {"cka", "extract_layers"}),
+    # A setting of a measure extracts nothing, another source of weights trains nothing.
+    ("stages/config/measures.py", EDIT, {"study", "published", *MEASURES}),
+    ("stages/config/weight_sources.py", EDIT, {"study", "weights"}),
     ("stages/synthetic/shapes.py", "# a comment\n", set()),
     ("stages/synthetic/shapes.py", '"""A docstring."""', set()),
     ("stages/synthetic/shapes.py", EDIT, {"fetch_world"}),

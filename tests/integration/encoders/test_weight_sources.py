@@ -8,18 +8,15 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from stages.config.encoders import (
-    Backbone,
+from stages.config.encoders import Backbone, OpenClipModel, TimmModel, TorchvisionModel
+from stages.config.machine import Machine
+from stages.config.weight_sources import (
     Checkpoint,
     OpenClip,
-    OpenClipModel,
     Timm,
-    TimmModel,
     Torchvision,
-    TorchvisionModel,
     Untrained,
 )
-from stages.config.machine import Machine
 from stages.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
 from stages.encoders.preprocess import Preprocess
 from stages.encoders.weights import build_encoder, open_clip_preprocess

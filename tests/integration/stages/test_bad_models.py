@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from stages import weights
-from stages.config.encoders import OpenClip, OpenClipModel
+from stages.config.encoders import OpenClipModel
+from stages.config.weight_sources import OpenClip
 from stages.encoders.locations import locate_weights
 from stages.runtime.imports import import_open_clip
 from tests.integration.downloads.loopback import TOKEN

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages import extract, extract_broden, extract_layers, extract_shifts, weights
-from stages.config.measures import TEST_SETS
+from stages.config.test_sets import TEST_SETS
 from stages.datasets.card import write_absent
 from stages.files.arrays import read_tensors
 from tests.integration.stages.test_bad_starts import change

@@ -1,13 +1,11 @@
 import pytest
 
-from stages.config.encoders import (
+from stages.config.encoders import OpenClipModel, TimmModel, TorchvisionModel
+from stages.config.weight_sources import (
     Checkpoint,
     OpenClip,
-    OpenClipModel,
     Timm,
-    TimmModel,
     Torchvision,
-    TorchvisionModel,
     Untrained,
 )
 from stages.encoders.locations import (

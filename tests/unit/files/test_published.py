@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.config.measures import SHIFTS
+from stages.config.test_sets import SHIFTS
 from stages.files.published import TESTBED, ZOO, accuracy_fractions, standard_models, zoo_models
 from stages.runtime.errors import InputError
 from tests.reads import ROOT

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from stages import baseline, broden, broden_labels
-from stages.config.measures import SHIFTS, TEST_SETS, BaselineSettings, RobustnessSettings
+from stages.config.measures import BaselineSettings, RobustnessSettings
+from stages.config.test_sets import SHIFTS, TEST_SETS
 from stages.datasets.card import is_absent, write_absent
 from stages.measures.effective_robustness import Accuracy
 from stages.robustness import estimated

@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from stages.config.encoders import OpenClipModel, TorchvisionModel, VisionTransformer
-from stages.config.measures import SHIFTS
+from stages.config.test_sets import SHIFTS
 from stages.encoders.encoder import clip_encoder, save_encoder
 from stages.encoders.layers import layer_grams
 from stages.encoders.tokenizer import Vocabulary

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from stages.config.datasets import DatasetEntry
-from stages.config.encoders import AnyBackbone, WeightsEntry
+from stages.config.encoders import AnyBackbone
 from stages.config.machine import Machine
+from stages.config.weight_sources import WeightsEntry
 from stages.runtime.errors import InputError
 from tools.amounts import UNKNOWN, Amount, about
 from tools.sources import (

@@ -1,0 +1,15 @@
+"""ImageNet's test sets: its validation images, and the five natural distribution shifts.
+
+Apart from the measures' settings, so that another setting extracts no activations again.
+"""
+
+SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
+"""The shifts of Crabbé et al. 2024, section 3, in the order of every table."""
+
+TEST_SETS = ("imagenet_val", *SHIFTS)
+"""What accuracies are measured on; results call the first one `imagenet`."""
+
+
+def result_name(dataset: str) -> str:
+    """Return a test set's name in results."""
+    return "imagenet" if dataset == TEST_SETS[0] else dataset

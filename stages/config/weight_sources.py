@@ -1,0 +1,72 @@
+"""Where weights come from that are not trained here: the section `weights`.
+
+Apart from the architectures, so that another source trains and extracts nothing again.
+"""
+
+from stages.config.quantities import (
+    Key,
+    Name,
+    Place,
+    Seed,
+    Sha256,
+    StrictStruct,
+    Url,
+    require_public,
+)
+
+
+class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
+    """What all have: the entry of `backbones:` that says which architecture it is."""
+
+    backbone: Key
+
+
+class Untrained(Source, frozen=True, kw_only=True, tag="untrained"):
+    """Fresh weights drawn from `seed`: the null of the kurtosis and of the concepts."""
+
+    seed: Seed
+
+
+class OpenClip(Source, frozen=True, kw_only=True, tag="open_clip"):
+    """A CLIP of OpenCLIP's zoo: the backbone's model with the weights `tag`.
+
+    A backbone whose model is `hf-hub:<owner>/<repository>` names its weights itself, and `tag` is
+    left out. `revision` pins the hub's repository to a commit or a tag.
+    """
+
+    tag: Name | None = None
+    revision: Name | None = None
+
+
+class Torchvision(Source, frozen=True, kw_only=True, tag="torchvision"):
+    """A classifier of torchvision: the backbone's model with the weights `tag` (IMAGENET1K_V1)."""
+
+    tag: Name
+
+
+class Timm(Source, frozen=True, kw_only=True, tag="timm"):
+    """A classifier of timm: the backbone's model with the weights `tag` (a1_in1k)."""
+
+    tag: Name
+    revision: Name | None = None
+
+
+class Checkpoint(Source, frozen=True, kw_only=True, tag="checkpoint"):
+    """A file of weights for the backbone, here (`file`) or elsewhere (`url`), with its SHA-256.
+
+    A relative `file` is taken below the machine's `folders`.
+    """
+
+    sha256: Sha256
+    file: Place | None = None
+    url: Url | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that does not say where the file is, or says so twice, or a secret."""
+        if (self.file is None) == (self.url is None):
+            raise ValueError("expected one of the keys `file` and `url`")
+        require_public(self.url or "")
+
+
+WeightsEntry = Untrained | OpenClip | Torchvision | Timm | Checkpoint
+"""An entry of `weights:`; its `source` says which."""
