@@ -25,7 +25,7 @@ from stages.config.datasets import (
     Shards,
 )
 from stages.config.machine import Machine
-from stages.datasets.broden.published import write_real_broden
+from stages.datasets.broden.broden1 import write_real_broden
 from stages.datasets.captions import image_captions, read_captions
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.class_folders import (

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cache
 from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
-from typing import TypeVar, cast
+from typing import IO, TypeVar, cast
 
 from stages.runtime.errors import InputError
 
@@ -56,7 +56,7 @@ def iterate_archive(
         is missing or wrong.
     """
     where = where or str(file)
-    with _readable(where), file.open("rb") as stream:
+    with readable_archive(where), file.open("rb") as stream:
         zipped = stream.read(4) in (b"PK\3\4", b"PK\5\6")
         stream.seek(0)
         if zipped:
@@ -65,18 +65,24 @@ def iterate_archive(
             members = _tar_members(stream, where, "r:*")
         for name, content in members:
             if wanted is None or wanted(name):
-                data = content.read(LARGEST + 1)  # a kilobyte can unpack to gigabytes
-                if len(data) > LARGEST:
-                    raise InputError(too_large(where, name))
-                yield name, data
+                yield name, read_member(content, where, name)
 
 
-def too_large(where: str, name: str) -> str:
-    """Say that a file in an archive is larger than any that belongs there."""
-    return (
-        f"{where}: '{name}' unpacks to more than {LARGEST:,} bytes, larger than any image or table "
-        "of a dataset; nothing was taken. Fetch the archive from its publisher"
-    )
+def read_member(content: IO[bytes] | BufferedIOBase, where: str, name: str) -> bytes:
+    """Read a file of an archive: a kilobyte can unpack to gigabytes, so no more than `LARGEST`.
+
+    Raises
+    ------
+    InputError
+        It is larger than that.
+    """
+    data = content.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise InputError(
+            f"{where}: '{name}' unpacks to more than {LARGEST:,} bytes, larger than any image or "
+            "table of a dataset; nothing was taken. Fetch the archive from its publisher"
+        )
+    return data
 
 
 def _tar_members(
@@ -205,14 +211,21 @@ def _safe(name: str, where: str) -> str:
 
 
 @contextmanager
-def _readable(where: str) -> Iterator[None]:
-    """Explain an archive that cannot be read."""
-    damages = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
+def readable_archive(where: str) -> Iterator[None]:
+    """Explain an archive that cannot be read; `where` names it, or a file in it.
+
+    Raises
+    ------
+    InputError
+        Reading it raised what `tarfile` and `zipfile` raise for damage and for forms that they do
+        not know.
+    """
+    damages = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
     try:
         yield
     except FileNotFoundError as error:
         raise InputError(f"{where}: no such archive; fetch it again") from error
-    except damages as error:
+    except (*damages, OSError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the disk; what gzip and bzip2 say has no number
         raise InputError(

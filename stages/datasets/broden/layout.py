@@ -16,6 +16,8 @@ from jaxtyping import Int64, UInt8
 from stages.config.quantities import Natural
 from stages.runtime.errors import InputError
 
+INDEX = "index.csv"
+
 CATEGORIES = ("color", "object", "part", "material", "scene", "texture")
 
 File = tuple[str, bytes]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from stages.config.quantities import Natural
-from stages.datasets.broden.layout import Concept, IndexRow, Read, missing
+from stages.datasets.broden.layout import INDEX, Concept, IndexRow, Read, missing
 from stages.datasets.card import read_card
 from stages.datasets.images import decode_image
 from stages.datasets.tar import ArchiveReader, open_archive
+from stages.downloads.archives import read_member, readable_archive
 from stages.runtime.errors import InputError
 
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -89,10 +91,11 @@ def open_broden(directory: Path) -> Iterator[Broden]:
     InputError
         A table is missing or malformed, or a shard is not the one that its card describes.
     """
+    where = str(directory)
     with ExitStack() as stack:
         packed = (directory / "card.json").exists()
-        read = _shards_reader(directory, stack) if packed else folder_reader(directory)
-        yield read_broden(read, str(directory))
+        read = _shards_reader(directory, stack) if packed else files_reader(directory, where)
+        yield read_broden(read, where)
 
 
 def read_broden(read: Read, where: str) -> Broden:
@@ -106,7 +109,7 @@ def read_broden(read: Read, where: str) -> Broden:
     InputError
         A table is missing, malformed or, if it is the index, empty.
     """
-    rows = read_table(read, where, "index.csv", IndexRow)
+    rows = read_table(read, where, INDEX, IndexRow)
     if not rows:
         raise InputError(f"{where}: index.csv must have a row per image, it has none")
     coverage = {
@@ -157,14 +160,15 @@ def read_table(read: Read, where: str, name: str, kind: type[Row]) -> list[Row]:
         raise InputError(f"{where}: {name}, rows counted from 0: {error}; replace it") from error
 
 
-def folder_reader(directory: Path) -> Read:
-    """Return what reads the files of an extracted Broden1."""
+def files_reader(root: Path | zipfile.Path, where: str) -> Read:
+    """Return what reads the files of a Broden1, in its folder or in its zip."""
 
     def read(name: str) -> bytes:
-        try:
-            return (directory / name).read_bytes()
-        except FileNotFoundError as error:
-            raise missing(directory, [name]) from error
+        file = root / name
+        if not file.is_file():
+            raise missing(where, [name])
+        with readable_archive(f"{where}: {name}"), file.open("rb") as content:
+            return read_member(content, where, name)
 
     return read
 

@@ -1,4 +1,4 @@
-"""Writes a probe set into tar shards, and drawn images with their segmentation in its layout."""
+"""Writes drawn images and their segmentation in the layout of Broden1."""
 
 import csv
 import io
@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from stages.datasets.broden.layout import (
     CATEGORIES,
+    INDEX,
     Concept,
     File,
     LabelMap,
@@ -99,12 +100,13 @@ def _tables(
             {"code": code, "number": number, "name": name} | counts(number)
             for code, (number, name, _) in enumerate(members, 1)
         ]
-        code_tables.append(_table(f"c_{category}.csv", codes))
-    first = ("index.csv", rows), ("label.csv", labels), ("category.csv", categories)
-    return [*(_table(name, table) for name, table in first), *code_tables]
+        code_tables.append(table_file(f"c_{category}.csv", codes))
+    first = (INDEX, rows), ("label.csv", labels), ("category.csv", categories)
+    return [*(table_file(name, table) for name, table in first), *code_tables]
 
 
-def _table(name: str, rows: list[Row]) -> File:
+def table_file(name: str, rows: Sequence[Mapping[str, str | int]]) -> File:
+    """Return a table of Broden1, with the columns of its first row."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -132,7 +132,7 @@ def test_objectnet_needs_its_password(server, monkeypatch):
 
 def test_brodens_zip_is_none(server):
     write_dataset("broden", published(server, b"<html>", "broden1_224.zip"), kind="broden")
-    expected = f"{server.url}/broden1_224.zip: expected Broden1's zip file, got something else ("
+    expected = f"{server.url}/broden1_224.zip: expected Broden1's zip file: "
     assert refused(fetch.main, "broden").startswith(expected)
     data = layouts.broden_archive(Path("broden1"))
     write_dataset("broden", published(server, data, "broden1_224.zip"), kind="broden")
