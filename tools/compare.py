@@ -30,7 +30,7 @@ from stages.files.arrays import read_tensors
 from stages.files.json import read_json
 from stages.runtime.errors import InputError, error_context
 from stages.runtime.launch import launch
-from tools.fsck import Cache, Output, files_below, locked_outputs, open_cache
+from tools.fsck import Cache, Output, file_md5, files_below, locked_outputs, open_cache
 
 RANKED = "data/concepts/"
 """Outputs whose arrays are of average precisions."""
@@ -58,6 +58,10 @@ class Difference:
     where: str
 
 
+Place = tuple[str | int, ...]
+"""Where a value is: the path of its file, then the keys and indices that lead to it."""
+
+
 def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> Iterator[Difference]:
     """Yield what differs in two files of one output; `name` is its path in the repository.
 
@@ -66,41 +70,56 @@ def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> I
     InputError
         A file is damaged.
     """
-    suffix = Path(name).suffix
-    if suffix == ".safetensors":
-        yield from array_differences(first, second, name, tolerance)
-    elif suffix == ".json":
-        yield from tree_differences(read_json(first), read_json(second), name, tolerance)
-    elif suffix in (".csv", ".tsv"):
-        rows = table(first, suffix), table(second, suffix)
-        yield from tree_differences(*rows, name, tolerance)
+    a, b = contents(first, name), contents(second, name)
+    for place in a | b:
+        where = ": ".join(map(str, place))
+        if place not in a or place not in b:
+            yield Difference(math.inf, f"{where}: in {'A' if place in a else 'B'} alone")
+            continue
+        weigh = weigh_arrays if isinstance(a[place], np.ndarray) else weigh_values
+        distance, allowed, said = weigh(a[place], b[place], place, tolerance)
+        if distance:
+            yield Difference(distance / allowed if allowed else math.inf, f"{where}: {said}")
+
+
+def contents(file: Path, name: str) -> dict[Place, Any]:
+    """Return the arrays, or the numbers and texts, of a file; of any other file its MD5."""
+    match Path(name).suffix:
+        case ".safetensors":
+            return {(name, key): array for key, array in read_tensors(file).items()}
+        case ".json":
+            return dict(leaves(read_json(file), (name,)))
+        case ".csv" | ".tsv" as suffix:
+            with file.open(newline="", encoding="utf-8") as stream:
+                rows = csv.DictReader(stream, delimiter="\t" if suffix == ".tsv" else ",")
+                return dict(leaves(list(rows), (name,)))
+    return {(name, "MD5"): file_md5(file)}
+
+
+def leaves(node: Any, place: Place) -> Iterator[tuple[Place, Any]]:
+    """Yield each value below a node with its place; an empty list or mapping is a value."""
+    inside = dict(enumerate(node)) if isinstance(node, list) else node
+    if isinstance(inside, dict) and inside:
+        for key, value in inside.items():
+            yield from leaves(value, (*place, key))
     else:
-        yield Difference(math.inf, f"{name}: other bytes")
+        yield place, node
 
 
-def table(file: Path, suffix: str) -> list[dict[str, str]]:
-    """Return the rows of a table by column."""
-    with file.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream, delimiter="\t" if suffix == ".tsv" else ","))
+def weigh_arrays(
+    a: np.ndarray, b: np.ndarray, place: Place, tolerance: Tolerance
+) -> tuple[float, float, str]:
+    """Return the distance of two arrays, what is allowed, and both in words.
 
-
-def array_differences(
-    first: Path, second: Path, name: str, tolerance: Tolerance
-) -> Iterator[Difference]:
-    """Yield the largest difference of each pair of arrays; whole numbers have to be equal."""
-    arrays = read_tensors(first), read_tensors(second)
-    yield from key_differences(*arrays, name)
-    for key in sorted(arrays[0].keys() & arrays[1].keys()):
-        a, b = (found[key] for found in arrays)
-        if (a.shape, a.dtype) != (b.shape, b.dtype):
-            kinds = f"{a.dtype} {a.shape}, {b.dtype} {b.shape}"
-            yield Difference(math.inf, f"{name}: {key}: {kinds}")
-        elif a.dtype.kind != "f" and (count := int(np.count_nonzero(a != b))):
-            yield Difference(math.inf, f"{name}: {key}: {count} of {a.size} values")
-        elif share := largest_difference(a, b):
-            allowed = tolerance.ranks if name.startswith(RANKED) else tolerance.arrays
-            size = share / allowed if allowed else math.inf
-            yield Difference(size, f"{name}: {key}: {share:.1e} of its scale")
+    Arrays of whole numbers have to be equal.
+    """
+    if (a.shape, a.dtype) != (b.shape, b.dtype):
+        return math.inf, 1.0, f"{a.dtype} {a.shape}, {b.dtype} {b.shape}"
+    if a.dtype.kind != "f":
+        count = int(np.count_nonzero(a != b))
+        return count, 0.0, f"{count} of {a.size} values"
+    allowed = tolerance.ranks if str(place[0]).startswith(RANKED) else tolerance.arrays
+    return (share := largest_difference(a, b)), allowed, f"{share:.1e} of its scale"
 
 
 def largest_difference(a: np.ndarray, b: np.ndarray, rows: int = 4096) -> float:
@@ -122,38 +141,16 @@ def largest_difference(a: np.ndarray, b: np.ndarray, rows: int = 4096) -> float:
     return largest / scale if scale else 0.0
 
 
-def tree_differences(a: Any, b: Any, path: str, tolerance: Tolerance) -> Iterator[Difference]:
-    """Yield every value in which two trees of JSON, or two lists of rows, differ."""
-    if isinstance(a, dict) and isinstance(b, dict):
-        yield from key_differences(a, b, path)
-        for key in a.keys() & b.keys():
-            yield from tree_differences(a[key], b[key], f"{path}: {key}", tolerance)
-    elif isinstance(a, list) and isinstance(b, list):
-        if len(a) != len(b):
-            yield Difference(math.inf, f"{path}: {len(a)} entries, {len(b)}")
-        for index, (x, y) in enumerate(zip(a, b, strict=False)):
-            yield from tree_differences(x, y, f"{path}: {index}", tolerance)
-    elif a != b:
-        yield value_difference(a, b, path, tolerance)
-
-
-def key_differences(a: Any, b: Any, path: str) -> Iterator[Difference]:
-    """Yield the keys that one of two mappings alone has."""
-    for key in sorted(a.keys() ^ b.keys()):
-        yield Difference(math.inf, f"{path}: {key}: in {'A' if key in a else 'B'} alone")
-
-
-def value_difference(a: Any, b: Any, path: str, tolerance: Tolerance) -> Difference:
-    """Return how far two unequal values are apart."""
-    where = f"{path}: {a}, {b}"
-    numbers = number(a), number(b)
-    if None in numbers:
-        return Difference(math.inf, where)
-    x, y = (float(n) for n in numbers if n is not None)
+def weigh_values(a: Any, b: Any, place: Place, tolerance: Tolerance) -> tuple[float, float, str]:
+    """Return the distance of two values of a tree or a table, what is allowed, and both of them."""
+    said, x, y = f"{a}, {b}", number(a), number(b)
+    if a == b or x is None or y is None:
+        return float(a != b), 0.0, said
     allowed = tolerance.absolute + tolerance.relative * max(abs(x), abs(y))
-    if is_accuracy(path):
-        allowed = max(allowed, tolerance.points * (0.01 if path.startswith(SHARES) else 1.0))
-    return Difference(abs(x - y) / allowed if allowed else math.inf, where)
+    if is_accuracy(place):
+        shares = str(place[0]).startswith(SHARES)
+        allowed = max(allowed, tolerance.points * (0.01 if shares else 1.0))
+    return abs(x - y), allowed, said
 
 
 def number(value: Any) -> float | None:
@@ -167,9 +164,9 @@ def number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def is_accuracy(path: str) -> bool:
+def is_accuracy(place: Place) -> bool:
     """Say whether a value is an accuracy or a difference of accuracies."""
-    file, *keys = path.split(": ")
+    file, *keys = map(str, place)
     columns = ("imagenet", "baseline") if file.endswith(".csv") else ()
     return any("accuracy" in k or k == "effective_robustness" or k in columns for k in keys)
 

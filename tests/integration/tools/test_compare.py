@@ -40,10 +40,8 @@ def test_what_differs_is_named_with_its_stage(workspace, other, capsys):
     (other / "code.json").write_text('{"draw": 2}')
     code, lines = compare(capsys, ".", str(other))
     assert code == 1
-    assert lines[:2] == [
-        "other code code code.json: draw: 1, 2",
-        "differs   draw data/drawn: 2.txt: other bytes",
-    ]
+    assert lines[0] == "other code code code.json: draw: 1, 2"
+    assert lines[1].startswith("differs   draw data/drawn: 2.txt: MD5: ")
     assert compare(capsys, ".", str(other), "--only", "code.json")[0] == 0
 
 
@@ -86,10 +84,8 @@ def test_revisions_are_read_from_git_and_the_cache(workspace, capsys):
     shutil.rmtree("data")
     code, lines = compare(capsys, "HEAD~1", "HEAD")
     assert code == 1
-    assert lines[:2] == [
-        "other code code code.json: draw: 1, 2",
-        "differs   draw data/drawn: 1.txt: other bytes",
-    ]
+    assert lines[0] == "other code code code.json: draw: 1, 2"
+    assert lines[1].startswith("differs   draw data/drawn: 1.txt: MD5: ")
 
 
 @pytest.mark.parametrize(
