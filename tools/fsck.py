@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -160,34 +161,24 @@ def look(root: Path) -> Findings:
     InputError
         `root` is no DVC repository.
     """
-    cache, faults = open_cache(root), []
+    cache, faults, outputs = open_cache(root), [], []
     try:
         outputs = locked_outputs(root)
     except InputError:
-        outputs = []
         faults.append(Fault(root / LOCK, "cut short: DVC was ended while it wrote the lock file"))
+    if running(cache) is None:
+        faults.append(Fault(cache.processes, "cut short: the list of DVC's processes"))
     objects: dict[str, Path] = {}
     leftovers: list[Path] = []
     for file in files_below(cache.objects):
-        found = OBJECT.fullmatch(file.relative_to(cache.objects).as_posix())
-        if found:
+        if found := OBJECT.fullmatch(file.relative_to(cache.objects).as_posix()):
             objects["".join(found.groups())] = file
         else:
             leftovers.append(file)
     faults += object_faults(root, cache, objects, outputs)
     runs = files_below(cache.runs)
-    faults += [Fault(run, what) for run in runs if (what := run_fault(run))]
-    # DVC takes the newest file of such a folder, and fails if there is none.
-    empty = (path for path in sorted(cache.runs.glob("*/*")) if path.is_dir())
-    faults += [
-        Fault(path, "empty: what a stage gave is not in it")
-        for path in empty
-        if not any(path.iterdir())
-    ]
-    try:
-        running(cache)
-    except ValueError:
-        faults.append(Fault(cache.processes, "cut short: the list of DVC's processes"))
+    entries = sorted({*runs, *cache.runs.glob("*/*")})
+    faults += [Fault(entry, what) for entry in entries if (what := run_fault(entry))]
     return Findings(faults, leftovers, len(objects), len(runs))
 
 
@@ -195,27 +186,21 @@ def object_faults(
     root: Path, cache: Cache, objects: dict[str, Path], outputs: list[Output]
 ) -> list[Fault]:
     """Return the objects that are rotten, and those that a folder lists and the cache lacks."""
-    listed = [
-        Output(output.stage, f"{output.path}/{name}", md5)
-        for output in outputs
-        for name, md5 in cache.members(output.md5).items()
-    ]
-    uses: dict[str, list[Output]] = {}
-    for output in [*outputs, *listed]:
-        uses.setdefault(output.md5, []).append(output)
+    uses: defaultdict[str, list[Output]] = defaultdict(list)
+    listed: set[str] = set()
+    for output in outputs:
+        uses[output.md5].append(output)
+        for name, md5 in cache.members(output.md5).items():
+            uses[md5].append(Output(output.stage, f"{output.path}/{name}", md5))
+            listed.add(md5)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         actual = dict(zip(objects, pool.map(file_md5, objects.values()), strict=True))
     rotten = [md5 for md5, found in actual.items() if found != md5.removesuffix(".dir")]
-    missing = sorted({output.md5 for output in listed} - objects.keys())
+    faulty = dict.fromkeys(rotten, "rotten: its bytes have another MD5")
+    faulty |= dict.fromkeys(sorted(listed - objects.keys()), "missing: its folder is there")
     return [
-        Fault(
-            cache.file(md5), what, tuple((use, copy_state(root, use)) for use in uses.get(md5, ()))
-        )
-        for what, found in (
-            ("rotten: its bytes have another MD5", rotten),
-            ("missing: its folder is there", missing),
-        )
-        for md5 in found
+        Fault(cache.file(md5), what, tuple((use, copy_state(root, use)) for use in uses[md5]))
+        for md5, what in faulty.items()
     ]
 
 
@@ -247,12 +232,14 @@ def file_md5(file: Path) -> str:
 
 
 def run_fault(run: Path) -> str | None:
-    """Say what is wrong with an entry of the run cache; DVC takes the newest, whatever its name.
+    """Say what is wrong with a run, or a folder of runs, of which DVC takes the newest.
 
-    A whole one has the name that DVC gives to its content, sizes left out.
+    A whole run has the name that DVC gives to its content, sizes left out; a folder is never empty.
     """
     from dvc.utils import dict_sha256
 
+    if run.is_dir():
+        return None if any(run.iterdir()) else "empty: what a stage gave is not in it"
     if run.suffix == ".tmp":
         return "cut short: DVC was ended while it wrote down what a stage gave"
     try:
@@ -264,21 +251,15 @@ def run_fault(run: Path) -> str | None:
     return None if names == [run.parent.name, run.name] else "rotten: what a stage gave once"
 
 
-def running(cache: Cache) -> list[int]:
-    """Return which of the processes in DVC's list still run.
-
-    Raises
-    ------
-    ValueError
-        The list is no JSON.
-    """
-    if not cache.processes.exists():
-        return []
-    lists = json.loads(cache.processes.read_bytes())
+def running(cache: Cache) -> list[int] | None:
+    """Return which of the processes in DVC's list still run; None if the list is damaged."""
     try:
+        lists = json.loads(cache.processes.read_bytes())
         used = [info for infos in lists["read"].values() for info in infos]
         pids = {int(info["pid"]) for info in [*used, *lists["write"].values()]}
-    except (KeyError, TypeError, AttributeError):
+    except ValueError:
+        return None
+    except (FileNotFoundError, KeyError, TypeError, AttributeError):
         return []
     return sorted(pid for pid in pids if pid_exists(pid))
 
@@ -302,11 +283,7 @@ def exclusive(root: Path) -> Iterator[None]:
         except LockError:
             raise InputError(f"{root}: a command of DVC's is at work; wait for its end") from None
         try:
-            try:
-                busy = running(cache)
-            except ValueError:  # is a fault, and nobody's
-                busy = []
-            if busy:
+            if busy := running(cache):
                 raise InputError(
                     f"{root}: a stage of DVC's process {busy[0]} is running; wait for its end"
                 )
@@ -337,12 +314,11 @@ def main(*arguments: str) -> None:
 
 def delete(path: Path) -> None:
     """Delete a file, and the folder that is empty without it, at which DVC would fail."""
-    folder = path
-    if not path.is_dir():
+    if path.is_file():
         path.unlink()
-        folder = path.parent
-    if not any(folder.iterdir()):
-        folder.rmdir()
+        path = path.parent
+    if not any(path.iterdir()):
+        path.rmdir()
 
 
 def report(found: Findings, root: Path) -> Iterator[str]:
