@@ -17,13 +17,13 @@ from benchmarks.synthetic import Size, draw_activations, draw_head, draw_labels
 from benchmarks.tables import Cost, Row, alone, write_table
 from stages.config.machine import usable_processors
 from stages.files.arrays import read_tensors, write_tensors
-from stages.measures.average_precision import Sweep, average_precisions
+from stages.measures.average_precision import SparseTargets, average_precisions
 from stages.measures.concepts import (
     ConceptLabels,
     Negatives,
-    concept_sweep,
+    concept_examples,
+    concept_targets,
     direction_precisions,
-    probes,
 )
 from stages.measures.directions import singular_directions
 
@@ -103,24 +103,24 @@ def read_inputs(folder: Path) -> tuple[np.ndarray, ConceptLabels, np.ndarray]:
     return scores, labels, np.unique(labels.concept)
 
 
-def read_sweep(folder: Path, negatives: Negatives) -> tuple[np.ndarray, Sweep]:
+def read_targets(folder: Path, negatives: Negatives) -> tuple[np.ndarray, SparseTargets]:
     """Return the scores, mapped, and what they are swept for."""
     scores, labels, concepts = read_inputs(folder)
-    return scores, concept_sweep(labels, concepts, len(scores), negatives, SEED)
+    return scores, concept_targets(labels, concepts, len(scores), negatives, SEED)
 
 
 def precisions(folder: Path, negatives: Negatives) -> np.ndarray:
     """Compute what is measured: the average precision of every score column and concept."""
-    return average_precisions(*read_sweep(folder, negatives), usable_processors())
+    return average_precisions(*read_targets(folder, negatives), usable_processors())
 
 
 def both_bases(folder: Path, negatives: Negatives) -> int:
     """Compute what stage `broden` does: of the head's directions and of the features themselves."""
-    scores, sweep = read_sweep(folder, negatives)
+    scores, targets = read_targets(folder, negatives)
     directions = singular_directions(read_tensors(folder / "head.safetensors")["weight"])
     workers = usable_processors()
-    projected = direction_precisions(scores, directions, sweep, workers)
-    return len(projected) + len(average_precisions(scores, sweep, workers))
+    projected = direction_precisions(scores, directions, targets, workers)
+    return len(projected) + len(average_precisions(scores, targets, workers))
 
 
 def draw_pairs(size: Size, sample: int) -> tuple[np.ndarray, np.ndarray]:
@@ -136,14 +136,14 @@ def scikit_learn(
 ) -> Loop:
     """Call scikit-learn's function for pairs; only the calls are timed."""
     scores, labels, numbers = read_inputs(folder)
-    sets = list(probes(labels, numbers, len(scores), negatives, SEED))
+    sets = list(concept_examples(labels, numbers, len(scores), negatives, SEED))
     found, seconds = np.empty(len(directions)), 0.0
     for pair, (direction, concept) in enumerate(zip(directions, concepts, strict=True)):
-        probe = sets[concept]
+        examples = sets[concept]
         images = np.arange(len(scores))
-        if probe.negatives is not None:
-            images = np.concatenate([probe.positives, probe.negatives])
-        shown, column = np.isin(images, probe.positives), scores[images, direction]
+        if examples.negatives is not None:
+            images = np.concatenate([examples.positives, examples.negatives])
+        shown, column = np.isin(images, examples.positives), scores[images, direction]
         start = time.perf_counter()
         found[pair] = average_precision_score(shown, column)
         seconds += time.perf_counter() - start

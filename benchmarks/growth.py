@@ -25,7 +25,7 @@ from stages.files.activations import read_activations, write_activations
 from stages.files.arrays import read_tensors, write_tensors
 from stages.measures.average_precision import average_precisions
 from stages.measures.cka import cka
-from stages.measures.concepts import ConceptLabels, concept_sweep, direction_precisions
+from stages.measures.concepts import ConceptLabels, concept_targets, direction_precisions
 from stages.measures.directions import Directions, importance, singular_directions
 from stages.measures.head import Head
 from stages.measures.intervals import bootstrap_mean
@@ -103,9 +103,9 @@ def concepts(work: Work) -> None:
     """Compute the average precisions of directions and features for all concepts."""
     numbers, workers = np.unique(work.labels.concept), usable_processors()
     for _ in range(work.scale.encoders):
-        sweep = concept_sweep(work.labels, numbers, work.scale.images, "all", SEED)
-        direction_precisions(work.activations, work.directions, sweep, workers)
-        average_precisions(work.activations, sweep, workers)
+        targets = concept_targets(work.labels, numbers, work.scale.images, "all", SEED)
+        direction_precisions(work.activations, work.directions, targets, workers)
+        average_precisions(work.activations, targets, workers)
 
 
 def comparisons(work: Work) -> None:

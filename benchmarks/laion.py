@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.measures import allocated
 from benchmarks.synthetic import Size, draw_labels
 from benchmarks.tables import Row
-from stages.measures.concepts import concept_sweep
+from stages.measures.concepts import concept_targets
 
 LABELS_PER_IMAGE = 15
 SEED = 0
@@ -34,7 +34,7 @@ def sorting_bytes(scale: Scale) -> float:
     size = Size(scale.images, scale.features, scale.concepts, labels_per_image=LABELS_PER_IMAGE)
     labels = draw_labels(size, SEED)
     chosen = labels, np.arange(scale.concepts), scale.images
-    peak = allocated(lambda: concept_sweep(*chosen, "all", SEED))
+    peak = allocated(lambda: concept_targets(*chosen, "all", SEED))
     return peak * 2**20 / len(labels.image)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.synthetic import Size, draw_classified, draw_head
 from benchmarks.tables import Row, alone, seconds, write_table
 from stages.files.arrays import read_tensors, write_tensors
-from stages.measures.accuracy import top1
+from stages.measures.accuracy import top1_accuracy
 from stages.measures.chunks import chunks
 from stages.measures.directions import Directions, importance, singular_directions
 from stages.measures.head import Head, random_head
@@ -76,7 +76,7 @@ def importances(inputs: Inputs) -> None:
 
 def accuracy(inputs: Inputs) -> None:
     """Compute the accuracy of the head."""
-    top1(inputs.activations, inputs.classes, inputs.head)
+    top1_accuracy(inputs.activations, inputs.classes, inputs.head)
 
 
 def pruning(inputs: Inputs) -> None:

@@ -1,4 +1,4 @@
-"""Stage `baseline`: the line through standard models, per shift."""
+"""Stage `baseline`: the line of standard models from ImageNet to each shift."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +21,9 @@ DATASETS = Path("data/datasets")
 
 
 def main() -> None:
-    """Write the standard models, the lines through them and the lines' resamples.
+    """Write the standard models, their lines and the resampled lines.
 
-    Models trained here have no accuracy, and so no line, on a shift that the study does without.
+    With models trained here, a shift whose dataset is absent has no accuracies and so no line.
     """
     params = Params()
     settings = params.read("baseline", BaselineSettings)
@@ -50,7 +50,7 @@ def trained_models(settings: BaselineSettings) -> list[Model]:
     Raises
     ------
     InputError
-        The study does without a set of ImageNet itself.
+        ImageNet's train or test set is absent.
     """
     for name in ("imagenet_train", TEST_SETS[0]):
         if is_absent(DATASETS / name):

@@ -15,7 +15,7 @@ from stages.files.json import read_json, write_json
 from stages.measures.average_precision import average_precisions
 from stages.measures.concepts import (
     ConceptLabels,
-    concept_sweep,
+    concept_targets,
     direction_precisions,
     encoded_by_category,
     encoded_concepts,
@@ -36,27 +36,27 @@ def main(key: str) -> None:
     settings = params.read("concepts", ConceptsSettings)
     folder = Path("data/broden_activations") / key
     features = read_tensors(folder / "activations.safetensors", "activations")["activations"]
-    found = read_tensors(Path("data/directions") / key / "directions.safetensors", "directions")
-    directions = Directions(found["directions"], found["singular_values"])
+    arrays = read_tensors(Path("data/directions") / key / "directions.safetensors", "directions")
+    directions = Directions(arrays["directions"], arrays["singular_values"])
     concepts = read_json(LABELS / "concepts.json")
     pairs = read_tensors(LABELS / "labels.safetensors", "image", "concept")
     labels = ConceptLabels(pairs["image"], pairs["concept"])
     numbers = np.array([concept["number"] for concept in concepts])
     with error_context(f"{folder} and {LABELS}", ValueError):
-        sweep = concept_sweep(labels, numbers, len(features), settings.negatives, settings.seed)
+        targets = concept_targets(labels, numbers, len(features), settings.negatives, settings.seed)
         precisions = {
-            "directions": direction_precisions(features, directions, sweep, workers),
-            "features": average_precisions(features, sweep, workers),
+            "directions": direction_precisions(features, directions, targets, workers),
+            "features": average_precisions(features, targets, workers),
         }
     categories = [concept["category"] for concept in concepts]
-    counts = {basis: count(found, categories, settings) for basis, found in precisions.items()}
+    counts = {basis: count(values, categories, settings) for basis, values in precisions.items()}
     with complete_directory(CONCEPTS / key) as out:
         write_tensors(out / "precisions.safetensors", precisions)
         write_json(out / "concepts.json", {"measured": len(concepts), **counts})
 
 
 def count(precisions: np.ndarray, categories: list[str], settings: ConceptsSettings) -> dict:
-    """Return what is encoded at the threshold, per category, and over the sweep of thresholds."""
+    """Count encoded concepts at the threshold, by category and at each threshold of the sweep."""
     by_category = encoded_by_category(precisions, categories, settings.threshold)
     return {
         **asdict(encoded_concepts(precisions, settings.threshold)),

@@ -1,4 +1,4 @@
-"""Stage `cka`: how alike two encoders' layers are."""
+"""Stage `cka`: how similar the layers of two encoders are."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ GRAMS = Path("data/layer_grams")
 
 
 def main(key: str) -> None:
-    """Write comparison `key` into git: every layer of one encoder with every layer of the other."""
+    """Write comparison `key`: the CKA of every layer of one encoder with every one of the other."""
     params = Params()
     pair = params.read(f"comparisons.{key}", Comparison)
     rows, columns = GRAMS / pair.first, GRAMS / pair.second

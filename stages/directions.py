@@ -1,4 +1,4 @@
-"""Stage `directions`: the privileged directions of an encoder's head, and what pruning costs."""
+"""Stage `directions`: privileged directions of an encoder's head, and accuracy after pruning."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from stages.files.arrays import write_tensors
 from stages.files.folders import complete_directory
 from stages.files.heads import read_head
 from stages.files.json import write_json
-from stages.measures.accuracy import restriction
+from stages.measures.accuracy import map_classes
 from stages.measures.directions import Directions, importance, singular_directions
 from stages.measures.head import Head, random_head
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
@@ -21,7 +21,7 @@ from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
-    """Write encoder `key`'s directions, their importance, and accuracy at every pruned share."""
+    """Write encoder `key`'s directions, their importance, and accuracy per pruned fraction."""
     params = Params()
     settings = params.read("directions", DirectionsSettings)
     folder = Path("data/activations") / key
@@ -30,16 +30,18 @@ def main(key: str) -> None:
     head = read_head(Path("data/heads") / key, imagenet.shape[1])
     with error_context(folder, ValueError):
         own = singular_directions(head.weight)
-        null = singular_directions(random_head(head.weight, settings.random_head_seed))
-        weights = importance(imagenet, own), importance(imagenet, null)
+        random = singular_directions(random_head(head.weight, settings.random_head_seed))
+        weights = importance(imagenet, own), importance(imagenet, random)
         curves = [
-            prune(tests, head, directions, weight, settings.fractions)
-            for directions, weight in zip((own, null), weights, strict=True)
+            pruning_curves(tests, head, directions, weight, settings.fractions)
+            for directions, weight in zip((own, random), weights, strict=True)
         ]
     arrays = {"directions": own.vectors, "singular_values": own.singular_values}
     result = {
         "importance": {
-            name: np.sort(weight)[::-1]  # a head may have fewer directions than a random one
+            name: np.sort(weight)[
+                ::-1
+            ]  # the lists may differ in length: a head may have a lower rank
             for name, weight in zip(("head", "random_head"), weights, strict=True)
         },
         "fractions": settings.fractions,
@@ -53,27 +55,27 @@ def main(key: str) -> None:
         write_json(out / "directions.json", result)
 
 
-def prune(
+def pruning_curves(
     tests: dict[str, Activations],
     head: Head,
     directions: Directions,
     weight: np.ndarray,
     fractions: list[float],
 ) -> dict[str, list[float]]:
-    """Return the accuracy in percent on every test set at every pruned share."""
+    """Return the accuracy in percent on every test set at every pruned fraction."""
     curves = {}
     for dataset, test in tests.items():
-        counts_as = restriction(test.class_indices.tolist(), len(head.weight), test.aliases)
-        shares = pruned_accuracies(
+        class_map = map_classes(test.class_indices.tolist(), len(head.weight), test.aliases)
+        accuracies = pruned_accuracies(
             test.values,
             test.classes,
             head,
             directions,
             weight,
             fractions=np.array(fractions),
-            counts_as=counts_as,
+            class_map=class_map,
         )
-        curves[result_name(dataset)] = (100 * shares).tolist()
+        curves[result_name(dataset)] = (100 * accuracies).tolist()
     return curves
 
 

@@ -1,4 +1,4 @@
-"""Stage `kurtosis`: how peaked an encoder's activations are, and its outlier features."""
+"""Stage `kurtosis`: the kurtosis of an encoder's activations, and its outlier features."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -17,14 +17,14 @@ from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
-    """Write encoder `key`'s kurtosis over ImageNet's test images and how far features deviate."""
+    """Write encoder `key`'s kurtosis on ImageNet's test images, and its features' deviations."""
     params = Params()
     settings = params.read("kurtosis", KurtosisSettings)
     directory = Path("data/activations") / key
     activations = read_activations(directory, TEST_SETS[0]).values
     with error_context(directory / TEST_SETS[0], ValueError):
-        of_images, deviations = kurtosis_and_deviations(activations, settings.outlier_sigma)
-    kurtosis = bootstrap_mean(of_images, settings.resamples, settings.confidence, settings.seed)
+        per_image, deviations = kurtosis_and_deviations(activations, settings.outlier_sigma)
+    kurtosis = bootstrap_mean(per_image, settings.resamples, settings.confidence, settings.seed)
     outliers = outlier_features(deviations, settings.outlier_share)
     result = {
         "representation": read_card(directory)["representation"],

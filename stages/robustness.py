@@ -11,7 +11,7 @@ from stages.config.test_sets import SHIFTS, TEST_SETS, result_name
 from stages.files.activations import Activations, read_test_sets
 from stages.files.heads import read_head
 from stages.files.json import read_json, write_json
-from stages.measures.accuracy import restriction, top1
+from stages.measures.accuracy import map_classes, top1_accuracy
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
 from stages.measures.head import Head
 from stages.measures.logit_line import LogitLine, ResampledLines
@@ -22,7 +22,7 @@ from stages.runtime.launch import launch
 def main(key: str) -> None:
     """Write encoder `key`'s accuracies in percent and effective robustness in points.
 
-    A shift that the study does without has neither, and the mean is over the others.
+    A shift whose dataset is absent is left out, and the mean is over the others.
     """
     params = Params()
     settings = params.read("robustness", RobustnessSettings)
@@ -38,41 +38,41 @@ def main(key: str) -> None:
     write_json(
         Path("data/robustness") / f"{key}.json",
         {
-            "accuracy": {result_name(d): 100 * a.share for d, a in measured.items()},
+            "accuracy": {result_name(d): 100 * a.fraction for d, a in measured.items()},
             "images": {result_name(d): a.images for d, a in measured.items()},
-            "effective_robustness": estimated(measured, baseline, settings),
+            "effective_robustness": estimate(measured, baseline, settings),
             "baseline": {"models": baseline["models"], "lines": baseline["lines"]},
         },
     )
 
 
 def measure(source: Path, test: Activations, head: Head) -> Accuracy:
-    """Return the accuracy on the test set of `source`, among the classes that it holds."""
+    """Return the accuracy on the test set in folder `source`, among its own classes."""
     with error_context(source, ValueError):
-        counts_as = restriction(test.class_indices.tolist(), len(head.weight), test.aliases)
-        share = top1(test.values, test.classes, head, counts_as)
-    return Accuracy(share, len(test.classes))
+        class_map = map_classes(test.class_indices.tolist(), len(head.weight), test.aliases)
+        fraction = top1_accuracy(test.values, test.classes, head, class_map)
+    return Accuracy(fraction, len(test.classes))
 
 
-def estimated(
+def estimate(
     measured: dict[str, Accuracy], baseline: dict, settings: RobustnessSettings
 ) -> dict[str, dict[str, float]]:
-    """Return effective robustness on each measured shift and their mean; nothing of no shift."""
+    """Return effective robustness per measured shift and its mean; empty without a shift."""
     if not any(shift in measured for shift in SHIFTS):
         return {}
     result = estimate_effective_robustness(
         measured[TEST_SETS[0]],
         {shift: measured.get(shift) for shift in SHIFTS},
         {shift: LogitLine(**line) for shift, line in baseline["lines"].items()},
-        {shift: resampled(lines) for shift, lines in baseline["resampled"].items()},
+        {shift: resampled_lines(lines) for shift, lines in baseline["resampled"].items()},
         confidence=settings.confidence,
         seed=settings.seed,
     )
     return {s: asdict(e) for s, e in result.shifts.items()} | {"mean": asdict(result.mean)}
 
 
-def resampled(lines: dict[str, list[float]]) -> ResampledLines:
-    """Return the resampled lines of one shift."""
+def resampled_lines(lines: dict[str, list[float]]) -> ResampledLines:
+    """Return the resampled lines of one shift, from the baseline's file."""
     return ResampledLines(np.array(lines["slope"]), np.array(lines["intercept"]))
 
 

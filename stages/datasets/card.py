@@ -20,7 +20,7 @@ class DatasetCard(
     archive of the folder to its SHA-256.
 
     `aliases` are further classes, each with the class of `class_indices` that it counts as (see
-    `stages.measures.accuracy.restriction`). `border` is how many pixels are cropped from each side
+    `stages.measures.accuracy.map_classes`). `border` is how many pixels are cropped from each side
     of an image when it is read. A `partial` set may lack images and classes that the published set
     has. `origin` maps what was read to what identifies its content: a repository of the hub to the
     commit, an archive to its SHA-256, a folder to the digest of the images taken from it.

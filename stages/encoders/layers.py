@@ -12,8 +12,7 @@ from stages.config.encoders import ComputeType
 from stages.encoders.encoder import Encoder, forward_passes
 from stages.encoders.loading import ImageDataset, image_batches
 from stages.encoders.preprocess import to_tower
-from stages.measures.gram import gram
-from stages.measures.u_center import FEWEST_IMAGES, u_center
+from stages.measures.gram import MIN_IMAGES, gram, u_center
 from stages.runtime.errors import InputError
 
 STAGES = {f"stage{i}": f"layer{i}" for i in range(1, 5)}
@@ -190,9 +189,9 @@ def layer_grams(
         entry per image, or one that is not finite.
     """
     rows = np.arange(len(images)) if which is None else which
-    if minibatch < FEWEST_IMAGES or len(rows) % minibatch or not len(rows):
+    if minibatch < MIN_IMAGES or len(rows) % minibatch or not len(rows):
         raise InputError(
-            f"expected whole minibatches of at least {FEWEST_IMAGES} images for CKA, got "
+            f"expected whole minibatches of at least {MIN_IMAGES} images for CKA, got "
             f"{len(rows)} images in minibatches of {minibatch}; change `layers`"
         )
     layers, preprocess = layer_modules(encoder), encoder.card.preprocess

@@ -1,31 +1,31 @@
-"""Top-1 accuracy of a head on a set of images, over all classes or those of a shift."""
+"""Top-1 accuracy of a head on a test set, among all classes or among those of the test set."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from stages.measures.chunks import IMAGES, chunks
+from stages.measures.chunks import CHUNK_SIZE, chunks
 from stages.measures.head import Head, logits, require_width
 
 ABSENT = -1
-"""Stands in `counts_as` for a class that a shift does not have."""
+"""The entry in a class map of a class that the test set does not have."""
 
 
-def restriction(
+def map_classes(
     class_indices: Sequence[int], classes: int, aliases: Mapping[int, int] | None = None
 ) -> Int[np.ndarray, " class_"]:
-    """Say what each class of the head counts as on a shift that has only some of the classes.
+    """Map each class of the head to the class that predicting it counts as on a test set.
 
-    ImageNet-R, ImageNet-A and ObjectNet hold images of 200, 200 and 113 classes, and the other
-    classes cannot be predicted there (Taori et al. 2020). ObjectNet merges ImageNet classes: any
-    ImageNet class of an ObjectNet class is right for it, which `aliases` expresses.
+    ImageNet-R, ImageNet-A and ObjectNet have images of 200, 200 and 113 ImageNet classes, and the
+    head chooses among these alone (Taori et al. 2020). One ObjectNet class can cover several
+    ImageNet classes, and predicting any of them is right; `aliases` says which.
 
     Parameters
     ----------
-    class_indices : the classes that the shift's images are labelled with
+    class_indices : the classes that the test set's images are labelled with
     classes : how many classes the head has
-    aliases : a further class of the head -> the class of `class_indices` that it counts as
+    aliases : further classes of the head, each with the class of `class_indices` it counts as
 
     Returns
     -------
@@ -34,38 +34,38 @@ def restriction(
     Raises
     ------
     ValueError
-        An index is not a class of the head, or an alias counts as a class the shift lacks.
+        An index is not a class of the head, or an alias counts as a class that the test set lacks.
     """
-    counts_as = np.full(classes, ABSENT, dtype=np.int64)
+    class_map = np.full(classes, ABSENT, dtype=np.int64)
     targets = dict(aliases or {}) | {index: index for index in class_indices}
     for index, target in targets.items():
         if not 0 <= index < classes or target not in class_indices:
             raise ValueError(
                 f"class {index} counting as {target}: expected a class of the head, "
-                f"0 to {classes - 1}, and one of the shift's own classes"
+                f"0 to {classes - 1}, and one of the test set's own classes"
             )
-        counts_as[index] = target
-    return counts_as
+        class_map[index] = target
+    return class_map
 
 
-def hits(
+def correct_predictions(
     activations: Float[np.ndarray, "image feature"],
     classes: Int[np.ndarray, " image"],
     head: Head,
-    counts_as: Int[np.ndarray, " class_"] | None = None,
-    images: int = IMAGES,
+    class_map: Int[np.ndarray, " class_"] | None = None,
+    chunk_size: int = CHUNK_SIZE,
 ) -> Bool[np.ndarray, " image"]:
     """Tell for each image whether its highest logit is that of its class.
 
-    Of equal logits the lowest class counts as predicted.
+    Where logits are equal, the class with the lowest index is predicted.
 
     Parameters
     ----------
     activations : one row per image
     classes : the class of each image, an index into the head's classes
     head : of as many features as the activations
-    counts_as : what each class counts as (`restriction`); None: itself
-    images : how many images are held in double precision at a time
+    class_map : what each class of the head counts as (`map_classes`); None: itself
+    chunk_size : how many images are held in double precision at a time
 
     Raises
     ------
@@ -73,61 +73,72 @@ def hits(
         Head, activations and classes do not fit together, or the head cannot predict the class of
         an image.
     """
-    head, targets = restrict(head, activations, classes, counts_as)
-    right = np.empty(len(classes), dtype=np.bool_)
-    for rows, block in chunks(activations, images):
-        right[rows] = targets[np.argmax(logits(block, head), axis=1)] == classes[rows]
-    return right
+    head, predictions = restrict_head(head, activations, classes, class_map)
+    correct = np.empty(len(classes), dtype=np.bool_)
+    for rows, chunk in chunks(activations, chunk_size):
+        correct[rows] = predictions[np.argmax(logits(chunk, head), axis=1)] == classes[rows]
+    return correct
 
 
-def top1(
+def top1_accuracy(
     activations: Float[np.ndarray, "image feature"],
     classes: Int[np.ndarray, " image"],
     head: Head,
-    counts_as: Int[np.ndarray, " class_"] | None = None,
+    class_map: Int[np.ndarray, " class_"] | None = None,
 ) -> float:
-    """Compute the share, 0 to 1, of images whose highest logit is that of their class.
+    """Compute the fraction, 0 to 1, of images whose highest logit is that of their class.
 
-    Parameters, units and refusals are those of `hits`.
-    """
-    return float(np.mean(hits(activations, classes, head, counts_as)))
-
-
-def restrict(
-    head: Head,
-    activations: Float[np.ndarray, "image feature"],
-    classes: Int[np.ndarray, " image"],
-    counts_as: Int[np.ndarray, " class_"] | None,
-) -> tuple[Head, Int[np.ndarray, " kept"]]:
-    """Keep the classes of the head that exist on a shift, and check that it fits the images.
-
-    Returns
-    -------
-    the smaller head, without what moves no argmax (`Head.ranking`, `Head.distinct`), and what each
-    of its classes counts as
+    Parameters
+    ----------
+    activations, classes, head, class_map : as in `correct_predictions`
 
     Raises
     ------
     ValueError
-        Head, activations and classes do not fit together, `counts_as` is made for another head, or
-        an image is of a class that nothing counts as.
+        As `correct_predictions`.
+    """
+    return float(np.mean(correct_predictions(activations, classes, head, class_map)))
+
+
+def restrict_head(
+    head: Head,
+    activations: Float[np.ndarray, "image feature"],
+    classes: Int[np.ndarray, " image"],
+    class_map: Int[np.ndarray, " class_"] | None,
+) -> tuple[Head, Int[np.ndarray, " kept"]]:
+    """Keep the classes of the head that exist in a test set, and check that it fits the images.
+
+    Parameters
+    ----------
+    head, activations, classes, class_map : as in `correct_predictions`
+
+    Returns
+    -------
+    the smaller head, reduced to what decides the argmax (`Head.for_argmax`,
+    `Head.distinct_classes`), and what each of its classes counts as
+
+    Raises
+    ------
+    ValueError
+        Head, activations and classes do not fit together, `class_map` was made for another head,
+        or no class of the head counts as the class of an image.
     """
     require_width(activations, head)
     if len(activations) != len(classes):
         raise ValueError(f"{len(activations)} activations and {len(classes)} classes of images")
-    if counts_as is None:
-        counts_as = np.arange(len(head.weight))
-    if len(counts_as) != len(head.weight):
+    if class_map is None:
+        class_map = np.arange(len(head.weight))
+    if len(class_map) != len(head.weight):
         raise ValueError(
-            f"the restriction is over {len(counts_as)} classes and the head has {len(head.weight)}"
+            f"the class map has {len(class_map)} classes and the head has {len(head.weight)}"
         )
-    columns = np.flatnonzero(counts_as != ABSENT)
-    possible = np.isin(classes, counts_as[columns])
+    columns = np.flatnonzero(class_map != ABSENT)
+    possible = np.isin(classes, class_map[columns])
     if not possible.all():
         image = int(np.argmin(possible))
         raise ValueError(
             f"image {image} is of class {int(classes[image])}, which the head cannot predict: "
-            "expected a class of the head that the restriction keeps"
+            "expected a class of the head that the class map keeps"
         )
-    kept = columns[head.only(columns).distinct()]
-    return head.only(kept).ranking(), counts_as[kept]
+    kept = columns[head.select(columns).distinct_classes()]
+    return head.select(kept).for_argmax(), class_map[kept]

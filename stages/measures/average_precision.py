@@ -1,4 +1,4 @@
-"""Average precision of many score columns for many concepts, in one sweep per column."""
+"""Average precision of many directions for many concepts, with one ranking per direction."""
 
 import inspect
 from collections.abc import Iterable
@@ -14,25 +14,25 @@ SCORES_AT_A_TIME = 2**20
 
 
 @dataclass(frozen=True, eq=False)
-class Probe:
-    """The images that a concept is probed with; `negatives` None: all that are not positives."""
+class Examples:
+    """A concept's positive and negative images; `negatives` None: all that are not positives."""
 
     positives: Int[np.ndarray, " positive"]
     negatives: Int[np.ndarray, " negative"] | None
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
-    """The probes of all concepts, sorted by image: what a sweep over the images meets.
+class SparseTargets:
+    """The binary targets of all concepts in compressed sparse rows, two rows per image.
 
     Attributes
     ----------
-    start : `concepts[start[2 i] : start[2 i + 1]]` has image i as a positive, and
-        `concepts[start[2 i + 1] : start[2 i + 2]]` as a negative
+    start : image i is a positive of `concepts[start[2 i] : start[2 i + 1]]` and a negative of
+        `concepts[start[2 i + 1] : start[2 i + 2]]`
     concepts : columns of the result
     positives : how many each concept has
-    all_negatives : whether every image that is no positive of a concept is a negative of it;
-        none is then written down
+    all_negatives : whether each image is a negative of every concept that it is not a positive of;
+        negatives are then not listed
     """
 
     start: Int[np.ndarray, " bound"]
@@ -42,35 +42,35 @@ class Sweep:
 
 
 def average_precisions(
-    scores: Float[np.ndarray, "image direction"], sweep: Sweep, workers: int = 1
+    scores: Float[np.ndarray, "image direction"], targets: SparseTargets, workers: int = 1
 ) -> Float[np.ndarray, "direction concept"]:
-    """Compute for each direction how well its scores tell each concept's images from others.
+    """Compute for each direction the average precision of its scores for each concept.
 
     `AP = Σ_n (R_n - R_{n-1}) P_n` over the distinct scores in descending order, with precision P_n
-    and recall R_n of the images that score at least that much: scikit-learn's definition
-    (`average_precision_score`), which takes equal scores as one step. Hence AP is the mean over
+    and recall R_n among the images that score at least as much: scikit-learn's definition
+    (`average_precision_score`), in which equal scores are one step. Hence AP is the mean over
     positives of the precision at that positive's score.
 
-    The images are ranked once per direction, then met once in that order with counts kept for all
-    concepts: images · log(images) + entries of the sweep, per direction. The result is the same
-    for every number of workers.
+    Images are ranked once per direction and then counted in that order for all concepts at once, in
+    time images · log(images) + entries of the targets. The result is the same for every number of
+    workers.
 
     Parameters
     ----------
-    scores : higher means more likely positive; any layout, a few columns are copied at a time
-    sweep : of as many images (`sorted_by_image`)
-    workers : threads
+    scores : higher means more likely positive; in any memory layout
+    targets : of as many images (`sparse_targets`)
+    workers : number of threads
 
     Returns
     -------
-    above 0 up to 1
+    above 0, at most 1
 
     Raises
     ------
     ValueError
-        A score is not finite (it is named).
+        A score is not finite (its image and direction are named).
     """
-    directions, concepts = scores.shape[1], len(sweep.positives)
+    directions, concepts = scores.shape[1], len(targets.positives)
     precisions = np.empty((directions, concepts))
     step = max(1, min(SCORES_AT_A_TIME // len(scores), -(-directions // workers)))
 
@@ -84,51 +84,53 @@ def average_precisions(
         for direction, column in enumerate(columns, first):
             order = np.argsort(-column)
             sums = compiled_sum_precisions(
-                column, order, sweep.start, sweep.concepts, concepts, sweep.all_negatives
+                column, order, targets.start, targets.concepts, concepts, targets.all_negatives
             )
-            precisions[direction] = sums / sweep.positives
+            precisions[direction] = sums / targets.positives
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(fill, range(0, directions, step)))
     return precisions
 
 
-def sorted_by_image(probes: Iterable[Probe], images: int) -> Sweep:
-    """Sort the probes of the concepts by image.
+def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
+    """Sort the examples of all concepts by image.
 
     Parameters
     ----------
-    probes : one per concept, of the same kind: all have negatives, or none has
+    examples : one entry per concept; all list negatives, or none does
     images : how many there are
 
     Raises
     ------
     ValueError
-        Some probes have negatives and some have not, or a concept has no positive or no negative.
+        Only some concepts list negatives, or a concept has no positive or no negative.
     """
-    listed = list(probes)
-    without = {probe.negatives is None for probe in listed}
+    listed = list(examples)
+    without = {each.negatives is None for each in listed}
     if len(without) > 1:
         raise ValueError("expected negatives of every concept or of none, got both")
     keys, concepts = [], []
-    number = np.uint16 if len(listed) <= 2**16 else np.uint32  # a sweep is bound by the cache
-    for concept, probe in enumerate(listed):
-        rest = images - len(probe.positives) if probe.negatives is None else len(probe.negatives)
-        if not len(probe.positives) or not rest:
+    number = (
+        np.uint16 if len(listed) <= 2**16 else np.uint32
+    )  # small: memory bandwidth is the limit
+    for concept, each in enumerate(listed):
+        rest = images - len(each.positives) if each.negatives is None else len(each.negatives)
+        if not len(each.positives) or not rest:
             raise ValueError(
-                f"concept {concept}: {len(probe.positives)} positives and {rest} negatives; "
+                f"concept {concept}: {len(each.positives)} positives and {rest} negatives; "
                 "expected at least one of each"
             )
-        negatives = probe.positives[:0] if probe.negatives is None else probe.negatives
-        keys += [2 * probe.positives, 2 * negatives + 1]
-        concepts.append(np.full(len(probe.positives) + len(negatives), concept, number))
+        negatives = each.positives[:0] if each.negatives is None else each.negatives
+        keys += [2 * each.positives, 2 * negatives + 1]
+        concepts.append(np.full(len(each.positives) + len(negatives), concept, number))
     key = np.concatenate([np.empty(0, np.int64), *keys])
     order = np.argsort(key, kind="stable")
     counts = np.bincount(key, minlength=2 * images)
-    return Sweep(
+    return SparseTargets(
         start=np.concatenate([[0], np.cumsum(counts)]),
         concepts=np.concatenate([np.empty(0, number), *concepts])[order],
-        positives=np.array([len(probe.positives) for probe in listed], np.int64),
+        positives=np.array([len(each.positives) for each in listed], np.int64),
         all_negatives=without == {True},
     )
 
@@ -141,14 +143,14 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
     count: int,
     all_negatives: bool,
 ) -> Float[np.ndarray, " concept"]:
-    """Return for each concept the sum over its positives of the precision at their score.
+    """Sum for each concept, over its positives, the precision at the positive's score.
 
     Parameters
     ----------
     scores : of one direction
-    order : the images by descending score; how equal scores are ordered makes no difference
-    start, concepts, all_negatives : as in `Sweep`
-    count : of the concepts
+    order : the images by descending score, equal scores in any order
+    start, concepts, all_negatives : as in `SparseTargets`
+    count : how many concepts
     """
     sums = np.zeros(count)
     positives, negatives = np.zeros(count, np.int32), np.zeros(count, np.int32)
@@ -175,4 +177,4 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
 
 
 compiled_sum_precisions = numba.njit(nogil=True, cache=True)(inspect.unwrap(sum_precisions))
-"""`sum_precisions` in machine code, free of what tests wrap functions in to check their types."""
+"""`sum_precisions` compiled; `unwrap` removes the type checks that tests wrap around functions."""

@@ -1,29 +1,30 @@
-"""Activations in double precision, a bounded number of images at a time."""
+"""Read activations in double precision, a bounded number of images at a time."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float
 
-IMAGES = 1024
+CHUNK_SIZE = 1024
 
 
 def chunks(
-    activations: Float[np.ndarray, "image feature"], images: int = IMAGES
+    activations: Float[np.ndarray, "image feature"], chunk_size: int = CHUNK_SIZE
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield the activations as float64 blocks, with the images each block holds.
+    """Yield the activations as float64 chunks, each with the slice of images it holds.
 
-    Memory stays at a few blocks however many images there are, so `activations` may be mapped from
-    a file. Sums over images are taken block by block: the size of a block moves them by rounding.
+    Memory stays at a few chunks however many images there are, so `activations` may be
+    memory-mapped. Sums over images are taken chunk by chunk, so the size of a chunk changes their
+    rounding errors.
 
     Parameters
     ----------
     activations : one row per image
-    images : how many images a block holds at most
+    chunk_size : how many images a chunk holds at most
 
     Yields
     ------
-    the slice of images and their activations, float64 `[images feature]`
+    the slice of images and their activations, float64 `[image feature]`
 
     Raises
     ------
@@ -34,13 +35,13 @@ def chunks(
         raise ValueError(
             f"activations of shape {activations.shape}: expected at least one image and one feature"
         )
-    for start in range(0, len(activations), images):
-        rows = slice(start, min(start + images, len(activations)))
-        block = np.asarray(activations[rows], dtype=np.float64)
-        finite = np.isfinite(block).all(axis=1)
+    for start in range(0, len(activations), chunk_size):
+        rows = slice(start, min(start + chunk_size, len(activations)))
+        chunk = np.asarray(activations[rows], dtype=np.float64)
+        finite = np.isfinite(chunk).all(axis=1)
         if not finite.all():
             raise ValueError(
                 f"image {start + int(np.argmin(finite))}: its activations hold NaN or infinity; "
                 "extract them again"
             )
-        yield rows, block
+        yield rows, chunk

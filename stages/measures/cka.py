@@ -1,37 +1,19 @@
-"""Minibatch CKA: how alike the layers of two encoders see the same images."""
+"""Minibatch CKA: how similarly the layers of two encoders represent the same images."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
 
-from stages.measures.u_center import FEWEST_IMAGES
+MIN_IMAGES = 4
+"""The unbiased HSIC divides by n (n − 3), so a minibatch needs at least four images."""
 
-# The underscores leave the sizes unchecked here: a mismatch is explained by `_common_shape`.
+# The underscores keep jaxtyping from comparing sizes: `_common_shape` explains a mismatch better.
 Grams = Float[np.ndarray, "_minibatch _image _image"]
 Layers = Mapping[str, Grams]
 
 
-def hsic(
-    first: Grams,
-    second: Grams,
-) -> float:
-    """Compute HSIC_1 of two layers from their U-centred Gram matrices, averaged over minibatches.
-
-    `mean_b ⟨U(K_b), U(L_b)⟩ / (n (n - 3))`: unbiased, so that it may be negative.
-
-    Raises
-    ------
-    ValueError
-        The two layers have different minibatches, or minibatches of fewer than 4 images.
-    """
-    return float(_hsic_matrix({"first": first}, {"second": second})[0, 0])
-
-
-def cka(
-    first: Layers,
-    second: Layers,
-) -> Float[np.ndarray, "first_layer second_layer"]:
+def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_layer"]:
     """Compute the minibatch CKA of every layer of one encoder with every layer of another.
 
     `HSIC_1(K, L) / sqrt(HSIC_1(K, K) · HSIC_1(L, L))` (Nguyen et al. 2021, eq. 2), each HSIC_1
@@ -39,8 +21,9 @@ def cka(
 
     Parameters
     ----------
-    first, second : per layer, in order, the U-centred Gram matrices (`u_center`) of all
-        minibatches; both encoders must have seen the same images in the same minibatches
+    first, second : per layer, the U-centred Gram matrices (`stages.measures.gram.u_center`) of all
+        minibatches, the same images in the same minibatches for both encoders; the order of the
+        layers is that of the result
 
     Raises
     ------
@@ -48,15 +31,26 @@ def cka(
         An encoder has no layer, minibatches differ, they hold fewer than 4 images, or a layer has
         no variation over images at all (it is named).
     """
-    cross = _hsic_matrix(first, second)
+    cross = hsic(first, second)
     scale_first, scale_second = _self_hsic(first), _self_hsic(second)
     return cross / np.sqrt(scale_first[:, None] * scale_second)
 
 
-def _hsic_matrix(
-    first: Layers,
-    second: Layers,
-) -> Float[np.ndarray, "first_layer second_layer"]:
+def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_layer"]:
+    """Compute HSIC_1 of every layer of one encoder with every layer of another.
+
+    `mean_b ⟨U(K_b), U(L_b)⟩ / (n (n - 3))` over the minibatches b of n images (Nguyen et al. 2021,
+    eq. 3). The estimate is unbiased, so it may be negative.
+
+    Parameters
+    ----------
+    first, second : as in `cka`
+
+    Raises
+    ------
+    ValueError
+        An encoder has no layer, minibatches differ, or they hold fewer than 4 images.
+    """
     minibatches, images, _ = _common_shape(first, second)
     total = np.zeros((len(first), len(second)))
     for minibatch in range(minibatches):
@@ -64,9 +58,7 @@ def _hsic_matrix(
     return total / (minibatches * images * (images - 3))
 
 
-def _self_hsic(
-    layers: Layers,
-) -> Float[np.ndarray, " layer"]:
+def _self_hsic(layers: Layers) -> Float[np.ndarray, " layer"]:
     minibatches, images, _ = _common_shape(layers, layers)
     total = np.zeros(len(layers))
     for minibatch in range(minibatches):
@@ -84,10 +76,7 @@ def _rows(layers: Layers, minibatch: int) -> Float[np.ndarray, "layer pair"]:
     return np.stack([grams[minibatch].ravel() for grams in layers.values()]).astype(np.float64)
 
 
-def _common_shape(
-    first: Layers,
-    second: Layers,
-) -> tuple[int, int, int]:
+def _common_shape(first: Layers, second: Layers) -> tuple[int, int, int]:
     if not first or not second:
         raise ValueError("an encoder without layers: expected at least one on each side")
     layers = [(name, grams.shape) for side in (first, second) for name, grams in side.items()]
@@ -98,9 +87,9 @@ def _common_shape(
                 f"layers {name} and {other} have minibatches of shapes {shape} and {its_shape}: "
                 "extract both encoders with the same images and minibatch size"
             )
-    if shape[0] < 1 or shape[1] < FEWEST_IMAGES:
+    if shape[0] < 1 or shape[1] < MIN_IMAGES:
         raise ValueError(
-            f"minibatches of shape {shape}: expected at least one minibatch, of {FEWEST_IMAGES} "
+            f"minibatches of shape {shape}: expected at least one minibatch, of {MIN_IMAGES} "
             "images or more"
         )
     return shape[0], shape[1], shape[2]

@@ -1,4 +1,4 @@
-"""How well each direction tells the images of each concept from others."""
+"""Broden concepts: the average precision of directions for them, and which ones are encoded."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,22 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from stages.measures.average_precision import Probe, Sweep, average_precisions, sorted_by_image
+from stages.measures.average_precision import (
+    Examples,
+    SparseTargets,
+    average_precisions,
+    sparse_targets,
+)
 from stages.measures.directions import Directions, project
 
 Negatives = Literal["balanced", "all"]
 
 PROJECTIONS_AT_A_TIME = 2**24
 """How many projections are held at a time: 128 MiB."""
+
+
+ROUNDING = 1e-12
+"""An average precision so little below the threshold is at it: the difference is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,119 +39,6 @@ class ConceptLabels:
     concept: Int[np.ndarray, " pair"]
 
 
-def concept_sweep(
-    labels: ConceptLabels,
-    concepts: Int[np.ndarray, " concept"],
-    images: int,
-    negatives: Negatives,
-    seed: int,
-) -> Sweep:
-    """Prepare `average_precisions` of the concepts, of whatever scores of these images.
-
-    Positives are the images labelled with the concept, negatives are drawn from all others
-    (`probes`).
-
-    Parameters
-    ----------
-    labels, images, negatives, seed : as in `probes`
-    concepts : the numbers of the concepts to probe, in the order of the results
-
-    Raises
-    ------
-    ValueError
-        As `probes`.
-    """
-    return sorted_by_image(probes(labels, concepts, images, negatives, seed), images)
-
-
-def direction_precisions(
-    activations: Float[np.ndarray, "image feature"],
-    directions: Directions,
-    sweep: Sweep,
-    workers: int = 1,
-) -> Float[np.ndarray, "direction concept"]:
-    """Compute `average_precisions` of the projections on directions, `⟨v_i, h⟩`.
-
-    A bounded number of projections is held, so that memory grows with the images only once a
-    single direction has more than the bound.
-
-    Parameters
-    ----------
-    activations : one row per image; may be mapped from a file
-    directions : of as many features
-    sweep, workers : as in `average_precisions`
-
-    Raises
-    ------
-    ValueError
-        As `average_precisions` and `project`.
-    """
-    precisions = np.empty((len(directions.vectors), len(sweep.positives)))
-    step = max(1, PROJECTIONS_AT_A_TIME // len(activations))
-    for first in range(0, len(precisions), step):
-        part = slice(first, first + step)
-        some = Directions(directions.vectors[part], directions.singular_values[part])
-        precisions[part] = average_precisions(project(activations, some), sweep, workers)
-    return precisions
-
-
-def probes(
-    labels: ConceptLabels,
-    concepts: Int[np.ndarray, " concept"],
-    images: int,
-    negatives: Negatives,
-    seed: int,
-) -> Iterator[Probe]:
-    """Choose the positives and negatives of each concept.
-
-    `balanced` draws as many negatives as there are positives, without replacement, from a generator
-    seeded with `(seed, concept number)`: other concepts coming or going change nothing. Where fewer
-    images lack the concept than have it, all of those are taken. `all` takes all always.
-
-    Parameters
-    ----------
-    labels, concepts : the pairs, and the numbers, not negative, of the concepts to probe
-    images : how many there are; every image without the concept is a possible negative
-    negatives, seed : `balanced` or `all`; the seed is not negative
-
-    Raises
-    ------
-    ValueError
-        A label's image does not exist, or a concept has no positive or no negative.
-    """
-    if len(labels.image) and not 0 <= labels.image.min() <= labels.image.max() < images:
-        raise ValueError(f"a label is of an image outside 0 to {images - 1}: read labels again")
-    order = np.argsort(labels.concept, kind="stable")
-    sorted_concepts = labels.concept[order]
-    starts = np.searchsorted(sorted_concepts, concepts, side="left")
-    stops = np.searchsorted(sorted_concepts, concepts, side="right")
-    for concept, start, stop in zip(concepts.tolist(), starts, stops, strict=True):
-        positives = np.unique(labels.image[order[start:stop]])
-        if not 0 < len(positives) < images:
-            raise ValueError(
-                f"concept {concept} is on {len(positives)} of {images} images: expected at least "
-                "one image with it and one without; leave it out"
-            )
-        drawn = negatives == "balanced"
-        sample = _sample_negatives(positives, images, (seed, concept)) if drawn else None
-        yield Probe(positives, sample)
-
-
-def _sample_negatives(
-    positives: Int[np.ndarray, " positive"], images: int, seed: tuple[int, int]
-) -> Int[np.ndarray, " negative"]:
-    lacking = np.ones(images, dtype=np.bool_)
-    lacking[positives] = False
-    candidates = np.flatnonzero(lacking)
-    count = min(len(positives), len(candidates))
-    generator = np.random.default_rng(seed)
-    return generator.choice(candidates, size=count, replace=False, shuffle=False)
-
-
-ROUNDING = 1e-12
-"""An average precision this little below the threshold is at the threshold: sums are rounded."""
-
-
 @dataclass(frozen=True)
 class EncodedConcepts:
     """The concepts that a set of directions encodes.
@@ -157,6 +53,120 @@ class EncodedConcepts:
     unique_concepts: int
     encoding_directions: int
     polysemanticity: float
+
+
+def concept_targets(
+    labels: ConceptLabels,
+    concepts: Int[np.ndarray, " concept"],
+    images: int,
+    negatives: Negatives,
+    seed: int,
+) -> SparseTargets:
+    """Prepare the targets that `average_precisions` of any scores of these images needs.
+
+    Parameters
+    ----------
+    labels, images, negatives, seed : as in `concept_examples`
+    concepts : the numbers of the concepts, in the order of the results
+
+    Raises
+    ------
+    ValueError
+        As `concept_examples`.
+    """
+    return sparse_targets(concept_examples(labels, concepts, images, negatives, seed), images)
+
+
+def direction_precisions(
+    activations: Float[np.ndarray, "image feature"],
+    directions: Directions,
+    targets: SparseTargets,
+    workers: int = 1,
+) -> Float[np.ndarray, "direction concept"]:
+    """Compute `average_precisions` of the projections on directions, `⟨v_i, h⟩`.
+
+    At most 2^24 projections are held at a time, or those of one direction if they are more.
+
+    Parameters
+    ----------
+    activations : one row per image; may be memory-mapped
+    directions : of as many features
+    targets, workers : as in `average_precisions`
+
+    Raises
+    ------
+    ValueError
+        As `average_precisions` and `project`.
+    """
+    precisions = np.empty((len(directions.vectors), len(targets.positives)))
+    step = max(1, PROJECTIONS_AT_A_TIME // len(activations))
+    for first in range(0, len(precisions), step):
+        part = slice(first, first + step)
+        some = Directions(directions.vectors[part], directions.singular_values[part])
+        precisions[part] = average_precisions(project(activations, some), targets, workers)
+    return precisions
+
+
+def concept_examples(
+    labels: ConceptLabels,
+    concepts: Int[np.ndarray, " concept"],
+    images: int,
+    negatives: Negatives,
+    seed: int,
+) -> Iterator[Examples]:
+    """Choose the positives and negatives of each concept.
+
+    Positives are the images labelled with the concept. `balanced` draws as many negatives from the
+    other images, without replacement, or takes all of these if they are fewer. The generator is
+    seeded with `(seed, concept number)`, so a concept's negatives do not depend on which other
+    concepts are measured. `all` takes all other images.
+
+    Parameters
+    ----------
+    labels : which image shows which concept
+    concepts : the numbers of the concepts, not negative
+    images : how many there are
+    negatives : `balanced` or `all`
+    seed : not negative
+
+    Yields
+    ------
+    the examples of each concept, in order
+
+    Raises
+    ------
+    ValueError
+        A label's image does not exist, or a concept has no positive or no negative.
+    """
+    if len(labels.image) and not 0 <= labels.image.min() <= labels.image.max() < images:
+        raise ValueError(
+            f"a label is of an image outside 0 to {images - 1}: build the concept labels again"
+        )
+    order = np.argsort(labels.concept, kind="stable")
+    sorted_concepts = labels.concept[order]
+    starts = np.searchsorted(sorted_concepts, concepts, side="left")
+    stops = np.searchsorted(sorted_concepts, concepts, side="right")
+    for concept, start, stop in zip(concepts.tolist(), starts, stops, strict=True):
+        positives = np.unique(labels.image[order[start:stop]])
+        if not 0 < len(positives) < images:
+            raise ValueError(
+                f"concept {concept} is on {len(positives)} of {images} images: expected at least "
+                "one image with it and one without; leave it out"
+            )
+        drawn = negatives == "balanced"
+        sample = _sample_negatives(positives, images, (seed, concept)) if drawn else None
+        yield Examples(positives, sample)
+
+
+def _sample_negatives(
+    positives: Int[np.ndarray, " positive"], images: int, seed: tuple[int, int]
+) -> Int[np.ndarray, " negative"]:
+    lacking = np.ones(images, dtype=np.bool_)
+    lacking[positives] = False
+    candidates = np.flatnonzero(lacking)
+    count = min(len(positives), len(candidates))
+    generator = np.random.default_rng(seed)
+    return generator.choice(candidates, size=count, replace=False, shuffle=False)
 
 
 def encoded_concepts(

@@ -1,11 +1,11 @@
-"""Privileged directions: the singular directions of the head and how much images use them."""
+"""Privileged directions: the singular directions of the head and their importance."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from stages.measures.chunks import IMAGES, chunks
+from stages.measures.chunks import CHUNK_SIZE, chunks
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +27,15 @@ def singular_directions(weight: Float[np.ndarray, "class_ feature"]) -> Directio
 
     `W = U Σ Vᵀ` (Crabbé et al. 2024); the columns of V are the directions. Only those whose
     singular value exceeds `max(shape) · ε · σ_1`, the rank tolerance of numpy with ε of the head's
-    own precision, are directions: the rest is rounding.
+    own precision, are directions: the others are rounding errors.
 
-    The sign of a singular vector is arbitrary and the paper names no choice. Here a direction
-    points to its strongest class: of all classes the one with the largest `|W v_i|` has a positive
-    one (the first of equals). A concept counts for the side on which that class lies.
+    The sign of a singular vector is arbitrary and the paper does not choose one. Here a direction
+    points to its strongest class: the class with the largest `|W v_i|` (the lowest such class) has
+    a positive `W v_i`. A direction encodes the concepts on that side.
+
+    Parameters
+    ----------
+    weight : of the head
 
     Raises
     ------
@@ -49,9 +53,15 @@ def singular_directions(weight: Float[np.ndarray, "class_ feature"]) -> Directio
 
 
 def project(
-    activations: Float[np.ndarray, "image feature"], directions: Directions, images: int = IMAGES
+    activations: Float[np.ndarray, "image feature"],
+    directions: Directions,
+    chunk_size: int = CHUNK_SIZE,
 ) -> Float[np.ndarray, "image direction"]:
     """Project every image on every direction, `⟨v_i, h⟩`.
+
+    Parameters
+    ----------
+    activations, directions, chunk_size : as in `importance`
 
     Raises
     ------
@@ -60,24 +70,26 @@ def project(
     """
     _require_width(activations, directions)
     projections = np.empty((len(activations), len(directions.vectors)))
-    for rows, block in chunks(activations, images):
-        projections[rows] = block @ directions.vectors.T
+    for rows, chunk in chunks(activations, chunk_size):
+        projections[rows] = chunk @ directions.vectors.T
     return projections
 
 
 def importance(
-    activations: Float[np.ndarray, "image feature"], directions: Directions, images: int = IMAGES
+    activations: Float[np.ndarray, "image feature"],
+    directions: Directions,
+    chunk_size: int = CHUNK_SIZE,
 ) -> Float[np.ndarray, " direction"]:
     """Compute how much each direction contributes to the logits of these images.
 
-    `importance_i = σ_i · mean_n |cos(v_i, h_n)|` (Crabbé et al. 2024), in units of the head. An
-    all-zero activation has no direction; its cosine counts as 0.
+    `importance_i = σ_i · mean_n |cos(v_i, h_n)|` (Crabbé et al. 2024), in the units of the head's
+    weights. The cosine with an all-zero activation counts as 0.
 
     Parameters
     ----------
     activations : one row per image
     directions : of as many features
-    images : how many images are held in double precision at a time
+    chunk_size : how many images are held in double precision at a time
 
     Raises
     ------
@@ -86,9 +98,9 @@ def importance(
     """
     _require_width(activations, directions)
     total = np.zeros(len(directions.vectors))
-    for _, block in chunks(activations, images):
-        lengths = np.linalg.norm(block, axis=1)
-        projections = block @ directions.vectors.T
+    for _, chunk in chunks(activations, chunk_size):
+        lengths = np.linalg.norm(chunk, axis=1)
+        projections = chunk @ directions.vectors.T
         total += (1 / np.where(lengths > 0, lengths, 1.0)) @ np.abs(projections, out=projections)
     return directions.singular_values * total / len(activations)
 

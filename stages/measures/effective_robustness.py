@@ -16,11 +16,11 @@ class Accuracy:
 
     Attributes
     ----------
-    share : 0 to 1
-    images : how many images it was measured on; None where unknown: it is then taken as exact
+    fraction : 0 to 1
+    images : how many images it was measured on; None where unknown, it is then taken as exact
     """
 
-    share: float
+    fraction: float
     images: int | None
 
 
@@ -35,23 +35,25 @@ class EffectiveRobustness:
 def effective_robustness(imagenet: float, shift: float, line: LogitLine) -> float:
     """Compute `acc_shift - β(acc_ImageNet)` in percentage points (Taori et al. 2020).
 
-    `acc_ImageNet` is over all 1,000 classes on every shift, also where the head is restricted to
-    the classes of the shift, and so are the accuracies that β was fitted to.
+    `acc_ImageNet` is over all 1,000 classes on every shift, even where the head is restricted to
+    the classes of the shift, and so are the ImageNet accuracies that β was fitted to.
 
     Parameters
     ----------
-    imagenet, shift : top-1 accuracy, share from 0 to 1
+    imagenet, shift : top-1 accuracy, fraction from 0 to 1
     line : β of this shift
 
     Raises
     ------
     ValueError
-        An accuracy is not a share from 0 to 1.
+        An accuracy is not a fraction from 0 to 1.
     """
-    for share in (imagenet, shift):
-        if not 0 <= share <= 1:
-            raise ValueError(f"accuracy {share}: expected a share from 0 to 1, not a percentage")
-    return 100.0 * (shift - float(line.at(np.array([imagenet]))[0]))
+    for fraction in (imagenet, shift):
+        if not 0 <= fraction <= 1:
+            raise ValueError(
+                f"accuracy {fraction}: expected a fraction from 0 to 1, not a percentage"
+            )
+    return 100.0 * (shift - float(line.predict(np.array([imagenet]))[0]))
 
 
 def estimate_effective_robustness(
@@ -65,18 +67,21 @@ def estimate_effective_robustness(
 ) -> EffectiveRobustness:
     """Compute effective robustness per shift and its mean, with percentile intervals.
 
-    The intervals are ours and hold two uncertainties: which standard models the line was fitted to
-    (`resample_lines`) and which images the encoder was measured on. For the latter an accuracy is
-    drawn from its posterior under Jeffreys' prior, `Beta(k + 1/2, n - k + 1/2)` for k right of n
-    images, which stays inside 0 to 1 and does not vanish at their ends. One draw of the ImageNet
-    accuracy serves all shifts, as one encoder has one such accuracy.
+    The intervals are ours; the paper has none. They cover two uncertainties: which standard models
+    the line was fitted to (`resample_lines`) and which images the encoder was measured on. For the
+    latter, accuracies are drawn from the posterior under Jeffreys' prior,
+    `Beta(k + 1/2, n - k + 1/2)` for k correct of n images, which stays within 0 to 1 and keeps a
+    spread at both ends. An encoder has one ImageNet accuracy, so its draws are shared by all
+    shifts.
 
     Parameters
     ----------
-    imagenet, shifts : accuracy over all ImageNet classes, and on each shift; None for a shift that
-        was not measured, which neither the result nor its mean has; it changes no other shift's
+    imagenet : accuracy over all ImageNet classes
+    shifts : accuracy on each shift; None for a shift that was not measured: it is left out of the
+        result and the mean, and leaves the other shifts' draws unchanged
     lines, resampled : β of each shift and its resamples, equally many for every shift
-    confidence, seed : the share of draws inside an interval, and the seed of drawing accuracies
+    confidence : the fraction of draws inside an interval
+    seed : of the draws of accuracies
 
     Raises
     ------
@@ -84,33 +89,33 @@ def estimate_effective_robustness(
         No shift is measured, a shift has no line, or a value is out of its range.
     """
     measured = {shift: accuracy for shift, accuracy in shifts.items() if accuracy is not None}
-    _require_lines(measured, lines, resampled)
+    _require_baselines(measured, lines, resampled)
     positions = {shift: position for position, shift in enumerate(shifts, start=1)}
     values, draws = [], []
     for shift, accuracy in measured.items():
-        values.append(effective_robustness(imagenet.share, accuracy.share, lines[shift]))
+        values.append(effective_robustness(imagenet.fraction, accuracy.fraction, lines[shift]))
         line = resampled[shift]
-        x = _draw(imagenet, len(line.slope), (seed, 0))
-        y = _draw(accuracy, len(line.slope), (seed, positions[shift]))
-        draws.append(100.0 * (y - line.at(x)))
+        x = _draw_fractions(imagenet, len(line.slope), (seed, 0))
+        y = _draw_fractions(accuracy, len(line.slope), (seed, positions[shift]))
+        draws.append(100.0 * (y - line.predict(x)))
     pairs = zip(values, draws, strict=True)
     estimates = [percentile_interval(value, drawn, confidence) for value, drawn in pairs]
     mean = percentile_interval(float(np.mean(values)), np.mean(draws, axis=0), confidence)
     return EffectiveRobustness(dict(zip(measured, estimates, strict=True)), mean)
 
 
-def _draw(
+def _draw_fractions(
     accuracy: Accuracy, resamples: int, seed: tuple[int, int]
 ) -> Float[np.ndarray, " resample"]:
     if accuracy.images is None:
-        return np.full(resamples, accuracy.share)
-    right = accuracy.share * accuracy.images
+        return np.full(resamples, accuracy.fraction)
+    correct = accuracy.fraction * accuracy.images
     return np.random.default_rng(seed).beta(
-        right + 0.5, accuracy.images - right + 0.5, size=resamples
+        correct + 0.5, accuracy.images - correct + 0.5, size=resamples
     )
 
 
-def _require_lines(
+def _require_baselines(
     shifts: Mapping[str, Accuracy],
     lines: Mapping[str, LogitLine],
     resampled: Mapping[str, ResampledLines],
@@ -121,4 +126,6 @@ def _require_lines(
         if shift not in lines or shift not in resampled:
             raise ValueError(f"shift {shift} has no baseline line: fit one to standard models")
     if len({len(resampled[shift].slope) for shift in shifts}) > 1:
-        raise ValueError("the shifts' lines are resampled differently often: resample them alike")
+        raise ValueError(
+            "the shifts have different numbers of resampled lines: resample all equally often"
+        )

@@ -1,4 +1,4 @@
-"""The linear head that turns an activation into a logit per class; random heads as nulls."""
+"""The linear head that turns an activation into one logit per class; random heads as controls."""
 
 from dataclasses import dataclass
 
@@ -22,20 +22,20 @@ class Head:
     bias: Float[np.ndarray, " class_"] | None
     normalize_features: bool
 
-    def only(self, columns: Int[np.ndarray, " kept"]) -> "Head":
+    def select(self, classes: Int[np.ndarray, " kept"]) -> "Head":
         """Keep the given classes, in the given order."""
-        bias = None if self.bias is None else self.bias[columns]
-        return Head(self.weight[columns], bias, self.normalize_features)
+        bias = None if self.bias is None else self.bias[classes]
+        return Head(self.weight[classes], bias, self.normalize_features)
 
-    def ranking(self) -> "Head":
-        """Leave out what moves no argmax: without a bias, the scaling of activations."""
+    def for_argmax(self) -> "Head":
+        """Drop the scaling of activations where it cannot change the argmax: without a bias."""
         return Head(self.weight, self.bias, self.normalize_features and self.bias is not None)
 
-    def distinct(self) -> Int[np.ndarray, " kept"]:
-        """List the classes that can have the highest logit: of classes with equal rows the first.
+    def distinct_classes(self) -> Int[np.ndarray, " kept"]:
+        """List the classes that can be predicted: the first of each group with equal parameters.
 
-        Their logits are equal, and of equal ones the lowest class counts; in rounding they may not
-        come out equal.
+        Where logits are equal, the lowest class is predicted. Computed logits of equal classes may
+        differ by rounding errors, so all but the first are left out beforehand.
         """
         bias = np.zeros(len(self.weight)) if self.bias is None else self.bias
         first: dict[bytes, int] = {}
@@ -50,11 +50,11 @@ def logits(
     """Compute the logits of some images in double precision.
 
     `W h + b`, with `h / |h|` in place of `h` where the head normalises features. CLIP's positive
-    temperature is left out: it moves no argmax.
+    temperature is left out: it does not change the argmax.
 
     Parameters
     ----------
-    activations : one row per image; an all-zero row has no direction and stays zero
+    activations : one row per image; an all-zero row cannot be normalised and stays zero
     head : of as many features as the activations
 
     Raises
@@ -71,7 +71,7 @@ def logits(
 def to_logits(
     product: Float[np.ndarray, "image class_"], lengths: Float[np.ndarray, " image"], head: Head
 ) -> Float[np.ndarray, "image class_"]:
-    """Turn the products `W h` into logits: divide by `|h|` if the head does, then add the bias.
+    """Turn products `W h` into logits: divide by `|h|` if the head normalises, then add the bias.
 
     Parameters
     ----------
@@ -102,16 +102,16 @@ def require_width(activations: Float[np.ndarray, "image feature"], head: Head) -
 def random_head(
     weight: Float[np.ndarray, "class_ feature"], seed: int
 ) -> Float[np.ndarray, "class_ feature"]:
-    """Draw a Gaussian head of the shape and the Frobenius norm of a given one.
+    """Draw a Gaussian head with the shape and the Frobenius norm of a given one.
 
-    Its singular directions are privileged by nothing. Their importance beside that of the head's
-    own directions, and the accuracy of the head when it is pruned along them, tell what comes from
-    the head and what from the width of the space. The equal norm makes importances comparable.
+    Nothing privileges its singular directions. Comparing importances, and accuracies after pruning,
+    between them and the head's own directions separates what is due to the head from what is due to
+    the width of the space. The equal norm makes importances comparable.
 
     Parameters
     ----------
     weight : the head to imitate
-    seed : of the draw
+    seed : of the random weights
 
     Returns
     -------
@@ -122,6 +122,11 @@ def random_head(
 
 
 def random_unit_rows(classes: int, width: int, seed: int) -> Float[np.ndarray, "class_ feature"]:
-    """Return a head of rows of unit length in random directions, for an encoder that has none."""
+    """Draw a head whose rows have unit length and random directions, for encoders without a head.
+
+    Returns
+    -------
+    float32
+    """
     rows = np.random.default_rng(seed).standard_normal((classes, width))
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

@@ -1,11 +1,11 @@
-"""Bootstrap draws and the percentile interval around an estimate."""
+"""Bootstrap percentile intervals."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-DRAWS = 2**20
+DRAWS_AT_A_TIME = 2**20
 """How many images are drawn at a time: 8 MiB of indices."""
 
 
@@ -21,13 +21,13 @@ class Estimate:
 def percentile_interval(
     value: float, draws: Float[np.ndarray, " resample"], confidence: float
 ) -> Estimate:
-    """Enclose the middle `confidence` of the draws (Efron's percentile interval).
+    """Return the interval of the middle `confidence` of the draws (Efron's percentile interval).
 
     Parameters
     ----------
     value : the estimate itself, from the data as they are
     draws : the estimate from each resample
-    confidence : the share of draws inside, above 0 and below 1
+    confidence : the fraction of draws inside, above 0 and below 1
 
     Raises
     ------
@@ -35,7 +35,7 @@ def percentile_interval(
         `confidence` is not strictly between 0 and 1.
     """
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence {confidence}: expected a share above 0 and below 1")
+        raise ValueError(f"confidence {confidence}: expected a fraction above 0 and below 1")
     low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(value), float(low), float(high))
 
@@ -43,9 +43,15 @@ def percentile_interval(
 def bootstrap_means(
     values: Float[np.ndarray, " image"], resamples: int, seed: int
 ) -> Float[np.ndarray, " resample"]:
-    """Draw the mean of the values again and again, each time from as many images with replacement.
+    """Compute the mean of each bootstrap resample: as many values, drawn with replacement.
 
-    Images are drawn about a million at a time, so the memory does not grow with `resamples`.
+    About a million values are drawn at a time, so memory does not grow with `resamples`.
+
+    Parameters
+    ----------
+    values : one per image
+    resamples : how many resamples
+    seed : of the draws
 
     Raises
     ------
@@ -58,7 +64,7 @@ def bootstrap_means(
         )
     generator = np.random.default_rng(seed)
     means = np.empty(resamples)
-    step = max(1, DRAWS // len(values))
+    step = max(1, DRAWS_AT_A_TIME // len(values))
     for start in range(0, resamples, step):
         stop = min(start + step, resamples)
         drawn = generator.integers(len(values), size=(stop - start, len(values)))
@@ -70,6 +76,11 @@ def bootstrap_mean(
     values: Float[np.ndarray, " image"], resamples: int, confidence: float, seed: int
 ) -> Estimate:
     """Compute the mean over images with its bootstrap percentile interval.
+
+    Parameters
+    ----------
+    values, resamples, seed : as in `bootstrap_means`
+    confidence : as in `percentile_interval`
 
     Raises
     ------

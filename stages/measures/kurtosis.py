@@ -1,4 +1,4 @@
-"""Kurtosis of an image's features, and outlier features: how far a few stand out from the rest."""
+"""Kurtosis of each image's features, and outlier features, which are extreme in many images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,40 +8,40 @@ from jaxtyping import Float, Int
 
 from stages.measures.chunks import chunks
 
-IMAGES = 128
-"""A block of that many images stays in a core's cache: 1 MiB at 1,024 features."""
+CHUNK_SIZE = 128
+"""A chunk of so many images fits a core's cache: 1 MiB at 1,024 features."""
 
 
 def standardized(
-    activations: Float[np.ndarray, "image feature"], images: int = IMAGES
+    activations: Float[np.ndarray, "image feature"], chunk_size: int = CHUNK_SIZE
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield `z = (h - μ) / σ` in blocks, with μ and σ over the features of each image.
+    """Yield `z = (h - μ) / σ` in chunks, with μ and σ over the features of each image.
 
-    σ is the population's: the mean square is over all features, not over one less.
+    σ is the population's standard deviation: n features are divided by n, not by n - 1.
 
     Parameters
     ----------
     activations : one row per image
-    images : how many images a block holds at most
+    chunk_size : how many images a chunk holds at most
 
     Yields
     ------
-    the slice of images and their z, float64 `[images feature]`
+    the slice of images and their z, float64 `[image feature]`
 
     Raises
     ------
     ValueError
         All features of an image are equal, so that σ = 0 (the image is named).
     """
-    for rows, block in chunks(activations, images):
-        # σ of equal numbers may come out as a rounding error, so equality is what is tested.
-        constant = block.max(axis=1) == block.min(axis=1)
+    for rows, chunk in chunks(activations, chunk_size):
+        # Rounding can make σ of equal numbers differ from 0, so compare the numbers themselves.
+        constant = chunk.max(axis=1) == chunk.min(axis=1)
         if constant.any():
             raise ValueError(
                 f"image {rows.start + int(np.argmax(constant))}: all its features are equal, so "
                 "they have no spread; the encoder is broken or the image is empty"
             )
-        z = block - block.mean(axis=1, keepdims=True)
+        z = chunk - chunk.mean(axis=1, keepdims=True)
         z /= np.sqrt(np.einsum("ij,ij->i", z, z) / z.shape[1])[:, None]
         yield rows, z
 
@@ -52,7 +52,7 @@ class FeatureDeviations:
 
     Attributes
     ----------
-    share : of images, 0 to 1, in which the feature lies beyond the given number of σ
+    share : fraction of images, 0 to 1, in which the feature lies beyond the given number of σ
     mean_abs_z : mean over images of `|h_i - μ| / σ`
     """
 
@@ -62,7 +62,7 @@ class FeatureDeviations:
 
 @dataclass(frozen=True, eq=False)
 class OutlierFeatures:
-    """The outlier features, the most frequent first, of equally frequent ones the lower index.
+    """The outlier features, most frequent first; equally frequent ones by index.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class OutlierFeatures:
 
 
 def kurtosis_and_deviations(
-    activations: Float[np.ndarray, "image feature"], sigma: float, images: int = IMAGES
+    activations: Float[np.ndarray, "image feature"], sigma: float, chunk_size: int = CHUNK_SIZE
 ) -> tuple[Float[np.ndarray, " image"], FeatureDeviations]:
     """Measure each image's kurtosis, and how often and how far each feature deviates.
 
@@ -85,14 +85,14 @@ def kurtosis_and_deviations(
     possible value is 1.
 
     A feature is beyond `sigma` when `|h_i - μ| > sigma · σ` (6 in Crabbé et al. 2024). Among n
-    features no deviation exceeds `sqrt(n - 1)` σ, so that fewer than 38 features hold none beyond
-    6. Both come from one reading of the activations.
+    features no deviation exceeds `sqrt(n - 1)` σ, so with fewer than 38 features none is beyond 6.
+    Both measures share one pass over the activations.
 
     Parameters
     ----------
     activations : one row per image, before L2 normalisation (which would not change the result)
     sigma : the number of standard deviations, above 0
-    images : how many images are held in double precision at a time
+    chunk_size : how many images are held in double precision at a time
 
     Raises
     ------
@@ -104,7 +104,7 @@ def kurtosis_and_deviations(
     kurtosis = np.empty(len(activations))
     beyond = np.zeros(activations.shape[1], dtype=np.int64)
     total = np.zeros(activations.shape[1])
-    for rows, z in standardized(activations, images):
+    for rows, z in standardized(activations, chunk_size):
         squares = z**2
         kurtosis[rows] = np.einsum("ij,ij->i", squares, squares) / z.shape[1]
         distance = np.abs(z, out=z)
@@ -114,16 +114,16 @@ def kurtosis_and_deviations(
 
 
 def outlier_features(deviations: FeatureDeviations, threshold: float) -> OutlierFeatures:
-    """Pick the features that are extreme in at least a share `threshold` of the images.
+    """Pick the features that are extreme in at least a fraction `threshold` of the images.
 
-    The paper names the outlier features of its encoders but not the share of images that makes one;
-    the threshold is therefore the study's to set. It tells a feature that is extreme throughout
-    from the sparse features of rectified activations, each extreme in its few images.
+    The paper reports outlier features but not in how many images a feature must be extreme, so the
+    threshold is a setting of the study. It separates features that are extreme throughout from the
+    sparse features of rectified activations, each of which is extreme in a few images.
 
     Parameters
     ----------
     deviations : of every feature
-    threshold : share of images, above 0 and at most 1
+    threshold : fraction of images, above 0 and at most 1
 
     Raises
     ------
@@ -131,7 +131,9 @@ def outlier_features(deviations: FeatureDeviations, threshold: float) -> Outlier
         `threshold` is not above 0 and at most 1: at 0 every feature would be an outlier.
     """
     if not 0 < threshold <= 1:
-        raise ValueError(f"threshold {threshold}: expected a share of images, above 0, at most 1")
+        raise ValueError(
+            f"threshold {threshold}: expected a fraction of images, above 0, at most 1"
+        )
     frequent = np.flatnonzero(deviations.share >= threshold)
     feature = frequent[np.argsort(-deviations.share[frequent], kind="stable")]
     return OutlierFeatures(feature, deviations.share[feature], deviations.mean_abs_z[feature])

@@ -42,7 +42,7 @@ from stages.encoders.tokenizer import build_vocabulary
 from stages.measures.cka import cka
 from stages.measures.concepts import (
     ConceptLabels,
-    concept_sweep,
+    concept_targets,
     direction_precisions,
     encoded_by_category,
     encoded_concepts,
@@ -201,8 +201,8 @@ def directions(settings: DirectionsSettings) -> None:
 
 def concepts(settings: ConceptsSettings) -> None:
     labels, numbered = ConceptLabels(np.arange(IMAGES), LABELS), np.arange(3)
-    sweep = concept_sweep(labels, numbered, IMAGES, settings.negatives, settings.seed)
-    precisions = direction_precisions(FEATURES, singular_directions(HEAD), sweep)
+    targets = concept_targets(labels, numbered, IMAGES, settings.negatives, settings.seed)
+    precisions = direction_precisions(FEATURES, singular_directions(HEAD), targets)
     encoded_by_category(precisions, ["object", "part", "part"], settings.threshold)
     for threshold in settings.sweep:
         encoded_concepts(precisions, threshold)

@@ -162,7 +162,7 @@ def test_the_stages_alone_read_params():
 
 def test_what_lies_among_the_code_and_is_no_code_is_a_dependency():
     files = {f.relative_to(ROOT).as_posix() for f in (ROOT / "stages").rglob("*.*") if f.is_file()}
-    others = {file for file in files if not file.endswith((".py", ".pyc"))}
+    others = {f for f in files if not f.endswith(".py") and "__pycache__" not in f}
     declared = {dep for stage in COMPUTING for dep in body(stage).get("deps", ())}
     assert others and others <= declared
 
@@ -177,10 +177,10 @@ REAL = {"fetch_hub", "fetch_archive", "fetch_folder"}
 MEASURES = {"baseline", "broden", "broden_labels", "directions", "kurtosis", "robustness"}
 EDITS = [
     ("stages/measures/cka.py", EDIT, {"cka"}),
-    ("stages/measures/u_center.py", EDIT, {"cka", "extract_layers"}),
     # A setting of a measure extracts nothing, another source of weights trains nothing.
     ("stages/config/measures.py", EDIT, {"study", "published", *MEASURES}),
     ("stages/config/weight_sources.py", EDIT, {"study", "weights"}),
+    ("stages/measures/gram.py", EDIT, {"extract_layers"}),
     ("stages/synthetic/shapes.py", "# a comment\n", set()),
     ("stages/synthetic/shapes.py", '"""A docstring."""', set()),
     ("stages/synthetic/shapes.py", EDIT, {"fetch_world"}),

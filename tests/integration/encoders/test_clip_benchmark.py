@@ -11,7 +11,7 @@ from stages.encoders.activations import activations
 from stages.encoders.encoder import Encoder, clip_encoder
 from stages.encoders.heads import prompt_templates, zero_shot_head
 from stages.encoders.preprocess import to_tower
-from stages.measures.accuracy import hits
+from stages.measures.accuracy import correct_predictions
 from stages.measures.head import Head, random_unit_rows
 from tests.unit.encoders.conftest import TINY
 
@@ -51,7 +51,7 @@ def test_logits_and_accuracies_agree(name):
     ours = 100 * rows / np.linalg.norm(rows, axis=1, keepdims=True) @ head.T
     np.testing.assert_allclose(ours, logits, atol=2e-4)
     right = logits.argmax(dim=1).numpy() == labels  # its `accuracy` fails with numpy 2.4
-    assert np.array_equal(hits(rows, labels, Head(head, None, True)), right)
+    assert np.array_equal(correct_predictions(rows, labels, Head(head, None, True)), right)
 
 
 def test_another_head_gives_other_logits(tiny_clip):

@@ -13,7 +13,7 @@ from stages.config.datasets import (
     ObjectNet,
 )
 from stages.datasets.imagenet import PublishedSet, published_set, read_imagenet_classes
-from stages.measures.accuracy import ABSENT, restriction
+from stages.measures.accuracy import ABSENT, map_classes
 
 KNOWN = read_imagenet_classes()
 
@@ -78,9 +78,9 @@ def test_a_label_of_r_is_its_place_among_the_200():
 
 def test_objectnet_s_aliases_restrict_a_head():
     published = known_of(ObjectNet)
-    counts_as = restriction(published.class_indices, 1000, published.aliases)
-    assert (counts_as != ABSENT).sum() == 125
-    assert counts_as[530] == counts_as[409] == published.folders["alarm_clock"] == 409
+    class_map = map_classes(published.class_indices, 1000, published.aliases)
+    assert (class_map != ABSENT).sum() == 125
+    assert class_map[530] == class_map[409] == published.folders["alarm_clock"] == 409
     assert published.border == 1
 
 

@@ -6,8 +6,7 @@ from torch import nn
 from stages.config.encoders import ModifiedResNet
 from stages.encoders.activations import activations
 from stages.encoders.layers import forward_hooks, layer_grams, layer_modules, minibatch_grams
-from stages.measures.gram import gram
-from stages.measures.u_center import u_center
+from stages.measures.gram import gram, u_center
 from stages.runtime.errors import InputError
 from tests.unit.encoders.conftest import layer_features
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from stages.measures.accuracy import ABSENT, hits, restriction, top1
+from stages.measures.accuracy import ABSENT, correct_predictions, map_classes, top1_accuracy
 from stages.measures.head import Head
 
 RNG = np.random.default_rng(0)
@@ -15,79 +15,85 @@ ACTIVATIONS = HEAD.weight[CLASSES] + 2 * NOISE
 def test_an_identity_head_predicts_the_largest_feature():
     activations = np.array([[3.0, 1, 0], [0, 2, 1], [0, 5, 1], [1, 0, 2]])
     head = Head(np.eye(3), None, normalize_features=False)
-    assert top1(activations, np.array([0, 1, 2, 2]), head) == 0.75
+    assert top1_accuracy(activations, np.array([0, 1, 2, 2]), head) == 0.75
 
 
 def test_does_not_depend_on_the_size_of_blocks():
-    small = hits(ACTIVATIONS, CLASSES, HEAD, images=7)
-    np.testing.assert_array_equal(small, hits(ACTIVATIONS, CLASSES, HEAD))
+    small = correct_predictions(ACTIVATIONS, CLASSES, HEAD, chunk_size=7)
+    np.testing.assert_array_equal(small, correct_predictions(ACTIVATIONS, CLASSES, HEAD))
 
 
 def test_does_not_depend_on_the_order_of_images():
     order = RNG.permutation(500)
-    assert top1(ACTIVATIONS[order], CLASSES[order], HEAD) == top1(ACTIVATIONS, CLASSES, HEAD)
+    assert top1_accuracy(ACTIVATIONS[order], CLASSES[order], HEAD) == top1_accuracy(
+        ACTIVATIONS, CLASSES, HEAD
+    )
 
 
 def test_agrees_with_scikit_learn():
     predicted = [int(np.argmax(HEAD.weight @ h)) for h in ACTIVATIONS]
-    assert 0.3 < top1(ACTIVATIONS, CLASSES, HEAD) < 1
-    assert top1(ACTIVATIONS, CLASSES, HEAD) == accuracy_score(CLASSES, predicted)
+    assert 0.3 < top1_accuracy(ACTIVATIONS, CLASSES, HEAD) < 1
+    assert top1_accuracy(ACTIVATIONS, CLASSES, HEAD) == accuracy_score(CLASSES, predicted)
 
 
 def test_features_without_the_class_are_at_chance():
     # Ten classes and 500 images: three standard errors are four points.
-    assert top1(NOISE, CLASSES, HEAD) == pytest.approx(0.1, abs=0.04)
+    assert top1_accuracy(NOISE, CLASSES, HEAD) == pytest.approx(0.1, abs=0.04)
 
 
 def test_of_equal_logits_the_lowest_class_is_predicted():
     head = Head(np.zeros((4, 2)), None, normalize_features=True)
-    assert hits(np.ones((3, 2)), np.array([0, 1, 3]), head).tolist() == [True, False, False]
+    assert correct_predictions(np.ones((3, 2)), np.array([0, 1, 3]), head).tolist() == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_restricted_head_predicts_only_the_classes_of_the_shift():
     mine = np.isin(CLASSES, [2, 5, 7])
     rows, classes = ACTIVATIONS[mine], CLASSES[mine]
-    counts_as = restriction([2, 5, 7], classes=10)
+    class_map = map_classes([2, 5, 7], classes=10)
     by_hand = [[2, 5, 7][np.argmax(HEAD.weight[[2, 5, 7]] @ h)] for h in rows]
-    assert top1(rows, classes, HEAD, counts_as) == accuracy_score(classes, by_hand)
-    assert top1(rows, classes, HEAD, counts_as) > top1(rows, classes, HEAD)
+    assert top1_accuracy(rows, classes, HEAD, class_map) == accuracy_score(classes, by_hand)
+    assert top1_accuracy(rows, classes, HEAD, class_map) > top1_accuracy(rows, classes, HEAD)
 
 
 def test_a_merged_class_is_right_under_each_of_its_indices():
     head = Head(np.eye(3), None, normalize_features=False)
     images, classes = np.eye(3), np.array([0, 1, 0])
-    assert top1(images, classes, head, restriction([0, 1], 3, aliases={2: 0})) == 1.0
-    assert top1(images, classes, head) == pytest.approx(2 / 3)
+    assert top1_accuracy(images, classes, head, map_classes([0, 1], 3, aliases={2: 0})) == 1.0
+    assert top1_accuracy(images, classes, head) == pytest.approx(2 / 3)
 
 
 def test_a_restriction_marks_the_absent_classes():
-    assert restriction([1, 3], classes=4).tolist() == [ABSENT, 1, ABSENT, 3]
+    assert map_classes([1, 3], classes=4).tolist() == [ABSENT, 1, ABSENT, 3]
 
 
 def test_refuses_an_image_of_a_class_that_is_left_out():
-    counts_as = restriction([0, 1], classes=10)
+    class_map = map_classes([0, 1], classes=10)
     first = int(np.argmax(CLASSES > 1))
     with pytest.raises(ValueError, match=f"image {first} is of class {CLASSES[first]}"):
-        top1(ACTIVATIONS, CLASSES, HEAD, counts_as)
+        top1_accuracy(ACTIVATIONS, CLASSES, HEAD, class_map)
 
 
 def test_refuses_a_restriction_of_another_head():
-    with pytest.raises(ValueError, match="over 9 classes and the head has 10"):
-        top1(ACTIVATIONS, CLASSES, HEAD, restriction([0], classes=9))
+    with pytest.raises(ValueError, match="9 classes and the head has 10"):
+        top1_accuracy(ACTIVATIONS, CLASSES, HEAD, map_classes([0], classes=9))
 
 
 def test_refuses_a_head_of_another_width():
     with pytest.raises(ValueError, match="takes 16 features"):
-        top1(ACTIVATIONS[:, :8], CLASSES, HEAD)
+        top1_accuracy(ACTIVATIONS[:, :8], CLASSES, HEAD)
 
 
 def test_refuses_another_number_of_labels():
     # Under test the shapes in the signature are checked first, with an error of their own.
     with pytest.raises((ValueError, TypeError), match=r"499"):
-        top1(ACTIVATIONS, CLASSES[:499], HEAD)
+        top1_accuracy(ACTIVATIONS, CLASSES[:499], HEAD)
 
 
 @pytest.mark.parametrize(("indices", "aliases"), [([10], {}), ([-1], {}), ([1], {2: 3})])
 def test_refuses_a_restriction_to_what_is_no_class(indices, aliases):
     with pytest.raises(ValueError, match="expected a class of the head"):
-        restriction(indices, classes=10, aliases=aliases)
+        map_classes(indices, classes=10, aliases=aliases)

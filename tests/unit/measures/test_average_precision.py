@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score
 
 from stages.measures import average_precision as module
-from stages.measures.average_precision import Probe, average_precisions, sorted_by_image
+from stages.measures.average_precision import Examples, average_precisions, sparse_targets
 
 RNG = np.random.default_rng(0)
 
@@ -17,8 +17,8 @@ def oracle(scores, positive):
 
 def against_all(scores, positive, workers=1):
     """Return the average precision of each column for one concept, all other images negatives."""
-    sweep = sorted_by_image([Probe(np.flatnonzero(positive), None)], len(scores))
-    return average_precisions(scores, sweep, workers)[:, 0]
+    targets = sparse_targets([Examples(np.flatnonzero(positive), None)], len(scores))
+    return average_precisions(scores, targets, workers)[:, 0]
 
 
 @st.composite
@@ -59,8 +59,8 @@ def test_agrees_with_scikit_learn_on_a_sample_of_the_negatives(case, seed):
     negatives = np.flatnonzero(~positive)
     count = 1 + seed % len(negatives)
     sample = np.random.default_rng(seed).permutation(negatives)[:count]
-    sweep = sorted_by_image([Probe(np.flatnonzero(positive), sample)], len(scores))
-    found = average_precisions(scores, sweep)[:, 0]
+    targets = sparse_targets([Examples(np.flatnonzero(positive), sample)], len(scores))
+    found = average_precisions(scores, targets)[:, 0]
     kept = positive | np.isin(np.arange(len(positive)), sample)
     np.testing.assert_allclose(found, oracle(scores[kept], positive[kept]), rtol=1e-12)
 
@@ -80,11 +80,11 @@ def labelled_images(draw):
 def test_concepts_do_not_disturb_each_other(case, everything, workers):
     scores, concepts = case
     rest = [np.setdiff1d(np.arange(len(scores)), positives) for positives in concepts]
-    probes = [
-        Probe(positives, None if everything else others[: len(positives)])
+    concept_examples = [
+        Examples(positives, None if everything else others[: len(positives)])
         for positives, others in zip(concepts, rest, strict=True)
     ]
-    found = average_precisions(scores, sorted_by_image(probes, len(scores)), workers)
+    found = average_precisions(scores, sparse_targets(concept_examples, len(scores)), workers)
     for column, (positives, others) in enumerate(zip(concepts, rest, strict=True)):
         chosen = others if everything else others[: len(positives)]
         kept = np.concatenate([positives, chosen])
@@ -136,6 +136,6 @@ def test_refuses_a_score_that_is_not_finite_and_names_it(bad):
 
 
 def test_refuses_negatives_of_some_concepts_alone():
-    probes = [Probe(np.array([0]), None), Probe(np.array([1]), np.array([0]))]
+    concept_examples = [Examples(np.array([0]), None), Examples(np.array([1]), np.array([0]))]
     with pytest.raises(ValueError, match="of every concept or of none"):
-        sorted_by_image(probes, 3)
+        sparse_targets(concept_examples, 3)

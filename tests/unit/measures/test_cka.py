@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.measures.cka import cka, hsic
-from stages.measures.gram import gram
-from stages.measures.u_center import u_center
+from stages.measures.gram import gram, u_center
 
 RNG = np.random.default_rng(0)
 
@@ -46,7 +45,8 @@ def test_four_images_by_hand():
     matrix = u_center(gram(torch.tensor([[1.0], [1], [-1], [-1]])))
     within, across = matrix[0, 1], matrix[0, 2]
     assert (within, across) == pytest.approx((4 / 3, -2 / 3))
-    assert hsic(matrix[None], matrix[None]) == pytest.approx((4 * 16 + 8 * 4) / 9 / 4)
+    layer = {"a": matrix[None]}
+    assert hsic(layer, layer).item() == pytest.approx((4 * 16 + 8 * 4) / 9 / 4)
 
 
 def test_rows_of_a_centred_matrix_sum_to_zero():
@@ -103,7 +103,7 @@ def test_the_order_of_images_changes_nothing():
 def test_hsic_agrees_with_its_definition(images, one, two, seed):
     generator = np.random.default_rng(seed)
     first, second = generator.normal(size=(images, one)), generator.normal(size=(images, two))
-    found = hsic(grams(first, images), grams(second, images))
+    found = hsic({"a": grams(first, images)}, {"b": grams(second, images)}).item()
     scale = np.sqrt(hsic_by_definition(first, first) * hsic_by_definition(second, second))
     assert found == pytest.approx(hsic_by_definition(first, second), abs=1e-11 * scale)
 
@@ -189,4 +189,4 @@ def test_refuses_an_encoder_without_layers():
 def test_refuses_minibatches_of_three():
     tiny = np.ones((2, 3, 3))
     with pytest.raises(ValueError, match="of 4 images or more"):
-        hsic(tiny, tiny)
+        hsic({"a": tiny}, {"a": tiny})

@@ -7,11 +7,11 @@ from stages.measures.average_precision import average_precisions
 from stages.measures.concepts import (
     ConceptLabels,
     EncodedConcepts,
-    concept_sweep,
+    concept_examples,
+    concept_targets,
     direction_precisions,
     encoded_by_category,
     encoded_concepts,
-    probes,
 )
 from stages.measures.directions import project, singular_directions
 
@@ -27,7 +27,9 @@ def labels_of(shown, numbers):
 
 
 def concept_precisions(scores, labels, concepts, negatives, seed):
-    return average_precisions(scores, concept_sweep(labels, concepts, len(scores), negatives, seed))
+    return average_precisions(
+        scores, concept_targets(labels, concepts, len(scores), negatives, seed)
+    )
 
 
 LABELS = labels_of(SHOWN, CONCEPTS)
@@ -42,26 +44,26 @@ def test_a_direction_that_shows_a_concept_has_one_for_it():
 @pytest.mark.parametrize("negatives", ["balanced", "all"])
 def test_agrees_with_scikit_learn_on_the_same_images(negatives):
     found = concept_precisions(SCORES, LABELS, CONCEPTS, negatives, seed=5)
-    for column, probe in enumerate(probes(LABELS, CONCEPTS, 200, negatives, seed=5)):
-        rest = np.setdiff1d(np.arange(200), probe.positives)
-        chosen = rest if probe.negatives is None else probe.negatives
-        kept = np.concatenate([probe.positives, chosen])
-        labels = np.isin(kept, probe.positives)
+    for column, examples in enumerate(concept_examples(LABELS, CONCEPTS, 200, negatives, seed=5)):
+        rest = np.setdiff1d(np.arange(200), examples.positives)
+        chosen = rest if examples.negatives is None else examples.negatives
+        kept = np.concatenate([examples.positives, chosen])
+        labels = np.isin(kept, examples.positives)
         plain = [average_precision_score(labels, scores[kept]) for scores in SCORES.T]
         np.testing.assert_allclose(found[:, column], plain, rtol=1e-12)
 
 
 def test_balanced_draws_as_many_images_that_lack_the_concept():
-    for column, probe in enumerate(probes(LABELS, CONCEPTS, 200, "balanced", seed=1)):
+    for column, examples in enumerate(concept_examples(LABELS, CONCEPTS, 200, "balanced", seed=1)):
         shown = SHOWN[:, column]
-        np.testing.assert_array_equal(probe.positives, np.flatnonzero(shown))
-        assert probe.negatives is not None
-        assert len(np.unique(probe.negatives)) == min(shown.sum(), (~shown).sum())
-        assert not shown[probe.negatives].any()
+        np.testing.assert_array_equal(examples.positives, np.flatnonzero(shown))
+        assert examples.negatives is not None
+        assert len(np.unique(examples.negatives)) == min(shown.sum(), (~shown).sum())
+        assert not shown[examples.negatives].any()
 
 
 def test_where_few_images_lack_a_concept_all_of_them_are_taken():
-    *_, last = probes(LABELS, CONCEPTS, 200, "balanced", seed=1)
+    *_, last = concept_examples(LABELS, CONCEPTS, 200, "balanced", seed=1)
     assert last.negatives is not None
     np.testing.assert_array_equal(np.sort(last.negatives), np.flatnonzero(~SHOWN[:, 5]))
 
@@ -90,7 +92,7 @@ def test_the_seed_chooses_the_negatives():
 
 def test_concepts_on_the_same_images_draw_their_own_negatives():
     labels = ConceptLabels(np.tile(np.arange(20), 2), np.repeat([1, 2], 20))
-    one, two = probes(labels, np.array([1, 2]), 200, "balanced", seed=0)
+    one, two = concept_examples(labels, np.array([1, 2]), 200, "balanced", seed=0)
     assert one.negatives is not None
     assert two.negatives is not None
     assert set(one.negatives.tolist()) != set(two.negatives.tolist())
@@ -110,10 +112,10 @@ def test_directions_a_few_at_a_time_score_by_their_projections(negatives, monkey
     directions = singular_directions(RNG.normal(size=(7, 9)))
     scores = project(SCORES, directions)
     whole = concept_precisions(scores, LABELS, CONCEPTS, negatives, seed=2)
-    sweep = concept_sweep(LABELS, CONCEPTS, len(SCORES), negatives, seed=2)
+    targets = concept_targets(LABELS, CONCEPTS, len(SCORES), negatives, seed=2)
     for held in (1, 650, 2**24):
         monkeypatch.setattr(module, "PROJECTIONS_AT_A_TIME", held)
-        found = direction_precisions(SCORES, directions, sweep)
+        found = direction_precisions(SCORES, directions, targets)
         np.testing.assert_allclose(found, whole, rtol=1e-12)
 
 

@@ -67,7 +67,7 @@ def test_importance_agrees_with_one_cosine_after_another():
         value * np.mean([abs(v @ h) / np.linalg.norm(h) for h in ACTIVATIONS])
         for v, value in zip(DIRECTIONS.vectors, DIRECTIONS.singular_values, strict=True)
     ]
-    np.testing.assert_allclose(importance(ACTIVATIONS, DIRECTIONS, images=7), plain, rtol=1e-12)
+    np.testing.assert_allclose(importance(ACTIVATIONS, DIRECTIONS, chunk_size=7), plain, rtol=1e-12)
 
 
 def test_importance_ignores_length_and_sign_of_activations_and_directions():
@@ -94,7 +94,7 @@ def test_a_random_head_has_no_directions_in_common_with_the_head():
 
 def test_projects_every_image_on_every_direction():
     plain = [[v @ h for v in DIRECTIONS.vectors] for h in ACTIVATIONS]
-    np.testing.assert_allclose(project(ACTIVATIONS, DIRECTIONS, images=7), plain, atol=1e-13)
+    np.testing.assert_allclose(project(ACTIVATIONS, DIRECTIONS, chunk_size=7), plain, atol=1e-13)
 
 
 def test_refuses_an_empty_head():

@@ -33,7 +33,7 @@ def test_is_the_height_above_the_line_in_points():
 def test_the_mean_is_over_the_shifts():
     shifts = {"near": Accuracy(0.6, None), "far": Accuracy(0.5, None)}
     result = estimate(Accuracy(0.7, None), shifts)
-    values = [effective_robustness(0.7, shifts[s].share, LINES[s]) for s in shifts]
+    values = [effective_robustness(0.7, shifts[s].fraction, LINES[s]) for s in shifts]
     assert [result.shifts[shift].value for shift in shifts] == values
     assert result.mean.value == pytest.approx(np.mean(values))
 
@@ -126,5 +126,5 @@ def test_refuses_no_shift():
 def test_refuses_lines_that_are_resampled_differently_often():
     resampled = RESAMPLED | {"far": resample_lines(IMAGENET, STANDARD["far"], 10, seed=0)}
     shifts = dict.fromkeys(STANDARD, Accuracy(0.5, None))
-    with pytest.raises(ValueError, match="differently often"):
+    with pytest.raises(ValueError, match="different numbers"):
         estimate(Accuracy(0.7, None), shifts, resampled)

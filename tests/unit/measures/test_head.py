@@ -33,7 +33,7 @@ def test_a_zero_activation_has_the_bias_for_logits():
 def test_keeps_the_chosen_classes_in_the_chosen_order():
     head = Head(WEIGHT, BIAS, normalize_features=True)
     chosen = np.array([2, 0])
-    whole, part = logits(ACTIVATIONS, head), logits(ACTIVATIONS, head.only(chosen))
+    whole, part = logits(ACTIVATIONS, head), logits(ACTIVATIONS, head.select(chosen))
     np.testing.assert_allclose(part, whole[:, chosen], rtol=1e-12)
 
 
@@ -41,15 +41,20 @@ def test_keeps_the_chosen_classes_in_the_chosen_order():
 @pytest.mark.parametrize("normalize", [False, True])
 def test_the_ranking_of_the_classes_needs_no_lengths_without_a_bias(bias, normalize):
     head = Head(WEIGHT, bias, normalize)
-    assert head.ranking().normalize_features == (normalize and bias is not None)
+    assert head.for_argmax().normalize_features == (normalize and bias is not None)
     order = np.argsort(logits(ACTIVATIONS, head), axis=1)
-    np.testing.assert_array_equal(np.argsort(logits(ACTIVATIONS, head.ranking()), axis=1), order)
+    np.testing.assert_array_equal(np.argsort(logits(ACTIVATIONS, head.for_argmax()), axis=1), order)
 
 
 def test_of_equal_classes_the_first_is_distinct():
     twice = np.concatenate([WEIGHT, WEIGHT])
-    assert Head(twice, None, True).distinct().tolist() == [0, 1, 2]
-    assert Head(twice, np.array([1.0, 2, 3, 1, 2, 4]), True).distinct().tolist() == [0, 1, 2, 5]
+    assert Head(twice, None, True).distinct_classes().tolist() == [0, 1, 2]
+    assert Head(twice, np.array([1.0, 2, 3, 1, 2, 4]), True).distinct_classes().tolist() == [
+        0,
+        1,
+        2,
+        5,
+    ]
 
 
 def test_refuses_another_number_of_features():

@@ -20,7 +20,7 @@ def test_equal_values_leave_no_uncertainty():
 
 def test_does_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch):
     whole = bootstrap_means(VALUES, resamples=100, seed=3)
-    monkeypatch.setattr(intervals, "DRAWS", 1000)
+    monkeypatch.setattr(intervals, "DRAWS_AT_A_TIME", 1000)
     np.testing.assert_array_equal(bootstrap_means(VALUES, resamples=100, seed=3), whole)
 
 

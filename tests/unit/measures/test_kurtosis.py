@@ -7,7 +7,7 @@ from scipy import stats
 
 from stages.measures.intervals import bootstrap_mean
 from stages.measures.kurtosis import (
-    IMAGES,
+    CHUNK_SIZE,
     FeatureDeviations,
     kurtosis_and_deviations,
     outlier_features,
@@ -17,14 +17,14 @@ RNG = np.random.default_rng(0)
 GAUSSIAN = RNG.normal(size=(400, 128)).astype(np.float32)
 
 
-def image_kurtosis(activations: np.ndarray, images: int = IMAGES) -> np.ndarray:
-    return kurtosis_and_deviations(activations, 6.0, images)[0]
+def image_kurtosis(activations: np.ndarray, chunk_size: int = CHUNK_SIZE) -> np.ndarray:
+    return kurtosis_and_deviations(activations, 6.0, chunk_size)[0]
 
 
 def feature_deviations(
-    activations: np.ndarray, sigma: float = 6.0, images: int = IMAGES
+    activations: np.ndarray, sigma: float = 6.0, chunk_size: int = CHUNK_SIZE
 ) -> FeatureDeviations:
-    return kurtosis_and_deviations(activations, sigma, images)[1]
+    return kurtosis_and_deviations(activations, sigma, chunk_size)[1]
 
 
 @pytest.mark.parametrize("width", [8, 128, 1024])
@@ -47,7 +47,7 @@ def test_scale_offset_sign_and_order_of_features_change_nothing():
 
 
 def test_does_not_depend_on_the_size_of_blocks():
-    np.testing.assert_array_equal(image_kurtosis(GAUSSIAN, images=7), image_kurtosis(GAUSSIAN))
+    np.testing.assert_array_equal(image_kurtosis(GAUSSIAN, chunk_size=7), image_kurtosis(GAUSSIAN))
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
@@ -95,7 +95,7 @@ def test_refuses_an_image_without_spread_and_names_it(value):
     activations = RNG.normal(size=(10, 1000))
     activations[6] = value
     with pytest.raises(ValueError, match="image 6: all its features are equal"):
-        image_kurtosis(activations, images=4)
+        image_kurtosis(activations, chunk_size=4)
 
 
 def with_outlier(feature, share):
@@ -132,7 +132,7 @@ def test_the_features_keep_their_numbers_when_reordered():
 def test_deviations_agree_with_scipy():
     activations = with_outlier(5, 0.3)
     z = np.abs(np.asarray(stats.zscore(activations.astype(np.float64), axis=1)))
-    deviations = feature_deviations(activations, sigma=2.0, images=7)
+    deviations = feature_deviations(activations, sigma=2.0, chunk_size=7)
     np.testing.assert_array_equal(deviations.share, (z > 2).mean(axis=0))
     np.testing.assert_allclose(deviations.mean_abs_z, z.mean(axis=0), rtol=1e-12)
 
@@ -154,7 +154,7 @@ def test_the_most_frequent_outlier_comes_first():
 
 @pytest.mark.parametrize("threshold", [0.0, 1.5])
 def test_refuses_a_threshold_that_is_no_share(threshold):
-    with pytest.raises(ValueError, match="share of images"):
+    with pytest.raises(ValueError, match="fraction of images"):
         outlier_features(feature_deviations(GAUSSIAN, 6.0), threshold)
 
 

@@ -12,7 +12,7 @@ SHIFT = expit(1.2 * logit(IMAGENET) - 1 + RNG.normal(scale=0.2, size=40))
 def test_finds_the_line_that_models_lie_on():
     line = fit_line(IMAGENET, expit(1.7 * logit(IMAGENET) - 0.4))
     assert (line.slope, line.intercept, line.r_squared) == pytest.approx((1.7, -0.4, 1.0))
-    np.testing.assert_allclose(line.at(np.array([0.5])), expit(np.array([-0.4])), rtol=1e-12)
+    np.testing.assert_allclose(line.predict(np.array([0.5])), expit(np.array([-0.4])), rtol=1e-12)
 
 
 def test_the_order_of_models_changes_nothing():
@@ -48,9 +48,9 @@ def test_a_model_without_a_logit_is_left_out(value):
 
 def test_the_ends_of_the_scale_have_their_limits():
     ends = np.array([0.0, 1.0])
-    assert fit_line(IMAGENET, SHIFT).at(ends).tolist() == [0.0, 1.0]
+    assert fit_line(IMAGENET, SHIFT).predict(ends).tolist() == [0.0, 1.0]
     flat = fit_line(IMAGENET, np.full(40, 0.5))
-    assert (flat.slope, flat.r_squared, flat.at(ends).tolist()) == (0.0, 1.0, [0.5, 0.5])
+    assert (flat.slope, flat.r_squared, flat.predict(ends).tolist()) == (0.0, 1.0, [0.5, 0.5])
 
 
 def test_resampled_lines_agree_with_weighted_polyfit():
@@ -81,7 +81,7 @@ def test_a_resample_weighs_the_models_alike_on_every_shift():
 def test_resampled_lines_of_few_models_stay_finite():
     lines = resample_lines(IMAGENET[:3], SHIFT[:3], resamples=2000, seed=0)
     assert np.isfinite(lines.slope).all()
-    assert np.isfinite(lines.at(np.full(2000, 0.7))).all()
+    assert np.isfinite(lines.predict(np.full(2000, 0.7))).all()
 
 
 def test_refuses_percentages():

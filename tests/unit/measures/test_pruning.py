@@ -3,14 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.measures.accuracy import restriction, top1
+from stages.measures.accuracy import map_classes, top1_accuracy
 from stages.measures.directions import Directions, importance, singular_directions
 from stages.measures.head import Head, random_head
 from stages.measures.pruning import (
+    count_removed,
     least_important_first,
     prunable_fraction,
     pruned_accuracies,
-    removed_directions,
 )
 
 RNG = np.random.default_rng(0)
@@ -27,15 +27,15 @@ HEADS = [
 ]
 
 
-def prune(head, *, directions=DIRECTIONS, fractions=FRACTIONS, counts_as=None, images=1024):
+def prune(head, *, directions=DIRECTIONS, fractions=FRACTIONS, class_map=None, chunk_size=1024):
     weights = importance(ACTIVATIONS, directions)
     return pruned_accuracies(
         ACTIVATIONS, CLASSES, head, directions, weights,
-        fractions=fractions, counts_as=counts_as, images=images,
+        fractions=fractions, class_map=class_map, chunk_size=chunk_size,
     )  # fmt: skip
 
 
-def one_evaluation_per_fraction(head, directions, counts_as=None):
+def one_evaluation_per_fraction(head, directions, class_map=None):
     weights = importance(ACTIVATIONS, directions)
     accuracies = []
     for count in range(10):
@@ -43,7 +43,7 @@ def one_evaluation_per_fraction(head, directions, counts_as=None):
         for direction in np.argsort(weights)[:count]:
             vector = directions.vectors[direction]
             pruned -= np.outer(pruned @ vector, vector)
-        accuracies.append(top1(pruned, CLASSES, head, counts_as))
+        accuracies.append(top1_accuracy(pruned, CLASSES, head, class_map))
     return accuracies
 
 
@@ -82,8 +82,8 @@ def pruning_case(seed, classes, features, *, bias, normalize, null):
     aliases = {c: int(rng.integers(own)) for c in range(own, classes) if rng.random() < 0.5}
     images = rng.normal(size=(20, features)) * 10.0 ** rng.integers(-3, 4)
     drawn = random_head(weight, seed=1) if null else weight
-    counts_as = restriction(range(own), classes, aliases)
-    return head, counts_as, images, rng.integers(own, size=20), singular_directions(drawn)
+    class_map = map_classes(range(own), classes, aliases)
+    return head, class_map, images, rng.integers(own, size=20), singular_directions(drawn)
 
 
 @settings(derandomize=True, deadline=None, max_examples=300)
@@ -96,15 +96,15 @@ def pruning_case(seed, classes, features, *, bias, normalize, null):
     null=st.booleans(),
 )
 def test_agrees_with_the_plain_definition(**shape):
-    head, counts_as, images, labels, directions = pruning_case(**shape)
+    head, class_map, images, labels, directions = pruning_case(**shape)
     weights = importance(images, directions)
     found = pruned_accuracies(
-        images, labels, head, directions, weights, fractions=FRACTIONS, counts_as=counts_as
+        images, labels, head, directions, weights, fractions=FRACTIONS, class_map=class_map
     )
     order, plain = least_important_first(weights), []
-    for count in removed_directions(FRACTIONS, len(weights)):
+    for count in count_removed(FRACTIONS, len(weights)):
         gone = directions.vectors[order[:count]]
-        plain.append(top1(images - images @ gone.T @ gone, labels, head, counts_as))
+        plain.append(top1_accuracy(images - images @ gone.T @ gone, labels, head, class_map))
     np.testing.assert_array_equal(found, plain)
 
 
@@ -124,14 +124,14 @@ def test_of_equal_classes_the_first_is_predicted_at_every_fraction():
 
 def test_nothing_removed_is_the_plain_accuracy():
     for head in HEADS:
-        assert prune(head)[0] == top1(ACTIVATIONS, CLASSES, head)
+        assert prune(head)[0] == top1_accuracy(ACTIVATIONS, CLASSES, head)
 
 
 def test_blocks_the_order_of_fractions_and_signs_change_nothing():
     order, flipped = RNG.permutation(10), Directions(-DIRECTIONS.vectors, IMPORTANCE)
     for head in HEADS:
         whole = prune(head)
-        np.testing.assert_array_equal(prune(head, images=7), whole)
+        np.testing.assert_array_equal(prune(head, chunk_size=7), whole)
         np.testing.assert_array_equal(prune(head, fractions=FRACTIONS[order]), whole[order])
         found = pruned_accuracies(
             ACTIVATIONS, CLASSES, head, flipped, IMPORTANCE, fractions=FRACTIONS
@@ -140,12 +140,12 @@ def test_blocks_the_order_of_fractions_and_signs_change_nothing():
 
 
 def test_the_head_is_restricted_to_the_classes_of_the_shift():
-    counts_as = restriction(range(0, 10, 2), classes=10)
+    class_map = map_classes(range(0, 10, 2), classes=10)
     even, classes = ACTIVATIONS[CLASSES % 2 == 0], CLASSES[CLASSES % 2 == 0]
     found = pruned_accuracies(
-        even, classes, HEADS[1], DIRECTIONS, IMPORTANCE, fractions=FRACTIONS, counts_as=counts_as
+        even, classes, HEADS[1], DIRECTIONS, IMPORTANCE, fractions=FRACTIONS, class_map=class_map
     )
-    assert found[0] == top1(even, classes, HEADS[1], counts_as)
+    assert found[0] == top1_accuracy(even, classes, HEADS[1], class_map)
     assert found[-1] > prune(HEADS[1])[-1]
 
 
@@ -189,15 +189,15 @@ def test_the_least_important_go_first_and_of_equals_the_last():
 
 
 def test_a_fraction_removes_no_more_than_itself():
-    assert removed_directions(FRACTIONS, 12).tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
+    assert count_removed(FRACTIONS, 12).tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
     hundredths = np.arange(100) / 100
-    assert removed_directions(hundredths, 100).tolist() == list(range(100))
+    assert count_removed(hundredths, 100).tolist() == list(range(100))
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, 50.0, np.nan])
 def test_refuses_a_fraction_that_leaves_nothing(fraction):
     with pytest.raises(ValueError, match="from 0 to below 1"):
-        removed_directions(np.array([0.5, fraction]), 10)
+        count_removed(np.array([0.5, fraction]), 10)
 
 
 def test_refuses_directions_of_another_encoder():

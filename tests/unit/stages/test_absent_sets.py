@@ -9,7 +9,7 @@ from stages.config.measures import BaselineSettings, RobustnessSettings
 from stages.config.test_sets import SHIFTS, TEST_SETS
 from stages.datasets.card import is_absent, write_absent
 from stages.measures.effective_robustness import Accuracy
-from stages.robustness import estimated
+from stages.robustness import estimate
 from stages.runtime.errors import InputError
 
 LINES = {"lines": {}, "resampled": {}}
@@ -21,11 +21,11 @@ for name in SHIFTS:
 def test_the_mean_is_over_the_shifts_that_there_are():
     settings = RobustnessSettings(seed=0, confidence=0.9)
     some = {name: Accuracy(0.6, 100) for name in ("imagenet_val", "imagenet_r", "objectnet")}
-    found = estimated(some, LINES, settings)
+    found = estimate(some, LINES, settings)
     assert list(found) == ["imagenet_r", "objectnet", "mean"]
-    everything = estimated({name: Accuracy(0.6, 100) for name in TEST_SETS}, LINES, settings)
+    everything = estimate({name: Accuracy(0.6, 100) for name in TEST_SETS}, LINES, settings)
     assert found["objectnet"] == everything["objectnet"]
-    assert estimated({"imagenet_val": Accuracy(0.6, 100)}, LINES, settings) == {}
+    assert estimate({"imagenet_val": Accuracy(0.6, 100)}, LINES, settings) == {}
 
 
 @pytest.fixture

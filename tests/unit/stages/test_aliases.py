@@ -26,8 +26,8 @@ def merged() -> Activations:
 )
 def test_robustness_and_pruning_count_a_merged_class(merged, aliases, expected):
     test = replace(merged, aliases=aliases)
-    assert robustness.measure(Path("objectnet"), test, HEAD).share == expected
+    assert robustness.measure(Path("objectnet"), test, HEAD).fraction == expected
     found = singular_directions(HEAD.weight)
     weight = importance(test.values, found)
-    curves = directions.prune({"objectnet": test}, HEAD, found, weight, [0.0, 0.5])
+    curves = directions.pruning_curves({"objectnet": test}, HEAD, found, weight, [0.0, 0.5])
     assert curves["objectnet"][0] == pytest.approx(100 * expected)
