@@ -12,7 +12,7 @@ from stages.config.datasets import DatasetEntry, ImageNet, ImageNetCaptions, Rea
 from stages.config.machine import Machine
 from stages.config.sections import Sections
 from stages.config.synthetic import Recipe, World
-from stages.downloads.http import mirrored, reason, remedy
+from stages.downloads.http import mirrored, refusal
 from stages.downloads.hub import repository_files, require_access
 from stages.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
 from stages.runtime.errors import InputError, without_login
@@ -139,9 +139,8 @@ def ask_url(url: str) -> Answer:
     headers = {"Accept-Encoding": "identity", "Range": "bytes=0-0"}
     try:
         with requests.get(url, headers=headers, timeout=TIMEOUT, stream=True) as response:
-            if why := reason(response.status_code):
-                advice = remedy(response.status_code)
-                return Answer(f"{without_login(url)}: {why}; {advice}")
+            if refused := refusal(response.status_code):
+                return Answer(f"{without_login(url)}: {'; '.join(refused)}")
             # `bytes 0-0/1234`, or the whole length of a server that knows no ranges
             length = response.headers.get("Content-Range", "").rpartition("/")[2]
             length = length or response.headers.get("Content-Length", "")

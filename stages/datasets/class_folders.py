@@ -55,7 +55,7 @@ def archive_files(archives: Mapping[str, Path]) -> Files:
 
     def files(wanted: Callable[[str], bool]) -> Iterator[File]:
         for url, archive in archives.items():
-            for path, data in iterate_archive(archive, wanted=wanted, where=url):
+            for path, data in iterate_archive(archive, url, wanted):
                 yield File(path, lambda data=data: data)
 
     return files

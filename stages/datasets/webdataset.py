@@ -61,7 +61,7 @@ def shard_images(shards: Mapping[str, Path], where: str) -> Files:
                 key, extension = split(name)
                 return _is_image(extension) and wanted(f"{shard}/{key}")
 
-            for name, data in iterate_archive(file, wanted=is_wanted, where=f"{where}: {shard}"):
+            for name, data in iterate_archive(file, f"{where}: {shard}", is_wanted):
                 yield File(f"{shard}/{split(name)[0]}", lambda data=data: data)
 
     return files
@@ -100,7 +100,7 @@ def _without_images(file: Path, where: str) -> list[tuple[str, bytes]]:
         names.append(name)
         return not _is_image(split(name)[1])
 
-    contents = dict(iterate_archive(file, wanted=is_label, where=where))
+    contents = dict(iterate_archive(file, where, is_label))
     return [(name, contents.get(name, b"")) for name in names]
 
 

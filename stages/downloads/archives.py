@@ -32,21 +32,17 @@ Member = tuple[str, BufferedIOBase]
 
 
 def iterate_archive(
-    file: Path,
-    password: str | None = None,
-    wanted: Callable[[str], bool] | None = None,
-    where: str = "",
+    file: Path, where: str, wanted: Callable[[str], bool]
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the content of each file of a tar or zip, in the archive's order.
+    """Yield the name and content of each wanted file of a tar or zip, in the archive's order.
 
     Tars are plain or compressed by gzip, bzip2 or xz; the first bytes say which kind it is. A tar
     in a tar or zip counts as a folder of its name (`n01440764.tar` holds `n01440764/…`), a link as
     the file that it names. The end of each tar is checked, and all of a compressed one is read:
     only an archive that was read to its end was whole. The password of an encrypted zip comes from
-    the environment where it is not given. Files that are not `wanted`, by their names, are passed
-    over: a zip's are not even decrypted, which in Python takes a second for each MB or so. `where`
-    is what errors call the archive, if not by the file's own path: a download is named by its
-    digest, which tells nobody what it is.
+    the environment. `wanted` is asked about each name in turn; what it refuses is passed over, and
+    in a zip not even decrypted, which in Python takes a second for each MB or so. `where` is what
+    errors call the archive, since a download's file is named by its digest.
 
     Raises
     ------
@@ -55,16 +51,15 @@ def iterate_archive(
         holds what is neither file nor folder or unpacks to more than `LARGEST` bytes; its password
         is missing or wrong.
     """
-    where = where or str(file)
     with readable_archive(where), file.open("rb") as stream:
         zipped = stream.read(4) in (b"PK\3\4", b"PK\5\6")
         stream.seek(0)
         if zipped:
-            members = _zip_members(stream, where, password or os.environ.get(PASSWORD))
+            members = _zip_members(stream, where, os.environ.get(PASSWORD))
         else:
             members = _tar_members(stream, where, "r:*")
         for name, content in members:
-            if wanted is None or wanted(name):
+            if wanted(name):
                 yield name, read_member(content, where, name)
 
 

@@ -12,13 +12,17 @@ from urllib.parse import urlsplit
 from stages.files.folders import file_digest
 from stages.runtime.errors import InputError
 
-REASONS = {
-    401: "it asks for a login",
-    403: "access is refused",
-    404: "there is no such file",
-    410: "the file is gone",
-    429: "too many requests were made",
+_CHECK = "check the URL, and whether a licence has to be accepted in a browser first"
+_LATER = "run again later"
+REFUSALS = {
+    401: ("it asks for a login", _CHECK),
+    403: ("access is refused", _CHECK),
+    404: ("there is no such file", _CHECK),
+    410: ("the file is gone", _CHECK),
+    429: ("too many requests were made", _LATER),
 }
+"""What a status means, and what to do about it."""
+
 TRANSIENT = (408, 429, 500, 502, 503, 504)
 """The statuses after which a server may answer the same request."""
 
@@ -34,19 +38,13 @@ TIMEOUT = (15.0, 60.0)
 BLOCK = 1 << 20
 
 
-def reason(status: int) -> str | None:
-    """Say in words why a status brings no file; None for one that does."""
+def refusal(status: int) -> tuple[str, str] | None:
+    """Say in words why a status brings no file, and what to do; None for one that brings it."""
     if status < 400:
         return None
-    words = REASONS.get(status, "the server failed" if status >= 500 else "the request is refused")
-    return f"{words} (HTTP {status})"
-
-
-def remedy(status: int) -> str:
-    """Say what to do about it."""
-    if status in (401, 403, 404, 410):
-        return "check the URL, and whether a licence has to be accepted in a browser first"
-    return "run again later"
+    other = "the server failed" if status >= 500 else "the request is refused"
+    words, advice = REFUSALS.get(status, (other, _LATER))
+    return f"{words} (HTTP {status})", advice
 
 
 def mirrored(url: str, mirror: str | None) -> str:
@@ -110,9 +108,9 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
         except requests.HTTPError as error:
             response = cast("requests.Response", error.response)
             response.close()
-            status, why = response.status_code, str(reason(response.status_code))
-            if status not in TRANSIENT:
-                raise InputError(f"{url}: {why}; {remedy(status)}, or {by_hand}") from error
+            why, advice = refusal(response.status_code) or ("", "")
+            if response.status_code not in TRANSIENT:
+                raise InputError(f"{url}: {why}; {advice}, or {by_hand}") from error
         except (
             requests.ConnectionError,
             requests.Timeout,

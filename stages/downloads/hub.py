@@ -9,10 +9,11 @@ import os
 import time
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
-from stages.downloads.http import ATTEMPTS, PAUSE, TRANSIENT, disk_space_for, reason
+from stages.downloads.http import ATTEMPTS, PAUSE, TRANSIENT, disk_space_for, refusal
 from stages.files.folders import file_digest, natural_order
 from stages.runtime.errors import InputError
 
@@ -25,7 +26,7 @@ TIMEOUT = 15.0
 SHOWN = 8
 """How many files an error names, where none matches."""
 
-WORDS: dict[str | int | None, str] = {
+EXPLANATIONS: dict[str | int | None, str] = {
     "RepositoryNotFoundError": (
         "there is no such {kind} repository, or it is private; check `repository` in params.yaml, "
         "or give the token of an account that may read it in the environment variable HF_TOKEN"
@@ -103,16 +104,16 @@ def repository_files(
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
-    asked, api = Repository(name, revision, kind), HfApi(endpoint=endpoint())
+    repository, api = Repository(name, revision, kind), HfApi(endpoint=endpoint())
     about = {"revision": revision, "repo_type": kind, "timeout": TIMEOUT}
-    commit = _ask(asked, None, lambda: api.repo_info(name, **about).sha, attempts)
+    commit = _call(lambda: api.repo_info(name, **about).sha, repository, attempts=attempts)
     if not commit:
         raise InputError(f"{name}@{revision}: {endpoint()} names no commit; check HF_ENDPOINT")
     tree = {"revision": commit, "repo_type": kind, "recursive": True}
-    entries = _ask(asked, None, lambda: list(api.list_repo_tree(name, **tree)), attempts)
+    entries = _call(lambda: list(api.list_repo_tree(name, **tree)), repository, attempts=attempts)
     files = [
         RepositoryFile(
-            asked._replace(revision=commit),
+            repository._replace(revision=commit),
             entry.path,
             entry.size,
             entry.lfs.sha256 if entry.lfs else entry.blob_id,
@@ -146,8 +147,8 @@ def require_access(file: RepositoryFile, attempts: int = ATTEMPTS) -> None:
 
     name, commit, kind = file.repository
     url = hf_hub_url(name, file.path, repo_type=kind, revision=commit, endpoint=endpoint())
-    question = lambda: get_hf_file_metadata(url, timeout=TIMEOUT, endpoint=endpoint())  # noqa: E731
-    _ask(file.repository, file.path, question, attempts)
+    request = partial(get_hf_file_metadata, url, timeout=TIMEOUT, endpoint=endpoint())
+    _call(request, file.repository, file.path, attempts)
 
 
 def download_file(file: RepositoryFile, directory: Path) -> Path:
@@ -178,19 +179,20 @@ def download_file(file: RepositoryFile, directory: Path) -> Path:
                 return Path(kept)
             _remove(Path(kept))
         place |= {"endpoint": endpoint(), "etag_timeout": TIMEOUT}
-        question = lambda: Path(hf_hub_download(name, file.path, **place))  # noqa: E731
-        came = _ask(file.repository, file.path, question, ATTEMPTS)
-        for left in came.resolve().parent.glob(f"{file.digest}.*.incomplete"):
-            left.unlink()  # what a killed process left
-        if (digest := _digest(came, file.digest)) != file.digest:
-            size = came.stat().st_size
-            _remove(came)
+        received = Path(
+            _call(lambda: hf_hub_download(name, file.path, **place), file.repository, file.path)
+        )
+        for remnant in received.resolve().parent.glob(f"{file.digest}.*.incomplete"):
+            remnant.unlink()  # of a process that was killed
+        if (digest := _digest(received, file.digest)) != file.digest:
+            size = received.stat().st_size
+            _remove(received)
             raise InputError(
                 f"{name}@{commit}: {file.path}: expected the digest {file.digest}, got {digest} "
                 f"({size:,} bytes); the file was removed. The hub announced it: run again, or "
                 "check the environment variable HF_ENDPOINT"
             )
-    return came
+    return received
 
 
 def _digest(file: Path, like: str) -> str:
@@ -207,10 +209,13 @@ def _remove(file: Path) -> None:
     file.unlink(missing_ok=True)
 
 
-def _ask(
-    repository: Repository, file: str | None, question: Callable[[], Answer], attempts: int
+def _call(
+    request: Callable[[], Answer],
+    repository: Repository,
+    file: str | None = None,
+    attempts: int = ATTEMPTS,
 ) -> Answer:
-    """Put a question to the hub, again where it is busy or the connection breaks.
+    """Return what the client's `request` returns, tried again where the hub is busy or unreachable.
 
     Raises
     ------
@@ -224,14 +229,14 @@ def _ask(
     network = cast("type[Exception]", HfHubHTTPError.__bases__[0])
     for attempt in range(1, attempts + 1):
         try:
-            return question()
+            return request()
         except LocalEntryNotFoundError as error:  # after the client's own attempts
             cause = error.__cause__ or error
             raise InputError(f"{where}: {_explanation(cause, repository)}") from error
         except (network, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
-            if attempt == attempts or not _is_passing(error):
+            if attempt == attempts or not _is_transient(error):
                 raise InputError(f"{where}: {_explanation(error, repository)}") from error
             time.sleep(PAUSE * 2 ** (attempt - 1))
         except (ValueError, KeyError, TypeError) as error:
@@ -247,21 +252,21 @@ def _status(error: Any) -> int | None:
     return None if response is None else response.status_code
 
 
-def _is_passing(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     """Say whether the same question may be answered a moment later."""
     status = _status(error)
-    return status in TRANSIENT if status else type(error).__name__ not in WORDS
+    return status in TRANSIENT if status else type(error).__name__ not in EXPLANATIONS
 
 
 def _explanation(error: BaseException, repository: Repository) -> str:
     """Say what an error of the client means and what to do about it."""
     status, name = _status(error), type(error).__name__
     for key in (f"{name} {status}", name, status):
-        if key in WORDS:
+        if key in EXPLANATIONS:
             facts = {"endpoint": endpoint(), "page": repository.page}
-            return WORDS[key].format(**repository._asdict(), **facts)
-    if status is not None:
-        return f"{reason(status)}; run again later"
+            return EXPLANATIONS[key].format(**repository._asdict(), **facts)
+    if refused := refusal(status or 0):
+        return f"{refused[0]}; run again later"
     return (
         f"no connection to {endpoint()}, or it broke ({name}); check the network and run again, or "
         "name a mirror of the hub in the environment variable HF_ENDPOINT"

@@ -114,7 +114,7 @@ def test_an_archive_is_never_unpacked_onto_the_disk():
 
 
 def test_every_download_names_its_checksum():
-    """Details: tests/integration/downloads, tests/integration/stages/test_bad_archives.py."""
+    """Details: tests/integration/downloads."""
     asking = calls("requests.get", "httpx.get", "urlopen", "urlretrieve", files=OWN)
     assert {file for file, _ in asking} == {"tools/sources.py"}
     checked = calls("HTTPDownloader", "hf_hub_download", files=OWN)

@@ -4,6 +4,7 @@ import io
 import tarfile
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,28 +59,31 @@ def write(tmp_path):
     return write
 
 
+def read(file: Path, wanted: Callable[[str], bool] = lambda name: True) -> list[tuple[str, bytes]]:
+    return list(iterate_archive(file, str(file), wanted))
+
+
 def refused(file: Path, expected: str) -> None:
     """Hold that an archive is refused, and that nothing is left."""
     with pytest.raises(InputError, match=f"{file}.*{expected}"):
-        list(iterate_archive(file))
+        read(file)
     assert list(file.parent.iterdir()) == [file]
 
 
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_reads_every_kind(write, kind):
     file = write(ARCHIVES[kind])
-    assert list(iterate_archive(file)) == list(FILES.items())
+    assert read(file) == list(FILES.items())
 
 
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_passes_over_what_is_not_wanted(write, kind):
-    asked = []
-    read = list(
-        iterate_archive(write(ARCHIVES[kind]), wanted=lambda name: bool(asked.append(name)))
-    )
-    assert (read, asked) == ([], list(FILES))
-    read = iterate_archive(write(ARCHIVES[kind]), wanted=lambda name: name.endswith("c.jpg"))
-    assert dict(read) == {"set/a/c.jpg": FILES["set/a/c.jpg"]}
+    file, asked = write(ARCHIVES[kind]), []
+    assert read(file, lambda name: bool(asked.append(name))) == []
+    assert asked == list(FILES)
+    assert read(file, lambda name: name.endswith("c.jpg")) == [
+        ("set/a/c.jpg", FILES["set/a/c.jpg"])
+    ]
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
@@ -88,7 +92,7 @@ def test_a_tar_in_a_tar_becomes_a_folder(write, mode):
         f"n0{n}.tar": tar_bytes({f"n0{n}_{i}.JPEG": b"%d" % i for i in (2, 1)}) for n in (2, 1)
     }
     file = write(tar_bytes(inner | {"train/n03.tar": tar_bytes({"./x.JPEG": b"x"})}, mode))
-    names = [name for name, _ in iterate_archive(file)]
+    names = [name for name, _ in read(file)]
     assert names[:3] == ["n02/n02_2.JPEG", "n02/n02_1.JPEG", "n01/n01_2.JPEG"]
     assert names[-1] == "train/n03/x.JPEG"
 
@@ -121,7 +125,7 @@ def test_a_link_inside_becomes_a_copy(write):
     )
     file = write(tar_bytes(FILES, "w", *links))
     copies = {"set/a/soft": FILES["set/b.jpg"], "hard": FILES["set/a/c.jpg"]}
-    assert dict(iterate_archive(file)) == FILES | copies
+    assert dict(read(file)) == FILES | copies
 
 
 @pytest.mark.parametrize("target", ["link", "set", "nowhere"])
@@ -165,14 +169,13 @@ def test_refuses_what_is_no_archive(write, data):
 
 def test_refuses_what_is_not_there(tmp_path):
     with pytest.raises(InputError, match="no such archive"):
-        list(iterate_archive(tmp_path / "none"))
+        read(tmp_path / "none")
 
 
 def test_opens_an_encrypted_zip(write, monkeypatch):
     file = write(encrypted_zip(FILES, SECRET.encode()))
-    assert dict(iterate_archive(file, SECRET)) == FILES
     monkeypatch.setenv(PASSWORD, SECRET)
-    assert dict(iterate_archive(file)) == FILES
+    assert dict(read(file)) == FILES
 
 
 def test_says_where_the_password_is(write, monkeypatch):
@@ -197,7 +200,7 @@ def test_refuses_a_file_that_fills_the_memory(write, kind, monkeypatch):
     largest = len(FILES["set/b.jpg"])
     monkeypatch.setattr("stages.downloads.archives.LARGEST", largest)
     file = write(ARCHIVES[kind])
-    assert len(list(iterate_archive(file))) == len(FILES)
+    assert len(read(file)) == len(FILES)
     monkeypatch.setattr("stages.downloads.archives.LARGEST", largest - 1)
     refused(file, f"'set/b.jpg' unpacks to more than {largest - 1:,} bytes, .*nothing was taken")
 
