@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,12 +24,26 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-@pytest.fixture
-def code_copy(tmp_path: Path) -> Path:
-    """Return a copy of all that fingerprints are made of, in which a test may change something."""
+@pytest.fixture(scope="session")
+def code_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of all that fingerprints are made of."""
+    folder = tmp_path_factory.mktemp("code")
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=ignored)
-    shutil.copytree(ROOT / "data/reference", tmp_path / "data/reference")
+    for name in ("stages", "data/reference"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for name in ("constraints.txt", "versions.yaml"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def code_copy(code_tree: Path) -> Iterator[Path]:
+    """Lend a test the copy of the code to change, and undo its changes afterwards."""
+    before = {file: file.read_bytes() for file in code_tree.rglob("*") if file.is_file()}
+    yield code_tree
+    for file in code_tree.rglob("*"):
+        if file.is_file() and file not in before:
+            file.unlink()
+    for file, content in before.items():
+        if not file.exists() or file.read_bytes() != content:
+            file.write_bytes(content)

@@ -147,10 +147,8 @@ def check_backbones(study: Sections) -> Complaints:
 
 def check_training_sets(study: Sections) -> Complaints:
     """Every training's dataset has what it learns from: captions or classes."""
-    captioned, labelled = (
-        synthetic.Captioned | datasets.Captions | datasets.ImageNetCaptions,
-        Drawn | datasets.ImageNetLike,
-    )
+    captioned = synthetic.Captioned | datasets.Captions | datasets.ImageNetCaptions
+    labelled = Drawn | datasets.ImageNetLike
     for section, legal, lacking in (
         ("pretrain", captioned, "captions"),
         ("finetune", labelled, "classes"),
@@ -164,12 +162,9 @@ def check_training_sets(study: Sections) -> Complaints:
 def check_weights(study: Sections) -> Complaints:
     """The weights of a model of open_clip are named once."""
     for key, entry in study.weights.items():
-        architecture = study.backbones.get(entry.backbone)
-        if isinstance(entry, OpenClip) and isinstance(architecture, encoders.OpenClipModel):
-            named, model = (
-                architecture.model.startswith(encoders.HUB_MODEL),
-                short(architecture.model),
-            )
+        backbone = study.backbones.get(entry.backbone)
+        if isinstance(entry, OpenClip) and isinstance(backbone, encoders.OpenClipModel):
+            named, model = backbone.model.startswith(encoders.HUB_MODEL), short(backbone.model)
             if named and entry.tag is not None:
                 yield f"'weights.{key}.tag': {model} names its weights; leave `tag` out"
             if not named and entry.tag is None:
@@ -194,9 +189,8 @@ def check_prompts(study: Sections) -> Complaints:
     """
     templates = study.heads.zero_shot.templates
     prompts = [text.replace("{}", "class") for text in templates if isinstance(templates, list)]
-    words, longest = max(
-        ((len(encoders.split_words(text)), text) for text in prompts), default=(0, "")
-    )
+    longest = max(prompts, key=lambda text: len(encoders.split_words(text)), default="")
+    needed = len(encoders.split_words(longest)) + 2
     for key, entry in study.pretrain.items():
         backbone, dataset = study.backbones.get(entry.backbone), study.datasets.get(entry.dataset)
         if not isinstance(backbone, encoders.Backbone):
@@ -207,9 +201,9 @@ def check_prompts(study: Sections) -> Complaints:
                 f"'datasets.{entry.dataset}.classes': expected all: the zero-shot head of '{key}' "
                 "is for all classes, and knows those of its captions"
             )
-        if words + 2 > backbone.text.context:
+        if needed > backbone.text.context:
             yield (
-                f"'backbones.{entry.backbone}.text.context': expected {words + 2} or more, for the "
+                f"'backbones.{entry.backbone}.text.context': expected {needed} or more, for the "
                 f"prompt {short(longest)} with its start and end, got {backbone.text.context}"
             )
 

@@ -21,15 +21,11 @@ from typing import Annotated
 import msgspec
 
 from stages.config.params import convert
-from stages.config.quantities import Count, StrictStruct
+from stages.config.quantities import Count, Place, StrictStruct, Url
 from stages.config.syntax import load_tree
-from stages.runtime.errors import InputError
 
 SETTINGS = Path("compute.yaml")
 PREFIX = "INTERPRETING_CLIP_"
-
-Place = Annotated[str, msgspec.Meta(min_length=1)]
-"""The path of a folder."""
 
 
 def usable_processors() -> int:
@@ -47,7 +43,7 @@ class Machine(StrictStruct, frozen=True, kw_only=True):
     workers: Count = msgspec.field(default_factory=usable_processors)
     downloads: Place = ".scratch/downloads"
     folders: Place = "."
-    mirror: Annotated[str, msgspec.Meta(pattern=r"^https?://\S+\Z")] | None = None
+    mirror: Url | None = None
 
 
 def read_machine(file: Path = SETTINGS) -> Machine:
@@ -64,13 +60,6 @@ def read_machine(file: Path = SETTINGS) -> Machine:
         name = PREFIX + field.name.upper()
         text = os.environ.get(name)
         if text is not None:
-            value = whole_number(text, name) if field.type is Count else text
+            value = int(text) if field.type is Count and text.isdecimal() else text
             settings[field.name] = convert(value, field.type, name, "the environment")
     return Machine(**settings)
-
-
-def whole_number(text: str, name: str) -> int:
-    """Return a whole number given in the environment."""
-    if not text.isdecimal():
-        raise InputError(f"the environment: '{name}': expected a whole number, got {text!r}")
-    return int(text)

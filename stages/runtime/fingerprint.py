@@ -95,10 +95,12 @@ def fingerprinted(stage: str, branch: str, root: Path) -> dict[str, dict[str, st
     """Return what a fingerprint stands for: digests of code and tables, versions of packages."""
     code = branch_modules(stage, branch, root)
     tables = [table for module in sorted(code) for table in TABLES.get(module, ())]
+    imported = imported_packages(root / module for module in code)
+    packages = set() if stage in COMPUTES_NOTHING else computing_packages(imported)
     return {
         "code": {module: code_digest(root / module) for module in code},
         "tables": {t: hashlib.sha256((root / t).read_bytes()).hexdigest() for t in tables},
-        "packages": locked_versions(branch_packages(stage, branch, root), root),
+        "packages": locked_versions(packages, root),
     }
 
 
@@ -112,15 +114,6 @@ def branch_modules(stage: str, branch: str, root: Path) -> set[str]:
     """Return the modules of ours that a stage can import in one of its branches."""
     branches = BRANCHES.get(stage, {})
     return import_closure(stage, root, {UNCOUNTED, *branches.values()} - {branches.get(branch)})
-
-
-def branch_packages(stage: str, branch: str, root: Path) -> set[str]:
-    """Return the packages of others that compute in a stage."""
-    if stage in COMPUTES_NOTHING:
-        return set()
-    return computing_packages(
-        imported_packages(root / f for f in branch_modules(stage, branch, root))
-    )
 
 
 def recorded_fingerprints(file: Path) -> dict[str, str]:

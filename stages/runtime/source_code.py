@@ -78,8 +78,10 @@ def names_in(source: bytes) -> frozenset[str]:
 
 def module_file(name: str, root: Path) -> Path | None:
     """Return the file of one of our modules, or None for a package or somebody else's module."""
-    file = root / Path(*name.split(".")).with_suffix(".py")
-    return file if name.startswith("stages.") and file.is_file() else None
+    if not name.startswith("stages."):
+        return None
+    file = root / f"{name.replace('.', '/')}.py"
+    return file if file.is_file() else None
 
 
 def code_digest(file: Path) -> str:

@@ -7,7 +7,7 @@ import networkx as nx
 import pytest
 from dvc.repo import Repo
 
-from stages.runtime.fingerprint import branch_modules, branch_packages
+from stages.runtime.fingerprint import branch_modules, fingerprinted
 from stages.runtime.packages import COMPUTING
 from tests.pipeline.spied import instance, spied
 from tests.pipeline.workspace import Workspace
@@ -117,7 +117,7 @@ def test_the_code_and_the_packages_that_compute_are_tracked(nano, stage):
             computing -= {"scipy"}  # numba imports it for linear algebra, of which it compiles none
         if stage != "report":
             computing -= {"jinja2"}  # transformers imports it for chat templates, which none fills
-        assert computing <= branch_packages(stage, branch, ROOT)
+        assert computing <= fingerprinted(stage, branch, ROOT)["packages"].keys()
         loaded = {path for path in process["loaded"] if not path.endswith("__init__.py")}
         assert loaded - CHECKING <= branch_modules(stage, branch, ROOT)
 

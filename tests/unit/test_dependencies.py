@@ -18,7 +18,6 @@ from stages.config.encoders import Heads
 from stages.runtime.fingerprint import (
     BRANCHES,
     branch_modules,
-    branch_packages,
     content_hash,
     fingerprinted,
     fingerprints,
@@ -105,7 +104,7 @@ def patterns(path: str) -> Iterator[str]:
 
 def test_packages_of_a_stage_are_those_that_compute_for_it():
     found = {
-        (stage, branch): branch_packages(stage, branch, ROOT)
+        (stage, branch): set(fingerprinted(stage, branch, ROOT)["packages"])
         for stage, branch in stage_branches(ROOT)
     }
     assert found["kurtosis", ""] == {"numpy"}
