@@ -1,0 +1,65 @@
+"""Stages that run in this process, and what dvc.yaml says of the files that they read."""
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import pytest
+
+from stages.config.syntax import load_tree
+from stages.datasets.card import is_absent
+from tests.unit.test_dependencies import GRAPH, body
+
+RESULTS = ("data/", "metrics/", "plots/", ".dvc/")
+WRITING = os.O_WRONLY | os.O_RDWR
+
+
+@pytest.fixture(scope="session")
+def opened() -> set[str]:
+    """Return the paths of all files that are opened to be read, from now on."""
+    paths: set[str] = set()
+
+    def note(event: str, arguments: tuple) -> None:
+        if event == "open" and isinstance(path := arguments[0], str | os.PathLike):
+            paths.update([] if arguments[2] & WRITING else [os.path.relpath(path)])
+
+    sys.addaudithook(note)
+    return paths
+
+
+@pytest.fixture
+def run(opened: set[str]) -> Callable[..., None]:
+    """Return what runs a stage, and fails where it reads anything but its dependencies.
+
+    `unread` are those that it waits for and does not read in this study.
+    """
+
+    def run_stage(stage: str, key: str = "", unread: Collection[str] = ()) -> None:
+        opened.clear()
+        importlib.import_module(f"stages.{stage}").main(*filter(None, [key]))
+        read = {path for path in opened if path.startswith(RESULTS)}
+        deps, outs = (paths(stage, part, key) for part in ("deps", "outs"))
+        found = {dep for dep in deps for path in read if Path(path).is_relative_to(dep)}
+        others = {path for path in read if not within(path, deps | outs)}
+        assert others == set(), f"{stage} reads what is none of its dependencies"
+        needed = {dep for dep in deps if dep.startswith(RESULTS) and not is_absent(Path(dep))}
+        assert needed - found == set(unread), f"{stage} reads not all of its dependencies"
+
+    return run_stage
+
+
+def within(path: str, folders: set[str]) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+def paths(stage: str, part: str, key: str) -> set[str]:
+    """Return the paths that dvc.yaml lists as `deps` or `outs` of a stage for its entry `key`."""
+    entry = {}
+    if "foreach" in GRAPH[stage]:
+        entry = load_tree(Path("params.yaml"))[GRAPH[stage]["foreach"].strip("${}")][key]
+    listed = [one if isinstance(one, str) else next(iter(one)) for one in body(stage)[part]]
+    names = {"key": key, **{f"item.{name}": str(value) for name, value in entry.items()}}
+    return {re.sub(r"\$\{([\w.]+)\}", lambda match: names[match[1]], path) for path in listed}

@@ -1,0 +1,268 @@
+"""The stages that make encoders, heads and activations do it from the inputs that they name."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from stages.config.encoders import Backbone
+from stages.config.syntax import load_tree
+from stages.config.trainings import TrainingRecipe
+from stages.datasets.broden.reader import open_broden
+from stages.datasets.card import DatasetCard, read_card, write_absent
+from stages.datasets.shards import open_shards
+from stages.encoders.activations import activations
+from stages.encoders.encoder import (
+    Encoder,
+    classifier_encoder,
+    clip_encoder,
+    load_encoder,
+    save_encoder,
+)
+from stages.encoders.heads import zero_shot_head
+from stages.encoders.layers import layer_grams
+from stages.encoders.loading import evenly_spaced_minibatches
+from stages.encoders.tokenizer import build_vocabulary
+from stages.files.activations import read_activations, read_shifts
+from stages.files.activations import read_card as read_activations_card
+from stages.files.arrays import read_tensors
+from stages.files.folders import folder_digests
+from stages.files.heads import read_head
+from stages.files.json import read_json
+from stages.files.tables import read_curve
+from stages.measures.head import random_unit_rows
+from stages.training.callbacks import Callbacks
+from stages.training.contrastive import pretrain
+from stages.training.supervised import finetune, supervise
+from tests.integration.stages.test_bad_starts import change
+
+DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
+TEMPLATES = ["a {}", "a photo of a {}"]
+
+
+@pytest.fixture(autouse=True)
+def encoders(study: Path) -> None:
+    """Write a CLIP and a classifier of the images' classes, and a study that asks for more."""
+    tree = load_tree(Path("params.yaml"))
+    recipe = tree["recipes"]["finetuning"] | {"batch_size": 16}
+    item = {"dataset": "imagenet_val", "recipe": "short"}
+    encoder = tree["encoders"]["rn_untrained"]
+    change(
+        recipes={"short": recipe},
+        heads={"zero_shot": {"templates": TEMPLATES}, "random": {"seed": 4}},
+        pretrain={"trained": {"backbone": "rn", "dataset": "web_broad", "recipe": "short"}},
+        finetune={"tuned": {"start": "clip", **item}},
+        supervise={"labelled": {"backbone": "rn", "label_smoothing": 0.3, **item}},
+        interpolate={"mixed": {"first": "clip", "second": "classifier", "alpha": 0.25}},
+        encoders={
+            "clip": encoder | {"head": "zero_shot"},
+            "classifier": encoder | {"head": "trained"},
+        },
+        layers={"images": 32, "minibatch": 16},
+    )
+    classes = read_card(DATASETS / "imagenet_val").classes
+    words = build_vocabulary([template.replace("{}", c) for template in TEMPLATES for c in classes])
+    save_encoder(WEIGHTS / "clip", clip_encoder(backbone(), words, 1))
+    classifier = classifier_encoder(backbone(), classes, 2, normalize_features=True)
+    with torch.no_grad():
+        classifier.module.get_parameter("head.weight").normal_(generator=torch.manual_seed(0))
+    save_encoder(WEIGHTS / "classifier", classifier)
+
+
+def read(path: str, kind: Any) -> Any:
+    node: Any = load_tree(Path("params.yaml"))
+    for name in path.split("."):
+        node = node[name]
+    return msgspec.convert(node, kind)
+
+
+def backbone() -> Backbone:
+    return read("backbones.rn", Backbone)
+
+
+def recipe() -> TrainingRecipe:
+    return read("recipes.short", TrainingRecipe)
+
+
+def require_equal(key: str, expected: Encoder) -> None:
+    """Compare the weights that a stage has written with those of an encoder."""
+    found = load_encoder(WEIGHTS / key)
+    assert found.card == expected.card
+    state = expected.module.state_dict()
+    assert all(torch.equal(state[k], value) for k, value in found.module.state_dict().items())
+
+
+@pytest.fixture
+def facts(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Return what decides where a training is resumed, once one has begun."""
+    import stages.training.callbacks as module
+
+    noted: list[bytes] = []
+    monkeypatch.setattr(module, "training_key", lambda *given: noted.extend(given) or "training")
+    return noted
+
+
+def encoded(*values: object) -> list[bytes]:
+    return [msgspec.json.encode(value) for value in values]
+
+
+def card_of(dataset: str) -> DatasetCard:
+    return read_card(DATASETS / dataset)
+
+
+def test_pretrain_learns_from_its_images_and_captions(run, facts):
+    run("pretrain", "trained")
+    with open_shards(DATASETS / "web_broad") as data:
+        captions = data.captions or []
+        expected = pretrain(recipe(), backbone(), data, captions, callbacks=Callbacks())
+    require_equal("trained", expected)
+    assert facts == encoded(recipe(), backbone(), card_of("web_broad"))
+    assert read_curve(Path("data/training/trained"))
+
+
+def test_finetune_starts_from_its_clip_with_the_zero_shot_head(run, facts):
+    run("finetune", "tuned")
+    start, classes = load_encoder(WEIGHTS / "clip"), card_of("imagenet_val").classes
+    head = zero_shot_head(start, classes, TEMPLATES)
+    with open_shards(DATASETS / "imagenet_val") as data:
+        labels = data.classes
+        expected = finetune(
+            recipe(), start, head, data, labels, classes=classes, callbacks=Callbacks()
+        )
+    require_equal("tuned", expected)
+    digests = folder_digests(WEIGHTS / "clip")
+    assert facts == encoded(recipe(), TEMPLATES, card_of("imagenet_val"), digests)
+    assert read_curve(Path("data/training/tuned"))
+
+
+def test_supervise_learns_from_its_labels_and_smooths_them(run, facts):
+    run("supervise", "labelled")
+    with open_shards(DATASETS / "imagenet_val") as data:
+        expected = supervise(
+            recipe(),
+            backbone(),
+            data,
+            data.classes,
+            classes=data.card.classes,
+            label_smoothing=0.3,
+            callbacks=Callbacks(),
+        )
+    require_equal("labelled", expected)
+    assert facts == encoded(recipe(), 0.3, backbone(), card_of("imagenet_val"))
+    assert read_curve(Path("data/training/labelled"))
+
+
+def test_interpolate_mixes_the_first_with_a_quarter_of_the_second(run):
+    run("interpolate", "mixed")
+    first, second, mixed = (
+        load_encoder(WEIGHTS / key).visual.state_dict() for key in ("clip", "classifier", "mixed")
+    )
+    name = "attnpool.c_proj.weight"
+    torch.testing.assert_close(mixed[name], 0.75 * first[name] + 0.25 * second[name])
+    assert read_curve(Path("data/training/mixed")) == []
+
+
+def test_weights_reads_no_data(run):
+    run("weights", "rn_untrained", unread=["data/study"])
+    assert read_curve(Path("data/training/rn_untrained")) == []
+
+
+def test_a_zero_shot_head_is_that_of_the_templates(run):
+    run("head", "clip")
+    found = read_head(Path("data/heads/clip"), 64)
+    classes = card_of("imagenet_val").classes
+    expected = zero_shot_head(load_encoder(WEIGHTS / "clip"), classes, TEMPLATES)
+    np.testing.assert_array_equal(found.weight, expected)
+    assert found.normalize_features and found.bias is None
+
+
+def test_a_trained_head_is_that_of_the_classifier(run):
+    run("head", "classifier")
+    found = read_head(Path("data/heads/classifier"), 64)
+    weight, _ = load_encoder(WEIGHTS / "classifier").trained_head()
+    np.testing.assert_array_equal(found.weight, weight)
+    assert found.normalize_features and found.bias is None
+
+
+@pytest.mark.parametrize("key", ["clip", "classifier", "rn_untrained"])
+def test_a_random_head_has_the_seed_and_normalises_as_its_encoder(run, key):
+    run("weights", "rn_untrained", unread=["data/study"])
+    tree = load_tree(Path("params.yaml"))
+    change(encoders={key: tree["encoders"][key] | {"head": "random"}})
+    run("head", key)
+    found = read_head(Path("data/heads") / key, 64)
+    np.testing.assert_array_equal(found.weight, random_unit_rows(12, 64, 4).astype(np.float32))
+    assert found.normalize_features == (key != "rn_untrained")
+    assert read_json(Path("data/heads") / key / "card.json")["kind"] == "random"
+
+
+def expected_activations(key: str, dataset: str) -> np.ndarray:
+    with open_shards(DATASETS / dataset) as data:
+        return activations(load_encoder(WEIGHTS / key), data, 256)
+
+
+@pytest.mark.parametrize("key", ["clip", "classifier"])
+def test_extract_records_the_encoder_on_imagenet(run, key):
+    run("extract", key)
+    folder = Path("data/activations") / key
+    found, card = read_activations(folder, "imagenet_val"), card_of("imagenet_val")
+    np.testing.assert_array_equal(found.values, expected_activations(key, "imagenet_val"))
+    assert found.class_indices.tolist() == card.class_indices
+    with open_shards(DATASETS / "imagenet_val") as data:
+        np.testing.assert_array_equal(found.classes, data.classes)
+    assert read_activations_card(folder) == {"representation": "linear", "feature_width": 64}
+
+
+def test_extract_shifts_records_every_shift_that_there_is(run, study):
+    for name in ("imagenet_sketch", "imagenet_a"):
+        write_absent(name, DATASETS / name)
+    (DATASETS / "imagenet_r").symlink_to(study / DATASETS / "imagenet_val")
+    (DATASETS / "objectnet").symlink_to(study / DATASETS / "imagenet_v2")
+    run("extract_shifts", "clip")
+    folder = Path("data/shift_activations/clip")
+    assert read_shifts(folder) == ["imagenet_v2", "imagenet_r", "objectnet"]
+    for name in read_shifts(folder):
+        found = read_activations(folder, name)
+        np.testing.assert_array_equal(found.values, expected_activations("clip", name))
+        assert len(found.values) == card_of(name).images
+
+
+def test_extract_broden_records_the_probe_images_in_their_order(run):
+    run("extract_broden", "classifier")
+    with open_broden(DATASETS / "broden") as broden:
+        expected = activations(load_encoder(WEIGHTS / "classifier"), broden, 256)
+    found = read_tensors(Path("data/broden_activations/classifier/activations.safetensors"))
+    np.testing.assert_array_equal(found["activations"], expected)
+
+
+def test_extract_layers_records_evenly_spaced_images(run):
+    run("extract_layers", "clip")
+    with open_shards(DATASETS / "imagenet_val") as data:
+        rows = evenly_spaced_minibatches(len(data), 32, 16)
+        expected = layer_grams(load_encoder(WEIGHTS / "clip"), data, 16, which=rows)
+    folder = Path("data/layer_grams/clip")
+    found = read_tensors(folder / "grams.safetensors")
+    assert read_json(folder / "card.json") == {"layers": list(expected)}
+    for layer, grams in expected.items():
+        np.testing.assert_array_equal(found[layer], grams)
+
+
+@pytest.mark.parametrize(
+    ("stage", "key"),
+    [
+        *((stage, "clip") for stage in ("head", "extract", "extract_broden", "extract_layers")),
+        ("interpolate", "mixed"),
+        ("finetune", "tuned"),
+    ],
+)
+def test_a_stage_computes_on_the_threads_of_the_study(run: Callable, monkeypatch, stage, key):
+    asked: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    change(threads={"inference": 3})
+    change(recipes={"short": load_tree(Path("params.yaml"))["recipes"]["short"] | {"threads": 3}})
+    run(stage, key)
+    assert asked[0] == 3

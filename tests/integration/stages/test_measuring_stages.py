@@ -1,0 +1,454 @@
+"""The stages that measure do it on the inputs that they name, with the settings of the study."""
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from stages import baseline
+from stages.config.syntax import load_tree
+from stages.config.test_sets import SHIFTS, TEST_SETS
+from stages.datasets.broden.labels import concept_presence
+from stages.datasets.broden.reader import open_broden
+from stages.datasets.card import write_absent
+from stages.datasets.shards import open_shards
+from stages.files.activations import Activations, write_activations, write_card, write_shifts
+from stages.files.arrays import read_tensors, write_tensors
+from stages.files.heads import write_head
+from stages.files.json import read_json, write_json
+from stages.files.published import accuracy_fractions, standard_models, zoo_models
+from stages.measures.average_precision import average_precisions
+from stages.measures.cka import cka
+from stages.measures.concepts import (
+    ConceptLabels,
+    concept_targets,
+    direction_precisions,
+    encoded_concepts,
+)
+from stages.measures.directions import importance, singular_directions
+from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
+from stages.measures.gram import u_center
+from stages.measures.head import Head, random_head
+from stages.measures.intervals import bootstrap_mean
+from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
+from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
+from stages.reporting.names import SHIFTS as NAMES
+from tests.integration.stages.test_bad_starts import change
+from tests.pipeline.workspace import NANO
+from tests.reads import ROOT
+
+DATASETS = Path("data/datasets")
+KEYS = ("first", "second")
+FEATURES, CLASSES, IMAGES = 8, 5, 40
+HELD = {name: [0, 1, 2, 3, 4] for name in TEST_SETS} | {"imagenet_r": [1, 3], "objectnet": [0, 2]}
+ALIASES = {"objectnet": {4: 2}}
+CONCEPTS = [
+    {"number": 3, "name": "red", "category": "color"},
+    {"number": 5, "name": "wheel", "category": "part"},
+    {"number": 8, "name": "sky", "category": "object"},
+]
+SETTINGS: dict[str, dict[str, Any]] = {
+    "robustness": {"seed": 5, "confidence": 0.8},
+    "kurtosis": {
+        "resamples": 50,
+        "seed": 6,
+        "confidence": 0.7,
+        "outlier_sigma": 1.5,
+        "outlier_share": 0.1,
+    },
+    "directions": {"pruning_steps": 5, "harmless": 20.0, "random_head_seed": 7},
+    "concepts": {"negatives": "balanced", "seed": 8, "threshold": 0.6, "sweep": [0.5, 0.6, 0.7]},
+    "baseline": {"source": "published", "components": 2, "seed": 9, "threads": 1, "resamples": 20},
+    "published": {"resamples": 30, "seed": 10, "confidence": 0.6},
+}
+LINES = {
+    shift: asdict(LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9)) for i, shift in enumerate(SHIFTS)
+}
+RESAMPLED = {
+    shift: {"slope": [0.7, 0.8 + 0.1 * i, 1.0], "intercept": [-0.2, 0.0, 0.1 * i]}
+    for i, shift in enumerate(SHIFTS)
+}
+
+
+@pytest.fixture(autouse=True)
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write two encoders' activations and heads, other numbers for each, and the study."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/reference").symlink_to(ROOT / "data/reference")
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/plots").symlink_to(ROOT / ".dvc/plots")
+    study = yaml.safe_load(NANO.read_text()) | SETTINGS
+    entry = study["encoders"]["rn_untrained"]
+    entry["training"] = "supervised"
+    study["encoders"] = {key: entry | {"label": f"the {key}"} for key in reversed(KEYS)}
+    study["comparisons"] = {"pair": {"first": "first", "second": "second"}}
+    Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    models = [{"name": "standard", **dict.fromkeys(("imagenet", *SHIFTS), 50.0)}]
+    write_json(
+        Path("data/baseline/baseline.json"),
+        {"lines": LINES, "resampled": RESAMPLED, "models": models},
+    )
+    for key in KEYS:
+        imagenet, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
+        for name in TEST_SETS:
+            test = activations(key, name)
+            folder = shifts if name in SHIFTS else imagenet
+            write_activations(folder, name, **vars(test))
+        write_card(imagenet, "rectified" if key == "first" else "linear", FEATURES)
+        write_shifts(shifts, SHIFTS)
+        write_head(Path("data/heads") / key, head(key), "random")
+        values = broden_activations(key)
+        file = Path("data/broden_activations") / key / "activations.safetensors"
+        write_tensors(file, {"activations": values})
+    labels = concept_labels()
+    write_json(Path("data/broden_labels/concepts.json"), CONCEPTS)
+    write_tensors(Path("data/broden_labels/labels.safetensors"), vars(labels))
+
+
+def generator(key: str, name: str) -> np.random.Generator:
+    return np.random.default_rng(list(f"{key} {name}".encode()))
+
+
+def activations(key: str, name: str) -> Activations:
+    """Return features of very different lengths, with an offset that a bias competes with."""
+    rng, held = generator(key, name), np.array(HELD[name])
+    values = rng.standard_normal((IMAGES, FEATURES)) * rng.exponential(5.0, (IMAGES, 1))
+    classes = held[np.arange(IMAGES) % len(held)]
+    pulled = 3 * head(key).weight[classes]
+    return Activations((values + pulled).astype(np.float32), classes, held, ALIASES.get(name, {}))
+
+
+def head(key: str) -> Head:
+    rng = generator(key, "head")
+    weight = rng.standard_normal((CLASSES, FEATURES)).astype(np.float32)
+    return Head(weight, rng.standard_normal(CLASSES).astype(np.float32), True)
+
+
+def broden_activations(key: str) -> np.ndarray:
+    return generator(key, "broden").standard_normal((IMAGES, FEATURES)).astype(np.float32)
+
+
+def concept_labels() -> ConceptLabels:
+    image = np.arange(IMAGES)
+    shown = [(i, c["number"]) for c in CONCEPTS for i in image if i % c["number"] == 0]
+    return ConceptLabels(*(np.array(column) for column in zip(*shown, strict=True)))
+
+
+def accuracy(key: str, name: str) -> float:
+    """Return the share of images whose class has the highest logit of those that the set holds."""
+    test, own = activations(key, name), head(key)
+    unit = test.values / np.linalg.norm(test.values, axis=1, keepdims=True)
+    logits = unit @ own.weight.T + own.bias
+    counts_as = {class_: class_ for class_ in HELD[name]} | dict(test.aliases)
+    possible = sorted(counts_as)
+    predicted = [counts_as[possible[row.argmax()]] for row in logits[:, possible]]
+    return float(np.mean(np.array(predicted) == test.classes))
+
+
+def result(path: str) -> Any:
+    return read_json(Path(path))
+
+
+def resampled(draws: dict[str, Any]) -> dict[str, ResampledLines]:
+    return {
+        shift: ResampledLines(np.array(lines["slope"]), np.array(lines["intercept"]))
+        for shift, lines in draws.items()
+    }
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_robustness(run, key):
+    run("robustness", key)
+    found = result(f"data/robustness/{key}.json")
+    shares = {name: accuracy(key, name) for name in TEST_SETS}
+    assert len(set(shares.values())) > 3
+    expected = {name.removesuffix("_val"): 100 * share for name, share in shares.items()}
+    assert found["accuracy"] == pytest.approx(expected, abs=1e-4)
+    assert found["images"] == dict.fromkeys(expected, IMAGES)
+    estimate = estimate_effective_robustness(
+        Accuracy(shares["imagenet_val"], IMAGES),
+        {shift: Accuracy(shares[shift], IMAGES) for shift in SHIFTS},
+        {shift: LogitLine(**line) for shift, line in LINES.items()},
+        resampled(RESAMPLED),
+        confidence=0.8,
+        seed=5,
+    )
+    measured = found["effective_robustness"]
+    for name, one in {**estimate.shifts, "mean": estimate.mean}.items():
+        assert measured[name] == pytest.approx(asdict(one), abs=1e-4)
+        assert measured[name]["low"] < measured[name]["high"]
+    for shift, line in LINES.items():
+        assert found["baseline"]["lines"][shift] == pytest.approx(line)
+    assert [model["name"] for model in found["baseline"]["models"]] == ["standard"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_kurtosis(run, key):
+    run("kurtosis", key)
+    found = result(f"data/kurtosis/{key}/kurtosis.json")
+    of_images, deviations = kurtosis_and_deviations(activations(key, "imagenet_val").values, 1.5)
+    assert found["kurtosis"] == pytest.approx(asdict(bootstrap_mean(of_images, 50, 0.7, 6)))
+    outliers = outlier_features(deviations, 0.1)
+    assert found["outlier_features"]["feature"] == outliers.feature.tolist()
+    assert found["representation"] == ("rectified" if key == "first" else "linear")
+    features = read_tensors(Path(f"data/kurtosis/{key}/features.safetensors"))
+    for name, values in asdict(deviations).items():
+        np.testing.assert_array_equal(features[name], values)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_directions(run, key):
+    run("directions", key)
+    found = result(f"data/directions/{key}/directions.json")
+    own, null = singular_directions(head(key).weight), random_head(head(key).weight, 7)
+    imagenet = activations(key, "imagenet_val").values
+    weights = importance(imagenet, own), importance(imagenet, singular_directions(null))
+    for name, weight in zip(("head", "random_head"), weights, strict=True):
+        assert found["importance"][name] == pytest.approx(sorted(weight, reverse=True), rel=1e-5)
+    assert found["fractions"] == [0.0, 0.2, 0.4, 0.6, 0.8]
+    curves = found["accuracy"]
+    for name in TEST_SETS:
+        expected = 100 * accuracy(key, name)
+        for curve in curves.values():
+            assert curve[name.removesuffix("_val")][0] == pytest.approx(expected, abs=1e-4)
+    assert curves["head"] != curves["random_head"]
+    cost = [curves["head"]["imagenet"][0] - pruned for pruned in curves["head"]["imagenet"]]
+    steps = next((i for i, points in enumerate(cost) if points >= 20.0), len(cost))
+    assert found["prunable"] == found["fractions"][steps - 1]
+    arrays = read_tensors(Path(f"data/directions/{key}/directions.safetensors"))
+    np.testing.assert_array_equal(arrays["directions"], own.vectors)
+    np.testing.assert_array_equal(arrays["singular_values"], own.singular_values)
+    np.testing.assert_array_equal(arrays["importance"], weights[0])
+
+
+def write_directions(key: str) -> None:
+    found = singular_directions(head(key).weight)
+    arrays = {"directions": found.vectors, "singular_values": found.singular_values}
+    write_tensors(Path("data/directions") / key / "directions.safetensors", arrays)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_broden(run, key):
+    for encoder in KEYS:
+        write_directions(encoder)
+    run("broden", key)
+    numbers = np.array([concept["number"] for concept in CONCEPTS])
+    targets = concept_targets(concept_labels(), numbers, IMAGES, "balanced", 8)
+    values, directions = broden_activations(key), singular_directions(head(key).weight)
+    expected = {
+        "directions": direction_precisions(values, directions, targets),
+        "features": average_precisions(values, targets),
+    }
+    found = result(f"data/concepts/{key}/concepts.json")
+    arrays = read_tensors(Path(f"data/concepts/{key}/precisions.safetensors"))
+    assert found["measured"] == len(CONCEPTS)
+    for basis, precisions in expected.items():
+        np.testing.assert_array_equal(arrays[basis], precisions)
+        counts = found[basis]
+        unique = [encoded_concepts(precisions, t).unique_concepts for t in (0.5, 0.6, 0.7)]
+        assert counts["unique_concepts"] == unique[1]
+        assert [row["unique_concepts"] for row in counts["sweep"]] == unique
+        assert [row["threshold"] for row in counts["sweep"]] == [0.5, 0.6, 0.7]
+        for number, concept in enumerate(CONCEPTS):
+            own = encoded_concepts(precisions[:, [number]], 0.6).unique_concepts
+            assert counts["categories"][concept["category"]]["unique_concepts"] == own
+
+
+def test_broden_labels(run, study):
+    change(presence={"pixels": 0.1})
+    run("broden_labels")
+    pairs = read_tensors(Path("data/broden_labels/labels.safetensors"))
+    with open_broden(Path("data/datasets/broden")) as broden:
+        shown = concept_presence(broden, 0.1)
+    column = {concept.number: i for i, concept in enumerate(broden.concepts)}
+    found = list(zip(pairs["concept"].tolist(), pairs["image"].tolist(), strict=True))
+    assert found == sorted(found)
+    kept = [c["number"] for c in result("data/broden_labels/concepts.json")]
+    expected = {(n, i) for n in kept for i in np.flatnonzero(shown[:, column[n]]).tolist()}
+    assert set(found) == expected
+    images = shown.sum(axis=0)
+    assert kept == [n for n, i in column.items() if 0 < images[i] < len(shown)]
+
+
+def test_cka(run):
+    grams = {}
+    for key, layers in (("first", ["stem", "block"]), ("second", ["a", "c", "b"])):
+        rng = generator(key, "layers")
+        features = {layer: rng.standard_normal((2, 6, 5)) for layer in layers}
+        grams[key] = {
+            layer: np.stack([u_center(one @ one.T) for one in rows])
+            for layer, rows in features.items()
+        }
+        folder = Path("data/layer_grams") / key
+        write_tensors(folder / "grams.safetensors", grams[key])
+        write_json(folder / "card.json", {"layers": layers})
+    run("cka", "pair")
+    found = result("plots/comparisons/pair.json")
+    np.testing.assert_allclose(found["cka"], cka(grams["first"], grams["second"]), atol=1e-5)
+    assert (found["first"], found["second"]) == KEYS
+    assert (found["first_layers"], found["second_layers"]) == (["stem", "block"], ["a", "c", "b"])
+
+
+def test_published(run):
+    run("published", unread=["data/study"])
+    standard, zoo = standard_models(), zoo_models()
+    shifts = {shift: accuracy_fractions(standard, shift) for shift in SHIFTS}
+    lines, draws = baseline_lines(accuracy_fractions(standard, "imagenet"), shifts, 30, 10)
+    found = result("metrics/published.json")
+    assert found["encoders"].keys() == {model["name"] for model in zoo}
+    for shift, line in lines.items():
+        assert found["lines"][shift] == pytest.approx(asdict(line), abs=1e-4)
+    model = zoo[0]
+    shares = {name: Accuracy(model[name] / 100, None) for name in ("imagenet", *SHIFTS)}
+    expected = estimate_effective_robustness(
+        shares.pop("imagenet"), shares, lines, draws, confidence=0.6, seed=10
+    )
+    row = found["encoders"][model["name"]]
+    assert {shift: row[shift] for shift in SHIFTS} == pytest.approx(
+        {shift: one.value for shift, one in expected.shifts.items()}, abs=1e-3
+    )
+    mean = expected.mean
+    given = [row["low"], row["mean"], row["high"]]
+    assert given == pytest.approx([mean.low, mean.value, mean.high], abs=1e-3)
+    table = {(one["label"], one["shift"]): one for one in rows("published")}
+    for shift, one in expected.shifts.items():
+        value = float(table[model["name"], NAMES[shift]]["effective_robustness"])
+        assert value == pytest.approx(one.value, abs=1e-3)
+
+
+def test_the_published_baseline(run):
+    run("baseline", unread=[f"data/datasets/{name}" for name in ("imagenet_train", *TEST_SETS)])
+    found, standard = result("data/baseline/baseline.json"), standard_models()
+    shifts = {shift: accuracy_fractions(standard, shift) for shift in SHIFTS}
+    lines, draws = baseline_lines(accuracy_fractions(standard, "imagenet"), shifts, 20, 9)
+    assert found["source"] == "published"
+    assert [model["name"] for model in found["models"]] == [model["name"] for model in standard]
+    for shift, line in lines.items():
+        assert found["lines"][shift] == pytest.approx(asdict(line), rel=1e-5)
+        for part, values in asdict(draws[shift]).items():
+            np.testing.assert_allclose(found["resampled"][shift][part], values, rtol=1e-5)
+
+
+def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkeypatch):
+    for name in SHIFTS[2:]:
+        write_absent(name, DATASETS / name)
+    (DATASETS / "imagenet_train").symlink_to(study / DATASETS / "imagenet_val")
+    (DATASETS / "imagenet_r").symlink_to(study / DATASETS / "imagenet_v2")
+    change(baseline=SETTINGS["baseline"] | {"source": "trained"})
+    asked: list[Any] = []
+    names = ("imagenet", *SHIFTS[:2])
+    accuracies = {
+        f"model {i}": dict(zip(names, (30 + i, 20 + i, 10 + i), strict=True)) for i in range(5)
+    }
+    measure = lambda *given: asked.extend(given) or accuracies  # noqa: E731
+    monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
+    run("baseline", unread=["data/reference/imagenet_testbed_accuracies.csv"])
+    train, tests, *settings = asked
+    assert settings == [2, 9, 1]
+    assert list(tests) == ["imagenet", *SHIFTS[:2]]
+    sets = {"imagenet_train": train, "imagenet_val": tests["imagenet"], **tests}
+    del sets["imagenet"]
+    for name, found in sets.items():
+        with open_shards(DATASETS / name) as data:
+            assert found.class_indices.tolist() == data.card.class_indices
+            np.testing.assert_array_equal(found.classes, data.classes)
+            np.testing.assert_array_equal(found.images[-1], data[len(data) - 1])
+    models = result("data/baseline/baseline.json")["models"]
+    assert models == [{"name": name, **row} for name, row in accuracies.items()]
+
+
+CURVE = {"loss": [2.5, 1.5], "accuracy": [0.25, 0.5], "learning_rate": [0.1, 0.2]}
+
+
+@pytest.fixture
+def measured(run) -> None:
+    """Run the measures of both encoders, the second of which was trained here."""
+    write_json(Path("data/training/first/ready.json"), {})
+    for metric, (one, other) in CURVE.items():
+        file = Path("data/training/second/plots/metrics") / f"{metric}.tsv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"step\t{metric}\n1\t{one}\n2\t{other}\n")
+    for key in KEYS:
+        for stage in ("robustness", "kurtosis", "directions", "broden"):
+            run(stage, key)
+        ready = ["data/training/first"] if key == "first" else []
+        run("summarize", key, unread=ready)
+
+
+@pytest.mark.usefixtures("measured")
+def test_summarize():
+    for key in KEYS:
+        metrics, series = (
+            result(f"metrics/encoders/{key}.json"),
+            result(f"plots/encoders/{key}.json"),
+        )
+        robust, kurtosis = result(f"data/robustness/{key}.json"), f"data/kurtosis/{key}"
+        directions = result(f"data/directions/{key}/directions.json")
+        concepts = result(f"data/concepts/{key}/concepts.json")
+        assert metrics["accuracy"] == pytest.approx(robust["accuracy"], abs=1e-3)
+        for shift in (*SHIFTS, "mean"):
+            expected = robust["effective_robustness"][shift]["value"]
+            assert metrics["effective_robustness"][shift] == pytest.approx(expected, abs=1e-3)
+        mean = robust["effective_robustness"]["mean"]
+        for end in ("low", "high"):
+            found = metrics["effective_robustness"][f"mean_{end}"]
+            assert found == pytest.approx(mean[end], abs=1e-3)
+        peaked = result(f"{kurtosis}/kurtosis.json")
+        found = {name: metrics["kurtosis"][name] for name in ("mean", "low", "high")}
+        interval = peaked["kurtosis"]
+        expected = {"mean": interval["value"], "low": interval["low"], "high": interval["high"]}
+        assert found == pytest.approx(expected, abs=1e-3)
+        assert metrics["directions"]["prunable"] == directions["prunable"]
+        for basis in ("directions", "features"):
+            unique = concepts[basis]["unique_concepts"]
+            assert metrics["concepts"][f"unique_{basis}"] == unique
+        assert series["importance"] == directions["importance"]
+        assert series["representation"] == peaked["representation"]
+        points = [(one["step"], one["loss"], one["accuracy"]) for one in series["training_curve"]]
+        assert points == ([] if key == "first" else [(1, 2.5, 25.0), (2, 1.5, 50.0)])
+
+
+@pytest.mark.usefixtures("measured")
+def test_report(run):
+    run("published", unread=["data/study"])
+    layers = {"first_layers": ["stem"], "second_layers": ["a", "b"], "cka": [[0.25, 0.75]]}
+    pair = {"first": "first", "second": "second", **layers}
+    write_json(Path("plots/comparisons/pair.json"), pair)
+    for folder in ("metrics/encoders", "plots/encoders", "plots/comparisons"):
+        Path(folder, "removed.json").write_text("{}")
+    run("report")
+    labels = ["the second", "the first"]
+    for table in ("effective_robustness", "kurtosis", "importance", "pruning", "concepts", "sweep"):
+        found = [row["label"] for row in rows(table) if row["label"].startswith("the ")]
+        assert list(dict.fromkeys(found)) == labels, table
+    for row, key in zip(rows("kurtosis"), reversed(KEYS), strict=True):
+        expected = result(f"metrics/encoders/{key}.json")["kurtosis"]["mean"]
+        assert float(row["kurtosis"]) == pytest.approx(expected)
+    assert [row["label"] for row in rows("training")] == ["the second"] * 2
+    cells = [
+        (r["first_label"], r["second_label"], r["second_layer"], r["cka"]) for r in rows("cka")
+    ]
+    ends = ("the first", "the second")
+    assert cells == [(*ends, "a", "0.25"), (*ends, "b", "0.75")]
+    page, image = (Path("plots", name).read_text() for name in REPORT)
+    study = load_tree(Path("params.yaml"))["study"]
+    assert all(word in page for word in (*labels, study["title"], study["description"]))
+    assert image.startswith("<svg")
+
+
+REPORT = ("report.html", "effective_robustness.svg")
+
+
+def rows(table: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(Path(f"plots/{table}.csv").read_text().splitlines()))
+
+
+def test_study(run):
+    Path("params.yaml").write_text(NANO.read_text())
+    run("study")
+    assert result("data/study/legal.json") == {"legal": True}
