@@ -62,7 +62,7 @@ class Origin(
     or the hub's repository and file; `revision` the commit of a repository.
     """
 
-    source: Literal["open_clip", "torchvision", "timm", "checkpoint"]
+    source: str
     location: str
     sha256: str
     tag: str | None = None

@@ -83,7 +83,7 @@ def build_encoder(entry: WeightsEntry, backbone: AnyBackbone, machine: Machine) 
     else:
         encoder = load_from_library(entry, backbone, weights)
     origin = Origin(
-        source=entry.__struct_config__.tag,  # pyright: ignore
+        source=str(entry.__struct_config__.tag),
         location=weights.location,
         sha256=weights.sha256,
         tag=getattr(entry, "tag", None),

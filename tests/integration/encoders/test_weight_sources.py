@@ -66,7 +66,8 @@ def test_a_clip_of_the_zoo_comes_from_the_hub(hub, machine, tmp_path):
     encoder = build_encoder(OpenClip(backbone="b", tag="openai"), backbone, machine)
     assert same(encoder, weights)
     origin = encoder.card.origin
-    assert origin is not None and (origin.tag, origin.revision) == ("openai", commit)
+    assert origin is not None and origin.source == "open_clip"
+    assert (origin.tag, origin.revision) == ("openai", commit)
     assert origin.location == "timm/resnet50_clip.openai/open_clip_model.safetensors"
     assert origin.sha256 == hashlib.sha256(files["open_clip_model.safetensors"]).hexdigest()
     save_encoder(tmp_path / "rn50", encoder)
