@@ -77,9 +77,8 @@ def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None
     if isinstance(item, Timm):
         return timm_location(item, require_kind(backbone, TimmModel, "timm"))
     if isinstance(item, Checkpoint):
-        if item.file is not None:
-            return AtPath(Path(item.file), item.sha256)
-        return AtUrl(str(item.url), item.sha256)
+        url = AtUrl(str(item.url), item.sha256)
+        return url if item.file is None else AtPath(Path(item.file), item.sha256)
     return None
 
 
