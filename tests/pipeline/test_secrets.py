@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.datasets.layouts import webdataset
 from tests.integration.downloads.loopback import TOKEN, HubServer
-from tests.integration.stages.test_bad_repositories import KEY, add, write
+from tests.pipeline.refusals import write_dataset
 from tests.pipeline.workspace import SECRETS, Workspace
+
+NAME = "clip-benchmark/wds_imagenet1k"
 
 
 def holders(folder: Path, secret: bytes) -> list[Path]:
@@ -28,7 +31,7 @@ def test_the_nano_study_writes_no_secret(nano: Workspace):
 
 def run(stage: str) -> tuple[int, str]:
     """Run the stage as DVC does, and return how it ended and all that it printed."""
-    command = [sys.executable, "-m", f"stages.{stage}", KEY]
+    command = [sys.executable, "-m", f"stages.{stage}", "imagenet_val"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -46,13 +49,12 @@ def test_a_token_that_is_used_is_not_written(
     place: Path, hub: HubServer, monkeypatch, token, answer
 ):
     status, words = answer
-    commit = add(hub, gated=True)
-    write(revision=commit)
+    commit = hub.add(NAME, {"test/0.tar": webdataset([0])}, gated=True)
+    source = {"repository": NAME, "revision": commit}
+    write_dataset("imagenet_val", {"kind": "imagenet", "source": "hub", "hub": source})
     hub.use(monkeypatch, token)
     if status:
-        hub.statuses[f"/datasets/clip-benchmark/wds_imagenet-r/resolve/{commit}/test/0.tar"] = (
-            status
-        )
+        hub.statuses[f"/datasets/{NAME}/resolve/{commit}/test/0.tar"] = status
     code, said = run("fetch")
     assert (code == 0) == (not words) and words in said
     sent = [request.headers.get("authorization") for request in hub.requests]

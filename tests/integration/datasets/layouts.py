@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from stages.config.datasets import RealEntry, Shards
 from stages.config.machine import Machine
 from stages.datasets.imagenet import read_imagenet_classes
 from stages.datasets.sources import write_real_dataset
+from stages.files.folders import folder_digests
+from stages.runtime.errors import InputError
 from tests.unit.datasets.conftest import photo, tar
 
 KNOWN = read_imagenet_classes()
@@ -47,3 +50,14 @@ def fetched(directory: Path, entry: Mapping[str, Any], **machine: Any) -> Path:
         "a_set", item, Shards(images_per_shard=2), out, Machine(**settings | machine)
     )
     return out
+
+
+def refusal(directory: Path, entry: Mapping[str, Any]) -> str:
+    """Return the one line that refuses a set; what was fetched before stays, and nothing else."""
+    before = folder_digests(directory / "out")
+    with pytest.raises(InputError) as caught:
+        fetched(directory, entry)
+    assert folder_digests(directory / "out") == before
+    assert not (directory / "out.partial").exists()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

@@ -1,6 +1,7 @@
 """The official archives become shards and a card; the server is one of this machine."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ import pytest
 
 from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
-from stages.files.folders import folder_digests
-from stages.runtime.errors import InputError
-from tests.integration.datasets.layouts import fetched, zipped
+from stages.downloads.archives import PASSWORD
+from tests.integration.datasets.layouts import KNOWN, fetched, refusal, zipped
 from tests.integration.downloads.loopback import FileServer
+from tests.pipeline import official_layouts as layouts
 from tests.unit.datasets.conftest import photo, tar, write_files
 
 
@@ -76,12 +77,36 @@ def test_an_archive_and_its_extracted_folder_give_the_same_subset(
     assert read_card(fetched(tmp_path / "folder", item)).shards == archived.shards
 
 
-def test_a_broken_image_names_the_archive_and_leaves_the_old_set(
-    server: FileServer, tmp_path: Path
+V2 = tar({f"{c}/a.jpeg": photo(c) for c in (1, 2)}, "w:gz")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (tar({"1/a.jpeg": photo(1)[:-30]}), r"1/a\.jpeg: a whole image was expected.*broken"),
+        (b"", "no tar or zip.*get a whole copy"),
+        (V2[: len(V2) // 2], "damaged, cut short.*get a whole copy"),
+        (zipped({"1/../../a.jpeg": photo(1)}), "'1/../../a.jpeg', outside of its own folder"),
+    ],
+)
+def test_a_bad_archive_is_called_by_its_url(
+    data: bytes, expected: str, server: FileServer, tmp_path: Path
 ):
-    out = fetched(tmp_path, entry(server, "imagenet_v2", {"a.tar": tar({"1/a.jpeg": photo(1)})}))
-    before = folder_digests(out)
-    broken = tar({"1/a.jpeg": photo(1), "2/b.jpeg": photo(2)[:-30]})
-    with pytest.raises(InputError, match=r"b\.tar: 2/b\.jpeg.*broken"):
-        fetched(tmp_path, entry(server, "imagenet_v2", {"b.tar": broken}))
-    assert folder_digests(out) == before
+    fetched(tmp_path, entry(server, "imagenet_v2", {"good.tar": V2}))
+    said = refusal(tmp_path, entry(server, "imagenet_v2", {"b.tar": data}))
+    assert re.match(rf"{server.url}/b\.tar: .*{expected}", said)
+    assert not list(tmp_path.rglob("a.jpeg"))
+
+
+def test_objectnet_needs_its_password(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    data = layouts.objectnet_archive(KNOWN, ["alarm_clock"], "zzz_chair")
+    item = entry(server, "objectnet", {"objectnet.zip": data})
+    monkeypatch.delenv(PASSWORD, raising=False)
+    assert re.search(f"licence at objectnet.dev.* variable {PASSWORD}", refusal(tmp_path, item))
+    monkeypatch.setenv(PASSWORD, "a guess")
+    assert re.search("password .*(is wrong|get a whole copy)", refusal(tmp_path, item))
+    monkeypatch.setenv(PASSWORD, layouts.PASSWORD.decode())
+    assert read_card(fetched(tmp_path, item)).images == 2
+    assert len(server.asked("/objectnet.zip")) == 1

@@ -1,6 +1,7 @@
 """Captioned sets: webdataset shards with texts, and ImageNet-Captions' JSON beside ImageNet."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from stages.datasets.captions import Entry
 from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
 from stages.runtime.errors import InputError
-from tests.integration.datasets.layouts import fetched
+from tests.integration.datasets.layouts import fetched, refusal
 from tests.integration.downloads.loopback import HubServer
 from tests.unit.datasets.conftest import photo, tar, write_files
 
@@ -58,8 +59,7 @@ def test_shards_on_a_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 )
 def test_other_folders_are_refused(files: dict[str, bytes], message: str, tmp_path: Path):
     write_files(tmp_path / "set", files)
-    with pytest.raises(InputError, match=message):
-        fetched(tmp_path, FOLDER)
+    assert re.search(message, refusal(tmp_path, FOLDER))
 
 
 IMAGES = {f"train/{w}/{w}_{n}.JPEG": photo(n) for w in ("n01440764", "n15075141") for n in (1, 2)}

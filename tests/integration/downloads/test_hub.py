@@ -16,7 +16,7 @@ from stages.downloads.hub import (
 )
 from stages.runtime.errors import InputError
 from tests.integration.downloads.dropping_proxy import DroppingProxy
-from tests.integration.downloads.loopback import TOKEN, HubServer
+from tests.integration.downloads.loopback import TOKEN, Answer, HubServer
 from tests.reads import ROOT
 
 SHARD = bytes(range(256)) * 9000
@@ -210,10 +210,19 @@ def test_names_some_files_where_none_matches(commit):
         repository_files("some/set", "main", "val/*")
 
 
-def test_says_that_the_token_is_invalid(hub, commit):
+def test_says_that_access_is_refused(hub, commit):
     hub.statuses["/api/datasets/some/set/revision/main"] = 403
     with pytest.raises(InputError, match="access is refused to this token"):
         repository_files("some/set", "main", "*")
+
+
+def test_says_that_the_token_is_invalid(hub, commit, monkeypatch):
+    said = {"X-Error-Message": "Invalid credentials in Authorization header"}
+    monkeypatch.setattr(hub, "answer", lambda request: Answer(b"{}", 401, said))
+    hub.use(monkeypatch, "hf_expired")
+    with pytest.raises(InputError, match=r"the token is not valid.*HF_TOKEN") as refused:
+        repository_files("some/set", "main", "*")
+    assert "hf_expired" not in str(refused.value)
 
 
 @pytest.mark.parametrize("status", [429, 503])
