@@ -248,28 +248,28 @@ def open_result(name: str) -> Iterator[Result]:
 
 def main(*arguments: str) -> None:
     """Say of every output whether two results agree."""
-    asked = parser().parse_args(arguments)
-    tolerance = Tolerance(**{f.name: getattr(asked, f.name) for f in fields(Tolerance)})
-    with open_result(asked.a) as a, open_result(asked.b) as b:
-        verdicts = list(compared(a, b, tolerance, asked.only))
+    options = command_line().parse_args(arguments)
+    tolerance = Tolerance(**{f.name: getattr(options, f.name) for f in fields(Tolerance)})
+    with open_result(options.a) as a, open_result(options.b) as b:
+        verdicts = list(compared(a, b, tolerance, options.only))
     sys.stdout.write("".join(f"{line}\n" for line in page(verdicts)))
     if any(verdict.word in COUNTED for verdict in verdicts):
         sys.exit(1)
 
 
-def parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
     """Return the command line."""
-    line = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.compare",
         description="Say whether two results agree where their bytes differ.",
     )
     for name in "ab":
-        line.add_argument(name, metavar=name.upper(), help="a folder or a revision of git's")
-    line.add_argument("--only", default="", help="compare outputs whose paths begin so")
+        parser.add_argument(name, metavar=name.upper(), help="a folder or a revision of git's")
+    parser.add_argument("--only", default="", help="compare outputs whose paths begin so")
     for item in fields(Tolerance):
         text = f"{item.metadata['of']}; {item.default}"
-        line.add_argument(f"--{item.name}", type=size, default=item.default, help=text)
-    return line
+        parser.add_argument(f"--{item.name}", type=size, default=item.default, help=text)
+    return parser
 
 
 def size(text: str) -> float:

@@ -294,12 +294,12 @@ def exclusive(root: Path) -> Iterator[None]:
 
 def main(*arguments: str) -> None:
     """Read the whole cache and say what is wrong; with `--mend`, delete what is damaged."""
-    line = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.fsck",
         description="Read every byte of DVC's cache; name what is rotten and how to mend it.",
     )
-    line.add_argument("--mend", action="store_true", help="delete what is rotten")
-    mend, root = line.parse_args(arguments).mend, Path.cwd()
+    parser.add_argument("--mend", action="store_true", help="delete what is rotten")
+    mend, root = parser.parse_args(arguments).mend, Path.cwd()
     with exclusive(root) if mend else nullcontext():
         found = look(root)
         damaged = found.damaged_files(root)

@@ -5,11 +5,10 @@ leaves them open; what torch computes is kept under the release that versions.ya
 """
 
 import sys
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from stages.files.json import whole_file
+from stages.files.json import write_whole
 from stages.runtime.errors import InputError
 from stages.runtime.packages import RECORDED, recorded_versions
 
@@ -35,16 +34,10 @@ def recorded(file: Path) -> str:
     if now == before:
         return ""
     text = file.read_text()
-    for name in before:
-        text = text.replace(f"\n{name}: {before[name]}\n", f"\n{name}: {now[name]}\n")
-    with whole_file(file) as stream:
-        stream.write(text.encode())
-    return changes(before, now, file)
-
-
-def changes(before: Mapping[str, str], now: Mapping[str, str], file: Path) -> str:
-    """Return which packages have another version than was recorded, and what follows."""
     others = [name for name in before if before[name] != now[name]]
+    for name in others:
+        text = text.replace(f"\n{name}: {before[name]}\n", f"\n{name}: {now[name]}\n")
+    write_whole(file, text.encode())
     moved = ", ".join(f"{name} {before[name]} -> {now[name]}" for name in others)
     earlier = " ".join(f"{name}=={before[name]}" for name in others)
     return (

@@ -67,37 +67,37 @@ Answers = Mapping[Source, Answer]
 
 def main(*arguments: str) -> None:
     """Print the plan of a study."""
-    asked = parser().parse_args(arguments)
-    study = check(asked.study)
+    options = command_line().parse_args(arguments)
+    study = check(options.study)
     plan = make_plan(
-        study, read_machine(), offline=asked.offline, gpu=asked.tflops, cpu=asked.cpu_tflops
+        study, read_machine(), offline=options.offline, gpu=options.tflops, cpu=options.cpu_tflops
     )
-    if asked.json:
+    if options.json:
         sys.stdout.write(json.dumps(plan, indent=1, default=Amount.to_json) + "\n")
     else:
         sys.stdout.write(
-            f"{study.study.title}, {asked.study}: encoders {len(study.encoders)}, datasets "
+            f"{study.study.title}, {options.study}: encoders {len(study.encoders)}, datasets "
             f"{len(study.datasets)}, comparisons {len(study.comparisons)}\n{NOTE}\n\n"
-            f"{as_text(plan, asked.tflops, asked.cpu_tflops)}\n"
+            f"{as_text(plan, options.tflops, options.cpu_tflops)}\n"
         )
     if plan["unreachable"]:
         sys.exit(1)
 
 
-def parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
     """Return the command line."""
-    line = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.plan",
         description="Say what a study would download, store and compute; start nothing.",
     )
-    line.add_argument("study", nargs="?", type=Path, default=PARAMS, help="default: %(default)s")
-    line.add_argument("--offline", action="store_true", help="ask no hub and no URL")
-    line.add_argument("--json", action="store_true", help="print the plan as JSON")
-    line.add_argument(
+    parser.add_argument("study", nargs="?", type=Path, default=PARAMS, help="default: %(default)s")
+    parser.add_argument("--offline", action="store_true", help="ask no hub and no URL")
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
+    parser.add_argument(
         "--tflops", type=positive, default=GPU, help="of your GPU; default %(default)s"
     )
-    line.add_argument("--cpu-tflops", type=positive, default=CPU, help="default %(default)s")
-    return line
+    parser.add_argument("--cpu-tflops", type=positive, default=CPU, help="default %(default)s")
+    return parser
 
 
 def positive(text: str) -> float:

@@ -37,9 +37,9 @@ CACHE = (
 
 def main(*arguments: str) -> None:
     """Show what belongs to no entry of params.yaml, and remove it if asked to."""
-    line = argparse.ArgumentParser(prog="python -m tools.prune", description=__doc__)
-    line.add_argument("--yes", action="store_true", help="remove it; default: show it only")
-    asked = line.parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m tools.prune", description=__doc__)
+    parser.add_argument("--yes", action="store_true", help="remove it; default: show it only")
+    options = parser.parse_args(arguments)
     check(PARAMS)
     paths, entries = stale()
     if not paths and not entries:
@@ -56,7 +56,7 @@ def main(*arguments: str) -> None:
     }.items():
         if body:
             sys.stdout.write(f"{title}\n\n{body}\n\n")
-    if asked.yes:
+    if options.yes:
         remove(paths, entries)
         sys.stdout.write(f"All of it was removed; commit that.\n{CACHE}")
     else:
