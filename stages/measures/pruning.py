@@ -62,7 +62,7 @@ def pruned_accuracies(
 
     Parameters
     ----------
-    activations, classes, head, class_map, chunk_size : as in `stages.measures.accuracy.hits`
+    activations, classes, head, class_map, chunk_size : as in `correct_predictions`
     directions, importance : of the head or, as a control, of a random head
     fractions : of the directions to remove, each from 0 to below 1, in any order
 

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from stages.measures.accuracy import ABSENT, correct_predictions, map_classes, top1_accuracy
+from stages.measures.accuracy import (
+    ABSENT,
+    correct_predictions,
+    map_classes,
+    restrict_head,
+    top1_accuracy,
+)
 from stages.measures.head import Head
 
 RNG = np.random.default_rng(0)
@@ -18,7 +24,7 @@ def test_an_identity_head_predicts_the_largest_feature():
     assert top1_accuracy(activations, np.array([0, 1, 2, 2]), head) == 0.75
 
 
-def test_does_not_depend_on_the_size_of_blocks():
+def test_the_chunk_size_changes_nothing():
     small = correct_predictions(ACTIVATIONS, CLASSES, HEAD, chunk_size=7)
     np.testing.assert_array_equal(small, correct_predictions(ACTIVATIONS, CLASSES, HEAD))
 
@@ -41,13 +47,17 @@ def test_features_without_the_class_are_at_chance():
     assert top1_accuracy(NOISE, CLASSES, HEAD) == pytest.approx(0.1, abs=0.04)
 
 
-def test_of_equal_logits_the_lowest_class_is_predicted():
-    head = Head(np.zeros((4, 2)), None, normalize_features=True)
-    assert correct_predictions(np.ones((3, 2)), np.array([0, 1, 3]), head).tolist() == [
-        True,
-        False,
-        False,
-    ]
+@pytest.mark.parametrize("weight", [np.eye(3), np.ones((3, 3))])
+def test_of_equal_logits_the_lowest_class_is_predicted(weight):
+    head = Head(weight, None, normalize_features=True)
+    assert correct_predictions(np.ones((3, 3)), np.arange(3), head).tolist() == [True, False, False]
+
+
+def test_of_classes_with_equal_rows_only_the_first_is_left_to_predict():
+    head = Head(HEAD.weight[[0, 1, 0]], None, normalize_features=True)
+    smaller, predictions = restrict_head(head, ACTIVATIONS, CLASSES % 3, None)
+    assert predictions.tolist() == [0, 1]
+    np.testing.assert_array_equal(smaller.weight, HEAD.weight[:2])
 
 
 def test_a_restricted_head_predicts_only_the_classes_of_the_shift():
@@ -66,8 +76,9 @@ def test_a_merged_class_is_right_under_each_of_its_indices():
     assert top1_accuracy(images, classes, head) == pytest.approx(2 / 3)
 
 
-def test_a_restriction_marks_the_absent_classes():
+def test_a_class_map_marks_absent_classes_and_lets_own_classes_stand_for_themselves():
     assert map_classes([1, 3], classes=4).tolist() == [ABSENT, 1, ABSENT, 3]
+    assert map_classes([0, 1], classes=3, aliases={1: 0, 2: 0}).tolist() == [0, 1, 0]
 
 
 def test_refuses_an_image_of_a_class_that_is_left_out():
@@ -77,7 +88,7 @@ def test_refuses_an_image_of_a_class_that_is_left_out():
         top1_accuracy(ACTIVATIONS, CLASSES, HEAD, class_map)
 
 
-def test_refuses_a_restriction_of_another_head():
+def test_refuses_a_class_map_of_another_head():
     with pytest.raises(ValueError, match="9 classes and the head has 10"):
         top1_accuracy(ACTIVATIONS, CLASSES, HEAD, map_classes([0], classes=9))
 
@@ -94,6 +105,6 @@ def test_refuses_another_number_of_labels():
 
 
 @pytest.mark.parametrize(("indices", "aliases"), [([10], {}), ([-1], {}), ([1], {2: 3})])
-def test_refuses_a_restriction_to_what_is_no_class(indices, aliases):
+def test_refuses_a_class_map_to_what_is_no_class(indices, aliases):
     with pytest.raises(ValueError, match="expected a class of the head"):
         map_classes(indices, classes=10, aliases=aliases)

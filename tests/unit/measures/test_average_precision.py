@@ -22,12 +22,12 @@ def against_all(scores, positive, workers=1):
 
 
 @st.composite
-def scored_images(draw, fewest_positives=1):
+def scored_images(draw):
     count = draw(st.integers(2, 25))
     few = st.integers(-2, 2).map(float) | st.just(-0.0)
     many = st.floats(-1e6, 1e6)
     scores = draw(arrays(np.float64, (count, 3), elements=draw(st.sampled_from([few, many]))))
-    positives = draw(st.integers(fewest_positives, count - 1) | st.sampled_from([1, count - 1]))
+    positives = draw(st.integers(1, count - 1) | st.sampled_from([1, count - 1]))
     order = draw(st.permutations(range(count)))
     return scores, np.isin(np.arange(count), order[:positives])
 
@@ -45,26 +45,6 @@ def test_a_perfect_order_has_one_and_the_worst_its_closed_form():
     np.testing.assert_allclose(found, [1, worst], rtol=1e-15)
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
-@given(scored_images())
-def test_agrees_with_scikit_learn(case):
-    scores, positive = case
-    np.testing.assert_allclose(against_all(scores, positive), oracle(*case), rtol=1e-12)
-
-
-@settings(derandomize=True, deadline=None, max_examples=300)
-@given(scored_images(), st.integers(0, 2**31))
-def test_agrees_with_scikit_learn_on_a_sample_of_the_negatives(case, seed):
-    scores, positive = case
-    negatives = np.flatnonzero(~positive)
-    count = 1 + seed % len(negatives)
-    sample = np.random.default_rng(seed).permutation(negatives)[:count]
-    targets = sparse_targets([Examples(np.flatnonzero(positive), sample)], len(scores))
-    found = average_precisions(scores, targets)[:, 0]
-    kept = positive | np.isin(np.arange(len(positive)), sample)
-    np.testing.assert_allclose(found, oracle(scores[kept], positive[kept]), rtol=1e-12)
-
-
 @st.composite
 def labelled_images(draw):
     """Draw scores with ties and several concepts, each on one image at least and not on all."""
@@ -75,9 +55,9 @@ def labelled_images(draw):
     return scores, [np.sort(order[:count]) for order, count in drawn]
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(derandomize=True, deadline=None, max_examples=80)
 @given(labelled_images(), st.booleans(), st.integers(1, 3))
-def test_concepts_do_not_disturb_each_other(case, everything, workers):
+def test_each_concept_agrees_with_scikit_learn(case, everything, workers):
     scores, concepts = case
     rest = [np.setdiff1d(np.arange(len(scores)), positives) for positives in concepts]
     concept_examples = [
@@ -92,7 +72,7 @@ def test_concepts_do_not_disturb_each_other(case, everything, workers):
         np.testing.assert_allclose(found[:, column], expected, rtol=1e-12)
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=50)
 @given(scored_images(), st.integers(0, 2**31))
 def test_only_the_order_of_scores_counts(case, seed):
     scores, positive = case

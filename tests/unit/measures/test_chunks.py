@@ -4,22 +4,22 @@ import pytest
 from stages.measures.chunks import chunks
 
 
-def test_blocks_in_order_hold_every_image_once():
+def test_chunks_in_order_hold_every_image_once():
     activations = np.arange(20, dtype=np.float32).reshape(10, 2)
-    blocks = list(chunks(activations, chunk_size=4))
-    assert [(rows.start, rows.stop) for rows, _ in blocks] == [(0, 4), (4, 8), (8, 10)]
-    np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), activations)
+    found = list(chunks(activations, chunk_size=4))
+    assert [(rows.start, rows.stop) for rows, _ in found] == [(0, 4), (4, 8), (8, 10)]
+    np.testing.assert_array_equal(np.concatenate([chunk for _, chunk in found]), activations)
 
 
-def test_blocks_are_in_double_precision():
-    _, block = next(chunks(np.ones((3, 2), dtype=np.float32)))
-    assert block.dtype == np.float64
+def test_chunks_are_in_double_precision():
+    _, chunk = next(chunks(np.ones((3, 2), dtype=np.float32)))
+    assert chunk.dtype == np.float64
 
 
-def test_a_mapped_file_is_read_block_by_block(tmp_path):
+def test_a_mapped_file_is_read_chunk_by_chunk(tmp_path):
     np.save(tmp_path / "activations.npy", np.ones((5, 3), dtype=np.float32))
     mapped = np.load(tmp_path / "activations.npy", mmap_mode="r")
-    assert sum(block.sum() for _, block in chunks(mapped, chunk_size=2)) == 15
+    assert sum(chunk.sum() for _, chunk in chunks(mapped, chunk_size=2)) == 15
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

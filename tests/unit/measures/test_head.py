@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.measures.head import Head, logits
+from stages.measures.head import Head, logits, random_head, random_unit_rows
 
 RNG = np.random.default_rng(0)
 ACTIVATIONS = RNG.normal(size=(7, 5)).astype(np.float32)
@@ -55,6 +55,15 @@ def test_of_equal_classes_the_first_is_distinct():
         2,
         5,
     ]
+
+
+def test_random_heads_keep_the_norm_they_promise():
+    rows = random_unit_rows(4, 9, seed=0)
+    assert (rows.shape, rows.dtype) == ((4, 9), np.float32)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-6)
+    drawn = random_head(WEIGHT, seed=0)
+    np.testing.assert_allclose(np.linalg.norm(drawn), np.linalg.norm(WEIGHT), rtol=1e-6)
+    assert not np.allclose(drawn, random_head(WEIGHT, seed=1))
 
 
 def test_refuses_another_number_of_features():

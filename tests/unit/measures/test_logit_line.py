@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from stages.measures.logit_line import expit, fit_line, logit, resample_lines
+from stages.measures.logit_line import baseline_lines, expit, fit_line, logit, resample_lines
 
 RNG = np.random.default_rng(0)
 IMAGENET = RNG.uniform(0.5, 0.9, size=40)
@@ -54,11 +54,13 @@ def test_the_ends_of_the_scale_have_their_limits():
 
 
 def test_resampled_lines_agree_with_weighted_polyfit():
-    lines = resample_lines(IMAGENET, SHIFT, resamples=5, seed=4)
-    weights = np.random.default_rng(4).standard_exponential((5, 40))
+    missing = np.where(np.arange(40) == 3, np.nan, SHIFT)
+    lines = resample_lines(IMAGENET, missing, resamples=5, seed=4)
+    # A model keeps its weight on every shift, so weights are drawn for the missing one as well.
+    weights = np.delete(np.random.default_rng(4).standard_exponential((5, 40)), 3, axis=1)
+    x, y = logit(np.delete(IMAGENET, 3)), logit(np.delete(SHIFT, 3))
     for slope, intercept, weight in zip(lines.slope, lines.intercept, weights, strict=True):
-        plain = np.polyfit(logit(IMAGENET), logit(SHIFT), 1, w=np.sqrt(weight))
-        assert (slope, intercept) == pytest.approx(tuple(plain))
+        assert (slope, intercept) == pytest.approx(tuple(np.polyfit(x, y, 1, w=np.sqrt(weight))))
 
 
 def test_resampled_slopes_spread_like_those_of_drawn_models():
@@ -70,18 +72,23 @@ def test_resampled_slopes_spread_like_those_of_drawn_models():
     assert lines.slope.mean() == pytest.approx(fit_line(IMAGENET, SHIFT).slope, abs=0.01)
 
 
-def test_a_resample_weighs_the_models_alike_on_every_shift():
-    other = expit(2 * logit(SHIFT) + 1)
-    other[3] = np.nan
-    missing = np.where(np.isnan(other), np.nan, SHIFT)
-    one, two = (resample_lines(IMAGENET, shift, 50, seed=2) for shift in (missing, other))
-    np.testing.assert_allclose(two.slope, 2 * one.slope, rtol=1e-9)
-
-
 def test_resampled_lines_of_few_models_stay_finite():
     lines = resample_lines(IMAGENET[:3], SHIFT[:3], resamples=2000, seed=0)
     assert np.isfinite(lines.slope).all()
     assert np.isfinite(lines.predict(np.full(2000, 0.7))).all()
+
+
+def test_every_shift_has_its_line_and_its_resamples():
+    shifts = {"near": SHIFT, "far": SHIFT**2}
+    lines, resampled = baseline_lines(IMAGENET, shifts, resamples=3, seed=1)
+    assert lines == {shift: fit_line(IMAGENET, values) for shift, values in shifts.items()}
+    far = resample_lines(IMAGENET, SHIFT**2, resamples=3, seed=1)
+    assert resampled["far"].slope.tolist() == far.slope.tolist()
+
+
+def test_a_refusal_names_the_shift():
+    with pytest.raises(ValueError, match="shift far: model 0"):
+        baseline_lines(IMAGENET, {"near": SHIFT, "far": 100 * SHIFT}, resamples=3, seed=1)
 
 
 def test_refuses_percentages():

@@ -58,17 +58,12 @@ def test_an_axis_is_removed_and_with_it_its_class():
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_agrees_with_one_evaluation_per_fraction(head):
-    plain = one_evaluation_per_fraction(head, DIRECTIONS)
-    np.testing.assert_array_equal(prune(head), plain)
+@pytest.mark.parametrize("weight", [WEIGHT, random_head(WEIGHT, seed=2)], ids=["own", "random"])
+def test_agrees_with_one_evaluation_per_fraction(head, weight):
+    directions = singular_directions(weight)
+    plain = one_evaluation_per_fraction(head, directions)
+    np.testing.assert_array_equal(prune(head, directions=directions), plain)
     assert 0.1 < plain[-1] < plain[0]
-
-
-@pytest.mark.parametrize("head", HEADS)
-def test_agrees_on_the_directions_of_a_random_head(head):
-    drawn = singular_directions(random_head(WEIGHT, seed=2))
-    plain = one_evaluation_per_fraction(head, drawn)
-    np.testing.assert_array_equal(prune(head, directions=drawn), plain)
 
 
 def pruning_case(seed, classes, features, *, bias, normalize, null):
@@ -86,7 +81,7 @@ def pruning_case(seed, classes, features, *, bias, normalize, null):
     return head, class_map, images, rng.integers(own, size=20), singular_directions(drawn)
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=100)
 @given(
     seed=st.integers(0, 2**31),
     classes=st.integers(2, 12),
@@ -122,12 +117,7 @@ def test_of_equal_classes_the_first_is_predicted_at_every_fraction():
         assert not later.any()
 
 
-def test_nothing_removed_is_the_plain_accuracy():
-    for head in HEADS:
-        assert prune(head)[0] == top1_accuracy(ACTIVATIONS, CLASSES, head)
-
-
-def test_blocks_the_order_of_fractions_and_signs_change_nothing():
+def test_chunks_the_order_of_fractions_and_signs_change_nothing():
     order, flipped = RNG.permutation(10), Directions(-DIRECTIONS.vectors, IMPORTANCE)
     for head in HEADS:
         whole = prune(head)
