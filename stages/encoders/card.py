@@ -38,12 +38,15 @@ class Model:
     """A module with fresh weights, and what its architecture says of it.
 
     `module` is a CLIP with both towers, or an image tower alone: images in, `width` features out.
+    `head` is the linear layer, called `head_name`, that was taken off a classifier.
     """
 
     module: nn.Module
     architecture: Architecture
     width: int
     preprocess: Preprocess
+    head: nn.Linear | None = None
+    head_name: str = ""
 
 
 Representation = Literal["linear", "rectified"]

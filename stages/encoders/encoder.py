@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Literal
 
 import msgspec
@@ -21,17 +22,13 @@ from stages.config.encoders import (
 )
 from stages.config.params import convert
 from stages.encoders.card import EncoderCard, Model, OpenClipConfig, Representation
-from stages.encoders.library_models import (
-    HeadlessModel,
-    build_library_model,
-    measured_representation,
-)
-from stages.encoders.open_clip_models import architecture_of, build_clip, build_image_tower
+from stages.encoders.library_models import build_library_model, measured_representation
+from stages.encoders.open_clip_models import architecture_of, build_clip
 from stages.encoders.tokenizer import Vocabulary, open_clip_tokens
 from stages.files.arrays import read_tensors, write_tensors
 from stages.files.folders import complete_directory
 from stages.files.json import read_json, write_json
-from stages.runtime.errors import InputError
+from stages.runtime.errors import InputError, error_context
 
 
 class Classifier(nn.Module):
@@ -66,20 +63,6 @@ def to_array(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().contiguous().numpy()
 
 
-def differing(state: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> list[str]:
-    """Return the names, sorted, that only one of two state dicts has or whose shapes differ."""
-    return [
-        name
-        for name in sorted(state.keys() | other.keys())
-        if shape(state.get(name)) != shape(other.get(name))
-    ]
-
-
-def shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
-    """Return the shape of a tensor, that of a number as that of an array of one element."""
-    return None if tensor is None else tuple(tensor.shape) or (1,)
-
-
 def copy_state(
     module: nn.Module, weights: Mapping[str, torch.Tensor], source: str, advice: str
 ) -> None:
@@ -90,20 +73,16 @@ def copy_state(
     Raises
     ------
     InputError
-        A name or a shape differs: names the source, the first array of which that holds, both
-        shapes, how many more there are, and the advice.
+        A name or a shape differs: names the source, the first weights for which that holds, and
+        the advice.
     """
     state = module.state_dict()
-    if wrong := differing(state, weights):
-        expected, got = (shape(named.get(wrong[0])) for named in (state, weights))
-        more = f" ({len(wrong) - 1} more differ)" if len(wrong) > 1 else ""
-        raise InputError(
-            f"{source}: '{wrong[0]}' should be {expected or 'absent'} in this architecture, got "
-            f"{got or 'nothing'}{more}; {advice}"
-        )
-    # `state` keeps the versions of its modules, without which some of torchvision's refuse weights.
-    state.update({name: value.reshape(state[name].shape) for name, value in weights.items()})
-    module.load_state_dict(state)
+    state.clear()  # but for the versions of its modules, without which some refuse weights
+    state.update(weights)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise InputError(f"{source}: {shorten(str(error), 400)}; {advice}") from None
 
 
 @dataclass(frozen=True)
@@ -254,7 +233,7 @@ def build_tower(backbone: AnyBackbone | OpenClipConfig, seed: int) -> Model:
     architecture = architecture_of(backbone)
     if isinstance(architecture, TorchvisionModel | TimmModel):
         return build_library_model(architecture, seed)
-    return build_image_tower(architecture, seed)
+    return build_clip(architecture, None, seed, text=False)
 
 
 def new_card(
@@ -270,7 +249,7 @@ def new_card(
     The towers of CLIPs end in a linear layer; how a classifier's features end is measured.
     """
     representation: Representation = "linear"
-    if isinstance(model, HeadlessModel):
+    if model.head is not None:
         representation = measured_representation(model.module, model.preprocess.size)
     return EncoderCard(
         kind=kind,
@@ -312,41 +291,24 @@ def load_encoder(directory: Path) -> Encoder:
     """
     file = directory / CARD
     card = convert(read_json(file), EncoderCard, "encoder", file)
-    encoder = build_from_card(card, file)
+    with error_context(file):
+        if card.kind == "clip":
+            vocabulary = None if card.vocabulary is None else Vocabulary(card.vocabulary)
+            model = build_clip(card.architecture, vocabulary, 0)  # pyright: ignore
+            module = model.module
+        else:
+            model, classes = build_tower(card.architecture, 0), len(card.classes or [])
+            module = Classifier(model.module, model.width, classes, card.normalize_features)
+        if card.feature_width != model.width:
+            raise InputError(
+                f"feature_width is {card.feature_width}, but the tower's embedding has "
+                f"{model.width} features; make the encoder again"
+            )
     arrays = read_tensors(directory / WEIGHTS)
     weights = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
     why = "the weights and encoder.json are not of one encoder"
-    copy_state(encoder.module, weights, str(directory / WEIGHTS), why)
-    encoder.module.eval()
-    return encoder
-
-
-def build_from_card(card: EncoderCard, file: Path) -> Encoder:
-    """Return a card's encoder with weights that are still to be read.
-
-    Raises
-    ------
-    InputError
-        The card contradicts its architecture: its width differs, or a vocabulary is missing.
-    """
-    if card.kind == "classifier":
-        model = build_tower(card.architecture, 0)
-        classes = len(card.classes or [])
-        module = Classifier(model.module, model.width, classes, card.normalize_features)
-    else:
-        if card.vocabulary is None and isinstance(card.architecture, Backbone):
-            raise InputError(
-                f"{file}: a CLIP needs its vocabulary, got none; make the encoder again"
-            )
-        vocabulary = None if card.vocabulary is None else Vocabulary(card.vocabulary)
-        model = build_clip(card.architecture, vocabulary, 0)  # pyright: ignore
-        module = model.module
-    if card.feature_width != model.width:
-        raise InputError(
-            f"{file}: feature_width is {card.feature_width}, but the tower's "
-            f"embedding has {model.width} features; make the encoder again"
-        )
-    return Encoder(card, module)
+    copy_state(module, weights, str(directory / WEIGHTS), why)
+    return Encoder(card, module.eval())
 
 
 @contextmanager

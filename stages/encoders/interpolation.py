@@ -1,8 +1,11 @@
 """Encoders between a zero-shot CLIP and its finetuned version (WiSE-FT)."""
 
+from textwrap import shorten
+from typing import Any
+
 import torch
 
-from stages.encoders.encoder import Encoder, differing, shape
+from stages.encoders.encoder import Encoder
 from stages.runtime.errors import InputError
 
 
@@ -39,22 +42,19 @@ def require_alike(first: Encoder, second: Encoder) -> None:
     InputError
         Names what differs.
     """
-    for name in ("architecture", "kind", "classes", "normalize_features", "preprocess"):
-        one, other = getattr(first.card, name), getattr(second.card, name)
-        if one != other:
+    one, other = compared(first), compared(second)
+    for name in one | other:
+        if one.get(name) != other.get(name):
             raise InputError(
                 f"interpolate: expected a CLIP and its finetuned version, but their `{name}` "
-                f"differ: {shortened(one)} and {shortened(other)}; name encoders of one start"
+                f"differ: {shorten(repr(one.get(name)), 80)} and "
+                f"{shorten(repr(other.get(name)), 80)}; name encoders of one start"
             )
-    one, other = first.module.state_dict(), second.module.state_dict()
-    for name in differing(one, other):
-        raise InputError(
-            f"interpolate: the weights '{name}' differ in shape: {shape(one.get(name))} and "
-            f"{shape(other.get(name))}; name encoders of one start"
-        )
 
 
-def shortened(value: object) -> str:
-    """Return a value in at most 80 characters."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def compared(encoder: Encoder) -> dict[str, Any]:
+    """Return what two encoders must have alike: fields of the card, and the weights' shapes."""
+    fields = ("architecture", "kind", "classes", "normalize_features", "preprocess")
+    card = {name: getattr(encoder.card, name) for name in fields}
+    state = encoder.module.state_dict()
+    return card | {name: tuple(value.shape) for name, value in state.items()}

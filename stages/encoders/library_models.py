@@ -1,8 +1,9 @@
 """Classifiers of torchvision and timm: an image tower, and the linear head taken off it."""
 
 import math
+import re
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -19,51 +20,61 @@ CHANGED = ("googlenet", "inception_v3")
 """The classifiers of torchvision that scale their input where they have weights."""
 
 
-@dataclass(frozen=True)
-class HeadlessModel(Model):
-    """A classifier without its last linear layer, and that layer with its name."""
-
-    head: nn.Linear
-    head_name: str
-
-
-def build_library_model(architecture: TorchvisionModel | TimmModel, seed: int) -> HeadlessModel:
+def build_library_model(architecture: TorchvisionModel | TimmModel, seed: int) -> Model:
     """Return a classifier's tower and head with fresh weights, as its library initialises them.
 
-    Raises
-    ------
-    InputError
-        The library has no such classifier, it has no linear head, or it prepares images in a way
-        that is not supported.
-    """
-    if isinstance(architecture, TorchvisionModel):
-        return build_torchvision(architecture, seed)
-    return build_timm(architecture, seed)
-
-
-def build_torchvision(architecture: TorchvisionModel, seed: int) -> HeadlessModel:
-    """Return a classifier of torchvision; it prepares images as for its first weights.
+    It prepares images as for the library's first weights of it; a model of timm with the tag of
+    weights after its name (`resnet50.a1_in1k`) is built and prepares images as for those.
 
     Raises
     ------
     InputError
-        As `build_library_model`.
+        The library has no such classifier, it does not end in one linear layer, or it prepares
+        images in a way that is not supported.
     """
+    name = architecture.model
+    with seeded(seed):
+        if isinstance(architecture, TorchvisionModel):
+            model, head, preprocess = torchvision_classifier(name)
+        else:
+            model, head, preprocess = timm_classifier(name)
+    if not isinstance(head, nn.Linear):
+        raise InputError(
+            f"backbones: '{name}' does not end in one linear layer, so it has no activations that "
+            "feed a head; choose another model"
+        )
+    head_name = next(key for key, module in model.named_modules() if module is head)
+    model.set_submodule(head_name, nn.Identity())
+    return Model(model, architecture, head.in_features, preprocess, head, head_name)
+
+
+def torchvision_classifier(name: str) -> tuple[nn.Module, Any, Preprocess]:
+    """Return a classifier of torchvision, its last linear layer, and how it prepares images."""
     from torchvision import models
 
-    name = architecture.model
     require_torchvision_classifier(name)
     if name in CHANGED:
         raise InputError(
             f"backbones: torchvision's '{name}' is another model with its weights than without "
             "(`transform_input`), which is not supported; timm has it too"
         )
+    model = models.get_model(name, weights=None)
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
     transforms = next(iter(models.get_model_weights(name))).transforms()
-    with seeded(seed):
-        model = models.get_model(name, weights=None)
-    linear = [key for key, part in model.named_modules() if isinstance(part, nn.Linear)]
-    preprocess = torchvision_preprocess(transforms)
-    return take_head_off(model, linear[-1] if linear else "", architecture, preprocess)
+    return model, linear[-1] if linear else None, torchvision_preprocess(transforms)
+
+
+def timm_classifier(name: str) -> tuple[nn.Module, Any, Preprocess]:
+    """Return a classifier of timm, its head, and how it prepares images."""
+    import timm
+    from timm.data.config import resolve_model_data_config
+
+    known = timm.list_models()
+    if name.partition(".")[0] not in known:
+        raise InputError(f"backbones: timm has no model '{name}'; {close_names(name, known)}")
+    model: Any = timm.create_model(name, pretrained=False)
+    preprocess = timm_preprocess(name, resolve_model_data_config(model))
+    return model, model.get_classifier(), preprocess
 
 
 def require_torchvision_classifier(name: str) -> None:
@@ -92,31 +103,6 @@ def torchvision_preprocess(transforms: Any) -> Preprocess:
         resize=transforms.resize_size[0],
         interpolation=transforms.interpolation.value,
     )
-
-
-def build_timm(architecture: TimmModel, seed: int) -> HeadlessModel:
-    """Return a classifier of timm; it prepares images as for its first weights.
-
-    With the tag of weights after the name (`resnet50.a1_in1k`) it is built and prepares images as
-    for those.
-
-    Raises
-    ------
-    InputError
-        As `build_library_model`.
-    """
-    import timm
-    from timm.data.config import resolve_model_data_config
-
-    name, known = architecture.model, timm.list_models()
-    if name.partition(".")[0] not in known:
-        raise InputError(f"backbones: timm has no model '{name}'; {close_names(name, known)}")
-    with seeded(seed):
-        model: Any = timm.create_model(name, pretrained=False)
-    head = model.get_classifier()
-    names = [key for key, part in model.named_modules() if part is head]
-    preprocess = timm_preprocess(name, resolve_model_data_config(model))
-    return take_head_off(model, names[0] if names else "", architecture, preprocess)
 
 
 def timm_preprocess(name: str, config: dict[str, Any]) -> Preprocess:
@@ -150,32 +136,31 @@ def timm_preprocess(name: str, config: dict[str, Any]) -> Preprocess:
     )
 
 
-def take_head_off(
-    model: nn.Module,
-    head_name: str,
-    architecture: TorchvisionModel | TimmModel,
-    preprocess: Preprocess,
-) -> HeadlessModel:
-    """Put an identity in the place of a model's head.
+DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+"""What the names in torchvision's files of DenseNets have where its modules have no dot."""
 
-    Raises
-    ------
-    InputError
-        The head is no linear layer.
+
+def classifier_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Return a library's weights of a classifier under the names `visual.*` and `head.*`.
+
+    Buffers that the installed library computes, as timm's Swins do, are left out; a head without
+    bias has one of zeros.
     """
-    head = model.get_submodule(head_name)
-    if not isinstance(head, nn.Linear):
-        raise InputError(
-            f"backbones: '{architecture.model}' does not end in one linear layer, so it has no "
-            "activations that feed a head; choose another model"
-        )
-    parent, _, last = head_name.rpartition(".")
-    setattr(model.get_submodule(parent), last, nn.Identity())
-    return HeadlessModel(model, architecture, head.in_features, preprocess, head, head_name)
+    tower, prefix = model.module, f"{model.head_name}."
+    computed = dict(tower.named_buffers()).keys() - tower.state_dict().keys()
+    named = {}
+    for name, value in weights.items():
+        if name.startswith(prefix):
+            named[f"head.{name.removeprefix(prefix)}"] = value
+        elif name not in computed:
+            named["visual." + DENSE_LAYER.sub(r"\1\2", name)] = value
+    if model.head is not None and model.head.bias is None and "head.weight" in named:
+        named.setdefault("head.bias", torch.zeros(len(named["head.weight"])))
+    return named
 
 
 ACTIVATIONS = ("torch.nn.modules.activation", "timm.layers.activations")
-"""The modules whose classes are activations, but for the attention among the first."""
+"""The modules whose classes are activations."""
 
 
 def measured_representation(tower: nn.Module, size: int) -> Representation:
@@ -198,20 +183,11 @@ def measured_representation(tower: nn.Module, size: int) -> Representation:
                 hooks.callback(hook.remove)
         features = tower.eval()(torch.from_numpy(images).to(device))
     tower.train(training)
-    positive = not features.is_meta and bool((features >= 0).all())
-    return "rectified" if positive or ends_in_activation(calls) else "linear"
-
-
-def ends_in_activation(calls: list[nn.Module]) -> bool:
-    """Say whether an activation was called after the last module that has weights."""
+    if not features.is_meta and bool((features >= 0).all()):
+        return "rectified"
     for module in reversed(calls):
-        if is_activation(module):
-            return True
+        if type(module).__module__ in ACTIVATIONS:
+            return "rectified"
         if any(True for _ in module.parameters()):
-            return False
-    return False
-
-
-def is_activation(module: nn.Module) -> bool:
-    """Say whether a module is an activation of torch or timm."""
-    return type(module).__module__ in ACTIVATIONS and not isinstance(module, nn.MultiheadAttention)
+            break
+    return "linear"

@@ -1,6 +1,6 @@
 """CLIPs of open_clip: by their sizes in params.yaml, or by the name of a model of its zoo."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -79,12 +79,22 @@ def supported_config(name: str, config: Mapping[str, Any]) -> OpenClipConfig:
     return OpenClipConfig(model=name, config=dict(config))
 
 
+TOWER_KEYS = {"embed_dim", "vision_cfg", "quick_gelu"}
+"""What of a CLIP's configuration its image tower is built from."""
+
+
 def build_clip(
-    architecture: Backbone | OpenClipConfig, vocabulary: Vocabulary | None, seed: int
+    architecture: Backbone | OpenClipConfig,
+    vocabulary: Vocabulary | None,
+    seed: int,
+    *,
+    text: bool = True,
 ) -> Model:
     """Return open_clip's `CLIP` or `CustomTextCLIP` with fresh weights, both towers.
 
-    One by its sizes has a token for each word of the vocabulary.
+    One by its sizes has a token for each word of the vocabulary. Without `text` it is the image
+    tower alone, with the weights that it has in the whole CLIP. A configuration of open_clip says
+    only how large images are: without weights they have OpenAI's mean and standard deviation.
 
     Raises
     ------
@@ -92,28 +102,33 @@ def build_clip(
         A CLIP by its sizes comes without a vocabulary, or open_clip cannot build this
         configuration, or the image tower sees no squares.
     """
-    if isinstance(architecture, Backbone) and vocabulary is None:
-        raise InputError("a CLIP of the kind 'clip' needs its vocabulary, got none")
+    if text and isinstance(architecture, Backbone) and vocabulary is None:
+        raise InputError(
+            "a CLIP of the kind 'clip' needs its vocabulary, got none; make the encoder again"
+        )
     config = build_config(architecture, vocabulary.size if vocabulary else 0)
     open_clip = import_open_clip(timm=needs_timm(config))
     kind = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP
-    module = initialised(architecture, seed, lambda: kind(**config))
-    return described(architecture, module, module.get_submodule("visual"))
-
-
-def build_image_tower(architecture: Backbone | OpenClipConfig, seed: int) -> Model:
-    """Return a CLIP's image tower alone, with the fresh weights that `build_clip` gives it.
-
-    Raises
-    ------
-    InputError
-        open_clip cannot build this configuration, or the tower sees no squares.
-    """
-    config = build_config(architecture)
-    sizes = config["embed_dim"], config["vision_cfg"], config.get("quick_gelu", False)
-    build = import_open_clip(timm=needs_timm(config)).model._build_vision_tower
-    visual = initialised(architecture, seed, lambda: build(*sizes))
-    return described(architecture, visual, visual)
+    if not text:
+        kind = open_clip.model._build_vision_tower
+        config = {key: config[key] for key in config.keys() & TOWER_KEYS}
+    try:
+        with seeded(seed):
+            module: nn.Module = kind(**config)
+    except TypeError as error:
+        raise InputError(
+            f"open_clip's model '{getattr(architecture, 'model', 'clip')}': the installed "
+            f"open_clip cannot build its configuration ({error}); install the version that it was "
+            "written for"
+        ) from None
+    if isinstance(architecture, Backbone):
+        size, mean, std = architecture.image_size, architecture.mean, architecture.std
+    else:
+        size = square_side(architecture, module.get_submodule("visual") if text else module)
+        constants = open_clip.constants
+        mean, std = constants.OPENAI_DATASET_MEAN, constants.OPENAI_DATASET_STD
+    preprocess = Preprocess(size=size, mean=mean, std=std)
+    return Model(module, architecture, config["embed_dim"], preprocess)
 
 
 def build_config(architecture: Backbone | OpenClipConfig, words: int = 0) -> dict[str, Any]:
@@ -150,56 +165,12 @@ def needs_timm(config: Mapping[str, Any]) -> bool:
     return bool(config["vision_cfg"].get("timm_model_name"))
 
 
-def initialised(
-    architecture: Backbone | OpenClipConfig, seed: int, build: Callable[[], nn.Module]
-) -> nn.Module:
-    """Return a module of open_clip as it initialises itself from a seed.
-
-    Raises
-    ------
-    InputError
-        The configuration has keys or values that open_clip does not know.
-    """
-    try:
-        with seeded(seed):
-            return build()
-    except TypeError as error:
-        raise InputError(
-            f"open_clip's model '{getattr(architecture, 'model', 'clip')}': the installed "
-            f"open_clip cannot build its configuration ({error}); install the version that it was "
-            "written for"
-        ) from None
-
-
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch's CPU generator, which initialises weights, for a block; restore it after it."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
-
-
-def described(
-    architecture: Backbone | OpenClipConfig, module: nn.Module, visual: nn.Module
-) -> Model:
-    """Return a built module with its width, and how images are prepared for it.
-
-    A configuration of open_clip says only what size they have: without weights they have OpenAI's
-    mean and standard deviation.
-
-    Raises
-    ------
-    InputError
-        The tower does not see squares.
-    """
-    if isinstance(architecture, Backbone):
-        size, width = architecture.image_size, architecture.embedding
-        mean, std = architecture.mean, architecture.std
-    else:
-        size, width = square_side(architecture, visual), architecture.config["embed_dim"]
-        constants = import_open_clip().constants
-        mean, std = constants.OPENAI_DATASET_MEAN, constants.OPENAI_DATASET_STD
-    return Model(module, architecture, width, Preprocess(size=size, mean=mean, std=std))
 
 
 def square_side(architecture: OpenClipConfig, visual: nn.Module) -> int:

@@ -83,5 +83,5 @@ def test_another_architecture_is_refused(tiny_clip, backbone):
 def test_another_head_is_refused(tiny_clip):
     second = finetuned(tiny_clip)
     second.module.head = torch.nn.Linear(16, 5, bias=False)
-    with pytest.raises(InputError, match=r"'head.weight' differ in shape: \(3, 16\) and \(5, 16\)"):
+    with pytest.raises(InputError, match=r"`head.weight` differ: \(3, 16\) and \(5, 16\)"):
         interpolate(zero_shot(tiny_clip), second, 0.5)

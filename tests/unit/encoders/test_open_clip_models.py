@@ -8,7 +8,6 @@ from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import clip_encoder, initialise, load_encoder, save_encoder
 from stages.encoders.open_clip_models import (
     build_clip,
-    build_image_tower,
     named_config,
     seeded,
     supported_config,
@@ -36,7 +35,7 @@ def test_the_card_holds_all_that_builds_the_model_again(tiny_clip, images, tmp_p
 def test_the_tower_alone_starts_as_the_clip_s_tower(kind):
     architecture = TINY if kind == "named" else small_backbone(kind)
     whole = build_clip(architecture, WORDS, 4).module.get_submodule("visual").state_dict()
-    alone = build_image_tower(architecture, 4).module.state_dict()
+    alone = build_clip(architecture, None, 4, text=False).module.state_dict()
     assert whole.keys() == alone.keys()
     assert all(torch.equal(whole[key], alone[key]) for key in whole)
 
@@ -90,9 +89,8 @@ def test_a_tower_that_sees_no_squares_is_refused():
 
 
 def test_another_seed_gives_other_weights(backbone):
-    first, second = (
-        build_image_tower(backbone, seed).module.get_parameter("conv1.weight") for seed in (0, 1)
-    )
+    models = (build_clip(backbone, None, seed, text=False).module for seed in (0, 1))
+    first, second = (model.get_parameter("conv1.weight") for model in models)
     assert not torch.equal(first, second)
 
 
