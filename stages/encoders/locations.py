@@ -1,6 +1,7 @@
-"""Where the weights of an encoder lie: at a URL, in a repository of the hub, or on this machine."""
+"""Where the weights of an encoder lie: at a URL, on the hub or on this machine; downloads them."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,21 +9,27 @@ from typing import Any
 from stages.config.encoders import (
     HUB_MODEL,
     AnyBackbone,
+    Backbone,
     OpenClipModel,
     TimmModel,
     TorchvisionModel,
 )
+from stages.config.machine import Machine
 from stages.config.weight_sources import (
     Checkpoint,
     OpenClip,
     Timm,
     Torchvision,
+    Untrained,
     WeightsEntry,
 )
-from stages.encoders.card import OpenClipConfig
+from stages.downloads.http import download
+from stages.downloads.hub import RepositoryFile, download_file, repository_files
+from stages.encoders.card import Origin
 from stages.encoders.library_models import require_torchvision_classifier
 from stages.encoders.open_clip_models import named_config
-from stages.runtime.errors import InputError, close_names
+from stages.files.folders import file_digest
+from stages.runtime.errors import InputError
 from stages.runtime.imports import import_open_clip
 
 OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -67,93 +74,76 @@ def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None
     ------
     InputError
         The backbone is of another library, the library has no such weights, no checksum of them
-        is published, or a CLIP's QuickGELU is not that of its weights.
+        is published, or a CLIP's QuickGELU is not that of its weights; or a checkpoint is for a
+        CLIP that it does not describe.
     """
-    if isinstance(item, OpenClip):
-        return open_clip_location(item, require_kind(backbone, OpenClipModel, "open_clip"))
-    if isinstance(item, Torchvision):
-        model = require_kind(backbone, TorchvisionModel, "torchvision")
-        return url_location(torchvision_weights(item, model).url)
-    if isinstance(item, Timm):
-        return timm_location(item, require_kind(backbone, TimmModel, "timm"))
-    if isinstance(item, Checkpoint):
-        url = AtUrl(str(item.url), item.sha256)
-        return url if item.file is None else AtPath(Path(item.file), item.sha256)
-    return None
-
-
-def require_kind(backbone: AnyBackbone, kind: type, source: str) -> Any:
-    """Return a backbone that is of a source's kind.
-
-    Raises
-    ------
-    InputError
-        It is not.
-    """
-    if not isinstance(backbone, kind):
-        came = backbone.__struct_config__.tag
-        raise InputError(
-            f"weights: the source '{source}' needs a backbone of the kind '{source}', got "
-            f"'{came}'; name another entry of backbones:"
-        )
-    return backbone
+    match item, backbone:
+        case Untrained(), _:
+            return None
+        case Checkpoint(), Backbone():
+            raise InputError(
+                "weights: a CLIP by its sizes (`kind: clip`) has a vocabulary, which no checkpoint "
+                "holds; name a backbone of the kind open_clip, torchvision or timm"
+            )
+        case Checkpoint(), OpenClipModel(model=name) if name.startswith(HUB_MODEL):
+            raise InputError(f"weights: '{name}' lies on the hub; use `source: open_clip` for it")
+        case Checkpoint(file=None), _:
+            return AtUrl(str(item.url), item.sha256)
+        case Checkpoint(file=str(file)), _:
+            return AtPath(Path(file), item.sha256)
+        case OpenClip(), OpenClipModel():
+            return open_clip_location(item, backbone)
+        case Torchvision(), TorchvisionModel():
+            return url_location(torchvision_weights(item, backbone).url)
+        case Timm(), TimmModel():
+            return timm_location(item, backbone)
+    source, came = (struct.__struct_config__.tag for struct in (item, backbone))
+    raise InputError(
+        f"weights: the source '{source}' needs a backbone of the kind '{source}', got '{came}'; "
+        "name another entry of backbones:"
+    )
 
 
 def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
     """Return where weights of open_clip's zoo lie; the hub's are preferred to others.
 
-    Raises
-    ------
-    InputError
-        As `locate_weights`.
+    Weights with another activation than the model's are refused: their accuracy would suffer.
     """
     name, revision = backbone.model, item.revision or "main"
     if name.startswith(HUB_MODEL):
         if item.tag is not None:
             raise InputError(f"weights: '{name}' names its weights itself; leave out the key `tag`")
         return AtHub(name.removeprefix(HUB_MODEL), OPEN_CLIP_FILES, revision)
-    architecture, zoo = named_config(backbone), import_open_clip().pretrained
-    found = zoo.get_pretrained_cfg(name, item.tag or "")
+    config, zoo = named_config(backbone).config, import_open_clip().pretrained
+    plain, tag = name.removesuffix("-quickgelu"), item.tag or ""
+    found = zoo.get_pretrained_cfg(name, tag) or zoo.get_pretrained_cfg(plain, tag)
     if not found:
-        require_quick_gelu_name(name, item.tag, zoo)
-        tags = zoo.list_pretrained_tags_by_model(name)
+        require_tag("open_clip", item.tag, name, zoo.list_pretrained_tags_by_model(name))
+    built, trained = bool(config.get("quick_gelu")), bool(found.get("quick_gelu"))
+    if built != trained:
         raise InputError(
-            f"weights: open_clip has no weights '{item.tag}' of '{name}'; "
-            f"{close_names(item.tag or '', tags)}"
+            f"weights: '{tag}' was trained {'with' if trained else 'without'} QuickGELU, and the "
+            f"model '{name}' is built {'with' if built else 'without'} it; write `model: "
+            f"{plain}{'-quickgelu' if trained else ''}`"
         )
-    require_quick_gelu(architecture, str(item.tag), bool(found.get("quick_gelu")))
     if found.get("hf_hub"):
         repository, _, file = found["hf_hub"].rpartition("/")
         return AtHub(repository, prefer_safetensors(file) or OPEN_CLIP_FILES, revision)
     return url_location(found["url"], item.revision)
 
 
-def require_quick_gelu(architecture: OpenClipConfig, tag: str, trained: bool) -> None:
-    """Refuse weights whose activation is not that of the model: their accuracy would suffer.
+def require_tag(library: str, tag: str | None, model: str, tags: Collection[str]) -> None:
+    """Refuse a tag that is none of those of a library's weights of a model.
 
     Raises
     ------
     InputError
-        Names the model to write.
+        Names the tags.
     """
-    name, built = architecture.model, bool(architecture.config.get("quick_gelu"))
-    if built == trained:
-        return
-    plain = name.removesuffix("-quickgelu")
-    right = f"{plain}-quickgelu" if trained else plain
-    raise InputError(
-        f"weights: '{tag}' was trained {'with' if trained else 'without'} QuickGELU, and the model "
-        f"'{name}' is built {'with' if built else 'without'} it; write `model: {right}`"
-    )
-
-
-def require_quick_gelu_name(name: str, tag: str | None, zoo: Any) -> None:
-    """Refuse a `-quickgelu` model with weights that open_clip lists for the plain model alone."""
-    plain = name.removesuffix("-quickgelu")
-    if tag and plain != name and zoo.get_pretrained_cfg(plain, tag):
+    if tag not in tags:
         raise InputError(
-            f"weights: '{tag}' was trained without QuickGELU, and the model '{name}' is built with "
-            f"it; write `model: {plain}`"
+            f"weights: {library} has no weights '{tag}' of '{model}'; legal values: "
+            f"{', '.join(tags) or 'none'}"
         )
 
 
@@ -186,11 +176,7 @@ def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
     require_torchvision_classifier(backbone.model)
     weights = models.get_model_weights(backbone.model)
     tags = [member.name for member in weights]  # without the alias DEFAULT, which moves
-    if item.tag not in tags:
-        raise InputError(
-            f"weights: torchvision has no weights '{item.tag}' of '{backbone.model}'; "
-            f"legal values: {', '.join(tags)}"
-        )
+    require_tag("torchvision", item.tag, backbone.model, tags)
     return weights[item.tag]
 
 
@@ -200,16 +186,12 @@ def timm_location(item: Timm, backbone: TimmModel) -> Location:
     Raises
     ------
     InputError
-        As `locate_weights`; or the weights are no classifier of ImageNet's classes.
+        There are no such weights, or they are no classifier of ImageNet's classes.
     """
     import timm
 
     tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone.model}.*")]
-    if item.tag not in tags:
-        raise InputError(
-            f"weights: timm has no weights '{item.tag}' of '{backbone.model}'; "
-            f"legal values: {', '.join(tags) or 'none'}"
-        )
+    require_tag("timm", item.tag, backbone.model, tags)
     found: Any = timm.get_pretrained_cfg(f"{backbone.model}.{item.tag}")
     # On the hub timm's weights are a state dict, also those that its URL has in another format.
     own_format = found.custom_load == "hf" if found.hf_hub_id else found.custom_load
@@ -252,3 +234,59 @@ def published_digest(url: str) -> str:
             "the `sha256` of the file that you trust"
         )
     return found[1]
+
+
+def download_weights(
+    entry: WeightsEntry, location: Location, machine: Machine
+) -> tuple[Path, Origin]:
+    """Return the file at a location, downloaded if it is not on this machine, and its origin.
+
+    The origin is the same on every machine: it names no folder of this one.
+
+    Raises
+    ------
+    InputError
+        The file cannot be had, or it is another one than its checksum says.
+    """
+    downloads, revision = Path(machine.downloads), None
+    if isinstance(location, AtHub):
+        listed = first_in_repository(location)
+        file, revision = download_file(listed, downloads), listed.commit
+        name = f"{location.repository}/{listed.path}"
+    elif isinstance(location, AtUrl):
+        file = download(location.url, location.sha256, downloads, mirror=machine.mirror)
+        name = location.url
+    else:
+        file, name = Path(machine.folders) / location.file, location.file.as_posix()
+        if not file.is_file():
+            raise InputError(
+                f"{file}: no such file of weights; put it there, or let `folders` in compute.yaml "
+                "name the folder that it is in"
+            )
+    digest = file_digest(file)
+    if isinstance(location, AtPath) and digest != location.sha256:
+        raise InputError(
+            f"{file}: expected the SHA-256 {location.sha256}, got {digest}; it is another file or "
+            "damaged: correct `sha256` in params.yaml, or get the file again"
+        )
+    source, tag = str(entry.__struct_config__.tag), getattr(entry, "tag", None)
+    return file, Origin(source=source, location=name, sha256=digest, tag=tag, revision=revision)
+
+
+def first_in_repository(location: AtHub) -> RepositoryFile:
+    """Return the first of a location's files that the repository has.
+
+    Raises
+    ------
+    InputError
+        It has none of them, or the hub cannot be asked.
+    """
+    listed = repository_files(location.repository, location.revision, "*", "model")
+    there = {file.path: file for file in listed}
+    for name in location.files:
+        if name in there:
+            return there[name]
+    raise InputError(
+        f"{location.repository}@{location.revision}: expected {' or '.join(location.files)}, "
+        f"found {', '.join(list(there)[:8])}; download the weights and use `source: checkpoint`"
+    )

@@ -41,6 +41,7 @@ def whole(backbone: TorchvisionModel | TimmModel) -> torch.nn.Module:
 def test_tower_and_head_are_the_library_s_classifier(backbone):
     model, images = build_library_model(backbone, 4), torch.randn(2, 3, 224, 224)
     expected = whole(backbone).eval()(images)
+    assert model.head is not None
     logits = model.head(model.module.eval()(images))
     torch.testing.assert_close(logits, expected)
 

@@ -30,6 +30,7 @@ def params(sha256: str) -> dict:
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model = build_library_model(RESNET, 3)
+    assert model.head is not None
     names = {f"fc.{name}": value for name, value in model.head.state_dict().items()}
     content = save(model.module.state_dict() | names)
     (tmp_path / "mine.safetensors").write_bytes(content)
@@ -42,8 +43,9 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_weights_and_a_note_that_they_came_ready(study):
     main("mine")
     encoder = load_encoder(study / "data/weights/mine")
-    expected = build_library_model(RESNET, 3).head.weight
-    assert encoder.head is not None and (encoder.head.weight == expected).all()
+    expected = build_library_model(RESNET, 3).head
+    assert encoder.head is not None and expected is not None
+    assert (encoder.head.weight == expected.weight).all()
     assert json.loads((study / "data/training/mine/ready.json").read_text()) == {}
 
 
