@@ -216,19 +216,20 @@ def storage(
     states = max((weight_bytes(study, key).value for key in trainings(study)), default=0) * STATES
     batches = study.layers.images // study.layers.minibatch
     grams = batches * study.layers.minibatch**2 * FLOAT
+    results = {
+        "datasets": datasets,
+        "weights": total(weight_bytes(study, key) for key in keys),
+        "heads": total(head_bytes(study, key) for key in keys),
+        "activations": activation_bytes(study, images[TEST_SETS[0]]),
+        "shift activations": activation_bytes(study, total(images[s] for s in SHIFTS)),
+        "Broden activations": activation_bytes(study, images["broden"]),
+        "layer Grams": total(encoder_cost(study, key).layers * grams for key in keys),
+    }
     return [
         Storage("downloads", folder, downloads, temporary=True),
-        Storage("datasets", "data/datasets", datasets),
-        Storage("weights", "data/weights", total(weight_bytes(study, key) for key in keys)),
-        Storage("heads", "data/heads", total(head_bytes(study, key) for key in keys)),
         *(
-            Storage(what, f"data/{what.lower().replace(' ', '_')}", activations)
-            for what, activations in {
-                "activations": activation_bytes(study, images[TEST_SETS[0]]),
-                "shift activations": activation_bytes(study, total(images[s] for s in SHIFTS)),
-                "Broden activations": activation_bytes(study, images["broden"]),
-                "layer Grams": total(encoder_cost(study, key).layers * grams for key in keys),
-            }.items()
+            Storage(what, f"data/{what.lower().replace(' ', '_')}", amount)
+            for what, amount in results.items()
         ),
         Storage("training checkpoints", ".scratch", about(states), temporary=True),
     ]
@@ -257,17 +258,15 @@ def activation_bytes(study: Sections, images: Amount) -> Amount:
 
 def free_space(stored: list[Storage]) -> list[str]:
     """Return in words, for each disk that is written to, what is needed there and what is free."""
-    needed: dict[int, Amount] = {}
-    places: dict[int, Path] = {}
+    disks: dict[int, tuple[Path, Amount]] = {}
     for item in stored:
         path = Path(item.folder).absolute()
         place = next(folder for folder in (path, *path.parents) if folder.exists())
-        device = place.stat().st_dev
-        needed[device] = needed.get(device, Amount(0)) + item.bytes
-        places.setdefault(device, place.resolve())
+        first, needed = disks.get(place.stat().st_dev, (place.resolve(), Amount(0)))
+        disks[place.stat().st_dev] = first, needed + item.bytes
     lines = []
-    for device, place in places.items():
+    for place, needed in disks.values():
         free = shutil.disk_usage(place).free
-        warning = "WARNING, " if needed[device].value > free else ""
-        lines.append(f"{warning}{place}: {size(needed[device])} needed, {size(Amount(free))} free")
+        warning = "WARNING, " if needed.value > free else ""
+        lines.append(f"{warning}{place}: {size(needed)} needed, {size(Amount(free))} free")
     return lines
