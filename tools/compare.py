@@ -30,7 +30,7 @@ from stages.files.arrays import read_tensors
 from stages.files.json import read_json
 from stages.runtime.errors import InputError, error_context
 from stages.runtime.launch import launch
-from tools.fsck import Cache, Output, file_md5, files_below, locked_outputs, open_cache
+from tools.cache import Cache, Output, file_md5, files_below, locked_outputs, open_cache
 
 RANKED = "data/concepts/"
 """Outputs whose arrays are of average precisions."""

@@ -25,99 +25,12 @@ from psutil import pid_exists
 from stages.config.syntax import load_tree
 from stages.runtime.errors import InputError
 from stages.runtime.launch import launch
-
-LOCK = "dvc.lock"
+from tools.cache import LOCK, Cache, Output, file_md5, files_below, locked_outputs, open_cache
 
 OBJECT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
 """The path of an object in the cache, by the MD5 of its bytes; `.dir` is a list of files."""
 
 WHOLE, OTHER = "whole", "other bytes"
-
-
-@dataclass(frozen=True)
-class Cache:
-    """Where the objects of a repository's cache are, its run cache, and DVC's list of processes."""
-
-    objects: Path
-    runs: Path
-    processes: Path
-
-    def file(self, md5: str) -> Path:
-        """Return where the object of an MD5 is, or would be."""
-        return self.objects / md5[:2] / md5[2:]
-
-    def members(self, md5: str) -> dict[str, str]:
-        """Return the MD5s of the files in a folder by path; none if its list is missing or rotten.
-
-        An object that is no folder has none.
-        """
-        if not md5.endswith(".dir"):
-            return {}
-        try:
-            listed = json.loads(self.file(md5).read_bytes())
-            return {entry["relpath"]: entry["md5"] for entry in listed}
-        except (OSError, ValueError, TypeError, KeyError):
-            return {}
-
-
-@dataclass(frozen=True)
-class Output:
-    """An output of a stage, or a file in it: its path, and DVC's MD5 (of a folder, `*.dir`)."""
-
-    stage: str
-    path: str
-    md5: str
-
-
-def open_cache(root: Path) -> Cache:
-    """Return the cache that DVC's settings name.
-
-    Raises
-    ------
-    InputError
-        `root` is no DVC repository.
-    """
-    from dvc.exceptions import NotDvcRepoError
-    from dvc.repo import Repo
-
-    try:
-        repo = Repo(str(root))
-    except NotDvcRepoError:
-        raise InputError(f"{root}: no DVC repository; run from the root of one") from None
-    with repo:
-        runs = Path(repo.stage_cache.cache_dir)
-        return Cache(Path(repo.cache.local.path), runs, Path(str(repo.tmp_dir)) / "rwlock")
-
-
-def locked_outputs(root: Path) -> list[Output]:
-    """Return the outputs in a repository's lock file; none if nothing has been run.
-
-    Raises
-    ------
-    InputError
-        The file is damaged: a process that is killed while DVC writes it leaves a part of it.
-    """
-    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-    from voluptuous import Invalid
-
-    file = root / LOCK
-    if not file.exists():
-        return []
-    tree = load_tree(file)
-    try:
-        COMPILED_LOCKFILE_SCHEMA(tree)
-    except Invalid as error:
-        raise InputError(f"{file}: no lock file of DVC's ({error})") from None
-    return [
-        Output(stage, out["path"], out.get("md5", ""))
-        for stage, entry in (tree.get("stages") or {}).items()
-        for out in entry.get("outs", ())
-    ]
-
-
-def files_below(folder: Path) -> list[Path]:
-    """Return every file below a folder, in order; none if there is no folder."""
-    return [file for file in sorted(folder.rglob("*")) if file.is_file()]
 
 
 @dataclass(frozen=True)
@@ -153,7 +66,7 @@ class Findings:
         return list(dict.fromkeys([*damaged, *(file for file in copies if file.is_file())]))
 
 
-def look(root: Path) -> Findings:
+def find_faults(root: Path) -> Findings:
     """Return all that is wrong with the cache, the lock file and the list of processes.
 
     Raises
@@ -223,12 +136,6 @@ def content_md5(path: Path) -> str:
     for file in files_below(path):
         tree.add(file.relative_to(path).parts, None, HashInfo("md5", file_md5(file)))
     return f"{hashlib.md5(tree.as_bytes(), usedforsecurity=False).hexdigest()}.dir"
-
-
-def file_md5(file: Path) -> str:
-    """Return a file's MD5. DVC's own check does not read a file that is read-only."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "md5").hexdigest()
 
 
 def run_fault(run: Path) -> str | None:
@@ -301,7 +208,7 @@ def main(*arguments: str) -> None:
     parser.add_argument("--mend", action="store_true", help="delete what is rotten")
     mend, root = parser.parse_args(arguments).mend, Path.cwd()
     with exclusive(root) if mend else nullcontext():
-        found = look(root)
+        found = find_faults(root)
         damaged = found.damaged_files(root)
         sys.stdout.write("".join(f"{text}\n" for text in report(found, root)))
         for file in damaged if mend else ():

@@ -17,7 +17,7 @@ import pytest
 
 from stages.files.folders import folder_digests
 from tests.pipeline.workspace import RESULTS, Workspace, new_workspace
-from tools.fsck import look
+from tools.fsck import find_faults
 
 SEED, KILLS = 0, 20
 
@@ -109,7 +109,7 @@ def kill(workspace: Workspace, dvc: subprocess.Popen[bytes], victim: str) -> Non
 
 def mend(workspace: Workspace) -> list[str]:
     """Say what the kill has damaged, what DVC was writing alone, and mend it as advised."""
-    faults = [f"{fault.what}, {fault.file}" for fault in look(workspace.folder).faults]
+    faults = [f"{fault.what}, {fault.file}" for fault in find_faults(workspace.folder).faults]
     assert all(fault.startswith(("cut short: ", "empty: ")) for fault in faults), faults
     if faults:
         workspace.run(sys.executable, "-m", "tools.fsck", "--mend", ok=False)
@@ -128,5 +128,5 @@ def test_twenty_kills_change_nothing(nano: Workspace, tmp_path: Path):
     assert workspace.lock() == nano.lock()
     for name in ("data", *RESULTS[:2]):
         assert folder_digests(workspace.folder / name) == folder_digests(nano.folder / name)
-    assert look(workspace.folder).faults == []
+    assert find_faults(workspace.folder).faults == []
     assert workspace.repro() == set()

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from stages.runtime.errors import InputError
+from tools.cache import locked_outputs
 from tools.compare import main
-from tools.fsck import locked_outputs
 
 
 def compare(capsys, *arguments: str) -> tuple[int, list[str]]:

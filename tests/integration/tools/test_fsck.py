@@ -10,7 +10,7 @@ import pytest
 
 from stages.files.folders import folder_digests
 from stages.runtime.errors import InputError
-from tools.fsck import content_md5, look, main
+from tools.fsck import content_md5, find_faults, main
 
 LOCK_REFUSED = r"dvc\.lock' (is invalid|validation failed)"
 FILE = "data/drawn/2.txt"
@@ -214,5 +214,5 @@ def test_a_second_repro_is_refused_and_harms_nothing(workspace):
     assert "failed to reproduce" in said
     assert f"is busy, it is being blocked by:\n  (PID {first.pid}): " in said
     assert (first.returncode, printed.count("Running stage")) == (0, 1)
-    assert look(workspace.folder).faults == []
+    assert find_faults(workspace.folder).faults == []
     assert workspace.repro() == set()

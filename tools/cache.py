@@ -1,0 +1,103 @@
+"""DVC's cache and lock file: which outputs a study has, and where their bytes lie."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.config.syntax import load_tree
+from stages.runtime.errors import InputError
+
+LOCK = "dvc.lock"
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Where the objects of a repository's cache are, its run cache, and DVC's list of processes."""
+
+    objects: Path
+    runs: Path
+    processes: Path
+
+    def file(self, md5: str) -> Path:
+        """Return where the object of an MD5 is, or would be."""
+        return self.objects / md5[:2] / md5[2:]
+
+    def members(self, md5: str) -> dict[str, str]:
+        """Return the MD5s of the files in a folder by path; none if its list is missing or rotten.
+
+        An object that is no folder has none.
+        """
+        if not md5.endswith(".dir"):
+            return {}
+        try:
+            listed = json.loads(self.file(md5).read_bytes())
+            return {entry["relpath"]: entry["md5"] for entry in listed}
+        except (OSError, ValueError, TypeError, KeyError):
+            return {}
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output of a stage, or a file in it: its path, and DVC's MD5 (of a folder, `*.dir`)."""
+
+    stage: str
+    path: str
+    md5: str
+
+
+def open_cache(root: Path) -> Cache:
+    """Return the cache that DVC's settings name.
+
+    Raises
+    ------
+    InputError
+        `root` is no DVC repository.
+    """
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    try:
+        repo = Repo(str(root))
+    except NotDvcRepoError:
+        raise InputError(f"{root}: no DVC repository; run from the root of one") from None
+    with repo:
+        runs = Path(repo.stage_cache.cache_dir)
+        return Cache(Path(repo.cache.local.path), runs, Path(str(repo.tmp_dir)) / "rwlock")
+
+
+def locked_outputs(root: Path) -> list[Output]:
+    """Return the outputs in a repository's lock file; none if nothing has been run.
+
+    Raises
+    ------
+    InputError
+        The file is damaged: a process that is killed while DVC writes it leaves a part of it.
+    """
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from voluptuous import Invalid
+
+    file = root / LOCK
+    if not file.exists():
+        return []
+    tree = load_tree(file)
+    try:
+        COMPILED_LOCKFILE_SCHEMA(tree)
+    except Invalid as error:
+        raise InputError(f"{file}: no lock file of DVC's ({error})") from None
+    return [
+        Output(stage, out["path"], out.get("md5", ""))
+        for stage, entry in (tree.get("stages") or {}).items()
+        for out in entry.get("outs", ())
+    ]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return every file below a folder, in order; none if there is no folder."""
+    return [file for file in sorted(folder.rglob("*")) if file.is_file()]
+
+
+def file_md5(file: Path) -> str:
+    """Return a file's MD5. DVC's own check does not read a file that is read-only."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "md5").hexdigest()
