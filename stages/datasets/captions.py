@@ -56,7 +56,6 @@ def image_captions(
     classes: Mapping[str, int | None],
     entries: Mapping[str, Entry],
     published: PublishedSet,
-    where: str,
     *,
     partial: bool,
 ) -> dict[str, str]:
@@ -67,12 +66,11 @@ def image_captions(
     classes : the class of each image, by its path
     entries : ImageNet-Captions, by file name
     published : ImageNet
-    where : what errors call the folder
     partial : whether entries may be without an image
 
     Raises
     ------
-    InputError
+    ValueError
         An entry names another class than the image's folder, or has no image though the set is not
         said to be `partial`.
     """
@@ -84,15 +82,15 @@ def image_captions(
             continue
         wnid = entries[name].wnid
         if wnid is not None and published.folders.get(wnid) != class_:
-            raise InputError(
-                f"{where}: {path} is of class {class_} and its caption's entry says {wnid}; "
+            raise ValueError(
+                f"{path} is of class {class_} and its caption's entry says {wnid}; "
                 "check that the folder is ImageNet's train set"
             )
         captions[path] = entries[name].caption
         missing.discard(name)
     if missing and not partial:
-        raise InputError(
-            f"{where}: an image for each of the {len(entries)} captions was expected, "
+        raise ValueError(
+            f"an image for each of the {len(entries)} captions was expected, "
             f"{len(missing)} are missing, {min(missing)} for one; complete the folder, or say "
             "`partial: true` in params.yaml"
         )

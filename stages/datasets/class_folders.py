@@ -19,7 +19,6 @@ from stages.datasets.imagenet import PublishedSet
 from stages.datasets.images import SUFFIXES
 from stages.downloads.archives import iterate_archive
 from stages.files.folders import natural_order
-from stages.runtime.errors import InputError
 
 
 class File(NamedTuple):
@@ -76,12 +75,12 @@ CLASSES = "objectnet_to_imagenet_1k.json"
 """The files that say which folder is which ObjectNet class, and which of these ImageNet has."""
 
 
-def folder_classes(files: Files, published: PublishedSet, where: str) -> dict[str, int]:
+def folder_classes(files: Files, published: PublishedSet) -> dict[str, int]:
     """Return the class of each image of a source, by its path.
 
     Raises
     ------
-    InputError
+    ValueError
         As `classify` and, for ObjectNet, `check_mappings`.
     """
     paths: list[str] = []
@@ -92,12 +91,12 @@ def folder_classes(files: Files, published: PublishedSet, where: str) -> dict[st
 
     tables = {PurePosixPath(file.path).name: file.read() for file in files(is_table)}
     if published.other_folders:
-        check_mappings(tables, published, where)
-    return classify(paths, tables, published, where)
+        check_mappings(tables, published)
+    return classify(paths, tables, published)
 
 
 def classify(
-    paths: Iterable[str], tables: Mapping[str, bytes], published: PublishedSet, where: str
+    paths: Iterable[str], tables: Mapping[str, bytes], published: PublishedSet
 ) -> dict[str, int]:
     """Return the class of each image among `paths`, from the folder that it lies in.
 
@@ -107,7 +106,7 @@ def classify(
 
     Raises
     ------
-    InputError
+    ValueError
         An image lies in a folder that is no class of the set, a class folder holds something other
         than images, a path comes twice, or the classes of a flat validation folder are unknown.
     """
@@ -117,29 +116,29 @@ def classify(
         folder, name = PurePosixPath(path).parent.name, PurePosixPath(path).name
         is_image, number = PurePosixPath(name).suffix.lower() in SUFFIXES, validation_number(name)
         if path in classes or path in numbers:
-            raise InputError(f"{where}: {path} is there twice; pack or download it again")
+            raise ValueError(f"{path} is there twice; pack or download it again")
         if is_stray(path):
             continue
         if folder in published.folders:
             if not is_image:
-                raise InputError(
-                    f"{where}: {path} lies in a class folder and is not called an image "
+                raise ValueError(
+                    f"{path} lies in a class folder and is not called an image "
                     f"({', '.join(sorted(SUFFIXES))}); remove it"
                 )
             classes[path] = published.folders[folder]
         elif number is not None and "n01440764" in published.folders:
             numbers[path] = number
         elif is_image and not published.other_folders:
-            raise InputError(
-                f"{where}: {path} lies in the folder {folder!r}, which is no class of this set: "
+            raise ValueError(
+                f"{path} lies in the folder {folder!r}, which is no class of this set: "
                 f"folders such as {', '.join(list(published.folders)[:2])} were expected; check "
                 "`kind` and the folder in params.yaml"
             )
-    wnids = validation_wnids(tables, where) if numbers else {}
+    wnids = validation_wnids(tables) if numbers else {}
     for path, number in numbers.items():
         if wnids.get(number) not in published.folders:
-            raise InputError(
-                f"{where}: the class of {path} was expected in its ground truth, "
+            raise ValueError(
+                f"the class of {path} was expected in its ground truth, "
                 f"{wnids.get(number, 'nothing')} is there; get that file again"
             )
         classes[path] = published.folders[wnids[number]]
@@ -164,56 +163,55 @@ def validation_number(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def validation_wnids(tables: Mapping[str, bytes], where: str) -> dict[int, str]:
+def validation_wnids(tables: Mapping[str, bytes]) -> dict[int, str]:
     """Return the WordNet id of each validation image, by its number.
 
     Parameters
     ----------
     tables : those of `GROUND_TRUTH` that lie beside the images
-    where : the images' folder or archive, for errors
 
     Raises
     ------
-    InputError
+    ValueError
         None of the files is there, the ILSVRC ids come without their `meta.mat`, or a file is not
         what its name says.
     """
     if SOLUTION in tables:
-        return _solution(tables[SOLUTION], f"{where}: {SOLUTION}")
+        return _solution(tables[SOLUTION])
     if SYNSETS in tables:
         return dict(enumerate(tables[SYNSETS].decode().split(), 1))
     if ILSVRC_IDS in tables and META in tables:
-        wnids = _meta(tables[META], f"{where}: {META}")
+        wnids = _meta(tables[META])
         ids = tables[ILSVRC_IDS].decode().split()
         if unknown := [id_ for id_ in ids if id_ not in wnids]:
-            raise InputError(
-                f"{where}: {ILSVRC_IDS} holds {unknown[0]!r}, which is none of the ids of {META}; "
+            raise ValueError(
+                f"{ILSVRC_IDS} holds {unknown[0]!r}, which is none of the ids of {META}; "
                 "take both from the same development kit"
             )
         return {number: wnids[id_] for number, id_ in enumerate(ids, 1)}
     lacks = f"{ILSVRC_IDS} without its {META}" if ILSVRC_IDS in tables else "none"
-    raise InputError(
-        f"{where}: validation images in one folder need a file that says their classes: {SOLUTION}"
+    raise ValueError(
+        f"validation images in one folder need a file that says their classes: {SOLUTION}"
         f" (Kaggle), {SYNSETS}, or {ILSVRC_IDS} with {META} (the development kit), in that folder "
         f"or below; there is {lacks}"
     )
 
 
-def _solution(data: bytes, where: str) -> dict[int, str]:
+def _solution(data: bytes) -> dict[int, str]:
     wnids = {}
     for row in csv.DictReader(io.StringIO(data.decode(), newline="")):
         number = validation_number(f"{row.get('ImageId')}.JPEG")
         words = (row.get("PredictionString") or "").split()
         if number is None or not words:
-            raise InputError(
-                f"{where}: expected the columns ImageId (ILSVRC2012_val_…) and PredictionString "
+            raise ValueError(
+                f"{SOLUTION}: expected the columns ImageId (ILSVRC2012_val_…) and PredictionString "
                 f"(a WordNet id first), got {row}; take it from Kaggle again"
             )
         wnids[number] = words[0]
     return wnids
 
 
-def _meta(data: bytes, where: str) -> dict[str, str]:
+def _meta(data: bytes) -> dict[str, str]:
     """ILSVRC id -> WordNet id of the 1,000 synsets that have no children."""
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
@@ -224,18 +222,18 @@ def _meta(data: bytes, where: str) -> dict[str, str]:
         rows = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], synsets["num_children"], strict=True)
         return {str(int(id_)): str(wnid) for id_, wnid, children in rows if int(children) == 0}
     except (*damages, KeyError, IndexError, TypeError) as error:
-        raise InputError(
-            f"{where}: the table `synsets` of the development kit was expected ({error}); take the "
+        raise ValueError(
+            f"{META}: the table `synsets` of the development kit was expected ({error}); take the "
             "file from ILSVRC2012_devkit_t12.tar.gz again"
         ) from error
 
 
-def check_mappings(tables: Mapping[str, bytes], published: PublishedSet, where: str) -> None:
+def check_mappings(tables: Mapping[str, bytes], published: PublishedSet) -> None:
     """Refuse a copy of ObjectNet whose mappings say something else than the published ones.
 
     Raises
     ------
-    InputError
+    ValueError
         A mapping is unreadable, lacks a folder, or names other classes.
     """
     labels = dict(zip(sorted(published.folders), published.names, strict=True))
@@ -245,15 +243,15 @@ def check_mappings(tables: Mapping[str, bytes], published: PublishedSet, where: 
         try:
             found = msgspec.json.decode(tables[table], type=dict[str, Any])
         except msgspec.MsgspecError as error:
-            raise InputError(
-                f"{where}: {table}: not ObjectNet's mapping ({error}); unpack it again"
+            raise ValueError(
+                f"{table}: not ObjectNet's mapping ({error}); unpack it again"
             ) from error
         if table == FOLDERS:
             wrong = [folder for folder, label in labels.items() if found.get(folder) != label]
         else:
             wrong = sorted(found.keys() ^ set(labels.values()))
         if wrong:
-            raise InputError(
-                f"{where}: {table}: ObjectNet's published mapping was expected, it differs in "
+            raise ValueError(
+                f"{table}: ObjectNet's published mapping was expected, it differs in "
                 f"{', '.join(wrong[:3])}; unpack ObjectNet 1.0 again"
             )

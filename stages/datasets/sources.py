@@ -141,23 +141,24 @@ def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Mach
     captioned = isinstance(entry, Captions)
     published = CAPTIONED if captioned else published_set(entry, read_imagenet_classes())
     where, origin, local = _locate(entry, machine)
-    if captioned or entry.hub is not None:
-        if entry.hub is not None and not captioned:
-            commit = origin[entry.hub.repository]
-            _check_labels(entry, entry.hub, commit, published, machine)
-        shards = local if isinstance(local, dict) else _shards_below(local)
-        classes, captions = shard_labels(shards, published, where)
-        return Source(where, origin, published, classes, captions, shard_images(shards, where))
-    files = archive_files(local) if isinstance(local, dict) else folder_files(local)
+    captions: dict[str, str] = {}
     with error_context(where, ValueError):
-        classes = folder_classes(files, published, where)
-    if not isinstance(entry, ImageNetCaptions):
-        return Source(where, origin, published, classes, {}, files)
-    table = Path(machine.folders) / entry.captions
-    entries = read_captions(table)
-    captions = image_captions(classes, entries, published, where, partial=entry.partial)
-    classes = {path: classes[path] for path in captions}
-    origin |= {entry.captions: file_digest(table)}
+        if captioned or entry.hub is not None:
+            if entry.hub is not None and not captioned:
+                commit = origin[entry.hub.repository]
+                _check_labels(entry, entry.hub, commit, published, machine)
+            shards = local if isinstance(local, dict) else _shards_below(local)
+            classes, captions = shard_labels(shards, published, where)
+            files = shard_images(shards, where)
+        else:
+            files = archive_files(local) if isinstance(local, dict) else folder_files(local)
+            classes = folder_classes(files, published)
+        if isinstance(entry, ImageNetCaptions):
+            table = Path(machine.folders) / entry.captions
+            entries = read_captions(table)
+            captions = image_captions(classes, entries, published, partial=entry.partial)
+            classes = {path: classes[path] for path in captions}
+            origin |= {entry.captions: file_digest(table)}
     return Source(where, origin, published, classes, captions, files)
 
 
@@ -194,7 +195,7 @@ def _locate(entry: RealSet, machine: Machine) -> tuple[str, dict[str, str], Path
 def _shards_below(root: Path) -> dict[str, Path]:
     shards = {path: file for path, file in walk(root) if path.endswith(".tar")}
     if not shards:
-        raise InputError(f"{root}: webdataset shards (*.tar) were expected, there are none")
+        raise ValueError("webdataset shards (*.tar) were expected, there are none")
     return shards
 
 
@@ -202,14 +203,13 @@ def _check_labels(
     entry: RealSet, hub: Hub, commit: str, published: PublishedSet, machine: Machine
 ) -> None:
     """Hold the copy's `classnames.txt` against the set; copies of ImageNet itself need none."""
-    where = f"{hub.repository}@{commit[:12]}"
     files = {file.path: file for file in repository_files(hub.repository, commit, "*")}
     if CLASSNAMES in files:
         file = download_file(files[CLASSNAMES], Path(machine.downloads))
-        check_classnames(file.read_bytes(), published, where)
+        check_classnames(file.read_bytes(), published)
     elif not isinstance(entry, ImageNet):
-        raise InputError(
-            f"{where}: {CLASSNAMES} was expected beside the shards, since it alone says which "
+        raise ValueError(
+            f"{CLASSNAMES} was expected beside the shards, since it alone says which "
             "classes the labels mean; take one of the copies clip-benchmark/wds_*"
         )
 

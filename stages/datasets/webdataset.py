@@ -14,7 +14,6 @@ from stages.datasets.class_folders import File, Files
 from stages.datasets.imagenet import PublishedSet
 from stages.datasets.images import SUFFIXES
 from stages.downloads.archives import iterate_archive
-from stages.runtime.errors import InputError
 
 RENAMED = 0.05
 """The share of classes that a copy may call by names that no class has."""
@@ -29,7 +28,7 @@ def shard_labels(
 
     Raises
     ------
-    InputError
+    ValueError
         A key is there twice, lacks its image or label, or has a label of another set.
     """
     needed = "cls" if published.classes else "txt"
@@ -39,13 +38,13 @@ def shard_labels(
         for key, members in grouped(_without_images(file, f"{where}: {shard}")):
             image = f"{shard}/{key}"
             if sum(map(_is_image, members)) != 1 or needed not in members:
-                raise InputError(
-                    f"{where}: {image} was expected to have one image and .{needed}, it has "
+                raise ValueError(
+                    f"{image} was expected to have one image and .{needed}, it has "
                     f"{', '.join(sorted(members))}; check `kind` and `files` in params.yaml"
                 )
             if image in classes:
-                raise InputError(f"{where}: the key {image} is there twice; get it again")
-            classes[image] = _class(members, published, where, image) if needed == "cls" else None
+                raise ValueError(f"the key {image} is there twice; get it again")
+            classes[image] = _class(members, published, image) if needed == "cls" else None
             if "txt" in members:
                 captions[image] = members["txt"].decode(errors="replace")
     return classes, captions
@@ -104,26 +103,26 @@ def _without_images(file: Path, where: str) -> list[tuple[str, bytes]]:
     return [(name, contents.get(name, b"")) for name in names]
 
 
-def _class(members: Mapping[str, bytes], published: PublishedSet, where: str, path: str) -> int:
+def _class(members: Mapping[str, bytes], published: PublishedSet, path: str) -> int:
     """The class that an image's .cls says, held against the WordNet ids in its .json."""
     labels, text = published.labels, members["cls"].decode(errors="replace").strip()
     if not text.isdecimal() or int(text) >= len(labels):
-        raise InputError(
-            f"{where}: {path}.cls: a label of 0 to {len(labels) - 1} was expected, got "
+        raise ValueError(
+            f"{path}.cls: a label of 0 to {len(labels) - 1} was expected, got "
             f"{text!r}; check `kind` and `repository` in params.yaml"
         )
     class_ = labels[int(text)]
     wnids = set(re.findall(r"n\d{8}", members.get("json", b"").decode(errors="replace")))
     known = {published.folders[wnid] for wnid in wnids & published.folders.keys()}
     if known and class_ not in known:
-        raise InputError(
-            f"{where}: {path}.cls says class {class_} and its .json names "
+        raise ValueError(
+            f"{path}.cls says class {class_} and its .json names "
             f"{', '.join(sorted(wnids))}; the labels of these shards are numbered otherwise"
         )
     return class_
 
 
-def check_classnames(text: bytes, published: PublishedSet, where: str) -> None:
+def check_classnames(text: bytes, published: PublishedSet) -> None:
     """Hold the `classnames.txt` of a copy against the classes that its labels should have.
 
     Names of single classes have been corrected over the years (crane, kite, maillot), and a copy
@@ -131,13 +130,13 @@ def check_classnames(text: bytes, published: PublishedSet, where: str) -> None:
 
     Raises
     ------
-    InputError
+    ValueError
         It has another number of names, another class's name for a label, or many that are unknown.
     """
     names = [line.strip() for line in text.decode().splitlines() if line.strip()]
     if len(names) != len(published.names):
-        raise InputError(
-            f"{where}: classnames.txt was expected to have {len(published.names)} names, it has "
+        raise ValueError(
+            f"classnames.txt was expected to have {len(published.names)} names, it has "
             f"{len(names)}; check `kind` and `repository` in params.yaml"
         )
     known = {name.casefold() for name in published.names}
@@ -146,8 +145,8 @@ def check_classnames(text: bytes, published: PublishedSet, where: str) -> None:
     others = [label for label in differ if names[label].casefold() in known]
     if others or len(differ) > RENAMED * len(names):
         label = (others or differ)[0]
-        raise InputError(
-            f"{where}: classnames.txt calls label {label} {names[label]!r}, "
+        raise ValueError(
+            f"classnames.txt calls label {label} {names[label]!r}, "
             f"{published.names[label]!r} was expected: its labels are numbered otherwise; check "
             "`kind`, `repository` and `revision`"
         )
