@@ -18,7 +18,7 @@ from jaxtyping import Int64, UInt8
 from stages.datasets.card import DatasetCard, read_card
 from stages.datasets.images import EXTENSIONS, decode_image, image_extension
 from stages.datasets.tar import ArchiveReader, Member, open_archive, write_shards
-from stages.runtime.errors import InputError
+from stages.runtime.errors import InputError, error_context
 
 
 @dataclass(frozen=True)
@@ -117,29 +117,28 @@ def _index(directory: Path, card: DatasetCard, archives: list[ArchiveReader]) ->
     places, classes, captions = array("q"), array("q"), []
     allowed, first_has = frozenset(card.class_indices), None
     for number, archive in enumerate(archives):
-        for key, members in groupby(
-            archive.members(), lambda member: member.name.partition(".")[0]
-        ):
-            image, class_, caption = _read_labels(archive, key, list(members))
-            has = class_ is not None, caption is not None
-            first_has = first_has or has
-            if key != f"{len(classes):08d}":
-                raise InputError(
-                    f"{archive.path}: image {len(classes):08d} expected, {key} came; fetch it again"
-                )
-            if has != first_has:
-                raise InputError(
-                    f"{archive.path}: {key} lacks its companion .cls or .txt, or has one that the "
-                    "first image of the set has not; fetch it again"
-                )
-            if class_ is not None and class_ not in allowed:
-                raise InputError(
-                    f"{archive.path}: {key}.cls is {class_}, card.json allows {sorted(allowed)}"
-                )
-            places.extend((number, image.offset, image.size))
-            classes.append(-1 if class_ is None else class_)
-            if caption is not None:
-                captions.append(caption)
+        with error_context(archive.path, ValueError):
+            for key, members in groupby(
+                archive.members(), lambda file: file.name.partition(".")[0]
+            ):
+                image, class_, caption = _read_labels(archive, key, list(members))
+                has = class_ is not None, caption is not None
+                first_has = first_has or has
+                if key != f"{len(classes):08d}":
+                    raise ValueError(
+                        f"image {len(classes):08d} expected, {key} came; fetch it again"
+                    )
+                if has != first_has:
+                    raise ValueError(
+                        f"{key} lacks its companion .cls or .txt, or has one that the first image "
+                        "of the set has not; fetch it again"
+                    )
+                if class_ is not None and class_ not in allowed:
+                    raise ValueError(f"{key}.cls is {class_}, card.json allows {sorted(allowed)}")
+                places.extend((number, image.offset, image.size))
+                classes.append(-1 if class_ is None else class_)
+                if caption is not None:
+                    captions.append(caption)
     if len(classes) != card.images:
         raise InputError(
             f"{directory}: {card.images} images expected from card.json, {len(classes)} found in "
@@ -162,22 +161,19 @@ def _read_labels(
     parts = {member.name[len(key) + 1 :]: member for member in members}
     images = [parts[extension] for extension in EXTENSIONS if extension in parts]
     if len(images) != 1 or not {"cls", "txt"} & parts.keys():
-        raise InputError(
-            f"{archive.path}: {key}.png (or another image) with {key}.cls or {key}.txt expected, "
-            f"only {', '.join(f'{key}.{part}' for part in sorted(parts))} came; fetch it again"
+        raise ValueError(
+            f"{key}.png (or another image) with {key}.cls or {key}.txt expected, only "
+            f"{', '.join(f'{key}.{part}' for part in sorted(parts))} came; fetch it again"
         )
     texts = {
-        kind: archive.read(parts[kind].offset, parts[kind].size)
+        kind: archive.read(parts[kind].offset, parts[kind].size).decode()
         for kind in ("cls", "txt")
         if kind in parts
     }
-    try:
-        class_ = int(texts["cls"]) if "cls" in texts else None
-    except ValueError as error:
-        raise InputError(
-            f"{archive.path}: {key}.cls must hold a class index: {texts['cls']!r}"
-        ) from error
-    return images[0], class_, texts["txt"].decode() if "txt" in texts else None
+    class_ = texts.get("cls")
+    if class_ is not None and not class_.isdecimal():
+        raise ValueError(f"{key}.cls must hold a class index: {class_!r}; fetch it again")
+    return images[0], None if class_ is None else int(class_), texts.get("txt")
 
 
 def write_images(
