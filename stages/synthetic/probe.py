@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stages.config.synthetic import CLASSES, Probe, World
-from stages.datasets.broden.layout import Concept
+from stages.datasets.broden.reader import Concept
 from stages.datasets.broden.writer import Segmented
 from stages.synthetic.attributes import COLOURS, SCENES, TEXTURES
 from stages.synthetic.blocks import Block, draw_blocks

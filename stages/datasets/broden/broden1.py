@@ -16,8 +16,16 @@ from pathlib import Path, PurePosixPath
 from stages.config.datasets import Broden as BrodenEntry
 from stages.config.datasets import Shards
 from stages.config.machine import Machine
-from stages.datasets.broden.layout import INDEX, File, IndexRow, missing
-from stages.datasets.broden.reader import Broden, code_tables, files_reader, read_broden
+from stages.datasets.broden.reader import (
+    INDEX,
+    Broden,
+    File,
+    IndexRow,
+    code_tables,
+    files_reader,
+    missing,
+    read_broden,
+)
 from stages.datasets.broden.writer import table_file
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import decode_image

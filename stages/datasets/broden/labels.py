@@ -1,17 +1,37 @@
-"""Which concepts each image of a probe set shows."""
+"""Label maps, and which concepts each image of a probe set shows."""
+
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int64, UInt8
 
-from stages.datasets.broden.layout import (
-    CATEGORIES,
-    IndexRow,
-    LabelMap,
-    from_channels,
-    label_shares,
-)
-from stages.datasets.broden.reader import Broden
+from stages.datasets.broden.reader import CATEGORIES, Broden, IndexRow
 from stages.runtime.errors import InputError
+
+LabelMap = Int64[np.ndarray, "height width"]
+"""The number of the concept at each pixel, 0 for none."""
+
+
+def to_channels(labels: LabelMap) -> UInt8[np.ndarray, "height width 3"]:
+    """Return a label map as the image that is stored."""
+    return np.stack([labels % 256, labels // 256, np.zeros_like(labels)], axis=2).astype(np.uint8)
+
+
+def from_channels(channels: UInt8[np.ndarray, "height width 3"]) -> LabelMap:
+    """Return the label map that an image stores."""
+    return channels[:, :, 0] + np.int64(256) * channels[:, :, 1]
+
+
+def label_shares(maps: Sequence[LabelMap]) -> dict[int, float]:
+    """Return the share of the pixels that each label covers.
+
+    A pixel counts once for a label, however many of the maps show the label there.
+    """
+    stack = np.sort([labels.ravel() for labels in maps], axis=0)
+    stack[1:][stack[1:] == stack[:-1]] = 0
+    pixels = np.bincount(stack.ravel())
+    numbers = np.flatnonzero(pixels).tolist()
+    return {number: float(pixels[number] / stack.shape[1]) for number in numbers if number}
 
 
 def concept_presence(broden: Broden, presence: float) -> Bool[np.ndarray, "image concept"]:

@@ -1,27 +1,77 @@
-"""Reads Broden1's layout, from an extracted folder or from our own tar shards."""
+"""Reads Broden1 (Bau et al., CVPR 2017) from its folder or zip, or from our tar shards.
+
+The layout is the one that NetDissect's `joinseg.py` writes.
+`images/` holds the images and their label maps; `index.csv` has a row per image, with paths below
+`images/`; `label.csv` has a row per concept; `category.csv` and `c_<category>.csv` count labels:
+`frequency` in images, `coverage` in whole images' worth of pixels. A label map is half as wide as
+its image, a pixel's label is R + 256·G, and 0 stands for no label.
+"""
 
 import csv
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 from jaxtyping import UInt8
 from numpy import ndarray
 
 from stages.config.quantities import Natural
-from stages.datasets.broden.layout import INDEX, Concept, IndexRow, Read, missing
 from stages.datasets.card import read_card
 from stages.datasets.images import decode_image
 from stages.datasets.tar import ArchiveReader, open_archive
 from stages.downloads.archives import read_member, readable_archive
 from stages.runtime.errors import InputError
 
+INDEX = "index.csv"
+
+CATEGORIES = ("color", "object", "part", "material", "scene", "texture")
+
+File = tuple[str, bytes]
+"""A path in the dataset and what stands there."""
+
+Read = Callable[[str], bytes]
+"""Returns the file at a path of the dataset."""
+
 Row = TypeVar("Row", bound=msgspec.Struct)
+
+
+class Concept(NamedTuple):
+    """A row of `label.csv`: the number that label maps hold, a name and the main category."""
+
+    number: int
+    name: str
+    category: str
+
+
+class IndexRow(msgspec.Struct, frozen=True):
+    """A row of `index.csv`: an image, its label maps' height and width, a cell per category."""
+
+    image: str
+    sh: Natural
+    sw: Natural
+    color: str = ""
+    object: str = ""
+    part: str = ""
+    material: str = ""
+    scene: str = ""
+    texture: str = ""
+
+    def labels(self, category: str) -> list[int | str]:
+        """Numbers that hold for the whole image, and paths of label maps."""
+        cell = getattr(self, category)
+        return [int(part) if part.isdigit() else part for part in cell.split(";") if part]
+
+    @property
+    def files(self) -> list[str]:
+        """The image and then its label maps, as paths in the dataset."""
+        labels = [label for category in CATEGORIES for label in self.labels(category)]
+        maps = [label for label in labels if isinstance(label, str)]
+        return [f"images/{path}" for path in (self.image, *maps)]
 
 
 class LabelRow(msgspec.Struct):
@@ -187,3 +237,12 @@ def _shards_reader(directory: Path, stack: ExitStack) -> Read:
         return archive.read(offset, size)
 
     return read
+
+
+def missing(where: object, names: Sequence[str]) -> InputError:
+    """Return the error that a Broden1 lacks files."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return InputError(
+        f"{where}: {', '.join(names[:5])}{more} expected in Broden1's layout, but missing; get it "
+        "again"
+    )

@@ -9,15 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from stages.datasets.broden.layout import (
-    CATEGORIES,
-    INDEX,
-    Concept,
-    File,
-    LabelMap,
-    label_shares,
-    to_channels,
-)
+from stages.datasets.broden.labels import LabelMap, label_shares, to_channels
+from stages.datasets.broden.reader import CATEGORIES, INDEX, Concept, File
 from stages.datasets.images import encode_png
 
 Row = dict[str, str | int]

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from torch import nn
 
 from stages.config.machine import Machine
-from stages.datasets.broden.layout import Concept
-from stages.datasets.broden.reader import open_broden
+from stages.datasets.broden.reader import Concept, open_broden
 from stages.datasets.broden.writer import Segmented, broden_files
 from stages.datasets.card import write_card
 from stages.datasets.images import encode_png

@@ -4,8 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.datasets.broden.layout import Concept
-from stages.datasets.broden.reader import open_broden
+from stages.datasets.broden.reader import Concept, open_broden
 from stages.runtime.errors import InputError
 from tests.unit.datasets.broden.broden1 import TABLES, write_broden1
 

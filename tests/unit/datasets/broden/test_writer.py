@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.datasets.broden.layout import Concept
+from stages.datasets.broden.reader import Concept
 from stages.datasets.broden.writer import Segmented, broden_files
 from stages.datasets.images import decode_image
 from stages.datasets.tar import open_archive, write_shards
