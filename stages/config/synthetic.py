@@ -1,4 +1,4 @@
-"""The entries of `params.yaml` that describe the drawn world and each set drawn from it."""
+"""The entries of `params.yaml` that describe the synthetic world and the sets drawn from it."""
 
 from typing import Annotated, Literal, get_args
 

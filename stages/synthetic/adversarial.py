@@ -1,7 +1,7 @@
-"""The adversarial set: only images that a small reference net gets wrong.
+"""The adversarial set: only images that a small reference net misclassifies.
 
 Hendrycks et al. (ImageNet-A, CVPR 2021) keep the photographs that a ResNet-50 misses; here a small
-convolutional net, trained on a train set drawn for the purpose, sorts the candidates.
+convolutional net, trained on a set of its own, selects among candidates.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,14 +17,14 @@ from stages.runtime.errors import InputError
 from stages.synthetic.blocks import BLOCK, Block, draw_block, draw_labelled
 
 CANDIDATES_PER_IMAGE = 200
-"""After so many candidates per image wanted, the reference net is too good for the recipe."""
+"""Stop after so many candidates per image of the set: the reference net is too accurate."""
 
 Classify = Callable[[np.ndarray], np.ndarray]
 """Gives the class index of each image."""
 
 
 def adversarial_blocks(recipe: Adversarial, world: World) -> Iterator[Block]:
-    """The images of `recipe`'s population that the reference net gets wrong, in order.
+    """Yield the images of `recipe`'s population that the reference net misclassifies, in order.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How things look: the colour and texture of an object's surface, and the scene behind it."""
+"""Colours and textures of objects, and the scenes behind them."""
 
 from collections.abc import Callable
 
@@ -24,13 +24,13 @@ PALETTE = np.array(
 """RGB of each colour, 0 to 1."""
 
 SHADE = 0.4
-"""What is left of a colour in the dark parts of a texture."""
+"""The brightness of a colour in the dark parts of a texture, beside its light parts."""
 
 
 def base_colours(
     colour: Int64[np.ndarray, " image"], rng: np.random.Generator
 ) -> Float32[np.ndarray, "image 3 1"]:
-    """Each object's plain colour: its palette entry, varied a little from image to image."""
+    """Return each object's plain colour: its palette entry, slightly varied."""
     change = rng.normal(0, 0.04, (len(colour), 3)).astype(np.float32)
     return np.clip(PALETTE[colour] + change, 0, 1)[:, :, None]
 
@@ -41,7 +41,7 @@ def darkness(
     v: Float32[np.ndarray, "image pixel"],
     rng: np.random.Generator,
 ) -> Float32[np.ndarray, "image pixel"]:
-    """How dark the texture makes each pixel, 0 (plain colour) to 1; it turns with the object."""
+    """Return the darkness of the texture, 0 (plain colour) to 1; it turns with the object."""
     dark = np.empty_like(u)
     phase = rng.random((len(texture), 2, 1), np.float32)
     for index in np.unique(texture):
@@ -55,7 +55,7 @@ def darkness(
 def paint(
     flat: Float32[np.ndarray, "image 3 1"], dark: Float32[np.ndarray, "image pixel"]
 ) -> Float32[np.ndarray, "image 3 pixel"]:
-    """The textured surface: the plain colour where it is light, a shade of it where dark."""
+    """Apply the texture: the plain colour where it is light, a darker shade where it is dark."""
     return flat * (1 - (1 - SHADE) * dark)[:, None]
 
 
@@ -100,7 +100,7 @@ Colour = tuple[float, float, float]
 def backdrops(
     scene: Int64[np.ndarray, " image"], size: int, rng: np.random.Generator
 ) -> Float32[np.ndarray, "image 3 pixel"]:
-    """The empty scene of each image, RGB 0 to 1, `size` × `size` pixels."""
+    """Draw the scene of each image without its object, RGB 0 to 1, `size` × `size` pixels."""
     x, y = image_grid(size)
     rgb = np.empty((len(scene), 3, size * size), np.float32)
     for index in np.unique(scene):

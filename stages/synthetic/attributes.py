@@ -1,4 +1,4 @@
-"""What drawn images show: an object's class, looks and place, drawn at random and put in words."""
+"""Random attributes of images, what they show and where, and captions that name them."""
 
 from dataclasses import dataclass, fields
 
@@ -14,12 +14,12 @@ SCENES = ("sky", "grass", "water", "sand", "night", "room")
 PREFERRED_COLOUR = (1, 4, 7, 2, 5, 0, 3, 6, 1, 4, 7, 2)
 PREFERRED_TEXTURE = (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5)
 PREFERRED_SCENE = (0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5)
-"""The value that each class is seen with most often, where a recipe's `preference` says so."""
+"""Per class, the value that a recipe's `preference` makes more frequent, as an index."""
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """What a block of images shows.
+    """The attributes of a block of images.
 
     Indices point into `CLASSES`, `COLOURS`, …; `rotation` is in radians, counter-clockwise;
     `scale`, `x` and `y` (the object's size and centre) are in half image sides, y up.
@@ -40,16 +40,16 @@ class Attributes:
         return len(self.class_)
 
     def take(self, rows: np.ndarray) -> "Attributes":
-        """The images of `rows` (indices or a boolean mask)."""
+        """Return the attributes of the images of `rows` (indices or a boolean mask)."""
         return Attributes(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
 def draw_attributes(population: Population, images: int, rng: np.random.Generator) -> Attributes:
-    """Draw what `images` images show, independently of each other."""
+    """Draw the attributes of `images` images, independently of each other."""
     class_ = rng.choice(np.array(population.class_indices, np.int64), images)
 
     def value(by_class: tuple[int, ...], share: float, count: int) -> Int64[np.ndarray, " image"]:
-        """Give the preferred value with probability `share`, else any; or any but that."""
+        """Draw the preferred value with probability `share`, else any; or any other value."""
         preferred = np.array(by_class)[class_]
         if population.exclude_preferred:
             return (preferred + rng.integers(1, count, images)) % count
@@ -71,11 +71,11 @@ def draw_attributes(population: Population, images: int, rng: np.random.Generato
 
 
 _HIDDEN = {"silhouette": ("colour", "texture"), "sketch": ("colour", "scene")}
-"""Attributes that cannot be seen in a style, so that no caption names them."""
+"""Attributes that a style does not show, so captions do not name them."""
 
 
 def write_captions(attributes: Attributes, mention: float, rng: np.random.Generator) -> list[str]:
-    """One caption per image; each visible attribute is named with probability `mention`."""
+    """Write a caption per image that names each visible attribute with probability `mention`."""
     named = rng.random((len(attributes), 4)) < mention
     return [_caption(attributes, row, named[row]) for row in range(len(attributes))]
 

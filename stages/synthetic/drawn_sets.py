@@ -1,4 +1,4 @@
-"""Datasets whose source is the drawn world: drawn and written block by block."""
+"""Write the synthetic datasets: images are drawn and written block by block."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ LICENCE = "Apache-2.0"
 
 
 def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) -> None:
-    """Draw the set `name` and write its shards and card to `directory`, whole or not at all.
+    """Draw the set `name` and write its shards and card to `directory`, all of it or nothing.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) ->
     """
     with complete_directory(directory) as partial:
         if isinstance(recipe, Probe):
-            # All in one shard: the tables, which count labels, can only follow the last image.
+            # In one shard: the tables count labels and can be written only after the last image.
             files = broden_files(draw_probe(recipe, world), probe_concepts(), "world")
             shards = write_shards(files, recipe.images + 1, partial)
         else:
@@ -45,7 +45,7 @@ def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) ->
 
 def _blocks(recipe: Labelled | Captioned | Adversarial, world: World) -> Iterator[Block]:
     if isinstance(recipe, Adversarial):
-        # Here, since it imports PyTorch, which no other drawn set needs.
+        # Imported here because no other synthetic set needs PyTorch.
         from stages.synthetic.adversarial import adversarial_blocks
 
         return adversarial_blocks(recipe, world)

@@ -1,4 +1,4 @@
-"""The probe set: images whose every concept is segmented, as in Broden (Bau et al., CVPR 2017).
+"""The probe set: images with all concepts segmented, as in Broden (Bau et al., CVPR 2017).
 
 As there, objects, parts and colours are label maps, textures and scenes numbers that hold for the
 whole image. A colour's pixels are the object's. Names follow Broden: colours end in `-c`, scenes
@@ -27,13 +27,13 @@ _NAMES = {
 
 
 def probe_concepts() -> list[Concept]:
-    """Every concept of the world, numbered from 1 as in `label.csv`."""
+    """List all concepts, numbered from 1 as in `label.csv`."""
     pairs = [(name, category) for category, names in _NAMES.items() for name in names]
     return [Concept(number, name, category) for number, (name, category) in enumerate(pairs, 1)]
 
 
 def draw_probe(recipe: Probe, world: World) -> Iterator[Segmented]:
-    """The images of a probe set in order, each with its true segmentation."""
+    """Yield the images of a probe set in order, each with its true segmentation."""
     for block in draw_blocks(recipe, world):
         masks = render_masks(block.attributes, world.image_size)
         for row in range(len(block.images)):
@@ -59,6 +59,6 @@ def _segmented(block: Block, masks: Masks, row: int) -> Segmented:
 
 
 def _number(category: str, index: int | np.integer) -> int:
-    """The number in `label.csv` of a category's value: the categories follow each other."""
+    """Return the number in `label.csv` of a category's value: category after category."""
     before = list(_NAMES)[: list(_NAMES).index(category)]
     return 1 + sum(len(_NAMES[name]) for name in before) + int(index)

@@ -1,4 +1,4 @@
-"""From attributes to pixels: images in six styles, and their true segmentation."""
+"""Render attributes as images in six styles, and as the images' true segmentation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -32,8 +32,8 @@ class Masks:
 
 
 @dataclass(frozen=True)
-class Layers:
-    """What every style works from, before it is put together.
+class StyleInputs:
+    """What each style composes an image from.
 
     `distance` and `eye` are signed distances in pixels (negative inside), `dark` is the texture's
     darkness, `flat` the object's plain colour, `surface` the same with its texture.
@@ -56,27 +56,29 @@ class Layers:
         """A 32nd of the side, in pixels: line widths scale with the image."""
         return self.size / 32
 
-    def take(self, rows: np.ndarray) -> "Layers":
-        """The layers of the images of `rows`."""
-        return Layers(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+    def take(self, rows: np.ndarray) -> "StyleInputs":
+        """Return the inputs of the images of `rows`."""
+        return StyleInputs(
+            **{field.name: getattr(self, field.name)[rows] for field in fields(self)}
+        )
 
 
 def render(
     attributes: Attributes, noise: float, size: int, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "image height width 3"]:
-    """The images of `attributes`, `size` × `size` pixels, with pixel noise of std `noise`."""
-    layers = _layers(attributes, size, rng)
-    rgb = np.empty_like(layers.backdrop)
+    """Render images of `size` × `size` pixels, with pixel noise of standard deviation `noise`."""
+    inputs = _style_inputs(attributes, size, rng)
+    rgb = np.empty_like(inputs.backdrop)
     for index in np.unique(attributes.style):
         rows = np.flatnonzero(attributes.style == index)
-        rgb[rows] = _STYLES[STYLES[index]](layers.take(rows), rng)
+        rgb[rows] = _STYLES[STYLES[index]](inputs.take(rows), rng)
     rgb += np.float32(noise) * rng.standard_normal(rgb.shape, np.float32)
     pixels = np.clip(rgb * 255 + 0.5, 0, 255).astype(np.uint8)
     return np.ascontiguousarray(pixels.reshape(-1, 3, size, size).transpose(0, 2, 3, 1))
 
 
 def render_masks(attributes: Attributes, size: int) -> Masks:
-    """The true segmentation of the images that `render` draws from the same attributes."""
+    """Return the true segmentation of the images that `render` draws from the same attributes."""
     u, v = object_grid(attributes, size)
     inside = signed_distance(attributes.class_, u, v) < 0
     shape = (len(attributes), size, size)
@@ -84,12 +86,12 @@ def render_masks(attributes: Attributes, size: int) -> Masks:
     return Masks(inside.reshape(shape), {name: mask.reshape(shape) for name, mask in parts.items()})
 
 
-def _layers(attributes: Attributes, size: int, rng: np.random.Generator) -> Layers:
+def _style_inputs(attributes: Attributes, size: int, rng: np.random.Generator) -> StyleInputs:
     u, v = object_grid(attributes, size)
     pixels = attributes.scale[:, None] * np.float32(size / 2)
     flat = base_colours(attributes.colour, rng)
     dark = darkness(attributes.texture, u, v, rng)
-    return Layers(
+    return StyleInputs(
         distance=signed_distance(attributes.class_, u, v) * pixels,
         eye=eye_distance(attributes.class_, u, v) * pixels,
         dark=dark,
@@ -99,71 +101,71 @@ def _layers(attributes: Attributes, size: int, rng: np.random.Generator) -> Laye
     )
 
 
-def _cover(distance: Grid) -> Grid:
-    """How much of each pixel lies inside an outline: smooth over one pixel."""
+def _coverage(distance: Grid) -> Grid:
+    """Return how much of each pixel lies inside an outline: smooth over one pixel."""
     return np.clip(0.5 - distance, 0, 1)
 
 
-def _over(below: Rgb, above: Rgb | float, amount: Grid) -> Rgb:
+def _blend(below: Rgb, above: Rgb | float, amount: Grid) -> Rgb:
     return below + (above - below) * amount[:, None]
 
 
-def _assemble(layers: Layers, surface: Rgb, backdrop: Rgb, rim: float) -> Rgb:
+def _compose(inputs: StyleInputs, surface: Rgb, backdrop: Rgb, rim: float) -> Rgb:
     """Backdrop, a dark rim of `rim` units, the object, its eye (white around a dark pupil)."""
-    rgb = _over(backdrop, 0.06, _cover(layers.distance - rim * layers.unit))
-    rgb = _over(rgb, surface, _cover(layers.distance))
-    rgb = _over(rgb, 0.97, _cover(layers.eye))
-    return _over(rgb, 0.05, _cover(layers.eye + 1.1 * layers.unit))
+    rgb = _blend(backdrop, 0.06, _coverage(inputs.distance - rim * inputs.unit))
+    rgb = _blend(rgb, surface, _coverage(inputs.distance))
+    rgb = _blend(rgb, 0.97, _coverage(inputs.eye))
+    return _blend(rgb, 0.05, _coverage(inputs.eye + 1.1 * inputs.unit))
 
 
-def _photo(layers: Layers, rng: np.random.Generator) -> Rgb:
+def _photo(inputs: StyleInputs, rng: np.random.Generator) -> Rgb:
     """Light from one side."""
-    x, y = image_grid(layers.size)
-    slant = rng.uniform(-0.18, 0.18, (2, len(layers.eye), 1)).astype(np.float32)
+    x, y = image_grid(inputs.size)
+    slant = rng.uniform(-0.18, 0.18, (2, len(inputs.eye), 1)).astype(np.float32)
     light = 1 + slant[0] * x + slant[1] * y
-    return _assemble(layers, layers.surface, layers.backdrop, 1.3) * light[:, None]
+    return _compose(inputs, inputs.surface, inputs.backdrop, 1.3) * light[:, None]
 
 
-def _painting(layers: Layers, rng: np.random.Generator) -> Rgb:
+def _painting(inputs: StyleInputs, rng: np.random.Generator) -> Rgb:
     """Wavering outlines, few tones, warm colours, slanted brush strokes."""
-    images, size = len(layers.eye), layers.size
-    outline = layers.distance + _wobble(images, size, 0.8, rng) * layers.unit
-    rgb = _assemble(replace(layers, distance=outline), layers.surface, layers.backdrop, 0.7)
+    images, size = len(inputs.eye), inputs.size
+    outline = inputs.distance + _wobble(images, size, 0.8, rng) * inputs.unit
+    rgb = _compose(replace(inputs, distance=outline), inputs.surface, inputs.backdrop, 0.7)
     rgb = np.round(rgb * 4) / 4
     warm = np.array([0.96, 0.86, 0.66], np.float32)[None, :, None]
     return (0.75 * rgb + 0.22 * warm) * (1 + 0.22 * _strokes(images, size, rng))[:, None]
 
 
-def _cartoon(layers: Layers, rng: np.random.Generator) -> Rgb:
+def _cartoon(inputs: StyleInputs, rng: np.random.Generator) -> Rgb:
     """A thick outline around two flat tones, before one flat pale tone."""
-    vivid = np.clip(layers.flat * 1.25 - 0.08, 0, 1)
-    surface = vivid * np.where(layers.dark > 0.5, np.float32(0.62), np.float32(1))[:, None]
-    tone = layers.backdrop.mean(axis=2, keepdims=True)
-    backdrop = np.broadcast_to(0.25 + 0.75 * tone, layers.backdrop.shape)
-    return _assemble(layers, surface, backdrop, 2.4)
+    vivid = np.clip(inputs.flat * 1.25 - 0.08, 0, 1)
+    surface = vivid * np.where(inputs.dark > 0.5, np.float32(0.62), np.float32(1))[:, None]
+    tone = inputs.backdrop.mean(axis=2, keepdims=True)
+    backdrop = np.broadcast_to(0.25 + 0.75 * tone, inputs.backdrop.shape)
+    return _compose(inputs, surface, backdrop, 2.4)
 
 
-def _negative(layers: Layers, rng: np.random.Generator) -> Rgb:
+def _negative(inputs: StyleInputs, rng: np.random.Generator) -> Rgb:
     """A photo with light and dark exchanged."""
-    return 1 - _photo(layers, rng)
+    return 1 - _photo(inputs, rng)
 
 
-def _silhouette(layers: Layers, rng: np.random.Generator) -> Rgb:
+def _silhouette(inputs: StyleInputs, rng: np.random.Generator) -> Rgb:
     """A black object against the light; colour and texture are lost."""
-    return _over(0.5 + 0.5 * layers.backdrop, 0.03, _cover(layers.distance))
+    return _blend(0.5 + 0.5 * inputs.backdrop, 0.03, _coverage(inputs.distance))
 
 
-def _sketch(layers: Layers, rng: np.random.Generator) -> Rgb:
+def _sketch(inputs: StyleInputs, rng: np.random.Generator) -> Rgb:
     """Wobbly broken strokes along the outline, a little hatching, speckled paper."""
-    images, size = len(layers.eye), layers.size
+    images, size = len(inputs.eye), inputs.size
     ink = rng.uniform(0.45, 1, (images, 1)).astype(np.float32)
-    outline = layers.distance + _wobble(images, size, 0.9, rng) * layers.unit
+    outline = inputs.distance + _wobble(images, size, 0.9, rng) * inputs.unit
     broken = np.clip(4 * _wobble(images, size, 1.0, rng) + 3.4, 0, 1)
-    stroke = _cover(np.abs(outline) - 0.75 * layers.unit) * broken
-    hatching = 0.3 * layers.dark * _cover(layers.distance)
+    stroke = _coverage(np.abs(outline) - 0.75 * inputs.unit) * broken
+    hatching = 0.3 * inputs.dark * _coverage(inputs.distance)
     speckle = rng.random(outline.shape, np.float32) > 0.985
     ink = np.maximum(np.maximum(stroke, hatching) * ink, np.float32(0.5) * speckle)
-    return _over(np.full_like(layers.backdrop, 0.93), 0.1, ink)
+    return _blend(np.full_like(inputs.backdrop, 0.93), 0.1, ink)
 
 
 def _wobble(images: int, size: int, amount: float, rng: np.random.Generator) -> Grid:
@@ -182,7 +184,7 @@ def _strokes(images: int, size: int, rng: np.random.Generator) -> Grid:
     return np.sum(drawn, axis=0).reshape(images, -1) / 2
 
 
-_STYLES: dict[str, Callable[[Layers, np.random.Generator], Rgb]] = {
+_STYLES: dict[str, Callable[[StyleInputs, np.random.Generator], Rgb]] = {
     "photo": _photo,
     "painting": _painting,
     "cartoon": _cartoon,

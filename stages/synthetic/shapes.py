@@ -1,4 +1,4 @@
-"""Where the object and its parts are: signed distances in the object's own frame.
+"""Shapes of objects and their parts, as signed distances in the object's own frame.
 
 Grids are flat, one row per image; y points up.
 """
@@ -17,7 +17,7 @@ Grid = Float32[np.ndarray, "image pixel"]
 
 
 def image_grid(size: int) -> tuple[Float32[np.ndarray, " pixel"], Float32[np.ndarray, " pixel"]]:
-    """The x and y of each pixel's centre, −1 to 1 across the image of `size` × `size` pixels."""
+    """Return x and y of each pixel's centre, −1 to 1 across an image of `size` × `size` pixels."""
     centres = ((np.arange(size) + 0.5) * 2 / size - 1).astype(np.float32)
     return np.tile(centres, size), np.repeat(-centres, size)
 
@@ -25,7 +25,7 @@ def image_grid(size: int) -> tuple[Float32[np.ndarray, " pixel"], Float32[np.nda
 def object_grid(
     attributes: Attributes, size: int
 ) -> tuple[Float32[np.ndarray, "image pixel"], Float32[np.ndarray, "image pixel"]]:
-    """The pixels in the frame in which shapes are defined: centred, upright, about −1 to 1."""
+    """Return the pixels' coordinates in the shape's frame: centred, upright, about −1 to 1."""
     x, y = image_grid(size)
     x, y = x - attributes.x[:, None], y - attributes.y[:, None]
     cosine = (np.cos(attributes.rotation) / attributes.scale)[:, None]
@@ -38,7 +38,7 @@ def signed_distance(
     u: Float32[np.ndarray, "image pixel"],
     v: Float32[np.ndarray, "image pixel"],
 ) -> Float32[np.ndarray, "image pixel"]:
-    """The distance of each pixel from its image's object, in object units, negative inside."""
+    """Return each pixel's distance from its image's object, in object units, negative inside."""
     distance = np.empty_like(u)
     for index in np.unique(class_):
         rows = class_ == index
@@ -154,7 +154,7 @@ _SHAPES = {
 
 PARTS = ("roof", "bow", "stem", "tip", "corner", "eye")
 PLANES = (("roof", "bow", "stem"), ("tip", "corner", "eye"))
-"""Parts that never overlap, together: each plane fits into one label map."""
+"""Parts grouped so that those of one plane never overlap: each plane fits one label map."""
 
 Region = Callable[[Grid, Grid], Grid]
 
@@ -186,7 +186,7 @@ def part_mask(
     v: Float32[np.ndarray, "image pixel"],
     inside: Bool[np.ndarray, "image pixel"],
 ) -> Bool[np.ndarray, "image pixel"]:
-    """Where each image's object shows `part` (nowhere, if its class has none)."""
+    """Return the pixels that show `part` of each image's object; none if its class lacks it."""
     mask = np.zeros_like(inside)
     for name, region in _REGIONS[part].items():
         rows = class_ == CLASSES.index(name)
@@ -199,7 +199,7 @@ def eye_distance(
     u: Float32[np.ndarray, "image pixel"],
     v: Float32[np.ndarray, "image pixel"],
 ) -> Float32[np.ndarray, "image pixel"]:
-    """Distance from the eye in object units, 1 everywhere where a class has none."""
+    """Return the distance from the eye in object units; 1 everywhere for classes without one."""
     distance = np.ones_like(u)
     for name, (x, y) in _EYES.items():
         rows = class_ == CLASSES.index(name)
