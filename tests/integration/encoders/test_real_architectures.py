@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from stages.config.encoders import TimmModel, TorchvisionModel
+from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import (
     Encoder,
     initialise,
@@ -17,6 +18,7 @@ from stages.encoders.library_models import (
     measured_representation,
 )
 from stages.encoders.weights import load_state_dict
+from tests.unit.encoders.conftest import TINY, require_layers
 
 MODELS = [
     TorchvisionModel(model="resnet18"),
@@ -104,3 +106,30 @@ def test_a_model_that_asks_for_its_version_is_read_back(tmp_path):
     encoder = initialise(TorchvisionModel(model="mnasnet0_5"), 0)
     save_encoder(tmp_path / "mnasnet", encoder)
     assert same(load_encoder(tmp_path / "mnasnet"), encoder)
+
+
+RESNET = ["stem", "stage1", "stage2", "stage3", "stage4", "output"]
+TIMM_TOWER = OpenClipConfig(
+    model="with timm",
+    config=TINY.config | {"vision_cfg": {"timm_model_name": "resnet18", "image_size": 64}},
+)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "names"),
+    [
+        (TIMM_TOWER, RESNET),
+        (MODELS[0], RESNET),
+        (MODELS[2], RESNET),
+        (
+            TorchvisionModel(model="vit_b_32"),
+            ["embedding", *(f"block{i:02d}" for i in range(1, 13)), "output"],
+        ),
+        (
+            TorchvisionModel(model="mobilenet_v3_small"),
+            [*(f"features{i}" for i in range(13)), "classifier0", "output"],
+        ),
+    ],
+)
+def test_layers_of_every_kind_of_tower(backbone, names):
+    require_layers(initialise(backbone, 0), names)

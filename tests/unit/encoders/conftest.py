@@ -10,6 +10,7 @@ from stages.config.encoders import (
     TextTransformer,
     VisionTransformer,
 )
+from stages.encoders.activations import activations
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import Encoder, clip_encoder
 from stages.encoders.layers import forward_hooks, layer_modules, per_image
@@ -85,3 +86,15 @@ def layer_features(encoder: Encoder, images: np.ndarray) -> dict[str, torch.Tens
     with forward_hooks(layer_modules(encoder), keep), torch.inference_mode():
         tower(to_tower(squares, preprocess))
     return features
+
+
+def require_layers(encoder: Encoder, names: list[str]) -> None:
+    """Assert that an encoder has these layers, each with its own rows, the last its activations."""
+    size = encoder.card.preprocess.size
+    images = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
+    features = layer_features(encoder, images)
+    assert list(features) == names
+    assert all(rows.shape[0] == 3 and rows.ndim == 2 for rows in features.values())
+    assert np.array_equal(features["output"].numpy(), activations(encoder, images, 3))
+    different = len({float(rows.std()) for rows in features.values()})
+    assert different >= len(names) - 1  # a first stage that starts as the identity

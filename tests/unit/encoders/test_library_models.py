@@ -14,12 +14,7 @@ from stages.encoders.locations import published_digest
 from stages.encoders.open_clip_models import seeded
 from stages.runtime.errors import InputError
 
-MODELS = [
-    TorchvisionModel(model="resnet18"),
-    TorchvisionModel(model="efficientnet_b0"),
-    TimmModel(model="resnet18"),
-    TimmModel(model="vit_tiny_patch16_224"),
-]
+MODELS = [TorchvisionModel(model="resnet18"), TimmModel(model="test_resnet")]
 
 
 CONFIG = {
@@ -32,15 +27,15 @@ CONFIG = {
 }
 
 
-@pytest.mark.parametrize("backbone", MODELS[::2], ids=["torchvision", "timm"])
+@pytest.mark.parametrize("backbone", MODELS, ids=["torchvision", "timm"])
 def test_a_classifier_from_scratch_has_the_library_s_tower(backbone):
     encoder = classifier_encoder(backbone, ["a", "b"], 4, normalize_features=False)
-    assert encoder.module(torch.zeros(1, 3, 224, 224)).shape == (1, 2)
+    assert encoder.module(torch.zeros(1, 3, 64, 64)).shape == (1, 2)
     assert encoder.card.architecture == backbone
-    assert encoder.card.feature_width == 512
+    assert encoder.card.feature_width == encoder.module.get_parameter("head.weight").shape[1]
 
 
-@pytest.mark.parametrize("backbone", MODELS[:3:2], ids=["torchvision", "timm"])
+@pytest.mark.parametrize("backbone", MODELS, ids=["torchvision", "timm"])
 def test_a_model_can_be_counted_without_memory(backbone):
     with torch.device("meta"):
         encoder = initialise(backbone, 0)
