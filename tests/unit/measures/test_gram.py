@@ -35,10 +35,12 @@ def assert_close(features, eps=EPS):
     assert largest_error(u_center(found), u_center(exact), norms) < 16 * eps
 
 
-def test_two_blocks_by_hand():
-    width = FEATURES_AT_A_TIME + 1
-    features = torch.tensor([[1.0], [3.0]]).expand(2, width)
-    assert np.array_equal(gram(features), width * np.array([[1.0, -1], [-1, 1]]))
+def test_two_blocks_by_hand_are_summed_in_double_precision():
+    # One block gives 8192, the other 2^-12: single precision would lose the smaller.
+    row = torch.ones(FEATURES_AT_A_TIME + 1)
+    row[-1] = 2.0**-6
+    total = FEATURES_AT_A_TIME + 2.0**-12
+    assert np.array_equal(gram(torch.stack([row, -row])), total * np.array([[1.0, -1], [-1, 1]]))
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
