@@ -38,6 +38,7 @@ from stages.measures.head import random_unit_rows
 from stages.training.callbacks import Callbacks
 from stages.training.contrastive import pretrain
 from stages.training.supervised import finetune, supervise
+from tests.integration.stages.conftest import merge_a_class
 from tests.integration.stages.test_bad_starts import change
 
 DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
@@ -222,6 +223,7 @@ def test_extract_shifts_records_every_shift_that_there_is(run, study):
         write_absent(name, DATASETS / name)
     (DATASETS / "imagenet_r").symlink_to(study / DATASETS / "imagenet_val")
     (DATASETS / "objectnet").symlink_to(study / DATASETS / "imagenet_v2")
+    merge_a_class("objectnet")
     run("extract_shifts", "clip")
     folder = Path("data/shift_activations/clip")
     assert read_shifts(folder) == ["imagenet_v2", "imagenet_r", "objectnet"]
@@ -229,6 +231,8 @@ def test_extract_shifts_records_every_shift_that_there_is(run, study):
         found = read_activations(folder, name)
         np.testing.assert_array_equal(found.values, expected_activations("clip", name))
         assert len(found.values) == card_of(name).images
+        assert found.class_indices.tolist() == card_of(name).class_indices
+        assert found.aliases == card_of(name).aliases
 
 
 def test_extract_broden_records_the_probe_images_in_their_order(run):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
-from stages import baseline
+from stages import baseline, broden_labels
 from stages.config.syntax import load_tree
 from stages.config.test_sets import SHIFTS, TEST_SETS
-from stages.datasets.broden.labels import concept_presence
+from stages.datasets.broden.labels import can_be_probed, concept_presence
 from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import write_absent
 from stages.datasets.shards import open_shards
@@ -36,7 +36,9 @@ from stages.measures.head import Head, random_head
 from stages.measures.intervals import bootstrap_mean
 from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
+from stages.measures.pruning import pruned_accuracies
 from stages.reporting.names import SHIFTS as NAMES
+from tests.integration.stages.conftest import ALIAS, merge_a_class
 from tests.integration.stages.test_bad_starts import change
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
@@ -216,7 +218,19 @@ def test_directions(run, key):
         expected = 100 * accuracy(key, name)
         for curve in curves.values():
             assert curve[name.removesuffix("_val")][0] == pytest.approx(expected, abs=1e-4)
-    assert curves["head"] != curves["random_head"]
+    for curve, basis, weight in zip(
+        ("head", "random_head"), (own, singular_directions(null)), weights, strict=True
+    ):
+        test = activations(key, "imagenet_val")
+        pruned = pruned_accuracies(
+            test.values,
+            test.classes,
+            head(key),
+            basis,
+            weight,
+            fractions=np.array(found["fractions"]),
+        )
+        assert curves[curve]["imagenet"] == pytest.approx(100 * pruned, abs=1e-4)
     cost = [curves["head"]["imagenet"][0] - pruned for pruned in curves["head"]["imagenet"]]
     steps = next((i for i, points in enumerate(cost) if points >= 20.0), len(cost))
     assert found["prunable"] == found["fractions"][steps - 1]
@@ -259,8 +273,17 @@ def test_broden(run, key):
             assert counts["categories"][concept["category"]]["unique_concepts"] == own
 
 
-def test_broden_labels(run, study):
+def test_broden_labels(run, study, monkeypatch):
     change(presence={"pixels": 0.1})
+    left_out = []
+
+    def without_the_first(shown):
+        kept = can_be_probed(shown)
+        left_out.append(int(np.flatnonzero(kept)[0]))
+        kept[left_out[0]] = False
+        return kept
+
+    monkeypatch.setattr(broden_labels, "can_be_probed", without_the_first)
     run("broden_labels")
     pairs = read_tensors(Path("data/broden_labels/labels.safetensors"))
     with open_broden(Path("data/datasets/broden")) as broden:
@@ -272,7 +295,10 @@ def test_broden_labels(run, study):
     expected = {(n, i) for n in kept for i in np.flatnonzero(shown[:, column[n]]).tolist()}
     assert set(found) == expected
     images = shown.sum(axis=0)
+    images[left_out[0]] = 0
     assert kept == [n for n, i in column.items() if 0 < images[i] < len(shown)]
+    unkept = [c["number"] for c in result("data/broden_labels/left_out.json")]
+    assert unkept == [n for n in column if n not in kept]
 
 
 def test_cka(run):
@@ -339,6 +365,7 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
         write_absent(name, DATASETS / name)
     (DATASETS / "imagenet_train").symlink_to(study / DATASETS / "imagenet_val")
     (DATASETS / "imagenet_r").symlink_to(study / DATASETS / "imagenet_v2")
+    merge_a_class("imagenet_r")
     change(baseline=SETTINGS["baseline"] | {"source": "trained"})
     asked: list[Any] = []
     names = ("imagenet", *SHIFTS[:2])
@@ -356,6 +383,7 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
     for name, found in sets.items():
         with open_shards(DATASETS / name) as data:
             assert found.class_indices.tolist() == data.card.class_indices
+            assert found.aliases == ({} if name in ("imagenet_train", "imagenet_val") else ALIAS)
             np.testing.assert_array_equal(found.classes, data.classes)
             np.testing.assert_array_equal(found.images[-1], data[len(data) - 1])
     models = result("data/baseline/baseline.json")["models"]
