@@ -1,5 +1,6 @@
 """The stages that make encoders, heads and activations do it from the inputs that they name."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from stages import extract_broden, fetch, head
 from stages.config.encoders import Backbone
 from stages.config.syntax import load_tree
+from stages.config.test_sets import SHIFTS
 from stages.config.trainings import TrainingRecipe
 from stages.datasets.broden.reader import open_broden
-from stages.datasets.card import DatasetCard, read_card, write_absent
+from stages.datasets.card import DatasetCard, is_absent, read_card, write_absent
 from stages.datasets.shards import open_shards
 from stages.encoders.activations import activations
 from stages.encoders.encoder import (
@@ -128,11 +131,11 @@ def test_pretrain_learns_from_its_images_and_captions(run, facts):
 def test_finetune_starts_from_its_clip_with_the_zero_shot_head(run, facts):
     run("finetune", "tuned")
     start, classes = load_encoder(WEIGHTS / "clip"), card_of("imagenet_val").classes
-    head = zero_shot_head(start, classes, TEMPLATES)
+    weight = zero_shot_head(start, classes, TEMPLATES)
     with open_shards(DATASETS / "imagenet_val") as data:
         labels = data.classes
         expected = finetune(
-            recipe(), start, head, data, labels, classes=classes, callbacks=Callbacks()
+            recipe(), start, weight, data, labels, classes=classes, callbacks=Callbacks()
         )
     require_equal("tuned", expected)
     digests = folder_digests(WEIGHTS / "clip")
@@ -201,6 +204,10 @@ def test_a_random_head_has_the_seed_and_normalises_as_its_encoder(run, key):
     assert read_json(Path("data/heads") / key / "card.json")["kind"] == "random"
 
 
+def copy_of_v2(name: str, folder: Path) -> None:
+    shutil.copytree(folder.with_name("imagenet_v2"), folder)
+
+
 def expected_activations(key: str, dataset: str) -> np.ndarray:
     with open_shards(DATASETS / dataset) as data:
         return activations(load_encoder(WEIGHTS / key), data, 256)
@@ -218,15 +225,17 @@ def test_extract_records_the_encoder_on_imagenet(run, key):
     assert read_activations_card(folder) == {"representation": "linear", "feature_width": 64}
 
 
-def test_extract_shifts_records_every_shift_that_there_is(run, study):
-    for name in ("imagenet_sketch", "imagenet_a"):
-        write_absent(name, DATASETS / name)
-    (DATASETS / "imagenet_r").symlink_to(study / DATASETS / "imagenet_val")
-    (DATASETS / "objectnet").symlink_to(study / DATASETS / "imagenet_v2")
+@pytest.mark.parametrize("absent", ["imagenet_sketch", "imagenet_a"])
+def test_extract_shifts_records_every_shift_that_there_is(run, study, absent):
+    for name in SHIFTS[1:]:
+        (DATASETS / name).symlink_to(study / DATASETS / "imagenet_val")
+    for name, make in ((absent, write_absent), ("objectnet", copy_of_v2)):
+        (DATASETS / name).unlink()
+        make(name, DATASETS / name)
     merge_a_class("objectnet")
     run("extract_shifts", "clip")
     folder = Path("data/shift_activations/clip")
-    assert read_shifts(folder) == ["imagenet_v2", "imagenet_r", "objectnet"]
+    assert read_shifts(folder) == [shift for shift in SHIFTS if shift != absent]
     for name in read_shifts(folder):
         found = read_activations(folder, name)
         np.testing.assert_array_equal(found.values, expected_activations("clip", name))
@@ -241,6 +250,12 @@ def test_extract_broden_records_the_probe_images_in_their_order(run):
         expected = activations(load_encoder(WEIGHTS / "classifier"), broden, 256)
     found = read_tensors(Path("data/broden_activations/classifier/activations.safetensors"))
     np.testing.assert_array_equal(found["activations"], expected)
+
+
+def test_extract_broden_passes_on_that_there_is_no_probe_set(run):
+    write_absent("broden", DATASETS / "broden")
+    extract_broden.main("clip")
+    assert is_absent(Path("data/broden_activations/clip"))
 
 
 def test_extract_layers_records_evenly_spaced_images(run):
@@ -258,15 +273,31 @@ def test_extract_layers_records_evenly_spaced_images(run):
 @pytest.mark.parametrize(
     ("stage", "key"),
     [
-        *((stage, "clip") for stage in ("head", "extract", "extract_broden", "extract_layers")),
+        *((stage, "clip") for stage in ("head", "extract", "extract_shifts")),
+        *((stage, "clip") for stage in ("extract_broden", "extract_layers")),
         ("interpolate", "mixed"),
         ("finetune", "tuned"),
     ],
 )
 def test_a_stage_computes_on_the_threads_of_the_study(run: Callable, monkeypatch, stage, key):
-    asked: list[int] = []
-    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    for name in SHIFTS[1:]:
+        write_absent(name, DATASETS / name)
+    done: list[object] = []
+    load = lambda folder: done.append("load") or load_encoder(folder)  # noqa: E731
+    monkeypatch.setattr(torch, "set_num_threads", done.append)
+    monkeypatch.setattr("stages.encoders.encoder.load_encoder", load)
     change(threads={"inference": 3})
     change(recipes={"short": load_tree(Path("params.yaml"))["recipes"]["short"] | {"threads": 3}})
     run(stage, key)
-    assert asked[0] == 3
+    assert done[:2] == [3, "load"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "key", "branch"),
+    [(head, "clip", "zero_shot"), (head, "classifier", "trained"), (fetch, "imagenet_v2", "world")],
+)
+def test_a_stage_checks_the_fingerprint_of_its_branch(monkeypatch, stage, key, branch):
+    asked: list[str] = []
+    monkeypatch.setattr(stage, "require_fingerprint", lambda *given: asked.extend(given))
+    stage.main(key)
+    assert asked == [stage.__name__.removeprefix("stages."), branch]
