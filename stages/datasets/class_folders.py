@@ -126,6 +126,7 @@ def classify(
                     f"({', '.join(sorted(SUFFIXES))}); remove it"
                 )
             classes[path] = published.folders[folder]
+        # A flat validation folder needs a set of WordNet ids that has all classes, such as tench.
         elif number is not None and "n01440764" in published.folders:
             numbers[path] = number
         elif is_image and not published.other_folders:

@@ -124,11 +124,11 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
             f"{url}: {why}; gave up after {ATTEMPTS} tries. Check the network and run again, or "
             f"{by_hand}"
         )
-    if not (came := file_digest(part)).startswith(sha256):
+    if not (found := file_digest(part)).startswith(sha256):
         raise InputError(
-            f"{url}: expected the sha256 {sha256}, got {came} ({part.stat().st_size:,} bytes); the "
-            "file was removed. Check the `sha256` in params.yaml against the publisher's, and the "
-            f"`mirror` of this machine, or {by_hand}"
+            f"{url}: expected the sha256 {sha256}, got {found} ({part.stat().st_size:,} bytes); "
+            "the file was removed. Check the `sha256` in params.yaml against the publisher's, and "
+            f"the `mirror` of this machine, or {by_hand}"
         )
 
 

@@ -173,11 +173,11 @@ def download_file(file: RepositoryFile, directory: Path) -> Path:
     name, commit, kind = file.repository
     place = {"repo_type": kind, "revision": commit, "cache_dir": directory}
     with disk_space_for(directory), FileLock(directory / f"{file.digest}.lock"):
-        kept = try_to_load_from_cache(name, file.path, **place)
-        if isinstance(kept, str):
-            if _digest(Path(kept), file.digest) == file.digest:
-                return Path(kept)
-            _remove(Path(kept))
+        cached = try_to_load_from_cache(name, file.path, **place)
+        if isinstance(cached, str):
+            if _digest(Path(cached), file.digest) == file.digest:
+                return Path(cached)
+            _remove(Path(cached))
         place |= {"endpoint": endpoint(), "etag_timeout": TIMEOUT}
         received = Path(
             _call(lambda: hf_hub_download(name, file.path, **place), file.repository, file.path)
