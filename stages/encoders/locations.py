@@ -87,10 +87,9 @@ def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None
             )
         case Checkpoint(), OpenClipModel(model=name) if name.startswith(HUB_MODEL):
             raise InputError(f"weights: '{name}' lies on the hub; use `source: open_clip` for it")
-        case Checkpoint(file=None), _:
-            return AtUrl(str(item.url), item.sha256)
-        case Checkpoint(file=str(file)), _:
-            return AtPath(Path(file), item.sha256)
+        case Checkpoint(), _:
+            url = AtUrl(str(item.url), item.sha256)
+            return url if item.file is None else AtPath(Path(item.file), item.sha256)
         case OpenClip(), OpenClipModel():
             return open_clip_location(item, backbone)
         case Torchvision(), TorchvisionModel():
