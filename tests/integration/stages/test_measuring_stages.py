@@ -38,7 +38,7 @@ from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
 from stages.measures.pruning import pruned_accuracies
 from stages.reporting.names import SHIFTS as NAMES
-from tests.integration.stages.conftest import ALIAS, merge_a_class
+from tests.integration.stages.conftest import ALIAS, merge_a_class, paths
 from tests.integration.stages.test_bad_starts import change
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
@@ -480,3 +480,4 @@ def test_study(run):
     Path("params.yaml").write_text(NANO.read_text())
     run("study")
     assert result("data/study/legal.json") == {"legal": True}
+    assert paths("study", "deps", "") == {"params.yaml"}
