@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ def opened() -> set[str]:
 
     def note(event: str, arguments: tuple) -> None:
         if event == "open" and isinstance(path := arguments[0], str | os.PathLike):
-            paths.update([] if arguments[2] & WRITING else [os.path.relpath(path)])
+            with suppress(OSError, ValueError):  # no path, or no working folder any more
+                paths.update([] if arguments[2] & WRITING else [os.path.relpath(path)])
 
     sys.addaudithook(note)
     return paths
