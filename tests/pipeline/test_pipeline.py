@@ -31,11 +31,13 @@ LARGE = {
 """Packages that take a tenth of a second or more to import."""
 
 CLIP = {"torch", "torchvision", "open_clip"}
+TORCH = {"torch", "torch._dynamo"}  # torch.optim imports TorchDynamo
+TRAINING = CLIP | TORCH | {"dvclive", "pandas"}  # DVCLive imports pandas where it is
 USED = {
-    "fetch@imagenet_a": {"torch"},
+    "fetch@imagenet_a": TORCH,
     "weights": CLIP,
-    "pretrain": CLIP | {"dvclive"},
-    "finetune": CLIP | {"dvclive"},
+    "pretrain": TRAINING,
+    "finetune": TRAINING,
     "head": CLIP,
     "extract": CLIP,
     "extract_shifts": CLIP,

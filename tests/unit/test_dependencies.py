@@ -208,8 +208,9 @@ def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(
 
 def test_another_measure_passes_no_image_through_an_encoder_again():
     for stage, branch in stage_branches(ROOT):
-        if "torch" in branch_packages(stage, branch, ROOT):
-            assert "stages/config/measures.py" not in branch_modules(stage, branch, ROOT), stage
+        computing = fingerprinted(stage, branch, ROOT)
+        if "torch" in computing["packages"]:
+            assert "stages/config/measures.py" not in computing["code"], stage
 
 
 @pytest.mark.parametrize(("stage", "branch"), list(stage_branches(ROOT)))
