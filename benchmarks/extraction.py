@@ -83,9 +83,9 @@ def write_inputs(folder: Path, model: str, images: int) -> None:
         shards=shards,
     )
     write_card(card, folder / "shards")
-    for number, shard in enumerate(sorted(writer.shards)):
+    for number, shard in enumerate(sorted(shards)):
         (folder / f"wds/test/{number}.tar").symlink_to(folder / "shards" / shard)
-    (folder / "wds/test/nshards.txt").write_text(str(len(writer.shards)))
+    (folder / "wds/test/nshards.txt").write_text(str(len(shards)))
     (folder / "wds/classnames.txt").write_text("\n".join(names))
     (folder / "wds/zeroshot_classification_templates.txt").write_text("{c}")
     save_encoder(folder / "weights", clip_encoder(OpenClipModel(model=model), None, 0))

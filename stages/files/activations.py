@@ -29,8 +29,8 @@ class Activations:
     """
 
     values: Float[np.ndarray, "image feature"]
-    classes: Int[np.ndarray, "image"]
-    class_indices: Int[np.ndarray, "class_"]
+    classes: Int[np.ndarray, " image"]
+    class_indices: Int[np.ndarray, " class_"]
     aliases: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -39,8 +39,8 @@ def write_activations(
     dataset: str,
     values: Float[np.ndarray, "image feature"] | StreamedArray,
     *,
-    classes: Int[np.ndarray, "image"],
-    class_indices: Int[np.ndarray, "class_"],
+    classes: Int[np.ndarray, " image"],
+    class_indices: Int[np.ndarray, " class_"],
     aliases: Mapping[int, int] | None = None,
 ) -> None:
     """Write the activations of one dataset, streamed ones while they are computed.

@@ -24,8 +24,8 @@ class LabelledImages:
     """
 
     images: UInt8[np.ndarray, "image height width channel"]
-    classes: Int[np.ndarray, "image"]
-    class_indices: Int[np.ndarray, "class_"]
+    classes: Int[np.ndarray, " image"]
+    class_indices: Int[np.ndarray, " class_"]
     aliases: Mapping[int, int] = field(default_factory=dict)
 
 
