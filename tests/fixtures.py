@@ -21,8 +21,7 @@ from stages.files.json import write_json
 from stages.measures.head import Head
 from tests.integration.downloads.loopback import FileServer, HubServer
 from tests.pipeline.workspace import NANO, Workspace, new_workspace
-from tests.reads import ROOT
-from tests.unit.test_dependencies import STAGES
+from tests.reads import ROOT, STAGES
 
 IMAGES = {"imagenet_val": 40, "imagenet_v2": 30, "web_broad": 40, "broden": 150}
 FEATURES = 600

@@ -1,10 +1,20 @@
-"""Which parameters a stage's code reads."""
+"""The stages of dvc.yaml, and which parameters the code of each reads."""
 
 import ast
 import importlib
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+STAGES = list(GRAPH)
+
+
+def body(stage: str) -> dict[str, Any]:
+    """Return what dvc.yaml says of a stage, or of each of its instances."""
+    return GRAPH[stage].get("do", GRAPH[stage])
 
 
 def read_params(stage: str, root: Path = ROOT) -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from stages.config.syntax import load_tree
 from stages.files.folders import folder_digests
 from stages.runtime.errors import InputError
 
@@ -33,6 +34,14 @@ def write_params(**sections: Any) -> None:
     """Write a study of these sections alone; sets of every real source are in shards of three."""
     sources = dict.fromkeys(("hub", "archive", "folder"), SHARDS)
     Path("params.yaml").write_text(yaml.safe_dump({"sources": sources, **sections}))
+
+
+def change(**sections: dict[str, Any]) -> None:
+    """Add entries to sections of the study."""
+    tree = load_tree(Path("params.yaml"))
+    for name, entries in sections.items():
+        tree[name] |= entries
+    Path("params.yaml").write_text(yaml.safe_dump(tree))
 
 
 def write_dataset(key: str, entry: Mapping[str, Any], **more: Any) -> None:

@@ -11,8 +11,7 @@ from stages.runtime.fingerprint import branch_modules, fingerprinted
 from stages.runtime.packages import COMPUTING
 from tests.pipeline.spied import instance, spied
 from tests.pipeline.workspace import Workspace
-from tests.reads import ROOT
-from tests.unit.test_dependencies import STAGES
+from tests.reads import ROOT, STAGES
 
 MEASURES = ("robustness", "kurtosis", "directions", "broden", "summarize")
 ONCE = {"study", "report"}

@@ -13,7 +13,7 @@ from stages import pretrain
 from stages.config.syntax import load_tree
 from stages.files.folders import folder_digests
 from stages.training.checkpoints import FILE, SCRATCH
-from tests.integration.stages.test_bad_starts import change
+from tests.pipeline.refusals import change
 
 KEY, START = "killed", "rn_web_broad"
 

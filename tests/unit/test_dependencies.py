@@ -24,17 +24,10 @@ from stages.runtime.fingerprint import (
     stage_branches,
 )
 from stages.runtime.source_code import imported_files, imported_packages
-from tests.reads import ROOT, read_params
+from tests.reads import GRAPH, ROOT, STAGES, body, read_params
 
-GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-STAGES = list(GRAPH)
 COMPUTING = [stage for stage in STAGES if stage != "code"]
 BRANCH = {"fetch": "fetch_${item.source}", "head": "head_${item.head}"}
-
-
-def body(stage: str) -> dict[str, Any]:
-    """Return what dvc.yaml says of a stage, or of each of its instances."""
-    return GRAPH[stage].get("do", GRAPH[stage])
 
 
 def declared(stage: str, file: str = "params.yaml") -> set[str]:

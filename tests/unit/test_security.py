@@ -18,8 +18,7 @@ from stages.config.sections import Sections
 from stages.config.syntax import load_tree
 from stages.encoders.weight_files import read_state_dict
 from stages.runtime.errors import InputError
-from tests.reads import ROOT
-from tests.unit.test_dependencies import GRAPH, body
+from tests.reads import GRAPH, ROOT, body
 
 CODE = sorted(
     f for room in ("stages", "tools", "benchmarks", "tests") for f in (ROOT / room).rglob("*.py")

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from stages.config.syntax import load_tree
 from stages.datasets.card import is_absent, read_card, write_card
-from tests.unit.test_dependencies import GRAPH, body
+from tests.reads import GRAPH, body
 
 RESULTS = ("data/", "metrics/", "plots/", ".dvc/")
 WRITING = os.O_WRONLY | os.O_RDWR

@@ -5,26 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from safetensors.torch import save
 
 from stages import finetune, head, interpolate, weights
-from stages.config.syntax import load_tree
 from stages.files.heads import read_head
-from tests.pipeline.refusals import refused
+from tests.pipeline.refusals import change, refused
 
 NO_CLIP = (
     "a zero-shot head needs a text tower, and this encoder is no CLIP: name a CLIP, or give the "
     "encoder its own `head` (trained or random)"
 )
-
-
-def change(**sections: dict[str, Any]) -> None:
-    """Add entries to sections of the study."""
-    tree = load_tree(Path("params.yaml"))
-    for name, entries in sections.items():
-        tree[name] |= entries
-    Path("params.yaml").write_text(yaml.safe_dump(tree))
 
 
 def ask_for_head(key: str, kind: str) -> None:

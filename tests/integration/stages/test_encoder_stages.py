@@ -42,7 +42,7 @@ from stages.training.callbacks import Callbacks
 from stages.training.contrastive import pretrain
 from stages.training.supervised import finetune, supervise
 from tests.integration.stages.conftest import merge_a_class
-from tests.integration.stages.test_bad_starts import change
+from tests.pipeline.refusals import change
 
 DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
 TEMPLATES = ["a {}", "a photo of a {}"]

@@ -39,7 +39,7 @@ from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
 from stages.measures.pruning import pruned_accuracies
 from stages.reporting.names import SHIFTS as NAMES
 from tests.integration.stages.conftest import ALIAS, merge_a_class, paths
-from tests.integration.stages.test_bad_starts import change
+from tests.pipeline.refusals import change
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 

@@ -9,7 +9,7 @@ from stages import extract, extract_broden, extract_layers, extract_shifts, weig
 from stages.config.test_sets import TEST_SETS
 from stages.datasets.card import write_absent
 from stages.files.arrays import read_tensors
-from tests.integration.stages.test_bad_starts import change
+from tests.pipeline.refusals import change
 
 KEY = "rn_untrained"
 FILES = {

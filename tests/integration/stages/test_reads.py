@@ -8,7 +8,7 @@ from stages import code
 from stages.config.syntax import load_tree
 from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
-from tests.unit.test_dependencies import body
+from tests.reads import body
 
 
 def test_code_waits_for_all_that_fingerprints_are_made_of(opened, code_copy, monkeypatch):
