@@ -51,7 +51,11 @@ Of a GPU: some 60 % of an H100's 67 in single precision, which the towers use; a
 has a third of it. Of a processor: half of what four cores at 3 GHz with AVX2 reach at most.
 """
 
-NOTE = "~ an estimate, ? unknown; operations count a multiplication and an addition as two"
+NOTE = """\
+The whole study, also where an earlier run left results. ~ an estimate, ? unknown.
+Operations count a multiplication and an addition as two. Hours are those of passes through the
+encoders alone: drawing and decoding images, the measures and DVC itself come on top.
+"""
 
 FORMATS = {
     **dict.fromkeys(["images", "forward_passes", "epochs", "steps"], count),
@@ -77,7 +81,7 @@ def main(*arguments: str) -> None:
     else:
         sys.stdout.write(
             f"{study.study.title}, {options.study}: encoders {len(study.encoders)}, datasets "
-            f"{len(study.datasets)}, comparisons {len(study.comparisons)}\n{NOTE}\n\n"
+            f"{len(study.datasets)}, comparisons {len(study.comparisons)}\n{NOTE}\n"
             f"{as_text(plan, options.tflops, options.cpu_tflops)}\n"
         )
     if plan["unreachable"]:
@@ -291,10 +295,10 @@ def as_text(plan: dict[str, Any], gpu: float, cpu: float) -> str:
 
 
 def table(rows: list[Row]) -> str:
-    """Return rows as a table, amounts to the right."""
+    """Return rows as a table, amounts to the right, without the columns that are empty."""
     if not rows:
         return ""
-    columns = list(rows[0])
+    columns = [name for name in rows[0] if any(row.get(name) not in ("", None) for row in rows)]
     cells = [
         [
             FORMATS[name](value) if isinstance(value := row.get(name), Amount) else value
