@@ -19,7 +19,7 @@ from stages.config.trainings import Training, TrainingRecipe
 from stages.encoders.encoder import clip_encoder, initialise
 from stages.encoders.layers import layer_modules
 from stages.encoders.tokenizer import Vocabulary
-from stages.training.schedule import steps_per_epoch
+from stages.training.loop import steps_per_epoch
 from tools.amounts import UNKNOWN, Amount, about, size, total
 
 WORDS = 100

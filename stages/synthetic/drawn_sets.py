@@ -1,19 +1,38 @@
-"""Write the synthetic datasets: images are drawn and written block by block."""
+"""Write the synthetic datasets: images are drawn and written block by block.
+
+The probe set has all concepts segmented, as in Broden (Bau et al., CVPR 2017). As there, objects,
+parts and colours are label maps, textures and scenes numbers that hold for the whole image. A
+colour's pixels are the object's. Names follow Broden: colours end in `-c`, scenes in `-s`.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from stages.config.synthetic import CLASSES, Adversarial, Captioned, Labelled, Probe, Recipe, World
-from stages.datasets.broden.writer import broden_files
+from stages.datasets.broden.reader import Concept
+from stages.datasets.broden.writer import Segmented, broden_files
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import encode_png
 from stages.datasets.shards import write_images
 from stages.datasets.tar import write_shards
 from stages.files.folders import complete_directory
+from stages.synthetic.attributes import COLOURS, SCENES, TEXTURES
 from stages.synthetic.blocks import Block, block_captions, draw_blocks
-from stages.synthetic.probe import draw_probe, probe_concepts
+from stages.synthetic.render import Masks, render_masks
+from stages.synthetic.shapes import PARTS, PLANES
 
 LICENCE = "Apache-2.0"
+
+_NAMES = {
+    "color": tuple(f"{name}-c" for name in COLOURS),
+    "object": CLASSES,
+    "part": PARTS,
+    "scene": tuple(f"{name}-s" for name in SCENES),
+    "texture": TEXTURES,
+}
+"""The words of each category of concepts, in the order of their numbers."""
 
 
 def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) -> None:
@@ -61,3 +80,41 @@ def _images(
             captions = [*block_captions(recipe, world, block)]
         classes = block.attributes.class_.tolist()
         yield from zip(map(encode_png, block.images), classes, captions, strict=True)
+
+
+def probe_concepts() -> list[Concept]:
+    """List all concepts, numbered from 1 as in `label.csv`."""
+    pairs = [(name, category) for category, names in _NAMES.items() for name in names]
+    return [Concept(number, name, category) for number, (name, category) in enumerate(pairs, 1)]
+
+
+def draw_probe(recipe: Probe, world: World) -> Iterator[Segmented]:
+    """Yield the images of a probe set in order, each with its true segmentation."""
+    for block in draw_blocks(recipe, world):
+        masks = render_masks(block.attributes, world.image_size)
+        for row in range(len(block.images)):
+            yield _segmented(block, masks, row)
+
+
+def _segmented(block: Block, masks: Masks, row: int) -> Segmented:
+    attributes, object_ = block.attributes, masks.object_[row].astype(np.int64)
+    numbered_parts = {
+        part: mask[row] * _number("part", PARTS.index(part)) for part, mask in masks.parts.items()
+    }
+    maps = {
+        "color": [object_ * _number("color", attributes.colour[row])],
+        "object": [object_ * _number("object", attributes.class_[row])],
+        "part": [np.sum([numbered_parts[part] for part in plane], axis=0) for plane in PLANES],
+    }
+    numbers = {
+        "scene": [_number("scene", attributes.scene[row])],
+        "texture": [_number("texture", attributes.texture[row])],
+    }
+    shown = {name: [plane for plane in planes if plane.any()] for name, planes in maps.items()}
+    return Segmented(block.images[row], shown, numbers)
+
+
+def _number(category: str, index: int | np.integer) -> int:
+    """Return the number in `label.csv` of a category's value: category after category."""
+    before = list(_NAMES)[: list(_NAMES).index(category)]
+    return 1 + sum(len(_NAMES[name]) for name in before) + int(index)

@@ -13,13 +13,12 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import nn
 
-from stages.config.trainings import TrainingRecipe
+from stages.config.trainings import Drops, TrainingRecipe
 from stages.encoders.loading import ImageDataset, cache_images, load_batches, useful_workers
 from stages.encoders.preprocess import Preprocess
 from stages.runtime.errors import InputError
 from stages.training.augmentation import Draw, augment, draw
 from stages.training.callbacks import Callbacks, Point
-from stages.training.schedule import learning_rate, steps_per_epoch
 
 POINTS = 100
 """Points of a curve; checkpoints are saved at points alone, so that no sum is cut in two."""
@@ -143,6 +142,23 @@ def adamw(module: nn.Module, recipe: TrainingRecipe) -> torch.optim.AdamW:
     )
 
 
+def learning_rate(recipe: TrainingRecipe, step: int, epoch_steps: int) -> float:
+    """Return the learning rate at a step (0, 1, …).
+
+    Linear warm-up: step i of w has (i + 1) / w of the full rate. Then the cosine of Loshchilov &
+    Hutter (2017, equation 5) without restarts, over the steps that are left; or drops after the
+    given epochs, counted from the first step, warm-up included.
+    """
+    peak, warmup = recipe.learning_rate, recipe.warmup_steps
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if isinstance(recipe.schedule, Drops):
+        passed = sum(step >= epoch * epoch_steps for epoch in recipe.schedule.epochs)
+        return peak * recipe.schedule.factor**passed
+    left = max(1, recipe.epochs * epoch_steps - warmup)
+    return peak * (1 + math.cos(math.pi * (step - warmup) / left)) / 2
+
+
 def require_gradients(module: nn.Module) -> None:
     """Refuse a parameter without a gradient, which AdamW would silently leave as it is.
 
@@ -154,6 +170,11 @@ def require_gradients(module: nn.Module) -> None:
     for name, parameter in module.named_parameters():
         if parameter.grad is None:
             raise RuntimeError(f"the loss does not depend on the parameter {name}: no gradient")
+
+
+def steps_per_epoch(images: int, batch_size: int) -> int:
+    """Return the number of whole batches in `images`, or one smaller batch where there is none."""
+    return max(1, images // batch_size)
 
 
 def sample_batches(images: int, recipe: TrainingRecipe, steps: range) -> Iterator[Batch]:

@@ -12,7 +12,7 @@ import pytest
 from stages import pretrain
 from stages.config.syntax import load_tree
 from stages.files.folders import folder_digests
-from stages.training.checkpoints import FILE, SCRATCH
+from stages.training.callbacks import FILE, SCRATCH
 from tests.pipeline.refusals import change
 
 KEY, START = "killed", "rn_web_broad"

@@ -57,8 +57,7 @@ from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.synthetic.drawn_sets import write_drawn_set
 from stages.training.callbacks import Callbacks
 from stages.training.contrastive import pretrain
-from stages.training.loop import deterministic
-from stages.training.schedule import learning_rate
+from stages.training.loop import deterministic, learning_rate
 from stages.training.standard_models import LabelledImages, standard_model_accuracies
 from stages.training.supervised import supervise
 

@@ -1,22 +1,25 @@
+import math
+
 import msgspec
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from stages.config.trainings import Augmentation, TrainingRecipe
+from stages.config.trainings import Augmentation, Drops, TrainingRecipe
 from stages.encoders.preprocess import Preprocess
 from stages.runtime.errors import InputError
-from stages.training.callbacks import Callbacks
-from stages.training.checkpoints import Checkpoint
+from stages.training.callbacks import Callbacks, Checkpoint
 from stages.training.loop import (
     TrainingState,
     adamw,
     deterministic,
+    learning_rate,
     require_gradients,
     restore_checkpoint,
     sample_batches,
     save_checkpoint,
+    steps_per_epoch,
     train,
 )
 
@@ -154,3 +157,32 @@ def test_a_loss_that_is_not_finite_is_refused(recipe):
 def test_a_single_image_is_refused(recipe):
     with pytest.raises(InputError, match="at least two images"):
         train(nn.Linear(1, 1), Fit(), IMAGES[:1], PREPROCESS, recipe, callbacks=Callbacks())
+
+
+def test_the_warm_up_is_a_straight_line(recipe):
+    rates = [learning_rate(recipe, step, 10) for step in range(3)]
+    assert rates == pytest.approx([0.005 / 3, 0.01 / 3, 0.005], rel=1e-12)
+
+
+def test_the_cosine_leads_from_the_full_rate_to_nothing(recipe):
+    other = msgspec.structs.replace(recipe, epochs=2, warmup_steps=4)
+    rates = [learning_rate(other, step, 10) for step in (4, 12, 20)]
+    assert rates == pytest.approx([0.005, 0.0025, 0], abs=1e-12)
+    assert learning_rate(other, 8, 10) == pytest.approx(0.005 * math.cos(math.pi / 8) ** 2)
+
+
+def test_drops_come_after_their_epochs(recipe):
+    schedule = Drops(epochs=[2, 4], factor=0.1)
+    other = msgspec.structs.replace(recipe, epochs=5, schedule=schedule)
+    rates = [learning_rate(other, step, 10) for step in (3, 19, 20, 39, 40, 49)]
+    assert rates == pytest.approx([5e-3, 5e-3, 5e-4, 5e-4, 5e-5, 5e-5], rel=1e-12)
+
+
+def test_no_warm_up_starts_at_the_full_rate(recipe):
+    other = msgspec.structs.replace(recipe, warmup_steps=0)
+    assert learning_rate(other, 0, 10) == other.learning_rate
+
+
+@pytest.mark.parametrize(("images", "steps"), [(256, 2), (300, 2), (40, 1)])
+def test_incomplete_batches_are_left_out(images, steps):
+    assert steps_per_epoch(images, 128) == steps
