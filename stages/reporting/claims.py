@@ -7,13 +7,7 @@ from typing import Literal
 import msgspec
 
 from stages.reporting.families import families, label_controls, trained, untrained_null
-from stages.reporting.names import (
-    SHIFTS,
-    TRAININGS,
-    format_interval,
-    format_number,
-    format_percent,
-)
+from stages.reporting.names import SHIFTS, TRAININGS, format_interval, format_number, format_percent
 from stages.reporting.results import Encoder, Published, measured_shifts
 
 Verdict = Literal["shown", "not shown", "undecided", "mixed"]

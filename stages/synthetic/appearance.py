@@ -36,11 +36,8 @@ def base_colours(
 
 
 def darkness(
-    texture: Int64[np.ndarray, " image"],
-    u: Float32[np.ndarray, "image pixel"],
-    v: Float32[np.ndarray, "image pixel"],
-    rng: np.random.Generator,
-) -> Float32[np.ndarray, "image pixel"]:
+    texture: Int64[np.ndarray, " image"], u: Grid, v: Grid, rng: np.random.Generator
+) -> Grid:
     """Return the darkness of the texture, 0 (plain colour) to 1; it turns with the object."""
     dark = np.empty_like(u)
     phase = rng.random((len(texture), 2, 1), np.float32)
@@ -53,7 +50,7 @@ def darkness(
 
 
 def paint(
-    flat: Float32[np.ndarray, "image 3 1"], dark: Float32[np.ndarray, "image pixel"]
+    flat: Float32[np.ndarray, "image 3 1"], dark: Grid
 ) -> Float32[np.ndarray, "image 3 pixel"]:
     """Apply the texture: the plain colour where it is light, a darker shade where it is dark."""
     return flat * (1 - (1 - SHADE) * dark)[:, None]

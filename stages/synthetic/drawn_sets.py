@@ -6,6 +6,7 @@ colour's pixels are the object's. Names follow Broden: colours end in `-c`, scen
 """
 
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,10 @@ _NAMES = {
     "scene": tuple(f"{name}-s" for name in SCENES),
     "texture": TEXTURES,
 }
-"""The words of each category of concepts, in the order of their numbers."""
+"""The concepts of each category by name, in the order of their numbers in `label.csv`."""
+
+_FIRST = dict(zip(_NAMES, accumulate(map(len, _NAMES.values()), initial=1), strict=False))
+"""The number of the first concept of each category."""
 
 
 def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) -> None:
@@ -62,19 +66,17 @@ def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) ->
         write_card(card, partial)
 
 
-def _blocks(recipe: Labelled | Captioned | Adversarial, world: World) -> Iterator[Block]:
+def _images(
+    recipe: Labelled | Captioned | Adversarial, world: World
+) -> Iterator[tuple[bytes, int | None, str | None]]:
     if isinstance(recipe, Adversarial):
         # Imported here because no other synthetic set needs PyTorch.
         from stages.synthetic.adversarial import adversarial_blocks
 
-        return adversarial_blocks(recipe, world)
-    return draw_blocks(recipe, world)
-
-
-def _images(
-    recipe: Labelled | Captioned | Adversarial, world: World
-) -> Iterator[tuple[bytes, int | None, str | None]]:
-    for block in _blocks(recipe, world):
+        blocks = adversarial_blocks(recipe, world)
+    else:
+        blocks = draw_blocks(recipe, world)
+    for block in blocks:
         captions: list[str | None] = [None] * len(block.images)
         if isinstance(recipe, Captioned):
             captions = [*block_captions(recipe, world, block)]
@@ -98,23 +100,17 @@ def draw_probe(recipe: Probe, world: World) -> Iterator[Segmented]:
 
 def _segmented(block: Block, masks: Masks, row: int) -> Segmented:
     attributes, object_ = block.attributes, masks.object_[row].astype(np.int64)
-    numbered_parts = {
-        part: mask[row] * _number("part", PARTS.index(part)) for part, mask in masks.parts.items()
+    parts = {
+        part: masks.parts[part][row] * number for number, part in enumerate(PARTS, _FIRST["part"])
     }
     maps = {
-        "color": [object_ * _number("color", attributes.colour[row])],
-        "object": [object_ * _number("object", attributes.class_[row])],
-        "part": [np.sum([numbered_parts[part] for part in plane], axis=0) for plane in PLANES],
+        "color": [object_ * (_FIRST["color"] + attributes.colour[row])],
+        "object": [object_ * (_FIRST["object"] + attributes.class_[row])],
+        "part": [np.sum([parts[part] for part in plane], axis=0) for plane in PLANES],
     }
     numbers = {
-        "scene": [_number("scene", attributes.scene[row])],
-        "texture": [_number("texture", attributes.texture[row])],
+        "scene": [_FIRST["scene"] + int(attributes.scene[row])],
+        "texture": [_FIRST["texture"] + int(attributes.texture[row])],
     }
     shown = {name: [plane for plane in planes if plane.any()] for name, planes in maps.items()}
     return Segmented(block.images[row], shown, numbers)
-
-
-def _number(category: str, index: int | np.integer) -> int:
-    """Return the number in `label.csv` of a category's value: category after category."""
-    before = list(_NAMES)[: list(_NAMES).index(category)]
-    return 1 + sum(len(_NAMES[name]) for name in before) + int(index)

@@ -1,7 +1,7 @@
 """Render attributes as images in six styles, and as the images' true segmentation."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -23,28 +23,26 @@ Rgb = Float32[np.ndarray, "image 3 pixel"]
 """Colours of flat images, 0 to 1."""
 
 
-@dataclass(frozen=True)
-class Masks:
+class Masks(NamedTuple):
     """Which pixels show the object, and which show each of its parts."""
 
     object_: Bool[np.ndarray, "image height width"]
     parts: dict[str, Bool[np.ndarray, "image height width"]]
 
 
-@dataclass(frozen=True)
-class StyleInputs:
+class StyleInputs(NamedTuple):
     """What each style composes an image from.
 
     `distance` and `eye` are signed distances in pixels (negative inside), `dark` is the texture's
     darkness, `flat` the object's plain colour, `surface` the same with its texture.
     """
 
-    distance: Float32[np.ndarray, "image pixel"]
-    eye: Float32[np.ndarray, "image pixel"]
-    dark: Float32[np.ndarray, "image pixel"]
+    distance: Grid
+    eye: Grid
+    dark: Grid
     flat: Float32[np.ndarray, "image 3 1"]
-    surface: Float32[np.ndarray, "image 3 pixel"]
-    backdrop: Float32[np.ndarray, "image 3 pixel"]
+    surface: Rgb
+    backdrop: Rgb
 
     @property
     def size(self) -> int:
@@ -58,9 +56,7 @@ class StyleInputs:
 
     def take(self, rows: np.ndarray) -> "StyleInputs":
         """Return the inputs of the images of `rows`."""
-        return StyleInputs(
-            **{field.name: getattr(self, field.name)[rows] for field in fields(self)}
-        )
+        return StyleInputs(*(values[rows] for values in self))
 
 
 def render(
@@ -130,7 +126,7 @@ def _painting(inputs: StyleInputs, rng: np.random.Generator) -> Rgb:
     """Wavering outlines, few tones, warm colours, slanted brush strokes."""
     images, size = len(inputs.eye), inputs.size
     outline = inputs.distance + _wobble(images, size, 0.8, rng) * inputs.unit
-    rgb = _compose(replace(inputs, distance=outline), inputs.surface, inputs.backdrop, 0.7)
+    rgb = _compose(inputs._replace(distance=outline), inputs.surface, inputs.backdrop, 0.7)
     rgb = np.round(rgb * 4) / 4
     warm = np.array([0.96, 0.86, 0.66], np.float32)[None, :, None]
     return (0.75 * rgb + 0.22 * warm) * (1 + 0.22 * _strokes(images, size, rng))[:, None]

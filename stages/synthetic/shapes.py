@@ -22,9 +22,7 @@ def image_grid(size: int) -> tuple[Float32[np.ndarray, " pixel"], Float32[np.nda
     return np.tile(centres, size), np.repeat(-centres, size)
 
 
-def object_grid(
-    attributes: Attributes, size: int
-) -> tuple[Float32[np.ndarray, "image pixel"], Float32[np.ndarray, "image pixel"]]:
+def object_grid(attributes: Attributes, size: int) -> tuple[Grid, Grid]:
     """Return the pixels' coordinates in the shape's frame: centred, upright, about −1 to 1."""
     x, y = image_grid(size)
     x, y = x - attributes.x[:, None], y - attributes.y[:, None]
@@ -33,11 +31,7 @@ def object_grid(
     return x * cosine + y * sine, y * cosine - x * sine
 
 
-def signed_distance(
-    class_: Int64[np.ndarray, " image"],
-    u: Float32[np.ndarray, "image pixel"],
-    v: Float32[np.ndarray, "image pixel"],
-) -> Float32[np.ndarray, "image pixel"]:
+def signed_distance(class_: Int64[np.ndarray, " image"], u: Grid, v: Grid) -> Grid:
     """Return each pixel's distance from its image's object, in object units, negative inside."""
     distance = np.empty_like(u)
     for index in np.unique(class_):
@@ -182,8 +176,8 @@ _CORNERS = {
 def part_mask(
     part: str,
     class_: Int64[np.ndarray, " image"],
-    u: Float32[np.ndarray, "image pixel"],
-    v: Float32[np.ndarray, "image pixel"],
+    u: Grid,
+    v: Grid,
     inside: Bool[np.ndarray, "image pixel"],
 ) -> Bool[np.ndarray, "image pixel"]:
     """Return the pixels that show `part` of each image's object; none if its class lacks it."""
@@ -194,11 +188,7 @@ def part_mask(
     return mask
 
 
-def eye_distance(
-    class_: Int64[np.ndarray, " image"],
-    u: Float32[np.ndarray, "image pixel"],
-    v: Float32[np.ndarray, "image pixel"],
-) -> Float32[np.ndarray, "image pixel"]:
+def eye_distance(class_: Int64[np.ndarray, " image"], u: Grid, v: Grid) -> Grid:
     """Return the distance from the eye in object units; 1 everywhere for classes without one."""
     distance = np.ones_like(u)
     for name, (x, y) in _EYES.items():

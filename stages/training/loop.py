@@ -225,10 +225,7 @@ def log_point(state: TrainingState, rate: float, steps: int, callbacks: Callback
 
 
 def save_checkpoint(
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    state: TrainingState,
-    callbacks: Callbacks,
+    module: nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState, callbacks: Callbacks
 ) -> None:
     """Save a checkpoint when one is due and the last step ended in a point."""
     at_point = state.points and state.points[-1]["step"] == state.step
