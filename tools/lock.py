@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stages.files.json import write_whole
 from stages.runtime.errors import InputError
-from stages.runtime.packages import RECORDED, recorded_versions
+from stages.runtime.fingerprint import RECORDED, named_versions
 
 
 def main() -> None:
@@ -29,12 +29,12 @@ def recorded(file: Path) -> str:
     InputError
         The file is missing.
     """
-    before = recorded_versions(file)
+    before = named_versions(file)
     now = {name: version(name).partition("+")[0] for name in before}
-    if now == before:
+    others = [name for name in before if before[name] != now[name]]
+    if not others:
         return ""
     text = file.read_text()
-    others = [name for name in before if before[name] != now[name]]
     for name in others:
         text = text.replace(f"\n{name}: {before[name]}\n", f"\n{name}: {now[name]}\n")
     write_whole(file, text.encode())

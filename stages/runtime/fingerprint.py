@@ -7,11 +7,12 @@ one leaves the others' results as they are.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 
 from stages.runtime.errors import InputError
-from stages.runtime.packages import computing_packages, different_versions, locked_versions
 from stages.runtime.source_code import code_digest, import_closure, imported_packages
 
 FINGERPRINTS = Path("code.json")
@@ -48,11 +49,48 @@ As dependencies of `fetch` they would belong to drawn datasets too, which have c
 UNCOUNTED = "stages/runtime/fingerprint.py"
 """This module, with what it alone imports: it lets a stage run or not and changes no result.
 
-So adding a package to the lists of `packages.py` makes nothing stale.
+So adding a package to its lists makes nothing stale.
 """
 
-COMPUTES_NOTHING = ("study",)
-"""Stages whose output is always the same: no package decides it."""
+COMPUTES_NOTHING = ("code", "study")
+"""Stages that run with any code and packages: users start them by hand, to mend what is wrong."""
+
+LOCKED, RECORDED = Path("constraints.txt"), Path("versions.yaml")
+"""What pip may choose, and what it chose of the packages that are left open, torch's."""
+
+COMPUTING = {
+    "PIL": "pillow",
+    "jinja2": "jinja2",
+    "numba": "numba",
+    "numpy": "numpy",
+    "open_clip": "open-clip-torch",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "timm": "timm",
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "vl_convert": "vl-convert-python",
+}
+"""By the module's name, what computes or draws what a stage writes, or the tokens for it."""
+
+BENEATH = {
+    "jinja2": ("markupsafe",),
+    "numba": ("llvmlite", "numpy"),
+    "open-clip-torch": ("ftfy", "regex", "timm", "torch", "torchvision"),
+    "scikit-learn": ("numpy", "scipy"),
+    "scipy": ("numpy",),
+    "timm": ("torch", "torchvision"),
+    "torchvision": ("numpy", "pillow", "torch"),
+}
+"""What these compute with in turn."""
+
+CARRYING = frozenset(
+    {
+        *("dvclive", "filelock", "huggingface_hub", "jaxtyping", "msgspec", "pooch", "requests"),
+        *("ruamel", "safetensors", "threadpoolctl", "tqdm"),
+    }
+)
+"""The modules of others that check, fetch, read, write or show, and compute no number."""
 
 
 def fingerprints(root: Path) -> dict[str, str]:
@@ -116,6 +154,62 @@ def branch_modules(stage: str, branch: str, root: Path) -> set[str]:
     return import_closure(stage, root, {UNCOUNTED, *branches.values()} - {branches.get(branch)})
 
 
+def computing_packages(modules: Iterable[str]) -> set[str]:
+    """Return the packages that compute when `modules` do, those beneath them too.
+
+    Raises
+    ------
+    ValueError
+        A module is on neither list.
+    """
+    if unknown := sorted(set(modules) - COMPUTING.keys() - CARRYING):
+        raise ValueError(
+            f"{', '.join(unknown)}: expected an entry in COMPUTING or CARRYING of "
+            f"{UNCOUNTED}, got none; say whether a result can change with its version"
+        )
+    todo, found = [COMPUTING[name] for name in modules if name in COMPUTING], set()
+    while todo:
+        found.add(package := todo.pop())
+        todo.extend(set(BENEATH.get(package, ())) - found)
+    return found
+
+
+def locked_versions(packages: Iterable[str], root: Path = Path()) -> dict[str, str]:
+    """Return by name the version of each package in constraints.txt, or else in versions.yaml.
+
+    Raises
+    ------
+    InputError
+        A file is missing, or neither names one of them.
+    """
+    found = named_versions(root / LOCKED) | named_versions(root / RECORDED)
+    if missing := sorted(set(packages) - found.keys()):
+        raise InputError(
+            f"{root / LOCKED}: expected a line {missing[0]}==<version>, got none; "
+            "`make lock` writes it"
+        )
+    return {name: found[name] for name in sorted(packages)}
+
+
+def named_versions(file: Path) -> dict[str, str]:
+    """Return the versions that a file names, in lines `name==version` or `name: version`.
+
+    Names are normalised, and versions are without their local part: 2.13.0+cpu and 2.13.0+cu126 are
+    builds of one version.
+
+    Raises
+    ------
+    InputError
+        The file is missing.
+    """
+    try:
+        text = file.read_text()
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file; `git checkout {file}` brings it back") from None
+    lines = re.findall(r"^([\w.-]+)(?:==|: )([^\s;#+]+)", text, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in lines}
+
+
 def recorded_fingerprints(file: Path) -> dict[str, str]:
     """Return the fingerprints in code.json; none where there is no such file.
 
@@ -135,8 +229,7 @@ def recorded_fingerprints(file: Path) -> dict[str, str]:
 def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> None:
     """Refuse to compute with other code or packages than the result would be kept under.
 
-    Where code.json has no such stage, DVC did not start it, and nothing is checked. `study` is
-    always allowed to run, since it is what a user runs by hand before all else.
+    Where code.json has no such stage, DVC did not start it, and nothing is checked.
 
     Raises
     ------
@@ -144,9 +237,11 @@ def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> No
         The code has changed since code.json was written, or a package is installed in another
         version than is locked.
     """
+    if stage in COMPUTES_NOTHING:
+        return
     file, name = root / FINGERPRINTS, fingerprint_name(stage, branch)
     recorded = recorded_fingerprints(file).get(name)
-    if recorded is None or stage in COMPUTES_NOTHING:
+    if recorded is None:
         return
     found = fingerprinted(stage, branch, root)
     if (present := content_hash(found)) != recorded:
@@ -164,3 +259,19 @@ def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> No
             "install` installs the former and records the latter, or write the installed version "
             f"of {first} there yourself; `dvc repro` then runs again what depends on it"
         )
+
+
+def different_versions(packages: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return name, expected and installed version of each package that is of another version.
+
+    The local part of an installed version names a build of it (2.13.0+cu126) and is not compared.
+    """
+    found = []
+    for name, expected in packages.items():
+        try:
+            installed = metadata.version(name).partition("+")[0]
+        except metadata.PackageNotFoundError:
+            installed = "none"
+        if installed != expected:
+            found.append((name, expected, installed))
+    return found

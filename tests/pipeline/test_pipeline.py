@@ -7,8 +7,7 @@ import networkx as nx
 import pytest
 from dvc.repo import Repo
 
-from stages.runtime.fingerprint import branch_modules, fingerprinted
-from stages.runtime.packages import COMPUTING
+from stages.runtime.fingerprint import COMPUTING, branch_modules, fingerprinted
 from tests.pipeline.spied import instance, spied
 from tests.pipeline.workspace import Workspace
 from tests.reads import ROOT, STAGES

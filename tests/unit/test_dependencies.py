@@ -176,7 +176,7 @@ EDITS = [
     ("stages/datasets/class_folders.py", EDIT, REAL),
     ("stages/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate", "supervise"}),
     ("stages/head.py", EDIT, HEADS),
-    ("stages/runtime/packages.py", EDIT, set()),
+    ("stages/runtime/fingerprint.py", EDIT, set()),
     ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL),
     ("constraints.txt", "scikit-learn==9\n", {"baseline"}),
     ("constraints.txt", "ruff==9\n", set()),

@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from stages.files.json import write_json
-from stages.runtime.fingerprint import FINGERPRINTS
+from stages.files.json import read_json, write_json
+from stages.runtime.fingerprint import FINGERPRINTS, fingerprints
 from tests.reads import ROOT
 
 STAGE = """
@@ -46,6 +46,14 @@ def test_wrong_arguments_are_one_line():
     command = [sys.executable, "-m", "stages.kurtosis"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == "error: expected the arguments key, got none\n"
+
+
+def test_stage_code_mends_a_code_json_that_a_merge_left_in_conflict(code_copy):
+    file = code_copy / FINGERPRINTS
+    file.write_text('{\n<<<<<<< HEAD\n "cka": "1"\n=======\n "cka": "2"\n>>>>>>> other\n}\n')
+    command = [sys.executable, "-m", "stages.code"]
+    subprocess.run(command, cwd=code_copy, check=True)
+    assert read_json(file) == fingerprints(code_copy)
 
 
 def test_bad_input_is_one_line_and_exit_1():

@@ -54,7 +54,10 @@ def test_checks_nothing_that_dvc_did_not_start(code_copy):
     require_fingerprint("study", root=code_copy)
 
 
+CONFLICT = '{\n<<<<<<< HEAD\n "cka": "1"\n=======\n "cka": "2"\n>>>>>>> other\n}\n'
+
+
 def test_refuses_recorded_fingerprints_that_are_no_json(code_copy):
-    (code_copy / FINGERPRINTS).write_text("{")
+    (code_copy / FINGERPRINTS).write_text(CONFLICT)
     with pytest.raises(InputError, match=r"code\.json: not legal JSON .*`dvc repro code`"):
         require_fingerprint("kurtosis", root=code_copy)

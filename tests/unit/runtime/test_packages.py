@@ -7,15 +7,16 @@ from importlib.metadata import requires, version
 import pytest
 
 from stages.runtime.errors import InputError
-from stages.runtime.fingerprint import branch_modules, stage_branches
-from stages.runtime.packages import (
+from stages.runtime.fingerprint import (
     BENEATH,
     CARRYING,
     COMPUTING,
+    branch_modules,
     computing_packages,
     different_versions,
     locked_versions,
-    recorded_versions,
+    named_versions,
+    stage_branches,
 )
 from stages.runtime.source_code import imported_packages
 from tests.reads import ROOT
@@ -72,7 +73,7 @@ def test_reads_versions_without_builds_and_comments(tmp_path):
     found = locked_versions(["torch", "numpy", "open-clip-torch"], tmp_path)
     assert found == {"numpy": "2.4.6", "open-clip-torch": "3.3.0", "torch": "2.13.0"}
     write(tmp_path, "# numpy\n", "# torch: 1\n")
-    assert locked_versions([], tmp_path) == recorded_versions(tmp_path / "versions.yaml") == {}
+    assert locked_versions([], tmp_path) == named_versions(tmp_path / "versions.yaml") == {}
 
 
 def test_refuses_what_is_not_locked(tmp_path):
