@@ -31,7 +31,9 @@ def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[
 
 def imported_files(file: Path, root: Path) -> set[Path]:
     """Return the files of ours that `file` imports itself."""
-    return {f for name in imported_names(file) if (f := module_file(name, root))}
+    ours = [name for name in imported_names(file) if name.startswith("stages.")]
+    files = {root / f"{name.replace('.', '/')}.py" for name in ours}
+    return {file for file in files if file.is_file()}  # of `stages.a.b`, b may be no module
 
 
 def imported_packages(files: Iterable[Path]) -> set[str]:
@@ -74,14 +76,6 @@ def names_in(source: bytes) -> frozenset[str]:
                 raise ValueError(f"{node.lineno}: import by computed name; write the name out")
             names.add(name.value)
     return frozenset(names)
-
-
-def module_file(name: str, root: Path) -> Path | None:
-    """Return the file of one of our modules, or None for a package or somebody else's module."""
-    if not name.startswith("stages."):
-        return None
-    file = root / f"{name.replace('.', '/')}.py"
-    return file if file.is_file() else None
 
 
 def code_digest(file: Path) -> str:
