@@ -13,13 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
-from stages.config.encoders import (
-    AnyBackbone,
-    Backbone,
-    ComputeType,
-    TimmModel,
-    TorchvisionModel,
-)
+from stages.config.encoders import AnyBackbone, Backbone, ComputeType, TimmModel, TorchvisionModel
 from stages.config.params import convert
 from stages.encoders.card import EncoderCard, Model, OpenClipConfig, Representation
 from stages.encoders.library_models import build_library_model, measured_representation
@@ -319,8 +313,5 @@ def forward_passes(device: torch.device | str, precision: ComputeType) -> Iterat
     convolutions, and not what would lose too much, such as norms. float32 leaves torch as it is.
     """
     kind, dtype = torch.device(device).type, getattr(torch, precision)
-    with (
-        torch.inference_mode(),
-        torch.autocast(kind, dtype, enabled=precision != "float32"),
-    ):
+    with torch.inference_mode(), torch.autocast(kind, dtype, enabled=precision != "float32"):
         yield

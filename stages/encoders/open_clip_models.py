@@ -8,13 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stages.config.encoders import (
-    HUB_MODEL,
-    AnyBackbone,
-    Backbone,
-    ModifiedResNet,
-    OpenClipModel,
-)
+from stages.config.encoders import HUB_MODEL, AnyBackbone, Backbone, ModifiedResNet, OpenClipModel
 from stages.encoders.card import Architecture, Model, OpenClipConfig
 from stages.encoders.preprocess import Preprocess
 from stages.encoders.tokenizer import Vocabulary

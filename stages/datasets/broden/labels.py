@@ -62,9 +62,7 @@ def concept_presence(broden: Broden, presence: float) -> Bool[np.ndarray, "image
     return shown
 
 
-def can_be_probed(
-    shown: Bool[np.ndarray, "image concept"],
-) -> Bool[np.ndarray, " concept"]:
+def can_be_probed(shown: Bool[np.ndarray, "image concept"]) -> Bool[np.ndarray, " concept"]:
     """Return the concepts that some of the images show and some do not.
 
     Broden labels every pixel that covers anything, so a few of its concepts cover too little of any
