@@ -168,7 +168,7 @@ def ours(task: Task) -> Extracted:
 
     from stages.config.machine import Machine
     from stages.datasets.shards import open_shards
-    from stages.encoders.activations import activations, extract_dataset
+    from stages.encoders.activations import extract_dataset, streamed_activations
     from stages.encoders.encoder import load_encoder
     from stages.files.activations import read_activations
 
@@ -176,7 +176,7 @@ def ours(task: Task) -> Extracted:
     machine = Machine(device="cpu", batch_size=task.batch, workers=task.threads)
     encoder = load_encoder(task.folder / "weights")
     with open_shards(task.folder / "shards") as images:
-        activations(encoder, [images[0], images[1]], 2)
+        list(streamed_activations(encoder, [images[0], images[1]], machine, "float32").blocks)
     start = time.perf_counter()
     extract_dataset(encoder, task.folder / "shards", task.folder, machine, "float32")
     seconds = time.perf_counter() - start

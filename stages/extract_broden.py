@@ -25,19 +25,12 @@ def main(key: str) -> None:
     if is_absent(BRODEN):
         write_absent(BRODEN.name, directory)
         return
-    params, machine = Params(), read_machine()
+    params = Params()
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     encoder = load_encoder(Path("data/weights") / key)
     with open_broden(BRODEN) as broden, complete_directory(directory) as out:
-        streamed = streamed_activations(
-            encoder,
-            broden,
-            machine.batch_size,
-            machine.device,
-            machine.workers,
-            precision=precision,
-        )
+        streamed = streamed_activations(encoder, broden, read_machine(), precision)
         write_tensors(out / "activations.safetensors", {"activations": streamed})
 
 

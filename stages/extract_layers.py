@@ -17,25 +17,16 @@ def main(key: str) -> None:
     import torch
 
     from stages.encoders.encoder import load_encoder
-    from stages.encoders.layers import layer_grams
-    from stages.encoders.loading import evenly_spaced_minibatches
+    from stages.encoders.layers import evenly_spaced_minibatches, layer_grams
 
-    params, machine = Params(), read_machine()
+    params = Params()
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     layers = params.read("layers", Layers)
     encoder = load_encoder(Path("data/weights") / key)
     with open_shards(Path("data/datasets/imagenet_val")) as data:
-        rows = evenly_spaced_minibatches(len(data), layers.images, layers.minibatch)
-        grams = layer_grams(
-            encoder,
-            data,
-            layers.minibatch,
-            machine.device,
-            machine.workers,
-            which=rows,
-            precision=precision,
-        )
+        minibatches = evenly_spaced_minibatches(len(data), layers.images, layers.minibatch)
+        grams = layer_grams(encoder, data, minibatches, read_machine(), precision)
     with complete_directory(Path("data/layer_grams") / key) as out:
         write_tensors(out / "grams.safetensors", grams)
         write_json(out / "card.json", {"layers": list(grams)})

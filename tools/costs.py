@@ -17,7 +17,7 @@ from stages.config.sections import Sections
 from stages.config.test_sets import SHIFTS, TEST_SETS
 from stages.config.trainings import Training, TrainingRecipe
 from stages.encoders.encoder import clip_encoder, initialise
-from stages.encoders.layers import layer_modules
+from stages.encoders.layers import named_layers
 from stages.encoders.tokenizer import Vocabulary
 from stages.training.loop import steps_per_epoch
 from tools.amounts import UNKNOWN, Amount, about, size, total
@@ -99,7 +99,7 @@ def cost(backbone: AnyBackbone) -> Cost:
         image=Amount(counter.get_total_flops()),
         text=text,
         width=Amount(encoder.card.feature_width),
-        layers=Amount(len(layer_modules(encoder))),
+        layers=Amount(len(named_layers(encoder.visual))),
     )
 
 

@@ -9,10 +9,11 @@ from jaxtyping import Float, Int
 from torch import nn
 
 from stages.config.encoders import ComputeType
+from stages.config.machine import Machine
 from stages.encoders.encoder import Encoder, forward_passes
 from stages.encoders.loading import ImageDataset, image_batches
 from stages.encoders.preprocess import to_tower
-from stages.measures.gram import MIN_IMAGES, gram, u_center
+from stages.measures.gram import gram, u_center
 from stages.runtime.errors import InputError
 
 STAGES = {f"stage{i}": f"layer{i}" for i in range(1, 5)}
@@ -67,11 +68,6 @@ def weighted_parts(tower: nn.Module) -> dict[str, nn.Module]:
             if any(True for _ in part.parameters()):
                 found[f"{name}{key}"] = part
     return found
-
-
-def layer_modules(encoder: Encoder) -> dict[str, nn.Module]:
-    """Return the layers that CKA compares, see `named_layers`."""
-    return named_layers(encoder.visual)
 
 
 @contextmanager
@@ -169,36 +165,50 @@ def minibatch_grams(
 def layer_grams(
     encoder: Encoder,
     images: ImageDataset,
-    minibatch: int,
-    device: torch.device | str = "cpu",
-    workers: int = 0,
-    *,
-    which: Int[np.ndarray, " chosen"] | None = None,
-    precision: ComputeType = "float32",
+    minibatches: Int[np.ndarray, "minibatch image"],
+    machine: Machine,
+    precision: ComputeType,
 ) -> dict[str, Float[np.ndarray, "minibatch image image"]]:
     """Return the U-centred Gram matrices of every layer, one per minibatch of images.
 
     HSIC_1 of two layers is then a dot product of their matrices (Nguyen et al. 2021, equation 3),
-    so any two encoders are compared without another forward pass. The images `which` are taken, or
-    all, one minibatch after the other.
+    so any two encoders are compared without another forward pass.
+
+    Parameters
+    ----------
+    minibatches : the images of each minibatch, at least four, as indices into `images`
 
     Raises
     ------
     InputError
-        The images do not make whole minibatches of at least four, a layer has no output with an
-        entry per image, or one that is not finite.
+        An image is broken, or a layer has no output with an entry per image, or one that is not
+        finite.
     """
-    rows = np.arange(len(images)) if which is None else which
-    if minibatch < MIN_IMAGES or len(rows) % minibatch or not len(rows):
+    device, preprocess = machine.device, encoder.card.preprocess
+    layers, tower = named_layers(encoder.visual), encoder.visual.to(device).eval()
+    rows, size = minibatches.ravel(), minibatches.shape[1]
+    grams = [
+        minibatch_grams(tower, layers, to_tower(batch, preprocess, device), precision)
+        for batch in image_batches(images, rows, preprocess, size, machine.workers)
+    ]
+    return {layer: np.stack([found[layer] for found in grams]) for layer in layers}
+
+
+def evenly_spaced_minibatches(
+    total: int, images: int, minibatch: int
+) -> Int[np.ndarray, "minibatch image"]:
+    """Return `images` of `total` rows, evenly spaced, dealt out to the minibatches in turn.
+
+    Real sets lie sorted by class: the first rows would show one class, and so would a minibatch.
+
+    Raises
+    ------
+    InputError
+        There are fewer rows than images, or they do not make whole minibatches.
+    """
+    if images > total or images % minibatch:
         raise InputError(
-            f"expected whole minibatches of at least {MIN_IMAGES} images for CKA, got "
-            f"{len(rows)} images in minibatches of {minibatch}; change `layers`"
+            f"expected whole minibatches of {minibatch} of the {total} images that there are, "
+            f"got {images} images; change `layers` in params.yaml"
         )
-    layers, preprocess = layer_modules(encoder), encoder.card.preprocess
-    tower = encoder.visual.to(device).eval()
-    grams: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
-    for batch in image_batches(images, rows, preprocess, minibatch, workers):
-        found = minibatch_grams(tower, layers, to_tower(batch, preprocess, device), precision)
-        for layer, matrix in found.items():
-            grams[layer].append(matrix)
-    return {layer: np.stack(matrices) for layer, matrices in grams.items()}
+    return (np.arange(images) * total // images).reshape(minibatch, -1).T

@@ -104,19 +104,13 @@ def image_batches(
     workers: int = 0,
 ) -> Iterator[UInt8[np.ndarray, "image size size 3"]]:
     """Yield some images as squares of the tower's size, `batch_size` at a time, in order."""
+
+    def load(batch: Int[np.ndarray, " image"]) -> UInt8[np.ndarray, "image size size 3"]:
+        return np.stack([resize_and_crop(images[row], preprocess) for row in batch.tolist()])
+
     starts = range(0, len(rows), batch_size)
-    return load_batches(
-        lambda batch: preprocess_images(images, batch, preprocess),
-        [rows[start : start + batch_size] for start in starts],
-        useful_workers(images, workers),
-    )
-
-
-def preprocess_images(
-    images: ImageDataset, rows: Int[np.ndarray, " image"], preprocess: Preprocess
-) -> UInt8[np.ndarray, "image size size 3"]:
-    """Return some images (at least one), each as a square of the tower's size."""
-    return np.stack([resize_and_crop(images[row], preprocess) for row in rows.tolist()])
+    batches = [rows[start : start + batch_size] for start in starts]
+    return load_batches(load, batches, useful_workers(images, workers))
 
 
 def cache_images(images: ImageDataset, preprocess: Preprocess, workers: int = 0) -> ImageDataset:
@@ -129,22 +123,3 @@ def cache_images(images: ImageDataset, preprocess: Preprocess, workers: int = 0)
         cache[begin : begin + len(batch)] = batch
         begin += len(batch)
     return cache
-
-
-def evenly_spaced_minibatches(total: int, images: int, minibatch: int) -> Int[np.ndarray, " image"]:
-    """Return `images` of `total` rows, evenly spaced, dealt out to the minibatches in turn.
-
-    Real sets lie sorted by class: the first rows would show one class, and so would a minibatch.
-
-    Raises
-    ------
-    InputError
-        There are fewer rows than images, or they do not make whole minibatches.
-    """
-    if images > total or images % minibatch:
-        raise InputError(
-            f"expected whole minibatches of {minibatch} of the {total} images that there are, "
-            f"got {images} images; change `layers` in params.yaml"
-        )
-    rows = np.arange(images) * total // images
-    return rows.reshape(minibatch, -1).T.ravel()

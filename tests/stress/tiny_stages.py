@@ -35,8 +35,7 @@ from stages.datasets.broden.reader import open_broden
 from stages.datasets.sources import write_real_dataset
 from stages.encoders.encoder import clip_encoder, initialise
 from stages.encoders.heads import zero_shot_head
-from stages.encoders.layers import layer_grams
-from stages.encoders.loading import evenly_spaced_minibatches
+from stages.encoders.layers import evenly_spaced_minibatches, layer_grams
 from stages.encoders.open_clip_models import architecture_of
 from stages.encoders.tokenizer import build_vocabulary
 from stages.measures.cka import cka
@@ -211,8 +210,7 @@ def layers(settings: Layers, precision: Precision) -> None:
     """Compare the layers of an encoder, where a minibatch has no more images than there are."""
     if images := min(settings.images, IMAGES // settings.minibatch * settings.minibatch):
         rows = evenly_spaced_minibatches(IMAGES, images, settings.minibatch)
-        untrained, size, kind = initialise(TINY, 0), settings.minibatch, precision.inference
-        grams = layer_grams(untrained, PIXELS, size, "cpu", 1, which=rows, precision=kind)
+        grams = layer_grams(initialise(TINY, 0), PIXELS, rows, Machine(), precision.inference)
         cka(grams, grams)
 
 

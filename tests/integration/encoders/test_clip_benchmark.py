@@ -7,13 +7,12 @@ from clip_benchmark.metrics import zeroshot_classification as benchmark
 from open_clip import IMAGENET_CLASSNAMES, get_tokenizer
 
 from stages.config.encoders import OpenClipModel
-from stages.encoders.activations import activations
 from stages.encoders.encoder import Encoder, clip_encoder
 from stages.encoders.heads import prompt_templates, zero_shot_head
 from stages.encoders.preprocess import to_tower
 from stages.measures.accuracy import correct_predictions
 from stages.measures.head import Head, random_unit_rows
-from tests.unit.encoders.conftest import TINY
+from tests.unit.encoders.conftest import TINY, activations
 
 CLASSES = list(IMAGENET_CLASSNAMES[:40:4])
 CASES = {

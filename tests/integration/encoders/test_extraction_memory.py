@@ -27,6 +27,8 @@ SIDE, WIDTH = 32, 3 * 32 * 32
 ROW = 4 * WIDTH
 """The bytes of an image's activations."""
 
+MACHINE = Machine(batch_size=8, workers=2)
+
 
 @pytest.fixture
 def wide() -> Encoder:
@@ -54,12 +56,12 @@ def write_probe(directory: Path, images: int) -> None:
 
 
 def extract(encoder: Encoder, directory: Path, out: Path) -> None:
-    extract_dataset(encoder, directory, out, Machine(batch_size=8, workers=2), "float32")
+    extract_dataset(encoder, directory, out, MACHINE, "float32")
 
 
 def extract_probe(encoder: Encoder, directory: Path, out: Path) -> None:
     with open_broden(directory) as broden:
-        streamed = streamed_activations(encoder, broden, batch_size=8, workers=2)
+        streamed = streamed_activations(encoder, broden, MACHINE, "float32")
         write_tensors(out / "activations.safetensors", {"activations": streamed})
 
 

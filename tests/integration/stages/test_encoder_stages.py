@@ -12,13 +12,13 @@ import torch
 
 from stages import extract_broden, fetch, head
 from stages.config.encoders import Backbone
+from stages.config.machine import Machine
 from stages.config.syntax import load_tree
 from stages.config.test_sets import SHIFTS
 from stages.config.trainings import TrainingRecipe
 from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import DatasetCard, is_absent, read_card, write_absent
 from stages.datasets.shards import open_shards
-from stages.encoders.activations import activations
 from stages.encoders.encoder import (
     Encoder,
     classifier_encoder,
@@ -27,8 +27,7 @@ from stages.encoders.encoder import (
     save_encoder,
 )
 from stages.encoders.heads import zero_shot_head
-from stages.encoders.layers import layer_grams
-from stages.encoders.loading import evenly_spaced_minibatches
+from stages.encoders.layers import evenly_spaced_minibatches, layer_grams
 from stages.encoders.tokenizer import build_vocabulary
 from stages.files.activations import read_activations, read_shifts
 from stages.files.activations import read_card as read_activations_card
@@ -43,6 +42,7 @@ from stages.training.contrastive import pretrain
 from stages.training.supervised import finetune, supervise
 from tests.integration.stages.conftest import merge_a_class
 from tests.pipeline.refusals import change
+from tests.unit.encoders.conftest import activations
 
 DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
 TEMPLATES = ["a {}", "a photo of a {}"]
@@ -262,7 +262,7 @@ def test_extract_layers_records_evenly_spaced_images(run):
     run("extract_layers", "clip")
     with open_shards(DATASETS / "imagenet_val") as data:
         rows = evenly_spaced_minibatches(len(data), 32, 16)
-        expected = layer_grams(load_encoder(WEIGHTS / "clip"), data, 16, which=rows)
+        expected = layer_grams(load_encoder(WEIGHTS / "clip"), data, rows, Machine(), "float32")
     folder = Path("data/layer_grams/clip")
     found = read_tensors(folder / "grams.safetensors")
     assert read_json(folder / "card.json") == {"layers": list(expected)}

@@ -7,11 +7,11 @@ import pytest
 
 from stages.config.encoders import Backbone, ModifiedResNet, TextTransformer
 from stages.config.trainings import TrainingRecipe
-from stages.encoders.activations import activations
 from stages.encoders.encoder import Encoder
 from stages.encoders.heads import zero_shot_head
 from stages.training.callbacks import Callbacks
 from stages.training.contrastive import pretrain
+from tests.unit.encoders.conftest import activations
 from tests.unit.training.conftest import cropping_recipe, recipe
 
 __all__ = ["cropping_recipe", "recipe"]

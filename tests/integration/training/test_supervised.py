@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from stages.config.encoders import VisionTransformer
-from stages.encoders.activations import activations
 from stages.encoders.encoder import classifier_encoder
 from stages.encoders.heads import classifier_from_clip
 from stages.encoders.preprocess import to_tower
@@ -17,6 +16,7 @@ from stages.training.supervised import (
     label_objective,
     supervise,
 )
+from tests.unit.encoders.conftest import activations
 
 
 def test_the_loss_is_the_plain_smoothed_cross_entropy(backbone, toy):

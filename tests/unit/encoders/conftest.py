@@ -6,16 +6,18 @@ import torch
 
 from stages.config.encoders import (
     Backbone,
+    ComputeType,
     ModifiedResNet,
     TextTransformer,
     VisionTransformer,
 )
-from stages.encoders.activations import activations
+from stages.config.machine import Machine
+from stages.encoders.activations import streamed_activations
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import Encoder, clip_encoder
-from stages.encoders.layers import forward_hooks, layer_modules, per_image
-from stages.encoders.loading import preprocess_images
-from stages.encoders.preprocess import to_tower
+from stages.encoders.layers import forward_hooks, named_layers, per_image
+from stages.encoders.loading import ImageDataset
+from stages.encoders.preprocess import resize_and_crop, to_tower
 from stages.encoders.tokenizer import build_vocabulary
 
 VISIONS = {
@@ -74,6 +76,17 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
 
 
+def activations(
+    encoder: Encoder,
+    images: ImageDataset,
+    batch_size: int = 256,
+    precision: ComputeType = "float32",
+) -> np.ndarray:
+    """Return the activations of all images in memory."""
+    machine = Machine(batch_size=batch_size)
+    return np.concatenate(list(streamed_activations(encoder, images, machine, precision).blocks))
+
+
 def layer_features(encoder: Encoder, images: np.ndarray) -> dict[str, torch.Tensor]:
     """What every layer returns, a row per image."""
     features = {}
@@ -82,8 +95,8 @@ def layer_features(encoder: Encoder, images: np.ndarray) -> dict[str, torch.Tens
         features[layer] = per_image(output, len(images), layer).flatten(1).clone()
 
     tower, preprocess = encoder.visual.eval(), encoder.card.preprocess
-    squares = preprocess_images(images, np.arange(len(images)), preprocess)
-    with forward_hooks(layer_modules(encoder), keep), torch.inference_mode():
+    squares = np.stack([resize_and_crop(image, preprocess) for image in images])
+    with forward_hooks(named_layers(encoder.visual), keep), torch.inference_mode():
         tower(to_tower(squares, preprocess))
     return features
 

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from stages.encoders.activations import activation_batches, activations
+from stages.config.machine import Machine
+from stages.encoders.activations import streamed_activations
 from stages.encoders.preprocess import to_tower
 from stages.runtime.errors import InputError
+from tests.unit.encoders.conftest import activations
 
 
 def test_activations_are_the_tower_s_output_image_by_image(encoder, images):
@@ -30,13 +32,14 @@ def test_a_whole_training_module_is_put_in_evaluation_mode(encoder, images):
 
 
 def test_batches_come_in_order_and_whole(encoder, images):
-    batches = list(activation_batches(encoder, images, 5))
+    batches = list(streamed_activations(encoder, images, Machine(batch_size=5), "float32").blocks)
     assert [len(batch) for batch in batches] == [5, 5, 2]
     assert all(batch.dtype == np.float32 for batch in batches)
 
 
 def test_no_image_gives_no_row(encoder, images):
-    assert activations(encoder, images[:0], 5).shape == (0, 16)
+    streamed = streamed_activations(encoder, images[:0], Machine(), "float32")
+    assert (streamed.shape, list(streamed.blocks)) == ((0, 16), [])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

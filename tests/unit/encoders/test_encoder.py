@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from stages.config.encoders import TorchvisionModel
-from stages.encoders.activations import activations
 from stages.encoders.card import Origin
 from stages.encoders.encoder import (
     CARD,
@@ -20,7 +19,7 @@ from stages.encoders.encoder import (
 )
 from stages.files.arrays import read_tensors, write_tensors
 from stages.runtime.errors import InputError
-from tests.unit.encoders.conftest import TINY
+from tests.unit.encoders.conftest import TINY, activations
 
 
 def test_an_encoder_comes_back_as_it_was(encoder, images, tmp_path):

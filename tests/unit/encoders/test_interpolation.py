@@ -5,7 +5,6 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from stages.encoders.activations import activations
 from stages.encoders.encoder import (
     Encoder,
     classifier_encoder,
@@ -15,7 +14,7 @@ from stages.encoders.heads import classifier_from_clip, zero_shot_head
 from stages.encoders.interpolation import interpolate
 from stages.encoders.tokenizer import build_vocabulary
 from stages.runtime.errors import InputError
-from tests.unit.encoders.conftest import small_backbone
+from tests.unit.encoders.conftest import activations, small_backbone
 
 CLASSES = ["fish", "house", "tree"]
 

@@ -3,12 +3,25 @@ import pytest
 import torch
 from torch import nn
 
-from stages.config.encoders import ModifiedResNet
-from stages.encoders.activations import activations
-from stages.encoders.layers import forward_hooks, layer_grams, layer_modules, minibatch_grams
+from stages.config.encoders import ComputeType, ModifiedResNet
+from stages.config.machine import Machine
+from stages.encoders.layers import (
+    evenly_spaced_minibatches,
+    forward_hooks,
+    layer_grams,
+    minibatch_grams,
+    named_layers,
+)
 from stages.measures.gram import gram, u_center
 from stages.runtime.errors import InputError
-from tests.unit.encoders.conftest import layer_features
+from tests.unit.encoders.conftest import activations, layer_features
+
+HALVES = np.arange(12).reshape(2, 6)
+"""Two minibatches of the twelve images."""
+
+
+def grams_of(encoder, images, precision: ComputeType = "float32"):
+    return layer_grams(encoder, images, HALVES, Machine(), precision)
 
 
 def hooks_of(module: torch.nn.Module) -> int:
@@ -17,7 +30,7 @@ def hooks_of(module: torch.nn.Module) -> int:
 
 def test_layers_are_named_in_order(encoder):
     resnet = isinstance(encoder.card.architecture.vision, ModifiedResNet)
-    assert list(layer_modules(encoder)) == (
+    assert list(named_layers(encoder.visual)) == (
         ["stem", "stage1", "stage2", "stage3", "stage4", "attention_pool"]
         if resnet
         else ["embedding", "block01", "block02", "output"]
@@ -37,22 +50,22 @@ def test_every_layer_is_flat_and_differs_from_the_others(encoder, images):
 
 
 def test_hooks_go_with_the_block(encoder, images):
-    layer_grams(encoder, images, minibatch=6)
+    grams_of(encoder, images)
     assert hooks_of(encoder.module) == 0
 
 
 def test_hooks_go_on_an_error_of_the_tower(encoder):
     with pytest.raises(RuntimeError):
-        minibatch_grams(encoder.visual, layer_modules(encoder), torch.zeros(4, 3, 32, 7))
+        minibatch_grams(encoder.visual, named_layers(encoder.visual), torch.zeros(4, 3, 32, 7))
     assert hooks_of(encoder.module) == 0
 
 
 def test_hooks_go_on_an_error_of_their_own(encoder):
     def refuse(layer, output):
-        assert hooks_of(encoder.module) == len(layer_modules(encoder))
+        assert hooks_of(encoder.module) == len(named_layers(encoder.visual))
         raise KeyError(layer)
 
-    with pytest.raises(KeyError), forward_hooks(layer_modules(encoder), refuse):
+    with pytest.raises(KeyError), forward_hooks(named_layers(encoder.visual), refuse):
         encoder.visual(torch.zeros(4, 3, 32, 32))
     assert hooks_of(encoder.module) == 0
 
@@ -79,11 +92,11 @@ def test_a_layer_that_does_not_run_is_refused():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
 def test_a_layer_that_is_not_finite_is_refused_by_name(encoder, images, value):
-    *_, layer = layer_modules(encoder)
-    for weight in layer_modules(encoder)[layer].parameters():
+    *_, layer = named_layers(encoder.visual)
+    for weight in named_layers(encoder.visual)[layer].parameters():
         nn.init.constant_(weight, value)
     with pytest.raises(InputError, match=r"layer '\w+': expected finite features"):
-        layer_grams(encoder, images, minibatch=6)
+        grams_of(encoder, images)
 
 
 def test_a_layer_counts_as_it_was_before_the_next_changed_it():
@@ -102,12 +115,12 @@ def test_layers_stand_in_the_order_asked_for():
 
 
 def test_grams_are_the_same_every_time(encoder, images):
-    one, two = (layer_grams(encoder, images, minibatch=6) for _ in range(2))
+    one, two = (grams_of(encoder, images) for _ in range(2))
     assert all(np.array_equal(one[layer], two[layer]) for layer in one)
 
 
 def test_grams_are_those_of_each_minibatch(encoder, images):
-    grams = layer_grams(encoder, images, minibatch=6)
+    grams = grams_of(encoder, images)
     for layer, matrices in grams.items():
         assert matrices.shape == (2, 6, 6)
         features = layer_features(encoder, images[6:])[layer].double()
@@ -115,14 +128,8 @@ def test_grams_are_those_of_each_minibatch(encoder, images):
         np.testing.assert_allclose(matrices[1], second, rtol=1e-5, atol=1e-6 * np.abs(second).max())
 
 
-@pytest.mark.parametrize(("count", "minibatch"), [(12, 5), (12, 3), (0, 4)])
-def test_incomplete_minibatches_are_refused(encoder, images, count, minibatch):
-    with pytest.raises(InputError, match="whole minibatches"):
-        layer_grams(encoder, images[:count], minibatch)
-
-
 def test_grams_of_a_lower_precision_differ(encoder, images):
-    exact, rough = (layer_grams(encoder, images, 6, precision=p) for p in ("float32", "bfloat16"))
+    exact, rough = (grams_of(encoder, images, p) for p in ("float32", "bfloat16"))
     assert all(grams.dtype == np.float32 for grams in rough.values())
     assert any((rough[layer] != exact[layer]).any() for layer in exact)
 
@@ -135,3 +142,15 @@ def test_only_the_pass_has_a_lower_precision():
     assert features.dtype == torch.bfloat16
     assert np.array_equal(matrix, u_center(gram(features)).astype(np.float32))
     assert np.abs(matrix - u_center(gram(tower(images)))).max() > 0
+
+
+def test_every_minibatch_is_spread_over_all_rows():
+    rows = evenly_spaced_minibatches(1000, 12, 4)
+    assert np.array_equal(np.sort(rows.ravel()), np.arange(12) * 1000 // 12)
+    assert (np.ptp(rows, axis=1) >= 700).all()
+
+
+@pytest.mark.parametrize(("total", "images"), [(7, 8), (100, 10)])
+def test_too_few_rows_and_broken_minibatches_are_refused(total, images):
+    with pytest.raises(InputError, match=f"minibatches of 4 of the {total} images"):
+        evenly_spaced_minibatches(total, images, 4)

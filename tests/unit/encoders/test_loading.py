@@ -10,10 +10,8 @@ from stages.encoders import loading as module
 from stages.encoders.loading import (
     SMALL,
     cache_images,
-    evenly_spaced_minibatches,
     image_batches,
     load_batches,
-    preprocess_images,
     useful_workers,
 )
 from stages.encoders.preprocess import Preprocess, resize_and_crop
@@ -66,18 +64,6 @@ def test_workers_load_large_images_that_are_not_in_memory():
 def test_few_images_are_cached_and_many_are_not(monkeypatch):
     images = photographs(3)
     cached: Any = cache_images(images, PREPROCESS)
-    assert np.array_equal(cached, preprocess_images(images, np.arange(3), PREPROCESS))
+    assert np.array_equal(cached, [resize_and_crop(image, PREPROCESS) for image in images])
     monkeypatch.setattr(module, "CACHE_BYTES", 3 * 3 * 16 * 16 - 1)
     assert cache_images(images, PREPROCESS) is images
-
-
-def test_every_minibatch_is_spread_over_all_rows():
-    rows = evenly_spaced_minibatches(1000, 12, 4).reshape(3, 4)
-    assert np.array_equal(np.sort(rows.ravel()), np.arange(12) * 1000 // 12)
-    assert (np.ptp(rows, axis=1) >= 700).all()
-
-
-@pytest.mark.parametrize(("total", "images"), [(7, 8), (100, 10)])
-def test_too_few_rows_and_broken_minibatches_are_refused(total, images):
-    with pytest.raises(InputError, match=f"minibatches of 4 of the {total} images"):
-        evenly_spaced_minibatches(total, images, 4)

@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from stages.config.encoders import OpenClipModel
-from stages.encoders.activations import activations
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import clip_encoder, initialise, load_encoder, save_encoder
 from stages.encoders.open_clip_models import (
@@ -14,7 +13,7 @@ from stages.encoders.open_clip_models import (
 )
 from stages.encoders.tokenizer import Vocabulary
 from stages.runtime.errors import InputError
-from tests.unit.encoders.conftest import TINY, small_backbone
+from tests.unit.encoders.conftest import TINY, activations, small_backbone
 
 WORDS = Vocabulary(["fish", "house"])
 

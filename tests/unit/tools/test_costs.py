@@ -8,6 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from stages.config.encoders import OpenClipModel, TorchvisionModel, VisionTransformer
+from stages.config.machine import Machine
 from stages.config.test_sets import SHIFTS
 from stages.encoders.encoder import clip_encoder, save_encoder
 from stages.encoders.layers import layer_grams
@@ -161,7 +162,8 @@ def test_every_folder_is_stored_once_and_as_large_as_what_is_written_there(nano,
     assert found[".scratch"].value == 3 * weight_bytes(nano, "rn_web_broad").value
     encoder = clip_encoder(nano.backbones["rn"], Vocabulary(["w"]), 0)
     pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
-    made = layer_grams(encoder, pixels, nano.layers.minibatch)
+    minibatches = np.arange(64).reshape(-1, nano.layers.minibatch)
+    made = layer_grams(encoder, pixels, minibatches, Machine(), "float32")
     assert found["data/layer_grams"] == Amount(3 * sum(gram.nbytes for gram in made.values()))
 
 
