@@ -15,7 +15,8 @@ from stages.config.synthetic import Recipe, World
 from stages.downloads.http import mirrored, refusal
 from stages.downloads.hub import repository_files, require_access
 from stages.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
-from stages.runtime.errors import InputError, without_login
+from stages.runtime.errors import InputError
+from stages.runtime.urls import public_url
 from tools.amounts import UNKNOWN, Amount, about
 
 THREADS = 16
@@ -140,13 +141,13 @@ def ask_url(url: str) -> Answer:
     try:
         with requests.get(url, headers=headers, timeout=TIMEOUT, stream=True) as response:
             if refused := refusal(response.status_code):
-                return Answer(f"{without_login(url)}: {'; '.join(refused)}")
+                return Answer(f"{public_url(url)}: {'; '.join(refused)}")
             # `bytes 0-0/1234`, or the whole length of a server that knows no ranges
             length = response.headers.get("Content-Range", "").rpartition("/")[2]
             length = length or response.headers.get("Content-Length", "")
     except requests.RequestException as error:
         name = type(error).__name__
-        return Answer(f"{without_login(url)}: no connection ({name}); check the network")
+        return Answer(f"{public_url(url)}: no connection ({name}); check the network")
     return Answer(download=Amount(int(length)) if length.isdecimal() else UNKNOWN)
 
 

@@ -15,6 +15,7 @@ The settings come from the environment, then from an untracked `compute.yaml`, t
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,8 @@ import msgspec
 from stages.config.params import convert
 from stages.config.quantities import Count, Place, StrictStruct, Url
 from stages.config.syntax import load_tree
+from stages.runtime.errors import InputError
+from stages.runtime.urls import public_url
 
 SETTINGS = Path("compute.yaml")
 PREFIX = "INTERPRETING_CLIP_"
@@ -52,7 +55,8 @@ def read_machine(file: Path = SETTINGS) -> Machine:
     Raises
     ------
     InputError
-        An unknown setting, or a value that is not legal; names where it stands.
+        An unknown setting, or a value that is not legal: names where it stands. A login in `mirror`
+        that would be taken for a part of the address: shows none of it.
     """
     settings = load_tree(file) if file.exists() else {}
     convert(settings, Machine, "", file)
@@ -62,4 +66,13 @@ def read_machine(file: Path = SETTINGS) -> Machine:
         if text is not None:
             value = int(text) if field.type is Count and text.isdecimal() else text
             settings[field.name] = convert(value, field.type, name, "the environment")
-    return Machine(**settings)
+    machine = Machine(**settings)
+    if machine.mirror is not None:
+        login, _, place = machine.mirror.partition("://")[2].rpartition("@")
+        if re.search(r"[/?#@]", login) or re.search(r"[?#]", place):
+            shown = public_url(machine.mirror)
+            raise InputError(
+                f"`mirror`: expected https://user:password@host/path, got {shown}; in user and "
+                "password, write what is no letter and no digit as %.., `/` as %2F"
+            )
+    return machine

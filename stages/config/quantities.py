@@ -3,14 +3,12 @@
 Every number has an upper bound: far above any use, and low enough for what computes with it.
 """
 
-import re
 from typing import Annotated
-from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from stages.runtime.errors import LOGIN
+from stages.runtime.urls import PUBLIC_QUERY, public_url
 
 
 class StrictStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,24 +88,18 @@ Url = Annotated[str, Meta(pattern=r"^https?://\S+\Z", max_length=2000)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """The SHA-256 of a file, in hexadecimal."""
 
-SECRET = re.compile(
-    r"token|secret|passw|signature|credential|api.?key|access.?key|auth|^sig$", re.I
-)
-"""Names of query parameters that grant access, such as X-Amz-Signature."""
-
 
 def require_public(url: str) -> None:
-    """Refuse a URL with a secret in it: what is in params.yaml is in git, and in every card.
+    """Refuse a URL that may grant access: what is in params.yaml is in git, and in every card.
 
     Raises
     ------
     ValueError
-        It has a login, or a query that is signed; the secret is not named.
+        It has a login, a fragment, or a query that may hold a secret; the secret is not named.
     """
-    names = [name for name, _ in parse_qsl(urlsplit(url).query) if SECRET.search(name)]
-    what = "a user or a password" if LOGIN.search(url) else f"`{names[0]}=…`" if names else ""
-    if what:
+    if (public := public_url(url)) != url:
         raise ValueError(
-            f"`url` holds {what}, and params.yaml is for everybody: get the file yourself and use "
-            "`source: folder` or `file`, or let this machine's `mirror` hold the login"
+            f"`url` may grant access where `…` stands: {public}. params.yaml is for everybody: get "
+            "the file yourself and use `source: folder` or `file`, or let this machine's `mirror` "
+            f"hold a login. A query may have {', '.join(PUBLIC_QUERY)}"
         )

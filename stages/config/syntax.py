@@ -1,6 +1,7 @@
 """The YAML of a parameter file: parsed as DVC parses it, and without what a study does without."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from ruamel.yaml.reader import ReaderError
 
 from stages.config.quantities import LONGEST_KEY
 from stages.runtime.errors import InputError
+from stages.runtime.urls import public_url
 
 LONGEST_VALUE, LONGEST_TEXT = 80, 300
 """How many characters of a value, and of another text from outside, a complaint shows."""
@@ -127,7 +129,9 @@ def quoted(path: str) -> str:
 
 
 def short(value: object) -> str:
-    """Return a value from outside in one line of 80 characters at most."""
+    """Return a value from outside in one line of 80 characters at most, no login in it."""
+    if isinstance(value, str) and ("://" in value or re.search(r":.*@", value, re.S)):
+        value = public_url(value)
     try:
         text = repr(value)
     except ValueError:  # Python refuses to write out more

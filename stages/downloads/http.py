@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from stages.files.folders import file_digest
 from stages.runtime.errors import InputError
+from stages.runtime.urls import public_url
 
 _CHECK = "check the URL, and whether a licence has to be accepted in a browser first"
 _LATER = "run again later"
@@ -95,7 +96,7 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
     from pooch import HTTPDownloader
     from tqdm import tqdm
 
-    name, why = Path(urlsplit(url).path).name, ""
+    name, shown, why = Path(urlsplit(url).path).name, public_url(url), ""
     settings = {"timeout": TIMEOUT, "headers": {"Accept-Encoding": "identity"}}
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -110,7 +111,7 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
             response.close()
             why, advice = refusal(response.status_code) or ("", "")
             if response.status_code not in TRANSIENT:
-                raise InputError(f"{url}: {why}; {advice}, or {by_hand}") from error
+                raise InputError(f"{shown}: {why}; {advice}, or {by_hand}") from error
         except (
             requests.ConnectionError,
             requests.Timeout,
@@ -118,15 +119,16 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
         ) as error:
             why = f"no connection, or it broke ({type(error).__name__})"
         except requests.RequestException as error:
-            raise InputError(f"{url}: {error}; check the URL, or {by_hand}") from error
+            why = type(error).__name__  # its text may hold the URL, in another spelling
+            raise InputError(f"{shown}: {why}; check the URL, or {by_hand}") from error
     else:
         raise InputError(
-            f"{url}: {why}; gave up after {ATTEMPTS} tries. Check the network and run again, or "
+            f"{shown}: {why}; gave up after {ATTEMPTS} tries. Check the network and run again, or "
             f"{by_hand}"
         )
     if not (found := file_digest(part)).startswith(sha256):
         raise InputError(
-            f"{url}: expected the sha256 {sha256}, got {found} ({part.stat().st_size:,} bytes); "
+            f"{shown}: expected the sha256 {sha256}, got {found} ({part.stat().st_size:,} bytes); "
             "the file was removed. Check the `sha256` in params.yaml against the publisher's, and "
             f"the `mirror` of this machine, or {by_hand}"
         )

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 from stages.downloads.http import ATTEMPTS, PAUSE, TRANSIENT, disk_space_for, refusal
 from stages.files.folders import file_digest, natural_order
 from stages.runtime.errors import InputError
+from stages.runtime.urls import public_url
 
 Kind = Literal["dataset", "model"]
 Answer = TypeVar("Answer")
@@ -60,7 +61,7 @@ class Repository(NamedTuple):
     def page(self) -> str:
         """The address where a person reads about the repository and accepts its licence."""
         prefix = "datasets/" if self.kind == "dataset" else ""
-        return f"{endpoint()}/{prefix}{self.name}"
+        return f"{public_url(endpoint())}/{prefix}{self.name}"
 
 
 class RepositoryFile(NamedTuple):
@@ -108,7 +109,9 @@ def repository_files(
     about = {"revision": revision, "repo_type": kind, "timeout": TIMEOUT}
     commit = _call(lambda: api.repo_info(name, **about).sha, repository, attempts=attempts)
     if not commit:
-        raise InputError(f"{name}@{revision}: {endpoint()} names no commit; check HF_ENDPOINT")
+        raise InputError(
+            f"{name}@{revision}: {public_url(endpoint())} names no commit; check HF_ENDPOINT"
+        )
     tree = {"revision": commit, "repo_type": kind, "recursive": True}
     entries = _call(lambda: list(api.list_repo_tree(name, **tree)), repository, attempts=attempts)
     files = [
@@ -241,8 +244,9 @@ def _call(
             time.sleep(PAUSE * 2 ** (attempt - 1))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{where}: what {endpoint()} answered is not what a hub answers ({error}); check "
-                "the environment variable HF_ENDPOINT, and `repository` in params.yaml"
+                f"{where}: what {public_url(endpoint())} answered is not what a hub answers "
+                f"({error}); check the environment variable HF_ENDPOINT, and `repository` in "
+                "params.yaml"
             ) from error
     raise ValueError(f"expected at least one attempt, got {attempts}")
 
@@ -263,11 +267,11 @@ def _explanation(error: BaseException, repository: Repository) -> str:
     status, name = _status(error), type(error).__name__
     for key in (f"{name} {status}", name, status):
         if key in EXPLANATIONS:
-            facts = {"endpoint": endpoint(), "page": repository.page}
+            facts = {"endpoint": public_url(endpoint()), "page": repository.page}
             return EXPLANATIONS[key].format(**repository._asdict(), **facts)
     if refused := refusal(status or 0):
         return f"{refused[0]}; run again later"
     return (
-        f"no connection to {endpoint()}, or it broke ({name}); check the network and run again, or "
-        "name a mirror of the hub in the environment variable HF_ENDPOINT"
+        f"no connection to {public_url(endpoint())}, or it broke ({name}); check the network and "
+        "run again, or name a mirror of the hub in the environment variable HF_ENDPOINT"
     )

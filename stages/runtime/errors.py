@@ -1,12 +1,10 @@
 """The one exception that means: the user's input is wrong, and here is what to do."""
 
-import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
-"""A user's name and password in a URL."""
+from stages.runtime.urls import without_logins
 
 
 class InputError(Exception):
@@ -17,12 +15,7 @@ class InputError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(without_login(message))
-
-
-def without_login(text: str) -> str:
-    """Return a text whose URLs have no user and no password."""
-    return LOGIN.sub("", text)
+        super().__init__(without_logins(message))
 
 
 @contextmanager

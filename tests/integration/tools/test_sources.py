@@ -74,7 +74,7 @@ def test_says_why_a_url_cannot_be_reached(server, status, words):
 def test_a_mirror_s_login_is_not_shown(server):
     for place in (f"127.0.0.1:{server.url.rpartition(':')[2]}", "127.0.0.1:9"):
         answer = ask("https://example.org/b.tar", mirror=f"http://me:canary@{place}")
-        assert str(answer.problem).startswith(f"http://{place}/example.org/b.tar: ")
+        assert str(answer.problem).startswith(f"http://…@{place}/example.org/b.tar: ")
     assert "no connection" in str(answer.problem)
 
 

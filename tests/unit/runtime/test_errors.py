@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.runtime.errors import InputError, error_context, without_login
+from stages.runtime.errors import InputError, error_context
 
 
 def test_names_where_a_measure_found_what_it_refuses():
@@ -26,12 +26,5 @@ def test_names_what_an_explanation_is_about():
         raise ValueError("a bug")
 
 
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://me:can@ary@host/a", "https://host/a"),
-        ("https://host:8080/a@b/c.tar", "https://host:8080/a@b/c.tar"),
-    ],
-)
-def test_an_error_shows_no_login(url, shown):
-    assert str(InputError(f"{url}: gone")) == without_login(f"{url}: gone") == f"{shown}: gone"
+def test_an_error_shows_no_login():
+    assert str(InputError("https://me:can@ary@host/a: gone")) == "https://…@host/a: gone"
