@@ -6,17 +6,15 @@ takes the first `/` off an absolute name where such an archive is refused here.
 
 import lzma
 import os
-import posixpath
 import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
-from typing import IO, TypeVar, cast
+from typing import IO, cast
 
 from stages.runtime.errors import InputError
 
@@ -26,7 +24,6 @@ PASSWORD = "INTERPRETING_CLIP_OBJECTNET_PASSWORD"  # noqa: S105
 LARGEST = 1 << 30
 """The most bytes of one file in an archive, which is read into memory; a tar in a tar is not."""
 
-Item = TypeVar("Item", tarfile.TarInfo, zipfile.ZipInfo)
 Member = tuple[str, BufferedIOBase]
 """A file's name, with `/`, and its content, to be read before the next is asked for."""
 
@@ -37,19 +34,19 @@ def iterate_archive(
     """Yield the name and content of each wanted file of a tar or zip, in the archive's order.
 
     Tars are plain or compressed by gzip, bzip2 or xz; the first bytes say which kind it is. A tar
-    in a tar or zip counts as a folder of its name (`n01440764.tar` holds `n01440764/…`), a link as
-    the file that it names. The end of each tar is checked, and all of a compressed one is read:
-    only an archive that was read to its end was whole. The password of an encrypted zip comes from
-    the environment. `wanted` is asked about each name in turn; what it refuses is passed over, and
-    in a zip not even decrypted, which in Python takes a second for each MB or so. `where` is what
-    errors call the archive, since a download's file is named by its digest.
+    in a tar or zip counts as a folder of its name (`n01440764.tar` holds `n01440764/…`). The end of
+    each tar is checked, and all of a compressed one is read: only an archive that was read to its
+    end was whole. The password of an encrypted zip comes from the environment. `wanted` is asked
+    about each name in turn; what it refuses is passed over, and in a zip not even decrypted, which
+    in Python takes a second for each MB or so. `where` is what errors call the archive, since a
+    download's file is named by its digest.
 
     Raises
     ------
     InputError
         The archive is damaged or cut short, is none, names something outside of its own folder, or
-        holds what is neither file nor folder or unpacks to more than `LARGEST` bytes; its password
-        is missing or wrong.
+        holds a link, a device, or a file that unpacks to more than `LARGEST` bytes; its password is
+        missing or wrong.
     """
     with readable_archive(where), file.open("rb") as stream:
         zipped = stream.read(4) in (b"PK\3\4", b"PK\5\6")
@@ -85,21 +82,12 @@ def _tar_members(
 ) -> Iterator[Member]:
     """Yield the files of a tar, names below `folder`."""
     with tarfile.open(fileobj=stream, mode=mode) as tar:  # pyright: ignore
-
-        @cache
-        def files() -> dict[str, tarfile.TarInfo]:
-            return {_safe(item.name, where): item for item in tar.getmembers() if item.isreg()}
-
         for item in tar:
             name = _safe(item.name, where)
             if item.isdir():
                 continue
-            if item.issym():
-                item = _linked(files(), _beside(name, item.linkname), name, where)  # noqa: PLW2901
-            elif item.islnk():
-                item = _linked(files(), item.linkname, name, where)  # noqa: PLW2901
             if not item.isreg():
-                raise InputError(f"{where}: '{name}' is a device or a pipe; nothing was taken")
+                raise _no_file(name, where)
             content = cast("BufferedIOBase", tar.extractfile(item))
             yield from _opened(content, where, folder + name)
         _check_end(tar)
@@ -124,24 +112,14 @@ def _check_end(tar: tarfile.TarFile) -> None:
 def _zip_members(stream: BufferedIOBase, where: str, password: str | None) -> Iterator[Member]:
     """Yield the files of a zip."""
     with zipfile.ZipFile(stream) as archive:
-        items = sorted(archive.infolist(), key=lambda item: item.header_offset)
-        files = {_safe(item.filename, where): item for item in items if _is_zipped_file(item)}
-        for item in items:
+        for item in sorted(archive.infolist(), key=lambda item: item.header_offset):
             name = _safe(item.filename, where)
             if item.is_dir():
                 continue
-            if stat.S_ISLNK(item.external_attr >> 16):
-                with _open_zipped(archive, item, where, password) as content:
-                    target = _beside(name, content.read().decode())
-                item = _linked(files, target, name, where)  # noqa: PLW2901
-            if not _is_zipped_file(item):
-                raise InputError(f"{where}: '{name}' is a device or a pipe; nothing was taken")
+            # The kind of file as Unix has it; 0 where no Unix packed the archive.
+            if stat.S_IFMT(item.external_attr >> 16) not in (stat.S_IFREG, 0):
+                raise _no_file(name, where)
             yield from _opened(_open_zipped(archive, item, where, password), where, name)
-
-
-def _is_zipped_file(item: zipfile.ZipInfo) -> bool:
-    """Say whether an entry is a file; where no Unix packed it, it has no kind."""
-    return not item.is_dir() and stat.S_IFMT(item.external_attr >> 16) in (stat.S_IFREG, 0)
 
 
 def _open_zipped(
@@ -178,20 +156,12 @@ def _opened(content: BufferedIOBase, where: str, name: str) -> Iterator[Member]:
             yield name, content
 
 
-def _linked(files: Mapping[str, Item], target: str, name: str, where: str) -> Item:
-    """Return the file that the link `name` stands for."""
-    target = _safe(target, where)
-    if target not in files:
-        raise InputError(
-            f"{where}: '{name}' links to '{target}', which is no file in the archive; unpack it "
-            "with another program and take the folder (`source: folder`)"
-        )
-    return files[target]
-
-
-def _beside(name: str, target: str) -> str:
-    """Return the path that a symbolic link at `name` names, `..` resolved as far as it goes."""
-    return posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+def _no_file(name: str, where: str) -> InputError:
+    """Return the error that an archive holds what is neither file nor folder."""
+    return InputError(
+        f"{where}: '{name}' is a link, a device or a pipe; nothing was taken. Unpack the archive "
+        "with another program and take the folder (`source: folder`)"
+    )
 
 
 def _safe(name: str, where: str) -> str:
