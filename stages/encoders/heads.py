@@ -37,6 +37,8 @@ def zero_shot_head(
     InputError
         The encoder has no text tower, or its captions never had a word of a class's name.
     """
+    from tqdm import tqdm
+
     if encoder.card.kind != "clip":
         raise InputError(
             "a zero-shot head needs a text tower, and this encoder is no CLIP: name a CLIP, or "
@@ -45,8 +47,11 @@ def zero_shot_head(
     if encoder.vocabulary is not None:
         require_known_words(encoder.vocabulary, classes)
     prompts = prompt_templates(templates)
-    rows = []
-    for names in class_batches(classes, max(1, PROMPTS // len(prompts))):
+    size, rows = max(1, PROMPTS // len(prompts)), []
+    pause = 0.5 if sys.stderr.isatty() else 60.0  # most heads take less, and show no bar in a log
+    bar = {"unit": "class", "unit_scale": size, "mininterval": pause, "delay": pause}
+    for start in tqdm(range(0, len(classes), size), "zero-shot head", **bar):
+        names = classes[start : start + size]
         texts = [prompt.replace("{}", name) for name in names for prompt in prompts]
         embeddings = unit_rows(encode_texts(encoder, texts)).reshape(len(names), len(prompts), -1)
         rows.append(embeddings.mean(axis=1))
@@ -67,19 +72,6 @@ def prompt_templates(templates: Sequence[str] | str) -> list[str]:
         "simple_imagenet": open_clip.SIMPLE_IMAGENET_TEMPLATES,
     }
     return [prompt("{}") for prompt in sets[templates]]
-
-
-def class_batches(classes: list[str], size: int) -> Iterator[list[str]]:
-    """Yield the classes, `size` at a time, with a progress bar for a head that takes long."""
-    from tqdm import tqdm
-
-    pause = 0.5 if sys.stderr.isatty() else 60.0
-    with tqdm(
-        total=len(classes), desc="zero-shot head", unit="class", mininterval=pause, delay=pause
-    ) as bar:
-        for start in range(0, len(classes), size):
-            yield (names := classes[start : start + size])
-            bar.update(len(names))
 
 
 def require_known_words(vocabulary: Vocabulary, classes: list[str]) -> None:
