@@ -147,19 +147,29 @@ def require_tag(library: str, tag: str | None, model: str, tags: Collection[str]
 
 
 def url_location(url: str, revision: str | None = None) -> AtUrl:
-    """Return a published URL as a location.
+    """Return a published URL as a location, with the SHA-256 that it carries, or its first digits.
+
+    OpenAI's URLs have it as the last folder; open_clip's, torchvision's and timm's file names end
+    in its first eight digits.
 
     Raises
     ------
     InputError
-        It carries no checksum, or a revision is to pin it.
+        A revision is to pin it, or it carries no checksum, so nothing would say that the right file
+        came.
     """
     if revision is not None:
         raise InputError(
             f"weights: these weights lie at {url}, whose checksum pins them; leave `revision: "
             f"{revision}` out, which is for repositories of the hub"
         )
-    return AtUrl(url, published_digest(url))
+    found = re.search(r"/([0-9a-f]{64})/[^/]+$", url) or re.search(r"-([0-9a-f]{8,64})\.\w+$", url)
+    if found is None:
+        raise InputError(
+            f"weights: {url} publishes no checksum; use `source: checkpoint` with this `url` and "
+            "the `sha256` of the file that you trust"
+        )
+    return AtUrl(url, found[1])
 
 
 def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
@@ -213,26 +223,6 @@ def prefer_safetensors(file: str) -> tuple[str, ...]:
     stem, dot, end = file.rpartition(".")
     twin = (f"{stem}.safetensors",) if dot and end in ("bin", "pt", "pth") else ()
     return (*twin, file) if file else ()
-
-
-def published_digest(url: str) -> str:
-    """Return the SHA-256 that a URL carries, or its first digits.
-
-    OpenAI's URLs have it as the last folder; open_clip's, torchvision's and timm's file names end
-    in its first eight digits.
-
-    Raises
-    ------
-    InputError
-        It carries none, so nothing would say that the right file came.
-    """
-    found = re.search(r"/([0-9a-f]{64})/[^/]+$", url) or re.search(r"-([0-9a-f]{8,64})\.\w+$", url)
-    if found is None:
-        raise InputError(
-            f"weights: {url} publishes no checksum; use `source: checkpoint` with this `url` and "
-            "the `sha256` of the file that you trust"
-        )
-    return found[1]
 
 
 def download_weights(

@@ -10,7 +10,7 @@ from stages.encoders.library_models import (
     timm_preprocess,
     torchvision_preprocess,
 )
-from stages.encoders.locations import published_digest
+from stages.encoders.locations import url_location
 from stages.encoders.open_clip_models import seeded
 from stages.runtime.errors import InputError
 
@@ -79,7 +79,7 @@ def test_every_classifier_of_torchvision_prepares_images_in_our_terms():
         for weights in models.get_model_weights(name):
             preprocess = torchvision_preprocess(weights.transforms())
             assert 0 < preprocess.size <= (preprocess.resize or 0)
-            assert len(published_digest(weights.url)) >= 8
+            assert len(url_location(weights.url).sha256) >= 8
 
 
 class Functional(nn.Module):

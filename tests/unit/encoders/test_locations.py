@@ -16,7 +16,6 @@ from stages.encoders.locations import (
     AtUrl,
     locate_weights,
     prefer_safetensors,
-    published_digest,
     url_location,
 )
 from stages.runtime.errors import InputError
@@ -102,10 +101,11 @@ def test_names_that_no_library_knows_are_refused(item, backbone, message):
 
 def test_digests_are_read_off_urls():
     openai = f"https://example.org/clip/models/{DIGEST}/RN50.pt"
-    assert published_digest(openai) == DIGEST
-    assert published_digest("https://example.org/rn50-quickgelu-yfcc15m-455df137.pt") == "455df137"
+    assert url_location(openai).sha256 == DIGEST
+    yfcc = url_location("https://example.org/rn50-quickgelu-yfcc15m-455df137.pt")
+    assert yfcc.sha256 == "455df137"
     with pytest.raises(InputError, match=r"no checksum.*source: checkpoint"):
-        published_digest("https://example.org/b32_400m.pt")
+        url_location("https://example.org/b32_400m.pt")
 
 
 def test_safetensors_come_first():
