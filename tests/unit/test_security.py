@@ -16,7 +16,7 @@ import torch
 from stages.config.quantities import KEY
 from stages.config.sections import Sections
 from stages.config.syntax import load_tree
-from stages.encoders.weight_files import read_state_dict
+from stages.encoders.weights import read_state_dict
 from stages.runtime.errors import InputError
 from tests.reads import GRAPH, ROOT, body
 
