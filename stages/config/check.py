@@ -19,7 +19,7 @@ from stages.config.check_datasets import (
 )
 from stages.config.params import convert, problems
 from stages.config.sections import Sections
-from stages.config.syntax import illegal_scalars, illegal_syntax, load_tree, short
+from stages.config.syntax import illegal_syntax, load_tree, short
 from stages.config.weight_sources import (
     Checkpoint,
     OpenClip,
@@ -68,7 +68,6 @@ def check(file: Path) -> Sections:
     """
     refuse(illegal_syntax(file))
     tree = load_tree(file)
-    refuse(f"{file}: {complaint}" for complaint in illegal_scalars(tree))
     refuse(f"{file}: {complaint}" for complaint in illegal_sections(tree))
     study = convert(tree, Sections, "", file)
     refuse(f"{file}: {complaint}" for check_part in CHECKS for complaint in check_part(study))

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from stages.config.quantities import (
+    CONTROL,
+    LITERAL,
     Depth,
     Fraction,
     Key,
@@ -118,9 +120,15 @@ AnyBackbone = Backbone | OpenClipModel | TorchvisionModel | TimmModel
 """An entry of `backbones:`; its `kind` says which."""
 
 
-Template = Annotated[str, msgspec.Meta(pattern=r"^[^{}]*\{\}[^{}]*\Z", max_length=1000)]
+Template = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"{LITERAL}[^{{}}\n{CONTROL}]*\{{\}}[^{{}}\n{CONTROL}]*\Z",
+        max_length=1000,
+        extra={"legal": "one line with one `{}`, no other braces, control characters or `${`"},
+    ),
+]
 """A prompt with one `{}` for the name of the class."""
-
 
 Templates = (
     Annotated[list[Template], msgspec.Meta(min_length=1, max_length=1000)]

@@ -111,8 +111,10 @@ def complaint(value: Any, kind: Any) -> str:
     if isinstance(value, str):
         text = text.replace(f"'{value}'", short(value))
     got = "" if isinstance(value, dict | list) else f" (got {short(value)})"
-    legal = legal_values(struct_type(kind, value) or kind) if text.startswith(MSGSPEC) else ""
-    return f"{escaped(text)}{got}" + (f"; {legal}" if legal else "")
+    info = inspect.type_info(struct_type(kind, value) or kind)
+    if text.startswith(MSGSPEC) and (legal := legal_values(info)):
+        return f"{escaped(text.partition(' matching regex')[0])}{got}; {legal}"
+    return f"{escaped(text)}{got}"
 
 
 def parts(value: Any, kind: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -163,20 +165,24 @@ def struct_type(kind: Any, value: Any) -> type[msgspec.Struct] | None:
     return None
 
 
-def legal_values(kind: Any) -> str:
+def legal_values(info: inspect.Type) -> str:
     """Return the legal values of a type in words, or nothing where its name says enough."""
-    info = inspect.type_info(kind)
-    if isinstance(info, inspect.LiteralType):
-        return "legal values: " + ", ".join(map(str, info.values))
-    if isinstance(info, inspect.StructType):
-        return "legal keys: " + ", ".join(field.encode_name for field in info.fields)
-    if isinstance(info, inspect.UnionType):
-        tagged = [i for i in info.types if isinstance(i, inspect.StructType) and i.tag]
-        tags = ", ".join(str(member.tag) for member in tagged)
-        return f"legal values of `{tagged[0].tag_field}`: {tags}" if tagged else ""
-    if isinstance(info, inspect.IntType | inspect.FloatType):
-        name = "a whole number" if isinstance(info, inspect.IntType) else "a number"
-        signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-        limits = [f"{s} {v}" for k, s in signs.items() if (v := getattr(info, k)) is not None]
-        return f"legal: {name} {', '.join(limits)}".strip()
-    return ""
+    legal = ""
+    match info:
+        case inspect.Metadata(extra={"legal": words}):
+            legal = f"legal: {words}"
+        case inspect.LiteralType(values=values):
+            legal = "legal values: " + ", ".join(map(str, values))
+        case inspect.StructType(fields=fields):
+            legal = "legal keys: " + ", ".join(field.encode_name for field in fields)
+        case inspect.UnionType(types=types):
+            legal = "; or ".join(filter(None, map(legal_values, types)))
+            if tagged := [t for t in types if isinstance(t, inspect.StructType) and t.tag]:
+                tags = ", ".join(str(member.tag) for member in tagged)
+                legal = f"legal values of `{tagged[0].tag_field}`: {tags}"
+        case inspect.IntType() | inspect.FloatType():
+            name = "a whole number" if isinstance(info, inspect.IntType) else "a number"
+            signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+            limits = [f"{s} {v}" for k, s in signs.items() if (v := getattr(info, k)) is not None]
+            legal = f"legal: {name} {', '.join(limits)}".strip()
+    return legal

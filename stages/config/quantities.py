@@ -70,19 +70,33 @@ NonNegative = Annotated[float, Meta(ge=0.0, le=1e6)]
 KEY = r"^[a-z0-9_]+\Z"
 """What the name of an entry matches."""
 
-LONGEST_KEY = 100
-"""The most characters that a name has: it is part of file names."""
-
-Key = Annotated[str, Meta(pattern=KEY, max_length=LONGEST_KEY)]
+Key = Annotated[
+    str, Meta(pattern=KEY, max_length=100, extra={"legal": "`[a-z0-9_]+`, a number in quotes"})
+]
 """The name of an entry: DVC addresses stages by it, so no dots, dashes or `@`."""
 
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
-"""What something is called, on one line."""
+CONTROL = r"\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+"""Characters that are in no text: control characters, line ends but for `\\n`, and surrogates."""
 
-Place = Annotated[str, Meta(min_length=1, max_length=2000)]
+LITERAL = r"^(?![\s\S]*\$\{)"
+"""How the pattern of a text begins: no `${` follows, which `dvc exp run -S` replaces."""
+
+ONE_LINE = Meta(
+    pattern=rf"{LITERAL}[^\n{CONTROL}]*\Z",
+    extra={"legal": "one line without control characters and `${`, a number or date in quotes"},
+)
+LINES = Meta(
+    pattern=rf"{LITERAL}[^{CONTROL}]*\Z",
+    extra={"legal": "lines without control characters and `${`"},
+)
+
+Name = Annotated[str, Meta(min_length=1, max_length=200), ONE_LINE]
+"""What something is called."""
+
+Place = Annotated[str, Meta(min_length=1, max_length=2000), ONE_LINE]
 """The path of a file or folder."""
 
-Url = Annotated[str, Meta(pattern=r"^https?://\S+\Z", max_length=2000)]
+Url = Annotated[str, Meta(pattern=rf"{LITERAL}https?://[^\s{CONTROL}]+\Z", max_length=2000)]
 """The address of a file."""
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]

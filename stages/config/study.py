@@ -2,16 +2,16 @@
 
 from typing import Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
-from stages.config.quantities import Key, Name, StrictStruct
+from stages.config.quantities import LINES, Key, Name, StrictStruct
 
 
 class Study(StrictStruct, frozen=True, kw_only=True):
     """The report's title and the paragraph under it."""
 
     title: Name
-    description: Annotated[str, msgspec.Meta(max_length=5000)]
+    description: Annotated[str, Meta(max_length=5000), LINES]
 
 
 HeadKind = Literal["zero_shot", "trained", "random"]

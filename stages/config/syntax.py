@@ -1,8 +1,6 @@
 """The YAML of a parameter file: parsed as DVC parses it, and without what a study does without."""
 
-import math
 import re
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +18,6 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from stages.config.quantities import LONGEST_KEY
 from stages.runtime.errors import InputError
 from stages.runtime.urls import public_url
 
@@ -29,15 +26,6 @@ LONGEST_VALUE, LONGEST_TEXT = 80, 300
 
 DEEPEST = 20
 """How deep a study can be nested; DVC's reader, which is recursive, crashes far beyond."""
-
-LARGEST = 10**18
-"""No whole number of a study is larger."""
-
-MULTILINE_KEY = "study.description"
-"""The one text of several lines."""
-
-UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode's categories of control characters, surrogates and line ends."""
 
 SHARED = "`dvc exp run -S` would change one of the entries that share a value and not the others"
 """Why a study has no anchors."""
@@ -170,41 +158,3 @@ def illegal_syntax(file: Path) -> Iterator[str]:
                 yield f"{line}: the merge key '<<': {SHARED}; write the keys out"
             if tag := getattr(event, "tag", None):
                 yield f"{line}: the tag {short(tag)}: a study has none; leave it out"
-
-
-def illegal_scalars(node: Any, path: str = "") -> Iterator[str]:
-    """Yield the keys below a node whose name or value is legal nowhere in a study."""
-    if isinstance(node, dict):
-        for name, value in node.items():
-            if why := illegal_name(name):
-                yield f"{quoted(path)}: the key {short(name)}: {why}"
-            else:
-                yield from illegal_scalars(value, f"{path}.{name}")
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from illegal_scalars(value, f"{path}[{index}]")
-    elif why := illegal_value(node, multiline=path == f".{MULTILINE_KEY}"):
-        yield f"{quoted(path)}: {why}, got {short(node)}"
-
-
-def illegal_name(name: object) -> str:
-    """Say why nothing in a study is called so, or nothing."""
-    if not isinstance(name, str):
-        return f"expected a text, got the type {type(name).__name__}; quote it"
-    if len(name) > LONGEST_KEY:
-        return f"expected at most {LONGEST_KEY} characters, got {len(name)}"
-    return illegal_value(name)
-
-
-def illegal_value(value: object, multiline: bool = False) -> str:
-    """Say what was expected in place of a value that is legal nowhere, or nothing."""
-    if isinstance(value, str):
-        text = value.replace("\n", "") if multiline else value
-        if any(unicodedata.category(character) in UNPRINTABLE for character in text):
-            return f"expected no control characters, and line ends in '{MULTILINE_KEY}' alone"
-        return "expected no `${`, which `dvc exp run -S` replaces" if "${" in text else ""
-    if isinstance(value, float):
-        return "" if math.isfinite(value) else "expected a finite number"
-    if isinstance(value, int):
-        return "" if abs(value) <= LARGEST else "expected a number of at most 18 digits"
-    return "" if value is None else f"expected no {type(value).__name__}; quote it if it is a text"

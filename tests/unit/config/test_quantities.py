@@ -1,6 +1,7 @@
 """The numbers and names that parameters are made of."""
 
 import math
+from typing import Annotated
 
 import msgspec
 import pytest
@@ -25,9 +26,11 @@ LEGAL = [
     (q.Positive, [1e-9, 1e6], [0.0, -1.0, 1e7, math.inf, math.nan, True]),
     (q.NonNegative, [0.0, 1e6], [-1e-9, 1e7, math.inf]),
     (q.Key, ["rn50_openai", "0", "a" * 100], ["", "A", "a.b", "a-b", "a@b", "é", "a\n", "a" * 101]),
-    (q.Name, ["a", "ViT-B/32, OpenAI"], ["", "a" * 201]),
-    (q.Place, ["a/b"], ["", "a" * 2001]),
+    (q.Name, ["a", "ViT-B/32, OpenAI", "é $1"], ["", "a" * 201, "a${b}", "a\nb", "\x9b", "\ud800"]),
+    (Annotated[str, q.LINES], ["One.\n\nTwo."], ["a\n${b}", "a\r\n", "a\tb", "\u2028"]),
+    (q.Place, ["a/b"], ["", "a" * 2001, "a\n", "${HOME}/a"]),
     (q.Url, ["https://host/a"], ["ftp://host/a", "https://a b", "https://" + "a" * 2000]),
+    (q.Url, ["http://host/a?b=$c#{d}"], ["https://host/${a}", "https://host/\x07"]),
     (q.Sha256, ["0" * 64], ["0" * 63, "0" * 65, "A" * 64, "0" * 64 + "\n"]),
 ]
 

@@ -24,7 +24,14 @@ BROKEN = [
     (f"{TRAIN}/learning_rate", "1e-4", "'recipes.pretraining.learning_rate': .*got '1e-4'"),
     (f"{TRAIN}/schedule", {"kind": "step"}, "schedule.kind': .*'step'.*values: cosine, drops"),
     ("encoders/rn_untrained/head", "none", "'encoders.rn_untrained.head': .*values: random, trai"),
-    ("heads/zero_shot/templates", ["a"], r"'heads.zero_shot.templates\[0\]': .*got 'a'"),
+    *(
+        (
+            "heads/zero_shot/templates",
+            [text],
+            r"'heads.zero_shot.templates\[0\]': .*got 'a.*one `{}`",
+        )
+        for text in ("a", "a {} {}", "a ${}", "a\n{}")
+    ),
     ("directions/pruning_steps", 0, "'directions.pruning_steps': .*got 0.*≥ 1, ≤ 1000"),
     ("layers/images", 65, "'layers': `images` must be a multiple of `minibatch`, got 65 and 32"),
     ("kurtosis/outlier_share", 0, "'kurtosis.outlier_share': .*> 0.0, ≤ 1.0"),

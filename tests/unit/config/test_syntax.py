@@ -31,16 +31,13 @@ def refused(tmp_path: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (".inf", f"{KEY}: expected a finite number, got inf"),
-        ("-.inf", f"{KEY}: expected a finite number, got -inf"),
-        (".nan", f"{KEY}: expected a finite number, got nan"),
-        ("1e400", f"{KEY}: expected a finite number, got inf"),
-        ("1" + "0" * 30, f"{KEY}: expected a number of at most 18 digits"),
-        ("0x" + "f" * 5000, f"{KEY}: expected a number of at most 18 digits"),
+        ("-.inf", f"{KEY}: .*got -inf.*a whole number ≥ 0"),
+        ("1e400", f"{KEY}: .*got inf.*a whole number ≥ 0"),
+        ("1" + "0" * 30, f"{KEY}: .*got 10000.*a whole number ≥ 0"),
+        ("0x" + "f" * 5000, f"{KEY}: .*got a number of more than 4,300 digits"),
         ("9" * 5000, f"line {LINE}: not legal YAML: .*digits"),
         ("2001-99-99", f"line {LINE}: not legal YAML: month"),
-        ("2001-01-01", f"{KEY}: expected no date; quote it"),
-        ("2001-01-01T00:00:00Z", f"{KEY}: expected no datetime; quote it"),
+        ("2001-01-01", f"{KEY}: Expected `int`, got `date`"),
         ("!!set {a, b}", f"line {LINE}: the tag '.*:set': "),
         ("!!int 1", f"line {LINE}: the tag '.*:int': "),
         ("! 1", f"line {LINE}: the tag '!': "),
@@ -49,8 +46,8 @@ def refused(tmp_path: Path, text: str) -> str:
         ("&a [*a]", f"line {LINE}: the anchor 'a': .*\n.*line {LINE}: the alias 'a': "),
         ("{<<: {a: 1}}", f"line {LINE}: the merge key '<<': .*dvc exp run -S"),
         ("[" * 100_000, f"line {LINE}: nested more than 20 levels deep"),
-        ("{[a]: 1}", f"{KEY}: the key .*: expected a text, got the type tuple; quote it"),
-        ("{true: 1}", f"{KEY}: the key True: expected a text"),
+        ("{[a]: 1}", f"{KEY}: the name .*: Expected `str`, got `array`"),
+        ("{true: 1}", f"{KEY}: the name True: Expected `str`, got `bool`"),
         ("{a: 1, a: 2}", f"line {LINE}: the key 'a' is given twice"),
         ("1\n        seed: 2", f"line {LINE + 1}: the key 'seed' is given twice"),
     ],
@@ -62,10 +59,11 @@ def test_odd_values_are_refused_by_key_or_line(tmp_path, value, expected):
 @pytest.mark.parametrize(
     ("title", "expected"),
     [
-        ('"\\e[31m"', "'study.title': expected no control characters.*x1b"),
-        ('"a\\nb"', "'study.title': .* line ends in 'study.description' alone"),
-        ('"a\\u2028b"', "'study.title': expected no control characters"),
-        ('"${oc.env:HOME}"', r"'study.title': expected no `\$\{`"),
+        ('"\\e[31m"', "'study.title': .*x1b.*legal: one line without control characters"),
+        ('"a\\nb"', "'study.title': .*legal: one line"),
+        ('"a\\u2028b"', "'study.title': .*legal: one line without control characters"),
+        ('"${oc.env:HOME}"', r"'study.title': .* and `\$\{`"),
+        ("2001-01-01", "'study.title': Expected `str`, got `date`.* in quotes"),
         ("x" * 5000, "'study.title': .*length <= 200.*x…"),
         ("\0", r"line \d: not legal YAML: the character U\+0000; take it out"),
         ("\ud800", r"line \d: not in UTF-8; save the file as UTF-8"),
@@ -78,15 +76,15 @@ def test_odd_texts_are_refused_and_escaped(tmp_path, title, expected):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("k" * 200, "the key 'kkk.*…: expected at most 100 characters, got 200"),
-        ('"a\\tb"', r"the key 'a\\tb': expected no control characters"),
-        ("5", "the key 5: expected a text, got the type int; quote it"),
+        ("k" * 200, "there is no section 'kkk.*…; legal"),
+        ('"a\\tb"', r"there is no section 'a\\tb'"),
+        ("5", "there is no section 5"),
         ('"a\\u202eb"', r"there is no section 'a\\u202eb'"),
     ],
 )
 def test_odd_names_are_refused_and_escaped(tmp_path, name, expected):
     said = refused(tmp_path, f"{STUDY}{name}: 1\n")
-    assert re.match(f"params.yaml: (the top level: )?{expected}", said)
+    assert re.match(f"params.yaml: {expected}", said)
 
 
 def test_a_description_has_lines(tmp_path):
