@@ -2,10 +2,18 @@
 
 import csv
 import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import load_yaml
 
 from tests.pipeline.workspace import Workspace
+from tests.reads import ROOT
 
 COLUMN = "metrics/encoders/rn_untrained.json:kurtosis.outlier_features"
 
@@ -61,3 +69,24 @@ def test_a_key_or_a_value_that_is_not_legal_is_refused(experiments, setting):
     said = experiments.run("dvc", "exp", "run", "--set-param", setting, ok=False)
     assert "kurtosis" not in ran(said)
     assert "outliers" in said or "error: params.yaml: 'kurtosis.outlier_sigma': Expected" in said
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each path that `--set-param` can set, with its value; empty mappings have none."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from leaves(value, f"{path}.{key}".removeprefix("."))
+    else:
+        yield path, node
+
+
+STUDIES = [ROOT / "params.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+def test_a_study_is_in_the_form_that_an_experiment_leaves(file: Path, tmp_path: Path):
+    """So that `--set-param` changes one line: DVC writes the file again, and formats all of it."""
+    copy = shutil.copy(file, tmp_path / "params.yaml")
+    given = [f"{name}={json.dumps(v, ensure_ascii=False)}" for name, v in leaves(load_yaml(file))]
+    apply_overrides(copy, given)
+    assert copy.read_bytes() == file.read_bytes()

@@ -1,0 +1,81 @@
+"""Each benchmark runs on next to nothing, and what it compares with ours computes the same."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import cka, concepts, dag, extraction, measures, startup
+from benchmarks.spy.sitecustomize import TIMED
+from benchmarks.synthetic import Size
+from tests.pipeline.workspace import new_workspace
+from tests.unit.encoders.conftest import small_backbone
+
+ENCODERS = ("rn50_openai", "rn50_openai_finetuned")
+STREAMED = [
+    *(measures.kurtosis, measures.bootstrap, measures.importances),
+    *(measures.accuracy, measures.pruning, measures.null_pruning),
+]
+
+
+def test_cka_agrees_with_the_package_in_double_precision():
+    towers = [cka.build(small_backbone("vit")) for _ in range(2)]
+    batches = cka.draw(16, 8, 32)
+    assert min(cka.measure_round(towers, batches)) > 0
+    found = cka.compare([cka.all_grams(tower, batches) for tower in towers])
+    double = cka.package([tower.double() for tower in towers], batches)
+    assert float(cka.gap(found, double)) < 1e-4
+    assert not any(part._forward_hooks for tower in towers for part in tower.modules())
+
+
+def test_precisions_agree_with_scikit_learn(tmp_path: Path):
+    found = concepts.rows(tmp_path, Size(300, 6, concepts=20, classes=8), sample=10)
+    differences = [float(row.measured) for row in found if "difference" in row.what]
+    assert len(differences) == 2 and max(differences) < 1e-9
+
+
+def test_a_threshold_reaches_what_counts_concepts_alone(tmp_path: Path):
+    graph = tmp_path / "graph"
+    dag.write_graph(graph, len(ENCODERS), new_workspace(tmp_path / "source").folder)
+    dag.prepare(graph)
+    assert dag.reproduced(graph) == set()
+    times, ran = dag.graph_times(graph, 1)
+    counted = {f"{stage}@{key}" for stage in ("broden", "summarize") for key in ENCODERS}
+    assert ran == counted | {"study", "report"}
+    assert dag.rows(times, times, dag.Graph(*dag.locked(graph), ran))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+def test_all_extractions_lead_to_the_same_activations(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    extraction.write_inputs(tmp_path / "once", "ViT-S-32-alt", 8)
+    task = extraction.Task(tmp_path / "once", "ViT-S-32-alt", 4, torch.get_num_threads())
+    ways = (extraction.bare, extraction.tuned_bare, extraction.ours, extraction.clip_benchmark)
+    first, *others = [way(task).features for way in ways]
+    assert first.shape == (8, 256)
+    assert all(extraction.largest_difference(found, first) < 1e-5 for found in others)
+
+
+@pytest.mark.parametrize("measure", STREAMED)
+def test_memory_does_not_grow_with_the_activations(measure, tmp_path: Path):
+    peaks = []
+    for images in (4096, 16384):
+        measures.write_inputs(tmp_path, Size(images, 256, classes=50))
+        inputs = measures.read_inputs(tmp_path)
+        measure(inputs)
+        peaks.append(measures.allocated(lambda: measure(inputs)))  # noqa: B023 — called at once
+    grown = (16384 - 4096) * 256 * 4 / 2**20
+    assert peaks[1] - peaks[0] < 0.05 * grown
+
+
+def test_the_start_of_a_stage_and_what_it_imports_late():
+    assert startup.late_imports("kurtosis") == []
+    module, whole = startup.rows("weights", 0.1, repeats=1)
+    assert "torch" not in module.measured and ", torch" in whole.measured
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_every_timed_function_is_there(name):
+    module = importlib.import_module(name)
+    assert all(callable(getattr(module, function)) for function in TIMED[name])
