@@ -25,48 +25,11 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
 class Remote(NamedTuple):
-    """Where a study is shared, and how what lies there is read and overwritten.
-
-    `options` are DVC's and everybody's; `own` are those that each clone sets for itself; `port`
-    is where its server listens on the loopback, or 0. The functions take a path below the URL.
-    """
+    """Where a study is shared; `options` are DVC's and everybody's, `own` each clone's."""
 
     url: str
-    port: int
     options: dict[str, str]
     own: dict[str, str]
-    read: Callable[[str], bytes]
-    write: Callable[[str, bytes], object]
-
-    def options_at(self, port: int) -> dict[str, str]:
-        """Return the options for a server that listens at another port."""
-        return {k: v.replace(str(self.port), str(port)) for k, v in self.options.items()}
-
-    def corrupt(self, path: str) -> None:
-        """Flip a bit of what lies at a path; a folder's listing stays legal, with another name."""
-        content = bytearray(self.read(path))
-        content[-4] ^= 1
-        self.write(path, bytes(content))
-
-
-def folder_remote(folder: Path) -> Remote:
-    """Return a remote that is a folder of a disk that everybody sees."""
-    folder.mkdir()
-    return Remote(str(folder), 0, {}, {}, *folder_access(folder))
-
-
-def folder_access(
-    folder: Path,
-) -> tuple[Callable[[str], bytes], Callable[[str, bytes], object]]:
-    """Return how to read and to overwrite files of a folder, write-protected ones too."""
-
-    def write(path: str, content: bytes) -> None:
-        mode = (folder / path).stat().st_mode
-        (folder / path).unlink()
-        (folder / path).write_bytes(content)
-        (folder / path).chmod(mode)
-
-    return lambda path: (folder / path).read_bytes(), write
 
 
 def find_server(name: str, *folders: str) -> str:
@@ -122,7 +85,7 @@ def ssh_remote(folder: Path) -> Iterator[Remote]:
     with serving(command, folder / "log", lambda: listens(port)):
         own = {"user": getpass.getuser(), "keyfile": str(folder / "user")}
         url = f"ssh://127.0.0.1{folder}/files"
-        yield Remote(url, port, {"port": str(port)}, own, *folder_access(folder / "files"))
+        yield Remote(url, {"port": str(port)}, own)
 
 
 def listens(port: int) -> bool:
@@ -159,16 +122,7 @@ def s3_remote(folder: Path) -> Iterator[Remote]:
             patch.setenv(name, str(folder / "empty"))
         client = botocore.session.get_session().create_client("s3", endpoint_url=endpoint)
         with serving(command, folder / "log", lambda: has_bucket(client)):
-            yield Remote(
-                f"s3://{BUCKET}/files",
-                ports[3],
-                {"endpointurl": endpoint},
-                {},
-                lambda path: client.get_object(Bucket=BUCKET, Key=f"files/{path}")["Body"].read(),
-                lambda path, content: client.put_object(
-                    Bucket=BUCKET, Key=f"files/{path}", Body=content
-                ),
-            )
+            yield Remote(f"s3://{BUCKET}/files", {"endpointurl": endpoint}, {})
 
 
 def has_bucket(client) -> bool:
