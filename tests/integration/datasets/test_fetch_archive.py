@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ from tests.pipeline import official_layouts as layouts
 from tests.unit.datasets.conftest import photo, tar, write_files
 
 
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    with FileServer() as opened:
-        yield opened
-
-
 def entry(server: FileServer, kind: str, archives: dict[str, bytes], **more: Any) -> dict[str, Any]:
     server.files = {f"/{name}": data for name, data in archives.items()}
     items = [
@@ -32,36 +25,28 @@ def entry(server: FileServer, kind: str, archives: dict[str, bytes], **more: Any
     return {"kind": kind, "source": "archive", "archive": items, "partial": True} | more
 
 
-def test_v2_s_archive(server: FileServer, tmp_path: Path):
-    inner = {f"imagenetv2-matched-frequency-format-val/{c}/a.jpeg": photo(c) for c in (10, 2)}
-    data = tar(inner, "w:gz")
-    item = entry(server, "imagenet_v2", {"v2.tar.gz": data})
+V2 = tar({f"imagenetv2-format-val/{c}/a.jpeg": photo(c) for c in (10, 2)}, "w:gz")
+SKETCH = zipped({"sketch/n02119022/sketch_1.JPEG": photo(1), "__MACOSX/sketch/._x": b"x"})
+TRAIN = tar({f"{w}.tar": tar({f"{w}_1.JPEG": photo(1)}) for w in ("n01440764", "n15075141")})
+VAL = tar({f"ILSVRC2012_val_0000000{n}.JPEG": photo(n) for n in (2, 1)})
+TRUTH = tar({"imagenet_2012_validation_synset_labels.txt": b"n01440764\nn15075141\n"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "archives", "classes", "first"),
+    [
+        ("imagenet_v2", {"v2.tar.gz": V2}, [10, 2], 10),
+        ("imagenet_sketch", {"s.zip": SKETCH}, [277], 1),
+        ("imagenet", {"a_tar_per_class.tar": TRAIN}, [0, 999], 1),
+        ("imagenet", {"val.tar": VAL, "truth.tar": TRUTH}, [999, 0], 2),
+    ],
+)
+def test_each_archive(server: FileServer, tmp_path: Path, *, kind, archives, classes, first):
+    item = entry(server, kind, archives)
     out = fetched(tmp_path, item)
-    assert read_card(out).origin == {f"{server.url}/v2.tar.gz": hashlib.sha256(data).hexdigest()}
+    assert read_card(out).origin == {part["url"]: part["sha256"] for part in item["archive"]}
     with open_shards(out) as shards:
-        assert shards.classes.tolist() == [10, 2]
-
-
-def test_sketch_s_zip(server: FileServer, tmp_path: Path):
-    data = zipped({"sketch/n02119022/sketch_1.JPEG": photo(1), "__MACOSX/sketch/._x": b"x"})
-    with open_shards(
-        fetched(tmp_path, entry(server, "imagenet_sketch", {"s.zip": data}))
-    ) as shards:
-        assert (shards.classes.tolist(), shards.stored(0)) == ([277], photo(1))
-
-
-def test_imagenet_s_train_archive_holds_an_archive_per_class(server: FileServer, tmp_path: Path):
-    inner = {f"{w}.tar": tar({f"{w}_1.JPEG": photo(1)}) for w in ("n01440764", "n15075141")}
-    with open_shards(fetched(tmp_path, entry(server, "imagenet", {"t.tar": tar(inner)}))) as shards:
-        assert shards.classes.tolist() == [0, 999]
-
-
-def test_the_validation_archive_beside_its_ground_truth(server: FileServer, tmp_path: Path):
-    images = {"ILSVRC2012_val_00000002.JPEG": photo(2), "ILSVRC2012_val_00000001.JPEG": photo(1)}
-    truth = {"imagenet_2012_validation_synset_labels.txt": b"n01440764\nn15075141\n"}
-    item = entry(server, "imagenet", {"val.tar": tar(images), "truth.tar": tar(truth)})
-    with open_shards(fetched(tmp_path, item)) as shards:
-        assert shards.classes.tolist() == [999, 0]
+        assert (shards.classes.tolist(), shards.stored(0)) == (classes, photo(first))
 
 
 def test_an_archive_and_its_extracted_folder_give_the_same_subset(
@@ -72,12 +57,10 @@ def test_an_archive_and_its_extracted_folder_give_the_same_subset(
     }
     item = entry(server, "imagenet_r", {"r.tar": tar(files)}, limit=6)
     archived = read_card(fetched(tmp_path / "archive", item))
+    assert archived.images == 6
     write_files(tmp_path / "folder/r", files)
     item = {"kind": "imagenet_r", "source": "folder", "folder": "r", "partial": True, "limit": 6}
     assert read_card(fetched(tmp_path / "folder", item)).shards == archived.shards
-
-
-V2 = tar({f"{c}/a.jpeg": photo(c) for c in (1, 2)}, "w:gz")
 
 
 @pytest.mark.parametrize(

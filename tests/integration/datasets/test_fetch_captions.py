@@ -39,12 +39,10 @@ def test_shards_in_a_folder(tmp_path: Path):
         assert shards.classes.tolist() == [-1] * 3
 
 
-def test_shards_on_a_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with HubServer() as hub:
-        hub.use(monkeypatch)
-        hub.add("some/captions", {"0.tar": shard(1, 2)})
-        where = {"repository": "some/captions", "revision": "main", "files": "*.tar"}
-        out = fetched(tmp_path, {"kind": "captions", "source": "hub", "hub": where, "limit": 1})
+def test_shards_on_a_hub(hub: HubServer, tmp_path: Path):
+    hub.add("some/captions", {"0.tar": shard(1, 2)})
+    where = {"repository": "some/captions", "revision": "main", "files": "*.tar"}
+    out = fetched(tmp_path, {"kind": "captions", "source": "hub", "hub": where, "limit": 1})
     assert read_card(out).images == 1
 
 
@@ -113,13 +111,16 @@ def test_a_part_of_the_images_is_accepted_where_the_study_says_so(tmp_path: Path
     assert read_card(fetch_imagenet_captions(tmp_path, texts, partial=True)).partial
 
 
-def test_a_missing_json_is_refused(tmp_path: Path):
-    with pytest.raises(InputError, match=r"nowhere\.json: ImageNet-Captions' JSON was expected"):
-        fetch_imagenet_captions(tmp_path, TEXTS, captions="nowhere.json")
-
-
-def test_the_hub_has_no_file_names(tmp_path: Path):
-    hub = {"repository": "a/b", "revision": "main"}
-    item = {"kind": "imagenet_captions", "source": "hub", "hub": hub, "captions": "x"}
-    with pytest.raises(InputError, match="which shards of the hub do not have"):
-        fetched(tmp_path, item)
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"captions": "nowhere.json"}, r"nowhere\.json: ImageNet-Captions' JSON was expected"),
+        (
+            {"source": "hub", "hub": {"repository": "a/b", "revision": "main"}, "folder": None},
+            "which shards of the hub do not have",
+        ),
+    ],
+)
+def test_other_sources_are_refused(source: dict[str, Any], message: str, tmp_path: Path):
+    with pytest.raises(InputError, match=message):
+        fetch_imagenet_captions(tmp_path, TEXTS, **source)

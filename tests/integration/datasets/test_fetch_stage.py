@@ -1,57 +1,42 @@
 """The stage `fetch` takes each entry of params.yaml to its reader."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
-import stages.fetch
+from stages import fetch
 from stages.datasets.card import is_absent, read_card
-from stages.datasets.imagenet import REFERENCE
 from stages.runtime.errors import InputError
+from tests.pipeline.refusals import write_dataset, write_params
 from tests.unit.datasets.conftest import photo, write_files
 
-STUDY = {
-    "sources": {"folder": {"images_per_shard": 2}, "none": {}},
-    "datasets": {
-        "imagenet_val": {
-            "kind": "imagenet",
-            "source": "folder",
-            "folder": "photos",
-            "partial": True,
-        },
-        "objectnet": {"kind": "absent", "source": "none"},
-        "both": {"kind": "imagenet", "source": "folder", "hub": {"repository": "a/b"}},
-        "lost": {"kind": "imagenet", "source": "archive", "archive": []},
-    },
-}
+pytestmark = pytest.mark.usefixtures("place")
 
-
-@pytest.fixture(autouse=True)
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reference = REFERENCE.resolve()
-    monkeypatch.chdir(tmp_path)
-    Path("data").mkdir()
-    REFERENCE.symlink_to(reference)
-    write_files(tmp_path / "photos", {"n01440764/a.JPEG": photo(1)})
-    Path("params.yaml").write_text(yaml.safe_dump(STUDY))
+FOLDER = {"kind": "imagenet", "source": "folder", "folder": "photos"}
 
 
 def test_a_real_set_is_fetched():
-    stages.fetch.main("imagenet_val")
+    write_files(Path("photos"), {"n01440764/a.JPEG": photo(1)})
+    write_dataset("imagenet_val", FOLDER)
+    fetch.main("imagenet_val")
     assert read_card(Path("data/datasets/imagenet_val")).images == 1
 
 
 def test_an_absent_set_says_so():
-    stages.fetch.main("objectnet")
+    write_params(datasets={"objectnet": {"kind": "absent", "source": "none"}}, sources={"none": {}})
+    fetch.main("objectnet")
     assert is_absent(Path("data/datasets/objectnet"))
 
 
-def test_an_entry_that_says_two_places_is_refused():
-    with pytest.raises(InputError, match=r"'datasets\.both"):
-        stages.fetch.main("both")
-
-
-def test_an_empty_list_of_archives_is_refused():
-    with pytest.raises(InputError, match=r"'datasets\.lost\.archive'"):
-        stages.fetch.main("lost")
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        ({"hub": {"repository": "a/b"}}, r"'datasets\.mine"),
+        ({"source": "archive", "archive": []}, r"'datasets\.mine\.archive'"),
+    ],
+)
+def test_an_entry_of_two_places_or_of_none_is_refused(more: dict[str, Any], key: str):
+    write_dataset("mine", FOLDER, **more)
+    with pytest.raises(InputError, match=key):
+        fetch.main("mine")

@@ -1,8 +1,6 @@
 """A published Broden1, written by the test in its layout, becomes a dataset folder of ours."""
 
 import hashlib
-import io
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from stages.datasets.broden.labels import concept_presence
 from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import read_card
 from stages.runtime.errors import InputError
+from tests.integration.datasets.layouts import zipped as zip_files
 from tests.integration.downloads.loopback import FileServer
 from tests.unit.datasets.broden.broden1 import MAPS, TABLES, write_broden1
 
@@ -47,13 +46,9 @@ def fetch(tmp_path: Path, published: Path):
 @pytest.fixture
 def zipped(published: Path) -> bytes:
     """The set as its zip file, with what some programs leave beside it."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("__MACOSX/broden1_8/index.csv", b"stray")
-        for file in sorted(published.rglob("*"), reverse=True):
-            if file.is_file():
-                packed.write(file, f"broden1_8/{file.relative_to(published)}")
-    return stream.getvalue()
+    found = [file for file in sorted(published.rglob("*"), reverse=True) if file.is_file()]
+    inside = {f"broden1_8/{file.relative_to(published)}": file.read_bytes() for file in found}
+    return zip_files({"__MACOSX/broden1_8/index.csv": b"stray"} | inside)
 
 
 def archive(server: FileServer, content: bytes) -> dict:
@@ -98,19 +93,12 @@ def test_the_bytes_are_the_same_for_any_number_of_threads(fetch):
     assert files(fetch("one", workers=1)) == files(fetch("two", workers=3))
 
 
-def test_a_zip_file_holds_the_same_as_its_folder(fetch, zipped: bytes):
-    with FileServer() as server:
-        given = archive(server, zipped)
-        folder = fetch("from_zip", **given)
+def test_a_zip_file_holds_the_same_as_its_folder(fetch, server, zipped: bytes):
+    given = archive(server, zipped)
+    folder = fetch("from_zip", **given)
     ours, theirs = read_card(folder), read_card(fetch("from_folder"))
     assert ours.shards == theirs.shards and list(theirs.origin) == ["broden1_8"]
     assert ours.origin == {given["archive"][0]["url"]: given["archive"][0]["sha256"]}
-
-
-def test_a_zip_file_whose_table_fills_the_memory_is_refused(fetch, zipped: bytes, monkeypatch):
-    monkeypatch.setattr("stages.downloads.archives.LARGEST", 40)
-    with FileServer() as server, pytest.raises(InputError, match=r"'index.csv' unpacks to more"):
-        fetch("from_zip", **archive(server, zipped))
 
 
 def test_a_limit_takes_the_images_of_the_smallest_hash_in_the_index_s_order(fetch):
@@ -143,7 +131,9 @@ def test_a_truncated_file_is_named_and_nothing_is_left(fetch, published: Path, n
     assert [path.name for path in published.parent.iterdir()] == [published.name]
 
 
-def test_a_zip_file_of_something_else_or_with_damage_is_refused(fetch, zipped: bytes):
+def test_a_zip_file_of_something_else_or_with_damage_is_refused(
+    fetch, server, zipped: bytes, monkeypatch
+):
     at = zipped.index(b"broden1_8/images/os/c.jpg") + 60
     damaged = zipped[:at] + bytes([zipped[at] ^ 255]) + zipped[at + 1 :]
     no_index = zipped.replace(b"index.csv", b"xedni.csv")
@@ -152,10 +142,12 @@ def test_a_zip_file_of_something_else_or_with_damage_is_refused(fetch, zipped: b
         damaged: r"os/c\.jpg: .*damaged",
         no_index: "no index.csv",
     }
-    with FileServer() as server:
-        for content, message in cases.items():
-            with pytest.raises(InputError, match=message):
-                fetch(**archive(server, content))
+    for content, message in cases.items():
+        with pytest.raises(InputError, match=message):
+            fetch(**archive(server, content))
+    monkeypatch.setattr("stages.downloads.archives.LARGEST", 40)
+    with pytest.raises(InputError, match=r"'index.csv' unpacks to more"):
+        fetch(**archive(server, zipped))
 
 
 def test_a_folder_without_an_index_and_the_hub_are_refused(fetch, published: Path):
