@@ -1,11 +1,3 @@
-"""The smallest CLIP that open_clip allows."""
+from tests.unit.encoders.conftest import tiny_clip
 
-import pytest
-
-from stages.encoders.encoder import Encoder, clip_encoder
-from tests.unit.encoders.conftest import TINY
-
-
-@pytest.fixture
-def tiny_clip() -> Encoder:
-    return clip_encoder(TINY, None, 0)
+__all__ = ["tiny_clip"]

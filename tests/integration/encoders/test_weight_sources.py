@@ -1,7 +1,6 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ from stages.encoders.encoder import Encoder, clip_encoder, load_encoder, save_en
 from stages.encoders.preprocess import Preprocess
 from stages.encoders.weights import build_encoder, open_clip_preprocess
 from stages.runtime.errors import InputError
-from tests.integration.downloads.loopback import FileServer, HubServer
 from tests.unit.encoders.conftest import TINY, small_backbone
 
 TINY_HUB = OpenClipModel(model="hf-hub:me/tiny")
@@ -49,13 +47,6 @@ def same(encoder: Encoder, module: torch.nn.Module) -> bool:
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(downloads=str(tmp_path / "downloads"), folders=str(tmp_path))
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    with HubServer() as server:
-        server.use(monkeypatch)
-        yield server
 
 
 def test_a_clip_of_the_zoo_comes_from_the_hub(hub, machine, tmp_path):
@@ -107,18 +98,18 @@ def test_a_classifier_of_timm_comes_from_the_hub(hub, machine):
     assert encoder.card.architecture == TimmModel(model="resnet18.a1_in1k")
 
 
-def test_a_classifier_of_torchvision_comes_from_its_url(machine, monkeypatch):
+def test_a_classifier_of_torchvision_comes_from_its_url(server, machine, monkeypatch):
     from torchvision import models
 
     model, stream = models.resnet50(), io.BytesIO()
     torch.save(model.state_dict(), stream)
     digest = hashlib.sha256(stream.getvalue()).hexdigest()[:8]
     weights = models.ResNet50_Weights.IMAGENET1K_V2
-    with FileServer({f"/host/resnet50-{digest}.pth": stream.getvalue()}) as server:
-        url = f"{server.url}/host/resnet50-{digest}.pth"
-        monkeypatch.setattr(type(weights), "url", property(lambda _: url), raising=False)
-        item = Torchvision(backbone="b", tag="IMAGENET1K_V2")
-        encoder = build_encoder(item, TorchvisionModel(model="resnet50"), machine)
+    server.files[f"/host/resnet50-{digest}.pth"] = stream.getvalue()
+    url = f"{server.url}/host/resnet50-{digest}.pth"
+    monkeypatch.setattr(type(weights), "url", property(lambda _: url), raising=False)
+    item = Torchvision(backbone="b", tag="IMAGENET1K_V2")
+    encoder = build_encoder(item, TorchvisionModel(model="resnet50"), machine)
     assert torch.equal(encoder.module.get_parameter("head.weight"), model.fc.weight)
     assert encoder.card.preprocess.resize == 232
     assert encoder.card.origin is not None and encoder.card.origin.location == url
@@ -137,13 +128,14 @@ def test_a_checkpoint_on_this_machine(machine, tmp_path):
         build_encoder(item, TorchvisionModel(model="resnet18"), machine)
 
 
-def test_a_checkpoint_elsewhere(machine):
-    backbone, model = TimmModel(model="resnet18"), __import__("timm").create_model("resnet18")
-    content = checkpoint(model)
+def test_a_checkpoint_elsewhere(server, machine):
+    import timm
+
+    backbone, model = TimmModel(model="resnet18"), timm.create_model("resnet18")
+    server.files["/last.pth.tar"] = content = checkpoint(model)
     digest = hashlib.sha256(content).hexdigest()
-    with FileServer({"/last.pth.tar": content}) as server:
-        item = Checkpoint(backbone="b", url=f"{server.url}/last.pth.tar", sha256=digest)
-        encoder = build_encoder(item, backbone, machine)
+    item = Checkpoint(backbone="b", url=f"{server.url}/last.pth.tar", sha256=digest)
+    encoder = build_encoder(item, backbone, machine)
     assert torch.equal(encoder.module.get_parameter("head.weight"), model.fc.weight)
 
 

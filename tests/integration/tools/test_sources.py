@@ -8,26 +8,13 @@ import pytest
 import yaml
 
 from stages.config.machine import Machine
-from tests.integration.downloads.loopback import TOKEN, FileServer, HubServer
+from tests.integration.downloads.loopback import TOKEN
 from tests.pipeline.workspace import NANO
 from tools.amounts import UNKNOWN, Amount
 from tools.plan import main
 from tools.sources import Answer, Source, ask_all
 
 DATA = b"7" * 300_000
-
-
-@pytest.fixture
-def server():
-    with FileServer({"/a.tar": DATA, "/all/example.org/a.tar": DATA}) as server:
-        yield server
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    with HubServer() as server:
-        server.use(monkeypatch)
-        yield server
 
 
 @pytest.fixture
@@ -47,7 +34,7 @@ def ask(source: Source | str, **settings) -> Answer:
 
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_url_is_asked_once_for_a_byte_and_has_a_size(server, ranges):
-    server.ranges = ranges
+    server.files["/a.tar"], server.ranges = DATA, ranges
     source = Source("url", f"{server.url}/a.tar")
     found = ask_all([source, source], Machine(), offline=False)
     assert found == {source: Answer(None, Amount(len(DATA)))}
@@ -56,6 +43,7 @@ def test_a_url_is_asked_once_for_a_byte_and_has_a_size(server, ranges):
 
 
 def test_looks_on_the_mirror(server):
+    server.files["/all/example.org/a.tar"] = DATA
     mirror = f"{server.url}/all"
     assert ask("https://example.org/a.tar", mirror=mirror).download == Amount(len(DATA))
     answer = ask("https://example.org/b.tar", mirror=mirror)
