@@ -86,7 +86,7 @@ STUDIES = [ROOT / "params.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
 def test_a_study_is_in_the_form_that_an_experiment_leaves(file: Path, tmp_path: Path):
     """So that `--set-param` changes one line: DVC writes the file again, and formats all of it."""
-    copy = shutil.copy(file, tmp_path / "params.yaml")
+    copy = Path(shutil.copy(file, tmp_path / "params.yaml"))
     given = [f"{name}={json.dumps(v, ensure_ascii=False)}" for name, v in leaves(load_yaml(file))]
     apply_overrides(copy, given)
     assert copy.read_bytes() == file.read_bytes()
