@@ -33,8 +33,9 @@ def main(key: str) -> None:
         classes = data.card.classes
         with error_context(source):
             head = zero_shot_head(start, classes, templates)
+        digests = folder_digests(source)
         with training_callbacks(
-            key, recipe, templates, data.card, folder_digests(source)
+            key, machine.device, recipe, templates, data.card, digests
         ) as callbacks:
             encoder = finetune(
                 recipe,

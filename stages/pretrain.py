@@ -24,7 +24,7 @@ def main(key: str) -> None:
     folder = Path("data/datasets") / item.dataset
     with (
         open_shards(folder) as data,
-        training_callbacks(key, recipe, backbone, data.card) as callbacks,
+        training_callbacks(key, machine.device, recipe, backbone, data.card) as callbacks,
     ):
         if data.captions is None:
             raise InputError(

@@ -22,7 +22,9 @@ def main(key: str) -> None:
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     with (
         open_shards(Path("data/datasets") / item.dataset) as data,
-        training_callbacks(key, recipe, item.label_smoothing, backbone, data.card) as callbacks,
+        training_callbacks(
+            key, machine.device, recipe, item.label_smoothing, backbone, data.card
+        ) as callbacks,
     ):
         encoder = supervise(
             recipe,

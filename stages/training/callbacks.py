@@ -6,8 +6,9 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 
 from stages.files.json import write_whole
 from stages.runtime.errors import InputError
+from stages.runtime.fingerprint import COMPUTING
 
 SCRATCH = Path(".scratch")
 """The folder of checkpoints: outside of what DVC deletes before a run."""
@@ -29,7 +31,8 @@ Point = Mapping[str, float | int]
 class Checkpoint:
     """The checkpoint of one training, saved whole or not at all, at most every so many seconds.
 
-    Tensors are in safetensors, all else is JSON in its header: nothing in it is ever executed.
+    Tensors are in safetensors, all else is JSON in its header: nothing in it is ever executed. The
+    header also has the SHA-256 of it all and of the folder's name, the key of the training.
     """
 
     def __init__(self, directory: Path, seconds: float = 60.0) -> None:
@@ -46,25 +49,37 @@ class Checkpoint:
         from safetensors.torch import save
 
         copies = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
-        write_whole(self.file, save(copies, {"facts": json.dumps(facts)}))
+        text = json.dumps(facts)
+        header = {"facts": text, "sha256": self._digest(copies, text)}
+        write_whole(self.file, save(copies, header))
         self.saved = time.monotonic()
 
     def load(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
         """Return what was saved, or None if there is no checkpoint.
 
-        A damaged checkpoint counts as none: the training starts again.
+        One that is damaged, or of another training, counts as none: the training starts again.
         """
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(self.file, "pt") as stream:
                 tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
-                return tensors, json.loads(stream.metadata()["facts"])
+                header = stream.metadata()
+            if self._digest(tensors, header["facts"]) != header["sha256"]:
+                raise ValueError("not the bytes that were saved here")
+            return tensors, json.loads(header["facts"])
         except FileNotFoundError:
             return None
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
             sys.stderr.write(f"{self.file}: damaged ({error}); the training starts again\n")
             return None
+
+    def _digest(self, tensors: Mapping[str, torch.Tensor], facts: str) -> str:
+        digest = hashlib.sha256(f"{self.file.parent.name} {facts}".encode())
+        for key, tensor in sorted(tensors.items()):
+            digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
 
     def remove(self) -> None:
         """Delete the checkpoint of a training that is done, and its folder when it is empty."""
@@ -87,13 +102,14 @@ class Callbacks:
 
 
 @contextmanager
-def training_callbacks(key: str, *facts: object) -> Iterator[Callbacks]:
+def training_callbacks(key: str, device: str, *facts: object) -> Iterator[Callbacks]:
     """Open the curve of encoder `key`, and the checkpoint of the training with these facts.
 
-    `facts` are all that decides the result beside the code: recipe, backbone, digests of the data.
-    A training that refuses its input leaves no curve.
+    `facts` are all that decides the result beside the code and the kind of `device`: recipe,
+    backbone, digests of the data. A training that refuses its input leaves no curve.
     """
-    checkpoint = Checkpoint(SCRATCH / training_key(*map(msgspec.json.encode, facts)))
+    kind = torch.device(device).type
+    checkpoint = Checkpoint(SCRATCH / training_key(kind, *map(msgspec.json.encode, facts)))
     with dvclive_logger(Path("data/training") / key) as log:
         yield Callbacks(log, checkpoint, key)
 
@@ -122,14 +138,18 @@ def dvclive_logger(directory: Path) -> Iterator[Callable[[Point], None]]:
         raise
 
 
-def training_key(*facts: bytes) -> str:
+def training_key(device: str, *facts: bytes) -> str:
     """Return the name under which a training is resumed: a hash of all that decides its result.
 
-    The caller gives the recipe and the digests of the data. The source of every module of this
-    project that is imported, torch's version and the name of the machine's processor are added:
-    a training never goes on from the weights of another program.
+    The caller gives the kind of device, the recipe and the digests of the data. Added are the
+    source of every module of this project that is imported, the version of every package that
+    computes, and the processor's vector instructions: a training never goes on from the weights of
+    another program. How many processes or workers take part is not: it decides nothing.
     """
-    program = torch.__version__, torch.backends.cpu.get_cpu_capability()
+    program = [device, torch.backends.cpu.get_cpu_capability()]
+    for package in sorted(COMPUTING.values()):
+        with suppress(metadata.PackageNotFoundError):
+            program.append(f"{package} {metadata.version(package)}")
     digest = hashlib.sha256()
     for fact in (*facts, *loaded_sources(), *map(str.encode, program)):
         digest.update(len(fact).to_bytes(8, "little") + fact)

@@ -101,11 +101,11 @@ def require_equal(key: str, expected: Encoder) -> None:
 
 
 @pytest.fixture
-def facts(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+def facts(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Return what decides where a training is resumed, once one has begun."""
     import stages.training.callbacks as module
 
-    noted: list[bytes] = []
+    noted: list[object] = []
     monkeypatch.setattr(module, "training_key", lambda *given: noted.extend(given) or "training")
     return noted
 
@@ -124,7 +124,7 @@ def test_pretrain_learns_from_its_images_and_captions(run, facts):
         captions = data.captions or []
         expected = pretrain(recipe(), backbone(), data, captions, callbacks=Callbacks())
     require_equal("trained", expected)
-    assert facts == encoded(recipe(), backbone(), card_of("web_broad"))
+    assert facts == ["cpu", *encoded(recipe(), backbone(), card_of("web_broad"))]
     assert read_curve(Path("data/training/trained"))
 
 
@@ -139,7 +139,7 @@ def test_finetune_starts_from_its_clip_with_the_zero_shot_head(run, facts):
         )
     require_equal("tuned", expected)
     digests = folder_digests(WEIGHTS / "clip")
-    assert facts == encoded(recipe(), TEMPLATES, card_of("imagenet_val"), digests)
+    assert facts == ["cpu", *encoded(recipe(), TEMPLATES, card_of("imagenet_val"), digests)]
     assert read_curve(Path("data/training/tuned"))
 
 
@@ -156,7 +156,7 @@ def test_supervise_learns_from_its_labels_and_smooths_them(run, facts):
             callbacks=Callbacks(),
         )
     require_equal("labelled", expected)
-    assert facts == encoded(recipe(), 0.3, backbone(), card_of("imagenet_val"))
+    assert facts == ["cpu", *encoded(recipe(), 0.3, backbone(), card_of("imagenet_val"))]
     assert read_curve(Path("data/training/labelled"))
 
 

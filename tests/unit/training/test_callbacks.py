@@ -1,9 +1,12 @@
 """A training's curve and its checkpoint."""
 
+import json
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load, save
 
 from stages.runtime.errors import InputError
 from stages.training.callbacks import (
@@ -24,13 +27,13 @@ def in_a_folder(tmp_path, monkeypatch):
 
 
 def checkpoint_folder(*facts) -> Path:
-    with training_callbacks("rn", *facts) as callbacks:
+    with training_callbacks("rn", "cpu", *facts) as callbacks:
         assert callbacks.checkpoint
         return callbacks.checkpoint.file.parent
 
 
 def test_the_curve_is_below_the_encoder_s_key_and_the_bar_shows_the_key():
-    with training_callbacks("rn", "recipe") as callbacks:
+    with training_callbacks("rn", "cpu", "recipe") as callbacks:
         assert callbacks.log
         callbacks.log({"step": 3, "loss": 0.5})
     assert Path("data/training/rn/plots/metrics/loss.tsv").read_text() == "step\tloss\n3\t0.5\n"
@@ -86,12 +89,35 @@ def test_no_checkpoint_is_none(tmp_path):
     assert Checkpoint(tmp_path / "none").load() is None
 
 
-def test_a_damaged_checkpoint_counts_as_none(tmp_path, capsys):
+def damages(content: bytes) -> dict[str, bytes]:
+    """Return what may have become of a checkpoint, each a file that safetensors reads but one."""
+    saved = load(content)
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+    return {
+        "cut": content[:-5],
+        "another bit in a tensor": content[:-1] + bytes([content[-1] ^ 1]),
+        "another step": content.replace(rb"\"step\": 3", rb"\"step\": 9"),
+        "a tensor less": save({"weight": saved["weight"]}, header),
+        "no digest": save(saved, {"facts": header["facts"]}),
+    }
+
+
+@pytest.mark.parametrize("damage", [*damages(save(tensors(1), {"facts": r"\"step\": 3"}))])
+def test_a_damaged_checkpoint_counts_as_none(tmp_path, capsys, damage):
+    file = tmp_path / FILE
     Checkpoint(tmp_path).save(tensors(1), FACTS)
-    content = (tmp_path / FILE).read_bytes()
-    (tmp_path / FILE).write_bytes(content[:-5])
+    content = file.read_bytes()
+    file.write_bytes(damages(content)[damage])
+    assert file.read_bytes() != content
     assert Checkpoint(tmp_path).load() is None
-    assert "damaged" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "damaged" in said and said.count("\n") == 1
+
+
+def test_the_checkpoint_of_another_training_counts_as_none(tmp_path):
+    Checkpoint(tmp_path / "one").save(tensors(1), FACTS)
+    (tmp_path / "one").rename(tmp_path / "other")
+    assert Checkpoint(tmp_path / "other").load() is None
 
 
 def test_a_save_that_fails_leaves_the_last_one(tmp_path, monkeypatch):
@@ -117,5 +143,14 @@ def test_removing_takes_the_folder(tmp_path):
 
 
 def test_the_key_is_decided_by_every_fact_and_where_it_ends():
-    assert len({training_key(*facts) for facts in ([b"ab", b"c"], [b"a", b"bc"], [b"abc"])}) == 3
-    assert training_key(b"ab", b"c") == training_key(b"ab", b"c")
+    facts = ([b"ab", b"c"], [b"a", b"bc"], [b"abc"])
+    assert len({training_key("cpu", *some) for some in facts}) == 3
+    assert training_key("cpu", b"ab", b"c") == training_key("cpu", b"ab", b"c")
+    assert training_key("cuda", b"abc") != training_key("cpu", b"abc")
+
+
+@pytest.mark.parametrize("package", ["numpy", "open-clip-torch", "pillow", "torch", "torchvision"])
+def test_another_version_of_what_computes_starts_again(monkeypatch, package):
+    key, version = training_key("cpu"), metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "0" if name == package else version(name))
+    assert training_key("cpu") != key
