@@ -38,10 +38,9 @@ def main(key: str) -> None:
         ]
     arrays = {"directions": own.vectors, "singular_values": own.singular_values}
     result = {
+        # The lists may differ in length: a head may have a lower rank.
         "importance": {
-            name: np.sort(weight)[
-                ::-1
-            ]  # the lists may differ in length: a head may have a lower rank
+            name: np.flip(np.sort(weight))
             for name, weight in zip(("head", "random_head"), weights, strict=True)
         },
         "fractions": settings.fractions,

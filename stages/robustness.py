@@ -64,16 +64,14 @@ def estimate(
         measured[TEST_SETS[0]],
         {shift: measured.get(shift) for shift in SHIFTS},
         {shift: LogitLine(**line) for shift, line in baseline["lines"].items()},
-        {shift: resampled_lines(lines) for shift, lines in baseline["resampled"].items()},
+        {
+            shift: ResampledLines(np.array(lines["slope"]), np.array(lines["intercept"]))
+            for shift, lines in baseline["resampled"].items()
+        },
         confidence=settings.confidence,
         seed=settings.seed,
     )
     return {s: asdict(e) for s, e in result.shifts.items()} | {"mean": asdict(result.mean)}
-
-
-def resampled_lines(lines: dict[str, list[float]]) -> ResampledLines:
-    """Return the resampled lines of one shift, from the baseline's file."""
-    return ResampledLines(np.array(lines["slope"]), np.array(lines["intercept"]))
 
 
 if __name__ == "__main__":
