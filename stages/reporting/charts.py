@@ -247,10 +247,10 @@ def read_template(folder: Path, name: str) -> dict[str, Any]:
     return template
 
 
-_ANCHOR = re.compile(r"<DVC_METRIC_[A-Z_]+>")
+_ANCHOR = re.compile(r"<DVC_METRIC_([A-Z_]+)>")
 
 
-def fill_template(template: Mapping[str, Any], anchors: Mapping[str, Any]) -> dict[str, Any]:
+def fill_template(template: Any, anchors: Mapping[str, Any]) -> Any:
     """Return the template with each anchor `<DVC_METRIC_NAME>` replaced by `anchors["name"]`.
 
     An anchor that is a whole string becomes the value, of any type; an anchor inside a longer
@@ -261,22 +261,21 @@ def fill_template(template: Mapping[str, Any], anchors: Mapping[str, Any]) -> di
     InputError
         The template holds an anchor that `anchors` lacks.
     """
-    by_anchor = {f"<DVC_METRIC_{name.upper()}>": value for name, value in anchors.items()}
-    return {key: _filled(value, by_anchor) for key, value in template.items()}
-
-
-def _filled(value: Any, anchors: Mapping[str, Any]) -> Any:
-    if isinstance(value, dict):
-        return {k: _filled(v, anchors) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_filled(v, anchors) for v in value]
-    if not isinstance(value, str):
-        return value
-    if unknown := [a for a in _ANCHOR.findall(value) if a not in anchors]:
-        raise InputError(f"plot template: no value for {unknown[0]}; known: {', '.join(anchors)}")
-    if value in anchors:
-        return anchors[value]
-    return _ANCHOR.sub(lambda match: str(anchors[match.group()]), value)
+    if isinstance(template, dict):
+        return {key: fill_template(value, anchors) for key, value in template.items()}
+    if isinstance(template, list):
+        return [fill_template(value, anchors) for value in template]
+    if not isinstance(template, str):
+        return template
+    names = [name.lower() for name in _ANCHOR.findall(template)]
+    if unknown := [name for name in names if name not in anchors]:
+        raise InputError(
+            f"plot template: no value for <DVC_METRIC_{unknown[0].upper()}>; known: "
+            f"{', '.join(anchors)}"
+        )
+    if _ANCHOR.fullmatch(template):
+        return anchors[names[0]]
+    return _ANCHOR.sub(lambda match: anchors[match[1].lower()], template)
 
 
 def draw_svg(spec: Mapping[str, Any], name: str, alternative: str) -> str:
