@@ -11,6 +11,7 @@ from stages.files.published import TESTBED, Model, accuracy_fractions, standard_
 from stages.files.tables import write_table
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
 from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
+from stages.reporting.results import Line
 from stages.reporting.robustness_tables import PUBLISHED_COLUMNS, published_rows
 from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
@@ -29,7 +30,8 @@ def main() -> None:
     encoders = {m["name"]: robustness(m, lines, resampled, settings) for m in zoo}
     result = {"lines": {s: asdict(line) for s, line in lines.items()}, "encoders": encoders}
     write_json(Path("metrics/published.json"), result, digits=4)
-    rows = published_rows(standard, zoo, result["lines"])
+    drawn = {shift: Line(**asdict(line)) for shift, line in lines.items()}
+    rows = published_rows(standard, zoo, drawn)
     write_table(Path("plots/published.csv"), rows, PUBLISHED_COLUMNS)
 
 

@@ -48,7 +48,7 @@ def robustness_order(encoders: Sequence[Encoder]) -> Claim | None:
     for f in families(encoders):
         if estimates := _robustness(f.members):
             values = ", ".join(
-                f"{TRAININGS[e.series.training]} {format_interval(mean, low, high)}"
+                f"{TRAININGS[e.entry.training]} {format_interval(mean, low, high)}"
                 for e, (low, mean, high) in zip(f.members, estimates, strict=True)
             )
             verdict, text = judge_order(estimates), f"{f.name}: {values} points"
@@ -82,8 +82,9 @@ def kurtosis_above_null(encoders: Sequence[Encoder]) -> Claim | None:
     """Compare each zero-shot encoder's kurtosis with the untrained encoder of its backbone."""
     cases = []
     for e in trained(encoders, "zero_shot"):
-        null = untrained_null(e, encoders)
-        if null and (estimates := _kurtosis((e, null))):
+        if null := untrained_null(e, encoders):
+            measured = (e.metrics.kurtosis, null.metrics.kurtosis)
+            estimates = [(k.low, k.mean, k.high) for k in measured]
             cases.append((judge_order(estimates), _against((e, null), estimates, digits=2)))
     return _claim(
         "kurtosis",
@@ -98,9 +99,8 @@ def outlier_features(encoders: Sequence[Encoder]) -> Claim | None:
     Rectified representations are left out: what is extreme among mostly zeros means another thing.
     """
     linear = [e for e in encoders if e.series.representation == "linear"]
-    outliers = {e.key: e.metrics.kurtosis.outlier_features for e in linear}
     counts = {
-        kind: [n for e in trained(linear, kind) if (n := outliers[e.key]) is not None]
+        kind: [e.metrics.kurtosis.outlier_features for e in trained(linear, kind)]
         for kind in TRAININGS
     }
     robust, others = counts["zero_shot"], counts["supervised"]
@@ -127,11 +127,11 @@ def prunable_directions(encoders: Sequence[Encoder]) -> Claim | None:
     """Compare the prunable fraction of zero-shot encoders with the paper's 80 %."""
     cases: list[tuple[Verdict, str]] = [
         (
-            "shown" if p >= PRUNABLE else "not shown",
-            f"{e.series.label}: {format_percent(p)} of {e.metrics.directions.count} directions",
+            "shown" if e.metrics.directions.prunable >= PRUNABLE else "not shown",
+            f"{e.entry.label}: {format_percent(e.metrics.directions.prunable)} of "
+            f"{e.metrics.directions.count} directions",
         )
         for e in trained(encoders, "zero_shot")
-        if (p := e.metrics.directions.prunable) is not None
     ]
     return _claim(
         "pruning",
@@ -156,7 +156,7 @@ def concept_order(encoders: Sequence[Encoder]) -> Claim | None:
             continue
         most = max(known)
         counts = ", ".join(
-            f"{TRAININGS[e.series.training]} "
+            f"{TRAININGS[e.entry.training]} "
             f"{format_number(e.metrics.concepts.unique_directions, 0)}"
             for e in (f.zero_shot, *others, *([null] if null else []))
         )
@@ -172,25 +172,21 @@ def concept_order(encoders: Sequence[Encoder]) -> Claim | None:
 
 def published_robustness(published: Published) -> Claim | None:
     """Count the published CLIP models whose mean effective robustness is surely above zero."""
-    estimates = {
-        name: known[0]
-        for name, r in published.encoders.items()
-        if (known := _all_known([(r.low, r.mean, r.high)]))
-    }
-    if not estimates:
+    models = published.encoders
+    if not models:
         return None
-    above = sum(low > 0 for low, _, _ in estimates.values())
-    lowest = min(estimates, key=lambda name: estimates[name][1])
-    highest = max(estimates, key=lambda name: estimates[name][1])
+    above = sum(model.low > 0 for model in models.values())
+    lowest = min(models, key=lambda name: models[name].mean)
+    highest = max(models, key=lambda name: models[name].mean)
     return Claim(
         chart="published",
         text="Published zero-shot CLIP models are effectively robust on the real datasets.",
-        verdict="shown" if above == len(estimates) else "mixed" if above else "not shown",
+        verdict="shown" if above == len(models) else "mixed" if above else "not shown",
         findings=[
-            f"{above} of {len(estimates)} models have a mean effective robustness whose interval "
+            f"{above} of {len(models)} models have a mean effective robustness whose interval "
             "is above zero",
             *(
-                f"{name}: {format_number(estimates[name][1])} points"
+                f"{name}: {format_number(models[name].mean)} points"
                 for name in dict.fromkeys((lowest, highest))
             ),
         ],
@@ -214,28 +210,19 @@ def mean_over(encoders: Sequence[Encoder]) -> str:
 
 
 def _robustness(encoders: Sequence[Encoder]) -> list[Estimate]:
+    """Return the mean effective robustness of each encoder; none if one has no value."""
     measured = [e.metrics.effective_robustness for e in encoders]
-    return _all_known([(r.mean_low, r.mean, r.mean_high) for r in measured])
-
-
-def _kurtosis(encoders: Sequence[Encoder]) -> list[Estimate]:
-    measured = [e.metrics.kurtosis for e in encoders]
-    return _all_known([(k.low, k.mean, k.high) for k in measured])
-
-
-def _all_known(estimates: Sequence[tuple[float | None, ...]]) -> list[Estimate]:
-    """Return the estimates if none lacks a number, else none of them."""
     known = [
-        (low, mean, high)
-        for low, mean, high in estimates
-        if low is not None and mean is not None and high is not None
+        (r.mean_low, r.mean, r.mean_high)
+        for r in measured
+        if r.mean_low is not None and r.mean is not None and r.mean_high is not None
     ]
-    return known if len(known) == len(estimates) else []
+    return known if len(known) == len(measured) else []
 
 
 def _against(pair: tuple[Encoder, Encoder], estimates: Sequence[Estimate], digits: int = 1) -> str:
     return " against ".join(
-        f"{e.series.label} {format_interval(mean, low, high, digits)}"
+        f"{e.entry.label} {format_interval(mean, low, high, digits)}"
         for e, (low, mean, high) in zip(pair, estimates, strict=True)
     )
 
@@ -250,20 +237,16 @@ def _unless_extrapolated(
     """
     models = (model["imagenet"] for model in encoders[0].series.robustness.models)
     known = [float(accuracy) for accuracy in models if accuracy is not None]
-    low, high = min(known, default=None), max(known, default=None)
+    low, high = min(known), max(known)
     outside = [
-        f"{e.series.label} ({format_number(x)} %)"
+        f"{e.entry.label} ({format_number(e.metrics.accuracy.imagenet)} %)"
         for e in encoders
-        if (x := e.metrics.accuracy.imagenet) is None
-        or low is None
-        or high is None
-        or not low <= x <= high
+        if not low <= e.metrics.accuracy.imagenet <= high
     ]
     if not outside:
         return verdict, text
-    span = f"span {format_number(low)} to {format_number(high)} %" if known else "are unknown"
-    where = f"the line is extrapolated to {' and '.join(outside)}, its standard models {span}"
-    return "undecided", f"{text}; {where}"
+    where = f"the line is extrapolated to {' and '.join(outside)}, its standard models span"
+    return "undecided", f"{text}; {where} {format_number(low)} to {format_number(high)} %"
 
 
 def _mean_shift_accuracy(encoder: Encoder) -> str:

@@ -17,7 +17,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """The zero-shot encoder's label stands for the family."""
-        return self.zero_shot.series.label
+        return self.zero_shot.entry.label
 
     @property
     def members(self) -> tuple[Encoder, Encoder, Encoder]:
@@ -40,14 +40,14 @@ def families(encoders: Sequence[Encoder]) -> list[Family]:
     Finetuned has the backbone and the data of its zero-shot encoder; supervised has the backbone,
     and data that no zero-shot encoder of the study learnt from.
     """
-    captioned = {e.series.data for e in trained(encoders, "zero_shot")}
+    captioned = {e.entry.data for e in trained(encoders, "zero_shot")}
     found = []
     for z in trained(encoders, "zero_shot"):
         finetuned = [e for e in trained(encoders, "finetuned") if _same_backbone_and_data(e, z)]
         supervised = [
             e
             for e in trained(encoders, "supervised")
-            if e.series.backbone == z.series.backbone and e.series.data not in captioned
+            if e.entry.backbone == z.entry.backbone and e.entry.data not in captioned
         ]
         if finetuned and supervised:
             found.append(Family(zero_shot=z, finetuned=finetuned[0], supervised=supervised[0]))
@@ -70,21 +70,19 @@ def untrained_null(encoder: Encoder, encoders: Sequence[Encoder]) -> Encoder | N
     Without the same kind it is no null: pooled ReLU features have a high kurtosis without a single
     outlier feature.
     """
-    one = encoder.series
     nulls = (
         e
-        for e in encoders
-        if e.series.training == "untrained"
-        and e.series.backbone == one.backbone
-        and e.series.representation == one.representation
+        for e in trained(encoders, "untrained")
+        if e.entry.backbone == encoder.entry.backbone
+        and e.series.representation == encoder.series.representation
     )
     return next(nulls, None)
 
 
 def trained(encoders: Sequence[Encoder], training: str) -> list[Encoder]:
     """Return the encoders of one kind of training, in the study's order."""
-    return [e for e in encoders if e.series.training == training]
+    return [e for e in encoders if e.entry.training == training]
 
 
 def _same_backbone_and_data(one: Encoder, other: Encoder) -> bool:
-    return (one.series.backbone, one.series.data) == (other.series.backbone, other.series.data)
+    return (one.entry.backbone, one.entry.data) == (other.entry.backbone, other.entry.data)

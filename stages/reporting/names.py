@@ -1,34 +1,26 @@
 """How tables, charts and the page name what results call by a key, and how they write numbers."""
 
-from types import MappingProxyType
-
-SHIFTS = MappingProxyType(
-    {
-        "imagenet_v2": "ImageNet-V2",
-        "imagenet_r": "ImageNet-R",
-        "imagenet_sketch": "ImageNet-Sketch",
-        "objectnet": "ObjectNet",
-        "imagenet_a": "ImageNet-A",
-    }
-)
+SHIFTS = {
+    "imagenet_v2": "ImageNet-V2",
+    "imagenet_r": "ImageNet-R",
+    "imagenet_sketch": "ImageNet-Sketch",
+    "objectnet": "ObjectNet",
+    "imagenet_a": "ImageNet-A",
+}
 """The five natural distribution shifts, in the order in which they are shown."""
 
-DATASETS = MappingProxyType({"imagenet": "ImageNet", **SHIFTS})
+DATASETS = {"imagenet": "ImageNet", **SHIFTS}
 """The test sets: ImageNet's and the five shifts."""
 
-TRAININGS = MappingProxyType(
-    {
-        "zero_shot": "zero-shot",
-        "finetuned": "finetuned",
-        "supervised": "supervised",
-        "untrained": "untrained",
-    }
-)
+TRAININGS = {
+    "zero_shot": "zero-shot",
+    "finetuned": "finetuned",
+    "supervised": "supervised",
+    "untrained": "untrained",
+}
 """How an encoder came to its head."""
 
-REPRESENTATIONS = MappingProxyType(
-    {"linear": "linear representations", "rectified": "rectified representations"}
-)
+REPRESENTATIONS = {"linear": "linear representations", "rectified": "rectified representations"}
 """Kinds of representation, in the order in which they are shown: rectified is a ReLU's output."""
 
 

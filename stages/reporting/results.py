@@ -1,15 +1,18 @@
-"""The results of a study that the report reads: their types, and the checks on reading."""
+"""The results of a study that the report reads: their types, and the check on reading."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
 
 import msgspec
 
+from stages.config.study import EncoderEntry
+from stages.files.json import read_json
 from stages.reporting.names import SHIFTS
 from stages.runtime.errors import InputError
 
 Number = float | None
-"""A result, or None where it is undefined for this encoder."""
+"""A result, or None where the study does without the data that it needs."""
 
 Result = TypeVar("Result")
 
@@ -17,7 +20,7 @@ Result = TypeVar("Result")
 class Accuracies(msgspec.Struct, frozen=True, kw_only=True):
     """Top-1 accuracy in percent, on ImageNet's test images and on each shift."""
 
-    imagenet: Number
+    imagenet: float
     imagenet_v2: Number
     imagenet_r: Number
     imagenet_sketch: Number
@@ -45,18 +48,18 @@ class Robustness(msgspec.Struct, frozen=True, kw_only=True):
 class Kurtosis(msgspec.Struct, frozen=True, kw_only=True):
     """Mean per-image kurtosis with a bootstrap interval, and the count of outlier features."""
 
-    mean: Number
-    low: Number
-    high: Number
-    outlier_features: int | None
+    mean: float
+    low: float
+    high: float
+    outlier_features: int
 
 
 class Directions(msgspec.Struct, frozen=True, kw_only=True):
     """Count of directions, prunable fraction (0 to 1), largest over median importance."""
 
-    count: int | None
-    prunable: Number
-    importance_ratio: Number
+    count: int
+    prunable: float
+    importance_ratio: float
 
 
 class Concepts(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,8 +94,8 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True):
 
     dataset: str
     fraction: float
-    accuracy: Number
-    random_head_accuracy: Number
+    accuracy: float
+    random_head_accuracy: float
 
 
 class CategoryConcepts(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +104,7 @@ class CategoryConcepts(msgspec.Struct, frozen=True, kw_only=True):
     basis: Literal["directions", "features"]
     category: str
     unique: int
-    polysemanticity: Number
+    polysemanticity: float
 
 
 class ThresholdConcepts(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,22 +113,27 @@ class ThresholdConcepts(msgspec.Struct, frozen=True, kw_only=True):
     basis: Literal["directions", "features"]
     threshold: float
     unique: int
-    polysemanticity: Number
+    polysemanticity: float
 
 
 class TrainingStep(msgspec.Struct, frozen=True, kw_only=True):
-    """Loss and, where it was measured, accuracy in percent at one optimiser step."""
+    """Loss and accuracy in percent of the training batches up to one optimiser step."""
 
     step: int
-    loss: Number
-    accuracy: Number
+    loss: float
+    accuracy: float
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """The baseline `logit(shift) = slope · logit(ImageNet) + intercept`."""
+    """The baseline `logit(shift) = slope · logit(ImageNet) + intercept`, and its fit.
+
+    `r_squared` is the share of the variance that the line explains, of `models` standard models.
+    """
 
     slope: float
     intercept: float
+    r_squared: float
+    models: int
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,10 +146,6 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """The series behind one encoder's plots: `plots/encoders/<encoder>.json`."""
 
-    label: str
-    training: Literal["zero_shot", "finetuned", "supervised", "untrained"]
-    backbone: str
-    data: str
     representation: Literal["linear", "rectified"]
     importance: Importance
     pruning: list[Pruning]
@@ -152,105 +156,62 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Encoder(msgspec.Struct, frozen=True, kw_only=True):
-    """One encoder of the study; `number` counts from 1 and keys the charts to the table."""
+    """One encoder of the study; `number` counts from 1 and keys the charts to the table.
+
+    `entry` is what params.yaml says of it.
+    """
 
     key: str
     number: int
+    entry: EncoderEntry
     metrics: Metrics
     series: Series
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """CKA of two encoders' layers, `cka[first_layer][second_layer]`, 0 to 1."""
+    """CKA of the layers of two encoders, by key: `cka[first_layer][second_layer]`, 0 to 1.
 
-    first_label: str
-    second_label: str
+    The file is `plots/comparisons/<comparison>.json`.
+    """
+
+    first: str
+    second: str
     first_layers: list[str]
     second_layers: list[str]
     cka: list[list[float]]
 
-
-class PublishedLine(Line, frozen=True, kw_only=True):
-    """The baseline fitted on published accuracies, and the number of standard models in it."""
-
-    r_squared: float
-    models: int
+    def __post_init__(self) -> None:
+        """Refuse a matrix that does not fit its layers."""
+        rows, columns = len(self.first_layers), len(self.second_layers)
+        if [len(row) for row in self.cka] != [columns] * rows:
+            raise ValueError(f"expected {rows} × {columns} CKA values, one per pair of layers")
 
 
 class PublishedRobustness(msgspec.Struct, frozen=True, kw_only=True):
     """A published model's mean effective robustness in percentage points, with an interval."""
 
-    mean: Number
-    low: Number
-    high: Number
+    mean: float
+    low: float
+    high: float
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
     """The result on published accuracies: `metrics/published.json`."""
 
-    lines: dict[str, PublishedLine]
+    lines: dict[str, Line]
     encoders: dict[str, PublishedRobustness]
 
 
-def read_encoders(
-    keys: Sequence[str], metrics: Mapping[str, Any], series: Mapping[str, Any]
-) -> list[Encoder]:
-    """Check the loaded JSON of each encoder of the study, in the study's order.
+def read_result(file: Path, kind: type[Result]) -> Result:
+    """Read a result from its JSON file; what a type does not name is left unread.
 
     Raises
     ------
     InputError
-        An encoder has no results, or one of its files lacks a key or holds a wrong value.
+        The file is missing, lacks a key or holds a wrong value.
     """
-    return [
-        Encoder(
-            key=key,
-            number=number,
-            metrics=_convert(metrics, key, f"metrics/encoders/{key}.json", Metrics),
-            series=_convert(series, key, f"plots/encoders/{key}.json", Series),
-        )
-        for number, key in enumerate(keys, 1)
-    ]
-
-
-def read_comparisons(keys: Sequence[str], comparisons: Mapping[str, Any]) -> list[Comparison]:
-    """Check the loaded JSON of each comparison of the study, in the study's order.
-
-    Raises
-    ------
-    InputError
-        A comparison has no result, its file lacks a key, or its matrix does not fit its layers.
-    """
-    checked = []
-    for key in keys:
-        file = f"plots/comparisons/{key}.json"
-        result = _convert(comparisons, key, file, Comparison)
-        rows, columns = len(result.first_layers), len(result.second_layers)
-        if [len(row) for row in result.cka] != [columns] * rows:
-            raise InputError(
-                f"{file}: expected {rows} × {columns} CKA values, one per pair of layers; "
-                f"`dvc repro cka@{key}` makes them anew"
-            )
-        checked.append(result)
-    return checked
-
-
-def read_published(published: Any) -> Published:
-    """Check the loaded `metrics/published.json`.
-
-    Raises
-    ------
-    InputError
-        A key is missing or holds a wrong value.
-    """
-    return _convert({"published": published}, "published", "metrics/published.json", Published)
-
-
-def _convert(results: Mapping[str, Any], key: str, file: str, kind: type[Result]) -> Result:
-    if key not in results:
-        raise InputError(f"{file}: no result for `{key}`, which the study lists; run `dvc repro`")
     try:
-        return msgspec.convert(results[key], kind)
+        return msgspec.convert(read_json(file), kind)
     except msgspec.ValidationError as error:
         raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stages.reporting.names import SHIFTS, TRAININGS
-from stages.reporting.results import Baseline, Encoder, measured_shifts
+from stages.reporting.results import Baseline, Encoder, Line, measured_shifts
 from stages.runtime.errors import InputError
 
 Row = dict[str, Any]
@@ -34,13 +34,13 @@ In both, accuracies are in percent and effective robustness is in percentage poi
 
 def encoder_cells(encoder: Encoder) -> Row:
     """Return the cells that identify an encoder, `ENCODER_COLUMNS`."""
-    series = encoder.series
-    values = (encoder.number, series.label, TRAININGS[series.training], series.backbone)
+    entry = encoder.entry
+    values = (encoder.number, entry.label, TRAININGS[entry.training], entry.backbone)
     return dict(zip(ENCODER_COLUMNS, values, strict=True))
 
 
 def baseline_accuracy(slope: float, intercept: float, imagenet: float) -> float:
-    """Return the accuracy in percent that the line gives at an ImageNet accuracy in percent.
+    """Return the accuracy in percent that a line gives at an ImageNet accuracy in percent.
 
     `100 · expit(slope · logit(imagenet / 100) + intercept)` (Taori et al. 2020, section 3). An
     accuracy of 0 or 100 % has no logit and is taken as 0.1 or 99.9 %, where charts draw it too.
@@ -54,9 +54,7 @@ def clip_to_axis(percent: float) -> float:
     return min(max(percent, 0.1), 99.9)
 
 
-def line_ends(
-    slope: float, intercept: float, imagenet: Iterable[float]
-) -> list[tuple[float, float]]:
+def line_ends(line: Line, imagenet: Iterable[float]) -> list[tuple[float, float]]:
     """Return both ends of the line as drawn over ImageNet accuracies in percent.
 
     A steep line leaves the range of the shift's axis before it has crossed ImageNet's; it is cut
@@ -66,6 +64,7 @@ def line_ends(
     if not drawn:
         return []
     low, high = min(drawn), max(drawn)
+    slope, intercept = line.slope, line.intercept
     if slope:
         edges = [baseline_accuracy(1 / slope, -intercept / slope, y) for y in (0.1, 99.9)]
         low, high = max(low, min(edges)), min(high, max(edges))
@@ -87,32 +86,33 @@ def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
         return []
     shifts = measured_shifts(encoders)
     baseline = _common_baseline(encoders, shifts)
-    trained = [e for e in encoders if e.series.training != "untrained"]
+    trained = [e for e in encoders if e.entry.training != "untrained"]
     rows: list[Row] = []
     for shift in shifts:
-        line = (baseline.lines[shift].slope, baseline.lines[shift].intercept)
+        line = baseline.lines[shift]
         points = [
-            (e, x, y)
+            (e, e.metrics.accuracy.imagenet, y)
             for e in trained
-            if (x := e.metrics.accuracy.imagenet) is not None
-            and (y := getattr(e.metrics.accuracy, shift)) is not None
+            if (y := getattr(e.metrics.accuracy, shift)) is not None
         ]
         standard = _with_accuracies(baseline.models, shift)
         fitted = [m["imagenet"] for m in standard]
-        rows += _standard_rows(ROBUSTNESS_COLUMNS, shift, standard)
-        rows += _line_rows(ROBUSTNESS_COLUMNS, "line", shift, line, fitted)
         reached = [*fitted, *(x for _, x, _ in points)]
-        rows += _line_rows(ROBUSTNESS_COLUMNS, "extrapolated", shift, line, reached)
-        for e, x, y in points:
-            above = getattr(e.metrics.effective_robustness, shift)
-            cells = {"baseline": baseline_accuracy(*line, x), "effective_robustness": above}
-            point = _row(ROBUSTNESS_COLUMNS, "encoder", shift, imagenet=x, accuracy=y)
-            rows.append(point | encoder_cells(e) | cells)
+        rows += _standard_rows(shift, standard)
+        rows += _line_rows("line", shift, line, fitted)
+        rows += _line_rows("extrapolated", shift, line, reached)
+        rows += [
+            {"kind": "encoder", **encoder_cells(e), "shift": SHIFTS[shift]}
+            | {"imagenet": x, "accuracy": y}
+            | {"baseline": baseline_accuracy(line.slope, line.intercept, x)}
+            | {"effective_robustness": getattr(e.metrics.effective_robustness, shift)}
+            for e, x, y in points
+        ]
     return rows
 
 
 def published_rows(
-    standard: Sequence[Model], zoo: Sequence[Model], lines: Mapping[str, Mapping[str, float]]
+    standard: Sequence[Model], zoo: Sequence[Model], lines: Mapping[str, Line]
 ) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and CLIP models.
 
@@ -122,26 +122,28 @@ def published_rows(
         The standard and the CLIP models. A CLIP model's name is `architecture/weights`, as in
         `metrics/published.json`.
     lines
-        Slope and intercept of each shift's baseline in logit space.
+        The baseline of each shift.
     """
     rows: list[Row] = []
     for shift in SHIFTS:
-        line = (lines[shift]["slope"], lines[shift]["intercept"])
+        line = lines[shift]
         known, clip = _with_accuracies(standard, shift), _with_accuracies(zoo, shift)
-        imagenet = [m["imagenet"] for m in (*known, *clip)]
-        rows += _standard_rows(PUBLISHED_COLUMNS, shift, known)
-        rows += _line_rows(PUBLISHED_COLUMNS, "line", shift, line, imagenet)
+        rows += _standard_rows(shift, known)
+        rows += _line_rows("line", shift, line, [m["imagenet"] for m in (*known, *clip)])
         for m in clip:
-            baseline = baseline_accuracy(*line, m["imagenet"])
-            cells = {
-                "label": m["name"],
-                "family": data_family(m["name"].partition("/")[2]),
-                "imagenet": m["imagenet"],
-                "accuracy": m[shift],
-                "baseline": baseline,
-                "effective_robustness": m[shift] - baseline,
-            }
-            rows.append(_row(PUBLISHED_COLUMNS, "encoder", shift, **cells))
+            baseline = baseline_accuracy(line.slope, line.intercept, m["imagenet"])
+            rows.append(
+                {
+                    "kind": "encoder",
+                    "label": m["name"],
+                    "family": data_family(m["name"].partition("/")[2]),
+                    "shift": SHIFTS[shift],
+                    "imagenet": m["imagenet"],
+                    "accuracy": m[shift],
+                    "baseline": baseline,
+                    "effective_robustness": m[shift] - baseline,
+                }
+            )
     return rows
 
 
@@ -178,25 +180,16 @@ def _with_accuracies(models: Iterable[Model], shift: str) -> list[Model]:
     return [m for m in models if m.get("imagenet") is not None and m.get(shift) is not None]
 
 
-def _row(columns: Sequence[str], kind: str, shift: str, **cells: Any) -> Row:
-    return dict.fromkeys(columns) | {"kind": kind, "shift": SHIFTS[shift]} | cells
-
-
-def _standard_rows(columns: Sequence[str], shift: str, models: Iterable[Model]) -> list[Row]:
+def _standard_rows(shift: str, models: Iterable[Model]) -> list[Row]:
     return [
-        _row(columns, "standard", shift, label=m["name"], imagenet=m["imagenet"], accuracy=m[shift])
+        {"kind": "standard", "label": m["name"], "shift": SHIFTS[shift]}
+        | {"imagenet": m["imagenet"], "accuracy": m[shift]}
         for m in models
     ]
 
 
-def _line_rows(
-    columns: Sequence[str],
-    kind: str,
-    shift: str,
-    line: tuple[float, float],
-    imagenet: Iterable[float],
-) -> list[Row]:
+def _line_rows(kind: str, shift: str, line: Line, imagenet: Iterable[float]) -> list[Row]:
     return [
-        _row(columns, kind, shift, label="baseline", imagenet=x, accuracy=y)
-        for x, y in line_ends(*line, imagenet)
+        {"kind": kind, "label": "baseline", "shift": SHIFTS[shift], "imagenet": x, "accuracy": y}
+        for x, y in line_ends(line, imagenet)
     ]

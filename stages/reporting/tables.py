@@ -1,7 +1,6 @@
 """The rows of each CSV under `plots/` that a study's results make."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from msgspec import structs
 
@@ -17,41 +16,39 @@ from stages.reporting.robustness_tables import (
 )
 from stages.runtime.errors import InputError
 
-COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "effective_robustness": ROBUSTNESS_COLUMNS,
-        "kurtosis": (
-            *ENCODER_COLUMNS,
-            "representation",
-            "kurtosis",
-            "low",
-            "high",
-            "null",
-            "outlier_features",
-        ),
-        "importance": (*ENCODER_COLUMNS, "head", "rank", "importance"),
-        "pruning": (*ENCODER_COLUMNS, "dataset", "head", "fraction", "accuracy"),
-        "concepts": (
-            *ENCODER_COLUMNS,
-            "representation",
-            "basis",
-            "category",
-            "unique",
-            "polysemanticity",
-        ),
-        "sweep": (*ENCODER_COLUMNS, "basis", "threshold", "unique", "polysemanticity"),
-        "cka": (
-            "first_label",
-            "second_label",
-            "first_layer",
-            "second_layer",
-            "first_index",
-            "second_index",
-            "cka",
-        ),
-        "training": (*ENCODER_COLUMNS, "step", "loss", "accuracy"),
-    }
-)
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "effective_robustness": ROBUSTNESS_COLUMNS,
+    "kurtosis": (
+        *ENCODER_COLUMNS,
+        "representation",
+        "kurtosis",
+        "low",
+        "high",
+        "null",
+        "outlier_features",
+    ),
+    "importance": (*ENCODER_COLUMNS, "head", "rank", "importance"),
+    "pruning": (*ENCODER_COLUMNS, "dataset", "head", "fraction", "accuracy"),
+    "concepts": (
+        *ENCODER_COLUMNS,
+        "representation",
+        "basis",
+        "category",
+        "unique",
+        "polysemanticity",
+    ),
+    "sweep": (*ENCODER_COLUMNS, "basis", "threshold", "unique", "polysemanticity"),
+    "cka": (
+        "first_label",
+        "second_label",
+        "first_layer",
+        "second_layer",
+        "first_index",
+        "second_index",
+        "cka",
+    ),
+    "training": (*ENCODER_COLUMNS, "step", "loss", "accuracy"),
+}
 """Columns of `plots/<name>.csv`, by name; accuracies in percent, robustness in points."""
 
 
@@ -73,7 +70,7 @@ def study_tables(
         "pruning": pruning_rows(encoders),
         "concepts": concept_rows(encoders),
         "sweep": sweep_rows(encoders),
-        "cka": cka_rows(comparisons),
+        "cka": cka_rows(encoders, comparisons),
         "training": training_rows(encoders),
     }
 
@@ -83,16 +80,15 @@ def kurtosis_rows(encoders: Sequence[Encoder]) -> list[Row]:
     rows = []
     for e in encoders:
         kurtosis, null = e.metrics.kurtosis, untrained_null(e, encoders)
-        if kurtosis.mean is not None:
-            cells = {
-                "representation": REPRESENTATIONS[e.series.representation],
-                "kurtosis": kurtosis.mean,
-                "low": kurtosis.low,
-                "high": kurtosis.high,
-                "null": null.metrics.kurtosis.mean if null else None,
-                "outlier_features": kurtosis.outlier_features,
-            }
-            rows.append(encoder_cells(e) | cells)
+        cells = {
+            "representation": REPRESENTATIONS[e.series.representation],
+            "kurtosis": kurtosis.mean,
+            "low": kurtosis.low,
+            "high": kurtosis.high,
+            "null": null.metrics.kurtosis.mean if null else None,
+            "outlier_features": kurtosis.outlier_features,
+        }
+        rows.append(encoder_cells(e) | cells)
     return rows
 
 
@@ -126,9 +122,8 @@ def pruning_rows(encoders: Sequence[Encoder]) -> list[Row]:
                     f"expected one of {', '.join(DATASETS)}"
                 )
             for head, y in (("head", p.accuracy), ("random head", p.random_head_accuracy)):
-                if y is not None:
-                    cells = {"dataset": DATASETS[p.dataset], "head": head, "fraction": p.fraction}
-                    rows.append(encoder_cells(e) | cells | {"accuracy": y})
+                cells = {"dataset": DATASETS[p.dataset], "head": head, "fraction": p.fraction}
+                rows.append(encoder_cells(e) | cells | {"accuracy": y})
     return rows
 
 
@@ -148,12 +143,13 @@ def sweep_rows(encoders: Sequence[Encoder]) -> list[Row]:
     return [encoder_cells(e) | structs.asdict(at) for e in encoders for at in e.series.sweep]
 
 
-def cka_rows(comparisons: Sequence[Comparison]) -> list[Row]:
+def cka_rows(encoders: Sequence[Encoder], comparisons: Sequence[Comparison]) -> list[Row]:
     """Return CKA of each pair of layers of each comparison; indices count layers from 0."""
+    labels = {e.key: e.entry.label for e in encoders}
     return [
         {
-            "first_label": c.first_label,
-            "second_label": c.second_label,
+            "first_label": labels[c.first],
+            "second_label": labels[c.second],
             "first_layer": first,
             "second_layer": second,
             "first_index": i,

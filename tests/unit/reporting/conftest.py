@@ -5,25 +5,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from stages.reporting.results import (
-    Comparison,
-    Encoder,
-    Published,
-    read_comparisons,
-    read_encoders,
-    read_published,
-)
+from stages.config.study import EncoderEntry
+from stages.reporting.results import Comparison, Encoder, Line, Metrics, Published, Series
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
 LINES = {
-    "imagenet_v2": {"slope": 0.92, "intercept": -0.55},
-    "imagenet_r": {"slope": 0.8, "intercept": -1.6},
-    "imagenet_sketch": {"slope": 0.7, "intercept": -2.4},
-    "objectnet": {"slope": 0.9, "intercept": -2.1},
-    "imagenet_a": {"slope": 1.0, "intercept": -1.6},
+    "imagenet_v2": Line(slope=0.92, intercept=-0.55, r_squared=0.97, models=87),
+    "imagenet_r": Line(slope=0.8, intercept=-1.6, r_squared=0.97, models=87),
+    "imagenet_sketch": Line(slope=0.7, intercept=-2.4, r_squared=0.97, models=87),
+    "objectnet": Line(slope=0.9, intercept=-2.1, r_squared=0.97, models=87),
+    "imagenet_a": Line(slope=1.0, intercept=-1.6, r_squared=0.97, models=87),
 }
 # label, training, backbone, data, ImageNet accuracy, mean effective robustness, kurtosis
 ENCODERS = {
@@ -71,6 +66,7 @@ ENCODERS = {
     "rn_untrained": ("RN untrained", "untrained", "rn", "none", 8.2, -3, 2.7),
     "vit_untrained": ("ViT untrained", "untrained", "vit", "none", 8.5, -3, 2.95),
 }
+ENTRY = ("label", "training", "backbone", "data")
 CATEGORIES = ("object", "part", "scene", "texture", "color")
 
 
@@ -80,7 +76,7 @@ def logit(percent: float) -> float:
 
 def beta(shift: str, percent: float) -> float:
     line = LINES[shift]
-    return 100 / (1 + math.exp(-(line["slope"] * logit(percent) + line["intercept"])))
+    return 100 / (1 + math.exp(-(line.slope * logit(percent) + line.intercept)))
 
 
 def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
@@ -116,7 +112,7 @@ def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
-    label, training, backbone, data, imagenet = ENCODERS[key][:5]
+    training, imagenet = ENCODERS[key][1], ENCODERS[key][4]
     decay = np.exp(-np.arange(12) / 4)
     steps = () if training == "untrained" else range(0, 600, 10)
     fractions = [round(0.1 * i, 1) for i in range(10)]
@@ -127,10 +123,6 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
         for i, x in enumerate(np.linspace(35, 98, 16).tolist())
     ]
     return {
-        "label": label,
-        "training": training,
-        "backbone": backbone,
-        "data": data,
         "representation": "linear",
         "importance": {"head": (0.5 * decay).tolist(), "random_head": [0.2] * 12},
         "pruning": [
@@ -157,12 +149,12 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
             {
                 "step": step,
                 "loss": 2.5 * math.exp(-step / 150) + 0.1 * float(rng.random()),
-                "accuracy": 90 * (1 - math.exp(-step / 150)) if step % 100 == 0 else None,
+                "accuracy": 90 * (1 - math.exp(-step / 150)),
                 "learning_rate": 1e-3,
             }
             for step in steps
         ],
-        "robustness": {"models": models, "lines": LINES},
+        "robustness": {"models": models, "lines": msgspec.to_builtins(LINES)},
     }
 
 
@@ -175,8 +167,6 @@ def comparison(first: str, second: str) -> dict[str, Any]:
     return {
         "first": first,
         "second": second,
-        "first_label": ENCODERS[first][0],
-        "second_label": ENCODERS[second][0],
         "first_layers": one,
         "second_layers": two,
         "cka": [[1 / (1 + abs(i - j)) for j in range(len(two))] for i in range(len(one))],
@@ -187,7 +177,10 @@ def comparison(first: str, second: str) -> dict[str, Any]:
 def study() -> dict[str, Any]:
     """Loaded JSONs of a whole study; each test may change its own copy."""
     return {
-        "keys": list(ENCODERS),
+        "entries": {
+            key: dict(zip(ENTRY, values[:4], strict=True), head="zero_shot")
+            for key, values in ENCODERS.items()
+        },
         "metrics": {
             k: encoder_metrics(k, np.random.default_rng(i)) for i, k in enumerate(ENCODERS)
         },
@@ -198,7 +191,7 @@ def study() -> dict[str, Any]:
             "backbones": comparison("rn_web_broad", "vit_web_broad"),
         },
         "published": {
-            "lines": {s: line | {"r_squared": 0.97, "models": 87} for s, line in LINES.items()},
+            "lines": msgspec.to_builtins(LINES),
             "encoders": {
                 "RN50/openai": {"mean": 22.8, "low": 22.1, "high": 23.4, "imagenet_v2": 1.0},
                 "RN50/cc12m": {"mean": 11.0, "low": 10.1, "high": 12.0, "imagenet_v2": 1.0},
@@ -210,7 +203,20 @@ def study() -> dict[str, Any]:
 @pytest.fixture
 def read() -> Callable[[dict[str, Any]], list[Encoder]]:
     """Check the encoders of a study that a test has changed."""
-    return lambda study: read_encoders(study["keys"], study["metrics"], study["series"])
+
+    def check(study: dict[str, Any]) -> list[Encoder]:
+        return [
+            Encoder(
+                key=key,
+                number=number,
+                entry=msgspec.convert(entry, EncoderEntry),
+                metrics=msgspec.convert(study["metrics"][key], Metrics),
+                series=msgspec.convert(study["series"][key], Series),
+            )
+            for number, (key, entry) in enumerate(study["entries"].items(), 1)
+        ]
+
+    return check
 
 
 @pytest.fixture
@@ -228,13 +234,13 @@ def encoders(study: dict[str, Any], read: Callable[..., list[Encoder]]) -> list[
 @pytest.fixture
 def comparisons(study: dict[str, Any]) -> list[Comparison]:
     """The study's comparisons, checked."""
-    return read_comparisons(list(study["comparisons"]), study["comparisons"])
+    return msgspec.convert(list(study["comparisons"].values()), list[Comparison])
 
 
 @pytest.fixture
 def published(study: dict[str, Any]) -> Published:
     """The published result, checked."""
-    return read_published(study["published"])
+    return msgspec.convert(study["published"], Published)
 
 
 @pytest.fixture
@@ -248,8 +254,8 @@ def fewer(study: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def lines() -> dict[str, dict[str, float]]:
-    """Slope and intercept of each shift's baseline."""
+def lines() -> dict[str, Line]:
+    """Each shift's baseline."""
     return LINES
 
 

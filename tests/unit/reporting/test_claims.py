@@ -1,5 +1,6 @@
 """The claims follow the numbers, whichever way they fall."""
 
+import msgspec
 import pytest
 
 from stages.reporting.claims import (
@@ -14,7 +15,7 @@ from stages.reporting.claims import (
     robustness_order,
     study_claims,
 )
-from stages.reporting.results import read_published
+from stages.reporting.results import Published
 
 
 def set_robustness(study, key, mean):
@@ -82,8 +83,8 @@ def test_nothing_is_decided_where_the_line_is_extrapolated(study, read):
 
 @pytest.mark.parametrize(("kurtosis", "verdict"), [(9.0, "shown"), (1.5, "not shown")])
 def test_kurtosis_is_judged_against_the_untrained_null(study, kurtosis, verdict, read):
-    for key, series in study["series"].items():
-        if series["training"] == "zero_shot":
+    for key, entry in study["entries"].items():
+        if entry["training"] == "zero_shot":
             set_kurtosis(study, key, kurtosis)
     found = kurtosis_above_null(read(study))
     assert found and found.verdict == verdict and len(found.findings) == 4
@@ -100,9 +101,9 @@ def test_a_rectified_encoder_is_not_judged_by_a_linear_null(study, read):
     [(2, 0, "shown"), (0, 0, "not shown"), (0, 3, "not shown"), (2, 1, "mixed")],
 )
 def test_outlier_features_are_counted(study, zero_shot, supervised, verdict, read):
-    for key, series in study["series"].items():
+    for key, entry in study["entries"].items():
         counts = {"zero_shot": zero_shot, "supervised": supervised}
-        outliers = counts.get(series["training"], 0)
+        outliers = counts.get(entry["training"], 0)
         study["metrics"][key]["kurtosis"]["outlier_features"] = outliers
     found = outlier_features(read(study))
     assert found and found.verdict == verdict
@@ -140,13 +141,13 @@ def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(s
 
 def test_published_models_are_counted(study):
     study["published"]["encoders"]["RN50/cc12m"]["low"] = -0.5
-    found = published_robustness(read_published(study["published"]))
+    found = published_robustness(msgspec.convert(study["published"], Published))
     assert found and found.verdict == "mixed" and found.findings[0].startswith("1 of 2 models")
 
 
 def test_without_numbers_nothing_is_said(study):
     study["published"]["encoders"] = {}
-    assert study_claims([], read_published(study["published"])) == []
+    assert study_claims([], msgspec.convert(study["published"], Published)) == []
 
 
 def test_a_robustness_without_a_value_makes_no_statement(study, read):

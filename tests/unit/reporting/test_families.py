@@ -17,6 +17,6 @@ def test_the_control_learnt_from_a_zero_shot_encoder_s_images(encoders):
 
 
 def test_an_incomplete_family_is_none(study, read):
-    study["keys"].remove("rn_web_broad_finetuned")
+    del study["entries"]["rn_web_broad_finetuned"]
     found = families(read(study))
     assert [f.name for f in found] == ["ViT zero-shot, web-broad"]

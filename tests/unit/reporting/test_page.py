@@ -91,7 +91,7 @@ def test_concepts_of_two_kinds_of_representation_are_drawn_apart(page, study):
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_text_is_escaped(page, study):
-    study["series"]["rn_supervised"]["label"] = "<b>&'"
+    study["entries"]["rn_supervised"]["label"] = "<b>&'"
     text = page()
     assert "a &lt;miniature&gt;" in text and "<p>First &amp; foremost.</p>\n<p>Second.</p>" in text
     assert "<b>" not in text and text.count('<th scope="row">&lt;b&gt;&amp;&#39;</th>') == 3
@@ -138,12 +138,12 @@ def test_accuracies_and_robustness_equal_the_results(page, study):
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash(page, study):
-    study["metrics"]["vit_supervised"]["directions"]["prunable"] = None
+    study["metrics"]["vit_supervised"]["concepts"]["unique_directions"] = None
     spaces = table(page(), "The representation spaces")
     found = cells(spaces, "RN supervised")
     assert found[1:3] == ["2.60 [2.58, 2.62]", "0"]
     assert found[4:] == ["1.40", "19", "1.20", "20 %", "3.1"]
-    assert cells(spaces, "ViT supervised")[-2:] == ["–", "3.1"]
+    assert cells(spaces, "ViT supervised")[3:5] == ["–", "1.40"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -158,7 +158,7 @@ def test_each_kind_of_representation_has_a_table_of_its_own(page, study):
     )
     assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
     assert rectified.count('<th scope="row">') == 1
-    assert linear.count('<th scope="row">') == len(study["keys"]) - 1
+    assert linear.count('<th scope="row">') == len(study["entries"]) - 1
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -181,12 +181,12 @@ def test_a_count_of_another_kind_of_representation_is_marked_in_its_family(page,
 @pytest.mark.usefixtures("undrawn")
 def test_a_shift_that_the_study_does_without_is_a_dash(page, fewer):
     accuracy = table(page(), "Accuracy and effective robustness")
-    assert accuracy.count("<td>–</td>") == 2 * len(fewer["keys"])
+    assert accuracy.count("<td>–</td>") == 2 * len(fewer["entries"])
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_study_without_shifts_and_broden_still_has_a_page(page, study):
-    for key in study["keys"]:
+    for key in study["entries"]:
         for part in ("accuracy", "effective_robustness", "concepts"):
             metrics = study["metrics"][key][part]
             metrics |= {name: None for name in metrics if name != "imagenet"}

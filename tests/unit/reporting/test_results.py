@@ -1,63 +1,59 @@
 """The checks of the results that the report reads."""
 
+import json
 import re
 
 import pytest
 
 from stages.reporting.results import (
+    Comparison,
+    Metrics,
+    Published,
+    Series,
     measured_shifts,
-    read_comparisons,
-    read_encoders,
-    read_published,
+    read_result,
 )
 from stages.runtime.errors import InputError
 
 
-def test_encoders_keep_the_order_of_the_study_and_are_numbered(study):
-    keys = ["vit_supervised", "rn_web_broad"]
-    found = read_encoders(keys, study["metrics"], study["series"])
-    assert [(e.number, e.key) for e in found] == [(1, "vit_supervised"), (2, "rn_web_broad")]
+@pytest.fixture
+def read_back(tmp_path):
+    """Return a function that writes a result as JSON and reads it."""
+
+    def write_and_read(result, kind):
+        (tmp_path / "result.json").write_text(json.dumps(result))
+        return read_result(tmp_path / "result.json", kind)
+
+    return write_and_read
 
 
-def test_an_encoder_removed_from_the_study_is_not_read(study, read):
-    study["metrics"]["gone"] = {}
-    assert len(read(study)) == 11
+def test_a_result_is_read_as_its_type(study, read_back):
+    metrics = study["metrics"]["rn_supervised"]
+    assert read_back(metrics, Metrics).kurtosis.low == metrics["kurtosis"]["low"]
+    assert read_back(study["published"], Published).lines["imagenet_r"].models == 87
 
 
-@pytest.mark.parametrize("part", ["metrics", "series"])
-def test_an_encoder_without_results_is_refused(study, part, read):
-    del study[part]["rn_web_broad"]
-    with pytest.raises(InputError, match=r"encoders/rn_web_broad\.json: no result"):
-        read(study)
+def test_a_result_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"none\.json: no such file"):
+        read_result(tmp_path / "none.json", Metrics)
 
 
-def test_a_missing_key_is_named(study, read):
+def test_a_missing_key_is_named(study, read_back):
     del study["metrics"]["rn_supervised"]["kurtosis"]["low"]
-    with pytest.raises(InputError, match=r"rn_supervised\.json: .*`low`.*kurtosis"):
-        read(study)
+    with pytest.raises(InputError, match=r"result\.json: .*`low`.*kurtosis"):
+        read_back(study["metrics"]["rn_supervised"], Metrics)
 
 
-def test_an_unknown_training_is_refused(study, read):
-    study["series"]["rn_supervised"]["training"] = "magic"
-    with pytest.raises(InputError, match=r"rn_supervised\.json: .*'magic'.*training"):
-        read(study)
+def test_an_unknown_representation_is_refused(study, read_back):
+    study["series"]["rn_supervised"]["representation"] = "magic"
+    with pytest.raises(InputError, match=r"result\.json: .*'magic'.*representation"):
+        read_back(study["series"]["rn_supervised"], Series)
 
 
-def test_a_matrix_that_does_not_fit_its_layers_is_refused(study):
+def test_a_matrix_that_does_not_fit_its_layers_is_refused(study, read_back):
     study["comparisons"]["backbones"]["cka"].pop()
     with pytest.raises(InputError, match=re.escape("expected 6 × 5 CKA values")):
-        read_comparisons(["backbones"], study["comparisons"])
-
-
-def test_a_comparison_without_result_is_refused(study):
-    with pytest.raises(InputError, match=r"comparisons/other\.json: no result"):
-        read_comparisons(["other"], study["comparisons"])
-
-
-def test_published_needs_its_lines(study):
-    del study["published"]["lines"]
-    with pytest.raises(InputError, match=r"metrics/published\.json: .*`lines`"):
-        read_published(study["published"])
+        read_back(study["comparisons"]["backbones"], Comparison)
 
 
 def test_a_study_measures_all_shifts_or_those_that_it_lists(encoders, fewer, read):

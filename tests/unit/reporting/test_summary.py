@@ -1,8 +1,9 @@
 """An encoder's results become its metrics and the series of its plots."""
 
+import msgspec
 import pytest
 
-from stages.reporting.results import read_encoders
+from stages.reporting.results import Metrics, Series
 from stages.reporting.summary import encoder_metrics, plot_series
 
 SETS = ("imagenet", "imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
@@ -37,15 +38,14 @@ def measured() -> tuple[dict, dict, dict, dict]:
 
 
 def test_the_report_reads_what_the_summary_writes(measured):
-    entry = {"label": "x", "training": "zero_shot", "backbone": "rn", "data": "web"}
     curve = [{"step": 1, "loss": 2.0, "accuracy": 0.25, "learning_rate": 0.1}]
-    plots = plot_series(*measured, curve=curve) | entry
-    (encoder,) = read_encoders(["x"], {"x": encoder_metrics(*measured)}, {"x": plots})
-    assert encoder.metrics.effective_robustness.mean_low == 2.0
-    assert encoder.metrics.kurtosis.outlier_features == 2
-    assert encoder.metrics.concepts.polysemanticity_features == 1.25
-    assert encoder.metrics.concepts.measured == 40
-    assert encoder.series.training_curve[0].accuracy == 25.0
+    series = msgspec.convert(plot_series(*measured, curve=curve), Series)
+    metrics = msgspec.convert(encoder_metrics(*measured), Metrics)
+    assert metrics.effective_robustness.mean_low == 2.0
+    assert metrics.kurtosis.outlier_features == 2
+    assert metrics.concepts.polysemanticity_features == 1.25
+    assert metrics.concepts.measured == 40
+    assert series.training_curve[0].accuracy == 25.0
 
 
 def test_importance_is_summed_up_as_the_largest_over_the_median(measured):
