@@ -24,16 +24,10 @@ def test_an_identity_head_predicts_the_largest_feature():
     assert top1_accuracy(activations, np.array([0, 1, 2, 2]), head) == 0.75
 
 
-def test_the_chunk_size_changes_nothing():
-    small = correct_predictions(ACTIVATIONS, CLASSES, HEAD, chunk_size=7)
-    np.testing.assert_array_equal(small, correct_predictions(ACTIVATIONS, CLASSES, HEAD))
-
-
-def test_does_not_depend_on_the_order_of_images():
-    order = RNG.permutation(500)
-    assert top1_accuracy(ACTIVATIONS[order], CLASSES[order], HEAD) == top1_accuracy(
-        ACTIVATIONS, CLASSES, HEAD
-    )
+def test_neither_the_chunk_size_nor_the_order_of_images_changes_anything():
+    order, whole = RNG.permutation(500), correct_predictions(ACTIVATIONS, CLASSES, HEAD)
+    moved = correct_predictions(ACTIVATIONS[order], CLASSES[order], HEAD, chunk_size=7)
+    np.testing.assert_array_equal(moved, whole[order])
 
 
 def test_agrees_with_scikit_learn():
@@ -81,27 +75,19 @@ def test_a_class_map_marks_absent_classes_and_lets_own_classes_stand_for_themsel
     assert map_classes([0, 1], classes=3, aliases={1: 0, 2: 0}).tolist() == [0, 1, 0]
 
 
-def test_refuses_an_image_of_a_class_that_is_left_out():
-    class_map = map_classes([0, 1], classes=10)
-    first = int(np.argmax(CLASSES > 1))
-    with pytest.raises(ValueError, match=f"image {first} is of class {CLASSES[first]}"):
-        top1_accuracy(ACTIVATIONS, CLASSES, HEAD, class_map)
-
-
-def test_refuses_a_class_map_of_another_head():
-    with pytest.raises(ValueError, match="9 classes and the head has 10"):
-        top1_accuracy(ACTIVATIONS, CLASSES, HEAD, map_classes([0], classes=9))
-
-
-def test_refuses_a_head_of_another_width():
-    with pytest.raises(ValueError, match="takes 16 features"):
-        top1_accuracy(ACTIVATIONS[:, :8], CLASSES, HEAD)
-
-
-def test_refuses_another_number_of_labels():
-    # Under test the shapes in the signature are checked first, with an error of their own.
-    with pytest.raises((ValueError, TypeError), match=r"499"):
-        top1_accuracy(ACTIVATIONS, CLASSES[:499], HEAD)
+@pytest.mark.parametrize(
+    ("activations", "classes", "class_map", "message"),
+    [
+        (ACTIVATIONS, CLASSES, map_classes([4], 10), f"image 1 is of class {CLASSES[1]}"),
+        (ACTIVATIONS, CLASSES, map_classes([0], 9), "9 classes and the head has 10"),
+        (ACTIVATIONS[:, :8], CLASSES, None, "takes 16 features"),
+        # Under test the shapes in the signature are checked first, with an error of their own.
+        (ACTIVATIONS, CLASSES[:499], None, "499"),
+    ],
+)
+def test_refuses_what_does_not_fit_together(activations, classes, class_map, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        top1_accuracy(activations, classes, HEAD, class_map)
 
 
 @pytest.mark.parametrize(("indices", "aliases"), [([10], {}), ([-1], {}), ([1], {2: 3})])

@@ -92,13 +92,22 @@ def test_images_that_are_all_the_same_give_exactly_zero(value):
     assert not gram(features).any()
 
 
-def test_the_same_features_give_the_same_bits():
-    features = normal(32, 20_000)
-    assert np.array_equal(gram(features), gram(features.clone()))
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e25])
 def test_what_is_not_finite_stays_so(value):
     features = normal(5, 8)
     features[2, 3] = value
     assert not np.isfinite(gram(features)).all()
+
+
+def test_a_constant_gram_matrix_is_centred_to_exactly_zero():
+    noisy = 1e6 * (1 + 1e-16 * np.random.default_rng(0).normal(size=(8, 8)))
+    assert not u_center(noisy).any()
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [(np.eye(3), "3 images: HSIC_1 needs at least 4"), (np.full((5, 5), np.inf), "overflowed")],
+)
+def test_refuses_to_centre_what_is_too_small_or_not_finite(matrix, message):
+    with pytest.raises(ValueError, match=message):
+        u_center(matrix)

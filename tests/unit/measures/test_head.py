@@ -14,15 +14,11 @@ def test_is_the_product_plus_the_bias():
     np.testing.assert_allclose(logits(ACTIVATIONS, Head(WEIGHT, BIAS, False)), by_hand, rtol=1e-5)
 
 
-def test_a_normalising_head_ignores_the_length_of_an_activation():
-    head = Head(WEIGHT, BIAS, normalize_features=True)
-    scaled = ACTIVATIONS * np.float32(4)
-    np.testing.assert_allclose(logits(scaled, head), logits(ACTIVATIONS, head), rtol=1e-12)
-
-
-def test_a_plain_head_does_not():
-    head = Head(WEIGHT, None, normalize_features=False)
-    assert not np.allclose(logits(ACTIVATIONS * np.float32(4), head), logits(ACTIVATIONS, head))
+def test_only_a_normalising_head_ignores_the_length_of_an_activation():
+    for normalize in (True, False):
+        head = Head(WEIGHT, BIAS, normalize)
+        same = np.isclose(logits(4 * ACTIVATIONS, head), logits(ACTIVATIONS, head), rtol=1e-12)
+        assert same.all() if normalize else not same.any()
 
 
 def test_a_zero_activation_has_the_bias_for_logits():
@@ -47,14 +43,9 @@ def test_the_ranking_of_the_classes_needs_no_lengths_without_a_bias(bias, normal
 
 
 def test_of_equal_classes_the_first_is_distinct():
-    twice = np.concatenate([WEIGHT, WEIGHT])
-    assert Head(twice, None, True).distinct_classes().tolist() == [0, 1, 2]
-    assert Head(twice, np.array([1.0, 2, 3, 1, 2, 4]), True).distinct_classes().tolist() == [
-        0,
-        1,
-        2,
-        5,
-    ]
+    twice, biases = np.concatenate([WEIGHT, WEIGHT]), np.array([1.0, 2, 3, 1, 2, 4])
+    kept = [Head(twice, bias, True).distinct_classes().tolist() for bias in (None, biases)]
+    assert kept == [[0, 1, 2], [0, 1, 2, 5]]
 
 
 def test_random_heads_keep_the_norm_they_promise():
@@ -64,6 +55,7 @@ def test_random_heads_keep_the_norm_they_promise():
     drawn = random_head(WEIGHT, seed=0)
     np.testing.assert_allclose(np.linalg.norm(drawn), np.linalg.norm(WEIGHT), rtol=1e-6)
     assert not np.allclose(drawn, random_head(WEIGHT, seed=1))
+    assert not np.allclose(rows, random_unit_rows(4, 9, seed=1))
 
 
 def test_refuses_another_number_of_features():

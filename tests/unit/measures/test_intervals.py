@@ -36,10 +36,6 @@ def test_the_interval_is_that_of_the_central_limit_theorem():
     assert estimate.high - estimate.low == pytest.approx(2 * margin, rel=0.05)
 
 
-def test_another_seed_draws_others():
-    assert not np.array_equal(bootstrap_means(VALUES, 10, seed=0), bootstrap_means(VALUES, 10, 1))
-
-
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])
 def test_refuses_a_confidence_that_is_no_share(confidence):
     with pytest.raises(ValueError, match="above 0 and below 1"):

@@ -36,25 +36,9 @@ def test_one_lone_feature_among_n_gives_its_closed_form(width):
     np.testing.assert_allclose(image_kurtosis(activations), [expected], rtol=1e-12)
 
 
-def test_two_equally_frequent_values_give_the_least_possible():
-    np.testing.assert_allclose(image_kurtosis(np.tile([-2.0, 7.0], (3, 8))), 1.0, rtol=1e-14)
-
-
-def test_scale_offset_sign_and_order_of_features_change_nothing():
+def test_scale_offset_sign_order_of_features_and_chunks_change_nothing():
     moved = -3.5 * GAUSSIAN[:, RNG.permutation(128)].astype(np.float64) + 11
-    np.testing.assert_allclose(image_kurtosis(moved), image_kurtosis(GAUSSIAN), rtol=1e-10)
-
-
-def test_the_chunk_size_changes_nothing():
-    np.testing.assert_array_equal(image_kurtosis(GAUSSIAN, chunk_size=7), image_kurtosis(GAUSSIAN))
-
-
-@settings(derandomize=True, deadline=None, max_examples=50)
-@given(arrays(np.float32, (3, 9), elements=st.floats(-1e6, 1e6, width=32), fill=st.nothing()))
-def test_kurtosis_agrees_with_scipy(activations):
-    activations[:, 0] = activations[:, 1:].max(axis=1) + 1e5
-    oracle = stats.kurtosis(activations.astype(np.float64), axis=1, fisher=False)
-    np.testing.assert_allclose(image_kurtosis(activations), oracle, rtol=1e-9)
+    np.testing.assert_allclose(image_kurtosis(moved, 7), image_kurtosis(GAUSSIAN), rtol=1e-10)
 
 
 NUMBERS = st.floats(-(2.0**20), 2.0**20, width=32, allow_subnormal=False)
@@ -62,7 +46,7 @@ NUMBERS = st.floats(-(2.0**20), 2.0**20, width=32, allow_subnormal=False)
 
 @settings(derandomize=True, deadline=None, max_examples=50)
 @given(arrays(np.float32, (2, 7), elements=NUMBERS, fill=st.nothing()), st.integers(-120, 100))
-def test_agrees_with_scipy_at_the_ends_of_single_precision(activations, exponent):
+def test_agrees_with_scipy_from_end_to_end_of_single_precision(activations, exponent):
     activations = np.where(np.abs(activations) < 1, 0, activations)
     activations[:, 0] = activations[:, 1:].max(axis=1) + np.float32(2**16)
     scaled = np.ldexp(activations, exponent)
@@ -74,12 +58,6 @@ def test_agrees_with_scipy_at_the_ends_of_single_precision(activations, exponent
 def test_gaussian_features_have_three():
     # The standard deviation of one image's kurtosis is sqrt(24 / 128); there are 400 images.
     assert image_kurtosis(GAUSSIAN).mean() == pytest.approx(3, abs=4 * np.sqrt(24 / 128 / 400))
-
-
-def test_an_outlier_feature_raises_it():
-    activations = GAUSSIAN.copy()
-    activations[:, 17] += 20
-    assert image_kurtosis(activations).min() > image_kurtosis(GAUSSIAN).max()
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1])
@@ -150,12 +128,10 @@ def test_the_most_frequent_outlier_comes_first():
     assert found.mean_abs_z.tolist() == [1, 4, 3, 0]
 
 
-@pytest.mark.parametrize("threshold", [0.0, 1.5])
-def test_refuses_a_threshold_that_is_no_share(threshold):
-    with pytest.raises(ValueError, match="fraction of images"):
-        outlier_features(feature_deviations(GAUSSIAN, 6.0), threshold)
-
-
-def test_refuses_a_sigma_of_zero():
-    with pytest.raises(ValueError, match="above 0"):
-        feature_deviations(GAUSSIAN, sigma=0.0)
+@pytest.mark.parametrize(
+    ("sigma", "threshold", "message"),
+    [(6.0, 0.0, "fraction of images"), (6.0, 1.5, "fraction of images"), (0.0, 0.5, "above 0")],
+)
+def test_refuses_a_threshold_that_is_no_share_and_a_sigma_of_zero(sigma, threshold, message):
+    with pytest.raises(ValueError, match=message):
+        outlier_features(feature_deviations(GAUSSIAN, sigma), threshold)

@@ -35,18 +35,6 @@ def prune(head, *, directions=DIRECTIONS, fractions=FRACTIONS, class_map=None, c
     )  # fmt: skip
 
 
-def one_evaluation_per_fraction(head, directions, class_map=None):
-    weights = importance(ACTIVATIONS, directions)
-    accuracies = []
-    for count in range(10):
-        pruned = ACTIVATIONS.copy()
-        for direction in np.argsort(weights)[:count]:
-            vector = directions.vectors[direction]
-            pruned -= np.outer(pruned @ vector, vector)
-        accuracies.append(top1_accuracy(pruned, CLASSES, head, class_map))
-    return accuracies
-
-
 def test_an_axis_is_removed_and_with_it_its_class():
     head = Head(np.diag([3.0, 2.0, 1.0]), None, normalize_features=False)
     directions = singular_directions(head.weight)
@@ -55,15 +43,6 @@ def test_an_axis_is_removed_and_with_it_its_class():
     thirds = np.array([0, 1 / 3, 2 / 3])
     found = pruned_accuracies(images, classes, head, directions, weights, fractions=thirds)
     np.testing.assert_allclose(found, [1, 2 / 3, 1 / 3])
-
-
-@pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize("weight", [WEIGHT, random_head(WEIGHT, seed=2)], ids=["own", "random"])
-def test_agrees_with_one_evaluation_per_fraction(head, weight):
-    directions = singular_directions(weight)
-    plain = one_evaluation_per_fraction(head, directions)
-    np.testing.assert_array_equal(prune(head, directions=directions), plain)
-    assert 0.1 < plain[-1] < plain[0]
 
 
 def pruning_case(seed, classes, features, *, bias, normalize, null):
@@ -129,16 +108,6 @@ def test_chunks_the_order_of_fractions_and_signs_change_nothing():
         np.testing.assert_array_equal(found, whole)
 
 
-def test_the_head_is_restricted_to_the_classes_of_the_shift():
-    class_map = map_classes(range(0, 10, 2), classes=10)
-    even, classes = ACTIVATIONS[CLASSES % 2 == 0], CLASSES[CLASSES % 2 == 0]
-    found = pruned_accuracies(
-        even, classes, HEADS[1], DIRECTIONS, IMPORTANCE, fractions=FRACTIONS, class_map=class_map
-    )
-    assert found[0] == top1_accuracy(even, classes, HEADS[1], class_map)
-    assert found[-1] > prune(HEADS[1])[-1]
-
-
 def test_removing_what_the_images_do_not_use_costs_nothing():
     flat = ACTIVATIONS - ACTIVATIONS @ DIRECTIONS.vectors[5:].T @ DIRECTIONS.vectors[5:]
     weights = importance(flat, DIRECTIONS)
@@ -157,13 +126,6 @@ def test_of_an_image_that_is_pruned_away_only_the_bias_is_left():
         images, favourite, head, DIRECTIONS, IMPORTANCE, fractions=np.array([0.5])
     )
     assert found == 1
-
-
-def test_removing_the_most_important_first_costs_more():
-    reverse = pruned_accuracies(
-        ACTIVATIONS, CLASSES, HEADS[0], DIRECTIONS, -IMPORTANCE, fractions=FRACTIONS
-    )
-    assert reverse[1:].mean() < prune(HEADS[0])[1:].mean()
 
 
 def test_images_without_a_class_stay_at_chance_at_every_fraction():
