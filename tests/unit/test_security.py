@@ -4,19 +4,15 @@ Whole rooms of tests hold the details, as each test here says.
 """
 
 import ast
-import io
-import pickle
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 
 from stages.config.quantities import KEY
 from stages.config.sections import Sections
 from stages.config.syntax import load_tree
-from stages.encoders.weights import read_state_dict
 from stages.runtime.errors import InputError
 from tests.reads import GRAPH, ROOT, body
 
@@ -29,7 +25,7 @@ EXECUTED = {"pickle", "_pickle", "cPickle", "cloudpickle", "marshal", "shelve", 
 
 PICKLES = {
     "tests/integration/stages/test_bad_weights.py": {"pickle"},
-    "tests/unit/test_security.py": {"pickle"},
+    "tests/unit/encoders/test_weights.py": {"pickle"},
 }
 """The tests that import them all the same, to write files that must be refused."""
 
@@ -77,31 +73,6 @@ def test_nothing_is_unpickled():
     assert loads and all(given.get("weights_only") == "True" for _, given in loads)
     arrays = calls("np.load", "numpy.load")
     assert all(given.get("allow_pickle", "False") == "False" for _, given in arrays)
-
-
-class Harmful:
-    """What makes a file when it is unpickled."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def __reduce__(self) -> tuple:
-        return (Path.touch, (self.file,))
-
-
-@pytest.mark.parametrize("how", ["pickle", "zip", "old"])
-def test_a_file_of_weights_executes_nothing(how, tmp_path):
-    content = {"state_dict": {"a": torch.ones(2)}, "hook": Harmful(tmp_path / "canary")}
-    stream = io.BytesIO()
-    if how == "pickle":
-        pickle.dump(content, stream)
-    else:
-        torch.save(content, stream, _use_new_zipfile_serialization=how == "zip")
-    (tmp_path / "weights").write_bytes(stream.getvalue())
-    with pytest.raises(InputError, match=r"^mine.pt: cannot be read without executing") as refused:
-        read_state_dict(tmp_path / "weights", "mine.pt")
-    assert "\n" not in str(refused.value)
-    assert not (tmp_path / "canary").exists()
 
 
 def test_an_archive_is_never_unpacked_onto_the_disk():

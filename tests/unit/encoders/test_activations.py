@@ -31,12 +31,6 @@ def test_a_whole_training_module_is_put_in_evaluation_mode(encoder, images):
     assert np.array_equal(first, activations(encoder, images, 12))
 
 
-def test_batches_come_in_order_and_whole(encoder, images):
-    batches = list(streamed_activations(encoder, images, Machine(batch_size=5), "float32").blocks)
-    assert [len(batch) for batch in batches] == [5, 5, 2]
-    assert all(batch.dtype == np.float32 for batch in batches)
-
-
 def test_no_image_gives_no_row(encoder, images):
     streamed = streamed_activations(encoder, images[:0], Machine(), "float32")
     assert (streamed.shape, list(streamed.blocks)) == ((0, 16), [])
@@ -51,13 +45,6 @@ def test_an_activation_that_is_not_finite_is_refused(encoder, images, value):
     encoder.visual.register_forward_hook(spoil)
     with pytest.raises(InputError, match="image 7: its activation is NaN or infinite"):
         activations(encoder, images, 5)
-
-
-def test_float32_leaves_the_forward_pass_as_it_is(encoder, images):
-    exact = activations(encoder, images, 12, precision="float32")
-    with torch.inference_mode():
-        alone = encoder.visual.eval()(to_tower(images, encoder.card.preprocess))
-    assert np.array_equal(exact, alone)
 
 
 @pytest.mark.parametrize(("precision", "digits"), [("bfloat16", 8), ("float16", 11)])

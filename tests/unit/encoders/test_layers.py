@@ -3,18 +3,20 @@ import pytest
 import torch
 from torch import nn
 
-from stages.config.encoders import ComputeType, ModifiedResNet
+from stages.config.encoders import ComputeType, TimmModel
 from stages.config.machine import Machine
+from stages.encoders.encoder import initialise
 from stages.encoders.layers import (
     evenly_spaced_minibatches,
     forward_hooks,
     layer_grams,
     minibatch_grams,
     named_layers,
+    per_image,
 )
 from stages.measures.gram import gram, u_center
 from stages.runtime.errors import InputError
-from tests.unit.encoders.conftest import activations, layer_features
+from tests.unit.encoders.conftest import TINY, layer_features, require_layers, small_backbone
 
 HALVES = np.arange(12).reshape(2, 6)
 """Two minibatches of the twelve images."""
@@ -28,36 +30,38 @@ def hooks_of(module: torch.nn.Module) -> int:
     return sum(len(part._forward_hooks) for part in module.modules())
 
 
-def test_layers_are_named_in_order(encoder):
-    resnet = isinstance(encoder.card.architecture.vision, ModifiedResNet)
-    assert list(named_layers(encoder.visual)) == (
-        ["stem", "stage1", "stage2", "stage3", "stage4", "attention_pool"]
-        if resnet
-        else ["embedding", "block01", "block02", "output"]
-    )
+def blocks(count: int) -> list[str]:
+    return ["embedding", *(f"block{i:02d}" for i in range(1, count + 1)), "output"]
 
 
-def test_the_last_layer_is_the_activation(encoder, images):
-    *_, last = layer_features(encoder, images).values()
-    assert np.array_equal(last.numpy(), activations(encoder, images, 12))
+@pytest.mark.parametrize(
+    ("backbone", "names"),
+    [
+        (
+            small_backbone("rn"),
+            ["stem", "stage1", "stage2", "stage3", "stage4", "attention_pool"],
+        ),
+        (small_backbone("vit"), blocks(2)),
+        (TINY, blocks(2)),
+        (TimmModel(model="test_vit"), blocks(6)),
+    ],
+    ids=["rn", "vit", "open_clip", "timm"],
+)
+def test_layers_are_named_in_order_and_end_in_the_activation(backbone, names):
+    require_layers(initialise(backbone, 0), names)
 
 
-def test_every_layer_is_flat_and_differs_from_the_others(encoder, images):
-    features = layer_features(encoder, images)
-    assert all(rows.shape[0] == 12 and rows.ndim == 2 for rows in features.values())
-    means = [float(rows.mean()) for rows in features.values()]
-    assert len(set(means)) == len(means)
+def test_an_unknown_tower_has_its_parts():
+    tower = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2))
+    assert list(named_layers(tower)) == ["0", "3", "output"]
 
 
-def test_hooks_go_with_the_block(encoder, images):
-    grams_of(encoder, images)
-    assert hooks_of(encoder.module) == 0
-
-
-def test_hooks_go_on_an_error_of_the_tower(encoder):
-    with pytest.raises(RuntimeError):
-        minibatch_grams(encoder.visual, named_layers(encoder.visual), torch.zeros(4, 3, 32, 7))
-    assert hooks_of(encoder.module) == 0
+@pytest.mark.parametrize(
+    "output", [None, {"a": torch.ones(4, 2)}, torch.ones(4), torch.ones(50, 4, 8)]
+)
+def test_a_layer_without_a_row_per_image_is_refused(output):
+    with pytest.raises(InputError, match=r"layer 'block01'.*4 images"):
+        per_image(output, 4, "block01")
 
 
 def test_hooks_go_on_an_error_of_their_own(encoder):
@@ -103,24 +107,15 @@ def test_a_layer_counts_as_it_was_before_the_next_changed_it():
     tower = nn.Sequential(nn.Linear(12, 5), nn.ReLU(inplace=True))
     images = torch.randn(6, 12)
     linear = u_center(gram(tower[0](images))).astype(np.float32)
-    found = minibatch_grams(tower, {"linear": tower[0], "rectified": tower[1]}, images)
+    found = minibatch_grams(tower, {"rectified": tower[1], "linear": tower[0]}, images)
+    assert list(found) == ["rectified", "linear"]
     assert np.array_equal(found["linear"], linear)
     assert not np.array_equal(found["rectified"], linear)
 
 
-def test_layers_stand_in_the_order_asked_for():
-    tower = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
-    found = minibatch_grams(tower, {"last": tower[1], "first": tower[0]}, torch.randn(4, 3))
-    assert list(found) == ["last", "first"]
-
-
-def test_grams_are_the_same_every_time(encoder, images):
-    one, two = (grams_of(encoder, images) for _ in range(2))
-    assert all(np.array_equal(one[layer], two[layer]) for layer in one)
-
-
 def test_grams_are_those_of_each_minibatch(encoder, images):
     grams = grams_of(encoder, images)
+    assert hooks_of(encoder.module) == 0
     for layer, matrices in grams.items():
         assert matrices.shape == (2, 6, 6)
         features = layer_features(encoder, images[6:])[layer].double()

@@ -21,12 +21,6 @@ def test_pixels_are_standardised_per_channel():
     )
 
 
-def test_a_flat_image_stays_flat_when_it_is_scaled():
-    images = resize_and_crop(np.full((9, 14, 3), 51, np.uint8), HALF)[None]
-    expected = torch.tensor([(0.2 - 0.5) / 0.5, (0.2 - 0.25) / 0.25, 0.2]).view(1, 3, 1, 1)
-    torch.testing.assert_close(to_tower(images, HALF), expected.expand(1, 3, 4, 4))
-
-
 def test_a_wide_image_is_cropped_about_its_centre():
     image = pixels(4, 8)
     np.testing.assert_array_equal(resize_and_crop(image, HALF), image[:, 2:6])
