@@ -111,12 +111,6 @@ def test_a_params_file_with_an_object_of_python_is_refused(tag, tmp_path, monkey
     assert list(tmp_path.iterdir()) == [tmp_path / "params.yaml"]
 
 
-def test_no_secret_is_printed_or_written():
-    """Details: tests/pipeline/test_secrets.py and the tests of downloads."""
-    said = str(InputError("https://me:canary@host/a.tar: there is no such file"))
-    assert said == "https://host/a.tar: there is no such file"
-
-
 def test_of_a_study_names_alone_reach_a_shell():
     """Details: tests/pipeline/test_hostile_study.py."""
     assert all("${" not in body(stage)["cmd"].removesuffix(" ${key}") for stage in GRAPH)
