@@ -13,7 +13,7 @@ from stages.config.machine import Machine
 from stages.config.sections import Sections
 from stages.config.synthetic import Recipe, World
 from stages.downloads.http import mirrored, refusal
-from stages.downloads.hub import repository_files, require_access
+from stages.downloads.hub import open_repository, require_access
 from stages.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
 from stages.runtime.errors import InputError
 from stages.runtime.urls import public_url
@@ -156,20 +156,16 @@ def ask_hub(source: Source) -> Answer:
 
     A gated repository lists its files to anybody, so the first is asked for, without its content.
     """
-    kind = "model" if source.kind == "model" else "dataset"
-    failed = []
-    for pattern in source.files:
-        size = UNKNOWN
-        try:
-            files = repository_files(source.name, source.revision, pattern, kind, attempts=1)
-            size, commit = Amount(sum(file.size for file in files)), files[0].commit
-            require_access(files[0], attempts=1)
-        except InputError as error:
-            failed.append(Answer(str(error), size))
-        else:
-            pinned = re.fullmatch(r"[0-9a-f]{40}", source.revision)
-            return Answer(None, size, None if pinned else commit)
-    return failed[0]
+    kind, size = "model" if source.kind == "model" else "dataset", UNKNOWN
+    try:
+        repository = open_repository(source.name, source.revision, kind, attempts=1)
+        paths = repository.matching(*source.files)
+        size = Amount(sum(repository.files[path].size for path in paths))
+        require_access(repository, paths[0], attempts=1)
+    except InputError as error:
+        return Answer(str(error), size)
+    pinned = re.fullmatch(r"[0-9a-f]{40}", source.revision)
+    return Answer(None, size, None if pinned else repository.revision)
 
 
 @dataclass(frozen=True)

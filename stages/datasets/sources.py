@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 from stages.config.datasets import (
     Broden,
     Captions,
-    Hub,
     ImageNet,
     ImageNetCaptions,
     ImageNetLike,
@@ -41,7 +40,7 @@ from stages.datasets.images import EXTENSIONS, decode_image, image_extension
 from stages.datasets.shards import crop, write_images
 from stages.datasets.webdataset import check_classnames, shard_images, shard_labels
 from stages.downloads.http import download
-from stages.downloads.hub import download_file, repository_files
+from stages.downloads.hub import Repository, download_file, open_repository
 from stages.files.folders import complete_directory, file_digest
 from stages.runtime.errors import InputError, error_context
 
@@ -140,13 +139,10 @@ def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Mach
         )
     captioned = isinstance(entry, Captions)
     published = CAPTIONED if captioned else published_set(entry, read_imagenet_classes())
-    where, origin, local = _locate(entry, machine)
+    where, origin, local = _locate(entry, published, machine)
     captions: dict[str, str] = {}
     with error_context(where, ValueError):
         if captioned or entry.hub is not None:
-            if entry.hub is not None and not captioned:
-                commit = origin[entry.hub.repository]
-                _check_labels(entry, entry.hub, commit, published, machine)
             shards = local if isinstance(local, dict) else _shards_below(local)
             classes, captions = shard_labels(shards, published, where)
             files = shard_images(shards, where)
@@ -162,7 +158,9 @@ def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Mach
     return Source(where, origin, published, classes, captions, files)
 
 
-def _locate(entry: RealSet, machine: Machine) -> tuple[str, dict[str, str], Path | dict[str, Path]]:
+def _locate(
+    entry: RealSet, published: PublishedSet, machine: Machine
+) -> tuple[str, dict[str, str], Path | dict[str, Path]]:
     """Where the source is, for errors; its origin (see `Source`); and what it has on this machine.
 
     That is the one folder, or the downloaded archives or shards, by their URLs or their paths in
@@ -170,11 +168,14 @@ def _locate(entry: RealSet, machine: Machine) -> tuple[str, dict[str, str], Path
     """
     downloads = Path(machine.downloads)
     if entry.hub is not None:
-        hub = entry.hub
-        files = repository_files(hub.repository, hub.revision, hub.files)
-        commit = files[0].commit
-        shards = {file.path: download_file(file, downloads) for file in files}
-        return f"{hub.repository}@{commit[:12]}", {hub.repository: commit}, shards
+        repository = open_repository(entry.hub.repository, entry.hub.revision)
+        where = f"{repository.name}@{repository.revision[:12]}"
+        paths = repository.matching(entry.hub.files)
+        if not isinstance(entry, Captions):
+            with error_context(where, ValueError):
+                _check_labels(entry, repository, published, downloads)
+        shards = {path: download_file(repository, path, downloads) for path in paths}
+        return where, {repository.name: repository.revision}, shards
     if entry.archive is not None:
         archives = {
             item.url: download(item.url, item.sha256, downloads, mirror=machine.mirror)
@@ -200,12 +201,11 @@ def _shards_below(root: Path) -> dict[str, Path]:
 
 
 def _check_labels(
-    entry: RealSet, hub: Hub, commit: str, published: PublishedSet, machine: Machine
+    entry: RealSet, repository: Repository, published: PublishedSet, downloads: Path
 ) -> None:
     """Hold the copy's `classnames.txt` against the set; copies of ImageNet itself need none."""
-    files = {file.path: file for file in repository_files(hub.repository, commit, "*")}
-    if CLASSNAMES in files:
-        file = download_file(files[CLASSNAMES], Path(machine.downloads))
+    if CLASSNAMES in repository.files:
+        file = download_file(repository, CLASSNAMES, downloads)
         check_classnames(file.read_bytes(), published)
     elif not isinstance(entry, ImageNet):
         raise ValueError(

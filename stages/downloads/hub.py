@@ -7,10 +7,11 @@ layout (`snapshots/<commit>/<path>`) below the machine's folder of downloads.
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from stages.downloads.http import ATTEMPTS, PAUSE, TRANSIENT, disk_space_for, refusal
@@ -50,36 +51,58 @@ EXPLANATIONS: dict[str | int | None, str] = {
 """What an error of the client means and what to do, by its class, with its status, or by that."""
 
 
-class Repository(NamedTuple):
-    """A repository of the hub at a revision."""
-
-    name: str
-    revision: str
-    kind: Kind
-
-    @property
-    def page(self) -> str:
-        """The address where a person reads about the repository and accepts its licence."""
-        prefix = "datasets/" if self.kind == "dataset" else ""
-        return f"{public_url(endpoint())}/{prefix}{self.name}"
-
-
 class RepositoryFile(NamedTuple):
-    """A file of a repository at a commit.
+    """What the hub says of a file.
 
     `digest` is the SHA-256 of a large file and, of one that git itself keeps, git's object name:
     the SHA-1 of `blob`, its length and its content.
     """
 
-    repository: Repository
-    path: str
     size: int
     digest: str
 
+
+class Repository(NamedTuple):
+    """A repository of the hub with its files by their paths, 2.tar before 10.tar.
+
+    `revision` is a commit once the files are known, so that all are taken from the same.
+    """
+
+    name: str
+    revision: str
+    kind: Kind
+    files: Mapping[str, RepositoryFile] = MappingProxyType({})
+
     @property
-    def commit(self) -> str:
-        """The commit of its repository."""
-        return self.repository.revision
+    def page(self) -> str:
+        """The address where a person reads about the repository and accepts its licence."""
+        prefix = "datasets/" if self.kind == "dataset" else ""
+        return f"{endpoint()}/{prefix}{self.name}"
+
+    def matching(self, *patterns: str) -> list[str]:
+        """Return the files that match the first of some glob patterns that any file matches.
+
+        `*` matches `/` too.
+
+        Raises
+        ------
+        InputError
+            No file matches any of them; names some that there are.
+        """
+        for pattern in patterns:
+            if found := [path for path in self.files if fnmatchcase(path, pattern)]:
+                return found
+        more = f" and {len(self.files) - SHOWN} more" if len(self.files) > SHOWN else ""
+        there = ", ".join(list(self.files)[:SHOWN]) + more or "none at all"
+        advice = (
+            "check `files` in params.yaml"
+            if self.kind == "dataset"
+            else "choose another repository, or download the weights and use `source: checkpoint`"
+        )
+        raise InputError(
+            f"{self.name}@{self.revision}: no file matches {' or '.join(map(repr, patterns))}; "
+            f"{advice}. There are: {there}"
+        )
 
 
 def endpoint() -> str:
@@ -89,18 +112,15 @@ def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
-def repository_files(
-    name: str, revision: str, pattern: str, kind: Kind = "dataset", attempts: int = ATTEMPTS
-) -> list[RepositoryFile]:
-    """Return the files of a repository whose paths match a glob pattern, 2.tar before 10.tar.
-
-    `*` matches `/` too. The revision, a branch or a tag perhaps, is resolved to its commit first;
-    the files name it, so that all are taken from the same.
+def open_repository(
+    name: str, revision: str, kind: Kind = "dataset", attempts: int = ATTEMPTS
+) -> Repository:
+    """Return a repository as it is at a revision: a commit, or a branch or tag, which is resolved.
 
     Raises
     ------
     InputError
-        There is no such repository or revision, the hub cannot be reached, or no file matches.
+        There is no such repository or revision, or the hub cannot be reached.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
@@ -109,36 +129,18 @@ def repository_files(
     about = {"revision": revision, "repo_type": kind, "timeout": TIMEOUT}
     commit = _call(lambda: api.repo_info(name, **about).sha, repository, attempts=attempts)
     if not commit:
-        raise InputError(
-            f"{name}@{revision}: {public_url(endpoint())} names no commit; check HF_ENDPOINT"
-        )
+        raise InputError(f"{name}@{revision}: {endpoint()} names no commit; check HF_ENDPOINT")
     tree = {"revision": commit, "repo_type": kind, "recursive": True}
     entries = _call(lambda: list(api.list_repo_tree(name, **tree)), repository, attempts=attempts)
-    files = [
-        RepositoryFile(
-            repository._replace(revision=commit),
-            entry.path,
-            entry.size,
-            entry.lfs.sha256 if entry.lfs else entry.blob_id,
-        )
-        for entry in entries
+    files = {
+        entry.path: RepositoryFile(entry.size, entry.lfs.sha256 if entry.lfs else entry.blob_id)
+        for entry in sorted(entries, key=lambda entry: natural_order(entry.path))
         if isinstance(entry, RepoFile)
-    ]
-    files.sort(key=lambda file: natural_order(file.path))
-    found = [file for file in files if fnmatchcase(file.path, pattern)]
-    if not found:
-        more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-        there = ", ".join(file.path for file in files[:SHOWN]) + more or "none at all"
-        advice = (
-            "check `files` in params.yaml" if kind == "dataset" else "choose another repository"
-        )
-        raise InputError(
-            f"{name}@{revision}: no file matches {pattern!r}; {advice}. There are: {there}"
-        )
-    return found
+    }
+    return repository._replace(revision=commit, files=files)
 
 
-def require_access(file: RepositoryFile, attempts: int = ATTEMPTS) -> None:
+def require_access(repository: Repository, path: str, attempts: int = ATTEMPTS) -> None:
     """Ask the hub for a file without its content: a gated repository lists its files to anybody.
 
     Raises
@@ -148,13 +150,13 @@ def require_access(file: RepositoryFile, attempts: int = ATTEMPTS) -> None:
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
-    name, commit, kind = file.repository
-    url = hf_hub_url(name, file.path, repo_type=kind, revision=commit, endpoint=endpoint())
+    name, commit, kind, _ = repository
+    url = hf_hub_url(name, path, repo_type=kind, revision=commit, endpoint=endpoint())
     request = partial(get_hf_file_metadata, url, timeout=TIMEOUT, endpoint=endpoint())
-    _call(request, file.repository, file.path, attempts)
+    _call(request, repository, path, attempts)
 
 
-def download_file(file: RepositoryFile, directory: Path) -> Path:
+def download_file(repository: Repository, path: str, directory: Path) -> Path:
     """Return a file of a repository, kept below `directory`; one that is there is not asked for.
 
     The endpoint and the token come from where the client has them: HF_ENDPOINT, HF_TOKEN, or a
@@ -173,25 +175,24 @@ def download_file(file: RepositoryFile, directory: Path) -> Path:
 
     constants.HF_HUB_DISABLE_XET = True  # Xet's own servers are on no mirror of the hub
     logging.set_verbosity_error()  # a warning shows a URL, with the signature or login in it
-    name, commit, kind = file.repository
+    name, commit, kind, files = repository
+    digest = files[path].digest
     place = {"repo_type": kind, "revision": commit, "cache_dir": directory}
-    with disk_space_for(directory), FileLock(directory / f"{file.digest}.lock"):
-        cached = try_to_load_from_cache(name, file.path, **place)
+    with disk_space_for(directory), FileLock(directory / f"{digest}.lock"):
+        cached = try_to_load_from_cache(name, path, **place)
         if isinstance(cached, str):
-            if _digest(Path(cached), file.digest) == file.digest:
+            if _digest(Path(cached), digest) == digest:
                 return Path(cached)
             _remove(Path(cached))
         place |= {"endpoint": endpoint(), "etag_timeout": TIMEOUT}
-        received = Path(
-            _call(lambda: hf_hub_download(name, file.path, **place), file.repository, file.path)
-        )
-        for remnant in received.resolve().parent.glob(f"{file.digest}.*.incomplete"):
+        received = Path(_call(lambda: hf_hub_download(name, path, **place), repository, path))
+        for remnant in received.resolve().parent.glob(f"{digest}.*.incomplete"):
             remnant.unlink()  # of a process that was killed
-        if (digest := _digest(received, file.digest)) != file.digest:
+        if (found := _digest(received, digest)) != digest:
             size = received.stat().st_size
             _remove(received)
             raise InputError(
-                f"{name}@{commit}: {file.path}: expected the digest {file.digest}, got {digest} "
+                f"{name}@{commit}: {path}: expected the digest {digest}, got {found} "
                 f"({size:,} bytes); the file was removed. The hub announced it: run again, or "
                 "check the environment variable HF_ENDPOINT"
             )
@@ -215,7 +216,7 @@ def _remove(file: Path) -> None:
 def _call(
     request: Callable[[], Answer],
     repository: Repository,
-    file: str | None = None,
+    path: str | None = None,
     attempts: int = ATTEMPTS,
 ) -> Answer:
     """Return what the client's `request` returns, tried again where the hub is busy or unreachable.
@@ -227,7 +228,7 @@ def _call(
     """
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    where = f"{repository.name}@{repository.revision}" + (f": {file}" if file else "")
+    where = f"{repository.name}@{repository.revision}" + (f": {path}" if path else "")
     # The base of all errors of the HTTP library that the client uses, which it has changed twice.
     network = cast("type[Exception]", HfHubHTTPError.__bases__[0])
     for attempt in range(1, attempts + 1):

@@ -24,7 +24,7 @@ from stages.config.weight_sources import (
     WeightsEntry,
 )
 from stages.downloads.http import download
-from stages.downloads.hub import RepositoryFile, download_file, repository_files
+from stages.downloads.hub import download_file, open_repository
 from stages.encoders.card import Origin
 from stages.encoders.library_models import require_torchvision_classifier
 from stages.encoders.open_clip_models import named_config
@@ -239,9 +239,10 @@ def download_weights(
     """
     downloads, revision = Path(machine.downloads), None
     if isinstance(location, AtHub):
-        listed = first_in_repository(location)
-        file, revision = download_file(listed, downloads), listed.commit
-        name = f"{location.repository}/{listed.path}"
+        repository = open_repository(location.repository, location.revision, "model")
+        (path,) = repository.matching(*location.files)
+        file, revision = download_file(repository, path, downloads), repository.revision
+        name = f"{repository.name}/{path}"
     elif isinstance(location, AtUrl):
         file = download(location.url, location.sha256, downloads, mirror=machine.mirror)
         name = location.url
@@ -260,22 +261,3 @@ def download_weights(
         )
     source, tag = str(entry.__struct_config__.tag), getattr(entry, "tag", None)
     return file, Origin(source=source, location=name, sha256=digest, tag=tag, revision=revision)
-
-
-def first_in_repository(location: AtHub) -> RepositoryFile:
-    """Return the first of a location's files that the repository has.
-
-    Raises
-    ------
-    InputError
-        It has none of them, or the hub cannot be asked.
-    """
-    listed = repository_files(location.repository, location.revision, "*", "model")
-    there = {file.path: file for file in listed}
-    for name in location.files:
-        if name in there:
-            return there[name]
-    raise InputError(
-        f"{location.repository}@{location.revision}: expected {' or '.join(location.files)}, "
-        f"found {', '.join(list(there)[:8])}; download the weights and use `source: checkpoint`"
-    )

@@ -25,7 +25,7 @@ from stages.config.encoders import (
 )
 from stages.config.machine import Machine
 from stages.config.weight_sources import Timm, Torchvision, WeightsEntry
-from stages.downloads.hub import download_file, repository_files
+from stages.downloads.hub import download_file, open_repository
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import (
     Classifier,
@@ -113,15 +113,15 @@ def hub_settings(
     InputError
         The repository says nothing of them, or nothing legal.
     """
-    repository = name.removeprefix(HUB_MODEL)
-    (listed,) = repository_files(repository, commit, CONFIG, "model")
-    file = download_file(listed, Path(machine.downloads))
+    repository = open_repository(name.removeprefix(HUB_MODEL), commit, "model")
+    (path,) = repository.matching(CONFIG)
+    file = download_file(repository, path, Path(machine.downloads))
     try:
         tree = json.loads(file.read_bytes())
         return supported_config(name, tree["model_cfg"]), tree.get("preprocess_cfg", {})
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{repository}@{commit}: {CONFIG} is no configuration of open_clip "
+            f"{repository.name}@{commit}: {CONFIG} is no configuration of open_clip "
             f"({type(error).__name__}: {error}); choose another repository"
         ) from None
 

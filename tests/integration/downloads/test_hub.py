@@ -11,7 +11,7 @@ from stages.downloads.hub import (
     Repository,
     RepositoryFile,
     download_file,
-    repository_files,
+    open_repository,
 )
 from stages.runtime.errors import InputError
 from tests.integration.downloads.loopback import TOKEN, Answer, git_name, sha256
@@ -31,8 +31,7 @@ def commit(hub):
 
 
 def fetch(directory, file="test/0.tar", repository="some/set", revision="main"):
-    (listed,) = repository_files(repository, revision, file)
-    return download_file(listed, directory)
+    return download_file(open_repository(repository, revision), file, directory)
 
 
 def contents(directory):
@@ -43,25 +42,24 @@ def contents(directory):
 
 
 def test_lists_the_matching_files_in_the_order_of_their_numbers(commit):
-    files = repository_files("some/set", "main", "test/*.tar")
-    assert [file.path for file in files] == [f"test/{n}.tar" for n in range(12)]
-    for file in files:
-        data = FILES[file.path]
-        assert file[2:] == (len(data), sha256(data))
-        assert file.commit == commit
+    opened = open_repository("some/set", "main")
+    assert (opened.name, opened.revision) == ("some/set", commit)
+    assert opened.matching("none", "test/*.tar", "*") == [f"test/{n}.tar" for n in range(12)]
+    for path in opened.matching("test/*.tar"):
+        assert opened.files[path] == (len(FILES[path]), sha256(FILES[path]))
 
 
 def test_a_small_file_has_the_digest_that_git_gives_it(commit):
-    [file] = repository_files("some/set", commit, "*.md")
-    assert file == (("some/set", commit, "dataset"), "README.md", 10, git_name(FILES["README.md"]))
+    file = open_repository("some/set", commit).files["README.md"]
+    assert file == (10, git_name(FILES["README.md"]))
 
 
 def test_a_file_that_is_there_is_found_without_the_network(hub, commit, tmp_path, monkeypatch):
-    [listed] = repository_files("some/set", "main", "test/0.tar")
-    first = download_file(listed, tmp_path)
+    opened = open_repository("some/set", "main")
+    first = download_file(opened, "test/0.tar", tmp_path)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     before = len(hub.requests)
-    assert download_file(listed, tmp_path) == first
+    assert download_file(opened, "test/0.tar", tmp_path) == first
     assert (len(hub.requests), len(hub.cdn.requests)) == (before, 1)
 
 
@@ -109,8 +107,8 @@ def test_refuses_another_file_than_listed(hub, commit, tmp_path, sent, said):
 
 def test_two_processes_make_one_download(hub, commit, tmp_path):
     code = "import sys, pathlib; from stages.downloads import hub; "
-    code += "[f] = hub.repository_files('some/set', 'main', 'test/3.tar'); "
-    code += "hub.download_file(f, pathlib.Path(sys.argv[1]))"
+    code += "opened = hub.open_repository('some/set', 'main'); "
+    code += "hub.download_file(opened, 'test/3.tar', pathlib.Path(sys.argv[1]))"
     command = [sys.executable, "-c", code, str(tmp_path)]
     jobs = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
     assert [job.wait() for job in jobs] == [0, 0]
@@ -155,23 +153,23 @@ def test_a_token_opens_a_gated_repository_and_stays_on_the_hub(
 def test_says_that_there_is_no_repository(hub, monkeypatch, token):
     hub.use(monkeypatch, token)
     with pytest.raises(InputError, match=r"no/such@main: .*no such dataset repository.*HF_TOKEN"):
-        repository_files("no/such", "main", "*")
+        open_repository("no/such", "main")
 
 
 def test_says_that_a_revision_or_a_file_is_not_there(commit, tmp_path):
     with pytest.raises(InputError, match="no revision 'v9'; check `revision`"):
-        repository_files("some/set", "v9", "*")
+        open_repository("some/set", "v9")
     with pytest.raises(InputError, match=r"'val/\*'; .*README.md, test/0.tar, .* and 5 more"):
-        repository_files("some/set", "main", "val/*")
-    gone = RepositoryFile(Repository("some/set", commit, "dataset"), "test/99.tar", 1, "0" * 64)
+        open_repository("some/set", "main").matching("val/*")
+    gone = {"test/99.tar": RepositoryFile(1, "0" * 64)}
     with pytest.raises(InputError, match=rf"some/set@{commit}: test/99.tar: there is no such file"):
-        download_file(gone, tmp_path)
+        download_file(Repository("some/set", commit, "dataset", gone), "test/99.tar", tmp_path)
 
 
 def test_says_that_access_is_refused(hub, commit):
     hub.statuses["/api/datasets/some/set/revision/main"] = 403
     with pytest.raises(InputError, match="access is refused to this token"):
-        repository_files("some/set", "main", "*")
+        open_repository("some/set", "main")
 
 
 def test_says_that_the_token_is_invalid(hub, commit, monkeypatch):
@@ -179,7 +177,7 @@ def test_says_that_the_token_is_invalid(hub, commit, monkeypatch):
     monkeypatch.setattr(hub, "answer", lambda request: Answer(b"{}", 401, said))
     hub.use(monkeypatch, "hf_expired")
     with pytest.raises(InputError, match=r"the token is not valid.*HF_TOKEN") as refused:
-        repository_files("some/set", "main", "*")
+        open_repository("some/set", "main")
     assert "hf_expired" not in str(refused.value)
 
 
@@ -202,8 +200,8 @@ def test_explains_a_store_that_refuses(hub, commit, tmp_path, status):
 
 
 def test_says_that_the_hub_cannot_be_reached_or_asked(hub, commit, monkeypatch, tmp_path):
-    [listed] = repository_files("some/set", "main", "test/0.tar")
-    calls = (lambda: fetch(tmp_path), lambda: download_file(listed, tmp_path))
+    opened = open_repository("some/set", "main")
+    calls = (lambda: fetch(tmp_path), lambda: download_file(opened, "test/0.tar", tmp_path))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
@@ -221,7 +219,7 @@ def test_says_that_the_endpoint_is_no_hub(server, monkeypatch, tmp_path):
     server.files["/api/datasets/some/set/revision/main"] = b"<html>"
     server.files["/datasets/some/set/resolve/main/a.tar"] = b"<html>"
     with pytest.raises(InputError, match=r"not what a hub answers.*HF_ENDPOINT"):
-        repository_files("some/set", "main", "*")
-    file = RepositoryFile(Repository("some/set", "main", "dataset"), "a.tar", 6, "0" * 64)
+        open_repository("some/set", "main")
+    other = Repository("some/set", "main", "dataset", {"a.tar": RepositoryFile(6, "0" * 64)})
     with pytest.raises(InputError, match="announces no digest; check HF_ENDPOINT"):
-        download_file(file, tmp_path)
+        download_file(other, "a.tar", tmp_path)
