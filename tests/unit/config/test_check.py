@@ -27,15 +27,11 @@ BROKEN = [
     ("pretrain/rn_web_broad/dataset", "web", "dataset': there is no 'web'; .*: .*web_broad"),
     ("pretrain/rn_web_broad/dataset", "imagenet_r", "has no captions; legal values: web_broad\n"),
     ("layers/images", 320, "'layers.images': expected at most the 200 images .*got 320"),
-    (
-        "encoders/rn_untrained/head",
-        "trained",
-        "head': .* of 'weights.rn_untrained' .*kind 'random'",
-    ),
+    ("encoders/rn_untrained/head", "trained", "head': .* of 'weights.rn_untrained' .*'random'"),
     (
         "datasets/broden/kind",
         "labelled",
-        "'datasets.broden.kind': got 'labelled'; .*: probe, broden, absent$",
+        "broden.kind': got 'labelled'; .*: probe, broden, absent$",
     ),
     ("datasets/imagenet_v2/kind", "probe", "'datasets.imagenet_v2.kind': got 'probe'; .*labelled"),
 ]
@@ -109,31 +105,16 @@ def test_an_entry_that_nothing_uses_is_refused(complaint, path):
 
 TRAIN = "datasets/imagenet_train"
 RELATED = [
-    (
-        {"directions/random_head_seed": 0},
-        "'directions.random_head_seed': .*another seed than 'heads",
-    ),
+    ({"directions/random_head_seed": 0}, "'directions.random_head_seed': .*other seed than 'head"),
     ({"baseline/components": 50}, "'baseline.components': expected at most 49,"),
-    (
-        {f"{TRAIN}/images": 10**6, "baseline/components": 3073},
-        "'baseline.components': .*most 3072,",
-    ),
+    ({f"{TRAIN}/images": 10**6, "baseline/components": 3073}, "'baseline.comp.*most 3072,"),
     ({f"{TRAIN}/images": 599}, "'datasets.imagenet_train': expected 50 images per class"),
     ({f"{TRAIN}/classes": ["ring"]}, "'datasets.imagenet_train': .* of two classes"),
-    (
-        {f"{TRAIN}/classes": ["ring", "star"]},
-        "'datasets.imagenet_r.classes': .*imagenet_train.*circle",
-    ),
-    (
-        {"encoders/rn_untrained/label": "RN zero-shot, web-broad"},
-        ".*label': expected a label of its own",
-    ),
+    ({f"{TRAIN}/classes": ["ring", "star"]}, "'datasets.imagenet_r.classes': .*train.*circle"),
+    ({"encoders/rn_untrained/label": "RN zero-shot, web-broad"}, ".*label': expected a label of"),
     ({"encoders": {}}, "'encoders': expected one or more"),
     ({"datasets/web_broad/classes": ["ring"]}, "'datasets.web_broad.classes': expected all"),
-    (
-        {"backbones/rn/text/context": 6},
-        "'backbones.rn.text.context': expected 7 or more.*' with its start and end, got 6",
-    ),
+    ({"backbones/rn/text/context": 6}, "'backbones.rn.text.context': expected 7 or more.*got 6"),
 ]
 
 

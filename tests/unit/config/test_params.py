@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import pytest
+import yaml
 from dvc.utils.serialize import load_yaml
 
 from stages.config.params import Params
@@ -19,7 +20,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     scale: tuple[float, float]
 
 
-GOOD = "{rate: 0.1, negatives: all, styles: {photo: 1}, scale: [0.1, 0.2]}"
+GOOD = {"rate": 0.1, "negatives": "all", "styles": {"photo": 1}, "scale": [0.1, 0.2]}
 
 
 def params(tmp_path: Path, text: str) -> Params:
@@ -29,7 +30,9 @@ def params(tmp_path: Path, text: str) -> Params:
 
 
 def test_reads_a_leaf_and_an_entry(tmp_path):
-    study = params(tmp_path, f"broden: {{threshold: 0.9}}\npretrain: {{rn: {GOOD}}}")
+    study = params(
+        tmp_path, yaml.safe_dump({"broden": {"threshold": 0.9}, "pretrain": {"rn": GOOD}})
+    )
     assert study.read("broden.threshold", float) == 0.9
     assert study.read("pretrain.rn", Recipe).styles == {"photo": 1.0}
 
@@ -37,22 +40,16 @@ def test_reads_a_leaf_and_an_entry(tmp_path):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ("rate: -1", "'pretrain.rn.rate'.*> 0.0.*got -1"),
-        ("negatives: some", "'pretrain.rn.negatives'.*legal values: (balanced, all|all, balanced)"),
-        ("styles: {photo: 3}", "'pretrain.rn.styles.photo'.*got 3.*≤ 1.0"),
-        ("scale: [1, x]", r"'pretrain.rn.scale\[1\]'.*got 'x'"),
-        ("scale: [1]", "'pretrain.rn.scale'.*length 2"),
-        ("rat: 1", "'pretrain.rn'.*unknown field `rat`.*legal keys: rate, negatives"),
+        ({"rate": -1}, "'pretrain.rn.rate'.*> 0.0.*got -1"),
+        ({"negatives": "some"}, "'pretrain.rn.negatives'.*values: (balanced, all|all, balanced)"),
+        ({"styles": {"photo": 3}}, "'pretrain.rn.styles.photo'.*got 3.*≤ 1.0"),
+        ({"scale": [1, "x"]}, r"'pretrain.rn.scale\[1\]'.*got 'x'"),
+        ({"scale": [1]}, "'pretrain.rn.scale'.*length 2"),
+        ({"rat": 1}, "'pretrain.rn'.*unknown field `rat`.*legal keys: rate, negatives"),
     ],
 )
 def test_names_the_key_and_what_is_legal(tmp_path, change, expected):
-    kept = [part for part in GOOD[1:-1].split(", ") if not part.startswith(change.split(":")[0])]
-    kept = (
-        GOOD[1:-1].replace("scale: [0.1, 0.2]", "")
-        if change.startswith("scale")
-        else ", ".join(kept)
-    )
-    study = params(tmp_path, f"pretrain: {{rn: {{{kept.rstrip(', ')}, {change}}}}}")
+    study = params(tmp_path, yaml.safe_dump({"pretrain": {"rn": GOOD | change}}))
     with pytest.raises(InputError, match=f"(?s)params.yaml: {expected}"):
         study.read("pretrain.rn", Recipe)
 
@@ -84,16 +81,17 @@ def test_finds_the_place_inside_of_collections(tmp_path, text, kind, expected):
         params(tmp_path, f"a: {text}").read("a", kind)
 
 
-def test_names_the_missing_section(tmp_path):
-    study = params(tmp_path, "encoders: {}\nlayers: {}")
-    with pytest.raises(InputError, match=r"'encoder' is missing: the top level .*encoders, layers"):
-        study.read("encoder", dict)
-
-
-def test_names_the_missing_key_and_those_beside_it(tmp_path):
-    study = params(tmp_path, "encoders: {rn: {}, vit: {}}")
-    with pytest.raises(InputError, match=r"'encoders.vitt' is missing: 'encoders' has .*rn, vit"):
-        study.read("encoders.vitt", dict)
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("encoder", "'encoder' is missing: the top level .*encoders, layers"),
+        ("encoders.vitt", "'encoders.vitt' is missing: 'encoders' has .*rn, vit"),
+    ],
+)
+def test_names_the_missing_key_and_those_beside_it(tmp_path, path, expected):
+    study = params(tmp_path, "encoders: {rn: {}, vit: {}}\nlayers: {}")
+    with pytest.raises(InputError, match=expected):
+        study.read(path, dict)
 
 
 @pytest.mark.parametrize(
@@ -102,14 +100,9 @@ def test_names_the_missing_key_and_those_beside_it(tmp_path):
         ("a: [1, 2", "params.yaml: line .: not legal YAML"),
         ("- 1", "expected a mapping"),
         ("", "expected a mapping of sections, got NoneType"),
-        ("a: 1\na: 2", "params.yaml: line 2: the key 'a' is given twice"),
-        ("a: {b: {c: 1, c: 2}}", "the key 'c' is given twice"),
         ("a: !!python/object/apply:os.system [ls]", "line 1: not legal YAML: could not determine"),
-        ("a: 1\nb: 2001-99-99", "params.yaml: line 2: not legal YAML: month"),
         ("a: 1\nb: -_", "params.yaml: line 2: not legal YAML: invalid literal"),
-        (f"a: {'9' * 5000}", "params.yaml: line 1: not legal YAML: .*digits"),
         ("a: !!bool maybe", "params.yaml: not legal YAML: 'maybe'"),
-        ("a: 1\nb: \x07", r"params.yaml: line 2: not legal YAML: the character U\+0007"),
         ("a: 1\n---\nb: 2", "line 2: not legal YAML: .*single document"),
         ('"a\\eb": 1\n"a\\eb": 2', r"line 2: the key 'a\\x1bb' is given twice"),
     ],
@@ -118,12 +111,6 @@ def test_refuses_what_is_no_params_file_in_one_line(tmp_path, text, expected):
     with pytest.raises(InputError, match=expected) as caught:
         params(tmp_path, text)
     assert str(caught.value).isprintable()
-
-
-def test_refuses_what_is_not_in_utf_8(tmp_path):
-    (tmp_path / "params.yaml").write_bytes(b"a: 1\nb: \xff\n")
-    with pytest.raises(InputError, match=r"params.yaml: line 2: not in UTF-8; save"):
-        Params(tmp_path / "params.yaml")
 
 
 @pytest.mark.parametrize("text", ["010", "0o10", "1e-4", "yes", "1:30", ".5", "1_000", "~", "'1'"])
@@ -151,8 +138,3 @@ def test_what_came_is_shortened_and_escaped(tmp_path):
 def test_refuses_a_missing_file(tmp_path):
     with pytest.raises(InputError, match=r"absent.yaml: no such file; run from the root"):
         Params(tmp_path / "absent.yaml")
-
-
-def test_true_is_no_number(tmp_path):
-    with pytest.raises(InputError, match="'a': Expected `int`, got `bool`"):
-        params(tmp_path, "a: true").read("a", int)

@@ -5,6 +5,8 @@ import re
 import pytest
 
 UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
+DROPS = {"kind": "drops", "epochs": [1], "factor": 0.1}
+VIT = {"kind": "vit", "patch": 16, "layers": 2, "width": 16, "head_width": 8}
 TRAIN, REFERENCE = "recipes/pretraining", "datasets/imagenet_a/reference"
 
 BROKEN = [
@@ -12,11 +14,7 @@ BROKEN = [
     ("kurtosis", ..., "the section 'kurtosis' is missing; a study has study, "),
     ("supervise", None, "'supervise': Expected `object`, got `null`"),
     (f"{REFERENCE}/train/size", 1, "'datasets.imagenet_a.reference.train': .*`size`.*keys: images"),
-    (
-        f"{REFERENCE}/width",
-        ...,
-        "'datasets.imagenet_a.reference': .*missing .*`width`.*keys: train",
-    ),
+    (f"{REFERENCE}/width", ..., "imagenet_a.reference': .*missing .*`width`.*keys: train"),
     ("precision/inference", "half", "'precision.inference': .*values: bfloat16, float16, float32"),
     ("kurtosis/seed", "0", "'kurtosis.seed': .*got '0'.*a whole number ≥ 0"),
     ("concepts/threshold", 1.5, "'concepts.threshold': .*got 1.5.*> 0.0, ≤ 1.0"),
@@ -25,11 +23,7 @@ BROKEN = [
     (f"{TRAIN}/schedule", {"kind": "step"}, "schedule.kind': .*'step'.*values: cosine, drops"),
     ("encoders/rn_untrained/head", "none", "'encoders.rn_untrained.head': .*values: random, trai"),
     *(
-        (
-            "heads/zero_shot/templates",
-            [text],
-            r"'heads.zero_shot.templates\[0\]': .*got 'a.*one `{}`",
-        )
+        ("heads/zero_shot/templates", [text], r"zero_shot.templates\[0\]': .*got 'a.*one `{}`")
         for text in ("a", "a {} {}", "a ${}", "a\n{}")
     ),
     ("directions/pruning_steps", 0, "'directions.pruning_steps': .*got 0.*≥ 1, ≤ 1000"),
@@ -40,30 +34,37 @@ BROKEN = [
     ("datasets/broden/scale", [0.6, 1e17], r"'datasets.broden.scale\[1\]': .*≤ 10.0"),
     ("datasets/broden/rotation", 361, "'datasets.broden.rotation': .*≤ 360.0"),
     ("datasets/broden/styles", {"photo": 1e308}, "'datasets.broden.styles.photo': .*≤ 1000000.0"),
-    (
-        f"{TRAIN}/schedule",
-        {"kind": "drops", "epochs": [1], "factor": 2},
-        ".*schedule.factor': .*≤ 1",
-    ),
+    (f"{TRAIN}/schedule", DROPS | {"factor": 2}, "schedule.factor': .*≤ 1"),
+    (f"{TRAIN}/epochs", 0, "epochs': .*≥ 1"),
+    (f"{TRAIN}/batch_size", 1, "batch_size': .*≥ 2"),
+    (f"{TRAIN}/learning_rate", 0.0, "learning_rate': .*> 0.0"),
+    (f"{TRAIN}/warmup_steps", -1, "warmup_steps': .*≥ 0"),
+    (f"{TRAIN}/betas", [0.9, 1.0], r"betas\[1\]': .*< 1.0"),
+    (f"{TRAIN}/momentum", 0.9, "'recipes.pretraining': .*`momentum`"),
     (f"{TRAIN}/augmentation/smallest_crop", 1e-320, ".*smallest_crop': .*≥ 0.001"),
     ("backbones/rn/std", [1, 1, 1e-9], r"'backbones.rn.std\[2\]': .*≥ 0.001"),
+    ("backbones/rn/mean", [0.5, 0.5, 128.0], r"'backbones.rn.mean\[2\]': .*≤ 1.0"),
+    ("backbones/rn/image_size", 40, "'backbones.rn': `image_size` must .* of 32, got 40"),
+    ("backbones/rn/vision/head_width", 7, "'backbones.rn': `vision.width` times 32 .* of 7, got"),
     (
-        "backbones/rn/image_size",
-        40,
-        "'backbones.rn': `image_size` must be a multiple of 32, got 40",
+        "backbones/rn/vision",
+        VIT | {"patch": 5},
+        "'backbones.rn': `image_size` must .* of 5, got 32",
     ),
-    (
-        "backbones/rn/vision/head_width",
-        7,
-        "'backbones.rn': `vision.width` times 32 .* of 7, got 256",
-    ),
+    ("backbones/rn/vision", VIT | {"head_width": 7}, "'backbones.rn': `vision.width` must .* of 7"),
     ("backbones/rn/text/heads", 3, "'backbones.rn': `text.width` must be a multiple of 3, got 32"),
-    (
-        "encoders/rn_untrained/label",
-        "x" * 201,
-        "'encoders.rn_untrained.label': .*length <= 200.*x…",
-    ),
+    ("encoders/rn_untrained/label", "x" * 201, "rn_untrained.label': .*length <= 200.*x…"),
     ("datasets/broden/classes", ["ring", "cat"], r"'datasets.broden.classes\[1\]': .*'cat'.*arrow"),
+    ("datasets/broden/classes", [], "'datasets.broden.classes': .*length"),
+    ("datasets/broden/classes", ["fish", "fish"], "'datasets.broden': `classes` .* once"),
+    ("datasets/broden/kind", "video", "'datasets.broden.kind': .*'video'"),
+    ("datasets/broden/source", "moon", "'datasets.broden.source': .*'moon'"),
+    ("datasets/broden/mention", 0.5, "'datasets.broden': .*`mention`"),
+    ("datasets/web_broad/mention", ..., "'datasets.web_broad': .*`mention`"),
+    ("datasets/broden/styles", {}, "'datasets.broden.styles': .*length"),
+    ("datasets/broden/styles", {"photo": 0}, "'datasets.broden.styles.photo': .*≥ 1e-06"),
+    ("datasets/broden/styles", {"fresco": 1}, "'datasets.broden.styles': .*'fresco'"),
+    ("datasets/web_broad/exclude_preferred", True, "'datasets.web_broad': `preference` must be 0"),
     *(
         (f"weights/{name}", UNTRAINED, rf"'weights': the name '{name}': .*\[a-z0-9_\]\+")
         for name in ("a.b", "A", "x; rm -rf y", "a@b", "")

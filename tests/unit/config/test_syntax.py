@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from stages.config.check import check
-from stages.config.synthetic import Adversarial
 from stages.runtime.errors import InputError
 from tests.pipeline.workspace import NANO
 
@@ -91,11 +90,3 @@ def test_a_description_has_lines(tmp_path):
     file = tmp_path / "params.yaml"
     file.write_text(re.sub("description: '.*'", r'description: "One.\\n\\nTwo."', STUDY))
     assert check(file).study.description == "One.\n\nTwo."
-
-
-@pytest.mark.parametrize(("text", "seed"), [("010", 10), ("0o10", 8), ("1_000", 1000)])
-def test_numbers_are_those_that_dvc_reads(tmp_path, text, seed):
-    file = tmp_path / "params.yaml"
-    file.write_text(STUDY.replace("171", text))
-    entry = check(file).datasets["imagenet_a"]
-    assert isinstance(entry, Adversarial) and entry.reference.train.seed == seed
