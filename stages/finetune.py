@@ -17,9 +17,9 @@ def main(key: str) -> None:
     import torch
 
     from stages.encoders.encoder import load_encoder, save_encoder
-    from stages.encoders.heads import zero_shot_head
+    from stages.encoders.heads import classifier_from_clip, zero_shot_head
     from stages.training.callbacks import training_callbacks
-    from stages.training.supervised import finetune
+    from stages.training.supervised import train_classifier
 
     params, machine = Params(), read_machine()
     item = params.read(f"finetune.{key}", Finetune)
@@ -37,13 +37,12 @@ def main(key: str) -> None:
         with training_callbacks(
             key, machine.device, recipe, templates, data.card, digests
         ) as callbacks:
-            encoder = finetune(
+            encoder = classifier_from_clip(start, head, classes)
+            train_classifier(
+                encoder,
                 recipe,
-                start,
-                head,
                 data,
                 data.classes,
-                classes=classes,
                 callbacks=callbacks,
                 device=machine.device,
                 workers=machine.workers,

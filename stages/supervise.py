@@ -12,9 +12,9 @@ from stages.runtime.launch import launch
 
 def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
-    from stages.encoders.encoder import save_encoder
+    from stages.encoders.encoder import classifier_encoder, save_encoder
     from stages.training.callbacks import training_callbacks
-    from stages.training.supervised import supervise
+    from stages.training.supervised import train_classifier
 
     params, machine = Params(), read_machine()
     item = params.read(f"supervise.{key}", Supervise)
@@ -26,12 +26,16 @@ def main(key: str) -> None:
             key, machine.device, recipe, item.label_smoothing, backbone, data.card
         ) as callbacks,
     ):
-        encoder = supervise(
+        # The tower is a CLIP's, so that encoders differ in their training alone (Crabbé et al.
+        # 2024). Its features go into the head as they are, not normalised.
+        encoder = classifier_encoder(
+            backbone, data.card.classes, recipe.seed, normalize_features=False
+        )
+        train_classifier(
+            encoder,
             recipe,
-            backbone,
             data,
             data.classes,
-            classes=data.card.classes,
             label_smoothing=item.label_smoothing,
             callbacks=callbacks,
             device=machine.device,

@@ -1,13 +1,11 @@
-"""Training on labels: a classifier from scratch, or a CLIP finetuned with its zero-shot head."""
+"""Training on labels: of a classifier from scratch, or of a CLIP with its zero-shot head."""
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int, UInt8
 
-from stages.config.encoders import AnyBackbone
 from stages.config.trainings import TrainingRecipe
-from stages.encoders.encoder import Encoder, classifier_encoder
-from stages.encoders.heads import classifier_from_clip
+from stages.encoders.encoder import Encoder
 from stages.encoders.loading import ImageDataset
 from stages.encoders.preprocess import to_tower
 from stages.runtime.errors import InputError
@@ -15,92 +13,21 @@ from stages.training.callbacks import Callbacks
 from stages.training.loop import Objective, train
 
 
-def supervise(
-    recipe: TrainingRecipe,
-    backbone: AnyBackbone,
-    images: ImageDataset,
-    labels: Int[np.ndarray, " image"],
-    *,
-    classes: list[str],
-    label_smoothing: float,
-    callbacks: Callbacks,
-    device: torch.device | str = "cpu",
-    workers: int = 0,
-) -> Encoder:
-    """Return a classifier trained from scratch: an image tower and a linear head with a bias.
-
-    The towers are CLIP's, so that a supervised encoder differs from a CLIP in its training alone
-    (Crabbé et al. 2024). The features go into the head as they are, not normalised. `labels` are
-    indices into `classes`; `label_smoothing` is the share of the target spread over all classes.
-
-    Raises
-    ------
-    InputError
-        A label is out of range, there is not one per image, or the training diverges.
-    """
-    encoder = classifier_encoder(backbone, classes, recipe.seed, normalize_features=False)
-    fit(
-        encoder,
-        recipe,
-        images,
-        labels,
-        label_smoothing=label_smoothing,
-        callbacks=callbacks,
-        device=device,
-        workers=workers,
-    )
-    return encoder
-
-
-def finetune(
-    recipe: TrainingRecipe,
-    start: Encoder,
-    head: Float[np.ndarray, "class_ feature"],
-    images: ImageDataset,
-    labels: Int[np.ndarray, " image"],
-    *,
-    classes: list[str],
-    callbacks: Callbacks,
-    device: torch.device | str = "cpu",
-    workers: int = 0,
-) -> Encoder:
-    """Return a CLIP's image tower trained on with its zero-shot head on labels.
-
-    The classifier starts as the zero-shot one (see `classifier_from_clip`). Tower and head are
-    trained. `start` is not changed.
-
-    Raises
-    ------
-    InputError
-        `start` is no CLIP, the head's sizes do not fit, a label is out of range, or the training
-        diverges.
-    """
-    encoder = classifier_from_clip(start, head, classes)
-    fit(
-        encoder,
-        recipe,
-        images,
-        labels,
-        label_smoothing=0.0,
-        callbacks=callbacks,
-        device=device,
-        workers=workers,
-    )
-    return encoder
-
-
-def fit(
+def train_classifier(
     encoder: Encoder,
     recipe: TrainingRecipe,
     images: ImageDataset,
     labels: Int[np.ndarray, " image"],
     *,
-    label_smoothing: float,
+    label_smoothing: float = 0.0,
     callbacks: Callbacks,
-    device: torch.device | str,
-    workers: int,
+    device: torch.device | str = "cpu",
+    workers: int = 0,
 ) -> None:
-    """Train a classifier on labels.
+    """Train a classifier, its image tower and its head, on labels.
+
+    `labels` are indices into the classes of the encoder's card; `label_smoothing` is the share of
+    the target spread over all classes.
 
     Raises
     ------
@@ -110,10 +37,9 @@ def fit(
     require_labels(labels, len(images), len(encoder.card.classes or ()), callbacks.name)
     encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
     targets = torch.from_numpy(labels.astype(np.int64)).to(device)
-    objective = label_objective(encoder, targets, label_smoothing)
     train(
         encoder.module,
-        objective,
+        label_objective(encoder, targets, label_smoothing),
         images,
         encoder.card.preprocess,
         recipe,

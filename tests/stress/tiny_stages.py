@@ -33,7 +33,7 @@ from stages.config.trainings import TrainingRecipe
 from stages.datasets.broden.labels import can_be_probed, concept_presence
 from stages.datasets.broden.reader import open_broden
 from stages.datasets.sources import write_real_dataset
-from stages.encoders.encoder import clip_encoder, initialise
+from stages.encoders.encoder import classifier_encoder, clip_encoder, initialise
 from stages.encoders.heads import zero_shot_head
 from stages.encoders.layers import evenly_spaced_minibatches, layer_grams
 from stages.encoders.open_clip_models import architecture_of
@@ -58,7 +58,7 @@ from stages.training.callbacks import Callbacks
 from stages.training.contrastive import pretrain
 from stages.training.loop import deterministic, learning_rate
 from stages.training.standard_models import LabelledImages, standard_model_accuracies
-from stages.training.supervised import supervise
+from stages.training.supervised import train_classifier
 
 IMAGES, CLASSES = 24, ["circle", "square", "star"]
 RNG = np.random.default_rng(0)
@@ -160,12 +160,12 @@ def contrast(recipe: TrainingRecipe) -> None:
 
 
 def classify(recipe: TrainingRecipe, smoothing: float) -> None:
-    supervise(
+    encoder = classifier_encoder(TINY, CLASSES, recipe.seed, normalize_features=False)
+    train_classifier(
+        encoder,
         shortened(recipe),
-        TINY,
         PIXELS,
         LABELS,
-        classes=CLASSES,
         label_smoothing=smoothing,
         callbacks=Callbacks(),
     )

@@ -174,7 +174,7 @@ EDITS = [
     ("stages/synthetic/shapes.py", '"""A docstring."""', set()),
     ("stages/synthetic/shapes.py", EDIT, {"fetch_world"}),
     ("stages/datasets/class_folders.py", EDIT, REAL),
-    ("stages/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate", "supervise"}),
+    ("stages/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate"}),
     ("stages/head.py", EDIT, HEADS),
     ("stages/runtime/fingerprint.py", EDIT, set()),
     ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL),

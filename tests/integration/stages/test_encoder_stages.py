@@ -26,7 +26,7 @@ from stages.encoders.encoder import (
     load_encoder,
     save_encoder,
 )
-from stages.encoders.heads import zero_shot_head
+from stages.encoders.heads import classifier_from_clip, zero_shot_head
 from stages.encoders.layers import evenly_spaced_minibatches, layer_grams
 from stages.encoders.tokenizer import build_vocabulary
 from stages.files.activations import read_activations, read_shifts
@@ -39,7 +39,7 @@ from stages.files.tables import read_curve
 from stages.measures.head import random_unit_rows
 from stages.training.callbacks import Callbacks
 from stages.training.contrastive import pretrain
-from stages.training.supervised import finetune, supervise
+from stages.training.supervised import train_classifier
 from tests.integration.stages.conftest import merge_a_class
 from tests.pipeline.refusals import change
 from tests.unit.encoders.conftest import activations
@@ -133,10 +133,8 @@ def test_finetune_starts_from_its_clip_with_the_zero_shot_head(run, facts):
     start, classes = load_encoder(WEIGHTS / "clip"), card_of("imagenet_val").classes
     weight = zero_shot_head(start, classes, TEMPLATES)
     with open_shards(DATASETS / "imagenet_val") as data:
-        labels = data.classes
-        expected = finetune(
-            recipe(), start, weight, data, labels, classes=classes, callbacks=Callbacks()
-        )
+        expected = classifier_from_clip(start, weight, classes)
+        train_classifier(expected, recipe(), data, data.classes, callbacks=Callbacks())
     require_equal("tuned", expected)
     digests = folder_digests(WEIGHTS / "clip")
     assert facts == ["cpu", *encoded(recipe(), TEMPLATES, card_of("imagenet_val"), digests)]
@@ -146,14 +144,10 @@ def test_finetune_starts_from_its_clip_with_the_zero_shot_head(run, facts):
 def test_supervise_learns_from_its_labels_and_smooths_them(run, facts):
     run("supervise", "labelled")
     with open_shards(DATASETS / "imagenet_val") as data:
-        expected = supervise(
-            recipe(),
-            backbone(),
-            data,
-            data.classes,
-            classes=data.card.classes,
-            label_smoothing=0.3,
-            callbacks=Callbacks(),
+        classes = data.card.classes
+        expected = classifier_encoder(backbone(), classes, recipe().seed, normalize_features=False)
+        train_classifier(
+            expected, recipe(), data, data.classes, label_smoothing=0.3, callbacks=Callbacks()
         )
     require_equal("labelled", expected)
     assert facts == ["cpu", *encoded(recipe(), 0.3, backbone(), card_of("imagenet_val"))]

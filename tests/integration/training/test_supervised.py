@@ -1,5 +1,3 @@
-from typing import Any
-
 import msgspec
 import numpy as np
 import pytest
@@ -11,11 +9,7 @@ from stages.encoders.heads import classifier_from_clip
 from stages.encoders.preprocess import to_tower
 from stages.runtime.errors import InputError
 from stages.training.callbacks import Callbacks
-from stages.training.supervised import (
-    finetune,
-    label_objective,
-    supervise,
-)
+from stages.training.supervised import label_objective, train_classifier
 from tests.unit.encoders.conftest import activations
 
 
@@ -50,15 +44,8 @@ def test_finetuning_starts_with_the_zero_shot_predictions(clip, toy, head_of):
 def test_finetuning_learns_and_leaves_its_start_alone(recipe, clip, toy, accuracy, head_of):
     before = {key: value.clone() for key, value in clip.module.state_dict().items()}
     faster = msgspec.structs.replace(recipe, learning_rate=3e-3)
-    encoder = finetune(
-        faster,
-        clip,
-        head_of(clip),
-        toy.images,
-        toy.labels,
-        classes=toy.names,
-        callbacks=Callbacks(),
-    )
+    encoder = classifier_from_clip(clip, head_of(clip), toy.names)
+    train_classifier(encoder, faster, toy.images, toy.labels, callbacks=Callbacks())
     assert encoder.card.kind == "classifier" and encoder.card.normalize_features
     assert accuracy(encoder, *map(_or_zero, encoder.trained_head())) > 0.9
     assert all(torch.equal(before[k], value) for k, value in clip.module.state_dict().items())
@@ -68,23 +55,40 @@ def _or_zero(array):
     return 0.0 if array is None else array
 
 
-def named(toy) -> dict[str, Any]:
-    return {"classes": toy.names, "label_smoothing": 0.1, "callbacks": Callbacks()}
+@pytest.fixture
+def supervise(cropping_recipe, toy):
+    """Return a function that trains a classifier from scratch."""
+
+    def supervise(backbone, labels):
+        encoder = classifier_encoder(
+            backbone, toy.names, cropping_recipe.seed, normalize_features=False
+        )
+        train_classifier(
+            encoder,
+            cropping_recipe,
+            toy.images,
+            labels,
+            label_smoothing=0.1,
+            callbacks=Callbacks(),
+        )
+        return encoder
+
+    return supervise
 
 
 @pytest.mark.parametrize("kind", ["rn", "vit"])
-def test_a_classifier_learns_labels(cropping_recipe, backbone, toy, accuracy, kind):
+def test_a_classifier_learns_labels(supervise, backbone, toy, accuracy, kind):
     if kind == "vit":
         vision = VisionTransformer(patch=16, layers=1, width=16, head_width=8)
         backbone = msgspec.structs.replace(backbone, vision=vision)
-    encoder = supervise(cropping_recipe, backbone, toy.images, toy.labels, **named(toy))
+    encoder = supervise(backbone, toy.labels)
     assert accuracy(encoder, *encoder.trained_head()) > 0.6
     assert not encoder.card.normalize_features
 
 
-def test_shuffled_labels_teach_nothing(cropping_recipe, backbone, toy, accuracy):
+def test_shuffled_labels_teach_nothing(supervise, backbone, toy, accuracy):
     labels = np.random.default_rng(0).permutation(toy.labels)
-    encoder = supervise(cropping_recipe, backbone, toy.images, labels, **named(toy))
+    encoder = supervise(backbone, labels)
     assert accuracy(encoder, *encoder.trained_head()) < 0.5
 
 
@@ -100,12 +104,6 @@ def test_a_head_of_other_classes_is_refused(clip, toy, head_of):
 
 
 @pytest.mark.parametrize("labels", [[4] * 512, [-1] * 512])
-def test_labels_that_do_not_fit_are_refused(cropping_recipe, backbone, toy, labels):
+def test_labels_that_do_not_fit_are_refused(supervise, backbone, labels):
     with pytest.raises(InputError, match="label"):
-        supervise(
-            cropping_recipe,
-            backbone,
-            toy.images,
-            np.array(labels),
-            **named(toy),
-        )
+        supervise(backbone, np.array(labels))
