@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from stages.synthetic.attributes import SCENES, TEXTURES
-from stages.synthetic.shapes import Grid, image_grid
+from stages.synthetic.shapes import Axis, Grid, image_grid
 
 PALETTE = np.array(
     [
@@ -93,6 +93,9 @@ _TEXTURES: dict[str, Callable[[Grid, Grid, np.random.Generator], Grid]] = {
 
 Colour = tuple[float, float, float]
 
+Scene = tuple[Colour, Colour, Grid]
+"""Two colours, and how far each pixel is from the first to the second, 0 to 1."""
+
 
 def backdrops(
     scene: Int64[np.ndarray, " image"], size: int, rng: np.random.Generator
@@ -112,11 +115,13 @@ def _mix(near: Colour, far: Colour, amount: Grid) -> np.ndarray:
     return start + (end - start) * amount[:, None]
 
 
-def _uniform(rng: np.random.Generator, low: float, high: float, images: int) -> Grid:
+def _uniform(
+    rng: np.random.Generator, low: float, high: float, images: int
+) -> Float32[np.ndarray, "image 1"]:
     return rng.uniform(low, high, (images, 1)).astype(np.float32)
 
 
-def _sky(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+def _sky(x: Axis, y: Axis, images: int, rng: np.random.Generator) -> Scene:
     """Blue above, paler below, with two clouds."""
     amount = np.tile((1 - y) * 0.25, (images, 1))
     for _ in range(2):
@@ -125,41 +130,35 @@ def _sky(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) ->
     return (0.40, 0.62, 0.95), (0.93, 0.96, 1.0), np.minimum(amount, 1)
 
 
-def _grass(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+def _grass(x: Axis, y: Axis, images: int, rng: np.random.Generator) -> Scene:
     """Green blades: noise that is the same along short vertical runs."""
     size = round(len(x) ** 0.5)
     blades = rng.random((images, -(-size // 4), size), np.float32)
     return (0.14, 0.36, 0.10), (0.48, 0.74, 0.30), _stretched(blades, size)
 
 
-def _water(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+def _water(x: Axis, y: Axis, images: int, rng: np.random.Generator) -> Scene:
     """Horizontal waves."""
     start, bend = _uniform(rng, 0.0, 6.3, images), _uniform(rng, 2.0, 5.0, images)
-    return (
-        (0.05, 0.30, 0.50),
-        (0.35, 0.66, 0.78),
-        0.5 + 0.5 * np.sin(13 * y + np.sin(bend * x) + start),
-    )
+    waves = 0.5 + 0.5 * np.sin(13 * y + np.sin(bend * x) + start)
+    return (0.05, 0.30, 0.50), (0.35, 0.66, 0.78), waves
 
 
-def _sand(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+def _sand(x: Axis, y: Axis, images: int, rng: np.random.Generator) -> Scene:
     """Grains over slow dunes."""
     start = _uniform(rng, 0.0, 6.3, images)
     dunes = 0.5 + 0.5 * np.sin(3 * y + 1.5 * x + start)
-    return (
-        (0.72, 0.58, 0.38),
-        (0.94, 0.84, 0.62),
-        0.6 * dunes + 0.4 * rng.random(dunes.shape, np.float32),
-    )
+    sand = 0.6 * dunes + 0.4 * rng.random(dunes.shape, np.float32)
+    return (0.72, 0.58, 0.38), (0.94, 0.84, 0.62), sand
 
 
-def _night(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+def _night(x: Axis, y: Axis, images: int, rng: np.random.Generator) -> Scene:
     """Dark, with a few stars."""
     sparkle = rng.random((images, len(x)), np.float32)
     return (0.04, 0.04, 0.14), (0.95, 0.95, 0.80), np.where(sparkle > 0.975, 0.8, 0.06 + 0.04 * y)
 
 
-def _room(x: np.ndarray, y: np.ndarray, images: int, rng: np.random.Generator) -> tuple:
+def _room(x: Axis, y: Axis, images: int, rng: np.random.Generator) -> Scene:
     """Wallpaper above a darker floor."""
     floor, start = _uniform(rng, -0.75, -0.35, images), _uniform(rng, 0.0, 6.3, images)
     wall = np.where(np.sin(9 * x + start) > 0, np.float32(0.85), np.float32(1))
@@ -170,7 +169,7 @@ def _stretched(runs: Float32[np.ndarray, "image run column"], size: int) -> Grid
     return np.repeat(runs, 4, axis=1)[:, :size].reshape(len(runs), -1)
 
 
-_SCENES: dict[str, Callable[[np.ndarray, np.ndarray, int, np.random.Generator], tuple]] = {
+_SCENES: dict[str, Callable[[Axis, Axis, int, np.random.Generator], Scene]] = {
     "sky": _sky,
     "grass": _grass,
     "water": _water,

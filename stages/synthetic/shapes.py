@@ -12,11 +12,14 @@ from jaxtyping import Bool, Float32, Int64
 from stages.config.synthetic import CLASSES
 from stages.synthetic.attributes import Attributes
 
+Axis = Float32[np.ndarray, " pixel"]
+"""One coordinate of each pixel, the same for all images."""
+
 Grid = Float32[np.ndarray, "image pixel"]
 """A value per pixel, the image's rows one after the other."""
 
 
-def image_grid(size: int) -> tuple[Float32[np.ndarray, " pixel"], Float32[np.ndarray, " pixel"]]:
+def image_grid(size: int) -> tuple[Axis, Axis]:
     """Return x and y of each pixel's centre, −1 to 1 across an image of `size` × `size` pixels."""
     centres = ((np.arange(size) + 0.5) * 2 / size - 1).astype(np.float32)
     return np.tile(centres, size), np.repeat(-centres, size)
