@@ -18,7 +18,7 @@ import sys
 import tarfile
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -122,23 +122,16 @@ def weigh_arrays(
     return (share := largest_difference(a, b)), allowed, f"{share:.1e} of its scale"
 
 
-def largest_difference(a: np.ndarray, b: np.ndarray, rows: int = 4096) -> float:
+def largest_difference(a: np.ndarray, b: np.ndarray) -> float:
     """Return the largest difference of two arrays as a share of the largest value in them.
 
     It is infinite where one holds NaN or an infinity, which no stage writes: such a file is rotten.
     """
-    largest = scale = 0.0
-    for begin in range(0, len(a) if a.ndim else 1, rows):
-        x, y = (
-            np.asarray(array[begin : begin + rows] if a.ndim else array, np.float64)
-            for array in (a, b)
-        )
-        if not (np.isfinite(x).all() and np.isfinite(y).all()):
-            return math.inf
-        if x.size:
-            largest = max(largest, float(np.abs(x - y).max()))
-            scale = max(scale, float(np.abs(x).max()), float(np.abs(y).max()))
-    return largest / scale if scale else 0.0
+    with np.errstate(all="ignore"):
+        largest = np.abs(a - b).max(initial=0.0)
+        scale = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
+        share = float(largest / scale) if scale else 0.0
+    return share if math.isfinite(share) else math.inf
 
 
 def weigh_values(a: Any, b: Any, place: Place, tolerance: Tolerance) -> tuple[float, float, str]:
@@ -174,9 +167,6 @@ def is_accuracy(place: Place) -> bool:
 SAME, AGREES, DIFFERS, MISSING = "identical", "agrees", "differs", "missing"
 REDRAWN, RECODED = "drawn anew", "other code"
 
-COUNTED = (DIFFERS, MISSING)
-"""What two results may not have in order to agree."""
-
 DRAWN = (".html", ".svg")
 """Pictures and pages of numbers, each of which stands in a table that is compared."""
 
@@ -185,34 +175,24 @@ NO_RESULTS = ("code.json", "data/study")
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What is said of one output."""
-
-    stage: str
-    path: str
-    word: str
-    where: str = ""
-
-
-@dataclass(frozen=True)
 class Result:
-    """The outputs of a study by path, below a folder or, of a revision, in DVC's cache."""
+    """The outputs of a study by path, in a folder or, of a revision, in git and DVC's cache."""
 
     name: str
     outputs: dict[str, Output]
     folder: Path
     cache: Cache | None = None
 
-    def files(self, output: Output) -> dict[str, Path]:
+    def files(self, path: str) -> dict[str, Path]:
         """Return the files of an output by path; none if it, or a part of it, is missing."""
-        path = self.folder / output.path
-        if path.is_file():
-            return {output.path: path}
-        if path.is_dir() or self.cache is None:
-            return {f"{output.path}/{f.relative_to(path).as_posix()}": f for f in files_below(path)}
-        members = self.cache.members(output.md5)
-        found = {f"{output.path}/{name}": self.cache.file(md5) for name, md5 in members.items()}
-        found = found or {output.path: self.cache.file(output.md5)}
+        place, md5 = self.folder / path, self.outputs[path].md5
+        if place.is_file():
+            return {path: place}
+        if place.is_dir() or self.cache is None:
+            return {f"{path}/{f.relative_to(place).as_posix()}": f for f in files_below(place)}
+        members = self.cache.members(md5)
+        found = {f"{path}/{name}": self.cache.file(each) for name, each in members.items()}
+        found = found or {path: self.cache.file(md5)}
         return found if all(file.is_file() for file in found.values()) else {}
 
 
@@ -228,17 +208,8 @@ def open_result(name: str) -> Iterator[Result]:
     with tempfile.TemporaryDirectory() as place:
         folder, cache = Path(name), None
         if not folder.is_dir():
-            command = ["git", "archive", f"{name}^{{commit}}"]
-            archive = subprocess.run(command, capture_output=True, check=False)
-            if archive.returncode:
-                raise InputError(f"{name}: expected a folder or a revision of git's, it is neither")
             folder, cache = Path(place), open_cache(Path.cwd())
-            with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-                for member in tar:
-                    # Plain files alone: git holds no path that leaves the folder, a link could.
-                    if member.isfile() and (stream := tar.extractfile(member)):
-                        (folder / member.name).parent.mkdir(parents=True, exist_ok=True)
-                        (folder / member.name).write_bytes(stream.read())
+            write_revision(name, folder)
         with error_context(name):
             outputs = {output.path: output for output in locked_outputs(folder)}
         if not outputs:
@@ -246,14 +217,53 @@ def open_result(name: str) -> Iterator[Result]:
         yield Result(name, outputs, folder, cache)
 
 
+def write_revision(revision: str, folder: Path) -> None:
+    """Write the files that git has of a revision into a folder.
+
+    Raises
+    ------
+    InputError
+        It is no revision.
+    """
+    command = ["git", "archive", f"{revision}^{{commit}}"]
+    archive = subprocess.run(command, capture_output=True, check=False)
+    if archive.returncode:
+        raise InputError(f"{revision}: expected a folder or a revision of git's, it is neither")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+        for member in tar:
+            # Plain files alone: git holds no path that leaves the folder, a link could.
+            if member.isfile() and (stream := tar.extractfile(member)):
+                (folder / member.name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / member.name).write_bytes(stream.read())
+
+
 def main(*arguments: str) -> None:
-    """Say of every output whether two results agree."""
+    """Say of every output that is not the same to the byte whether two results agree, and count.
+
+    Raises
+    ------
+    InputError
+        No output has a path that begins as asked; or a file is damaged.
+    """
     options = command_line().parse_args(arguments)
     tolerance = Tolerance(**{f.name: getattr(options, f.name) for f in fields(Tolerance)})
+    counts: Counter[str] = Counter()
     with open_result(options.a) as a, open_result(options.b) as b:
-        verdicts = list(compared(a, b, tolerance, options.only))
-    sys.stdout.write("".join(f"{line}\n" for line in page(verdicts)))
-    if any(verdict.word in COUNTED for verdict in verdicts):
+        every = a.outputs | b.outputs
+        outputs = {path: every[path] for path in every if path.startswith(options.only)}
+        if not outputs:
+            raise InputError(
+                f"no output of {a.name} or {b.name} has a path that begins with {options.only}"
+            )
+        for path, output in outputs.items():
+            verdict, where = compare(path, a, b, tolerance)
+            counts[verdict] += 1
+            if verdict != SAME:
+                where = where.removeprefix(path).lstrip("/: ")
+                line = f"{verdict:<{len(AGREES) + 3}} {output.stage} {path}: {where}"
+                sys.stdout.write(line.rstrip(": ") + "\n")
+    sys.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + "\n")
+    if counts[DIFFERS] or counts[MISSING]:
         sys.exit(1)
 
 
@@ -280,48 +290,24 @@ def size(text: str) -> float:
     return value
 
 
-def compared(a: Result, b: Result, tolerance: Tolerance, only: str = "") -> Iterator[Verdict]:
-    """Yield the verdict on every output whose path begins with `only`, in the order of A's stages.
-
-    Raises
-    ------
-    InputError
-        There is none; or a file is damaged.
-    """
-    paths = [path for path in dict.fromkeys([*a.outputs, *b.outputs]) if path.startswith(only)]
-    if not paths:
-        raise InputError(f"no output of {a.name} or {b.name} has a path that begins with {only}")
-    for path in paths:
-        output = a.outputs.get(path) or b.outputs[path]
-        word, where = verdict_on(path, a, b, tolerance)
-        yield Verdict(output.stage, path, word, where)
-
-
-def verdict_on(path: str, a: Result, b: Result, tolerance: Tolerance) -> tuple[str, str]:
-    """Return what is to be said of one output, and where it differs most."""
-    for one, name in ((a, "A"), (b, "B")):
-        if path not in one.outputs:
-            return MISSING, f"no output of {name}, {one.name}"
-    outputs = a.outputs[path], b.outputs[path]
-    files = a.files(outputs[0]), b.files(outputs[1])
-    if not all(files) and outputs[0].md5 == outputs[1].md5:
+def compare(path: str, a: Result, b: Result, tolerance: Tolerance) -> tuple[str, str]:
+    """Return the verdict on one output, and where it differs most."""
+    for name, result in (("A", a), ("B", b)):
+        if path not in result.outputs:
+            return MISSING, f"no output of {name}, {result.name}"
+    files = a.files(path), b.files(path)
+    if not all(files) and a.outputs[path].md5 == b.outputs[path].md5:
         return SAME, ""
-    for found, name, one in zip(files, "AB", (a, b), strict=True):
+    for name, result, found in zip("AB", (a, b), files, strict=True):
         if not found:
-            return MISSING, f"not in {name}, {one.name}; `dvc fetch` or `dvc pull` brings it"
+            return MISSING, f"not in {name}, {result.name}; `dvc fetch` or `dvc pull` brings it"
     largest = max(file_differences(*files, tolerance), key=lambda d: d.size, default=None)
-    return weighed(path, largest)
-
-
-def weighed(path: str, largest: Difference | None) -> tuple[str, str]:
-    """Return the word for an output's largest difference, and where it is."""
     if largest is None:
         return SAME, ""
-    if path in NO_RESULTS:
-        return RECODED, largest.where
     if path.endswith(DRAWN):
         return REDRAWN, ""
-    return AGREES if largest.size <= 1 else DIFFERS, largest.where
+    verdict = AGREES if largest.size <= 1 else DIFFERS
+    return RECODED if path in NO_RESULTS else verdict, largest.where
 
 
 def file_differences(
@@ -334,17 +320,6 @@ def file_differences(
         if not filecmp.cmp(a[name], b[name], shallow=False):
             yield Difference(0.0, f"{name}: bytes alone")
             yield from differences(a[name], b[name], name, tolerance)
-
-
-def page(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """Yield a line for every output that is not the same to the byte, and the sum of all."""
-    for verdict in verdicts:
-        if verdict.word != SAME:
-            where = verdict.where.removeprefix(verdict.path).lstrip("/: ")
-            line = f"{verdict.word:<{len(AGREES) + 3}} {verdict.stage} {verdict.path}: {where}"
-            yield line.rstrip(": ")
-    counts = Counter(verdict.word for verdict in verdicts)
-    yield ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
 if __name__ == "__main__":
