@@ -47,10 +47,9 @@ class Fault:
 
 @dataclass(frozen=True)
 class Findings:
-    """All faults, what interrupted copies have left, and how much was read."""
+    """All faults, and how much was read."""
 
     faults: list[Fault]
-    leftovers: list[Path]
     objects: int
     runs: int
 
@@ -81,18 +80,16 @@ def find_faults(root: Path) -> Findings:
         faults.append(Fault(root / LOCK, "cut short: DVC was ended while it wrote the lock file"))
     if running(cache) is None:
         faults.append(Fault(cache.processes, "cut short: the list of DVC's processes"))
-    objects: dict[str, Path] = {}
-    leftovers: list[Path] = []
+    objects = {}
     for file in files_below(cache.objects):
+        # What is called otherwise was left by a copy that was broken off, and harms nothing.
         if found := OBJECT.fullmatch(file.relative_to(cache.objects).as_posix()):
             objects["".join(found.groups())] = file
-        else:
-            leftovers.append(file)
     faults += object_faults(root, cache, objects, outputs)
     runs = files_below(cache.runs)
     entries = sorted({*runs, *cache.runs.glob("*/*")})
     faults += [Fault(entry, what) for entry in entries if (what := run_fault(entry))]
-    return Findings(faults, leftovers, len(objects), len(runs))
+    return Findings(faults, len(objects), len(runs))
 
 
 def object_faults(
@@ -234,8 +231,6 @@ def report(found: Findings, root: Path) -> Iterator[str]:
         yield f"{shown(fault.file, root)}: {fault.what}"
         for output, copy in fault.uses:
             yield f"    {output.path} of {output.stage}; in the workspace: {copy}"
-    for file in found.leftovers:
-        yield f"{shown(file, root)}: left by a copy that was broken off; it harms nothing"
     yield f"{found.objects} objects and {found.runs} runs: {len(found.faults) or 'no'} faults"
 
 
