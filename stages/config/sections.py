@@ -1,14 +1,7 @@
 """All of params.yaml: which sections there are, and what each holds."""
 
 from stages.config.datasets import DatasetEntry, Sources
-from stages.config.encoders import (
-    AnyBackbone,
-    Heads,
-    Interpolation,
-    Layers,
-    Precision,
-    Threads,
-)
+from stages.config.encoders import AnyBackbone, Heads, Interpolation, Layers, Precision, Threads
 from stages.config.measures import (
     BaselineSettings,
     ConceptsSettings,

@@ -8,12 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from stages.config.test_sets import SHIFTS, TEST_SETS
-from stages.files.arrays import (
-    StreamedArray,
-    read_tensors,
-    require_finite,
-    write_tensors,
-)
+from stages.files.arrays import StreamedArray, read_tensors, require_finite, write_tensors
 from stages.files.json import read_json, write_json
 from stages.runtime.errors import InputError
 

@@ -20,18 +20,8 @@ DIGITS = 12
 
 DRAWING, READING = "stages/synthetic/drawn_sets.py", "stages/datasets/sources.py"
 BRANCHES: Mapping[str, Mapping[str, str]] = {
-    "fetch": {
-        "world": DRAWING,
-        "hub": READING,
-        "archive": READING,
-        "folder": READING,
-        "none": "",
-    },
-    "head": {
-        "zero_shot": "stages/encoders/heads.py",
-        "trained": "",
-        "random": "",
-    },
+    "fetch": {"world": DRAWING, "hub": READING, "archive": READING, "folder": READING, "none": ""},
+    "head": {"zero_shot": "stages/encoders/heads.py", "trained": "", "random": ""},
 }
 """By stage and branch, the module that the stage imports for this branch alone; "": none."""
 
