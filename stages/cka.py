@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from stages.config.encoders import Comparison
 from stages.config.params import Params
-from stages.config.study import Comparison
 from stages.files.arrays import read_tensors
 from stages.files.json import read_json, write_json
 from stages.measures.cka import cka

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from stages.config.encoders import RandomHead, Threads, TrainedHead, ZeroShotHead
+from stages.config.encoders import HeadKind, RandomHead, Threads, TrainedHead, ZeroShotHead
 from stages.config.machine import read_machine
 from stages.config.params import Params
-from stages.config.study import HeadKind
 from stages.config.test_sets import TEST_SETS
 from stages.datasets.card import read_card
 from stages.files.folders import complete_directory

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from stages.config.encoders import EncoderEntry
+from stages.config.measures import Study
 from stages.config.params import Params
-from stages.config.study import EncoderEntry, Study
 from stages.files.json import write_whole
 from stages.files.tables import read_table, write_table
 from stages.reporting.charts import CHARTS, chart_svg

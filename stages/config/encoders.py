@@ -1,6 +1,7 @@
-"""Encoders: architectures, heads, and the forward passes that measure them.
+"""Encoders: which are measured and compared, their architectures and heads, and forward passes.
 
-The sections `backbones`, `heads`, `interpolate`, `threads`, `precision` and `layers`.
+The sections `encoders`, `comparisons`, `backbones`, `heads`, `interpolate`, `threads`, `precision`
+and `layers`.
 """
 
 import re
@@ -22,6 +23,31 @@ from stages.config.quantities import (
     ThreadCount,
     Width,
 )
+
+HeadKind = Literal["zero_shot", "trained", "random"]
+"""The kinds of head, each a section of `heads:`."""
+
+
+class EncoderEntry(StrictStruct, frozen=True, kw_only=True):
+    """One encoder: its name in the report, how it was trained, and on what.
+
+    `head` is a section of `heads:`. `training`, `backbone` and `data` group the report; `training`
+    follows the paper's groups (Crabbé et al. 2024, section 3).
+    """
+
+    label: Name
+    training: Literal["zero_shot", "finetuned", "supervised", "untrained"]
+    backbone: Key
+    data: Name
+    head: HeadKind
+
+
+class Comparison(StrictStruct, frozen=True, kw_only=True):
+    """Two encoders; CKA has a row per layer of the first and a column per layer of the second."""
+
+    first: Key
+    second: Key
+
 
 Spread = Annotated[float, msgspec.Meta(ge=1e-3, le=1000.0)]
 """What pixels of 0 to 1 are divided by."""

@@ -1,13 +1,15 @@
-"""The settings of the measures, a section of params.yaml each."""
+"""The settings of the measures and of the report, a section of params.yaml each."""
 
 from typing import Annotated, Literal
 
 import msgspec
 
 from stages.config.quantities import (
+    LINES,
     Confidence,
     Count,
     Fraction,
+    Name,
     Percents,
     Positive,
     Resamples,
@@ -93,3 +95,10 @@ class PublishedSettings(StrictStruct, frozen=True, kw_only=True):
     resamples: Resamples
     seed: Seed
     confidence: Confidence
+
+
+class Study(StrictStruct, frozen=True, kw_only=True):
+    """The report's title and the paragraph under it."""
+
+    title: Name
+    description: Annotated[str, msgspec.Meta(max_length=5000), LINES]

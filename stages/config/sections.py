@@ -1,7 +1,16 @@
 """All of params.yaml: which sections there are, and what each holds."""
 
 from stages.config.datasets import DatasetEntry, Sources
-from stages.config.encoders import AnyBackbone, Heads, Interpolation, Layers, Precision, Threads
+from stages.config.encoders import (
+    AnyBackbone,
+    Comparison,
+    EncoderEntry,
+    Heads,
+    Interpolation,
+    Layers,
+    Precision,
+    Threads,
+)
 from stages.config.measures import (
     BaselineSettings,
     ConceptsSettings,
@@ -10,9 +19,9 @@ from stages.config.measures import (
     PresenceSettings,
     PublishedSettings,
     RobustnessSettings,
+    Study,
 )
 from stages.config.quantities import Key, StrictStruct
-from stages.config.study import Comparison, EncoderEntry, Study
 from stages.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from stages.config.weight_sources import WeightsEntry
 

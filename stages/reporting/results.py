@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from stages.config.study import EncoderEntry
+from stages.config.encoders import EncoderEntry
 from stages.files.json import read_json
 from stages.reporting.names import SHIFTS
 from stages.runtime.errors import InputError

@@ -52,28 +52,27 @@ def imported_names(file: Path) -> frozenset[str]:
     ValueError
         An import is relative, or its name is computed.
     """
-    try:
-        return names_in(file.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{file}:{error}") from None
+    return names_in(file, file.read_bytes())
 
 
 @cache
-def names_in(source: bytes) -> frozenset[str]:
-    """Return all that a source imports."""
+def names_in(file: Path, source: bytes) -> frozenset[str]:
+    """Return all that a file with this content imports."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                raise ValueError(f"{node.lineno}: relative import; import by absolute path")
+                raise ValueError(f"{file}:{node.lineno}: relative import; import by absolute path")
             names.add(node.module or "")
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
             name = node.args[0]
             if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
-                raise ValueError(f"{node.lineno}: import by computed name; write the name out")
+                raise ValueError(
+                    f"{file}:{node.lineno}: import by computed name; write the name out"
+                )
             names.add(name.value)
     return frozenset(names)
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from stages.config.study import EncoderEntry
+from stages.config.encoders import EncoderEntry
 from stages.reporting.results import Comparison, Encoder, Line, Metrics, Published, Series
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
