@@ -8,10 +8,12 @@ one leaves the others' results as they are.
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
+from stages.runtime.bytecode import require_source, require_unshadowed
 from stages.runtime.errors import InputError
 from stages.runtime.source_code import code_digest, import_closure, imported_packages
 
@@ -224,9 +226,12 @@ def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> No
     Raises
     ------
     InputError
-        The code has changed since code.json was written, or a package is installed in another
-        version than is locked.
+        The code has changed since code.json was written, Python would run other code than is there,
+        or a package is installed in another version than is locked.
     """
+    require_unshadowed(sys.stdlib_module_names | COMPUTING.keys() | CARRYING, root)
+    ours = [module.__file__ for name, module in sys.modules.items() if name.startswith("stages.")]
+    require_source(Path(file) for file in ours if file)
     if stage in COMPUTES_NOTHING:
         return
     file, name = root / FINGERPRINTS, fingerprint_name(stage, branch)
@@ -239,6 +244,7 @@ def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> No
             f"{file}: '{name}': expected {present}, the code as it is now, got {recorded}; run "
             "`dvc repro code` first, so that results are kept under the code that computed them"
         )
+    require_source(root / file for file in found["code"])
     if differing := different_versions(found["packages"]):
         first = differing[0][0]
         raise InputError(

@@ -30,10 +30,14 @@ def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[
 
 
 def imported_files(file: Path, root: Path) -> set[Path]:
-    """Return the files of ours that `file` imports itself."""
+    """Return the files of ours that `file` imports itself, and what their packages run first."""
     ours = [name for name in imported_names(file) if name.startswith("stages.")]
     files = {root / f"{name.replace('.', '/')}.py" for name in ours}
-    return {file for file in files if file.is_file()}  # of `stages.a.b`, b may be no module
+    files = {file for file in files if file.is_file()}  # of `stages.a.b`, b may be no module
+    folders = {folder for one in files for folder in one.relative_to(root).parents}
+    packages = {root / folder / "__init__.py" for folder in folders - {Path()}}
+    # An empty __init__.py, as all of ours are, runs nothing.
+    return files | {file for file in packages if file.is_file() and file.stat().st_size}
 
 
 def imported_packages(files: Iterable[Path]) -> set[str]:

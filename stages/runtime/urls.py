@@ -19,8 +19,10 @@ def public_url(url: str) -> str:
     fragment.
     """
     login, at, rest = url.rpartition("@")
-    scheme = _SCHEME.match(login)
-    hidden = f"{scheme[1] if scheme else ''}…@" if at else ""
+    scheme = found[1] if (found := _SCHEME.match(login)) else ""
+    if re.search("[?#;]", login):
+        return f"{scheme}…"  # a password with such a character, or a query with an `@`
+    hidden = f"{scheme}…@" if at else ""
     place, mark, after = _split(rest, "?#;")
     if mark != "?":
         return f"{hidden}{place}{mark}{'…' if mark else ''}"

@@ -40,7 +40,9 @@ def test_a_public_url_stays_as_it_is(url):
         ("https://me:p@ss@host/a", "https://…@host/a"),
         ("HTTP://me@host", "HTTP://…@host"),
         ("me:pass://word@host", "…@host"),
-        ("https://me:pa/s?s#w;o r@host:1/a?dl=1", "https://…@host:1/a?dl=1"),
+        ("https://me:pa/sw o r@host:1/a?dl=1", "https://…@host:1/a?dl=1"),
+        ("https://me:pa?ss@host/a", "https://…"),
+        ("https://host/a?key=pa@ss", "https://…"),
         ("https://host/a?id=7&jwt=x", "https://host/a?id=7&jwt=…"),
         ("https://host/a?x", "https://host/a?…"),
         ("https://host/a;token=x", "https://host/a;…"),
@@ -59,7 +61,7 @@ def test_shows_where_something_was_left_out(url, shown):
 def test_no_part_of_a_login_is_shown(scheme, user, password):
     url = f"{scheme}{user}:{password}@host/a.tar"
     assert is_hidden(public_url(url))
-    assert public_url(url).endswith("…@host/a.tar")
+    assert public_url(url).endswith(("…@host/a.tar", "…"))
     with pytest.raises(ValueError, match="may grant access") as refused:
         require_public(url)
     assert is_hidden(str(refused.value))
@@ -80,5 +82,5 @@ def test_a_mirror_is_taken_or_refused_without_a_word_of_its_login(scheme, user, 
         try:
             assert isinstance(read_machine(), Machine)
         except InputError as refused:
-            assert is_hidden(str(refused)) and "host/all" in str(refused)
+            assert is_hidden(str(refused)) and "…" in str(refused)
             assert isinstance(refused.__cause__, msgspec.ValidationError | None)

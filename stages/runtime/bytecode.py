@@ -1,0 +1,80 @@
+"""Python runs the source that is fingerprinted: no stale bytecode, no module in its place."""
+
+import importlib.util
+import marshal
+import py_compile
+import sys
+from collections.abc import Container, Iterable
+from contextlib import suppress
+from importlib.machinery import PathFinder, all_suffixes
+from pathlib import Path
+
+from stages.runtime.errors import InputError
+
+CHECKED = importlib.util.MAGIC_NUMBER + (0b11).to_bytes(4, "little")
+"""How bytecode begins that Python compares with a hash of its source at every import."""
+
+
+def require_source(files: Iterable[Path]) -> None:
+    """Refuse modules that Python would not run, or has not run, from the source that is there.
+
+    By default Python takes bytecode for fresh where the source has its old time and size, whatever
+    it says. Bytecode that is compared here once is written again with a hash of its source, which
+    Python compares from then on. Stale bytecode is deleted.
+
+    Raises
+    ------
+    InputError
+        Bytecode is of another source, or something else is imported under a module's name.
+    """
+    for file in files:
+        if (found := import_origin(file)) != file.absolute():
+            raise InputError(f"{file}: {found} is imported in its place; move that away")
+        cached = Path(importlib.util.cache_from_source(str(file)))
+        try:
+            content = cached.read_bytes()
+        except OSError:
+            continue
+        if content[:8] == CHECKED or content[:4] != CHECKED[:4]:
+            continue
+        if not is_compiled_from(content[16:], file):
+            cached.unlink()
+            raise InputError(
+                f"{cached}: Python kept bytecode of another source than {file} has, of the same "
+                "size and time; it was deleted: run again"
+            )
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):
+                mode = py_compile.PycInvalidationMode.CHECKED_HASH
+                py_compile.compile(str(file), doraise=True, invalidation_mode=mode)
+
+
+def require_unshadowed(names: Container[str], root: Path) -> None:
+    """Refuse files of `root`, which Python searches first, that have the name of a package.
+
+    Raises
+    ------
+    InputError
+        Names the file or folder.
+    """
+    for path in sorted(root.iterdir()):
+        importable = path.suffix in all_suffixes() or (path / "__init__.py").exists()
+        if importable and (name := path.name.partition(".")[0]) in names:
+            raise InputError(
+                f"{path}: would be imported in place of the package {name}; move it away"
+            )
+
+
+def import_origin(file: Path) -> Path | None:
+    """Return the file that is imported under the name of a module, from the folder it lies in."""
+    spec = PathFinder.find_spec(file.stem, [str(file.parent)])
+    return Path(spec.origin) if spec and spec.origin else None
+
+
+def is_compiled_from(code: bytes, file: Path) -> bool:
+    """Say whether bytecode without its header is what the source in a file compiles to."""
+    try:
+        kept = marshal.loads(code)  # noqa: S302  # Python itself does so at every import
+        return kept == compile(file.read_bytes(), file, "exec", dont_inherit=True)
+    except (ValueError, EOFError, TypeError):
+        return False
