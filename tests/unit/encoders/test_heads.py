@@ -21,10 +21,7 @@ CLASSES = ["fish", "house"]
 TEMPLATES = ["a photo of a {}", "an old {}", "a {} on Mars"]
 TEXTS = ["a photo of a cat.", "a bad photo of the great white shark, far away.", ""]
 LONG = "an old house " * 90
-NAMED = {
-    "openai_imagenet": OPENAI_IMAGENET_TEMPLATES,
-    "simple_imagenet": SIMPLE_IMAGENET_TEMPLATES,
-}
+NAMED = {"openai_imagenet": OPENAI_IMAGENET_TEMPLATES, "simple_imagenet": SIMPLE_IMAGENET_TEMPLATES}
 
 
 def test_the_zero_shot_head_is_the_plain_mean(encoder):

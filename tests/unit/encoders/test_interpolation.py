@@ -5,11 +5,7 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from stages.encoders.encoder import (
-    Encoder,
-    classifier_encoder,
-    clip_encoder,
-)
+from stages.encoders.encoder import Encoder, classifier_encoder, clip_encoder
 from stages.encoders.heads import classifier_from_clip, zero_shot_head
 from stages.encoders.interpolation import interpolate
 from stages.encoders.tokenizer import build_vocabulary

@@ -37,10 +37,7 @@ def blocks(count: int) -> list[str]:
 @pytest.mark.parametrize(
     ("backbone", "names"),
     [
-        (
-            small_backbone("rn"),
-            ["stem", "stage1", "stage2", "stage3", "stage4", "attention_pool"],
-        ),
+        (small_backbone("rn"), ["stem", "stage1", "stage2", "stage3", "stage4", "attention_pool"]),
         (small_backbone("vit"), blocks(2)),
         (TINY, blocks(2)),
         (TimmModel(model="test_vit"), blocks(6)),

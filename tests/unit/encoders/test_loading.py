@@ -7,13 +7,7 @@ import pytest
 import torch
 
 from stages.encoders import loading as module
-from stages.encoders.loading import (
-    SMALL,
-    cache_images,
-    image_batches,
-    load_batches,
-    useful_workers,
-)
+from stages.encoders.loading import SMALL, cache_images, image_batches, load_batches, useful_workers
 from stages.encoders.preprocess import Preprocess, resize_and_crop
 from stages.runtime.errors import InputError
 

@@ -1,13 +1,7 @@
 import pytest
 
 from stages.config.encoders import OpenClipModel, TimmModel, TorchvisionModel
-from stages.config.weight_sources import (
-    Checkpoint,
-    OpenClip,
-    Timm,
-    Torchvision,
-    Untrained,
-)
+from stages.config.weight_sources import Checkpoint, OpenClip, Timm, Torchvision, Untrained
 from stages.encoders.locations import (
     OPEN_CLIP_FILES,
     TIMM_FILES,

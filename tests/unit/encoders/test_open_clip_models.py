@@ -4,12 +4,7 @@ import torch
 from stages.config.encoders import OpenClipModel
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import clip_encoder, initialise
-from stages.encoders.open_clip_models import (
-    build_clip,
-    named_config,
-    seeded,
-    supported_config,
-)
+from stages.encoders.open_clip_models import build_clip, named_config, seeded, supported_config
 from stages.encoders.tokenizer import Vocabulary
 from stages.runtime.errors import InputError
 from tests.unit.encoders.conftest import TINY, small_backbone

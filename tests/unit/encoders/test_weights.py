@@ -10,13 +10,7 @@ from safetensors.torch import save
 
 from stages.config.encoders import TimmModel, TorchvisionModel
 from stages.encoders.card import OpenClipConfig
-from stages.encoders.encoder import (
-    Encoder,
-    classifier_encoder,
-    clip_encoder,
-    initialise,
-    to_array,
-)
+from stages.encoders.encoder import Encoder, classifier_encoder, clip_encoder, initialise, to_array
 from stages.encoders.heads import classifier_from_clip, encode_texts
 from stages.encoders.weights import load_state_dict, read_state_dict
 from stages.runtime.errors import InputError

@@ -1,8 +1,6 @@
 """A made-up study in the shape of the real results."""
 
 import math
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +9,7 @@ import pytest
 
 from stages.config.encoders import EncoderEntry
 from stages.reporting.results import Comparison, Encoder, Line, Metrics, Published, Series
+from tests.reads import ROOT
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
 LINES = {
@@ -20,53 +19,21 @@ LINES = {
     "objectnet": Line(slope=0.9, intercept=-2.1, r_squared=0.97, models=87),
     "imagenet_a": Line(slope=1.0, intercept=-1.6, r_squared=0.97, models=87),
 }
-# label, training, backbone, data, ImageNet accuracy, mean effective robustness, kurtosis
+# label, training, data, ImageNet accuracy, mean effective robustness, kurtosis
 ENCODERS = {
-    "rn_web_broad": ("RN zero-shot, web-broad", "zero_shot", "rn", "web_broad", 83, 28, 2.85),
-    "rn_web_broad_finetuned": (
-        "RN finetuned, web-broad",
-        "finetuned",
-        "rn",
-        "web_broad",
-        93.5,
-        12,
-        2.8,
-    ),
-    "rn_supervised": ("RN supervised", "supervised", "rn", "imagenet_train", 95, 0.4, 2.6),
-    "vit_web_broad": ("ViT zero-shot, web-broad", "zero_shot", "vit", "web_broad", 61, 2, 2.9),
-    "vit_web_broad_finetuned": (
-        "ViT finetuned, web-broad",
-        "finetuned",
-        "vit",
-        "web_broad",
-        77,
-        -1,
-        3,
-    ),
-    "vit_supervised": ("ViT supervised", "supervised", "vit", "imagenet_train", 88, -2, 2.8),
-    "rn_web_narrow": ("RN zero-shot, web-narrow", "zero_shot", "rn", "web_narrow", 94, 4, 2.8),
-    "rn_imagenet_captions": (
-        "RN zero-shot, ImageNet-Captions",
-        "zero_shot",
-        "rn",
-        "imagenet_captions",
-        92.5,
-        1,
-        2.8,
-    ),
-    "rn_web_broad_labels": (
-        "RN supervised, web-broad labels",
-        "supervised",
-        "rn",
-        "web_broad",
-        96,
-        37,
-        3.2,
-    ),
-    "rn_untrained": ("RN untrained", "untrained", "rn", "none", 8.2, -3, 2.7),
-    "vit_untrained": ("ViT untrained", "untrained", "vit", "none", 8.5, -3, 2.95),
+    "rn_web_broad": ("RN zero-shot, web-broad", "zero_shot", "web_broad", 83, 28, 2.85),
+    "rn_web_broad_finetuned": ("RN finetuned, web-broad", "finetuned", "web_broad", 93.5, 12, 2.8),
+    "rn_supervised": ("RN supervised", "supervised", "imagenet_train", 95, 0.4, 2.6),
+    "vit_web_broad": ("ViT zero-shot, web-broad", "zero_shot", "web_broad", 61, 2, 2.9),
+    "vit_web_broad_finetuned": ("ViT finetuned, web-broad", "finetuned", "web_broad", 77, -1, 3),
+    "vit_supervised": ("ViT supervised", "supervised", "imagenet_train", 88, -2, 2.8),
+    "rn_web_narrow": ("RN zero-shot, web-narrow", "zero_shot", "web_narrow", 94, 4, 2.8),
+    "rn_imagenet_captions": ("RN zero-shot, captions", "zero_shot", "captions", 92.5, 1, 2.8),
+    "rn_web_broad_labels": ("RN supervised on web-broad", "supervised", "web_broad", 96, 37, 3.2),
+    "rn_untrained": ("RN untrained", "untrained", "none", 8.2, -3, 2.7),
+    "vit_untrained": ("ViT untrained", "untrained", "none", 8.5, -3, 2.95),
 }
-ENTRY = ("label", "training", "backbone", "data")
+TEMPLATES = ROOT / ".dvc" / "plots"
 CATEGORIES = ("object", "part", "scene", "texture", "color")
 
 
@@ -79,8 +46,12 @@ def beta(shift: str, percent: float) -> float:
     return 100 / (1 + math.exp(-(line.slope * logit(percent) + line.intercept)))
 
 
+def interval(value: float, width: float, prefix: str = "") -> dict[str, float]:
+    return {f"{prefix}low": value - width, f"{prefix}high": value + width}
+
+
 def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
-    imagenet, mean, kurtosis = ENCODERS[key][4:]
+    imagenet, mean, kurtosis = ENCODERS[key][3:]
     robustness = {s: mean + float(rng.normal(0, 4)) for s in SHIFTS}
     accuracy = {s: min(max(beta(s, imagenet) + robustness[s], 0.5), 98.0) for s in SHIFTS}
     robustness = {s: accuracy[s] - beta(s, imagenet) for s in SHIFTS}
@@ -88,18 +59,8 @@ def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
     unique = int(18 - abs(imagenet - 85) / 6)
     return {
         "accuracy": {"imagenet": float(imagenet), **accuracy},
-        "effective_robustness": {
-            **robustness,
-            "mean": mean,
-            "mean_low": mean - 1.3,
-            "mean_high": mean + 1.3,
-        },
-        "kurtosis": {
-            "mean": kurtosis,
-            "low": kurtosis - 0.02,
-            "high": kurtosis + 0.02,
-            "outlier_features": 0,
-        },
+        "effective_robustness": {**robustness, "mean": mean, **interval(mean, 1.3, "mean_")},
+        "kurtosis": {"mean": kurtosis, **interval(kurtosis, 0.02), "outlier_features": 0},
         "directions": {"count": 12, "prunable": 0.2, "importance_ratio": 3.1},
         "concepts": {
             "measured": 40,
@@ -112,7 +73,7 @@ def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
-    training, imagenet = ENCODERS[key][1], ENCODERS[key][4]
+    training, imagenet = ENCODERS[key][1], ENCODERS[key][3]
     decay = np.exp(-np.arange(12) / 4)
     steps = () if training == "untrained" else range(0, 600, 10)
     fractions = [round(0.1 * i, 1) for i in range(10)]
@@ -163,7 +124,7 @@ def comparison(first: str, second: str) -> dict[str, Any]:
         "rn": ["stem", "layer1", "layer2", "layer3", "layer4", "pool"],
         "vit": ["patches", "block1", "block2", "block3", "embedding"],
     }
-    one, two = (layers[ENCODERS[key][2]] for key in (first, second))
+    one, two = (layers[key.partition("_")[0]] for key in (first, second))
     return {
         "first": first,
         "second": second,
@@ -178,7 +139,11 @@ def study() -> dict[str, Any]:
     """Loaded JSONs of a whole study; each test may change its own copy."""
     return {
         "entries": {
-            key: dict(zip(ENTRY, values[:4], strict=True), head="zero_shot")
+            key: {
+                **dict(zip(("label", "training", "data"), values[:3], strict=True)),
+                "backbone": key.partition("_")[0],
+                "head": "zero_shot",
+            }
             for key, values in ENCODERS.items()
         },
         "metrics": {
@@ -200,33 +165,22 @@ def study() -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def read() -> Callable[[dict[str, Any]], list[Encoder]]:
+def read(study: dict[str, Any]) -> list[Encoder]:
     """Check the encoders of a study that a test has changed."""
-
-    def check(study: dict[str, Any]) -> list[Encoder]:
-        return [
-            Encoder(
-                key=key,
-                number=number,
-                entry=msgspec.convert(entry, EncoderEntry),
-                metrics=msgspec.convert(study["metrics"][key], Metrics),
-                series=msgspec.convert(study["series"][key], Series),
-            )
-            for number, (key, entry) in enumerate(study["entries"].items(), 1)
-        ]
-
-    return check
+    return [
+        Encoder(
+            key=key,
+            number=number,
+            entry=msgspec.convert(entry, EncoderEntry),
+            metrics=msgspec.convert(study["metrics"][key], Metrics),
+            series=msgspec.convert(study["series"][key], Series),
+        )
+        for number, (key, entry) in enumerate(study["entries"].items(), 1)
+    ]
 
 
 @pytest.fixture
-def templates() -> Path:
-    """The folder of the plot templates."""
-    return Path(__file__).parents[3] / ".dvc" / "plots"
-
-
-@pytest.fixture
-def encoders(study: dict[str, Any], read: Callable[..., list[Encoder]]) -> list[Encoder]:
+def encoders(study: dict[str, Any]) -> list[Encoder]:
     """The study's encoders, checked."""
     return read(study)
 
@@ -253,18 +207,6 @@ def fewer(study: dict[str, Any]) -> dict[str, Any]:
     return study
 
 
-@pytest.fixture
-def lines() -> dict[str, Line]:
-    """Each shift's baseline."""
-    return LINES
-
-
-@pytest.fixture
-def model() -> Callable[[str, float, float], dict[str, Any]]:
+def model(name: str, imagenet: float, above: float) -> dict[str, Any]:
     """Make a model that lies some points above every line."""
-
-    def make(name: str, imagenet: float, above: float) -> dict[str, Any]:
-        shifts = {s: beta(s, imagenet) + above for s in SHIFTS}
-        return {"name": name, "imagenet": imagenet, **shifts}
-
-    return make
+    return {"name": name, "imagenet": imagenet, **{s: beta(s, imagenet) + above for s in SHIFTS}}

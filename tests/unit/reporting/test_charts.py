@@ -24,15 +24,16 @@ from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
 from stages.reporting.tables import COLUMNS, study_tables
 from stages.runtime.errors import InputError
 from tests.reads import ROOT
+from tests.unit.reporting.conftest import TEMPLATES
 
 # Vega-Lite says so of any layered chart with a step per row, where its assumption holds here.
 BENIGN = "Detected faceted independent scales that union domain of the same fields"
 
 
-def specification(chart, rows, templates):
+def specification(chart, rows):
     names = {k: getattr(chart, k) for k in ("x", "y", "x_label", "y_label", "title")}
     anchors = {"data": rows, "color": TRAINING_COLOUR, **names}
-    return fill_template(read_template(templates, chart.table), anchors)
+    return fill_template(read_template(TEMPLATES, chart.table), anchors)
 
 
 def found(scenegraph, name):
@@ -75,8 +76,8 @@ def told(monkeypatch, capfd):
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda c: c.name)
-def test_each_chart_draws_its_table_without_a_warning(chart, tables, templates, told):
-    drawn = chart_svg(chart, tables[chart.table], templates)
+def test_each_chart_draws_its_table_without_a_warning(chart, tables, told):
+    drawn = chart_svg(chart, tables[chart.table], TEMPLATES)
     assert told() == [] and drawn.count("<path") > 20 and "DVC_METRIC" not in drawn
 
 
@@ -87,10 +88,10 @@ def test_a_channel_that_does_not_fit_is_told_of(told):
 
 
 @pytest.mark.parametrize("chart", [*CHARTS, PUBLISHED], ids=lambda c: c.name)
-def test_each_chart_names_columns_of_its_table(chart, templates):
+def test_each_chart_names_columns_of_its_table(chart):
     columns = COLUMNS.get(chart.table, PUBLISHED_COLUMNS)
     assert chart.x in columns and chart.y in columns
-    template = json.dumps(read_template(templates, chart.table))
+    template = json.dumps(read_template(TEMPLATES, chart.table))
     fields = set(re.findall(r'"field": "([^"]+)"', template))
     made = set(re.findall(r'"as": "([^"]+)"', template))
     assert {f for f in fields - made if "<" not in f} <= {*columns, "rev", "training"}
@@ -114,27 +115,27 @@ def test_dvc_plots_shows_the_same_charts():
     ]
 
 
-def test_revisions_of_a_faceted_chart_stand_in_their_own_row(encoders, templates):
+def test_revisions_of_a_faceted_chart_stand_in_their_own_row(encoders):
     rows = [r for r in study_tables(encoders, [])["effective_robustness"] if r["kind"] == "line"]
     extra = [r for i, r in enumerate(rows[::2]) for _ in range(i)]
     both = [{**r, "rev": "main"} for r in extra] + [{**r, "rev": "other"} for r in rows]
-    drawn = cells(specification(CHARTS[0], both, templates))
+    drawn = cells(specification(CHARTS[0], both))
     drawn.sort(key=lambda cell: (round(cell["y"]), round(cell["x"])))
     points = [sum(len(m["items"]) for m in c["items"] if m["marktype"] == "line") for c in drawn]
     assert points == [0, 1, 2, 3, 4, 2, 2, 2, 2, 2]
 
 
-def test_revisions_of_a_wrapped_chart_have_their_own_panels(encoders, templates):
+def test_revisions_of_a_wrapped_chart_have_their_own_panels(encoders):
     chart = next(c for c in CHARTS if c.name == "pruning")
     rows = study_tables(encoders[:2], [])["pruning"]
     both = [{**r, "rev": rev} for rev in ("main", "other") for r in rows]
-    text = json.dumps(cells(specification(chart, both, templates)))
+    text = json.dumps(cells(specification(chart, both)))
     titles = Counter(re.findall(r'"(RN (?:zero-shot|finetuned), web-broad)", "(main|other)"', text))
     assert len(titles) == 4
 
 
-def test_the_frame_of_the_published_chart_is_that_of_its_template(templates):
-    template = json.dumps(read_template(templates, "published"))
+def test_the_frame_of_the_published_chart_is_that_of_its_template():
+    template = json.dumps(read_template(TEMPLATES, "published"))
     for axis, (low, high) in (
         ("x", PUBLISHED_FRAME["imagenet"]),
         ("y", PUBLISHED_FRAME["accuracy"]),
@@ -154,8 +155,8 @@ def test_a_legend_lists_the_trainings_that_are_drawn():
     assert legend["values"] == ["zero-shot", "supervised"]
 
 
-def test_the_figure_of_the_readme_is_one_compact_svg(tables, templates):
-    svg = chart_svg(CHARTS[0], tables["effective_robustness"], templates, panel=(142, 200))
+def test_the_figure_of_the_readme_is_one_compact_svg(tables):
+    svg = chart_svg(CHARTS[0], tables["effective_robustness"], TEMPLATES, panel=(142, 200))
     width = re.search(r'viewBox="0 0 (\d+)', svg)
     assert width and int(width[1]) < 860 and svg.startswith("<svg ") and svg.endswith("</svg>")
 
@@ -167,33 +168,21 @@ POINTS = {
 }
 
 
-def test_an_anchor_is_replaced_whole_or_within_a_string():
+def test_an_anchor_is_replaced_once_whole_or_within_a_string_and_an_unknown_one_refused():
     template = {"a": ["<DVC_METRIC_DATA>"], "b": {"c": "datum['<DVC_METRIC_X>'] > 0"}}
-    assert fill_template(template, {"data": [1], "x": "step"}) == {
-        "a": [[1]],
-        "b": {"c": "datum['step'] > 0"},
-    }
+    filled = fill_template(template, {"data": "<DVC_METRIC_X>", "x": "step"})
+    assert filled == {"a": ["<DVC_METRIC_X>"], "b": {"c": "datum['step'] > 0"}}
+    with pytest.raises(InputError, match="no value for <DVC_METRIC_X>"):
+        fill_template(template, {"data": []})
 
 
-def test_a_filled_value_is_not_filled_again():
-    label = "<DVC_METRIC_X>"
-    assert fill_template({"a": "<DVC_METRIC_DATA>"}, {"data": [{"l": label}]}) == {
-        "a": [{"l": label}]
-    }
-
-
-def test_an_unknown_anchor_is_refused():
-    with pytest.raises(InputError, match="no value for <DVC_METRIC_Z>"):
-        fill_template({"a": ["<DVC_METRIC_Z>"]}, {"x": "step"})
-
-
-def test_dvc_fills_the_templates_alike(templates):
+def test_dvc_fills_the_templates_alike():
     from dvc_render.vega import VegaRenderer
 
     rows = [{"rev": "main", "fraction": 0.1, "accuracy": 3.0}]
     names = {"x": "fraction", "y": "accuracy", "x_label": "x", "y_label": "y", "title": "t"}
-    theirs = VegaRenderer(rows, "p", template="pruning", template_dir=str(templates), **names)
-    ours = fill_template(read_template(templates, "pruning"), {"data": rows, **names})
+    theirs = VegaRenderer(rows, "p", template="pruning", template_dir=str(TEMPLATES), **names)
+    ours = fill_template(read_template(TEMPLATES, "pruning"), {"data": rows, **names})
     assert theirs.get_filled_template() == ours
 
 
@@ -213,11 +202,6 @@ def test_a_drawing_says_what_it_shows_and_owns_its_identifiers():
     assert used and set(used) <= set(re.findall(r'id="(chart-\d+)"', svg))
 
 
-def test_a_drawing_is_the_same_twice_and_needs_no_script():
-    svg = draw_svg(POINTS, "chart", "a")
-    assert svg == draw_svg(POINTS, "chart", "a") and "<script" not in svg
-
-
-def test_all_templates_look_alike(templates):
-    configs = [json.loads(f.read_text())["config"] for f in sorted(templates.glob("*.json"))]
+def test_all_templates_look_alike():
+    configs = [json.loads(f.read_text())["config"] for f in sorted(TEMPLATES.glob("*.json"))]
     assert len(configs) == 9 and all(config == configs[0] for config in configs)

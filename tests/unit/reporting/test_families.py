@@ -1,6 +1,7 @@
 """Which encoders stand side by side."""
 
 from stages.reporting.families import families, label_controls
+from tests.unit.reporting.conftest import read
 
 
 def test_families_share_backbone_and_data(encoders):
@@ -16,7 +17,7 @@ def test_the_control_learnt_from_a_zero_shot_encoder_s_images(encoders):
     assert pairs == [("rn_web_broad_labels", "rn_web_broad")]
 
 
-def test_an_incomplete_family_is_none(study, read):
+def test_an_incomplete_family_is_none(study):
     del study["entries"]["rn_web_broad_finetuned"]
     found = families(read(study))
     assert [f.name for f in found] == ["ViT zero-shot, web-broad"]

@@ -8,6 +8,7 @@ import pytest
 from stages.reporting.page import report_page
 from stages.reporting.robustness_tables import published_rows
 from stages.reporting.tables import study_tables
+from tests.unit.reporting.conftest import LINES, TEMPLATES, model, read
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 WHY_APART = "Numbers of the two kinds do not compare."
@@ -32,9 +33,9 @@ class Nesting(HTMLParser):
 
 
 @pytest.fixture
-def page(study, read, comparisons, published, templates, model, lines):  # noqa: PLR0917
+def page(study, comparisons, published):
     """Return a function that writes the page of the study as it then is."""
-    rows = published_rows([model("a", 60.0, 0.0)], [model("b/openai", 60.0, 9.0)], lines)
+    rows = published_rows([model("a", 60.0, 0.0)], [model("b/openai", 60.0, 9.0)], LINES)
 
     def write(comparisons=comparisons) -> str:
         encoders = read(study)
@@ -44,7 +45,7 @@ def page(study, read, comparisons, published, templates, model, lines):  # noqa:
             encoders=encoders,
             published=published,
             tables=study_tables(encoders, comparisons) | {"published": rows},
-            templates=templates,
+            templates=TEMPLATES,
         )
 
     return write

@@ -14,6 +14,7 @@ from stages.reporting.results import (
     read_result,
 )
 from stages.runtime.errors import InputError
+from tests.unit.reporting.conftest import read
 
 
 @pytest.fixture
@@ -56,12 +57,12 @@ def test_a_matrix_that_does_not_fit_its_layers_is_refused(study, read_back):
         read_back(study["comparisons"]["backbones"], Comparison)
 
 
-def test_a_study_measures_all_shifts_or_those_that_it_lists(encoders, fewer, read):
+def test_a_study_measures_all_shifts_or_those_that_it_lists(encoders, fewer):
     assert len(measured_shifts(encoders)) == 5
     assert measured_shifts(read(fewer)) == ["imagenet_v2", "imagenet_r", "imagenet_sketch"]
 
 
-def test_encoders_of_different_shifts_are_refused(fewer, read):
+def test_encoders_of_different_shifts_are_refused(fewer):
     fewer["metrics"]["rn_supervised"]["effective_robustness"]["shifts"] = ["imagenet_v2"]
     with pytest.raises(InputError, match=r"rn_supervised\.json: measured on the shifts"):
         measured_shifts(read(fewer))

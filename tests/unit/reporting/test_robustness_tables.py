@@ -14,6 +14,7 @@ from stages.reporting.robustness_tables import (
     robustness_rows,
 )
 from stages.runtime.errors import InputError
+from tests.unit.reporting.conftest import LINES, model, read
 
 KINDS = ("standard", "line", "extrapolated", "encoder")
 
@@ -43,20 +44,20 @@ def test_the_line_is_solid_over_its_standard_models_alone(encoders):
     assert spans["extrapolated"] == [min(everyone), max(everyone)]
 
 
-def test_an_encoder_without_an_accuracy_is_left_out_of_that_shift(study, read):
+def test_an_encoder_without_an_accuracy_is_left_out_of_that_shift(study):
     study["metrics"]["rn_web_broad"]["accuracy"]["objectnet"] = None
     rows = robustness_rows(read(study))
     assert [r["shift"] for r in rows if r.get("number") == 1].count("ObjectNet") == 0
 
 
-def test_encoders_of_different_baselines_do_not_mix(study, read):
+def test_encoders_of_different_baselines_do_not_mix(study):
     series = study["series"]["rn_supervised"]
     series["robustness"] = series["robustness"] | {"models": []}
     with pytest.raises(InputError, match=r"rn_supervised\.json: measured against another"):
         robustness_rows(read(study))
 
 
-def test_a_shift_without_a_line_is_refused(study, read):
+def test_a_shift_without_a_line_is_refused(study):
     for series in study["series"].values():
         lines = {k: v for k, v in series["robustness"]["lines"].items() if k != "imagenet_a"}
         series["robustness"] = series["robustness"] | {"lines": lines}
@@ -64,19 +65,15 @@ def test_a_shift_without_a_line_is_refused(study, read):
         robustness_rows(read(study))
 
 
-def test_no_encoder_gives_no_row():
-    assert robustness_rows([]) == []
-
-
-def test_a_shift_that_the_study_does_without_is_left_out(fewer, read):
+def test_a_shift_that_the_study_does_without_is_left_out(fewer):
     shifts = {row["shift"] for row in robustness_rows(read(fewer))}
     assert shifts == {"ImageNet-V2", "ImageNet-R", "ImageNet-Sketch"}
 
 
 @pytest.fixture
-def published(model, lines) -> list[dict]:
+def published() -> list[dict]:
     standard = [model("a", 60.0, 0.0), model("b", 80.0, 0.0) | {"imagenet_r": None}]
-    return published_rows(standard, [model("RN50/openai", 50.0, 20.0)], lines)
+    return published_rows(standard, [model("RN50/openai", 50.0, 20.0)], LINES)
 
 
 def test_rows_fit_the_columns_and_a_model_has_all(published):
@@ -108,23 +105,22 @@ def test_weights_belong_to_a_family_of_images(weights, expected):
     assert data_family(weights) == expected
 
 
-@pytest.mark.parametrize("percent", [0.2, 12.5, 50.0, 93.0])
-def test_the_identity_line_returns_its_argument(percent):
-    assert baseline_accuracy(1.0, 0.0, percent) == pytest.approx(percent, rel=1e-12)
-
-
-def test_an_intercept_of_a_logit_moves_a_half_there():
-    assert baseline_accuracy(2.0, 1.0986122886681098, 50.0) == pytest.approx(75.0, rel=1e-12)
+@pytest.mark.parametrize(
+    ("slope", "intercept", "percent", "expected"),
+    [(1.0, 0.0, 0.2, 0.2), (1.0, 0.0, 93.0, 93.0), (2.0, 1.0986122886681098, 50.0, 75.0)],
+)
+def test_a_line_in_logits_has_its_closed_form(slope, intercept, percent, expected):
+    assert baseline_accuracy(slope, intercept, percent) == pytest.approx(expected, rel=1e-12)
 
 
 def test_nothing_and_everything_are_drawn_at_the_edge():
     assert (clip_to_axis(0.0), clip_to_axis(100.0), clip_to_axis(42.0)) == (0.1, 99.9, 42.0)
 
 
-def test_a_segment_spans_the_accuracies():
+def test_a_segment_spans_the_accuracies_within_the_drawn_range():
     left, right = line_ends(line(1.0, 0.0), [30.0, 0.0, 70.0])
     assert (left, right) == (pytest.approx((0.1, 0.1)), pytest.approx((70.0, 70.0)))
-    assert line_ends(line(1.0, 0.0), []) == []
+    assert line_ends(line(1.0, 0.0), []) == line_ends(line(1.0, -50.0), [30.0, 70.0]) == []
 
 
 def test_a_steep_segment_is_cut_where_it_leaves_the_drawn_range():
@@ -132,7 +128,3 @@ def test_a_steep_segment_is_cut_where_it_leaves_the_drawn_range():
     assert (bottom, top) == pytest.approx((0.1, 99.9))
     assert 0.5 < left < right < 99.5
     assert baseline_accuracy(3.0, -3.0, left) == pytest.approx(0.1)
-
-
-def test_a_segment_outside_of_the_drawn_range_is_not_drawn():
-    assert line_ends(line(1.0, -50.0), [30.0, 70.0]) == []

@@ -22,11 +22,7 @@ def measured() -> tuple[dict, dict, dict, dict]:
             "effective_robustness": dict.fromkeys((*SETS[1:], "mean"), ESTIMATE),
             "baseline": {"models": [], "lines": {}},
         },
-        {
-            "representation": "linear",
-            "kurtosis": ESTIMATE,
-            "outlier_features": {"feature": [3, 9]},
-        },
+        {"representation": "linear", "kurtosis": ESTIMATE, "outlier_features": {"feature": [3, 9]}},
         {
             "importance": {"head": [8.0, 2.0, 1.0], "random_head": [1.0, 1.0, 1.0]},
             "fractions": [0.0, 0.5],
@@ -45,25 +41,12 @@ def test_the_report_reads_what_the_summary_writes(measured):
     assert metrics.kurtosis.outlier_features == 2
     assert metrics.concepts.polysemanticity_features == 1.25
     assert metrics.concepts.measured == 40
+    directions = metrics.directions  # the importance is the largest over the median
+    assert (directions.count, directions.prunable, directions.importance_ratio) == (3, 0.5, 4.0)
+    assert "shifts" not in encoder_metrics(*measured)["effective_robustness"]
     assert series.training_curve[0].accuracy == 25.0
-
-
-def test_importance_is_summed_up_as_the_largest_over_the_median(measured):
-    assert encoder_metrics(*measured)["directions"] == {
-        "count": 3,
-        "prunable": 0.5,
-        "importance_ratio": 4.0,
-    }
-
-
-def test_a_pruning_curve_has_a_row_per_test_set_and_fraction(measured):
-    rows = plot_series(*measured, curve=[])["pruning"]
-    assert len(rows) == len(SETS) * 2
-    assert {row["fraction"] for row in rows} == {0.0, 0.5}
-
-
-def test_an_encoder_that_came_ready_has_no_curve(measured):
-    assert plot_series(*measured, curve=[])["training_curve"] == []
+    assert len(series.pruning) == len(SETS) * 2
+    assert {row.fraction for row in series.pruning} == {0.0, 0.5}
 
 
 def test_a_shift_that_a_study_does_without_is_null_and_the_mean_says_over_which(measured):
@@ -73,15 +56,7 @@ def test_a_shift_that_a_study_does_without_is_null_and_the_mean_says_over_which(
     found = encoder_metrics(robustness, *others)
     assert found["accuracy"]["objectnet"] is None and found["accuracy"]["imagenet_r"] == 80.0
     assert found["effective_robustness"]["imagenet_a"] is None
-    assert found["effective_robustness"]["shifts"] == [
-        "imagenet_v2",
-        "imagenet_r",
-        "imagenet_sketch",
-    ]
-
-
-def test_with_all_shifts_the_metrics_name_none(measured):
-    assert "shifts" not in encoder_metrics(*measured)["effective_robustness"]
+    assert found["effective_robustness"]["shifts"] == list(SETS[1:4])
 
 
 def test_a_study_of_imagenet_alone_has_no_mean(measured):
@@ -96,4 +71,4 @@ def test_without_broden_concepts_are_null_and_have_no_series(measured):
     found = encoder_metrics(robustness, kurtosis, directions, None)
     assert set(found["concepts"].values()) == {None}
     plots = plot_series(robustness, kurtosis, directions, None, curve=[])
-    assert plots["concepts"] == plots["sweep"] == []
+    assert plots["concepts"] == plots["sweep"] == plots["training_curve"] == []

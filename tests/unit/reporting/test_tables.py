@@ -4,6 +4,7 @@ import pytest
 
 from stages.reporting.tables import COLUMNS, concept_rows, kurtosis_rows, study_tables
 from stages.runtime.errors import InputError
+from tests.unit.reporting.conftest import read
 
 
 def test_every_table_has_exactly_its_columns(encoders, comparisons):
@@ -28,22 +29,18 @@ def test_the_null_of_kurtosis_is_the_untrained_encoder_of_the_backbone(study, en
     assert nulls["ViT supervised"] == expected != nulls["RN supervised"]
 
 
-def test_a_rectified_encoder_has_no_linear_null(study, read):
+def test_rows_say_their_kind_of_representation_and_a_rectified_one_has_no_linear_null(study):
     study["series"]["rn_supervised"]["representation"] = "rectified"
-    rows = kurtosis_rows(read(study))
-    row = next(r for r in rows if r["label"] == "RN supervised")
-    assert (row["representation"], row["null"]) == ("rectified representations", None)
+    encoders = read(study)
+    nulls = {row["label"]: row["null"] for row in kurtosis_rows(encoders)}
+    assert [label for label, null in nulls.items() if null is None] == ["RN supervised"]
+    for rows in (kurtosis_rows(encoders), concept_rows(encoders)):
+        kinds = {row["label"]: row["representation"] for row in rows}
+        assert kinds.pop("RN supervised") == "rectified representations"
+        assert set(kinds.values()) == {"linear representations"}
 
 
-def test_concepts_say_their_kind_of_representation(study, read):
-    study["series"]["rn_supervised"]["representation"] = "rectified"
-    rows = concept_rows(read(study))
-    kinds = {row["label"]: row["representation"] for row in rows}
-    assert kinds.pop("RN supervised") == "rectified representations"
-    assert set(kinds.values()) == {"linear representations"}
-
-
-def test_an_unknown_dataset_is_refused(study, read):
+def test_an_unknown_dataset_is_refused(study):
     study["series"]["rn_web_broad"]["pruning"][0]["dataset"] = "cifar"
     encoders = read(study)
     with pytest.raises(InputError, match=r"rn_web_broad\.json: .*`cifar`.*imagenet_v2"):

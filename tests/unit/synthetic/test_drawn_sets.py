@@ -5,15 +5,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from stages.config.synthetic import (
-    CLASSES,
-    Captioned,
-    Labelled,
-    Population,
-    Probe,
-    Recipe,
-    World,
-)
+from stages.config.synthetic import CLASSES, Captioned, Labelled, Population, Probe, Recipe, World
 from stages.datasets.broden.labels import concept_presence
 from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import read_card
