@@ -147,7 +147,7 @@ def classify(
 
 
 def is_stray(path: str) -> bool:
-    """Say whether a file is no part of a dataset: one of the operating system, or a text."""
+    """Return whether a file is no part of a dataset: a text, or left by an operating system."""
     parts = PurePosixPath(path).parts
     name = parts[-1].lower()
     return (

@@ -1,8 +1,7 @@
-"""A real dataset on its way into shards.
+"""Reads real datasets from the hub, archives or folders, and writes them as shards.
 
-The source that an entry of params.yaml names is opened: a repository of the hub, archives or a
-folder. What is in it is held against the published set, a subset is chosen where the entry has a
-`limit`, and each image is decoded once before it is written.
+The content of a source is compared with the published set, a subset is chosen where the entry of
+params.yaml has a `limit`, and each image is decoded once before it is written.
 """
 
 import hashlib
@@ -203,7 +202,7 @@ def _shards_below(root: Path) -> dict[str, Path]:
 def _check_labels(
     entry: RealSet, repository: Repository, published: PublishedSet, downloads: Path
 ) -> None:
-    """Hold the copy's `classnames.txt` against the set; copies of ImageNet itself need none."""
+    """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself need none."""
     if CLASSNAMES in repository.files:
         file = download_file(repository, CLASSNAMES, downloads)
         check_classnames(file.read_bytes(), published)

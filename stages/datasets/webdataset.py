@@ -16,7 +16,7 @@ from stages.datasets.images import SUFFIXES
 from stages.downloads.archives import iterate_archive
 
 RENAMED = 0.05
-"""The share of classes that a copy may call by names that no class has."""
+"""The share of a copy's class names that may be the names of no class today."""
 
 
 def shard_labels(
@@ -92,7 +92,7 @@ def _is_image(extension: str) -> bool:
 
 
 def _without_images(file: Path, where: str) -> list[tuple[str, bytes]]:
-    """All members of a shard, the images empty."""
+    """Return all members of a shard, with images left empty."""
     names: list[str] = []
 
     def is_label(name: str) -> bool:
@@ -104,7 +104,7 @@ def _without_images(file: Path, where: str) -> list[tuple[str, bytes]]:
 
 
 def _class(members: Mapping[str, bytes], published: PublishedSet, path: str) -> int:
-    """The class that an image's .cls says, held against the WordNet ids in its .json."""
+    """Return the class in an image's .cls, checked against the WordNet ids in its .json."""
     labels, text = published.labels, members["cls"].decode(errors="replace").strip()
     if not text.isdecimal() or int(text) >= len(labels):
         raise ValueError(
@@ -123,10 +123,10 @@ def _class(members: Mapping[str, bytes], published: PublishedSet, path: str) -> 
 
 
 def check_classnames(text: bytes, published: PublishedSet) -> None:
-    """Hold the `classnames.txt` of a copy against the classes that its labels should have.
+    """Compare the `classnames.txt` of a copy with the classes that its labels should have.
 
-    Names of single classes have been corrected over the years (crane, kite, maillot), and a copy
-    has those of its day. So some may be names that no class has now; none may be another class's.
+    Some names have been corrected over the years (crane, kite, maillot), and a copy has those of
+    its time. So some may be the names of no class today; none may be another class's.
 
     Raises
     ------

@@ -25,10 +25,10 @@ REFUSALS = {
 """What a status means, and what to do about it."""
 
 TRANSIENT = (408, 429, 500, 502, 503, 504)
-"""The statuses after which a server may answer the same request."""
+"""The statuses after which the same request may succeed a little later."""
 
 ATTEMPTS = 5
-"""How often a file is asked for while the connection breaks or the server is busy."""
+"""How often a file is requested while the connection breaks or the server is busy."""
 
 PAUSE = 1.0
 """Seconds before the second attempt; doubled for each further one."""
@@ -40,7 +40,7 @@ BLOCK = 1 << 20
 
 
 def refusal(status: int) -> tuple[str, str] | None:
-    """Say in words why a status brings no file, and what to do; None for one that brings it."""
+    """Return why a server refuses with an HTTP status and what to do; None below 400."""
     if status < 400:
         return None
     other = "the server failed" if status >= 500 else "the request is refused"
@@ -49,7 +49,7 @@ def refusal(status: int) -> tuple[str, str] | None:
 
 
 def mirrored(url: str, mirror: str | None) -> str:
-    """Return where `url` is to be found on the mirror, if there is one."""
+    """Return the URL on the mirror that stands for `url`, if there is a mirror."""
     if mirror is None:
         return url
     parts = urlsplit(url)
@@ -60,7 +60,7 @@ def mirrored(url: str, mirror: str | None) -> str:
 def download(url: str, sha256: str, directory: Path, *, mirror: str | None = None) -> Path:
     """Return the file at `url`, kept in `directory` under the name `sha256`.
 
-    A file that is there and intact is not asked for again. Of processes that want the same file,
+    A file that is there and intact is not requested again. Of processes that want the same file,
     one downloads it. `sha256` may be the first digits alone, at least 8, which torchvision and
     others write in the names of their files. With a `mirror`, `https://host/path` is taken from
     `<mirror>/host/path`; the digest says that it is the same.

@@ -48,7 +48,7 @@ EXPLANATIONS: dict[str | int | None, str] = {
     401: "the token is not valid; give another in the environment variable HF_TOKEN",
     403: "access is refused to this token; look at {page}, or change HF_TOKEN",
 }
-"""What an error of the client means and what to do, by its class, with its status, or by that."""
+"""What an error of the client means and what to do: by class and status, by class, by status."""
 
 
 class RepositoryFile(NamedTuple):
@@ -106,7 +106,7 @@ class Repository(NamedTuple):
 
 
 def endpoint() -> str:
-    """Return the address of the hub, as the environment has it now; the client asks only once."""
+    """Return the hub's address from the environment, which the client reads only at its import."""
     from huggingface_hub import constants
 
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
@@ -157,7 +157,7 @@ def require_access(repository: Repository, path: str, attempts: int = ATTEMPTS) 
 
 
 def download_file(repository: Repository, path: str, directory: Path) -> Path:
-    """Return a file of a repository, kept below `directory`; one that is there is not asked for.
+    """Return a file of a repository, kept below `directory`; an intact one is not requested again.
 
     The endpoint and the token come from where the client has them: HF_ENDPOINT, HF_TOKEN, or a
     login.
@@ -258,7 +258,7 @@ def _status(error: Any) -> int | None:
 
 
 def _is_transient(error: BaseException) -> bool:
-    """Say whether the same question may be answered a moment later."""
+    """Return whether the same request may succeed a moment later."""
     status = _status(error)
     return status in TRANSIENT if status else type(error).__name__ not in EXPLANATIONS
 

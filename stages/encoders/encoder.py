@@ -60,18 +60,17 @@ def to_array(tensor: torch.Tensor) -> np.ndarray:
 def copy_state(
     module: nn.Module, weights: Mapping[str, torch.Tensor], source: str, advice: str
 ) -> None:
-    """Copy weights into a module that has exactly these; they take the module's precision.
+    """Copy weights into a module that has exactly these, and convert them to its precision.
 
-    A number may be stored as an array of one element.
+    A scalar may be stored as an array of one element.
 
     Raises
     ------
     InputError
-        A name or a shape differs: names the source, the first weights for which that holds, and
-        the advice.
+        A name or a shape differs: names the source and what differs, and gives the advice.
     """
     state = module.state_dict()
-    state.clear()  # but for the versions of its modules, without which some refuse weights
+    state.clear()  # keeps the versions of its modules, without which some refuse weights
     state.update(weights)
     try:
         module.load_state_dict(state)
@@ -104,8 +103,8 @@ class Encoder:
     def tokenize(self, texts: Sequence[str]) -> Int[np.ndarray, "text token"]:
         """Return the tokens of texts, padded to the length that the text tower reads.
 
-        A CLIP by its sizes splits into the words of its vocabulary and refuses a text that is too
-        long; a model of open_clip splits into byte pairs and cuts such a text, as its training did.
+        A CLIP given by its sizes has a token per word of its vocabulary and refuses a text that is
+        too long; a model of open_clip has byte pairs and cuts such a text, as its training did.
 
         Raises
         ------
@@ -164,8 +163,8 @@ def clip_encoder(
 ) -> Encoder:
     """Return a CLIP with fresh weights.
 
-    One by its sizes needs the vocabulary of its captions; a model of open_clip has open_clip's
-    tokenizer, and a vocabulary is ignored.
+    A CLIP given by its sizes needs the vocabulary of its captions. A model of open_clip has its
+    own tokenizer, and the vocabulary is ignored.
 
     Raises
     ------
@@ -212,7 +211,7 @@ def classifier_encoder(
 
 
 def initialise(backbone: AnyBackbone | OpenClipConfig, seed: int) -> Encoder:
-    """Return an untrained encoder, the null of the kurtosis and of the concepts: it has no head."""
+    """Return an untrained encoder without a head: the control for kurtosis and concepts."""
     return classifier_encoder(backbone, [], seed, normalize_features=False)
 
 
@@ -240,7 +239,7 @@ def new_card(
 ) -> EncoderCard:
     """Return the card of an encoder with a model's image tower.
 
-    The towers of CLIPs end in a linear layer; how a classifier's features end is measured.
+    A CLIP's tower ends in a linear layer; whether a classifier's features do is measured.
     """
     representation: Representation = "linear"
     if model.head is not None:
@@ -307,10 +306,10 @@ def load_encoder(directory: Path) -> Encoder:
 
 @contextmanager
 def forward_passes(device: torch.device | str, precision: ComputeType) -> Iterator[None]:
-    """Compute the forward passes of a block in a precision.
+    """Run the forward passes inside a `with` block in a precision, without gradients.
 
-    Below float32, torch's autocast decides what is computed in it: products of matrices and
-    convolutions, and not what would lose too much, such as norms. float32 leaves torch as it is.
+    Below float32, torch's autocast computes matrix products and convolutions in it, but nothing
+    that would lose too much accuracy, such as norms.
     """
     kind, dtype = torch.device(device).type, getattr(torch, precision)
     with torch.inference_mode(), torch.autocast(kind, dtype, enabled=precision != "float32"):

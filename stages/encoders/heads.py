@@ -26,11 +26,11 @@ def zero_shot_head(
 ) -> Float[np.ndarray, "class_ feature"]:
     """Return the zero-shot head of a CLIP.
 
-    One row per class: the mean over the templates of the text embeddings of unit length, brought
-    back to unit length (Radford et al. 2021, section 3.1.4). It applies to features of unit
-    length; the logit scale is left out, for it changes no prediction. Which prompts go
-    through the text tower at once does not depend on the machine. 80 templates and 1,000 classes
-    are 80,000 texts, for a ViT-B/32 a minute on a GPU and a quarter of an hour on two cores.
+    One row per class: the mean over the templates of the normalised text embeddings, normalised
+    again (Radford et al. 2021, section 3.1.4). It applies to features of unit length; the logit
+    scale is left out, since it changes no prediction. Which prompts go through the text tower
+    together does not depend on the machine. 80 templates and 1,000 classes are 80,000 texts, for a
+    ViT-B/32 a minute on a GPU and a quarter of an hour on two cores.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def zero_shot_head(
 
 
 def prompt_templates(templates: Sequence[str] | str) -> list[str]:
-    """Return templates with one `{}` each, those of a named set as open_clip has them.
+    """Return templates with one `{}` each; those of a named set are open_clip's.
 
     `openai_imagenet` are the 80 of CLIP's zero-shot accuracies on ImageNet (Radford et al. 2021,
     section 3.1.4), `simple_imagenet` the 7 of them that OpenAI's notebook found to be enough.
@@ -77,7 +77,7 @@ def prompt_templates(templates: Sequence[str] | str) -> list[str]:
 def require_known_words(vocabulary: Vocabulary, classes: list[str]) -> None:
     """Refuse classes whose names the text tower cannot tell apart from any unknown word.
 
-    A template may hold unknown words: they are alike in the prompts of all classes.
+    A template may hold unknown words: they are the same in the prompts of all classes.
 
     Raises
     ------
@@ -121,9 +121,9 @@ def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Float[np.ndarray, "t
 
 
 def ignores_padding(encoder: Encoder) -> bool:
-    """Say whether padding changes nothing: open_clip's `CLIP`, causal, read at its highest token.
+    """Return whether padding changes nothing: open_clip's causal `CLIP`, pooled at the end token.
 
-    CLIPs trained here have texts of a dozen tokens, and nothing to gain.
+    CLIPs that are trained here read a dozen tokens, so that shorter texts would gain nothing.
     """
     module = encoder.module
     return (
@@ -136,7 +136,7 @@ def ignores_padding(encoder: Encoder) -> bool:
 
 @contextmanager
 def shortened_context(module: nn.Module, length: int) -> Iterator[None]:
-    """Let a text tower read `length` tokens for a block."""
+    """Let a text tower read `length` tokens inside a `with` block."""
     positions, mask = module.positional_embedding, module.attn_mask
     module.positional_embedding = nn.Parameter(positions[:length], requires_grad=False)  # pyright: ignore
     module.attn_mask = mask[:length, :length]  # pyright: ignore

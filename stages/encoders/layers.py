@@ -25,8 +25,9 @@ def named_layers(tower: nn.Module) -> dict[str, nn.Module]:
 
     A modified ResNet has its stem, four stages and attention pool, any other ResNet its stem, four
     stages and pooled output. A vision transformer has its embedding (patches, positions and, where
-    there is one, the first norm), every block, and its output. Of any other architecture the parts
-    with weights count, sequences of parts opened once, and its output.
+    there is one, the first norm), every block, and its output. Any other architecture
+    has its children that have weights, those of a Sequential or ModuleList one by one, and its
+    output.
     """
     if hasattr(tower, "attnpool"):
         return resnet_layers(tower, "avgpool") | {"attention_pool": tower.get_submodule("attnpool")}
@@ -60,7 +61,7 @@ def transformer_layers(tower: nn.Module) -> dict[str, nn.Module]:
 
 
 def weighted_parts(tower: nn.Module) -> dict[str, nn.Module]:
-    """Return the parts of a tower that have weights, those of its sequences one by one."""
+    """Return the children of a tower that have weights, those of its sequences one by one."""
     found: dict[str, nn.Module] = {}
     for name, child in tower.named_children():
         opened = isinstance(child, nn.Sequential | nn.ModuleList)
@@ -76,7 +77,7 @@ def forward_hooks(
 ) -> Iterator[None]:
     """Call `hook` with each layer's name and output; remove the hooks after the block.
 
-    The layers after it may change an output in place, so it is valid only during the call.
+    Later layers may change an output in place, so it is valid only during the call.
     """
     with ExitStack() as hooks:
         for layer, module in layers.items():
@@ -91,7 +92,7 @@ def forward_hooks(
 
 
 def per_image(output: object, images: int, layer: str) -> Float[torch.Tensor, "image ..."]:
-    """Return a layer's output, of several the first, that has an entry per image.
+    """Return a layer's output (the first of several), which must have an entry per image.
 
     Raises
     ------
@@ -136,9 +137,9 @@ def minibatch_grams(
 ) -> dict[str, Float[np.ndarray, "image image"]]:
     """Return the U-centred Gram matrix of every layer of a tower, from one forward pass.
 
-    Each is computed when its layer returns, on the tower's device, so that the pass holds no more
-    than it would of itself, and a block of one layer's features. Of a layer that runs several
-    times, the last output counts.
+    Each is computed when its layer returns, on the tower's device: beyond a plain forward pass,
+    memory holds one block of one layer's features. If a layer runs several times, its last output
+    counts.
 
     Parameters
     ----------

@@ -17,14 +17,14 @@ from stages.encoders.preprocess import FILTERS, Preprocess
 from stages.runtime.errors import InputError, close_names
 
 CHANGED = ("googlenet", "inception_v3")
-"""The classifiers of torchvision that scale their input where they have weights."""
+"""torchvision's classifiers that scale their input only if they are built with weights."""
 
 
 def build_library_model(architecture: TorchvisionModel | TimmModel, seed: int) -> Model:
     """Return a classifier's tower and head with fresh weights, as its library initialises them.
 
-    It prepares images as for the library's first weights of it; a model of timm with the tag of
-    weights after its name (`resnet50.a1_in1k`) is built and prepares images as for those.
+    Images are preprocessed as for the first weights that the library lists for the model. A name
+    of timm may carry the tag of weights (`resnet50.a1_in1k`): then as for these.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def timm_classifier(name: str) -> tuple[nn.Module, Any, Preprocess]:
 
 
 def require_torchvision_classifier(name: str) -> None:
-    """Refuse a name that torchvision has no classifier of.
+    """Refuse a name that is no classifier of torchvision.
 
     Raises
     ------
@@ -108,8 +108,8 @@ def torchvision_preprocess(transforms: Any) -> Preprocess:
 def timm_preprocess(name: str, config: dict[str, Any]) -> Preprocess:
     """Return timm's data configuration (`resolve_model_data_config`) in our terms.
 
-    It is that of timm's model cards, at the size of the training. A larger `test_input_size`,
-    which some weights have besides, is not used.
+    It is that of timm's model cards, at the size of the training; the larger `test_input_size` of
+    some weights is not used.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def timm_preprocess(name: str, config: dict[str, Any]) -> Preprocess:
 
 
 DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-"""What the names in torchvision's files of DenseNets have where its modules have no dot."""
+"""Names in torchvision's DenseNet files that have a dot where the modules have none."""
 
 
 def classifier_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
@@ -164,13 +164,12 @@ ACTIVATIONS = ("torch.nn.modules.activation", "timm.layers.activations")
 
 
 def measured_representation(tower: nn.Module, size: int) -> Representation:
-    """Say how the features of a tower end, from a forward pass of two random images.
+    """Find out how the features of a tower end, from a forward pass of two random images.
 
     Features are `rectified` when the last module that is not mere pooling, reshaping or dropout
-    is an activation (ReLU, SiLU, Hardswish, …), or when none of them is below zero, which
-    betrays a ReLU that is called as a function. They are `linear` when that module has weights:
-    a norm, a projection, a convolution. On the meta device there are no numbers to look at, and
-    only the modules count.
+    is an activation (ReLU, SiLU, Hardswish, …), or when none of them is below zero, which reveals
+    a ReLU that is called as a function. They are `linear` when that module has weights: a norm, a
+    projection, a convolution. On the meta device there are no numbers, and only the modules count.
     """
     calls: list[nn.Module] = []
     device = next(tower.parameters()).device

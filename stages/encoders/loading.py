@@ -17,7 +17,7 @@ CACHE_BYTES = 1 << 30
 """The most bytes of preprocessed images that a training holds in memory."""
 
 CACHE_BATCH = 256
-"""Images that are loaded at once into that memory."""
+"""How many of these images are loaded at a time."""
 
 SMALL = 128 * 128 * 3
 """The bytes of an image below which loading it in this process beats a worker process.
@@ -114,7 +114,7 @@ def image_batches(
 
 
 def cache_images(images: ImageDataset, preprocess: Preprocess, workers: int = 0) -> ImageDataset:
-    """Return the images preprocessed, in memory, if that takes at most 1 GiB; else as they are."""
+    """Return the images preprocessed in memory, if they take at most 1 GiB; else as they are."""
     shape = len(images), preprocess.size, preprocess.size, 3
     if np.prod(shape) > CACHE_BYTES:
         return images

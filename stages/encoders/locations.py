@@ -68,14 +68,14 @@ Location = AtUrl | AtHub | AtPath
 
 
 def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None:
-    """Return where an entry's weights lie, asking nobody; None for an untrained encoder.
+    """Return where an entry's weights lie, without asking a server; None for an untrained encoder.
 
     Raises
     ------
     InputError
         The backbone is of another library, the library has no such weights, no checksum of them
-        is published, or a CLIP's QuickGELU is not that of its weights; or a checkpoint is for a
-        CLIP that it does not describe.
+        is published, or a CLIP is built without the QuickGELU of its weights or with one that they
+        lack; or no checkpoint can describe the backbone.
     """
     match item, backbone:
         case Untrained(), _:
@@ -104,9 +104,9 @@ def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None
 
 
 def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
-    """Return where weights of open_clip's zoo lie; the hub's are preferred to others.
+    """Return where weights of open_clip's zoo lie: on the hub, if they are there.
 
-    Weights with another activation than the model's are refused: their accuracy would suffer.
+    Weights trained with another activation than the model's are refused: accuracy would suffer.
     """
     name, revision = backbone.model, item.revision or "main"
     if name.startswith(HUB_MODEL):
@@ -132,7 +132,7 @@ def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
 
 
 def require_tag(library: str, tag: str | None, model: str, tags: Collection[str]) -> None:
-    """Refuse a tag that is none of those of a library's weights of a model.
+    """Refuse a tag that a library has no weights of a model for.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
 
 
 def timm_location(item: Timm, backbone: TimmModel) -> Location:
-    """Return where weights of timm lie; the hub's are preferred to others.
+    """Return where weights of timm lie: on the hub, if they are there.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def timm_location(item: Timm, backbone: TimmModel) -> Location:
 
 
 def prefer_safetensors(file: str) -> tuple[str, ...]:
-    """Return a file and, before it, its twin in safetensors, which a repository may have."""
+    """Return a file and, before it, the safetensors file that a repository may have instead."""
     if file == OPEN_CLIP_FILES[1]:
         return OPEN_CLIP_FILES
     stem, dot, end = file.rpartition(".")

@@ -17,7 +17,7 @@ from stages.runtime.imports import import_open_clip
 
 
 def architecture_of(backbone: AnyBackbone | OpenClipConfig) -> Architecture:
-    """Return a backbone with the names of open_clip's models looked up.
+    """Return a backbone as an architecture: a name of open_clip's zoo becomes its configuration.
 
     Raises
     ------
@@ -86,15 +86,15 @@ def build_clip(
 ) -> Model:
     """Return open_clip's `CLIP` or `CustomTextCLIP` with fresh weights, both towers.
 
-    One by its sizes has a token for each word of the vocabulary. Without `text` it is the image
-    tower alone, with the weights that it has in the whole CLIP. A configuration of open_clip says
-    only how large images are: without weights they have OpenAI's mean and standard deviation.
+    A CLIP given by its sizes has a token for each word of the vocabulary. Without `text` the result
+    is the image tower alone, with the weights that it has in the whole CLIP. A configuration of
+    open_clip says only how large images are; their mean and standard deviation are OpenAI's.
 
     Raises
     ------
     InputError
-        A CLIP by its sizes comes without a vocabulary, or open_clip cannot build this
-        configuration, or the image tower sees no squares.
+        A CLIP given by its sizes has no vocabulary, open_clip cannot build this configuration, or
+        its images are not square.
     """
     if text and isinstance(architecture, Backbone) and vocabulary is None:
         raise InputError(
@@ -126,7 +126,7 @@ def build_clip(
 
 
 def build_config(architecture: Backbone | OpenClipConfig, words: int = 0) -> dict[str, Any]:
-    """Return an architecture in open_clip's keys; one by its sizes reads `words` tokens."""
+    """Return an architecture in open_clip's keys; one given by its sizes has `words` tokens."""
     if isinstance(architecture, OpenClipConfig):
         return deepcopy(architecture.config)
     vision, text = architecture.vision, architecture.text
@@ -155,25 +155,25 @@ def build_config(architecture: Backbone | OpenClipConfig, words: int = 0) -> dic
 
 
 def needs_timm(config: Mapping[str, Any]) -> bool:
-    """Say whether the image tower of a configuration is one of timm's."""
+    """Return whether the image tower of a configuration is timm's."""
     return bool(config["vision_cfg"].get("timm_model_name"))
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's CPU generator, which initialises weights, for a block; restore it after it."""
+    """Seed torch's CPU generator, which initialises weights, inside a `with` block."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
 
 
 def square_side(architecture: OpenClipConfig, visual: nn.Module) -> int:
-    """Return the side of the square that an image tower sees.
+    """Return the side in pixels of the square images that a tower sees.
 
     Raises
     ------
     InputError
-        It sees no square.
+        Its images are not square.
     """
     size = visual.image_size
     sides = {size} if isinstance(size, int) else set(size)  # pyright: ignore

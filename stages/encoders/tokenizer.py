@@ -35,8 +35,8 @@ class Vocabulary:
     def encode(self, texts: Sequence[str], context: int) -> Int[np.ndarray, "text token"]:
         """Return the tokens of texts, `context` each.
 
-        Unlike CLIP's tokenizer this one does not cut: a caption without its last words would
-        teach something else than its author wrote.
+        Unlike CLIP's tokenizer this one does not cut long texts: a caption without its last words
+        may say something else.
 
         Raises
         ------

@@ -77,7 +77,7 @@ def build_encoder(entry: WeightsEntry, backbone: AnyBackbone, machine: Machine) 
 def published_settings(
     entry: WeightsEntry, backbone: Any, commit: str | None, machine: Machine
 ) -> tuple[Published, dict[str, Any]]:
-    """Return the architecture that weights are for, and what of its preprocessing is theirs.
+    """Return the architecture that weights are for, and the preprocessing that they ask for.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def published_settings(
 
 
 CONFIG = "open_clip_config.json"
-"""What a repository of the hub says of its model: how it is built, and how images are prepared."""
+"""The file of a hub's repository that configures its model and the preprocessing of images."""
 
 
 def hub_settings(
@@ -111,7 +111,7 @@ def hub_settings(
     Raises
     ------
     InputError
-        The repository says nothing of them, or nothing legal.
+        The repository has no such file, or the file is no configuration of open_clip.
     """
     repository = open_repository(name.removeprefix(HUB_MODEL), commit, "model")
     (path,) = repository.matching(CONFIG)
@@ -127,9 +127,9 @@ def hub_settings(
 
 
 def open_clip_preprocess(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return what open_clip says of the preprocessing for weights, in our terms.
+    """Return the preprocessing that open_clip names for weights, in our terms.
 
-    The rest is as for a model without weights.
+    What it leaves out is as for a model without weights.
 
     Raises
     ------
@@ -278,8 +278,7 @@ def open_clip_names(
 ) -> dict[str, torch.Tensor]:
     """Return weights under the names of open_clip's module, from older or other names.
 
-    open_clip's own loading does the same; what it does beyond that, to fit weights to another
-    size, is left out.
+    open_clip's own loading does the same, and would also fit weights to another image size.
     """
     open_clip = import_open_clip(timm=needs_timm(architecture.config))
     named = dict(open_clip.convert.convert_state_dict(module, dict(weights)))
@@ -293,9 +292,9 @@ def load_library_classifier(
 ) -> Encoder:
     """Return a classifier of torchvision or timm with its own head.
 
-    Older forms are taken as their own loading takes them: torchvision's ViTs and DenseNets were
-    published under names that their modules no longer have, its oldest files lack the counters of
-    batch norms.
+    Older files are read as their library reads them: torchvision's ViTs and DenseNets were
+    published under names that their modules no longer have, and its oldest files lack the counters
+    of batch norms.
     """
     model = build_library_model(architecture, 0)
     named = classifier_weights(model, weights)

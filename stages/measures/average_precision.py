@@ -111,9 +111,8 @@ def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
     if len(without) > 1:
         raise ValueError("expected negatives of every concept or of none, got both")
     keys, concepts = [], []
-    number = (
-        np.uint16 if len(listed) <= 2**16 else np.uint32
-    )  # small: memory bandwidth is the limit
+    # Small numbers, since memory bandwidth is the limit.
+    number = np.uint16 if len(listed) <= 2**16 else np.uint32
     for concept, each in enumerate(listed):
         rest = images - len(each.positives) if each.negatives is None else len(each.negatives)
         if not len(each.positives) or not rest:

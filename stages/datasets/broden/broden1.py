@@ -1,4 +1,4 @@
-"""Broden1 as it is published (Bau et al., CVPR 2017), brought into tar shards of its own bytes.
+"""Writes Broden1 as it is published (Bau et al., CVPR 2017) into tar shards, its files unchanged.
 
 NetDissect's `dlbroden.sh` names its zip files: `broden1_224.zip` holds the folder `broden1_224`,
 and so on for 227 and 384 pixels.
@@ -135,9 +135,9 @@ def _image_files(
 def _open_root(
     entry: BrodenEntry, machine: Machine
 ) -> Iterator[tuple[Path | zipfile.Path, str, dict[str, str]]]:
-    """Give the folder of `index.csv`, on disk or in a zip that is downloaded first.
+    """Yield the folder of `index.csv`, on disk or in a zip that is downloaded first.
 
-    Beside it stand what errors call it, and its origin in the card: empty where only the files
+    With it come its name in errors, and its origin for the card: empty where only the files
     themselves can tell.
     """
     if entry.folder is not None:
