@@ -1,7 +1,5 @@
 """ImageNet's classes, and which of them the shifts have: the tables of `data/reference/`."""
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +14,7 @@ from stages.config.datasets import (
     ImageNetV2,
     ObjectNet,
 )
+from stages.files.tables import read_table
 
 REFERENCE = Path("data/reference")
 
@@ -40,11 +39,16 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
     The index is the place of the WordNet id among the 1,000 in alphabetical order, as torchvision,
     timm and open_clip number the classes; the ILSVRC ids 1 to 1000 of the development kit are
     others. The names are open_clip's, which prompts use.
+
+    Raises
+    ------
+    InputError
+        A table is missing or lacks a column.
     """
-    rows, folders = (
-        list(csv.DictReader(io.StringIO((reference / table).read_text(encoding="utf-8"))))
-        for table in ("imagenet_classes.csv", "objectnet_to_imagenet.csv")
-    )
+    columns = "index", "wnid", "name", "imagenet_r", "imagenet_a"
+    rows = read_table(reference / "imagenet_classes.csv", columns)
+    columns = "folder", "label", "imagenet_indices"
+    folders = read_table(reference / "objectnet_to_imagenet.csv", columns)
     return ImageNetClasses(
         wnids=[row["wnid"] for row in rows],
         names=[row["name"] for row in rows],
