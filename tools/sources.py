@@ -95,7 +95,7 @@ def weight_sources(study: Sections) -> dict[str, list[Source]]:
             case None:
                 found[key] = []
     if broken:
-        raise InputError("\n       ".join(broken))
+        raise InputError(*broken)
     return found
 
 

@@ -77,7 +77,7 @@ def check(file: Path) -> Sections:
 def refuse(complaints: Iterable[str]) -> None:
     """Refuse a study that there are complaints about."""
     if lines := list(complaints):
-        raise InputError("\n       ".join(lines))
+        raise InputError(*lines)
 
 
 def illegal_sections(tree: Mapping[str, Any]) -> Complaints:

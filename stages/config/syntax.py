@@ -18,7 +18,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from stages.runtime.errors import InputError
+from stages.runtime.errors import InputError, one_line
 from stages.runtime.urls import public_url
 
 LONGEST_VALUE, LONGEST_TEXT = 80, 300
@@ -129,7 +129,7 @@ def short(value: object) -> str:
 
 def escaped(text: str) -> str:
     """Return a text in one line of 300 characters at most."""
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:LONGEST_TEXT])
+    line = one_line(text[:LONGEST_TEXT])
     return line if len(text) <= LONGEST_TEXT else f"{line}…"
 
 

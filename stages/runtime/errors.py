@@ -11,11 +11,17 @@ class InputError(Exception):
     """Bad input, explained: what was expected, what came and what to do about it.
 
     `stages.runtime.launch.launch` prints its message without a traceback and exits with 1, so the
-    message has to stand alone: name the file or the key first. Logins in URLs are removed from it.
+    message has to stand alone: name the file or the key first. Several complaints are several
+    lines. Logins in URLs are removed, and characters that a terminal would act on are escaped.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(without_logins(message))
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n       ".join(one_line(without_logins(line)) for line in lines))
+
+
+def one_line(text: str) -> str:
+    """Return a text with control characters, line ends and halves of characters as escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 @contextmanager

@@ -6,9 +6,11 @@ import inspect
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 
-from stages.runtime.errors import InputError
+from stages.runtime.errors import InputError, one_line
 from stages.runtime.fingerprint import BRANCHES, require_fingerprint
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -17,11 +19,17 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal this process gets when its parent dies."""
 
+DEBUG = "--debug"
+"""The argument of any stage with which an unknown error keeps its traceback."""
+
+LONGEST = 300
+"""The most characters of an unknown error that are shown."""
+
 ADVICE = "nothing was kept; free the disk or mend the file, then run `dvc repro` again"
 
 
 def launch(main: Callable[..., None], *arguments: str) -> None:
-    """Run a stage: check its fingerprint, explain bad input in one line, end with its parent.
+    """Run a stage: check its fingerprint, explain any error in one line, end with its parent.
 
     A stage that needs torch imports it in `main`, after the settings that are made here.
     """
@@ -31,8 +39,11 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
     # Imports make many objects and no garbage. Collecting less often here, and not at all at exit
     # (`gc.freeze` below), takes `extract` of the miniature from 2.7 s of processor time to 1.8 s.
     gc.set_threshold(200_000, 50, 50)
-    stage = stage_name()
-    given = arguments or sys.argv[1:]
+    command = str(getattr(sys.modules["__main__"].__spec__, "name", "")) or "-c"
+    given = list(arguments or sys.argv[1:])
+    debug = DEBUG in given
+    if debug:
+        given.remove(DEBUG)
     try:
         inspect.signature(main).bind(*given)
     except TypeError:
@@ -41,22 +52,33 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
             f"error: expected the arguments {names or 'none'}, got {' '.join(given) or 'none'}"
         )
     try:
+        stage = command.removeprefix("stages.")
         if stage not in BRANCHES:  # those look themselves, once they know their branch
             require_fingerprint(stage)
         main(*given)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno is None:
+    except Exception as error:
+        if debug:
             raise
-        sys.exit(f"error: {error.filename or 'writing'}: {error.strerror}; {ADVICE}")
+        sys.exit(f"error: {explanation(error, ' '.join(['python -m', command, *given]))}")
     finally:
         gc.freeze()
 
 
-def stage_name() -> str:
-    """Return the name of the stage that `python -m stages.<name>` runs."""
-    return str(getattr(sys.modules["__main__"].__spec__, "name", "")).removeprefix("stages.")
+def explanation(error: Exception, command: str) -> str:
+    """Say in one line what went wrong and what to do; several complaints are several lines."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno is not None:
+        return one_line(f"{error.filename or 'writing'}: {error.strerror}; {ADVICE}")
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(Path.cwd() / "stages")]
+    frame = (ours or frames)[-1]
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return one_line(
+        f"{os.path.relpath(frame.filename)}, line {frame.lineno}: {what[:LONGEST]}. This is a "
+        f"defect of the program, or the machine's: see more with `{command} {DEBUG}`, and report "
+        "what it prints"
+    )
 
 
 def wait_passively() -> None:

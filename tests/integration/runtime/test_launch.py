@@ -78,14 +78,32 @@ def test_what_the_system_refuses_is_one_line_with_advice(body, expected):
 
 
 @pytest.mark.parametrize(
-    ("body", "last"),
-    [("dict()['gone']", "KeyError: 'gone'\n"), ("raise OSError('unknown')", "OSError: unknown\n")],
+    ("body", "what"),
+    [
+        ("dict()['gone']", "KeyError: 'gone'"),
+        ("raise OSError('unknown')", "OSError: unknown"),
+        ("raise RuntimeError(chr(27) + '[31m' + chr(10) + chr(0xdcff))", r"\x1b[31m\n\udcff"),
+        ("raise MemoryError", "MemoryError"),
+    ],
 )
-def test_a_bug_keeps_its_traceback(body, last):
+def test_a_bug_is_one_line_and_keeps_its_traceback_for_who_asks(body, what):
     done = run(body)
     assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and "--debug" in done.stderr
+    assert what in done.stderr and done.stderr.count("\n") == 1
+    done = run(body, "--debug")
+    assert done.returncode == 1
     assert done.stderr.startswith("Traceback (most recent call last)")
-    assert done.stderr.endswith(last)
+
+
+def test_a_bug_in_the_code_is_named_with_its_line(code_copy):
+    file = code_copy / "stages/config/params.py"
+    file.write_text(file.read_text() + "\n\ndel Params.read\n")
+    (code_copy / "params.yaml").write_text("{}")
+    command = [sys.executable, "-m", "stages.kurtosis", "rn"]
+    done = subprocess.run(command, cwd=code_copy, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("error: stages/kurtosis.py, line ")
+    assert "`python -m stages.kurtosis rn --debug`" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -28,3 +28,9 @@ def test_names_what_an_explanation_is_about():
 
 def test_an_error_shows_no_login():
     assert str(InputError("https://me:can@ary@host/a: gone")) == "https://…@host/a: gone"
+
+
+def test_what_a_terminal_would_act_on_is_escaped_and_complaints_are_lines():
+    name = "a\x1b[31m\r\n\u2028\udcff\u200bé"
+    said = str(InputError(f"{name}: broken", "another"))
+    assert said == r"a\x1b[31m\r\n\u2028\udcff\u200bé: broken" + "\n       another"
