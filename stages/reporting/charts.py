@@ -9,6 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
+from stages.reporting.names import TRAININGS
 from stages.runtime.errors import InputError
 
 VEGA_LITE = "5.20"
@@ -212,7 +213,7 @@ TRAINING_COLOUR: dict[str, Any] = {
     "field": "training",
     "type": "nominal",
     "scale": {
-        "domain": ["zero-shot", "finetuned", "supervised", "untrained"],
+        "domain": list(TRAININGS.values()),
         "range": ["#0072B2", "#D55E00", "#009E73", "#6B7280"],
     },
     "legend": {"title": "training"},

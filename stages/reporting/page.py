@@ -96,7 +96,11 @@ def report_page(
         paragraphs=[p for p in description.split("\n\n") if p.strip()],
         claims=claims,
         encoders=encoders,
-        by_representation=_by_representation(encoders),
+        by_representation={
+            name: members
+            for kind, name in REPRESENTATIONS.items()
+            if (members := [e for e in encoders if e.series.representation == kind])
+        },
         concept_counts=sorted(
             {n for e in encoders if (n := e.metrics.concepts.measured) is not None}
         ),
@@ -111,13 +115,6 @@ def report_page(
         shifts=SHIFTS,
         trainings=TRAININGS,
     )
-
-
-def _by_representation(encoders: Iterable[Encoder]) -> dict[str, list[Encoder]]:
-    groups = {name: [] for name in REPRESENTATIONS.values()}
-    for e in encoders:
-        groups[REPRESENTATIONS[e.series.representation]].append(e)
-    return {name: group for name, group in groups.items() if group}
 
 
 def _figure(chart: Chart, rows: Rows, templates: Path, claims: Iterable[Claim]) -> Figure:
