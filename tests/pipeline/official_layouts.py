@@ -10,7 +10,7 @@ from stages.datasets.imagenet import ImageNetClasses
 from tests.integration.datasets.layouts import zipped
 from tests.integration.downloads.encrypted_zip import encrypted_zip
 from tests.pipeline.photographs import jpeg, odd_files, photograph, saved
-from tests.unit.datasets.broden.broden1 import write_broden1
+from tests.unit.datasets.broden.conftest import write_broden1
 from tests.unit.datasets.conftest import tar, write_files
 
 PASSWORD = b"only for readers of the licence"

@@ -130,17 +130,17 @@ def meta(wnids: tuple[str, ...]) -> bytes:
     return stream.getvalue()
 
 
-def test_kaggle_s_solution_says_the_classes():
-    assert classified_by(solution=SOLUTION_ROWS) == EXPECTED
-
-
-def test_a_list_of_wordnet_ids_says_the_classes():
-    assert classified_by(synsets=SYNSET_LINES) == EXPECTED
-
-
-def test_ilsvrc_ids_are_read_through_meta_and_not_as_indices():
-    shuffled = (WNIDS[1], WNIDS[2], WNIDS[0])
-    assert classified_by(ids=b"3\n1\n2\n", meta=meta(shuffled)) == EXPECTED
+@pytest.mark.parametrize(
+    "truth",
+    [
+        {"solution": SOLUTION_ROWS},
+        {"synsets": SYNSET_LINES},
+        {"ids": b"3\n1\n2\n", "meta": meta((WNIDS[1], WNIDS[2], WNIDS[0]))},
+    ],
+    ids=["kaggle", "wordnet", "ilsvrc ids through meta.mat"],
+)
+def test_the_ground_truth_says_the_classes(truth: dict[str, bytes]):
+    assert classified_by(**truth) == EXPECTED
 
 
 def test_names_carry_the_number():
@@ -176,11 +176,8 @@ def check(**mappings: Any) -> None:
     check_mappings(found, OBJECTNET)
 
 
-def test_the_published_mappings_pass():
+def test_the_published_mappings_pass_and_without_them_our_table_stands():
     check(folders=LABELS, classes=IMAGENET)
-
-
-def test_without_mappings_our_table_stands():
     check()
 
 

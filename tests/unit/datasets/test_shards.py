@@ -35,11 +35,8 @@ def test_images_classes_and_captions_come_back(write_set: WriteSet, pictures: np
     assert read.captions == [f"a caption {row}" for row in range(7)]
 
 
-def test_a_labelled_set_has_no_captions(write_set: WriteSet):
+def test_a_set_has_classes_and_captions_only_where_its_images_have(write_set, tmp_path, pictures):
     assert loaded(write_set(captions=False))[0].captions is None
-
-
-def test_an_unlabelled_set_has_no_classes(tmp_path: Path, pictures: np.ndarray):
     shards = write_images([(encode_png(pictures[0]), None, "a caption")], 10, tmp_path)
     write_card(card(shards, 1), tmp_path)
     assert loaded(tmp_path)[0].classes.tolist() == [-1]
@@ -51,17 +48,11 @@ def test_shards_have_their_size_and_the_same_bytes_every_time(write_set: WriteSe
     assert first.shards == second.shards
 
 
-def test_open_shards_give_single_images(write_set: WriteSet, pictures: np.ndarray):
-    with open_shards(write_set()) as shards:
-        assert len(shards) == 7
-        assert shards.classes.tolist() == [0, 2, 0, 2, 0, 2, 0]
-        assert shards.stored(4) == encode_png(pictures[4])
-        np.testing.assert_array_equal(shards[6], pictures[6])
-
-
-def test_several_threads_read_one_open_set(write_set: WriteSet, pictures: np.ndarray):
+def test_open_shards_give_single_images_to_several_threads(write_set, pictures: np.ndarray):
     rows = list(range(7)) * 20
     with open_shards(write_set()) as shards, ThreadPoolExecutor(4) as pool:
+        assert len(shards) == 7
+        assert shards.stored(4) == encode_png(pictures[4])
         for row, image in zip(rows, pool.map(shards.__getitem__, rows), strict=True):
             np.testing.assert_array_equal(image, pictures[row])
 
@@ -91,13 +82,6 @@ def test_what_is_no_image_is_not_written(tmp_path: Path):
         write_images([(b"a text", 0, None)], 10, tmp_path)
 
 
-def test_a_folder_without_a_shard_is_refused(write_set: WriteSet):
-    directory = write_set()
-    write_card(card({}, 7), directory)
-    with pytest.raises(InputError, match="at least one shard"):
-        loaded(directory)
-
-
 def test_a_truncated_shard_is_refused(write_set: WriteSet):
     directory = write_set()
     shard = directory / "shard-00001.tar"
@@ -106,11 +90,18 @@ def test_a_truncated_shard_is_refused(write_set: WriteSet):
         loaded(directory)
 
 
-@pytest.mark.parametrize("images", [6, 8])
-def test_another_number_of_images_is_refused(images: int, write_set: WriteSet):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": 6}, "6 images expected.*, 7 found"),
+        ({"images": 8}, "8 images expected.*, 7 found"),
+        ({"shards": {}}, "at least one shard"),
+    ],
+)
+def test_another_number_of_images_and_no_shard_are_refused(write_set: WriteSet, change, message):
     directory = write_set()
-    write_card(replace(read_card(directory), images=images), directory)
-    with pytest.raises(InputError, match=f"{images} images expected.*, 7 found"):
+    write_card(replace(read_card(directory), **change), directory)
+    with pytest.raises(InputError, match=message):
         loaded(directory)
 
 

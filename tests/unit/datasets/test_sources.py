@@ -17,36 +17,25 @@ def survey(count: int, classes: tuple[int, ...] = (3, 7)) -> dict[str, int | Non
     return {f"{image}.jpg": classes[image % len(classes)] for image in range(count)}
 
 
-@pytest.mark.parametrize("count", [4, 6])
-def test_a_published_number_of_images_passes(count: int):
-    require_complete(survey(count), PUBLISHED, partial=False)
+@pytest.mark.parametrize(("count", "partial"), [(4, False), (6, False), (1, True)])
+def test_a_published_number_of_images_passes_and_a_part_where_the_study_says_so(count, partial):
+    require_complete(survey(count), PUBLISHED, partial=partial)
 
 
-@pytest.mark.parametrize("count", [3, 5, 7])
-def test_another_number_is_refused(count: int):
-    with pytest.raises(ValueError, match=f"4 or 6 images were expected, there are {count}"):
-        require_complete(survey(count), PUBLISHED, partial=False)
-
-
-def test_a_class_without_images_is_refused():
-    with pytest.raises(ValueError, match="2 classes were expected, 1 have none: b; complete"):
-        require_complete(survey(4, (3,)), PUBLISHED, partial=False)
-
-
-def test_a_part_passes_where_the_study_says_so():
-    require_complete(survey(1), PUBLISHED, partial=True)
-
-
-def test_nothing_is_no_part():
-    with pytest.raises(ValueError, match="there are none"):
-        require_complete({}, PUBLISHED, partial=True)
+@pytest.mark.parametrize(
+    ("found", "partial", "message"),
+    [
+        *((survey(n), False, f"4 or 6 images were expected, there are {n}") for n in (3, 5, 7)),
+        (survey(4, (3,)), False, "2 classes were expected, 1 have none: b; complete"),
+        ({}, True, "there are none"),
+    ],
+)
+def test_another_number_and_a_class_without_images_are_refused(found, partial, message):
+    with pytest.raises(ValueError, match=message):
+        require_complete(found, PUBLISHED, partial=partial)
 
 
 CLASSES: dict[str, int | None] = {f"n{c}/image_{i}.jpg": c for c in range(4) for i in range(9)}
-
-
-def test_without_a_limit_everything_is_taken():
-    assert choose(CLASSES, None) == CLASSES
 
 
 @given(limit=st.integers(4, 40))
@@ -55,27 +44,21 @@ def test_every_class_gives_equally_many(limit: int):
     assert [taken.count(class_) for class_ in range(4)] == [min(9, limit // 4)] * 4
 
 
-def test_the_subset_does_not_depend_on_order_or_on_the_folders_above():
+def test_the_subset_depends_neither_on_the_order_nor_on_the_folders_above():
     moved = {f"elsewhere/{path}": class_ for path, class_ in reversed(CLASSES.items())}
     taken = {path.removeprefix("elsewhere/") for path in choose(moved, 12)}
     assert taken == choose(CLASSES, 12).keys()
+    assert taken != {f"n{c}/image_{i}.jpg" for c in range(4) for i in range(3)}
 
 
 def test_a_greater_limit_keeps_what_a_smaller_one_took():
     assert choose(CLASSES, 8).keys() < choose(CLASSES, 16).keys()
 
 
-def test_the_first_images_are_not_favoured():
-    assert choose(CLASSES, 12).keys() != {f"n{c}/image_{i}.jpg" for c in range(4) for i in range(3)}
-
-
-def test_a_small_class_gives_all_it_has():
+def test_without_a_limit_or_enough_images_all_are_taken_and_without_classes_they_are_one():
+    assert choose(CLASSES, None) == CLASSES
     assert len(choose({**CLASSES, "n4/only.jpg": 4}, 25)) == 4 * 5 + 1
-
-
-def test_a_set_without_classes_is_one_class():
-    unlabelled = dict.fromkeys(CLASSES)
-    assert len(choose(unlabelled, 5)) == 5
+    assert len(choose(dict.fromkeys(CLASSES), 5)) == 5
 
 
 def test_a_limit_below_the_classes_is_refused():

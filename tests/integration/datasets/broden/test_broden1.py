@@ -16,7 +16,7 @@ from stages.datasets.card import read_card
 from stages.runtime.errors import InputError
 from tests.integration.datasets.layouts import zipped as zip_files
 from tests.integration.downloads.loopback import FileServer
-from tests.unit.datasets.broden.broden1 import MAPS, TABLES, write_broden1
+from tests.unit.datasets.broden.conftest import MAPS, TABLES, write_broden1
 
 IMAGES = ["ade20k/a.jpg", "dtd/b.jpg", "os/c.jpg"]
 

@@ -3,17 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from stages.datasets.broden.labels import can_be_probed, concept_presence
 from stages.datasets.broden.reader import open_broden
 from stages.runtime.errors import InputError
-from tests.unit.datasets.broden.broden1 import TABLES, write_broden1
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    return write_broden1(tmp_path / "broden1_8")
+from tests.unit.datasets.broden.conftest import TABLES, replace_file
+from tests.unit.datasets.conftest import saved
 
 
 def named(directory: Path, presence: float) -> set[tuple[int, str]]:
@@ -29,16 +24,9 @@ EVERYTHING = {
 }
 
 
-def test_one_pixel_is_enough_at_zero(directory: Path):
-    assert named(directory, 0.0) == EVERYTHING
-
-
-def test_a_concept_needs_its_fraction_of_pixels(directory: Path):
-    assert named(directory, 1 / 16) == EVERYTHING
+def test_a_concept_needs_its_fraction_of_pixels_counted_once_over_its_maps(directory: Path):
+    assert named(directory, 0.0) == named(directory, 1 / 16) == EVERYTHING
     assert named(directory, 0.1) == EVERYTHING - {(0, "fabric")}
-
-
-def test_several_maps_count_a_pixel_once(directory: Path):
     assert (0, "leg") in named(directory, 0.25)
     assert (0, "leg") not in named(directory, 0.26)
 
@@ -66,34 +54,22 @@ def test_a_set_whose_concepts_tell_no_image_from_another_is_refused(directory: P
         can_be_probed(shown)
 
 
-@pytest.mark.parametrize("cell", ["8", "70000"])
-def test_an_image_wise_number_without_a_label_is_refused(cell: str, directory: Path):
-    (directory / "index.csv").write_text(TABLES["index.csv"].replace("6;7", f"6;{cell}"))
-    with pytest.raises(InputError, match=r"label\.csv has no label.*dtd/b\.jpg"):
-        named(directory, 0.0)
+MAP = "images/os/c_color.png"
+STRANGE = saved(np.full((4, 4, 3), (3, 2, 0), np.uint8), "PNG")
 
 
-def test_a_label_in_a_map_that_no_table_has_is_refused(directory: Path):
-    strange = np.full((4, 4, 3), (3, 2, 0), np.uint8)
-    Image.fromarray(strange).save(directory / "images/os/c_color.png")
-    with pytest.raises(InputError, match=r"no label 515, which.*os/c_color\.png"):
-        named(directory, 0.0)
-
-
-def test_a_map_of_another_size_is_refused(directory: Path):
-    Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(directory / "images/os/c_color.png")
-    with pytest.raises(InputError, match=r"os/c_color\.png has \(4, 5\) pixels"):
-        named(directory, 0.0)
-
-
-def test_a_truncated_map_is_named(directory: Path):
-    path = directory / "images/os/c_color.png"
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(InputError, match=r"os/c_color\.png.*broken"):
-        named(directory, 0.0)
-
-
-def test_a_missing_map_is_named(directory: Path):
-    (directory / "images/os/c_color.png").unlink()
-    with pytest.raises(InputError, match=r"images/os/c_color\.png expected"):
+@pytest.mark.parametrize(
+    ("path", "content", "message"),
+    [
+        ("index.csv", TABLES["index.csv"].replace("6;7", "6;8"), r"label\.csv has no .*dtd/b\.jpg"),
+        ("index.csv", TABLES["index.csv"].replace("6;7", "6;70000"), r"label\.csv has no label"),
+        (MAP, STRANGE, r"no label 515, which.*os/c_color\.png"),
+        (MAP, saved(np.zeros((4, 5, 3), np.uint8), "PNG"), r"c_color\.png has \(4, 5\) pixels"),
+        (MAP, STRANGE[:-20], r"os/c_color\.png.*broken"),
+        (MAP, None, r"images/os/c_color\.png expected"),
+    ],
+)
+def test_labels_that_are_not_there_or_do_not_fit_are_refused(directory, path, content, message):
+    replace_file(directory / path, content)
+    with pytest.raises(InputError, match=message):
         named(directory, 0.0)

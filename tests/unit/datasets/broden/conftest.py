@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 TABLES = {
@@ -68,3 +69,15 @@ def write_broden1(directory: Path) -> Path:
         channels = np.stack([labels % 256, labels // 256, 0 * labels], axis=2).astype(np.uint8)
         Image.fromarray(channels).save(directory / "images" / name)
     return directory
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return write_broden1(tmp_path / "broden1_8")
+
+
+def replace_file(file: Path, content: str | bytes | None) -> None:
+    """Write another content into a file; None takes the file away."""
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
