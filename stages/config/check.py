@@ -1,8 +1,8 @@
 """The check of a study: every section is legal, and they fit together."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -45,17 +45,37 @@ ARCHITECTURES = {
 ENCODER_SECTIONS = ("weights", "pretrain", "finetune", "supervise", "interpolate")
 """The sections that say where an encoder's weights come from."""
 
+
+class Reference(NamedTuple):
+    """What the value of a key names: an entry of the section `target`, of one of these `kinds`.
+
+    The target `clips` are the CLIPs that have been trained. An entry of another kind `lacks`
+    something.
+    """
+
+    target: str
+    kinds: Any = object
+    lacks: str = ""
+
+
+BACKBONE, RECIPE = Reference("backbones", CLIPS), Reference("recipes")
+CAPTIONED = Reference(
+    "datasets", synthetic.Captioned | datasets.Captions | datasets.ImageNetCaptions, "captions"
+)
+LABELLED = Reference("datasets", Drawn | datasets.ImageNetLike, "classes")
+ENCODER = Reference("encoders")
+
 REFERENCES = {
-    "datasets": {"source": "sources"},
-    "weights": {"backbone": "backbones"},
-    "pretrain": {"backbone": "backbones", "dataset": "datasets", "recipe": "recipes"},
-    "finetune": {"start": "clips", "dataset": "datasets", "recipe": "recipes"},
-    "supervise": {"backbone": "backbones", "dataset": "datasets", "recipe": "recipes"},
-    "interpolate": {"first": "clips", "second": "finetune"},
-    "encoders": {"backbone": "backbones"},
-    "comparisons": {"first": "encoders", "second": "encoders"},
+    "datasets": {"source": Reference("sources")},
+    "weights": {"backbone": Reference("backbones")},
+    "pretrain": {"backbone": BACKBONE, "dataset": CAPTIONED, "recipe": RECIPE},
+    "finetune": {"start": Reference("clips"), "dataset": LABELLED, "recipe": RECIPE},
+    "supervise": {"backbone": BACKBONE, "dataset": LABELLED, "recipe": RECIPE},
+    "interpolate": {"first": Reference("clips"), "second": Reference("finetune")},
+    "encoders": {"backbone": Reference("backbones")},
+    "comparisons": {"first": ENCODER, "second": ENCODER},
 }
-"""By section and key, the section whose entry the key names; `clips` are the trained CLIPs."""
+"""By section and key, what the key names. Of `weights`, the source decides the architectures."""
 
 
 def check(file: Path) -> Sections:
@@ -95,14 +115,25 @@ def illegal_sections(tree: Mapping[str, Any]) -> Complaints:
 
 
 def check_references(study: Sections) -> Complaints:
-    """Every entry that another names is there."""
+    """Every entry that another names is there, and of a kind that it can be."""
     for section, keys in REFERENCES.items():
         for key, entry in getattr(study, section).items():
-            for field, target in keys.items():
+            for field, (target, kinds, lacks) in keys.items():
                 name, there = getattr(entry, field), entries(study, target)
-                if name not in there:
+                legal = ARCHITECTURES.get(type(entry), kinds)
+                fitting = [key for key, one in there.items() if isinstance(one, legal)]
+                if name in fitting:
+                    continue
+                if name in there:
+                    why = f"has no {lacks}" if lacks else f"is of the kind '{tag(there[name])}'"
+                    wrong = f"'{name}' {why}"
+                else:
                     what = f"section 'sources.{name}'" if target == "sources" else f"'{name}'"
-                    yield f"'{section}.{key}.{field}': there is no {what}; {legal_names(there)}"
+                    wrong = f"there is no {what}"
+                yield (
+                    f"'{section}.{key}.{field}': {wrong}; legal values: "
+                    f"{', '.join(fitting) or 'none yet'}"
+                )
 
 
 def check_encoders(study: Sections) -> Complaints:
@@ -131,31 +162,6 @@ def check_encoders(study: Sections) -> Complaints:
         for key in getattr(study, section):
             if key not in study.encoders:
                 yield f"'{section}.{key}': expected an entry '{key}' in encoders; it has none"
-
-
-def check_backbones(study: Sections) -> Complaints:
-    """Every architecture is one that its weights, or its training, can be for."""
-    for key, entry in study.weights.items():
-        legal = ARCHITECTURES[type(entry)]
-        yield from wrong_kind(f"weights.{key}.backbone", entry.backbone, study.backbones, legal)
-    for section in ("pretrain", "supervise"):
-        for key, entry in getattr(study, section).items():
-            path = f"{section}.{key}.backbone"
-            yield from wrong_kind(path, entry.backbone, study.backbones, CLIPS)
-
-
-def check_training_sets(study: Sections) -> Complaints:
-    """Every training's dataset has what it learns from: captions or classes."""
-    captioned = synthetic.Captioned | datasets.Captions | datasets.ImageNetCaptions
-    labelled = Drawn | datasets.ImageNetLike
-    for section, legal, lacking in (
-        ("pretrain", captioned, "captions"),
-        ("finetune", labelled, "classes"),
-        ("supervise", labelled, "classes"),
-    ):
-        for key, entry in getattr(study, section).items():
-            path = f"{section}.{key}.dataset"
-            yield from wrong_kind(path, entry.dataset, study.datasets, legal, f"has no {lacking}")
 
 
 def check_weights(study: Sections) -> Complaints:
@@ -187,7 +193,8 @@ def check_prompts(study: Sections) -> Complaints:
     Such a head is for all classes of the world, and the text tower knows the words of its captions.
     """
     templates = study.heads.zero_shot.templates
-    prompts = [text.replace("{}", "class") for text in templates if isinstance(templates, list)]
+    texts = templates if isinstance(templates, list) else []
+    prompts = [text.replace("{}", "class") for text in texts]
     longest = max(prompts, key=lambda text: len(encoders.split_words(text)), default="")
     needed = len(encoders.split_words(longest)) + 2
     for key, entry in study.pretrain.items():
@@ -220,7 +227,7 @@ def check_unused(study: Sections) -> Complaints:
             for section, keys in REFERENCES.items()
             for entry in getattr(study, section).values()
             for key in keys
-            if keys[key] == target
+            if keys[key].target == target
         }
         for name in entries(study, target):
             if name not in used and not (target == "datasets" and name in NEEDED):
@@ -242,8 +249,6 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_needed_datasets,
     check_references,
     check_encoders,
-    check_backbones,
-    check_training_sets,
     check_weights,
     check_interpolations,
     check_prompts,
@@ -256,20 +261,15 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
 """What sections require of each other; each check yields the complaints about a study."""
 
 
-def entries(study: Sections, target: str) -> Collection[str]:
-    """Return the names of the entries of a section, or of the CLIPs that have been trained."""
+def entries(study: Sections, target: str) -> Mapping[str, Any]:
+    """Return the entries of a section, or the CLIPs that have learnt something."""
     if target == "clips":
-        return trained_clips(study)
+        ready = {k: entry for k, entry in study.weights.items() if is_trained_clip(study, entry)}
+        return study.pretrain | ready
     section = getattr(study, target)
     if target == "sources":
-        return [name for name in section.__struct_fields__ if getattr(section, name)]
+        return {name: one for name, one in msgspec.structs.asdict(section).items() if one}
     return section
-
-
-def trained_clips(study: Sections) -> list[str]:
-    """Return the CLIPs that have learnt something: what finetuning and interpolation start from."""
-    ready = [key for key, entry in study.weights.items() if is_trained_clip(study, entry)]
-    return [*study.pretrain, *ready]
 
 
 def is_trained_clip(study: Sections, entry: WeightsEntry) -> bool:
@@ -291,19 +291,3 @@ def head_kinds(study: Sections, section: str, key: str) -> list[str]:
     if not is_trained_clip(study, entry):
         return ["trained"]
     return ["zero_shot", "trained"] if isinstance(entry, Checkpoint) else ["zero_shot"]
-
-
-def wrong_kind(
-    path: str, name: str, there: Mapping[str, Any], legal: Any, why: str = ""
-) -> Complaints:
-    """Yield a complaint when the entry `name` is of a kind that is not legal at `path`."""
-    entry = there.get(name)
-    if entry is not None and not isinstance(entry, legal):
-        fitting = [key for key, one in there.items() if isinstance(one, legal)]
-        why = why or f"is of the kind '{tag(entry)}'"
-        yield f"'{path}': '{name}' {why}; {legal_names(fitting)}"
-
-
-def legal_names(names: Collection[str]) -> str:
-    """Return the names of entries that are legal, in words."""
-    return f"legal values: {', '.join(names) or 'none yet'}"
