@@ -1,4 +1,4 @@
-"""The checks of a study's datasets: of the kind that their use needs, and fitting together."""
+"""The checks of a study's datasets: they are of kinds that their use allows, and fit together."""
 
 from collections.abc import Iterator
 from typing import Any

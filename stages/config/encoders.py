@@ -7,7 +7,7 @@ and `layers`.
 import re
 from typing import Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
 from stages.config.quantities import (
     CONTROL,
@@ -49,7 +49,7 @@ class Comparison(StrictStruct, frozen=True, kw_only=True):
     second: Key
 
 
-Spread = Annotated[float, msgspec.Meta(ge=1e-3, le=1000.0)]
+Spread = Annotated[float, Meta(ge=1e-3, le=1000.0)]
 """What pixels of 0 to 1 are divided by."""
 
 STRIDE = 32
@@ -67,7 +67,7 @@ class ModifiedResNet(Kind, frozen=True, kw_only=True, tag="resnet"):
     """
 
     layers: tuple[Depth, Depth, Depth, Depth]
-    width: Annotated[int, msgspec.Meta(ge=2, le=256)]
+    width: Annotated[int, Meta(ge=2, le=256)]
     head_width: Width
 
 
@@ -83,7 +83,7 @@ class VisionTransformer(Kind, frozen=True, kw_only=True, tag="vit"):
 class TextTransformer(StrictStruct, frozen=True, kw_only=True):
     """CLIP's text transformer: at most `context` tokens, start and end among them."""
 
-    context: Annotated[int, msgspec.Meta(ge=3, le=1024)]
+    context: Annotated[int, Meta(ge=3, le=1024)]
     width: Width
     heads: Width
     layers: Depth
@@ -100,7 +100,7 @@ class Backbone(Kind, frozen=True, kw_only=True, tag="clip"):
     image_size: Side
     mean: tuple[Fraction, Fraction, Fraction]
     std: tuple[Spread, Spread, Spread]
-    embedding: Annotated[int, msgspec.Meta(ge=2, le=4096)]
+    embedding: Annotated[int, Meta(ge=2, le=4096)]
     quick_gelu: bool
     vision: ModifiedResNet | VisionTransformer
     text: TextTransformer
@@ -148,7 +148,7 @@ AnyBackbone = Backbone | OpenClipModel | TorchvisionModel | TimmModel
 
 Template = Annotated[
     str,
-    msgspec.Meta(
+    Meta(
         pattern=rf"{LITERAL}[^{{}}\n{CONTROL}]*\{{\}}[^{{}}\n{CONTROL}]*\Z",
         max_length=1000,
         extra={"legal": "one line with one `{}`, no other braces, control characters or `${`"},
@@ -157,7 +157,7 @@ Template = Annotated[
 """A prompt with one `{}` for the name of the class."""
 
 Templates = (
-    Annotated[list[Template], msgspec.Meta(min_length=1, max_length=1000)]
+    Annotated[list[Template], Meta(min_length=1, max_length=1000)]
     | Literal["openai_imagenet", "simple_imagenet"]
 )
 """Prompts, or the name of a set of them: CLIP's 80 for ImageNet, or the 7 best of these."""
@@ -229,8 +229,8 @@ class Layers(StrictStruct, frozen=True, kw_only=True):
     The unbiased HSIC needs four images in a minibatch at least (Nguyen et al. 2021).
     """
 
-    images: Annotated[int, msgspec.Meta(ge=4, le=100_000)]
-    minibatch: Annotated[int, msgspec.Meta(ge=4, le=4096)]
+    images: Annotated[int, Meta(ge=4, le=100_000)]
+    minibatch: Annotated[int, Meta(ge=4, le=4096)]
 
     def __post_init__(self) -> None:
         """Refuse a minibatch that does not divide the images."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
 from stages.config.quantities import (
     LINES,
@@ -61,7 +61,7 @@ class DirectionsSettings(StrictStruct, frozen=True, kw_only=True):
     A share counts as prunable while it costs less than `harmless` points of ImageNet accuracy.
     """
 
-    pruning_steps: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    pruning_steps: Annotated[int, Meta(ge=1, le=1000)]
     harmless: Percents
     random_head_seed: Seed
 
@@ -80,7 +80,7 @@ class ConceptsSettings(StrictStruct, frozen=True, kw_only=True):
     negatives: Literal["balanced", "all"]
     seed: Seed
     threshold: Share
-    sweep: Annotated[list[Share], msgspec.Meta(min_length=1, max_length=1000)]
+    sweep: Annotated[list[Share], Meta(min_length=1, max_length=1000)]
 
 
 class PresenceSettings(StrictStruct, frozen=True, kw_only=True):
@@ -101,4 +101,4 @@ class Study(StrictStruct, frozen=True, kw_only=True):
     """The report's title and the paragraph under it."""
 
     title: Name
-    description: Annotated[str, msgspec.Meta(max_length=5000), LINES]
+    description: Annotated[str, Meta(max_length=5000), LINES]

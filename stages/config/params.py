@@ -120,7 +120,7 @@ def complaint(value: Any, kind: Any) -> str:
 def parts(value: Any, kind: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield the parts of a value, each with its step of the path and the type that it should have.
 
-    Of a mapping whose `kind` is none of a union's, this is the `kind` alone.
+    A mapping whose tag names no member of a union has one part, the tag.
     """
     inside, structs = element_types(kind), struct_types(kind)
     if isinstance(value, list) and inside:

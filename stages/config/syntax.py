@@ -1,4 +1,4 @@
-"""The YAML of a parameter file: parsed as DVC parses it, and without what a study does without."""
+"""The YAML of a parameter file: parsed as DVC parses it, errors explained in a line each."""
 
 import re
 from collections.abc import Iterator
@@ -134,7 +134,7 @@ def escaped(text: str) -> str:
 
 
 def illegal_syntax(file: Path) -> Iterator[str]:
-    """Yield the lines of a study that use parts of YAML that it does without.
+    """Yield where a study has anchors, aliases, merge keys or tags, or is nested too deeply.
 
     Raises
     ------

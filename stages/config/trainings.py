@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-import msgspec
+from msgspec import Meta
 
 from stages.config.quantities import (
     Epochs,
@@ -17,7 +17,7 @@ from stages.config.quantities import (
     ThreadCount,
 )
 
-Momentum = Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)]
+Momentum = Annotated[float, Meta(ge=0.0, lt=1.0)]
 """A decay rate of a running mean."""
 
 
@@ -28,7 +28,7 @@ class Cosine(Kind, frozen=True, kw_only=True, tag="cosine"):
 class Drops(Kind, frozen=True, kw_only=True, tag="drops"):
     """The learning rate times `factor` after each of `epochs`."""
 
-    epochs: Annotated[list[Epochs], msgspec.Meta(max_length=1000)]
+    epochs: Annotated[list[Epochs], Meta(max_length=1000)]
     factor: Share
 
 
@@ -40,7 +40,7 @@ class Augmentation(StrictStruct, frozen=True, kw_only=True):
     the probability of a horizontal flip.
     """
 
-    smallest_crop: Annotated[float, msgspec.Meta(ge=0.001, le=1.0)]
+    smallest_crop: Annotated[float, Meta(ge=0.001, le=1.0)]
     flip: Fraction
 
 
@@ -57,9 +57,9 @@ class TrainingRecipe(StrictStruct, frozen=True, kw_only=True):
     """
 
     epochs: Epochs
-    batch_size: Annotated[int, msgspec.Meta(ge=2, le=1_000_000)]
+    batch_size: Annotated[int, Meta(ge=2, le=1_000_000)]
     learning_rate: LearningRate
-    warmup_steps: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+    warmup_steps: Annotated[int, Meta(ge=0, le=10_000_000)]
     schedule: Cosine | Drops
     betas: tuple[Momentum, Momentum]
     weight_decay: NonNegative

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from stages.runtime.errors import InputError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
 
 @contextmanager
 def complete_directory(directory: Path) -> Iterator[Path]:
@@ -30,7 +28,7 @@ def complete_directory(directory: Path) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
         partial.replace(directory)
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(
                 f"{directory}: the disk is full; nothing was left there: free space and run again"
             ) from error
