@@ -1,18 +1,18 @@
-"""The stages that make encoders, heads and activations do it from the inputs that they name."""
+"""The stages that make datasets, encoders and activations do it from the inputs they name."""
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 import torch
 
-from stages import extract_broden, fetch, head
+from stages import code, extract_broden, fetch, head
 from stages.config.encoders import Backbone
 from stages.config.machine import Machine
+from stages.config.params import Params
 from stages.config.syntax import load_tree
 from stages.config.test_sets import SHIFTS
 from stages.config.trainings import TrainingRecipe
@@ -42,6 +42,7 @@ from stages.training.contrastive import pretrain
 from stages.training.supervised import train_classifier
 from tests.integration.stages.conftest import merge_a_class
 from tests.pipeline.refusals import change
+from tests.reads import body
 from tests.unit.encoders.conftest import activations
 
 DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
@@ -77,27 +78,36 @@ def encoders(study: Path) -> None:
     save_encoder(WEIGHTS / "classifier", classifier)
 
 
-def read(path: str, kind: Any) -> Any:
-    node: Any = load_tree(Path("params.yaml"))
-    for name in path.split("."):
-        node = node[name]
-    return msgspec.convert(node, kind)
-
-
 def backbone() -> Backbone:
-    return read("backbones.rn", Backbone)
+    return Params().read("backbones.rn", Backbone)
 
 
 def recipe() -> TrainingRecipe:
-    return read("recipes.short", TrainingRecipe)
+    return Params().read("recipes.short", TrainingRecipe)
 
 
-def require_equal(key: str, expected: Encoder) -> None:
-    """Compare the weights that a stage has written with those of an encoder."""
-    found = load_encoder(WEIGHTS / key)
-    assert found.card == expected.card
-    state = expected.module.state_dict()
-    assert all(torch.equal(state[k], value) for k, value in found.module.state_dict().items())
+def card_of(dataset: str) -> DatasetCard:
+    return read_card(DATASETS / dataset)
+
+
+def test_code_waits_for_all_that_fingerprints_are_made_of(opened, code_copy, monkeypatch):
+    monkeypatch.chdir(code_copy)
+    opened.clear()
+    code.main()
+    read = [Path(path) for path in opened if not path.startswith("..")]
+    deps = body("code")["deps"]
+    assert [path for path in read if not any(map(path.is_relative_to, deps))] == []
+    assert [dep for dep in deps if not any(path.is_relative_to(dep) for path in read)] == []
+
+
+def test_fetch_draws_each_set_as_its_entry_says(run):
+    for key in ("imagenet_v2", "imagenet_r"):
+        run("fetch", key, unread=["data/study"])
+    entry, card = load_tree(Path("params.yaml"))["datasets"]["imagenet_r"], card_of("imagenet_r")
+    assert {card.classes[index] for index in card.class_indices} == set(entry["classes"])
+    with open_shards(DATASETS / "imagenet_r") as data:
+        assert len(data) == entry["images"]
+        assert set(np.unique(data.classes).tolist()) <= set(card.class_indices)
 
 
 @pytest.fixture
@@ -110,48 +120,51 @@ def facts(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return noted
 
 
-def encoded(*values: object) -> list[bytes]:
-    return [msgspec.json.encode(value) for value in values]
+Trained = tuple[Encoder, list[object]]
 
 
-def card_of(dataset: str) -> DatasetCard:
-    return read_card(DATASETS / dataset)
-
-
-def test_pretrain_learns_from_its_images_and_captions(run, facts):
-    run("pretrain", "trained")
+def pretrained() -> Trained:
     with open_shards(DATASETS / "web_broad") as data:
         captions = data.captions or []
-        expected = pretrain(recipe(), backbone(), data, captions, callbacks=Callbacks())
-    require_equal("trained", expected)
-    assert facts == ["cpu", *encoded(recipe(), backbone(), card_of("web_broad"))]
-    assert read_curve(Path("data/training/trained"))
+        encoder = pretrain(recipe(), backbone(), data, captions, callbacks=Callbacks())
+    return encoder, [recipe(), backbone(), card_of("web_broad")]
 
 
-def test_finetune_starts_from_its_clip_with_the_zero_shot_head(run, facts):
-    run("finetune", "tuned")
-    start, classes = load_encoder(WEIGHTS / "clip"), card_of("imagenet_val").classes
-    weight = zero_shot_head(start, classes, TEMPLATES)
+def finetuned() -> Trained:
+    start, card = load_encoder(WEIGHTS / "clip"), card_of("imagenet_val")
+    weight = zero_shot_head(start, card.classes, TEMPLATES)
+    encoder = classifier_from_clip(start, weight, card.classes)
     with open_shards(DATASETS / "imagenet_val") as data:
-        expected = classifier_from_clip(start, weight, classes)
-        train_classifier(expected, recipe(), data, data.classes, callbacks=Callbacks())
-    require_equal("tuned", expected)
-    digests = folder_digests(WEIGHTS / "clip")
-    assert facts == ["cpu", *encoded(recipe(), TEMPLATES, card_of("imagenet_val"), digests)]
-    assert read_curve(Path("data/training/tuned"))
+        train_classifier(encoder, recipe(), data, data.classes, callbacks=Callbacks())
+    return encoder, [recipe(), TEMPLATES, card, folder_digests(WEIGHTS / "clip")]
 
 
-def test_supervise_learns_from_its_labels_and_smooths_them(run, facts):
-    run("supervise", "labelled")
+def supervised() -> Trained:
+    card, seed = card_of("imagenet_val"), recipe().seed
+    encoder = classifier_encoder(backbone(), card.classes, seed, normalize_features=False)
     with open_shards(DATASETS / "imagenet_val") as data:
-        classes = data.card.classes
-        expected = classifier_encoder(backbone(), classes, recipe().seed, normalize_features=False)
         train_classifier(
-            expected, recipe(), data, data.classes, label_smoothing=0.3, callbacks=Callbacks()
+            encoder, recipe(), data, data.classes, label_smoothing=0.3, callbacks=Callbacks()
         )
-    require_equal("labelled", expected)
-    assert facts == ["cpu", *encoded(recipe(), 0.3, backbone(), card_of("imagenet_val"))]
-    assert read_curve(Path("data/training/labelled"))
+    return encoder, [recipe(), 0.3, backbone(), card]
+
+
+@pytest.mark.parametrize(
+    ("stage", "key", "train"),
+    [
+        ("pretrain", "trained", pretrained),
+        ("finetune", "tuned", finetuned),
+        ("supervise", "labelled", supervised),
+    ],
+)
+def test_a_training_learns_from_the_inputs_of_its_entry(run, facts, stage, key, train):
+    run(stage, key)
+    (expected, resumed), found = train(), load_encoder(WEIGHTS / key)
+    assert found.card == expected.card
+    state = expected.module.state_dict()
+    assert all(torch.equal(state[k], value) for k, value in found.module.state_dict().items())
+    assert facts == ["cpu", *map(msgspec.json.encode, resumed)]
+    assert read_curve(Path("data/training") / key)
 
 
 def test_interpolate_mixes_the_first_with_a_quarter_of_the_second(run):
@@ -169,19 +182,14 @@ def test_weights_reads_no_data(run):
     assert read_curve(Path("data/training/rn_untrained")) == []
 
 
-def test_a_zero_shot_head_is_that_of_the_templates(run):
-    run("head", "clip")
-    found = read_head(Path("data/heads/clip"), 64)
-    classes = card_of("imagenet_val").classes
-    expected = zero_shot_head(load_encoder(WEIGHTS / "clip"), classes, TEMPLATES)
-    np.testing.assert_array_equal(found.weight, expected)
-    assert found.normalize_features and found.bias is None
-
-
-def test_a_trained_head_is_that_of_the_classifier(run):
-    run("head", "classifier")
-    found = read_head(Path("data/heads/classifier"), 64)
-    weight, _ = load_encoder(WEIGHTS / "classifier").trained_head()
+@pytest.mark.parametrize("key", ["clip", "classifier"])
+def test_a_head_is_that_of_the_templates_or_of_the_training(run, key):
+    run("head", key)
+    found, encoder = read_head(Path("data/heads") / key, 64), load_encoder(WEIGHTS / key)
+    if key == "clip":
+        weight = zero_shot_head(encoder, card_of("imagenet_val").classes, TEMPLATES)
+    else:
+        weight, _ = encoder.trained_head()
     np.testing.assert_array_equal(found.weight, weight)
     assert found.normalize_features and found.bias is None
 
@@ -244,9 +252,6 @@ def test_extract_broden_records_the_probe_images_in_their_order(run):
         expected = activations(load_encoder(WEIGHTS / "classifier"), broden, 256)
     found = read_tensors(Path("data/broden_activations/classifier/activations.safetensors"))
     np.testing.assert_array_equal(found["activations"], expected)
-
-
-def test_extract_broden_passes_on_that_there_is_no_probe_set(run):
     write_absent("broden", DATASETS / "broden")
     extract_broden.main("clip")
     assert is_absent(Path("data/broden_activations/clip"))
@@ -264,11 +269,33 @@ def test_extract_layers_records_evenly_spaced_images(run):
         np.testing.assert_array_equal(found[layer], grams)
 
 
+EXTRACTED = {
+    "extract": "activations/clip/imagenet_val.safetensors",
+    "extract_shifts": "shift_activations/clip/imagenet_v2.safetensors",
+    "extract_broden": "broden_activations/clip/activations.safetensors",
+    "extract_layers": "layer_grams/clip/grams.safetensors",
+}
+
+
+@pytest.mark.parametrize("stage", EXTRACTED)
+def test_a_stage_passes_images_forward_in_the_precision_of_the_study(run, stage):
+    for name in SHIFTS[1:]:
+        write_absent(name, DATASETS / name)
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        change(precision={"inference": precision})
+        run(stage, "clip")
+        arrays = read_tensors(Path("data") / EXTRACTED[stage])
+        found[precision] = {name: np.array(array) for name, array in arrays.items()}
+    exact, rough = found.values()
+    assert any((exact[name] != rough[name]).any() for name in exact)
+    assert all(exact[name].dtype == rough[name].dtype for name in exact)
+
+
 @pytest.mark.parametrize(
     ("stage", "key"),
     [
-        *((stage, "clip") for stage in ("head", "extract", "extract_shifts")),
-        *((stage, "clip") for stage in ("extract_broden", "extract_layers")),
+        *((stage, "clip") for stage in ("head", *EXTRACTED)),
         ("interpolate", "mixed"),
         ("finetune", "tuned"),
     ],
@@ -280,8 +307,8 @@ def test_a_stage_computes_on_the_threads_of_the_study(run: Callable, monkeypatch
     load = lambda folder: done.append("load") or load_encoder(folder)  # noqa: E731
     monkeypatch.setattr(torch, "set_num_threads", done.append)
     monkeypatch.setattr("stages.encoders.encoder.load_encoder", load)
-    change(threads={"inference": 3})
-    change(recipes={"short": load_tree(Path("params.yaml"))["recipes"]["short"] | {"threads": 3}})
+    short = load_tree(Path("params.yaml"))["recipes"]["short"]
+    change(threads={"inference": 3}, recipes={"short": short | {"threads": 3}})
     run(stage, key)
     assert done[:2] == [3, "load"]
 

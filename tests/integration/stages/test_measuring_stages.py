@@ -36,7 +36,7 @@ from stages.measures.head import Head, random_head
 from stages.measures.intervals import bootstrap_mean
 from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
-from stages.measures.pruning import pruned_accuracies
+from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.reporting.names import SHIFTS as NAMES
 from tests.integration.stages.conftest import ALIAS, merge_a_class, paths
 from tests.pipeline.refusals import change
@@ -48,19 +48,13 @@ KEYS = ("first", "second")
 FEATURES, CLASSES, IMAGES = 8, 5, 40
 HELD = {name: [0, 1, 2, 3, 4] for name in TEST_SETS} | {"imagenet_r": [1, 3], "objectnet": [0, 2]}
 ALIASES = {"objectnet": {4: 2}}
-CONCEPTS = [
-    {"number": 3, "name": "red", "category": "color"},
-    {"number": 5, "name": "wheel", "category": "part"},
-    {"number": 8, "name": "sky", "category": "object"},
-]
+CATEGORIES = {3: "color", 5: "part", 8: "object"}
+CONCEPTS = [{"number": n, "name": f"c{n}", "category": name} for n, name in CATEGORIES.items()]
 SETTINGS: dict[str, dict[str, Any]] = {
     "robustness": {"seed": 5, "confidence": 0.8},
     "kurtosis": {
-        "resamples": 50,
-        "seed": 6,
-        "confidence": 0.7,
-        "outlier_sigma": 1.5,
-        "outlier_share": 0.1,
+        **{"resamples": 50, "seed": 6, "confidence": 0.7},
+        **{"outlier_sigma": 1.5, "outlier_share": 0.1},
     },
     "directions": {"pruning_steps": 5, "harmless": 20.0, "random_head_seed": 7},
     "concepts": {"negatives": "balanced", "seed": 8, "threshold": 0.6, "sweep": [0.5, 0.6, 0.7]},
@@ -80,10 +74,9 @@ RESAMPLED = {
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write two encoders' activations and heads, other numbers for each, and the study."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/reference").symlink_to(ROOT / "data/reference")
-    (tmp_path / ".dvc").mkdir()
-    (tmp_path / ".dvc/plots").symlink_to(ROOT / ".dvc/plots")
+    for name in ("data/reference", ".dvc/plots"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).symlink_to(ROOT / name)
     study = yaml.safe_load(NANO.read_text()) | SETTINGS
     entry = study["encoders"]["rn_untrained"]
     entry["training"] = "supervised"
@@ -91,25 +84,20 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study["comparisons"] = {"pair": {"first": "first", "second": "second"}}
     Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     models = [{"name": "standard", **dict.fromkeys(("imagenet", *SHIFTS), 50.0)}]
-    write_json(
-        Path("data/baseline/baseline.json"),
-        {"lines": LINES, "resampled": RESAMPLED, "models": models},
-    )
+    baseline = {"lines": LINES, "resampled": RESAMPLED, "models": models}
+    write_json(Path("data/baseline/baseline.json"), baseline)
     for key in KEYS:
         imagenet, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
         for name in TEST_SETS:
-            test = activations(key, name)
             folder = shifts if name in SHIFTS else imagenet
-            write_activations(folder, name, **vars(test))
+            write_activations(folder, name, **vars(activations(key, name)))
         write_card(imagenet, "rectified" if key == "first" else "linear", FEATURES)
         write_shifts(shifts, SHIFTS)
         write_head(Path("data/heads") / key, head(key), "random")
-        values = broden_activations(key)
         file = Path("data/broden_activations") / key / "activations.safetensors"
-        write_tensors(file, {"activations": values})
-    labels = concept_labels()
+        write_tensors(file, {"activations": broden_activations(key)})
     write_json(Path("data/broden_labels/concepts.json"), CONCEPTS)
-    write_tensors(Path("data/broden_labels/labels.safetensors"), vars(labels))
+    write_tensors(Path("data/broden_labels/labels.safetensors"), vars(concept_labels()))
 
 
 def generator(key: str, name: str) -> np.random.Generator:
@@ -126,8 +114,11 @@ def activations(key: str, name: str) -> Activations:
 
 
 def head(key: str) -> Head:
+    """Return a head; the second's classes lie in three directions, fewer than a random head's."""
     rng = generator(key, "head")
     weight = rng.standard_normal((CLASSES, FEATURES)).astype(np.float32)
+    if key == "second":
+        weight = rng.standard_normal((CLASSES, 3)).astype(np.float32) @ weight[:3]
     return Head(weight, rng.standard_normal(CLASSES).astype(np.float32), True)
 
 
@@ -137,7 +128,7 @@ def broden_activations(key: str) -> np.ndarray:
 
 def concept_labels() -> ConceptLabels:
     image = np.arange(IMAGES)
-    shown = [(i, c["number"]) for c in CONCEPTS for i in image if i % c["number"] == 0]
+    shown = [(i, number) for number in CATEGORIES for i in image if i % number == 0]
     return ConceptLabels(*(np.array(column) for column in zip(*shown, strict=True)))
 
 
@@ -207,52 +198,43 @@ def test_kurtosis(run, key):
 def test_directions(run, key):
     run("directions", key)
     found = result(f"data/directions/{key}/directions.json")
-    own, null = singular_directions(head(key).weight), random_head(head(key).weight, 7)
-    imagenet = activations(key, "imagenet_val").values
-    weights = importance(imagenet, own), importance(imagenet, singular_directions(null))
-    for name, weight in zip(("head", "random_head"), weights, strict=True):
-        assert found["importance"][name] == pytest.approx(sorted(weight, reverse=True), rel=1e-5)
+    own = singular_directions(head(key).weight)
+    null = singular_directions(random_head(head(key).weight, 7))
+    assert (len(own.vectors), len(null.vectors)) == (5 if key == "first" else 3, 5)
     assert found["fractions"] == [0.0, 0.2, 0.4, 0.6, 0.8]
     curves = found["accuracy"]
     for name in TEST_SETS:
         expected = 100 * accuracy(key, name)
         for curve in curves.values():
             assert curve[name.removesuffix("_val")][0] == pytest.approx(expected, abs=1e-4)
-    for curve, basis, weight in zip(
-        ("head", "random_head"), (own, singular_directions(null)), weights, strict=True
-    ):
-        test = activations(key, "imagenet_val")
-        pruned = pruned_accuracies(
+    test = activations(key, "imagenet_val")
+    for name, basis in (("random_head", null), ("head", own)):
+        weights = importance(test.values, basis)
+        assert found["importance"][name] == pytest.approx(sorted(weights, reverse=True), rel=1e-5)
+        pruned = 100 * pruned_accuracies(
             test.values,
             test.classes,
             head(key),
             basis,
-            weight,
+            weights,
             fractions=np.array(found["fractions"]),
         )
-        assert curves[curve]["imagenet"] == pytest.approx(100 * pruned, abs=1e-4)
-    cost = [curves["head"]["imagenet"][0] - pruned for pruned in curves["head"]["imagenet"]]
-    steps = next((i for i, points in enumerate(cost) if points >= 20.0), len(cost))
-    assert found["prunable"] == found["fractions"][steps - 1]
+        assert curves[name]["imagenet"] == pytest.approx(pruned, abs=1e-4)
+    assert found["prunable"] == prunable_fraction(np.array(found["fractions"]), pruned, 20.0)
     arrays = read_tensors(Path(f"data/directions/{key}/directions.safetensors"))
     np.testing.assert_array_equal(arrays["directions"], own.vectors)
     np.testing.assert_array_equal(arrays["singular_values"], own.singular_values)
-    np.testing.assert_array_equal(arrays["importance"], weights[0])
-
-
-def write_directions(key: str) -> None:
-    found = singular_directions(head(key).weight)
-    arrays = {"directions": found.vectors, "singular_values": found.singular_values}
-    write_tensors(Path("data/directions") / key / "directions.safetensors", arrays)
+    np.testing.assert_array_equal(arrays["importance"], weights)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_broden(run, key):
     for encoder in KEYS:
-        write_directions(encoder)
+        found = singular_directions(head(encoder).weight)
+        arrays = {"directions": found.vectors, "singular_values": found.singular_values}
+        write_tensors(Path(f"data/directions/{encoder}/directions.safetensors"), arrays)
     run("broden", key)
-    numbers = np.array([concept["number"] for concept in CONCEPTS])
-    targets = concept_targets(concept_labels(), numbers, IMAGES, "balanced", 8)
+    targets = concept_targets(concept_labels(), np.array(list(CATEGORIES)), IMAGES, "balanced", 8)
     values, directions = broden_activations(key), singular_directions(head(key).weight)
     expected = {
         "directions": direction_precisions(values, directions, targets),
@@ -268,9 +250,9 @@ def test_broden(run, key):
         assert counts["unique_concepts"] == unique[1]
         assert [row["unique_concepts"] for row in counts["sweep"]] == unique
         assert [row["threshold"] for row in counts["sweep"]] == [0.5, 0.6, 0.7]
-        for number, concept in enumerate(CONCEPTS):
-            own = encoded_concepts(precisions[:, [number]], 0.6).unique_concepts
-            assert counts["categories"][concept["category"]]["unique_concepts"] == own
+        for column, category in enumerate(CATEGORIES.values()):
+            own = encoded_concepts(precisions[:, [column]], 0.6).unique_concepts
+            assert counts["categories"][category]["unique_concepts"] == own
 
 
 def test_broden_labels(run, study, monkeypatch):
@@ -334,17 +316,14 @@ def test_published(run):
     expected = estimate_effective_robustness(
         shares.pop("imagenet"), shares, lines, draws, confidence=0.6, seed=10
     )
-    row = found["encoders"][model["name"]]
-    assert {shift: row[shift] for shift in SHIFTS} == pytest.approx(
-        {shift: one.value for shift, one in expected.shifts.items()}, abs=1e-3
-    )
-    mean = expected.mean
-    given = [row["low"], row["mean"], row["high"]]
-    assert given == pytest.approx([mean.low, mean.value, mean.high], abs=1e-3)
-    table = {(one["label"], one["shift"]): one for one in rows("published")}
-    for shift, one in expected.shifts.items():
-        value = float(table[model["name"], NAMES[shift]]["effective_robustness"])
-        assert value == pytest.approx(one.value, abs=1e-3)
+    row, mean = found["encoders"][model["name"]], expected.mean
+    values = {shift: one.value for shift, one in expected.shifts.items()}
+    values |= {"low": mean.low, "mean": mean.value, "high": mean.high}
+    assert {name: row[name] for name in values} == pytest.approx(values, abs=1e-3)
+    table = {one["shift"]: one for one in rows("published") if one["label"] == model["name"]}
+    for shift in SHIFTS:
+        found = float(table[NAMES[shift]]["effective_robustness"])
+        assert found == pytest.approx(row[shift], abs=1e-3)
 
 
 def test_the_published_baseline(run):
@@ -386,8 +365,8 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
             assert found.aliases == ({} if name in ("imagenet_train", "imagenet_val") else ALIAS)
             np.testing.assert_array_equal(found.classes, data.classes)
             np.testing.assert_array_equal(found.images[-1], data[len(data) - 1])
-    models = result("data/baseline/baseline.json")["models"]
-    assert models == [{"name": name, **row} for name, row in accuracies.items()]
+    expected = [{"name": name, **row} for name, row in accuracies.items()]
+    assert result("data/baseline/baseline.json")["models"] == expected
 
 
 CURVE = {"loss": [2.5, 1.5], "accuracy": [0.25, 0.5], "learning_rate": [0.1, 0.2]}
@@ -411,26 +390,22 @@ def measured(run) -> None:
 @pytest.mark.usefixtures("measured")
 def test_summarize():
     for key in KEYS:
-        metrics, series = (
-            result(f"metrics/encoders/{key}.json"),
-            result(f"plots/encoders/{key}.json"),
+        metrics = result(f"metrics/encoders/{key}.json")
+        series = result(f"plots/encoders/{key}.json")
+        robust, peaked = (
+            result(f"data/{name}.json")
+            for name in (f"robustness/{key}", f"kurtosis/{key}/kurtosis")
         )
-        robust, kurtosis = result(f"data/robustness/{key}.json"), f"data/kurtosis/{key}"
         directions = result(f"data/directions/{key}/directions.json")
         concepts = result(f"data/concepts/{key}/concepts.json")
         assert metrics["accuracy"] == pytest.approx(robust["accuracy"], abs=1e-3)
-        for shift in (*SHIFTS, "mean"):
-            expected = robust["effective_robustness"][shift]["value"]
-            assert metrics["effective_robustness"][shift] == pytest.approx(expected, abs=1e-3)
-        mean = robust["effective_robustness"]["mean"]
-        for end in ("low", "high"):
-            found = metrics["effective_robustness"][f"mean_{end}"]
-            assert found == pytest.approx(mean[end], abs=1e-3)
-        peaked = result(f"{kurtosis}/kurtosis.json")
-        found = {name: metrics["kurtosis"][name] for name in ("mean", "low", "high")}
-        interval = peaked["kurtosis"]
-        expected = {"mean": interval["value"], "low": interval["low"], "high": interval["high"]}
-        assert found == pytest.approx(expected, abs=1e-3)
+        estimates = robust["effective_robustness"]
+        expected = {name: one["value"] for name, one in estimates.items()}
+        expected |= {f"mean_{end}": estimates["mean"][end] for end in ("low", "high")}
+        assert metrics["effective_robustness"] == pytest.approx(expected, abs=1e-3)
+        mean, low, high = (metrics["kurtosis"][name] for name in ("mean", "low", "high"))
+        expected = {"value": mean, "low": low, "high": high}
+        assert expected == pytest.approx(peaked["kurtosis"], abs=1e-3)
         assert metrics["directions"]["prunable"] == directions["prunable"]
         for basis in ("directions", "features"):
             unique = concepts[basis]["unique_concepts"]
@@ -458,18 +433,14 @@ def test_report(run):
         expected = result(f"metrics/encoders/{key}.json")["kurtosis"]["mean"]
         assert float(row["kurtosis"]) == pytest.approx(expected)
     assert [row["label"] for row in rows("training")] == ["the second"] * 2
-    cells = [
-        (r["first_label"], r["second_label"], r["second_layer"], r["cka"]) for r in rows("cka")
-    ]
-    ends = ("the first", "the second")
-    assert cells == [(*ends, "a", "0.25"), (*ends, "b", "0.75")]
-    page, image = (Path("plots", name).read_text() for name in REPORT)
+    for row, layer, value in zip(rows("cka"), "ab", ("0.25", "0.75"), strict=True):
+        assert (row["first_label"], row["second_label"]) == ("the first", "the second")
+        assert (row["second_layer"], row["cka"]) == (layer, value)
+    page, image = Path("plots/report.html"), Path("plots/effective_robustness.svg")
     study = load_tree(Path("params.yaml"))["study"]
-    assert all(word in page for word in (*labels, study["title"], study["description"]))
-    assert image.startswith("<svg")
-
-
-REPORT = ("report.html", "effective_robustness.svg")
+    words = (*labels, study["title"], study["description"])
+    assert all(word in page.read_text() for word in words)
+    assert image.read_text().startswith("<svg")
 
 
 def rows(table: str) -> list[dict[str, str]]:
