@@ -2,13 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import networkx as nx
 import pytest
 from dvc.repo import Repo
 
 from stages.runtime.fingerprint import COMPUTING, branch_modules, fingerprinted
-from tests.pipeline.spied import instance, spied
 from tests.pipeline.workspace import Workspace
 from tests.reads import ROOT, STAGES
 
@@ -62,6 +62,20 @@ CODE = re.compile(r"stages/.*(\.py|__pycache__)")
 
 CHECKING = {f"stages/runtime/{name}.py" for name in ("fingerprint", "packages", "source_code")}
 """What looks at the code before a stage runs, and computes nothing."""
+
+
+def spied(workspace: Workspace) -> dict[str, list[dict]]:
+    """Return what the processes of each stage touched, by its name."""
+    found: dict[str, list[dict]] = {}
+    for line in workspace.spied.read_text().splitlines():
+        process = json.loads(line)
+        found.setdefault(Path(process["argv"][0]).stem, []).append(process)
+    return found
+
+
+def instance(stage: str, process: dict) -> str:
+    """Return what DVC calls the instance of a stage that a process ran."""
+    return "@".join([stage, *process["argv"][1:]])
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # pygtrie's, in DVC's graph
@@ -122,17 +136,15 @@ def test_the_code_and_the_packages_that_compute_are_tracked(nano, stage):
         assert loaded - CHECKING <= branch_modules(stage, branch, ROOT)
 
 
-def test_a_broden_threshold_reruns_the_counting_alone(clean):
-    clean.change("concepts.threshold", 0.85)
-    keys = clean.params()["encoders"]
-    expected = {f"{stage}@{key}" for stage in ("broden", "summarize") for key in keys}
-    assert clean.repro() == expected | ONCE
-
-
-def test_the_kurtosis_section_reruns_the_kurtosis_alone(clean):
-    clean.change("kurtosis.resamples", 50)
-    keys = clean.params()["encoders"]
-    expected = {f"{stage}@{key}" for stage in ("kurtosis", "summarize") for key in keys}
+@pytest.mark.parametrize(
+    ("path", "value", "stage"),
+    [("concepts.threshold", 0.85, "broden"), ("kurtosis.resamples", 50, "kurtosis")],
+)
+def test_a_setting_of_a_measure_reruns_that_measure_alone(clean, path, value, stage):
+    clean.change(path, value)
+    expected = {
+        f"{name}@{key}" for name in (stage, "summarize") for key in clean.params()["encoders"]
+    }
     assert clean.repro() == expected | ONCE
 
 

@@ -70,16 +70,16 @@ class Raw(str):
 
 def bases() -> list[tuple[dict[str, Any], int]]:
     """Return our studies, marks filled in, each with how often it is changed."""
-    return [(filled(load_tree(file)), weight) for file, weight in BASES.items()]
+    return [(filled(load_tree(file), MARKS), weight) for file, weight in BASES.items()]
 
 
-def filled(node: Any) -> Any:
+def filled(node: Any, marks: dict[str, Any]) -> Any:
     """Replace the marks of the real study."""
     if isinstance(node, dict):
-        return {key: filled(value) for key, value in node.items()}
+        return {key: filled(value, marks) for key, value in node.items()}
     if isinstance(node, list):
-        return [filled(value) for value in node]
-    return MARKS.get(node, node) if isinstance(node, str) else node
+        return [filled(value, marks) for value in node]
+    return marks.get(node, node) if isinstance(node, str) else node
 
 
 def draw_study(trees: list[tuple[dict[str, Any], int]], rng: Random) -> str:

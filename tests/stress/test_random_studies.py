@@ -6,14 +6,11 @@ from random import Random
 
 import pytest
 from dvc.utils.serialize import load_yaml
-from msgspec.structs import replace
 
 from stages.config.check import check
 from stages.config.sections import Sections
 from stages.config.syntax import load_tree
-from stages.config.trainings import Drops
 from stages.runtime.errors import InputError
-from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 from tests.stress.random_studies import bases, draw_study
 from tests.stress.tiny_stages import runs
@@ -41,28 +38,6 @@ def test_a_study_is_refused_in_a_line_or_runs(part, tmp_path, monkeypatch):
             FILE.rename(place := tmp_path / f"failed-{seed}.yaml")
             raise AssertionError(f"seed {seed}: {place}") from error
     assert accepted > STUDIES // PARTS // 6
-
-
-ENDLESS = {
-    "kurtosis": {"outlier_share": 0.0},
-    "draw": {"scale": (0.6, float("inf"))},
-    "robustness": 10**11,
-    "threads": 10**30,
-    "concepts": {"threshold": 0.0},
-    "contrast": {"schedule": Drops(epochs=[1] * 9, factor=1e300)},
-}
-"""By what reads it, a value without its bound: what is drawn above would be refused or fail."""
-
-
-@pytest.mark.parametrize("name", ENDLESS)
-def test_a_value_that_is_out_of_bounds_ends_in_a_traceback(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    function, (first, *others) = next(run for run in runs(check(NANO)) if run[0].__name__ == name)
-    wrong = ENDLESS[name]
-    first = replace(first, **wrong) if isinstance(wrong, dict) else wrong
-    with pytest.raises(Exception) as caught:
-        function(first, *others)
-    assert not isinstance(caught.value, InputError | AssertionError)
 
 
 def checked() -> Sections | None:

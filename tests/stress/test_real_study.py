@@ -12,12 +12,15 @@ import stages.weights
 from stages.datasets.card import read_card
 from stages.datasets.imagenet import ImageNetClasses, read_imagenet_classes
 from stages.datasets.shards import open_shards
+from stages.files.arrays import read_tensors
 from tests.integration.downloads.loopback import TOKEN, FileServer, HubServer
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline import zoo
-from tests.pipeline.photographs import ODD, jpeg, photograph, saved
+from tests.pipeline.official_layouts import ODD, jpeg, photograph
 from tests.pipeline.workspace import Workspace, new_workspace
 from tests.reads import ROOT
+from tests.stress.random_studies import filled
+from tests.unit.datasets.conftest import saved
 
 REAL = ROOT / "tests/pipeline/real.yaml"
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
@@ -33,7 +36,9 @@ def study(tmp_path_factory: pytest.TempPathFactory):
         patch.setenv("INTERPRETING_CLIP_FOLDERS", str(folder))
         patch.setenv("INTERPRETING_CLIP_OBJECTNET_PASSWORD", layouts.PASSWORD.decode())
         workspace = new_workspace(folder / "clone")
-        fill(workspace, sources(folder, classes, files, hub))
+        tree = filled(yaml.safe_load(REAL.read_text()), sources(folder, classes, files, hub))
+        (workspace.folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+        workspace.commit("The real study in small")
         zoo.put_open_clip(hub, "RN50-quickgelu", "openai")
         zoo.put_open_clip(hub, "ViT-B-32", "laion2b_s34b_b79k")
         zoo.put_timm(hub)
@@ -65,29 +70,14 @@ def sources(
         "A": ("imagenet-a.tar", layouts.imagenet_a_archive(classes, a)),
         "BRODEN": ("broden1_224.zip", layouts.broden_archive(folder / "broden1")),
     }
-    filled: dict[str, Any] = {}
+    marks: dict[str, Any] = {}
     for mark, (name, data) in archives.items():
         files.files[f"/{name}"] = data
         sha256 = hashlib.sha256(data).hexdigest()
-        filled[mark] = {"url": f"{files.url}/{name}", "sha256": sha256}
+        marks[mark] = {"url": f"{files.url}/{name}", "sha256": sha256}
     checkpoint = zoo.training_checkpoint("ViT-S-32-alt")
     (folder / "vit_s.pt").write_bytes(checkpoint)
-    return filled | {"VIT_S": hashlib.sha256(checkpoint).hexdigest()}
-
-
-def fill(workspace: Workspace, values: dict[str, Any]) -> None:
-    """Make real.yaml the study, with addresses and checksums in place of its marks."""
-
-    def filled(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: filled(value) for key, value in node.items()}
-        if isinstance(node, list):
-            return [filled(value) for value in node]
-        return values.get(node, node) if isinstance(node, str) else node
-
-    tree = filled(yaml.safe_load(REAL.read_text()))
-    (workspace.folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-    workspace.commit("The real study in small")
+    return marks | {"VIT_S": hashlib.sha256(checkpoint).hexdigest()}
 
 
 def bring_torchvision(workspace: Workspace, files: FileServer, patch: pytest.MonkeyPatch) -> None:
@@ -159,8 +149,6 @@ def test_representations_are_recorded_and_never_ranked_together(study):
 
 
 def test_interpolated_weights_lie_between_their_ends(study):
-    from stages.files.arrays import read_tensors
-
     first, second, middle = (
         read_tensors(study.folder / f"data/weights/{key}/weights.safetensors")
         for key in ("rn50_openai", "rn50_openai_finetuned", "rn50_openai_wise")
