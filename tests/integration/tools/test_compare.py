@@ -32,7 +32,8 @@ def other(workspace) -> Path:
 
 
 def test_a_result_is_identical_to_itself(workspace, other, capsys):
-    assert compare(capsys, ".", str(other)) == (0, ["3 identical"])
+    for same in ("stages/..", str(other)):
+        assert compare(capsys, ".", same) == (0, ["3 identical"])
 
 
 def test_what_differs_is_named_with_its_stage(workspace, other, capsys):
@@ -91,22 +92,14 @@ def test_revisions_are_read_from_git_and_the_cache(workspace, capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["nothing", "."], "nothing: expected a folder or a revision of git's, it is neither"),
-        ([".", "stages/.."], None),
-        ([".", "data"], "data: no dvc.lock in it, so no result; `dvc repro` makes one"),
-        (
-            [".", ".", "--only", "metrics/"],
-            "no output of . or . has a path that begins with metrics/",
-        ),
+        (["nothing", "."], "nothing: expected a folder or a revision"),
+        ([".", "data"], "data: no dvc.lock in it.*`dvc repro`"),
+        ([".", ".", "--only", "metrics/"], "no output of .* begins with metrics/"),
     ],
 )
 def test_bad_arguments_are_explained(workspace, arguments, expected):
-    if expected is None:
+    with pytest.raises(InputError, match=expected):
         main(*arguments)
-        return
-    with pytest.raises(InputError) as caught:
-        main(*arguments)
-    assert str(caught.value) == expected
 
 
 def test_a_tolerance_below_0_is_refused(capsys):
