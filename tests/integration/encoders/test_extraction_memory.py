@@ -85,17 +85,13 @@ def test_memory_holds_no_activations_of_the_images_before(tmp_path, wide, write,
 
 
 def test_what_was_written_are_the_activations(tmp_path, wide):
-    write_dataset(tmp_path, 30)
-    extract(wide, tmp_path, tmp_path / "out")
-    result = read_activations(tmp_path / "out", tmp_path.name)
+    for write, run in ((write_dataset, extract), (write_probe, extract_probe)):
+        (folder := tmp_path / write.__name__).mkdir()
+        write(folder, 30)
+        run(wide, folder, folder / "out")
+    result = read_activations(tmp_path / "write_dataset/out", "write_dataset")
     assert result.classes.tolist() == [0, 2] * 15
+    (probe,) = read_tensors(tmp_path / "write_probe/out/activations.safetensors").values()
     expected = (np.arange(30) / 255 - 0.5) / 0.25
-    np.testing.assert_allclose(result.values[:, -1], expected, rtol=1e-6, atol=1e-6)
-
-
-def test_what_was_written_of_a_probe_are_its_activations(tmp_path, wide):
-    write_probe(tmp_path, 20)
-    extract_probe(wide, tmp_path, tmp_path / "out")
-    (values,) = read_tensors(tmp_path / "out/activations.safetensors").values()
-    expected = (np.arange(20) / 255 - 0.5) / 0.25
-    np.testing.assert_allclose(values[:, -1], expected, rtol=1e-6, atol=1e-6)
+    for values in (result.values, probe):
+        np.testing.assert_allclose(values[:, -1], expected, rtol=1e-6, atol=1e-6)
