@@ -62,7 +62,7 @@ def write_inputs(folder: Path, model: str, images: int) -> None:
     from stages.datasets.card import DatasetCard, write_card
     from stages.datasets.shards import write_images
     from stages.encoders.encoder import clip_encoder, save_encoder
-    from tests.pipeline.photographs import jpeg, photograph
+    from tests.pipeline.official_layouts import jpeg, photograph
 
     for name in ("files", "shards", "wds/test"):
         (folder / name).mkdir(parents=True)
