@@ -40,23 +40,25 @@ def percentile_interval(
     return Estimate(float(value), float(low), float(high))
 
 
-def bootstrap_means(
-    values: Float[np.ndarray, " image"], resamples: int, seed: int
-) -> Float[np.ndarray, " resample"]:
-    """Compute the mean of each bootstrap resample: as many values, drawn with replacement.
+def bootstrap_mean(
+    values: Float[np.ndarray, " image"], resamples: int, confidence: float, seed: int
+) -> Estimate:
+    """Compute the mean over images with its bootstrap percentile interval.
 
-    About a million values are drawn at a time, so memory does not grow with `resamples`.
+    A resample is as many values, drawn with replacement. About a million values are drawn at a
+    time, so memory does not grow with `resamples`.
 
     Parameters
     ----------
     values : one per image
     resamples : how many resamples
+    confidence : as in `percentile_interval`
     seed : of the draws
 
     Raises
     ------
     ValueError
-        There are no values, or less than one resample is asked for.
+        There are no values, less than one resample is asked for, or as `percentile_interval`.
     """
     if len(values) == 0 or resamples < 1:
         raise ValueError(
@@ -69,23 +71,4 @@ def bootstrap_means(
         stop = min(start + step, resamples)
         drawn = generator.integers(len(values), size=(stop - start, len(values)))
         means[start:stop] = values[drawn].mean(axis=1)
-    return means
-
-
-def bootstrap_mean(
-    values: Float[np.ndarray, " image"], resamples: int, confidence: float, seed: int
-) -> Estimate:
-    """Compute the mean over images with its bootstrap percentile interval.
-
-    Parameters
-    ----------
-    values, resamples, seed : as in `bootstrap_means`
-    confidence : as in `percentile_interval`
-
-    Raises
-    ------
-    ValueError
-        As `bootstrap_means` and `percentile_interval`.
-    """
-    draws = bootstrap_means(values, resamples, seed)
-    return percentile_interval(float(values.mean()), draws, confidence)
+    return percentile_interval(float(values.mean()), means, confidence)

@@ -1,9 +1,11 @@
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from stages.measures import intervals
-from stages.measures.intervals import bootstrap_mean, bootstrap_means, percentile_interval
+from stages.measures.intervals import bootstrap_mean, percentile_interval
 
 VALUES = np.random.default_rng(0).exponential(size=400)
 
@@ -19,15 +21,17 @@ def test_equal_values_leave_no_uncertainty():
 
 
 def test_does_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch):
-    whole = bootstrap_means(VALUES, resamples=100, seed=3)
+    whole = bootstrap_mean(VALUES, resamples=100, confidence=0.9, seed=3)
     monkeypatch.setattr(intervals, "DRAWS_AT_A_TIME", 1000)
-    np.testing.assert_array_equal(bootstrap_means(VALUES, resamples=100, seed=3), whole)
+    assert bootstrap_mean(VALUES, resamples=100, confidence=0.9, seed=3) == whole
 
 
 def test_agrees_with_drawing_one_resample_after_another():
     generator = np.random.default_rng(3)
     plain = [VALUES[generator.integers(400, size=400)].mean() for _ in range(100)]
-    np.testing.assert_allclose(bootstrap_means(VALUES, 100, seed=3), plain, rtol=1e-14)
+    expected = percentile_interval(VALUES.mean(), np.array(plain), 0.9)
+    found = bootstrap_mean(VALUES, resamples=100, confidence=0.9, seed=3)
+    assert astuple(found) == pytest.approx(astuple(expected), rel=1e-14)
 
 
 def test_the_interval_is_that_of_the_central_limit_theorem():
@@ -45,4 +49,4 @@ def test_refuses_a_confidence_that_is_no_share(confidence):
 @pytest.mark.parametrize(("count", "resamples"), [(0, 10), (10, 0)])
 def test_refuses_to_draw_nothing(count, resamples):
     with pytest.raises(ValueError, match="at least one of each"):
-        bootstrap_means(np.ones(count), resamples, seed=0)
+        bootstrap_mean(np.ones(count), resamples, confidence=0.9, seed=0)
