@@ -59,17 +59,14 @@ def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second
 
 
 def _self_hsic(layers: Layers) -> Float[np.ndarray, " layer"]:
-    minibatches, images, _ = _common_shape(layers, layers)
-    total = np.zeros(len(layers))
-    for minibatch in range(minibatches):
-        total += np.sum(_rows(layers, minibatch) ** 2, axis=1)
-    for name, value in zip(layers, total, strict=True):
+    values = np.diag(hsic(layers, layers))
+    for name, value in zip(layers, values, strict=True):
         if value == 0:
             raise ValueError(
                 f"layer {name}: its output does not vary over the images, so CKA is undefined; "
                 "leave the layer out"
             )
-    return total / (minibatches * images * (images - 3))
+    return values
 
 
 def _rows(layers: Layers, minibatch: int) -> Float[np.ndarray, "layer pair"]:
