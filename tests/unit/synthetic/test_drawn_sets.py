@@ -8,7 +8,6 @@ import pytest
 from stages.config.synthetic import CLASSES, Captioned, Labelled, Population, Probe, Recipe, World
 from stages.datasets.broden.labels import concept_presence
 from stages.datasets.broden.reader import open_broden
-from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
 from stages.runtime.errors import InputError
 from stages.synthetic import drawn_sets
@@ -47,14 +46,9 @@ def test_a_labelled_set_is_what_was_drawn(tmp_path: Path):
     with open_shards(tmp_path / "out") as read:
         np.testing.assert_array_equal(read.load(), images)
     np.testing.assert_array_equal(read.classes, classes)
-    assert len(read.card.shards) == 2
-
-
-def test_the_card_tells_all_classes_from_those_present(tmp_path: Path):
-    write_drawn_set("imagenet_r", recipe("labelled"), WORLD, tmp_path / "out")
-    card = read_card(tmp_path / "out")
-    assert card.classes == list(CLASSES)
-    assert card.class_indices == [0, 1, 3, 6, 8, 9, 11]
+    card = read.card
+    assert len(card.shards) == 2
+    assert (card.classes, card.class_indices) == (list(CLASSES), [0, 1, 3, 6, 8, 9, 11])
     assert (card.dataset, card.images, card.source) == ("imagenet_r", 300, "world")
 
 
@@ -120,7 +114,7 @@ def test_every_word_of_the_world_is_a_concept_once():
     assert len(concepts) == sum(map(len, (COLOURS, CLASSES, PARTS, SCENES, TEXTURES)))
 
 
-def test_label_maps_are_the_masks_of_the_same_images(population: Population, world: World):
+def test_maps_and_numbers_name_what_the_same_images_show(population: Population, world: World):
     recipe, names = probe(population), {c.number: c.name for c in probe_concepts()}
     block = next(draw_blocks(recipe, world))
     masks = render_masks(block.attributes, 32)
@@ -131,14 +125,9 @@ def test_label_maps_are_the_masks_of_the_same_images(population: Population, wor
         assert names[object_map.max()] == CLASSES[block.attributes.class_[row]]
         color = names[segmented.maps["color"][0].max()]
         assert color == f"{COLOURS[block.attributes.colour[row]]}-c"
-
-
-def test_image_wise_numbers_name_scene_and_texture(population: Population, world: World):
-    recipe, names = probe(population), {c.number: c.name for c in probe_concepts()}
-    attributes = next(draw_blocks(recipe, world)).attributes
-    first = next(draw_probe(recipe, world))
-    assert [names[n] for n in first.numbers["scene"]] == [f"{SCENES[attributes.scene[0]]}-s"]
-    assert [names[n] for n in first.numbers["texture"]] == [TEXTURES[attributes.texture[0]]]
+        (scene,), (texture,) = segmented.numbers["scene"], segmented.numbers["texture"]
+        assert names[scene] == f"{SCENES[block.attributes.scene[row]]}-s"
+        assert names[texture] == TEXTURES[block.attributes.texture[row]]
 
 
 def test_only_parts_that_show_have_a_plane(population: Population, world: World):

@@ -128,23 +128,18 @@ def test_a_restored_optimizer_has_the_memory_format_of_its_parameters(recipe, tm
     assert mean.stride() == expected.stride() == module.weight.stride()
 
 
-def test_every_epoch_has_every_image_once_in_another_order(recipe):
+def test_every_epoch_has_every_image_once_and_it_and_the_seed_give_the_order(recipe):
     orders = np.split(np.concatenate([batch.rows for batch in drawn(recipe)]), 20)
     assert all(np.array_equal(np.sort(order), np.arange(64)) for order in orders)
+    first, other = (drawn(msgspec.structs.replace(recipe, seed=seed))[0] for seed in (0, 1))
     assert not np.array_equal(orders[0], orders[1])
+    assert not np.array_equal(first.rows, other.rows) and first.draws != other.draws
 
 
 def test_a_batch_does_not_depend_on_where_the_training_starts(recipe):
     for later, first in zip(drawn(recipe, 38), drawn(recipe)[38:], strict=True):
         assert np.array_equal(later.rows, first.rows)
         assert later.draws == first.draws
-
-
-def test_another_seed_gives_another_order(recipe):
-    other = msgspec.structs.replace(recipe, seed=1)
-    first, second = (drawn(r)[0] for r in (recipe, other))
-    assert not np.array_equal(first.rows, second.rows)
-    assert first.draws != second.draws
 
 
 def test_a_loss_that_is_not_finite_is_refused(recipe):
@@ -159,28 +154,24 @@ def test_a_single_image_is_refused(recipe):
         train(nn.Linear(1, 1), Fit(), IMAGES[:1], PREPROCESS, recipe, callbacks=Callbacks())
 
 
-def test_the_warm_up_is_a_straight_line(recipe):
-    rates = [learning_rate(recipe, step, 10) for step in range(3)]
-    assert rates == pytest.approx([0.005 / 3, 0.01 / 3, 0.005], rel=1e-12)
+WARM = {"warmup_steps": 4, "epochs": 2}
+DROPS = {"schedule": Drops(epochs=[2, 4], factor=0.1), "epochs": 5}
 
 
-def test_the_cosine_leads_from_the_full_rate_to_nothing(recipe):
-    other = msgspec.structs.replace(recipe, epochs=2, warmup_steps=4)
-    rates = [learning_rate(other, step, 10) for step in (4, 12, 20)]
-    assert rates == pytest.approx([0.005, 0.0025, 0], abs=1e-12)
-    assert learning_rate(other, 8, 10) == pytest.approx(0.005 * math.cos(math.pi / 8) ** 2)
-
-
-def test_drops_come_after_their_epochs(recipe):
-    schedule = Drops(epochs=[2, 4], factor=0.1)
-    other = msgspec.structs.replace(recipe, epochs=5, schedule=schedule)
-    rates = [learning_rate(other, step, 10) for step in (3, 19, 20, 39, 40, 49)]
-    assert rates == pytest.approx([5e-3, 5e-3, 5e-4, 5e-4, 5e-5, 5e-5], rel=1e-12)
-
-
-def test_no_warm_up_starts_at_the_full_rate(recipe):
-    other = msgspec.structs.replace(recipe, warmup_steps=0)
-    assert learning_rate(other, 0, 10) == other.learning_rate
+@pytest.mark.parametrize(
+    ("change", "steps", "rates"),
+    [
+        ({}, (0, 1, 2), (0.005 / 3, 0.01 / 3, 0.005)),
+        ({"warmup_steps": 0}, (0,), (0.005,)),
+        (WARM, (4, 8, 12, 20), (0.005, 0.005 * math.cos(math.pi / 8) ** 2, 0.0025, 0)),
+        (DROPS, (3, 19, 20, 39, 40, 49), (5e-3, 5e-3, 5e-4, 5e-4, 5e-5, 5e-5)),
+    ],
+    ids=["warm-up", "none", "cosine", "drops"],
+)
+def test_the_learning_rate_has_its_closed_form(recipe, change, steps, rates):
+    changed = msgspec.structs.replace(recipe, **change)
+    found = [learning_rate(changed, step, 10) for step in steps]
+    assert found == pytest.approx(rates, rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize(("images", "steps"), [(256, 2), (300, 2), (40, 1)])
