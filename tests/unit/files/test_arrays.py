@@ -28,13 +28,6 @@ def test_maps_what_the_library_reads(tmp_path, dtype):
         assert mapped[key].dtype == array.dtype
 
 
-def test_bytes_do_not_depend_on_the_order_of_keys(tmp_path):
-    one, two = np.ones(3), np.zeros(2)
-    write_tensors(tmp_path / "x", {"a": one, "b": two})
-    write_tensors(tmp_path / "y", {"b": two, "a": one})
-    assert (tmp_path / "x").read_bytes() == (tmp_path / "y").read_bytes()
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_the_bytes_are_those_of_the_library(tmp_path, seed):
     rng = np.random.default_rng(seed)
@@ -73,12 +66,14 @@ def test_a_block_is_let_go_before_the_next_but_one_is_made(tmp_path):
     assert len(alive) == 9
 
 
-def test_refuses_nan_in_a_late_block_and_leaves_nothing(tmp_path):
-    good, bad = np.ones((5, 2), np.float32), np.ones((5, 2), np.float32)
-    bad[3] = np.inf
-    with pytest.raises(InputError, match=r"x: 'a': expected finite.*row 8"):
-        write_tensors(tmp_path / "x", {"a": streamed(good, bad, rows=10)})
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_refuses_what_is_not_finite_names_its_row_and_leaves_nothing(tmp_path, bad):
+    good, spoilt = np.ones((5000, 2), np.float32), np.ones((5000, 2), np.float32)
+    spoilt[4321] = bad
+    for values, row in ((spoilt, 4321), (streamed(good, spoilt, rows=10_000), 9321)):
+        with pytest.raises(InputError, match=rf"x: 'a': expected finite.*row {row}"):
+            write_tensors(tmp_path / "x", {"a": values})
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -93,14 +88,6 @@ def test_refuses_blocks_that_do_not_make_the_array(tmp_path, block, complaint):
     with pytest.raises(ValueError, match=complaint):
         write_tensors(tmp_path / "x", {"a": streamed(block, rows=5)})
     assert list(tmp_path.iterdir()) == []
-
-
-def test_refuses_nan_and_names_its_row(tmp_path):
-    values = np.zeros((5000, 2), np.float32)
-    values[4321, 1] = np.nan
-    with pytest.raises(InputError, match=r"'activations'.*row 4321"):
-        write_tensors(tmp_path / "x", {"activations": values})
-    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize("cut", [4, 40, 90])

@@ -16,18 +16,14 @@ def test_round_trip(tmp_path, bias):
     np.testing.assert_array_equal(head.weight, np.eye(2, 3))
     assert (head.bias is None) == (bias is None)
     assert head.normalize_features
+    card = {"kind": "zero_shot", "normalize_features": True}
+    assert read_json(tmp_path / "card.json") == card
 
 
 def test_refuses_a_head_of_another_width(tmp_path):
     write_head(tmp_path, Head(np.eye(2, 3, dtype=np.float32), None, True), "zero_shot")
     with pytest.raises(InputError, match="activations have 4 features, its head 3"):
         read_head(tmp_path, 4)
-
-
-def test_the_card_says_its_kind(tmp_path):
-    write_head(tmp_path, Head(np.eye(2, 3, dtype=np.float32), None, False), "random")
-    card = {"kind": "random", "normalize_features": False}
-    assert read_json(tmp_path / "card.json") == card
 
 
 def test_refuses_a_weight_that_is_not_finite_and_writes_nothing(tmp_path):

@@ -17,16 +17,13 @@ def table(tmp_path, first: str, *rows: str):
     return file
 
 
-def test_keeps_the_standard_models_alone(tmp_path):
+def test_keeps_the_standard_models_alone_and_names_a_clip_by_model_and_weights(tmp_path):
     rows = f"rn50,standard,{NUMBERS}", f"bit,more data,{NUMBERS}"
     (model,) = standard_models(table(tmp_path, "model,training", *rows))
     assert model["name"] == "rn50"
     assert (model["imagenet"], model["objectnet"], model["imagenet_a"]) == (76.1, None, 0.0)
-
-
-def test_names_a_clip_by_model_and_weights(tmp_path):
-    (model,) = zoo_models(table(tmp_path, "model,weights", f"RN50,openai,{NUMBERS}"))
-    assert model["name"] == "RN50/openai"
+    (clip,) = zoo_models(table(tmp_path, "model,weights", f"RN50,openai,{NUMBERS}"))
+    assert clip["name"] == "RN50/openai"
 
 
 def test_fractions_are_of_one_and_nan_where_unknown():

@@ -11,34 +11,29 @@ from stages.runtime.errors import InputError
 def test_round_trip(tmp_path):
     write_table(tmp_path / "t.csv", [{"model": "a,b", "x": 1 / 3}], ["model", "x"])
     assert read_table(tmp_path / "t.csv", ["x"]) == [{"model": "a,b", "x": "0.333333"}]
+    write_table(tmp_path / "t.csv", [], ["a", "b"])
+    assert (tmp_path / "t.csv").read_text() == "a,b\n"
 
 
-def test_refuses_a_missing_column(tmp_path):
+def test_refuses_a_missing_file_and_a_missing_column(tmp_path):
+    with pytest.raises(InputError, match=r"t.csv: no such file"):
+        read_table(tmp_path / "t.csv", ["a"])
     write_table(tmp_path / "t.csv", [{"a": 1}], ["a"])
     with pytest.raises(InputError, match=r"t.csv: expected the columns a, b; missing: \['b'\]"):
         read_table(tmp_path / "t.csv", ["a", "b"])
 
 
-def test_a_table_without_rows_has_its_header(tmp_path):
-    write_table(tmp_path / "t.csv", [], ["a", "b"])
-    assert (tmp_path / "t.csv").read_text() == "a,b\n"
-
-
-def test_refuses_a_column_that_was_not_announced(tmp_path):
-    with pytest.raises(ValueError, match="fields not in fieldnames: 'b'"):
-        write_table(tmp_path / "t.csv", [{"a": 1, "b": 2}], ["a"])
+@pytest.mark.parametrize(
+    ("row", "error", "message"),
+    [
+        ({"a": 1, "b": 2}, ValueError, "fields not in fieldnames: 'b'"),
+        ({"a": math.nan}, InputError, r"t.csv.a: a result must be finite, got nan"),
+    ],
+)
+def test_refuses_an_unannounced_column_and_nan_and_writes_nothing(tmp_path, row, error, message):
+    with pytest.raises(error, match=message):
+        write_table(tmp_path / "t.csv", [row], ["a"])
     assert not (tmp_path / "t.csv").exists()
-
-
-def test_refuses_nan_and_writes_nothing(tmp_path):
-    with pytest.raises(InputError, match=r"t.csv.a: a result must be finite, got nan"):
-        write_table(tmp_path / "t.csv", [{"a": math.nan}], ["a"])
-    assert not (tmp_path / "t.csv").exists()
-
-
-def test_refuses_a_missing_file(tmp_path):
-    with pytest.raises(InputError, match=r"t.csv: no such file"):
-        read_table(tmp_path / "t.csv", ["a"])
 
 
 @pytest.fixture
@@ -67,14 +62,19 @@ def test_refuses_a_missing_metric(curve):
         read_curve(curve)
 
 
-def test_refuses_metrics_of_other_steps(curve):
-    (curve / "plots/metrics/loss.tsv").write_text("step\tloss\n5\t2.5\n")
-    with pytest.raises(InputError, match="not of the same steps"):
-        read_curve(curve)
+COLUMNS = r"loss.tsv: expected the columns step and loss"
 
 
-@pytest.mark.parametrize("text", ["step\tloss\n5\t2.5\n10", "step\tloss\n5\tx", "step\n5\n"])
-def test_refuses_a_damaged_metric(curve, text):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("step\tloss\n5\t2.5\n10", COLUMNS),
+        ("step\tloss\n5\tx", COLUMNS),
+        ("step\n5\n", COLUMNS),
+        ("step\tloss\n5\t2.5\n", "not of the same steps"),
+    ],
+)
+def test_refuses_a_damaged_metric_and_one_of_other_steps(curve, text, message):
     (curve / "plots/metrics/loss.tsv").write_text(text)
-    with pytest.raises(InputError, match=r"loss.tsv: expected the columns step and loss"):
+    with pytest.raises(InputError, match=message):
         read_curve(curve)

@@ -18,7 +18,6 @@ PARAMS = {
     "threads": {"inference": 1},
     "heads": {"zero_shot": {"templates": TEMPLATES}},
     "interpolate": {
-        "start": ENTRY | {"alpha": 0.0},
         "half": ENTRY | {"alpha": 0.5},
         "swapped": {"first": "tuned", "second": "clip", "alpha": 0.5},
     },
@@ -44,12 +43,6 @@ def test_the_classifier_lies_between_clip_and_finetuned(study):
     torch.testing.assert_close(half.visual.get_parameter("proj"), expected)
     assert half.card.classes == CLASSES
     assert (study / "training/half/ready.json").exists()
-
-
-def test_the_start_is_the_clip(study):
-    main("start")
-    start, clip = (load_encoder(study / "weights" / key).visual for key in ("start", "clip"))
-    assert all(torch.equal(start.state_dict()[k], t) for k, t in clip.state_dict().items())
 
 
 def test_a_second_encoder_without_classes_is_refused(study):
