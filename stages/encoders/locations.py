@@ -240,7 +240,7 @@ def download_weights(
     downloads, revision = Path(machine.downloads), None
     if isinstance(location, AtHub):
         repository = open_repository(location.repository, location.revision, "model")
-        (path,) = repository.matching(*location.files)
+        path = repository.matching(*location.files)[0]
         file, revision = download_file(repository, path, downloads), repository.revision
         name = f"{repository.name}/{path}"
     elif isinstance(location, AtUrl):
