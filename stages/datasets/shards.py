@@ -20,6 +20,9 @@ from stages.datasets.images import EXTENSIONS, decode_image, image_extension
 from stages.datasets.tar import ArchiveReader, Member, open_archive, write_shards
 from stages.runtime.errors import InputError, error_context
 
+StoredImage = tuple[bytes, int | None, str | None]
+"""The file of an image, its class index and its caption; None where it has none."""
+
 
 @dataclass(frozen=True)
 class ShardedDataset:
@@ -177,9 +180,9 @@ def _read_labels(
 
 
 def write_images(
-    images: Iterable[tuple[bytes, int | None, str | None]], images_per_shard: int, directory: Path
+    images: Iterable[StoredImage], images_per_shard: int, directory: Path
 ) -> dict[str, str]:
-    """Write images as they are, each with its class index and its caption or None, into shards.
+    """Write images as they are, with their class indices and captions, into shards.
 
     Returns
     -------
@@ -193,9 +196,7 @@ def write_images(
     return write_shards(starmap(_image_files, enumerate(images)), images_per_shard, directory)
 
 
-def _image_files(
-    number: int, image: tuple[bytes, int | None, str | None]
-) -> list[tuple[str, bytes]]:
+def _image_files(number: int, image: StoredImage) -> list[tuple[str, bytes]]:
     data, class_, caption = image
     extension = image_extension(data)
     if extension is None:

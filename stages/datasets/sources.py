@@ -36,7 +36,7 @@ from stages.datasets.class_folders import (
 )
 from stages.datasets.imagenet import PublishedSet, published_set, read_imagenet_classes
 from stages.datasets.images import EXTENSIONS, decode_image, image_extension
-from stages.datasets.shards import crop, write_images
+from stages.datasets.shards import StoredImage, crop, write_images
 from stages.datasets.webdataset import check_classnames, shard_images, shard_labels
 from stages.downloads.http import download
 from stages.downloads.hub import Repository, download_file, open_repository
@@ -286,7 +286,7 @@ def _read_chosen(
     chosen: Mapping[str, int | None],
     digest: "hashlib._Hash",
     workers: int,
-) -> Iterator[tuple[bytes, int | None, str | None]]:
+) -> Iterator[StoredImage]:
     """Yield the chosen images with class and caption, each added to the digest of all."""
     from tqdm import tqdm
 

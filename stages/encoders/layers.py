@@ -25,9 +25,8 @@ def named_layers(tower: nn.Module) -> dict[str, nn.Module]:
 
     A modified ResNet has its stem, four stages and attention pool, any other ResNet its stem, four
     stages and pooled output. A vision transformer has its embedding (patches, positions and, where
-    there is one, the first norm), every block, and its output. Any other architecture
-    has its children that have weights, those of a Sequential or ModuleList one by one, and its
-    output.
+    there is one, the first norm), every block, and its output. Any other architecture has those of
+    its children that have weights, a Sequential's or ModuleList's one by one, and its output.
     """
     if hasattr(tower, "attnpool"):
         return resnet_layers(tower, "avgpool") | {"attention_pool": tower.get_submodule("attnpool")}

@@ -16,7 +16,7 @@ from stages.datasets.broden.reader import Concept
 from stages.datasets.broden.writer import Segmented, broden_files
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import encode_png
-from stages.datasets.shards import write_images
+from stages.datasets.shards import StoredImage, write_images
 from stages.datasets.tar import write_shards
 from stages.files.folders import complete_directory
 from stages.synthetic.attributes import COLOURS, SCENES, TEXTURES
@@ -66,9 +66,7 @@ def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) ->
         write_card(card, partial)
 
 
-def _images(
-    recipe: Labelled | Captioned | Adversarial, world: World
-) -> Iterator[tuple[bytes, int | None, str | None]]:
+def _images(recipe: Labelled | Captioned | Adversarial, world: World) -> Iterator[StoredImage]:
     if isinstance(recipe, Adversarial):
         # Imported here because no other synthetic set needs PyTorch.
         from stages.synthetic.adversarial import adversarial_blocks
