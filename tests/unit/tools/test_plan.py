@@ -79,19 +79,19 @@ def test_hours_follow_from_the_throughput(nano):
     assert hours[0] == pytest.approx(10 * hours[1])
 
 
-def test_a_download_is_what_the_host_says(plan):
-    found = {key: row["download"] for key, row in rows(plan(False)).items()}
-    assert found["imagenet_v2"] == Amount(1_000_000)
-    assert found["imagenet_a"] == Amount(690_000)
-    assert found["imagenet_val"] == found["imagenet_r"] == Amount(0)
-
-
-def test_a_limit_keeps_its_share_of_the_download(plan):
-    found = rows(plan(False))
+def test_a_download_is_what_the_host_says_and_a_limit_keeps_its_share(plan):
+    asked = plan(False)
+    found = rows(asked)
+    downloads = {key: row["download"] for key, row in found.items()}
+    assert downloads["imagenet_v2"] == Amount(1_000_000)
+    assert downloads["imagenet_a"] == Amount(690_000)
+    assert downloads["imagenet_val"] == downloads["imagenet_r"] == Amount(0)
     assert found["imagenet_v2"]["images"] == Amount(2000)
     assert found["imagenet_v2"]["stored"] == about(1_000_000 * 2000 / 10_000)
     assert found["imagenet_val"]["stored"].value == pytest.approx(6.74e9)  # read from a folder
     assert found["imagenet_r"]["stored"] == Amount(0)
+    assert asked["unreachable"] == {"val": "val: gone"}
+    assert found["imagenet_val"]["state"] == "CANNOT BE REACHED"
 
 
 def test_a_download_is_estimated_where_nobody_was_asked(plan):
@@ -99,12 +99,6 @@ def test_a_download_is_estimated_where_nobody_was_asked(plan):
     assert rows(offline)["imagenet_v2"]["download"] == about(1.26e9)
     assert rows(offline)["imagenet_v2"]["state"] == "not asked"
     assert (offline["unasked"], offline["sources"]) == (3, 3)
-
-
-def test_problems_name_the_source_and_the_reason(plan):
-    found = plan(False)
-    assert found["unreachable"] == {"val": "val: gone"}
-    assert rows(found)["imagenet_val"]["state"] == "CANNOT BE REACHED"
 
 
 def test_a_source_that_two_entries_share_counts_once():
@@ -125,14 +119,10 @@ def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
     said = capsys.readouterr().out
     assert ended.value.code == 1
     assert "Cannot be reached, 1 of 1 sources:" in said and str(tmp_path / "broden1") in said
-
-
-def test_ends_well_once_the_folder_is_there(study, capsys, tmp_path):
     (tmp_path / "broden1/images").mkdir(parents=True)
     main(study(broden=BRODEN))
     said = capsys.readouterr().out
-    assert "Every source can be reached: 1 of 1." in said
-    assert "63,305" in said
+    assert "Every source can be reached: 1 of 1." in said and "63,305" in said
 
 
 def test_refuses_a_study_that_is_not_legal(study):

@@ -61,32 +61,35 @@ def test_a_dataset_is_where_its_entry_says(remote):
     assert found["imagenet_v2"] == [Source("dataset", "owner/v2", "main", ("test/*.tar",))]
     assert found["imagenet_a"] == [Source("url", "http://host/a.tar")]
     assert found["imagenet_r"] == found["imagenet_sketch"] == []
-
-
-def test_captions_need_their_file_and_the_images():
     entry = folder("imagenet_captions", captions="captions.json")
     assert dataset_sources(entry) == [Source("folder", "x"), Source("folder", "captions.json")]
 
 
-def test_weights_lie_where_their_library_takes_them_from(nano):
-    model = {"kind": "torchvision", "model": "resnet50"}
-    study = with_weights(nano, model, source="torchvision", tag="IMAGENET1K_V1")
-    url = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
-    assert weight_sources(study) == {"e": [Source("url", url)]}
+RESNET = {"kind": "torchvision", "model": "resnet50"}
+CLIP = {"kind": "open_clip", "model": "RN50-quickgelu"}
+URL = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
+FORMATS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
-def test_a_hub_may_have_either_format(nano):
-    model = {"kind": "open_clip", "model": "RN50-quickgelu"}
-    study = with_weights(nano, model, source="open_clip", tag="openai", revision="v1")
-    files = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-    expected = Source("model", "timm/resnet50_clip.openai", "v1", files)
-    assert weight_sources(study) == {"e": [expected]}
-
-
-def test_a_checkpoint_is_a_file_and_untrained_weights_are_nowhere(nano):
-    model = {"kind": "open_clip", "model": "RN50"}
-    study = with_weights(nano, model, source="checkpoint", file="a.pt", sha256="0" * 64)
-    assert weight_sources(study) == {"e": [Source("folder", "a.pt")]}
+@pytest.mark.parametrize(
+    ("backbone", "entry", "expected"),
+    [
+        (RESNET, {"source": "torchvision", "tag": "IMAGENET1K_V1"}, Source("url", URL)),
+        (
+            CLIP,
+            {"source": "open_clip", "tag": "openai", "revision": "v1"},
+            Source("model", "timm/resnet50_clip.openai", "v1", FORMATS),
+        ),
+        (
+            CLIP,
+            {"source": "checkpoint", "file": "a.pt", "sha256": "0" * 64},
+            Source("folder", "a.pt"),
+        ),
+    ],
+    ids=["torchvision", "hub", "checkpoint"],
+)
+def test_weights_lie_where_their_library_takes_them_from(nano, backbone, entry, expected):
+    assert weight_sources(with_weights(nano, backbone, **entry)) == {"e": [expected]}
     assert weight_sources(nano) == {"rn_untrained": []}
 
 
