@@ -112,7 +112,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def server() -> Iterator[FileServer]:
-    """Lend a test a server of files."""
     with FileServer() as server:
         yield server
 

@@ -36,7 +36,6 @@ def put_timm(hub: HubServer) -> None:
 
 
 def put(hub: HubServer, location: Any, weights: Tensors) -> None:
-    """Put weights into the repository that a library names."""
     from safetensors.torch import save
 
     assert isinstance(location, AtHub)
@@ -57,16 +56,14 @@ def put_torchvision(server: FileServer, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ResNet50_Weights.IMAGENET1K_V1.value, "url", f"{server.url}{name}")
 
 
-def training_checkpoint(model: str) -> bytes:
+def training_checkpoint(module: torch.nn.Module) -> bytes:
     """Return what a distributed training of open_clip saves: its prefix, epoch and optimiser."""
-    weights = clip_encoder(OpenClipModel(model=model), None, 2).module.state_dict()
-    state = {f"module.{name}": value for name, value in weights.items()}
+    state = {f"module.{name}": value for name, value in module.state_dict().items()}
     optimizer = {"state": {}, "param_groups": [{"lr": 5e-4, "betas": (0.9, 0.98)}]}
     return pickled({"epoch": 3, "name": "run", "state_dict": state, "optimizer": optimizer})
 
 
 def pickled(content: object) -> bytes:
-    """Return what `torch.save` writes."""
     stream = io.BytesIO()
     torch.save(content, stream)
     return stream.getvalue()

@@ -83,7 +83,6 @@ def filled(node: Any, marks: dict[str, Any]) -> Any:
 
 
 def draw_study(trees: list[tuple[dict[str, Any], int]], rng: Random) -> str:
-    """Draw the text of a study."""
     weights = [weight for _, weight in trees]
     tree = deepcopy(rng.choices([tree for tree, _ in trees], weights)[0])
     for _ in range(rng.choice((1, 1, 1, 1, 2, 3))):
@@ -158,7 +157,6 @@ def words(node: Any) -> Iterator[str]:
 
 
 def written(node: Any) -> str:
-    """Return a tree as YAML on one line."""
     if isinstance(node, Raw):
         return node
     if isinstance(node, dict):
@@ -170,5 +168,4 @@ def written(node: Any) -> str:
 
 
 def key(name: str) -> str:
-    """Return a name as a key of YAML."""
     return name if isinstance(name, Raw) else json.dumps(name)

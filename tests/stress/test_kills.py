@@ -68,7 +68,6 @@ def processes(folder: Path) -> dict[int, bytes]:
 
 
 def wait_for(happens: Callable[[], object]) -> bool:
-    """Wait until something happens, and say whether it has."""
     end = time.monotonic() + PATIENCE
     while not (happened := happens()) and time.monotonic() < end:
         time.sleep(0.01)

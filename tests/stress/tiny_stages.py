@@ -172,7 +172,6 @@ def classify(recipe: TrainingRecipe, smoothing: float) -> None:
 
 
 def shortened(recipe: TrainingRecipe) -> TrainingRecipe:
-    """Return a recipe of two epochs on one thread."""
     return replace(recipe, epochs=min(recipe.epochs, 2), threads=1)
 
 

@@ -21,7 +21,6 @@ KNOWN = read_imagenet_classes()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
-    """Return a zip of files, in their order."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for path, data in files.items():

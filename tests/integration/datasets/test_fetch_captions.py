@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from stages.datasets.captions import Entry
 from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
 from stages.runtime.errors import InputError
@@ -65,9 +64,9 @@ TEXTS = [
     {
         "filename": "n15075141_2.JPEG",
         "wnid": "n15075141",
-        "title": "Roll",
+        "title": "Roll ",
         "tags": ["toilet", "paper"],
-        "description": "Two\r\nlines.",
+        "description": "Two\r\n\nlines.",
     },
     {"filename": "n01440764_1.JPEG", "title": "", "tags": [], "description": "a fish"},
 ]
@@ -85,11 +84,6 @@ def test_images_with_an_entry_get_its_texts(tmp_path: Path):
         assert shards.captions == ["a fish", "Roll toilet paper Two lines."]
         assert shards.classes.tolist() == [0, 999]
     assert sorted(read_card(out).origin) == ["captions.json", "train"]
-
-
-def test_title_tags_and_description_make_the_caption():
-    entry = Entry("x", title="Roll ", tags=["toilet", "paper"], description="A\n\nroll.")
-    assert entry.caption == "Roll toilet paper A roll."
 
 
 @pytest.mark.parametrize(

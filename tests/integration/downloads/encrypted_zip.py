@@ -8,7 +8,6 @@ import zlib
 
 
 def encrypted_zip(files: dict[str, bytes], password: bytes) -> bytes:
-    """Return a zip of stored, encrypted files."""
     body, directory = b"", b""
     for name, data in files.items():
         crc, path = zlib.crc32(data), name.encode()

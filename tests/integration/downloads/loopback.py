@@ -23,8 +23,6 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What goes back."""
-
     content: bytes = b""
     status: int = 200
     headers: dict[str, str] = {}  # noqa: RUF012 — never changed
@@ -84,11 +82,9 @@ class FileServer:
         self._thread.join()
 
     def asked(self, path: str) -> list[Request]:
-        """Return the requests for a path."""
         return [request for request in self.requests if request.path == path]
 
     def answer(self, request: Request) -> Answer:
-        """Return the file that was asked for."""
         if request.path in self.statuses:
             return Answer(b"refused", self.statuses[request.path])
         if request.path not in self.files:
@@ -157,7 +153,6 @@ class HubServer(FileServer):
         return f"/cdn/{sha256(self.repositories[kind, name].files[file])}"
 
     def answer(self, request: Request) -> Answer:
-        """Answer as the hub does."""
         if request.path in self.statuses:
             return super().answer(request)
         parts = request.path.removeprefix("/api")[1:].split("/")

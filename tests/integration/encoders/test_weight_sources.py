@@ -1,5 +1,4 @@
 import hashlib
-import io
 import json
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from stages.encoders.encoder import Encoder, clip_encoder, load_encoder, save_en
 from stages.encoders.preprocess import Preprocess
 from stages.encoders.weights import build_encoder, open_clip_preprocess
 from stages.runtime.errors import InputError
+from tests.pipeline.zoo import pickled, training_checkpoint
 from tests.unit.encoders.conftest import TINY, small_backbone
 
 TINY_HUB = OpenClipModel(model="hf-hub:me/tiny")
@@ -29,14 +29,6 @@ CONFIG = json.dumps({"model_cfg": TINY.config, "preprocess_cfg": SETTINGS}).enco
 
 def saved(module: torch.nn.Module) -> bytes:
     return save({name: value.contiguous() for name, value in module.state_dict().items()})
-
-
-def checkpoint(module: torch.nn.Module) -> bytes:
-    """Return what open_clip's distributed training writes."""
-    stream = io.BytesIO()
-    state = {f"module.{name}": value for name, value in module.state_dict().items()}
-    torch.save({"epoch": 32, "name": "mine", "state_dict": state, "optimizer": {}}, stream)
-    return stream.getvalue()
 
 
 def same(encoder: Encoder, module: torch.nn.Module) -> bool:
@@ -66,8 +58,10 @@ def test_a_clip_of_the_zoo_comes_from_the_hub(hub, machine, tmp_path):
 
 
 def test_a_repository_says_how_its_clip_is_built(hub, machine, tiny_clip):
-    files = {"open_clip_config.json": CONFIG, "open_clip_pytorch_model.bin": None}
-    files["open_clip_pytorch_model.bin"] = checkpoint(tiny_clip.module)
+    files = {
+        "open_clip_config.json": CONFIG,
+        "open_clip_pytorch_model.bin": training_checkpoint(tiny_clip.module),
+    }
     hub.add("me/tiny", files, "model")
     encoder = build_encoder(OpenClip(backbone="b"), TINY_HUB, machine)
     assert same(encoder, tiny_clip.module)
@@ -79,8 +73,10 @@ def test_a_repository_says_how_its_clip_is_built(hub, machine, tiny_clip):
 
 @pytest.mark.parametrize("config", [b"{", b"{}", b"[]", b'{"model_cfg": {"embed_dim": 3}}'])
 def test_a_repository_that_does_not_say_so_is_refused(hub, machine, tiny_clip, config):
-    files = {"open_clip_config.json": config, "open_clip_model.safetensors": b""}
-    files["open_clip_model.safetensors"] = saved(tiny_clip.module)
+    files = {
+        "open_clip_config.json": config,
+        "open_clip_model.safetensors": saved(tiny_clip.module),
+    }
     hub.add("me/tiny", files, "model")
     with pytest.raises(InputError, match=r"me/tiny"):
         build_encoder(OpenClip(backbone="b"), TINY_HUB, machine)
@@ -101,11 +97,11 @@ def test_a_classifier_of_timm_comes_from_the_hub(hub, machine):
 def test_a_classifier_of_torchvision_comes_from_its_url(server, machine, monkeypatch):
     from torchvision import models
 
-    model, stream = models.resnet50(), io.BytesIO()
-    torch.save(model.state_dict(), stream)
-    digest = hashlib.sha256(stream.getvalue()).hexdigest()[:8]
+    model = models.resnet50()
+    content = pickled(model.state_dict())
+    digest = hashlib.sha256(content).hexdigest()[:8]
     weights = models.ResNet50_Weights.IMAGENET1K_V2
-    server.files[f"/host/resnet50-{digest}.pth"] = stream.getvalue()
+    server.files[f"/host/resnet50-{digest}.pth"] = content
     url = f"{server.url}/host/resnet50-{digest}.pth"
     monkeypatch.setattr(type(weights), "url", property(lambda _: url), raising=False)
     item = Torchvision(backbone="b", tag="IMAGENET1K_V2")
@@ -118,7 +114,7 @@ def test_a_classifier_of_torchvision_comes_from_its_url(server, machine, monkeyp
 def test_a_checkpoint_on_this_machine(machine, tmp_path):
     backbone = OpenClipModel(model="ViT-B-32")
     weights = clip_encoder(backbone, None, 1).module
-    (tmp_path / "epoch_32.pt").write_bytes(checkpoint(weights))
+    (tmp_path / "epoch_32.pt").write_bytes(training_checkpoint(weights))
     digest = hashlib.sha256((tmp_path / "epoch_32.pt").read_bytes()).hexdigest()
     item = Checkpoint(backbone="b", file="epoch_32.pt", sha256=digest)
     encoder = build_encoder(item, backbone, machine)
@@ -133,7 +129,7 @@ def test_a_checkpoint_elsewhere(server, machine):
 
     backbone = TimmModel(model="resnet18")
     model = timm.create_model("resnet18")
-    server.files["/last.pth.tar"] = content = checkpoint(model)
+    server.files["/last.pth.tar"] = content = training_checkpoint(model)
     digest = hashlib.sha256(content).hexdigest()
     item = Checkpoint(backbone="b", url=f"{server.url}/last.pth.tar", sha256=digest)
     encoder = build_encoder(item, backbone, machine)

@@ -39,7 +39,6 @@ def test_what_a_library_does_not_have(hub, backbone, source, tag, expected):
 
 @pytest.fixture(scope="module")
 def state() -> State:
-    """Return random weights of timm's smallest transformer."""
     import timm
 
     torch.manual_seed(0)

@@ -61,11 +61,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "baseline": {"source": "published", "components": 2, "seed": 9, "threads": 1, "resamples": 20},
     "published": {"resamples": 30, "seed": 10, "confidence": 0.6},
 }
-LINES = {
-    shift: asdict(LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9)) for i, shift in enumerate(SHIFTS)
-}
+LINES = {shift: LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9) for i, shift in enumerate(SHIFTS)}
 RESAMPLED = {
-    shift: {"slope": [0.7, 0.8 + 0.1 * i, 1.0], "intercept": [-0.2, 0.0, 0.1 * i]}
+    shift: ResampledLines(np.array([0.7, 0.8 + 0.1 * i, 1.0]), np.array([-0.2, 0.0, 0.1 * i]))
     for i, shift in enumerate(SHIFTS)
 }
 
@@ -84,7 +82,9 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study["comparisons"] = {"pair": {"first": "first", "second": "second"}}
     Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     models = [{"name": "standard", **dict.fromkeys(("imagenet", *SHIFTS), 50.0)}]
-    baseline = {"lines": LINES, "resampled": RESAMPLED, "models": models}
+    lines = {shift: asdict(line) for shift, line in LINES.items()}
+    resampled = {shift: asdict(lines) for shift, lines in RESAMPLED.items()}
+    baseline = {"lines": lines, "resampled": resampled, "models": models}
     write_json(Path("data/baseline/baseline.json"), baseline)
     for key in KEYS:
         imagenet, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
@@ -147,13 +147,6 @@ def result(path: str) -> Any:
     return read_json(Path(path))
 
 
-def resampled(draws: dict[str, Any]) -> dict[str, ResampledLines]:
-    return {
-        shift: ResampledLines(np.array(lines["slope"]), np.array(lines["intercept"]))
-        for shift, lines in draws.items()
-    }
-
-
 @pytest.mark.parametrize("key", KEYS)
 def test_robustness(run, key):
     run("robustness", key)
@@ -166,8 +159,8 @@ def test_robustness(run, key):
     estimate = estimate_effective_robustness(
         Accuracy(shares["imagenet_val"], IMAGES),
         {shift: Accuracy(shares[shift], IMAGES) for shift in SHIFTS},
-        {shift: LogitLine(**line) for shift, line in LINES.items()},
-        resampled(RESAMPLED),
+        LINES,
+        RESAMPLED,
         confidence=0.8,
         seed=5,
     )
@@ -176,7 +169,7 @@ def test_robustness(run, key):
         assert measured[name] == pytest.approx(asdict(one), abs=1e-4)
         assert measured[name]["low"] < measured[name]["high"]
     for shift, line in LINES.items():
-        assert found["baseline"]["lines"][shift] == pytest.approx(line)
+        assert found["baseline"]["lines"][shift] == pytest.approx(asdict(line))
     assert [model["name"] for model in found["baseline"]["models"]] == ["standard"]
 
 

@@ -27,7 +27,6 @@ stages:
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a repository whose stages have been run."""
     workspace = Workspace(tmp_path_factory.mktemp("drawn"))
     for folder in ("stages", "data"):
         (workspace.folder / folder).mkdir()
@@ -42,7 +41,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture
 def workspace(drawn: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """Lend a test a copy of the repository, and work in it."""
     copy = Workspace(shutil.copytree(drawn.folder, tmp_path / "copy"))
     monkeypatch.chdir(copy.folder)
     return copy
