@@ -37,7 +37,6 @@ def photograph(name: str, class_: int, size: tuple[int, int] = (75, 100)) -> Ima
 
 
 def jpeg(image: Image.Image, **options: object) -> bytes:
-    """Return a picture as JPEG."""
     return saved(image, "JPEG", quality=90, **options)
 
 

@@ -13,7 +13,6 @@ HIDDEN = "$(touch canary)/../../../params.yaml"
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a clone in which nothing has run."""
     return new_workspace(tmp_path_factory.mktemp("hostile") / "clone")
 
 
@@ -26,7 +25,6 @@ def study(clone: Workspace):
 
 
 def add(study: Workspace, key: str) -> None:
-    """Add an untrained encoder of this name."""
     study.change("weights", study.params()["weights"] | {key: untrained(study, "weights")})
     study.change("encoders", study.params()["encoders"] | {key: untrained(study, "encoders")})
 

@@ -60,7 +60,9 @@ ALLOWED = (
 CODE = re.compile(r"stages/.*(\.py|__pycache__)")
 """Modules and what Python and numba keep of them; what else lies there has to be a dependency."""
 
-CHECKING = {f"stages/runtime/{name}.py" for name in ("fingerprint", "packages", "source_code")}
+CHECKING = {
+    f"stages/runtime/{name}.py" for name in ("bytecode", "fingerprint", "packages", "source_code")
+}
 """What looks at the code before a stage runs, and computes nothing."""
 
 

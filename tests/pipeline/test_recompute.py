@@ -19,7 +19,6 @@ def stale(workspace: Workspace) -> set[str]:
 
 
 def edit(workspace: Workspace, file: str, old: str, new: str) -> None:
-    """Replace text in a file of the clone."""
     path: Path = workspace.folder / file
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))

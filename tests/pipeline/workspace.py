@@ -47,7 +47,6 @@ class Workspace:
     def start(
         self, *command: str, spy: bool = False, output: IO[bytes] | int = subprocess.PIPE
     ) -> subprocess.Popen[bytes]:
-        """Start a command in the clone."""
         own = {k: v for k, v in os.environ.items() if not k.startswith("DVC_")}
         environment = SECRETS | own
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
@@ -69,7 +68,6 @@ class Workspace:
         return {x.split("'")[1] for x in lines if x.startswith("Running stage")}
 
     def params(self) -> dict[str, Any]:
-        """Return the study."""
         return yaml.safe_load((self.folder / "params.yaml").read_text())
 
     def change(self, path: str, value: Any) -> None:
@@ -86,7 +84,6 @@ class Workspace:
         (self.folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
 
     def commit(self, subject: str) -> None:
-        """Commit everything."""
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--allow-empty", "--message", subject)
 
