@@ -154,15 +154,3 @@ def test_there_is_an_example_of_every_kind_and_source():
             if name in ("kind", "source") and section != "baseline":
                 for word in get_args(key.legal):
                     assert f"'{name}': '{word}'" in text, (section, key.path, word)
-
-
-@pytest.mark.parametrize(
-    ("section", "entry"),
-    [
-        ("datasets", {"kind": "imagenet", "source": "disk"}),
-        ("weights", {"source": "timm"}),
-        ("backbones", {"kind": "open_clip", "model": ""}),
-    ],
-)
-def test_what_is_no_entry_is_noticed(section, entry):
-    assert complaint({"name": entry}, KINDS[section])

@@ -9,10 +9,12 @@ import torch
 from safetensors.torch import save
 
 from stages.config.encoders import TimmModel, TorchvisionModel
+from stages.config.machine import Machine
+from stages.config.weight_sources import Untrained
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import Encoder, classifier_encoder, clip_encoder, initialise, to_array
 from stages.encoders.heads import classifier_from_clip, encode_texts
-from stages.encoders.weights import load_state_dict, read_state_dict
+from stages.encoders.weights import build_encoder, load_state_dict, read_state_dict
 from stages.runtime.errors import InputError
 from stages.runtime.imports import import_open_clip
 from tests.unit.encoders.conftest import TINY
@@ -196,3 +198,8 @@ def test_a_file_cut_anywhere_is_refused(tmp_path):
     for length in range(0, len(whole) - 1, 7):
         with pytest.raises(InputError, match=r"^zoo/mine\.pt: .*damaged.*get it again"):
             read(tmp_path, whole[:length])
+
+
+def test_an_untrained_encoder_is_that_of_its_seed():
+    built = build_encoder(Untrained(backbone="b", seed=3), RESNET, Machine())
+    assert same(built, initialise(RESNET, 3)) and not same(built, initialise(RESNET, 4))

@@ -130,9 +130,18 @@ PRECISIONS = RNG.uniform(size=(30, 12))
 BY_HAND = np.array([[0.95, 0.92, 0.1], [0.9, 0.2, 0.3], [0.5, 0.8, 0.899]])
 
 
-def test_encoded_concepts_by_hand():
-    # The first direction encodes two concepts, the second one, the third none.
-    assert encoded_concepts(BY_HAND, 0.9) == EncodedConcepts(2, 2, 1.5)
+@pytest.mark.parametrize(
+    ("precisions", "expected"),
+    [
+        # The first direction encodes two concepts, the second one, the third none.
+        (BY_HAND, EncodedConcepts(2, 2, 1.5)),
+        (np.full((5, 4), 0.5), EncodedConcepts(0, 0, 0.0)),
+        # A threshold but for rounding: 0.7 + 0.2 is less than 0.9.
+        (np.full((1, 1), 0.7 + 0.2), EncodedConcepts(1, 1, 1.0)),
+    ],
+)
+def test_encoded_concepts_by_hand(precisions, expected):
+    assert encoded_concepts(precisions, 0.9) == expected
 
 
 def test_the_order_of_directions_and_concepts_changes_nothing():
@@ -150,15 +159,6 @@ def test_agrees_with_counting_sets():
         len(some),
     )
     assert found.polysemanticity == pytest.approx(mean)
-
-
-def test_where_nothing_is_encoded_all_is_zero():
-    assert encoded_concepts(np.full((5, 4), 0.5), 0.9) == EncodedConcepts(0, 0, 0.0)
-
-
-def test_a_precision_at_the_threshold_but_for_rounding_counts():
-    assert encoded_concepts(np.full((1, 1), 0.7 + 0.2), 0.9).unique_concepts == 1
-    assert 0.7 + 0.2 < 0.9
 
 
 def test_each_category_is_counted_alone():
