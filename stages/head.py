@@ -42,8 +42,7 @@ def main(key: str) -> None:
             width = encoder.card.feature_width
             made = Head(random_unit_rows(len(classes), width, settings.seed), None, normalize)
         else:
-            encoder.require_classes(classes)
-            made = Head(*encoder.trained_head(), normalize)
+            made = Head(*encoder.trained_head(classes), normalize)
     with complete_directory(Path("data/heads") / key) as out:
         write_head(out, made, head)
 

@@ -119,43 +119,35 @@ class Encoder:
         return open_clip_tokens(architecture.config["text_cfg"], texts)  # pyright: ignore
 
     def trained_head(
-        self,
+        self, classes: list[str]
     ) -> tuple[Float[np.ndarray, "class_ feature"], Float[np.ndarray, " class_"] | None]:
-        """Return the weight of a classifier's head, and its bias or None.
+        """Return the weight of a head that was trained for these classes, and its bias or None.
 
         Raises
         ------
         InputError
-            The encoder has no head.
+            The encoder has no head, or one for other classes or for these in another order: names
+            both numbers of classes, or the first class that differs.
         """
         if self.head is None:
             raise InputError(
                 "the encoder has no trained head, it is a CLIP or untrained: give it the `head` "
                 "zero_shot or random"
             )
-        bias = self.head.bias
-        return to_array(self.head.weight), None if bias is None else to_array(bias)
-
-    def require_classes(self, classes: list[str]) -> None:
-        """Refuse a head for other classes than imagenet_val's, or for them in another order.
-
-        Raises
-        ------
-        InputError
-            Names both numbers of classes, or the first class that differs.
-        """
         own = self.card.classes or []
-        if own and len(own) != len(classes):
+        if len(own) != len(classes):
             raise InputError(
                 f"the encoder's head was trained for {len(own):,} classes, and imagenet_val has "
                 f"{len(classes):,}; measure it on the dataset that it was trained for"
             )
-        for index, (ours, theirs) in enumerate(zip(own, classes, strict=False)):
+        for index, (ours, theirs) in enumerate(zip(own, classes, strict=True)):
             if ours != theirs:
                 raise InputError(
                     f"class {index} of the encoder's head is {ours!r}, that of imagenet_val "
                     f"{theirs!r}; measure it on the dataset that it was trained for"
                 )
+        bias = self.head.bias
+        return to_array(self.head.weight), None if bias is None else to_array(bias)
 
 
 def clip_encoder(

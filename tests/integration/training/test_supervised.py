@@ -47,7 +47,7 @@ def test_finetuning_learns_and_leaves_its_start_alone(recipe, clip, toy, accurac
     encoder = classifier_from_clip(clip, head_of(clip), toy.names)
     train_classifier(encoder, faster, toy.images, toy.labels, callbacks=Callbacks())
     assert encoder.card.kind == "classifier" and encoder.card.normalize_features
-    assert accuracy(encoder, *map(_or_zero, encoder.trained_head())) > 0.9
+    assert accuracy(encoder, *map(_or_zero, encoder.trained_head(toy.names))) > 0.9
     assert all(torch.equal(before[k], value) for k, value in clip.module.state_dict().items())
 
 
@@ -82,14 +82,14 @@ def test_a_classifier_learns_labels(supervise, backbone, toy, accuracy, kind):
         vision = VisionTransformer(patch=16, layers=1, width=16, head_width=8)
         backbone = msgspec.structs.replace(backbone, vision=vision)
     encoder = supervise(backbone, toy.labels)
-    assert accuracy(encoder, *encoder.trained_head()) > 0.6
+    assert accuracy(encoder, *encoder.trained_head(toy.names)) > 0.6
     assert not encoder.card.normalize_features
 
 
 def test_shuffled_labels_teach_nothing(supervise, backbone, toy, accuracy):
     labels = np.random.default_rng(0).permutation(toy.labels)
     encoder = supervise(backbone, labels)
-    assert accuracy(encoder, *encoder.trained_head()) < 0.5
+    assert accuracy(encoder, *encoder.trained_head(toy.names)) < 0.5
 
 
 def test_a_classifier_is_no_start(backbone, toy, head_of, clip):

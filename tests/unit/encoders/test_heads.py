@@ -46,16 +46,26 @@ def test_an_untrained_encoder_has_neither_a_zero_shot_nor_a_trained_head(backbon
     with pytest.raises(InputError, match="no CLIP"):
         zero_shot_head(encoder, CLASSES, TEMPLATES)
     with pytest.raises(InputError, match="no trained head"):
-        encoder.trained_head()
+        encoder.trained_head(CLASSES)
 
 
 def test_a_trained_head_has_a_bias_where_features_are_not_normalised(backbone):
     biases = {}
     for normalize in (False, True):
         encoder = classifier_encoder(backbone, CLASSES, 0, normalize_features=normalize)
-        weight, biases[normalize] = encoder.trained_head()
+        weight, biases[normalize] = encoder.trained_head(CLASSES)
         assert weight.shape == (2, 16)
     assert biases[True] is None and biases[False].shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [(["fish"], "for 2 classes, and imagenet_val has 1"), (CLASSES[::-1], "class 0 .*'fish'.*'ho")],
+)
+def test_a_trained_head_for_other_classes_is_refused(classes, message):
+    encoder = classifier_encoder(TINY, CLASSES, 0, normalize_features=True)
+    with pytest.raises(InputError, match=message):
+        encoder.trained_head(classes)
 
 
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], [*TEXTS, LONG]])
