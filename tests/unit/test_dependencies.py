@@ -122,7 +122,6 @@ MODULES = sorted(file for file in (ROOT / "stages").rglob("*.py") if file.stem !
 
 
 def package(file: Path) -> str:
-    """Return the name of the package that a module belongs to."""
     folders = file.relative_to(ROOT / "stages").parts[:-1]
     return folders[0] if folders else "stages"
 
@@ -185,7 +184,6 @@ EDITS = [
 
 @pytest.fixture(scope="session")
 def present() -> dict[str, str]:
-    """Return the fingerprints of the code as it is."""
     return fingerprints(ROOT)
 
 

@@ -1,5 +1,3 @@
-"""What sections of a study require of each other."""
-
 import re
 
 import pytest
@@ -68,6 +66,7 @@ HALF = {"first": "rn_web_broad", "second": "rn_web_broad_finetuned", "alpha": 0.
 WEIGHTS = "weights/rn_untrained"
 LOST = "sources.folder'; legal values: world$"
 
+TRAIN = "datasets/imagenet_train"
 MISFITS = [
     ({WEIGHTS: {"source": "open_clip", "tag": "x", "backbone": "rn"}}, "is of the kind 'clip'"),
     ({"backbones/rn": ZOO, WEIGHTS: {"source": "open_clip", "backbone": "rn"}}, "tag' is missing"),
@@ -79,6 +78,16 @@ MISFITS = [
     ({"datasets/imagenet_v2": ABSENT, "sources/none": {}}, "source': 'trained' needs drawn"),
     ({"datasets/web_broad": ABSENT, "sources/none": {}}, "only imagenet_train, .* can be absent"),
     ({"datasets/imagenet_train": ABSENT, "sources/none": {}}, "'imagenet_train' has no classes"),
+    ({"directions/random_head_seed": 0}, "'directions.random_head_seed': .*other seed than 'head"),
+    ({"baseline/components": 50}, "'baseline.components': expected at most 49,"),
+    ({f"{TRAIN}/images": 10**6, "baseline/components": 3073}, "'baseline.comp.*most 3072,"),
+    ({f"{TRAIN}/images": 599}, "'datasets.imagenet_train': expected 50 images per class"),
+    ({f"{TRAIN}/classes": ["ring"]}, "'datasets.imagenet_train': .* of two classes"),
+    ({f"{TRAIN}/classes": ["ring", "star"]}, "'datasets.imagenet_r.classes': .*train.*circle"),
+    ({"encoders/rn_untrained/label": "RN zero-shot, web-broad"}, ".*label': expected a label of"),
+    ({"encoders": {}}, "'encoders': expected one or more"),
+    ({"datasets/web_broad/classes": ["ring"]}, "'datasets.web_broad.classes': expected all"),
+    ({"backbones/rn/text/context": 6}, "'backbones.rn.text.context': expected 7 or more.*got 6"),
 ]
 
 
@@ -101,26 +110,6 @@ def test_an_entry_that_nothing_uses_is_refused(complaint, path):
     key = path.replace("/", ".")
     expected = f"params.yaml: '{key}': nothing uses it; take the entry out"
     assert complaint({path: UNUSED[path]}).startswith(expected)
-
-
-TRAIN = "datasets/imagenet_train"
-RELATED = [
-    ({"directions/random_head_seed": 0}, "'directions.random_head_seed': .*other seed than 'head"),
-    ({"baseline/components": 50}, "'baseline.components': expected at most 49,"),
-    ({f"{TRAIN}/images": 10**6, "baseline/components": 3073}, "'baseline.comp.*most 3072,"),
-    ({f"{TRAIN}/images": 599}, "'datasets.imagenet_train': expected 50 images per class"),
-    ({f"{TRAIN}/classes": ["ring"]}, "'datasets.imagenet_train': .* of two classes"),
-    ({f"{TRAIN}/classes": ["ring", "star"]}, "'datasets.imagenet_r.classes': .*train.*circle"),
-    ({"encoders/rn_untrained/label": "RN zero-shot, web-broad"}, ".*label': expected a label of"),
-    ({"encoders": {}}, "'encoders': expected one or more"),
-    ({"datasets/web_broad/classes": ["ring"]}, "'datasets.web_broad.classes': expected all"),
-    ({"backbones/rn/text/context": 6}, "'backbones.rn.text.context': expected 7 or more.*got 6"),
-]
-
-
-@pytest.mark.parametrize(("changes", "expected"), RELATED)
-def test_values_that_cannot_be_together_are_refused(complaint, changes, expected):
-    assert re.search(f"^ *params.yaml: {expected}", complaint(changes), re.MULTILINE)
 
 
 @pytest.mark.parametrize("file", [ROOT / "params.yaml", NANO, *(ROOT / "studies").glob("*.yaml")])

@@ -1,5 +1,3 @@
-"""How this machine runs a study."""
-
 import os
 
 import msgspec

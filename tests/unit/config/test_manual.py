@@ -79,7 +79,6 @@ def tables() -> dict[str, dict[str, list[Row]]]:
 
 
 def examples() -> list[tuple[str, Any]]:
-    """Return each section of each example."""
     blocks = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text(), re.DOTALL)
     return [section for block in blocks for section in loads_yaml(block).items()]
 

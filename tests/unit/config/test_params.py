@@ -1,5 +1,3 @@
-"""The reader of params.yaml."""
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -1,5 +1,3 @@
-"""The numbers and names that parameters are made of."""
-
 import math
 from typing import Annotated
 

@@ -1,5 +1,3 @@
-"""What is wrong inside of one section."""
-
 import re
 
 import pytest

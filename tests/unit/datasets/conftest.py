@@ -38,7 +38,6 @@ def write_set(tmp_path: Path, pictures: np.ndarray) -> Callable[..., Path]:
 
 
 def saved(picture: np.ndarray | Image.Image, form: str, **options: Any) -> bytes:
-    """Return a picture as Pillow writes it."""
     stream = io.BytesIO()
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     image.save(stream, form, **options)
@@ -64,7 +63,6 @@ def photo(number: int, form: str = "JPEG", **options: Any) -> bytes:
 
 
 def write_files(root: Path, files: Mapping[str, bytes]) -> Path:
-    """Write files by their paths below `root`."""
     for path, data in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(data)
@@ -72,7 +70,6 @@ def write_files(root: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def tar(files: Mapping[str, bytes], mode: str = "w") -> bytes:
-    """Return a tar of files, in their order."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode=mode) as archive:  # pyright: ignore
         for path, data in files.items():

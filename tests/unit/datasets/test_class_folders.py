@@ -60,30 +60,23 @@ def test_the_innermost_folder_says_the_class(kind: type[ImageNetLike], path: str
 )
 def test_what_is_none_of_the_set_is_passed_over(stray: str):
     assert classified(ImageNet, "n01440764/a.JPEG", stray) == {"n01440764/a.JPEG": 0}
-
-
-def test_objectnet_s_other_folders_are_passed_over():
     assert classified(ObjectNet, "images/air_freshener/a.png") == {}
 
 
 @pytest.mark.parametrize(
-    ("kind", "path", "message"),
+    ("kind", "paths", "message"),
     [
         (ImageNet, "n00000000/a.JPEG", "'n00000000', which is no class of this set"),
         (ImageNetA, "n01440764/a.jpg", "'n01440764', which is no class of this set"),
         (ImageNetV2, "1000/a.jpeg", "'1000', which is no class"),
         (ImageNetV2, "01/a.jpeg", "'01', which is no class"),
+        (ImageNet, "n01440764/a.JPEG n01440764/a.JPEG", "there twice"),
         (ImageNet, "n01440764/boxes.xml", "boxes.xml lies in a class folder and is not called"),
     ],
 )
-def test_another_file_is_refused(kind: type[ImageNetLike], path: str, message: str):
+def test_another_file_is_refused(kind: type[ImageNetLike], paths: str, message: str):
     with pytest.raises(ValueError, match=message):
-        classified(kind, path)
-
-
-def test_a_path_that_comes_twice_is_refused():
-    with pytest.raises(ValueError, match="there twice"):
-        classified(ImageNet, "n01440764/a.JPEG", "n01440764/a.JPEG")
+        classified(kind, *paths.split())
 
 
 def test_files_come_in_order_with_their_bytes(tmp_path: Path):

@@ -60,10 +60,15 @@ def known_of(kind: type[ImageNetLike]) -> PublishedSet:
         (ObjectNet, 113),
     ],
 )
-def test_every_label_has_a_class_and_its_name(kind: type[ImageNetLike], classes: int):
+def test_every_label_has_its_name_and_only_objectnet_has_more(
+    kind: type[ImageNetLike], classes: int
+):
     published = known_of(kind)
     assert len(published.folders) == len(published.labels) == len(published.names) == classes
     assert published.class_indices == sorted(published.labels)
+    only = kind is ObjectNet
+    found = published.border, bool(published.aliases), published.other_folders
+    assert found == (int(only), only, only)
 
 
 def test_a_label_of_r_is_its_place_among_the_200():
@@ -78,9 +83,3 @@ def test_objectnet_s_aliases_restrict_a_head():
     assert (class_map != ABSENT).sum() == 125
     assert class_map[530] == class_map[409] == published.folders["alarm_clock"] == 409
     assert published.border == 1
-
-
-def test_only_objectnet_has_a_border_aliases_and_other_folders():
-    for kind in (ImageNet, ImageNetV2, ImageNetSketch, ImageNetR, ImageNetA):
-        published = known_of(kind)
-        assert (published.border, published.aliases, published.other_folders) == (0, {}, False)

@@ -18,7 +18,6 @@ WriteSet = Callable[..., Path]
 
 
 def repack(directory: Path, files: dict[str, bytes], images: int) -> Path:
-    """Replace the shards by one that holds `files`."""
     write_card(card(write_shards([files.items()], 1, directory), images), directory)
     return directory
 

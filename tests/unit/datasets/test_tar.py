@@ -12,7 +12,6 @@ FILES = {"a.txt": b"", "folder/b.bin": bytes(512), "c": b"x" * 700}
 
 
 def write(path: Path, files: dict[str, bytes]) -> str:
-    """Write an archive and return its SHA-256."""
     ((name, sha256),) = write_shards([files.items()], 1, path.parent).items()
     (path.parent / name).replace(path)
     return sha256

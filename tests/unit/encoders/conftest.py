@@ -82,7 +82,6 @@ def activations(
     batch_size: int = 256,
     precision: ComputeType = "float32",
 ) -> np.ndarray:
-    """Return the activations of all images in memory."""
     machine = Machine(batch_size=batch_size)
     return np.concatenate(list(streamed_activations(encoder, images, machine, precision).blocks))
 

@@ -39,20 +39,15 @@ def test_equal_encoders_give_equal_bytes(encoder, tmp_path):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_a_classifier_comes_back_with_its_head(backbone, tmp_path):
+def test_a_classifier_comes_back_with_its_head_and_an_untrained_encoder_without(backbone, tmp_path):
     classifier = classifier_encoder(backbone, ["fish", "house"], 0, normalize_features=False)
     torch.nn.init.normal_(classifier.module.get_parameter("head.weight"))
     save_encoder(tmp_path, classifier)
     head = load_encoder(tmp_path).head
     assert head is not None
     assert torch.equal(head.weight, classifier.module.get_parameter("head.weight"))
-
-
-def test_an_untrained_encoder_has_no_head(backbone, images, tmp_path):
     save_encoder(tmp_path, initialise(backbone, 1))
-    encoder = load_encoder(tmp_path)
-    assert encoder.head is None
-    assert activations(encoder, images, 12).std() > 0
+    assert load_encoder(tmp_path).head is None
 
 
 @pytest.mark.parametrize("file", [WEIGHTS, CARD])

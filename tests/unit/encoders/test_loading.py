@@ -1,5 +1,3 @@
-"""Batches of images, loaded in this process."""
-
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""Activations on disk."""
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +25,6 @@ def activations(images=4, features=3):
 
 
 def write(folder: Path, dataset: str, made: Activations) -> None:
-    """Write what `activations` returns."""
     write_activations(
         folder,
         dataset,

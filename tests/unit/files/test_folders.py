@@ -1,5 +1,3 @@
-"""Folders that appear whole or not at all, and the digests of what is in them."""
-
 import errno
 import hashlib
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""A classifier head on disk."""
-
 import numpy as np
 import pytest
 

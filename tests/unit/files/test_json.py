@@ -1,5 +1,3 @@
-"""JSON results."""
-
 import math
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""The published accuracies."""
-
 import numpy as np
 import pytest
 

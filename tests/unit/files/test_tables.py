@@ -1,5 +1,3 @@
-"""CSV tables and training curves."""
-
 import math
 
 import pytest

@@ -1,5 +1,3 @@
-"""The measures on published accuracies give the figures that are known."""
-
 import csv
 from pathlib import Path
 

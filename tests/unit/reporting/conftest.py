@@ -181,19 +181,16 @@ def read(study: dict[str, Any]) -> list[Encoder]:
 
 @pytest.fixture
 def encoders(study: dict[str, Any]) -> list[Encoder]:
-    """The study's encoders, checked."""
     return read(study)
 
 
 @pytest.fixture
 def comparisons(study: dict[str, Any]) -> list[Comparison]:
-    """The study's comparisons, checked."""
     return msgspec.convert(list(study["comparisons"].values()), list[Comparison])
 
 
 @pytest.fixture
 def published(study: dict[str, Any]) -> Published:
-    """The published result, checked."""
     return msgspec.convert(study["published"], Published)
 
 

@@ -1,5 +1,3 @@
-"""The charts and their templates."""
-
 import json
 import re
 from collections import Counter

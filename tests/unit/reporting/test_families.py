@@ -1,5 +1,3 @@
-"""Which encoders stand side by side."""
-
 from stages.reporting.families import families, label_controls
 from tests.unit.reporting.conftest import read
 

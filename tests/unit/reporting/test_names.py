@@ -1,5 +1,3 @@
-"""Numbers as a reader sees them."""
-
 from stages.reporting.names import format_interval, format_number, format_percent
 
 

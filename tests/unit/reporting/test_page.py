@@ -1,5 +1,3 @@
-"""The report as a page."""
-
 import re
 from html.parser import HTMLParser
 
@@ -58,7 +56,6 @@ def undrawn(monkeypatch):
 
 
 def table(page: str, caption: str) -> str:
-    """Return the table of a caption."""
     return page[page.index(f"<caption>{caption}</caption>") :].partition("</table>")[0]
 
 

@@ -1,5 +1,3 @@
-"""The checks of the results that the report reads."""
-
 import json
 import re
 

@@ -1,5 +1,3 @@
-"""The rows behind both charts of effective robustness."""
-
 import pytest
 
 from stages.reporting.results import Line

@@ -1,5 +1,3 @@
-"""The rows of each CSV."""
-
 import pytest
 
 from stages.reporting.tables import COLUMNS, concept_rows, kurtosis_rows, study_tables

@@ -1,5 +1,3 @@
-"""Bad input, explained."""
-
 import pytest
 
 from stages.runtime.errors import InputError, error_context

@@ -18,7 +18,6 @@ def double(x):
 
 @pytest.fixture
 def tree(tmp_path):
-    """Write the modules of a small project."""
 
     def write(**modules: str):
         for name, text in modules.items():

@@ -1,5 +1,3 @@
-"""Stage `code`: the fingerprints in code.json, and the check that they are up to date."""
-
 import json
 import re
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""Amounts that say how well they are known."""
-
 import pytest
 
 from tools.amounts import UNKNOWN, Amount, about, count, hours, metric, size, total

@@ -1,5 +1,3 @@
-"""How far two files are apart, by what they hold."""
-
 import json
 import math
 from pathlib import Path

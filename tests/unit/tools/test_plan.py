@@ -1,5 +1,3 @@
-"""The plan of a study, as text and as JSON."""
-
 import json
 
 import pytest

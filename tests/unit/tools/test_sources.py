@@ -1,5 +1,3 @@
-"""Where datasets and weights come from, and how many images are published of a dataset."""
-
 import os
 
 import msgspec

@@ -1,5 +1,3 @@
-"""A training's curve and its checkpoint."""
-
 import json
 from importlib import metadata
 from pathlib import Path

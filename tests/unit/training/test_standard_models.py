@@ -1,5 +1,3 @@
-"""The standard models of the baseline."""
-
 import numpy as np
 import pytest
 
@@ -19,7 +17,6 @@ def draw(images: int, seed: int, signal: int = 60, classes: int = 3) -> Labelled
 
 
 def few(monkeypatch, *names: str) -> None:
-    """Leave only these models."""
     every = module.standard_models
     chosen = lambda seed: {name: every(seed)[name] for name in names}  # noqa: E731
     monkeypatch.setattr(module, "standard_models", chosen)
