@@ -57,11 +57,11 @@ def shard_images(shards: Mapping[str, Path], where: str) -> Files:
         for shard, file in shards.items():
 
             def is_wanted(name: str, shard: str = shard) -> bool:
-                key, extension = split(name)
+                key, extension = split_key(name)
                 return _is_image(extension) and wanted(f"{shard}/{key}")
 
             for name, data in iterate_archive(file, f"{where}: {shard}", is_wanted):
-                yield File(f"{shard}/{split(name)[0]}", lambda data=data: data)
+                yield File(f"{shard}/{split_key(name)[0]}", lambda data=data: data)
 
     return files
 
@@ -72,7 +72,7 @@ def grouped(members: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, dict[st
     Members whose names begin with a dot, such as `._a.jpg`, are an operating system's.
     """
     visible = (
-        (*split(name), data)
+        (*split_key(name), data)
         for name, data in members
         if not name.rpartition("/")[2].startswith(".")
     )
@@ -80,7 +80,7 @@ def grouped(members: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, dict[st
         yield key, {extension: data for _, extension, data in group}
 
 
-def split(name: str) -> tuple[str, str]:
+def split_key(name: str) -> tuple[str, str]:
     """Return a member's key and extension: what stands before and after its name's first dot."""
     folder, slash, file = name.rpartition("/")
     key, _, extension = file.partition(".")
@@ -97,7 +97,7 @@ def _without_images(file: Path, where: str) -> list[tuple[str, bytes]]:
 
     def is_label(name: str) -> bool:
         names.append(name)
-        return not _is_image(split(name)[1])
+        return not _is_image(split_key(name)[1])
 
     contents = dict(iterate_archive(file, where, is_label))
     return [(name, contents.get(name, b"")) for name in names]

@@ -17,7 +17,7 @@ from stages.encoders.tokenizer import Vocabulary
 from stages.runtime.errors import InputError
 from stages.runtime.imports import import_open_clip
 
-PROMPTS = 256
+PROMPTS_AT_A_TIME = 256
 """About how many prompts go through a text tower at once."""
 
 
@@ -47,7 +47,7 @@ def zero_shot_head(
     if encoder.vocabulary is not None:
         require_known_words(encoder.vocabulary, classes)
     prompts = prompt_templates(templates)
-    size, rows = max(1, PROMPTS // len(prompts)), []
+    size, rows = max(1, PROMPTS_AT_A_TIME // len(prompts)), []
     pause = 0.5 if sys.stderr.isatty() else 60.0  # most heads take less, and show no bar in a log
     bar = {"unit": "class", "unit_scale": size, "mininterval": pause, "delay": pause}
     for start in tqdm(range(0, len(classes), size), "zero-shot head", **bar):

@@ -16,7 +16,7 @@ from stages.encoders.open_clip_models import seeded
 from stages.encoders.preprocess import FILTERS, Preprocess
 from stages.runtime.errors import InputError, close_names
 
-CHANGED = ("googlenet", "inception_v3")
+TRANSFORM_INPUT = ("googlenet", "inception_v3")
 """torchvision's classifiers that scale their input only if they are built with weights."""
 
 
@@ -53,7 +53,7 @@ def torchvision_classifier(name: str) -> tuple[nn.Module, Any, Preprocess]:
     from torchvision import models
 
     require_torchvision_classifier(name)
-    if name in CHANGED:
+    if name in TRANSFORM_INPUT:
         raise InputError(
             f"backbones: torchvision's '{name}' is another model with its weights than without "
             "(`transform_input`), which is not supported; timm has it too"
