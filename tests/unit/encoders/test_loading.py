@@ -19,7 +19,9 @@ def photographs(count: int) -> list[np.ndarray]:
 
 def test_batches_come_in_order_and_the_last_may_be_smaller():
     images, rows = photographs(11), np.array([3, 1, 10, 7, 0])
+    before = torch.random.get_rng_state()
     batches = list(image_batches(images, rows, PREPROCESS, 2))
+    assert torch.equal(torch.random.get_rng_state(), before)
     assert [len(batch) for batch in batches] == [2, 2, 1]
     expected = [resize_and_crop(images[row], PREPROCESS) for row in rows]
     assert np.array_equal(np.concatenate(batches), np.stack(expected))
@@ -37,12 +39,6 @@ def test_an_error_is_raised_in_its_turn(error):
     with pytest.raises(type(error)) as caught:
         next(running)
     assert str(caught.value) == str(error)
-
-
-def test_loading_leaves_torch_s_random_numbers_alone():
-    before = torch.random.get_rng_state()
-    list(load_batches(int, [1, 2], 0))
-    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_workers_load_large_images_that_are_not_in_memory():

@@ -15,6 +15,7 @@ from stages.reporting.claims import (
     robustness_order,
     study_claims,
 )
+from stages.reporting.families import families, label_controls
 from stages.reporting.results import Published
 from tests.unit.reporting.conftest import read
 
@@ -158,3 +159,22 @@ def test_a_mean_over_fewer_shifts_says_over_which(encoders, fewer):
     assert mean_over(read(fewer)) == over
     found = robustness_order(read(fewer))
     assert found and f"(mean effective robustness{over})" in found.text
+
+
+def test_families_share_backbone_and_data(encoders):
+    found = [(f.zero_shot.key, f.finetuned.key, f.supervised.key) for f in families(encoders)]
+    assert found == [
+        ("rn_web_broad", "rn_web_broad_finetuned", "rn_supervised"),
+        ("vit_web_broad", "vit_web_broad_finetuned", "vit_supervised"),
+    ]
+
+
+def test_the_control_learnt_from_a_zero_shot_encoder_s_images(encoders):
+    pairs = [(control.key, zero_shot.key) for control, zero_shot in label_controls(encoders)]
+    assert pairs == [("rn_web_broad_labels", "rn_web_broad")]
+
+
+def test_an_incomplete_family_is_none(study):
+    del study["entries"]["rn_web_broad_finetuned"]
+    found = families(read(study))
+    assert [f.name for f in found] == ["ViT zero-shot, web-broad"]

@@ -1,5 +1,6 @@
 import pytest
 
+from stages.reporting.names import format_interval, format_number, format_percent
 from stages.reporting.tables import COLUMNS, concept_rows, kurtosis_rows, study_tables
 from stages.runtime.errors import InputError
 from tests.unit.reporting.conftest import read
@@ -47,3 +48,10 @@ def test_an_unknown_dataset_is_refused(study):
 
 def test_a_study_of_nothing_has_empty_tables():
     assert all(rows == [] for rows in study_tables([], []).values())
+
+
+def test_numbers_have_a_true_minus_no_negative_zero_and_brackets_around_an_interval():
+    assert [format_number(x) for x in (-1.25, -0.01, 3.0, None)] == ["−1.2", "0.0", "3.0", "–"]
+    assert format_interval(2.0, -1.0, 3.0) == "2.0 [−1.0, 3.0]"
+    assert format_interval(2.0, None, 3.0) == "2.0"
+    assert (format_percent(0.8), format_percent(None)) == ("80 %", "–")
