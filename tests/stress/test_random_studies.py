@@ -17,7 +17,7 @@ from tests.stress.tiny_stages import runs
 
 STUDIES, PARTS = 2000, 4
 FILE = Path("params.yaml")
-COMPLAINT = r" *params\.yaml: (line \d|'|the top level|there is no section '|the section ')"
+COMPLAINT = r" *params\.yaml: (line \d|'|the top level|there is no section |the section ')"
 
 
 @pytest.mark.parametrize("part", range(PARTS))
