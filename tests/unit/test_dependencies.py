@@ -137,12 +137,10 @@ def test_imports_go_from_a_package_to_earlier_ones(name):
         assert imported_packages([file]).isdisjoint({"tools", "benchmarks", "tests"}), file
 
 
-def test_no_modules_import_each_other():
-    TopologicalSorter({file: imported_files(file, ROOT) for file in MODULES}).prepare()
-
-
-def test_every_package_has_its_place():
+def test_packages_are_empty_and_in_the_list_and_no_modules_import_each_other():
+    assert all(f.stat().st_size == 0 for f in (ROOT / "stages").rglob("__init__.py"))
     assert {package(file) for file in MODULES} == set(PACKAGES)
+    TopologicalSorter({file: imported_files(file, ROOT) for file in MODULES}).prepare()
 
 
 def test_the_stages_alone_read_params():
@@ -156,10 +154,6 @@ def test_what_lies_among_the_code_and_is_no_code_is_a_dependency():
     others = {f for f in files if not f.endswith(".py") and "__pycache__" not in f}
     declared = {dep for stage in COMPUTING for dep in body(stage).get("deps", ())}
     assert others and others <= declared
-
-
-def test_packages_are_empty():
-    assert all(f.stat().st_size == 0 for f in (ROOT / "stages").rglob("__init__.py"))
 
 
 EDIT = "EDITED = True\n"

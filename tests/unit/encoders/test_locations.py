@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from stages.config.encoders import OpenClipModel, TimmModel, TorchvisionModel
@@ -14,46 +16,49 @@ from stages.encoders.locations import (
 )
 from stages.runtime.errors import InputError
 
-DIGEST = "ab" * 32
+DIGEST, URL = "ab" * 32, "https://example.org/a.pt"
 
 
 def open_clip(model: str, tag: str | None) -> object:
     return locate_weights(OpenClip(backbone="b", tag=tag), OpenClipModel(model=model))
 
 
-def test_weights_of_the_zoo_lie_on_the_hub():
-    expected = AtHub("timm/resnet50_clip.openai", OPEN_CLIP_FILES, "main")
-    assert open_clip("RN50-quickgelu", "openai") == expected
-    assert open_clip("RN50-quickgelu", "cc12m") == AtHub(
-        "timm/resnet50_clip.cc12m", OPEN_CLIP_FILES, "main"
-    )
-    assert open_clip("hf-hub:me/mine", None) == AtHub("me/mine", OPEN_CLIP_FILES, "main")
+RN50, RESNET50 = OpenClipModel(model="RN50-quickgelu"), TorchvisionModel(model="resnet50")
+TORCHVISION = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
+LAION = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
 
 
-def test_a_revision_pins_the_repository():
-    item = OpenClip(backbone="b", tag="laion2b_s34b_b79k", revision="v1")
-    where = locate_weights(item, OpenClipModel(model="ViT-B-32"))
-    assert where == AtHub("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", OPEN_CLIP_FILES, "v1")
-
-
-def test_weights_of_torchvision_and_timm():
-    item = Torchvision(backbone="b", tag="IMAGENET1K_V1")
-    where = locate_weights(item, TorchvisionModel(model="resnet50"))
-    url = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
-    assert where == AtUrl(url, "0676ba61")
-    timm = locate_weights(Timm(backbone="b", tag="a1_in1k"), TimmModel(model="resnet18"))
-    assert timm == AtHub("timm/resnet18.a1_in1k", TIMM_FILES, "main")
-
-
-def test_checkpoints_and_untrained_encoders():
-    backbone = OpenClipModel(model="RN50")
-    item = Checkpoint(backbone="b", file="runs/epoch_32.pt", sha256=DIGEST)
-    where = locate_weights(item, backbone)
-    assert isinstance(where, AtPath)
-    assert (where.file.as_posix(), where.sha256) == ("runs/epoch_32.pt", DIGEST)
-    item = Checkpoint(backbone="b", url="https://example.org/a.pt", sha256=DIGEST)
-    assert locate_weights(item, backbone) == AtUrl("https://example.org/a.pt", DIGEST)
-    assert locate_weights(Untrained(backbone="b", seed=0), backbone) is None
+@pytest.mark.parametrize(
+    ("item", "backbone", "expected"),
+    [
+        (
+            OpenClip(backbone="b", tag="cc12m"),
+            RN50,
+            AtHub("timm/resnet50_clip.cc12m", OPEN_CLIP_FILES, "main"),
+        ),
+        (
+            OpenClip(backbone="b", tag="laion2b_s34b_b79k", revision="v1"),
+            OpenClipModel(model="ViT-B-32"),
+            AtHub(LAION, OPEN_CLIP_FILES, "v1"),
+        ),
+        (
+            OpenClip(backbone="b"),
+            OpenClipModel(model="hf-hub:me/mine"),
+            AtHub("me/mine", OPEN_CLIP_FILES, "main"),
+        ),
+        (Torchvision(backbone="b", tag="IMAGENET1K_V1"), RESNET50, AtUrl(TORCHVISION, "0676ba61")),
+        (
+            Timm(backbone="b", tag="a1_in1k"),
+            TimmModel(model="resnet18"),
+            AtHub("timm/resnet18.a1_in1k", TIMM_FILES, "main"),
+        ),
+        (Checkpoint(backbone="b", file="a.pt", sha256=DIGEST), RN50, AtPath(Path("a.pt"), DIGEST)),
+        (Checkpoint(backbone="b", url=URL, sha256=DIGEST), RN50, AtUrl(URL, DIGEST)),
+        (Untrained(backbone="b", seed=0), RN50, None),
+    ],
+)
+def test_weights_lie_where_their_source_says(item, backbone, expected):
+    assert locate_weights(item, backbone) == expected
 
 
 @pytest.mark.parametrize(

@@ -28,26 +28,14 @@ def double():
     torch.set_default_dtype(torch.float32)
 
 
-class Block(nn.Module):
-    """A block of a transformer, whose attention sees the positions of an image."""
-
-    def __init__(self, width):
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.attention = nn.MultiheadAttention(width, 2, batch_first=True)
-
-    def forward(self, values):
-        rows = values.flatten(2).transpose(1, 2) if values.ndim == 4 else values
-        normed = self.norm(rows)
-        return rows + self.attention(normed, normed, normed)[0]
-
-
 def tower(kind, width):
     if kind == "convolutions":
         stem = nn.Conv2d(3, width, 3, stride=2)
         parts = stem, nn.ReLU(), nn.Conv2d(width, 2 * width, 2), nn.Flatten()
     elif kind == "transformer":
-        parts = nn.Conv2d(3, 2 * width, 4, stride=4), Block(2 * width), Block(2 * width)
+        patches = nn.Conv2d(3, 2 * width, 4, stride=4), nn.Flatten(2), nn.Linear(4, 2 * width)
+        blocks = [nn.TransformerEncoderLayer(2 * width, 2, 8, batch_first=True) for _ in range(2)]
+        parts = *patches, *blocks
     else:
         parts = nn.Flatten(), nn.Linear(192, width), nn.Tanh(), nn.Linear(width, 7)
     return nn.Sequential(*parts).eval()

@@ -87,12 +87,7 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
         "representation": "linear",
         "importance": {"head": (0.5 * decay).tolist(), "random_head": [0.2] * 12},
         "pruning": [
-            {
-                "dataset": d,
-                "fraction": p,
-                "accuracy": a * (1 - p**6),
-                "random_head_accuracy": a * (1 - p),
-            }
+            {"dataset": d, "fraction": p, "accuracy": a * (1 - p**6), "random_head_accuracy": a - p}
             for d, a in keep.items()
             for p in fractions
         ],
