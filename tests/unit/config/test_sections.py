@@ -3,6 +3,7 @@ import re
 import pytest
 
 UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
+FILE = {"source": "checkpoint", "backbone": "rn", "sha256": "0" * 64}
 DROPS = {"kind": "drops", "epochs": [1], "factor": 0.1}
 VIT = {"kind": "vit", "patch": 16, "layers": 2, "width": 16, "head_width": 8}
 TRAIN, REFERENCE = "recipes/pretraining", "datasets/imagenet_a/reference"
@@ -57,12 +58,19 @@ BROKEN = [
     ("datasets/broden/classes", ["fish", "fish"], "'datasets.broden': `classes` .* once"),
     ("datasets/broden/kind", "video", "'datasets.broden.kind': .*'video'"),
     ("datasets/broden/source", "moon", "'datasets.broden.source': .*'moon'"),
+    (
+        "datasets/imagenet_val",
+        {"kind": "imagenet", "source": "hub"},
+        "`source: hub` needs the key `h",
+    ),
     ("datasets/broden/mention", 0.5, "'datasets.broden': .*`mention`"),
     ("datasets/web_broad/mention", ..., "'datasets.web_broad': .*`mention`"),
     ("datasets/broden/styles", {}, "'datasets.broden.styles': .*length"),
     ("datasets/broden/styles", {"photo": 0}, "'datasets.broden.styles.photo': .*≥ 1e-06"),
     ("datasets/broden/styles", {"fresco": 1}, "'datasets.broden.styles': .*'fresco'"),
     ("datasets/web_broad/exclude_preferred", True, "'datasets.web_broad': `preference` must be 0"),
+    ("weights/rn_untrained", FILE, "'weights.rn_untrained': .* one of the keys `file` and `url`"),
+    ("weights/rn_untrained", FILE | {"file": "a", "url": "http://h"}, "one of the keys `file` and"),
     *(
         (f"weights/{name}", UNTRAINED, rf"'weights': the name '{name}': .*\[a-z0-9_\]\+")
         for name in ("a.b", "A", "x; rm -rf y", "a@b", "")
@@ -99,13 +107,10 @@ def test_a_check_of_several_keys_is_not_blamed_on_the_kind(complaint):
     assert "`scale` must be" in said and "legal values of `kind`" not in said
 
 
-CHECKPOINT = {"source": "checkpoint", "backbone": "rn", "sha256": "0" * 64}
-
-
 @pytest.mark.parametrize("url", ["https://me:canary@host/a.tar", "https://host/a?key=canary"])
 def test_a_secret_in_a_url_is_refused_and_not_repeated(complaint, url):
     archive = {"source": "archive", "archive": [{"url": url, "sha256": "0" * 64}]}
-    checkpoint = {"weights/mine": CHECKPOINT | {"url": url}}
+    checkpoint = {"weights/mine": FILE | {"url": url}}
     for changes in ({"datasets/broden": {"kind": "broden", **archive}}, checkpoint):
         said = complaint(changes)
         assert re.match(r"params.yaml: 'weights.mine'|params.yaml: 'datasets.broden.archive", said)

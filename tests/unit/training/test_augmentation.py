@@ -51,9 +51,7 @@ def test_a_crop_has_the_share_and_the_ratio_that_were_drawn():
     width, height = (right - left) * 400, (bottom - top) * 200
     assert (width * height, width / height) == pytest.approx((0.25 * 200 * 400, 4 / 3))
     assert (right, top) == pytest.approx((1.0, 0.0))
-
-
-def test_a_side_that_would_leave_the_image_is_cut_to_it():
+    # A side that would leave the image is cut to it.
     assert crop_box(100, 800, Draw(1.0, 3 / 4, 0.3, 0.7, False))[1::2] == (0.0, 1.0)
 
 
