@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
+import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -33,8 +36,8 @@ class FileServer:
 
     `statuses[path]` is answered instead of the file, `redirects[path]` is where a GET is sent
     instead; `drops[path]` holds how many bytes of each of the next answers are sent before the
-    connection breaks; `ranges = False` ignores Range headers. `requests` is everything that came,
-    in order.
+    connection breaks: it ends, or is reset where `resets` is true. `ranges = False` ignores Range
+    headers. `requests` is everything that came, in order.
     """
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
@@ -42,7 +45,7 @@ class FileServer:
         self.statuses: dict[str, int] = {}
         self.redirects: dict[str, str] = {}
         self.drops: dict[str, list[int]] = {}
-        self.ranges = True
+        self.ranges, self.resets = True, False
         self.requests: list[Request] = []
         owner = self
 
@@ -61,7 +64,11 @@ class FileServer:
                 self.end_headers()
                 if self.command == "GET":
                     drops = owner.drops.get(request.path)
-                    self.wfile.write(answer.content[: drops.pop(0)] if drops else answer.content)
+                    end = drops.pop(0) if drops else None
+                    self.wfile.write(answer.content[:end])
+                    if end is not None and owner.resets:
+                        self.connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+                        os.close(self.connection.detach())
 
             do_HEAD = do_GET  # noqa: N815
 

@@ -41,7 +41,9 @@ def test_fetches_anew_what_has_rotted(url, tmp_path):
 
 
 @pytest.mark.parametrize("drops", [[0, 0, 5_000], [1_500_000, 100, 100, 100]])
-def test_starts_over_where_the_connection_dropped(url, server, tmp_path, drops):
+@pytest.mark.parametrize("resets", [False, True])
+def test_starts_over_where_the_connection_dropped(url, server, tmp_path, drops, resets):
+    server.resets = resets
     server.drops["/sets/a.tar"] = list(drops)
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
     assert len(server.requests) == len(drops) + 1

@@ -71,7 +71,9 @@ def test_fetches_anew_what_has_rotted(commit, tmp_path, file):
     assert fetch(tmp_path, file).read_bytes() == FILES[file]
 
 
-def test_a_dropped_connection_is_tried_again_and_leaves_nothing(hub, commit, tmp_path):
+@pytest.mark.parametrize("resets", [False, True])
+def test_a_dropped_connection_is_tried_again_and_leaves_nothing(hub, commit, tmp_path, resets):
+    hub.cdn.resets = resets
     place = hub.place("some/set", "test/3.tar")
     hub.cdn.drops[place] = [1_200_000] + [0] * 100
     with pytest.raises(InputError, match=r"3.tar: no connection to .*, or it broke .*run again"):
