@@ -18,13 +18,10 @@ from stages.measures.accuracy import ABSENT, map_classes
 KNOWN = read_imagenet_classes()
 
 
-def test_names_are_those_of_the_prompts():
-    assert tuple(KNOWN.names) == tuple(IMAGENET_CLASSNAMES)
-
-
-def test_ids_are_sorted_and_those_of_timm():
+def test_names_are_those_of_the_prompts_and_ids_sorted_and_those_of_timm():
     assert KNOWN.wnids == sorted(set(KNOWN.wnids))
     assert KNOWN.wnids == list(ImageNetInfo().label_names())
+    assert tuple(KNOWN.names) == tuple(IMAGENET_CLASSNAMES)
 
 
 def test_r_and_a_have_two_hundred_classes_each():

@@ -13,21 +13,14 @@ def patterns(seed: int = 0) -> np.ndarray:
     return darkness(rows, *grid, np.random.default_rng(seed)).reshape(-1, 32, 32)
 
 
-def test_darkness_is_a_fraction_and_only_solid_has_none():
+def test_darkness_is_a_fraction_that_tells_textures_apart():
     dark = patterns()
     assert dark.min() >= 0
     assert dark.max() <= 1
     assert dark.std(axis=(1, 2)).astype(bool).tolist() == [name != "solid" for name in TEXTURES]
-
-
-def test_stripes_run_across_and_checks_do_not():
-    dark = patterns()
+    # Stripes run across, checks do not; neighbouring pixels tell grain from dots.
     assert dark[TEXTURES.index("striped")].std(axis=1).max() == 0
     assert dark[TEXTURES.index("checkered")].std(axis=1).min() > 0.4
-
-
-def test_neighbouring_pixels_tell_grain_from_dots():
-    dark = patterns()
     steps = np.abs(np.diff(dark, axis=2)).mean(axis=(1, 2))
     assert steps[TEXTURES.index("speckled")] > 1.5 * steps[TEXTURES.index("dotted")]
 

@@ -20,20 +20,17 @@ def test_shown_as(shown, expected):
     assert shown == expected
 
 
-def test_a_sum_is_as_well_known_as_its_parts():
+def test_a_sum_and_a_product_are_as_well_known_as_their_parts():
     assert total([Amount(1), Amount(2)]) == Amount(3)
     assert total([Amount(1), about(2)]) == about(3)
     assert total([about(1), UNKNOWN]) == Amount(1, exact=False, complete=False)
     assert total([]) == Amount(0)
+    assert about(2) * Amount(3) == about(6)
+    assert Amount(2) * 3 == Amount(6)
+    assert UNKNOWN * 0 == UNKNOWN * Amount(0) == Amount(0) * UNKNOWN == Amount(0)
 
 
 @pytest.mark.parametrize("amount", [UNKNOWN * 5, UNKNOWN + UNKNOWN, UNKNOWN * Amount(9)])
 def test_an_unknown_amount_is_never_zero(amount):
     assert size(amount) == "?"
     assert amount.to_json()["value"] is None and not amount.complete
-
-
-def test_a_product_is_as_well_known_as_its_factors():
-    assert about(2) * Amount(3) == about(6)
-    assert Amount(2) * 3 == Amount(6)
-    assert UNKNOWN * 0 == UNKNOWN * Amount(0) == Amount(0) * UNKNOWN == Amount(0)
