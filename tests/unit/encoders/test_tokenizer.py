@@ -11,28 +11,18 @@ TEXTS = ["a photo of a cat.", "a bad photo of the great white shark, far away.",
 LONG = "an old house " * 90
 
 
-def test_a_text_stands_between_start_and_end():
+def test_a_text_stands_between_start_and_the_highest_token_and_an_unknown_word_has_its_own():
     vocabulary = Vocabulary(["fish", "a"])
-    tokens = vocabulary.encode(["a fish"], context=6)
-    assert tokens.tolist() == [[4, 2, 3, 5, PADDING, PADDING]]
+    tokens = vocabulary.encode(["a fish", "", "zebra fish"], context=6)
+    assert tokens[0].tolist() == [4, 2, 3, 5, PADDING, PADDING]
+    assert tokens.argmax(axis=1).tolist() == [3, 1, 3] and tokens[2, 1] == UNKNOWN
     assert vocabulary.size == 6
-
-
-def test_the_end_is_the_highest_token():
-    vocabulary = build_vocabulary(["a red fish", "a house"])
-    tokens = vocabulary.encode(["house", "a red fish", "", "zebra zebra zebra"], context=5)
-    np.testing.assert_array_equal(tokens.argmax(axis=1), [2, 4, 1, 4])
+    assert vocabulary.unknown(["zebra fish", "old fish"]) == ["old", "zebra"]
 
 
 def test_the_order_of_captions_does_not_matter():
     texts = ["a red fish", "a House, old", "the sky"]
     assert build_vocabulary(texts).words == build_vocabulary(texts[::-1]).words
-
-
-def test_an_unknown_word_has_its_own_token():
-    vocabulary = Vocabulary(["fish"])
-    assert vocabulary.encode(["zebra fish"], 4)[0, 1] == UNKNOWN
-    assert vocabulary.unknown(["zebra fish", "old fish"]) == ["old", "zebra"]
 
 
 def test_a_text_that_is_too_long_is_refused():

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,12 +29,9 @@ HEADS = [
 ]
 
 
-def prune(head, *, directions=DIRECTIONS, fractions=FRACTIONS, class_map=None, chunk_size=1024):
-    weights = importance(ACTIVATIONS, directions)
-    return pruned_accuracies(
-        ACTIVATIONS, CLASSES, head, directions, weights,
-        fractions=fractions, class_map=class_map, chunk_size=chunk_size,
-    )  # fmt: skip
+def prune(images=ACTIVATIONS, classes=CLASSES, head=HEADS[0], directions=DIRECTIONS, **how: Any):
+    how = {"fractions": FRACTIONS} | how
+    return pruned_accuracies(images, classes, head, directions, IMPORTANCE, **how)
 
 
 def test_an_axis_is_removed_and_with_it_its_class():
@@ -85,32 +84,24 @@ def test_agrees_with_the_plain_definition(**shape):
 def test_chunks_the_order_of_fractions_and_signs_change_nothing():
     order, flipped = RNG.permutation(10), Directions(-DIRECTIONS.vectors, IMPORTANCE)
     for head in HEADS:
-        whole = prune(head)
-        np.testing.assert_array_equal(prune(head, chunk_size=7), whole)
-        np.testing.assert_array_equal(prune(head, fractions=FRACTIONS[order]), whole[order])
-        found = pruned_accuracies(
-            ACTIVATIONS, CLASSES, head, flipped, IMPORTANCE, fractions=FRACTIONS
-        )
-        np.testing.assert_array_equal(found, whole)
+        whole, moved = prune(head=head), prune(head=head, fractions=FRACTIONS[order])
+        np.testing.assert_array_equal(moved, whole[order])
+        np.testing.assert_array_equal(prune(head=head, chunk_size=7), whole)
+        np.testing.assert_array_equal(prune(head=head, directions=flipped), whole)
 
 
 def test_of_an_image_that_is_pruned_away_only_the_bias_is_left():
     least = DIRECTIONS.vectors[least_important_first(IMPORTANCE)[:5]]
-    images = RNG.normal(size=(50, 5)) @ least
+    images, favourite = RNG.normal(size=(50, 5)) @ least, np.full(50, 9)
     head = Head(WEIGHT, np.arange(10) / 1e9, normalize_features=True)
-    favourite = np.full(50, 9)
-    found = pruned_accuracies(
-        images, favourite, head, DIRECTIONS, IMPORTANCE, fractions=np.array([0.5])
-    )
-    assert found == 1
+    assert prune(images, favourite, head, fractions=np.array([0.5])) == 1
 
 
 def test_images_without_a_class_stay_at_chance_at_every_fraction():
-    noise = RNG.normal(size=(3000, 24))
-    classes = RNG.integers(10, size=3000)
-    found = pruned_accuracies(noise, classes, HEADS[1], DIRECTIONS, IMPORTANCE, fractions=FRACTIONS)
+    noise, classes = RNG.normal(size=(3000, 24)), RNG.integers(10, size=3000)
     # Four standard errors of 3,000 images and ten classes.
-    np.testing.assert_allclose(found, 0.1, atol=4 * np.sqrt(0.09 / 3000))
+    tolerance = 4 * np.sqrt(0.09 / 3000)
+    np.testing.assert_allclose(prune(noise, classes, HEADS[1]), 0.1, atol=tolerance)
 
 
 def test_the_least_important_go_first_and_of_equals_the_last():
@@ -130,9 +121,8 @@ def test_refuses_a_fraction_that_leaves_nothing(fraction):
 
 
 def test_refuses_directions_of_another_encoder():
-    other = singular_directions(WEIGHT[:, :20])
     with pytest.raises(ValueError, match="for activations of 24 features"):
-        pruned_accuracies(ACTIVATIONS, CLASSES, HEADS[0], other, IMPORTANCE, fractions=FRACTIONS)
+        prune(directions=singular_directions(WEIGHT[:, :20]))
 
 
 @pytest.mark.parametrize(
