@@ -11,11 +11,7 @@ import yaml
 import stages.fetch
 from stages.config.test_sets import SHIFTS, TEST_SETS
 from stages.downloads.archives import PASSWORD
-from stages.files.activations import (
-    write_activations,
-    write_card,
-    write_shifts,
-)
+from stages.files.activations import write_activations, write_card, write_shifts
 from stages.files.heads import write_head
 from stages.files.json import write_json
 from stages.measures.head import Head

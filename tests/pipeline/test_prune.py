@@ -102,10 +102,7 @@ def test_a_link_is_removed_without_what_it_points_to(smaller, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [
-        ("encoders: [", "not legal YAML"),
-        ("encoders: {}", "the section 'study' is missing"),
-    ],
+    [("encoders: [", "not legal YAML"), ("encoders: {}", "the section 'study' is missing")],
 )
 def test_a_study_that_is_broken_removes_nothing(smaller, text, expected):
     before = there(smaller)

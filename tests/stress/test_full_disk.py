@@ -99,11 +99,7 @@ def test_a_download_comes_when_there_is_room_again(place, server):
     ("mount", "size", "expected"),
     [
         ("data/datasets", "72k", "error: data/datasets/imagenet_v2: the disk is full; nothing was"),
-        (
-            ".dvc/cache",
-            "72k",
-            "ERROR: failed to transfer .*No space left on device: .*/shard-0000",
-        ),
+        (".dvc/cache", "72k", "ERROR: failed to transfer .*No space left on device: .*/shard-0000"),
     ],
 )
 def test_dvc_says_that_the_disk_is_full_and_recovers(tmp_path, drawn, mount, size, expected):

@@ -162,12 +162,7 @@ def contrast(recipe: TrainingRecipe) -> None:
 def classify(recipe: TrainingRecipe, smoothing: float) -> None:
     encoder = classifier_encoder(TINY, CLASSES, recipe.seed, normalize_features=False)
     train_classifier(
-        encoder,
-        shortened(recipe),
-        PIXELS,
-        LABELS,
-        label_smoothing=smoothing,
-        callbacks=Callbacks(),
+        encoder, shortened(recipe), PIXELS, LABELS, label_smoothing=smoothing, callbacks=Callbacks()
     )
 
 

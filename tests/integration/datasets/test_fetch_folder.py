@@ -114,11 +114,7 @@ def test_the_card_tells_another_folder_by_its_content(tmp_path: Path):
         ({"n01440764/a.JPEG": photo(1)[:-40]}, {}, r"set: n01440764/a\.JPEG.*broken"),
         ({"fish/a.JPEG": photo(1)}, {}, "set: fish/a.JPEG .*'fish', .* no class .*n01443537 were"),
         ({"n01440764/a.JPEG": photo(1)}, {"partial": False}, "999 have none: n01443537"),
-        (
-            {"ILSVRC2012_val_00000001.JPEG": b"", "LOC_val_solution.csv": b"\xff"},
-            {},
-            "decode",
-        ),
+        ({"ILSVRC2012_val_00000001.JPEG": b"", "LOC_val_solution.csv": b"\xff"}, {}, "decode"),
     ],
 )
 def test_a_bad_folder_is_refused(

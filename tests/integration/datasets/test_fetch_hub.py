@@ -105,11 +105,7 @@ def test_a_second_run_asks_only_for_what_is_missing(hub: HubServer, tmp_path: Pa
         ("imagenet", {"test/0.tar": tar({"a.cls": b"0"})}, "test/0.tar/a .*one image and .cls"),
         ("imagenet", {"test/0.tar": tar({"a.webp": b"R"})}, "one image and .cls, it has webp"),
         ("imagenet", {"test/0.tar": tar({"a.cls": b"x", "a.jpg": photo(1)})}, "got 'x'"),
-        (
-            "imagenet",
-            {"test/0.tar": tar({"a.cls": b"0", "a.jpg": photo(1)[:99]})},
-            "a: .*broken",
-        ),
+        ("imagenet", {"test/0.tar": tar({"a.cls": b"0", "a.jpg": photo(1)[:99]})}, "a: .*broken"),
         ("imagenet", {"test/0.tar": webdataset([0])[:700]}, "test/0.tar: .*damaged, cut short"),
         ("imagenet", {"train/0.tar": b""}, r"no file matches 'test/\*.tar'"),
     ],

@@ -7,12 +7,7 @@ import sys
 
 import pytest
 
-from stages.downloads.hub import (
-    Repository,
-    RepositoryFile,
-    download_file,
-    open_repository,
-)
+from stages.downloads.hub import Repository, RepositoryFile, download_file, open_repository
 from stages.runtime.errors import InputError
 from tests.integration.downloads.loopback import TOKEN, Answer, git_name, sha256
 from tests.reads import ROOT

@@ -8,13 +8,7 @@ from safetensors.torch import save
 
 from stages.config.encoders import Backbone, OpenClipModel, TimmModel, TorchvisionModel
 from stages.config.machine import Machine
-from stages.config.weight_sources import (
-    Checkpoint,
-    OpenClip,
-    Timm,
-    Torchvision,
-    Untrained,
-)
+from stages.config.weight_sources import Checkpoint, OpenClip, Timm, Torchvision, Untrained
 from stages.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
 from stages.encoders.preprocess import Preprocess
 from stages.encoders.weights import build_encoder, open_clip_preprocess

@@ -57,10 +57,7 @@ def truncate_image(dataset: str) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "key", "dataset"),
-    [
-        (stages.extract_shifts, KEY, "imagenet_v2"),
-        (stages.pretrain, "rn_web_broad", "web_broad"),
-    ],
+    [(stages.extract_shifts, KEY, "imagenet_v2"), (stages.pretrain, "rn_web_broad", "web_broad")],
 )
 @pytest.mark.parametrize(
     ("damage", "expected"),
