@@ -36,11 +36,13 @@ prune: $(VENV)/ready
 	@python -m tools.prune $(if $(filter 1,$(YES)),--yes)
 
 # Without verify, DVC takes what it downloads for what was pushed, and computes on a damaged file.
+# DVC sends whatever bytes an object of its cache has by now: fsck reads them first.
 push: $(VENV)/ready
 	@name=$$(dvc config core.remote) && test -n "$$name" || { >&2 echo \
 	    'error: there is no default remote to push to: dvc remote add -d shared <url>'; exit 1; }; \
 	test "$$(dvc config "remote.$$name.verify" 2> /dev/null)" = true || { >&2 echo \
 	    "error: who pulls from remote $$name takes damaged files: dvc remote modify $$name verify true"; exit 1; }
+	python -m tools.fsck
 	dvc push --run-cache
 
 install: $(VENV)/ready

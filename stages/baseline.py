@@ -11,6 +11,7 @@ from stages.config.test_sets import SHIFTS, TEST_SETS, result_name
 from stages.datasets.card import is_absent
 from stages.datasets.shards import open_shards
 from stages.files.json import write_json
+from stages.files.outputs import new_output, open_outputs
 from stages.files.published import Model, accuracy_fractions, standard_models
 from stages.measures.logit_line import baseline_lines
 from stages.runtime.errors import InputError, error_context
@@ -27,7 +28,10 @@ def main() -> None:
     """
     params = Params()
     settings = params.read("baseline", BaselineSettings)
-    models = standard_models() if settings.source == "published" else trained_models(settings)
+    trained = settings.source == "trained"
+    names = ("imagenet_train", *TEST_SETS) if trained else ()
+    inputs = open_outputs(*(DATASETS / name for name in names))
+    models = trained_models(settings) if trained else standard_models()
     accuracies = {
         shift: accuracy_fractions(models, shift) for shift in SHIFTS if shift in models[0]
     }
@@ -41,7 +45,8 @@ def main() -> None:
         "lines": {shift: asdict(line) for shift, line in lines.items()},
         "resampled": {shift: asdict(draws) for shift, draws in resampled.items()},
     }
-    write_json(Path("data/baseline/baseline.json"), result)
+    with new_output(Path("data/baseline"), inputs) as out:
+        write_json(out / "baseline.json", result)
 
 
 def trained_models(settings: BaselineSettings) -> list[Model]:

@@ -10,8 +10,8 @@ from stages.config.measures import ConceptsSettings
 from stages.config.params import Params
 from stages.datasets.card import is_absent, write_absent
 from stages.files.arrays import read_tensors, write_tensors
-from stages.files.folders import complete_directory
 from stages.files.json import read_json, write_json
+from stages.files.outputs import new_output, open_outputs
 from stages.measures.average_precision import average_precisions
 from stages.measures.concepts import (
     ConceptLabels,
@@ -29,14 +29,15 @@ LABELS, CONCEPTS = Path("data/broden_labels"), Path("data/concepts")
 
 def main(key: str) -> None:
     """Write the average precision of every direction and feature of encoder `key` per concept."""
+    folder, privileged = Path("data/broden_activations") / key, Path("data/directions") / key
+    inputs = open_outputs(folder, LABELS, privileged)
     if is_absent(LABELS):
-        write_absent("broden", CONCEPTS / key)
+        write_absent("broden", CONCEPTS / key, inputs)
         return
     params, workers = Params(), read_machine().workers
     settings = params.read("concepts", ConceptsSettings)
-    folder = Path("data/broden_activations") / key
     features = read_tensors(folder / "activations.safetensors", "activations")["activations"]
-    arrays = read_tensors(Path("data/directions") / key / "directions.safetensors", "directions")
+    arrays = read_tensors(privileged / "directions.safetensors", "directions")
     directions = Directions(arrays["directions"], arrays["singular_values"])
     concepts = read_json(LABELS / "concepts.json")
     pairs = read_tensors(LABELS / "labels.safetensors", "image", "concept")
@@ -50,7 +51,7 @@ def main(key: str) -> None:
         }
     categories = [concept["category"] for concept in concepts]
     counts = {basis: count(values, categories, settings) for basis, values in precisions.items()}
-    with complete_directory(CONCEPTS / key) as out:
+    with new_output(CONCEPTS / key, inputs) as out:
         write_tensors(out / "precisions.safetensors", precisions)
         write_json(out / "concepts.json", {"measured": len(concepts), **counts})
 

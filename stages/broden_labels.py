@@ -10,8 +10,8 @@ from stages.datasets.broden.labels import can_be_probed, concept_presence
 from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import is_absent, write_absent
 from stages.files.arrays import write_tensors
-from stages.files.folders import complete_directory
 from stages.files.json import write_json
+from stages.files.outputs import new_output, open_outputs
 from stages.runtime.launch import launch
 
 BRODEN, LABELS = Path("data/datasets/broden"), Path("data/broden_labels")
@@ -23,8 +23,9 @@ def main() -> None:
     Pairs are sorted by concept, then image. Concepts that no image shows, or that all show, cannot
     be probed; `left_out.json` lists them.
     """
+    inputs = open_outputs(BRODEN)
     if is_absent(BRODEN):
-        write_absent(BRODEN.name, LABELS)
+        write_absent(BRODEN.name, LABELS, inputs)
         return
     params = Params()
     settings = params.read("presence", PresenceSettings)
@@ -35,7 +36,7 @@ def main() -> None:
     left_out = [concept._asdict() for concept, keep in concepts if not keep]
     numbers = np.array([concept.number for concept in broden.concepts])
     column, image = np.nonzero(shown.T & kept[:, None])
-    with complete_directory(LABELS) as out:
+    with new_output(LABELS, inputs) as out:
         write_tensors(out / "labels.safetensors", {"image": image, "concept": numbers[column]})
         write_json(out / "concepts.json", [concept._asdict() for concept, keep in concepts if keep])
         if left_out:

@@ -6,6 +6,7 @@ from stages.config.encoders import Comparison
 from stages.config.params import Params
 from stages.files.arrays import read_tensors
 from stages.files.json import read_json, write_json
+from stages.files.outputs import open_outputs, write_checksums
 from stages.measures.cka import cka
 from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
@@ -18,12 +19,16 @@ def main(key: str) -> None:
     params = Params()
     pair = params.read(f"comparisons.{key}", Comparison)
     rows, columns = GRAMS / pair.first, GRAMS / pair.second
+    inputs = open_outputs(*{rows, columns})
     first, second = read_grams(rows), read_grams(columns)
     with error_context(f"{rows} and {columns}", ValueError):
         matrix = cka(first, second)
     result = {"first": pair.first, "second": pair.second, "cka": matrix}
     layers = {"first_layers": list(first), "second_layers": list(second)}
-    write_json(Path("plots/comparisons") / f"{key}.json", {**result, **layers})
+    inputs.require_whole()
+    file = Path("plots/comparisons") / f"{key}.json"
+    write_json(file, {**result, **layers})
+    write_checksums(file.with_suffix(".sha256"), file)
 
 
 def read_grams(folder: Path) -> dict:

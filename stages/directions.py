@@ -9,9 +9,9 @@ from stages.config.params import Params
 from stages.config.test_sets import TEST_SETS, result_name
 from stages.files.activations import Activations, read_test_sets
 from stages.files.arrays import write_tensors
-from stages.files.folders import complete_directory
 from stages.files.heads import read_head
 from stages.files.json import write_json
+from stages.files.outputs import new_output, open_outputs
 from stages.measures.accuracy import map_classes
 from stages.measures.directions import Directions, importance, singular_directions
 from stages.measures.head import Head, random_head
@@ -24,10 +24,12 @@ def main(key: str) -> None:
     """Write encoder `key`'s directions, their importance, and accuracy per pruned fraction."""
     params = Params()
     settings = params.read("directions", DirectionsSettings)
-    folder = Path("data/activations") / key
-    tests = read_test_sets(folder, Path("data/shift_activations") / key)
+    folder, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
+    heads = Path("data/heads") / key
+    inputs = open_outputs(folder, shifts, heads)
+    tests = read_test_sets(folder, shifts)
     imagenet = tests[TEST_SETS[0]].values
-    head = read_head(Path("data/heads") / key, imagenet.shape[1])
+    head = read_head(heads, imagenet.shape[1])
     with error_context(folder, ValueError):
         own = singular_directions(head.weight)
         random = singular_directions(random_head(head.weight, settings.random_head_seed))
@@ -49,7 +51,7 @@ def main(key: str) -> None:
             np.array(settings.fractions), np.array(curves[0]["imagenet"]), settings.harmless
         ),
     }
-    with complete_directory(Path("data/directions") / key) as out:
+    with new_output(Path("data/directions") / key, inputs) as out:
         write_tensors(out / "directions.safetensors", {**arrays, "importance": weights[0]})
         write_json(out / "directions.json", result)
 

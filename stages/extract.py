@@ -7,7 +7,7 @@ from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.config.test_sets import TEST_SETS
 from stages.files.activations import write_card
-from stages.files.folders import complete_directory
+from stages.files.outputs import new_output, open_outputs
 from stages.runtime.launch import launch
 
 
@@ -21,9 +21,10 @@ def main(key: str) -> None:
     params = Params()
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
-    encoder = load_encoder(Path("data/weights") / key)
-    dataset = Path("data/datasets") / TEST_SETS[0]
-    with complete_directory(Path("data/activations") / key) as out:
+    weights, dataset = Path("data/weights") / key, Path("data/datasets") / TEST_SETS[0]
+    inputs = open_outputs(weights, dataset)
+    encoder = load_encoder(weights)
+    with new_output(Path("data/activations") / key, inputs) as out:
         extract_dataset(encoder, dataset, out, read_machine(), precision)
         write_card(out, encoder.card.representation, encoder.card.feature_width)
 

@@ -8,7 +8,7 @@ from stages.config.params import Params
 from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import is_absent, write_absent
 from stages.files.arrays import write_tensors
-from stages.files.folders import complete_directory
+from stages.files.outputs import new_output, open_outputs
 from stages.runtime.launch import launch
 
 BRODEN = Path("data/datasets/broden")
@@ -21,15 +21,16 @@ def main(key: str) -> None:
     from stages.encoders.activations import streamed_activations
     from stages.encoders.encoder import load_encoder
 
-    directory = Path("data/broden_activations") / key
+    weights, directory = Path("data/weights") / key, Path("data/broden_activations") / key
+    inputs = open_outputs(weights, BRODEN)
     if is_absent(BRODEN):
-        write_absent(BRODEN.name, directory)
+        write_absent(BRODEN.name, directory, inputs)
         return
     params = Params()
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
-    encoder = load_encoder(Path("data/weights") / key)
-    with open_broden(BRODEN) as broden, complete_directory(directory) as out:
+    encoder = load_encoder(weights)
+    with open_broden(BRODEN) as broden, new_output(directory, inputs) as out:
         streamed = streamed_activations(encoder, broden, read_machine(), precision)
         write_tensors(out / "activations.safetensors", {"activations": streamed})
 

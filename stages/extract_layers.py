@@ -5,10 +5,11 @@ from pathlib import Path
 from stages.config.encoders import Layers, Precision, Threads
 from stages.config.machine import read_machine
 from stages.config.params import Params
+from stages.config.test_sets import TEST_SETS
 from stages.datasets.shards import open_shards
 from stages.files.arrays import write_tensors
-from stages.files.folders import complete_directory
 from stages.files.json import write_json
+from stages.files.outputs import new_output, open_outputs
 from stages.runtime.launch import launch
 
 
@@ -23,11 +24,13 @@ def main(key: str) -> None:
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     layers = params.read("layers", Layers)
-    encoder = load_encoder(Path("data/weights") / key)
-    with open_shards(Path("data/datasets/imagenet_val")) as data:
+    weights, dataset = Path("data/weights") / key, Path("data/datasets") / TEST_SETS[0]
+    inputs = open_outputs(weights, dataset)
+    encoder = load_encoder(weights)
+    with open_shards(dataset) as data:
         minibatches = evenly_spaced_minibatches(len(data), layers.images, layers.minibatch)
         grams = layer_grams(encoder, data, minibatches, read_machine(), precision)
-    with complete_directory(Path("data/layer_grams") / key) as out:
+    with new_output(Path("data/layer_grams") / key, inputs) as out:
         write_tensors(out / "grams.safetensors", grams)
         write_json(out / "card.json", {"layers": list(grams)})
 

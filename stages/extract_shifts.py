@@ -8,7 +8,7 @@ from stages.config.params import Params
 from stages.config.test_sets import SHIFTS
 from stages.datasets.card import is_absent
 from stages.files.activations import write_shifts
-from stages.files.folders import complete_directory
+from stages.files.outputs import new_output, open_outputs
 from stages.runtime.launch import launch
 
 DATASETS = Path("data/datasets")
@@ -24,9 +24,11 @@ def main(key: str) -> None:
     params = Params()
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
-    encoder, machine = load_encoder(Path("data/weights") / key), read_machine()
+    weights, machine = Path("data/weights") / key, read_machine()
+    inputs = open_outputs(weights, *(DATASETS / shift for shift in SHIFTS))
+    encoder = load_encoder(weights)
     present = [shift for shift in SHIFTS if not is_absent(DATASETS / shift)]
-    with complete_directory(Path("data/shift_activations") / key) as out:
+    with new_output(Path("data/shift_activations") / key, inputs) as out:
         for shift in present:
             extract_dataset(encoder, DATASETS / shift, out, machine, precision)
         write_shifts(out, present)

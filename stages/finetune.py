@@ -7,7 +7,7 @@ from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.config.trainings import Finetune, TrainingRecipe
 from stages.datasets.shards import open_shards
-from stages.files.folders import folder_digests
+from stages.files.outputs import open_outputs, write_contents
 from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 
@@ -25,17 +25,17 @@ def main(key: str) -> None:
     item = params.read(f"finetune.{key}", Finetune)
     recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     templates = params.read("heads.zero_shot.templates", Templates)
-    source = Path("data/weights") / item.start
+    source, folder = Path("data/weights") / item.start, Path("data/datasets") / item.dataset
+    inputs = open_outputs(source, folder)
     torch.set_num_threads(recipe.threads)
     start = load_encoder(source)
     start.module.to(machine.device)
-    with open_shards(Path("data/datasets") / item.dataset) as data:
+    with open_shards(folder) as data:
         classes = data.card.classes
         with error_context(source):
             head = zero_shot_head(start, classes, templates)
-        digests = folder_digests(source)
         with training_callbacks(
-            key, machine.device, recipe, templates, data.card, digests
+            key, machine.device, recipe, templates, inputs.outputs
         ) as callbacks:
             encoder = classifier_from_clip(start, head, classes)
             train_classifier(
@@ -47,7 +47,8 @@ def main(key: str) -> None:
                 device=machine.device,
                 workers=machine.workers,
             )
-    save_encoder(Path("data/weights") / key, encoder)
+    save_encoder(Path("data/weights") / key, encoder, inputs)
+    write_contents(Path("data/training") / key, inputs)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.config.test_sets import TEST_SETS
 from stages.datasets.card import read_card
-from stages.files.folders import complete_directory
 from stages.files.heads import write_head
+from stages.files.outputs import new_output, open_outputs
 from stages.measures.head import Head, random_unit_rows
 from stages.runtime.errors import error_context
 from stages.runtime.fingerprint import require_fingerprint
@@ -28,9 +28,10 @@ def main(key: str) -> None:
     require_fingerprint("head", head)
     settings = params.read(f"heads.{head}", HEADS[head])
     torch.set_num_threads(params.read("threads", Threads).inference)
-    weights = Path("data/weights") / key
+    weights, dataset = Path("data/weights") / key, Path("data/datasets") / TEST_SETS[0]
+    inputs = open_outputs(weights, dataset)
     encoder = load_encoder(weights)
-    classes = read_card(Path("data/datasets") / TEST_SETS[0]).classes
+    classes = read_card(dataset).classes
     normalize = encoder.card.normalize_features
     with error_context(weights):
         if isinstance(settings, ZeroShotHead):
@@ -43,7 +44,7 @@ def main(key: str) -> None:
             made = Head(random_unit_rows(len(classes), width, settings.seed), None, normalize)
         else:
             made = Head(*encoder.trained_head(classes), normalize)
-    with complete_directory(Path("data/heads") / key) as out:
+    with new_output(Path("data/heads") / key, inputs) as out:
         write_head(out, made, head)
 
 

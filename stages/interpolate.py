@@ -6,6 +6,7 @@ from stages.config.encoders import Interpolation, Templates, Threads
 from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.files.json import write_json
+from stages.files.outputs import new_output, open_outputs
 from stages.runtime.errors import InputError, error_context
 from stages.runtime.launch import launch
 
@@ -23,6 +24,7 @@ def main(key: str) -> None:
     item = params.read(f"interpolate.{key}", Interpolation)
     templates = params.read("heads.zero_shot.templates", Templates)
     weights = Path("data/weights")
+    inputs = open_outputs(weights / item.first, weights / item.second)
     clip, finetuned = load_encoder(weights / item.first), load_encoder(weights / item.second)
     clip.module.to(read_machine().device)
     classes = finetuned.card.classes
@@ -33,8 +35,9 @@ def main(key: str) -> None:
         )
     with error_context(weights / item.first):
         first = classifier_from_clip(clip, zero_shot_head(clip, classes, templates), classes)
-    save_encoder(weights / key, interpolate(first, finetuned, item.alpha))
-    write_json(Path("data/training") / key / "ready.json", {})
+    save_encoder(weights / key, interpolate(first, finetuned, item.alpha), inputs)
+    with new_output(Path("data/training") / key) as out:
+        write_json(out / "ready.json", {})
 
 
 if __name__ == "__main__":

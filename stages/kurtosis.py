@@ -8,8 +8,8 @@ from stages.config.params import Params
 from stages.config.test_sets import TEST_SETS
 from stages.files.activations import read_activations, read_card
 from stages.files.arrays import write_tensors
-from stages.files.folders import complete_directory
 from stages.files.json import write_json
+from stages.files.outputs import new_output, open_outputs
 from stages.measures.intervals import bootstrap_mean
 from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from stages.runtime.errors import error_context
@@ -21,6 +21,7 @@ def main(key: str) -> None:
     params = Params()
     settings = params.read("kurtosis", KurtosisSettings)
     directory = Path("data/activations") / key
+    inputs = open_outputs(directory)
     activations = read_activations(directory, TEST_SETS[0]).values
     with error_context(directory / TEST_SETS[0], ValueError):
         per_image, deviations = kurtosis_and_deviations(activations, settings.outlier_sigma)
@@ -31,7 +32,7 @@ def main(key: str) -> None:
         "kurtosis": asdict(kurtosis),
         "outlier_features": asdict(outliers),
     }
-    with complete_directory(Path("data/kurtosis") / key) as out:
+    with new_output(Path("data/kurtosis") / key, inputs) as out:
         write_json(out / "kurtosis.json", result)
         write_tensors(out / "features.safetensors", asdict(deviations))
 

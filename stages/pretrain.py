@@ -7,6 +7,7 @@ from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.config.trainings import Pretrain, TrainingRecipe
 from stages.datasets.shards import open_shards
+from stages.files.outputs import open_outputs, write_contents
 from stages.runtime.errors import InputError
 from stages.runtime.launch import launch
 
@@ -22,9 +23,10 @@ def main(key: str) -> None:
     recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     folder = Path("data/datasets") / item.dataset
+    inputs = open_outputs(folder)
     with (
         open_shards(folder) as data,
-        training_callbacks(key, machine.device, recipe, backbone, data.card) as callbacks,
+        training_callbacks(key, machine.device, recipe, backbone, inputs.outputs) as callbacks,
     ):
         if data.captions is None:
             raise InputError(
@@ -39,7 +41,8 @@ def main(key: str) -> None:
             device=machine.device,
             workers=machine.workers,
         )
-    save_encoder(Path("data/weights") / key, encoder)
+    save_encoder(Path("data/weights") / key, encoder, inputs)
+    write_contents(Path("data/training") / key, inputs)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from stages.config.measures import PublishedSettings
 from stages.config.params import Params
 from stages.config.test_sets import SHIFTS
 from stages.files.json import write_json
+from stages.files.outputs import write_checksums
 from stages.files.published import TESTBED, Model, accuracy_fractions, standard_models, zoo_models
 from stages.files.tables import write_table
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
@@ -29,10 +30,12 @@ def main() -> None:
         )
     encoders = {m["name"]: robustness(m, lines, resampled, settings) for m in zoo}
     result = {"lines": {s: asdict(line) for s, line in lines.items()}, "encoders": encoders}
-    write_json(Path("metrics/published.json"), result, digits=4)
+    metrics, table = Path("metrics/published.json"), Path("plots/published.csv")
+    write_json(metrics, result, digits=4)
     drawn = {shift: Line(**asdict(line)) for shift, line in lines.items()}
     rows = published_rows(standard, zoo, drawn)
-    write_table(Path("plots/published.csv"), rows, PUBLISHED_COLUMNS)
+    write_table(table, rows, PUBLISHED_COLUMNS)
+    write_checksums(table.with_suffix(".sha256"), metrics, table)
 
 
 def robustness(

@@ -6,6 +6,7 @@ from stages.config.encoders import EncoderEntry
 from stages.config.measures import Study
 from stages.config.params import Params
 from stages.files.json import write_whole
+from stages.files.outputs import require_checksums
 from stages.files.tables import read_table, write_table
 from stages.reporting.charts import CHARTS, chart_svg
 from stages.reporting.page import report_page
@@ -34,6 +35,14 @@ def main() -> None:
     study = params.read("study", Study)
     entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
+    for key in entries:
+        series = PLOTS / "encoders" / f"{key}.json"
+        require_checksums(series.with_suffix(".sha256"), METRICS / "encoders" / series.name, series)
+    for key in pairs:
+        matrix = PLOTS / "comparisons" / f"{key}.json"
+        require_checksums(matrix.with_suffix(".sha256"), matrix)
+    published = METRICS / "published.json", PLOTS / "published.csv"
+    require_checksums(PLOTS / "published.sha256", *published)
     encoders = [
         Encoder(
             key=key,
@@ -55,8 +64,8 @@ def main() -> None:
         title=study.title,
         description=study.description,
         encoders=encoders,
-        published=read_result(METRICS / "published.json", Published),
-        tables=tables | {"published": read_table(PLOTS / "published.csv", PUBLISHED_COLUMNS)},
+        published=read_result(published[0], Published),
+        tables=tables | {"published": read_table(published[1], PUBLISHED_COLUMNS)},
         templates=TEMPLATES,
     )
     write_whole(PLOTS / "report.html", page.encode())

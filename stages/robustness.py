@@ -11,6 +11,7 @@ from stages.config.test_sets import SHIFTS, TEST_SETS, result_name
 from stages.files.activations import Activations, read_test_sets
 from stages.files.heads import read_head
 from stages.files.json import read_json, write_json
+from stages.files.outputs import new_output, open_outputs
 from stages.measures.accuracy import map_classes, top1_accuracy
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
 from stages.measures.head import Head
@@ -26,24 +27,24 @@ def main(key: str) -> None:
     """
     params = Params()
     settings = params.read("robustness", RobustnessSettings)
-    baseline = read_json(Path("data/baseline/baseline.json"))
-    folder = Path("data/activations") / key
-    shifts = Path("data/shift_activations") / key
+    folder, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
+    heads, lines = Path("data/heads") / key, Path("data/baseline")
+    inputs = open_outputs(folder, shifts, heads, lines)
+    baseline = read_json(lines / "baseline.json")
     tests = read_test_sets(folder, shifts)
-    head = read_head(Path("data/heads") / key, tests[TEST_SETS[0]].values.shape[1])
+    head = read_head(heads, tests[TEST_SETS[0]].values.shape[1])
     measured = {
         name: measure((shifts if name in SHIFTS else folder) / name, test, head)
         for name, test in tests.items()
     }
-    write_json(
-        Path("data/robustness") / f"{key}.json",
-        {
-            "accuracy": {result_name(d): 100 * a.fraction for d, a in measured.items()},
-            "images": {result_name(d): a.images for d, a in measured.items()},
-            "effective_robustness": estimate(measured, baseline, settings),
-            "baseline": {"models": baseline["models"], "lines": baseline["lines"]},
-        },
-    )
+    result = {
+        "accuracy": {result_name(d): 100 * a.fraction for d, a in measured.items()},
+        "images": {result_name(d): a.images for d, a in measured.items()},
+        "effective_robustness": estimate(measured, baseline, settings),
+        "baseline": {"models": baseline["models"], "lines": baseline["lines"]},
+    }
+    with new_output(Path("data/robustness") / key, inputs) as out:
+        write_json(out / "robustness.json", result)
 
 
 def measure(source: Path, test: Activations, head: Head) -> Accuracy:

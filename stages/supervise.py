@@ -7,6 +7,7 @@ from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.config.trainings import Supervise, TrainingRecipe
 from stages.datasets.shards import open_shards
+from stages.files.outputs import open_outputs, write_contents
 from stages.runtime.launch import launch
 
 
@@ -20,10 +21,12 @@ def main(key: str) -> None:
     item = params.read(f"supervise.{key}", Supervise)
     recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
+    folder = Path("data/datasets") / item.dataset
+    inputs = open_outputs(folder)
     with (
-        open_shards(Path("data/datasets") / item.dataset) as data,
+        open_shards(folder) as data,
         training_callbacks(
-            key, machine.device, recipe, item.label_smoothing, backbone, data.card
+            key, machine.device, recipe, item.label_smoothing, backbone, inputs.outputs
         ) as callbacks,
     ):
         # The tower is a CLIP's, so that encoders differ in their training alone (Crabbé et al.
@@ -41,7 +44,8 @@ def main(key: str) -> None:
             device=machine.device,
             workers=machine.workers,
         )
-    save_encoder(Path("data/weights") / key, encoder)
+    save_encoder(Path("data/weights") / key, encoder, inputs)
+    write_contents(Path("data/training") / key, inputs)
 
 
 if __name__ == "__main__":

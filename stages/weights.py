@@ -7,6 +7,7 @@ from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.config.weight_sources import WeightsEntry
 from stages.files.json import write_json
+from stages.files.outputs import new_output
 from stages.runtime.launch import launch
 
 
@@ -19,7 +20,8 @@ def main(key: str) -> None:
     item = params.read(f"weights.{key}", WeightsEntry)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     save_encoder(Path("data/weights") / key, build_encoder(item, backbone, machine))
-    write_json(Path("data/training") / key / "ready.json", {})
+    with new_output(Path("data/training") / key) as out:
+        write_json(out / "ready.json", {})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from stages.files.json import write_json
 from stages.measures.head import Head
 from tests.integration.downloads.loopback import FileServer, HubServer
 from tests.pipeline.workspace import NANO, Workspace, new_workspace
-from tests.reads import ROOT, STAGES
+from tests.reads import ROOT, STAGES, seal
 
 IMAGES = {"imagenet_val": 40, "imagenet_v2": 30, "web_broad": 40, "broden": 150}
 FEATURES = 600
@@ -83,6 +83,7 @@ def write_measured(key: str) -> None:
     head = Head(rng.standard_normal((12, FEATURES), np.float32), None, False)
     write_head(Path("data/heads") / key, head, "random")
     write_json(Path("data/baseline/baseline.json"), {"lines": {}, "resampled": {}, "models": []})
+    seal()
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 from stages.config.quantities import Count, Key, Natural
-from stages.files.folders import complete_directory
 from stages.files.json import write_json, write_whole
+from stages.files.outputs import NOTHING, Inputs, new_output
 from stages.runtime.errors import InputError
 
 
@@ -71,9 +71,9 @@ ABSENT = "absent.json"
 """Stands in the folder of an absent dataset, and of what would have been computed on it."""
 
 
-def write_absent(key: str, directory: Path) -> None:
+def write_absent(key: str, directory: Path, inputs: Inputs = NOTHING) -> None:
     """Write a folder, whole or not at all, that says that the study has no dataset `key`."""
-    with complete_directory(directory) as partial:
+    with new_output(directory, inputs) as partial:
         write_json(partial / ABSENT, {"dataset": key})
 
 

@@ -40,7 +40,8 @@ from stages.datasets.shards import StoredImage, crop, write_images
 from stages.datasets.webdataset import check_classnames, shard_images, shard_labels
 from stages.downloads.http import download
 from stages.downloads.hub import Repository, download_file, open_repository
-from stages.files.folders import complete_directory, file_digest
+from stages.files.folders import file_digest
+from stages.files.outputs import new_output
 from stages.runtime.errors import InputError, error_context
 
 CAPTIONED = PublishedSet({}, (), "that of the images' authors", labels=[], names=[], classes=[])
@@ -75,7 +76,7 @@ def write_real_dataset(
     with error_context(source.where, ValueError):
         require_complete(source.classes, published, partial=entry.partial)
         chosen = choose(source.classes, entry.limit)
-    with complete_directory(directory) as partial:
+    with new_output(directory) as partial:
         digest = hashlib.sha256()
         images = _read_chosen(key, source, chosen, digest, machine.workers)
         written = write_images(images, shards.images_per_shard, partial)

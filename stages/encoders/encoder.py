@@ -20,8 +20,8 @@ from stages.encoders.library_models import build_library_model, measured_represe
 from stages.encoders.open_clip_models import architecture_of, build_clip
 from stages.encoders.tokenizer import Vocabulary, open_clip_tokens
 from stages.files.arrays import read_tensors, write_tensors
-from stages.files.folders import complete_directory
 from stages.files.json import read_json, write_json
+from stages.files.outputs import NOTHING, Inputs, new_output
 from stages.runtime.errors import InputError, error_context
 
 
@@ -251,8 +251,10 @@ def new_card(
 WEIGHTS, CARD = "weights.safetensors", "encoder.json"
 
 
-def save_encoder(directory: Path, encoder: Encoder) -> None:
+def save_encoder(directory: Path, encoder: Encoder, inputs: Inputs = NOTHING) -> None:
     """Write `weights.safetensors` and `encoder.json`: equal encoders give equal bytes.
+
+    `inputs` are the outputs that the encoder was made from.
 
     Raises
     ------
@@ -260,7 +262,7 @@ def save_encoder(directory: Path, encoder: Encoder) -> None:
         A weight is NaN or infinite.
     """
     state = encoder.module.state_dict()
-    with complete_directory(directory) as out:
+    with new_output(directory, inputs) as out:
         write_tensors(out / WEIGHTS, {key: to_array(value) for key, value in state.items()})
         write_json(out / CARD, msgspec.to_builtins(encoder.card), digits=12)
 

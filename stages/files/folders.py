@@ -37,15 +37,6 @@ def complete_directory(directory: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def folder_digests(directory: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file in a folder, by its path in it."""
-    return {
-        file.relative_to(directory).as_posix(): file_digest(file)
-        for file in sorted(directory.rglob("*"))
-        if file.is_file()
-    }
-
-
 def natural_order(path: str) -> list[str | int]:
     """Return a key that sorts paths with the numbers in them as numbers: 2.tar before 10.tar."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]

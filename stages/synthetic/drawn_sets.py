@@ -18,7 +18,7 @@ from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import encode_png
 from stages.datasets.shards import StoredImage, write_images
 from stages.datasets.tar import write_shards
-from stages.files.folders import complete_directory
+from stages.files.outputs import new_output
 from stages.synthetic.attributes import COLOURS, SCENES, TEXTURES
 from stages.synthetic.blocks import Block, block_captions, draw_blocks
 from stages.synthetic.render import Masks, render_masks
@@ -47,7 +47,7 @@ def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) ->
     InputError
         The disk is full, or an adversarial set's reference net errs too rarely.
     """
-    with complete_directory(directory) as partial:
+    with new_output(directory) as partial:
         if isinstance(recipe, Probe):
             # In one shard: the tables count labels and can be written only after the last image.
             files = broden_files(draw_probe(recipe, world), probe_concepts(), "world")

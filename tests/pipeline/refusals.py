@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from stages.config.syntax import load_tree
-from stages.files.folders import folder_digests
 from stages.runtime.errors import InputError
+from tests.reads import folder_digests
 
 DATA = Path("data")
 SHARDS = {"images_per_shard": 3}

@@ -13,11 +13,11 @@ import stages.fetch
 import stages.kurtosis
 from stages.datasets.card import read_card
 from stages.datasets.imagenet import read_imagenet_classes
-from stages.files.folders import folder_digests
 from tests.fixtures import IMAGES
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline.refusals import write_dataset
 from tests.pipeline.workspace import Workspace, new_workspace
+from tests.reads import folder_digests
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 

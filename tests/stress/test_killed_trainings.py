@@ -11,9 +11,9 @@ import pytest
 
 from stages import pretrain
 from stages.config.syntax import load_tree
-from stages.files.folders import folder_digests
 from stages.training.callbacks import FILE, SCRATCH
 from tests.pipeline.refusals import change
+from tests.reads import folder_digests
 
 KEY, START = "killed", "rn_web_broad"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.files.folders import folder_digests
 from tests.pipeline.workspace import RESULTS, Workspace, new_workspace
+from tests.reads import folder_digests
 from tools.fsck import find_faults
 
 SEED, KILLS = 0, 20

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.files.folders import folder_digests
 from tests.pipeline.workspace import Workspace
+from tests.reads import folder_digests
 from tests.stress.remotes import Remote, s3_remote, ssh_remote
 
 KEY = "rn_web_broad_finetuned"
@@ -117,16 +117,16 @@ def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reache
     assert {row[1] for row in either} == {you.params()["encoders"][KEY]["label"]}
 
 
-DAMAGED = {"robustness": ".json", "kurtosis": "", "directions": ""}
-"""Stages, with the ends of their outputs' names: a file, a file in a folder, a folder's listing."""
+DAMAGED = ("robustness", "kurtosis", "directions")
+"""Stages: of the outputs of the first two a file is damaged, of the third the folder's listing."""
 
 
 @pytest.mark.parametrize("remote", ["folder"], indirect=True, scope="module")
 def test_what_was_damaged_is_refused_and_computed(remote, nano, you, tmp_path):
     colleague = clone(you, tmp_path / "colleague")
     outs = [nano.lock()[f"{stage}@rn_untrained"]["outs"][0]["md5"] for stage in DAMAGED]
-    inside = min(objects(you, outs[1]) - {outs[1]})
-    for digest in (outs[0], inside, outs[2]):
+    inside = [min(objects(you, listing) - {listing}) for listing in outs[:2]]
+    for digest in (*inside, outs[2]):
         file = Path(remote.url) / object_path(digest)
         content = bytearray(file.read_bytes())
         content[-4] ^= 1  # of a listing that stays legal, with another name
@@ -134,7 +134,7 @@ def test_what_was_damaged_is_refused_and_computed(remote, nano, you, tmp_path):
         file.write_bytes(content)
     said = colleague.run("dvc", "pull", ok=False)
     # DVC does not check listings; names are wrong, and the next run sees it.
-    for file in [f"data/{stage}/rn_untrained{end}" for stage, end in DAMAGED.items()][:-1]:
+    for file in [f"data/{stage}/rn_untrained" for stage in DAMAGED[:2]]:
         assert f"\n{file}\n" in said and not (colleague.folder / file).exists()
     assert colleague.repro() == {f"{stage}@rn_untrained" for stage in DAMAGED}
     for digest in cached_files(colleague):
@@ -151,3 +151,21 @@ def test_push_names_what_a_remote_lacks(nano, tmp_path):
     alone.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "files"))
     assert "dvc remote modify shared verify true" in alone.run(*MAKE, "push", ok=False)
     assert not (tmp_path / "files").exists()
+
+
+def test_push_looks_through_what_it_sends(nano, tmp_path):
+    alone = clone(nano, tmp_path / "alone")
+    shutil.copytree(nano.folder / ".dvc/cache", alone.folder / ".dvc/cache")
+    alone.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "files"))
+    alone.run("dvc", "config", "remote.shared.verify", "true")
+    digest = min(objects(alone, nano.lock()["kurtosis@rn_untrained"]["outs"][0]["md5"]))
+    file = alone.folder / ".dvc/cache" / object_path(digest)
+    content = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    said = alone.run(*MAKE, "push", ok=False)
+    assert str(object_path(digest)) in said and "data/kurtosis/rn_untrained" in said
+    assert not (tmp_path / "files").exists()
+    file.write_bytes(content)
+    alone.run(*MAKE, "push")
+    assert (tmp_path / "files" / object_path(digest)).read_bytes() == content

@@ -32,7 +32,7 @@ from stages.datasets.images import decode_image
 from stages.datasets.tar import write_shards
 from stages.downloads.archives import readable_archive
 from stages.downloads.http import download
-from stages.files.folders import complete_directory
+from stages.files.outputs import new_output
 from stages.runtime.errors import InputError
 
 IMAGES, CONCEPTS = 63305, 1197
@@ -72,7 +72,7 @@ def write_real_broden(
         names = (name for row in rows for name in row.files)
         if lacking := [name for name in names if not (root / name).is_file()]:
             raise missing(where, lacking)
-        with complete_directory(directory) as partial:
+        with new_output(directory) as partial:
             digest = hashlib.sha256()
             files = _image_files(broden, rows, digest, machine.workers)
             written = write_shards(files, shards.images_per_shard, partial)

@@ -13,8 +13,8 @@ from stages.config.datasets import RealEntry, Shards
 from stages.config.machine import Machine
 from stages.datasets.imagenet import read_imagenet_classes
 from stages.datasets.sources import write_real_dataset
-from stages.files.folders import folder_digests
 from stages.runtime.errors import InputError
+from tests.reads import folder_digests
 from tests.unit.datasets.conftest import photo, tar
 
 KNOWN = read_imagenet_classes()

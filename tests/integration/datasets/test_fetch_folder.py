@@ -10,8 +10,8 @@ from PIL import Image
 
 from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
-from stages.files.folders import folder_digests
 from tests.integration.datasets.layouts import KNOWN, fetched, refusal
+from tests.reads import folder_digests
 from tests.unit.datasets.conftest import photo, saved, write_files
 
 

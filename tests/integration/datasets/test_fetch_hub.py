@@ -8,10 +8,10 @@ import pytest
 
 from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
-from stages.files.folders import folder_digests
 from stages.runtime.errors import InputError
 from tests.integration.datasets.layouts import KNOWN, fetched, refusal, webdataset
 from tests.integration.downloads.loopback import HubServer
+from tests.reads import folder_digests
 from tests.unit.datasets.conftest import photo, tar
 
 R_NAMES = "\n".join(KNOWN.names[index] for index in KNOWN.imagenet_r).encode()

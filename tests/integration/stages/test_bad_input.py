@@ -12,7 +12,7 @@ from safetensors.torch import save
 import stages.broden
 import stages.broden_labels
 import stages.directions
-import stages.extract_shifts
+import stages.extract
 import stages.fetch
 import stages.finetune
 import stages.head
@@ -31,6 +31,7 @@ from stages.files.json import write_json
 from stages.measures.head import Head
 from tests.fixtures import FEATURES
 from tests.pipeline.refusals import change, refused
+from tests.reads import seal
 
 pytestmark = pytest.mark.usefixtures("study")
 
@@ -57,7 +58,10 @@ def truncate_image(dataset: str) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "key", "dataset"),
-    [(stages.extract_shifts, KEY, "imagenet_v2"), (stages.pretrain, "rn_web_broad", "web_broad")],
+    [
+        (stages.extract, KEY, "imagenet_val"),
+        (stages.pretrain, "rn_web_broad", "web_broad"),
+    ],
 )
 @pytest.mark.parametrize(
     ("damage", "expected"),
@@ -69,7 +73,8 @@ def truncate_image(dataset: str) -> None:
 def test_a_damaged_dataset_is_refused(stage, key, dataset, damage, expected):
     stages.weights.main(KEY)
     damage(dataset)
-    Path("data/shift_activations", KEY).rename("before")
+    seal()
+    Path("data/activations", KEY).rename("before")
     assert re.match(f"data/datasets/{dataset}{expected}", refused(stage.main, key))
     assert not Path(".scratch").exists()
 
@@ -81,6 +86,7 @@ def test_a_measure_refuses_activations_that_are_not_finite(stage):
     spoilt = np.where(np.arange(FEATURES) == 7, np.nan, row).astype(np.float32)
     content = file.read_bytes()
     file.write_bytes(content.replace(row.tobytes(), spoilt.tobytes()))
+    seal()
     said = refused(stage.main, KEY)
     assert re.match(f"{file}: 'activations': expected finite numbers, got NaN .* row 3$", said)
 
@@ -89,6 +95,7 @@ def test_a_measure_refuses_activations_that_are_not_finite(stage):
 def test_a_measure_refuses_the_head_of_another_encoder(stage):
     head = Head(np.ones((12, FEATURES + 1), np.float32), None, False)
     write_head(Path("data/heads") / KEY, head, "random")
+    seal()
     said = refused(stage.main, KEY)
     assert re.match(f"data/heads/{KEY}: .*600 features, its head 601: .*`dvc repro`$", said)
 
@@ -117,6 +124,7 @@ def test_broden_refuses_labels_that_do_not_fit_the_images(images, expected):
     write_json(out / "broden_labels/concepts.json", concepts)
     pairs = {"image": np.array(images), "concept": np.array([1, 1])}
     write_tensors(out / "broden_labels/labels.safetensors", pairs)
+    seal()
     said = refused(stages.broden.main, KEY)
     assert said.startswith(f"data/broden_activations/{KEY} and data/broden_labels: {expected}")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.files.folders import folder_digests
 from stages.runtime.errors import InputError
+from tests.reads import folder_digests
 from tools.fsck import content_md5, main
 
 FILE = "data/drawn/2.txt"

@@ -11,6 +11,7 @@ from stages.datasets.card import is_absent, write_absent
 from stages.measures.effective_robustness import Accuracy
 from stages.robustness import estimate
 from stages.runtime.errors import InputError
+from tests.reads import seal
 
 LINES = {"lines": {}, "resampled": {}}
 for name in SHIFTS:
@@ -55,5 +56,8 @@ def test_without_broden_labels_and_concepts_are_absent(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_absent("broden", Path("data/datasets/broden"))
     broden_labels.main()
+    for name in ("broden_activations", "directions"):
+        (Path("data") / name / "rn").mkdir(parents=True)
+    seal()
     broden.main("rn")
     assert is_absent(Path("data/broden_labels")) and is_absent(Path("data/concepts/rn"))

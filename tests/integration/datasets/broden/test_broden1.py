@@ -90,7 +90,7 @@ def test_shards_hold_as_many_images_as_they_should(fetch):
 
 
 def test_the_bytes_are_the_same_for_any_number_of_threads(fetch):
-    assert files(fetch("one", workers=1)) == files(fetch("two", workers=3))
+    assert files(fetch(workers=1)) == files(fetch(workers=3))
 
 
 def test_a_zip_file_holds_the_same_as_its_folder(fetch, server, zipped: bytes):

@@ -1,0 +1,219 @@
+"""Outputs of stages: what each holds and what it was made from, checked whenever it is read.
+
+DVC looks into an output no more once it has written its hash down, and takes whatever a remote has
+under another's name. So each output has a `contents.json` with its own path, the SHA-256 of every
+file in it and the digests of the outputs that it was made from.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from stages.files.folders import complete_directory, file_digest
+from stages.files.json import write_json, write_whole
+from stages.runtime.errors import InputError
+
+CONTENTS = "contents.json"
+
+SHARD = ".tar"
+"""How files are called that a dataset's card has the digests of, checked when they are opened."""
+
+CARRIED = "data/weights/"
+"""An output passes on which weights it is of, and of its other origins its direct inputs alone."""
+
+LARGE = 2**24
+"""Files of at least so many bytes are checked by threads, while a stage computes."""
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`contents.json`: the path of an output, its files and its origins with their digests."""
+
+    output: str
+    files: dict[str, str]
+    made_from: dict[str, str]
+
+
+class Output(NamedTuple):
+    """An output: where it is, a digest of its files, and the digests of its origins."""
+
+    path: str
+    digest: str
+    made_from: Mapping[str, str]
+
+
+class Inputs(NamedTuple):
+    """The outputs that a stage reads, and the checks of their large files, which may still run."""
+
+    outputs: list[Output]
+    checks: list[Future[None]]
+
+    def require_whole(self) -> None:
+        """Wait for the checks.
+
+        Raises
+        ------
+        InputError
+            A file holds other bytes than were written.
+        """
+        for check in self.checks:
+            check.result()
+
+
+NOTHING = Inputs([], [])
+
+
+@contextmanager
+def new_output(directory: Path, inputs: Inputs = NOTHING) -> Iterator[Path]:
+    """Give a folder to write an output into, made from `inputs`; it appears whole or not at all.
+
+    Raises
+    ------
+    InputError
+        An input holds other bytes than were written, or the disk is full.
+    """
+    with complete_directory(directory) as partial:
+        yield partial
+        write_contents(directory, inputs, partial)
+
+
+def write_contents(directory: Path, inputs: Inputs = NOTHING, folder: Path | None = None) -> None:
+    """Write the `contents.json` of the output `directory`, which still lies in `folder` perhaps.
+
+    Raises
+    ------
+    InputError
+        An input holds other bytes than were written.
+    """
+    inputs.require_whole()
+    folder, origins = folder or directory, {}
+    for one in inputs.outputs:
+        carried = {path: d for path, d in one.made_from.items() if path.startswith(CARRIED)}
+        origins |= carried | {one.path: one.digest}
+    files = {name: file_digest(folder / name) for name in files_in(folder)}
+    contents = Contents(output=directory.as_posix(), files=files, made_from=origins)
+    write_json(folder / CONTENTS, msgspec.to_builtins(contents))
+
+
+def files_in(folder: Path) -> list[str]:
+    """Return the paths of the files of an output, shards and `contents.json` left out."""
+    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+    return sorted(name for name in names if name != CONTENTS and not name.endswith(SHARD))
+
+
+def open_outputs(*directories: Path) -> Inputs:
+    """Check outputs before they are read: each is whole and in its place, all are of one origin.
+
+    Large files are checked while they are used, and nothing is written before that has ended.
+    Shards of a dataset are checked when they are opened.
+
+    Raises
+    ------
+    InputError
+        An output is missing, holds other bytes than were written, or is that of another stage or
+        encoder; or two were made from different states of a third.
+    """
+    pool = ThreadPoolExecutor(thread_name_prefix="check")
+    inputs = Inputs([], [])
+    seen: dict[str, tuple[str, str]] = {}
+    for directory in directories:
+        contents = read_contents(directory)
+        for name, expected in contents.files.items():
+            file = directory / name
+            if file.stat().st_size < LARGE:
+                require_digest(file, expected, directory)
+            else:
+                inputs.checks.append(pool.submit(require_digest, file, expected, directory))
+        digest = hashlib.sha256(json.dumps(contents.files, sort_keys=True).encode()).hexdigest()
+        inputs.outputs.append(Output(contents.output, digest, contents.made_from))
+        for path, state in {**contents.made_from, contents.output: digest}.items():
+            first, known = seen.setdefault(path, (contents.output, state))
+            if state != known:
+                raise InputError(
+                    f"{contents.output}: made from another {path} than {first}; delete both and "
+                    "run `dvc repro`, or `dvc checkout` if they lie in DVC's cache"
+                )
+    pool.shutdown(wait=False)
+    return inputs
+
+
+def read_contents(directory: Path) -> Contents:
+    """Read what an output holds, and look whether it is all there and in its place.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    file = directory / CONTENTS
+    try:
+        contents = msgspec.json.decode(file.read_bytes(), type=Contents)
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file; `dvc repro` or `dvc pull` makes it") from None
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{file}: damaged ({error}); {mended(directory)}") from None
+    if contents.output != directory.as_posix():
+        raise InputError(
+            f"{directory}: this is {contents.output}, in another's place; {mended(directory)}"
+        )
+    if differing := sorted(contents.files.keys() ^ set(files_in(directory))):
+        which = "is missing" if differing[0] in contents.files else "was not written there"
+        raise InputError(f"{directory / differing[0]}: {which}; {mended(directory)}")
+    return contents
+
+
+def require_digest(file: Path, expected: str, directory: Path) -> None:
+    """Refuse a file of an output that holds other bytes than were written.
+
+    Raises
+    ------
+    InputError
+        Names both digests.
+    """
+    if (got := file_digest(file)) != expected:
+        raise InputError(
+            f"{file}: expected the SHA-256 {expected}, got {got}: it is not what was written; "
+            f"{mended(directory)}"
+        )
+
+
+def mended(directory: Path) -> str:
+    """Say how to get an output back."""
+    return (
+        f"delete {directory}, then `make fsck`: it says whether DVC's cache has it, for `dvc "
+        "checkout`, or `dvc pull` or `dvc repro` is needed"
+    )
+
+
+def write_checksums(file: Path, *results: Path) -> None:
+    """Write the SHA-256 of results in git, one a line, as `sha256sum --check` reads them."""
+    text = "".join(f"{file_digest(result)}  {result.as_posix()}\n" for result in results)
+    write_whole(file, text.encode())
+
+
+def require_checksums(file: Path, *results: Path) -> None:
+    """Check results in git against what `write_checksums` wrote.
+
+    Raises
+    ------
+    InputError
+        One is missing or holds other bytes than were written; or the checksums are not theirs.
+    """
+    try:
+        written = dict(line.split("  ", 1)[::-1] for line in file.read_text().splitlines())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read ({error}); `dvc repro` makes it") from None
+    for result in results:
+        if not result.exists():
+            raise InputError(f"{result}: no such file; `dvc repro` makes it, or `git restore`")
+        expected, got = written.get(result.as_posix(), "none"), file_digest(result)
+        if got != expected:
+            raise InputError(
+                f"{result}: expected the SHA-256 {expected} of {file}, got {got}: it is not what "
+                "was written; `git restore` both, or delete them and run `dvc repro`"
+            )

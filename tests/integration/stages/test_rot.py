@@ -1,0 +1,155 @@
+"""A stage reads what another has written, whole, in its place and of one origin, or nothing."""
+
+import importlib
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.config.syntax import load_tree
+from stages.files.json import read_json, write_json
+from stages.files.outputs import (
+    CONTENTS,
+    open_outputs,
+    require_checksums,
+    write_checksums,
+    write_contents,
+)
+from stages.runtime.errors import InputError
+from tests.integration.stages.conftest import paths
+from tests.pipeline.refusals import refused
+from tests.reads import GRAPH, ROOT, body
+
+OURS = ("data/study", "data/reference")
+READERS = sorted(
+    stage
+    for stage in GRAPH
+    if any(
+        str(dep).startswith("data/") and not str(dep).startswith(OURS)
+        for dep in body(stage)["deps"]
+    )
+)
+"""The stages that read what another has written into `data/`."""
+
+STUDY = ROOT / "params.yaml"
+
+
+@pytest.fixture(params=READERS)
+def start(request, tmp_path, monkeypatch):
+    """Write a folder with a file in place of each input of a stage; return how to start it."""
+    monkeypatch.chdir(tmp_path)
+    study = load_tree(STUDY)
+    pair = {"first": "rn_web_broad", "second": "rn_web_broad_finetuned"}
+    study["interpolate"] = {"mixed": pair | {"alpha": 0.5}}
+    Path("params.yaml").write_text(yaml.safe_dump(study))
+    stage = request.param
+    entries = GRAPH[stage].get("foreach", "").strip("${}")
+    key = next(iter(study[entries])) if entries else ""
+    inputs = [Path(dep) for dep in paths(stage, "deps", key) if not dep.startswith(OURS)]
+    for folder in inputs:
+        folder.mkdir(parents=True)
+        write_json(folder / "results.json", {"a": 1})
+        write_contents(folder)
+    main = importlib.import_module(f"stages.{stage}").main
+    return main, [key] if key else [], inputs
+
+
+def test_one_flipped_bit_of_any_input_is_refused(start):
+    main, arguments, inputs = start
+    for file in [folder / name for folder in inputs for name in ("results.json", CONTENTS)]:
+        content = file.read_bytes()
+        file.write_bytes(content.replace(b"a", b"c", 1))
+        said = refused(main, *arguments)
+        assert str(file.parent) in said and "make fsck" in said
+        file.write_bytes(content)
+
+
+@pytest.mark.parametrize("change", ["more", "less", "none"])
+def test_a_file_more_or_less_is_refused(start, change):
+    main, arguments, (folder, *_) = start
+    if change == "more":
+        write_json(folder / "another.json", {})
+    else:
+        (folder / ("results.json" if change == "less" else CONTENTS)).unlink()
+    assert str(folder) in refused(main, *arguments)
+
+
+def test_an_output_in_another_s_place_is_refused(start):
+    main, arguments, (folder, *_) = start
+    write_contents(folder.with_name("another"), folder=folder)
+    said = refused(main, *arguments)
+    assert f"{folder}: " in said and str(folder.with_name("another")) in said
+
+
+@pytest.fixture
+def chain(tmp_path, monkeypatch):
+    """Write weights, two outputs that were made from them, and one that was made from one."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(path: str, *inputs: str, content: str = "") -> None:
+        write_json(Path(path) / "results.json", {"content": content or path})
+        write_contents(Path(path), open_outputs(*map(Path, inputs)))
+
+    write("data/weights/rn")
+    write("data/activations/rn", "data/weights/rn")
+    write("data/heads/rn", "data/weights/rn")
+    write("data/directions/rn", "data/activations/rn")
+    return write
+
+
+READ_TOGETHER = [Path(f"data/{name}/rn") for name in ("activations", "heads", "directions")]
+
+
+def test_outputs_of_one_origin_are_read_together(chain):
+    made = open_outputs(*READ_TOGETHER)
+    assert [Path(one.path) for one in made.outputs] == READ_TOGETHER
+    assert set(made.outputs[-1].made_from) == {"data/activations/rn", "data/weights/rn"}
+
+
+@pytest.mark.parametrize("old", ["heads", "directions"])
+def test_outputs_of_different_weights_are_not_read_together(chain, old):
+    shutil.copytree(f"data/{old}/rn", "kept")
+    chain("data/weights/rn", content="other weights")
+    chain("data/activations/rn", "data/weights/rn")
+    chain("data/heads/rn", "data/weights/rn")
+    chain("data/directions/rn", "data/activations/rn")
+    shutil.rmtree(f"data/{old}/rn")
+    Path("kept").rename(f"data/{old}/rn")
+    with pytest.raises(InputError, match="made from another data/weights/rn than "):
+        open_outputs(*READ_TOGETHER)
+
+
+def test_the_same_content_made_again_is_the_same_origin(chain):
+    before = read_json(Path("data/directions/rn") / CONTENTS)
+    chain("data/activations/rn", "data/weights/rn")
+    chain("data/directions/rn", "data/activations/rn")
+    assert read_json(Path("data/directions/rn") / CONTENTS) == before
+
+
+def test_shards_are_left_to_the_card(tmp_path):
+    (tmp_path / "shard-00000.tar").touch()
+    write_contents(tmp_path)
+    (tmp_path / "shard-00000.tar").write_bytes(b"other")
+    open_outputs(tmp_path)
+
+
+def test_results_in_git_are_checked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sums, results = Path("a.sha256"), (Path("a.json"), Path("b.csv"))
+    for result in results:
+        result.write_text(result.name)
+    write_checksums(sums, *results)
+    require_checksums(sums, *results)
+    assert all(len(line.split("  ")[0]) == 64 for line in sums.read_text().splitlines())
+    for damage in (
+        lambda: results[1].write_text("b.csw"),
+        results[1].unlink,
+        lambda: write_checksums(sums, results[0]),
+        sums.unlink,
+    ):
+        damage()
+        with pytest.raises(InputError, match=r"[ab]\.(csv|sha256): .*dvc repro"):
+            require_checksums(sums, *results)
+        results[1].write_text("b.csv")
+        write_checksums(sums, *results)
