@@ -14,6 +14,9 @@ from stages.runtime.errors import InputError
 CHECKED = importlib.util.MAGIC_NUMBER + (0b11).to_bytes(4, "little")
 """How bytecode begins that Python compares with a hash of its source at every import."""
 
+UNCHECKED = importlib.util.MAGIC_NUMBER + (0b01).to_bytes(4, "little")
+"""How bytecode begins that Python takes without a look at its source."""
+
 
 def require_source(files: Iterable[Path]) -> None:
     """Refuse modules that Python would not run, or has not run, from the source that is there.
@@ -35,13 +38,13 @@ def require_source(files: Iterable[Path]) -> None:
             content = cached.read_bytes()
         except OSError:
             continue
-        if content[:8] == CHECKED or content[:4] != CHECKED[:4]:
+        if content[:8] == CHECKED or not is_taken(content, file):
             continue
         if not is_compiled_from(content[16:], file):
             cached.unlink()
             raise InputError(
-                f"{cached}: Python kept bytecode of another source than {file} has, of the same "
-                "size and time; it was deleted: run again"
+                f"{cached}: bytecode of another source than {file} has, which Python takes for its "
+                "own; it was deleted: run again"
             )
         if not sys.dont_write_bytecode:
             with suppress(OSError):
@@ -69,6 +72,14 @@ def import_origin(file: Path) -> Path | None:
     """Return the file that is imported under the name of a module, from the folder it lies in."""
     spec = PathFinder.find_spec(file.stem, [str(file.parent)])
     return Path(spec.origin) if spec and spec.origin else None
+
+
+def is_taken(content: bytes, file: Path) -> bool:
+    """Say whether Python takes bytecode for that of a source: by time and size, or unseen."""
+    seen = file.stat()
+    stamp = (int(seen.st_mtime) & 0xFFFFFFFF, seen.st_size & 0xFFFFFFFF)
+    by_time = CHECKED[:4] + b"".join(n.to_bytes(4, "little") for n in (0, *stamp))
+    return content[:16] == by_time or content[:8] == UNCHECKED
 
 
 def is_compiled_from(code: bytes, file: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import py_compile
 import subprocess
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -74,6 +75,27 @@ def test_stale_bytecode_is_refused_and_deleted(tree, name):
     assert said.startswith("error: ") and name in said and said.count("\n") == 1
     assert "run again" in said and not bytecode(file).exists()
     assert "bytecode" not in start(tree, "stages.kurtosis", "rn")
+
+
+def test_bytecode_that_python_ignores_is_left_alone(tree):
+    file = tree / MODULES[-1]
+    start(tree, "py_compile", MODULES[-1])
+    kept = bytecode(file).read_bytes()
+    file.write_text(file.read_text() + "\nROWS = 1\n")
+    require_source([file])
+    assert bytecode(file).read_bytes() == kept
+
+
+@pytest.mark.parametrize("mode", ["TIMESTAMP", "UNCHECKED_HASH"])
+def test_bytecode_of_another_source_is_told_apart(tmp_path, mode):
+    file = tmp_path / "a.py"
+    file.write_text("A = 1\n")
+    py_compile.compile(str(file), invalidation_mode=py_compile.PycInvalidationMode[mode])
+    require_source([file])
+    py_compile.compile(str(file), invalidation_mode=py_compile.PycInvalidationMode[mode])
+    edit_unseen(file)
+    with pytest.raises(InputError, match="run again"):
+        require_source([file])
 
 
 @pytest.mark.parametrize("name", ["stages/__init__.py", "stages/measures/__init__.py"])
