@@ -35,25 +35,25 @@ def main() -> None:
     study = params.read("study", Study)
     entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
-    for key in entries:
-        series = PLOTS / "encoders" / f"{key}.json"
-        require_checksums(series.with_suffix(".sha256"), METRICS / "encoders" / series.name, series)
+    encoders, comparisons = [], []
+    for number, (key, entry) in enumerate(entries.items(), 1):
+        metrics, series = (folder / "encoders" / f"{key}.json" for folder in (METRICS, PLOTS))
+        require_checksums(series.with_suffix(".sha256"), metrics, series)
+        encoders.append(
+            Encoder(
+                key=key,
+                number=number,
+                entry=entry,
+                metrics=read_result(metrics, Metrics),
+                series=read_result(series, Series),
+            )
+        )
     for key in pairs:
         matrix = PLOTS / "comparisons" / f"{key}.json"
         require_checksums(matrix.with_suffix(".sha256"), matrix)
+        comparisons.append(read_result(matrix, Comparison))
     published = METRICS / "published.json", PLOTS / "published.csv"
     require_checksums(PLOTS / "published.sha256", *published)
-    encoders = [
-        Encoder(
-            key=key,
-            number=number,
-            entry=entry,
-            metrics=read_result(METRICS / "encoders" / f"{key}.json", Metrics),
-            series=read_result(PLOTS / "encoders" / f"{key}.json", Series),
-        )
-        for number, (key, entry) in enumerate(entries.items(), 1)
-    ]
-    comparisons = [read_result(PLOTS / "comparisons" / f"{k}.json", Comparison) for k in pairs]
     tables = study_tables(encoders, comparisons)
     for name, rows in tables.items():
         write_table(PLOTS / f"{name}.csv", rows, COLUMNS[name])
