@@ -7,12 +7,14 @@ takes the first `/` off an absolute name where such an archive is refused here.
 import lzma
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BufferedIOBase
+from errno import EINVAL
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
@@ -21,11 +23,66 @@ from stages.runtime.errors import InputError
 PASSWORD = "INTERPRETING_CLIP_OBJECTNET_PASSWORD"  # noqa: S105
 """The environment variable that holds the password of an encrypted archive."""
 
-LARGEST = 1 << 30
-"""The most bytes of one file in an archive, which is read into memory; a tar in a tar is not."""
+LARGEST = 1 << 26
+"""The most bytes of one image or table, which is read into memory; a tar in a tar is not.
+
+The largest in published sets are images of ObjectNet and Broden's index, some 20 MB.
+"""
+
+RATIO = 10
+"""An archive may unpack to this many times its size, and to `LARGEST` beyond that.
+
+Published archives hold images, which are compressed already, and unpack to about their size.
+"""
+
+DEPTH = 2
+"""How deep tars may lie in an archive: ImageNet's train tar holds one per class, or lies in a zip.
+"""
+
+_HEADERS = (
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+)
+
+HEADER = 1 << 20
+"""The most bytes of a member's long name, or of what else a tar says of it."""
+
+PARTS = 16
+"""The most parts of a name, folders and file; official archives have 6."""
 
 Member = tuple[str, BufferedIOBase]
 """A file's name, with `/`, and its content, to be read before the next is asked for."""
+
+
+class PlainMember(tarfile.TarInfo):
+    """A member of a tar without holes, whose size and header are sensible.
+
+    `tarfile` believes what a header says: it reads a name of gigabytes, goes backwards by a
+    negative size, and fills the holes of a sparse file with zeros, however large they are.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "PlainMember":
+        """Read a header.
+
+        Raises
+        ------
+        ValueError
+            It announces a sparse file, a negative size, or more than `HEADER` bytes of header.
+        """
+        item = super().frombuf(buf, encoding, errors)
+        if item.type == tarfile.GNUTYPE_SPARSE:
+            cls._refuse_sparse()
+        if item.size < 0 or (item.type in _HEADERS and item.size > HEADER):
+            raise ValueError(f"a header announces {item.size:,} bytes")
+        return item
+
+    @staticmethod
+    def _refuse_sparse(*_: object) -> None:
+        raise ValueError("a file in it is sparse; pack it without `--sparse`")
+
+    # What `tarfile` calls for the three forms that PAX has of sparse files.
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
 
 
 def iterate_archive(
@@ -41,59 +98,99 @@ def iterate_archive(
     in Python takes a second for each MB or so. `where` is what errors call the archive, since a
     download's file is named by its digest.
 
+    One file at a time is in memory. Only the names are kept: of a zip, with 500 to 600 bytes each
+    that Python keeps of its directory.
+
     Raises
     ------
     InputError
-        The archive is damaged or cut short, is none, names something outside of its own folder, or
-        holds a link, a device, or a file that unpacks to more than `LARGEST` bytes; its password is
-        missing or wrong.
+        The archive is damaged or cut short, is none, unpacks to too much (see `RATIO`), names a
+        file twice or something outside of its own folder, or holds a link, a device, a sparse file,
+        tars deeper than `DEPTH`, or a file larger than `LARGEST`; its password is missing or wrong.
     """
-    with readable_archive(where), file.open("rb") as stream:
+    with readable_archive(where), _open_file(file) as stream:
         zipped = stream.read(4) in (b"PK\3\4", b"PK\5\6")
         stream.seek(0)
         if zipped:
             members = _zip_members(stream, where, os.environ.get(PASSWORD))
         else:
-            members = _tar_members(stream, where, "r:*")
+            members = _tar_members(stream, where, "r:*", _most(stream), depth=0)
         for name, content in members:
             if wanted(name):
                 yield name, read_member(content, where, name)
 
 
-def read_member(content: IO[bytes] | BufferedIOBase, where: str, name: str) -> bytes:
-    """Read a file of an archive: a kilobyte can unpack to gigabytes, so no more than `LARGEST`.
+def read_member(
+    content: IO[bytes] | BufferedIOBase, where: str, name: str, most: int | None = None
+) -> bytes:
+    """Read a file of a dataset: a kilobyte can unpack to gigabytes, so no more than `LARGEST`.
+
+    Where a file is known to be smaller, or is larger, `most` says how large it may be.
 
     Raises
     ------
     InputError
         It is larger than that.
     """
-    data = content.read(LARGEST + 1)
-    if len(data) > LARGEST:
+    most = most or LARGEST
+    data = content.read(most + 1)
+    if len(data) > most:
         raise InputError(
-            f"{where}: '{name}' unpacks to more than {LARGEST:,} bytes, larger than any image or "
-            "table of a dataset; nothing was taken. Fetch the archive from its publisher"
+            f"{where}: '{name}' has more than {most:,} bytes, larger than any such file that was "
+            "published; nothing was taken. Get it from its publisher"
         )
     return data
 
 
+def read_file(file: Path, most: int | None = None) -> bytes:
+    """Read a file of a dataset that lies in a folder.
+
+    Raises
+    ------
+    InputError
+        It is larger than `LARGEST` or `most`, or a pipe or the like.
+    """
+    with _open_file(file) as content:
+        return read_member(content, str(file.parent), file.name, most)
+
+
+def _open_file(file: Path) -> BufferedReader:
+    """Open a file; a pipe would wait for its other end, perhaps without end."""
+    if os.path.lexists(file) and not file.is_file():
+        raise InputError(
+            f"{file}: a file was expected, it is a pipe, a device, a folder or a broken link; "
+            "remove it"
+        )
+    return file.open("rb")
+
+
+def _most(stream: BufferedIOBase) -> int:
+    """Return how many bytes an archive may unpack to."""
+    return LARGEST + RATIO * os.fstat(stream.fileno()).st_size
+
+
 def _tar_members(
-    stream: BufferedIOBase, where: str, mode: str, folder: str = ""
+    stream: BufferedIOBase, where: str, mode: str, most: int, folder: str = "", *, depth: int
 ) -> Iterator[Member]:
-    """Yield the files of a tar, names below `folder`."""
-    with tarfile.open(fileobj=stream, mode=mode) as tar:  # pyright: ignore
-        for item in tar:
+    """Yield the files of a tar of at most `most` bytes, names below `folder`."""
+    names: set[str] = set()
+    with tarfile.open(fileobj=stream, mode=mode, tarinfo=PlainMember) as tar:  # pyright: ignore
+        while (item := tar.next()) is not None:
+            tar.members.clear()  # it would keep them all
+            if tar.offset > most:
+                raise _too_much(where)
             name = _safe(item.name, where)
             if item.isdir():
                 continue
             if not item.isreg():
                 raise _no_file(name, where)
+            _require_new(name, names, where)
             content = cast("BufferedIOBase", tar.extractfile(item))
-            yield from _opened(content, where, folder + name)
-        _check_end(tar)
+            yield from _opened(content, where, folder + name, item.size, depth)
+        _check_end(tar, where, most)
 
 
-def _check_end(tar: tarfile.TarFile) -> None:
+def _check_end(tar: tarfile.TarFile, where: str, most: int) -> None:
     """Read to the end, past the record of zeros that must stand where the last file ends.
 
     Raises
@@ -106,20 +203,41 @@ def _check_end(tar: tarfile.TarFile) -> None:
     if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("its end mark is missing")
     while stream.read(1 << 20):
-        pass
+        if stream.tell() > most:
+            raise _too_much(where)
 
 
 def _zip_members(stream: BufferedIOBase, where: str, password: str | None) -> Iterator[Member]:
     """Yield the files of a zip."""
-    with zipfile.ZipFile(stream) as archive:
+    with open_zip(stream, where) as archive:
         for item in sorted(archive.infolist(), key=lambda item: item.header_offset):
-            name = _safe(item.filename, where)
-            if item.is_dir():
-                continue
-            # The kind of file as Unix has it; 0 where no Unix packed the archive.
-            if stat.S_IFMT(item.external_attr >> 16) not in (stat.S_IFREG, 0):
-                raise _no_file(name, where)
-            yield from _opened(_open_zipped(archive, item, where, password), where, name)
+            if not item.is_dir():
+                name, content = (
+                    _safe(item.filename, where),
+                    _open_zipped(archive, item, where, password),
+                )
+                yield from _opened(content, where, name, item.file_size, 0)
+
+
+def open_zip(stream: BufferedIOBase, where: str) -> zipfile.ZipFile:
+    """Open a zip, once its directory has been checked; to be used in `readable_archive`.
+
+    Raises
+    ------
+    InputError
+        As `iterate_archive`, for what the directory tells.
+    """
+    archive, names, most = zipfile.ZipFile(stream), set[str](), _most(stream)
+    if sum(item.file_size for item in archive.infolist()) > most:
+        raise _too_much(where)
+    for item in archive.infolist():
+        name = _safe(item.filename, where)
+        # The kind of file as Unix has it; 0 where no Unix packed the archive.
+        if not item.is_dir() and stat.S_IFMT(item.external_attr >> 16) not in (stat.S_IFREG, 0):
+            raise _no_file(name, where)
+        if not item.is_dir():
+            _require_new(name, names, where)
+    return archive
 
 
 def _open_zipped(
@@ -146,14 +264,40 @@ def _open_zipped(
         ) from error
 
 
-def _opened(content: BufferedIOBase, where: str, name: str) -> Iterator[Member]:
+def _opened(
+    content: BufferedIOBase, where: str, name: str, size: int, depth: int
+) -> Iterator[Member]:
     """Yield a file, or the files of one that is a tar itself."""
     with content:
-        if name.endswith(".tar"):
-            folder = name.removesuffix(".tar") + "/"
-            yield from _tar_members(content, f"{where}/{name}", "r:", folder)
-        else:
+        if not name.endswith(".tar"):
             yield name, content
+        elif depth < DEPTH:
+            folder = name.removesuffix(".tar") + "/"
+            yield from _tar_members(content, f"{where}/{name}", "r:", size, folder, depth=depth + 1)
+        else:
+            raise InputError(
+                f"{where}: '{name}' is a tar in {DEPTH + 1} archives, {DEPTH} at most were "
+                "expected; unpack it with another program and take the folder (`source: folder`)"
+            )
+
+
+def _require_new(name: str, names: set[str], where: str) -> None:
+    """Refuse a name that came before, and note it: which of the two is meant, nothing says."""
+    if name in names:
+        raise InputError(
+            f"{where}: the archive holds '{name}' twice; nothing was taken. No official archive "
+            "does that: fetch it from its publisher"
+        )
+    names.add(name)
+
+
+def _too_much(where: str) -> InputError:
+    """Return the error that an archive is a bomb."""
+    return InputError(
+        f"{where}: the archive unpacks to more than {RATIO} times its size, and images hardly "
+        "compress; nothing was taken. Fetch it from its publisher, or unpack it with another "
+        "program and take the folder (`source: folder`)"
+    )
 
 
 def _no_file(name: str, where: str) -> InputError:
@@ -167,6 +311,11 @@ def _no_file(name: str, where: str) -> InputError:
 def _safe(name: str, where: str) -> str:
     """Return a name without `.` and doubled `/`, unless it leaves the archive's own folder."""
     path = PurePosixPath(name)
+    if len(path.parts) > PARTS:
+        raise InputError(
+            f"{where}: a name in the archive has {len(path.parts):,} parts, at most {PARTS} were "
+            f"expected: '{name[:100]}…'; nothing was taken. Fetch it from its publisher"
+        )
     if path.is_absolute() or ".." in path.parts or "\\" in name:
         raise InputError(
             f"{where}: the archive names '{name}', outside of its own folder; nothing was taken. "
@@ -186,13 +335,14 @@ def readable_archive(where: str) -> Iterator[None]:
         not know.
     """
     damages = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
+    numbers = (ValueError, LookupError, OverflowError, MemoryError, struct.error)  # in a header
     try:
         yield
     except FileNotFoundError as error:
         raise InputError(f"{where}: no such archive; fetch it again") from error
-    except (*damages, OSError, RuntimeError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the disk; what gzip and bzip2 say has no number
+    except (*damages, *numbers, OSError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, EINVAL):
+            raise  # of the disk; what gzip and bzip2 say has no number, a wrong offset is invalid
         raise InputError(
             f"{where}: no tar or zip, damaged, cut short or, if encrypted, opened with a wrong "
             f"password ({str(error).partition(chr(10))[0]}); get a whole copy, and where "

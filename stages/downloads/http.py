@@ -2,16 +2,21 @@
 
 import errno
 import re
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from stages.files.folders import file_digest
 from stages.runtime.errors import InputError
 from stages.runtime.urls import public_url
+
+if TYPE_CHECKING:
+    import requests
 
 _CHECK = "check the URL, and whether a licence has to be accepted in a browser first"
 _LATER = "run again later"
@@ -38,6 +43,34 @@ TIMEOUT = (15.0, 60.0)
 
 BLOCK = 1 << 20
 
+RESERVE = 1 << 30
+"""Bytes that stay free on the disk of the downloads, or a hundredth of it if that is less."""
+
+SLOWEST, GRACE = 1024, 60.0
+"""Bytes a second below which an answer counts as broken, and after how many seconds."""
+
+
+class AnswerError(Exception):
+    """A server's answer is too long, or too slow to ever end."""
+
+
+def bounded(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """Pass on the blocks of an answer while it is no longer than `most` bytes and not too slow.
+
+    Raises
+    ------
+    AnswerError
+        It is longer, or slower than `SLOWEST` after `GRACE` seconds.
+    """
+    start, total = time.monotonic(), 0
+    for block in blocks:
+        total += len(block)
+        if total > most:
+            raise AnswerError(f"at most {max(most, 0):,} bytes were expected, more came")
+        if total < SLOWEST * (time.monotonic() - start - GRACE):
+            raise AnswerError(f"{total:,} bytes came in {time.monotonic() - start:.0f} seconds")
+        yield block
+
 
 def refusal(status: int) -> tuple[str, str] | None:
     """Return why a server refuses with an HTTP status and what to do; None below 400."""
@@ -63,13 +96,14 @@ def download(url: str, sha256: str, directory: Path, *, mirror: str | None = Non
     A file that is there and intact is not requested again. Of processes that want the same file,
     one downloads it. `sha256` may be the first digits alone, at least 8, which torchvision and
     others write in the names of their files. With a `mirror`, `https://host/path` is taken from
-    `<mirror>/host/path`; the digest says that it is the same.
+    `<mirror>/host/path`; the digest says that it is the same. No size is known beforehand: what
+    leaves `RESERVE` bytes of the disk free may come, announced or not.
 
     Raises
     ------
     InputError
-        The server refuses or cannot be reached, the disk is full, or what came is another file;
-        nothing of it is kept.
+        The server refuses, cannot be reached, is slower than `SLOWEST` or sends more than the disk
+        has room for, the disk is full, or what came is another file; nothing of it is kept.
     """
     from filelock import FileLock
 
@@ -89,34 +123,34 @@ def download(url: str, sha256: str, directory: Path, *, mirror: str | None = Non
 def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
     """Download `url` into `part` and check it; `by_hand` is advice for a file that does not come.
 
-    The loop is ours since `pooch.retrieve` repeats no request, logs a mirror's login with the URL,
-    and takes whole digests only.
+    What comes is written as it is, also if the server says that it is compressed.
     """
     import requests
-    from pooch import HTTPDownloader
     from tqdm import tqdm
+    from urllib3.exceptions import HTTPError
 
     name, shown, why = Path(urlsplit(url).path).name, public_url(url), ""
-    settings = {"timeout": TIMEOUT, "headers": {"Accept-Encoding": "identity"}}
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(PAUSE * 2 ** (attempt - 1))
         try:
-            # The total is a placeholder: pooch sets it, and a bar without one has no truth value.
-            with tqdm(desc=name, total=1, unit="B", unit_scale=True, disable=None) as bar:
-                HTTPDownloader(bar, BLOCK, **settings)(url, str(part), None)  # pyright: ignore
+            with _request(url) as response, part.open("wb") as file:
+                if refused := refusal(response.status_code):
+                    why, advice = refused
+                    if response.status_code not in TRANSIENT:
+                        raise InputError(f"{shown}: {why}; {advice}, or {by_hand}")
+                    continue
+                size = response.raw.length_remaining  # None where none is announced
+                space = require_space(part.parent, size or 0, shown)
+                blocks = iter(partial(response.raw.read1, BLOCK), b"")
+                with tqdm(desc=name, total=size, unit="B", unit_scale=True, disable=None) as bar:
+                    for block in bounded(blocks, space):
+                        file.write(block)
+                        bar.update(len(block))
             break
-        except requests.HTTPError as error:
-            response = cast("requests.Response", error.response)
-            response.close()
-            why, advice = refusal(response.status_code) or ("", "")
-            if response.status_code not in TRANSIENT:
-                raise InputError(f"{shown}: {why}; {advice}, or {by_hand}") from error
-        except (
-            requests.ConnectionError,
-            requests.Timeout,
-            requests.exceptions.ChunkedEncodingError,
-        ) as error:
+        except AnswerError as error:
+            raise InputError(f"{shown}: {error}; check the URL, or {by_hand}") from error
+        except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
             why = f"no connection, or it broke ({type(error).__name__})"
         except requests.RequestException as error:
             why = type(error).__name__  # its text may hold the URL, in another spelling
@@ -132,6 +166,43 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
             "the file was removed. Check the `sha256` in params.yaml against the publisher's, and "
             f"the `mirror` of this machine, or {by_hand}"
         )
+
+
+def require_space(directory: Path, size: int, where: str) -> int:
+    """Return how many bytes may be downloaded to a folder, if `size` are not too many.
+
+    Raises
+    ------
+    InputError
+        There would be less than `RESERVE` left on the disk.
+    """
+    disk = shutil.disk_usage(directory)
+    reserve = min(RESERVE, disk.total // 100)
+    space = max(disk.free - reserve, 0)
+    if size > space:
+        raise InputError(
+            f"{directory}: the disk is full; nothing of the file was kept: {where}: room for "
+            f"{space:,} bytes with {reserve:,} to spare, {size:,} were announced; free space, or "
+            "let `downloads` in compute.yaml name a folder on another disk, and run again"
+        )
+    return space
+
+
+def _request(url: str) -> "requests.Response":
+    """Return an answer whose content is still to come; that of a redirection is not read at all."""
+    import requests
+
+    def close_redirection(response: requests.Response, **_: object) -> None:
+        if response.is_redirect:
+            response.close()
+
+    return requests.get(
+        url,
+        timeout=TIMEOUT,
+        headers={"Accept-Encoding": "identity"},
+        hooks={"response": close_redirection},
+        stream=True,
+    )
 
 
 @contextmanager

@@ -6,15 +6,28 @@ layout (`snapshots/<commit>/<path>`) below the machine's folder of downloads.
 
 import hashlib
 import os
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
-from stages.downloads.http import ATTEMPTS, PAUSE, TRANSIENT, disk_space_for, refusal
+from stages.downloads.http import (
+    ATTEMPTS,
+    PAUSE,
+    TRANSIENT,
+    AnswerError,
+    bounded,
+    disk_space_for,
+    refusal,
+    require_space,
+)
 from stages.files.folders import file_digest, natural_order
 from stages.runtime.errors import InputError
 from stages.runtime.urls import public_url
@@ -24,6 +37,12 @@ Answer = TypeVar("Answer")
 
 TIMEOUT = 15.0
 """Seconds that the hub may take for an answer."""
+
+ANSWERS = 1 << 25
+"""The most bytes that the hub may answer with when asked about a repository: 100,000 files' worth.
+
+Every answer counts as at least 1/256 of it, since pages may be empty and have no end.
+"""
 
 SHOWN = 8
 """How many files an error names, where none matches."""
@@ -131,13 +150,27 @@ def open_repository(
     if not commit:
         raise InputError(f"{name}@{revision}: {endpoint()} names no commit; check HF_ENDPOINT")
     tree = {"revision": commit, "repo_type": kind, "recursive": True}
-    entries = _call(lambda: list(api.list_repo_tree(name, **tree)), repository, attempts=attempts)
-    files = {
-        entry.path: RepositoryFile(entry.size, entry.lfs.sha256 if entry.lfs else entry.blob_id)
-        for entry in sorted(entries, key=lambda entry: natural_order(entry.path))
-        if isinstance(entry, RepoFile)
-    }
-    return repository._replace(revision=commit, files=files)
+
+    def files() -> dict[str, RepositoryFile]:
+        entries = sorted(api.list_repo_tree(name, **tree), key=lambda e: natural_order(e.path))
+        return {entry.path: _listed(entry) for entry in entries if isinstance(entry, RepoFile)}
+
+    listed = _call(files, repository, attempts=attempts)
+    return repository._replace(revision=commit, files=listed)
+
+
+def _listed(entry: Any) -> RepositoryFile:
+    """Return what the hub lists of a file.
+
+    Raises
+    ------
+    ValueError
+        Its size is none, or its digest, which becomes the name of a file.
+    """
+    digest = entry.lfs.sha256 if entry.lfs else entry.blob_id
+    if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", digest) or entry.size < 0:
+        raise ValueError(f"{entry.path}: size {entry.size}, digest {digest[:64]!r}")
+    return RepositoryFile(entry.size, digest)
 
 
 def require_access(repository: Repository, path: str, attempts: int = ATTEMPTS) -> None:
@@ -166,17 +199,20 @@ def download_file(repository: Repository, path: str, directory: Path) -> Path:
     ------
     InputError
         The repository, revision or file is gone; it is gated and the token is missing or not let
-        in; the hub cannot be reached; the disk is full; or what came is another file than listed,
-        and was removed.
+        in; the hub cannot be reached; the disk is full; or what came is another or a larger file
+        than listed, and was removed.
     """
     from filelock import FileLock
     from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.utils import logging
 
     constants.HF_HUB_DISABLE_XET = True  # Xet's own servers are on no mirror of the hub
-    logging.set_verbosity_error()  # a warning shows a URL, with the signature or login in it
     name, commit, kind, files = repository
-    digest = files[path].digest
+    if not path.isprintable():  # the client's progress bar would print it as it is
+        raise InputError(
+            f"{name}@{commit}: {path}: expected a file name without control characters; choose "
+            "other files, or download it by hand and use `source: folder` or `checkpoint`"
+        )
+    size, digest = files[path]
     place = {"repo_type": kind, "revision": commit, "cache_dir": directory}
     with disk_space_for(directory), FileLock(directory / f"{digest}.lock"):
         cached = try_to_load_from_cache(name, path, **place)
@@ -184,8 +220,11 @@ def download_file(repository: Repository, path: str, directory: Path) -> Path:
             if _digest(Path(cached), digest) == digest:
                 return Path(cached)
             _remove(Path(cached))
+        require_space(directory, size, f"{name}@{commit}: {path}")
         place |= {"endpoint": endpoint(), "etag_timeout": TIMEOUT}
-        received = Path(_call(lambda: hf_hub_download(name, path, **place), repository, path))
+        received = Path(
+            _call(lambda: hf_hub_download(name, path, **place), repository, path, size=size)
+        )
         for remnant in received.resolve().parent.glob(f"{digest}.*.incomplete"):
             remnant.unlink()  # of a process that was killed
         if (found := _digest(received, digest)) != digest:
@@ -203,8 +242,10 @@ def _digest(file: Path, like: str) -> str:
     """Return the digest of a file, of the kind of another: a SHA-256 or git's object name."""
     if len(like) == 64:
         return file_digest(file)
-    data = file.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    start = b"blob %d\0" % file.stat().st_size
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, lambda: hashlib.sha1(start, usedforsecurity=False))
+    return digest.hexdigest()
 
 
 def _remove(file: Path) -> None:
@@ -218,19 +259,28 @@ def _call(
     repository: Repository,
     path: str | None = None,
     attempts: int = ATTEMPTS,
+    size: int = 0,
 ) -> Answer:
     """Return what the client's `request` returns, tried again where the hub is busy or unreachable.
+
+    No answer may be larger than `ANSWERS` or the `size` of the file that is requested.
 
     Raises
     ------
     InputError
-        The hub refuses or cannot be reached; says what to do.
+        The hub refuses, cannot be reached or answers without end; says what to do.
     """
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.utils import logging
 
+    # A warning shows a URL, with the signature or login in it, or what the server says, as it is.
+    logging.set_verbosity_error()
     where = f"{repository.name}@{repository.revision}" + (f": {path}" if path else "")
     # The base of all errors of the HTTP library that the client uses, which it has changed twice.
     network = cast("type[Exception]", HfHubHTTPError.__bases__[0])
+    with _LOCK:
+        _bound_client()
+    _ALLOWANCE.set(_Allowance(max(size, ANSWERS), ATTEMPTS * size + ANSWERS))
     for attempt in range(1, attempts + 1):
         try:
             return request()
@@ -243,13 +293,82 @@ def _call(
             if attempt == attempts or not _is_transient(error):
                 raise InputError(f"{where}: {_explanation(error, repository)}") from error
             time.sleep(PAUSE * 2 ** (attempt - 1))
-        except (ValueError, KeyError, TypeError) as error:
+        except (AnswerError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{where}: what {public_url(endpoint())} answered is not what a hub answers "
                 f"({error}); check the environment variable HF_ENDPOINT, and `repository` in "
                 "params.yaml"
             ) from error
     raise ValueError(f"expected at least one attempt, got {attempts}")
+
+
+@dataclass
+class _Allowance:
+    """How many bytes the hub may send in one answer, and in all that follow in a call."""
+
+    each: int
+    left: int
+
+
+_ALLOWANCE: ContextVar[_Allowance | None] = ContextVar("_ALLOWANCE", default=None)
+_LOCK = Lock()
+
+
+@cache
+def _bound_client() -> None:
+    """Let every client that the library makes bound what it is answered, and ask for it plain."""
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    def bounded_client() -> Any:
+        client = default_client_factory()
+        client.headers["Accept-Encoding"] = "identity"
+        hooks = client.event_hooks
+        client.event_hooks = hooks | {"request": [*hooks["request"], _limit], "response": [_bound]}
+        return client
+
+    set_client_factory(bounded_client)
+
+
+def _limit(request: Any) -> None:
+    """Let no request wait without end, as the library's do when it asks for a listing."""
+    limits = request.extensions.get("timeout", {})
+    request.extensions["timeout"] = {key: limits[key] or TIMEOUT for key in limits}
+
+
+def _bound(response: Any) -> None:
+    """Bound an answer before any of it is read: the library reads most of them whole.
+
+    Raises
+    ------
+    AnswerError
+        Its digest or commit, of which the library makes the names of files, leads elsewhere.
+    """
+    stream, allowance = response.stream, _ALLOWANCE.get()
+    if allowance is None:
+        return
+
+    class Bounded(type(stream)):  # the HTTP library asks for a stream of its own
+        def __init__(self) -> None:
+            pass
+
+        def __iter__(self) -> Iterator[bytes]:
+            allowance.left -= ANSWERS >> 8
+            for block in bounded(stream, min(allowance.each, allowance.left)):
+                allowance.left -= len(block)
+                yield block
+
+        def close(self) -> None:
+            stream.close()
+
+    names = [response.headers.get(name, "") for name in ("ETag", "X-Linked-ETag", "X-Repo-Commit")]
+    if response.request.method == "HEAD" and any(re.search(r'^(W/)?"?/|\.\.', n) for n in names):
+        raise AnswerError("a digest or commit is a path")
+    for name in ("Retry-After", "RateLimit"):
+        if re.search(r"(^|t=)\d{4}", response.headers.get(name, "")):
+            del response.headers[name]  # the library would sleep as long as it is told
+    response.headers.pop("Content-Encoding", None)  # so that nothing inflates
+    response.stream = Bounded()
 
 
 def _status(error: Any) -> int | None:

@@ -5,6 +5,7 @@ import json
 import os
 import struct
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, NamedTuple
@@ -37,7 +38,9 @@ class FileServer:
     `statuses[path]` is answered instead of the file, `redirects[path]` is where a GET is sent
     instead; `drops[path]` holds how many bytes of each of the next answers are sent before the
     connection breaks: it ends, or is reset where `resets` is true. `ranges = False` ignores Range
-    headers. `requests` is everything that came, in order.
+    headers. What is answered for a path in `endless` is sent again and again, and its length is not
+    announced; `announced[path]` is said of the length of another. `requests` is everything that
+    came, in order.
     """
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
@@ -45,6 +48,8 @@ class FileServer:
         self.statuses: dict[str, int] = {}
         self.redirects: dict[str, str] = {}
         self.drops: dict[str, list[int]] = {}
+        self.endless: set[str] = set()
+        self.announced: dict[str, int] = {}
         self.ranges, self.resets = True, False
         self.requests: list[Request] = []
         owner = self
@@ -58,14 +63,19 @@ class FileServer:
                 moved = Answer(b"Found", 302, {"Location": elsewhere}) if elsewhere else None
                 answer = moved or owner.answer(request)
                 self.send_response(answer.status)
-                self.send_header("Content-Length", str(len(answer.content)))
+                if request.path not in owner.endless:
+                    length = owner.announced.get(request.path, len(answer.content))
+                    self.send_header("Content-Length", str(length))
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
                 if self.command == "GET":
                     drops = owner.drops.get(request.path)
                     end = drops.pop(0) if drops else None
-                    self.wfile.write(answer.content[:end])
+                    with suppress(ConnectionError):
+                        self.wfile.write(answer.content[:end])
+                        while request.path in owner.endless:
+                            self.wfile.write(answer.content)
                     if end is not None and owner.resets:
                         self.connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
                         os.close(self.connection.detach())
@@ -164,6 +174,8 @@ class HubServer(FileServer):
             return super().answer(request)
         parts = request.path.removeprefix("/api")[1:].split("/")
         kind = parts.pop(0)[:-1] if parts[0] in ("datasets", "models") else "model"
+        if len(parts) < 4:  # the client asks what agents are known, for its user agent
+            return refusal(404, "EntryNotFound")
         name, (ask, revision, *path) = "/".join(parts[:2]), parts[2:]
         found = self.repositories.get((kind, name))
         if found is None:

@@ -1,17 +1,19 @@
 """A file by its URL and digest: fetched, checked, refused."""
 
+import gzip
 import hashlib
 import subprocess
 import sys
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from stages.downloads.http import download, mirrored
+from stages.downloads.http import RESERVE, download, mirrored
 from stages.runtime.errors import InputError
-from tests.integration.downloads.loopback import FileServer
+from tests.integration.downloads.loopback import Answer, FileServer
 from tests.reads import ROOT
 
 DATA = bytes(range(256)) * 9000
@@ -128,6 +130,61 @@ def test_explains_a_full_disk_and_recovers(url, tmp_path):
         download(url, DIGEST, tmp_path)
     assert names(tmp_path) == set()
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+
+
+SPACE = 3_000_000
+
+
+@pytest.fixture
+def little_space(monkeypatch):
+    usage = SimpleNamespace(free=RESERVE + SPACE, total=1 << 50)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
+
+
+def test_a_file_without_end_stops_before_the_disk_is_full(url, server, tmp_path, little_space):
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    (tmp_path / DIGEST).unlink()
+    server.endless.add("/sets/a.tar")
+    with pytest.raises(
+        InputError, match=rf"a.tar: at most {SPACE:,} bytes .* by hand as .*{DIGEST}"
+    ):
+        download(url, DIGEST, tmp_path)
+    assert names(tmp_path) == set()
+
+
+def test_a_file_that_the_disk_has_no_room_for_is_not_requested_to_its_end(
+    url, server, tmp_path, little_space
+):
+    server.announced["/sets/a.tar"] = 1 << 60
+    with pytest.raises(InputError, match=rf"a.tar: .*room for {SPACE:,} .*{1 << 60:,}.*downloads"):
+        download(url, DIGEST, tmp_path)
+    assert len(server.requests) == 1 and names(tmp_path) == set()
+
+
+def test_no_more_than_announced_is_read(url, server, tmp_path):
+    server.files["/sets/a.tar"], server.announced["/sets/a.tar"] = DATA + DATA, len(DATA)
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+
+
+def test_a_file_that_drips_is_given_up(url, server, tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.downloads.http.GRACE", -86400)
+    with pytest.raises(InputError, match=r"a.tar: \d.* came in .* by hand"):
+        download(url, DIGEST, tmp_path)
+
+
+def test_the_body_of_a_redirection_may_have_no_end(url, server, tmp_path):
+    server.redirects["/old.tar"] = url
+    server.endless.add("/old.tar")
+    assert download(f"{server.url}/old.tar", DIGEST, tmp_path).read_bytes() == DATA
+
+
+def test_what_the_server_calls_compressed_is_not_unpacked(server, tmp_path, monkeypatch):
+    packed = gzip.compress(bytes(1 << 20))
+    monkeypatch.setattr(
+        server, "answer", lambda _: Answer(packed, 200, {"Content-Encoding": "gzip"})
+    )
+    digest = hashlib.sha256(packed).hexdigest()
+    assert download(f"{server.url}/a.tgz", digest, tmp_path).read_bytes() == packed
 
 
 def test_takes_the_file_from_a_mirror_and_says_where_it_sought_it(server, tmp_path):

@@ -1,12 +1,17 @@
 """The hub's real client against a hub on this machine."""
 
 import errno
+import gzip
+import json
 import socket
 import subprocess
 import sys
+from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
+from stages.downloads.http import RESERVE
 from stages.downloads.hub import Repository, RepositoryFile, download_file, open_repository
 from stages.runtime.errors import InputError
 from tests.integration.downloads.loopback import TOKEN, Answer, git_name, sha256
@@ -47,6 +52,28 @@ def test_lists_the_matching_files_in_the_order_of_their_numbers(commit):
 def test_a_small_file_has_the_digest_that_git_gives_it(commit):
     file = open_repository("some/set", commit).files["README.md"]
     assert file == (10, git_name(FILES["README.md"]))
+
+
+def test_a_file_name_that_a_terminal_would_act_on_is_refused(hub, tmp_path):
+    hub.add("some/odd", {"a\x1b[31m.tar": b"x"})
+    with pytest.raises(InputError, match=r"a\\x1b\[31m.tar: expected a file name without"):
+        fetch(tmp_path, "a\x1b[31m.tar", "some/odd")
+    assert contents(tmp_path) == {}
+
+
+def test_what_a_hub_warns_of_is_not_printed(hub, commit, tmp_path, monkeypatch, caplog):
+    from huggingface_hub.utils import logging
+
+    logging.set_verbosity_warning()
+    answer = hub.answer
+    warning = {"X-HF-Warning": "canary; \x9b31m"}
+    monkeypatch.setattr(
+        hub,
+        "answer",
+        lambda asked: (found := answer(asked))._replace(headers=found.headers | warning),
+    )
+    fetch(tmp_path)
+    assert "31m" not in caplog.text
 
 
 def test_a_file_that_is_there_is_found_without_the_network(hub, commit, tmp_path, monkeypatch):
@@ -220,3 +247,108 @@ def test_says_that_the_endpoint_is_no_hub(server, monkeypatch, tmp_path):
     other = Repository("some/set", "main", "dataset", {"a.tar": RepositoryFile(6, "0" * 64)})
     with pytest.raises(InputError, match="announces no digest; check HF_ENDPOINT"):
         download_file(other, "a.tar", tmp_path)
+
+
+NO_HUB = r"some/set@.*: what .* answered is not what a hub answers.*HF_ENDPOINT"
+
+
+@pytest.mark.parametrize("ask", ["revision", "tree"])
+@pytest.mark.parametrize("content", [b"[" * 100_000, bytes(1 << 17)], ids=["deep", "endless"])
+def test_a_listing_is_bounded(hub, commit, monkeypatch, ask, content):
+    monkeypatch.setattr("stages.downloads.hub.ANSWERS", 1 << 20)
+    path = f"/api/datasets/some/set/{ask}/{commit}"
+    plain = hub.answer
+    monkeypatch.setattr(
+        hub, "answer", lambda request: Answer(content) if request.path == path else plain(request)
+    )
+    if not any(content):
+        hub.endless.add(path)
+    with pytest.raises(InputError, match=NO_HUB):
+        open_repository("some/set", commit)
+
+
+def test_pages_of_a_listing_are_bounded(hub, commit, monkeypatch):
+    plain, path = hub.answer, f"/api/datasets/some/set/tree/{commit}"
+    page = Answer(b"[]", 200, {"Link": f'<{hub.url}{path}?page=2>; rel="next"'})
+    monkeypatch.setattr(
+        hub, "answer", lambda request: page if request.path == path else plain(request)
+    )
+    with pytest.raises(InputError, match=NO_HUB):
+        open_repository("some/set", "main")
+
+
+@pytest.mark.parametrize("name", ["Retry-After", "RateLimit"])
+def test_the_hub_does_not_say_how_many_years_to_wait(hub, commit, monkeypatch, name):
+    years = {"Retry-After": "99999999", "RateLimit": '"api";r=0;t=99999999'}
+    plain, busy, waits = hub.answer, Answer(b"", 429, {name: years[name]}), []
+    monkeypatch.setattr(
+        hub, "answer", lambda request: busy if "/tree/" in request.path else plain(request)
+    )
+    monkeypatch.setattr("time.sleep", waits.append)
+    with pytest.raises(InputError, match="too many requests"):
+        open_repository("some/set", "main")
+    assert max(waits) < 1000
+
+
+def test_a_hub_that_never_lists_its_files_is_given_up(hub, commit, monkeypatch):
+    monkeypatch.setattr("stages.downloads.hub.TIMEOUT", 0.1)
+    plain, over = hub.answer, Event()
+    monkeypatch.setattr(
+        hub,
+        "answer",
+        lambda request: plain(request) if "tree" not in request.path else over.wait() and Answer(),
+    )
+    with pytest.raises(InputError, match="no connection to"):
+        open_repository("some/set", "main", attempts=1)
+    over.set()
+
+
+def test_an_answer_is_not_unpacked(hub, commit, monkeypatch):
+    monkeypatch.setattr("stages.downloads.hub.ANSWERS", 1 << 20)
+    packed = Answer(gzip.compress(b'{"sha": "' + bytes(1 << 21)), 200, {"Content-Encoding": "gzip"})
+    monkeypatch.setattr(hub, "answer", lambda request: packed)
+    with pytest.raises(InputError, match=NO_HUB):
+        open_repository("some/set", "main")
+    assert hub.requests[-1].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("file", ["test/3.tar", "README.md"])
+def test_a_file_without_end_is_refused_beyond_its_listed_size(
+    hub, commit, tmp_path, monkeypatch, file
+):
+    monkeypatch.setattr("stages.downloads.hub.ANSWERS", 1 << 20)
+    hub.cdn.endless.add(hub.place("some/set", "test/3.tar"))
+    opened = open_repository("some/set", "main")
+    hub.endless.add(f"/datasets/some/set/resolve/{commit}/README.md")
+    with pytest.raises(InputError, match=rf"{file}: "):
+        download_file(opened, file, tmp_path)
+    assert contents(tmp_path) == {}
+
+
+def test_a_file_that_the_disk_has_no_room_for_is_not_requested(hub, commit, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda folder: SimpleNamespace(free=RESERVE + 1000, total=1 << 50)
+    )
+    assert fetch(tmp_path, "README.md").read_bytes() == FILES["README.md"]
+    with pytest.raises(InputError, match=rf"3.tar: .*room for 1,000 .*{len(SHARD):,}.*downloads"):
+        fetch(tmp_path, "test/3.tar")
+    assert not hub.cdn.requests
+
+
+def test_a_digest_that_is_a_path_is_refused(hub, commit, tmp_path, monkeypatch):
+    opened, plain, outside = open_repository("some/set", "main"), hub.answer, tmp_path / "outside"
+    monkeypatch.setattr(
+        hub,
+        "answer",
+        lambda request: Answer(headers={"ETag": f'"{outside}"', "X-Repo-Commit": "0"}),
+    )
+    with pytest.raises(InputError, match=NO_HUB):
+        download_file(opened, "README.md", tmp_path / "downloads")
+    listed = [{"type": "file", "oid": "../outside", "size": 1, "path": "a.tar"}]
+    tree = Answer(json.dumps(listed).encode())
+    monkeypatch.setattr(
+        hub, "answer", lambda request: tree if "/tree/" in request.path else plain(request)
+    )
+    with pytest.raises(InputError, match=NO_HUB):
+        open_repository("some/set", "main")
+    assert not list(tmp_path.glob("outside*"))
