@@ -6,7 +6,11 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from stages.datasets.imagenet import PublishedSet
-from stages.runtime.errors import InputError
+from stages.downloads.archives import read_file
+from stages.runtime.errors import DAMAGED_JSON, InputError
+
+LARGEST = 1 << 29
+"""The most bytes of the JSON, whose 463,622 entries are read into memory whole."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -37,13 +41,13 @@ def read_captions(file: Path) -> dict[str, Entry]:
         There is no such file, it is something else, or it has two texts for one image.
     """
     try:
-        entries = msgspec.json.decode(file.read_bytes(), type=list[Entry])
+        entries = msgspec.json.decode(read_file(file, LARGEST), type=list[Entry])
     except FileNotFoundError as error:
         raise InputError(
             f"{file}: ImageNet-Captions' JSON was expected, there is none; get it from "
             "github.com/mlfoundations/imagenet-captions and check `captions` in params.yaml"
         ) from error
-    except msgspec.MsgspecError as error:
+    except DAMAGED_JSON as error:
         raise InputError(f"{file}: not ImageNet-Captions' JSON ({error}); get it again") from error
     by_name: dict[str, Entry] = {}
     for entry in entries:

@@ -7,7 +7,7 @@ import msgspec
 from stages.config.quantities import Count, Key, Natural
 from stages.files.json import write_json, write_whole
 from stages.files.outputs import NOTHING, Inputs, new_output
-from stages.runtime.errors import InputError
+from stages.runtime.errors import DAMAGED_JSON, InputError
 
 
 class DatasetCard(
@@ -61,7 +61,7 @@ def read_card(directory: Path) -> DatasetCard:
         raise InputError(
             f"{path}: the dataset's card was expected, there is none; run its `fetch` stage again"
         ) from error
-    except msgspec.MsgspecError as error:
+    except DAMAGED_JSON as error:
         raise InputError(
             f"{path}: not a dataset's card ({error}); run its `fetch` stage again"
         ) from error

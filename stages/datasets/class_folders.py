@@ -8,8 +8,13 @@ import csv
 import io
 import os
 import re
+import struct
+import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -17,8 +22,9 @@ import msgspec
 
 from stages.datasets.imagenet import PublishedSet
 from stages.datasets.images import SUFFIXES
-from stages.downloads.archives import iterate_archive
+from stages.downloads.archives import LARGEST, iterate_archive, read_file
 from stages.files.folders import natural_order
+from stages.runtime.errors import DAMAGED_JSON, InputError
 
 
 class File(NamedTuple):
@@ -36,17 +42,42 @@ The argument is asked about each file's path in turn, so a walk that wants none 
 
 
 def walk(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the files below `root` with their paths there; of numbers in names, 2 before 10."""
+    """Yield the files below `root` with their paths there; of numbers in names, 2 before 10.
+
+    Links to folders are followed.
+
+    Raises
+    ------
+    InputError
+        A link leads to a folder that the walk passes anyway, or that `root` lies in: it might never
+        end, and images would come twice.
+    """
+    above = {_identity(folder) for folder in root.resolve().parents}
+    passed: set[tuple[int, int]] = set()
     for directory, inner, names in os.walk(root, followlinks=True):
+        folder = _identity(Path(directory))
+        if folder in above | passed:
+            raise InputError(
+                f"{directory}: a folder with files of its own was expected, it is a link to "
+                f"{Path(directory).resolve()}, which the dataset has already or lies in; remove it"
+            )
+        passed.add(folder)
         inner.sort(key=natural_order)
         for name in sorted(names, key=natural_order):
             file = Path(directory) / name
             yield file.relative_to(root).as_posix(), file
 
 
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
+
+
 def folder_files(root: Path) -> Files:
     """Return the files below `root`, in the order of `walk`."""
-    return lambda wanted: (File(path, file.read_bytes) for path, file in walk(root) if wanted(path))
+    return lambda wanted: (
+        File(path, partial(read_file, file)) for path, file in walk(root) if wanted(path)
+    )
 
 
 def archive_files(archives: Mapping[str, Path]) -> Files:
@@ -67,8 +98,13 @@ SOLUTION = "LOC_val_solution.csv"
 SYNSETS = "imagenet_2012_validation_synset_labels.txt"
 ILSVRC_IDS = "ILSVRC2012_validation_ground_truth.txt"
 META = "meta.mat"
+COMPRESSED = 15
+"""What MATLAB calls an element of a file that zlib has compressed."""
 GROUND_TRUTH = (SOLUTION, SYNSETS, ILSVRC_IDS, META)
 """The files that may say which class each of ImageNet's validation images has."""
+
+TABLE = 1 << 22
+"""The most bytes of one of them, or of a table of class names: ImageNet's largest has 2 MB."""
 
 FOLDERS = "folder_to_objectnet_label.json"
 CLASSES = "objectnet_to_imagenet_1k.json"
@@ -89,7 +125,14 @@ def folder_classes(files: Files, published: PublishedSet) -> dict[str, int]:
         paths.append(path)
         return PurePosixPath(path).name in (*GROUND_TRUTH, FOLDERS, CLASSES)
 
-    tables = {PurePosixPath(file.path).name: file.read() for file in files(is_table)}
+    tables = {}
+    for file in files(is_table):
+        tables[PurePosixPath(file.path).name] = data = file.read()
+        if len(data) > TABLE:
+            raise ValueError(
+                f"{file.path}: a table of at most {TABLE:,} bytes was expected, it has "
+                f"{len(data):,}; get it again"
+            )
     if published.other_folders:
         check_mappings(tables, published)
     return classify(paths, tables, published)
@@ -200,7 +243,11 @@ def validation_wnids(tables: Mapping[str, bytes]) -> dict[int, str]:
 
 def _solution(data: bytes) -> dict[int, str]:
     wnids = {}
-    for row in csv.DictReader(io.StringIO(data.decode(), newline="")):
+    try:
+        rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+    except csv.Error as error:
+        raise ValueError(f"{SOLUTION}: no table ({error}); take it from Kaggle again") from error
+    for row in rows:
         number = validation_number(f"{row.get('ImageId')}.JPEG")
         words = (row.get("PredictionString") or "").split()
         if number is None or not words:
@@ -214,19 +261,38 @@ def _solution(data: bytes) -> dict[int, str]:
 
 def _meta(data: bytes) -> dict[str, str]:
     """ILSVRC id -> WordNet id of the 1,000 synsets that have no children."""
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    damages = (MatReadError, NotImplementedError, zlib.error, OSError, ValueError)
     try:
-        synsets = loadmat(io.BytesIO(data), squeeze_me=True)["synsets"]
-        rows = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], synsets["num_children"], strict=True)
-        return {str(int(id_)): str(wnid) for id_, wnid, children in rows if int(children) == 0}
-    except (*damages, KeyError, IndexError, TypeError) as error:
+        _require_small(data)
+        # On a damaged file scipy's reader can crash its process, so it has one of its own.
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            return pool.submit(_synsets, data).result()
+    except Exception as error:  # or it raises anything, by what is hit
         raise ValueError(
             f"{META}: the table `synsets` of the development kit was expected ({error}); take the "
             "file from ILSVRC2012_devkit_t12.tar.gz again"
         ) from error
+
+
+def _require_small(data: bytes) -> None:
+    """Refuse a MATLAB file of whose elements one inflates to more than `LARGEST`."""
+    at = 128
+    while at + 8 <= len(data):
+        kind, size = struct.unpack_from("<II", data, at)
+        at += 8 + size
+        if kind == COMPRESSED:
+            unpacking = zlib.decompressobj()
+            unpacking.decompress(data[at - size : at], LARGEST)
+            if unpacking.unconsumed_tail:
+                raise ValueError(f"it unpacks to more than {LARGEST:,} bytes")
+
+
+def _synsets(data: bytes) -> dict[str, str]:
+    from scipy.io import loadmat
+
+    warnings.simplefilter("ignore")  # in the process of this call alone
+    synsets = loadmat(io.BytesIO(data), squeeze_me=True)["synsets"]
+    rows = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], synsets["num_children"], strict=True)
+    return {str(int(id_)): str(wnid) for id_, wnid, children in rows if int(children) == 0}
 
 
 def check_mappings(tables: Mapping[str, bytes], published: PublishedSet) -> None:
@@ -243,7 +309,7 @@ def check_mappings(tables: Mapping[str, bytes], published: PublishedSet) -> None
             continue
         try:
             found = msgspec.json.decode(tables[table], type=dict[str, Any])
-        except msgspec.MsgspecError as error:
+        except DAMAGED_JSON as error:
             raise ValueError(
                 f"{table}: not ObjectNet's mapping ({error}); unpack it again"
             ) from error

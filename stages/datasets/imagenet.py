@@ -15,6 +15,7 @@ from stages.config.datasets import (
     ObjectNet,
 )
 from stages.files.tables import read_table
+from stages.runtime.errors import InputError
 
 REFERENCE = Path("data/reference")
 
@@ -43,21 +44,31 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
     Raises
     ------
     InputError
-        A table is missing or lacks a column.
+        A table is missing, lacks a column or has an index that is none.
     """
-    columns = "index", "wnid", "name", "imagenet_r", "imagenet_a"
-    rows = read_table(reference / "imagenet_classes.csv", columns)
-    columns = "folder", "label", "imagenet_indices"
-    folders = read_table(reference / "objectnet_to_imagenet.csv", columns)
+    file, columns = reference / "imagenet_classes.csv", ("wnid", "name", "imagenet_r", "imagenet_a")
+    rows = read_table(file, ("index", *columns))
+    table = reference / "objectnet_to_imagenet.csv"
+    folders = read_table(table, ("folder", "label", "imagenet_indices"))
+
+    def indices(text: str, source: Path) -> list[int]:
+        found = [int(index) if index.isdecimal() else -1 for index in text[:99].split()]
+        if not found or not all(0 <= index < len(rows) for index in found):
+            raise InputError(
+                f"{source}: expected indices of {len(rows):,} classes, got {text!r}; `git restore` "
+                "brings it back"
+            )
+        return found
+
+    def marked(column: str) -> list[int]:
+        return [i for row in rows if row[column] == "1" for i in indices(row["index"], file)]
+
     return ImageNetClasses(
         wnids=[row["wnid"] for row in rows],
         names=[row["name"] for row in rows],
-        imagenet_r=[int(row["index"]) for row in rows if row["imagenet_r"] == "1"],
-        imagenet_a=[int(row["index"]) for row in rows if row["imagenet_a"] == "1"],
-        objectnet={
-            row["folder"]: [int(index) for index in row["imagenet_indices"].split()]
-            for row in folders
-        },
+        imagenet_r=marked("imagenet_r"),
+        imagenet_a=marked("imagenet_a"),
+        objectnet={row["folder"]: indices(row["imagenet_indices"], table) for row in folders},
         objectnet_labels={row["folder"]: row["label"] for row in folders},
     )
 

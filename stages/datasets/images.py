@@ -1,8 +1,7 @@
 """One image as a file: an RGB image written as PNG, a photograph read in any of the usual forms."""
 
 import io
-import struct
-import zlib
+import warnings
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,21 @@ EXTENSIONS = ("bmp", "gif", "jpg", "png", "webp")
 SUFFIXES = {f".{extension}" for extension in (*EXTENSIONS, "jpeg")}
 """The endings of image files; what a file really is, its content says."""
 
+WEBP_PIXELS = 48_000_000
+"""The most pixels of a WebP image, of which each takes 16 bytes while it is decoded.
+
+Of other forms, each takes 8, and Pillow's own limit of 89 million keeps them below a gigabyte.
+"""
+
+CHUNKS = 1 << 16
+"""The most chunks of a PNG, each of which takes Pillow some microseconds."""
+
+_STRIP = 1 << 22
+"""How many pixels are converted at a time."""
+
 _SIGNATURES = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png", b"GIF8": "gif", b"BM": "bmp"}
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-_DAMAGES = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
 def encode_png(image: UInt8[np.ndarray, "height width 3"], compress_level: int = 0) -> bytes:
@@ -52,29 +63,57 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
     Raises
     ------
     InputError
-        The file `name` is truncated, damaged or no image.
+        The file `name` is truncated, damaged, no image of a kind that datasets hold, or has more
+        than Pillow's limit of pixels or `WEBP_PIXELS`.
     """
     from PIL import Image, ImageFile
 
     ImageFile.LOAD_TRUNCATED_IMAGES = False
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    # Damaged EXIF, of which nothing is used, is common in photographs.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        if image_extension(data) == "png":
+            _require_few_chunks(data)
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if image.format == "WEBP" and image.width * image.height > WEBP_PIXELS:
+                raise ValueError(f"more than {WEBP_PIXELS:,} pixels: {image.width}x{image.height}")
             if image.format == "PNG":
                 # This reads every chunk's checksum and the end mark, which decoding does not.
                 image.verify()
                 if _PNG_END not in data:
                     raise ValueError("the PNG has no end mark")
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             return _rgb(image)
-    except (*_DAMAGES, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow raises anything, by what is hit
         raise InputError(
             f"{name}: a whole image was expected, this one is broken ({error}); replace it"
         ) from error
 
 
+def _require_few_chunks(data: bytes) -> None:
+    at = len(b"\x89PNG\r\n\x1a\n")
+    for _ in range(CHUNKS):
+        if at >= len(data):
+            return
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    raise ValueError(f"the PNG has more than {CHUNKS:,} chunks")
+
+
 def _rgb(image: Any) -> np.ndarray:
+    """Convert an image a strip at a time, which keeps its copies small."""
+    width, height = image.size
+    rows, pixels = max(_STRIP // width, 1), np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        end = min(top + rows, height)
+        strip = image if rows >= height else image.crop((0, top, width, end))
+        pixels[top:end] = _strip_rgb(strip)
+    return pixels
+
+
+def _strip_rgb(image: Any) -> np.ndarray:
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow's own conversion clips at 255
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
     if "transparency" in image.info:
         image = image.convert("RGBA")
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

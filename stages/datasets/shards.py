@@ -7,7 +7,7 @@ class index) and, in a captioned set, `00000007.txt`; the shards of a folder are
 
 from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, starmap
 from pathlib import Path
@@ -17,7 +17,7 @@ from jaxtyping import Int64, UInt8
 
 from stages.datasets.card import DatasetCard, read_card
 from stages.datasets.images import EXTENSIONS, decode_image, image_extension
-from stages.datasets.tar import ArchiveReader, Member, open_archive, write_shards
+from stages.datasets.tar import ArchiveReader, Member, open_archives, write_shards
 from stages.runtime.errors import InputError, error_context
 
 StoredImage = tuple[bytes, int | None, str | None]
@@ -92,11 +92,7 @@ def open_shards(directory: Path) -> Iterator[ShardedDataset]:
     card = read_card(directory)
     if not card.shards:
         raise InputError(f"{directory}: at least one shard expected, card.json names none")
-    with ExitStack() as stack:
-        archives = [
-            stack.enter_context(open_archive(directory / shard, sha256))
-            for shard, sha256 in sorted(card.shards.items())
-        ]
+    with open_archives(directory, card.shards) as archives:
         yield _index(directory, card, archives)
 
 
@@ -163,10 +159,10 @@ def _read_labels(
     """Return where the image `key` lies, its class and its caption, those that it has."""
     parts = {member.name[len(key) + 1 :]: member for member in members}
     images = [parts[extension] for extension in EXTENSIONS if extension in parts]
-    if len(images) != 1 or not {"cls", "txt"} & parts.keys():
+    if len(images) != 1 or not {"cls", "txt"} & parts.keys() or len(parts) < len(members):
         raise ValueError(
             f"{key}.png (or another image) with {key}.cls or {key}.txt expected, only "
-            f"{', '.join(f'{key}.{part}' for part in sorted(parts))} came; fetch it again"
+            f"{', '.join(member.name for member in members)} came; fetch it again"
         )
     texts = {
         kind: archive.read(parts[kind].offset, parts[kind].size).decode()

@@ -27,6 +27,7 @@ from stages.datasets.broden.broden1 import write_real_broden
 from stages.datasets.captions import image_captions, read_captions
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.class_folders import (
+    TABLE,
     File,
     Files,
     archive_files,
@@ -38,6 +39,7 @@ from stages.datasets.imagenet import PublishedSet, published_set, read_imagenet_
 from stages.datasets.images import EXTENSIONS, decode_image, image_extension
 from stages.datasets.shards import StoredImage, crop, write_images
 from stages.datasets.webdataset import check_classnames, shard_images, shard_labels
+from stages.downloads.archives import read_file
 from stages.downloads.http import download
 from stages.downloads.hub import Repository, download_file, open_repository
 from stages.files.folders import file_digest
@@ -206,7 +208,7 @@ def _check_labels(
     """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself need none."""
     if CLASSNAMES in repository.files:
         file = download_file(repository, CLASSNAMES, downloads)
-        check_classnames(file.read_bytes(), published)
+        check_classnames(read_file(file, TABLE), published)
     elif not isinstance(entry, ImageNet):
         raise ValueError(
             f"{CLASSNAMES} was expected beside the shards, since it alone says which "
@@ -275,7 +277,7 @@ def choose(classes: Mapping[str, int | None], limit: int | None) -> dict[str, in
 
     def rank(path: str) -> tuple[bytes, str]:
         identity = f"{classes[path]}/{PurePosixPath(path).name}"
-        return hashlib.sha256(identity.encode()).digest(), path
+        return hashlib.sha256(identity.encode(errors="surrogateescape")).digest(), path
 
     kept = {path for group in paths.values() for path in sorted(group, key=rank)[:each]}
     return {path: class_ for path, class_ in classes.items() if path in kept}
@@ -295,7 +297,8 @@ def _read_chosen(
     wanted = source.files(chosen.__contains__)
     files = checked(wanted, source.published.border, source.where, workers)
     for path, data in tqdm(files, f"fetch {key}", len(chosen), unit="image", disable=None):
-        digest.update(f"{path}\0{hashlib.sha256(data).hexdigest()}\n".encode())
+        line = f"{path}\0{hashlib.sha256(data).hexdigest()}\n"
+        digest.update(line.encode(errors="surrogateescape"))
         yield data, chosen[path], source.captions.get(path)
         count += 1
     if count != len(chosen):

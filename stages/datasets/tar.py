@@ -3,14 +3,16 @@
 import hashlib
 import os
 import tarfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from itertools import groupby
 from pathlib import Path
 from tarfile import AREGTYPE, BLOCKSIZE, DIRTYPE, REGTYPE
 from typing import NamedTuple
 
+from stages.downloads.archives import PlainMember
 from stages.runtime.errors import InputError
 
 END = bytes(2 * BLOCKSIZE)
@@ -97,16 +99,19 @@ class ArchiveReader:
         """
         self._stream.seek(0)
         try:
-            with tarfile.open(fileobj=self._stream, mode="r:") as tar:
+            size = os.fstat(self._stream.fileno()).st_size
+            with tarfile.open(fileobj=self._stream, mode="r:", tarinfo=PlainMember) as tar:
                 for member in tar:
                     if member.type not in (REGTYPE, AREGTYPE, DIRTYPE):
                         raise tarfile.ReadError(f"{member.name} is neither file nor folder")
+                    if not 0 <= member.size <= size - member.offset_data:
+                        raise tarfile.ReadError(f"{member.name} is cut short")
                     if not member.isdir():
                         yield Member(member.name, member.offset_data, member.size)
                 # tarfile ends at a damaged header as if it were the end mark.
                 if self.read(tar.offset, BLOCKSIZE) != bytes(BLOCKSIZE):
                     raise tarfile.ReadError(f"no end mark and no member at byte {tar.offset}")
-        except tarfile.ReadError as error:
+        except (tarfile.TarError, ValueError, RecursionError) as error:
             raise InputError(
                 f"{self.path}: a tar of plain files was expected, this one is damaged or another "
                 f"({error}); fetch it again, or pack it with `tar --format=ustar`"
@@ -137,3 +142,19 @@ def open_archive(path: Path, sha256: str) -> Iterator[ArchiveReader]:
                 "the file was changed or has rotted; fetch it again"
             )
         yield archive
+
+
+@contextmanager
+def open_archives(directory: Path, digests: Mapping[str, str]) -> Iterator[list[ArchiveReader]]:
+    """Open the archives of a folder, by their names, as `open_archive`; threads check them.
+
+    Raises
+    ------
+    InputError
+        As `open_archive`, for the first that is refused.
+    """
+    archives = [open_archive(directory / name, digest) for name, digest in sorted(digests.items())]
+    with ExitStack() as stack:
+        with ThreadPoolExecutor(thread_name_prefix="check") as pool:
+            opened = [pool.submit(stack.enter_context, archive) for archive in archives]
+        yield [one.result() for one in opened]

@@ -14,6 +14,10 @@ from stages.datasets.class_folders import File, Files
 from stages.datasets.imagenet import PublishedSet
 from stages.datasets.images import SUFFIXES
 from stages.downloads.archives import iterate_archive
+from stages.runtime.errors import InputError
+
+LABELS = 1 << 27
+"""The most bytes of all labels of a shard, which are read into memory at once."""
 
 RENAMED = 0.05
 """The share of a copy's class names that may be the names of no class today."""
@@ -29,21 +33,19 @@ def shard_labels(
     Raises
     ------
     ValueError
-        A key is there twice, lacks its image or label, or has a label of another set.
+        A key lacks its image or label, or has a label of another set.
     """
     needed = "cls" if published.classes else "txt"
     classes: dict[str, int | None] = {}
     captions: dict[str, str] = {}
     for shard, file in shards.items():
-        for key, members in grouped(_without_images(file, f"{where}: {shard}")):
+        for key, members in grouped(_labels(file, f"{where}: {shard}", needed)):
             image = f"{shard}/{key}"
             if sum(map(_is_image, members)) != 1 or needed not in members:
                 raise ValueError(
                     f"{image} was expected to have one image and .{needed}, it has "
                     f"{', '.join(sorted(members))}; check `kind` and `files` in params.yaml"
                 )
-            if image in classes:
-                raise ValueError(f"the key {image} is there twice; get it again")
             classes[image] = _class(members, published, image) if needed == "cls" else None
             if "txt" in members:
                 captions[image] = members["txt"].decode(errors="replace")
@@ -91,15 +93,31 @@ def _is_image(extension: str) -> bool:
     return f".{extension.lower()}" in SUFFIXES
 
 
-def _without_images(file: Path, where: str) -> list[tuple[str, bytes]]:
-    """Return all members of a shard, with images left empty."""
+def _labels(file: Path, where: str, needed: str) -> list[tuple[str, bytes]]:
+    """Return all members of a shard, left empty if they are no labels.
+
+    Raises
+    ------
+    InputError
+        The labels are larger than `LABELS`.
+    """
     names: list[str] = []
+    extensions = ("cls", "json", "txt") if needed == "cls" else ("txt",)
 
     def is_label(name: str) -> bool:
         names.append(name)
-        return not _is_image(split_key(name)[1])
+        return split_key(name)[1] in extensions
 
-    contents = dict(iterate_archive(file, where, is_label))
+    contents: dict[str, bytes] = {}
+    room = LABELS
+    for name, data in iterate_archive(file, where, is_label):
+        contents[name] = data
+        room -= len(data)
+        if room < 0:
+            raise InputError(
+                f"{where}: labels of at most {LABELS:,} bytes were expected in a shard, it has "
+                "more; get it again, or pack it in smaller shards"
+            )
     return [(name, contents.get(name, b"")) for name in names]
 
 

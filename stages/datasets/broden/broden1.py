@@ -10,7 +10,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
 from stages.config.datasets import Broden as BrodenEntry
@@ -30,7 +30,7 @@ from stages.datasets.broden.writer import table_file
 from stages.datasets.card import DatasetCard, write_card
 from stages.datasets.images import decode_image
 from stages.datasets.tar import write_shards
-from stages.downloads.archives import readable_archive
+from stages.downloads.archives import open_zip, readable_archive
 from stages.downloads.http import download
 from stages.files.outputs import new_output
 from stages.runtime.errors import InputError
@@ -104,11 +104,12 @@ def _image_files(
 ) -> Iterator[list[File]]:
     """The tables with the first image, then the files of each image, in the index's order.
 
-    Several threads read and decode them; each file is added to the digest of all.
+    Several threads read and decode them; each file is added to the digest of all. A label map that
+    several rows name comes with the first of them.
     """
 
     def image(row: IndexRow) -> list[File]:
-        found = [(name, broden.read(name)) for name in row.files]
+        found = [(name, broden.read(name)) for name in dict.fromkeys(row.files)]
         for name, data in found:
             decode_image(data, f"{broden.where}: {name}")
         return found
@@ -120,10 +121,12 @@ def _image_files(
         kept = {row.image for row in rows}
         index = csv.DictReader(io.StringIO(tables[0][1].decode(), newline=""))
         tables[0] = table_file(INDEX, [row for row in index if row["image"] in kept])
+    seen = set[str]()
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(rows), _AHEAD):
             for files in pool.map(image, rows[start : start + _AHEAD]):
-                group = tables + files
+                group = tables + [file for file in files if file[0] not in seen]
+                seen.update(name for name, _ in group)
                 for name, data in group:
                     digest.update(f"{name} {len(data)}\n".encode())
                     digest.update(data)
@@ -151,9 +154,10 @@ def _open_root(
     elif entry.archive is not None and len(entry.archive) == 1:
         (archive,) = entry.archive
         file = download(archive.url, archive.sha256, Path(machine.downloads), mirror=machine.mirror)
-        with readable_archive(f"{archive.url}: expected Broden1's zip file"):
-            packed = zipfile.ZipFile(file)
-        with packed:
+        where = f"{archive.url}: expected Broden1's zip file"
+        with ExitStack() as stack:
+            with readable_archive(where):
+                packed = stack.enter_context(open_zip(stack.enter_context(file.open("rb")), where))
             indices = [name for name in packed.namelist() if PurePosixPath(name).name == INDEX]
             if not indices:
                 raise InputError(

@@ -23,11 +23,14 @@ from numpy import ndarray
 from stages.config.quantities import Natural
 from stages.datasets.card import read_card
 from stages.datasets.images import decode_image
-from stages.datasets.tar import ArchiveReader, open_archive
+from stages.datasets.tar import ArchiveReader, open_archives
 from stages.downloads.archives import read_member, readable_archive
 from stages.runtime.errors import InputError
 
 INDEX = "index.csv"
+
+TABLE, ROWS = 1 << 25, 1_000_000
+"""The most bytes and rows of a table; Broden1's index has 63,305 rows of some 200 bytes."""
 
 CATEGORIES = ("color", "object", "part", "material", "scene", "texture")
 
@@ -64,7 +67,11 @@ class IndexRow(msgspec.Struct, frozen=True):
     def labels(self, category: str) -> list[int | str]:
         """Numbers that hold for the whole image, and paths of label maps."""
         cell = getattr(self, category)
-        return [int(part) if part.isdigit() else part for part in cell.split(";") if part]
+        return [
+            int(part) if part.isdecimal() and len(part) < 10 else part
+            for part in cell.split(";")
+            if part
+        ]
 
     @property
     def files(self) -> list[str]:
@@ -172,6 +179,8 @@ def read_broden(read: Read, where: str) -> Broden:
         categories = [part.partition("(")[0] for part in label.category.split(";")]
         main = max(categories, key=lambda name, label=label: coverage.get((name, label.number), 0))
         concepts.append(Concept(label.number, label.name, main))
+    if len({concept.number for concept in concepts}) < len(concepts):
+        raise InputError(f"{where}: label.csv must have one row per number; replace it")
     return Broden(where, rows, sorted(c for c in concepts if c.number), read)
 
 
@@ -193,8 +202,10 @@ def read_table(read: Read, where: str, name: str, kind: type[Row]) -> list[Row]:
     Raises
     ------
     InputError
-        The table is missing, no UTF-8 text, lacks a column or has another value than it should.
+        The table is missing, no UTF-8 text, too large, lacks a column or has another value than
+        it should.
     """
+    rows: list[Row] = []
     try:
         table = csv.DictReader(io.StringIO(read(name).decode(), newline=""))
         columns = [field.name for field in msgspec.structs.fields(kind) if field.required]
@@ -202,12 +213,20 @@ def read_table(read: Read, where: str, name: str, kind: type[Row]) -> list[Row]:
             raise InputError(
                 f"{where}: {name} must have the columns {columns}, it lacks {sorted(absent)}"
             )
-        rows = [{key: value or "" for key, value in row.items() if key} for row in table]
-        return msgspec.convert(rows, list[kind], strict=False)
+        for row in table:
+            values = {key: value or "" for key, value in row.items() if key}
+            rows.append(msgspec.convert(values, kind, strict=False))
+            if len(rows) > ROWS:
+                raise InputError(
+                    f"{where}: {name} must have at most {ROWS:,} rows, it has more; replace it"
+                )
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: {name} must be UTF-8 text: {error}; replace it") from error
-    except msgspec.ValidationError as error:
-        raise InputError(f"{where}: {name}, rows counted from 0: {error}; replace it") from error
+    except (msgspec.ValidationError, csv.Error) as error:
+        raise InputError(
+            f"{where}: {name}, row {len(rows)} counted from 0: {error}; replace it"
+        ) from error
+    return rows
 
 
 def files_reader(root: Path | zipfile.Path, where: str) -> Read:
@@ -215,19 +234,28 @@ def files_reader(root: Path | zipfile.Path, where: str) -> Read:
 
     def read(name: str) -> bytes:
         file = root / name
-        if not file.is_file():
+        if not is_file(file):
             raise missing(where, [name])
         with readable_archive(f"{where}: {name}"), file.open("rb") as content:
-            return read_member(content, where, name)
+            return read_member(content, where, name, TABLE if name.endswith(".csv") else None)
 
     return read
 
 
+def is_file(file: Path | zipfile.Path) -> bool:
+    """Say whether there is such a file; up to Python 3.13 a name that is too long raises."""
+    try:
+        return file.is_file()
+    except OSError:
+        return False
+
+
 def _shards_reader(directory: Path, stack: ExitStack) -> Read:
     places: dict[str, tuple[ArchiveReader, int, int]] = {}
-    for shard, sha256 in sorted(read_card(directory).shards.items()):
-        archive = stack.enter_context(open_archive(directory / shard, sha256))
+    for archive in stack.enter_context(open_archives(directory, read_card(directory).shards)):
         for name, offset, size in archive.members():
+            if name in places:
+                raise InputError(f"{archive.path}: '{name}' is there twice; fetch it again")
             places[name] = (archive, offset, size)
 
     def read(name: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stages.datasets.captions import LARGEST, read_captions
 from stages.datasets.card import read_card
 from stages.datasets.shards import open_shards
 from stages.runtime.errors import InputError
@@ -118,3 +119,14 @@ def test_a_part_of_the_images_is_accepted_where_the_study_says_so(tmp_path: Path
 def test_other_sources_are_refused(source: dict[str, Any], message: str, tmp_path: Path):
     with pytest.raises(InputError, match=message):
         fetch_imagenet_captions(tmp_path, TEXTS, **source)
+
+
+def test_a_deep_or_endless_json_of_texts_is_refused(tmp_path: Path):
+    file = tmp_path / "captions.json"
+    file.write_text('[{"a":' + "[" * 99_999)
+    with pytest.raises(InputError, match=r"captions\.json: not ImageNet-Captions' JSON"):
+        read_captions(file)
+    with file.open("wb") as stream:
+        stream.truncate(LARGEST + 1)
+    with pytest.raises(InputError, match=f"'captions.json' has more than {LARGEST:,} bytes"):
+        read_captions(file)

@@ -1,5 +1,6 @@
 """Sets on disk, in the official layouts, become shards and a card."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ import pytest
 from PIL import Image
 
 from stages.datasets.card import read_card
+from stages.datasets.images import WEBP_PIXELS
 from stages.datasets.shards import open_shards
 from tests.integration.datasets.layouts import KNOWN, fetched, refusal
-from tests.reads import folder_digests
+from tests.reads import folder_digests, said_within
 from tests.unit.datasets.conftest import photo, saved, write_files
 
 
@@ -50,6 +52,13 @@ def test_each_layout(kind: str, files: dict[str, bytes], classes: list[int], tmp
     write_files(tmp_path / "set", files)
     with open_shards(fetched(tmp_path, entry(kind))) as shards:
         assert shards.classes.tolist() == shards.card.class_indices == classes
+
+
+@pytest.mark.parametrize("limit", [None, 2])
+def test_a_file_whose_name_is_not_in_utf_8_is_an_image_as_any_other(limit, tmp_path: Path):
+    write_files(tmp_path / "set", BY_WNID)
+    (tmp_path / "set/n01443537/a.jpg").rename(tmp_path / "set/n01443537" / os.fsdecode(b"\xff.jpg"))
+    assert read_card(fetched(tmp_path, entry("imagenet_r", limit=limit))).images == 2
 
 
 def test_objectnet_has_a_border_aliases_and_mappings(tmp_path: Path):
@@ -122,3 +131,19 @@ def test_a_bad_folder_is_refused(
 ):
     write_files(tmp_path / "set", files)
     assert re.search(expected, refusal(tmp_path, entry("imagenet", **more)))
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_the_largest_image_takes_less_than_a_gigabyte(tmp_path: Path, form: str):
+    rows, columns = (Image.MAX_IMAGE_PIXELS or 0) // 9_000, 9_000
+    if form == "WEBP":
+        rows, columns = WEBP_PIXELS // 16_000, 16_000
+    image = Image.new("RGB", (columns, rows))
+    options = {"transparency": (0, 0, 0), "compress_level": 1} if form == "PNG" else {"method": 0}
+    (tmp_path / "image").write_bytes(saved(image, form, **options))
+    said = said_within(
+        1000,
+        "from stages.datasets.images import decode_image",
+        f"decode_image(Path({str(tmp_path / 'image')!r}).read_bytes(), 'image').shape",
+    )
+    assert said == f"({rows}, {columns}, 3)\n"

@@ -29,9 +29,11 @@ def test_a_missing_card_is_refused(tmp_path: Path):
         read_card(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", '{"dataset": 1}', "[]"])
-def test_another_file_is_refused(text: str, tmp_path: Path):
-    (tmp_path / "card.json").write_text(text)
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"{}", b'{"dataset": 1}', b"[]", b'{"source": "\xff"}']
+)
+def test_another_file_is_refused(text: bytes, tmp_path: Path):
+    (tmp_path / "card.json").write_bytes(text)
     with pytest.raises(InputError, match=r"card\.json: not a dataset's card"):
         read_card(tmp_path)
 

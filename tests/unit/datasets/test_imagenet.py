@@ -12,8 +12,14 @@ from stages.config.datasets import (
     ImageNetV2,
     ObjectNet,
 )
-from stages.datasets.imagenet import PublishedSet, published_set, read_imagenet_classes
+from stages.datasets.imagenet import (
+    REFERENCE,
+    PublishedSet,
+    published_set,
+    read_imagenet_classes,
+)
 from stages.measures.accuracy import ABSENT, map_classes
+from stages.runtime.errors import InputError
 
 KNOWN = read_imagenet_classes()
 
@@ -66,6 +72,23 @@ def test_every_label_has_its_name_and_only_objectnet_has_more(
     only = kind is ObjectNet
     found = published.border, bool(published.aliases), published.other_folders
     assert found == (int(only), only, only)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("imagenet_classes.csv", "\n6,", "\n1000,"),
+        ("imagenet_classes.csv", "\n6,", "\nsix,"),
+        ("objectnet_to_imagenet.csv", ",409 530", ",-1"),
+        ("objectnet_to_imagenet.csv", ",409 530", ","),
+    ],
+)
+def test_an_index_that_is_none_is_refused(tmp_path, name, old, new):
+    for file in REFERENCE.glob("*.csv"):
+        text = file.read_text()
+        (tmp_path / file.name).write_text(text.replace(old, new) if file.name == name else text)
+    with pytest.raises(InputError, match=rf"{name}: .*'{new.strip(',' + chr(10))}'"):
+        read_imagenet_classes(tmp_path)
 
 
 def test_a_label_of_r_is_its_place_among_the_200():

@@ -126,3 +126,10 @@ def test_a_bad_second_image_is_refused(second: dict, message: str, tmp_path: Pat
     directory = repack(tmp_path, FIRST | second, 2)
     with pytest.raises(InputError, match=message):
         loaded(directory)
+
+
+def test_a_file_that_comes_twice_is_refused(tmp_path: Path):
+    files = [*FIRST.items(), ("00000000.cls", b"2")]
+    write_card(card(write_shards([files], 1, tmp_path), 1), tmp_path)
+    with pytest.raises(InputError, match=r"00000000\.cls, 00000000\.png, 00000000\.cls came"):
+        loaded(tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.datasets.tar import END, open_archive, write_shards
+from stages.datasets.tar import END, open_archive, open_archives, write_shards
 from stages.runtime.errors import InputError
 
 FILES = {"a.txt": b"", "folder/b.bin": bytes(512), "c": b"x" * 700}
@@ -79,6 +79,13 @@ def test_a_truncated_archive_is_refused(kept: int, path: Path):
         members(path)
 
 
+def described(name: str, **fields: str) -> bytes:
+    """Return a member's header with further fields of PAX."""
+    member = tarfile.TarInfo(name)
+    member.pax_headers = fields
+    return member.tobuf(tarfile.PAX_FORMAT)
+
+
 LINK = tarfile.TarInfo("link")
 LINK.type = tarfile.SYMTYPE
 
@@ -89,6 +96,9 @@ LINK.type = tarfile.SYMTYPE
         b"PK\x03\x04" + bytes(508),
         LINK.tobuf(),
         tarfile.TarInfo("a").tobuf() + b"junk" * 128 + tarfile.TarInfo("b").tobuf(),
+        described("a", size="99999"),
+        described("a", size="-1"),
+        described("a", **{"GNU.sparse.map": "0,512", "GNU.sparse.size": "99999999"}),
     ],
 )
 def test_what_is_no_tar_of_plain_files_is_refused(data: bytes, path: Path):
@@ -107,4 +117,20 @@ def test_a_rotten_archive_is_refused(path: Path):
 
 def test_a_missing_archive_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="not there"), open_archive(tmp_path / "x.tar", ""):
+        pass
+
+
+def test_all_archives_are_opened_in_order_and_the_first_rotten_one_is_refused(tmp_path):
+    groups = [[(f"{n}.txt", b"%d" % n)] for n in range(6)]
+    digests = write_shards(groups, 1, tmp_path)
+    with open_archives(tmp_path, dict(reversed(digests.items()))) as archives:
+        found = [next(archive.members()).name for archive in archives]
+    assert found == [f"{n}.txt" for n in range(6)]
+    for name in ("shard-00004.tar", "shard-00002.tar"):
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content.replace(b".txt", b".tXt"))
+    with (
+        pytest.raises(InputError, match="shard-00002"),
+        open_archives(tmp_path, digests),
+    ):
         pass

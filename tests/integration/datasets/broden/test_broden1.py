@@ -89,6 +89,14 @@ def test_shards_hold_as_many_images_as_they_should(fetch):
     assert list(read_card(fetch(per_shard=3)).shards) == ["shard-00000.tar"]
 
 
+def test_a_label_map_that_several_rows_name_is_packed_once(fetch, published: Path):
+    index = published / "index.csv"
+    index.write_text(index.read_text().replace("dtd/b_color.png", "ade20k/a_color.png"))
+    with open_broden(fetch(per_shard=1)) as ours, open_broden(published) as theirs:
+        shown = concept_presence(ours, 0.0)
+        np.testing.assert_array_equal(shown, concept_presence(theirs, 0.0))
+
+
 def test_the_bytes_are_the_same_for_any_number_of_threads(fetch):
     assert files(fetch(workers=1)) == files(fetch(workers=3))
 
@@ -113,6 +121,22 @@ def test_a_set_with_fewer_images_or_concepts_than_broden_has_is_refused(fetch, t
     with pytest.raises(InputError, match=r"63,305 images.*1,197 concepts.*this has 3 and 7"):
         fetch(partial=False)
     assert not (tmp_path / "broden").exists() and read_card(fetch()).partial
+
+
+def test_a_zip_that_is_a_bomb_or_names_a_file_twice_is_refused(
+    fetch, server, published: Path, zipped: bytes, monkeypatch
+):
+    inside = {file.relative_to(published).as_posix(): b"" for file in published.rglob("*.*")}
+    for content, message in {
+        zip_files({**inside, "images/./dtd/b.jpg": b""}): "'images/dtd/b.jpg' twice",
+        zip_files({**inside, "a/" * 100 + "b": b""}): "101 parts",
+    }.items():
+        with pytest.raises(InputError, match=f"{server.url}/data/broden1_8.zip: .*{message}"):
+            fetch(**archive(server, content))
+    monkeypatch.setattr("stages.downloads.archives.RATIO", 0)
+    monkeypatch.setattr("stages.downloads.archives.LARGEST", 1000)
+    with pytest.raises(InputError, match=r"broden1_8\.zip: .*unpacks to more than 0 times"):
+        fetch(**archive(server, zipped))
 
 
 @pytest.mark.parametrize("name", ["images/dtd/b.jpg", "images/ade20k/a_part_2.png", "c_part.csv"])
@@ -145,8 +169,8 @@ def test_a_zip_file_of_something_else_or_with_damage_is_refused(
     for content, message in cases.items():
         with pytest.raises(InputError, match=message):
             fetch(**archive(server, content))
-    monkeypatch.setattr("stages.downloads.archives.LARGEST", 40)
-    with pytest.raises(InputError, match=r"'index.csv' unpacks to more"):
+    monkeypatch.setattr("stages.datasets.broden.reader.TABLE", 40)
+    with pytest.raises(InputError, match=r"'index.csv' has more than 40"):
         fetch(**archive(server, zipped))
 
 

@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 
 from stages.datasets.broden.reader import Concept, open_broden
+from stages.datasets.card import write_card
+from stages.datasets.tar import write_shards
 from stages.runtime.errors import InputError
 from tests.unit.datasets.broden.conftest import TABLES, replace_file
+from tests.unit.datasets.conftest import card
 
 
 def test_concepts_come_by_number_with_the_category_that_they_cover_most(directory: Path):
@@ -43,14 +46,25 @@ INDEX, COVERAGE = TABLES["index.csv"], TABLES["c_object.csv"]
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("label.csv", b"number,name,category\n1,caf\xe9,object(1)\n", r"label\.csv must be UTF-8"),
+        (
+            "label.csv",
+            b"number,name,category\n1,caf\xe9,object(1)\n",
+            r"label\.csv must be UTF-8",
+        ),
         ("label.csv", "number,name\n1,red-c\n", r"label\.csv.*lacks.*category"),
         ("index.csv", INDEX.splitlines()[0], r"index\.csv must have a row"),
         ("c_object.csv", COVERAGE.replace("0.0625", "much"), r"c_object\.csv.*coverage"),
         *(
-            ("index.csv", INDEX.replace("val,8,8,4", f"val,8,8,{cell}"), r"index\.csv.*\[2\]\.sh")
+            (
+                "index.csv",
+                INDEX.replace("val,8,8,4", f"val,8,8,{cell}"),
+                r"index\.csv.*row 2 .*\$\.sh",
+            )
             for cell in ("", "4.5", "-4")
         ),
+        ("label.csv", TABLES["label.csv"] + "7,again,texture(1)\n", r"label\.csv.*row per number"),
+        ("label.csv", TABLES["label.csv"] + "8," + "x" * 200_000, r"row 7 .*field larger"),
+        ("category.csv", "name\n" + "x" * 300 + "\n", r"c_x+\.csv expected"),
         *((name, None, f"{name} expected") for name in TABLES),
     ],
 )
@@ -58,6 +72,13 @@ def test_a_missing_or_broken_table_is_named(directory: Path, name, content, mess
     replace_file(directory / name, content)
     with pytest.raises(InputError, match=message), open_broden(directory):
         pass
+
+
+@pytest.mark.parametrize("cell", ["²", "9" * 5000])
+def test_what_is_no_number_of_a_label_is_the_path_of_a_map(directory: Path, cell: str):
+    replace_file(directory / "index.csv", INDEX.replace("6;7", cell))
+    with open_broden(directory) as broden:
+        assert broden.rows[1].labels("texture") == [cell]
 
 
 def test_no_coverage_counts_as_0(directory: Path):
@@ -75,3 +96,30 @@ def test_a_missing_or_truncated_image_is_named(directory: Path, cut: int | None,
         pytest.raises(InputError, match=rf"images/dtd/b\.jpg{why}"),
     ):
         broden[1]
+
+
+def refused(directory: Path) -> None:
+    with open_broden(directory):
+        pass
+
+
+def test_a_table_of_more_rows_or_bytes_than_broden_s_is_refused(directory: Path, monkeypatch):
+    monkeypatch.setattr("stages.datasets.broden.reader.ROWS", 2)
+    with pytest.raises(InputError, match=r"index\.csv must have at most 2 rows"):
+        refused(directory)
+    monkeypatch.setattr("stages.datasets.broden.reader.TABLE", len(INDEX) - 1)
+    with pytest.raises(InputError, match=r"'index\.csv' has more than"):
+        refused(directory)
+
+
+def test_a_cell_that_is_too_long_is_refused(directory: Path):
+    (directory / "index.csv").write_text(INDEX + "x" * 200_000)
+    with pytest.raises(InputError, match=r"index\.csv, row 3 .*field larger"):
+        refused(directory)
+
+
+def test_a_file_that_comes_twice_in_shards_is_refused(tmp_path: Path):
+    files = [("index.csv", INDEX.encode())] * 2
+    write_card(card(write_shards([files], 1, tmp_path), 1), tmp_path)
+    with pytest.raises(InputError, match=r"shard-00000\.tar: 'index\.csv' is there twice"):
+        refused(tmp_path)
