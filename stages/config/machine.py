@@ -4,14 +4,23 @@ The settings come from the environment, then from an untracked `compute.yaml`, t
 
     INTERPRETING_CLIP_DEVICE, `device`: `cpu`, `cuda`, `cuda:1`, `mps`; default `cpu`
     INTERPRETING_CLIP_BATCH_SIZE, `batch_size`: images per forward pass; default 256
-    INTERPRETING_CLIP_WORKERS, `workers`: processes that load large images, and threads of `fetch`
-        and `broden`; default: the processors that this process may use
+    INTERPRETING_CLIP_PROCESSES, `processes`: processes of a training, which share the pieces of its
+        batches, and of an extraction, which share its batches; on `cuda`, each has a GPU of its
+        own; default 1
+    INTERPRETING_CLIP_WORKERS, `workers`: processes that load large images, of all `processes`
+        together, and threads of `fetch` and `broden`; default: the processors that this process may
+        use
     INTERPRETING_CLIP_DOWNLOADS, `downloads`: the folder that keeps downloaded files, so that a
         re-run finds them; default `.scratch/downloads`
     INTERPRETING_CLIP_FOLDERS, `folders`: where the relative paths `folder:`, `captions:` and
         `file:` of params.yaml start; default `.`, the root of the repository
     INTERPRETING_CLIP_MIRROR, `mirror`: a URL under which the files of any host but the hub's are
         found at `<mirror>/<host>/<path>`; default: none, files come from the URLs in params.yaml
+
+From `compute.yaml` alone:
+
+    `launchers`: by stage, or `others`, the command that runs it on another host, such as
+        `srun -n1 -c8 --gpus=1`; default: none, stages compute here
 """
 
 import os
@@ -25,9 +34,9 @@ from stages.config.params import convert
 from stages.config.quantities import Count, Place, StrictStruct, Url
 from stages.config.syntax import load_tree
 from stages.runtime.errors import InputError
+from stages.runtime.hosts import SETTINGS
 from stages.runtime.urls import public_url
 
-SETTINGS = Path("compute.yaml")
 PREFIX = "INTERPRETING_CLIP_"
 
 
@@ -43,10 +52,12 @@ class Machine(StrictStruct, frozen=True, kw_only=True):
 
     device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|cuda(:\d+)?|mps)$")] = "cpu"
     batch_size: Count = 256
+    processes: Count = 1
     workers: Count = msgspec.field(default_factory=usable_processors)
     downloads: Place = ".scratch/downloads"
     folders: Place = "."
     mirror: Url | None = None
+    launchers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def read_machine(file: Path = SETTINGS) -> Machine:

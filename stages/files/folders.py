@@ -20,8 +20,7 @@ def complete_directory(directory: Path) -> Iterator[Path]:
     InputError
         The disk is full (or the user's quota is).
     """
-    partial = directory.with_name(f"{directory.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = remove_partial(directory)
     partial.mkdir(parents=True)
     try:
         yield partial
@@ -34,7 +33,14 @@ def complete_directory(directory: Path) -> Iterator[Path]:
             ) from error
         raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove_partial(directory)
+
+
+def remove_partial(directory: Path) -> Path:
+    """Remove what was written of a folder that never became whole; return where it lay."""
+    partial = directory.with_name(f"{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    return partial
 
 
 def natural_order(path: str) -> list[str | int]:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
+from stages.config.params import convert
 from stages.files.arrays import read_tensors, write_tensors
 from stages.files.json import read_json, write_json
 from stages.measures.head import Head
@@ -27,6 +29,13 @@ def write_head(directory: Path, head: Head, kind: str) -> None:
     )
 
 
+class HeadCard(msgspec.Struct, frozen=True, kw_only=True):
+    """`card.json`, as `write_head` writes it."""
+
+    kind: str
+    normalize_features: bool
+
+
 def read_head(directory: Path, features: int) -> Head:
     """Read a head for activations of so many features.
 
@@ -35,7 +44,8 @@ def read_head(directory: Path, features: int) -> Head:
     InputError
         A file is missing or damaged, or the head is of another width.
     """
-    card = read_json(directory / "card.json")
+    file = directory / "card.json"
+    card = convert(read_json(file), HeadCard, "", file)
     arrays = read_tensors(directory / "head.safetensors", "weight")
     width = arrays["weight"].shape[1]
     if width != features:
@@ -43,4 +53,4 @@ def read_head(directory: Path, features: int) -> Head:
             f"{directory}: the encoder's activations have {features} features, its head {width}: "
             "they are not of one encoder; delete both and run `dvc repro`"
         )
-    return Head(arrays["weight"], arrays.get("bias"), card["normalize_features"])
+    return Head(arrays["weight"], arrays.get("bias"), card.normalize_features)

@@ -69,10 +69,10 @@ def read_json(file: Path) -> Any:
         The file is missing or is no JSON.
     """
     try:
-        return json.loads(file.read_text())
+        return json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{file}: no such file; `dvc repro` or `dvc pull` makes it") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{file}: not legal JSON ({error}); delete it and run `dvc repro`"
         ) from None

@@ -7,7 +7,7 @@ file in it and the digests of the outputs that it was made from.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +17,8 @@ import msgspec
 
 from stages.files.folders import complete_directory, file_digest
 from stages.files.json import write_json, write_whole
-from stages.runtime.errors import InputError
+from stages.runtime.environment import kernel_settings
+from stages.runtime.errors import DAMAGED_JSON, InputError
 
 CONTENTS = "contents.json"
 
@@ -31,20 +32,28 @@ LARGE = 2**24
 """Files of at least so many bytes are checked by threads, while a stage computes."""
 
 
-class Contents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`contents.json`: the path of an output, its files and its origins with their digests."""
+class Contents(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """`contents.json`: the path of an output, its files and its origins with their digests.
+
+    `kernels` are the environment variables that chose kernels for it, or for one of its origins;
+    most machines set none, and then the key is left out.
+    """
 
     output: str
     files: dict[str, str]
     made_from: dict[str, str]
+    kernels: list[str] = []
 
 
 class Output(NamedTuple):
-    """An output: where it is, a digest of its files, and the digests of its origins."""
+    """An output: where it is, a digest of its files, the digests of its origins, its kernels."""
 
     path: str
     digest: str
     made_from: Mapping[str, str]
+    kernels: Sequence[str]
 
 
 class Inputs(NamedTuple):
@@ -63,6 +72,10 @@ class Inputs(NamedTuple):
         """
         for check in self.checks:
             check.result()
+
+    def kernels(self) -> list[str]:
+        """Return the variables that choose kernels, as they are set now or were for an input."""
+        return sorted({*kernel_settings(), *(text for one in self.outputs for text in one.kernels)})
 
 
 NOTHING = Inputs([], [])
@@ -96,7 +109,9 @@ def write_contents(directory: Path, inputs: Inputs = NOTHING, folder: Path | Non
         carried = {path: d for path, d in one.made_from.items() if path.startswith(CARRIED)}
         origins |= carried | {one.path: one.digest}
     files = {name: file_digest(folder / name) for name in files_in(folder)}
-    contents = Contents(output=directory.as_posix(), files=files, made_from=origins)
+    contents = Contents(
+        output=directory.as_posix(), files=files, made_from=origins, kernels=inputs.kernels()
+    )
     write_json(folder / CONTENTS, msgspec.to_builtins(contents))
 
 
@@ -130,7 +145,8 @@ def open_outputs(*directories: Path) -> Inputs:
             else:
                 inputs.checks.append(pool.submit(require_digest, file, expected, directory))
         digest = hashlib.sha256(json.dumps(contents.files, sort_keys=True).encode()).hexdigest()
-        inputs.outputs.append(Output(contents.output, digest, contents.made_from))
+        made = Output(contents.output, digest, contents.made_from, contents.kernels)
+        inputs.outputs.append(made)
         for path, state in {**contents.made_from, contents.output: digest}.items():
             first, known = seen.setdefault(path, (contents.output, state))
             if state != known:
@@ -155,7 +171,7 @@ def read_contents(directory: Path) -> Contents:
         contents = msgspec.json.decode(file.read_bytes(), type=Contents)
     except FileNotFoundError:
         raise InputError(f"{file}: no such file; `dvc repro` or `dvc pull` makes it") from None
-    except msgspec.MsgspecError as error:
+    except DAMAGED_JSON as error:
         raise InputError(f"{file}: damaged ({error}); {mended(directory)}") from None
     if contents.output != directory.as_posix():
         raise InputError(
@@ -185,19 +201,27 @@ def require_digest(file: Path, expected: str, directory: Path) -> None:
 def mended(directory: Path) -> str:
     """Say how to get an output back."""
     return (
-        f"delete {directory}, then `make fsck`: it says whether DVC's cache has it, for `dvc "
-        "checkout`, or `dvc pull` or `dvc repro` is needed"
+        f"delete {directory} and run `make fsck`, which says whether `dvc checkout`, `dvc pull` or "
+        "`dvc repro` brings it back"
     )
 
 
-def write_checksums(file: Path, *results: Path) -> None:
-    """Write the SHA-256 of results in git, one a line, as `sha256sum --check` reads them."""
-    text = "".join(f"{file_digest(result)}  {result.as_posix()}\n" for result in results)
-    write_whole(file, text.encode())
+def write_checksums(file: Path, *results: Path, inputs: Inputs = NOTHING) -> None:
+    """Write the SHA-256 of results in git, one a line, as `sha256sum --check` reads them.
+
+    Comments before them name the variables that chose kernels, if any are set.
+    """
+    lines = [f"# {text}\n" for text in inputs.kernels()]
+    lines += [f"{file_digest(result)}  {result.as_posix()}\n" for result in results]
+    write_whole(file, "".join(lines).encode())
 
 
-def require_checksums(file: Path, *results: Path) -> None:
+def require_checksums(file: Path, *results: Path) -> list[str]:
     """Check results in git against what `write_checksums` wrote.
+
+    Returns
+    -------
+    the variables that chose kernels when they were computed
 
     Raises
     ------
@@ -205,7 +229,9 @@ def require_checksums(file: Path, *results: Path) -> None:
         One is missing or holds other bytes than were written; or the checksums are not theirs.
     """
     try:
-        written = dict(line.split("  ", 1)[::-1] for line in file.read_text().splitlines())
+        lines = file.read_text("utf-8").splitlines()
+        kernels = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
+        written = dict(line.split("  ", 1)[::-1] for line in lines[len(kernels) :])
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: cannot be read ({error}); `dvc repro` makes it") from None
     for result in results:
@@ -217,3 +243,4 @@ def require_checksums(file: Path, *results: Path) -> None:
                 f"{result}: expected the SHA-256 {expected} of {file}, got {got}: it is not what "
                 "was written; `git restore` both, or delete them and run `dvc repro`"
             )
+    return kernels

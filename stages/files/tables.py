@@ -27,19 +27,28 @@ def read_table(file: Path, columns: Sequence[str], delimiter: str = ",") -> list
     Raises
     ------
     InputError
-        The file is missing or lacks a column.
+        The file is missing, is no table in UTF-8, lacks a column or has a row of another length.
     """
     try:
         with file.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream, delimiter=delimiter)
-            rows = list(reader)
+            names, rows = reader.fieldnames or (), list(reader)
     except FileNotFoundError:
         raise InputError(
             f"{file}: no such file; `dvc repro` or `dvc pull` makes it, or `git restore`"
         ) from None
-    missing = [c for c in columns if c not in (reader.fieldnames or ())]
-    if missing:
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{file}: expected a table in UTF-8, got {error}; delete it, then `dvc repro`, `dvc "
+            "pull` or `git restore` makes it"
+        ) from None
+    if missing := [c for c in columns if c not in names]:
         raise InputError(f"{file}: expected the columns {', '.join(columns)}; missing: {missing}")
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise InputError(
+                f"{file}: row {number}: expected a cell for each of {len(names)} columns"
+            )
     return rows
 
 

@@ -4,7 +4,16 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
+import msgspec
+
 from stages.runtime.urls import without_logins
+
+LONGEST = 2000
+"""The most characters of a complaint; of a longer one the middle, which is from outside, goes."""
+
+
+DAMAGED_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for what is no JSON, no UTF-8 or nested too deeply."""
 
 
 class InputError(Exception):
@@ -16,7 +25,9 @@ class InputError(Exception):
     """
 
     def __init__(self, *lines: str) -> None:
-        super().__init__("\n       ".join(one_line(without_logins(line)) for line in lines))
+        shown = (one_line(without_logins(line)) for line in lines)
+        short = (s if len(s) <= LONGEST else f"{s[: LONGEST // 2]} … {s[-500:]}" for s in shown)
+        super().__init__("\n       ".join(short))
 
 
 def one_line(text: str) -> str:

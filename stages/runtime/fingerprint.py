@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
+
 from stages.runtime.bytecode import require_source, require_unshadowed
-from stages.runtime.errors import InputError
+from stages.runtime.errors import DAMAGED_JSON, InputError
 from stages.runtime.source_code import code_digest, import_closure, imported_packages
 
 FINGERPRINTS = Path("code.json")
@@ -78,7 +80,7 @@ BENEATH = {
 
 CARRYING = frozenset(
     {
-        *("dvclive", "filelock", "huggingface_hub", "jaxtyping", "msgspec", "pooch", "requests"),
+        *("dvclive", "filelock", "huggingface_hub", "jaxtyping", "msgspec", "requests", "urllib3"),
         *("ruamel", "safetensors", "threadpoolctl", "tqdm"),
     }
 )
@@ -192,12 +194,13 @@ def named_versions(file: Path) -> dict[str, str]:
     Raises
     ------
     InputError
-        The file is missing.
+        The file is missing, or is not in UTF-8.
     """
     try:
-        text = file.read_text()
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such file; `git checkout {file}` brings it back") from None
+        text = file.read_text("utf-8")
+    except (FileNotFoundError, UnicodeDecodeError) as error:
+        why = "no such file" if isinstance(error, FileNotFoundError) else f"no text ({error})"
+        raise InputError(f"{file}: {why}; `git checkout {file}` brings it back") from None
     lines = re.findall(r"^([\w.-]+)(?:==|: )([^\s;#+]+)", text, re.MULTILINE)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in lines}
 
@@ -208,13 +211,13 @@ def recorded_fingerprints(file: Path) -> dict[str, str]:
     Raises
     ------
     InputError
-        The file is not JSON.
+        The file is not JSON, or holds something else.
     """
     try:
-        return json.loads(file.read_text())
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except DAMAGED_JSON as error:
         raise InputError(f"{file}: not legal JSON ({error}); run `dvc repro code`") from None
 
 

@@ -3,15 +3,19 @@
 import ctypes
 import gc
 import inspect
+import json
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from stages.runtime.environment import require_full_precision
 from stages.runtime.errors import InputError, one_line
 from stages.runtime.fingerprint import BRANCHES, require_fingerprint
+from stages.runtime.hosts import LAUNCHED, compute_alone, launcher, run_elsewhere
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """mallopt(3): how much free memory at the end goes back; how many pieces are mapped alone."""
@@ -31,7 +35,8 @@ ADVICE = "nothing was kept; free the disk or mend the file, then run `dvc repro`
 def launch(main: Callable[..., None], *arguments: str) -> None:
     """Run a stage: check its fingerprint, explain any error in one line, end with its parent.
 
-    A stage that needs torch imports it in `main`, after the settings that are made here.
+    Where the machine has a launcher for it, all that is done by the process that this one starts. A
+    stage that needs torch imports it in `main`, after the settings that are made here.
     """
     die_with_parent()
     wait_passively()
@@ -39,27 +44,37 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
     # Imports make many objects and no garbage. Collecting less often here, and not at all at exit
     # (`gc.freeze` below), takes `extract` of the miniature from 2.7 s of processor time to 1.8 s.
     gc.set_threshold(200_000, 50, 50)
+    sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     command = str(getattr(sys.modules["__main__"].__spec__, "name", "")) or "-c"
-    given = list(arguments or sys.argv[1:])
-    debug = DEBUG in given
-    if debug:
-        given.remove(DEBUG)
+    words = list(arguments or sys.argv[1:])
+    given = [word for word in words if word not in (DEBUG, LAUNCHED)]
+    debug, launched = DEBUG in words, LAUNCHED in words
     try:
         inspect.signature(main).bind(*given)
     except TypeError:
         names = " ".join(inspect.signature(main).parameters)
-        sys.exit(
-            f"error: expected the arguments {names or 'none'}, got {' '.join(given) or 'none'}"
-        )
+        got = one_line(" ".join(given)) or "none"
+        sys.exit(f"error: expected the arguments {names or 'none'}, got {got}")
+    rank_of_training = "TORCHELASTIC_RUN_ID" in os.environ  # its parent does the following
+    stage = command.removeprefix("stages.")
     try:
-        stage = command.removeprefix("stages.")
+        if stage != command and not rank_of_training:
+            if not launched and (launching := launcher(stage)):
+                sys.exit(run_elsewhere(launching, "-m", command, *words))
+            compute_alone("@".join([stage, *given]), launched)
+        require_full_precision()
         if stage not in BRANCHES:  # those look themselves, once they know their branch
             require_fingerprint(stage)
         main(*given)
     except Exception as error:
         if debug:
             raise
-        sys.exit(f"error: {explanation(error, ' '.join(['python -m', command, *given]))}")
+        said = explanation(error, " ".join(["python -m", command, *given]))
+        if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):  # of one of a training's processes
+            facts = {"message": said, "extraInfo": {"timestamp": int(time.time())}}
+            Path(file).write_text(json.dumps({"message": facts}))
+            sys.exit(1)
+        sys.exit(f"error: {said}")
     finally:
         gc.freeze()
 

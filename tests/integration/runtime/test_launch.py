@@ -46,6 +46,24 @@ def test_wrong_arguments_are_one_line():
     command = [sys.executable, "-m", "stages.kurtosis"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == "error: expected the arguments key, got none\n"
+    done = subprocess.run(
+        [*command, "a\x1b[31m", "b\n"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert done.stderr == b"error: expected the arguments key, got a\\x1b[31m b\\n\n"
+
+
+@pytest.mark.parametrize("tool", ["lock", "offline_plots"])
+def test_a_tool_ends_as_a_stage_does(tool):
+    command = [sys.executable, "-m", f"tools.{tool}", "a", "b\x1b[31m"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: expected the arguments ")
+    assert done.stderr.endswith(r"got a b\x1b[31m" + "\n")
+
+
+def test_what_a_terminal_has_no_letters_for_is_escaped():
+    done = run("print('é')", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, "\\xe9\n")
 
 
 def test_stage_code_mends_a_code_json_that_a_merge_left_in_conflict(code_copy):
@@ -54,6 +72,12 @@ def test_stage_code_mends_a_code_json_that_a_merge_left_in_conflict(code_copy):
     command = [sys.executable, "-m", "stages.code"]
     subprocess.run(command, cwd=code_copy, check=True)
     assert read_json(file) == fingerprints(code_copy)
+
+
+def test_computes_nothing_in_lower_precision():
+    done = run("print('computed')", ONEDNN_DEFAULT_FPMATH_MODE="BF16")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "ONEDNN_DEFAULT_FPMATH_MODE" in done.stderr
 
 
 def test_bad_input_is_one_line_and_exit_1():

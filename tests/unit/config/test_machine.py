@@ -18,10 +18,12 @@ def test_has_defaults(tmp_path):
     assert msgspec.structs.asdict(read_machine(tmp_path / "compute.yaml")) == {
         "device": "cpu",
         "batch_size": 256,
+        "processes": 1,
         "workers": len(os.sched_getaffinity(0)),
         "downloads": ".scratch/downloads",
         "folders": ".",
         "mirror": None,
+        "launchers": {},
     }
 
 
@@ -37,16 +39,20 @@ def test_every_setting_is_read_from_the_environment_and_documented(tmp_path, mon
     given = {
         "device": "cuda",
         "batch_size": 3,
+        "processes": 4,
         "workers": 5,
         "downloads": "/big/downloads",
         "folders": "/data",
         "mirror": "http://mirror.example/all",
     }
-    assert list(given) == list(Machine.__struct_fields__)
+    assert [*given, "launchers"] == list(Machine.__struct_fields__)
+    assert "`launchers`" in (machine.__doc__ or "")
     for name, value in given.items():
         monkeypatch.setenv(f"INTERPRETING_CLIP_{name.upper()}", str(value))
         assert f"INTERPRETING_CLIP_{name.upper()}, `{name}`" in (machine.__doc__ or "")
-    assert msgspec.structs.asdict(read_machine(tmp_path / "compute.yaml")) == given
+    assert msgspec.structs.asdict(read_machine(tmp_path / "compute.yaml")) == given | {
+        "launchers": {}
+    }
 
 
 def test_the_environment_goes_before_the_file(tmp_path, monkeypatch):
@@ -82,6 +88,6 @@ def test_names_what_is_wrong(tmp_path, monkeypatch, *, place, name, value, expec
 
 def test_names_the_legal_settings(tmp_path):
     (tmp_path / "compute.yaml").write_text("devise: cpu")
-    expected = "unknown field `devise`; legal keys: device, batch_size, workers"
+    expected = "unknown field `devise`; legal keys: device, batch_size, processes, workers"
     with pytest.raises(InputError, match=f"compute.yaml: .*{expected}"):
         read_machine(tmp_path / "compute.yaml")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stages.files.heads import read_head, write_head
-from stages.files.json import read_json
+from stages.files.json import read_json, write_json
 from stages.measures.head import Head
 from stages.runtime.errors import InputError
 
@@ -22,6 +22,14 @@ def test_refuses_a_head_of_another_width(tmp_path):
     write_head(tmp_path, Head(np.eye(2, 3, dtype=np.float32), None, True), "zero_shot")
     with pytest.raises(InputError, match="activations have 4 features, its head 3"):
         read_head(tmp_path, 4)
+
+
+@pytest.mark.parametrize("card", [{}, [], {"kind": "trained", "normalize_features": 1}])
+def test_refuses_another_card(tmp_path, card):
+    write_head(tmp_path, Head(np.eye(2, 3, dtype=np.float32), None, True), "trained")
+    write_json(tmp_path / "card.json", card)
+    with pytest.raises(InputError, match=r"card\.json: "):
+        read_head(tmp_path, 3)
 
 
 def test_refuses_a_weight_that_is_not_finite_and_writes_nothing(tmp_path):

@@ -13,6 +13,23 @@ def test_round_trip(tmp_path):
     assert (tmp_path / "t.csv").read_text() == "a,b\n"
 
 
+@pytest.mark.parametrize("content", [b"a\n\xff\n", b"a\n" + 200_000 * b"x"])
+def test_refuses_what_is_no_table(tmp_path, content):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(InputError, match=r"t.csv: expected a table in UTF-8, got .*`dvc repro`"):
+        read_table(tmp_path / "t.csv", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "missing: "), (b"a\n1,2\n", "row 1: "), (b"a,b\n1,2\n3\n", "row 2: ")],
+)
+def test_refuses_an_empty_file_and_rows_of_another_length(tmp_path, content, message):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(InputError, match=rf"t\.csv: .*{message}"):
+        read_table(tmp_path / "t.csv", ["a"])
+
+
 def test_refuses_a_missing_file_and_a_missing_column(tmp_path):
     with pytest.raises(InputError, match=r"t.csv: no such file"):
         read_table(tmp_path / "t.csv", ["a"])
@@ -66,7 +83,7 @@ COLUMNS = r"loss.tsv: expected the columns step and loss"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("step\tloss\n5\t2.5\n10", COLUMNS),
+        ("step\tloss\n5\t2.5\n10", "loss.tsv: row 2"),
         ("step\tloss\n5\tx", COLUMNS),
         ("step\n5\n", COLUMNS),
         ("step\tloss\n5\t2.5\n", "not of the same steps"),

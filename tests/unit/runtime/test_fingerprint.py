@@ -69,8 +69,9 @@ def test_checks_nothing_that_dvc_did_not_start(code_copy):
 CONFLICT = '{\n<<<<<<< HEAD\n "cka": "1"\n=======\n "cka": "2"\n>>>>>>> other\n}\n'
 
 
-def test_refuses_recorded_fingerprints_that_are_no_json(code_copy):
-    (code_copy / FINGERPRINTS).write_text(CONFLICT)
+@pytest.mark.parametrize("text", [CONFLICT, "[" * 100_000, "[]", '{"cka": 1}'])
+def test_refuses_recorded_fingerprints_that_are_none(code_copy, text):
+    (code_copy / FINGERPRINTS).write_text(text)
     with pytest.raises(InputError, match=r"code\.json: not legal JSON .*`dvc repro code`"):
         require_fingerprint("kurtosis", root=code_copy)
 
@@ -136,6 +137,9 @@ def test_refuses_what_is_not_locked(tmp_path):
         InputError, match=r"constraints\.txt: expected a line scipy==<version>, got"
     ):
         locked_versions(["numpy", "scipy"], tmp_path)
+    (tmp_path / "versions.yaml").write_bytes(b"torch: \xff")
+    with pytest.raises(InputError, match=r"versions\.yaml: .*; `git checkout"):
+        locked_versions(["numpy"], tmp_path)
     (tmp_path / "versions.yaml").unlink()
     with pytest.raises(InputError, match=r"versions\.yaml: no such file; `git checkout"):
         locked_versions(["numpy"], tmp_path)

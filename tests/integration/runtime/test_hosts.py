@@ -1,0 +1,155 @@
+"""Stages that a launcher of compute.yaml starts, any that runs a command and waits."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+STAGE = """
+import os, sys, time
+from stages.runtime.launch import launch
+def main(key: str) -> None:
+    print(os.getpid(), key, os.environ.get("PLACE"), flush=True)
+    {}
+if __name__ == "__main__":
+    launch(main)
+"""
+
+LOCK = Path(".scratch/locks/probe@rn")
+SLOW = "time.sleep(60)"
+CHILD = """sh -c '"$@"; exit $?' sh"""
+"""A launcher that does not become the stage's process; what is killed here leaves it alive."""
+
+Probe = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def probe(code_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Probe]:
+    """Return what starts a stage that tells its process, in a folder with all code."""
+    monkeypatch.chdir(code_copy)
+    started = []
+
+    def start(
+        body: str, launcher: str, *arguments: str, stage: str = "probe", **variables: str
+    ) -> subprocess.Popen[str]:
+        Path(f"stages/{stage}.py").write_text(STAGE.format(body))
+        Path("compute.yaml").write_text(f"launchers:\n  {stage}: {launcher}\n" if launcher else "")
+        command = [sys.executable, "-m", f"stages.{stage}", "rn", *arguments]
+        process = subprocess.Popen(
+            command,
+            env=os.environ | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def told(process: subprocess.Popen[str]) -> list[str]:
+    """Return what the stage says of itself, once it computes."""
+    assert process.stdout
+    return process.stdout.readline().split()
+
+
+def ends(pid: int) -> bool:
+    """Wait for the end of a process that is nobody's child here."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([process], [], [], 30)[0])
+    finally:
+        os.close(process)
+
+
+def test_a_launcher_runs_the_stage_and_passes_on_what_it_says(probe):
+    done = probe("print('error: x', file=sys.stderr); sys.exit(7)", "env PLACE=there")
+    out, err = done.communicate()
+    pid, *rest = out.split()
+    assert (int(pid) != done.pid, rest) == (True, ["rn", "there"])
+    assert (done.returncode, err) == (7, "error: x\n")
+
+
+def test_a_stage_that_a_signal_ends_is_seen_to_fail(probe):
+    done = probe("os.kill(os.getpid(), 9)", "env PLACE=there")
+    done.communicate()
+    assert done.returncode == 128 + signal.SIGKILL
+
+
+def test_a_stage_without_launcher_leaves_no_trace(probe):
+    done = probe("pass", "")
+    out, err = done.communicate()
+    assert (out.split()[0], done.returncode, err) == (str(done.pid), 0, "")
+    assert not LOCK.exists()
+
+
+def test_a_process_of_a_training_is_launched_by_none(probe):
+    done = probe("pass", "env PLACE=there", TORCHELASTIC_RUN_ID="rn")
+    assert done.communicate()[0].split() == [str(done.pid), "rn", "None"]
+
+
+def test_a_program_that_is_missing_is_one_line(probe):
+    done = probe("pass", "srum -n1")
+    err = done.communicate()[1]
+    assert done.returncode == 1 and err.count("\n") == 1
+    assert err.startswith("error: compute.yaml: ") and "srum" in err
+
+
+def test_a_launcher_that_fails_is_no_error_of_ours(probe):
+    done = probe("pass", "sh -c 'exec <&-; echo no such partition >&2; exit 3'")
+    assert (done.communicate()[1], done.returncode) == ("no such partition\n", 3)
+
+
+def test_the_stage_ends_with_the_process_here(probe):
+    here = probe(SLOW, CHILD)
+    there = int(told(here)[0])
+    here.kill()
+    assert ends(there)
+
+
+def test_a_launcher_without_input_is_no_end(probe):
+    done = probe("time.sleep(0.5)", """sh -c 'exec "$@" < /dev/null' sh""")
+    done.communicate()
+    assert done.returncode == 0
+
+
+def test_the_last_that_is_launched_takes_the_place_of_one_that_was_left(probe):
+    left = probe(SLOW, """sh -c '"$@" < /dev/null; exit $?' sh""")
+    there = int(told(left)[0])
+    left.kill()
+    done = probe("pass", CHILD)
+    assert done.stderr
+    assert f"waiting for the end of process {there} on " in done.stderr.readline()
+    assert ends(there)
+    assert done.communicate()[0].split()[0] != str(there)
+    assert done.returncode == 0
+
+
+def test_one_that_computes_here_waits_as_well(probe):
+    there = int(told(left := probe(SLOW, CHILD))[0])
+    left.send_signal(signal.SIGSTOP)
+    done = probe("pass", "")
+    assert done.stderr
+    assert f"process {there} on " in done.stderr.readline()
+    assert ends(there)
+    assert done.communicate()[0].split()[0] == str(done.pid)
+
+
+def test_no_other_stage_waits(probe):
+    told(probe(SLOW, CHILD))
+    assert LOCK.exists()
+    done = probe("pass", CHILD, stage="other")
+    assert (done.communicate()[1], done.returncode) == ("", 0)
