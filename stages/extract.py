@@ -1,5 +1,6 @@
 """Stage `extract`: an encoder's activations on ImageNet's test images."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from stages.config.encoders import Precision, Threads
@@ -17,16 +18,20 @@ def main(key: str) -> None:
 
     from stages.encoders.activations import extract_dataset
     from stages.encoders.encoder import load_encoder
+    from stages.encoders.processes import is_first, own_machine, run_in_processes
 
-    params = Params()
+    params, machine, directory = Params(), read_machine(), Path("data/activations") / key
+    if run_in_processes(machine, "stages.extract", key, directory):
+        return
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     weights, dataset = Path("data/weights") / key, Path("data/datasets") / TEST_SETS[0]
     inputs = open_outputs(weights, dataset)
     encoder = load_encoder(weights)
-    with new_output(Path("data/activations") / key, inputs) as out:
-        extract_dataset(encoder, dataset, out, read_machine(), precision)
-        write_card(out, encoder.card.representation, encoder.card.feature_width)
+    with new_output(directory, inputs) if is_first() else nullcontext() as out:
+        extract_dataset(encoder, dataset, out, own_machine(machine), precision)
+        if out is not None:
+            write_card(out, encoder.card.representation, encoder.card.feature_width)
 
 
 if __name__ == "__main__":

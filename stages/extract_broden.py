@@ -20,19 +20,26 @@ def main(key: str) -> None:
 
     from stages.encoders.activations import streamed_activations
     from stages.encoders.encoder import load_encoder
+    from stages.encoders.processes import is_first, own_machine, run_in_processes
 
     weights, directory = Path("data/weights") / key, Path("data/broden_activations") / key
-    inputs = open_outputs(weights, BRODEN)
+    params, machine = Params(), read_machine()
     if is_absent(BRODEN):
-        write_absent(BRODEN.name, directory, inputs)
+        write_absent(BRODEN.name, directory, open_outputs(weights, BRODEN))
         return
-    params = Params()
+    if run_in_processes(machine, "stages.extract_broden", key, directory):
+        return
+    inputs = open_outputs(weights, BRODEN)
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     encoder = load_encoder(weights)
-    with open_broden(BRODEN) as broden, new_output(directory, inputs) as out:
-        streamed = streamed_activations(encoder, broden, read_machine(), precision)
-        write_tensors(out / "activations.safetensors", {"activations": streamed})
+    with open_broden(BRODEN) as broden:
+        streamed = streamed_activations(encoder, broden, own_machine(machine), precision)
+        if not is_first():
+            list(streamed.blocks)  # none: they go to the first process
+            return
+        with new_output(directory, inputs) as out:
+            write_tensors(out / "activations.safetensors", {"activations": streamed})
 
 
 if __name__ == "__main__":

@@ -19,8 +19,11 @@ def main(key: str) -> None:
 
     from stages.encoders.encoder import load_encoder
     from stages.encoders.layers import evenly_spaced_minibatches, layer_grams
+    from stages.encoders.processes import is_first, own_machine, run_in_processes
 
-    params = Params()
+    params, machine, directory = Params(), read_machine(), Path("data/layer_grams") / key
+    if run_in_processes(machine, "stages.extract_layers", key, directory):
+        return
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     layers = params.read("layers", Layers)
@@ -29,8 +32,10 @@ def main(key: str) -> None:
     encoder = load_encoder(weights)
     with open_shards(dataset) as data:
         minibatches = evenly_spaced_minibatches(len(data), layers.images, layers.minibatch)
-        grams = layer_grams(encoder, data, minibatches, read_machine(), precision)
-    with new_output(Path("data/layer_grams") / key, inputs) as out:
+        grams = layer_grams(encoder, data, minibatches, own_machine(machine), precision)
+    if not is_first():
+        return
+    with new_output(directory, inputs) as out:
         write_tensors(out / "grams.safetensors", grams)
         write_json(out / "card.json", {"layers": list(grams)})
 

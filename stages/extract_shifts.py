@@ -1,5 +1,6 @@
 """Stage `extract_shifts`: an encoder's activations on the distribution shifts of ImageNet."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from stages.config.encoders import Precision, Threads
@@ -20,18 +21,23 @@ def main(key: str) -> None:
 
     from stages.encoders.activations import extract_dataset
     from stages.encoders.encoder import load_encoder
+    from stages.encoders.processes import is_first, own_machine, run_in_processes
 
-    params = Params()
+    params, machine, directory = Params(), read_machine(), Path("data/shift_activations") / key
+    if run_in_processes(machine, "stages.extract_shifts", key, directory):
+        return
+    machine = own_machine(machine)
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
-    weights, machine = Path("data/weights") / key, read_machine()
+    weights = Path("data/weights") / key
     inputs = open_outputs(weights, *(DATASETS / shift for shift in SHIFTS))
     encoder = load_encoder(weights)
     present = [shift for shift in SHIFTS if not is_absent(DATASETS / shift)]
-    with new_output(Path("data/shift_activations") / key, inputs) as out:
+    with new_output(directory, inputs) if is_first() else nullcontext() as out:
         for shift in present:
             extract_dataset(encoder, DATASETS / shift, out, machine, precision)
-        write_shifts(out, present)
+        if out is not None:
+            write_shifts(out, present)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.config.trainings import Finetune, TrainingRecipe
 from stages.datasets.shards import open_shards
-from stages.files.outputs import open_outputs, write_contents
+from stages.files.outputs import open_outputs
 from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 
@@ -16,12 +16,16 @@ def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
     import torch
 
-    from stages.encoders.encoder import load_encoder, save_encoder
+    from stages.encoders.encoder import load_encoder
     from stages.encoders.heads import classifier_from_clip, zero_shot_head
-    from stages.training.callbacks import training_callbacks
+    from stages.encoders.processes import own_machine, run_in_processes
+    from stages.training.callbacks import save_training, training_callbacks
     from stages.training.supervised import train_classifier
 
     params, machine = Params(), read_machine()
+    if run_in_processes(machine, "stages.finetune", key):
+        return
+    machine = own_machine(machine)
     item = params.read(f"finetune.{key}", Finetune)
     recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     templates = params.read("heads.zero_shot.templates", Templates)
@@ -47,8 +51,7 @@ def main(key: str) -> None:
                 device=machine.device,
                 workers=machine.workers,
             )
-    save_encoder(Path("data/weights") / key, encoder, inputs)
-    write_contents(Path("data/training") / key, inputs)
+    save_training(key, encoder, inputs)
 
 
 if __name__ == "__main__":

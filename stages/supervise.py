@@ -7,17 +7,21 @@ from stages.config.machine import read_machine
 from stages.config.params import Params
 from stages.config.trainings import Supervise, TrainingRecipe
 from stages.datasets.shards import open_shards
-from stages.files.outputs import open_outputs, write_contents
+from stages.files.outputs import open_outputs
 from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
-    from stages.encoders.encoder import classifier_encoder, save_encoder
-    from stages.training.callbacks import training_callbacks
+    from stages.encoders.encoder import classifier_encoder
+    from stages.encoders.processes import own_machine, run_in_processes
+    from stages.training.callbacks import save_training, training_callbacks
     from stages.training.supervised import train_classifier
 
     params, machine = Params(), read_machine()
+    if run_in_processes(machine, "stages.supervise", key):
+        return
+    machine = own_machine(machine)
     item = params.read(f"supervise.{key}", Supervise)
     recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
@@ -44,8 +48,7 @@ def main(key: str) -> None:
             device=machine.device,
             workers=machine.workers,
         )
-    save_encoder(Path("data/weights") / key, encoder, inputs)
-    write_contents(Path("data/training") / key, inputs)
+    save_training(key, encoder, inputs)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Stage `weights`: one encoder that needs no training here, downloaded or untrained."""
 
+import sys
 from pathlib import Path
 
 from stages.config.encoders import AnyBackbone
@@ -14,12 +15,15 @@ from stages.runtime.launch import launch
 def main(key: str) -> None:
     """Write encoder `key`'s weights, and `ready.json` in place of a training curve."""
     from stages.encoders.encoder import save_encoder
-    from stages.encoders.weights import build_encoder
+    from stages.encoders.weights import build_encoder, describe_preprocessing
 
     params, machine = Params(), read_machine()
     item = params.read(f"weights.{key}", WeightsEntry)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
-    save_encoder(Path("data/weights") / key, build_encoder(item, backbone, machine))
+    encoder = build_encoder(item, backbone, machine)
+    said = describe_preprocessing(item, encoder.card.preprocess)
+    sys.stdout.write(f"preprocessing: {said}\n")
+    save_encoder(Path("data/weights") / key, encoder)
     with new_output(Path("data/training") / key) as out:
         write_json(out / "ready.json", {})
 

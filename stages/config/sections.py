@@ -14,6 +14,8 @@ from stages.config.encoders import (
 from stages.config.measures import (
     BaselineSettings,
     ConceptsSettings,
+    ControlsSettings,
+    CorrelationSettings,
     DirectionsSettings,
     KurtosisSettings,
     PresenceSettings,
@@ -51,4 +53,6 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     directions: DirectionsSettings
     presence: PresenceSettings
     concepts: ConceptsSettings
+    correlation: CorrelationSettings
     published: PublishedSettings
+    controls: ControlsSettings

@@ -31,7 +31,7 @@ SHARED = "`dvc exp run -S` would change one of the entries that share a value an
 """Why a study has no anchors."""
 
 
-def load_tree(file: Path) -> dict[str, Any]:
+def load_tree(file: Path) -> dict[Any, Any]:
     """Parse a parameter file as DVC does: YAML 1.2, in which `010` is ten and `1e-4` a number.
 
     A stage that read a value differently could compute something else without DVC seeing a change.

@@ -10,6 +10,11 @@ TEST_SETS = ("imagenet_val", *SHIFTS)
 """What accuracies are measured on; results call the first one `imagenet`."""
 
 
+def on_classes(shift: str) -> str:
+    """Return the name of ImageNet accuracy on a shift's classes, which the testbed has, too."""
+    return f"imagenet_on_{shift.removeprefix('imagenet_')}_classes"
+
+
 def result_name(dataset: str) -> str:
     """Return a test set's name in results."""
     return "imagenet" if dataset == TEST_SETS[0] else dataset

@@ -1,6 +1,6 @@
 """How encoders are trained: the sections `recipes`, `pretrain`, `finetune` and `supervise`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -19,6 +19,10 @@ from stages.config.quantities import (
 
 Momentum = Annotated[float, Meta(ge=0.0, lt=1.0)]
 """A decay rate of a running mean."""
+
+
+TrainingPrecision = Literal["float32", "bfloat16"]
+"""The precisions that a training knows; float16 would need its loss to be scaled."""
 
 
 class Cosine(Kind, frozen=True, kw_only=True, tag="cosine"):
@@ -54,6 +58,10 @@ class TrainingRecipe(StrictStruct, frozen=True, kw_only=True):
     does. `augmentation` crops and flips the images anew in every epoch. `seed` draws the first
     weights and the order of the images. `threads` of the CPU change the
     last bits of sums, hence the weights, so they are part of the recipe.
+
+    `precision` is that of matrix products and convolutions; weights and the optimiser's state are
+    float32. A batch passes in `pieces`, one after the other, with batch-norm statistics of their
+    own. `activation_checkpointing` computes what the blocks of a transformer keep again.
     """
 
     epochs: Epochs
@@ -66,6 +74,17 @@ class TrainingRecipe(StrictStruct, frozen=True, kw_only=True):
     augmentation: Augmentation
     seed: Seed
     threads: ThreadCount
+    precision: TrainingPrecision
+    pieces: Annotated[int, Meta(ge=1, le=65_536)]
+    activation_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse pieces that are not equal, or of a single image, which has no batch statistics."""
+        if self.batch_size % self.pieces or self.batch_size // self.pieces < 2:
+            raise ValueError(
+                f"`pieces`: expected a divisor of `batch_size` {self.batch_size} that leaves two "
+                f"images in a piece, got {self.pieces}"
+            )
 
 
 class Training(StrictStruct, frozen=True, kw_only=True):

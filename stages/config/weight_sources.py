@@ -3,12 +3,19 @@
 Apart from the architectures, so that another source trains and extracts nothing again.
 """
 
+from typing import Any, Literal
+
+from msgspec.structs import asdict
+
+from stages.config.encoders import Spread
 from stages.config.quantities import (
+    Fraction,
     Key,
     Name,
     Place,
     Seed,
     Sha256,
+    Side,
     StrictStruct,
     Url,
     require_public,
@@ -54,18 +61,33 @@ class Timm(Source, frozen=True, kw_only=True, tag="timm"):
 class Checkpoint(Source, frozen=True, kw_only=True, tag="checkpoint"):
     """A file of weights for the backbone, here (`file`) or elsewhere (`url`), with its SHA-256.
 
-    A relative `file` is taken below the machine's `folders`.
+    A relative `file` is taken below the machine's `folders`. Weights that were trained on images
+    prepared in another way than the architecture's say how, key by key.
     """
 
     sha256: Sha256
     file: Place | None = None
     url: Url | None = None
+    mean: tuple[Fraction, Fraction, Fraction] | None = None
+    std: tuple[Spread, Spread, Spread] | None = None
+    resize: Side | None = None
+    interpolation: Literal["bicubic", "bilinear"] | None = None
 
     def __post_init__(self) -> None:
         """Refuse an entry that does not say where the file is, or says so twice, or a secret."""
         if (self.file is None) == (self.url is None):
             raise ValueError("expected one of the keys `file` and `url`")
         require_public(self.url or "")
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """What of the preprocessing is given, by its key."""
+        given = {key: value for key, value in asdict(self).items() if key in PREPROCESSING}
+        return {key: value for key, value in given.items() if value is not None}
+
+
+PREPROCESSING = ("mean", "std", "resize", "interpolation")
+"""What a checkpoint's entry can say of how images are prepared."""
 
 
 WeightsEntry = Untrained | OpenClip | Torchvision | Timm | Checkpoint

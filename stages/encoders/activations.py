@@ -13,15 +13,18 @@ from stages.datasets.shards import open_shards
 from stages.encoders.encoder import Encoder, forward_passes, to_array
 from stages.encoders.loading import ImageDataset, image_batches
 from stages.encoders.preprocess import to_tower
+from stages.encoders.processes import collect, place
 from stages.files.activations import write_activations
 from stages.files.arrays import StreamedArray
 from stages.runtime.errors import InputError
 
 
 def extract_dataset(
-    encoder: Encoder, dataset: Path, out: Path, machine: Machine, precision: ComputeType
+    encoder: Encoder, dataset: Path, out: Path | None, machine: Machine, precision: ComputeType
 ) -> None:
     """Write an encoder's activations on a dataset's folder of shards into the folder `out`.
+
+    A process that is not the first has no folder to write into, and computes its share alone.
 
     Raises
     ------
@@ -29,10 +32,14 @@ def extract_dataset(
         As `streamed_activations`, or the shards are damaged.
     """
     with open_shards(dataset) as images:
+        streamed = streamed_activations(encoder, images, machine, precision)
+        if out is None:
+            list(streamed.blocks)  # none: they go to the first process
+            return
         write_activations(
             out,
             dataset.name,
-            streamed_activations(encoder, images, machine, precision),
+            streamed,
             classes=images.classes,
             class_indices=np.array(images.card.class_indices),
             aliases=images.card.aliases,
@@ -49,36 +56,58 @@ def streamed_activations(
     A row per image, in their order, as float32 whatever the precision of the forward passes. Each
     image is preprocessed as the encoder's card says.
 
+    Several processes take whole batches in turn, and the first alone gets rows, those of all. So
+    every batch is the one that a single process has, and the rows are the same to the last bit,
+    which another shape of a batch can change.
+
     Raises
     ------
     InputError
         While it is written: an image is broken, or an activation is NaN or infinite; names the
         image.
     """
-    shape = len(images), encoder.card.feature_width
-    batches = activation_batches(encoder, images, machine, precision)
-    return StreamedArray(shape, np.dtype(np.float32), batches)
+    count, width = len(images), encoder.card.feature_width
+    starts = range(0, count, machine.batch_size)
+    shapes = [(min(machine.batch_size, count - start), width) for start in starts]
+    blocks = collect(activation_batches(encoder, images, machine, precision), shapes)
+    return StreamedArray((count, width), np.dtype(np.float32), blocks)
 
 
 def activation_batches(
     encoder: Encoder, images: ImageDataset, machine: Machine, precision: ComputeType
 ) -> Iterator[Float[np.ndarray, "image feature"]]:
-    """Yield the activations of images, a batch at a time."""
+    """Yield the activations of this process's images, a batch at a time."""
     device, preprocess = machine.device, encoder.card.preprocess
-    tower = encoder.visual.to(device).eval()
-    begin, every = 0, np.arange(len(images))
-    for squares in image_batches(images, every, preprocess, machine.batch_size, machine.workers):
+    tower = image_tower(encoder, device)
+    (rank, size), every = place(), np.arange(len(images))
+    own, begin = every[every // machine.batch_size % size == rank], 0
+    batches = image_batches(
+        images, own, preprocess, machine.batch_size, machine.workers, device=device
+    )
+    for squares in batches:
         with forward_passes(device, precision):
             rows = embed(tower, to_tower(squares, preprocess, device))
         finite = np.isfinite(rows).all(axis=1)
         if not finite.all():
             raise InputError(
-                f"image {begin + int(np.argmin(finite))}: its activation is NaN or infinite; the "
-                "encoder's training diverged (lower its learning rate), its weights are damaged, "
-                "or its numbers are too large for the `precision` float16"
+                f"image {own[begin + int(np.argmin(finite))]}: its activation is NaN or infinite; "
+                "the encoder's training diverged (lower its learning rate), its weights are "
+                "damaged, or its numbers are too large for the `precision` float16"
             )
         begin += len(rows)
         yield rows
+
+
+def image_tower(encoder: Encoder, device: str) -> torch.nn.Module:
+    """Return an encoder's image tower on a device, to evaluate.
+
+    On a GPU, kernels of convolutions are laid out as the images are, channels last: cuDNN would
+    lay them out so in every batch. On a CPU they stay, since another layout may change last bits.
+    """
+    tower = encoder.visual.to(device).eval()
+    if torch.device(device).type == "cuda":
+        tower.to(memory_format=torch.channels_last)  # pyright: ignore
+    return tower
 
 
 def embed(

@@ -298,13 +298,19 @@ def load_encoder(directory: Path) -> Encoder:
     return Encoder(card, module.eval())
 
 
-@contextmanager
-def forward_passes(device: torch.device | str, precision: ComputeType) -> Iterator[None]:
-    """Run the forward passes inside a `with` block in a precision, without gradients.
+def autocast(device: torch.device | str, precision: ComputeType) -> torch.autocast:
+    """Return the context in which towers compute in a precision.
 
     Below float32, torch's autocast computes matrix products and convolutions in it, but nothing
-    that would lose too much accuracy, such as norms.
+    that would lose too much accuracy, such as norms. Float32 is meant in full, here and later.
     """
+    torch.backends.cudnn.allow_tf32 = False  # by default cuDNN shortens float32 to 10 bits
     kind, dtype = torch.device(device).type, getattr(torch, precision)
-    with torch.inference_mode(), torch.autocast(kind, dtype, enabled=precision != "float32"):
+    return torch.autocast(kind, dtype, enabled=precision != "float32")
+
+
+@contextmanager
+def forward_passes(device: torch.device | str, precision: ComputeType) -> Iterator[None]:
+    """Run the forward passes inside a `with` block in a precision, without gradients."""
+    with torch.inference_mode(), autocast(device, precision):
         yield

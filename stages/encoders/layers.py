@@ -10,9 +10,11 @@ from torch import nn
 
 from stages.config.encoders import ComputeType
 from stages.config.machine import Machine
+from stages.encoders.activations import image_tower
 from stages.encoders.encoder import Encoder, forward_passes
 from stages.encoders.loading import ImageDataset, image_batches
 from stages.encoders.preprocess import to_tower
+from stages.encoders.processes import collect, is_first, place
 from stages.measures.gram import gram, u_center
 from stages.runtime.errors import InputError
 
@@ -172,7 +174,8 @@ def layer_grams(
     """Return the U-centred Gram matrices of every layer, one per minibatch of images.
 
     HSIC_1 of two layers is then a dot product of their matrices (Nguyen et al. 2021, equation 3),
-    so any two encoders are compared without another forward pass.
+    so any two encoders are compared without another forward pass. Several processes take the
+    minibatches in turn; the first returns the matrices of all, the others none.
 
     Parameters
     ----------
@@ -185,13 +188,18 @@ def layer_grams(
         finite.
     """
     device, preprocess = machine.device, encoder.card.preprocess
-    layers, tower = named_layers(encoder.visual), encoder.visual.to(device).eval()
-    rows, size = minibatches.ravel(), minibatches.shape[1]
-    grams = [
+    layers, tower = named_layers(encoder.visual), image_tower(encoder, device)
+    (rank, processes), (count, size) = place(), minibatches.shape
+    own = minibatches[rank::processes].ravel()
+    found = (
         minibatch_grams(tower, layers, to_tower(batch, preprocess, device), precision)
-        for batch in image_batches(images, rows, preprocess, size, machine.workers)
-    ]
-    return {layer: np.stack([found[layer] for found in grams]) for layer in layers}
+        for batch in image_batches(images, own, preprocess, size, machine.workers, device=device)
+    )
+    stacks = (np.stack([grams[layer] for layer in layers]) for grams in found)
+    every = list(collect(stacks, [(len(layers), size, size)] * count))
+    if not is_first():
+        return {}
+    return {layer: np.stack([one[number] for one in every]) for number, layer in enumerate(layers)}
 
 
 def evenly_spaced_minibatches(

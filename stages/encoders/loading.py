@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from jaxtyping import Int, UInt8
 from torch.utils.data import DataLoader, Dataset
 
-from stages.encoders.preprocess import Preprocess, resize_and_crop
+from stages.encoders.preprocess import Pixels, Preprocess, resize_and_crop
 from stages.runtime.errors import InputError
 from stages.runtime.launch import die_with_parent
 
@@ -25,7 +26,7 @@ SMALL = 128 * 128 * 3
 To start a worker takes as long as to decode some hundred images of 32 x 32 pixels.
 """
 
-Batch = TypeVar("Batch")
+Index = TypeVar("Index")
 
 
 @runtime_checkable
@@ -41,30 +42,48 @@ class ImageDataset(Protocol):
         ...
 
 
-class LoadedBatches(Dataset):
-    """The dataset behind a DataLoader whose index is a whole batch, not an image.
+@dataclass
+class LoadedBatch:
+    """What a DataLoader hands over: the pixels of a batch, or the error that they caused.
 
-    Bad input is returned, not raised: DataLoader puts a worker's traceback into the message.
+    It is returned, not raised: DataLoader puts a worker's traceback into the message.
     """
+
+    index: Any
+    content: Any
+
+    def pin_memory(self) -> "LoadedBatch":
+        """Move the pixels to memory from which a GPU copies by itself; DataLoader calls this."""
+        if isinstance(self.content, np.ndarray):
+            self.content = torch.from_numpy(self.content).pin_memory()
+        return self
+
+
+class Batches(Dataset):
+    """The dataset behind a DataLoader whose index is a whole batch, not an image."""
 
     def __init__(self, load: Callable[[Any], Any]) -> None:
         self.load = load
 
-    def __getitem__(self, index: Any) -> Any:
-        """Return the batch that an index stands for, or the error that its images cause."""
+    def __getitem__(self, index: Any) -> LoadedBatch:
+        """Return the batch that an index stands for."""
         try:
-            return self.load(index)
+            return LoadedBatch(index, self.load(index))
         except (InputError, OSError) as error:
-            return error
+            return LoadedBatch(index, error)
 
 
 def load_batches(
-    load: Callable[[Any], Batch], indices: Iterable[Any], workers: int
-) -> Iterator[Batch]:
-    """Yield `load(index)` for each index, in order, loaded ahead by `workers` processes (0: none).
+    load: Callable[[Index], Pixels],
+    indices: Iterable[Index],
+    workers: int,
+    device: torch.device | str = "cpu",
+) -> Iterator[tuple[Index, Pixels]]:
+    """Yield each index with `load(index)`, in order, loaded ahead by `workers` processes (0: none).
 
     Workers draw no random numbers, so their number changes nothing. They are forked, which shares
-    open files with them; where that is unsafe (macOS), batches are loaded in this process.
+    open files with them; where that is unsafe (macOS), batches are loaded in this process. Where
+    the `device` is a GPU, a thread moves the pixels to pinned memory.
 
     Raises
     ------
@@ -73,20 +92,21 @@ def load_batches(
     """
     workers = workers if sys.platform.startswith("linux") else 0
     loader = DataLoader(
-        LoadedBatches(load),
+        Batches(load),
         batch_size=None,
         sampler=indices,
         num_workers=workers,
         # Arrays go through a pipe: tensors would need shared memory, of which containers have 64 MB
         collate_fn=lambda batch: batch,
+        pin_memory=torch.device(device).type == "cuda",
         multiprocessing_context="fork" if workers else None,
         worker_init_fn=lambda _worker: die_with_parent(),
         generator=torch.Generator(),  # of the workers' seeds; torch's own is left alone
     )
     for batch in loader:
-        if isinstance(batch, Exception):
-            raise batch
-        yield batch
+        if isinstance(batch.content, Exception):
+            raise batch.content
+        yield batch.index, batch.content
 
 
 def useful_workers(images: ImageDataset, workers: int) -> int:
@@ -102,7 +122,9 @@ def image_batches(
     preprocess: Preprocess,
     batch_size: int,
     workers: int = 0,
-) -> Iterator[UInt8[np.ndarray, "image size size 3"]]:
+    *,
+    device: torch.device | str = "cpu",
+) -> Iterator[Pixels]:
     """Yield some images as squares of the tower's size, `batch_size` at a time, in order."""
 
     def load(batch: Int[np.ndarray, " image"]) -> UInt8[np.ndarray, "image size size 3"]:
@@ -110,7 +132,8 @@ def image_batches(
 
     starts = range(0, len(rows), batch_size)
     batches = [rows[start : start + batch_size] for start in starts]
-    return load_batches(load, batches, useful_workers(images, workers))
+    loaded = load_batches(load, batches, useful_workers(images, workers), device)
+    return (squares for _, squares in loaded)
 
 
 def cache_images(images: ImageDataset, preprocess: Preprocess, workers: int = 0) -> ImageDataset:

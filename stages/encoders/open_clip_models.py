@@ -49,6 +49,10 @@ def named_config(backbone: OpenClipModel) -> OpenClipConfig:
     return supported_config(name, open_clip.get_model_config(name))
 
 
+DEEPEST = 256
+"""The most layers of a tower; 48 in the deepest of open_clip's. A billion would never be built."""
+
+
 def supported_config(name: str, config: Mapping[str, Any]) -> OpenClipConfig:
     """Return a model's configuration.
 
@@ -67,6 +71,13 @@ def supported_config(name: str, config: Mapping[str, Any]) -> OpenClipConfig:
             raise InputError(
                 f"open_clip's model '{name}': its text needs '{text[key]}' of the package "
                 "transformers, expected open_clip's own text tower and tokenizer; choose another"
+            )
+    for tower in ("vision_cfg", "text_cfg"):
+        layers = config[tower].get("layers") or 0
+        if sum(layers if isinstance(layers, list) else [layers]) > DEEPEST:
+            raise InputError(
+                f"open_clip's model '{name}': {tower} has {layers} layers, expected "
+                f"{DEEPEST} at most; choose another"
             )
     if "multimodal_cfg" in config:
         raise InputError(f"open_clip's model '{name}' writes captions (CoCa), expected a CLIP")
@@ -109,7 +120,7 @@ def build_clip(
     try:
         with seeded(seed):
             module: nn.Module = kind(**config)
-    except TypeError as error:
+    except Exception as error:  # open_clip and torch raise anything, by what is illegal
         raise InputError(
             f"open_clip's model '{getattr(architecture, 'model', 'clip')}': the installed "
             f"open_clip cannot build its configuration ({error}); install the version that it was "

@@ -36,6 +36,9 @@ class Preprocess(
             raise ValueError(f"`resize` must be `size`, {self.size}, or more, got {self.resize}")
 
 
+Pixels = UInt8[np.ndarray, "image size size 3"] | UInt8[torch.Tensor, "image size size 3"]
+"""Images of a tower's size; a tensor where they lie in memory from which a GPU copies by itself."""
+
 Box = tuple[float, float, float, float]
 """A part of an image: left, top, right, bottom, as fractions of its width and height."""
 
@@ -89,16 +92,25 @@ def resize(
 
 
 def to_tower(
-    images: UInt8[np.ndarray, "image size size 3"],
-    preprocess: Preprocess,
-    device: torch.device | str = "cpu",
+    images: Pixels, preprocess: Preprocess, device: torch.device | str = "cpu"
 ) -> Float[torch.Tensor, "image 3 size size"]:
     """Return images of the tower's size as it sees them: (pixel / 255 − mean) / std.
 
     The memory stays in the order height, width, channel, which is the faster one for convolutions.
     """
-    pixels = torch.from_numpy(np.require(images, requirements=["C", "W"])).to(device)
+    if isinstance(images, np.ndarray):
+        images = torch.from_numpy(np.require(images, requirements=["C", "W"]))
+    pixels = to_device(images, device)
     mean, std = torch.tensor(preprocess.mean), torch.tensor(preprocess.std)
-    scale, shift = (row.repeat(pixels.shape[2]).to(device) for row in (1 / (255 * std), mean / std))
+    columns = (row.repeat(pixels.shape[2]) for row in (1 / (255 * std), mean / std))
+    scale, shift = (to_device(column, device) for column in columns)
     rows = pixels.flatten(2).to(torch.float32)  # whole rows of pixels, for three are a short loop
     return rows.mul_(scale).sub_(shift).view(pixels.shape).permute(0, 3, 1, 2)
+
+
+def to_device(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """Return a tensor of the CPU's on a device.
+
+    To a GPU, the copy waits in line behind what it computes, and this process goes on.
+    """
+    return tensor.to(device, non_blocking=torch.device(device).type == "cuda")

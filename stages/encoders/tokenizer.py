@@ -16,6 +16,13 @@ UNKNOWN = 1
 """The token of every word outside the vocabulary; its embedding is never trained."""
 
 
+LONGEST = 10_000
+"""The characters of a text that open_clip's tokenizer is given.
+
+They are more than any text tower reads, and a word of 32,000 letters takes it half a minute.
+"""
+
+
 class Vocabulary:
     """The words that a text tower knows, one token each.
 
@@ -77,4 +84,4 @@ def open_clip_tokens(
     tokenizer = tokenizers.SimpleTokenizer(
         context_length=length, **(text.get("tokenizer_kwargs") or {})
     )
-    return tokenizer(list(texts)).numpy()
+    return tokenizer([text[:LONGEST] for text in texts]).numpy()

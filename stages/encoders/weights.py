@@ -4,15 +4,16 @@
 format that others wrote it in, and the architecture that the study names takes it.
 """
 
-import json
 import re
 import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace as with_parts
+from errno import EINVAL
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from msgspec.structs import asdict, replace
 
@@ -24,7 +25,15 @@ from stages.config.encoders import (
     TorchvisionModel,
 )
 from stages.config.machine import Machine
-from stages.config.weight_sources import Timm, Torchvision, WeightsEntry
+from stages.config.weight_sources import (
+    PREPROCESSING,
+    Checkpoint,
+    Timm,
+    Torchvision,
+    Untrained,
+    WeightsEntry,
+)
+from stages.downloads.archives import read_file
 from stages.downloads.hub import download_file, open_repository
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import (
@@ -43,8 +52,8 @@ from stages.encoders.library_models import (
 )
 from stages.encoders.locations import download_weights, locate_weights, torchvision_weights
 from stages.encoders.open_clip_models import named_config, needs_timm, supported_config
-from stages.encoders.preprocess import FILTERS
-from stages.runtime.errors import InputError
+from stages.encoders.preprocess import FILTERS, Preprocess
+from stages.runtime.errors import DAMAGED_JSON, InputError
 from stages.runtime.imports import import_open_clip
 
 Published = OpenClipConfig | TorchvisionModel | TimmModel
@@ -61,7 +70,8 @@ def build_encoder(entry: WeightsEntry, backbone: AnyBackbone, machine: Machine) 
     ------
     InputError
         The library does not know the names; or the weights cannot be had, are damaged, are not
-        those of the backbone, or would have to be executed.
+        those of the backbone, or would have to be executed; or a `resize` that is given is smaller
+        than the images that the tower sees.
     """
     location = locate_weights(entry, backbone)
     if location is None:
@@ -69,9 +79,29 @@ def build_encoder(entry: WeightsEntry, backbone: AnyBackbone, machine: Machine) 
     file, origin = download_weights(entry, location, machine)
     architecture, settings = published_settings(entry, backbone, origin.revision, machine)
     encoder = load_state_dict(architecture, read_state_dict(file, origin.location), origin.location)
-    preprocess = replace(encoder.card.preprocess, **settings)
+    given = entry.preprocessing if isinstance(entry, Checkpoint) else {}
+    try:
+        preprocess = replace(encoder.card.preprocess, **settings | given)
+    except ValueError as error:
+        raise InputError(
+            f"weights: {error}; correct it in params.yaml, or leave it out for the architecture's"
+        ) from None
     card = replace(encoder.card, preprocess=preprocess, origin=origin)
     return with_parts(encoder, card=card)
+
+
+def describe_preprocessing(entry: WeightsEntry, preprocess: Preprocess) -> str:
+    """Say in one line how images reach a tower, and who says so."""
+    given = entry.preprocessing if isinstance(entry, Checkpoint) else {}
+    default = "the architecture's" if isinstance(entry, Checkpoint | Untrained) else "the weights'"
+    values = {key: getattr(preprocess, key) for key in PREPROCESSING}
+    values["resize"] = preprocess.resize or preprocess.size
+    said: dict[str, list[str]] = {}
+    for key, value in values.items():
+        text = " ".join(f"{number:.6g}" for number in value) if key in ("mean", "std") else value
+        said.setdefault("given" if key in given else default, []).append(f"{key} {text}")
+    parts = [f"{', '.join(texts)} ({who})" for who, texts in said.items()]
+    return f"{'; '.join(parts)}; {preprocess.mode} to {preprocess.size} pixels"
 
 
 def published_settings(
@@ -99,8 +129,9 @@ def published_settings(
     return architecture, open_clip_preprocess(settings, backbone.model)
 
 
-CONFIG = "open_clip_config.json"
-"""The file of a hub's repository that configures its model and the preprocessing of images."""
+CONFIG, CONFIG_SIZE = "open_clip_config.json", 1 << 20
+"""The file of a hub's repository that configures its model and the preprocessing of images, and the
+most bytes that it may have."""
 
 
 def hub_settings(
@@ -117,9 +148,9 @@ def hub_settings(
     (path,) = repository.matching(CONFIG)
     file = download_file(repository, path, Path(machine.downloads))
     try:
-        tree = json.loads(file.read_bytes())
+        tree = msgspec.json.decode(read_file(file, CONFIG_SIZE))
         return supported_config(name, tree["model_cfg"]), tree.get("preprocess_cfg", {})
-    except (ValueError, KeyError, TypeError) as error:
+    except (*DAMAGED_JSON, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(
             f"{repository.name}@{commit}: {CONFIG} is no configuration of open_clip "
             f"({type(error).__name__}: {error}); choose another repository"
@@ -212,18 +243,27 @@ def read_pickle(file: Path, source: str) -> Any:
     InputError
         It is damaged, or would have to be executed.
     """
-    if is_torchscript(file):
-        raise InputError(
-            f"{source}: a TorchScript archive holds a program, and nothing is executed here; save "
-            "its `state_dict()` with safetensors, or use the weights on the hub"
-        )
     try:
+        members = zipped_members(file)
+        # `torch.save` compresses nothing, so more than the file's own size is a bomb.
+        if sum(member.file_size for member in members) > file.stat().st_size:
+            raise InputError(
+                f"{source}: its members unpack to more than the {file.stat().st_size:,} bytes that "
+                "it has, and torch would read them into memory; get it from its publisher"
+            )
+        if any("/code/" in member.filename for member in members):
+            raise InputError(
+                f"{source}: a TorchScript archive holds a program, and nothing is executed here; "
+                "save its `state_dict()` with safetensors, or use the weights on the hub"
+            )
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Detected pickle protocol")
+            warnings.simplefilter("ignore")
             return torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, MemoryError):  # of this machine, not of the file
+    except InputError:
         raise
     except Exception as error:  # a damaged file raises anything, by what is hit
+        if isinstance(error, OSError) and error.errno not in (None, EINVAL):
+            raise  # of the disk; a place before the file's begin is damage
         raise InputError(
             f"{source}: cannot be read without executing what it holds, or is damaged "
             f"({complaint(error)}); get it again, or save the model's `state_dict()` alone, best "
@@ -237,12 +277,12 @@ def complaint(error: Exception) -> str:
     return re.split(r"\.\s|\n", found)[0] or type(error).__name__
 
 
-def is_torchscript(file: Path) -> bool:
-    """Say whether a file is an archive of TorchScript, by the programs in it."""
+def zipped_members(file: Path) -> list[zipfile.ZipInfo]:
+    """Return the members of the zip that a file is; none if it is no zip."""
     if not zipfile.is_zipfile(file):
-        return False
+        return []
     with zipfile.ZipFile(file) as archive:
-        return any("/code/" in name for name in archive.namelist())
+        return archive.infolist()
 
 
 ADVICE = "the weights are of another architecture: name the backbone that they belong to"

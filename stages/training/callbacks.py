@@ -15,8 +15,12 @@ from typing import Any
 import msgspec
 import torch
 
+from stages.encoders.encoder import Encoder, save_encoder
+from stages.encoders.processes import is_first
 from stages.files.json import write_whole
-from stages.runtime.errors import InputError
+from stages.files.outputs import Inputs, write_contents
+from stages.runtime.environment import kernel_settings
+from stages.runtime.errors import InputError, one_line
 from stages.runtime.fingerprint import COMPUTING
 
 SCRATCH = Path(".scratch")
@@ -71,7 +75,8 @@ class Checkpoint:
         except FileNotFoundError:
             return None
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
-            sys.stderr.write(f"{self.file}: damaged ({error}); the training starts again\n")
+            why = one_line(str(error))
+            sys.stderr.write(f"{self.file}: damaged ({why}); the training starts again\n")
             return None
 
     def _digest(self, tensors: Mapping[str, torch.Tensor], facts: str) -> str:
@@ -110,8 +115,18 @@ def training_callbacks(key: str, device: str, *facts: object) -> Iterator[Callba
     """
     kind = torch.device(device).type
     checkpoint = Checkpoint(SCRATCH / training_key(kind, *map(msgspec.json.encode, facts)))
+    if not is_first():
+        yield Callbacks(None, checkpoint, key)
+        return
     with dvclive_logger(Path("data/training") / key) as log:
         yield Callbacks(log, checkpoint, key)
+
+
+def save_training(key: str, encoder: Encoder, inputs: Inputs) -> None:
+    """Write the weights of encoder `key` and seal its curve; of several processes, one does."""
+    if is_first():
+        save_encoder(Path("data/weights") / key, encoder, inputs)
+        write_contents(Path("data/training") / key, inputs)
 
 
 @contextmanager
@@ -143,10 +158,11 @@ def training_key(device: str, *facts: bytes) -> str:
 
     The caller gives the kind of device, the recipe and the digests of the data. Added are the
     source of every module of this project that is imported, the version of every package that
-    computes, and the processor's vector instructions: a training never goes on from the weights of
-    another program. How many processes or workers take part is not: it decides nothing.
+    computes, the processor's vector instructions and the settings of libraries' kernels: a training
+    never goes on from the weights of another program. How many processes or workers take part is
+    not: it decides nothing.
     """
-    program = [device, torch.backends.cpu.get_cpu_capability()]
+    program = [device, torch.backends.cpu.get_cpu_capability(), *kernel_settings()]
     for package in sorted(COMPUTING.values()):
         with suppress(metadata.PackageNotFoundError):
             program.append(f"{package} {metadata.version(package)}")
@@ -157,9 +173,12 @@ def training_key(device: str, *facts: bytes) -> str:
 
 
 def loaded_sources() -> Iterable[bytes]:
-    """Yield the source of every imported module of this project, in the order of their names."""
+    """Yield the source of every imported module of this project, in the order of their names.
+
+    Python calls the stage that it was started with `__main__`; its specification has its name.
+    """
     package = __name__.partition(".")[0]
-    for name in sorted(name for name in sys.modules if name.startswith(f"{package}.")):
-        file = getattr(sys.modules[name], "__file__", None)
-        if file:
-            yield name.encode() + b"\0" + Path(file).read_bytes()
+    specs = (getattr(module, "__spec__", None) for module in list(sys.modules.values()))
+    files = {spec.name: spec.origin for spec in specs if spec and spec.origin}
+    for name in sorted(name for name in files if name.startswith(f"{package}.")):
+        yield name.encode() + b"\0" + Path(files[name]).read_bytes()

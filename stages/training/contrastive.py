@@ -1,22 +1,35 @@
 """Contrastive training: a CLIP learns which caption belongs to which image."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
+from torch.nn.functional import normalize
 
 from stages.config.encoders import AnyBackbone, Backbone
-from stages.config.trainings import TrainingRecipe
+from stages.config.trainings import TrainingPrecision, TrainingRecipe
 from stages.encoders.encoder import Encoder, clip_encoder
 from stages.encoders.loading import ImageDataset
-from stages.encoders.preprocess import to_tower
+from stages.encoders.preprocess import to_device, to_tower
+from stages.encoders.processes import add_up, place
 from stages.encoders.tokenizer import build_vocabulary
 from stages.runtime.errors import InputError
 from stages.runtime.imports import import_open_clip
 from stages.training.callbacks import Callbacks
 from stages.training.loop import Objective, train
+from stages.training.memory import Piece, Pieces, forward_pass, restart_statistics
+
+
+class Pass(NamedTuple):
+    """A piece's pass through a tower, and the rows of its features among the batch's."""
+
+    compute: Callable[[], Float[torch.Tensor, "row feature"]]
+    rows: Int[np.ndarray, " row"]
+
 
 LARGEST_SCALE = math.log(100)
 """The logit scale's upper bound, as in CLIP (Radford et al. 2021, section 2.5)."""
@@ -61,7 +74,7 @@ def pretrain(
 
     train(
         module,
-        contrastive_objective(encoder, captions),
+        contrastive_objective(encoder, captions, recipe.precision),
         images,
         encoder.card.preprocess,
         recipe,
@@ -72,28 +85,71 @@ def pretrain(
     return encoder
 
 
-def contrastive_objective(encoder: Encoder, captions: Sequence[str]) -> Objective:
+def contrastive_objective(
+    encoder: Encoder, captions: Sequence[str], precision: TrainingPrecision = "float32"
+) -> Objective:
     """Return the objective of batches of captioned images.
 
     A caption that several images of a batch have goes through the text tower once: in the
     miniature world that spares a fifth of the tower's work, and the loss is the same.
+
+    Every image is compared with every caption of its batch. So pieces pass twice, as in Gao et al.
+    (2021, arXiv 2101.06983): the first time only their features are kept, of which the loss gives
+    the gradient; the second time each piece propagates its own further.
     """
     loss_of = import_open_clip().ClipLoss(cache_labels=True)
-    preprocess, module = encoder.card.preprocess, encoder.module
-    device = next(module.parameters()).device
+    module: Any = encoder.module
+    preprocess = encoder.card.preprocess
+    scale = module.get_parameter("logit_scale")
     texts = sorted(set(captions))
     number = {text: index for index, text in enumerate(texts)}
     text_of = np.fromiter((number[caption] for caption in captions), np.int64, len(captions))
-    tokens = torch.from_numpy(encoder.tokenize(texts)).to(device)
+    tokens = torch.from_numpy(encoder.tokenize(texts)).to(scale.device)
 
-    def objective(
-        rows: Int[np.ndarray, " image"], images: UInt8[np.ndarray, "image size size 3"]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def image_features(piece: Piece) -> Float[torch.Tensor, "image feature"]:
+        with forward_pass(piece.seed, scale.device, precision):
+            features = module.encode_image(to_tower(piece.images, preprocess, scale.device))
+        return normalize(features.float(), dim=-1)
+
+    def text_features(numbers: np.ndarray, seed: int) -> Float[torch.Tensor, "text feature"]:
+        chosen = to_device(torch.from_numpy(numbers), scale.device)
+        with forward_pass(seed, scale.device, precision):
+            features = module.encode_text(tokens[chosen])
+        return normalize(features.float(), dim=-1)
+
+    def features_of(passes: list[Pass], rows: int) -> Float[torch.Tensor, "row feature"]:
+        """Return the features of all pieces, of which this process computes its own."""
+        features = torch.zeros(rows, encoder.card.feature_width, device=scale.device)
+        with torch.no_grad():
+            for compute, where in passes:
+                features[where] = compute()
+        add_up([features])
+        return features.requires_grad_()
+
+    def objective(pieces: Pieces) -> tuple[torch.Tensor, torch.Tensor]:
+        rows, total = pieces.rows, pieces.total
         distinct, places = np.unique(text_of[rows], return_inverse=True)
-        pixels = to_tower(images, preprocess, device)
-        image, text, scale = module(pixels, tokens[torch.from_numpy(distinct).to(device)])
-        own = torch.from_numpy(places).to(device)
-        return loss_of(image, text[own], scale), own_caption(image, text, own)
+        own = to_device(torch.from_numpy(places), scale.device)
+        shown = np.resize(distinct, max(len(distinct), total))  # one at least for every piece
+        of_images, of_texts = (np.array_split(np.arange(n), total) for n in (len(rows), len(shown)))
+        towers = [], []
+        for number, piece in enumerate(pieces.own, pieces.first):
+            texts = shown[of_texts[number]]
+            towers[0].append(Pass(partial(image_features, piece), of_images[number]))
+            towers[1].append(Pass(partial(text_features, texts, piece.seed + 1), of_texts[number]))
+        if total == 1:
+            image, text = (compute() for ((compute, _),) in towers)
+        else:
+            image, text = features_of(towers[0], len(rows)), features_of(towers[1], len(shown))
+        loss = loss_of(image, text[own], scale.exp())
+        loss.backward()
+        if total > 1:
+            scale.grad.div_(place().size)  # every process has computed the whole of it
+            restart_statistics(module)
+            for features, passes in zip((image, text), towers, strict=True):
+                for compute, where in passes:
+                    compute().backward(features.grad[where])  # pyright: ignore
+        return loss.detach(), own_caption(image, text[: len(distinct)], own)
 
     return objective
 

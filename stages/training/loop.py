@@ -16,9 +16,17 @@ from torch import nn
 from stages.config.trainings import Drops, TrainingRecipe
 from stages.encoders.loading import ImageDataset, cache_images, load_batches, useful_workers
 from stages.encoders.preprocess import Preprocess
+from stages.encoders.processes import add_up, is_first
 from stages.runtime.errors import InputError
 from stages.training.augmentation import Draw, augment, draw
 from stages.training.callbacks import Callbacks, Point
+from stages.training.memory import (
+    Pieces,
+    averaged_statistics,
+    checkpoint_activations,
+    cut,
+    own_rows,
+)
 
 POINTS = 100
 """Points of a curve; checkpoints are saved at points alone, so that no sum is cut in two."""
@@ -28,11 +36,8 @@ ORDER, AUGMENTATION = 0, 1
 
 Item = TypeVar("Item")
 
-Objective = Callable[
-    [Int[np.ndarray, " image"], UInt8[np.ndarray, "image size size 3"]],
-    tuple[torch.Tensor, torch.Tensor],
-]
-"""From a batch's rows and images: its mean loss and its share of correct predictions."""
+Objective = Callable[[Pieces], tuple[torch.Tensor, torch.Tensor]]
+"""Adds the gradient of a batch in pieces; returns its mean loss and share of right predictions."""
 
 
 class Batch(NamedTuple):
@@ -71,19 +76,27 @@ def train(
     Raises
     ------
     InputError
-        There are fewer than two images, one is broken, or the loss is no longer finite.
+        There are fewer than two images, or fewer than a batch that is cut into pieces; one is
+        broken; the tower has no activation checkpointing; or the loss is no longer finite.
     """
     count, augmentation = len(images), recipe.augmentation
-    if count < 2:
-        raise InputError(f"{callbacks.name}: expected at least two images to train on, got {count}")
+    fewest = recipe.batch_size if recipe.pieces > 1 else 2
+    if count < fewest:
+        raise InputError(
+            f"{callbacks.name}: expected at least {fewest} images to train on, got {count}"
+        )
+    if recipe.activation_checkpointing:
+        checkpoint_activations(module, callbacks.name)
     if augmentation.smallest_crop == 1 and augmentation.flip == 0:
         images = cache_images(images, preprocess, workers)
 
-    def load(batch: Batch) -> tuple[Batch, UInt8[np.ndarray, "image size size 3"]]:
-        pairs = zip(batch.rows.tolist(), batch.draws, strict=True)
+    def load(batch: Batch) -> UInt8[np.ndarray, "image size size 3"]:
+        own = own_rows(len(batch.rows), recipe.pieces)
+        pairs = zip(batch.rows[own].tolist(), batch.draws[own], strict=True)
         squares = [augment(images[row], drawn, augmentation, preprocess) for row, drawn in pairs]
-        return batch, np.stack(squares)
+        return np.stack(squares)
 
+    device = next(module.parameters()).device
     epoch_steps = steps_per_epoch(count, recipe.batch_size)
     with deterministic(recipe.threads):
         optimizer = adamw(module, recipe)
@@ -91,23 +104,24 @@ def train(
         state = restore_checkpoint(module, optimizer, callbacks)
         steps = range(state.step, recipe.epochs * epoch_steps)
         batches = sample_batches(count, recipe, steps)
-        loaded = load_batches(load, batches, useful_workers(images, workers))
+        loaded = load_batches(load, batches, useful_workers(images, workers), device)
         for batch, squares in progress_bar(loaded, steps, callbacks.name):
-            loss, correct = objective(batch.rows, squares)
-            loss.backward()
-            require_gradients(module)
+            with averaged_statistics(module, recipe.pieces):
+                loss, correct = objective(cut(batch.rows, squares, recipe, state.step))
+            add_up(gradients(module))
             rate = learning_rate(recipe, state.step, epoch_steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.step()
             optimizer.zero_grad()
             after_step()
-            state.sums += torch.stack((loss.detach(), correct)).cpu()
+            # They stay on the device, so that the next step can start before this one has ended.
+            state.sums = state.sums.to(device) + torch.stack((loss, correct))
             state.step += 1
             log_point(state, rate, steps.stop, callbacks)
             save_checkpoint(module, optimizer, state, callbacks)
         module.eval()
-    if callbacks.checkpoint:
+    if callbacks.checkpoint and is_first():
         callbacks.checkpoint.remove()
 
 
@@ -115,14 +129,16 @@ def train(
 def deterministic(threads: int) -> Iterator[None]:
     """Let torch use deterministic algorithms only, and `threads` threads, inside a block.
 
-    With another number of threads, sums are added in another order and rounded differently.
+    With another number of threads, sums are added in another order and rounded differently. What is
+    drawn inside leaves torch's generator as it was.
     """
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     try:
-        yield
+        with torch.random.fork_rng(devices=[]):
+            yield
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
@@ -159,17 +175,20 @@ def learning_rate(recipe: TrainingRecipe, step: int, epoch_steps: int) -> float:
     return peak * (1 + math.cos(math.pi * (step - warmup) / left)) / 2
 
 
-def require_gradients(module: nn.Module) -> None:
-    """Refuse a parameter without a gradient, which AdamW would silently leave as it is.
+def gradients(module: nn.Module) -> list[torch.Tensor]:
+    """Return all gradients; a parameter without one AdamW would silently leave as it is.
 
     Raises
     ------
     RuntimeError
         The loss does not depend on a parameter: the module and the objective do not match.
     """
+    found = []
     for name, parameter in module.named_parameters():
         if parameter.grad is None:
             raise RuntimeError(f"the loss does not depend on the parameter {name}: no gradient")
+        found.append(parameter.grad)
+    return found
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:
@@ -196,7 +215,7 @@ def progress_bar(items: Iterable[Item], steps: range, name: str) -> Iterable[Ite
 
     pause = 0.5 if sys.stderr.isatty() else 60.0
     bar = {"total": steps.stop, "initial": steps.start, "unit": "step", "smoothing": 0.05}
-    return tqdm(items, name, mininterval=pause, **bar)
+    return tqdm(items, name, mininterval=pause, disable=not is_first(), **bar)
 
 
 def log_point(state: TrainingState, rate: float, steps: int, callbacks: Callbacks) -> None:
@@ -229,7 +248,7 @@ def save_checkpoint(
 ) -> None:
     """Save a checkpoint when one is due and the last step ended in a point."""
     at_point = state.points and state.points[-1]["step"] == state.step
-    if callbacks.checkpoint and at_point and callbacks.checkpoint.is_due():
+    if callbacks.checkpoint and at_point and is_first() and callbacks.checkpoint.is_due():
         tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
         for parameter, moments in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{parameter}.{name}": t for name, t in moments.items()}

@@ -2,15 +2,17 @@
 
 import numpy as np
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Int
 
-from stages.config.trainings import TrainingRecipe
+from stages.config.trainings import TrainingPrecision, TrainingRecipe
 from stages.encoders.encoder import Encoder
 from stages.encoders.loading import ImageDataset
-from stages.encoders.preprocess import to_tower
+from stages.encoders.preprocess import to_device, to_tower
+from stages.encoders.processes import add_up
 from stages.runtime.errors import InputError
 from stages.training.callbacks import Callbacks
 from stages.training.loop import Objective, train
+from stages.training.memory import Pieces, forward_pass
 
 
 def train_classifier(
@@ -39,7 +41,7 @@ def train_classifier(
     targets = torch.from_numpy(labels.astype(np.int64)).to(device)
     train(
         encoder.module,
-        label_objective(encoder, targets, label_smoothing),
+        label_objective(encoder, targets, label_smoothing, recipe.precision),
         images,
         encoder.card.preprocess,
         recipe,
@@ -49,18 +51,28 @@ def train_classifier(
 
 
 def label_objective(
-    encoder: Encoder, targets: Int[torch.Tensor, " image"], smoothing: float
+    encoder: Encoder,
+    targets: Int[torch.Tensor, " image"],
+    smoothing: float,
+    precision: TrainingPrecision = "float32",
 ) -> Objective:
     """Return the objective of batches of labelled images: the cross entropy, labels smoothed."""
-    preprocess, module = encoder.card.preprocess, encoder.module
+    preprocess, module, device = encoder.card.preprocess, encoder.module, targets.device
 
-    def objective(
-        rows: Int[np.ndarray, " image"], images: UInt8[np.ndarray, "image size size 3"]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        expected = targets[torch.from_numpy(rows).to(targets.device)]
-        logits = module(to_tower(images, preprocess, targets.device))
-        loss = torch.nn.functional.cross_entropy(logits, expected, label_smoothing=smoothing)
-        return loss, (logits.argmax(dim=1) == expected).float().mean()
+    def objective(pieces: Pieces) -> tuple[torch.Tensor, torch.Tensor]:
+        found = torch.zeros(2, device=device)
+        for piece in pieces.own:
+            expected = targets[to_device(torch.from_numpy(piece.rows), device)]
+            with forward_pass(piece.seed, device, precision):
+                logits = module(to_tower(piece.images, preprocess, device))
+            logits = logits.float()
+            loss = torch.nn.functional.cross_entropy(logits, expected, label_smoothing=smoothing)
+            loss = loss / pieces.total
+            loss.backward()
+            correct = (logits.argmax(dim=1) == expected).float().mean() / pieces.total
+            found += torch.stack((loss.detach(), correct))
+        add_up([found])
+        return found[0], found[1]
 
     return objective
 

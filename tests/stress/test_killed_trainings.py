@@ -6,8 +6,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from stages import pretrain
 from stages.config.syntax import load_tree
@@ -49,18 +52,15 @@ def remove_results() -> None:
         shutil.rmtree(Path("data") / name / KEY, ignore_errors=True)
 
 
-@pytest.mark.parametrize("stage", ENTRIES)
-def test_a_killed_training_goes_on_bit_for_bit(study, stage):
+def declare(stage: str, **recipe: Any) -> None:
+    """Write the training into the study, with a recipe of 40 steps."""
     shared = load_tree(Path("params.yaml"))["recipes"]["pretraining"]
-    crops = {"augmentation": {"smallest_crop": 0.8, "flip": 0.5}, "batch_size": 16}
-    change(recipes={KEY: shared | crops | {"epochs": 20}})
+    change(recipes={KEY: shared | recipe | {"batch_size": 16, "epochs": 20}})
     change(**{stage: {KEY: {"recipe": KEY} | ENTRIES[stage]}})
-    if stage == "finetune":
-        pretrain.main(START)
-    importlib.import_module(f"stages.{stage}").main(KEY)
-    whole = results()
-    assert all(whole.values())
-    remove_results()
+
+
+def kill(stage: str) -> None:
+    """Start the training and kill it once it has a checkpoint."""
     killed = start(stage)
     while not list(SCRATCH.glob(f"*/{FILE}")) and killed.poll() is None:
         time.sleep(0.005)
@@ -69,10 +69,41 @@ def test_a_killed_training_goes_on_bit_for_bit(study, stage):
     assert list(SCRATCH.glob(f"*/{FILE}"))
     assert not (Path("data/weights") / KEY).exists()
     remove_results()
+
+
+def go_on(stage: str) -> None:
+    """Start the training again, which takes not all of its steps and leaves no checkpoint."""
     again = start(stage)
     said = again.communicate()[1]
     assert again.returncode == 0, said
-    assert "/40 " in said  # steps, of which it did not take all
-    assert "| 0/40 " not in said
-    assert results() == whole
+    assert "/40 " in said and "| 0/40 " not in said
     assert not list(SCRATCH.iterdir())
+
+
+@pytest.mark.parametrize("stage", ENTRIES)
+def test_a_killed_training_goes_on_bit_for_bit(study, stage):
+    declare(stage, augmentation={"smallest_crop": 0.8, "flip": 0.5})
+    if stage == "finetune":
+        pretrain.main(START)
+    importlib.import_module(f"stages.{stage}").main(KEY)
+    whole = results()
+    assert all(whole.values())
+    remove_results()
+    kill(stage)
+    go_on(stage)
+    assert results() == whole
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "supervise"])
+def test_a_killed_training_goes_on_in_more_processes(study, stage, monkeypatch):
+    declare(stage, pieces=2)
+    importlib.import_module(f"stages.{stage}").main(KEY)
+    file = Path("data/weights") / KEY / "weights.safetensors"
+    whole = load_file(file)
+    remove_results()
+    kill(stage)
+    monkeypatch.setenv("INTERPRETING_CLIP_PROCESSES", "2")
+    go_on(stage)
+    for name, weight in load_file(file).items():
+        torch.testing.assert_close(weight, whole[name], rtol=1e-3, atol=1e-4)
+    assert set(results()["training"])

@@ -22,6 +22,7 @@ from stages.config.machine import Machine
 from stages.config.measures import (
     BaselineSettings,
     ConceptsSettings,
+    ControlsSettings,
     DirectionsSettings,
     KurtosisSettings,
     PresenceSettings,
@@ -41,10 +42,9 @@ from stages.encoders.tokenizer import build_vocabulary
 from stages.measures.cka import cka
 from stages.measures.concepts import (
     ConceptLabels,
+    Group,
     concept_targets,
-    direction_precisions,
-    encoded_by_category,
-    encoded_concepts,
+    probe,
 )
 from stages.measures.directions import importance, singular_directions
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
@@ -53,6 +53,10 @@ from stages.measures.intervals import bootstrap_mean
 from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from stages.measures.logit_line import baseline_lines
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
+from stages.planted.drawn_accuracies import robustness_controls
+from stages.planted.features import kurtosis_controls, outlier_controls
+from stages.planted.low_rank_head import head_controls
+from stages.planted.noisy_labels import ConceptScoring, concept_controls
 from stages.synthetic.drawn_sets import write_drawn_set
 from stages.training.callbacks import Callbacks
 from stages.training.contrastive import pretrain
@@ -104,6 +108,8 @@ def runs(study: Sections) -> Iterator[Run]:
     one, other = study.robustness, study.published
     yield robustness, (study.baseline.resamples, study.baseline.seed, one.confidence, one.seed)
     yield robustness, (other.resamples, other.seed, other.confidence, other.seed)
+    measures = study.kurtosis, study.directions, study.concepts, study.robustness.confidence
+    yield planted, (study.controls, *measures)
     train = study.datasets["imagenet_train"]
     if study.baseline.source == "trained" and isinstance(train, Labelled):
         yield baseline, (study.baseline, train)
@@ -167,7 +173,11 @@ def classify(recipe: TrainingRecipe, smoothing: float) -> None:
 
 
 def shortened(recipe: TrainingRecipe) -> TrainingRecipe:
-    return replace(recipe, epochs=min(recipe.epochs, 2), threads=1)
+    """Return a recipe of at most two epochs, in pieces that the few images fill."""
+    if recipe.pieces > 1:
+        recipe = replace(recipe, batch_size=IMAGES, pieces=2)
+    epochs, plain = min(recipe.epochs, 2), {"threads": 1, "activation_checkpointing": False}
+    return replace(recipe, epochs=epochs, **plain)
 
 
 def threads(count: int) -> None:
@@ -179,7 +189,8 @@ def threads(count: int) -> None:
 def kurtosis(settings: KurtosisSettings) -> None:
     of_images, deviations = kurtosis_and_deviations(FEATURES, settings.outlier_sigma)
     bootstrap_mean(of_images, settings.resamples, settings.confidence, settings.seed)
-    outlier_features(deviations, settings.outlier_share)
+    for share in (settings.outlier_share, *settings.sweep):
+        outlier_features(deviations, share)
 
 
 def directions(settings: DirectionsSettings) -> None:
@@ -193,11 +204,12 @@ def directions(settings: DirectionsSettings) -> None:
 
 def concepts(settings: ConceptsSettings) -> None:
     labels, numbered = ConceptLabels(np.arange(IMAGES), LABELS), np.arange(3)
-    targets = concept_targets(labels, numbered, IMAGES, settings.negatives, settings.seed)
-    precisions = direction_precisions(FEATURES, singular_directions(HEAD), targets)
-    encoded_by_category(precisions, ["object", "part", "part"], settings.threshold)
-    for threshold in settings.sweep:
-        encoded_concepts(precisions, threshold)
+    targets = concept_targets(
+        labels, numbered, IMAGES, settings.negatives, settings.seed, draws=settings.draws
+    )
+    groups = [Group(numbered > 0, threshold) for threshold in (settings.threshold, *settings.sweep)]
+    for directions in (singular_directions(HEAD), None):
+        probe(FEATURES, directions, targets, groups, sign=settings.sign)
 
 
 def layers(settings: Layers, precision: Precision) -> None:
@@ -223,10 +235,30 @@ def robustness(resamples: int, seed: int, confidence: float, draws: int) -> None
     )
 
 
+def planted(
+    settings: ControlsSettings,
+    kurtosis: KurtosisSettings,
+    directions: DirectionsSettings,
+    concepts: ConceptsSettings,
+    confidence: float,
+) -> None:
+    """Plant what the stage does, with few repetitions."""
+    seed, few = settings.seed, (min(settings.resamples, 20), min(settings.repetitions, 2))
+    draws = min(concepts.draws, 3)
+    scoring = ConceptScoring(
+        concepts.negatives, draws, concepts.seed, concepts.sign, concepts.threshold
+    )
+    kurtosis_controls(8, kurtosis.outlier_sigma, seed)
+    outlier_controls(FEATURES, kurtosis.outlier_sigma, kurtosis.outlier_share, seed)
+    head_controls(directions.fractions, directions.harmless, seed)
+    concept_controls(None, scoring, seed)
+    robustness_controls(SHIFTS, confidence, *few, seed)
+
+
 def baseline(settings: BaselineSettings, train: Labelled) -> None:
-    """Train standard models on noise, of as many classes and components as the study's."""
+    """Train standard models on noise, of as many classes as the study's."""
     classes = np.array(train.class_indices)
     rows = np.arange(min(train.images, 50 * len(classes)))
     images = np.random.default_rng(0).integers(0, 256, (len(rows), 8, 8, 3)).astype(np.uint8)
     data = LabelledImages(images, classes[rows % len(classes)], classes)
-    standard_model_accuracies(data, {"imagenet": data}, settings.components, settings.seed, 1)
+    standard_model_accuracies(data, data, {}, settings.seed)

@@ -27,18 +27,19 @@ def test_batches_are_the_same_whatever_the_workers():
 
 
 def test_workers_are_other_processes():
-    assert os.getpid() not in load_batches(lambda _index: os.getpid(), [0, 1, 2], 1)
+    loaded = load_batches(lambda _index: np.array([os.getpid()]), [0, 1, 2], 1)
+    assert all(os.getpid() != process.item() for _, process in loaded)
 
 
 @pytest.mark.parametrize("error", [InputError("image 1 is broken"), OSError(5, "bad", "a.tar")])
 def test_a_worker_s_error_is_the_one_line_that_it_would_be_here(error):
-    def load(index: int) -> int:
+    def load(index: int) -> np.ndarray:
         if index == 1:
             raise error
-        return index
+        return np.array([index])
 
     running: Any = load_batches(load, [0, 1, 2], 1)
-    assert next(running) == 0
+    assert next(running) == (0, np.array([0]))
     with pytest.raises(type(error)) as caught:
         next(running)
     assert str(caught.value) == str(error)

@@ -44,10 +44,80 @@ def test_tower_and_head_are_the_library_s_classifier(backbone):
         (TimmModel(model="efficientnet_lite0"), "rectified"),
         (TimmModel(model="vit_tiny_patch16_224"), "linear"),
         (TimmModel(model="convnext_atto"), "linear"),
+        (TimmModel(model="vit_base_patch32_clip_224"), "linear"),
     ],
 )
 def test_real_architectures(backbone, expected):
     assert measured_representation(build_library_model(backbone, 0).module, 224) == expected
+
+
+FINETUNED = "vit_base_patch32_clip_224"
+"""timm's ViT-B/32 of CLIP with a classifier in place of the projection."""
+
+
+def clip_by_hand(
+    w: dict[str, torch.Tensor], images: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what feeds the head of a finetuned CLIP ViT, and its logits, from its weights alone.
+
+    Radford et al. 2021, section 2.4, with norms of eps 1e-5: patches without a bias, a class token,
+    positions and a norm; blocks with norms before attention and MLP; a norm of the class token.
+    """
+    width, heads = w["cls_token"].shape[-1], w["cls_token"].shape[-1] // 64
+
+    def norm(x: torch.Tensor, name: str) -> torch.Tensor:
+        centred = x - x.mean(-1, keepdim=True)
+        scaled = centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+        return scaled * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    def linear(x: torch.Tensor, name: str) -> torch.Tensor:
+        return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    count, _, side, _ = images.shape
+    patch = w["patch_embed.proj.weight"].shape[-1]
+    grid = side // patch
+    squares = images.view(count, 3, grid, patch, grid, patch).permute(0, 2, 4, 1, 3, 5)
+    patches = squares.reshape(count, grid * grid, -1) @ w["patch_embed.proj.weight"].flatten(1).T
+    x = torch.cat([w["cls_token"].expand(count, 1, width), patches], 1) + w["pos_embed"]
+    x = norm(x, "norm_pre")
+    for block in (f"blocks.{number}" for number in range(12)):
+        queries, keys, values = (
+            part.view(count, -1, heads, 64).transpose(1, 2)
+            for part in linear(norm(x, f"{block}.norm1"), f"{block}.attn.qkv").chunk(3, -1)
+        )
+        attention = (queries @ keys.transpose(-1, -2) / 8).softmax(-1) @ values
+        x = x + linear(attention.transpose(1, 2).flatten(2), f"{block}.attn.proj")
+        hidden = linear(norm(x, f"{block}.norm2"), f"{block}.mlp.fc1")
+        gelu = hidden * (1 + torch.erf(hidden / 2**0.5)) / 2
+        x = x + linear(gelu, f"{block}.mlp.fc2")
+    activations = norm(x[:, 0], "norm")
+    return activations, linear(activations, "head")
+
+
+def test_the_activation_of_a_finetuned_clip_is_what_feeds_its_head():
+    import timm
+
+    torch.manual_seed(5)
+    model = timm.create_model(FINETUNED)
+    for name, value in model.named_parameters():  # norms and biases start as 1 and 0
+        noise = torch.randn_like(value) * 0.05
+        value.data = value.data + noise if "norm" in name or "bias" in name else value.data * 2
+    weights = {name: value.detach() for name, value in model.state_dict().items()}
+    encoder = load_state_dict(TimmModel(model=f"{FINETUNED}.openai_ft_in1k"), weights, "mine")
+    images = torch.randn(2, 3, 224, 224)
+    with torch.inference_mode():
+        expected, logits = clip_by_hand(weights, images)
+        activations = encoder.visual.eval()(images)
+        torch.testing.assert_close(activations, expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(encoder.module.eval()(images), logits, atol=1e-4, rtol=1e-4)
+    assert activations.std() > 0.5 and bool((activations < 0).any())
+    card = encoder.card
+    assert (card.representation, card.feature_width, card.normalize_features) == (
+        "linear",
+        768,
+        False,
+    )
+    assert (card.preprocess.size, card.preprocess.resize) == (224, 248)
 
 
 def published(name: str) -> str:
@@ -103,6 +173,10 @@ TIMM_TOWER = OpenClipConfig(
         (TimmModel(model="resnet18"), RESNET),
         (
             TorchvisionModel(model="vit_b_32"),
+            ["embedding", *(f"block{i:02d}" for i in range(1, 13)), "output"],
+        ),
+        (
+            TimmModel(model=FINETUNED),
             ["embedding", *(f"block{i:02d}" for i in range(1, 13)), "output"],
         ),
         (

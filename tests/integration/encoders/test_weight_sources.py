@@ -1,17 +1,33 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
 
 from stages.config.encoders import Backbone, OpenClipModel, TimmModel, TorchvisionModel
 from stages.config.machine import Machine
-from stages.config.weight_sources import Checkpoint, OpenClip, Timm, Torchvision, Untrained
+from stages.config.params import convert
+from stages.config.weight_sources import (
+    Checkpoint,
+    OpenClip,
+    Timm,
+    Torchvision,
+    Untrained,
+    WeightsEntry,
+)
+from stages.encoders.activations import streamed_activations
 from stages.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
 from stages.encoders.preprocess import Preprocess
-from stages.encoders.weights import build_encoder, open_clip_preprocess
+from stages.encoders.weights import (
+    build_encoder,
+    describe_preprocessing,
+    open_clip_preprocess,
+)
 from stages.runtime.errors import InputError
 from tests.pipeline.zoo import pickled, training_checkpoint
 from tests.unit.encoders.conftest import TINY, small_backbone
@@ -65,7 +81,13 @@ def test_a_repository_says_how_its_clip_is_built(hub, machine, tiny_clip):
     )
 
 
-@pytest.mark.parametrize("config", [b"{", b"{}", b"[]", b'{"model_cfg": {"embed_dim": 3}}'])
+CONFIGS = [
+    *(b"{", b"{}", b"[]", b"[" * 100_000, b'{"model_cfg": {"embed_dim": 3}}'),
+    CONFIG.replace(b'"text_cfg": {', b'"text_cfg": true, "x": {'),
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
 def test_a_repository_that_does_not_say_so_is_refused(hub, machine, tiny_clip, config):
     files = {
         "open_clip_config.json": config,
@@ -130,6 +152,88 @@ def test_a_checkpoint_elsewhere(server, machine):
     assert torch.equal(
         encoder.module.get_parameter("head.weight"), model.get_parameter("fc.weight")
     )
+
+
+RESNET = TimmModel(model="test_resnet")
+"""A tower of 160 pixels, which timm prepares at 95 % of what it is cut from, bicubic."""
+
+OTHER = {
+    "mean": (0.5, 0.4, 0.3),
+    "std": (0.1, 0.2, 0.5),
+    "resize": 200,
+    "interpolation": "bilinear",
+}
+
+
+def checkpoint(folder: Path, **preprocessing: Any) -> Checkpoint:
+    import timm
+
+    (folder / "mine.pt").write_bytes(pickled(timm.create_model(RESNET.model).state_dict()))
+    digest = hashlib.sha256((folder / "mine.pt").read_bytes()).hexdigest()
+    entry = {"source": "checkpoint", "backbone": "b", "file": "mine.pt", "sha256": digest}
+    return convert(entry | preprocessing, WeightsEntry, "weights.mine")
+
+
+def seen_by_the_tower(encoder: Encoder, image: np.ndarray) -> np.ndarray:
+    """Return the pixels of one image as they reach the tower when its activations are computed."""
+    seen = []
+    hook = encoder.visual.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    list(streamed_activations(encoder, [image], Machine(workers=0), "float32").blocks)
+    hook.remove()
+    return seen[0].numpy()
+
+
+def by_hand(image: np.ndarray, mean: Any, std: Any, resize: int, interpolation: str) -> np.ndarray:
+    """Return what torchvision's own transforms make of an image, cut to 160 pixels."""
+    from PIL import Image
+    from torchvision.transforms import v2
+
+    mode = v2.InterpolationMode(interpolation)
+    steps = v2.Resize(resize, mode), v2.CenterCrop(160), v2.PILToTensor()
+    pixels = v2.Compose(steps)(Image.fromarray(image)).double() / 255
+    return v2.Normalize(list(mean), list(std))(pixels)[None].numpy()
+
+
+@pytest.mark.parametrize("given", [(), *((key,) for key in OTHER), tuple(OTHER)], ids="-".join)
+def test_a_checkpoint_s_own_preprocessing_reaches_the_tower_and_the_card(machine, tmp_path, given):
+    image = np.random.default_rng(0).integers(0, 256, (210, 260, 3), dtype=np.uint8)
+    default = build_encoder(checkpoint(tmp_path), RESNET, machine).card.preprocess
+    own = {key: OTHER[key] for key in given}
+    entry = checkpoint(
+        tmp_path, **{k: list(v) if k in ("mean", "std") else v for k, v in own.items()}
+    )
+    encoder = build_encoder(entry, RESNET, machine)
+    assert encoder.card.preprocess == msgspec.structs.replace(default, **own)
+    expected = {key: getattr(default, key) for key in OTHER} | own
+    np.testing.assert_allclose(
+        seen_by_the_tower(encoder, image), by_hand(image, **expected), atol=1e-5
+    )
+    save_encoder(tmp_path / "saved", encoder)
+    assert load_encoder(tmp_path / "saved").card.preprocess == encoder.card.preprocess
+    groups = describe_preprocessing(entry, encoder.card.preprocess).split("; ")
+    for key in OTHER:
+        (who,) = [group.partition("(")[2] for group in groups if f"{key} " in group]
+        assert who == ("given)" if key in own else "the architecture's)")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("std", [0.5, 0.0, 0.5]),
+        ("mean", [0.5, 0.5]),
+        ("mean", [127.5, 127.5, 127.5]),
+        ("interpolation", "nearest"),
+        ("resize", 0),
+    ],
+)
+def test_preprocessing_that_is_none_is_refused(tmp_path, key, value):
+    with pytest.raises(InputError, match=f"weights.mine.{key}"):
+        checkpoint(tmp_path, **{key: value})
+
+
+def test_an_image_smaller_than_the_tower_s_is_refused(machine, tmp_path):
+    with pytest.raises(InputError, match=r"`resize` must be `size`, 160, or more, got 159"):
+        build_encoder(checkpoint(tmp_path, resize=159), RESNET, machine)
 
 
 @pytest.mark.parametrize("damage", ["missing", "other"])

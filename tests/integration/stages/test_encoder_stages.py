@@ -178,8 +178,10 @@ def test_interpolate_mixes_the_first_with_a_quarter_of_the_second(run):
     assert read_curve(Path("data/training/mixed")) == []
 
 
-def test_weights_reads_no_data(run):
+def test_weights_reads_no_data_and_says_how_images_are_prepared(run, capsys):
     run("weights", "rn_untrained", unread=["data/study"])
+    said = capsys.readouterr().out
+    assert said.startswith("preprocessing: mean ") and "(the architecture's)" in said
     assert read_curve(Path("data/training/rn_untrained")) == []
 
 

@@ -11,6 +11,7 @@ from stages.encoders.encoder import Encoder
 from stages.encoders.heads import zero_shot_head
 from stages.training.callbacks import Callbacks
 from stages.training.contrastive import pretrain
+from stages.training.memory import Piece, Pieces
 from tests.unit.encoders.conftest import activations
 from tests.unit.training.conftest import cropping_recipe, recipe
 
@@ -18,6 +19,12 @@ __all__ = ["cropping_recipe", "recipe"]
 
 TEMPLATES = ["a photo of a {}", "a sketch of a {}"]
 NAMES = ["circle", "square", "triangle", "star"]
+
+
+def whole(images: np.ndarray) -> Pieces:
+    """Return the first images as a batch of one piece."""
+    rows = np.arange(len(images))
+    return Pieces(rows, [Piece(rows, images, 0)], 0, 1)
 
 
 class Toy(NamedTuple):

@@ -13,6 +13,7 @@ from stages.encoders.tokenizer import build_vocabulary
 from stages.runtime.errors import InputError
 from stages.training.callbacks import Callbacks
 from stages.training.contrastive import LARGEST_SCALE, contrastive_objective, own_caption, pretrain
+from tests.integration.training.conftest import whole
 
 TRAIN = """
 import sys
@@ -38,7 +39,7 @@ def test_the_loss_is_the_plain_one_in_both_directions(backbone, toy):
     encoder = clip_encoder(backbone, vocabulary, 0)
     tokens = torch.from_numpy(vocabulary.encode(toy.captions, 8))
     objective = contrastive_objective(encoder, toy.captions)
-    loss, _ = objective(np.arange(7), toy.images[:7])
+    loss, _ = objective(whole(toy.images[:7]))
     pixels = to_tower(toy.images[:7], encoder.card.preprocess)
     image, text, scale = encoder.module(pixels, tokens[:7])
     cosines = (scale * image @ text.T).detach().double().numpy()

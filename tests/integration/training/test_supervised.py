@@ -10,13 +10,14 @@ from stages.encoders.preprocess import to_tower
 from stages.runtime.errors import InputError
 from stages.training.callbacks import Callbacks
 from stages.training.supervised import label_objective, train_classifier
+from tests.integration.training.conftest import whole
 
 
 def test_the_loss_is_the_plain_smoothed_cross_entropy(backbone, toy):
     encoder = classifier_encoder(backbone, toy.names, 0, normalize_features=False)
     torch.nn.init.normal_(encoder.module.get_parameter("head.weight"))
     objective = label_objective(encoder, torch.from_numpy(toy.labels), 0.2)
-    loss, correct = objective(np.arange(6), toy.images[:6])
+    loss, correct = objective(whole(toy.images[:6]))
     logits = encoder.module(to_tower(toy.images[:6], encoder.card.preprocess))
     expected, hits = 0.0, 0
     for row, label in zip(logits.detach().double().numpy(), toy.labels, strict=False):

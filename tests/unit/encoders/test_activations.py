@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from stages.config.machine import Machine
-from stages.encoders.activations import streamed_activations
+from stages.encoders.activations import image_tower, streamed_activations
 from stages.encoders.preprocess import to_tower
 from stages.runtime.errors import InputError
 from tests.unit.encoders.conftest import activations
@@ -57,3 +57,15 @@ def test_a_lower_precision_takes_effect_and_is_stored_as_float32(
     difference = np.abs(rough - exact).max() / np.abs(exact).max()
     assert 0 < difference < 40 * 2.0**-digits
     assert not torch.is_autocast_enabled("cpu")
+
+
+def test_kernels_are_channels_last_on_a_gpu_alone(encoder, monkeypatch):
+    to = torch.nn.Module.to
+    monkeypatch.setattr(  # a GPU that is not there
+        torch.nn.Module, "to", lambda module, *_, **layout: to(module, **layout)
+    )
+    laid_out = {}
+    for device in ("cpu", "cuda:0"):
+        kernels = [p for p in image_tower(encoder, device).parameters() if p.ndim == 4]
+        laid_out[device] = {p.is_contiguous(memory_format=torch.channels_last) for p in kernels}
+    assert False in laid_out["cpu"] and laid_out["cuda:0"] == {True}

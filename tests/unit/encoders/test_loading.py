@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from stages.encoders import loading as module
-from stages.encoders.loading import SMALL, cache_images, image_batches, load_batches, useful_workers
+from stages.encoders.loading import (
+    SMALL,
+    LoadedBatch,
+    cache_images,
+    image_batches,
+    load_batches,
+    useful_workers,
+)
 from stages.encoders.preprocess import Preprocess, resize_and_crop
 from stages.runtime.errors import InputError
 
@@ -29,13 +36,13 @@ def test_batches_come_in_order_and_the_last_may_be_smaller():
 
 @pytest.mark.parametrize("error", [InputError("image 1 is broken"), OSError(5, "bad", "a.tar")])
 def test_an_error_is_raised_in_its_turn(error):
-    def load(index: int) -> int:
+    def load(index: int) -> np.ndarray:
         if index == 1:
             raise error
-        return index
+        return np.array([index])
 
     running = load_batches(load, [0, 1, 2], 0)
-    assert next(running) == 0
+    assert next(running) == (0, np.array([0]))
     with pytest.raises(type(error)) as caught:
         next(running)
     assert str(caught.value) == str(error)
@@ -55,3 +62,29 @@ def test_few_images_are_cached_and_many_are_not(monkeypatch):
     assert np.array_equal(cached, [resize_and_crop(image, PREPROCESS) for image in images])
     monkeypatch.setattr(module, "CACHE_BYTES", 3 * 3 * 16 * 16 - 1)
     assert cache_images(images, PREPROCESS) is images
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda:1", True)])
+def test_a_gpu_s_pixels_are_pinned_where_they_are_loaded(monkeypatch, device, pinned):
+    class Loader(torch.utils.data.DataLoader):
+        """Loads as on a machine that has the GPU."""
+
+        def __init__(self, dataset: Any, **given: Any) -> None:
+            self.pins = given.pop("pin_memory")
+            super().__init__(dataset, **given)
+
+        def __iter__(self) -> Any:
+            return (one.pin_memory() if self.pins else one for one in super().__iter__())
+
+    monkeypatch.setattr(module, "DataLoader", Loader)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor.clone())
+    images = photographs(3)
+    batches = list(image_batches(images, np.arange(3), PREPROCESS, 2, device=device))
+    assert all(isinstance(batch, torch.Tensor) == pinned for batch in batches)
+    expected = np.stack([resize_and_crop(image, PREPROCESS) for image in images])
+    assert np.array_equal(np.concatenate(batches), expected)
+
+
+def test_an_error_is_not_pinned():
+    broken = InputError("image 1 is broken")
+    assert LoadedBatch(1, broken).pin_memory().content is broken

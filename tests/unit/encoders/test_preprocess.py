@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stages.encoders.preprocess import Preprocess, resize_and_crop, to_tower
+from stages.encoders.preprocess import Preprocess, resize_and_crop, to_device, to_tower
 
 HALF = Preprocess(size=4, mean=(0.5, 0.25, 0.0), std=(0.5, 0.25, 1.0))
 
@@ -86,3 +86,17 @@ def test_pixels_are_those_of_the_libraries(library, resize, mode, interpolation,
     expected = library(preprocess)(Image.fromarray(image))
     ours = to_tower(resize_and_crop(image, preprocess)[None], preprocess)[0]
     torch.testing.assert_close(ours, expected, rtol=0, atol=2e-6)
+
+
+def test_pixels_may_be_a_tensor():
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    assert torch.equal(to_tower(torch.from_numpy(pixels), HALF), to_tower(pixels, HALF))
+
+
+def test_copies_to_a_gpu_alone_are_not_waited_for(monkeypatch):
+    noted = {}
+    note = lambda tensor, device, non_blocking: noted.update({device: non_blocking}) or tensor  # noqa: E731
+    monkeypatch.setattr(torch.Tensor, "to", note)
+    for device in ("cpu", "mps", "cuda", "cuda:1"):
+        to_device(torch.zeros(1), device)
+    assert noted == {"cpu": False, "mps": False, "cuda": True, "cuda:1": True}

@@ -3,7 +3,13 @@ import pytest
 from open_clip import get_tokenizer
 
 from stages.encoders.encoder import initialise
-from stages.encoders.tokenizer import PADDING, UNKNOWN, Vocabulary, build_vocabulary
+from stages.encoders.tokenizer import (
+    PADDING,
+    UNKNOWN,
+    Vocabulary,
+    build_vocabulary,
+    open_clip_tokens,
+)
 from stages.runtime.errors import InputError
 from tests.unit.encoders.conftest import TINY
 
@@ -38,3 +44,9 @@ def test_tokens_are_those_of_open_clip(tiny_clip):
 def test_an_encoder_without_a_text_tower_is_refused():
     with pytest.raises(InputError, match="no CLIP"):
         initialise(TINY, 0).tokenize(TEXTS)
+
+
+def test_a_text_without_end_is_cut_before_it_is_tokenized(monkeypatch):
+    monkeypatch.setattr("stages.encoders.tokenizer.LONGEST", 10)
+    cut, whole = open_clip_tokens({}, ["a red fish" + "x" * 1000, "a red fish"])
+    np.testing.assert_array_equal(cut, whole)

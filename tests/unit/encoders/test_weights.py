@@ -157,6 +157,16 @@ def test_nothing_is_executed_and_nobody_is_told_to(tmp_path, how):
     assert not (tmp_path / "canary").exists()
 
 
+def test_a_zip_that_unpacks_to_more_than_it_has_is_refused(tmp_path):
+    import zipfile
+
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mine/data.pkl", bytes(1 << 20))
+    with pytest.raises(InputError, match=r"zoo/mine\.pt: .*unpack to more than the .* bytes"):
+        read(tmp_path, stream.getvalue())
+
+
 def test_programs_are_refused(tmp_path):
     import zipfile
 
@@ -173,6 +183,7 @@ def test_programs_are_refused(tmp_path):
     [
         (save(WEIGHTS)[:-5], "damaged safetensors"),
         (pickled(WEIGHTS)[:-200], "damaged"),
+        (pickled(WEIGHTS).replace(b"PK\1\2", b"PK\1\3", 1), "damaged"),
         (b"<html>not found</html>", "damaged"),
         (b"", "damaged"),
         (pickled(torch.ones(3)), "expected a state dict, got Tensor"),

@@ -112,6 +112,16 @@ def test_a_damaged_checkpoint_counts_as_none(tmp_path, capsys, damage):
     assert "damaged" in said and said.count("\n") == 1
 
 
+def test_what_a_damaged_checkpoint_holds_is_escaped(tmp_path, capsys):
+    header = json.dumps(
+        {"a": {"dtype": "\x1b[31m\n", "shape": [1], "data_offsets": [0, 1]}}
+    ).encode()
+    (tmp_path / FILE).write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
+    assert Checkpoint(tmp_path).load() is None
+    said = capsys.readouterr().err
+    assert r"\x1b[31m\n" in said and said.count("\n") == 1
+
+
 def test_the_checkpoint_of_another_training_counts_as_none(tmp_path):
     Checkpoint(tmp_path / "one").save(tensors(1), FACTS)
     (tmp_path / "one").rename(tmp_path / "other")

@@ -14,33 +14,41 @@ from stages.training.loop import (
     TrainingState,
     adamw,
     deterministic,
+    gradients,
     learning_rate,
-    require_gradients,
     restore_checkpoint,
     sample_batches,
     save_checkpoint,
     steps_per_epoch,
     train,
 )
+from stages.training.memory import forward_pass
 
 
 class Fit:
-    """Least squares with a batch norm, so that there is state beside the parameters."""
+    """Least squares with a batch norm and dropout: state and draws beside the parameters."""
 
     def __init__(self, stop_at=None):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
-            self.module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+            layers = nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.1), nn.Linear(4, 1)
+            self.module = nn.Sequential(*layers)
         self.inputs = torch.linspace(-1, 1, 192).view(64, 3).sin()
         self.steps, self.stop_at = 0, stop_at
 
-    def __call__(self, rows, images):
+    def __call__(self, pieces):
         self.steps += 1
         if self.steps == self.stop_at:
             raise KeyboardInterrupt
-        noise = torch.from_numpy(images[:, 0, 0] / np.float32(255))
-        outputs = self.module(self.inputs[rows] + 0.1 * noise)
-        return (outputs[:, 0] - self.inputs[rows].sum(1)).square().mean(), torch.tensor(0.5)
+        total = torch.zeros(())
+        for rows, images, seed in pieces.own:
+            noise = torch.from_numpy(images[:, 0, 0] / np.float32(255))
+            with forward_pass(seed, torch.device("cpu"), "float32"):
+                outputs = self.module(self.inputs[rows] + 0.1 * noise)
+            loss = (outputs[:, 0] - self.inputs[rows].sum(1)).square().mean() / pieces.total
+            loss.backward()
+            total += loss.detach()
+        return total, torch.tensor(0.5)
 
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (64, 4, 4, 3), np.uint8)
@@ -74,8 +82,9 @@ def test_training_lowers_the_loss(recipe):
     assert not fit.module.training
 
 
-@pytest.mark.parametrize("stop_at", [2, 41, 80])
-def test_an_interrupted_training_goes_on_bit_for_bit(recipe, tmp_path, stop_at):
+@pytest.mark.parametrize(("stop_at", "pieces"), [(2, 1), (41, 1), (80, 1), (41, 4)])
+def test_an_interrupted_training_goes_on_bit_for_bit(recipe, tmp_path, stop_at, pieces):
+    recipe = msgspec.structs.replace(recipe, pieces=pieces)
     whole, whole_points = Fit(), []
     run(whole, recipe, log=whole_points.append)
     broken = Fit(stop_at)
@@ -87,6 +96,22 @@ def test_an_interrupted_training_goes_on_bit_for_bit(recipe, tmp_path, stop_at):
     assert points == whole_points
     assert all(torch.equal(weights(again)[k], value) for k, value in weights(whole).items())
     assert not list(tmp_path.glob("*"))
+
+
+def test_a_device_is_waited_for_at_the_points_of_the_curve_alone(recipe, monkeypatch):
+    waits: list[str] = []
+    for name in ("cpu", "item", "tolist", "numpy", "__bool__", "__float__"):
+        method = getattr(torch.Tensor, name)
+
+        def wait(tensor, *given, name=name, method=method):
+            waits.append(name)
+            return method(tensor, *given)
+
+        monkeypatch.setattr(torch.Tensor, name, wait)
+    points = []
+    run(Fit(), msgspec.structs.replace(recipe, epochs=100), log=points.append)
+    assert len(points) == 100
+    assert waits == ["item"] + ["tolist"] * 100  # the first is DataLoader's, of a seed on the CPU
 
 
 def test_the_switches_are_put_back_on_an_error():
@@ -111,7 +136,7 @@ def test_biases_do_not_decay(recipe):
 
 def test_a_parameter_without_gradient_is_an_error():
     with pytest.raises(RuntimeError, match="the parameter weight"):
-        require_gradients(nn.Linear(2, 2))
+        gradients(nn.Linear(2, 2))
 
 
 def test_a_restored_optimizer_has_the_memory_format_of_its_parameters(recipe, tmp_path):
@@ -149,8 +174,14 @@ def test_a_loss_that_is_not_finite_is_refused(recipe):
         run(fit, recipe, name="rn")
 
 
+def test_fewer_images_than_a_batch_in_pieces_are_refused(recipe):
+    recipe = msgspec.structs.replace(recipe, batch_size=128, pieces=2)
+    with pytest.raises(InputError, match=r"rn: .* 128 images .* got 64"):
+        run(Fit(), recipe, name="rn")
+
+
 def test_a_single_image_is_refused(recipe):
-    with pytest.raises(InputError, match="at least two images"):
+    with pytest.raises(InputError, match="at least 2 images"):
         train(nn.Linear(1, 1), Fit(), IMAGES[:1], PREPROCESS, recipe, callbacks=Callbacks())
 
 

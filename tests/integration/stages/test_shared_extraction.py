@@ -1,0 +1,109 @@
+"""Processes that share the images of a stage write what one process writes, to the last bit."""
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.config.test_sets import SHIFTS
+from stages.datasets.card import write_absent
+from stages.encoders.encoder import initialise, save_encoder
+from tests.integration.stages.conftest import truncate_image
+from tests.pipeline.refusals import change
+from tests.reads import EXTRACTIONS, folder_digests, seal
+from tests.unit.encoders.conftest import small_backbone
+
+DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
+
+KILL = """
+import os, signal, sys
+
+def kill(event, arguments):
+    if event == "open" and str(arguments[0]).endswith({file!r}):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if os.environ.get("RANK") == {rank!r}:
+    sys.addaudithook(kill)
+"""
+"""A module `sitecustomize`: a process that opens the file kills itself."""
+
+COUNT = """
+import os
+from pathlib import Path
+
+if rank := os.environ.get("RANK"):
+    Path(__file__).with_name("rank" + rank).touch()
+"""
+"""A module `sitecustomize`: each of several processes leaves a file."""
+
+
+@pytest.fixture(autouse=True)
+def encoders(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write two encoders, and let 40 images be three batches and three minibatches."""
+    monkeypatch.setenv("INTERPRETING_CLIP_BATCH_SIZE", "16")
+    change(layers={"images": 24, "minibatch": 8})
+    for kind in ("rn", "vit"):
+        save_encoder(WEIGHTS / kind, initialise(small_backbone(kind), 0))
+    for name in SHIFTS[1:]:
+        write_absent(name, DATASETS / name)
+    seal()
+
+
+def run(stage: str, key: str, processes: int, **environment: str) -> subprocess.CompletedProcess:
+    """Run a stage in several processes."""
+    command = [sys.executable, "-m", f"stages.{stage}", key]
+    given = os.environ | {"INTERPRETING_CLIP_PROCESSES": f"{processes}"} | environment
+    return subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+
+
+def left(key: str) -> list[Path]:
+    """Return what there is of an encoder's activations."""
+    return [*Path("data/activations").glob(key), *Path("data/activations").glob(f"{key}.*")]
+
+
+@pytest.mark.parametrize(
+    ("stage", "key", "processes"),
+    [
+        ("extract", "rn", 2),
+        ("extract", "vit", 5),  # more than there are batches
+        ("extract_shifts", "rn", 2),
+        ("extract_broden", "vit", 2),
+        ("extract_layers", "rn", 2),
+        ("extract_layers", "vit", 2),
+    ],
+)
+def test_several_processes_write_the_bytes_of_one(tmp_path, stage, key, processes):
+    (tmp_path / "sitecustomize.py").write_text(COUNT)
+    folder = Path("data") / EXTRACTIONS[stage] / key
+    importlib.import_module(f"stages.{stage}").main(key)
+    alone = folder.rename(folder.with_name("alone"))
+    done = run(stage, key, processes, PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len([*tmp_path.glob("rank*")]) == processes
+    assert folder_digests(folder) == folder_digests(alone)
+
+
+def test_a_broken_image_of_another_process_is_named_in_one_line():
+    truncate_image("imagenet_val", 20)  # in the second batch
+    seal()
+    done = run("extract", "rn", 2)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert re.match(r"error: .*imagenet_val: image 00000020: .*broken.*replace", line)
+    assert left("rn") == []
+
+
+@pytest.mark.parametrize(
+    ("rank", "file"), [(0, "imagenet_val.safetensors.partial"), (1, "shard-00000.tar")]
+)
+def test_a_killed_process_ends_the_stage_in_one_line(tmp_path, rank, file):
+    (tmp_path / "sitecustomize.py").write_text(KILL.format(rank=f"{rank}", file=file))
+    done = run("extract", "rn", 2, PYTHONPATH=str(tmp_path))
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert re.match(rf"error: rn: process {rank + 1} of 2 .*SIGKILL.*`batch_size`", line)
+    assert left("rn") == []

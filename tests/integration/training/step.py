@@ -1,0 +1,55 @@
+"""A step of a training and a short one, in one of several processes; a module of the tests."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+
+from stages.config.machine import Machine
+from stages.config.trainings import TrainingRecipe
+from stages.encoders.processes import add_up, is_first, place, run_in_processes
+from stages.runtime.errors import InputError
+from stages.runtime.launch import launch
+from stages.training.callbacks import Callbacks
+from stages.training.loop import gradients, train
+from stages.training.memory import averaged_statistics, cut, own_rows
+from tests.unit.training.conftest import IMAGES, small_case
+
+
+def main(folder: str) -> None:
+    """Compute a batch's gradient, then train, and write what the first process has."""
+    task = json.loads((Path(folder) / "task.json").read_text())
+    if task["processes"] > 1 and run_in_processes(
+        Machine(processes=task["processes"]), "tests.integration.training.step", folder
+    ):
+        return
+    if place().rank == 1 and task.get("fault") == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if place().rank == 1 and task.get("fault") == "refused":
+        raise InputError("rn: a broken image")
+    recipe = msgspec.convert(task["recipe"], TrainingRecipe)
+    encoder, objective = small_case(task["tower"], task["objective"])
+    module = encoder.module.train()
+    own = IMAGES[own_rows(12, recipe.pieces)]
+    with averaged_statistics(module, recipe.pieces):
+        found = objective(cut(np.arange(12), own, recipe, 0))
+    add_up(gradients(module))
+    tensors = {f"gradient {name}": p.grad for name, p in module.named_parameters()}
+    tensors |= {f"buffer {name}": buffer.clone() for name, buffer in module.named_buffers()}
+    tensors |= {"loss": found[0], "correct": found[1]}
+    module.zero_grad()
+    points = []
+    callbacks = Callbacks(log=points.append if is_first() else None)
+    train(module, objective, IMAGES, encoder.card.preprocess, recipe, callbacks=callbacks)
+    tensors |= {f"trained {name}": value for name, value in module.state_dict().items()}
+    if is_first():
+        torch.save((tensors, points), Path(folder) / "found.pt")
+
+
+if __name__ == "__main__":
+    launch(main, *sys.argv[1:])
