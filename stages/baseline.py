@@ -7,8 +7,9 @@ import numpy as np
 
 from stages.config.measures import BaselineSettings
 from stages.config.params import Params
-from stages.config.test_sets import SHIFTS, TEST_SETS, result_name
+from stages.config.test_sets import SHIFTS, TEST_SETS, on_classes, result_name
 from stages.datasets.card import is_absent
+from stages.datasets.imagenet import read_imagenet_classes
 from stages.datasets.shards import open_shards
 from stages.files.json import write_json
 from stages.files.outputs import new_output, open_outputs
@@ -24,6 +25,9 @@ DATASETS = Path("data/datasets")
 def main() -> None:
     """Write the standard models, their lines and the resampled lines.
 
+    `abscissa` has the accuracy of the models from which each shift's line starts, `classes` the
+    classes of the test sets that they were measured on.
+
     With models trained here, a shift whose dataset is absent has no accuracies and so no line.
     """
     params = Params()
@@ -31,16 +35,21 @@ def main() -> None:
     trained = settings.source == "trained"
     names = ("imagenet_train", *TEST_SETS) if trained else ()
     inputs = open_outputs(*(DATASETS / name for name in names))
-    models = trained_models(settings) if trained else standard_models()
-    accuracies = {
-        shift: accuracy_fractions(models, shift) for shift in SHIFTS if shift in models[0]
-    }
+    models, classes = trained_models(settings) if trained else published_models()
+    shifts = [shift for shift in SHIFTS if shift in classes]
+    by_class = settings.abscissa == "shift_classes"
+    abscissa = {shift: on_classes(shift) if by_class else "imagenet" for shift in shifts}
     with error_context("the baseline's standard models", ValueError):
         lines, resampled = baseline_lines(
-            accuracy_fractions(models, "imagenet"), accuracies, settings.resamples, settings.seed
+            {shift: accuracy_fractions(models, name) for shift, name in abscissa.items()},
+            {shift: accuracy_fractions(models, shift) for shift in shifts},
+            settings.resamples,
+            settings.seed,
         )
     result = {
         "source": settings.source,
+        "abscissa": abscissa,
+        "classes": classes,
         "models": models,
         "lines": {shift: asdict(line) for shift, line in lines.items()},
         "resampled": {shift: asdict(draws) for shift, draws in resampled.items()},
@@ -49,8 +58,24 @@ def main() -> None:
         write_json(out / "baseline.json", result)
 
 
-def trained_models(settings: BaselineSettings) -> list[Model]:
+def published_models() -> tuple[list[Model], dict[str, list[int]]]:
+    """Return the testbed's standard models, and the classes of the sets that it has."""
+    known = read_imagenet_classes()
+    every = list(range(len(known.wnids)))
+    some = {
+        "imagenet_r": known.imagenet_r,
+        "imagenet_a": known.imagenet_a,
+        "objectnet": sorted(indices[0] for indices in known.objectnet.values()),
+    }
+    return standard_models(), {result_name(name): some.get(name, every) for name in TEST_SETS}
+
+
+def trained_models(settings: BaselineSettings) -> tuple[list[Model], dict[str, list[int]]]:
     """Train standard models on ImageNet's train set and measure them on the test sets.
+
+    Returns
+    -------
+    models, classes : the models, and the classes of each test set
 
     Raises
     ------
@@ -65,11 +90,13 @@ def trained_models(settings: BaselineSettings) -> list[Model]:
             )
     train = load("imagenet_train")
     present = [name for name in TEST_SETS if not is_absent(DATASETS / name)]
-    sets = {result_name(name): load(name) for name in present}
-    accuracies = standard_model_accuracies(
-        train, sets, settings.components, settings.seed, settings.threads
-    )
-    return [{"name": name, **measured} for name, measured in accuracies.items()]
+    imagenet, *shifts = (load(name) for name in present)
+    sets = dict(zip(present[1:], shifts, strict=True))
+    with error_context("the baseline's standard models", ValueError):
+        accuracies = standard_model_accuracies(train, imagenet, sets, settings.seed)
+    models: list[Model] = [{"name": name, **row} for name, row in accuracies.items()]
+    tests = {"imagenet": imagenet, **sets}
+    return models, {name: test.class_indices.tolist() for name, test in tests.items()}
 
 
 def load(dataset: str) -> LabelledImages:

@@ -1,7 +1,11 @@
 """Stage `broden`: the concepts that an encoder's directions and features encode."""
 
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,15 +14,16 @@ from stages.config.measures import ConceptsSettings
 from stages.config.params import Params
 from stages.datasets.card import is_absent, write_absent
 from stages.files.arrays import read_tensors, write_tensors
-from stages.files.json import read_json, write_json
+from stages.files.json import read_json, whole_file, write_json
 from stages.files.outputs import new_output, open_outputs
-from stages.measures.average_precision import average_precisions
 from stages.measures.concepts import (
     ConceptLabels,
+    EncodedConcepts,
+    Group,
+    Probe,
     concept_targets,
-    direction_precisions,
-    encoded_by_category,
-    encoded_concepts,
+    probe,
+    strongest_pairs,
 )
 from stages.measures.directions import Directions
 from stages.runtime.errors import error_context
@@ -26,9 +31,17 @@ from stages.runtime.launch import launch
 
 LABELS, CONCEPTS = Path("data/broden_labels"), Path("data/concepts")
 
+STRONGEST = 300
+"""So many encoded pairs of each basis, at most, go into git and the report; the CSV has all."""
+
 
 def main(key: str) -> None:
-    """Write the average precision of every direction and feature of encoder `key` per concept."""
+    """Write the average precision of every direction and feature of encoder `key` per concept.
+
+    `concepts.json` counts what they encode, and names the strongest of the pairs of a direction or
+    feature and a concept; `encoded.csv` names all, and `precisions.safetensors` holds the average
+    precision of every pair, encoded or not. Pairs and precisions are of the first draw.
+    """
     folder, privileged = Path("data/broden_activations") / key, Path("data/directions") / key
     inputs = open_outputs(folder, LABELS, privileged)
     if is_absent(LABELS):
@@ -37,36 +50,99 @@ def main(key: str) -> None:
     params, workers = Params(), read_machine().workers
     settings = params.read("concepts", ConceptsSettings)
     features = read_tensors(folder / "activations.safetensors", "activations")["activations"]
-    arrays = read_tensors(privileged / "directions.safetensors", "directions")
+    arrays = read_tensors(
+        privileged / "directions.safetensors", "directions", "singular_values", "importance"
+    )
     directions = Directions(arrays["directions"], arrays["singular_values"])
     concepts = read_json(LABELS / "concepts.json")
     pairs = read_tensors(LABELS / "labels.safetensors", "image", "concept")
     labels = ConceptLabels(pairs["image"], pairs["concept"])
-    numbers = np.array([concept["number"] for concept in concepts])
+    which = np.array([concept["number"] for concept in concepts])
+    of_concept = np.array([concept["category"] for concept in concepts])
+    categories = sorted(set(of_concept.tolist()))
+    every, threshold = np.ones(len(concepts), np.bool_), settings.threshold
+    groups = [
+        Group(every, threshold),
+        *(Group(of_concept == category, threshold) for category in categories),
+        *(Group(every, other) for other in settings.sweep),
+    ]
     with error_context(f"{folder} and {LABELS}", ValueError):
-        targets = concept_targets(labels, numbers, len(features), settings.negatives, settings.seed)
-        precisions = {
-            "directions": direction_precisions(features, directions, targets, workers),
-            "features": average_precisions(features, targets, workers),
+        targets = concept_targets(
+            labels, which, len(features), settings.negatives, settings.seed, draws=settings.draws
+        )
+        probes = {
+            basis: probe(features, each, targets, groups, sign=settings.sign, workers=workers)
+            for basis, each in (("directions", directions), ("features", None))
         }
-    categories = [concept["category"] for concept in concepts]
-    counts = {basis: count(values, categories, settings) for basis, values in precisions.items()}
+    # Directions are numbered by importance, from 1, features as in the activations, from 0.
+    ranks = np.argsort(np.argsort(-arrays["importance"], kind="stable")) + 1
+    numbers = {"directions": ranks, "features": np.arange(features.shape[1])}
+
+    def encoded(basis: str, most: int | None) -> Iterator[dict[str, Any]]:
+        return encoded_pairs(probes[basis], numbers[basis], concepts, threshold, most)
+
+    counts = {
+        basis: {
+            **summary(one.counts, categories, settings.sweep),
+            "pairs": len(strongest_pairs(one.precisions, threshold)),
+            "encoded": list(encoded(basis, STRONGEST)),
+            "names": encoded_names(one, concepts, threshold),
+        }
+        for basis, one in probes.items()
+    }
     with new_output(CONCEPTS / key, inputs) as out:
+        precisions = {basis: one.precisions for basis, one in probes.items()}
         write_tensors(out / "precisions.safetensors", precisions)
-        write_json(out / "concepts.json", {"measured": len(concepts), **counts})
+        write_pairs(out / "encoded.csv", {basis: encoded(basis, None) for basis in probes})
+        found = {"measured": len(concepts), "draws": targets.draws, **counts}
+        write_json(out / "concepts.json", found)
 
 
-def count(precisions: np.ndarray, categories: list[str], settings: ConceptsSettings) -> dict:
-    """Count encoded concepts at the threshold, by category and at each threshold of the sweep."""
-    by_category = encoded_by_category(precisions, categories, settings.threshold)
+def summary(
+    counts: Sequence[EncodedConcepts], categories: Sequence[str], sweep: Sequence[float]
+) -> dict[str, Any]:
+    """Return the counts of all concepts, of each category, and at each threshold of the sweep."""
+    whole, *others = map(asdict, counts)
     return {
-        **asdict(encoded_concepts(precisions, settings.threshold)),
-        "categories": {category: asdict(counts) for category, counts in by_category.items()},
+        **whole,
+        "categories": dict(zip(categories, others, strict=False)),
         "sweep": [
-            {"threshold": threshold, **asdict(encoded_concepts(precisions, threshold))}
-            for threshold in settings.sweep
+            {"threshold": threshold, **found}
+            for threshold, found in zip(sweep, others[len(categories) :], strict=True)
         ],
     }
+
+
+def encoded_pairs(
+    found: Probe, numbers: np.ndarray, concepts: list[dict], threshold: float, most: int | None
+) -> Iterator[dict[str, Any]]:
+    """Yield the pairs of a direction or feature and a concept that it encodes, by its number."""
+    order = np.argsort(numbers)
+    for row, concept in strongest_pairs(found.precisions[order], threshold, most).tolist():
+        direction = order[row]
+        yield {
+            "number": int(numbers[direction]),
+            "side": "negative" if found.negative[direction, concept] else "positive",
+            "concept": concepts[concept]["name"],
+            "category": concepts[concept]["category"],
+            "precision": round(float(found.precisions[direction, concept]), 4),
+        }
+
+
+def encoded_names(found: Probe, concepts: list[dict], threshold: float) -> list[str]:
+    """Return which concepts any direction or feature encodes, each with its category."""
+    unique = np.unique(strongest_pairs(found.precisions, threshold)[:, 1])
+    return sorted("{name} ({category})".format(**concepts[i]) for i in unique.tolist())
+
+
+def write_pairs(file: Path, pairs: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+    """Write encoded pairs by basis as CSV, one at a time: at a low threshold they are a million."""
+    columns = ("basis", "number", "side", "concept", "category", "precision")
+    with whole_file(file) as stream, io.TextIOWrapper(stream, "utf-8", newline="") as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        for basis, rows in pairs.items():
+            writer.writerows((basis, *(row[column] for column in columns[1:])) for row in rows)
 
 
 if __name__ == "__main__":

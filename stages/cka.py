@@ -28,7 +28,7 @@ def main(key: str) -> None:
     inputs.require_whole()
     file = Path("plots/comparisons") / f"{key}.json"
     write_json(file, {**result, **layers})
-    write_checksums(file.with_suffix(".sha256"), file)
+    write_checksums(file.with_suffix(".sha256"), file, inputs=inputs)
 
 
 def read_grams(folder: Path) -> dict:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from stages.files.activations import Activations, read_test_sets
 from stages.files.heads import read_head
 from stages.files.json import read_json, write_json
 from stages.files.outputs import new_output, open_outputs
-from stages.measures.accuracy import map_classes, top1_accuracy
+from stages.measures.accuracy import images_of_classes, map_classes, top1_accuracy
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
 from stages.measures.head import Head
 from stages.measures.logit_line import LogitLine, ResampledLines
@@ -23,7 +24,8 @@ from stages.runtime.launch import launch
 def main(key: str) -> None:
     """Write encoder `key`'s accuracies in percent and effective robustness in points.
 
-    A shift whose dataset is absent is left out, and the mean is over the others.
+    A shift whose dataset is absent is left out, and the mean is over the others. Of a shift with
+    other classes than its line, the accuracy is written, and why there is no effective robustness.
     """
     params = Params()
     settings = params.read("robustness", RobustnessSettings)
@@ -37,11 +39,25 @@ def main(key: str) -> None:
         name: measure((shifts if name in SHIFTS else folder) / name, test, head)
         for name, test in tests.items()
     }
+    reasons = {shift: other_classes(tests, shift, baseline) for shift in SHIFTS if shift in tests}
+    left_out = {shift: reason for shift, reason in reasons.items() if reason}
+    with error_context(folder / TEST_SETS[0], ValueError):
+        pairs = {
+            shift: (imagenet_accuracy(tests, shift, head, measured, baseline), measured[shift])
+            for shift in reasons
+            if shift not in left_out
+        }
     result = {
         "accuracy": {result_name(d): 100 * a.fraction for d, a in measured.items()},
         "images": {result_name(d): a.images for d, a in measured.items()},
-        "effective_robustness": estimate(measured, baseline, settings),
-        "baseline": {"models": baseline["models"], "lines": baseline["lines"]},
+        "classes": {result_name(d): len(test.class_indices) for d, test in tests.items()},
+        "abscissa": {
+            shift: {"accuracy": 100 * x.fraction, "images": x.images}
+            for shift, (x, _) in pairs.items()
+        },
+        "left_out": left_out,
+        "effective_robustness": estimate(pairs, baseline, settings),
+        "baseline": {name: baseline[name] for name in ("models", "lines", "abscissa")},
     }
     with new_output(Path("data/robustness") / key, inputs) as out:
         write_json(out / "robustness.json", result)
@@ -55,15 +71,68 @@ def measure(source: Path, test: Activations, head: Head) -> Accuracy:
     return Accuracy(fraction, len(test.classes))
 
 
+def other_classes(tests: dict[str, Activations], shift: str, baseline: dict) -> str:
+    """Say whether a shift's line is of other classes than the study's test sets, or nothing.
+
+    Fewer classes are easier to tell apart, so accuracy among them does not compare with a line of
+    all. Of ImageNet, the classes at the line's abscissa count.
+    """
+    if shift not in baseline["lines"]:
+        return ""
+    own, expected = (
+        {*map(int, c)} for c in (tests[shift].class_indices, baseline["classes"][shift])
+    )
+    imagenet, needed = (
+        {*tests[TEST_SETS[0]].class_indices.tolist()},
+        {*baseline["classes"]["imagenet"]},
+    )
+    if baseline["abscissa"][shift] != "imagenet":
+        at_abscissa = expected | {*tests[shift].aliases}
+        imagenet, needed = imagenet & at_abscissa, needed & at_abscissa
+    for name, held, of_line in ((shift, own, expected), (TEST_SETS[0], imagenet, needed)):
+        if held != of_line:
+            others = f" and {len(held - of_line):,} others" if held - of_line else ""
+            return (
+                f"{name} has images of {len(held & of_line):,} of the {len(of_line):,} classes "
+                f"that the line's models were measured on{others}"
+            )
+    return ""
+
+
+def imagenet_accuracy(
+    tests: dict[str, Activations],
+    shift: str,
+    head: Head,
+    measured: dict[str, Accuracy],
+    baseline: dict,
+) -> Accuracy:
+    """Return the ImageNet accuracy at which a shift's line is read: over its classes, or over all.
+
+    Of an ImageNet image, too, a class that the shift merges with another counts as this one.
+    """
+    imagenet, test = tests[TEST_SETS[0]], tests[shift]
+    same = np.array_equal(imagenet.class_indices, test.class_indices) and not test.aliases
+    if same or baseline["abscissa"].get(shift, "imagenet") == "imagenet":
+        return measured[TEST_SETS[0]]
+    class_map = map_classes(test.class_indices.tolist(), len(head.weight), test.aliases)
+    chosen, classes = images_of_classes(imagenet.classes, class_map)
+    return Accuracy(top1_accuracy(imagenet.values[chosen], classes, head, class_map), len(classes))
+
+
 def estimate(
-    measured: dict[str, Accuracy], baseline: dict, settings: RobustnessSettings
-) -> dict[str, dict[str, float]]:
-    """Return effective robustness per measured shift and its mean; empty without a shift."""
-    if not any(shift in measured for shift in SHIFTS):
+    pairs: dict[str, tuple[Accuracy, Accuracy]], baseline: dict, settings: RobustnessSettings
+) -> dict[str, Any]:
+    """Return effective robustness per measured shift and its mean; empty without a shift.
+
+    `pairs` are the accuracies on ImageNet and on the shift, by shift.
+
+    `extrapolated` lists the shifts whose line is extrapolated to this encoder.
+    """
+    if not pairs:
         return {}
     result = estimate_effective_robustness(
-        measured[TEST_SETS[0]],
-        {shift: measured.get(shift) for shift in SHIFTS},
+        {shift: imagenet for shift, (imagenet, _) in pairs.items()},
+        {shift: pairs[shift][1] if shift in pairs else None for shift in SHIFTS},
         {shift: LogitLine(**line) for shift, line in baseline["lines"].items()},
         {
             shift: ResampledLines(np.array(lines["slope"]), np.array(lines["intercept"]))
@@ -72,7 +141,8 @@ def estimate(
         confidence=settings.confidence,
         seed=settings.seed,
     )
-    return {s: asdict(e) for s, e in result.shifts.items()} | {"mean": asdict(result.mean)}
+    shifts = {shift: asdict(estimate) for shift, estimate in result.shifts.items()}
+    return shifts | {"mean": asdict(result.mean), "extrapolated": list(result.extrapolated)}
 
 
 if __name__ == "__main__":

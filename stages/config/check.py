@@ -245,6 +245,13 @@ def check_seeds(study: Sections) -> Complaints:
         )
 
 
+def check_controls(study: Sections) -> Complaints:
+    """Structure is planted in the activations of an encoder of the study."""
+    if (key := study.controls.encoder) not in study.encoders:
+        legal = ", ".join(study.encoders) or "none yet"
+        yield f"'controls.encoder': there is no '{key}'; legal values: {legal}"
+
+
 CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_needed_datasets,
     check_references,
@@ -257,6 +264,7 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_layers,
     check_unused,
     check_seeds,
+    check_controls,
 )
 """What sections require of each other; each check yields the complaints about a study."""
 

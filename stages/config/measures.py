@@ -7,8 +7,8 @@ from msgspec import Meta
 from stages.config.quantities import (
     LINES,
     Confidence,
-    Count,
     Fraction,
+    Key,
     Name,
     Percents,
     Positive,
@@ -16,21 +16,23 @@ from stages.config.quantities import (
     Seed,
     Share,
     StrictStruct,
-    ThreadCount,
 )
+
+Sweep = Annotated[list[Share], Meta(min_length=1, max_length=1000)]
+"""Values of a threshold at which counts are given as well."""
 
 
 class BaselineSettings(StrictStruct, frozen=True, kw_only=True):
     """Where the standard models come from, and the bootstrap of the lines through them.
 
-    `trained`: classifiers on `components` principal components of pixels, trained here;
-    `published`: the testbed's standard models in `data/reference/`.
+    `trained`: classifiers of pixels and edges, trained here; `published`: the testbed's standard
+    models in `data/reference/`. The lines start at ImageNet accuracy on the classes of the shift or
+    on all of them (`abscissa`).
     """
 
     source: Literal["trained", "published"]
-    components: Count
+    abscissa: Literal["shift_classes", "all_classes"]
     seed: Seed
-    threads: ThreadCount
     resamples: Resamples
 
 
@@ -42,7 +44,7 @@ class RobustnessSettings(StrictStruct, frozen=True, kw_only=True):
 
 
 class KurtosisSettings(StrictStruct, frozen=True, kw_only=True):
-    """The bootstrap over images, and the outlier features.
+    """The bootstrap over images, and the outlier features, with a sweep over shares.
 
     A feature is an outlier feature when it lies beyond `outlier_sigma` standard deviations of its
     image's features in at least the share `outlier_share` of the images.
@@ -52,6 +54,7 @@ class KurtosisSettings(StrictStruct, frozen=True, kw_only=True):
     seed: Seed
     confidence: Confidence
     outlier_sigma: Positive
+    sweep: Sweep
     outlier_share: Share
 
 
@@ -74,13 +77,16 @@ class DirectionsSettings(StrictStruct, frozen=True, kw_only=True):
 class ConceptsSettings(StrictStruct, frozen=True, kw_only=True):
     """The negatives of a concept, and the threshold of the average precision, with a sweep of it.
 
-    `balanced` draws as many negatives as there are positives; `all` takes every other image.
+    `balanced` draws as many negatives as there are positives, `draws` times; `all` takes every
+    other image. With `either`, the negative side of a direction counts as well.
     """
 
     negatives: Literal["balanced", "all"]
+    draws: Annotated[int, Meta(ge=1, le=1000)]
     seed: Seed
+    sign: Literal["fixed", "either"]
     threshold: Share
-    sweep: Annotated[list[Share], Meta(min_length=1, max_length=1000)]
+    sweep: Sweep
 
 
 class PresenceSettings(StrictStruct, frozen=True, kw_only=True):
@@ -89,12 +95,32 @@ class PresenceSettings(StrictStruct, frozen=True, kw_only=True):
     pixels: Fraction
 
 
+class CorrelationSettings(StrictStruct, frozen=True, kw_only=True):
+    """The bootstrap over encoders, for the report's rank correlations."""
+
+    resamples: Resamples
+    seed: Seed
+    confidence: Confidence
+
+
 class PublishedSettings(StrictStruct, frozen=True, kw_only=True):
     """The number of resamples, their seed and the interval's confidence."""
 
     resamples: Resamples
     seed: Seed
     confidence: Confidence
+
+
+class ControlsSettings(StrictStruct, frozen=True, kw_only=True):
+    """The encoder in whose activations outlier features are planted, and the draws.
+
+    Intervals are computed `repetitions` times, from `resamples` lines each.
+    """
+
+    encoder: Key
+    seed: Seed
+    repetitions: Resamples
+    resamples: Resamples
 
 
 class Study(StrictStruct, frozen=True, kw_only=True):

@@ -104,7 +104,7 @@ def complaint(value: Any, kind: Any) -> str:
     """
     try:
         msgspec.convert(value, kind, strict=True)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # a half of a character
         text = str(error).partition(" - at `")[0]
     else:
         return ""

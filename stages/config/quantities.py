@@ -75,8 +75,9 @@ Key = Annotated[
 ]
 """The name of an entry: DVC addresses stages by it, so no dots, dashes or `@`."""
 
-CONTROL = r"\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
-"""Characters that are in no text: control characters, line ends but for `\\n`, and surrogates."""
+CONTROL = r"\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
+"""Characters that are in no text: control characters, line ends but for `\\n`, what turns the
+direction of the text after it, and what no XML can hold, such as surrogates."""
 
 LITERAL = r"^(?![\s\S]*\$\{)"
 """How the pattern of a text begins: no `${` follows, which `dvc exp run -S` replaces."""

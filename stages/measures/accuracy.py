@@ -48,6 +48,32 @@ def map_classes(
     return class_map
 
 
+def images_of_classes(
+    classes: Int[np.ndarray, " image"], class_map: Int[np.ndarray, " class_"]
+) -> tuple[Bool[np.ndarray, " image"], Int[np.ndarray, " kept"]]:
+    """Choose the images of the classes that exist in another test set, as ImageNet's of a shift's.
+
+    Parameters
+    ----------
+    classes : the class of each image
+    class_map : what each class counts as on the other test set (`map_classes`)
+
+    Returns
+    -------
+    which images are chosen, and the class that each of these counts as
+
+    Raises
+    ------
+    ValueError
+        No image is of these classes.
+    """
+    counts_as = class_map[classes]
+    chosen = counts_as != ABSENT
+    if not chosen.any():
+        raise ValueError(f"none of the {len(classes)} images is of the classes of the other set")
+    return chosen, counts_as[chosen]
+
+
 def correct_predictions(
     activations: Float[np.ndarray, "image feature"],
     classes: Int[np.ndarray, " image"],

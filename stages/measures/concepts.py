@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from stages.measures.average_precision import (
     Examples,
@@ -17,8 +17,10 @@ from stages.measures.directions import Directions, project
 
 Negatives = Literal["balanced", "all"]
 
-PROJECTIONS_AT_A_TIME = 2**24
-"""How many projections are held at a time: 128 MiB."""
+Sign = Literal["fixed", "either"]
+
+NUMBERS_AT_A_TIME = 2**24
+"""How many scores, and how many average precisions, are held at a time: 128 MiB of each."""
 
 
 ROUNDING = 1e-12
@@ -43,6 +45,12 @@ class ConceptLabels:
 class EncodedConcepts:
     """The concepts that a set of directions encodes.
 
+    The values are those of the first draw of the negatives, not medians: so counts, categories and
+    average precisions agree with one another, and all encoders have the same negatives. `low` and
+    `high` are the smallest and the largest value of all draws, None where there is one: with n
+    draws, another one falls between them with a probability of (n - 1) / (n + 1) or more. The paper
+    has no interval; the choice is ours.
+
     Attributes
     ----------
     unique_concepts : number of concepts that some direction encodes
@@ -53,6 +61,43 @@ class EncodedConcepts:
     unique_concepts: int
     encoding_directions: int
     polysemanticity: float
+    unique_low: int | None = None
+    unique_high: int | None = None
+    polysemanticity_low: float | None = None
+    polysemanticity_high: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Concepts that are counted together, at a threshold of the average precision.
+
+    `concepts` says of each concept whether it is one; a direction encodes a concept if its average
+    precision is at least `threshold`, which is above 0 and at most 1.
+    """
+
+    concepts: Bool[np.ndarray, " concept"]
+    threshold: float
+
+    def __post_init__(self) -> None:
+        """Refuse a threshold that is no precision."""
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"threshold {self.threshold}: expected a precision above 0, at most 1")
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What the directions or features of an encoder encode.
+
+    Attributes
+    ----------
+    precisions : average precision in the first draw of the negatives
+    negative : whether it is that of the negated scores
+    counts : of each group
+    """
+
+    precisions: Float[np.ndarray, "direction concept"]
+    negative: Bool[np.ndarray, "direction concept"]
+    counts: list[EncodedConcepts]
 
 
 def concept_targets(
@@ -61,12 +106,14 @@ def concept_targets(
     images: int,
     negatives: Negatives,
     seed: int,
+    *,
+    draws: int = 1,
 ) -> SparseTargets:
     """Prepare the targets that `average_precisions` of any scores of these images needs.
 
     Parameters
     ----------
-    labels, images, negatives, seed : as in `concept_examples`
+    labels, images, negatives, seed, draws : as in `concept_examples`
     concepts : the numbers of the concepts, in the order of the results
 
     Raises
@@ -74,37 +121,119 @@ def concept_targets(
     ValueError
         As `concept_examples`.
     """
-    return sparse_targets(concept_examples(labels, concepts, images, negatives, seed), images)
+    examples = concept_examples(labels, concepts, images, negatives, seed, draws=draws)
+    return sparse_targets(examples, images)
 
 
-def direction_precisions(
+def probe(
     activations: Float[np.ndarray, "image feature"],
-    directions: Directions,
+    directions: Directions | None,
     targets: SparseTargets,
+    groups: Sequence[Group],
+    *,
+    sign: Sign = "fixed",
     workers: int = 1,
-) -> Float[np.ndarray, "direction concept"]:
-    """Compute `average_precisions` of the projections on directions, `⟨v_i, h⟩`.
+) -> Probe:
+    """Count the concepts that directions encode by their projections `⟨v_i, h⟩`, in every draw.
 
-    At most 2^24 projections are held at a time, or those of one direction if they are more.
+    The paper does not say whether the negative side of a direction counts, which has no sign of its
+    own (`singular_directions`). `fixed` takes the scores as they are; `either` takes the larger of
+    the average precisions of the scores and of the negated scores, in each draw.
+
+    At most 2^24 scores and 2^24 average precisions are held at a time, or those of one direction if
+    they are more.
 
     Parameters
     ----------
     activations : one row per image; may be memory-mapped
-    directions : of as many features
+    directions : of as many features; None: each feature is one
     targets, workers : as in `average_precisions`
+    groups : what is counted
+    sign : `fixed` or `either`
 
     Raises
     ------
     ValueError
         As `average_precisions` and `project`.
     """
-    precisions = np.empty((len(directions.vectors), len(targets.positives)))
-    step = max(1, PROJECTIONS_AT_A_TIME // len(activations))
-    for first in range(0, len(precisions), step):
+    count = activations.shape[1] if directions is None else len(directions.vectors)
+    concepts = len(targets.positives)
+    precisions, negative = np.empty((count, concepts)), np.zeros((count, concepts), np.bool_)
+    counts = [_Counts.none(group, targets.draws) for group in groups]
+    step = max(1, NUMBERS_AT_A_TIME // max(len(activations), targets.draws * concepts))
+    for first in range(0, count, step):
         part = slice(first, first + step)
-        some = Directions(directions.vectors[part], directions.singular_values[part])
-        precisions[part] = average_precisions(project(activations, some), targets, workers)
-    return precisions
+        if directions is None:
+            scores = np.asarray(activations[:, part], np.float64)
+        else:
+            some = Directions(directions.vectors[part], directions.singular_values[part])
+            scores = project(activations, some)
+        found = average_precisions(scores, targets, workers)
+        if sign == "either":
+            negated = average_precisions(-scores, targets, workers)
+            negative[part] = negated[0] > found[0]
+            np.maximum(found, negated, out=found)
+        precisions[part] = found[0]
+        counts = [old + _count(found, group) for old, group in zip(counts, groups, strict=True)]
+    return Probe(precisions, negative, [each.summary() for each in counts])
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """What some directions encode in each draw; the sum is what those of both encode."""
+
+    shown: Bool[np.ndarray, "draw concept"]
+    pairs: Int[np.ndarray, " draw"]
+    encoding: Int[np.ndarray, " draw"]
+
+    @classmethod
+    def none(cls, group: Group, draws: int) -> "_Counts":
+        shown = np.zeros((draws, np.count_nonzero(group.concepts)), np.bool_)
+        return cls(shown, np.zeros(draws, np.int64), np.zeros(draws, np.int64))
+
+    def __add__(self, other: "_Counts") -> "_Counts":
+        shown = np.logical_or(self.shown, other.shown)
+        return _Counts(shown, self.pairs + other.pairs, self.encoding + other.encoding)
+
+    def summary(self) -> EncodedConcepts:
+        unique = np.count_nonzero(self.shown, axis=1)
+        mean = self.pairs / np.maximum(self.encoding, 1)
+        ends = (unique.min(), unique.max(), mean.min(), mean.max())
+        return EncodedConcepts(
+            int(unique[0]),
+            int(self.encoding[0]),
+            float(mean[0]),
+            *([end.item() for end in ends] if len(unique) > 1 else []),
+        )
+
+
+def _count(precisions: Float[np.ndarray, "draw direction concept"], group: Group) -> _Counts:
+    encodes = precisions[:, :, group.concepts] >= group.threshold - ROUNDING
+    per_direction = np.count_nonzero(encodes, axis=2)
+    shown = np.logical_or.reduce(encodes, axis=1)
+    return _Counts(shown, per_direction.sum(axis=1), np.count_nonzero(per_direction, axis=1))
+
+
+def encoded_concepts(
+    precisions: Float[np.ndarray, "draw direction concept"], threshold: float
+) -> EncodedConcepts:
+    """Count the concepts that directions encode.
+
+    A direction encodes a concept if its average precision is at least the threshold (0.9 in Crabbé
+    et al. 2024).
+
+    Parameters
+    ----------
+    precisions : average precision, 0 to 1 (`average_precisions`)
+    threshold : above 0, at most 1
+
+    Raises
+    ------
+    ValueError
+        The threshold is not above 0 and at most 1.
+    """
+    every = np.ones(precisions.shape[2], np.bool_)
+    return _count(precisions, Group(every, threshold)).summary()
 
 
 def concept_examples(
@@ -113,13 +242,16 @@ def concept_examples(
     images: int,
     negatives: Negatives,
     seed: int,
+    *,
+    draws: int = 1,
 ) -> Iterator[Examples]:
     """Choose the positives and negatives of each concept.
 
     Positives are the images labelled with the concept. `balanced` draws as many negatives from the
-    other images, without replacement, or takes all of these if they are fewer. The generator is
-    seeded with `(seed, concept number)`, so a concept's negatives do not depend on which other
-    concepts are measured. `all` takes all other images.
+    other images, without replacement, or takes all of these if they are fewer; the draws are
+    independent of one another. The generator of each is seeded with `(seed, concept number, draw)`,
+    so a concept's negatives do not depend on which other concepts are measured, nor a draw on how
+    many there are. `all` takes all other images, once.
 
     Parameters
     ----------
@@ -128,6 +260,7 @@ def concept_examples(
     images : how many there are
     negatives : `balanced` or `all`
     seed : not negative
+    draws : how often negatives are drawn, if they are
 
     Yields
     ------
@@ -153,74 +286,29 @@ def concept_examples(
                 f"concept {concept} is on {len(positives)} of {images} images: expected at least "
                 "one image with it and one without; leave it out"
             )
-        drawn = negatives == "balanced"
-        sample = _sample_negatives(positives, images, (seed, concept)) if drawn else None
-        yield Examples(positives, sample)
+        if negatives == "all":
+            yield Examples(positives, None)
+            continue
+        candidates = np.setdiff1d(np.arange(images), positives, assume_unique=True)
+        count = min(len(positives), len(candidates))
+        generators = (np.random.default_rng((seed, concept, draw)) for draw in range(draws))
+        drawn = [
+            each.choice(candidates, count, replace=False, shuffle=False) for each in generators
+        ]
+        yield Examples(positives, np.stack(drawn))
 
 
-def _sample_negatives(
-    positives: Int[np.ndarray, " positive"], images: int, seed: tuple[int, int]
-) -> Int[np.ndarray, " negative"]:
-    lacking = np.ones(images, dtype=np.bool_)
-    lacking[positives] = False
-    candidates = np.flatnonzero(lacking)
-    count = min(len(positives), len(candidates))
-    generator = np.random.default_rng(seed)
-    return generator.choice(candidates, size=count, replace=False, shuffle=False)
-
-
-def encoded_concepts(
-    precisions: Float[np.ndarray, "direction concept"], threshold: float
-) -> EncodedConcepts:
-    """Count the concepts that directions encode.
-
-    A direction encodes a concept if its average precision is at least the threshold (0.9 in Crabbé
-    et al. 2024).
-
-    Parameters
-    ----------
-    precisions : average precision, 0 to 1 (`average_precisions`)
-    threshold : above 0, at most 1
-
-    Raises
-    ------
-    ValueError
-        The threshold is not above 0 and at most 1.
-    """
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold {threshold}: expected a precision above 0, at most 1")
-    encodes = precisions >= threshold - ROUNDING
-    per_direction = np.count_nonzero(encodes, axis=1)
-    encoding = int(np.count_nonzero(per_direction))
-    return EncodedConcepts(
-        unique_concepts=int(np.count_nonzero(encodes.any(axis=0))),
-        encoding_directions=encoding,
-        polysemanticity=float(per_direction.sum() / encoding) if encoding else 0.0,
-    )
-
-
-def encoded_by_category(
-    precisions: Float[np.ndarray, "direction concept"], categories: Sequence[str], threshold: float
-) -> dict[str, EncodedConcepts]:
-    """Count the encoded concepts of each category alone.
+def strongest_pairs(
+    precisions: Float[np.ndarray, "direction concept"], threshold: float, most: int | None = None
+) -> Int[np.ndarray, "pair 2"]:
+    """Return the pairs of a direction and a concept that it encodes, in the order of both.
 
     Parameters
     ----------
     precisions : average precision, 0 to 1
-    categories : of each concept; the result is in alphabetical order of them
     threshold : above 0, at most 1
-
-    Raises
-    ------
-    ValueError
-        There is not one category per concept, or the threshold is out of range.
+    most : how many pairs at most, those of the highest average precision
     """
-    if len(categories) != precisions.shape[1]:
-        raise ValueError(
-            f"{len(categories)} categories for {precisions.shape[1]} concepts: expected one each"
-        )
-    of_concept = np.array(categories)
-    return {
-        category: encoded_concepts(precisions[:, of_concept == category], threshold)
-        for category in sorted(set(categories))
-    }
+    pairs = np.argwhere(precisions >= threshold - ROUNDING)
+    by_strength = np.argsort(-precisions[tuple(pairs.T)], kind="stable")
+    return pairs[np.sort(by_strength[:most])]

@@ -26,17 +26,22 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class EffectiveRobustness:
-    """Effective robustness on each measured shift and its mean over them, in percentage points."""
+    """Effective robustness on each measured shift and its mean over them, in percentage points.
+
+    `extrapolated` lists the shifts whose line is extrapolated to this encoder
+    (`LogitLine.is_extrapolated`); the mean is as uncertain as any of them.
+    """
 
     shifts: dict[str, Estimate]
     mean: Estimate
+    extrapolated: tuple[str, ...]
 
 
 def effective_robustness(imagenet: float, shift: float, line: LogitLine) -> float:
     """Compute `acc_shift - β(acc_ImageNet)` in percentage points (Taori et al. 2020).
 
-    `acc_ImageNet` is over all 1,000 classes on every shift, even where the head is restricted to
-    the classes of the shift, and so are the ImageNet accuracies that β was fitted to.
+    `acc_ImageNet` is over the same classes as the ImageNet accuracies that β was fitted to: on the
+    shift's own, as in the testbed of Taori et al. where a shift has fewer than ImageNet, or on all.
 
     Parameters
     ----------
@@ -57,7 +62,7 @@ def effective_robustness(imagenet: float, shift: float, line: LogitLine) -> floa
 
 
 def estimate_effective_robustness(
-    imagenet: Accuracy,
+    imagenet: Accuracy | Mapping[str, Accuracy],
     shifts: Mapping[str, Accuracy | None],
     lines: Mapping[str, LogitLine],
     resampled: Mapping[str, ResampledLines],
@@ -71,12 +76,14 @@ def estimate_effective_robustness(
     the line was fitted to (`resample_lines`) and which images the encoder was measured on. For the
     latter, accuracies are drawn from the posterior under Jeffreys' prior,
     `Beta(k + 1/2, n - k + 1/2)` for k correct of n images, which stays within 0 to 1 and keeps a
-    spread at both ends. An encoder has one ImageNet accuracy, so its draws are shared by all
-    shifts.
+    spread at both ends. The encoder's ImageNet accuracies for several shifts are of the same images
+    or of parts of them, so their draws are coupled: the k-th lowest draw of one goes with the k-th
+    lowest of every other, and equal accuracies share their draws. Parts that overlap little
+    are less correlated than that, so with rising lines the mean's interval errs on the wide side.
 
     Parameters
     ----------
-    imagenet : accuracy over all ImageNet classes
+    imagenet : accuracy on ImageNet, for all shifts, or for each on the shift's own classes
     shifts : accuracy on each shift; None for a shift that was not measured: it is left out of the
         result and the mean, and leaves the other shifts' draws unchanged
     lines, resampled : β of each shift and its resamples, equally many for every shift
@@ -91,17 +98,21 @@ def estimate_effective_robustness(
     measured = {shift: accuracy for shift, accuracy in shifts.items() if accuracy is not None}
     _require_baselines(measured, lines, resampled)
     positions = {shift: position for position, shift in enumerate(shifts, start=1)}
+    abscissas = imagenet if isinstance(imagenet, Mapping) else dict.fromkeys(measured, imagenet)
     values, draws = [], []
     for shift, accuracy in measured.items():
-        values.append(effective_robustness(imagenet.fraction, accuracy.fraction, lines[shift]))
+        values.append(
+            effective_robustness(abscissas[shift].fraction, accuracy.fraction, lines[shift])
+        )
         line = resampled[shift]
-        x = _draw_fractions(imagenet, len(line.slope), (seed, 0))
+        x = _draw_coupled(abscissas[shift], len(line.slope), (seed, 0))
         y = _draw_fractions(accuracy, len(line.slope), (seed, positions[shift]))
         draws.append(100.0 * (y - line.predict(x)))
     pairs = zip(values, draws, strict=True)
     estimates = [percentile_interval(value, drawn, confidence) for value, drawn in pairs]
     mean = percentile_interval(float(np.mean(values)), np.mean(draws, axis=0), confidence)
-    return EffectiveRobustness(dict(zip(measured, estimates, strict=True)), mean)
+    extrapolated = tuple(s for s in measured if lines[s].is_extrapolated(abscissas[s].fraction))
+    return EffectiveRobustness(dict(zip(measured, estimates, strict=True)), mean, extrapolated)
 
 
 def _draw_fractions(
@@ -113,6 +124,14 @@ def _draw_fractions(
     return np.random.default_rng(seed).beta(
         correct + 0.5, accuracy.images - correct + 0.5, size=resamples
     )
+
+
+def _draw_coupled(
+    accuracy: Accuracy, resamples: int, seed: tuple[int, int]
+) -> Float[np.ndarray, " resample"]:
+    """Draw in an order that is the same for every accuracy."""
+    order = np.random.default_rng([*seed, 1]).permutation(resamples)
+    return np.sort(_draw_fractions(accuracy, resamples, seed))[order]
 
 
 def _require_baselines(

@@ -1,19 +1,37 @@
-"""Standard models: classical classifiers on the principal components of pixels.
+"""Standard models: classical classifiers of pixels and edges, computed in whole numbers.
 
 The baseline of effective robustness is a line through models that were trained on the labelled
 train set alone (Taori et al. 2020). A miniature world has no testbed of published models, so these
-stand in: classifiers of many kinds and strengths, so that the line has a range to be fitted over.
-Which ones is our choice.
+stand in: classifiers of several kinds and of very different strengths, so that the line has a range
+to be fitted over. Which ones is our choice, made by their accuracies on ImageNet's test images.
+
+Every effective robustness is a distance to their line, so their accuracies must not hang on the
+last bits of a CPU's kernels. They see sums of 8-bit pixels. What is added or multiplied are whole
+numbers that their type holds exactly (below 2⁵³ in double precision, for images of up to 256
+pixels), in whatever order. A quotient is rounded once, as IEEE 754 demands, and the lowest class
+wins a tie.
 """
 
-import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from stages.config.test_sets import on_classes
+from stages.measures.accuracy import ABSENT, images_of_classes, map_classes
 from stages.runtime.errors import InputError
+
+CHUNK_SIZE = 250
+"""How many images' distances to the train set are held at a time."""
+
+Images = UInt8[np.ndarray, "image height width channel"]
+Features = Int[np.ndarray, "image feature"]
+Examples = Int[np.ndarray, "example feature"]
+Classes = Int[np.ndarray, " example"]
+Scores = Float[np.ndarray, "image class_"] | Int[np.ndarray, "image class_"]
 
 
 @dataclass(frozen=True)
@@ -23,112 +41,212 @@ class LabelledImages:
     `aliases` are further classes, each with the one of `class_indices` that it counts as.
     """
 
-    images: UInt8[np.ndarray, "image height width channel"]
+    images: Images
     classes: Int[np.ndarray, " image"]
     class_indices: Int[np.ndarray, " class_"]
     aliases: Mapping[int, int] = field(default_factory=dict)
 
 
-def standard_model_accuracies(
-    train: LabelledImages,
-    tests: Mapping[str, LabelledImages],
-    components: int,
-    seed: int,
-    threads: int,
-) -> dict[str, dict[str, float]]:
-    """Train every standard model and return its accuracy on each test set by name, in percent.
+@dataclass(frozen=True)
+class StandardModel:
+    """A classifier by its parts.
 
-    Predictions on a test set are restricted to the classes that it holds, as an encoder's are.
+    Attributes
+    ----------
+    features : what it sees of an image
+    scores : returns the scores of classes 0, 1, … of the last images' features, after it has learnt
+        from the first ones' features and their classes, of which there are so many
+    share : the fraction of the train set that it learns from, its beginning
+    """
+
+    features: Callable[[Images], Features]
+    scores: Callable[[Examples, Classes, int, Features], Scores]
+    share: float = 1.0
+
+
+def standard_model_accuracies(
+    train: LabelledImages, imagenet: LabelledImages, shifts: Mapping[str, LabelledImages], seed: int
+) -> dict[str, dict[str, float]]:
+    """Train every standard model and return its accuracies by the test set's name, in percent.
+
+    They are on `imagenet`, on each shift, and on ImageNet's images of each shift's classes
+    (`on_classes`). Predictions are restricted to a test set's classes, as an encoder's are.
 
     Raises
     ------
     InputError
-        A class has no more train images than there are components, so that its covariance is
-        singular; or the part of the images that a model learns from has too few, or one class.
+        The train set has so few images that some model would learn from none.
     """
-    counts = np.bincount(train.classes, minlength=int(train.class_indices.max()) + 1)
-    least = int(counts[train.class_indices].min())
-    if least <= components:
-        raise InputError(
-            f"'baseline.components': expected fewer than the images of every class, got "
-            f"{components} for a class of imagenet_train with {least}; lower it or add images"
-        )
-    from sklearn.decomposition import PCA
-    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(threads), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # some are meant to be weak
-        pca = PCA(components, whiten=True, svd_solver="randomized", random_state=seed)
-        features = pca.fit_transform(pixels(train.images))
-        projected = {name: pca.transform(pixels(test.images)) for name, test in tests.items()}
-        rows = {}
-        for name, (model, share) in standard_models(seed).items():
-            kept = slice(0, round(share * len(features)))
-            try:
-                model.fit(features[kept], train.classes[kept])
-            except ValueError as error:
-                why = " ".join(str(error).split())
-                raise InputError(
-                    f"'datasets.imagenet_train.images': too few for the standard model {name}, "
-                    f"which learns from {share:.0%} of them ({why}); draw more"
-                ) from None
-            rows[name] = {n: accuracy(model, projected[n], test) for n, test in tests.items()}
+    models = standard_models(seed)
+    smallest = min(model.share for model in models.values())
+    if round(smallest * len(train.images)) < 1:
+        raise InputError(
+            f"'datasets.imagenet_train.images': {len(train.images)} are too few for a standard "
+            f"model that learns from {smallest:.0%} of them; draw more"
+        )
+    labels, count = np.searchsorted(train.class_indices, train.classes), len(train.class_indices)
+    tests = {"imagenet": imagenet, **shifts}
+    maps = {
+        name: map_classes(
+            test.class_indices.tolist(), 1 + max(train.class_indices.tolist()), test.aliases
+        )
+        for name, test in tests.items()
+    }
+    ends = np.cumsum([0, *(len(test.images) for test in tests.values())]).tolist()
+    features = {
+        see: (see(train.images), np.concatenate([see(test.images) for test in tests.values()]))
+        for see in dict.fromkeys(model.features for model in models.values())
+    }
+    rows = {}
+    for name, model in models.items():
+        learnt, seen = features[model.features]
+        part = slice(0, round(model.share * len(learnt)))
+        with threadpool_limits(1):  # products as small as these wait for their threads longer
+            scores = model.scores(learnt[part], labels[part], count, seen)
+        parts = {
+            key: scores[start:end] for key, (start, end) in zip(tests, pairwise(ends), strict=True)
+        }
+        measure = partial(accuracy, train.class_indices)
+        rows[name] = {
+            key: measure(part, tests[key].classes, maps[key]) for key, part in parts.items()
+        } | {
+            on_classes(shift): measure(parts["imagenet"], imagenet.classes, maps[shift])
+            for shift in shifts
+        }
     return rows
 
 
-def pixels(
-    images: UInt8[np.ndarray, "image height width channel"],
-) -> Float[np.ndarray, "image pixel"]:
-    """Return images as rows of pixel values, 0 to 1."""
-    return images.reshape(len(images), -1).astype(np.float32) / 255.0
+def accuracy(
+    columns: Int[np.ndarray, " class_"],
+    scores: Scores,
+    classes: Int[np.ndarray, " image"],
+    class_map: Int[np.ndarray, " index"],
+) -> float:
+    """Return the top-1 accuracy of scores among the classes of a test set, in percent.
 
-
-def accuracy(model, features: Float[np.ndarray, "image component"], test: LabelledImages) -> float:
-    """Return a fitted classifier's top-1 accuracy among the test set's classes, in percent.
-
-    One that has learnt from a part of the images, none of them of these classes, gets none right.
+    `columns` are the classes that the scores are of; the first of equal ones is predicted. Images
+    of other classes than the test set's (`map_classes`) are left out.
     """
-    scores = model.predict_proba(features)
-    possible = [*test.class_indices.tolist(), *test.aliases]
-    columns = np.flatnonzero(np.isin(model.classes_, possible))
-    if not len(columns):
-        return 0.0
-    counts_as = [test.aliases.get(class_, class_) for class_ in model.classes_[columns].tolist()]
-    predicted = np.array(counts_as)[scores[:, columns].argmax(axis=1)]
-    return 100.0 * float((predicted == test.classes).mean())
+    chosen, right = images_of_classes(classes, class_map)
+    counts_as = class_map[columns]
+    kept = counts_as != ABSENT
+    predicted = counts_as[kept][scores[chosen][:, kept].argmax(axis=1)]
+    return 100.0 * float((predicted == right).mean())
 
 
-def standard_models(seed: int) -> dict[str, tuple]:
-    """Return the classifiers by name, each with the share of the train set that it sees."""
-    from sklearn.discriminant_analysis import (
-        LinearDiscriminantAnalysis,
-        QuadraticDiscriminantAnalysis,
-    )
-    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.naive_bayes import GaussianNB
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.neural_network import MLPClassifier
+def standard_models(seed: int) -> dict[str, StandardModel]:
+    """Return the classifiers by name."""
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.tree import DecisionTreeClassifier
 
-    def mlp(width: int) -> MLPClassifier:
-        return MLPClassifier((width,), early_stopping=True, max_iter=200, random_state=seed)
-
+    grey_2, colours_1, colours_2 = partial(grey, 2), partial(colours, 1), partial(colours, 2)
+    colours_4, colours_8, edges_4 = partial(colours, 4), partial(colours, 8), partial(edges, 4)
+    nearest, nearest_5 = partial(neighbours, 1), partial(neighbours, 5)
+    tree = partial(trees, DecisionTreeClassifier(random_state=seed))
+    extra_trees = partial(trees, ExtraTreesClassifier(60, random_state=seed))
     return {
-        "lda_5%": (LinearDiscriminantAnalysis(), 0.05),
-        "lda_25%": (LinearDiscriminantAnalysis(), 0.25),
-        "lda": (LinearDiscriminantAnalysis(), 1.0),
-        "qda": (QuadraticDiscriminantAnalysis(reg_param=0.1), 1.0),
-        "naive_bayes": (GaussianNB(), 1.0),
-        "logistic_10%": (LogisticRegression(C=0.1, max_iter=200), 0.1),
-        "logistic_weak": (LogisticRegression(C=0.001, max_iter=200), 1.0),
-        "logistic": (LogisticRegression(C=0.1, max_iter=200), 1.0),
-        "neighbours_1": (KNeighborsClassifier(1), 1.0),
-        "neighbours_15": (KNeighborsClassifier(15), 1.0),
-        "neighbours_5_25%": (KNeighborsClassifier(5), 0.25),
-        "forest": (RandomForestClassifier(60, max_depth=12, random_state=seed), 1.0),
-        "extra_trees": (ExtraTreesClassifier(60, random_state=seed), 1.0),
-        "mlp_32": (mlp(32), 1.0),
-        "mlp_256": (mlp(256), 1.0),
-        "mlp_256_25%": (mlp(256), 0.25),
+        "mean_grey_2": StandardModel(grey_2, class_means),
+        "mean_colours_1": StandardModel(colours_1, class_means),
+        "mean_colours_2": StandardModel(colours_2, class_means),
+        "mean_colours_8": StandardModel(colours_8, class_means),
+        "neighbours_colours_8_2%": StandardModel(colours_8, nearest, 0.02),
+        "neighbours_colours_8_10%": StandardModel(colours_8, nearest, 0.1),
+        "neighbours_5_colours_4": StandardModel(colours_4, nearest_5),
+        "neighbours_colours_8": StandardModel(colours_8, nearest),
+        "tree_colours_4": StandardModel(colours_4, tree),
+        "extra_trees_colours_8": StandardModel(colours_8, extra_trees),
+        "perceptron_colours_4": StandardModel(colours_4, perceptron),
+        "perceptron_colours_8": StandardModel(colours_8, perceptron),
+        "mean_edges_4": StandardModel(edges_4, class_means),
+        "extra_trees_edges_4": StandardModel(edges_4, extra_trees),
+        "neighbours_edges_4": StandardModel(edges_4, nearest),
+        "perceptron_edges_4": StandardModel(edges_4, perceptron),
     }
+
+
+def colours(side: int, images: Images) -> Features:
+    """Return the sums of each channel over `side` by `side` blocks of the pixels."""
+    return _block_sums(images, side).reshape(len(images), -1)
+
+
+def grey(side: int, images: Images) -> Features:
+    """Return the sums of all channels over `side` by `side` blocks of the pixels."""
+    return _block_sums(images.sum(axis=3, dtype=np.int32), side).reshape(len(images), -1)
+
+
+def edges(side: int, images: Images) -> Features:
+    """Return the brightness's changes in each of eight directions, over `side` by `side` blocks.
+
+    A histogram of gradients: a pixel's gradient is the difference of its neighbours in both axes,
+    its size the sum of their absolute values, its direction the octant that it points to.
+    """
+    brightness = images.sum(axis=3, dtype=np.int32)
+    right = brightness[:, 1:-1, 2:] - brightness[:, 1:-1, :-2]
+    down = brightness[:, 2:, 1:-1] - brightness[:, :-2, 1:-1]
+    size = np.abs(right) + np.abs(down)
+    octant = 4 * (right > 0) + 2 * (down > 0) + (np.abs(right) > np.abs(down))
+    sums = [_block_sums(np.where(octant == o, size, 0), side) for o in range(8)]
+    return np.stack(sums, axis=-1).reshape(len(images), -1)
+
+
+def neighbours(
+    number: int, learnt: Examples, classes: Classes, count: int, seen: Features
+) -> Scores:
+    """Score a class by the mean squared distance to its nearest train images, `number` at most."""
+    scores = np.full((len(seen), count), -np.inf)
+    examples = [learnt[classes == class_].astype(np.float64) for class_ in range(count)]
+    lengths = [np.sum(rows**2, axis=1) for rows in examples]
+    for start in range(0, len(seen), CHUNK_SIZE):
+        chunk = seen[start : start + CHUNK_SIZE].astype(np.float64)
+        own = np.sum(chunk**2, axis=1)
+        for class_, rows in enumerate(examples):
+            if least := min(number, len(rows)):
+                distances = lengths[class_] - 2 * (chunk @ rows.T)
+                nearest = np.partition(distances, least - 1, axis=1)[:, :least].sum(axis=1)
+                scores[start : start + CHUNK_SIZE, class_] = -(nearest + least * own) / least
+    return scores
+
+
+def class_means(learnt: Examples, classes: Classes, count: int, seen: Features) -> Scores:
+    """Score a class by the squared distance to the mean of its images, in whole numbers."""
+    present = np.unique(classes)
+    means = [
+        learnt[classes == class_].sum(axis=0) // np.sum(classes == class_) for class_ in present
+    ]
+    return neighbours(1, np.stack(means), present, count, seen)
+
+
+def trees(classifier, learnt: Examples, classes: Classes, count: int, seen: Features) -> Scores:
+    """Score a class by the share that scikit-learn's trees give it; they compare features alone."""
+    scores = np.zeros((len(seen), count))
+    classifier.fit(learnt, classes)
+    scores[:, classifier.classes_] = classifier.predict_proba(seen)
+    return scores
+
+
+def perceptron(learnt: Examples, classes: Classes, count: int, seen: Features) -> Scores:
+    """Score a class by an averaged perceptron (Freund & Schapire 1999), in batches of 50 images.
+
+    Features are taken from their mean in whole numbers, and have a constant one beside them.
+    """
+    centre = learnt.sum(axis=0) // len(learnt)
+    constant = int(np.abs(learnt - centre).max())
+    learnt, seen = (np.insert(each - centre, 0, constant, axis=1) for each in (learnt, seen))
+    weights = np.zeros((count, learnt.shape[1]), np.int64)
+    total, one_hot = weights.copy(), np.eye(count, dtype=np.int64)
+    for start in 10 * list(range(0, len(learnt), 50)):
+        batch, right = learnt[start : start + 50], one_hot[classes[start : start + 50]]
+        weights += (right - one_hot[(batch @ weights.T).argmax(axis=1)]).T @ batch
+        total += weights
+    return seen @ total.T
+
+
+def _block_sums(
+    images: Images | Int[np.ndarray, "image height width"], side: int
+) -> Int[np.ndarray, "image ..."]:
+    # The sums of an image of 256 pixels fit into 32 bits.
+    rows, columns = (np.arange(side) * length // side for length in images.shape[1:3])
+    sums = np.add.reduceat(images, rows, axis=1, dtype=np.int32)
+    return np.add.reduceat(sums, columns, axis=2).astype(np.int64)

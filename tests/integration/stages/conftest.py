@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from stages.config.syntax import load_tree
 from stages.datasets.card import is_absent, read_card, write_card
+from stages.datasets.shards import open_shards, write_images
 from stages.files.outputs import CONTENTS
 from tests.reads import GRAPH, body, seal
 
@@ -70,11 +71,12 @@ def within(path: str, folders: set[str]) -> bool:
 
 def paths(stage: str, part: str, key: str) -> set[str]:
     """Return the paths that dvc.yaml lists as a `part` of a stage for its entry `key`."""
-    entry = {}
+    entry, study = {}, load_tree(Path("params.yaml"))
     if "foreach" in GRAPH[stage]:
-        entry = load_tree(Path("params.yaml"))[GRAPH[stage]["foreach"].strip("${}")][key]
+        entry = study[GRAPH[stage]["foreach"].strip("${}")][key]
     listed = [one if isinstance(one, str) else next(iter(one)) for one in body(stage).get(part, [])]
     names = {"key": key, **{f"item.{name}": str(value) for name, value in entry.items()}}
+    names["controls.encoder"] = study.get("controls", {}).get("encoder", "")
     return {re.sub(r"\$\{([\w.]+)\}", lambda match: names[match[1]], path) for path in listed}
 
 
@@ -83,3 +85,15 @@ def merge_a_class(dataset: str) -> None:
     folder = Path("data/datasets") / dataset
     card = read_card(folder)
     write_card(replace(card, class_indices=[*card.class_indices, 12], aliases=ALIAS), folder)
+
+
+def truncate_image(dataset: str, broken: int = -1) -> None:
+    """Take the last 20 bytes off an image, by default the last, in shards that are whole."""
+    folder = Path("data/datasets") / dataset
+    card = read_card(folder)
+    with open_shards(folder) as shards:
+        stored = [shards.stored(image) for image in range(len(shards))]
+    stored[broken] = stored[broken][:-20]
+    captions = shards.captions or [None] * len(stored)
+    images = zip(stored, shards.classes.tolist(), captions, strict=True)
+    write_card(replace(card, shards=write_images(images, 20, folder)), folder)

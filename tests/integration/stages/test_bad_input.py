@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 from safetensors.torch import save
 
 import stages.broden
@@ -23,13 +22,12 @@ import stages.robustness
 import stages.study
 import stages.weights
 from stages.config.syntax import load_tree
-from stages.datasets.card import read_card, write_card
-from stages.datasets.shards import open_shards, write_images
 from stages.files.arrays import read_tensors, write_tensors
 from stages.files.heads import write_head
 from stages.files.json import write_json
 from stages.measures.head import Head
 from tests.fixtures import FEATURES
+from tests.integration.stages.conftest import truncate_image
 from tests.pipeline.refusals import change, refused
 from tests.reads import seal
 
@@ -42,18 +40,6 @@ def truncate_shard(dataset: str) -> None:
     """Take the last 700 bytes off the second shard."""
     shard = DATASETS / dataset / "shard-00001.tar"
     shard.write_bytes(shard.read_bytes()[:-700])
-
-
-def truncate_image(dataset: str) -> None:
-    """Take the last 20 bytes off the last image, in shards that are whole."""
-    folder = DATASETS / dataset
-    card = read_card(folder)
-    with open_shards(folder) as shards:
-        stored = [shards.stored(image) for image in range(len(shards))]
-    stored[-1] = stored[-1][:-20]
-    captions = shards.captions or [None] * len(stored)
-    images = zip(stored, shards.classes.tolist(), captions, strict=True)
-    write_card(replace(card, shards=write_images(images, 20, folder)), folder)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +67,7 @@ def test_a_damaged_dataset_is_refused(stage, key, dataset, damage, expected):
 
 @pytest.mark.parametrize("stage", [stages.kurtosis, stages.robustness, stages.directions])
 def test_a_measure_refuses_activations_that_are_not_finite(stage):
+    stages.directions.main(KEY)
     file = Path("data/activations") / KEY / "imagenet_val.safetensors"
     row = np.array(read_tensors(file)["activations"][3])
     spoilt = np.where(np.arange(FEATURES) == 7, np.nan, row).astype(np.float32)
@@ -118,7 +105,7 @@ def test_broden_refuses_labels_that_do_not_fit_the_images(images, expected):
     write_tensors(
         out / f"broden_activations/{KEY}/activations.safetensors", {"activations": values}
     )
-    found = {"directions": np.eye(3), "singular_values": np.ones(3)}
+    found = {"directions": np.eye(3), "singular_values": np.ones(3), "importance": np.ones(3)}
     write_tensors(out / f"directions/{KEY}/directions.safetensors", found)
     concepts = [{"number": n, "name": f"c{n}", "category": "color"} for n in (1, 2)]
     write_json(out / "broden_labels/concepts.json", concepts)

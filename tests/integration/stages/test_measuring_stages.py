@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import yaml
 
-from stages import baseline, broden_labels
+from stages import baseline, broden_labels, kurtosis
 from stages.config.syntax import load_tree
-from stages.config.test_sets import SHIFTS, TEST_SETS
+from stages.config.test_sets import SHIFTS, TEST_SETS, on_classes, result_name
 from stages.datasets.broden.labels import can_be_probed, concept_presence
 from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import write_absent
@@ -23,14 +23,23 @@ from stages.files.activations import Activations, write_activations, write_card,
 from stages.files.arrays import read_tensors, write_tensors
 from stages.files.heads import write_head
 from stages.files.json import read_json, write_json
-from stages.files.published import accuracy_fractions, standard_models, zoo_models
-from stages.measures.average_precision import average_precisions
+from stages.files.published import (
+    TIMM_SHIFTS,
+    accuracy_fractions,
+    counterparts,
+    distinct_models,
+    standard_models,
+    timm_models,
+    zoo_models,
+)
+from stages.files.tables import read_table
 from stages.measures.cka import cka
 from stages.measures.concepts import (
     ConceptLabels,
+    EncodedConcepts,
+    Group,
     concept_targets,
-    direction_precisions,
-    encoded_concepts,
+    probe,
 )
 from stages.measures.directions import importance, singular_directions
 from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
@@ -39,6 +48,7 @@ from stages.measures.head import Head, random_head
 from stages.measures.intervals import bootstrap_mean
 from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
+from stages.measures.outlier_axes import align_axes
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.reporting.names import SHIFTS as NAMES
 from tests.integration.stages.conftest import ALIAS, merge_a_class, paths
@@ -57,14 +67,21 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "robustness": {"seed": 5, "confidence": 0.8},
     "kurtosis": {
         **{"resamples": 50, "seed": 6, "confidence": 0.7},
-        **{"outlier_sigma": 1.5, "outlier_share": 0.1},
+        **{"outlier_sigma": 1.5, "sweep": [0.01, 0.3], "outlier_share": 0.1},
     },
     "directions": {"pruning_steps": 5, "harmless": 20.0, "random_head_seed": 7},
-    "concepts": {"negatives": "balanced", "seed": 8, "threshold": 0.6, "sweep": [0.5, 0.6, 0.7]},
-    "baseline": {"source": "published", "components": 2, "seed": 9, "threads": 1, "resamples": 20},
+    "concepts": {
+        **{"negatives": "balanced", "draws": 3, "seed": 8, "sign": "either"},
+        **{"threshold": 0.6, "sweep": [0.5, 0.6, 0.7]},
+    },
+    "baseline": {"source": "published", "abscissa": "shift_classes", "seed": 9, "resamples": 20},
     "published": {"resamples": 30, "seed": 10, "confidence": 0.6},
+    "controls": {"encoder": "first", "seed": 11, "repetitions": 20, "resamples": 20},
+    "layers": {"images": 36, "minibatch": 12},
 }
-LINES = {shift: LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9) for i, shift in enumerate(SHIFTS)}
+LINES = {
+    shift: LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9, 0.2, 0.9) for i, shift in enumerate(SHIFTS)
+}
 RESAMPLED = {
     shift: ResampledLines(np.array([0.7, 0.8 + 0.1 * i, 1.0]), np.array([-0.2, 0.0, 0.1 * i]))
     for i, shift in enumerate(SHIFTS)
@@ -84,10 +101,13 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study["encoders"] = {key: entry | {"label": f"the {key}"} for key in reversed(KEYS)}
     study["comparisons"] = {"pair": {"first": "first", "second": "second"}}
     Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    models = [{"name": "standard", **dict.fromkeys(("imagenet", *SHIFTS), 50.0)}]
+    names = ("imagenet", *SHIFTS, *map(on_classes, SHIFTS))
+    models = [{"name": "standard", **dict.fromkeys(names, 50.0)}]
     lines = {shift: asdict(line) for shift, line in LINES.items()}
     resampled = {shift: asdict(lines) for shift, lines in RESAMPLED.items()}
     baseline = {"lines": lines, "resampled": resampled, "models": models}
+    baseline |= {"abscissa": {shift: on_classes(shift) for shift in SHIFTS}}
+    baseline |= {"classes": {result_name(name): held for name, held in HELD.items()}}
     write_json(Path("data/baseline/baseline.json"), baseline)
     for key in KEYS:
         imagenet, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
@@ -142,15 +162,20 @@ def concept_labels() -> ConceptLabels:
     return ConceptLabels(*(np.array(column) for column in zip(*shown, strict=True)))
 
 
-def accuracy(key: str, name: str) -> float:
-    """Return the share of images whose class has the highest logit of those that the set holds."""
-    test, own = activations(key, name), head(key)
-    unit = test.values / np.linalg.norm(test.values, axis=1, keepdims=True)
+def accuracy(key: str, name: str, held_by: str = "", without: int | None = None) -> Accuracy:
+    """Return the accuracy among the classes that a set holds, this one or `held_by`."""
+    test, own, held = activations(key, name), head(key), held_by or name
+    values = np.where(np.arange(FEATURES) == without, 0, test.values)
+    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
     logits = unit @ own.weight.T + own.bias
-    counts_as = {class_: class_ for class_ in HELD[name]} | dict(test.aliases)
+    counts_as = {class_: class_ for class_ in HELD[held]} | dict(ALIASES.get(held, {}))
     possible = sorted(counts_as)
-    predicted = [counts_as[possible[row.argmax()]] for row in logits[:, possible]]
-    return float(np.mean(np.array(predicted) == test.classes))
+    right = [
+        counts_as[possible[row.argmax()]] == counts_as[class_]
+        for row, class_ in zip(logits[:, possible], test.classes.tolist(), strict=True)
+        if class_ in counts_as
+    ]
+    return Accuracy(float(np.mean(right)), len(right))
 
 
 def result(path: str) -> Any:
@@ -161,20 +186,30 @@ def result(path: str) -> Any:
 def test_robustness(run, key):
     run("robustness", key)
     found = result(f"data/robustness/{key}/robustness.json")
-    shares = {name: accuracy(key, name) for name in TEST_SETS}
+    measured_here = {name: accuracy(key, name) for name in TEST_SETS}
+    shares = {name: one.fraction for name, one in measured_here.items()}
     assert len(set(shares.values())) > 3
     expected = {name.removesuffix("_val"): 100 * share for name, share in shares.items()}
     assert found["accuracy"] == pytest.approx(expected, abs=1e-4)
     assert found["images"] == dict.fromkeys(expected, IMAGES)
+    assert found["classes"] == {result_name(name): len(held) for name, held in HELD.items()}
+    at = {shift: accuracy(key, "imagenet_val", shift) for shift in SHIFTS}
+    assert {one.images for one in at.values()} == {16, 24, 40}
+    assert found["left_out"] == {}
+    for shift, one in at.items():
+        assert found["abscissa"][shift]["images"] == one.images
+        assert found["abscissa"][shift]["accuracy"] == pytest.approx(100 * one.fraction, abs=1e-4)
     estimate = estimate_effective_robustness(
-        Accuracy(shares["imagenet_val"], IMAGES),
-        {shift: Accuracy(shares[shift], IMAGES) for shift in SHIFTS},
+        at,
+        {shift: measured_here[shift] for shift in SHIFTS},
         LINES,
         RESAMPLED,
         confidence=0.8,
         seed=5,
     )
     measured = found["effective_robustness"]
+    outside = [s for s, line in LINES.items() if line.is_extrapolated(shares["imagenet_val"])]
+    assert measured["extrapolated"] == outside
     for name, one in {**estimate.shifts, "mean": estimate.mean}.items():
         assert measured[name] == pytest.approx(asdict(one), abs=1e-4)
         assert measured[name]["low"] < measured[name]["high"]
@@ -183,18 +218,100 @@ def test_robustness(run, key):
     assert [model["name"] for model in found["baseline"]["models"]] == ["standard"]
 
 
+def test_a_part_of_a_set_is_not_scored_against_a_line_of_the_whole(run):
+    whole = result("data/baseline/baseline.json")
+    classes = whole["classes"] | {"imagenet_r": [1, 2, 3], "objectnet": [0]}
+    write_json(Path("data/baseline/baseline.json"), whole | {"classes": classes})
+    run("robustness", "first")
+    found = result("data/robustness/first/robustness.json")
+    assert found["left_out"].keys() == {"imagenet_r", "objectnet"}
+    assert "imagenet_r has images of 2 of the 3 classes" in found["left_out"]["imagenet_r"]
+    assert "1 of the 1 classes" in found["left_out"]["objectnet"]
+    assert "1 others" in found["left_out"]["objectnet"]
+    assert found["accuracy"].keys() == {result_name(name) for name in TEST_SETS}
+    others = {"imagenet_v2", "imagenet_sketch", "imagenet_a"}
+    assert found["effective_robustness"].keys() == {*others, "mean", "extrapolated"}
+
+
+@pytest.mark.parametrize(
+    ("abscissa", "kept"), [("shift_classes", "imagenet_r"), ("all_classes", "")]
+)
+def test_imagenet_has_to_have_the_classes_of_the_abscissa(run, abscissa, kept):
+    whole = result("data/baseline/baseline.json")
+    names = dict.fromkeys(SHIFTS, "imagenet") if abscissa == "all_classes" else whole["abscissa"]
+    classes = whole["classes"] | {"imagenet": list(range(9))}
+    for shift in (*SHIFTS[:1], *SHIFTS[2:]):
+        classes[shift] = HELD[shift] if shift == "objectnet" else list(range(9))
+    changed = {"abscissa": names, "classes": classes}
+    write_json(Path("data/baseline/baseline.json"), whole | changed)
+    run("robustness", "first")
+    found = result("data/robustness/first/robustness.json")
+    assert found["left_out"].keys() == {*SHIFTS} - ({kept, "objectnet"} if kept else set())
+    reason = "imagenet_val has images of 5 of the 9 classes"
+    assert kept or reason in found["left_out"]["imagenet_r"]
+    assert found["effective_robustness"].keys() == (
+        {kept, "objectnet", "mean", "extrapolated"} if kept else set()
+    )
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_kurtosis(run, key):
+    own, test = head(key), activations(key, "imagenet_val")
+    directions = singular_directions(own.weight)
+    weights = importance(test.values, directions)
+    arrays = {**asdict(directions), "importance": weights}
+    arrays["directions"] = arrays.pop("vectors")
+    write_tensors(Path(f"data/directions/{key}/directions.safetensors"), arrays)
     run("kurtosis", key)
     found = result(f"data/kurtosis/{key}/kurtosis.json")
     of_images, deviations = kurtosis_and_deviations(activations(key, "imagenet_val").values, 1.5)
     assert found["kurtosis"] == pytest.approx(asdict(bootstrap_mean(of_images, 50, 0.7, 6)))
     outliers = outlier_features(deviations, 0.1)
     assert found["outlier_features"]["feature"] == outliers.feature.tolist()
+    assert found["largest_share"] == deviations.share.max()
+    few, many = (
+        {"share": s, "outlier_features": (deviations.share >= s).sum()} for s in (0.01, 0.3)
+    )
+    assert found["sweep"] == [few, many] and few["outlier_features"] > many["outlier_features"]
+    assert found["hiding_outliers"] == 3  # of 8 features at 1.5 σ
+    axes, aligned = found["axes"], align_axes(outliers.feature, directions, weights)
+    assert axes["feature"] == outliers.feature.tolist() and len(axes["feature"]) > 1
+    assert axes["rank"] == aligned.rank.tolist()
+    assert axes["cosine"] == pytest.approx(aligned.cosine, abs=1e-5)
+    typical = np.median(align_axes(np.arange(FEATURES), directions, weights).cosine)
+    assert axes["typical_cosine"] == pytest.approx(typical, abs=1e-5)
+    for name in TEST_SETS:
+        for i, feature in enumerate(outliers.feature):
+            whole, without = accuracy(key, name), accuracy(key, name, without=feature)
+            lost = whole.fraction - without.fraction
+            cost = axes["costs"][name.removesuffix("_val")]
+            assert cost["value"][i] == pytest.approx(100 * lost, abs=1e-4)
+            assert cost["low"][i] < cost["value"][i] < cost["high"][i]
     assert found["representation"] == ("rectified" if key == "first" else "linear")
     features = read_tensors(Path(f"data/kurtosis/{key}/features.safetensors"))
     for name, values in asdict(deviations).items():
         np.testing.assert_array_equal(features[name], values)
+
+
+def test_where_no_feature_is_an_outlier_the_most_extreme_one_is_looked_at(run):
+    change(kurtosis=SETTINGS["kurtosis"] | {"outlier_sigma": 100.0, "outlier_share": 0.5})
+    run("directions", "first")
+    run("kurtosis", "first")
+    found = result("data/kurtosis/first/kurtosis.json")
+    mean_abs_z = kurtosis_and_deviations(activations("first", "imagenet_val").values, 1.0)[1]
+    assert found["outlier_features"]["feature"] == [] and found["largest_share"] == 0
+    assert found["axes"]["feature"] == [mean_abs_z.mean_abs_z.argmax()]
+    assert len(found["axes"]["costs"]["imagenet_r"]["value"]) == 1
+
+
+def test_no_more_than_so_many_outlier_features_are_looked_at(run, monkeypatch):
+    monkeypatch.setattr(kurtosis, "MOST_AXES", 2)
+    change(kurtosis=SETTINGS["kurtosis"] | {"outlier_sigma": 0.5})
+    run("directions", "first")
+    run("kurtosis", "first")
+    found = result("data/kurtosis/first/kurtosis.json")
+    features = found["outlier_features"]["feature"]
+    assert len(features) > 2 and found["axes"]["feature"] == features[:2]
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -207,7 +324,7 @@ def test_directions(run, key):
     assert found["fractions"] == [0.0, 0.2, 0.4, 0.6, 0.8]
     curves = found["accuracy"]
     for name in TEST_SETS:
-        expected = 100 * accuracy(key, name)
+        expected = 100 * accuracy(key, name).fraction
         for curve in curves.values():
             assert curve[name.removesuffix("_val")][0] == pytest.approx(expected, abs=1e-4)
     test = activations(key, "imagenet_val")
@@ -230,32 +347,57 @@ def test_directions(run, key):
     np.testing.assert_array_equal(arrays["importance"], weights)
 
 
+def counts_in(found: dict) -> EncodedConcepts:
+    """Read the counts of concepts that a result holds."""
+    return EncodedConcepts(**{name: found[name] for name in EncodedConcepts.__annotations__})
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_broden(run, key):
+    weights = {}
     for encoder in KEYS:
         found = singular_directions(head(encoder).weight)
+        weights[encoder] = generator(encoder, "importance").random(len(found.vectors))
         arrays = {"directions": found.vectors, "singular_values": found.singular_values}
+        arrays["importance"] = weights[encoder]
         write_tensors(Path(f"data/directions/{encoder}/directions.safetensors"), arrays)
     run("broden", key)
-    targets = concept_targets(concept_labels(), np.array(list(CATEGORIES)), IMAGES, "balanced", 8)
+    targets = concept_targets(
+        concept_labels(), np.array(list(CATEGORIES)), IMAGES, "balanced", 8, draws=3
+    )
+    every = np.ones(3, np.bool_)
+    groups = [Group(every, 0.6), *(Group(every, threshold) for threshold in (0.5, 0.6, 0.7))]
+    groups += [Group(np.arange(3) == column, 0.6) for column in range(3)]
     values, directions = broden_activations(key), singular_directions(head(key).weight)
-    expected = {
-        "directions": direction_precisions(values, directions, targets),
-        "features": average_precisions(values, targets),
-    }
     found = result(f"data/concepts/{key}/concepts.json")
+    assert (found["measured"], found["draws"]) == (len(CONCEPTS), 3)
     arrays = read_tensors(Path(f"data/concepts/{key}/precisions.safetensors"))
-    assert found["measured"] == len(CONCEPTS)
-    for basis, precisions in expected.items():
-        np.testing.assert_array_equal(arrays[basis], precisions)
+    listed = read_table(Path(f"data/concepts/{key}/encoded.csv"), ["basis", "side"])
+    for basis, each in (("directions", directions), ("features", None)):
+        expected = probe(values, each, targets, groups, sign="either")
+        np.testing.assert_array_equal(arrays[basis], expected.precisions)
         counts = found[basis]
-        unique = [encoded_concepts(precisions, t).unique_concepts for t in (0.5, 0.6, 0.7)]
-        assert counts["unique_concepts"] == unique[1]
-        assert [row["unique_concepts"] for row in counts["sweep"]] == unique
         assert [row["threshold"] for row in counts["sweep"]] == [0.5, 0.6, 0.7]
-        for column, category in enumerate(CATEGORIES.values()):
-            own = encoded_concepts(precisions[:, [column]], 0.6).unique_concepts
-            assert counts["categories"][category]["unique_concepts"] == own
+        by_category = [counts["categories"][name] for name in CATEGORIES.values()]
+        for one, own in zip((counts, *counts["sweep"], *by_category), expected.counts, strict=True):
+            assert asdict(counts_in(one)) == pytest.approx(asdict(own), abs=1e-6)
+        places = list(range(FEATURES)) if each is None else np.argsort(-weights[key]).tolist()
+        pairs = [
+            {
+                "number": number,
+                "side": "negative" if expected.negative[place, column] else "positive",
+                "concept": concept["name"],
+                "category": concept["category"],
+                "precision": round(float(expected.precisions[place, column]), 4),
+            }
+            for number, place in enumerate(places, 0 if each is None else 1)
+            for column, concept in enumerate(CONCEPTS)
+            if expected.precisions[place, column] >= 0.6
+        ]
+        assert counts["names"] == sorted({f"{p['concept']} ({p['category']})" for p in pairs})
+        assert counts["encoded"] == pairs and {row["side"] for row in pairs} > {"positive"}
+        rows = [row for row in listed if row["basis"] == basis]
+        assert rows == [{k: str(v) for k, v in ({"basis": basis} | row).items()} for row in pairs]
 
 
 def test_broden_labels(run, study, monkeypatch):
@@ -311,13 +453,57 @@ def test_cka(run):
     assert (found["first_layers"], found["second_layers"]) == (["stem", "block"], ["a", "c", "b"])
 
 
+def test_controls(run):
+    run("controls")
+    found = result("metrics/controls.json")
+    assert found.keys() == {
+        *("kurtosis", "outlier_features", "directions", "concepts", "effective_robustness", "cka")
+    }
+    assert [key for key, one in found.items() if not one["as_planted"]] == []
+    rows = [row for one in found.values() for row in one["controls"]]
+    for row in rows:
+        assert row["as_planted"] == (abs(row["found"] - row["planted"]) <= row["tolerance"] + 1e-4)
+    said = " ".join(row["what"] for row in rows)
+    # the settings are those of the measures, the activations those of the encoder
+    for setting in (
+        f"of {FEATURES} Gaussian features",
+        f"of {FEATURES} features raised by 7.5 σ: share of images in which they lie beyond 1.5 σ",
+        "in steps of 20 %",
+        "at an average precision of 0.6",
+        "Broden labels",
+        "20 intervals of 80 %",
+        "3 minibatches of 12 images",
+    ):
+        assert setting in said, setting
+    assert list(found["effective_robustness"]["coverage"][0]["shifts"]) == sorted(SHIFTS)
+
+
+def test_controls_without_broden(run):
+    write_absent("broden", Path("data/broden_labels"))
+    run("controls")
+    assert (
+        "the study has no Broden"
+        in result("metrics/controls.json")["concepts"]["controls"][0]["what"]
+    )
+
+
 def test_published(run):
     run("published", unread=["data/study"])
-    standard, zoo = standard_models(), zoo_models()
+    standard, (zoo, joined) = standard_models(), distinct_models(zoo_models())
     shifts = {shift: accuracy_fractions(standard, shift) for shift in SHIFTS}
     lines, draws = baseline_lines(accuracy_fractions(standard, "imagenet"), shifts, 30, 10)
     found = result("metrics/published.json")
+    models = {name: one for group in found["counterparts"].values() for name, one in group.items()}
+    assert models.keys() == {m["name"] for m in counterparts(zoo_models(), timm_models())}
+    one = models["ViT-B-32/openai"]["testbed"]
+    four = [found["encoders"]["ViT-B-32/openai"][shift] for shift in TIMM_SHIFTS]
+    assert one["mean"] == pytest.approx(np.mean(four), abs=1e-3)
+    slopes = {(row["baseline"], row["shift"]): row for row in rows("baselines")}
+    assert len(slopes) == len(SHIFTS) + len(TIMM_SHIFTS)
+    for shift, line in found["timm_lines"].items():
+        assert float(slopes["timm", shift]["slope"]) == pytest.approx(line["slope"], abs=1e-4)
     assert found["encoders"].keys() == {model["name"] for model in zoo}
+    assert found["joined"] == joined
     for shift, line in lines.items():
         assert found["lines"][shift] == pytest.approx(asdict(line), abs=1e-4)
     model = zoo[0]
@@ -328,6 +514,12 @@ def test_published(run):
     row, mean = found["encoders"][model["name"]], expected.mean
     values = {shift: one.value for shift, one in expected.shifts.items()}
     values |= {"low": mean.low, "mean": mean.value, "high": mean.high}
+    assert [row["extrapolated"] for row in found["encoders"].values()] == [
+        list(SHIFTS)
+        if any(line.is_extrapolated(m["imagenet"] / 100) for line in lines.values())
+        else []
+        for m in sorted(zoo, key=lambda m: m["name"])
+    ]
     assert {name: row[name] for name in values} == pytest.approx(values, abs=1e-3)
     table = {one["shift"]: one for one in rows("published") if one["label"] == model["name"]}
     for shift in SHIFTS:
@@ -335,11 +527,28 @@ def test_published(run):
         assert found == pytest.approx(row[shift], abs=1e-3)
 
 
-def test_the_published_baseline(run):
+@pytest.mark.parametrize("abscissa", ["shift_classes", "all_classes"])
+def test_the_published_baseline(run, abscissa):
+    change(baseline=SETTINGS["baseline"] | {"abscissa": abscissa})
     run("baseline", unread=[f"data/datasets/{name}" for name in ("imagenet_train", *TEST_SETS)])
     found, standard = result("data/baseline/baseline.json"), standard_models()
     shifts = {shift: accuracy_fractions(standard, shift) for shift in SHIFTS}
-    lines, draws = baseline_lines(accuracy_fractions(standard, "imagenet"), shifts, 20, 9)
+    at = {
+        shift: accuracy_fractions(
+            standard, "imagenet" if abscissa == "all_classes" else on_classes(shift)
+        )
+        for shift in SHIFTS
+    }
+    lines, draws = baseline_lines(at, shifts, 20, 9)
+    counts = {name: len(held) for name, held in found["classes"].items()}
+    assert counts == dict(
+        zip(("imagenet", *SHIFTS), (1000, 1000, 200, 1000, 113, 200), strict=True)
+    )
+    fits = [
+        round(found["lines"][s]["r_squared"], 3) for s in ("imagenet_r", "imagenet_a", "objectnet")
+    ]
+    testbed = [0.888, 0.814, 0.952] if abscissa == "shift_classes" else [0.876, 0.756, 0.941]
+    assert fits == testbed
     assert found["source"] == "published"
     assert [model["name"] for model in found["models"]] == [model["name"] for model in standard]
     for shift, line in lines.items():
@@ -356,18 +565,19 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
     merge_a_class("imagenet_r")
     change(baseline=SETTINGS["baseline"] | {"source": "trained"})
     asked: list[Any] = []
-    names = ("imagenet", *SHIFTS[:2])
+    names = ("imagenet", *SHIFTS[:2], *map(on_classes, SHIFTS[:2]))
     accuracies = {
-        f"model {i}": dict(zip(names, (30 + i, 20 + i, 10 + i), strict=True)) for i in range(5)
+        f"model {i}": dict(zip(names, (30 + i, 20 + i, 10 + i, 40 + i, 50 - i), strict=True))
+        for i in range(5)
     }
     measure = lambda *given: asked.extend(given) or accuracies  # noqa: E731
     monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
-    run("baseline", unread=["data/reference/imagenet_testbed_accuracies.csv"])
-    train, tests, *settings = asked
-    assert settings == [2, 9, 1]
-    assert list(tests) == ["imagenet", *SHIFTS[:2]]
-    sets = {"imagenet_train": train, "imagenet_val": tests["imagenet"], **tests}
-    del sets["imagenet"]
+    tables = ("imagenet_testbed_accuracies", "imagenet_classes", "objectnet_to_imagenet")
+    run("baseline", unread=[f"data/reference/{name}.csv" for name in tables])
+    train, imagenet, shifts, *settings = asked
+    assert settings == [9]
+    assert list(shifts) == [*SHIFTS[:2]]
+    sets = {"imagenet_train": train, "imagenet_val": imagenet, **shifts}
     for name, found in sets.items():
         with open_shards(DATASETS / name) as data:
             assert found.class_indices.tolist() == data.card.class_indices
@@ -375,7 +585,11 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
             np.testing.assert_array_equal(found.classes, data.classes)
             np.testing.assert_array_equal(found.images[-1], data[len(data) - 1])
     expected = [{"name": name, **row} for name, row in accuracies.items()]
-    assert result("data/baseline/baseline.json")["models"] == expected
+    found = result("data/baseline/baseline.json")
+    assert found["models"] == expected
+    assert found["abscissa"] == {shift: on_classes(shift) for shift in SHIFTS[:2]}
+    assert found["lines"]["imagenet_r"]["low"] == pytest.approx(0.46)
+    assert found["classes"]["imagenet"] == imagenet.class_indices.tolist()
 
 
 CURVE = {"loss": [2.5, 1.5], "accuracy": [0.25, 0.5], "learning_rate": [0.1, 0.2]}
@@ -390,7 +604,7 @@ def measured(run) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"step\t{metric}\n1\t{one}\n2\t{other}\n")
     for key in KEYS:
-        for stage in ("robustness", "kurtosis", "directions", "broden"):
+        for stage in ("robustness", "directions", "kurtosis", "broden"):
             run(stage, key)
         run("summarize", key)
 
@@ -408,8 +622,10 @@ def test_summarize():
         concepts = result(f"data/concepts/{key}/concepts.json")
         assert metrics["accuracy"] == pytest.approx(robust["accuracy"], abs=1e-3)
         estimates = robust["effective_robustness"]
+        outside = estimates.pop("extrapolated")
         expected = {name: one["value"] for name, one in estimates.items()}
         expected |= {f"mean_{end}": estimates["mean"][end] for end in ("low", "high")}
+        assert metrics["effective_robustness"].pop("extrapolated") == outside
         assert metrics["effective_robustness"] == pytest.approx(expected, abs=1e-3)
         mean, low, high = (metrics["kurtosis"][name] for name in ("mean", "low", "high"))
         expected = {"value": mean, "low": low, "high": high}
@@ -427,6 +643,7 @@ def test_summarize():
 @pytest.mark.usefixtures("measured")
 def test_report(run):
     run("published", unread=["data/study"])
+    run("controls")
     layers = {"first_layers": ["stem"], "second_layers": ["a", "b"], "cka": [[0.25, 0.75]]}
     pair = {"first": "first", "second": "second", **layers}
     write_json(Path("plots/comparisons/pair.json"), pair)

@@ -2,6 +2,7 @@
 
 import importlib
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from stages.files.outputs import (
     write_checksums,
     write_contents,
 )
+from stages.runtime.environment import KERNELS
 from stages.runtime.errors import InputError
 from tests.integration.stages.conftest import paths
 from tests.pipeline.refusals import refused
@@ -33,6 +35,12 @@ READERS = sorted(
 """The stages that read what another has written into `data/`."""
 
 STUDY = ROOT / "params.yaml"
+
+
+@pytest.fixture(autouse=True)
+def no_kernels_chosen(monkeypatch):
+    for name in KERNELS:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(params=READERS)
@@ -127,6 +135,23 @@ def test_the_same_content_made_again_is_the_same_origin(chain):
     assert read_json(Path("data/directions/rn") / CONTENTS) == before
 
 
+def test_variables_that_choose_kernels_go_with_what_was_computed(chain, monkeypatch):
+    monkeypatch.setenv("MKL_CBWR", "AVX2")
+    chain("data/activations/rn", "data/weights/rn")
+    monkeypatch.delenv("MKL_CBWR")
+    chain("data/directions/rn", "data/activations/rn", "data/heads/rn")
+    chain("data/kurtosis/rn", "data/heads/rn")
+    for path in ("data/activations/rn", "data/directions/rn"):
+        assert read_json(Path(path) / CONTENTS)["kernels"] == ["MKL_CBWR=AVX2"]
+    for path in ("data/weights/rn", "data/heads/rn", "data/kurtosis/rn"):
+        assert "kernels" not in read_json(Path(path) / CONTENTS)
+    write_json(Path("a.json"), {})
+    inputs = open_outputs(Path("data/directions/rn"))
+    write_checksums(Path("a.sha256"), Path("a.json"), inputs=inputs)
+    assert require_checksums(Path("a.sha256"), Path("a.json")) == ["MKL_CBWR=AVX2"]
+    subprocess.run(["sha256sum", "--check", "--strict", "a.sha256"], check=True)
+
+
 def test_shards_are_left_to_the_card(tmp_path):
     (tmp_path / "shard-00000.tar").touch()
     write_contents(tmp_path)
@@ -140,7 +165,7 @@ def test_results_in_git_are_checked(tmp_path, monkeypatch):
     for result in results:
         result.write_text(result.name)
     write_checksums(sums, *results)
-    require_checksums(sums, *results)
+    assert require_checksums(sums, *results) == []
     assert all(len(line.split("  ")[0]) == 64 for line in sums.read_text().splitlines())
     for damage in (
         lambda: results[1].write_text("b.csw"),

@@ -5,6 +5,7 @@ from sklearn.metrics import accuracy_score
 from stages.measures.accuracy import (
     ABSENT,
     correct_predictions,
+    images_of_classes,
     map_classes,
     restrict_head,
     top1_accuracy,
@@ -94,3 +95,12 @@ def test_refuses_what_does_not_fit_together(activations, classes, class_map, mes
 def test_refuses_a_class_map_to_what_is_no_class(indices, aliases):
     with pytest.raises(ValueError, match="expected a class of the head"):
         map_classes(indices, classes=10, aliases=aliases)
+
+
+def test_the_images_of_another_sets_classes_count_as_its_classes():
+    class_map = map_classes([1, 4], 6, {5: 1})
+    chosen, counts_as = images_of_classes(np.array([0, 1, 5, 4, 3, 5]), class_map)
+    assert chosen.tolist() == [False, True, True, True, False, True]
+    assert counts_as.tolist() == [1, 1, 4, 1]
+    with pytest.raises(ValueError, match="none of the 2 images"):
+        images_of_classes(np.array([0, 3]), class_map)

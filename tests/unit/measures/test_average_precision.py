@@ -18,7 +18,7 @@ def oracle(scores, positive):
 def against_all(scores, positive, workers=1):
     """Return the average precision of each column for one concept, all other images negatives."""
     targets = sparse_targets([Examples(np.flatnonzero(positive), None)], len(scores))
-    return average_precisions(scores, targets, workers)[:, 0]
+    return average_precisions(scores, targets, workers)[0, :, 0]
 
 
 @st.composite
@@ -55,15 +55,48 @@ def test_each_concept_agrees_with_scikit_learn(case, everything, workers):
     scores, concepts = case
     rest = [np.setdiff1d(np.arange(len(scores)), positives) for positives in concepts]
     concept_examples = [
-        Examples(positives, None if everything else others[: len(positives)])
+        Examples(positives, None if everything else others[None, : len(positives)])
         for positives, others in zip(concepts, rest, strict=True)
     ]
-    found = average_precisions(scores, sparse_targets(concept_examples, len(scores)), workers)
+    found = average_precisions(scores, sparse_targets(concept_examples, len(scores)), workers)[0]
     for column, (positives, others) in enumerate(zip(concepts, rest, strict=True)):
         chosen = others if everything else others[: len(positives)]
         kept = np.concatenate([positives, chosen])
         expected = oracle(scores[kept], np.isin(kept, positives))
         np.testing.assert_allclose(found[:, column], expected, rtol=1e-12)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(labelled_images(), st.integers(1, 5), st.integers(0, 2**31))
+def test_each_draw_is_as_it_is_alone(case, draws, seed):
+    scores, concepts = case
+    images, rng = np.arange(len(scores)), np.random.default_rng(seed)
+    examples = []
+    for positives in concepts:
+        rest = np.setdiff1d(images, positives)
+        count = rng.integers(1, len(rest), endpoint=True)
+        drawn = [rng.choice(rest, count, replace=False) for _ in range(draws)]
+        examples.append(Examples(positives, np.stack(drawn)))
+    found = average_precisions(scores, sparse_targets(examples, len(scores)), 2)
+    assert found.shape == (draws, 3, len(concepts))
+    for draw, precisions in enumerate(found):
+        for column, each in enumerate(examples):
+            kept = np.concatenate([each.positives, each.negatives[draw]])
+            expected = oracle(scores[kept], np.isin(kept, each.positives))
+            np.testing.assert_allclose(precisions[:, column], expected, rtol=1e-12)
+        one = [Examples(each.positives, each.negatives[[draw]]) for each in examples]
+        alone = average_precisions(scores, sparse_targets(one, len(scores)))
+        np.testing.assert_array_equal(alone[0], precisions)
+
+
+def test_cells_that_need_more_than_sixteen_bits_are_counted_alike():
+    scores, images = RNG.normal(size=(30, 2)), np.arange(30)
+    drawn = RNG.permuted(np.tile(images[10:], (1000, 1)), axis=1)[:, :10]
+    few, many = (
+        average_precisions(scores, sparse_targets([Examples(images[:10], drawn)] * n, 30))
+        for n in (1, 70)
+    )
+    np.testing.assert_array_equal(many, np.repeat(few, 70, axis=2))
 
 
 @settings(derandomize=True, deadline=None, max_examples=50)
@@ -105,6 +138,12 @@ def test_refuses_a_score_that_is_not_finite_and_names_it(bad):
 
 
 def test_refuses_negatives_of_some_concepts_alone():
-    concept_examples = [Examples(np.array([0]), None), Examples(np.array([1]), np.array([0]))]
+    concept_examples = [Examples(np.array([0]), None), Examples(np.array([1]), np.array([[0]]))]
     with pytest.raises(ValueError, match="of every concept or of none"):
+        sparse_targets(concept_examples, 3)
+
+
+def test_refuses_another_number_of_draws_of_some_concepts():
+    concept_examples = [Examples(np.array([0]), np.array([[1]] * draws)) for draws in (2, 3)]
+    with pytest.raises(ValueError, match="another number of concept 1"):
         sparse_targets(concept_examples, 3)

@@ -7,11 +7,12 @@ from stages.measures.average_precision import average_precisions
 from stages.measures.concepts import (
     ConceptLabels,
     EncodedConcepts,
+    Group,
     concept_examples,
     concept_targets,
-    direction_precisions,
-    encoded_by_category,
     encoded_concepts,
+    probe,
+    strongest_pairs,
 )
 from stages.measures.directions import project, singular_directions
 
@@ -27,9 +28,8 @@ def labels_of(shown, numbers):
 
 
 def concept_precisions(scores, labels, concepts, negatives, seed):
-    return average_precisions(
-        scores, concept_targets(labels, concepts, len(scores), negatives, seed)
-    )
+    targets = concept_targets(labels, concepts, len(scores), negatives, seed)
+    return average_precisions(scores, targets)[0]
 
 
 LABELS = labels_of(SHOWN, CONCEPTS)
@@ -46,7 +46,7 @@ def test_agrees_with_scikit_learn_on_the_same_images(negatives):
     found = concept_precisions(SCORES, LABELS, CONCEPTS, negatives, seed=5)
     for column, examples in enumerate(concept_examples(LABELS, CONCEPTS, 200, negatives, seed=5)):
         rest = np.setdiff1d(np.arange(200), examples.positives)
-        chosen = rest if examples.negatives is None else examples.negatives
+        chosen = rest if examples.negatives is None else examples.negatives[0]
         kept = np.concatenate([examples.positives, chosen])
         labels = np.isin(kept, examples.positives)
         plain = [average_precision_score(labels, scores[kept]) for scores in SCORES.T]
@@ -54,12 +54,30 @@ def test_agrees_with_scikit_learn_on_the_same_images(negatives):
 
 
 def test_balanced_draws_as_many_images_that_lack_the_concept():
-    for column, examples in enumerate(concept_examples(LABELS, CONCEPTS, 200, "balanced", seed=1)):
+    found = concept_examples(LABELS, CONCEPTS, 200, "balanced", seed=1, draws=4)
+    for column, examples in enumerate(found):
         shown = SHOWN[:, column]
         np.testing.assert_array_equal(examples.positives, np.flatnonzero(shown))
-        assert examples.negatives is not None
-        assert len(np.unique(examples.negatives)) == min(shown.sum(), (~shown).sum())
-        assert not shown[examples.negatives].any()
+        assert examples.negatives is not None and len(examples.negatives) == 4
+        for drawn in examples.negatives:
+            assert len(np.unique(drawn)) == min(shown.sum(), (~shown).sum())
+            assert not shown[drawn].any()
+
+
+def test_more_draws_leave_the_first_as_they_are_and_differ():
+    few, many = (
+        list(concept_examples(LABELS, CONCEPTS[:3], 200, "balanced", seed=1, draws=draws))
+        for draws in (2, 6)
+    )
+    for one, other in zip(few, many, strict=True):
+        assert one.negatives is not None and other.negatives is not None
+        np.testing.assert_array_equal(one.negatives, other.negatives[:2])
+        assert len({frozenset(drawn) for drawn in other.negatives.tolist()}) == 6
+
+
+def test_all_negatives_are_drawn_once():
+    targets = concept_targets(LABELS, CONCEPTS, 200, "all", seed=0, draws=7)
+    assert (targets.draws, targets.all_negatives) == (1, True)
 
 
 @pytest.mark.parametrize("negatives", ["balanced", "all"])
@@ -82,7 +100,7 @@ def test_the_order_and_repetition_of_pairs_change_nothing():
 def test_every_seed_and_every_concept_draws_its_own_negatives():
     labels = ConceptLabels(np.tile(np.arange(20), 2), np.repeat([1, 2], 20))
     drawn = [
-        frozenset(examples.negatives.tolist())
+        frozenset(examples.negatives[0].tolist())
         for seed in (0, 1)
         for examples in concept_examples(labels, np.array([1, 2]), 200, "balanced", seed)
         if examples.negatives is not None
@@ -99,16 +117,109 @@ def test_scores_without_information_encode_nothing():
     assert found.max() < 0.75
 
 
+EVERY = np.ones(6, np.bool_)
+GROUPS = [Group(EVERY, 0.6), Group(np.arange(6) < 2, 0.6), Group(EVERY, 0.5)]
+DIRECTIONS = singular_directions(RNG.normal(size=(7, 9)))
+
+
+def counts_of(encodes):
+    """Count the concepts of one draw with sets, `encodes[direction][concept]`."""
+    sets = [{c for c, shown in enumerate(row) if shown} for row in encodes]
+    some = [one for one in sets if one]
+    mean = sum(map(len, some)) / len(some) if some else 0
+    return len(set().union(*some)), len(some), pytest.approx(mean)
+
+
+@pytest.mark.parametrize("sign", ["fixed", "either"])
+@pytest.mark.parametrize("directions", [DIRECTIONS, None])
+def test_a_probe_agrees_with_scikit_learn_and_with_counting_sets(sign, directions):
+    scores = SCORES if directions is None else project(SCORES, directions)
+    targets = concept_targets(LABELS, CONCEPTS, 200, "balanced", 5, draws=4)
+    found = probe(SCORES, directions, targets, GROUPS, sign=sign, workers=2)
+    every = np.empty((4, scores.shape[1], 6))
+    negative = np.zeros(every.shape, np.bool_)
+    for column, examples in enumerate(
+        concept_examples(LABELS, CONCEPTS, 200, "balanced", 5, draws=4)
+    ):
+        assert examples.negatives is not None
+        for draw, negatives in enumerate(examples.negatives):
+            kept = np.concatenate([examples.positives, negatives])
+            labels = np.isin(kept, examples.positives)
+            for direction, score in enumerate(scores.T):
+                own, other = (average_precision_score(labels, s * score[kept]) for s in (1, -1))
+                negative[draw, direction, column] = sign == "either" and other > own
+                every[draw, direction, column] = max(own, other) if sign == "either" else own
+    np.testing.assert_allclose(found.precisions, every[0], rtol=1e-12)
+    np.testing.assert_array_equal(found.negative, negative[0])
+    for group, counts in zip(GROUPS, found.counts, strict=True):
+        plain = [counts_of(each) for each in every[:, :, group.concepts] >= group.threshold]
+        first = (counts.unique_concepts, counts.encoding_directions, counts.polysemanticity)
+        assert first == plain[0]
+        assert counts.unique_low == min(unique for unique, *_ in plain)
+        assert counts.unique_high == max(unique for unique, *_ in plain)
+        means = [mean.expected for *_, mean in plain]
+        assert counts.polysemanticity_low == pytest.approx(min(means))
+        assert counts.polysemanticity_high == pytest.approx(max(means))
+
+
+def test_a_feature_against_a_concept_encodes_it_by_its_negative_side_alone():
+    against = -SHOWN[:, [2]].astype(np.float32)
+    targets = concept_targets(LABELS, CONCEPTS, 200, "balanced", 0, draws=3)
+    fixed, either = (
+        probe(against, None, targets, [Group(EVERY, 0.99)], sign=sign)
+        for sign in ("fixed", "either")
+    )
+    assert fixed.counts[0].unique_high == 0 and not fixed.negative.any()
+    assert either.counts[0] == EncodedConcepts(1, 1, 1.0, 1, 1, 1.0, 1.0)
+    assert either.precisions[0, 2] == 1 and either.negative[0, 2]
+
+
+def test_the_sign_of_the_scores_changes_nothing_where_either_side_counts():
+    targets = concept_targets(LABELS, CONCEPTS, 200, "balanced", 0, draws=3)
+    signs = RNG.choice([-1.0, 1.0], 9)
+    one, other = (probe(s, None, targets, GROUPS, sign="either") for s in (SCORES, signs * SCORES))
+    np.testing.assert_array_equal(one.precisions, other.precisions)
+    assert one.counts == other.counts
+
+
+@pytest.mark.parametrize(("negatives", "draws"), [("balanced", 1), ("all", 5)])
+def test_one_draw_has_no_interval(negatives, draws):
+    targets = concept_targets(LABELS, CONCEPTS, 200, negatives, 0, draws=draws)
+    for counts in probe(SCORES, None, targets, GROUPS).counts:
+        assert counts.unique_low is counts.unique_high is None
+        assert counts.polysemanticity_low is counts.polysemanticity_high is None
+
+
+def test_where_all_other_images_are_taken_draws_do_not_differ():
+    # Most images show the concept: every draw takes all that do not.
+    labels = labels_of(SHOWN[:, [5]], CONCEPTS[[5]])
+    targets = concept_targets(labels, CONCEPTS[[5]], 200, "balanced", 0, draws=5)
+    found = average_precisions(SCORES, targets)
+    np.testing.assert_array_equal(found, np.repeat(found[:1], 5, axis=0))
+
+
+def test_the_interval_holds_another_draw_as_often_as_it_says():
+    labels, values = ConceptLabels(np.arange(40), np.repeat(np.arange(8), 5)), np.arange(8)
+    scores, inside = RNG.normal(size=(200, 30)), []
+    for seed in range(200):
+        targets = concept_targets(labels, values, 200, "balanced", seed, draws=6)
+        *five, last = average_precisions(scores, targets)
+        counts, other = encoded_concepts(np.array(five), 0.8), encoded_concepts(last[None], 0.8)
+        assert counts.unique_low is not None and counts.unique_high is not None
+        inside.append(counts.unique_low <= other.unique_concepts <= counts.unique_high)
+    assert np.mean(inside) > 4 / 6 - 0.1  # (n - 1) / (n + 1), more where counts are equal
+
+
 @pytest.mark.parametrize("negatives", ["balanced", "all"])
-def test_directions_a_few_at_a_time_score_by_their_projections(negatives, monkeypatch):
-    directions = singular_directions(RNG.normal(size=(7, 9)))
-    scores = project(SCORES, directions)
-    whole = concept_precisions(scores, LABELS, CONCEPTS, negatives, seed=2)
-    targets = concept_targets(LABELS, CONCEPTS, len(SCORES), negatives, seed=2)
-    for held in (1, 650, 2**24):
-        monkeypatch.setattr(module, "PROJECTIONS_AT_A_TIME", held)
-        found = direction_precisions(SCORES, directions, targets)
-        np.testing.assert_allclose(found, whole, rtol=1e-12)
+@pytest.mark.parametrize("directions", [DIRECTIONS, None])
+def test_directions_a_few_at_a_time_are_counted_together(negatives, directions, monkeypatch):
+    targets = concept_targets(LABELS, CONCEPTS, len(SCORES), negatives, seed=2, draws=3)
+    whole = probe(SCORES, directions, targets, GROUPS, sign="either")
+    for held in (1, 650):
+        monkeypatch.setattr(module, "NUMBERS_AT_A_TIME", held)
+        found = probe(SCORES, directions, targets, GROUPS, sign="either")
+        np.testing.assert_allclose(found.precisions, whole.precisions, rtol=1e-12)
+        assert found.counts == whole.counts
 
 
 @pytest.mark.parametrize(
@@ -126,7 +237,7 @@ def test_refuses_a_concept_that_tells_no_images_apart_and_a_label_of_no_image(im
         concept_precisions(SCORES, labels, np.array([7]), "all", seed=0)
 
 
-PRECISIONS = RNG.uniform(size=(30, 12))
+PRECISIONS = RNG.uniform(size=(3, 30, 12))
 BY_HAND = np.array([[0.95, 0.92, 0.1], [0.9, 0.2, 0.3], [0.5, 0.8, 0.899]])
 
 
@@ -141,39 +252,32 @@ BY_HAND = np.array([[0.95, 0.92, 0.1], [0.9, 0.2, 0.3], [0.5, 0.8, 0.899]])
     ],
 )
 def test_encoded_concepts_by_hand(precisions, expected):
-    assert encoded_concepts(precisions, 0.9) == expected
+    assert encoded_concepts(precisions[None], 0.9) == expected
 
 
 def test_the_order_of_directions_and_concepts_changes_nothing():
-    moved = PRECISIONS[RNG.permutation(30)][:, RNG.permutation(12)]
+    moved = PRECISIONS[:, RNG.permutation(30)][:, :, RNG.permutation(12)]
     assert encoded_concepts(moved, 0.9) == encoded_concepts(PRECISIONS, 0.9)
 
 
-def test_agrees_with_counting_sets():
-    encoded = [{c for c in range(12) if row[c] >= 0.9} for row in PRECISIONS]
-    some = [concepts for concepts in encoded if concepts]
-    mean = sum(map(len, some)) / len(some)
+def test_the_interval_spans_the_draws():
+    plain = [counts_of(each >= 0.9) for each in PRECISIONS]
     found = encoded_concepts(PRECISIONS, 0.9)
-    assert (found.unique_concepts, found.encoding_directions) == (
-        len(set.union(*encoded)),
-        len(some),
-    )
-    assert found.polysemanticity == pytest.approx(mean)
+    unique = [count for count, *_ in plain]
+    assert (found.unique_concepts, found.encoding_directions, found.polysemanticity) == plain[0]
+    assert (found.unique_low, found.unique_high) == (min(unique), max(unique))
+    assert found.polysemanticity_low is not None and found.polysemanticity_high is not None
+    assert found.polysemanticity_low <= found.polysemanticity <= found.polysemanticity_high
 
 
-def test_each_category_is_counted_alone():
-    found = encoded_by_category(BY_HAND, ["object", "colour", "object"], 0.9)
-    assert list(found) == ["colour", "object"]
-    assert found["object"] == EncodedConcepts(1, 2, 1.0)
-    assert found["colour"] == EncodedConcepts(1, 1, 1.0)
+def test_the_strongest_pairs_stand_in_the_order_of_directions_and_concepts():
+    assert strongest_pairs(BY_HAND, 0.9).tolist() == [[0, 0], [0, 1], [1, 0]]
+    assert strongest_pairs(BY_HAND, 0.9, most=2).tolist() == [[0, 0], [0, 1]]
+    assert strongest_pairs(BY_HAND[::-1], 0.8, most=2).tolist() == [[2, 0], [2, 1]]
+    assert strongest_pairs(BY_HAND, 0.99).tolist() == []
 
 
 @pytest.mark.parametrize("threshold", [0.0, 90.0])
 def test_refuses_a_threshold_that_is_no_precision(threshold):
     with pytest.raises(ValueError, match="above 0, at most 1"):
         encoded_concepts(PRECISIONS, threshold)
-
-
-def test_refuses_a_concept_without_category():
-    with pytest.raises(ValueError, match="11 categories for 12 concepts"):
-        encoded_by_category(PRECISIONS, ["part"] * 11, 0.9)

@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,18 @@ def test_the_mean_is_over_the_shifts():
     values = [effective_robustness(0.7, shifts[s].fraction, LINES[s]) for s in shifts]
     assert [result.shifts[shift].value for shift in shifts] == values
     assert result.mean.value == pytest.approx(np.mean(values))
+
+
+def test_says_which_shifts_line_is_extrapolated():
+    narrow = LINES | {"far": replace(LINES["far"], low=0.75)}
+    shifts = {"near": Accuracy(0.6, None), "far": Accuracy(0.5, None), "none": None}
+    found = [
+        estimate_effective_robustness(
+            Accuracy(imagenet, None), shifts, lines, RESAMPLED, confidence=0.95, seed=0
+        ).extrapolated
+        for imagenet, lines in ((0.7, LINES), (0.7, narrow), (0.2, narrow))
+    ]
+    assert found == [(), ("far",), ("near", "far")]
 
 
 def test_the_order_of_shifts_does_not_change_the_line_uncertainty():
@@ -155,3 +168,37 @@ def test_the_effective_robustness_of_openai_clip(lines, model, points):
     on_shifts = zip(shifts, lines.values(), strict=True)
     mean = np.mean([effective_robustness(imagenet, share, line) for share, line in on_shifts])
     assert round(float(mean), 1) == points
+
+
+FIXED = dict.fromkeys(STANDARD, ResampledLines(np.full(9999, 1.0), np.full(9999, 0.0)))
+ONE = dict.fromkeys(STANDARD, fit_line(IMAGENET, IMAGENET))
+
+
+def of_parts(at):
+    shifts = dict.fromkeys(STANDARD, Accuracy(0.5, None))
+    return estimate_effective_robustness(at, shifts, ONE, FIXED, confidence=0.95, seed=0)
+
+
+def test_each_shift_is_read_at_its_own_imagenet_accuracy():
+    result = of_parts({"near": Accuracy(0.7, 400), "far": Accuracy(0.4, 900)})
+    assert {s: e.value for s, e in result.shifts.items()} == pytest.approx({"near": -20, "far": 10})
+    for name, right, images in (("near", 280, 400), ("far", 360, 900)):
+        ends = 50 - 100 * stats.beta(right + 0.5, images - right + 0.5).ppf([0.975, 0.025])
+        found = result.shifts[name]
+        assert (found.low, found.high) == pytest.approx(tuple(ends), abs=0.15)
+
+
+def test_the_same_accuracy_for_every_shift_is_one_accuracy():
+    one = Accuracy(0.7, 400)
+    assert of_parts(dict.fromkeys(STANDARD, one)) == of_parts(one)
+
+
+def test_parts_of_the_same_images_do_not_average_out():
+    result = of_parts({"near": Accuracy(0.7, 400), "far": Accuracy(0.4, 900)})
+    widths = [one.high - one.low for one in result.shifts.values()]
+    assert result.mean.high - result.mean.low == pytest.approx(np.mean(widths), rel=0.01)
+
+
+def test_a_line_is_extrapolated_where_it_is_read():
+    result = of_parts({"near": Accuracy(0.7, 400), "far": Accuracy(0.2, 900)})
+    assert result.extrapolated == ("far",)

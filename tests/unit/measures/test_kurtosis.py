@@ -8,7 +8,9 @@ from scipy import stats
 from stages.measures.kurtosis import (
     CHUNK_SIZE,
     FeatureDeviations,
+    hiding_outliers,
     kurtosis_and_deviations,
+    most_extreme_first,
     outlier_features,
 )
 
@@ -120,12 +122,45 @@ def test_gaussian_and_sparse_features_hold_no_outlier_feature():
         assert len(outlier_features(feature_deviations(activations, 6.0), 0.1).feature) == 0
 
 
-def test_the_most_frequent_outlier_comes_first():
-    share = np.array([0.2, 0.9, 0.0, 0.5, 0.9])
-    found = outlier_features(FeatureDeviations(share, np.arange(5.0)), threshold=0.2)
-    assert found.feature.tolist() == [1, 4, 3, 0]
-    assert found.share.tolist() == [0.9, 0.9, 0.5, 0.2]
-    assert found.mean_abs_z.tolist() == [1, 4, 3, 0]
+def test_the_most_frequent_outlier_comes_first_and_of_equals_the_farthest():
+    share = np.array([0.2, 0.9, 0.0, 0.5, 0.9, 0.9])
+    deviations = FeatureDeviations(share, np.array([0.0, 1, 2, 3, 4, 1]))
+    found = outlier_features(deviations, threshold=0.2)
+    assert found.feature.tolist() == [4, 1, 5, 3, 0]
+    assert found.share.tolist() == [0.9, 0.9, 0.9, 0.5, 0.2]
+    assert found.mean_abs_z.tolist() == [4, 1, 1, 3, 0]
+    assert most_extreme_first(deviations).feature.tolist() == [4, 1, 5, 3, 0, 2]
+
+
+@pytest.mark.parametrize(("width", "hiding"), [(36, 1), (37, 1), (38, 2), (128, 4), (1024, 28)])
+def test_so_many_equal_outliers_hide_each_other_and_one_less_is_found(width, hiding):
+    assert hiding_outliers(width, 6.0) == hiding
+    shares = []
+    for raised in range(1, hiding + 1):
+        activations = np.zeros((1, width))
+        activations[0, :raised] = 1e6
+        shares.append(feature_deviations(activations, 6.0).share[:raised])
+    assert all(share.all() for share in shares[:-1]) and not shares[-1].any()
+
+
+@pytest.mark.parametrize("width", [128, 1024])
+def test_no_size_brings_hidden_outliers_out_of_noise(width):
+    raised = hiding_outliers(width, 6.0)
+    for size in (10, 1000):
+        activations = RNG.normal(size=(50, width))
+        activations[:, :raised] = size
+        assert not feature_deviations(activations, 6.0).share.any()
+        activations[:, 1:raised] = 0
+        assert feature_deviations(activations, 6.0).share[0] == 1
+
+
+def test_features_of_one_class_or_of_few_images_are_no_outliers_at_a_half():
+    # A feature per class, as sparse features are: extreme in its class's tenth of the images.
+    sparse = np.abs(RNG.normal(size=(400, 128)))
+    sparse[np.arange(400), np.arange(400) % 10] = 30
+    deviations = feature_deviations(sparse, 6.0)
+    counts = [len(outlier_features(deviations, share).feature) for share in (0.05, 0.1, 0.11, 0.5)]
+    assert counts == [10, 10, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,31 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
+from stages.measures.accuracy import map_classes
 from stages.runtime.errors import InputError
 from stages.training import standard_models as module
-from stages.training.standard_models import LabelledImages, accuracy, standard_model_accuracies
+from stages.training.standard_models import (
+    LabelledImages,
+    accuracy,
+    class_means,
+    colours,
+    edges,
+    grey,
+    neighbours,
+    perceptron,
+    standard_model_accuracies,
+)
 
 
 def draw(images: int, seed: int, signal: int = 60, classes: int = 3) -> LabelledImages:
     """Noise in which the class's third of the rows is brighter by `signal`."""
     rng = np.random.default_rng(seed)
     labels = np.arange(images) % classes
-    pixels = rng.integers(0, 120, (images, 6, 6, 3))
+    pixels = rng.integers(0, 120, (images, 12, 12, 3))
     for class_ in range(classes):
-        pixels[labels == class_, 2 * class_ : 2 * class_ + 2] += signal
+        pixels[labels == class_, 4 * class_ : 4 * class_ + 4] += signal
     return LabelledImages(pixels.astype(np.uint8), labels, np.arange(classes))
 
 
@@ -24,71 +37,144 @@ def few(monkeypatch, *names: str) -> None:
 
 @pytest.fixture(scope="module")
 def learnt():
-    tests = {"seen": draw(150, 1), "noise": draw(150, 2, signal=0)}
-    return standard_model_accuracies(draw(300, 0), tests, 5, 0, 1)
+    return standard_model_accuracies(
+        draw(300, 0), draw(150, 1), {"noise": draw(150, 2, signal=0)}, 0
+    )
 
 
 def test_every_model_learns_what_there_is_and_guesses_at_noise(learnt):
     assert len(learnt) == len(module.standard_models(0))
     for name, measured in learnt.items():
-        assert measured["seen"] > 80, name
+        # One colour for all of an image does not say which third of it is brighter.
+        assert name == "mean_colours_1" or measured["imagenet"] > 60, name
         assert 15 < measured["noise"] < 55, name
 
 
 def test_the_same_seed_gives_the_same_accuracies(monkeypatch):
-    few(monkeypatch, "forest", "mlp_32")
-    tests = {"test": draw(150, 1, signal=15)}
+    few(monkeypatch, "extra_trees_colours_8", "tree_colours_4")
+    test = draw(150, 1, signal=15)
     first, again, other = (
-        standard_model_accuracies(draw(300, 0, signal=15), tests, 5, seed, 1) for seed in (0, 0, 1)
+        standard_model_accuracies(draw(300, 0, signal=15), test, {}, seed) for seed in (0, 0, 1)
     )
     assert first == again
     assert first != other
 
 
 def test_a_share_of_the_train_set_is_its_beginning(monkeypatch):
-    few(monkeypatch, "lda_25%", "lda")
-    train, tests = draw(300, 0), {"test": draw(150, 1)}
-    rest = np.where(np.arange(300) < 75, train.classes, (train.classes + 1) % 3)
+    few(monkeypatch, "neighbours_colours_8_10%", "neighbours_colours_8")
+    train, test = draw(300, 0), draw(150, 1)
+    rest = np.where(np.arange(300) < 30, train.classes, (train.classes + 1) % 3)
     wrong = LabelledImages(train.images, rest, train.class_indices)
-    whole, part = (standard_model_accuracies(t, tests, 5, 0, 1) for t in (train, wrong))
-    assert part["lda_25%"] == whole["lda_25%"]
-    assert part["lda"]["test"] < whole["lda"]["test"]
+    whole, part = (standard_model_accuracies(t, test, {}, 0) for t in (train, wrong))
+    assert part["neighbours_colours_8_10%"] == whole["neighbours_colours_8_10%"]
+    assert part["neighbours_colours_8"]["imagenet"] < whole["neighbours_colours_8"]["imagenet"]
 
 
-class Fixed:
-    """A classifier of the classes 0, 2 and 5 that always says the same."""
-
-    classes_ = np.array([0, 2, 5])
-
-    def predict_proba(self, features):
-        return np.tile([0.1, 0.6, 0.3], (len(features), 1))
+RNG = np.random.default_rng(0)
+LEARNT, SEEN = RNG.integers(0, 50_000, (60, 20)), RNG.integers(0, 50_000, (9, 20))
+LABELS = np.arange(60) % 3
+EXACT = [partial(neighbours, 1), partial(neighbours, 5), class_means, perceptron]
 
 
-@pytest.mark.parametrize(("held", "expected"), [([0, 2, 5], 25.0), ([0, 5], 75.0), ([1], 0.0)])
-def test_predicts_among_the_classes_that_a_test_set_holds(held, expected):
-    images = np.zeros((4, 1, 1, 3), np.uint8)
-    test = LabelledImages(images, np.array([5, 2, 5, 5]), np.array(held))
-    assert accuracy(Fixed(), np.zeros((4, 1)), test) == expected
+@pytest.mark.parametrize("scores", EXACT)
+def test_the_order_of_sums_changes_no_bit(scores):
+    columns = RNG.permutation(20)
+    one = scores(LEARNT, LABELS, 3, SEEN)
+    other = scores(LEARNT[:, columns], LABELS, 3, SEEN[:, columns])
+    np.testing.assert_array_equal(one, other)
 
 
-def test_a_merged_class_counts_as_the_one_that_it_is_merged_with():
-    images = np.zeros((4, 1, 1, 3), np.uint8)
-    test = LabelledImages(images, np.array([5, 0, 5, 5]), np.array([0, 5]), {2: 5})
-    assert accuracy(Fixed(), np.zeros((4, 1)), test) == 75.0
+@pytest.mark.parametrize("number", [1, 4, 30])
+def test_nearest_neighbours_are_those_of_whole_numbers(number):
+    for found, image in zip(neighbours(number, LEARNT, LABELS, 3, SEEN), SEEN, strict=True):
+        for class_ in range(3):
+            rows = LEARNT[class_ == LABELS].tolist()
+            distances = [
+                sum((a - b) ** 2 for a, b in zip(r, image.tolist(), strict=True)) for r in rows
+            ]
+            nearest = sorted(distances)[:number]
+            assert found[class_] == -sum(nearest) / len(nearest)
 
 
-TRAIN, FEW = draw(30, 0), r"'datasets.imagenet_train.images': too few.*draw more"
+def test_the_mean_of_a_class_is_a_whole_number():
+    learnt, seen = np.array([[0], [3], [10]]), np.array([[1], [8], [6]])
+    scores = class_means(learnt, np.array([0, 0, 2]), 4, seen)
+    assert scores.tolist() == [[0, -np.inf, -81, -np.inf], [-49, -np.inf, -4, -np.inf],
+                               [-25, -np.inf, -16, -np.inf]]  # fmt: skip
+
+
+def test_a_perceptron_separates_what_a_line_separates():
+    side = (LEARNT[:, 0] > 25_000).astype(np.int64)
+    apart = LEARNT[:, :2] + 50_000 * np.stack([side, -side], axis=1)
+    assert (perceptron(apart, side, 2, apart).argmax(axis=1) == side).all()
+
+
+def test_features_are_sums_over_blocks_of_pixels():
+    images = RNG.integers(0, 256, (2, 7, 10, 3)).astype(np.uint8)
+    rows, columns = (
+        [slice(0, 2), slice(2, 4), slice(4, 7)],
+        [slice(0, 3), slice(3, 6), slice(6, 10)],
+    )
+    blocks = [
+        [image[r, c].reshape(-1, 3).sum(axis=0) for r in rows for c in columns] for image in images
+    ]
+    np.testing.assert_array_equal(colours(3, images), np.array(blocks).reshape(2, -1))
+    np.testing.assert_array_equal(grey(3, images), np.array(blocks).sum(axis=2))
+
+
+def test_edges_have_the_direction_in_which_an_image_brightens():
+    ramp = np.broadcast_to(np.arange(8, dtype=np.uint8)[:, None], (8, 8, 3))
+    right, down = edges(1, np.stack([ramp, ramp.swapaxes(0, 1)]))
+    # 36 pixels inside the border, each with a change of two steps in three channels
+    assert down.tolist() == [0, 0, 36 * 6, 0, 0, 0, 0, 0]
+    assert right.tolist() == [0, 0, 0, 0, 0, 36 * 6, 0, 0]
+    assert not edges(2, np.full((1, 8, 8, 3), 200, np.uint8)).any()
+
+
+def test_no_sum_of_the_largest_images_overflows():
+    white = np.full((1, 256, 256, 3), 255, np.uint8)
+    assert colours(1, white).tolist() == [[255 * 256**2] * 3]
+    assert grey(2, white).tolist() == [[3 * 255 * 128**2] * 4]
+    stripes = np.zeros((1, 256, 256, 3), np.uint8)
+    stripes[:, :, ::4] = stripes[:, :, 1::4] = 255
+    # Every pixel inside has a neighbour in white and one in black.
+    assert edges(4, stripes).sum() == 254**2 * 3 * 255
+    furthest = neighbours(1, np.zeros((1, 3), np.int64), np.array([0]), 1, colours(1, white))
+    assert furthest.tolist() == [[-3 * (255 * 256**2) ** 2]]
+
+
+SCORES = np.tile([0.1, 0.6, 0.3], (4, 1))
+COLUMNS = np.array([0, 2, 5])
 
 
 @pytest.mark.parametrize(
-    ("train", "components", "message"),
+    ("held", "aliases", "classes", "expected"),
     [
-        (TRAIN, 10, r"'baseline.components': .*got 10 for a class .*with 10"),
-        (draw(8, 0, classes=1), 1, FEW),
-        (draw(16, 0, classes=2), 1, FEW),
-        (LabelledImages(TRAIN.images, TRAIN.classes, np.arange(4)), 1, "'baseline.comp.*with 0"),
+        ([0, 2, 5], {}, [5, 2, 5, 5], 25.0),
+        ([0, 5], {}, [5, 5, 0, 5], 75.0),
+        ([0, 5], {}, [5, 2, 2, 0], 50.0),  # images of other classes than the set's are left out
+        ([0, 5], {2: 5}, [5, 0, 5, 5], 75.0),
+        ([0, 5], {2: 5}, [2, 0, 2, 2], 75.0),
     ],
 )
-def test_a_train_set_that_is_too_small_is_refused(train, components, message):
-    with pytest.raises(InputError, match=message):
-        standard_model_accuracies(train, {}, components, 0, 1)
+def test_predicts_among_the_classes_that_a_test_set_holds(held, aliases, classes, expected):
+    class_map = map_classes(held, 6, aliases)
+    assert accuracy(COLUMNS, SCORES, np.array(classes), class_map) == expected
+
+
+def test_imagenet_on_a_shifts_classes_is_measured_on_their_images_alone(monkeypatch):
+    few(monkeypatch, "neighbours_colours_8")
+    imagenet, shift = draw(150, 1, signal=5), draw(90, 2, signal=5)
+    pair = np.isin(shift.classes, [0, 2])
+    shift = LabelledImages(shift.images[pair], shift.classes[pair], np.array([0, 2]))
+    some = np.isin(imagenet.classes, [0, 2])
+    part = LabelledImages(imagenet.images[some], imagenet.classes[some], np.array([0, 2]))
+    train = draw(300, 0, signal=5)
+    (found,) = standard_model_accuracies(train, imagenet, {"imagenet_r": shift}, 0).values()
+    (other,) = standard_model_accuracies(train, part, {}, 0).values()
+    assert found["imagenet_on_r_classes"] == other["imagenet"] != found["imagenet"]
+
+
+def test_a_train_set_that_is_too_small_is_refused():
+    with pytest.raises(InputError, match=r"'datasets.imagenet_train.images': 20 are.*draw more"):
+        standard_model_accuracies(draw(20, 0), draw(20, 0), {}, 0)
