@@ -1,0 +1,92 @@
+"""Stage `controls`: structure that is planted, and what each measure finds of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from stages.config.measures import ControlsSettings
+from stages.config.params import Params
+from stages.config.quantities import Confidence, Count, Percents, Positive, Seed, Share
+from stages.config.test_sets import SHIFTS, TEST_SETS
+from stages.datasets.card import is_absent
+from stages.files.activations import read_activations
+from stages.files.arrays import read_tensors
+from stages.files.json import write_json
+from stages.files.outputs import open_outputs, write_checksums
+from stages.measures.concepts import ConceptLabels, Negatives, Sign
+from stages.planted.control import Control
+from stages.planted.drawn_accuracies import robustness_controls
+from stages.planted.features import kurtosis_controls, outlier_controls
+from stages.planted.low_rank_head import head_controls
+from stages.planted.noisy_labels import ConceptScoring, concept_controls
+from stages.planted.rotations import cka_controls
+from stages.runtime.errors import error_context
+from stages.runtime.launch import launch
+
+LABELS = Path("data/broden_labels")
+
+
+def main() -> None:
+    """Write for each instrument what was planted, what it found, and whether they agree."""
+    params = Params()
+    settings = params.read("controls", ControlsSettings)
+    sigma = params.read("kurtosis.outlier_sigma", Positive)
+    share = params.read("kurtosis.outlier_share", Share)
+    steps = params.read("directions.pruning_steps", Count)
+    harmless = params.read("directions.harmless", Percents)
+    scoring = ConceptScoring(
+        params.read("concepts.negatives", Negatives),
+        params.read("concepts.draws", Count),
+        params.read("concepts.seed", Seed),
+        params.read("concepts.sign", Sign),
+        params.read("concepts.threshold", Share),
+    )
+    confidence = params.read("robustness.confidence", Confidence)
+    images = params.read("layers.images", Count)
+    minibatch = params.read("layers.minibatch", Count)
+    folder, seed = Path("data/activations") / settings.encoder, settings.seed
+    inputs = open_outputs(folder, LABELS)
+    activations = read_activations(folder, TEST_SETS[0]).values
+    labels = None if is_absent(LABELS) else read_labels()
+    with threadpool_limits(1), error_context(folder, ValueError):
+        kurtosis = kurtosis_controls(activations.shape[1], sigma, seed)
+        outliers, curve, limits = outlier_controls(activations, sigma, share, seed)
+        directions = head_controls([step / steps for step in range(steps)], harmless, seed)
+        concepts = concept_controls(labels, scoring, seed)
+        robustness, coverage = robustness_controls(
+            SHIFTS, confidence, settings.resamples, settings.repetitions, seed
+        )
+        similarity = cka_controls(activations, images, minibatch, seed)
+    result = {
+        "kurtosis": verdict(kurtosis),
+        "outlier_features": verdict(
+            outliers, curve=list(map(asdict, curve)), limits=list(map(asdict, limits))
+        ),
+        "directions": verdict(directions),
+        "concepts": verdict(concepts),
+        "effective_robustness": verdict(robustness, coverage=list(map(asdict, coverage))),
+        "cka": verdict(similarity),
+    }
+    inputs.require_whole()
+    metrics = Path("metrics/controls.json")
+    write_json(metrics, result, digits=4)
+    write_checksums(Path("plots/controls.sha256"), metrics, inputs=inputs)
+
+
+def read_labels() -> ConceptLabels:
+    """Return which probe image shows which concept."""
+    pairs = read_tensors(LABELS / "labels.safetensors", "image", "concept")
+    return ConceptLabels(pairs["image"], pairs["concept"])
+
+
+def verdict(rows: Sequence[Control], **details: Any) -> dict[str, Any]:
+    """Return an instrument's controls, and whether all of them found what was planted."""
+    controls = [asdict(row) | {"as_planted": row.as_planted} for row in rows]
+    return {"as_planted": all(row.as_planted for row in rows), "controls": controls, **details}
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,33 @@
+"""A positive control: what was planted, what the measure found, and how far the two may differ."""
+
+from dataclasses import dataclass
+
+STANDARD_ERRORS = 3.5
+"""How many standard errors a working measure may be off.
+
+A Gaussian error is larger once in 2,000 controls, so that of a hundred studies one calls a working
+measure wrong.
+"""
+
+
+@dataclass(frozen=True)
+class Control:
+    """One planted number beside the one that was found.
+
+    Attributes
+    ----------
+    what : what was planted and what of it was measured, in words
+    planted : what the measure should find, by arithmetic or by a plain simulation
+    found : what it found
+    tolerance : the sampling error, as `STANDARD_ERRORS` allow it, or that of rounding; computed
+    """
+
+    what: str
+    planted: float | int
+    found: float | int
+    tolerance: float
+
+    @property
+    def as_planted(self) -> bool:
+        """Whether the measure found what was planted."""
+        return abs(self.found - self.planted) <= self.tolerance
