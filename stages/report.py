@@ -3,15 +3,17 @@
 from pathlib import Path
 
 from stages.config.encoders import EncoderEntry
-from stages.config.measures import Study
+from stages.config.measures import CorrelationSettings, Study
 from stages.config.params import Params
 from stages.files.json import write_whole
 from stages.files.outputs import require_checksums
 from stages.files.tables import read_table, write_table
+from stages.reporting.across_encoders import correlations
 from stages.reporting.charts import CHARTS, chart_svg
 from stages.reporting.page import report_page
 from stages.reporting.results import (
     Comparison,
+    Controls,
     Encoder,
     Metrics,
     Published,
@@ -19,7 +21,7 @@ from stages.reporting.results import (
     read_result,
 )
 from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
-from stages.reporting.tables import COLUMNS, study_tables
+from stages.reporting.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from stages.runtime.launch import launch
 
 METRICS, PLOTS, TEMPLATES = Path("metrics"), Path("plots"), Path(".dvc/plots")
@@ -35,10 +37,11 @@ def main() -> None:
     study = params.read("study", Study)
     entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
-    encoders, comparisons = [], []
+    settings = params.read("correlation", CorrelationSettings)
+    encoders, comparisons, kernels = [], [], set()
     for number, (key, entry) in enumerate(entries.items(), 1):
         metrics, series = (folder / "encoders" / f"{key}.json" for folder in (METRICS, PLOTS))
-        require_checksums(series.with_suffix(".sha256"), metrics, series)
+        kernels.update(require_checksums(series.with_suffix(".sha256"), metrics, series))
         encoders.append(
             Encoder(
                 key=key,
@@ -50,13 +53,18 @@ def main() -> None:
         )
     for key in pairs:
         matrix = PLOTS / "comparisons" / f"{key}.json"
-        require_checksums(matrix.with_suffix(".sha256"), matrix)
+        kernels.update(require_checksums(matrix.with_suffix(".sha256"), matrix))
         comparisons.append(read_result(matrix, Comparison))
     published = METRICS / "published.json", PLOTS / "published.csv"
-    require_checksums(PLOTS / "published.sha256", *published)
+    kernels.update(require_checksums(PLOTS / "published.sha256", *published))
+    planted = METRICS / "controls.json"
+    kernels.update(require_checksums(PLOTS / "controls.sha256", planted))
+    controls = read_result(planted, Controls)
     tables = study_tables(encoders, comparisons)
     for name, rows in tables.items():
         write_table(PLOTS / f"{name}.csv", rows, COLUMNS[name])
+    raised = planted_rows(controls)
+    write_table(PLOTS / "planted_outliers.csv", raised, PLANTED_COLUMNS)
     chart = CHARTS[0]
     compact = chart_svg(chart, tables[chart.table], TEMPLATES, panel=(142, 200))
     write_whole(PLOTS / f"{chart.name}.svg", f"{compact}\n".encode())
@@ -64,9 +72,18 @@ def main() -> None:
         title=study.title,
         description=study.description,
         encoders=encoders,
+        controls=controls,
         published=read_result(published[0], Published),
-        tables=tables | {"published": read_table(published[1], PUBLISHED_COLUMNS)},
+        tables=tables
+        | {
+            "planted_outliers": raised,
+            "published": read_table(published[1], PUBLISHED_COLUMNS),
+        },
         templates=TEMPLATES,
+        kernels=sorted(kernels),
+        correlations=correlations(
+            tables["correlation"], settings.resamples, settings.confidence, settings.seed
+        ),
     )
     write_whole(PLOTS / "report.html", page.encode())
 

@@ -33,7 +33,7 @@ def main(key: str) -> None:
     )
     write_json(metrics, encoder_metrics(*measured), digits=4)
     write_json(series, plot_series(*measured, curve=curve))
-    write_checksums(series.with_suffix(".sha256"), metrics, series)
+    write_checksums(series.with_suffix(".sha256"), metrics, series, inputs=inputs)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 `python -m tools.offline_plots .dvc/offline.html` writes it.
 """
 
-import sys
 from pathlib import Path
 
 from stages.files.json import write_whole
 from stages.reporting.charts import VEGA_LITE
+from stages.runtime.launch import launch
 
 _HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -22,11 +22,25 @@ _BODY = """</script>
 body { font-family: "Liberation Sans", Arial, Helvetica, sans-serif; margin: 2rem; }
 body > div { margin-bottom: 2.5rem; }
 </style>
+<script>
+addEventListener("DOMContentLoaded", () => {
+  const filled = document.querySelector("plaintext");
+  const plots = /var spec = (.*);\\s+vegaEmbed\\('#(.*)', spec\\);/g;
+  for (const [, spec, id] of filled.textContent.matchAll(plots)) {
+    const plot = document.body.appendChild(document.createElement("div"));
+    plot.id = id;
+    vegaEmbed(plot, JSON.parse(spec));
+  }
+  filled.remove();
+});
+</script>
 </head>
 <body>
+<plaintext hidden>
 {plot_divs}
-</body>
-</html>
+"""
+"""After `<plaintext>` no browser looks for tags: DVC fills in JSON within scripts, as it is, and a
+label in it may hold `</script>`. Our script reads it as text and draws each plot.
 """
 
 
@@ -44,5 +58,10 @@ def write_offline_template(file: Path) -> None:
     write_whole(file, f"{_HEAD}{bundle}{_BODY}".encode())
 
 
+def main(file: str) -> None:
+    """Write the template."""
+    write_offline_template(Path(file))
+
+
 if __name__ == "__main__":
-    write_offline_template(Path(sys.argv[1]))
+    launch(main)

@@ -44,8 +44,9 @@ CHARTS = (
         y="accuracy",
         x_label="ImageNet accuracy (%)",
         y_label="accuracy on the shift (%)",
-        caption="Top-1 accuracy on each shift against top-1 accuracy on ImageNet, both in percent "
-        "on logit axes. Grey: standard models; black: the line fitted to them in logit space, β "
+        caption="Top-1 accuracy on each shift against top-1 accuracy on ImageNet, on the shift's "
+        "classes or on all (see the table of test sets), in percent on logit axes. Grey: "
+        "standard models; black: the line fitted to them in logit space, β "
         "(Taori et al. 2020), dashed where it is extrapolated. The thin vertical of an encoder is "
         "its effective robustness, acc(shift) − β(acc(ImageNet)); a point on the line has none. "
         "Numbers count the study's encoders. Accuracies of 0 or 100 % are drawn at 0.1 and "
@@ -99,7 +100,8 @@ CHARTS = (
         y_label="encoder",
         caption="Number of Broden concepts that at least one direction encodes (average precision "
         "of the projection at or above the threshold), by category, with the total at the end; "
-        "left for the right singular vectors of the head, right for single features.",
+        "left for the right singular vectors of the head, right for single features. Black rules "
+        "span the totals of all draws of the negatives, bars are of the first draw.",
         by_representation=True,
     ),
     Chart(
@@ -111,7 +113,21 @@ CHARTS = (
         x_label="threshold of average precision",
         y_label="unique concepts",
         caption="Number of unique concepts as the threshold of the average precision moves; solid "
-        "for the right singular vectors of the head, dotted for single features.",
+        "for the right singular vectors of the head, dotted for single features; bands span the "
+        "draws of the negatives.",
+    ),
+    Chart(
+        name="correlation",
+        title="Kurtosis and concepts against effective robustness",
+        table="correlation",
+        x="value",
+        y="effective_robustness",
+        x_label="value of the measure",
+        y_label="effective robustness (points)",
+        caption="Mean effective robustness in points against mean kurtosis and the numbers of "
+        "unique concepts, a point per encoder with its number; untrained encoders are left out. "
+        "Hollow: the line is extrapolated to the encoder.",
+        by_representation=True,
     ),
     Chart(
         name="cka",
@@ -159,10 +175,25 @@ PUBLISHED = Chart(
     y_label="accuracy on the shift (%)",
     caption="Published top-1 accuracies, in percent on logit axes: the zero-shot models of "
     "OpenCLIP in colour by training images, the standard models of the ImageNet testbed in grey "
-    "with the line fitted to them in logit space (Taori et al. 2020). The height above the "
-    "line is the effective robustness.",
+    "with the line fitted to them in logit space (Taori et al. 2020), dashed where it is "
+    "extrapolated. The height above the line is the effective robustness.",
 )
 """The chart of the published accuracies, which no study changes."""
+
+PLANTED_OUTLIERS = Chart(
+    name="planted_outliers",
+    title="Planted outlier features",
+    table="planted_outliers",
+    x="size",
+    y="found",
+    x_label="raised by (standard deviations of the image)",
+    y_label="share of the images (%)",
+    caption="Features of real activations are raised by a multiple of their image's standard "
+    "deviation; points: the share of images in which the measure finds them beyond the limit of "
+    "outlier features, lines: what the arithmetic says. Raised features widen the standard "
+    "deviation that they are measured in, so that too many of them hide each other.",
+)
+"""The chart of the controls, which stands with them."""
 
 PUBLISHED_FRAME = {"imagenet": (25.0, 91.0), "accuracy": (0.5, 97.5)}
 """What the published chart's template shows, in percent: tiny models would shrink the rest."""
@@ -171,7 +202,7 @@ PUBLISHED_FRAME = {"imagenet": (25.0, 91.0), "accuracy": (0.5, 97.5)}
 def points_outside_frame(rows: Rows) -> int:
     """Return how many points of the published chart lie outside its frame."""
     return sum(
-        row["kind"] != "line"
+        row["kind"] in ("standard", "encoder")
         and any(not a <= float(row[axis]) <= b for axis, (a, b) in PUBLISHED_FRAME.items())
         for row in rows
     )
@@ -297,9 +328,10 @@ def draw_svg(spec: Mapping[str, Any], name: str, alternative: str) -> str:
     svg = vl_convert.vegalite_to_svg(
         {**spec, "config": quiet, "background": "white"}, vl_version=VEGA_LITE, allowed_base_urls=[]
     )
-    # Vega numbers identifiers per process and repeats them per chart: one page needs its own.
-    old = dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg))
+    # Vega numbers identifiers per process and repeats them per chart: one page needs its own. They
+    # stand in tags; a label may hold the same words.
+    old = dict.fromkeys(re.findall(r'<[^<>]*\bid="([^"]+)"', svg))
     new = {one: f"{name}-{index}" for index, one in enumerate(old)}
-    svg = re.sub(r'\bid="([^"]+)"', lambda m: f'id="{new[m[1]]}"', svg)
-    svg = re.sub(r"url\(#([^)]+)\)", lambda m: f"url(#{new.get(m[1], m[1])})", svg)
+    svg = re.sub(r'(<[^<>]*\bid=")([^"]+)', lambda m: f"{m[1]}{new[m[2]]}", svg)
+    svg = re.sub(r"(<[^<>]*\burl\(#)([^)]+)", lambda m: f"{m[1]}{new.get(m[2], m[2])}", svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label={quoteattr(alternative)} ', 1)

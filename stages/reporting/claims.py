@@ -7,8 +7,16 @@ from typing import Literal
 import msgspec
 
 from stages.reporting.families import families, label_controls, trained, untrained_null
-from stages.reporting.names import SHIFTS, TRAININGS, format_interval, format_number, format_percent
+from stages.reporting.names import (
+    BASELINES,
+    SHIFTS,
+    TRAININGS,
+    format_interval,
+    format_number,
+    format_percent,
+)
 from stages.reporting.results import Encoder, Published, measured_shifts
+from stages.reporting.robustness_tables import line_spans, mark
 
 Verdict = Literal["shown", "not shown", "undecided", "mixed"]
 
@@ -38,6 +46,7 @@ def study_claims(encoders: Sequence[Encoder], published: Published) -> list[Clai
         prunable_directions(encoders),
         concept_order(encoders),
         published_robustness(published),
+        published_order(published),
     )
     return [claim for claim in claims if claim is not None]
 
@@ -147,34 +156,43 @@ def concept_order(encoders: Sequence[Encoder]) -> Claim | None:
     A finetuned or supervised encoder of another kind of representation does not compare.
     """
     cases: list[tuple[Verdict, str]] = []
+    drawn = False
     for f in families(encoders):
         others = [e for e in (f.finetuned, f.supervised) if f.comparable(e)]
         null = untrained_null(f.zero_shot, encoders)
-        first, *rest = (e.metrics.concepts.unique_directions for e in (f.zero_shot, *others))
-        known = [n for n in rest if n is not None]
+        first, *rest = map(_unique_concepts, (f.zero_shot, *others))
+        known = [estimate for estimate in rest if estimate is not None]
         if first is None or not known:
             continue
-        most = max(known)
+        drawn = drawn or f.zero_shot.metrics.concepts.unique_directions_low is not None
         counts = ", ".join(
-            f"{TRAININGS[e.entry.training]} "
-            f"{format_number(e.metrics.concepts.unique_directions, 0)}"
+            f"{TRAININGS[e.entry.training]} {format_interval(n, low, high, 0)}"
             for e in (f.zero_shot, *others, *([null] if null else []))
+            for n, low, high in [_counted(e)]
         )
-        verdict = "undecided" if first == most else "shown" if first > most else "not shown"
-        cases.append((verdict, f"{f.name}: {counts} concepts"))
+        verdicts = {judge_order((first, estimate)) for estimate in known}
+        verdict: Verdict = "shown" if verdicts == {"shown"} else "undecided"
+        cases.append(
+            ("not shown" if "not shown" in verdicts else verdict, f"{f.name}: {counts} concepts")
+        )
+    over = "intervals over draws of the negatives" if drawn else "counts without an interval"
     return _claim(
         "concepts",
         "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
-        "(directions; counts without an interval).",
+        f"(directions; {over}).",
         cases,
     )
 
 
 def published_robustness(published: Published) -> Claim | None:
-    """Count the published CLIP models whose mean effective robustness is surely above zero."""
-    models = published.encoders
+    """Count the published CLIP models whose mean effective robustness is surely above zero.
+
+    Models to which the line is extrapolated are not counted.
+    """
+    models = {name: model for name, model in published.encoders.items() if not model.extrapolated}
     if not models:
         return None
+    left_out = len(published.encoders) - len(models)
     above = sum(model.low > 0 for model in models.values())
     lowest = min(models, key=lambda name: models[name].mean)
     highest = max(models, key=lambda name: models[name].mean)
@@ -186,10 +204,56 @@ def published_robustness(published: Published) -> Claim | None:
             f"{above} of {len(models)} models have a mean effective robustness whose interval "
             "is above zero",
             *(
+                [
+                    f"{left_out} more are not counted, since the line is extrapolated to them: its "
+                    f"standard models span {line_spans(published.lines)}"
+                ]
+                if left_out
+                else []
+            ),
+            *(
                 f"{name}: {format_number(models[name].mean)} points"
                 for name in dict.fromkeys((lowest, highest))
             ),
         ],
+    )
+
+
+def published_order(published: Published) -> Claim | None:
+    """Compare published zero-shot, finetuned and supervised models of one backbone.
+
+    Judged on the line of each baseline that is extrapolated to none of the models compared. Where
+    a backbone has several supervised models, the most robust one counts.
+    """
+    cases: list[tuple[Verdict, str]] = []
+    for backbone, models in published.counterparts.items():
+        for data in sorted({m.data for m in models.values() if m.training == "zero_shot"}):
+            verdicts, texts = set(), []
+            for baseline, whose in BASELINES.items():
+                values, notes = {}, {}
+                for kind in TRAININGS:
+                    found = [
+                        (getattr(m, baseline), m.note)
+                        for m in models.values()
+                        if m.training == kind and (kind == "supervised" or m.data == data)
+                    ]
+                    if found:
+                        values[kind], notes[kind] = max(found, key=lambda pair: pair[0].mean)
+                if not any(r.extrapolated for r in values.values()):
+                    verdicts.add(judge_order([(r.low, r.mean, r.high) for r in values.values()]))
+                numbers = ", ".join(
+                    f"{TRAININGS[kind]}{f' ({notes[kind]})' if notes[kind] else ''} "
+                    f"{format_interval(r.mean, r.low, r.high)}{mark(bool(r.extrapolated))}"
+                    for kind, r in values.items()
+                )
+                texts.append(f"{numbers} points on the line of {whose}")
+            verdict: Verdict = "mixed" if len(verdicts) > 1 else next(iter(verdicts), "undecided")
+            cases.append((verdict, f"{backbone}, {data}: {'; '.join(texts)}"))
+    return _claim(
+        "published",
+        "Published zero-shot models are more robust than their finetuned versions, and these more "
+        "than supervised models of the backbone (mean over four shifts; ‡ extrapolated).",
+        cases,
     )
 
 
@@ -220,6 +284,21 @@ def _robustness(encoders: Sequence[Encoder]) -> list[Estimate]:
     return known if len(known) == len(measured) else []
 
 
+def _counted(encoder: Encoder) -> tuple[int | None, int | None, int | None]:
+    found = encoder.metrics.concepts
+    ends = found.unique_directions_low, found.unique_directions_high
+    return found.unique_directions, *ends
+
+
+def _unique_concepts(encoder: Encoder) -> Estimate | None:
+    """Return the unique concepts of directions; without draws the interval is the count itself."""
+    count, low, high = _counted(encoder)
+    if count is None:
+        return None
+    ends = (count if low is None else low, count, count if high is None else high)
+    return float(ends[0]), float(ends[1]), float(ends[2])
+
+
 def _against(pair: tuple[Encoder, Encoder], estimates: Sequence[Estimate], digits: int = 1) -> str:
     return " against ".join(
         f"{e.entry.label} {format_interval(mean, low, high, digits)}"
@@ -235,18 +314,15 @@ def _unless_extrapolated(
     Effective robustness is a distance to the line; where no standard model has a like ImageNet
     accuracy, the line is a guess, and the logit's curve leaves little room near 100 %.
     """
-    models = (model["imagenet"] for model in encoders[0].series.robustness.models)
-    known = [float(accuracy) for accuracy in models if accuracy is not None]
-    low, high = min(known), max(known)
-    outside = [
-        f"{e.entry.label} ({format_number(e.metrics.accuracy.imagenet)} %)"
-        for e in encoders
-        if not low <= e.metrics.accuracy.imagenet <= high
-    ]
+    outside = []
+    for e in encoders:
+        if shifts := e.metrics.effective_robustness.extrapolated:
+            at = dict.fromkeys(format_number(e.series.abscissa[s].accuracy) for s in shifts)
+            outside.append(f"{e.entry.label} ({', '.join(at)} %)")
     if not outside:
         return verdict, text
     where = f"the line is extrapolated to {' and '.join(outside)}, its standard models span"
-    return "undecided", f"{text}; {where} {format_number(low)} to {format_number(high)} %"
+    return "undecided", f"{text}; {where} {line_spans(encoders[0].series.robustness.lines)}"
 
 
 def _mean_shift_accuracy(encoder: Encoder) -> str:

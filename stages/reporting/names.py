@@ -12,6 +12,16 @@ SHIFTS = {
 DATASETS = {"imagenet": "ImageNet", **SHIFTS}
 """The test sets: ImageNet's and the five shifts."""
 
+INSTRUMENTS = {
+    "kurtosis": "Kurtosis",
+    "outlier_features": "Outlier features",
+    "directions": "Directions and pruning",
+    "concepts": "Concepts",
+    "effective_robustness": "Effective robustness",
+    "cka": "CKA",
+}
+"""The measures, in the order in which the page shows what was planted for each."""
+
 TRAININGS = {
     "zero_shot": "zero-shot",
     "finetuned": "finetuned",
@@ -19,6 +29,17 @@ TRAININGS = {
     "untrained": "untrained",
 }
 """How an encoder came to its head."""
+
+BASELINES = {"testbed": "the testbed", "timm": "timm's ImageNet-1k models"}
+"""Whose line published models are set against."""
+
+COUNTERPARTS = {
+    "zero_shot": "zero-shot",
+    "finetuned": "finetuned",
+    "finetuned_12k": "finetuned through ImageNet-12k",
+    "supervised": "supervised",
+}
+"""The trainings of published models of one backbone, in the order in which they are shown."""
 
 REPRESENTATIONS = {"linear": "linear representations", "rectified": "rectified representations"}
 """Kinds of representation, in the order in which they are shown: rectified is a ReLU's output."""
@@ -33,7 +54,10 @@ def format_number(value: float | int | None, digits: int = 1) -> str:
 
 
 def format_interval(
-    value: float | None, low: float | None, high: float | None, digits: int = 1
+    value: float | int | None,
+    low: float | int | None,
+    high: float | int | None,
+    digits: int = 1,
 ) -> str:
     """Return a number followed by its interval in brackets, where it has one."""
     if value is None or low is None or high is None:

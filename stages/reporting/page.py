@@ -6,12 +6,15 @@ stage `report` in dvc.yaml, since a fingerprint covers Python modules alone.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from stages.reporting.across_encoders import Correlation, by_pretraining, shared_concepts
 from stages.reporting.charts import (
     CHARTS,
+    PLANTED_OUTLIERS,
     PUBLISHED,
     Chart,
     Rows,
@@ -22,6 +25,8 @@ from stages.reporting.charts import (
 from stages.reporting.claims import Claim, mean_over, study_claims
 from stages.reporting.families import families
 from stages.reporting.names import (
+    BASELINES,
+    COUNTERPARTS,
     DATASETS,
     REPRESENTATIONS,
     SHIFTS,
@@ -30,7 +35,14 @@ from stages.reporting.names import (
     format_number,
     format_percent,
 )
-from stages.reporting.results import Encoder, Published
+from stages.reporting.results import (
+    Controls,
+    Counterpart,
+    EncodedPair,
+    Encoder,
+    Published,
+)
+from stages.reporting.robustness_tables import line_spans, mark
 
 PAPER_CONCEPTS = (
     ("RN50", 507, 311, 418),
@@ -55,9 +67,12 @@ def report_page(
     title: str,
     description: str,
     encoders: Sequence[Encoder],
+    controls: Controls,
     published: Published,
     tables: Mapping[str, Rows],
     templates: Path,
+    kernels: Sequence[str] = (),
+    correlations: Sequence[Correlation] = (),
 ) -> str:
     """Return the whole page; the same results give the same bytes.
 
@@ -65,12 +80,17 @@ def report_page(
     ----------
     title, description
         What this study is, in plain text; a description's blank lines part its paragraphs.
-    encoders, published
+    encoders, controls, published
         The study's results.
     tables
-        The rows of every chart's CSV by name, `published` among them; numbers may be strings.
+        The rows of every chart's CSV by name, `published` and `planted_outliers` among them;
+        numbers may be strings.
     templates
         The folder of the plot templates, `.dvc/plots`.
+    kernels
+        The environment variables that chose kernels for any of the results, as `name=value`.
+    correlations
+        Those of the rows of `correlation` among the tables.
 
     Raises
     ------
@@ -90,9 +110,12 @@ def report_page(
         "number": format_number,
         "interval": format_interval,
         "percent": format_percent,
+        "spans": line_spans,
+        "mark": mark,
     }
     return environment.get_template("page.html.jinja").render(
         title=title,
+        kernels=kernels,
         paragraphs=[p for p in description.split("\n\n") if p.strip()],
         claims=claims,
         encoders=encoders,
@@ -101,20 +124,60 @@ def report_page(
             for kind, name in REPRESENTATIONS.items()
             if (members := [e for e in encoders if e.series.representation == kind])
         },
+        hiding_outliers={
+            e.series.outliers.features: e.series.outliers.hiding_outliers for e in encoders
+        },
         concept_counts=sorted(
             {n for e in encoders if (n := e.metrics.concepts.measured) is not None}
         ),
+        encoded={e.key: encoded_concepts(e.series.encoded) for e in encoders},
+        negative_sides=any(p.side == "negative" for e in encoders for p in e.series.encoded),
         mean_over=mean_over(encoders),
         families=families(encoders),
+        correlations=correlations,
+        shared_concepts=shared_concepts(encoders),
+        by_pretraining=by_pretraining(encoders),
         paper_concepts=PAPER_CONCEPTS,
         figures=[_figure(c, tables[c.table], templates, claims) for c in CHARTS if tables[c.table]],
+        controls=controls,
+        planted_figure=_figure(PLANTED_OUTLIERS, tables["planted_outliers"], templates, claims),
         published=published,
+        baselines=BASELINES,
+        counterparts=counterparts(published),
+        counterpart_trainings=COUNTERPARTS,
         published_figure=_figure(PUBLISHED, tables["published"], templates, claims),
         points_outside_frame=points_outside_frame(tables["published"]),
         datasets=DATASETS,
         shifts=SHIFTS,
         trainings=TRAININGS,
     )
+
+
+def counterparts(published: Published) -> list[tuple[str, str, Counterpart]]:
+    """Return backbone, name and model, in the order of the table: by data, supervised last."""
+    return sorted(
+        (
+            (backbone, name, model)
+            for backbone, models in published.counterparts.items()
+            for name, model in models.items()
+        ),
+        key=lambda row: (
+            row[0],
+            row[2].training == "supervised",
+            row[2].data,
+            list(COUNTERPARTS).index(row[2].training),
+            row[1],
+        ),
+    )
+
+
+def encoded_concepts(pairs: Iterable[EncodedPair]) -> list[dict[str, Any]]:
+    """Return each encoded concept with the pairs of each basis, the strongest first."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for pair in sorted(pairs, key=lambda pair: -pair.precision):
+        row = {"name": pair.concept, "category": pair.category, "directions": [], "features": []}
+        found.setdefault((pair.concept, pair.category), row)[pair.basis].append(pair)
+    return list(found.values())
 
 
 def _figure(chart: Chart, rows: Rows, templates: Path, claims: Iterable[Claim]) -> Figure:

@@ -8,7 +8,7 @@ import msgspec
 
 from stages.config.encoders import EncoderEntry
 from stages.files.json import read_json
-from stages.reporting.names import SHIFTS
+from stages.reporting.names import INSTRUMENTS, SHIFTS
 from stages.runtime.errors import InputError
 
 Number = float | None
@@ -28,10 +28,22 @@ class Accuracies(msgspec.Struct, frozen=True, kw_only=True):
     imagenet_a: Number
 
 
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Images or classes of ImageNet's test set and of each shift."""
+
+    imagenet: int
+    imagenet_v2: int | None
+    imagenet_r: int | None
+    imagenet_sketch: int | None
+    objectnet: int | None
+    imagenet_a: int | None
+
+
 class Robustness(msgspec.Struct, frozen=True, kw_only=True):
     """Effective robustness in points: per shift, and their mean with an interval.
 
-    `shifts` lists the shifts that the mean is over, or is None where it is over all five.
+    `extrapolated` lists the shifts whose line is extrapolated to the encoder. `shifts` lists those
+    that the mean is over, or is None where it is over all five.
     """
 
     imagenet_v2: Number
@@ -42,16 +54,22 @@ class Robustness(msgspec.Struct, frozen=True, kw_only=True):
     mean: Number
     mean_low: Number
     mean_high: Number
+    extrapolated: list[str]
     shifts: list[str] | None = None
 
 
 class Kurtosis(msgspec.Struct, frozen=True, kw_only=True):
-    """Mean per-image kurtosis with a bootstrap interval, and the count of outlier features."""
+    """Mean per-image kurtosis with a bootstrap interval, and the count of outlier features.
+
+    `largest_share` is the share of images, 0 to 1, in which the most extreme feature is beyond
+    `outlier_sigma`.
+    """
 
     mean: float
     low: float
     high: float
     outlier_features: int
+    largest_share: float
 
 
 class Directions(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,23 +81,85 @@ class Directions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Concepts(msgspec.Struct, frozen=True, kw_only=True):
-    """Unique Broden concepts of those `measured`, and polysemanticity, of each basis."""
+    """Unique Broden concepts of those `measured`, and polysemanticity, of each basis.
+
+    The ends of intervals are the least and the most of several draws of the negatives, and None
+    where there was one.
+    """
 
     measured: int | None
     unique_directions: int | None
+    unique_directions_low: int | None
+    unique_directions_high: int | None
     polysemanticity_directions: Number
+    polysemanticity_directions_low: Number
+    polysemanticity_directions_high: Number
     unique_features: int | None
+    unique_features_low: int | None
+    unique_features_high: int | None
     polysemanticity_features: Number
+    polysemanticity_features_low: Number
+    polysemanticity_features_high: Number
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """One encoder's measures: `metrics/encoders/<encoder>.json`."""
 
     accuracy: Accuracies
+    images: Counts
+    classes: Counts
     effective_robustness: Robustness
     kurtosis: Kurtosis
     directions: Directions
     concepts: Concepts
+
+
+class OutliersAt(msgspec.Struct, frozen=True, kw_only=True):
+    """How many features are beyond `outlier_sigma` in at least a share, 0 to 1, of the images."""
+
+    share: float
+    outlier_features: int
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """Points of accuracy that are lost, with an interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class OutlierAxis(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature's axis among the privileged directions, and what pruning it alone costs.
+
+    `share` of the images have it beyond `outlier_sigma`; where these are too few for an `outlier`,
+    it is the most extreme feature. `cosine` is the largest |cos| with a direction, `rank` that
+    direction's place by importance, `within` the share of the axis that the head sees.
+    """
+
+    feature: int
+    share: float
+    outlier: bool
+    cosine: float
+    rank: int
+    within: float
+    costs: dict[str, Cost]
+
+
+class Outliers(msgspec.Struct, frozen=True, kw_only=True):
+    """The definition of an outlier feature, and how many there are at other shares of the images.
+
+    Among so many `features`, `hiding_outliers` equal outliers are the fewest that hide each other.
+    `typical_cosine` is the median over all features of what `cosine` is of one.
+    """
+
+    features: int
+    outlier_sigma: float
+    outlier_share: float
+    hiding_outliers: int
+    sweep: list[OutliersAt]
+    typical_cosine: float
+    axes: list[OutlierAxis]
 
 
 class Importance(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,12 +179,29 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CategoryConcepts(msgspec.Struct, frozen=True, kw_only=True):
-    """Unique concepts and polysemanticity in one Broden category."""
+    """Unique concepts with their interval and polysemanticity in one Broden category, or `all`."""
 
     basis: Literal["directions", "features"]
     category: str
     unique: int
+    low: int | None
+    high: int | None
     polysemanticity: float
+
+
+class EncodedPair(msgspec.Struct, frozen=True, kw_only=True):
+    """A direction (by importance, from 1) or feature (from 0) and a concept that it encodes.
+
+    `side` says whether the concept is on the images of high scores or, where either side of a
+    direction counts, on those of low ones; `precision` is the average precision.
+    """
+
+    basis: Literal["directions", "features"]
+    number: int
+    side: Literal["positive", "negative"]
+    concept: str
+    category: str
+    precision: float
 
 
 class ThresholdConcepts(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +210,8 @@ class ThresholdConcepts(msgspec.Struct, frozen=True, kw_only=True):
     basis: Literal["directions", "features"]
     threshold: float
     unique: int
+    low: int | None
+    high: int | None
     polysemanticity: float
 
 
@@ -127,31 +226,55 @@ class TrainingStep(msgspec.Struct, frozen=True, kw_only=True):
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The baseline `logit(shift) = slope · logit(ImageNet) + intercept`, and its fit.
 
-    `r_squared` is the share of the variance that the line explains, of `models` standard models.
+    `r_squared` is the share of the variance that the line explains, of `models` standard models,
+    whose ImageNet accuracies are the fractions from `low` to `high`.
     """
 
     slope: float
     intercept: float
     r_squared: float
     models: int
+    low: float
+    high: float
+
+
+class Abscissa(msgspec.Struct, frozen=True, kw_only=True):
+    """ImageNet accuracy in percent where a shift's line is read, and the number of its images."""
+
+    accuracy: float
+    images: int
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
-    """The standard models (name and accuracies in percent) and the line through them, per shift."""
+    """The standard models (name and accuracies in percent) and the line through them, per shift.
+
+    `abscissa` is the name of the ImageNet accuracy from which each line starts.
+    """
 
     models: list[dict[str, str | float | None]]
     lines: dict[str, Line]
+    abscissa: dict[str, str]
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """The series behind one encoder's plots: `plots/encoders/<encoder>.json`."""
+    """The series behind one encoder's plots: `plots/encoders/<encoder>.json`.
+
+    `encoded` has the strongest of the `pairs` of each basis. `left_out` says of shifts without
+    effective robustness why there is none.
+    """
 
     representation: Literal["linear", "rectified"]
+    outliers: Outliers
     importance: Importance
     pruning: list[Pruning]
     concepts: list[CategoryConcepts]
+    encoded: list[EncodedPair]
+    pairs: dict[str, int]
     sweep: list[ThresholdConcepts]
+    concept_names: dict[str, list[str]]
     training_curve: list[TrainingStep]
+    abscissa: dict[str, Abscissa]
+    left_out: dict[str, str]
     robustness: Baseline
 
 
@@ -188,18 +311,102 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishedRobustness(msgspec.Struct, frozen=True, kw_only=True):
-    """A published model's mean effective robustness in percentage points, with an interval."""
+    """A published model's mean effective robustness in percentage points, with an interval.
+
+    `extrapolated` lists the shifts whose line is extrapolated to the model.
+    """
 
     mean: float
     low: float
     high: float
+    extrapolated: list[str]
+
+
+class Counterpart(msgspec.Struct, frozen=True, kw_only=True):
+    """A published model beside others of its backbone, on the testbed's line and on timm's.
+
+    ImageNet accuracy is in percent; `note` says what sets it apart, or is empty.
+    """
+
+    data: str
+    training: Literal["zero_shot", "finetuned", "finetuned_12k", "supervised"]
+    image_size: int
+    note: str
+    imagenet: float
+    testbed: PublishedRobustness
+    timm: PublishedRobustness
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """The result on published accuracies: `metrics/published.json`."""
+    """The result on published accuracies: `metrics/published.json`.
+
+    `lines` are the testbed's and `timm_lines` those of timm's ImageNet-1k models. `joined` holds
+    the other names of the same weights by the name that they count under, `counterparts` the
+    models of each backbone by name.
+    """
 
     lines: dict[str, Line]
     encoders: dict[str, PublishedRobustness]
+    joined: dict[str, list[str]]
+    timm_lines: dict[str, Line]
+    counterparts: dict[str, dict[str, Counterpart]]
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """One planted number beside the one found, and whether they agree within `tolerance`."""
+
+    what: str
+    planted: float
+    found: float
+    tolerance: float
+    as_planted: bool
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """The controls of one measure."""
+
+    controls: list[Control]
+
+
+class RaisedFeatures(msgspec.Struct, frozen=True, kw_only=True):
+    """Features raised by `size` σ: the share of images in which they are outliers."""
+
+    axes: int
+    size: float
+    found: float
+    arithmetic: float
+
+
+class OutlierLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """What so many equal outliers reach, and from which size on they are beyond the limit."""
+
+    axes: int
+    highest: float
+    raised_by: Number
+
+
+class OutlierInstrument(msgspec.Struct, frozen=True, kw_only=True):
+    """The controls of the outlier features, the curve over sizes, and the limits."""
+
+    controls: list[Control]
+    curve: list[RaisedFeatures]
+    limits: list[OutlierLimit]
+
+
+class Controls(msgspec.Struct, frozen=True, kw_only=True):
+    """What was planted and what the measures found: `metrics/controls.json`."""
+
+    kurtosis: Instrument
+    outlier_features: OutlierInstrument
+    directions: Instrument
+    concepts: Instrument
+    effective_robustness: Instrument
+    cka: Instrument
+
+    @property
+    def instruments(self) -> dict[str, Instrument | OutlierInstrument]:
+        """The measures' names as the page writes them, each with its controls."""
+        return {name: getattr(self, key) for key, name in INSTRUMENTS.items()}
 
 
 def read_result(file: Path, kind: type[Result]) -> Result:
@@ -212,7 +419,7 @@ def read_result(file: Path, kind: type[Result]) -> Result:
     """
     try:
         return msgspec.convert(read_json(file), kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # a half of a character
         raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
 
 

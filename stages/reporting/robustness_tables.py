@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stages.reporting.names import SHIFTS, TRAININGS
+from stages.reporting.names import SHIFTS, TRAININGS, format_number
 from stages.reporting.results import Baseline, Encoder, Line, measured_shifts
 from stages.runtime.errors import InputError
 
@@ -20,16 +20,30 @@ Model = Mapping[str, Any]
 ENCODER_COLUMNS = ("number", "label", "training", "backbone")
 """The columns that identify an encoder; `number` keys a chart to the main table."""
 
-_POINT = ("shift", "imagenet", "accuracy", "baseline", "effective_robustness")
+_POINT = ("shift", "imagenet", "accuracy", "baseline", "effective_robustness", "extrapolated")
 
 ROBUSTNESS_COLUMNS = ("kind", *ENCODER_COLUMNS, *_POINT)
 """Columns of the study's table; `kind` is `standard`, `line`, `extrapolated` or `encoder`."""
 
 PUBLISHED_COLUMNS = ("kind", "label", "family", *_POINT)
-"""Columns of the published models' table; `kind` is `standard`, `line` or `encoder`.
+"""Columns of the published models' table; `kind` is as in the study's.
 
-In both, accuracies are in percent and effective robustness is in percentage points.
+In both, accuracies are in percent and effective robustness is in percentage points; `extrapolated`
+is ‡ where the line is extrapolated to an encoder.
 """
+
+
+BASELINE_COLUMNS = (
+    "baseline",
+    "shift",
+    "slope",
+    "intercept",
+    "r_squared",
+    "models",
+    "lowest_imagenet",
+    "highest_imagenet",
+)
+"""Columns of the lines through published standard models; the range is in percent."""
 
 
 def encoder_cells(encoder: Encoder) -> Row:
@@ -54,6 +68,22 @@ def clip_to_axis(percent: float) -> float:
     return min(max(percent, 0.1), 99.9)
 
 
+def mark(extrapolated: bool) -> str:
+    """Return the mark of a number that was read from an extrapolated line, or nothing."""
+    return "‡" if extrapolated else ""
+
+
+def line_spans(lines: Mapping[str, Line]) -> str:
+    """Say which ImageNet accuracies the lines' models span, by shift only where these differ."""
+    shifts: dict[str, list[str]] = {}
+    for shift, line in lines.items():
+        span = f"{format_number(100 * line.low)} to {format_number(100 * line.high)} %"
+        shifts.setdefault(span, []).append(SHIFTS[shift])
+    if len(shifts) == 1:
+        return next(iter(shifts))
+    return ", ".join(f"{span} ({', '.join(names)})" for span, names in shifts.items())
+
+
 def line_ends(line: Line, imagenet: Iterable[float]) -> list[tuple[float, float]]:
     """Return both ends of the line as drawn over ImageNet accuracies in percent.
 
@@ -75,7 +105,8 @@ def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and encoders.
 
     Untrained encoders are left out: at chance, their distance to the line means nothing. So is a
-    shift that the study does without.
+    shift that the study does without. ImageNet accuracy is over the classes that the baseline's
+    `abscissa` says.
 
     Raises
     ------
@@ -91,28 +122,29 @@ def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
     for shift in shifts:
         line = baseline.lines[shift]
         points = [
-            (e, e.metrics.accuracy.imagenet, y)
+            (e, e.series.abscissa[shift].accuracy, y)
             for e in trained
             if (y := getattr(e.metrics.accuracy, shift)) is not None
         ]
-        standard = _with_accuracies(baseline.models, shift)
-        fitted = [m["imagenet"] for m in standard]
-        reached = [*fitted, *(x for _, x, _ in points)]
-        rows += _standard_rows(shift, standard)
-        rows += _line_rows("line", shift, line, fitted)
-        rows += _line_rows("extrapolated", shift, line, reached)
+        models = [m | {"imagenet": m[baseline.abscissa[shift]]} for m in baseline.models]
+        rows += _standard_rows(shift, _with_accuracies(models, shift))
+        rows += _line_rows(shift, line, [x for _, x, _ in points])
         rows += [
             {"kind": "encoder", **encoder_cells(e), "shift": SHIFTS[shift]}
             | {"imagenet": x, "accuracy": y}
             | {"baseline": baseline_accuracy(line.slope, line.intercept, x)}
             | {"effective_robustness": getattr(e.metrics.effective_robustness, shift)}
+            | {"extrapolated": mark(shift in e.metrics.effective_robustness.extrapolated)}
             for e, x, y in points
         ]
     return rows
 
 
 def published_rows(
-    standard: Sequence[Model], zoo: Sequence[Model], lines: Mapping[str, Line]
+    standard: Sequence[Model],
+    zoo: Sequence[Model],
+    lines: Mapping[str, Line],
+    extrapolated: Mapping[str, Sequence[str]],
 ) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and CLIP models.
 
@@ -123,13 +155,15 @@ def published_rows(
         `metrics/published.json`.
     lines
         The baseline of each shift.
+    extrapolated
+        The shifts whose line is extrapolated to a CLIP model, by its name.
     """
     rows: list[Row] = []
     for shift in SHIFTS:
         line = lines[shift]
         known, clip = _with_accuracies(standard, shift), _with_accuracies(zoo, shift)
         rows += _standard_rows(shift, known)
-        rows += _line_rows("line", shift, line, [m["imagenet"] for m in (*known, *clip)])
+        rows += _line_rows(shift, line, [m["imagenet"] for m in (*known, *clip)])
         for m in clip:
             baseline = baseline_accuracy(line.slope, line.intercept, m["imagenet"])
             rows.append(
@@ -142,9 +176,21 @@ def published_rows(
                     "accuracy": m[shift],
                     "baseline": baseline,
                     "effective_robustness": m[shift] - baseline,
+                    "extrapolated": mark(shift in extrapolated[m["name"]]),
                 }
             )
     return rows
+
+
+def baseline_rows(baselines: Mapping[str, Mapping[str, Line]]) -> list[Row]:
+    """Return the lines by baseline and shift, as others can use them (`baseline_accuracy`)."""
+    return [
+        {"baseline": name, "shift": shift, "slope": line.slope, "intercept": line.intercept}
+        | {"r_squared": line.r_squared, "models": line.models}
+        | {"lowest_imagenet": 100 * line.low, "highest_imagenet": 100 * line.high}
+        for name, lines in baselines.items()
+        for shift, line in lines.items()
+    ]
 
 
 _FAMILIES = (
@@ -188,8 +234,11 @@ def _standard_rows(shift: str, models: Iterable[Model]) -> list[Row]:
     ]
 
 
-def _line_rows(kind: str, shift: str, line: Line, imagenet: Iterable[float]) -> list[Row]:
+def _line_rows(shift: str, line: Line, imagenet: Iterable[float]) -> list[Row]:
+    """Return the line over the models that it was fitted to, and over all that it is drawn for."""
+    fitted = (100 * line.low, 100 * line.high)
     return [
         {"kind": kind, "label": "baseline", "shift": SHIFTS[shift], "imagenet": x, "accuracy": y}
-        for x, y in line_ends(line, imagenet)
+        for kind, span in (("line", fitted), ("extrapolated", (*fitted, *imagenet)))
+        for x, y in line_ends(line, span)
     ]

@@ -11,24 +11,34 @@ from stages.reporting.names import DATASETS, SHIFTS
 
 BASES = ("directions", "features")
 
+ALL = "all"
+"""What stands for the category in the counts of all concepts."""
+
+OUTLIERS = ("features", "outlier_sigma", "outlier_share", "hiding_outliers", "sweep")
+"""What the page has to say of an encoder's outlier features beside their number."""
+
 
 def encoder_metrics(
     robustness: dict, kurtosis: dict, directions: dict, concepts: dict | None
 ) -> dict[str, Any]:
     """Return what stands in `metrics/encoders/<encoder>.json`, from the results of the measures.
 
-    `importance_ratio` is the largest importance of a direction over the median one. Where the
-    study does without a shift, `shifts` lists those that the mean effective robustness is over.
+    `importance_ratio` is the largest importance of a direction over the median one. Where a
+    shift is absent, or of other classes than its line, `shifts` lists those that the mean effective
+    robustness is over.
     """
     kurtosis_mean, importance = kurtosis["kurtosis"], directions["importance"]["head"]
     return {
         "accuracy": {name: robustness["accuracy"].get(name) for name in DATASETS},
+        "images": {name: robustness["images"].get(name) for name in DATASETS},
+        "classes": {name: robustness["classes"].get(name) for name in DATASETS},
         "effective_robustness": _robustness_metrics(robustness["effective_robustness"]),
         "kurtosis": {
             "mean": kurtosis_mean["value"],
             "low": kurtosis_mean["low"],
             "high": kurtosis_mean["high"],
             "outlier_features": len(kurtosis["outlier_features"]["feature"]),
+            "largest_share": kurtosis["largest_share"],
         },
         "directions": {
             "count": len(importance),
@@ -56,6 +66,7 @@ def plot_series(
     bases = [(basis, concepts[basis]) for basis in BASES] if concepts else []
     return {
         "representation": kurtosis["representation"],
+        "outliers": {name: kurtosis[name] for name in OUTLIERS} | _outlier_axes(kurtosis),
         "importance": directions["importance"],
         "pruning": [
             {
@@ -70,14 +81,21 @@ def plot_series(
         "concepts": [
             {"basis": basis, "category": category, **_encoded(counts)}
             for basis, encoded in bases
-            for category, counts in encoded["categories"].items()
+            for category, counts in {ALL: encoded, **encoded["categories"]}.items()
         ],
+        "encoded": [
+            {"basis": basis, **pair} for basis, encoded in bases for pair in encoded["encoded"]
+        ],
+        "pairs": {basis: encoded["pairs"] for basis, encoded in bases},
         "sweep": [
             {"basis": basis, "threshold": counts["threshold"], **_encoded(counts)}
             for basis, encoded in bases
             for counts in encoded["sweep"]
         ],
+        "concept_names": {basis: encoded["names"] for basis, encoded in bases},
         "training_curve": [{**point, "accuracy": 100 * point["accuracy"]} for point in curve],
+        "abscissa": robustness["abscissa"],
+        "left_out": robustness["left_out"],
         "robustness": robustness["baseline"],
     }
 
@@ -90,18 +108,47 @@ def _robustness_metrics(estimates: dict) -> dict[str, Any]:
         "mean": mean.get("value"),
         "mean_low": mean.get("low"),
         "mean_high": mean.get("high"),
+        "extrapolated": estimates.get("extrapolated", []),
         **({} if len(measured) == len(SHIFTS) else {"shifts": measured}),
+    }
+
+
+def _outlier_axes(kurtosis: dict) -> dict[str, Any]:
+    axes, outliers = kurtosis["axes"], len(kurtosis["outlier_features"]["feature"])
+    return {
+        "typical_cosine": axes["typical_cosine"],
+        "axes": [
+            {
+                **{
+                    name: axes[name][i] for name in ("feature", "share", "cosine", "rank", "within")
+                },
+                "outlier": i < outliers,
+                "costs": {
+                    dataset: {end: values[i] for end, values in cost.items()}
+                    for dataset, cost in axes["costs"].items()
+                },
+            }
+            for i in range(len(axes["feature"]))
+        ],
     }
 
 
 def _concept_metrics(concepts: dict | None) -> dict[str, Any]:
     found: dict[str, Any] = {"measured": concepts["measured"] if concepts else None}
     for basis in BASES:
-        counts = _encoded(concepts[basis]) if concepts else {}
-        found[f"unique_{basis}"] = counts.get("unique")
+        counts = concepts[basis] if concepts else {}
+        found[f"unique_{basis}"] = counts.get("unique_concepts")
         found[f"polysemanticity_{basis}"] = counts.get("polysemanticity")
+        for end in ("low", "high"):
+            found[f"unique_{basis}_{end}"] = counts.get(f"unique_{end}")
+            found[f"polysemanticity_{basis}_{end}"] = counts.get(f"polysemanticity_{end}")
     return found
 
 
 def _encoded(counts: dict) -> dict[str, Any]:
-    return {"unique": counts["unique_concepts"], "polysemanticity": counts["polysemanticity"]}
+    return {
+        "unique": counts["unique_concepts"],
+        "low": counts["unique_low"],
+        "high": counts["unique_high"],
+        "polysemanticity": counts["polysemanticity"],
+    }

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
+from stages.reporting.across_encoders import CORRELATION_COLUMNS, correlation_rows
 from stages.reporting.families import untrained_null
 from stages.reporting.names import DATASETS, REPRESENTATIONS
-from stages.reporting.results import Comparison, Encoder
+from stages.reporting.results import Comparison, Controls, Encoder
 from stages.reporting.robustness_tables import (
     ENCODER_COLUMNS,
     ROBUSTNESS_COLUMNS,
@@ -35,9 +36,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "basis",
         "category",
         "unique",
+        "low",
+        "high",
         "polysemanticity",
     ),
-    "sweep": (*ENCODER_COLUMNS, "basis", "threshold", "unique", "polysemanticity"),
+    "sweep": (*ENCODER_COLUMNS, "basis", "threshold", "unique", "low", "high", "polysemanticity"),
+    "correlation": CORRELATION_COLUMNS,
     "cka": (
         "first_label",
         "second_label",
@@ -50,6 +54,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "training": (*ENCODER_COLUMNS, "step", "loss", "accuracy"),
 }
 """Columns of `plots/<name>.csv`, by name; accuracies in percent, robustness in points."""
+
+PLANTED_COLUMNS = ("features", "size", "found", "arithmetic")
+"""Columns of `plots/planted_outliers.csv`; shares in percent."""
 
 
 def study_tables(
@@ -70,9 +77,23 @@ def study_tables(
         "pruning": pruning_rows(encoders),
         "concepts": concept_rows(encoders),
         "sweep": sweep_rows(encoders),
+        "correlation": correlation_rows(encoders),
         "cka": cka_rows(encoders, comparisons),
         "training": training_rows(encoders),
     }
+
+
+def planted_rows(controls: Controls) -> list[Row]:
+    """Return in how many images, in percent, raised features are outliers, by number and size."""
+    return [
+        {
+            "features": f"{point.axes} raised",
+            "size": point.size,
+            "found": 100 * point.found,
+            "arithmetic": 100 * point.arithmetic,
+        }
+        for point in controls.outlier_features.curve
+    ]
 
 
 def kurtosis_rows(encoders: Sequence[Encoder]) -> list[Row]:
@@ -128,7 +149,7 @@ def pruning_rows(encoders: Sequence[Encoder]) -> list[Row]:
 
 
 def concept_rows(encoders: Sequence[Encoder]) -> list[Row]:
-    """Return the unique concepts per Broden category, of directions and of single features."""
+    """Return the unique concepts per category and of all, of directions and of single features."""
     return [
         encoder_cells(e)
         | {"representation": REPRESENTATIONS[e.series.representation]}

@@ -8,16 +8,21 @@ import numpy as np
 import pytest
 
 from stages.config.encoders import EncoderEntry
-from stages.reporting.results import Comparison, Encoder, Line, Metrics, Published, Series
+from stages.reporting.names import INSTRUMENTS
+from stages.reporting.results import Comparison, Controls, Encoder, Line, Metrics, Published, Series
 from tests.reads import ROOT
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
 LINES = {
-    "imagenet_v2": Line(slope=0.92, intercept=-0.55, r_squared=0.97, models=87),
-    "imagenet_r": Line(slope=0.8, intercept=-1.6, r_squared=0.97, models=87),
-    "imagenet_sketch": Line(slope=0.7, intercept=-2.4, r_squared=0.97, models=87),
-    "objectnet": Line(slope=0.9, intercept=-2.1, r_squared=0.97, models=87),
-    "imagenet_a": Line(slope=1.0, intercept=-1.6, r_squared=0.97, models=87),
+    "imagenet_v2": Line(
+        slope=0.92, intercept=-0.55, r_squared=0.97, models=87, low=0.35, high=0.98
+    ),
+    "imagenet_r": Line(slope=0.8, intercept=-1.6, r_squared=0.97, models=87, low=0.35, high=0.98),
+    "imagenet_sketch": Line(
+        slope=0.7, intercept=-2.4, r_squared=0.97, models=87, low=0.35, high=0.98
+    ),
+    "objectnet": Line(slope=0.9, intercept=-2.1, r_squared=0.97, models=87, low=0.35, high=0.98),
+    "imagenet_a": Line(slope=1.0, intercept=-1.6, r_squared=0.97, models=87, low=0.35, high=0.98),
 }
 # label, training, data, ImageNet accuracy, mean effective robustness, kurtosis
 ENCODERS = {
@@ -34,6 +39,7 @@ ENCODERS = {
     "vit_untrained": ("ViT untrained", "untrained", "none", 8.5, -3, 2.95),
 }
 TEMPLATES = ROOT / ".dvc" / "plots"
+BASES = ("directions", "features")
 CATEGORIES = ("object", "part", "scene", "texture", "color")
 
 
@@ -50,6 +56,10 @@ def interval(value: float, width: float, prefix: str = "") -> dict[str, float]:
     return {f"{prefix}low": value - width, f"{prefix}high": value + width}
 
 
+def counted(unique: int) -> dict[str, Any]:
+    return {"unique": unique, **interval(unique, 1), "polysemanticity": 1.3}
+
+
 def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
     imagenet, mean, kurtosis = ENCODERS[key][3:]
     robustness = {s: mean + float(rng.normal(0, 4)) for s in SHIFTS}
@@ -59,15 +69,29 @@ def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
     unique = int(18 - abs(imagenet - 85) / 6)
     return {
         "accuracy": {"imagenet": float(imagenet), **accuracy},
-        "effective_robustness": {**robustness, "mean": mean, **interval(mean, 1.3, "mean_")},
-        "kurtosis": {"mean": kurtosis, **interval(kurtosis, 0.02), "outlier_features": 0},
+        "images": dict.fromkeys(("imagenet", *SHIFTS), 1500),
+        "classes": dict.fromkeys(("imagenet", *SHIFTS), 12),
+        "effective_robustness": {
+            **robustness,
+            "mean": mean,
+            **interval(mean, 1.3, "mean_"),
+            "extrapolated": list(SHIFTS) if imagenet < 35 else [],
+        },
+        "kurtosis": {
+            **{"mean": kurtosis, **interval(kurtosis, 0.02)},
+            **{"outlier_features": 0, "largest_share": 0.013},
+        },
         "directions": {"count": 12, "prunable": 0.2, "importance_ratio": 3.1},
         "concepts": {
             "measured": 40,
             "unique_directions": unique,
+            **interval(unique, 1, "unique_directions_"),
             "polysemanticity_directions": 1.4,
+            **interval(1.4, 0.1, "polysemanticity_directions_"),
             "unique_features": unique + 3,
+            **interval(unique + 3, 2, "unique_features_"),
             "polysemanticity_features": 1.2,
+            **interval(1.2, 0.1, "polysemanticity_features_"),
         },
     }
 
@@ -85,6 +109,18 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
     ]
     return {
         "representation": "linear",
+        "outliers": {
+            **{"features": 128, "outlier_sigma": 6.0, "outlier_share": 0.5, "hiding_outliers": 4},
+            "sweep": [{"share": s, "outlier_features": n} for s, n in ((0.01, 2), (0.5, 0))],
+            "typical_cosine": 0.21,
+            "axes": [
+                {
+                    **{"feature": 7, "share": 0.013, "outlier": False, "cosine": 0.43, "rank": 3},
+                    "within": 0.625,
+                    "costs": {d: {"value": 0.4, "low": -0.1, "high": 0.9} for d in keep},
+                }
+            ],
+        },
         "importance": {"head": (0.5 * decay).tolist(), "random_head": [0.2] * 12},
         "pruning": [
             {"dataset": d, "fraction": p, "accuracy": a * (1 - p**6), "random_head_accuracy": a - p}
@@ -92,15 +128,26 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
             for p in fractions
         ],
         "concepts": [
-            {"basis": b, "category": c, "unique": 2 + (i + len(key)) % 4, "polysemanticity": 1.3}
+            {"basis": b, "category": c, **counted(2 + (i + len(key)) % 4 + 9 * (c == "all"))}
             for b in ("directions", "features")
-            for i, c in enumerate(CATEGORIES)
+            for i, c in enumerate(("all", *CATEGORIES))
         ],
+        "encoded": [
+            {"basis": b, "number": n, "side": "positive", "category": "object", **pair}
+            for b in ("directions", "features")
+            for n, pair in (
+                (1, {"concept": "star", "precision": 0.9301}),
+                (7, {"concept": "star", "precision": 0.9502}),
+                (7, {"concept": "disc", "precision": 0.9403}),
+            )
+        ],
+        "pairs": {"directions": 3, "features": 3},
         "sweep": [
-            {"basis": b, "threshold": t, "unique": int(40 * (1 - t) + k), "polysemanticity": 1.3}
+            {"basis": b, "threshold": t, **counted(int(40 * (1 - t) + k))}
             for k, b in enumerate(("directions", "features"))
             for t in (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
         ],
+        "concept_names": {b: [f"c{i} (object)" for i in range(len(key))] for b in BASES},
         "training_curve": [
             {
                 "step": step,
@@ -110,8 +157,25 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
             }
             for step in steps
         ],
-        "robustness": {"models": models, "lines": msgspec.to_builtins(LINES)},
+        "abscissa": {s: {"accuracy": float(imagenet), "images": 2000} for s in SHIFTS},
+        "left_out": {},
+        "robustness": {
+            "models": models,
+            "lines": msgspec.to_builtins(LINES),
+            "abscissa": dict.fromkeys(SHIFTS, "imagenet"),
+        },
     }
+
+
+def counterpart(data: str, training: str, mean: float, note: str = "") -> dict[str, Any]:
+    value = {"mean": mean, **interval(mean, 0.5), "extrapolated": []}
+    said = {"data": data, "training": training, "image_size": 224, "note": note}
+    return said | {"imagenet": 80.0, "testbed": value, "timm": value}
+
+
+def control(name: str) -> dict[str, Any]:
+    known = {"planted": 3.0, "found": 2.98, "tolerance": 0.05, "as_planted": True}
+    return {"what": f"what was planted for {name}", **known}
 
 
 def comparison(first: str, second: str) -> dict[str, Any]:
@@ -150,11 +214,36 @@ def study() -> dict[str, Any]:
             "rn_supervision": comparison("rn_web_broad", "rn_supervised"),
             "backbones": comparison("rn_web_broad", "vit_web_broad"),
         },
+        "controls": {
+            **{name: {"controls": [control(name)]} for name in INSTRUMENTS},
+            "outlier_features": {
+                "controls": [control("outlier_features")],
+                "curve": [
+                    {"axes": k, "size": a, "found": a / (40 * k), "arithmetic": a / (40 * k)}
+                    for k in (1, 3, 4)
+                    for a in (4.0, 6.0, 8.0, 12.0, 20.0, 30.0)
+                ],
+                "limits": [
+                    {"axes": 3, "highest": 6.45, "raised_by": 16.7},
+                    {"axes": 4, "highest": 5.57, "raised_by": None},
+                ],
+            },
+        },
         "published": {
             "lines": msgspec.to_builtins(LINES),
             "encoders": {
-                "RN50/openai": {"mean": 22.8, "low": 22.1, "high": 23.4, "imagenet_v2": 1.0},
-                "RN50/cc12m": {"mean": 11.0, "low": 10.1, "high": 12.0, "imagenet_v2": 1.0},
+                "RN50/openai": {"mean": 22.8, "low": 22.1, "high": 23.4, "extrapolated": []},
+                "RN50/cc12m": {"mean": 11.0, "low": 10.1, "high": 12.0, "extrapolated": []},
+            },
+            "joined": {},
+            "timm_lines": msgspec.to_builtins(LINES),
+            "counterparts": {
+                "ViT-B/32": {
+                    "ViT-B-32/openai": counterpart("OpenAI", "zero_shot", 27.0),
+                    "clip.openai_ft_in1k": counterpart("OpenAI", "finetuned", 8.0),
+                    "augreg_in1k": counterpart("ImageNet", "supervised", 2.0),
+                    "sam_in1k": counterpart("ImageNet", "supervised", 1.0),
+                }
             },
         },
     }
@@ -182,6 +271,11 @@ def encoders(study: dict[str, Any]) -> list[Encoder]:
 @pytest.fixture
 def comparisons(study: dict[str, Any]) -> list[Comparison]:
     return msgspec.convert(list(study["comparisons"].values()), list[Comparison])
+
+
+@pytest.fixture
+def controls(study: dict[str, Any]) -> Controls:
+    return msgspec.convert(study["controls"], Controls)
 
 
 @pytest.fixture

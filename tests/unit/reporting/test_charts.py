@@ -1,12 +1,14 @@
 import json
 import re
 from collections import Counter
+from xml.etree import ElementTree
 
 import pytest
 import yaml
 
 from stages.reporting.charts import (
     CHARTS,
+    PLANTED_OUTLIERS,
     PUBLISHED,
     PUBLISHED_FRAME,
     TRAINING_COLOUR,
@@ -19,10 +21,10 @@ from stages.reporting.charts import (
     training_colour,
 )
 from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
-from stages.reporting.tables import COLUMNS, study_tables
+from stages.reporting.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from stages.runtime.errors import InputError
 from tests.reads import ROOT
-from tests.unit.reporting.conftest import TEMPLATES
+from tests.unit.reporting.conftest import TEMPLATES, read
 
 # Vega-Lite says so of any layered chart with a step per row, where its assumption holds here.
 BENIGN = "Detected faceted independent scales that union domain of the same fields"
@@ -57,8 +59,8 @@ def published_row(kind, imagenet, accuracy):
 
 
 @pytest.fixture
-def tables(encoders, comparisons):
-    return study_tables(encoders, comparisons)
+def tables(encoders, comparisons, controls):
+    return study_tables(encoders, comparisons) | {"planted_outliers": planted_rows(controls)}
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def told(monkeypatch, capfd):
     return lambda: [line for line in capfd.readouterr().err.splitlines() if BENIGN not in line]
 
 
-@pytest.mark.parametrize("chart", CHARTS, ids=lambda c: c.name)
+@pytest.mark.parametrize("chart", [*CHARTS, PLANTED_OUTLIERS], ids=lambda c: c.name)
 def test_each_chart_draws_its_table_without_a_warning(chart, tables, told):
     drawn = chart_svg(chart, tables[chart.table], TEMPLATES)
     assert told() == [] and drawn.count("<path") > 20 and "DVC_METRIC" not in drawn
@@ -85,9 +87,10 @@ def test_a_channel_that_does_not_fit_is_told_of(told):
     assert told()
 
 
-@pytest.mark.parametrize("chart", [*CHARTS, PUBLISHED], ids=lambda c: c.name)
+@pytest.mark.parametrize("chart", [*CHARTS, PLANTED_OUTLIERS, PUBLISHED], ids=lambda c: c.name)
 def test_each_chart_names_columns_of_its_table(chart):
-    columns = COLUMNS.get(chart.table, PUBLISHED_COLUMNS)
+    others = {"planted_outliers": PLANTED_COLUMNS, "published": PUBLISHED_COLUMNS}
+    columns = ({**COLUMNS} | others)[chart.table]
     assert chart.x in columns and chart.y in columns
     template = json.dumps(read_template(TEMPLATES, chart.table))
     fields = set(re.findall(r'"field": "([^"]+)"', template))
@@ -109,7 +112,7 @@ def test_dvc_plots_shows_the_same_charts():
                 "y_label": chart.y_label,
             },
         )
-        for chart in (*CHARTS, PUBLISHED)
+        for chart in (*CHARTS, PLANTED_OUTLIERS, PUBLISHED)
     ]
 
 
@@ -200,6 +203,27 @@ def test_a_drawing_says_what_it_shows_and_owns_its_identifiers():
     assert used and set(used) <= set(re.findall(r'id="(chart-\d+)"', svg))
 
 
+LABELS = [
+    "</text></svg></script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)> &lt; & ]]> -->",
+    """datum.label' + "x" [0]. \\n \\\\""",
+    'clip id="clip0" url(#clip0)',
+    "модель 模型",
+    "1e5",
+]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_is_text_in_a_drawing(study, label):
+    study["entries"]["rn_web_broad"]["label"] = label
+    rows = study_tables(read(study)[:2], [])["kurtosis"]
+    svg = chart_svg(CHARTS[1], rows, TEMPLATES)
+    drawn = ElementTree.fromstring(svg)  # noqa: S314
+    assert label in ["".join(e.itertext()) for e in drawn.iter() if e.tag.endswith("}text")]
+    known = {"svg", "g", "rect", "path", "line", "text"}
+    assert {e.tag.partition("}")[2] for e in drawn.iter()} <= known
+
+
 def test_all_templates_look_alike():
     configs = [json.loads(f.read_text())["config"] for f in sorted(TEMPLATES.glob("*.json"))]
-    assert len(configs) == 9 and all(config == configs[0] for config in configs)
+    assert len(configs) == 11 and all(config == configs[0] for config in configs)

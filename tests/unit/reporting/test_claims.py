@@ -11,13 +11,14 @@ from stages.reporting.claims import (
     mean_over,
     outlier_features,
     prunable_directions,
+    published_order,
     published_robustness,
     robustness_order,
     study_claims,
 )
 from stages.reporting.families import families, label_controls
 from stages.reporting.results import Published
-from tests.unit.reporting.conftest import read
+from tests.unit.reporting.conftest import counterpart, read
 
 
 def set_robustness(study, key, mean):
@@ -76,11 +77,13 @@ def test_the_control_decides_between_data_and_language(study, control, verdict, 
 
 
 def test_nothing_is_decided_where_the_line_is_extrapolated(study):
-    study["metrics"]["rn_web_broad_labels"]["accuracy"]["imagenet"] = 99.5
+    study["series"]["rn_web_broad_labels"]["abscissa"]["objectnet"]["accuracy"] = 99.5
     set_robustness(study, "rn_web_broad_labels", 40.0)
+    study["metrics"]["rn_web_broad_labels"]["effective_robustness"]["extrapolated"] = ["objectnet"]
     found = coverage_of_data(read(study))
     assert found and found.verdict == "undecided"
     assert "extrapolated to RN supervised on web-broad (99.5 %)" in found.findings[0]
+    assert "span 35.0 to 98.0 %" in found.findings[0]
 
 
 @pytest.mark.parametrize(("kurtosis", "verdict"), [(9.0, "shown"), (1.5, "not shown")])
@@ -113,15 +116,36 @@ def test_prunable_is_compared_with_the_paper(study, fraction, verdict):
     assert found and found.verdict == verdict and "of 12 directions" in found.findings[0]
 
 
+def set_concepts(study, key, unique, width):
+    low, high = (None, None) if width is None else (unique - width, unique + width)
+    ends = {"unique_directions_low": low, "unique_directions_high": high}
+    study["metrics"][key]["concepts"] |= {"unique_directions": unique, **ends}
+
+
 @pytest.mark.parametrize(
-    ("zero_shot", "verdict"), [(99, "shown"), (1, "not shown"), (16, "undecided")]
+    ("zero_shot", "width", "verdict"),
+    [
+        *((99, 2, "shown"), (1, 2, "not shown"), (16, 2, "undecided")),
+        # The intervals overlap, or there are none.
+        *((18, 2, "undecided"), (14, 1, "undecided"), (18, None, "shown")),
+        *((14, None, "not shown"), (16, None, "undecided")),
+    ],
 )
-def test_concepts_are_compared_within_a_family(study, zero_shot, verdict):
-    for key, metrics in study["metrics"].items():
-        unique = zero_shot if key.endswith("web_broad") else 16
-        metrics["concepts"]["unique_directions"] = unique
+def test_concepts_are_compared_within_a_family_by_their_intervals(study, zero_shot, width, verdict):
+    for key in study["metrics"]:
+        set_concepts(study, key, zero_shot if key.endswith("web_broad") else 16, width)
     found = concept_order(read(study))
     assert found and found.verdict == verdict and f"zero-shot {zero_shot}" in found.findings[0]
+    assert ("without an interval" in found.text) == (width is None)
+
+
+def test_concepts_are_not_shown_where_one_other_encoder_has_surely_more(study):
+    for key in study["metrics"]:
+        set_concepts(study, key, 16, 1)
+    for backbone in ("rn", "vit"):
+        set_concepts(study, f"{backbone}_supervised", 30, 1)
+    found = concept_order(read(study))
+    assert found and found.verdict == "not shown"
 
 
 def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study):
@@ -142,8 +166,57 @@ def test_published_models_are_counted(study):
     assert found and found.verdict == "mixed" and found.findings[0].startswith("1 of 2 models")
 
 
+def test_published_models_to_which_the_line_is_extrapolated_are_neither_counted_nor_quoted(study):
+    models = study["published"]["encoders"]
+    models["tiny/openai"] = models["RN50/openai"] | {"mean": 99.0, "extrapolated": ["imagenet_a"]}
+    found = published_robustness(msgspec.convert(study["published"], Published))
+    assert found and found.verdict == "shown" and found.findings[0].startswith("2 of 2 models")
+    assert found.findings[1].startswith("1 more") and "35.0 to 98.0 %" in found.findings[1]
+    assert not any("tiny" in text or "99.0" in text for text in found.findings)
+
+
+def order_of(study):
+    found = published_order(msgspec.convert(study["published"], Published))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("finetuned", "verdict"), [(8.0, "shown"), (40.0, "not shown"), (2.4, "undecided")]
+)
+def test_published_models_of_one_backbone_are_put_in_order(study, finetuned, verdict):
+    models = study["published"]["counterparts"]["ViT-B/32"]
+    models["clip.openai_ft_in1k"] = counterpart("OpenAI", "finetuned", finetuned)
+    found = order_of(study)
+    (finding,) = found.findings
+    assert found.verdict == verdict
+    assert finding.startswith("ViT-B/32, OpenAI: zero-shot 27.0 [26.5, 27.5], finetuned")
+    assert "supervised 2.0 [" in finding and "1.0 [" not in finding
+
+
+def test_a_published_model_of_another_patch_size_is_named_as_one(study):
+    study["published"]["counterparts"]["ViT-B/32"]["augreg_in1k"]["note"] = "another patch size"
+    assert "supervised (another patch size) 2.0 [" in order_of(study).findings[0]
+
+
+def test_published_models_are_judged_on_the_lines_that_reach_them(study):
+    models = study["published"]["counterparts"]["ViT-B/32"]
+    finetuned = models["clip.openai_ft_in1k"]
+    outside = counterpart("", "", 40.0)["timm"] | {"extrapolated": ["imagenet_a"]}
+    finetuned["testbed"] = outside
+    found = order_of(study)
+    assert found.verdict == "shown" and "finetuned 40.0 [39.5, 40.5]‡" in found.findings[0]
+    finetuned["timm"] = outside
+    assert order_of(study).verdict == "undecided"
+    finetuned |= {
+        "testbed": outside | {"extrapolated": []},
+        "timm": counterpart("", "", 8.0)["timm"],
+    }
+    assert order_of(study).verdict == "mixed"
+
+
 def test_without_numbers_nothing_is_said(study):
-    study["published"]["encoders"] = {}
+    study["published"] |= {"encoders": {}, "counterparts": {}}
     assert study_claims([], msgspec.convert(study["published"], Published)) == []
 
 

@@ -1,11 +1,14 @@
 import re
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 
+from stages.reporting.across_encoders import Correlation
 from stages.reporting.page import report_page
+from stages.reporting.results import Controls, Published
 from stages.reporting.robustness_tables import published_rows
-from stages.reporting.tables import study_tables
+from stages.reporting.tables import planted_rows, study_tables
 from tests.unit.reporting.conftest import LINES, TEMPLATES, model, read
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -13,15 +16,17 @@ WHY_APART = "Numbers of the two kinds do not compare."
 
 
 class Nesting(HTMLParser):
-    """Raises nothing, but lists every tag that is closed out of turn."""
+    """Raises nothing, but lists every tag with its attributes, and those closed out of turn."""
 
     def __init__(self, html: str):
         super().__init__()
         self.open: list[str] = []
         self.wrong: list[str] = []
+        self.tags: list[tuple[str, list[str]]] = []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, [name for name, _ in attrs]))
         if tag not in VOID:
             self.open.append(tag)
 
@@ -33,17 +38,21 @@ class Nesting(HTMLParser):
 @pytest.fixture
 def page(study, comparisons, published):
     """Return a function that writes the page of the study as it then is."""
-    rows = published_rows([model("a", 60.0, 0.0)], [model("b/openai", 60.0, 9.0)], LINES)
+    zoo = [model("b/openai", 60.0, 9.0)]
+    rows = published_rows([model("a", 60.0, 0.0)], zoo, LINES, {"b/openai": []})
 
-    def write(comparisons=comparisons) -> str:
+    def write(comparisons=comparisons, published=published, **more) -> str:
         encoders = read(study)
         return report_page(
             title="a <miniature>",
             description="First & foremost.\n\nSecond.",
             encoders=encoders,
+            controls=(controls := msgspec.convert(study["controls"], Controls)),
             published=published,
-            tables=study_tables(encoders, comparisons) | {"published": rows},
+            tables=study_tables(encoders, comparisons)
+            | {"published": rows, "planted_outliers": planted_rows(controls)},
             templates=TEMPLATES,
+            **more,
         )
 
     return write
@@ -71,7 +80,7 @@ def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(page
     assert (nesting.open, nesting.wrong) == ([], [])
     assert "<script" not in text and not re.search(r"(src|@import)\b[^>]*https?:", text)
     assert "<link" not in text and "max-width: 74rem" in text
-    assert text.count("<svg ") == 10 and text == page()
+    assert text.count("<svg ") == 12 and text == page()
     identifiers = re.findall(r'\bid="([^"]+)"', text)
     assert len(identifiers) == len(set(identifiers))
 
@@ -92,8 +101,15 @@ def test_the_text_is_escaped(page, study):
     study["entries"]["rn_supervised"]["label"] = "<b>&'"
     text = page()
     assert "a &lt;miniature&gt;" in text and "<p>First &amp; foremost.</p>\n<p>Second.</p>" in text
-    assert "<b>" not in text and text.count('<th scope="row">&lt;b&gt;&amp;&#39;</th>') == 3
+    assert "<b>" not in text and text.count('<th scope="row">&lt;b&gt;&amp;&#39;</th>') == 5
     assert "supervised" in text and "&amp;lt;" not in text
+
+
+def test_labels_add_no_element_and_no_attribute(page, study):
+    plain = Nesting(page()).tags
+    for number, entry in enumerate(study["entries"].values()):
+        entry["label"] = f"</script></title></svg><script>{number}</script><b onclick='\"'>"
+    assert sorted(Nesting(page()).tags) == sorted(plain)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -104,6 +120,23 @@ def test_what_the_page_says_follows_the_numbers(page, study):
     for metrics in study["metrics"].values():
         metrics["directions"]["prunable"] = 0.9
     assert (before, re.findall(says, page())) == (["not-shown"], ["shown"])
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_was_validated_stands_first_and_says_what_was_not_found(page, study):
+    text = page()
+    assert text.index('id="validated"') < text.index('id="shows"')
+    validated = table(text, "Planted and found")
+    assert validated.count("<td") == 5 * 6 and "false" not in validated
+    study["controls"]["cka"]["controls"][0] |= {"found": -0.5, "as_planted": False}
+    text = page()
+    validated = table(text, "Planted and found")
+    broken = validated[validated.index(">CKA<") :]
+    assert "<td>−0.5000</td>" in broken and "<strong>false</strong>" in broken
+    assert validated.count("<strong>false</strong>") == 1
+    limits = " ".join(text.split())
+    assert "3 equal outliers among an image's features reach at most 6.45 σ" in limits
+    assert "when raised by 16.7 σ or more" in limits and "5.57 σ and so are found at no" in limits
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -140,8 +173,26 @@ def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash
     spaces = table(page(), "The representation spaces")
     found = cells(spaces, "RN supervised")
     assert found[1:3] == ["2.60 [2.58, 2.62]", "0"]
-    assert found[4:] == ["1.40", "19", "1.20", "20 %", "3.1"]
-    assert cells(spaces, "ViT supervised")[3:5] == ["–", "1.40"]
+    assert found[3:5] == ["16 [15, 17]", "1.40 [1.30, 1.50]"]
+    assert found[5:] == ["19 [17, 21]", "1.20 [1.10, 1.30]", "20 %", "3.1"]
+    assert cells(spaces, "ViT supervised")[3:5] == ["–", "1.40 [1.30, 1.50]"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_says_which_concepts_are_encoded_and_by_what(page, study):
+    series = study["series"]["rn_supervised"]
+    series["encoded"][0]["side"] = "negative"
+    series["pairs"]["features"] = 900
+    text = page()
+    own = text[text.index(". RN supervised:") :].partition("</details>")[0]
+    rows = re.findall(r'<th scope="row">(.*?)</th>', own)
+    assert rows == ["star", "disc"]
+    assert cells(own, "star")[1:] == ["7: 0.950, −1: 0.930", "7: 0.950, 1: 0.930"]
+    assert cells(own, "disc") == ["object", "7: 0.940", "7: 0.940"]
+    assert "strongest 3 of 900 pairs of features" in " ".join(own.split())
+    assert "<code>data/concepts/rn_supervised/encoded.csv</code>" in own
+    assert text.count("encoded.csv") == 1
+    assert Nesting(text).wrong == []
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -157,6 +208,37 @@ def test_each_kind_of_representation_has_a_table_of_its_own(page, study):
     assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
     assert rectified.count('<th scope="row">') == 1
     assert linear.count('<th scope="row">') == len(study["entries"]) - 1
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_outlier_features_stand_with_their_limits_and_at_every_share(page, study):
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    study["series"]["rn_supervised"]["outliers"] |= {"features": 1024, "hiding_outliers": 28}
+    text = page()
+    said = " ".join(text[text.index("An outlier feature lies") :].partition("</p>")[0].split())
+    assert "more than 6.0 σ" in said and "at least 50 % of the images" in said
+    assert "so that 4 of 128 and 28 of 1024 are enough" in said and "sparse" in said
+    linear, rectified = (
+        table(text, f"Outlier features by the share of the images: {kind} representations")
+        for kind in ("linear", "rectified")
+    )
+    assert '<th scope="col">1 %</th><th scope="col">50 %</th>' in linear
+    assert cells(linear, "ViT supervised")[1:] == ["1.3", "2", "0"]
+    assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_outlier_features_stand_beside_the_directions_and_what_they_cost(page, study):
+    outliers = study["series"]["vit_supervised"]["outliers"]
+    outlier = outliers["axes"][0] | {"feature": 9, "outlier": True, "share": 0.75}
+    del (outlier := outlier | {"costs": dict(outlier["costs"])})["costs"]["objectnet"]
+    text = page()
+    found = cells(table(text, "Outlier features and the head"), "ViT supervised")
+    assert found[1:7] == ["7§", "1.3", "0.43", "0.21", "3", "62"]
+    assert found[7:] == ["0.4 [−0.1, 0.9]"] * 6
+    outliers["axes"] = [outlier]
+    found = cells(table(page(), "Outlier features and the head"), "ViT supervised")
+    assert found[1:3] == ["9", "75.0"] and found.count("–") == 1
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -177,6 +259,51 @@ def test_a_count_of_another_kind_of_representation_is_marked_in_its_family(page,
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_extrapolated_numbers_are_marked_in_both_tables_and_the_mark_is_explained(page, study):
+    for metrics in study["metrics"].values():
+        metrics["effective_robustness"]["extrapolated"] = []
+    assert "they span" not in page()
+    study["metrics"]["rn_web_broad"]["effective_robustness"]["extrapolated"] = ["objectnet"]
+    text = page()
+    for caption, marked in (
+        ("Accuracy and effective robustness", [7]),
+        ("Effective robustness per shift", [4, 6]),
+    ):
+        found = cells(table(text, caption), "RN zero-shot, web-broad")
+        assert [i for i, cell in enumerate(found) if cell.endswith("‡")] == marked
+        assert "‡" not in "".join(cells(table(text, caption), "RN supervised"))
+    assert "they span 35.0 to 98.0 %" in " ".join(text.split())
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_published_counterparts_stand_side_by_side_on_both_lines(page, study, published):
+    models = study["published"]["counterparts"]["ViT-B/32"]
+    models["augreg_in1k"]["note"] = "another patch size"
+    models["augreg_in1k"]["testbed"] = models["sam_in1k"]["testbed"] | {
+        "extrapolated": ["objectnet"]
+    }
+    text = page(published=msgspec.convert(study["published"], Published))
+    rows = table(text, "Effective robustness of published models by backbone").split("<tr>")[2:]
+    found = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
+    assert [row[:2] for row in found] == [
+        ["zero-shot", "OpenAI"],
+        ["finetuned", "OpenAI"],
+        ["supervised", "ImageNet"],
+        ["supervised", "ImageNet"],
+    ]
+    assert found[2][2:] == [
+        *("augreg_in1k", "224", "80.0"),
+        *("1.0 [0.5, 1.5]‡", "2.0 [1.5, 2.5]", "another patch size"),
+    ]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_names_of_one_set_of_weights_are_said(page, study, published):
+    text = page(published=msgspec.structs.replace(published, joined={"RN50/a": ["RN50-x/a"]}))
+    assert "RN50/a = RN50-x/a." in text
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_shift_that_the_study_does_without_is_a_dash(page, fewer):
     accuracy = table(page(), "Accuracy and effective robustness")
     assert accuracy.count("<td>–</td>") == 2 * len(fewer["entries"])
@@ -188,7 +315,52 @@ def test_a_study_without_shifts_and_broden_still_has_a_page(page, study):
         for part in ("accuracy", "effective_robustness", "concepts"):
             metrics = study["metrics"][key][part]
             metrics |= {name: None for name in metrics if name != "imagenet"}
-        study["metrics"][key]["effective_robustness"]["shifts"] = []
+        study["metrics"][key]["effective_robustness"] |= {"shifts": [], "extrapolated": []}
         study["series"][key] |= {"concepts": [], "sweep": []}
     text = page(comparisons=[])
     assert "mean of no shift" in " ".join(text.split()) and 'id="concepts"' not in text
+
+
+def test_the_page_says_which_kernels_were_chosen(page, undrawn):
+    assert "kernels of the" not in page()
+    text = page(kernels=["MKL_CBWR=AVX2", "OPENBLAS_CORETYPE=Haswell"])
+    assert "<code>MKL_CBWR=AVX2, OPENBLAS_CORETYPE=Haswell</code>" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_counts_images_and_classes_and_says_what_was_not_compared(page, study):
+    study["metrics"]["rn_web_broad"]["images"]["imagenet_sketch"] = 1234
+    study["metrics"]["rn_web_broad"]["classes"]["imagenet_sketch"] = 7
+    series = study["series"]["rn_web_broad"]
+    series["left_out"] = {"objectnet": "objectnet has images of 9 of the 113 classes"}
+    series["abscissa"]["imagenet_sketch"]["images"] = 876
+    text = page()
+    table = text.partition("The test sets</caption>")[2].partition("</table>")[0]
+    row = table.partition("ImageNet-Sketch</th>")[2].partition("</tr>")[0]
+    assert row == "<td>1234</td><td>7</td><td>876</td>"
+    assert "No effective robustness on ObjectNet:</strong> objectnet has images of 9 of" in text
+    assert "from ImageNet accuracy on all classes" in text
+    for series in study["series"].values():
+        series["robustness"]["abscissa"]["objectnet"] = "imagenet_on_objectnet_classes"
+        for one in series["robustness"]["models"]:
+            one["imagenet_on_objectnet_classes"] = one["imagenet"]
+    assert "from ImageNet accuracy on the classes of" in page()
+
+
+def test_correlations_shared_concepts_and_pretraining_sets_are_tables(page, study):
+    numbers = {"encoders": 9, "extrapolated": 1, "value": 0.5, "low": -0.25, "high": 1.0}
+    kind = {"representation": "linear representations", "measure": "kurtosis"}
+    text = page(correlations=[Correlation(**kind, **numbers)])
+    found = cells(
+        table(text, "Rank correlation (Spearman) with mean effective robustness"), "kurtosis"
+    )
+    assert found == ["linear", "9", "1", "0.50 [−0.25, 1.00]"]
+    shared = table(text, "Shared and unique concepts")
+    zero_shot, finetuned = (len(key) for key in ("rn_web_broad", "rn_web_broad_finetuned"))
+    assert cells(shared, "RN zero-shot, web-broad") == [
+        *("RN finetuned, web-broad", "directions", "12"),
+        *(f"{zero_shot * finetuned / 40:.1f}", "0", f"{finetuned - zero_shot}"),
+    ]
+    pretraining = table(text, "Kurtosis of zero-shot encoders by pretraining set")
+    assert cells(pretraining, "web_narrow")[0] == "RN zero-shot, web-narrow"
+    assert "untrained" not in pretraining and "finetuned" not in pretraining

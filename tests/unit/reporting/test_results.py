@@ -49,6 +49,12 @@ def test_an_unknown_representation_is_refused(study, read_back):
         read_back(study["series"]["rn_supervised"], Series)
 
 
+def test_half_a_character_is_refused(study, read_back):
+    study["comparisons"]["backbones"]["\ud800"] = 1
+    with pytest.raises(InputError, match=r"result\.json: .*surrogates"):
+        read_back(study["comparisons"]["backbones"], Comparison)
+
+
 def test_a_matrix_that_does_not_fit_its_layers_is_refused(study, read_back):
     study["comparisons"]["backbones"]["cka"].pop()
     with pytest.raises(InputError, match=re.escape("expected 6 × 5 CKA values")):

@@ -2,9 +2,11 @@ import pytest
 
 from stages.reporting.results import Line
 from stages.reporting.robustness_tables import (
+    BASELINE_COLUMNS,
     PUBLISHED_COLUMNS,
     ROBUSTNESS_COLUMNS,
     baseline_accuracy,
+    baseline_rows,
     clip_to_axis,
     data_family,
     line_ends,
@@ -18,7 +20,7 @@ KINDS = ("standard", "line", "extrapolated", "encoder")
 
 
 def line(slope: float, intercept: float) -> Line:
-    return Line(slope=slope, intercept=intercept, r_squared=1.0, models=3)
+    return Line(slope=slope, intercept=intercept, r_squared=1.0, models=3, low=0.3, high=0.7)
 
 
 def test_untrained_encoders_are_left_out(encoders):
@@ -37,9 +39,9 @@ def test_the_height_above_the_line_is_the_effective_robustness(encoders):
 def test_the_line_is_solid_over_its_standard_models_alone(encoders):
     rows = [r for r in robustness_rows(encoders) if r["shift"] == "ImageNet-V2"]
     spans = {kind: [r["imagenet"] for r in rows if r["kind"] == kind] for kind in KINDS}
-    assert spans["line"] == [min(spans["standard"]), max(spans["standard"])]
+    assert spans["line"] == pytest.approx([min(spans["standard"]), max(spans["standard"])])
     everyone = spans["standard"] + spans["encoder"]
-    assert spans["extrapolated"] == [min(everyone), max(everyone)]
+    assert spans["extrapolated"] == pytest.approx([min(everyone), max(everyone)])
 
 
 def test_an_encoder_without_an_accuracy_is_left_out_of_that_shift(study):
@@ -71,7 +73,7 @@ def test_a_shift_that_the_study_does_without_is_left_out(fewer):
 @pytest.fixture
 def published() -> list[dict]:
     standard = [model("a", 60.0, 0.0), model("b", 80.0, 0.0) | {"imagenet_r": None}]
-    return published_rows(standard, [model("RN50/openai", 50.0, 20.0)], LINES)
+    return published_rows(standard, [model("RN50/openai", 50.0, 20.0)], LINES, {"RN50/openai": []})
 
 
 def test_rows_fit_the_columns_and_a_model_has_all_and_its_height_above_the_line(published):
@@ -85,8 +87,24 @@ def test_rows_fit_the_columns_and_a_model_has_all_and_its_height_above_the_line(
 def test_an_unpublished_accuracy_leaves_its_model_out_of_that_shift_alone(published):
     shifts = [r["shift"] for r in published if r["label"] == "b"]
     assert len(shifts) == 4 and "ImageNet-R" not in shifts
-    line = [r["imagenet"] for r in published if r["kind"] == "line" and r["shift"] == "ImageNet-R"]
-    assert line == [50.0, 60.0]
+
+
+def test_a_published_model_outside_the_range_is_marked_and_its_line_is_dashed():
+    zoo = [model("tiny/openai", 20.0, 1.0), model("RN50/openai", 36.0, 1.0)]
+    extrapolated = {"tiny/openai": ["objectnet"], "RN50/openai": ["imagenet_r"]}
+    found = published_rows([], zoo, LINES, extrapolated)
+    rows = [r for r in found if r["shift"] == "ObjectNet"]
+    spans = {kind: [r["imagenet"] for r in rows if r["kind"] == kind] for kind in KINDS}
+    assert spans["line"] == pytest.approx([35.0, 98.0])
+    assert spans["extrapolated"] == pytest.approx([20.0, 98.0])
+    assert [r["extrapolated"] for r in rows if r["kind"] == "encoder"] == ["‡", ""]
+
+
+def test_lines_for_others_have_their_range_and_number_of_models():
+    (row,) = baseline_rows({"timm": {"objectnet": LINES["objectnet"]}})
+    assert set(row) == set(BASELINE_COLUMNS)
+    assert (row["baseline"], row["shift"], row["models"]) == ("timm", "objectnet", 87)
+    assert (row["lowest_imagenet"], row["highest_imagenet"]) == pytest.approx((35, 98))
 
 
 @pytest.mark.parametrize(
@@ -120,3 +138,17 @@ def test_a_steep_segment_is_cut_where_it_leaves_the_drawn_range():
     assert (bottom, top) == pytest.approx((0.1, 99.9))
     assert 0.5 < left < right < 99.5
     assert baseline_accuracy(3.0, -3.0, left) == pytest.approx(0.1)
+
+
+def test_encoders_and_models_stand_at_the_abscissa_of_the_shift(study):
+    for series in study["series"].values():
+        series["abscissa"]["objectnet"]["accuracy"] = 91.5
+        series["robustness"]["abscissa"]["objectnet"] = "imagenet_on_objectnet_classes"
+        for i, one in enumerate(series["robustness"]["models"]):
+            one["imagenet_on_objectnet_classes"] = 40.0 + i
+    rows = [r for r in robustness_rows(read(study)) if r["shift"] == "ObjectNet"]
+    at = {
+        kind: {r["imagenet"] for r in rows if r["kind"] == kind} for kind in ("encoder", "standard")
+    }
+    assert at["encoder"] == {91.5}
+    assert at["standard"] == {40.0 + i for i in range(16)}

@@ -1,13 +1,62 @@
 """The page that DVC fills, with Vega inside."""
 
-from dvc_render.html import HTML
+import json
+import re
+from html.parser import HTMLParser
 
+import pytest
+from dvc_render.html import HTML
+from dvc_render.vega import VegaRenderer
+
+from tests.unit.reporting.conftest import TEMPLATES
 from tools.offline_plots import write_offline_template
 
+LABEL = "</script><!--<script><img onerror=alert(1)></plaintext>\u2028'); var spec = 1;"
+ROWS = [{"rev": "</script>", "label": LABEL, "fraction": 0.1, "accuracy": 3.0}]
 
-def test_dvc_fills_the_page_and_nothing_is_loaded_from_outside(tmp_path):
+
+class Tags(HTMLParser):
+    def __init__(self, html: str):
+        super().__init__()
+        self.names: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.names.append(tag)
+
+
+@pytest.fixture
+def template(tmp_path) -> str:
     write_offline_template(tmp_path / "new" / "page.html")
-    text = (tmp_path / "new" / "page.html").read_text()
-    page = HTML(text).with_scripts("<script src=cdn>").with_element("<div>plot</div>").embed()
+    return (tmp_path / "new" / "page.html").read_text()
+
+
+@pytest.fixture
+def plot() -> VegaRenderer:
+    names = {"x": "fraction", "y": "accuracy", "x_label": "x", "y_label": "y", "title": "t"}
+    return VegaRenderer(ROWS, "a plot", template="pruning", template_dir=str(TEMPLATES), **names)
+
+
+def test_dvc_fills_the_page_and_nothing_is_loaded_from_outside(template):
+    page = HTML(template).with_scripts("<script src=cdn>").with_element("<div>plot</div>").embed()
     assert "<div>plot</div>" in page and "src=cdn" not in page
-    assert "vegaEmbed" in page and page.count("<script") == page.count("</script>") == 1
+    assert "vegaEmbed" in page
+
+
+def test_what_dvc_fills_in_is_text_without_tags(template, plot):
+    page = HTML(template).with_element(plot.generate_html()).embed()
+    before, mark, filled = page.partition("<plaintext hidden>")
+    assert mark and LABEL[:9] in filled and "</plaintext>" in filled
+    ours = ["html", "head", "meta", "title", "script", "style", "script", "body"]
+    assert Tags(before).names == ours
+    assert before.count("<script") == before.count("</script>") == 2
+
+
+def test_our_script_finds_the_plots_of_dvc(template, plot):
+    pattern = re.search(r"const plots = /(.*)/g;", template)
+    assert pattern
+    filled = "\n".join([plot.generate_html()] * 2)
+    found = re.findall(pattern[1], filled)
+    assert [(json.loads(spec), name) for spec, name in found] == [
+        (plot.get_filled_template(), "a_plot")
+    ] * 2
