@@ -1,0 +1,192 @@
+"""`make check-encoder`: an entry of params.yaml is checked before anything is computed."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import save
+
+from stages.config.encoders import OpenClipModel
+from stages.encoders.encoder import classifier_encoder, clip_encoder
+from stages.encoders.open_clip_models import named_config
+from stages.runtime.errors import InputError
+from stages.runtime.imports import import_open_clip
+from tests.pipeline.zoo import pickled, training_checkpoint
+from tests.reads import ROOT
+from tools.check_encoder import main
+
+TIMM = {"kind": "timm", "model": "test_resnet"}
+CLIP = {"kind": "open_clip", "model": "ViT-S-32-alt"}
+HALF = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Return a function that writes a study of the real sets with one encoder, `mine`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/reference").symlink_to(ROOT / "data/reference")
+
+    def write(backbone: dict[str, Any], weights: dict[str, Any], head: str = "trained") -> None:
+        tree = yaml.safe_load((ROOT / "studies/laptop.yaml").read_text())
+        tree["backbones"] = {"own": backbone}
+        tree["weights"] = {"mine": {"backbone": "own", **weights}}
+        kind = {"trained": "supervised", "random": "untrained"}.get(head, head)
+        entry = {"label": "Mine", "training": kind, "backbone": "own", "data": "own", "head": head}
+        tree["encoders"], tree["comparisons"] = {"mine": entry}, {}
+        tree["controls"]["encoder"] = "mine"
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
+
+    return write
+
+
+def checkpoint(content: bytes, **preprocessing: Any) -> dict[str, Any]:
+    """Write a file of weights; return its entry."""
+    Path("mine.pt").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return {"source": "checkpoint", "file": "mine.pt", "sha256": digest, **preprocessing}
+
+
+def timm_model(**changes: Any) -> torch.nn.Module:
+    import timm
+
+    torch.manual_seed(0)
+    return timm.create_model("test_resnet", **changes)
+
+
+def lines(printed: str) -> dict[str, str]:
+    """Return what is printed by the name of each line, all texts in one column."""
+    assert all(line[15] == " " and line[16] != " " for line in printed.splitlines())
+    return {line[:16].strip(): line[16:] for line in printed.splitlines()}
+
+
+def test_a_classifier_that_fits(study, capsys):
+    study(TIMM, checkpoint(pickled(timm_model().state_dict()), **HALF))
+    main("mine")
+    found = lines(capsys.readouterr().out)
+    assert found["weights"].startswith("mine.pt, SHA-256 ")
+    assert "all fit test_resnet" in found[""]
+    assert "mean 0.5 0.5 0.5, std 0.5 0.5 0.5 (given)" in found["preprocessing"]
+    assert "the architecture's" in found["preprocessing"]
+    assert found["representation"] == "rectified, 96 features"
+    assert found["head"].startswith("trained: 1,000 classes × 96 features as they are")
+    assert found["forward pass"].startswith("a drawn image: 96 features")
+
+
+def test_an_image_of_one_s_own_shows_what_the_encoder_sees_in_it(study, capsys):
+    model = timm_model()
+    with torch.no_grad():
+        model.get_parameter("fc.bias")[7] = 1e6
+    study(TIMM, checkpoint(pickled(model.state_dict())))
+    Image.fromarray(np.full((50, 80, 3), 90, np.uint8)).save("photo.png")
+    main("mine", "--image", "photo.png")
+    found = lines(capsys.readouterr().out)
+    assert found["forward pass"].startswith("photo.png: 96 features")
+    assert found["looks like"].startswith(f"{import_open_clip().IMAGENET_CLASSNAMES[7]}, ")
+
+
+def test_an_image_that_is_none_is_refused(study):
+    study(TIMM, {"source": "untrained", "seed": 0}, "random")
+    with pytest.raises(InputError, match=r"none\.jpg: .*--image"):
+        main("mine", "--image", "none.jpg")
+    Path("text.jpg").write_text("no image")
+    with pytest.raises(InputError, match=r"text\.jpg"):
+        main("mine", "--image", "text.jpg")
+
+
+def test_a_clip_s_zero_shot_head_is_tried_on_two_classes(study, capsys):
+    clip = clip_encoder(OpenClipModel(model=CLIP["model"]), None, 2)
+    study(CLIP, checkpoint(training_checkpoint(clip.module)), "zero_shot")
+    main("mine")
+    found = lines(capsys.readouterr().out)
+    width = clip.card.feature_width
+    assert found["head"].startswith(f"zero_shot: 1,000 classes × {width} features of unit length")
+    assert "2 classes tried" in found["head"]
+    assert found["representation"].startswith("linear")
+
+
+def test_a_kind_of_head_that_the_file_cannot_have_is_refused_after_the_forward_pass(study, capsys):
+    config = named_config(OpenClipModel(model=CLIP["model"]))
+    names = list(import_open_clip().IMAGENET_CLASSNAMES)
+    tower = classifier_encoder(config, names, 0, normalize_features=False)
+    study(CLIP, checkpoint(pickled(tower.module.state_dict())), "zero_shot")
+    with pytest.raises(InputError, match=r"'encoders\.mine\.head'.*no CLIP.*trained"):
+        main("mine")
+    assert "forward pass" in lines(capsys.readouterr().out)
+
+
+def test_the_first_array_that_does_not_fit_is_named(study):
+    weights = timm_model().state_dict()
+    weights["layer1.0.conv1.weight"] = weights["layer1.0.conv1.weight"][:, :3]
+    study(TIMM, checkpoint(pickled(weights)))
+    with pytest.raises(InputError, match=r"'weights\.mine': mine\.pt: .*layer1\.0\.conv1\.weight"):
+        main("mine")
+    del weights["layer1.0.conv1.weight"]
+    study(TIMM, checkpoint(pickled(weights)))
+    with pytest.raises(InputError, match=r"Missing.*layer1\.0\.conv1\.weight"):
+        main("mine")
+
+
+def test_a_head_of_other_classes_is_refused(study):
+    study(TIMM, checkpoint(pickled(timm_model(num_classes=10).state_dict())))
+    with pytest.raises(InputError, match=r"1,000 classes, got 10"):
+        main("mine")
+
+
+def test_damage_that_only_a_forward_pass_shows_is_found(study, capsys):
+    weights = timm_model().state_dict()
+    weights["layer4.0.conv1.weight"][0] = float("nan")
+    study(TIMM, checkpoint(pickled(weights)))
+    with pytest.raises(InputError, match=r"'weights\.mine': image 0: its activation is NaN"):
+        main("mine")
+    assert "head" in lines(capsys.readouterr().out)
+
+
+def test_nothing_is_downloaded_unless_it_is_wanted(study, hub, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERPRETING_CLIP_DOWNLOADS", str(tmp_path / "downloads"))
+    data = save({k: v.contiguous() for k, v in timm_model().state_dict().items()})
+    hub.add("timm/test_resnet.r160_in1k", {"model.safetensors": data}, "model")
+    study(TIMM, {"source": "timm", "tag": "r160_in1k"})
+    with pytest.raises(InputError, match=r"test_resnet\.r160_in1k/model\..* MB\).*--download"):
+        main("mine")
+    assert not [f for f in (tmp_path / "downloads").rglob("*") if f.is_file()]
+    main("mine", "--download")
+    first = capsys.readouterr().out
+    assert "the weights'" in lines(first)["preprocessing"]
+    main("mine")
+    assert capsys.readouterr().out == first
+
+
+def test_a_url_says_what_it_would_send(study, server, tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERPRETING_CLIP_DOWNLOADS", str(tmp_path / "downloads"))
+    content = pickled(timm_model().state_dict())
+    server.files["/mine.pt"] = content
+    entry = checkpoint(content) | {"url": f"{server.url}/mine.pt"}
+    del entry["file"]
+    study(TIMM, entry)
+    with pytest.raises(InputError, match=r"mine\.pt \(.* MB\).*--download"):
+        main("mine")
+    main("mine", "--download")
+    main("mine")
+
+
+def test_untrained_encoders_can_be_checked_too(study, capsys):
+    study(TIMM, {"source": "untrained", "seed": 0}, "random")
+    main("mine")
+    found = lines(capsys.readouterr().out)
+    assert found["weights"].startswith("drawn from a seed")
+    assert found["head"].startswith("random: 1,000 classes × 96")
+
+
+def test_what_is_unknown_or_made_by_a_training_is_refused(study):
+    study(TIMM, {"source": "untrained", "seed": 0}, "random")
+    with pytest.raises(InputError, match=r"no encoder 'mien'.*mine"):
+        main("mien")
+    Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+    with pytest.raises(InputError, match=r"'supervise\.rn_supervised' is made here"):
+        main("rn_supervised")

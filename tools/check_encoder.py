@@ -1,0 +1,264 @@
+"""`make check-encoder ENCODER=key`: what an encoder of params.yaml is, before anything is computed.
+
+    python -m tools.check_encoder KEY [--image FILE] [--download]
+
+Loads the weights as stage `weights` does, tries the head that the study asks for, and passes one
+image forward. Prints a line for each finding; exits 0 if the encoder can be measured, else 1.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from msgspec.structs import replace
+
+from stages.config.check import ENCODER_SECTIONS, check
+from stages.config.machine import Machine, read_machine
+from stages.config.params import PARAMS
+from stages.config.sections import Sections
+from stages.config.synthetic import CLASSES, Recipe
+from stages.config.test_sets import TEST_SETS
+from stages.datasets.imagenet import read_imagenet_classes
+from stages.datasets.images import decode_image
+from stages.downloads.http import mirrored
+from stages.downloads.hub import open_repository
+from stages.encoders.activations import streamed_activations
+from stages.encoders.encoder import Encoder
+from stages.encoders.heads import prompt_templates, zero_shot_head
+from stages.encoders.locations import AtHub, AtUrl, Location, locate_weights
+from stages.encoders.weights import build_encoder, describe_preprocessing
+from stages.measures.head import Head, random_unit_rows
+from stages.runtime.errors import InputError, close_names, error_context, one_line
+from stages.runtime.launch import launch
+from tools.amounts import Amount, metric, size
+from tools.options import Options
+from tools.sources import ask_url
+
+TOP = 3
+"""How many classes are named that a given image looks most like."""
+
+
+def main(*arguments: str) -> None:
+    """Print what is found of one encoder.
+
+    Raises
+    ------
+    InputError
+        It cannot be measured as params.yaml has it; what was found before is printed.
+    """
+    options = command_line().parse_args(arguments)
+    study, machine = check(PARAMS), read_machine()
+    complaints: list[str] = []
+    image, shown = drawn_image(), "a drawn image"
+    if file := options.image:
+        image, shown = read_image(file), file.name
+    key, head = options.encoder, None
+    require_entry(study, key)
+    require_weights(study, key, machine, download=options.download)
+    entry = study.weights[key]
+    with error_context(f"'weights.{key}'"):
+        encoder = build_encoder(entry, study.backbones[entry.backbone], machine)
+    for name, finding in findings(study, key, encoder):
+        say(name, finding)
+    try:
+        head, finding = make_head(study, key, encoder, whole=bool(options.image))
+        say("head", finding)
+    except InputError as error:
+        complaints.append(f"'encoders.{key}.head': {error}")
+    try:
+        features = forward_pass(study, encoder, image, machine)
+        spread = f"{features.min():.3g} to {features.max():.3g}"
+        say("forward pass", f"{shown}: {len(features):,} features from {spread}")
+        if head is not None and options.image and encoder.card.origin is not None:
+            say("looks like", ", ".join(nearest_classes(study, head, features)))
+    except InputError as error:
+        complaints.append(f"'weights.{key}': {error}")
+    if complaints:
+        raise InputError(*complaints)
+
+
+def command_line() -> Options:
+    """Return the command line."""
+    parser = Options(
+        prog="python -m tools.check_encoder",
+        description="Check an encoder of params.yaml before anything is computed.",
+    )
+    parser.add_argument("encoder", help="an entry of `weights`")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="default: one that is drawn")
+    parser.add_argument("--download", action="store_true", help="get weights that are elsewhere")
+    return parser
+
+
+def say(name: str, finding: str) -> None:
+    """Print one line, at once: a large encoder takes its time."""
+    sys.stdout.write(f"{name:<16}{one_line(finding)}\n")
+    sys.stdout.flush()
+
+
+def require_entry(study: Sections, key: str) -> None:
+    """Refuse an encoder that is unknown, or that a training makes.
+
+    Raises
+    ------
+    InputError
+        Names the encoders with weights, or the section that makes this one.
+    """
+    if key in study.weights:
+        return
+    for section in ENCODER_SECTIONS:
+        if key in getattr(study, section):
+            raise InputError(
+                f"'{section}.{key}' is made here, so its weights are right once `dvc repro` has "
+                f"made them; check one of `weights`: {', '.join(study.weights) or 'none'}"
+            )
+    raise InputError(
+        f"{PARAMS}: no encoder {key!r} in `weights`; {close_names(key, study.weights)}"
+    )
+
+
+def require_weights(study: Sections, key: str, machine: Machine, *, download: bool) -> None:
+    """Refuse weights that would have to be downloaded, unless that is wanted.
+
+    Raises
+    ------
+    InputError
+        They are not on this machine: names the source and the size, where it is known.
+    """
+    entry = study.weights[key]
+    location = locate_weights(entry, study.backbones[entry.backbone])
+    if not download and (missing := to_download(location, machine)):
+        raise InputError(
+            f"'weights.{key}': its weights are not on this machine, and would be downloaded: "
+            f"{missing}. Give the option --download to get them now"
+        )
+
+
+def to_download(location: Location | None, machine: Machine) -> str:
+    """Return what would be downloaded, with its size; nothing if it is here already.
+
+    The hub is asked which file a revision has, a host how large a file is. Neither sends it.
+    """
+    downloads = Path(machine.downloads)
+    if isinstance(location, AtUrl) and not (downloads / location.sha256).exists():
+        answer = ask_url(mirrored(location.url, machine.mirror))
+        return f"{location.url} ({answer.problem or size(answer.download)})"
+    if isinstance(location, AtHub):
+        from huggingface_hub import try_to_load_from_cache
+
+        repository = open_repository(location.repository, location.revision, "model")
+        path, commit = repository.matching(*location.files)[0], repository.revision
+        cached = try_to_load_from_cache(
+            repository.name, path, cache_dir=downloads, revision=commit, repo_type="model"
+        )
+        if not isinstance(cached, str):
+            amount = size(Amount(repository.files[path].size))
+            return f"{repository.name}/{path} at {commit} ({amount})"
+    return ""
+
+
+def findings(study: Sections, key: str, encoder: Encoder) -> Iterator[tuple[str, str]]:
+    """Yield what is known of an encoder without a forward pass."""
+    card, entry, about = encoder.card, study.weights[key], study.encoders[key]
+    origin, state = card.origin, encoder.module.state_dict()
+    numbers = metric(Amount(sum(value.numel() for value in state.values())))
+    model = getattr(study.backbones[entry.backbone], "model", entry.backbone)
+    yield "encoder", f"{key}: {about.label} ({about.training}, head {about.head})"
+    if origin is None:
+        yield "weights", f"drawn from a seed: {numbers} numbers for {model}"
+    else:
+        place = origin.location + (f" at {origin.revision}" if origin.revision else "")
+        yield "weights", f"{place}, SHA-256 {origin.sha256[:12]}…"
+        yield "", f"{len(state):,} arrays of {numbers} numbers, all fit {model}"
+    yield "preprocessing", describe_preprocessing(entry, card.preprocess)
+    yield "representation", f"{card.representation}, {card.feature_width:,} features"
+
+
+def make_head(study: Sections, key: str, encoder: Encoder, *, whole: bool) -> tuple[Head, str]:
+    """Return the head that the study asks for, as stage `head` makes it, and what it is.
+
+    Of a zero-shot head, one template is tried: on all classes if `whole`, else on two.
+
+    Raises
+    ------
+    InputError
+        The encoder cannot have this kind of head, or its own is for other classes.
+    """
+    kind, names = study.encoders[key].head, class_names(study)
+    width, normalize = encoder.card.feature_width, encoder.card.normalize_features
+    if kind == "zero_shot":
+        tried = names if whole else names[:2]
+        template = prompt_templates(study.heads.zero_shot.templates)[:1]
+        weight = zero_shot_head(encoder, tried, template)
+        if weight.shape[1] != width:
+            raise InputError(
+                f"texts have {weight.shape[1]:,} features and images {width:,}; the towers are "
+                "not of one CLIP"
+            )
+        made, more = Head(weight, None, True), f"from texts, {len(tried):,} classes tried"
+    elif kind == "random":
+        seed = study.heads.random.seed
+        made, more = Head(random_unit_rows(len(names), width, seed), None, normalize), "drawn"
+    else:
+        made = Head(*encoder.trained_head(names), normalize)
+        more = "the file's own" + (", without a bias" if made.bias is None else ", with a bias")
+    scale = "of unit length" if made.normalize_features else "as they are"
+    return made, f"{kind}: {len(names):,} classes × {width:,} features {scale}, {more}"
+
+
+def class_names(study: Sections) -> list[str]:
+    """Return the names of the classes of `imagenet_val`, drawn or real."""
+    drawn = isinstance(study.datasets[TEST_SETS[0]], Recipe)
+    return list(CLASSES) if drawn else read_imagenet_classes().names
+
+
+def read_image(file: Path) -> UInt8[np.ndarray, "height width 3"]:
+    """Return the pixels of an image file.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it is no image.
+    """
+    try:
+        return decode_image(file.read_bytes(), str(file))
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}; give --image a photograph") from None
+
+
+def drawn_image() -> UInt8[np.ndarray, "height width 3"]:
+    """Return a picture of 320 × 240 pixels: a disc before a gradient."""
+    y, x = np.mgrid[:240, :320]
+    disc = ((x - 160) ** 2 + (y - 120) ** 2 < 80**2)[..., None]
+    gradient = np.stack([x * 255 // 319, y * 255 // 239, np.full_like(x, 128)], axis=-1)
+    return np.where(disc, (210, 60, 30), gradient).astype(np.uint8)
+
+
+def forward_pass(
+    study: Sections, encoder: Encoder, image: UInt8[np.ndarray, "height width 3"], machine: Machine
+) -> Float[np.ndarray, " feature"]:
+    """Return the activations of one image, computed as stage `extract` does.
+
+    Raises
+    ------
+    InputError
+        One of them is NaN or infinite.
+    """
+    alone = replace(machine, workers=0)
+    streamed = streamed_activations(encoder, [image], alone, study.precision.inference)
+    return next(iter(streamed.blocks))[0]
+
+
+def nearest_classes(
+    study: Sections, head: Head, features: Float[np.ndarray, " feature"]
+) -> list[str]:
+    """Return the classes with the largest logits, the largest first."""
+    scale = np.linalg.norm(features) if head.normalize_features else 1.0
+    logits = head.weight @ (features / scale) + (0 if head.bias is None else head.bias)
+    names = class_names(study)
+    return [names[row] for row in np.argsort(-logits)[:TOP]]
+
+
+if __name__ == "__main__":
+    launch(main)
