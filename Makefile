@@ -1,7 +1,8 @@
-# make repro    run the study in params.yaml
+# make repro    run the study in params.yaml; make repro JOBS=2 runs two stages at a time
 # make unit     unit tests, under a minute        make test    unit, integration and pipeline tests
 # make check    format, lint, types, code.json    make stress  kills, full disks, servers, random studies
 # make plan     what a study would download, store and compute: make plan STUDY=studies/paper.yaml
+# make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
 # make plots    dvc_plots/index.html, works offline
 # make fsck     find rotten files in DVC's cache; make fsck MEND=1 deletes them
 # make compare  whether two results agree: make compare A=main B=../other-clone
@@ -15,22 +16,29 @@ PYTHON ?= python3
 STUDY ?= params.yaml
 TEST_PROCESSES ?= 2
 VENV := .venv
+SNAKEMAKE := .venv-snakemake
+PARALLEL := $(filter-out 1,$(JOBS))
 PYTEST := python -m pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile
 BIN := $(VENV)/bin
+COMPILE := pip-compile -q --strip-extras --annotation-style line --no-header --no-emit-find-links \
+    --no-emit-index-url --no-emit-trusted-host --no-emit-options
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan prune install unit test stress check bench plots lock clean fsck compare push
+.PHONY: repro plan check-encoder prune install unit test stress check bench plots lock clean fsck compare push
 .DELETE_ON_ERROR:
 
-repro: $(VENV)/ready
+repro: $(VENV)/ready $(if $(PARALLEL),$(SNAKEMAKE)/ready)
 	python -m stages.study
-	dvc repro
+	$(if $(PARALLEL),python -m tools.jobs $(JOBS) $(SNAKEMAKE)/bin/snakemake,dvc repro)
 	@echo
 	@echo 'Now open plots/report.html. For dvc and python here: . $(BIN)/activate, then dvc metrics show'
 
 plan: $(VENV)/ready
 	@python -m tools.plan $(STUDY) $(OPTIONS)
+
+check-encoder: $(VENV)/ready
+	@python -m tools.check_encoder $(ENCODER) $(OPTIONS)
 
 prune: $(VENV)/ready
 	@python -m tools.prune $(if $(filter 1,$(YES)),--yes)
@@ -41,7 +49,7 @@ push: $(VENV)/ready
 	@name=$$(dvc config core.remote) && test -n "$$name" || { >&2 echo \
 	    'error: there is no default remote to push to: dvc remote add -d shared <url>'; exit 1; }; \
 	test "$$(dvc config "remote.$$name.verify" 2> /dev/null)" = true || { >&2 echo \
-	    "error: who pulls from remote $$name takes damaged files: dvc remote modify $$name verify true"; exit 1; }
+	    'error: who pulls from the default remote takes damaged files: dvc remote modify "$$(dvc config core.remote)" verify true'; exit 1; }
 	python -m tools.fsck
 	dvc push --run-cache
 
@@ -85,6 +93,11 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(BIN)/python -m tools.lock
 	touch $@
 
+$(SNAKEMAKE)/ready: requirements-snakemake.txt
+	$(PYTHON) -m venv $(SNAKEMAKE)
+	$(SNAKEMAKE)/bin/pip install -q --requirement $<
+	touch $@
+
 # torch and torchvision stay ranges: which build fits (CPU, CUDA, ROCm) is the machine's to say, and
 # with it the CUDA libraries that such a build brings. versions.yaml says which came. Packages drop
 # old Pythons, so what a newer one finds may not be there for 3.11.
@@ -92,14 +105,14 @@ lock: $(VENV)/ready
 	@python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "error: locked versions have \
 	to fit the oldest Python, 3.11: rm -r $(VENV) && make lock PYTHON=python3.11")'
 	$(BIN)/pip install -q 'pip-tools>=7.5'
-	pip-compile -q --all-extras --strip-extras --annotation-style line --no-header \
-	    --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --no-emit-options \
-	    --unsafe-package torch --unsafe-package torchvision -o constraints.all.txt pyproject.toml
+	$(COMPILE) --all-extras --unsafe-package torch --unsafe-package torchvision \
+	    -o constraints.all.txt pyproject.toml
 	grep -v -E '^(triton|cuda-|nvidia-(c|n))' constraints.all.txt > constraints.txt
 	rm constraints.all.txt
+	echo 'snakemake>=9,<10' | $(COMPILE) -o requirements-snakemake.txt -
 
 clean:
 	@! command -v dvc > /dev/null || dvc config --local --quiet --unset plots.html_template || true
 	test ! -d .scratch || find .scratch -mindepth 1 -maxdepth 1 ! -name downloads -exec rm -rf {} +
 	rm -rf dvc_plots .pytest_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

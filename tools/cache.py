@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +27,15 @@ class Cache:
     def members(self, md5: str) -> dict[str, str]:
         """Return the MD5s of the files in a folder by path; none if its list is missing or rotten.
 
-        An object that is no folder has none.
+        An object that is no folder has none. What is no MD5 is the name of no object, and is left
+        out.
         """
         if not md5.endswith(".dir"):
             return {}
         try:
             listed = json.loads(self.file(md5).read_bytes())
-            return {entry["relpath"]: entry["md5"] for entry in listed}
+            found = {entry["relpath"]: entry["md5"] for entry in listed}
+            return {path: md5 for path, md5 in found.items() if re.fullmatch("[0-9a-f]{32}", md5)}
         except (OSError, ValueError, TypeError, KeyError):
             return {}
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -16,11 +16,12 @@ from stages.config.encoders import HUB_MODEL, AnyBackbone, Backbone, OpenClipMod
 from stages.config.sections import Sections
 from stages.config.test_sets import SHIFTS, TEST_SETS
 from stages.config.trainings import Training, TrainingRecipe
-from stages.encoders.encoder import clip_encoder, initialise
+from stages.encoders.encoder import Encoder, clip_encoder, initialise
 from stages.encoders.layers import named_layers
 from stages.encoders.tokenizer import Vocabulary
 from stages.training.loop import steps_per_epoch
 from tools.amounts import UNKNOWN, Amount, about, size, total
+from tools.schedule import TRAININGS
 
 WORDS = 100
 """A guess of the size of a vocabulary, which is collected from captions later."""
@@ -51,7 +52,8 @@ class Cost:
     As `FlopCounterMode` counts them: a multiplication and an addition are two operations, and only
     those of matrix products, attention and convolutions are counted. `parameters` and `image` are
     those of the image tower, `text_parameters` and `text` (of one prompt) those of the text tower,
-    zero without one. `layers` is the number of layers that CKA compares.
+    zero without one. `layers` is the number of layers that CKA compares. `family` is
+    that of the image tower: a transformer has one convolution, of its patches.
     """
 
     parameters: Amount
@@ -60,13 +62,14 @@ class Cost:
     text: Amount
     width: Amount
     layers: Amount
+    family: Literal["vit", "resnet"]
 
 
 @cache
-def cost(backbone: AnyBackbone) -> Cost:
-    """Return what an architecture costs; unknown where its configuration lies on the hub.
+def build(backbone: AnyBackbone) -> Encoder | None:
+    """Return an architecture's towers; None where its configuration lies on the hub.
 
-    The towers are built on the meta device, without memory for their weights.
+    They are built on the meta device, without memory for their weights.
 
     Raises
     ------
@@ -74,11 +77,28 @@ def cost(backbone: AnyBackbone) -> Cost:
         The library has no such model, or it is not supported.
     """
     if isinstance(backbone, OpenClipModel) and backbone.model.startswith(HUB_MODEL):
-        return Cost(*[UNKNOWN] * 6)
-    text = rest = Amount(0)
+        return None
     with torch.device("meta"):
         if isinstance(backbone, Backbone | OpenClipModel):
-            encoder = clip_encoder(backbone, Vocabulary([f"word{i}" for i in range(WORDS)]), 0)
+            return clip_encoder(backbone, Vocabulary([f"word{i}" for i in range(WORDS)]), 0)
+        return initialise(backbone, 0)
+
+
+@cache
+def cost(backbone: AnyBackbone) -> Cost:
+    """Return what an architecture costs; unknown where its configuration lies on the hub.
+
+    Raises
+    ------
+    InputError
+        The library has no such model, or it is not supported.
+    """
+    encoder = build(backbone)
+    if encoder is None:
+        return Cost(*[UNKNOWN] * 6, family="vit")
+    text = rest = Amount(0)
+    with torch.device("meta"):
+        if encoder.card.kind == "clip":
             clip: Any = encoder.module.eval()
             tokens = torch.zeros(1, clip.context_length, dtype=torch.long)
             # With gradients, since without them torch fuses attention into an operation that is
@@ -88,11 +108,10 @@ def cost(backbone: AnyBackbone) -> Cost:
             text = Amount(counter.get_total_flops())
             known = about if isinstance(backbone, Backbone) else Amount
             rest = known(parameters(clip) - parameters(encoder.visual))
-        else:
-            encoder = initialise(backbone, 0)
         side = encoder.card.preprocess.size
         with FlopCounterMode(display=False) as counter:
             encoder.visual.eval()(torch.empty(1, 3, side, side))
+    convolutions = sum(isinstance(part, nn.Conv2d) for part in encoder.visual.modules())
     return Cost(
         parameters=Amount(parameters(encoder.visual)),
         text_parameters=rest,
@@ -100,6 +119,7 @@ def cost(backbone: AnyBackbone) -> Cost:
         text=text,
         width=Amount(encoder.card.feature_width),
         layers=Amount(len(named_layers(encoder.visual))),
+        family="resnet" if convolutions > 1 else "vit",
     )
 
 
@@ -149,7 +169,8 @@ def prompt_count(study: Sections) -> Amount:
 class Work:
     """What one stage does for one encoder.
 
-    A training step counts as the forward passes of its images, and as the operations of three.
+    A training step counts as the forward passes of its images, and as the operations of three, or
+    of more where a batch passes twice.
     """
 
     stage: str
@@ -168,10 +189,11 @@ def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
     section, _ = section_of(study, key)
     # Finetuning and interpolation start from the zero-shot head of their CLIP, so they make it too.
     made = prompts if section in ("finetune", "interpolate") else Amount(0)
-    training, seen = trainings(study).get(key), Amount(0)
+    training, seen, effort = trainings(study).get(key), Amount(0), BACKWARD
     if training is not None:
         recipe = study.recipes[training.recipe]
         seen = steps(recipe, images[training.dataset], recipe.batch_size)
+        effort += recipe.activation_checkpointing + (section == "pretrain" and recipe.pieces > 1)
     step = price.image + price.text if section == "pretrain" else price.image
     passes = {
         "extract": images[TEST_SETS[0]],
@@ -181,11 +203,19 @@ def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
     }
     head = prompts if study.encoders[key].head == "zero_shot" else Amount(0)
     work = [
-        Work(section, key, made + seen, made * price.text + seen * step * about(BACKWARD)),
+        Work(section, key, made + seen, made * price.text + seen * step * about(effort)),
         Work("head", key, head, head * price.text),
         *(Work(stage, key, number, number * price.image) for stage, number in passes.items()),
     ]
     return [item for item in work if item.forward_passes != Amount(0)]
+
+
+def rate_name(study: Sections, work: Work) -> str:
+    """Return which of the `Rates` of a GPU holds for a piece of work; float16 is as bfloat16."""
+    precision, family = study.precision.inference, encoder_cost(study, work.encoder).family
+    if work.stage in TRAININGS:
+        precision = study.recipes[trainings(study)[work.encoder].recipe].precision
+    return f"{'float32' if precision == 'float32' else 'bfloat16'}_{family}"
 
 
 def steps(recipe: TrainingRecipe, images: Amount, batch_size: int = 1) -> Amount:

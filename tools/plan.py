@@ -1,8 +1,10 @@
 """`make plan`: what a study would download, store and compute, before anything is started.
 
-    python -m tools.plan [STUDY] [--offline] [--json] [--tflops N] [--cpu-tflops N]
+    python -m tools.plan [STUDY] [--offline] [--json] [--gpu-memory GB] [--gpus N,N]
+                         [--precision float32 | bfloat16]
+                         [--rates FILE | --card a100 | --tflops N] [--cpu-tflops N]
 
-Exits 0 if every source is reachable, 1 otherwise. Nothing is downloaded.
+Exits 0 if every source is reachable and everything fits the GPU, else 1. Nothing is downloaded.
 """
 
 import argparse
@@ -12,12 +14,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins
+from msgspec.structs import replace
 from tabulate import tabulate
 
 from stages.config.check import check
 from stages.config.machine import Machine, read_machine
-from stages.config.params import PARAMS
+from stages.config.params import PARAMS, convert
 from stages.config.sections import Sections
+from stages.files.json import read_json
+from stages.runtime.errors import one_line
 from stages.runtime.launch import launch
 from tools.amounts import Amount, about, count, hours, metric, size, total
 from tools.costs import (
@@ -27,11 +33,24 @@ from tools.costs import (
     cost,
     encoder_work,
     free_space,
+    rate_name,
     section_of,
     steps,
     storage,
     trainings,
     weight_bytes,
+)
+from tools.memory import device_memory, memory_table, too_large, usable
+from tools.options import Options
+from tools.rates import ASSUMED, CARDS, MEASURED, Rates, assumed_rates, equal_rates
+from tools.schedule import (
+    TRAININGS,
+    Job,
+    enough_gpus,
+    longest_path,
+    remaining,
+    scheduled_hours,
+    stage_graph,
 )
 from tools.sources import (
     Answer,
@@ -44,24 +63,25 @@ from tools.sources import (
     weight_sources,
 )
 
-GPU, CPU = 40.0, 0.2
-"""Default TFLOP/s. Both are guesses, and nothing here waits for images to be decoded.
-
-Of a GPU: some 60 % of an H100's 67 in single precision, which the towers use; an A100 (peak 19.5)
-has a third of it. Of a processor: half of what four cores at 3 GHz with AVX2 reach at most.
-"""
+CPU = 0.2
+"""The TFLOP/s assumed of a processor: half of what four cores at 3 GHz with AVX2 reach at most."""
 
 NOTE = """\
 The whole study, also where an earlier run left results. ~ an estimate, ? unknown.
 Operations count a multiplication and an addition as two. Hours are those of passes through the
-encoders alone: drawing and decoding images, the measures and DVC itself come on top.
+encoders alone: drawing and decoding images, the measures and DVC itself come on top. Of several
+GPUs, each stage takes one, a training `processes` of compute.yaml if they can share its pieces.
+Memory is that of a GPU: it is computed, from what torch allocates on tensors that are only sizes.
 """
 
 FORMATS = {
-    **dict.fromkeys(["images", "forward_passes", "epochs", "steps"], count),
+    **dict.fromkeys(["images", "forward_passes", "epochs", "steps", "pieces"], count),
     **dict.fromkeys(["download", "stored", "bytes"], size),
+    **dict.fromkeys(["all_weights", "gradients", "moments", "activations", "total"], size),
     **dict.fromkeys(["parameters", "per_image", "per_prompt", "operations"], metric),
-    **dict.fromkeys(["gpu_hours", "cpu_hours"], hours),
+    **dict.fromkeys(["gpu_hours", "cpu_hours", "hours", "longest_path"], hours),
+    **dict.fromkeys(["gpus", "no_gain_beyond"], count),
+    "busy": lambda share: share.marked(f"{share.value:.0%}"),
 }
 """How the amounts of a column are printed."""
 
@@ -73,24 +93,44 @@ def main(*arguments: str) -> None:
     """Print the plan of a study."""
     options = command_line().parse_args(arguments)
     study = check(options.study)
+    if precision := options.precision:
+        recipes = {
+            key: replace(recipe, precision=precision) for key, recipe in study.recipes.items()
+        }
+        study = replace(study, recipes=recipes)
+    machine, rates = read_machine(), ASSUMED
+    if options.tflops:
+        rates = equal_rates(options.tflops)
+    elif options.card:
+        rates = assumed_rates(options.card)
+    elif options.rates or MEASURED.exists():
+        file = options.rates or MEASURED
+        rates = convert(read_json(file), Rates, "rates", file)
+    gpu = options.gpu_memory * 1e9 if options.gpu_memory else device_memory(machine)
     plan = make_plan(
-        study, read_machine(), offline=options.offline, gpu=options.tflops, cpu=options.cpu_tflops
+        study,
+        machine,
+        offline=options.offline,
+        rates=rates,
+        cpu=options.cpu_tflops,
+        gpu=gpu,
+        gpus=options.gpus,
     )
     if options.json:
         sys.stdout.write(json.dumps(plan, indent=1, default=Amount.to_json) + "\n")
     else:
         sys.stdout.write(
-            f"{study.study.title}, {options.study}: encoders {len(study.encoders)}, datasets "
-            f"{len(study.datasets)}, comparisons {len(study.comparisons)}\n{NOTE}\n"
-            f"{as_text(plan, options.tflops, options.cpu_tflops)}\n"
+            f"{study.study.title}, {one_line(str(options.study))}: encoders {len(study.encoders)}, "
+            f"datasets {len(study.datasets)}, comparisons {len(study.comparisons)}\n{NOTE}\n"
+            f"{as_text(plan, rates, options.cpu_tflops)}\n"
         )
-    if plan["unreachable"]:
+    if plan["unreachable"] or plan["too_large"]:
         sys.exit(1)
 
 
-def command_line() -> argparse.ArgumentParser:
+def command_line() -> Options:
     """Return the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Options(
         prog="python -m tools.plan",
         description="Say what a study would download, store and compute; start nothing.",
     )
@@ -98,26 +138,54 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--offline", action="store_true", help="ask no hub and no URL")
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
     parser.add_argument(
-        "--tflops", type=positive, default=GPU, help="of your GPU; default %(default)s"
+        "--gpu-memory", type=positive, metavar="GB", help="refuse what takes more; default: CUDA's"
     )
+    parser.add_argument(
+        "--gpus", type=counts, default=[], metavar="N,N", help="schedule the stages on N GPUs"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        help="of all trainings; default: the study's",
+    )
+    speed = parser.add_mutually_exclusive_group()
+    speed.add_argument("--rates", type=Path, metavar="FILE", help=f"default: {MEASURED}")
+    speed.add_argument("--card", choices=[*CARDS], help="assume its rates; default: h100's")
+    speed.add_argument("--tflops", type=positive, help="of your GPU, for all encoders")
     parser.add_argument("--cpu-tflops", type=positive, default=CPU, help="default %(default)s")
     return parser
 
 
 def positive(text: str) -> float:
-    """Return a throughput given on the command line."""
+    """Return a number given on the command line."""
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
     return value
 
 
-def make_plan(
-    study: Sections, machine: Machine, *, offline: bool, gpu: float = GPU, cpu: float = CPU
-) -> dict[str, Any]:
-    """Return the plan: tables as lists of rows, and what cannot be reached.
+def counts(text: str) -> list[int]:
+    """Return numbers of GPUs given on the command line."""
+    values = [int(word) for word in text.split(",")]
+    if not all(0 < value <= 10_000 for value in values):
+        raise argparse.ArgumentTypeError(f"expected numbers from 1 to 10,000, got {text}")
+    return values
 
-    `gpu` and `cpu` are throughputs in TFLOP/s.
+
+def make_plan(
+    study: Sections,
+    machine: Machine,
+    *,
+    offline: bool,
+    rates: Rates = ASSUMED,
+    cpu: float = CPU,
+    gpu: float | None = None,
+    gpus: Iterable[int] = (),
+) -> dict[str, Any]:
+    """Return the plan: tables as lists of rows, what cannot be reached and what does not fit.
+
+    `cpu` is a throughput in TFLOP/s, `gpu` the memory of a GPU in bytes, `gpus` are the numbers of
+    GPUs that the stages are scheduled on.
 
     Raises
     ------
@@ -148,12 +216,18 @@ def make_plan(
         machine.downloads,
     )
     work = [item for key in study.encoders for item in encoder_work(study, key, images)]
+    memory = memory_table(study, machine.batch_size)
     return {
         "datasets": datasets,
         "encoders": [encoder_row(study, key, work) for key in study.encoders],
         "weights": weights,
         "trainings": [training_row(study, key, images, work) for key in trainings(study)],
-        "compute": compute_rows(work, gpu, cpu),
+        "memory": memory,
+        "too_large": too_large(study, memory, gpu) if gpu else {},
+        "gpu_memory": gpu,
+        "compute": compute_rows(study, work, rates, cpu),
+        "schedule": [gpus_row(study, work, rates, machine.processes, number) for number in gpus],
+        "rates": {"gpu": to_builtins(rates), "cpu": cpu},
         "disk": [vars(item) for item in stored],
         "free_space": free_space(stored),
         "revisions": [
@@ -256,8 +330,9 @@ def training_row(study: Sections, key: str, images: Images, work: list[Work]) ->
     }
 
 
-def compute_rows(work: list[Work], gpu: float, cpu: float) -> list[Row]:
+def compute_rows(study: Sections, work: list[Work], rates: Rates, cpu: float) -> list[Row]:
     """Return the work of each stage and of all, with the hours on one GPU or on a processor."""
+    hours = {item: gpu_hours(study, item, rates) for item in work}
     stages = {stage: [w for w in work if w.stage == stage] for stage in (w.stage for w in work)}
     rows = []
     for stage, items in {**stages, "all": work}.items():
@@ -267,27 +342,65 @@ def compute_rows(work: list[Work], gpu: float, cpu: float) -> list[Row]:
                 "stage": stage,
                 "forward_passes": total(item.forward_passes for item in items),
                 "operations": operations,
-                "gpu_hours": operations * about(1 / (gpu * 1e12 * 3600)),
+                "gpu_hours": total(hours[item] for item in items),
                 "cpu_hours": operations * about(1 / (cpu * 1e12 * 3600)),
             }
         )
     return rows
 
 
-def as_text(plan: dict[str, Any], gpu: float, cpu: float) -> str:
-    """Return the tables of a plan that have rows, and whether every source can be reached."""
+def gpu_hours(study: Sections, work: Work, rates: Rates) -> Amount:
+    """Return the hours of a stage on one GPU."""
+    return work.operations * about(1 / getattr(rates, rate_name(study, work)) / 1e12 / 3600)
+
+
+def gpus_row(study: Sections, work: list[Work], rates: Rates, processes: int, gpus: int) -> Row:
+    """Return the hours of a study on some GPUs.
+
+    A stage takes one of them; a training takes `processes`, where there are as many and its
+    recipe's pieces can be shared evenly, and a like part of the hours.
+    """
+    jobs = {name: Job(0.0, 0, after) for name, after in stage_graph(study).items()}
+    all_hours = total(gpu_hours(study, item, rates) for item in work)
+    for item in work:
+        wide, name = 1, f"{item.stage}@{item.encoder}"
+        if item.stage in TRAININGS and processes <= gpus:
+            pieces = study.recipes[trainings(study)[item.encoder].recipe].pieces
+            wide = processes if pieces % processes == 0 else 1
+        hours = gpu_hours(study, item, rates).value / wide
+        jobs[name] = Job(hours, wide, jobs[name].after)
+    taken, path = scheduled_hours(jobs, gpus), longest_path(jobs)
+    found = {
+        "hours": taken,
+        "busy": all_hours.value / (gpus * taken) if taken else 0,
+        "longest_path": max(remaining(jobs).values()),
+    }
+    return {
+        "gpus": Amount(gpus),
+        **{name: Amount(value, False, all_hours.complete) for name, value in found.items()},
+        "no_gain_beyond": Amount(enough_gpus(jobs)),
+        "through": ", ".join(path),
+    }
+
+
+def as_text(plan: dict[str, Any], rates: Rates, cpu: float) -> str:
+    """Return the tables of a plan that have rows, what does not fit, and what is out of reach."""
     disk = [
         {**row, "temporary": "may be deleted" if row["temporary"] else ""} for row in plan["disk"]
     ]
     disk.append({"what": "all", "bytes": total(row["bytes"] for row in plan["disk"])})
-    speed = f"{gpu:g} TFLOP/s of a GPU (--tflops) or {cpu:g} of a CPU (--cpu-tflops)"
+    processor = f"of a CPU {cpu:g} ({'assumed' if cpu == CPU else 'given'})"
+    compared = "; peaks {:.2f} to {:.2f} of it were {}" if rates.memory else ""
+    compared = compared.format(*rates.memory or (), one_line(rates.origin))
     tables = {
         "Datasets": table(plan["datasets"]),
         "Encoders": table(plan["encoders"]),
         "Weights": table(plan["weights"]),
         "Trainings": table(plan["trainings"]),
-        f"Compute, at {speed}": table(plan["compute"]),
-        "Disk": "\n".join([table(disk), *plan["free_space"]]),
+        f"Memory of a GPU, computed{compared}": table(plan["memory"]),
+        f"Compute, TFLOP/s {processor}, of a GPU: {one_line(str(rates))}": table(plan["compute"]),
+        "Hours on several GPUs, at these rates": table(plan["schedule"]),
+        "Disk": "\n".join([table(disk), *map(one_line, plan["free_space"])]),
         "Revisions to pin, with today's commit": table(plan["revisions"]),
     }
     parts = [f"{title}\n\n{body}\n" for title, body in tables.items() if body]
@@ -301,7 +414,9 @@ def table(rows: list[Row]) -> str:
     columns = [name for name in rows[0] if any(row.get(name) not in ("", None) for row in rows)]
     cells = [
         [
-            FORMATS[name](value) if isinstance(value := row.get(name), Amount) else value
+            FORMATS[name](value)
+            if isinstance(value := row.get(name), Amount)
+            else one_line(value or "")
             for name in columns
         ]
         for row in rows
@@ -312,10 +427,16 @@ def table(rows: list[Row]) -> str:
 
 
 def verdict(plan: dict[str, Any]) -> str:
-    """Say whether every source can be reached, and why one cannot."""
+    """Say what does not fit, whether every source can be reached, and why one cannot."""
+    if found := plan["too_large"]:
+        memory = plan["gpu_memory"]
+        room = f"{size(Amount(usable(memory)))} of the GPU's {size(Amount(memory))}"
+        lines = [f"  {one_line(key)}: {why}" for key, why in found.items()]
+        head = f"Do not fit {room}, {len(found)} of {len(plan['memory'])}:"
+        return "\n".join([head, *lines, "", verdict(plan | {"too_large": {}})])
     if problems := plan["unreachable"]:
         head = f"Cannot be reached, {len(problems)} of {plan['sources']} sources:"
-        return "\n".join([head, *(f"  {problem}" for problem in problems.values())])
+        return "\n".join([head, *(f"  {one_line(problem)}" for problem in problems.values())])
     if plan["unasked"]:
         return f"Offline: {plan['unasked']} of {plan['sources']} sources were not asked."
     if plan["sources"]:

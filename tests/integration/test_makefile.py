@@ -24,9 +24,35 @@ def test_clean_needs_no_scratch_folder(tmp_path: Path):
     subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
 
 
+def test_push_prints_no_name_of_a_remote(tmp_path: Path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("pyproject.toml", "constraints.txt", ".venv/ready", ".venv/bin/dvc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    dvc = tmp_path / ".venv/bin/dvc"
+    dvc.write_text("#!/bin/sh\ntest $2 = core.remote && printf 'a\\033[31m\\n;x'\n")
+    dvc.chmod(0o755)
+    done = subprocess.run(
+        ["make", "push"], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    first, *_ = done.stderr.splitlines()
+    assert done.returncode and first.startswith("error: ") and "verify true" in first
+    assert "\x1b" not in done.stderr
+
+
 @pytest.mark.parametrize(("given", "asked"), [((), False), (("YES=0",), False), (("YES=1",), True)])
 def test_prune_removes_only_where_it_is_told_to(given, asked):
     command = ["make", "--dry-run", "prune", *given]
     said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     (line,) = (line for line in said.splitlines() if "tools.prune" in line)
     assert line.endswith("--yes") == asked
+
+
+@pytest.mark.parametrize(
+    ("given", "parallel"), [((), False), (("JOBS=1",), False), (("JOBS=2",), True)]
+)
+def test_repro_schedules_several_jobs_only_where_they_are_asked_for(given, parallel):
+    command = ["make", "--dry-run", "repro", *given]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert ("tools.jobs 2 .venv-snakemake/bin/snakemake" in said) == parallel
+    assert ("dvc repro" in said.splitlines()) != parallel

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -23,6 +24,7 @@ from tools.costs import (
     encoder_work,
     free_space,
     head_bytes,
+    rate_name,
     steps,
     storage,
     weight_bytes,
@@ -102,6 +104,39 @@ def test_a_step_costs_three_passes_of_both_towers(nano, images):
     seen = 1200 // 128 * 128
     trained = by_stage(nano, "rn_web_broad", images)["pretrain"]
     assert trained.operations == about(3 * seen * (price.image.value + price.text.value))
+
+
+def test_pieces_of_captions_and_checkpointed_blocks_pass_once_more(nano, images):
+    def operations(key, stage, recipe, **values):
+        new = msgspec.structs.replace(nano.recipes[recipe], **values)
+        study = msgspec.structs.replace(nano, recipes=nano.recipes | {recipe: new})
+        return by_stage(study, key, images)[stage].operations.value
+
+    once = operations("rn_web_broad", "pretrain", "pretraining")
+    more = operations("rn_web_broad", "pretrain", "pretraining", pieces=2)
+    assert more == pytest.approx(4 / 3 * once)
+    changes = {"pieces": 2, "activation_checkpointing": True}
+    more = operations("rn_web_broad", "pretrain", "pretraining", **changes)
+    assert more == pytest.approx(5 / 3 * once)
+    labelled = ("rn_web_broad_finetuned", "finetune", "finetuning")
+    assert operations(*labelled, pieces=2) == operations(*labelled)
+
+
+def test_a_rate_is_that_of_the_recipe_or_of_inference(nano):
+    def name(stage, precision="float32", inference="float32", backbone="rn"):
+        recipe = msgspec.structs.replace(nano.recipes["pretraining"], precision=precision)
+        study = msgspec.structs.replace(
+            nano,
+            recipes=nano.recipes | {"pretraining": recipe},
+            precision=msgspec.structs.replace(nano.precision, inference=inference),
+            backbones={"rn": small_backbone(backbone)},
+        )
+        return rate_name(study, Work(stage, "rn_web_broad", Amount(1), Amount(1)))
+
+    assert name("pretrain") == name("extract") == "float32_resnet"
+    assert name("pretrain", "bfloat16") == "bfloat16_resnet"
+    assert name("extract", "bfloat16") == "float32_resnet"
+    assert name("extract", inference="float16", backbone="vit") == "bfloat16_vit"
 
 
 def test_finetuning_makes_the_head_that_it_starts_from(nano, images):

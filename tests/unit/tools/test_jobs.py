@@ -1,0 +1,128 @@
+"""How stages are divided into jobs, and which GPUs jobs share."""
+
+import os
+import threading
+from pathlib import Path
+
+import networkx as nx
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.config.machine import Machine
+from stages.runtime.errors import InputError
+from tools.jobs import FORWARD, MEASURES, planned, usable_gpus, wait_for_others
+
+CPU, CUDA = Machine(), Machine(device="cuda", processes=2)
+STUDY = nx.DiGraph(
+    [
+        ("fetch@web", "pretrain@a"),
+        ("pretrain@a", "finetune@b"),
+        *(
+            (training, f"extract@{key}")
+            for training, key in (("pretrain@a", "a"), ("finetune@b", "b"))
+        ),
+        *((f"extract@{key}", f"kurtosis@{key}") for key in "ab"),
+        ("fetch@imagenet_val", "extract@a"),
+        ("fetch@imagenet_val", "extract@b"),
+        *((f"kurtosis@{key}", "report") for key in "ab"),
+        *((f"extract@{key}", f"cka@{pair}") for key in "ab" for pair in ("first", "second")),
+    ]
+)
+KINDS = ("pretrain", "interpolate", "fetch", "unheard_of", *FORWARD, *MEASURES)
+
+
+def check(graph: nx.DiGraph, jobs: dict) -> None:
+    """Assert that each stage is in one job, and comes after all that it waits for."""
+    of = {stage: name for name, job in jobs.items() for stage in job["stages"]}
+    assert sorted(of) == sorted(graph) == sorted(s for job in jobs.values() for s in job["stages"])
+    waits = nx.DiGraph([(other, name) for name, job in jobs.items() for other in job["after"]])
+    assert nx.is_directed_acyclic_graph(waits)
+    for first, second in graph.edges:
+        if of[first] == of[second]:
+            stages = jobs[of[first]]["stages"]
+            assert stages.index(first) < stages.index(second)
+        else:
+            assert of[first] in jobs[of[second]]["after"]
+            assert jobs[of[first]]["priority"] > jobs[of[second]]["priority"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from("ab")), unique=True), st.data())
+def test_every_stage_is_in_one_job_after_all_that_it_waits_for(stages, data):
+    names = [f"{kind}@{key}" for kind, key in stages]
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    graph = nx.DiGraph()
+    graph.add_nodes_from(names)
+    graph.add_edges_from(data.draw(st.lists(st.sampled_from(pairs))) if pairs else [])
+    for machine in (CPU, CUDA):
+        check(graph, planned(graph, machine))
+
+
+def test_an_encoders_stages_are_one_job_on_a_cpu():
+    jobs = planned(STUDY, CPU)
+    check(STUDY, jobs)
+    assert jobs["encoder@a"]["stages"] == ["extract@a", "kurtosis@a"]
+    assert jobs["encoder@a"]["after"] == ["pretrain@a", "test_sets"]
+    assert jobs["comparisons"]["stages"] == ["cka@first", "cka@second"]
+    assert not any(job["gpus"] for job in jobs.values())
+
+
+def test_what_others_wait_for_longest_comes_first():
+    jobs = planned(STUDY, CPU)
+    assert max(jobs, key=lambda name: jobs[name]["priority"]) == "fetch@web"
+    assert jobs["finetune@b"]["priority"] > jobs["encoder@a"]["priority"]
+
+
+def test_a_gpu_is_held_by_what_computes_on_it_alone():
+    jobs = planned(STUDY, CUDA)
+    check(STUDY, jobs)
+    needed = {name: job["gpus"] for name, job in jobs.items() if job["gpus"]}
+    assert needed == {"pretrain@a": 2, "finetune@b": 2, "forward@a": 1, "forward@b": 1}
+
+
+def test_what_computes_on_another_host_holds_no_gpu_here():
+    launched = Machine(device="cuda", launchers={"extract": "", "others": "srun -n1"})
+    needed = {name: job["gpus"] for name, job in planned(STUDY, launched).items() if job["gpus"]}
+    assert needed == {"forward@a": 1, "forward@b": 1}
+
+
+def test_a_measure_between_others_of_its_encoder_gets_a_job_of_its_own():
+    graph = nx.DiGraph([("directions@a", "new@a"), ("new@a", "summarize@a")])
+    jobs = planned(graph, CPU)
+    check(graph, jobs)
+    assert set(jobs) == set(graph)
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [(None, ["0", "1"]), ("3,5", ["3", "5"]), ("GPU-a,GPU-b", ["GPU-a", "GPU-b"])],
+)
+def test_jobs_share_the_gpus_that_torch_sees(monkeypatch, visible, expected):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert usable_gpus(planned(STUDY, CUDA), CUDA) == expected
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(InputError, match=r"compute\.yaml: .*`processes` need 2 GPUs.* 1;"):
+        usable_gpus(planned(STUDY, CUDA), CUDA)
+
+
+def test_one_job_at_a_time_has_a_device_that_is_named():
+    named = Machine(device="cuda:1")
+    assert usable_gpus(planned(STUDY, named), named) == [""]
+    assert usable_gpus(planned(STUDY, CPU), CPU) == []
+
+
+def test_a_second_run_waits_for_the_first_and_for_what_inherits_its_lock(tmp_path: Path, capsys):
+    with (tmp_path / "lock").open("wb") as first, (tmp_path / "lock").open("wb") as second:
+        wait_for_others(first)
+        assert os.get_inheritable(first.fileno())
+        assert capsys.readouterr().out == ""
+        threading.Timer(0.1, first.close).start()
+        wait_for_others(second)
+        assert first.closed and "Waiting" in capsys.readouterr().out

@@ -1,0 +1,283 @@
+"""`make repro JOBS=2`: run the stages of a study, several at a time.
+
+    python -m tools.jobs JOBS SNAKEMAKE
+
+DVC says which stages are stale and what they wait for, Snakemake starts them. A job is one `dvc
+repro --single-item` of a few stages, so that DVC judges each once more and keeps what it made.
+Marks and logs of jobs lie in `.scratch/jobs` and are new in each run: Snakemake itself judges
+nothing. SNAKEMAKE is its program, in an environment of its own.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from stages.config.machine import Machine, read_machine
+from stages.config.test_sets import TEST_SETS
+from stages.files.json import read_json, write_json
+from stages.runtime.errors import InputError
+from stages.runtime.hosts import launching_command
+from stages.runtime.launch import die_with_parent, launch
+from tools.options import Options
+from tools.schedule import TRAININGS, Job, remaining
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
+
+FOLDER, LOCK = Path(".scratch/jobs"), Path(".scratch/jobs.lock")
+SNAKEFILE = Path(__file__).with_name("Snakefile")
+DVC = (sys.executable, "-m", "dvc", "--wait-for-lock", "repro")
+
+FIRST = ("code", "study")
+"""Every other stage waits for these, and `code` says which others are stale."""
+
+FORWARD = ("head", "extract", "extract_shifts", "extract_broden", "extract_layers")
+MEASURES = ("robustness", "kurtosis", "directions", "broden", "summarize")
+
+COSTS = {
+    **dict.fromkeys(TRAININGS, 30),
+    **dict.fromkeys(("fetch", "baseline"), 5),
+    "controls": 15,
+    **dict.fromkeys(FORWARD, 2),
+}
+"""Roughly what a stage takes, in seconds of the miniature; 1 where it is not named."""
+
+Jobs = dict[str, dict[str, Any]]
+"""By name, a job's stages in order, the jobs that it waits for, its priority and its GPUs."""
+
+SHOWN = 20
+"""The most lines of a failed stage's output that are shown."""
+
+
+def main(*arguments: str) -> None:
+    """Run all that is stale."""
+    if arguments[:1] == ("--run",):  # as the Snakefile starts a job
+        sys.exit(run(arguments[1], arguments[2:]))
+    parser = Options(prog="python -m tools.jobs", description=__doc__)
+    parser.add_argument("jobs", type=int, metavar="JOBS", help="how many run at a time")
+    parser.add_argument("snakemake", metavar="SNAKEMAKE", help="the program")
+    options = parser.parse_args(arguments)
+    if options.jobs < 1:
+        parser.error(f"JOBS: expected 1 or more, got {options.jobs}")
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("wb") as lock:
+        wait_for_others(lock)
+        if stale_graph(FIRST) and (code := child([*DVC, *FIRST])):
+            sys.exit(code)
+        graph = stale_graph()
+        if not graph:
+            sys.stdout.write("Data and pipelines are up to date.\n")
+            return
+        machine = read_machine()
+        jobs = planned(graph, machine)
+        run_all(jobs, usable_gpus(jobs, machine), options.jobs, options.snakemake)
+        sys.exit(child(DVC))
+
+
+def wait_for_others(lock: IO[bytes]) -> None:
+    """Take a lock that Snakemake inherits: whoever comes later waits until that has ended, too."""
+    os.set_inheritable(lock.fileno(), True)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.stdout.write("Waiting for another `make repro JOBS` in this folder\n")
+        sys.stdout.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def child(command: Sequence[str], stderr: IO[bytes] | None = None) -> int:
+    """Run a command that ends with this process and inherits the lock; return its exit status."""
+    return subprocess.run(
+        command,
+        check=False,
+        stderr=stderr,
+        close_fds=False,
+        preexec_fn=die_with_parent,
+    ).returncode
+
+
+def stale_graph(targets: Sequence[str] = ()) -> "DiGraph":
+    """Return what is stale by DVC's status, of all or of some stages, and all that waits for it.
+
+    Edges lead from a stage to those that wait for it.
+
+    Raises
+    ------
+    InputError
+        DVC cannot read the graph or the lock file.
+    """
+    import networkx as nx
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(_wait_for_lock=True) as repo:
+            stale: Any = repo.status(list(targets))
+            graph = repo.index.graph.reverse()
+            graph = nx.relabel_nodes(graph, {stage: stage.addressing for stage in graph})
+    except DvcException as error:
+        raise InputError(f"DVC: {' '.join(str(error).split())}; try `make fsck`") from None
+    waiting = set(stale).union(*(nx.descendants(graph, stage) for stage in stale))
+    return graph.subgraph(waiting if targets else waiting - {*FIRST})
+
+
+def job_name(stage: str, on_cpu: bool) -> str:
+    """Return which job a stage belongs to: a start of DVC takes a second, more than many stages.
+
+    What holds a GPU shares no job with what needs none.
+    """
+    kind, _, key = stage.partition("@")
+    if stage in ("fetch@broden", "broden_labels") or (kind == "fetch" and key in TEST_SETS):
+        return "test_sets"
+    if stage in ("baseline", "published"):
+        return "standard_models"
+    if kind == "cka":
+        return "comparisons"
+    if kind in FORWARD + MEASURES:
+        return f"{'encoder' if on_cpu else 'forward' if kind in FORWARD else 'measures'}@{key}"
+    return stage
+
+
+def planned(graph: "DiGraph", machine: Machine) -> Jobs:
+    """Divide stages into jobs.
+
+    Jobs that would wait for each other are divided into their stages. The priority is what is left
+    to do from the job's start to the end of the study, along the longest path.
+    """
+    import networkx as nx
+
+    order = list(nx.lexicographical_topological_sort(graph))
+    names = {stage: job_name(stage, machine.device == "cpu") for stage in order}
+    while True:
+        jobs = nx.DiGraph()
+        jobs.add_nodes_from(names.values())
+        jobs.add_edges_from((names[a], names[b]) for a, b in graph.edges if names[a] != names[b])
+        circles = set().union(*(c for c in nx.strongly_connected_components(jobs) if len(c) > 1))
+        if not circles:
+            break
+        names |= {stage: stage for stage, name in names.items() if name in circles}
+    stages = {name: [stage for stage in order if names[stage] == name] for name in jobs}
+    kinds = {name: [stage.partition("@")[0] for stage in stages[name]] for name in jobs}
+    costs = {name: sum(COSTS.get(kind, 1) for kind in kinds[name]) for name in jobs}
+    left = remaining(
+        {name: Job(costs[name], 0, frozenset(jobs.predecessors(name))) for name in jobs}
+    )
+    return {
+        name: {
+            "stages": stages[name],
+            "after": sorted(jobs.predecessors(name)),
+            "priority": round(left[name]),
+            "gpus": max(gpus(kind, machine) for kind in kinds[name]),
+        }
+        for name in jobs
+    }
+
+
+def gpus(kind: str, machine: Machine) -> int:
+    """Return how many GPUs of this host a stage of a kind holds."""
+    if machine.device == "cpu" or launching_command(machine.launchers, kind):
+        return 0
+    if kind in TRAININGS:
+        return machine.processes
+    return int(kind in (*FORWARD, "interpolate"))
+
+
+def usable_gpus(jobs: Jobs, machine: Machine) -> list[str]:
+    """Return the GPUs that jobs share, as CUDA_VISIBLE_DEVICES names them; "" for one that is set.
+
+    Raises
+    ------
+    InputError
+        A job needs more of them.
+    """
+    most = max(job["gpus"] for job in jobs.values())
+    if machine.device != "cuda" or not most:
+        return [""] * most
+    import torch
+
+    count = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count))))
+    if count < most:
+        raise InputError(
+            f"compute.yaml: `device` and `processes` need {most} GPUs, and torch sees {count}; "
+            "look at `nvidia-smi` and CUDA_VISIBLE_DEVICES"
+        )
+    return visible.split(",")[:count]
+
+
+def run_all(
+    jobs: Jobs,
+    gpus: list[str],
+    at_a_time: int,
+    snakemake: str,
+    command: Sequence[str] = (sys.executable, "-m", "tools.jobs", "--run"),
+) -> None:
+    """Run jobs, each after those that it waits for; go on with the others where one fails.
+
+    Raises
+    ------
+    InputError
+        A job has failed, or Snakemake has.
+    """
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    plan = {"jobs": jobs, "gpus": gpus, "command": list(command), "root": str(Path.cwd())}
+    write_json(FOLDER / "jobs.json", plan)
+    interrupted = []
+    signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))  # the others end, then we do
+    said = FOLDER / "snakemake.log"
+    options = ["--snakefile", str(SNAKEFILE), "--directory", str(FOLDER)]
+    options += ["--cores", str(at_a_time), "--resources", f"gpu={len(gpus)}"]
+    options += ["--keep-going", "--retries", "1", "--scheduler", "greedy"]
+    options += ["--force-use-threads", "--profile", "none", "--workflow-profile", "none"]
+    with said.open("wb") as stream:
+        code = child([snakemake, *options], stream)
+    if not code:
+        return
+    ran = [name for name in jobs if (FOLDER / f"{name}.log").exists()]
+    failed = [name for name in ran if not (FOLDER / f"{name}.done").exists()]
+    if not failed and not interrupted:
+        raise InputError(f"Snakemake ended with {code}; {said} says why")
+    what = "interrupted" if interrupted else f"failed: {', '.join(failed)}"
+    raise InputError(
+        f"{what}; {len(jobs) - len(ran)} jobs were not started. What has run is kept, "
+        "and `make repro` runs the rest"
+    )
+
+
+def run(name: str, stages: Sequence[str]) -> int:
+    """Run a job; say when it starts and how it ends, and what went wrong when it fails again."""
+    from dvc.cli import main as dvc
+
+    log, start, screen = FOLDER / f"{name}.log", time.monotonic(), os.dup(1)
+    repeated = log.exists()
+
+    def say(what: str) -> None:
+        os.write(screen, f"{name}: {what}\n".encode())
+
+    say(f"started, log in {log}")
+    with log.open("ab") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    code = dvc([*DVC[3:], "--single-item", *stages])
+    seconds = time.monotonic() - start
+    if not code:
+        marks = len(list(FOLDER.glob("*.done"))) + 1  # Snakemake makes this job's in a moment
+        say(f"done in {seconds:.0f} s, {marks} of {len(read_json(FOLDER / 'jobs.json')['jobs'])}")
+    elif not repeated:
+        say("failed once")
+    else:
+        said = log.read_text("utf-8", "replace")
+        lines = said[max(said.rfind("Running stage '"), 0) :].splitlines()
+        say("\n  ".join(["failed", *lines[-SHOWN:]]))
+    return code
+
+
+if __name__ == "__main__":
+    launch(main)
