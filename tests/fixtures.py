@@ -1,12 +1,14 @@
 """What tests of several tiers run on: the nano study run once, a small study, loopback servers."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 
 import stages.fetch
 from stages.config.test_sets import SHIFTS, TEST_SETS
@@ -50,6 +52,15 @@ def clean(nano: Workspace, tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
+def snakemake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make Snakemake's environment as `make repro JOBS=2` does; of several processes, one does."""
+    make = ["make", "--silent", "--old-file", ".venv/ready", ".venv-snakemake/ready"]
+    with FileLock(tmp_path_factory.getbasetemp().parent / "snakemake.lock"):
+        subprocess.run(make, cwd=ROOT, check=True)
+    return ROOT / ".venv-snakemake"
+
+
+@pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Draw the datasets and write down activations and a head."""
     folder = tmp_path_factory.mktemp("drawn")
@@ -82,7 +93,10 @@ def write_measured(key: str) -> None:
     write_shifts(shifts, SHIFTS)
     head = Head(rng.standard_normal((12, FEATURES), np.float32), None, False)
     write_head(Path("data/heads") / key, head, "random")
-    write_json(Path("data/baseline/baseline.json"), {"lines": {}, "resampled": {}, "models": []})
+    write_json(
+        Path("data/baseline/baseline.json"),
+        {"lines": {}, "resampled": {}, "models": [], "abscissa": {}, "classes": {}},
+    )
     seal()
 
 

@@ -2,6 +2,8 @@
 
 import ast
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,13 @@ from stages.files.outputs import write_checksums, write_contents
 ROOT = Path(__file__).resolve().parents[1]
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = list(GRAPH)
+EXTRACTIONS = {
+    "extract": "activations",
+    "extract_shifts": "shift_activations",
+    "extract_broden": "broden_activations",
+    "extract_layers": "layer_grams",
+}
+"""The stages that share their images among processes, with the folder of their outputs."""
 
 
 def body(stage: str) -> dict[str, Any]:
@@ -87,3 +96,23 @@ def fields_of(stage: str, kind: str) -> tuple[str, ...]:
     """Return the fields of the struct that a section is read as; nothing for a plain value."""
     struct = getattr(importlib.import_module(f"stages.{stage}"), kind, None)
     return getattr(struct, "__struct_fields__", ())
+
+
+def said_within(megabytes: int, importing: str, call: str) -> str:
+    """Return what a call returns or refuses in a process that takes no more memory than it may."""
+    code = """
+from pathlib import Path
+from stages.runtime.errors import InputError
+{}
+try:
+    said = {}
+except InputError as error:
+    said = error
+print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0], said)
+"""
+    command = [sys.executable, "-c", code.format(importing, call)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.stdout.count("\n") == 1 and not ran.stderr, ran
+    peak, _, said = ran.stdout.partition(" ")
+    assert int(peak) <= megabytes << 10, ran.stdout
+    return said

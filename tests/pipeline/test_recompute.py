@@ -9,7 +9,7 @@ from tests.pipeline.workspace import Workspace
 
 KURTOSIS = "kurtosis@rn_web_broad"
 SHIFT = "datasets.imagenet_r.noise"
-SHIFTED = ("extract_shifts", "robustness", "directions", "broden", "summarize")
+SHIFTED = ("extract_shifts", "robustness", "directions", "kurtosis", "broden", "summarize")
 """What an encoder's stages rest on the shifts."""
 
 
@@ -48,14 +48,14 @@ def test_a_reworded_comment_runs_the_fingerprints_alone(clean):
 
 def test_an_edit_of_a_measure_runs_its_stages_and_what_rests_on_them(clean):
     edit(clean, "stages/measures/cka.py", "return cross / np", "return 0.5 * cross / np")
-    assert clean.repro() == {"code", "cka@rn_finetuning", "report"}
+    assert clean.repro() == {"code", "cka@rn_finetuning", "controls", "report"}
 
 
 def test_code_is_seen_by_status_once_the_fingerprints_are_made(clean):
     edit(clean, "stages/measures/kurtosis.py", "import numpy", "EDITED = True\nimport numpy")
     assert stale(clean) == {"code"}
     clean.repro("code")
-    assert stale(clean) == of_every_encoder(clean, "kurtosis")
+    assert stale(clean) == of_every_encoder(clean, "kurtosis") | {"controls"}
 
 
 def test_what_editors_leave_beside_a_module_is_no_code(clean):
@@ -85,7 +85,7 @@ def test_another_version_reaches_what_computes_with_it(clean):
     assert stale(clean) == {"baseline"}
 
 
-def test_another_setting_of_a_shift_reaches_neither_kurtosis_nor_imagenet(clean):
+def test_another_setting_of_a_shift_passes_no_image_of_imagenet_through_an_encoder(clean):
     clean.change(SHIFT, 0.06)
     ran = clean.repro()
     expected = {"study", "fetch@imagenet_r", "baseline", *of_every_encoder(clean, *SHIFTED)}

@@ -15,8 +15,6 @@ from tests.integration.downloads.loopback import FileServer, HubServer
 
 Tensors = dict[str, torch.Tensor]
 
-TIMM = "vit_tiny_patch16_224", "augreg_in21k_ft_in1k"
-
 
 def put_open_clip(hub: HubServer, model: str, tag: str) -> None:
     """Put random weights where open_clip's zoo has a tag, in half precision as OpenAI's are."""
@@ -26,11 +24,10 @@ def put_open_clip(hub: HubServer, model: str, tag: str) -> None:
     put(hub, locate_weights(OpenClip(backbone="x", tag=tag), backbone), halves)
 
 
-def put_timm(hub: HubServer) -> None:
-    """Put random weights where timm has those of its tiny ViT."""
+def put_timm(hub: HubServer, model: str, tag: str) -> None:
+    """Put random weights where timm has a tag."""
     import timm
 
-    model, tag = TIMM
     item, backbone = Timm(backbone="x", tag=tag), TimmModel(model=model)
     put(hub, locate_weights(item, backbone), timm.create_model(model).state_dict())
 

@@ -48,7 +48,7 @@ def test_every_module_is_a_stage():
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_runs_its_module_and_says_what_for(stage):
     key = " ${key}" if "foreach" in GRAPH[stage] else ""
-    assert body(stage)["cmd"] == f"python -m stages.{stage}{key}"
+    assert body(stage)["cmd"] == f"exec python -m stages.{stage}{key}"
     assert body(stage)["desc"]
 
 
@@ -102,18 +102,29 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     }
     assert found["kurtosis", ""] == {"numpy"}
     assert found["broden", ""] == {"llvmlite", "numba", "numpy"}
-    assert found["report", ""] == {"jinja2", "markupsafe", "vl-convert-python"}
+    assert found["report", ""] == {"jinja2", "markupsafe", "numpy", "vl-convert-python"}
     assert found["study", ""] == found["summarize", ""] == set()
     with_torch = {stage for (stage, _), names in found.items() if "torch" in names}
     trainings = {"pretrain", "finetune", "supervise", "weights", "interpolate", "fetch"}
     extractions = {"extract", "extract_shifts", "extract_broden", "extract_layers", "head"}
-    assert with_torch == trainings | extractions
+    assert with_torch == trainings | extractions | {"controls"}
+    assert found["controls", ""] == {"llvmlite", "numba", "numpy", "torch"}
     assert "torch" not in found["fetch", "hub"]
     assert all("pillow" in found["fetch", branch] for branch in ("world", "hub", "folder"))
 
 
 PACKAGES = (
-    *("measures", "runtime", "config", "files", "downloads", "datasets", "synthetic", "encoders"),
+    *(
+        "measures",
+        "planted",
+        "runtime",
+        "config",
+        "files",
+        "downloads",
+        "datasets",
+        "synthetic",
+        "encoders",
+    ),
     *("training", "reporting", "stages"),
 )
 """The packages of `stages`, each with those that it can import before it, and the stages last."""
@@ -160,9 +171,9 @@ EDIT = "EDITED = True\n"
 HEADS = {"head_zero_shot", "head_trained", "head_random"}
 REAL = {"fetch_hub", "fetch_archive", "fetch_folder"}
 EDITS = [
-    ("stages/measures/cka.py", EDIT, {"cka"}),
+    ("stages/measures/cka.py", EDIT, {"cka", "controls"}),
     ("stages/config/weight_sources.py", EDIT, {"study", "weights"}),
-    ("stages/measures/gram.py", EDIT, {"extract_layers"}),
+    ("stages/measures/gram.py", EDIT, {"extract_layers", "controls"}),
     ("stages/synthetic/shapes.py", "# a comment\n", set()),
     ("stages/synthetic/shapes.py", '"""A docstring."""', set()),
     ("stages/synthetic/shapes.py", EDIT, {"fetch_world"}),
@@ -170,7 +181,7 @@ EDITS = [
     ("stages/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate"}),
     ("stages/head.py", EDIT, HEADS),
     ("stages/runtime/fingerprint.py", EDIT, set()),
-    ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL),
+    ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL | {"baseline"}),
     ("constraints.txt", "scikit-learn==9\n", {"baseline"}),
     ("constraints.txt", "ruff==9\n", set()),
 ]
@@ -194,7 +205,7 @@ def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(
 def test_another_measure_passes_no_image_through_an_encoder_again():
     for stage, branch in stage_branches(ROOT):
         computing = fingerprinted(stage, branch, ROOT)
-        if "torch" in computing["packages"]:
+        if "torch" in computing["packages"] and stage != "controls":
             assert "stages/config/measures.py" not in computing["code"], stage
 
 

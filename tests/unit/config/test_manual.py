@@ -1,4 +1,4 @@
-"""docs/params.md explains every key as it is, and its examples are legal."""
+"""docs/params.md explains every key as it is; its examples and those of encoders.md are legal."""
 
 import re
 from collections import defaultdict
@@ -16,6 +16,7 @@ from stages.config.syntax import load_tree
 from tests.reads import ROOT
 
 MANUAL = ROOT / "docs/params.md"
+ENCODERS = ROOT / "docs/encoders.md"
 HEADER = "| key | meaning | unit | legal values | paper |"
 KINDS = {field.name: field.type for field in msgspec.structs.fields(Sections)}
 
@@ -79,7 +80,8 @@ def tables() -> dict[str, dict[str, list[Row]]]:
 
 
 def examples() -> list[tuple[str, Any]]:
-    blocks = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text(), re.DOTALL)
+    text = MANUAL.read_text() + ENCODERS.read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     return [section for block in blocks for section in loads_yaml(block).items()]
 
 

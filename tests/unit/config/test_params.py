@@ -6,7 +6,7 @@ import pytest
 import yaml
 from dvc.utils.serialize import load_yaml
 
-from stages.config.params import Params
+from stages.config.params import Params, convert
 from stages.config.quantities import Fraction, Key, Positive
 from stages.runtime.errors import InputError
 
@@ -131,6 +131,11 @@ def test_what_came_is_shortened_and_escaped(tmp_path):
         with pytest.raises(InputError, match=expected) as caught:
             study.read(path, kind)
         assert str(caught.value).isprintable() and len(str(caught.value)) < 400
+
+
+def test_refuses_half_a_character():
+    with pytest.raises(InputError, match=r"^encoder\.json: 'card': .*ud800"):
+        convert(GOOD | {"\ud800": 1}, Recipe, "card", "encoder.json")
 
 
 def test_refuses_a_missing_file(tmp_path):

@@ -25,6 +25,7 @@ LEGAL = [
     (q.NonNegative, [0.0, 1e6], [-1e-9, 1e7, math.inf]),
     (q.Key, ["rn50_openai", "0", "a" * 100], ["", "A", "a.b", "a-b", "a@b", "é", "a\n", "a" * 101]),
     (q.Name, ["a", "ViT-B/32, OpenAI", "é $1"], ["", "a" * 201, "a${b}", "a\nb", "\x9b", "\ud800"]),
+    (q.Name, ["</b> <5 & \"'", "نموذج\u200f 模型"], ["a\u202eb", "\u2066", "\ufffe", "\uffff"]),
     (Annotated[str, q.LINES], ["One.\n\nTwo."], ["a\n${b}", "a\r\n", "a\tb", "\u2028"]),
     (q.Place, ["a/b"], ["", "a" * 2001, "a\n", "${HOME}/a"]),
     (q.Url, ["https://host/a"], ["ftp://host/a", "https://a b", "https://" + "a" * 2000]),

@@ -2,36 +2,40 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stages import baseline, broden, broden_labels
 from stages.config.measures import BaselineSettings, RobustnessSettings
-from stages.config.test_sets import SHIFTS, TEST_SETS
+from stages.config.test_sets import SHIFTS
 from stages.datasets.card import is_absent, write_absent
 from stages.measures.effective_robustness import Accuracy
 from stages.robustness import estimate
 from stages.runtime.errors import InputError
+from stages.training.standard_models import LabelledImages
 from tests.reads import seal
 
 LINES = {"lines": {}, "resampled": {}}
 for name in SHIFTS:
-    LINES["lines"][name] = {"slope": 1.0, "intercept": -0.5, "r_squared": 1.0, "models": 9}
+    LINES["lines"][name] = {"slope": 1.0, "intercept": -0.5, "r_squared": 1.0}
+    LINES["lines"][name] |= {"models": 9, "low": 0.2, "high": 0.9}
     LINES["resampled"][name] = {"slope": [1.0, 1.1], "intercept": [-0.5, -0.4]}
 
 
 def test_the_mean_is_over_the_shifts_that_there_are():
     settings = RobustnessSettings(seed=0, confidence=0.9)
-    some = {name: Accuracy(0.6, 100) for name in ("imagenet_val", "imagenet_r", "objectnet")}
+    pair = (Accuracy(0.6, 100), Accuracy(0.6, 100))
+    some = {"imagenet_r": pair, "objectnet": pair}
     found = estimate(some, LINES, settings)
-    assert list(found) == ["imagenet_r", "objectnet", "mean"]
-    everything = estimate({name: Accuracy(0.6, 100) for name in TEST_SETS}, LINES, settings)
+    assert list(found) == ["imagenet_r", "objectnet", "mean", "extrapolated"]
+    everything = estimate(dict.fromkeys(SHIFTS, pair), LINES, settings)
     assert found["objectnet"] == everything["objectnet"]
-    assert estimate({"imagenet_val": Accuracy(0.6, 100)}, LINES, settings) == {}
+    assert estimate({}, LINES, settings) == {}
 
 
 @pytest.fixture
 def settings() -> BaselineSettings:
-    return BaselineSettings(source="trained", components=1, seed=0, threads=1, resamples=1)
+    return BaselineSettings(source="trained", abscissa="shift_classes", seed=0, resamples=1)
 
 
 @pytest.mark.parametrize("name", ["imagenet_train", "imagenet_val"])
@@ -45,11 +49,13 @@ def test_standard_models_are_not_trained_without_imagenet(name, settings, tmp_pa
 def test_standard_models_are_measured_on_the_sets_that_there_are(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(baseline, "DATASETS", tmp_path)
     write_absent("objectnet", tmp_path / "objectnet")
-    monkeypatch.setattr(baseline, "load", lambda name: name)
-    measure = lambda train, sets, *rest: {"model": dict.fromkeys(sets, 50.0)}  # noqa: E731
+    held = LabelledImages(np.zeros((1, 4, 4, 3), np.uint8), np.array([7]), np.array([7]))
+    monkeypatch.setattr(baseline, "load", lambda name: held)
+    measure = lambda *given: {"model": dict.fromkeys(["imagenet", *given[2]], 50.0)}  # noqa: E731
     monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
-    (model,) = baseline.trained_models(settings)
+    (model,), classes = baseline.trained_models(settings)
     assert set(model) == {"name", "imagenet", *SHIFTS} - {"objectnet"}
+    assert classes == {name: [7] for name in ("imagenet", *SHIFTS) if name != "objectnet"}
 
 
 def test_without_broden_labels_and_concepts_are_absent(tmp_path, monkeypatch):

@@ -29,7 +29,7 @@ def test_the_check_names_what_is_out_of_date_and_writes_nothing(copy):
     with (copy / "stages/measures/cka.py").open("a") as stream:
         stream.write("EDITED = True\n")
     before = (copy / "code.json").read_bytes()
-    with pytest.raises(InputError, match=r"code\.json: out of date for cka; run `dvc repro code`"):
+    with pytest.raises(InputError, match=r"code\.json: out of date for cka, controls; run `dvc"):
         code.main("--check")
     assert (copy / "code.json").read_bytes() == before
     code.main()

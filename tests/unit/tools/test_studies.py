@@ -1,19 +1,30 @@
 """The studies in this repository name what exists."""
 
+from typing import Any
+
 import pytest
+import torch
 
 from stages.config.check import check
 from stages.config.sections import Sections
 from stages.config.trainings import Drops
+from stages.config.weight_sources import OpenClip, Timm, Torchvision, Untrained, WeightsEntry
+from stages.encoders.encoder import initialise
+from stages.runtime.imports import import_open_clip
 from tests.reads import ROOT
 from tools.sources import weight_sources
 
-FILES = [ROOT / "studies/paper.yaml", ROOT / "studies/laptop.yaml"]
+FILES = [ROOT / f"studies/{name}.yaml" for name in ("paper", "claims", "laptop")]
 
 
 @pytest.fixture(scope="module")
 def paper() -> Sections:
     return check(FILES[0])
+
+
+@pytest.fixture(scope="module")
+def claims() -> Sections:
+    return check(FILES[1])
 
 
 def of(study: Sections, training: str) -> list[str]:
@@ -26,6 +37,101 @@ def test_every_name_and_tag_is_known_to_its_library(file):
     assert {key for key, found in weight_sources(study).items() if not found} == set(
         of(study, "untrained")
     )
+
+
+def model_of(study: Sections, entry: WeightsEntry) -> str:
+    """Return the name of an entry's model in its library."""
+    backbone: Any = study.backbones[entry.backbone]
+    return backbone.model
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_name_and_tag_stands_in_its_library_s_own_list(file):
+    """Asked of the libraries themselves, without the code that locates weights."""
+    import timm
+    from torchvision import models
+
+    study, clips = check(file), set(import_open_clip().list_pretrained())
+    for entry in study.weights.values():
+        model = model_of(study, entry)
+        match entry:
+            case OpenClip():
+                assert (model, entry.tag) in clips
+            case Timm():
+                assert f"{model}.{entry.tag}" in timm.list_pretrained(f"{model}.*")
+            case Torchvision():
+                assert entry.tag in models.get_model_weights(model).__members__
+            case Untrained():
+                continue
+
+
+CLIPS = {
+    "vit_b_32": ("vit_base_patch32_clip_224", "ViT-B/32"),
+    "vit_b_16": ("vit_base_patch16_clip_224", "ViT-B/16"),
+    "vit_l_14": ("vit_large_patch14_clip_224", "ViT-L/14"),
+}
+"""The ViTs of the claims: timm's tower without the projection, and the start of the label."""
+
+
+def members(study: Sections, group: str, training: str, data: str = "") -> list[str]:
+    """Return the encoders of a group of the report, of one training and, if given, on some data."""
+    entries = ((key, study.encoders[key]) for key in of(study, training))
+    return [key for key, e in entries if e.backbone == group and data in ("", e.data)]
+
+
+def test_the_claims_train_nothing(claims):
+    assert not (claims.pretrain or claims.finetune or claims.supervise or claims.interpolate)
+    assert claims.encoders.keys() == claims.weights.keys()
+
+
+@pytest.mark.parametrize("data", ["openai", "laion2b"])
+@pytest.mark.parametrize("group", CLIPS)
+def test_every_clip_of_the_claims_has_its_counterparts_and_is_compared_with_them(
+    claims, group, data
+):
+    pairs = {(entry.first, entry.second) for entry in claims.comparisons.values()}
+    (clip,) = members(claims, group, "zero_shot", data)
+    (tuned,) = members(claims, group, "finetuned", data)
+    others = [key for kind in ("supervised", "untrained") for key in members(claims, group, kind)]
+    assert {(clip, other) for other in (tuned, *others)} <= pairs
+    tower, label = CLIPS[group]
+    weights = claims.weights[tuned]
+    assert isinstance(weights, Timm) and weights.tag == f"{data}_ft_in1k"
+    assert model_of(claims, weights) == tower
+    assert all(claims.encoders[key].label.startswith(label) for key in (clip, tuned))
+    zero_shot = claims.weights[clip]
+    assert isinstance(zero_shot, OpenClip) and str(zero_shot.tag).startswith(data)
+
+
+def test_the_claims_say_where_a_counterpart_has_another_patch_size(claims):
+    for group, (_, label) in CLIPS.items():
+        for key in members(claims, group, "supervised"):
+            model = model_of(claims, claims.weights[key])
+            same = f"patch{label.rpartition('/')[2]}_" in model
+            assert same == ("another patch size" not in claims.encoders[key].label)
+
+
+@pytest.mark.parametrize("size", ["50", "101"])
+def test_the_claims_have_clip_s_resnets_beside_torchvision_s_and_untrained_ones(claims, size):
+    pairs = {(entry.first, entry.second) for entry in claims.comparisons.values()}
+    others = (f"resnet{size}_supervised", f"rn{size}_untrained")
+    assert {(f"rn{size}_openai", other) for other in others} <= pairs
+    assert f"resnet{size}_untrained" in of(claims, "untrained")
+
+
+def test_the_laptop_has_a_clip_with_its_finetuned_and_a_supervised_version():
+    laptop = check(FILES[2])
+    pairs = {(entry.first, entry.second) for entry in laptop.comparisons.values()}
+    for key in ("vit_b_32_openai_finetuned", "vit_b_32_supervised", "vit_b_32_untrained"):
+        assert ("vit_b_32_openai", key) in pairs
+        assert laptop.encoders[key].backbone == laptop.encoders["vit_b_32_openai"].backbone
+
+
+def test_of_the_claims_torchvision_s_resnets_alone_rectify_their_features(claims):
+    for key, backbone in claims.backbones.items():
+        with torch.device("meta"):
+            found = initialise(backbone, 0).card.representation
+        assert found == ("rectified" if key.startswith("torchvision") else "linear")
 
 
 def test_the_paper_has_sixteen_clips_and_the_one_of_imagenet_captions(paper):
