@@ -9,7 +9,6 @@ differs or is missing.
 """
 
 import argparse
-import csv
 import filecmp
 import io
 import math
@@ -29,9 +28,11 @@ import numpy as np
 from stages.files.arrays import read_tensors
 from stages.files.json import read_json
 from stages.files.outputs import CONTENTS
-from stages.runtime.errors import InputError, error_context
+from stages.files.tables import read_table
+from stages.runtime.errors import InputError, error_context, one_line
 from stages.runtime.launch import launch
 from tools.cache import Cache, Output, file_md5, files_below, locked_outputs, open_cache
+from tools.options import Options
 
 RANKED = "data/concepts/"
 """Outputs whose arrays are of average precisions."""
@@ -96,9 +97,8 @@ def contents(file: Path, name: str) -> dict[Place, Any]:
         case ".json":
             return dict(leaves(read_json(file), (name,)))
         case ".csv" | ".tsv" as suffix:
-            with file.open(newline="", encoding="utf-8") as stream:
-                rows = csv.DictReader(stream, delimiter="\t" if suffix == ".tsv" else ",")
-                return dict(leaves(list(rows), (name,)))
+            rows = read_table(file, (), delimiter="\t" if suffix == ".tsv" else ",")
+            return dict(leaves(rows, (name,)))
     return {(name, "MD5"): file_md5(file)}
 
 
@@ -267,15 +267,15 @@ def main(*arguments: str) -> None:
             if verdict != SAME:
                 where = where.removeprefix(path).lstrip("/: ")
                 line = f"{verdict:<{len(AGREES) + 3}} {output.stage} {path}: {where}"
-                sys.stdout.write(line.rstrip(": ") + "\n")
+                sys.stdout.write(one_line(line.rstrip(": ")) + "\n")
     sys.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + "\n")
     if counts[DIFFERS] or counts[MISSING]:
         sys.exit(1)
 
 
-def command_line() -> argparse.ArgumentParser:
+def command_line() -> Options:
     """Return the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Options(
         prog="python -m tools.compare",
         description="Say whether two results agree where their bytes differ.",
     )

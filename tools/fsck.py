@@ -7,11 +7,11 @@ checks it out and pushes it, whatever its bytes are by then. Exits 0 if all is w
 Nothing is changed, unless `--mend` deletes what is damaged: DVC never replaces a file that exists.
 """
 
-import argparse
 import hashlib
 import json
 import os
 import re
+import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -23,9 +23,10 @@ from pathlib import Path
 from psutil import pid_exists
 
 from stages.config.syntax import load_tree
-from stages.runtime.errors import InputError
+from stages.runtime.errors import InputError, one_line
 from stages.runtime.launch import launch
 from tools.cache import LOCK, Cache, Output, file_md5, files_below, locked_outputs, open_cache
+from tools.options import Options
 
 OBJECT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
 """The path of an object in the cache, by the MD5 of its bytes; `.dir` is a list of files."""
@@ -59,10 +60,14 @@ class Findings:
         return [use for fault in self.faults for use in fault.uses]
 
     def damaged_files(self, root: Path) -> list[Path]:
-        """Return what has to be deleted before DVC puts something in its place."""
+        """Return what has to be deleted before DVC puts something in its place.
+
+        A lock file may name any path: what lies outside of the repository is no copy of an output.
+        """
         damaged = [fault.file for fault in self.faults if fault.file.exists()]
-        copies = [root / output.path for output, copy in self.uses if copy == OTHER]
-        return list(dict.fromkeys([*damaged, *(file for file in copies if file.is_file())]))
+        paths = [root / output.path for output, copy in self.uses if copy == OTHER]
+        inside = [file for file in paths if file.parent.resolve().is_relative_to(root.resolve())]
+        return list(dict.fromkeys([*damaged, *(file for file in inside if file.is_file())]))
 
 
 def find_faults(root: Path) -> Findings:
@@ -198,7 +203,7 @@ def exclusive(root: Path) -> Iterator[None]:
 
 def main(*arguments: str) -> None:
     """Read the whole cache and say what is wrong; with `--mend`, delete what is damaged."""
-    parser = argparse.ArgumentParser(
+    parser = Options(
         prog="python -m tools.fsck",
         description="Read every byte of DVC's cache; name what is rotten and how to mend it.",
     )
@@ -207,12 +212,12 @@ def main(*arguments: str) -> None:
     with exclusive(root) if mend else nullcontext():
         found = find_faults(root)
         damaged = found.damaged_files(root)
-        sys.stdout.write("".join(f"{text}\n" for text in report(found, root)))
+        sys.stdout.write("".join(f"{one_line(text)}\n" for text in report(found, root)))
         for file in damaged if mend else ():
             delete(file)
     if found.faults:
         advised = advice(found, [] if mend else damaged, root)
-        sys.stdout.write("".join(f"{text}\n" for text in advised))
+        sys.stdout.write("".join(f"{one_line(text)}\n" for text in advised))
         sys.exit(1)
 
 
@@ -242,7 +247,7 @@ def advice(found: Findings, damaged: list[Path], root: Path) -> Iterator[str]:
         yield from (f"        {shown(file, root)}" for file in damaged)
     lost = {output.stage for output, copy in found.uses if copy != WHOLE}
     if kept := sorted({output.stage for output, _ in found.uses} - lost):
-        yield f"    dvc commit {' '.join(kept)}    puts the workspace's whole copies back"
+        yield f"    dvc commit {shlex.join(kept)}    puts the workspace's whole copies back"
     yield "    dvc pull            brings the rest from a remote, where there is one"
     yield "    dvc repro           makes what no remote has; nothing, where all is there"
 

@@ -9,16 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from stages.files.json import write_whole
-from stages.runtime.errors import InputError
 from stages.runtime.fingerprint import RECORDED, named_versions
+from stages.runtime.launch import launch
 
 
 def main() -> None:
     """Renew versions.yaml where another release is installed, and say so."""
-    try:
-        sys.stdout.write(recorded(RECORDED))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    sys.stdout.write(recorded(RECORDED))
 
 
 def recorded(file: Path) -> str:
@@ -47,4 +44,4 @@ def recorded(file: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -6,7 +6,6 @@ Without --yes nothing is removed. DVC's cache is not touched, so that branches w
 have these entries find their results.
 """
 
-import argparse
 import re
 import shutil
 import sys
@@ -20,8 +19,9 @@ from stages.config.check import check
 from stages.config.params import PARAMS
 from stages.config.quantities import KEY
 from stages.config.syntax import load_tree
-from stages.runtime.errors import InputError
+from stages.runtime.errors import InputError, one_line
 from stages.runtime.launch import launch
+from tools.options import Options
 
 GRAPH, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 
@@ -37,7 +37,7 @@ CACHE = (
 
 def main(*arguments: str) -> None:
     """Show what belongs to no entry of params.yaml, and remove it if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m tools.prune", description=__doc__)
+    parser = Options(prog="python -m tools.prune", description=__doc__)
     parser.add_argument("--yes", action="store_true", help="remove it; default: show it only")
     options = parser.parse_args(arguments)
     check(PARAMS)
@@ -49,7 +49,7 @@ def main(*arguments: str) -> None:
     rows = [*zip(paths, sizes, strict=True), ("all", sum(sizes))] if paths else []
     shown = [(path, humanize.naturalsize(number)) for path, number in rows]
     for title, body in {
-        f"{LOCK}: entries of no stage": "\n".join(entries),
+        f"{LOCK}: entries of no stage": "\n".join(map(one_line, entries)),
         "Results of no entry": tabulate(
             shown, ("path", "size"), colalign=("left", "right"), disable_numparse=True
         ),

@@ -112,3 +112,5 @@ def test_other_files_have_their_bytes_alone(tmp_path):
 def test_a_damaged_file_is_named(tmp_path):
     with pytest.raises(InputError, match="first: not legal JSON"):
         found(tmp_path, "x.json", "{", "{}")
+    with pytest.raises(InputError, match="first: expected a table"):
+        found(tmp_path, "x.csv", 200_000 * "x", "a\n")
