@@ -19,6 +19,7 @@ BASES = {
     NANO: 6,
     NANO.with_name("real.yaml"): 3,
     ROOT / "studies/laptop.yaml": 2,
+    ROOT / "studies/claims.yaml": 1,
     ROOT / "params.yaml": 2,
     ROOT / "studies/paper.yaml": 1,
 }

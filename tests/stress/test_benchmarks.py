@@ -1,16 +1,24 @@
 """Each benchmark runs on next to nothing, and what it compares with ours computes the same."""
 
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from msgspec import to_builtins
 
-from benchmarks import cka, concepts, dag, extraction, measures, startup
+from benchmarks import checks, cka, concepts, dag, extraction, feeding, gpu, jobs, measures, startup
 from benchmarks.spy.sitecustomize import TIMED
 from benchmarks.synthetic import Size
+from benchmarks.tables import ROOT
+from stages.config.params import convert
+from stages.datasets.shards import open_shards
+from stages.files.json import read_json, write_json
 from tests.pipeline.workspace import new_workspace
 from tests.unit.encoders.conftest import small_backbone
+from tools.rates import RATES, Rates
 
 ENCODERS = ("rn50_openai", "rn50_openai_finetuned")
 STREAMED = [
@@ -42,8 +50,19 @@ def test_a_threshold_reaches_what_counts_concepts_alone(tmp_path: Path):
     assert dag.reproduced(graph) == set()
     times, ran = dag.graph_times(graph, 1)
     counted = {f"{stage}@{key}" for stage in ("broden", "summarize") for key in ENCODERS}
-    assert ran == counted | {"study", "report"}
+    assert ran == counted | {"study", "controls", "report"}
     assert dag.rows(times, times, dag.Graph(*dag.locked(graph), ran))
+
+
+def test_the_longest_path_adds_what_waits_for_each_other():
+    graph = {"unchanged": frozenset(), "a": frozenset(["unchanged"]), "b": frozenset()}
+    graph["c"] = frozenset("ab")
+    assert jobs.longest_path(graph, {"a": 1.0, "b": 3.0, "c": 5.0}, 0.5) == 9.0
+
+
+def test_stages_run_with_and_without_checks(tmp_path: Path):
+    found = checks.rows(tmp_path, dict.fromkeys(checks.SIZES, 1100), 10, 1)
+    assert {"`broden`", "`kurtosis`"} < {row.what for row in found}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
@@ -55,6 +74,44 @@ def test_all_extractions_lead_to_the_same_activations(tmp_path: Path, monkeypatc
     first, *others = [way(task).features for way in ways]
     assert first.shape == (8, 256)
     assert all(extraction.largest_difference(found, first) < 1e-5 for found in others)
+
+
+def test_feeding_says_how_many_cores_a_gpu_needs(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(feeding, "DRAWN", 2)
+    monkeypatch.setattr(feeding, "BATCH", 2)
+    feeding.write_dataset(tmp_path, 4)
+    with open_shards(tmp_path) as images:
+        found = {row.what: row.measured for row in feeding.measure(images, 1)}
+    assert all(float(found[what].split()[0]) > 0 for what in found if what.endswith("decoding"))
+    assert sum("at an assumed" in what and " images/s" in found[what] for what in found) == 4
+
+
+def test_steps_of_trainings_give_rates_that_the_plan_reads(monkeypatch, tmp_path):
+    monkeypatch.setattr(gpu, "CLASSES", 10)
+    monkeypatch.setattr(gpu, "WARM", 1)
+    monkeypatch.setattr(gpu, "STEPS", 2)
+    models = {"resnet": small_backbone("rn"), "vit": small_backbone("vit")}
+    rows, rates = gpu.measure(torch.device("cpu"), models, 1e9, 8)
+    assert len(rows) == 12 and "8 images" in rows[0].what
+    assert rates.memory is None and rates.origin.startswith("measured on cpu")
+    fast = Rates(**dict.fromkeys(RATES, 7.5), origin=rates.origin, memory=(0.97, 1.02))
+    write_json(tmp_path / "gpu.json", to_builtins(fast))
+    assert convert(read_json(tmp_path / "gpu.json"), Rates, "rates") == fast
+
+
+def test_a_batch_is_halved_until_it_fits():
+    backbone = small_backbone("vit")
+    whole, taken = gpu.fitting_batch(backbone, "float32", 1e12, 512)
+    half, less = gpu.fitting_batch(backbone, "float32", taken - 1, 512)
+    assert (whole, half) == (512, 256) and less < taken
+
+
+def test_without_a_gpu_nothing_is_measured():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    command = [sys.executable, "-m", "benchmarks", "gpu"]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert ended.returncode and "no GPU" in ended.stderr and ended.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("measure", STREAMED)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import stages.directions
 import stages.fetch
-import stages.kurtosis
 from stages.datasets.card import read_card
 from stages.datasets.imagenet import read_imagenet_classes
 from tests.fixtures import IMAGES
@@ -57,7 +57,7 @@ def run_twice(workspace: Workspace, mount: str, size: str, command: str) -> str:
 
 
 STAGES = [
-    (stages.kurtosis, "rn_untrained", "data/kurtosis", "8k"),
+    (stages.directions, "rn_untrained", "data/directions", "8k"),
     (stages.fetch, "imagenet_v2", "data/datasets", "72k"),
 ]
 

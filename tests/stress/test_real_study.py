@@ -42,7 +42,8 @@ def study(tmp_path_factory: pytest.TempPathFactory):
         workspace.commit("The real study in small")
         zoo.put_open_clip(hub, "RN50-quickgelu", "openai")
         zoo.put_open_clip(hub, "ViT-B-32", "laion2b_s34b_b79k")
-        zoo.put_timm(hub)
+        zoo.put_timm(hub, "vit_tiny_patch16_224", "augreg_in21k_ft_in1k")
+        zoo.put_timm(hub, "vit_base_patch32_clip_224", "openai_ft_in1k")
         bring_torchvision(workspace, files, patch)
         workspace.repro()
         yield workspace
@@ -133,9 +134,10 @@ def test_classes_are_those_of_the_published_sets(study):
 
 
 def test_representations_are_recorded_and_never_ranked_together(study):
-    cards = [study.folder / f"data/activations/{key}/card.json" for key in ("resnet50", "vit_tiny")]
+    keys = ("resnet50", "vit_tiny", "vit_b_32_finetuned")
+    cards = [study.folder / f"data/activations/{key}/card.json" for key in keys]
     found = [json.loads(card.read_text())["representation"] for card in cards]
-    assert found == ["rectified", "linear"]
+    assert found == ["rectified", "linear", "linear"]
     report = (study.folder / "plots/report.html").read_text()
     assert "rectified representations" in report
     assert "linear representations" in report

@@ -1,0 +1,32 @@
+"""Links between the documents lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.reads import ROOT
+
+DOCUMENTS = sorted(
+    file.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "data/reference/*.md")
+    for file in ROOT.glob(pattern)
+)
+
+
+def anchors(file: Path) -> set[str]:
+    """Return the anchors that GitHub gives to a document's headings."""
+    headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_leads_to_a_file_and_a_heading(document):
+    file = ROOT / document
+    links = re.findall(r"\]\(([^)\s]+)\)", file.read_text())
+    for link in (one for one in links if not re.match(r"https?:|mailto:", one)):
+        path, _, anchor = link.partition("#")
+        target = (file.parent / path) if path else file
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
