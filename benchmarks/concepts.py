@@ -20,16 +20,19 @@ from stages.files.arrays import read_tensors, write_tensors
 from stages.measures.average_precision import SparseTargets, average_precisions
 from stages.measures.concepts import (
     ConceptLabels,
+    Group,
     Negatives,
     concept_examples,
     concept_targets,
-    direction_precisions,
+    probe,
 )
 from stages.measures.directions import singular_directions
 
 BRODEN = Size(images=63_305, features=1_024, concepts=1_197, classes=1_000)
 SAMPLE = 200
 SEED = 0
+DRAWS = 20
+THRESHOLDS = (0.6, 0.7, 0.8, 0.9)
 
 
 class Loop(NamedTuple):
@@ -64,12 +67,14 @@ def rows(folder: Path, size: Size, sample: int) -> list[Row]:
         difference = float(np.abs(cost.result[pairs] - loop.precisions).max())
         whole = loop.seconds * size.features * size.concepts
         lines += lines_of(negatives, cost, sample, loop=whole, difference=difference)
-    stage = alone(both_bases, folder, "balanced")
-    return [
-        *lines,
-        Row("directions and features, balanced, as stage `broden`", f"{stage.seconds:.1f} s"),
-        Row("… peak memory", f"{stage.memory:.0f} MiB", "under 2 GiB"),
-    ]
+    for draws in (1, DRAWS):
+        stage = alone(both_bases, folder, draws)
+        what = f"directions and features as stage `broden`, draws of negatives: {draws}"
+        lines += [
+            Row(what, f"{stage.seconds:.1f} s"),
+            Row("… peak memory", f"{stage.memory:.0f} MiB", "under 2 GiB"),
+        ]
+    return lines
 
 
 def lines_of(
@@ -103,24 +108,27 @@ def read_inputs(folder: Path) -> tuple[np.ndarray, ConceptLabels, np.ndarray]:
     return scores, labels, np.unique(labels.concept)
 
 
-def read_targets(folder: Path, negatives: Negatives) -> tuple[np.ndarray, SparseTargets]:
+def read_targets(
+    folder: Path, negatives: Negatives, draws: int = 1
+) -> tuple[np.ndarray, SparseTargets]:
     """Return the scores, mapped, and what they are swept for."""
     scores, labels, concepts = read_inputs(folder)
-    return scores, concept_targets(labels, concepts, len(scores), negatives, SEED)
+    return scores, concept_targets(labels, concepts, len(scores), negatives, SEED, draws=draws)
 
 
 def precisions(folder: Path, negatives: Negatives) -> np.ndarray:
     """Compute what is measured: the average precision of every score column and concept."""
-    return average_precisions(*read_targets(folder, negatives), usable_processors())
+    return average_precisions(*read_targets(folder, negatives), usable_processors())[0]
 
 
-def both_bases(folder: Path, negatives: Negatives) -> int:
+def both_bases(folder: Path, draws: int) -> int:
     """Compute what stage `broden` does: of the head's directions and of the features themselves."""
-    scores, targets = read_targets(folder, negatives)
+    scores, targets = read_targets(folder, "balanced", draws)
     directions = singular_directions(read_tensors(folder / "head.safetensors")["weight"])
+    groups = [Group(targets.positives > 0, threshold) for threshold in THRESHOLDS]
     workers = usable_processors()
-    projected = direction_precisions(scores, directions, targets, workers)
-    return len(projected) + len(average_precisions(scores, targets, workers))
+    bases = (probe(scores, each, targets, groups, workers=workers) for each in (directions, None))
+    return sum(len(found.precisions) for found in bases)
 
 
 def draw_pairs(size: Size, sample: int) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +150,7 @@ def scikit_learn(
         examples = sets[concept]
         images = np.arange(len(scores))
         if examples.negatives is not None:
-            images = np.concatenate([examples.positives, examples.negatives])
+            images = np.concatenate([examples.positives, examples.negatives[0]])
         shown, column = np.isin(images, examples.positives), scores[images, direction]
         start = time.perf_counter()
         found[pair] = average_precision_score(shown, column)

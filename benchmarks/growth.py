@@ -1,4 +1,4 @@
-"""How cost grows with the study: the table of growth.md, which docs/scale.md explains.
+"""How cost grows with the study: the table of growth.md, which docs/growth.md explains.
 
 From a base size, images, features, concepts and encoders are doubled twice, one at a time. Last
 come amounts at LAION's size: bytes, and times that follow from what the base took by the formulas
@@ -23,9 +23,8 @@ from stages.config.machine import usable_processors
 from stages.config.test_sets import TEST_SETS
 from stages.files.activations import read_activations, write_activations
 from stages.files.arrays import read_tensors, write_tensors
-from stages.measures.average_precision import average_precisions
 from stages.measures.cka import cka
-from stages.measures.concepts import ConceptLabels, concept_targets, direction_precisions
+from stages.measures.concepts import ConceptLabels, concept_targets, probe
 from stages.measures.directions import Directions, importance, singular_directions
 from stages.measures.head import Head
 from stages.measures.intervals import bootstrap_mean
@@ -104,8 +103,8 @@ def concepts(work: Work) -> None:
     numbers, workers = np.unique(work.labels.concept), usable_processors()
     for _ in range(work.scale.encoders):
         targets = concept_targets(work.labels, numbers, work.scale.images, "all", SEED)
-        direction_precisions(work.activations, work.directions, targets, workers)
-        average_precisions(work.activations, targets, workers)
+        for directions in (work.directions, None):
+            probe(work.activations, directions, targets, [], workers=workers)
 
 
 def comparisons(work: Work) -> None:

@@ -1,6 +1,6 @@
 """What a study of LAION's size would take: the last lines of growth.md.
 
-Bytes follow from the formats, times by the formulas of docs/scale.md from those that were measured.
+Bytes follow from the formats, times from those that were measured, by docs/growth.md's formulas.
 """
 
 from typing import NamedTuple
@@ -39,7 +39,7 @@ def sorting_bytes(scale: Scale) -> float:
 
 
 def estimates(base: Scale, seconds: dict[str, float]) -> list[Row]:
-    """Return the processor hours of a study of LAION's size, by the formulas of docs/scale.md."""
+    """Return the processor hours of a study of LAION's size, by the formulas of docs/growth.md."""
     features = LAION.features / base.features
     images = LAION.images / base.images
     ranked = images * np.log2(LAION.images) / np.log2(base.images)

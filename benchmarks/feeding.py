@@ -1,0 +1,194 @@
+"""How many processor cores feed a GPU: the table of feeding.md.
+
+Photographs of 500 x 375 pixels lie in shards, and our loader's worker processes bring them to a
+tower's size, as a training crops them and as an inference does. Beside that, in the same rounds:
+what Pillow takes in such workers to decode them, and to decode and scale them, from memory, without
+a check, and with nothing to hand over. Times are those of processors, of the workers too, so that
+others on the machine count for less.
+
+The GPU's images per second follow from the operations of the towers and from the rates that
+`make plan` assumes, which nobody measured.
+"""
+
+import io
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.extraction import SIZES
+from benchmarks.tables import Row, write_table
+from stages.config.encoders import OpenClipModel
+from stages.config.trainings import Augmentation
+from stages.datasets.card import DatasetCard, write_card
+from stages.datasets.shards import ShardedDataset, open_shards, write_images
+from stages.encoders.loading import image_batches, load_batches
+from stages.encoders.preprocess import Preprocess
+from stages.runtime.launch import keep_memory
+from stages.training.augmentation import augment, crop_box, draw
+from tests.pipeline.official_layouts import jpeg, photograph
+from tools.costs import BACKWARD, cost
+from tools.rates import ASSUMED
+
+MODELS = {"resnet": "RN50-quickgelu", "vit": "ViT-B-32"}
+DRAWN, IMAGES, BATCH, WORKERS, ROUNDS = 64, 512, 64, 2, 7
+NOTHING = np.empty(0, np.uint8)
+PREPROCESS = Preprocess(size=224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+CROPS = Augmentation(smallest_crop=0.9, flip=0.0)
+"""Those with which the paper's study finetunes."""
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    keep_memory()
+    with tempfile.TemporaryDirectory() as scratch:
+        write_dataset(Path(scratch), IMAGES)
+        with open_shards(Path(scratch)) as images:
+            rows = measure(images, ROUNDS)
+    title = f"Decoding and scaling photographs of 500 x 375 pixels, {WORKERS} workers"
+    write_table("feeding", title, rows)
+
+
+def write_dataset(folder: Path, images: int) -> None:
+    """Write photographs into a dataset's folder, each as often as it takes."""
+    drawn = [jpeg(photograph(f"{image}", image, SIZES[0])) for image in range(DRAWN)]
+    stored = ((data, 0, None) for data in islice(cycle(drawn), images))
+    shards = write_images(stored, images, folder)
+    card = DatasetCard(
+        dataset="photographs",
+        images=images,
+        classes=["photograph"],
+        class_indices=[0],
+        source="drawn",
+        licence="none",
+        shards=shards,
+    )
+    write_card(card, folder)
+
+
+def measure(images: ShardedDataset, rounds: int) -> list[Row]:
+    """Return the lines of the table; of the times of each way, one a round, the least counts."""
+    files = [images.stored(image) for image in range(len(images))]
+    every = np.arange(len(images))
+    drawn = draw(len(images), CROPS, np.random.default_rng(0))
+    batches = [every[start : start + BATCH] for start in range(0, len(images), BATCH)]
+    size, filter_ = PREPROCESS.size, Image.Resampling.BICUBIC
+
+    def decoding(batch: np.ndarray) -> np.ndarray:
+        for i in batch.tolist():
+            decoded(files[i])
+        return NOTHING
+
+    def pillow_crops(batch: np.ndarray) -> np.ndarray:
+        for i in batch.tolist():
+            image = decoded(files[i])
+            left, top, right, bottom = crop_box(image.height, image.width, drawn[i])
+            box = left * image.width, top * image.height, right * image.width, bottom * image.height
+            image.resize((size, size), filter_, box)
+        return NOTHING
+
+    def pillow_squares(batch: np.ndarray) -> np.ndarray:
+        for i in batch.tolist():
+            image = decoded(files[i])
+            width, height = (size * side // min(image.size) for side in image.size)
+            image.resize((width, height), filter_)
+        return NOTHING
+
+    def crops(batch: np.ndarray) -> np.ndarray:
+        return np.stack([augment(images[i], drawn[i], CROPS, PREPROCESS) for i in batch.tolist()])
+
+    loads = {
+        "Pillow alone: decoding": decoding,
+        "Pillow alone: decoding and a training crop": pillow_crops,
+        "Pillow alone: decoding and inference preprocessing": pillow_squares,
+        "ours: training crops": crops,
+    }
+    ways: dict[str, Callable[[], object]] = {
+        way: partial(load_all, load, batches) for way, load in loads.items()
+    }
+    ways["ours: inference preprocessing"] = lambda: exhaust(
+        image_batches(images, every, PREPROCESS, BATCH, WORKERS)
+    )
+    spent: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, function in ways.items():
+            spent[way].append(processor_seconds(function))
+    bare, crop, square, training, inference = (len(images) / min(s) for s in spent.values())
+    speeds = (bare, crop, square, training, inference)
+    rows = [
+        Row(way, f"{speed:.0f} images/s of a core") for way, speed in zip(ways, speeds, strict=True)
+    ]
+    piped = max(pipe_speed(len(images)) for _ in range(rounds))
+    return [
+        *rows,
+        Row("ours over Pillow's decoding: training crops", f"{training / bare:.2f}"),
+        Row("… over its decoding and the same crop", f"{training / crop:.2f}", "at least 0.8"),
+        Row("… over its decoding: inference preprocessing", f"{inference / bare:.2f}"),
+        Row(
+            "… over its decoding and the same scaling", f"{inference / square:.2f}", "at least 0.8"
+        ),
+        Row("images that one process takes from its workers", f"{piped:,.0f} images/s of a core"),
+        *(row for name in MODELS for row in gpu_rows(name, training, inference)),
+    ]
+
+
+def decoded(file: bytes) -> Image.Image:
+    """Return a decoded image, as the usual loaders do."""
+    return Image.open(io.BytesIO(file)).convert("RGB")
+
+
+def load_all(load: Callable[[np.ndarray], np.ndarray], batches: list[np.ndarray]) -> None:
+    """Let workers load all batches."""
+    exhaust(load_batches(load, batches, WORKERS))
+
+
+def exhaust(batches: Iterable[object]) -> None:
+    """Load all batches."""
+    for _ in batches:
+        pass
+
+
+def processor_seconds(function: Callable[[], object]) -> float:
+    """Return the processor time of a call, that of the workers that it starts and ends too."""
+    before = spent_so_far()
+    function()
+    return spent_so_far() - before
+
+
+def spent_so_far() -> float:
+    """Return the processor time of this process and of its children that have ended."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def pipe_speed(images: int) -> float:
+    """Return how many images a second a process takes from workers that only hand them over."""
+    batch = np.zeros((BATCH, PREPROCESS.size, PREPROCESS.size, 3), np.uint8)
+    numbers, before = range(-(-images // BATCH)), time.process_time()
+    exhaust(load_batches(lambda _: batch, numbers, WORKERS))
+    return len(numbers) * BATCH / (time.process_time() - before)
+
+
+def gpu_rows(family: str, training: float, inference: float) -> list[Row]:
+    """Return the cores that a GPU of the assumed rates keeps busy, by precision."""
+    rows, operations = [], cost(OpenClipModel(model=MODELS[family])).image.value
+    for precision in ("float32", "bfloat16"):
+        rate = getattr(ASSUMED, f"{precision}_{family}")
+        each = 1e12 * rate / operations
+        needed = (
+            f"{each / BACKWARD / training:.0f} in a training, {each / inference:.0f} in inference"
+        )
+        speeds = f"{each / BACKWARD:,.0f} and {each:,.0f} images/s"
+        what = f"cores for {MODELS[family]}, {precision}, at an assumed {rate:.3g} TFLOP/s"
+        rows.append(Row(what, f"{needed}: {speeds}"))
+    return rows
+
+
+if __name__ == "__main__":
+    main()
