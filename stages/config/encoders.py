@@ -72,12 +72,17 @@ class ModifiedResNet(Kind, frozen=True, kw_only=True, tag="resnet"):
 
 
 class VisionTransformer(Kind, frozen=True, kw_only=True, tag="vit"):
-    """A vision transformer: square patches of `patch` pixels, `layers` blocks of `width`."""
+    """A vision transformer: square patches of `patch` pixels, `layers` blocks of `width`.
+
+    `stem` says what makes a patch a token: one linear map (Dosovitskiy et al. 2021), or
+    convolutions that halve the image until a pixel stands for a patch (Xiao et al. 2021).
+    """
 
     patch: Side
     layers: Depth
     width: Width
     head_width: Width
+    stem: Literal["linear", "convolutions"] = "linear"
 
 
 class TextTransformer(StrictStruct, frozen=True, kw_only=True):
@@ -118,6 +123,13 @@ class Backbone(Kind, frozen=True, kw_only=True, tag="clip"):
             if size % divisor:
                 times = f" times {WIDENING}" if resnet and key == "vision.width" else ""
                 raise ValueError(f"`{key}`{times} must be a multiple of {divisor}, got {size}")
+        if not resnet and vision.stem == "convolutions":
+            halvings = vision.patch.bit_length() - 1
+            if vision.patch != 1 << halvings or vision.width % vision.patch:
+                raise ValueError(
+                    "`vision.patch` must be a power of 2 that divides `vision.width` with "
+                    f"`vision.stem: convolutions`, got {vision.patch} and {vision.width}"
+                )
 
 
 HUB_MODEL = "hf-hub:"

@@ -1,5 +1,6 @@
 """CLIPs of open_clip: by their sizes in params.yaml, or by the name of a model of its zoo."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -8,7 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from stages.config.encoders import HUB_MODEL, AnyBackbone, Backbone, ModifiedResNet, OpenClipModel
+from stages.config.encoders import (
+    HUB_MODEL,
+    AnyBackbone,
+    Backbone,
+    ModifiedResNet,
+    OpenClipModel,
+    VisionTransformer,
+)
 from stages.encoders.card import Architecture, Model, OpenClipConfig
 from stages.encoders.preprocess import Preprocess
 from stages.encoders.tokenizer import Vocabulary
@@ -120,6 +128,11 @@ def build_clip(
     try:
         with seeded(seed):
             module: nn.Module = kind(**config)
+        tower = module.get_submodule("visual") if text else module
+        vision = architecture.vision if isinstance(architecture, Backbone) else None
+        if isinstance(vision, VisionTransformer) and vision.stem == "convolutions":
+            with seeded(seed):
+                tower.conv1 = convolutional_stem(vision.patch, vision.width)
     except Exception as error:  # open_clip and torch raise anything, by what is illegal
         raise InputError(
             f"open_clip's model '{getattr(architecture, 'model', 'clip')}': the installed "
@@ -129,11 +142,26 @@ def build_clip(
     if isinstance(architecture, Backbone):
         size, mean, std = architecture.image_size, architecture.mean, architecture.std
     else:
-        size = square_side(architecture, module.get_submodule("visual") if text else module)
+        size = square_side(architecture, tower)
         constants = open_clip.constants
         mean, std = constants.OPENAI_DATASET_MEAN, constants.OPENAI_DATASET_STD
     preprocess = Preprocess(size=size, mean=mean, std=std)
     return Model(module, architecture, config["embed_dim"], preprocess)
+
+
+def convolutional_stem(patch: int, width: int) -> nn.Sequential:
+    """Return what makes `width` features of each patch of `patch` × `patch` pixels.
+
+    3×3 convolutions of stride 2 whose channels double up to `width`, each with a batch
+    normalisation and a ReLU, then a 1×1 convolution (Xiao et al. 2021, "Early convolutions help
+    transformers see better", section 4).
+    """
+    halvings = patch.bit_length() - 1
+    channels = [3, *(width >> further for further in reversed(range(halvings)))]
+    stem: list[nn.Module] = []
+    for before, after in itertools.pairwise(channels):
+        stem += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+    return nn.Sequential(*stem, nn.Conv2d(channels[-1], width, 1, bias=False))
 
 
 def build_config(architecture: Backbone | OpenClipConfig, words: int = 0) -> dict[str, Any]:

@@ -55,6 +55,11 @@ BROKEN = [
         "'backbones.rn': `image_size` must .* of 5, got 32",
     ),
     ("backbones/rn/vision", VIT | {"head_width": 7}, "'backbones.rn': `vision.width` must .* of 7"),
+    (
+        "backbones/rn/vision",
+        VIT | {"stem": "convolutions", "width": 24},
+        "'backbones.rn': `vision.patch` must be a power of 2 .*, got 16 and 24",
+    ),
     ("backbones/rn/text/heads", 3, "'backbones.rn': `text.width` must be a multiple of 3, got 32"),
     ("encoders/rn_untrained/label", "x" * 201, "rn_untrained.label': .*length <= 200.*x…"),
     ("datasets/broden/classes", ["ring", "cat"], r"'datasets.broden.classes\[1\]': .*'cat'.*arrow"),

@@ -1,7 +1,8 @@
 import pytest
 import torch
+from msgspec.structs import replace
 
-from stages.config.encoders import OpenClipModel
+from stages.config.encoders import OpenClipModel, VisionTransformer
 from stages.encoders.card import OpenClipConfig
 from stages.encoders.encoder import clip_encoder, initialise
 from stages.encoders.open_clip_models import build_clip, named_config, supported_config
@@ -19,6 +20,24 @@ def test_the_tower_alone_starts_as_the_clip_s_tower(kind):
     alone = build_clip(architecture, None, 4, text=False).module.state_dict()
     assert whole.keys() == alone.keys()
     assert all(torch.equal(whole[key], alone[key]) for key in whole)
+
+
+def test_a_stem_of_convolutions_sees_past_a_patch_and_keeps_the_grid():
+    linear = small_backbone("vit")
+    assert isinstance(linear.vision, VisionTransformer)
+    vision = replace(linear.vision, stem="convolutions")
+    built = [build_clip(replace(linear, vision=x), WORDS, 4) for x in (linear.vision, vision)]
+    towers = [model.module.get_submodule("visual").eval() for model in built]
+    image = torch.zeros(1, 3, linear.image_size, linear.image_size)
+    changed = image.clone()
+    changed[..., : vision.patch] = 1  # the left column of patches
+    seen = [tower.conv1(changed) - tower.conv1(image) for tower in towers]
+    assert seen[0].shape == seen[1].shape
+    columns = [difference.detach().abs().amax((0, 1, 2)) > 0 for difference in seen]
+    assert [column.tolist()[:2] for column in columns] == [[True, False], [True, True]]
+    assert towers[0](image).shape == towers[1](image).shape
+    alone = build_clip(replace(linear, vision=vision), None, 4, text=False).module
+    assert torch.equal(alone.conv1[0].weight, towers[1].conv1[0].weight)
 
 
 def test_a_model_of_the_zoo_is_built_with_its_activation():
