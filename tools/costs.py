@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from stages.config.check import ENCODER_SECTIONS
 from stages.config.encoders import HUB_MODEL, AnyBackbone, Backbone, OpenClipModel
 from stages.config.sections import Sections
+from stages.config.synthetic import CLASSES
 from stages.config.test_sets import SHIFTS, TEST_SETS
 from stages.config.trainings import Training, TrainingRecipe
 from stages.encoders.encoder import Encoder, clip_encoder, initialise
@@ -29,8 +30,7 @@ WORDS = 100
 BACKWARD = 3
 """A training step costs about three forward passes, since the backward pass costs two."""
 
-CLASSES = {"world": 12}
-"""The classes of a head by the source of the images, 1,000 elsewhere."""
+IMAGENET_CLASSES = 1000
 
 TEMPLATES = {"openai_imagenet": 80, "simple_imagenet": 7}
 """The templates of a zero-shot head by the name of a published list of them."""
@@ -53,7 +53,7 @@ class Cost:
     those of matrix products, attention and convolutions are counted. `parameters` and `image` are
     those of the image tower, `text_parameters` and `text` (of one prompt) those of the text tower,
     zero without one. `layers` is the number of layers that CKA compares. `family` is
-    that of the image tower: a transformer has one convolution, of its patches.
+    that of the image tower: a transformer has one convolution, of its patches, or a stem of some.
     """
 
     parameters: Amount
@@ -111,6 +111,7 @@ def cost(backbone: AnyBackbone) -> Cost:
         side = encoder.card.preprocess.size
         with FlopCounterMode(display=False) as counter:
             encoder.visual.eval()(torch.empty(1, 3, side, side))
+    stem = isinstance(getattr(encoder.visual, "conv1", None), nn.Sequential)
     convolutions = sum(isinstance(part, nn.Conv2d) for part in encoder.visual.modules())
     return Cost(
         parameters=Amount(parameters(encoder.visual)),
@@ -119,7 +120,7 @@ def cost(backbone: AnyBackbone) -> Cost:
         text=text,
         width=Amount(encoder.card.feature_width),
         layers=Amount(len(named_layers(encoder.visual))),
-        family="resnet" if convolutions > 1 else "vit",
+        family="resnet" if convolutions > 1 and not stem else "vit",
     )
 
 
@@ -156,7 +157,8 @@ def trainings(study: Sections) -> dict[str, Training]:
 
 def class_count(study: Sections) -> int:
     """Return the number of classes of a head."""
-    return CLASSES.get(study.datasets[TEST_SETS[0]].source, 1000)
+    drawn = study.datasets[TEST_SETS[0]].source == "world"
+    return len(CLASSES) if drawn else IMAGENET_CLASSES
 
 
 def prompt_count(study: Sections) -> Amount:

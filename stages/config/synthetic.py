@@ -28,6 +28,18 @@ ClassName = Literal[
     "house",
     "tree",
     "fish",
+    "arch",
+    "boat",
+    "bolt",
+    "cup",
+    "flower",
+    "hourglass",
+    "key",
+    "ladder",
+    "mushroom",
+    "pie",
+    "snowman",
+    "window",
 ]
 StyleName = Literal["photo", "painting", "cartoon", "negative", "silhouette", "sketch"]
 

@@ -11,9 +11,9 @@ COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "pink", "white")
 TEXTURES = ("solid", "striped", "dotted", "checkered", "shaded", "speckled")
 SCENES = ("sky", "grass", "water", "sand", "night", "room")
 
-PREFERRED_COLOUR = (1, 4, 7, 2, 5, 0, 3, 6, 1, 4, 7, 2)
-PREFERRED_TEXTURE = (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5)
-PREFERRED_SCENE = (0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5)
+PREFERRED_COLOUR = (1, 4, 7, 2, 5, 0, 3, 6, 1, 4, 7, 2, 5, 0, 3, 6, 1, 4, 7, 2, 5, 0, 3, 6)
+PREFERRED_TEXTURE = (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 3, 3, 4, 4, 5, 5, 0, 0, 1, 1, 2, 2)
+PREFERRED_SCENE = (0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5)
 """Per class, the value that a recipe's `preference` makes more frequent, as an index."""
 
 

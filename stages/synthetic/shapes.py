@@ -3,6 +3,7 @@
 Grids are flat, one row per image; y points up.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -59,6 +60,15 @@ def wedge(u: Grid, v: Grid, apex: float, base: float, half_width: float) -> Grid
     slope = math.hypot(height, half_width)
     side = (np.abs(u) * height + (v - apex) * half_width) / slope
     return np.maximum(side, base - v)
+
+
+def convex(u: Grid, v: Grid, *corners: tuple[float, float]) -> Grid:
+    """Distance from a convex polygon, measured from the nearest edge; corners anti-clockwise."""
+    edges = []
+    for (x, y), (next_x, next_y) in itertools.pairwise((*corners, corners[0])):
+        along_x, along_y = next_x - x, next_y - y
+        edges.append(((u - x) * along_y - (v - y) * along_x) / math.hypot(along_x, along_y))
+    return np.max(edges, axis=0)
 
 
 def _interval(values: Grid, low: float, high: float) -> Grid:
@@ -133,6 +143,74 @@ def _fish(u: Grid, v: Grid) -> Grid:
     return np.minimum(body, wedge(v, u, -0.25, -0.9, 0.55))
 
 
+def _arch(u: Grid, v: Grid) -> Grid:
+    outside = np.minimum(disc(u, v, 0.0, 0.05, 0.82), box(u, v, (-0.82, 0.82), (-0.85, 0.05)))
+    opening = np.minimum(disc(u, v, 0.0, 0.05, 0.4), box(u, v, (-0.4, 0.4), (-1.3, 0.05)))
+    return np.maximum(outside, -opening)
+
+
+def _boat(u: Grid, v: Grid) -> Grid:
+    """A hull, a mast, and a sail on one side of it."""
+    hull = np.maximum(disc(u, v, 0.0, 0.15, 0.98), v + 0.3)
+    mast = box(u, v, (-0.1, 0.08), (-0.4, 0.95))
+    return np.min([hull, mast, convex(u, v, (0.0, -0.15), (0.75, -0.15), (0.0, 0.9))], axis=0)
+
+
+def _bolt(u: Grid, v: Grid) -> Grid:
+    """Two triangles, each the other turned by half a circle."""
+    upper = convex(u, v, (0.25, 0.95), (-0.62, -0.12), (0.2, -0.12))
+    return np.minimum(upper, convex(-u, -v, (0.25, 0.95), (-0.62, -0.12), (0.2, -0.12)))
+
+
+def _cup(u: Grid, v: Grid) -> Grid:
+    body = convex(u, v, (-0.8, 0.7), (-0.6, -0.75), (0.2, -0.75), (0.4, 0.7))
+    return np.minimum(body, np.abs(disc(u, v, 0.42, 0.1, 0.36)) - 0.11)
+
+
+def _flower(u: Grid, v: Grid) -> Grid:
+    """Six petals around a middle."""
+    turns = [number * math.pi / 3 for number in range(6)]
+    petals = [disc(u, v, 0.6 * math.sin(turn), 0.6 * math.cos(turn), 0.27) for turn in turns]
+    return np.min([disc(u, v, 0.0, 0.0, 0.4), *petals], axis=0)
+
+
+def _hourglass(u: Grid, v: Grid) -> Grid:
+    return wedge(u, -np.abs(v), 0.15, -0.85, 0.75)
+
+
+def _key(u: Grid, v: Grid) -> Grid:
+    bow = np.abs(disc(u, v, -0.5, 0.0, 0.33)) - 0.13
+    blade = box(u, v, (-0.2, 0.95), (-0.1, 0.1))
+    teeth = (box(u, v, (0.35, 0.53), (-0.45, 0.0)), box(u, v, (0.75, 0.93), (-0.45, 0.0)))
+    return np.min([bow, blade, *teeth], axis=0)
+
+
+def _ladder(u: Grid, v: Grid) -> Grid:
+    rails = box(np.abs(u), v, (0.34, 0.56), (-0.95, 0.95))
+    rungs = [box(u, v, (-0.4, 0.4), (height - 0.1, height + 0.1)) for height in (-0.6, 0.0, 0.6)]
+    return np.min([rails, *rungs], axis=0)
+
+
+def _mushroom(u: Grid, v: Grid) -> Grid:
+    cap = np.maximum(disc(u, v, 0.0, 0.0, 0.88), -v)
+    return np.minimum(cap, box(u, v, (-0.26, 0.26), (-0.85, 0.1)))
+
+
+def _pie(u: Grid, v: Grid) -> Grid:
+    """A disc without a slice on the right."""
+    return np.maximum(disc(u, v, 0.0, 0.0, 0.85), (0.7 * u - np.abs(v)) / math.hypot(0.7, 1))
+
+
+def _snowman(u: Grid, v: Grid) -> Grid:
+    return np.minimum(disc(u, v, 0.0, -0.36, 0.56), disc(u, v, 0.0, 0.52, 0.4))
+
+
+def _window(u: Grid, v: Grid) -> Grid:
+    """A square frame with four panes."""
+    pane = box(np.abs(u), np.abs(v), (0.13, 0.58), (0.13, 0.58))
+    return np.maximum(box(u, v, (-0.8, 0.8), (-0.8, 0.8)), -pane)
+
+
 _SHAPES = {
     "circle": _circle,
     "square": _square,
@@ -146,6 +224,18 @@ _SHAPES = {
     "house": _house,
     "tree": _tree,
     "fish": _fish,
+    "arch": _arch,
+    "boat": _boat,
+    "bolt": _bolt,
+    "cup": _cup,
+    "flower": _flower,
+    "hourglass": _hourglass,
+    "key": _key,
+    "ladder": _ladder,
+    "mushroom": _mushroom,
+    "pie": _pie,
+    "snowman": _snowman,
+    "window": _window,
 }
 
 
@@ -155,7 +245,15 @@ PLANES = (("roof", "bow", "stem"), ("tip", "corner", "eye"))
 
 Region = Callable[[Grid, Grid], Grid]
 
-_EYES = {"fish": (0.5, 0.12), "crescent": (-0.55, 0.1), "heart": (-0.38, 0.3), "circle": (0.3, 0.3)}
+_EYES = {
+    "fish": (0.5, 0.12),
+    "crescent": (-0.55, 0.1),
+    "heart": (-0.38, 0.3),
+    "circle": (0.3, 0.3),
+    "flower": (0.0, 0.0),
+    "pie": (0.0, 0.5),
+    "snowman": (0.13, 0.58),
+}
 _TIPS = {
     "triangle": ((0.0, 0.85), (0.75, -0.6), (-0.75, -0.6)),
     "star": ((0.0, 0.85), (0.81, 0.26), (0.5, -0.69), (-0.5, -0.69), (-0.81, 0.26)),
@@ -164,6 +262,8 @@ _TIPS = {
     "house": ((0.0, 0.8),),
     "tree": ((0.0, 0.85),),
     "crescent": ((0.55, 0.6), (0.55, -0.6)),
+    "boat": ((0.0, 0.85),),
+    "bolt": ((0.2, 0.83), (-0.2, -0.83)),
 }
 _CORNERS = {
     "square": ((0.62, 0.62), (-0.62, 0.62), (0.62, -0.62), (-0.62, -0.62)),
@@ -173,6 +273,11 @@ _CORNERS = {
         *((0.2, 0.8), (0.2, -0.8), (-0.2, 0.8), (-0.2, -0.8)),
     ),
     "arrow": ((-0.85, 0.15), (-0.85, -0.15)),
+    "arch": ((0.74, -0.77), (0.48, -0.77), (-0.74, -0.77), (-0.48, -0.77)),
+    "cup": ((-0.72, 0.62), (0.32, 0.62), (-0.55, -0.68), (0.15, -0.68)),
+    "hourglass": ((0.62, 0.77), (-0.62, 0.77), (0.62, -0.77), (-0.62, -0.77)),
+    "ladder": ((0.45, 0.87), (-0.45, 0.87), (0.45, -0.87), (-0.45, -0.87)),
+    "window": ((0.72, 0.72), (-0.72, 0.72), (0.72, -0.72), (-0.72, -0.72)),
 }
 
 
@@ -212,6 +317,7 @@ _REGIONS: dict[str, dict[str, Region]] = {
         "triangle": lambda u, v: 0.15 - v,
         "house": lambda u, v: 0.12 - v,
         "tree": lambda u, v: 0.1 - v,
+        "mushroom": lambda u, v: -v,
     },
     "bow": {
         "circle": lambda u, v: -disc(u, v, 0.0, 0.0, 0.5),
@@ -219,11 +325,19 @@ _REGIONS: dict[str, dict[str, Region]] = {
         "heart": lambda u, v: 0.25 - v,
         "crescent": lambda u, v: np.maximum(u, -disc(u, v, 0.0, 0.0, 0.6)),
         "fish": lambda u, v: -np.minimum(u, np.abs(v) - 0.12),
+        "arch": lambda u, v: 0.05 - v,
+        "boat": lambda u, v: v + 0.3,
+        "cup": lambda u, v: -convex(u, v, (-0.8, 0.7), (-0.6, -0.75), (0.2, -0.75), (0.4, 0.7)),
+        "key": lambda u, v: u + 0.1,
+        "pie": lambda u, v: -disc(u, v, 0.0, 0.0, 0.55),
+        "snowman": lambda u, v: v + 0.36,
     },
     "stem": {
         "arrow": lambda u, v: u - 0.1,
         "tree": lambda u, v: v + 0.45,
         "cross": lambda u, v: v + 0.27,
+        "key": lambda u, v: -0.1 - u,
+        "mushroom": lambda u, v: v,
     },
     "tip": {name: _around(centres, 0.24) for name, centres in _TIPS.items()},
     "corner": {name: _around(centres, 0.24) for name, centres in _CORNERS.items()},

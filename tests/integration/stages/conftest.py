@@ -84,7 +84,7 @@ def merge_a_class(dataset: str) -> None:
     """Let a dataset hold a further class, and another count as its first."""
     folder = Path("data/datasets") / dataset
     card = read_card(folder)
-    write_card(replace(card, class_indices=[*card.class_indices, 12], aliases=ALIAS), folder)
+    write_card(replace(card, class_indices=[*card.class_indices, 24], aliases=ALIAS), folder)
 
 
 def truncate_image(dataset: str, broken: int = -1) -> None:

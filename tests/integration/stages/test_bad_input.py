@@ -80,7 +80,7 @@ def test_a_measure_refuses_activations_that_are_not_finite(stage):
 
 @pytest.mark.parametrize("stage", [stages.robustness, stages.directions])
 def test_a_measure_refuses_the_head_of_another_encoder(stage):
-    head = Head(np.ones((12, FEATURES + 1), np.float32), None, False)
+    head = Head(np.ones((24, FEATURES + 1), np.float32), None, False)
     write_head(Path("data/heads") / KEY, head, "random")
     seal()
     said = refused(stage.main, KEY)
@@ -131,7 +131,7 @@ MIXED = {"first": "tiny", "second": "tiny", "alpha": 0.5}
 @pytest.mark.parametrize(
     ("stage", "key", "section", "entry", "expected"),
     [
-        (stages.head, "tiny", "encoders", {"head": "trained"}, "/tiny: .*1,000 classes.* has 12;"),
+        (stages.head, "tiny", "encoders", {"head": "trained"}, "/tiny: .*1,000 classes.* has 24;"),
         (stages.head, "tiny", "encoders", {"head": "zero_shot"}, NO_CLIP),
         (stages.head, KEY, "encoders", {"head": "trained"}, f"/{KEY}: .*has no trained head"),
         (stages.finetune, "mine", "finetune", TUNED, NO_CLIP),
@@ -139,7 +139,7 @@ MIXED = {"first": "tiny", "second": "tiny", "alpha": 0.5}
     ],
 )
 def test_an_encoder_that_does_not_fit_is_refused(stage, key, section, entry, expected):
-    """A classifier of ImageNet's classes, in a study whose images have twelve others."""
+    """A classifier of ImageNet's classes, in a study whose images have others."""
     import timm
 
     data = save(timm.create_model("test_vit").state_dict())

@@ -205,7 +205,7 @@ def test_a_random_head_has_the_seed_and_normalises_as_its_encoder(run, key):
     change(encoders={key: tree["encoders"][key] | {"head": "random"}})
     run("head", key)
     found = read_head(Path("data/heads") / key, 64)
-    np.testing.assert_array_equal(found.weight, random_unit_rows(12, 64, 4).astype(np.float32))
+    np.testing.assert_array_equal(found.weight, random_unit_rows(24, 64, 4).astype(np.float32))
     assert found.normalize_features == (key != "rn_untrained")
     assert read_json(Path("data/heads") / key / "card.json")["kind"] == "random"
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from msgspec.structs import asdict, replace
 
-from stages.config.synthetic import Adversarial, Population, Preference, Reference, World
+from stages.config.synthetic import CLASSES, Adversarial, Population, Preference, Reference, World
 from stages.runtime.errors import InputError
 from stages.synthetic import adversarial
 from stages.synthetic.adversarial import adversarial_blocks, train_reference
@@ -44,7 +44,7 @@ def test_the_set_is_the_same_every_time(recipe: Adversarial, world: World):
 
 
 def test_the_reference_learns_more_than_the_habits(recipe: Adversarial, world: World):
-    classify = train_reference(recipe.reference, list(range(12)), world)
+    classify = train_reference(recipe.reference, list(range(len(CLASSES))), world)
     images, classes = draw_labelled(replace(recipe.reference.train, seed=77, images=500), world)
     assert (classify(images) == classes).mean() > 0.6
 

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stages.config.synthetic import Population, Preference, World
+from stages.config.synthetic import CLASSES, Population, Preference, World
 from stages.synthetic.attributes import Attributes, draw_attributes
 
 
@@ -32,5 +32,5 @@ def population() -> Population:
 @pytest.fixture
 def each_class(population: Population) -> Attributes:
     """Twenty images of every class, in class order."""
-    attributes = draw_attributes(population, 240, np.random.default_rng(0))
-    return dataclasses.replace(attributes, class_=np.repeat(np.arange(12), 20))
+    attributes = draw_attributes(population, 20 * len(CLASSES), np.random.default_rng(0))
+    return dataclasses.replace(attributes, class_=np.repeat(np.arange(len(CLASSES)), 20))

@@ -51,8 +51,8 @@ def test_excluded_preferred_values_never_occur(name: str, population: Population
 
 def test_without_preference_attributes_are_independent_of_the_class(population: Population):
     drawn = draw(population)
-    counts = np.histogram2d(drawn.class_, drawn.colour, (12, 8))[0] / IMAGES
-    np.testing.assert_allclose(counts, 1 / 96, atol=tolerance(1 / 96))
+    counts = np.histogram2d(drawn.class_, drawn.colour, (24, 8))[0] / IMAGES
+    np.testing.assert_allclose(counts, 1 / 192, atol=tolerance(1 / 192))
 
 
 def test_styles_occur_by_weight(population: Population):
@@ -98,7 +98,7 @@ def test_nothing_mentioned_leaves_the_class(each_class: Attributes):
 
 
 def test_attributes_are_mentioned_with_their_probability(each_class: Attributes):
-    many = each_class.take(np.tile(np.arange(240), 20))
+    many = each_class.take(np.tile(np.arange(len(each_class)), 20))
     shares = [
         np.mean([bool(set(words) & set(text.split())) for text in captions(many, 0.35)])
         for words in (STYLES, COLOURS, TEXTURES, SCENES)

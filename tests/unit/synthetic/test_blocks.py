@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from msgspec.structs import asdict, replace
 
-from stages.config.synthetic import Captioned, Population, World
+from stages.config.synthetic import CLASSES, Captioned, Population, World
 from stages.synthetic.blocks import BLOCK, block_captions, draw_blocks, draw_labelled
 
 
@@ -38,7 +38,7 @@ def test_captions_have_a_stream_of_their_own_in_each_block(population: Populatio
 
 
 def nearest_mean_accuracy(train: tuple, test: tuple) -> float:
-    means = np.array([train[0][train[1] == index].mean(axis=0) for index in range(12)])
+    means = np.array([train[0][train[1] == index].mean(axis=0) for index in range(len(CLASSES))])
     distances = ((test[0][:, None] - means) ** 2).sum(axis=2)
     return float((distances.argmin(1) == test[1]).mean())
 
@@ -50,7 +50,7 @@ def features(population: Population, world: World) -> tuple[np.ndarray, np.ndarr
 
 
 def test_classes_can_be_told_apart(population: Population, world: World):
-    easy = replace(population, images=900, jitter=0.0, rotation=2.0, scale=(0.8, 0.8), noise=0.0)
+    easy = replace(population, images=1800, jitter=0.0, rotation=2.0, scale=(0.8, 0.8), noise=0.0)
     daylight = replace(easy, styles={"silhouette": 1.0})
     train, test = features(daylight, world), features(replace(daylight, seed=9), world)
     assert nearest_mean_accuracy(train, test) > 0.97

@@ -96,7 +96,7 @@ def test_work_is_the_images_of_each_stage_times_the_tower(nano, images):
     expected = {"extract": 200, "extract_shifts": shifts, "extract_broden": 600}
     for stage, passes in (expected | {"extract_layers": 64}).items():
         assert work[stage] == Work(stage, "rn_web_broad", Amount(passes), price.image * passes)
-    assert work["head"] == Work("head", "rn_web_broad", Amount(6 * 12), price.text * 72)
+    assert work["head"] == Work("head", "rn_web_broad", Amount(6 * 24), price.text * 144)
 
 
 def test_a_step_costs_three_passes_of_both_towers(nano, images):
@@ -142,8 +142,9 @@ def test_a_rate_is_that_of_the_recipe_or_of_inference(nano):
 def test_finetuning_makes_the_head_that_it_starts_from(nano, images):
     price = cost(nano.backbones["rn"])
     work = by_stage(nano, "rn_web_broad_finetuned", images)
-    tuned = 3 * 512 * price.image.value + 72 * price.text.value
-    assert work["finetune"] == Work("finetune", "rn_web_broad_finetuned", Amount(584), about(tuned))
+    tuned = 3 * 1152 * price.image.value + 144 * price.text.value
+    expected = Work("finetune", "rn_web_broad_finetuned", Amount(1152 + 144), about(tuned))
+    assert work["finetune"] == expected
     assert "head" not in work
 
 
@@ -164,7 +165,7 @@ def test_work_and_room_of_an_unknown_number_of_images_are_unknown(nano, images):
     assert work["extract_broden"].operations == UNKNOWN
     assert not work["pretrain"].operations.complete
     assert activation_bytes(nano, UNKNOWN) == UNKNOWN
-    assert head_bytes(nano, "rn_untrained") == Amount(12 * 64 * 4)
+    assert head_bytes(nano, "rn_untrained") == Amount(24 * 64 * 4)
 
 
 def test_every_folder_is_stored_once_and_as_large_as_what_is_written_there(nano, images, tmp_path):

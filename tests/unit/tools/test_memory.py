@@ -97,14 +97,14 @@ def test_weights_gradients_and_moments_are_4_4_and_8_bytes_a_parameter(nano):
 def test_a_finetuning_keeps_the_clip_that_it_starts_from(nano):
     price = cost(nano.backbones["rn"])
     row = counted(nano, "rn_web_broad_finetuned")
-    trained = 4 * (price.parameters.value + 12 * price.width.value)
+    trained = 4 * (price.parameters.value + 24 * price.width.value)
     assert row["gradients"] == trained and row["moments"] == 2 * trained
     start = 4 * (price.parameters + price.text_parameters).value
     assert row["all_weights"] == trained + start
 
 
 def test_pieces_of_captions_meet_in_the_loss_and_those_of_labels_nowhere(nano):
-    for key, classes, pieces in (("rn_web_broad", 0, 2), ("rn_web_broad_finetuned", 12, 1)):
+    for key, classes, pieces in (("rn_web_broad", 0, 2), ("rn_web_broad_finetuned", 24, 1)):
         step = Step(nano.backbones["rn"], classes, "float32", False, 64, pieces)
         row = memory_row(nano, key, 2)
         assert row["activations"].value == step_bytes(step) and row["images"] == Amount(64)
