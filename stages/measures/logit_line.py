@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -140,12 +141,23 @@ def resample_lines(
     # The line goes through a model of leverage 1, whatever its accuracy.
     kept = np.where(leverage < 1 - 1e-9, 1 - leverage, np.inf)
     residuals = (y - slope * x - intercept) / kept
-    generator = np.random.default_rng(seed)
-    normal = generator.standard_normal((resamples, len(imagenet)))[:, usable]
-    squares = generator.standard_normal((resamples, len(imagenet)))[:, :freedom] ** 2
-    noise = normal * residuals / np.sqrt(squares.mean(axis=1, keepdims=True))
+    normal, others = _standard_normal(resamples, len(imagenet), seed)
+    squares = others[:, :freedom] ** 2
+    noise = normal[:, usable] * residuals / np.sqrt(squares.mean(axis=1, keepdims=True))
     slopes = slope + noise @ centred / np.sum(centred**2)
     return ResampledLines(slopes, y.mean() + noise.mean(axis=1) - slopes * x.mean())
+
+
+@lru_cache(maxsize=1)
+def _standard_normal(
+    resamples: int, models: int, seed: int
+) -> tuple[Float[np.ndarray, "line model"], Float[np.ndarray, "line model"]]:
+    """Return two sets of numbers, drawn once for all shifts: most of the time goes into it."""
+    generator = np.random.default_rng(seed)
+    drawn = [generator.standard_normal((resamples, models)) for _ in range(2)]
+    for numbers in drawn:
+        numbers.flags.writeable = False
+    return drawn[0], drawn[1]
 
 
 def baseline_lines(
