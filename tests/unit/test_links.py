@@ -1,4 +1,4 @@
-"""Links between the documents lead somewhere."""
+"""Links between the documents lead somewhere, and the README leads to every document."""
 
 import re
 from pathlib import Path
@@ -30,3 +30,8 @@ def test_every_link_leads_to_a_file_and_a_heading(document):
         target = (file.parent / path) if path else file
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_the_readme_leads_to_every_page_of_the_documentation():
+    linked = set(re.findall(r"\]\((docs/[\w.]+)", (ROOT / "README.md").read_text()))
+    assert linked == {document for document in DOCUMENTS if document.startswith("docs/")}
