@@ -15,11 +15,11 @@ from stages.runtime.errors import InputError
 
 @dataclass(frozen=True)
 class Activations:
-    """What an encoder makes of one dataset.
+    """An encoder's activations on one dataset.
 
     `values` are the vectors that feed the head, before L2 normalisation, float32; `classes` the
     true class of each image; `class_indices` the classes that the dataset holds, sorted. `aliases`
-    are further classes, each with the one of `class_indices` that it counts as: ObjectNet merges
+    maps further classes to the member of `class_indices` that they count as: ObjectNet merges
     classes.
     """
 
@@ -38,9 +38,9 @@ def write_activations(
     class_indices: Int[np.ndarray, " class_"],
     aliases: Mapping[int, int] | None = None,
 ) -> None:
-    """Write the activations of one dataset, streamed ones while they are computed.
+    """Write the activations of one dataset; streamed ones are written while they are computed.
 
-    The arguments are the fields of `Activations`; `aliases` are stored only where there are some.
+    The arguments are the fields of `Activations`; `aliases` are stored only if there are any.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def write_activations(
 
 
 def read_activations(directory: Path, dataset: str) -> Activations:
-    """Map the activations of one dataset into memory.
+    """Memory-map the activations of one dataset.
 
     Raises
     ------
@@ -76,14 +76,14 @@ def read_activations(directory: Path, dataset: str) -> Activations:
 
 
 def read_test_sets(imagenet: Path, shifts: Path) -> dict[str, Activations]:
-    """Map the activations of ImageNet and of every shift that the study has, in their order.
+    """Memory-map the activations of ImageNet and of every shift of the study, in their order.
 
-    `imagenet` is an encoder's folder of `extract`, `shifts` that of `extract_shifts`.
+    `imagenet` is an encoder's folder from `extract`, `shifts` the one from `extract_shifts`.
 
     Raises
     ------
     InputError
-        As `read_activations` and `read_shifts`: a shift that the card names has to be there.
+        As `read_activations` and `read_shifts`; or a shift that the card names is missing.
     """
     first = TEST_SETS[0]
     return {first: read_activations(imagenet, first)} | {
@@ -92,7 +92,7 @@ def read_test_sets(imagenet: Path, shifts: Path) -> dict[str, Activations]:
 
 
 def write_card(directory: Path, representation: str, feature_width: int) -> None:
-    """Write what holds for all activations of an encoder beside those on ImageNet."""
+    """Write the facts about all activations of an encoder beside those on ImageNet."""
     card = {"representation": representation, "feature_width": feature_width}
     write_json(directory / "card.json", card)
 
@@ -103,7 +103,7 @@ def read_card(directory: Path) -> dict[str, object]:
 
 
 def write_shifts(directory: Path, shifts: Sequence[str]) -> None:
-    """Write which shifts were measured, so that an absent one is told from a missing one."""
+    """Write which shifts were measured, to distinguish an absent shift from a missing file."""
     write_json(directory / "card.json", {"shifts": list(shifts)})
 
 
@@ -113,7 +113,7 @@ def read_shifts(directory: Path) -> list[str]:
     Raises
     ------
     InputError
-        The card is missing or names something else.
+        The card is missing or names something that is not a shift.
     """
     card = read_json(directory / "card.json")
     named = card.get("shifts") if isinstance(card, dict) else None

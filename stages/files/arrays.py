@@ -13,7 +13,7 @@ from stages.files.json import whole_file
 from stages.runtime.errors import InputError
 
 DTYPES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "U8": "|u1"}
-"""safetensors' names of the element types that are stored, in its order of them, and numpy's."""
+"""safetensors' name of each element type that is stored, in its order, with numpy's."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,17 @@ class StreamedArray:
 
 
 def write_tensors(file: Path, tensors: Mapping[str, np.ndarray | StreamedArray]) -> None:
-    """Write arrays into one safetensors file, so that equal arrays give equal bytes.
+    """Write arrays into one safetensors file; equal arrays give equal bytes.
 
-    The bytes are those of safetensors' own `save`, sorted by element type, then by key. That needs
-    every array in memory; of a streamed array, here one block at a time is.
+    The bytes are those of safetensors' own `save`, sorted by element type, then by key. But `save`
+    needs every array in memory; here a streamed array has only one block in memory at a time.
 
     Raises
     ------
     InputError
-        An array holds NaN or an infinity; names it and the first row where.
+        An array holds NaN or an infinity; names the array and its first such row.
     ValueError
-        The blocks of a streamed array are not of its shape or its element type.
+        The blocks of a streamed array do not have its shape or its element type.
     """
     types = [np.dtype(name) for name in DTYPES.values()]
     streams = {key: as_stream(value) for key, value in tensors.items()}
@@ -49,7 +49,7 @@ def write_tensors(file: Path, tensors: Mapping[str, np.ndarray | StreamedArray])
 
 
 def as_stream(array: np.ndarray | StreamedArray) -> StreamedArray:
-    """Return an array as one of a single block."""
+    """Return an array as a streamed array with a single block."""
     if isinstance(array, StreamedArray):
         return array
     stored = np.ascontiguousarray(array).reshape(array.shape)
@@ -57,7 +57,7 @@ def as_stream(array: np.ndarray | StreamedArray) -> StreamedArray:
 
 
 def encoded_header(streams: Mapping[str, StreamedArray]) -> bytes:
-    """Return a file's header: its length, then where each array will lie, padded to 8 bytes."""
+    """Return a file's header: its length, then the position of each array, padded to 8 bytes."""
     names = {np.dtype(name): key for key, name in DTYPES.items()}
     entries, begin = {}, 0
     for key, array in streams.items():
@@ -71,7 +71,7 @@ def encoded_header(streams: Mapping[str, StreamedArray]) -> bytes:
 
 
 def checked_blocks(array: StreamedArray, name: str) -> Iterable[np.ndarray]:
-    """Yield the blocks of an array, each looked through.
+    """Yield the blocks of an array after checking that each is finite.
 
     Raises
     ------
@@ -95,12 +95,12 @@ def checked_blocks(array: StreamedArray, name: str) -> Iterable[np.ndarray]:
 
 
 def read_tensors(file: Path, *keys: str) -> dict[str, np.ndarray]:
-    """Map the arrays of a safetensors file into memory: pages are read when they are touched.
+    """Memory-map the arrays of a safetensors file: pages are read when they are used.
 
     Raises
     ------
     InputError
-        The file is missing, cut short or lacks one of `keys`.
+        The file is missing, truncated or lacks one of `keys`.
     """
     try:
         with safe_open(file, framework="numpy") as stored:
@@ -118,8 +118,8 @@ def read_tensors(file: Path, *keys: str) -> dict[str, np.ndarray]:
         ) from None
     if missing := [key for key in keys if key not in layout]:
         raise InputError(f"{file}: expected the arrays {', '.join(keys)}; missing: {missing}")
-    # The library copies what it reads, five times slower: it checks, and numpy maps. The arrays
-    # fill the end of the file without gaps.
+    # The library only checks the file: it copies what it reads, which is five times slower, so
+    # numpy maps the arrays. They fill the end of the file without gaps.
     arrays = {}
     end = file.stat().st_size
     for key, (dtype, shape) in reversed(layout.items()):

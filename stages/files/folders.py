@@ -37,7 +37,7 @@ def complete_directory(directory: Path) -> Iterator[Path]:
 
 
 def remove_partial(directory: Path) -> Path:
-    """Remove what was written of a folder that never became whole; return where it lay."""
+    """Remove an unfinished folder, and return its path."""
     partial = directory.with_name(f"{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     return partial

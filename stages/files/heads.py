@@ -18,7 +18,7 @@ def write_head(directory: Path, head: Head, kind: str) -> None:
     Raises
     ------
     InputError
-        The weight or the bias holds NaN or an infinity.
+        The weights or the bias hold NaN or an infinity.
     """
     arrays = {"weight": np.asarray(head.weight, np.float32)}
     if head.bias is not None:
@@ -37,12 +37,12 @@ class HeadCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_head(directory: Path, features: int) -> Head:
-    """Read a head for activations of so many features.
+    """Read a head for activations with the given number of features.
 
     Raises
     ------
     InputError
-        A file is missing or damaged, or the head is of another width.
+        A file is missing or damaged, or the head takes another number of features.
     """
     file = directory / "card.json"
     card = convert(read_json(file), HeadCard, "", file)

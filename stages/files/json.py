@@ -10,7 +10,7 @@ from typing import IO, Any
 from stages.runtime.errors import InputError
 
 DIGITS = 6
-"""Decimal places kept of a float: far below what any measure resolves, and above rounding noise."""
+"""Decimal places that floats keep: finer than any measure resolves, coarser than rounding noise."""
 
 
 def write_json(file: Path, value: Any, digits: int = DIGITS) -> None:
@@ -26,7 +26,7 @@ def write_json(file: Path, value: Any, digits: int = DIGITS) -> None:
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all: beside its place first, then renamed into it.
+    """Write a file whole or not at all: under another name first, then renamed.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def write_whole(file: Path, content: bytes) -> None:
 
 @contextmanager
 def whole_file(file: Path) -> Iterator[IO[bytes]]:
-    """Give a stream beside a file's place, and move what was written there at the end.
+    """Give a stream to a file with another name, and rename it at the end.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def whole_file(file: Path) -> Iterator[IO[bytes]]:
         partial.replace(file)
     except OSError as error:
         if error.errno is None or error.filename not in (None, str(partial)):
-            raise  # of another file, which was read for this one
+            raise  # the error is about another file, which was read to write this one
         raise OSError(error.errno, error.strerror, str(file)) from error
     finally:
         partial.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def read_json(file: Path) -> Any:
     Raises
     ------
     InputError
-        The file is missing or is no JSON.
+        The file is missing or not JSON.
     """
     try:
         return json.loads(file.read_text("utf-8"))
@@ -79,7 +79,7 @@ def read_json(file: Path) -> Any:
 
 
 def rounded(value: Any, digits: int, key: str) -> Any:
-    """Return `value` with every float rounded and every numpy scalar or array made plain.
+    """Return `value` with floats rounded, and numpy scalars and arrays turned into plain Python.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Outputs of stages: what each holds and what it was made from, checked whenever it is read.
 
-DVC looks into an output no more once it has written its hash down, and takes whatever a remote has
-under another's name. So each output has a `contents.json` with its own path, the SHA-256 of every
-file in it and the digests of the outputs that it was made from.
+DVC does not look into an output again once it has recorded its hash, and it accepts whatever a
+remote has under the hash's name. So each output has a `contents.json` with its own path, the
+SHA-256 of every file in it and the digests of the outputs that it was made from.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from stages.runtime.errors import DAMAGED_JSON, InputError
 CONTENTS = "contents.json"
 
 SHARD = ".tar"
-"""How files are called that a dataset's card has the digests of, checked when they are opened."""
+"""The suffix of shards: a dataset's card has their digests, which are checked on opening."""
 
 CARRIED = "data/weights/"
-"""An output passes on which weights it is of, and of its other origins its direct inputs alone."""
+"""An output records the weights that it comes from, and otherwise only its direct inputs."""
 
 LARGE = 2**24
-"""Files of at least so many bytes are checked by threads, while a stage computes."""
+"""Files of this many bytes or more are checked by threads while a stage computes."""
 
 
 class Contents(
@@ -48,7 +48,7 @@ class Contents(
 
 
 class Output(NamedTuple):
-    """An output: where it is, a digest of its files, the digests of its origins, its kernels."""
+    """An output: its path, a digest of its files, the digests of its origins, and its kernels."""
 
     path: str
     digest: str
@@ -57,7 +57,7 @@ class Output(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """The outputs that a stage reads, and the checks of their large files, which may still run."""
+    """The outputs that a stage reads, and the checks of their large files, perhaps running."""
 
     outputs: list[Output]
     checks: list[Future[None]]
@@ -83,7 +83,7 @@ NOTHING = Inputs([], [])
 
 @contextmanager
 def new_output(directory: Path, inputs: Inputs = NOTHING) -> Iterator[Path]:
-    """Give a folder to write an output into, made from `inputs`; it appears whole or not at all.
+    """Give a folder to write an output made from `inputs` into; it appears whole or not at all.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def new_output(directory: Path, inputs: Inputs = NOTHING) -> Iterator[Path]:
 
 
 def write_contents(directory: Path, inputs: Inputs = NOTHING, folder: Path | None = None) -> None:
-    """Write the `contents.json` of the output `directory`, which still lies in `folder` perhaps.
+    """Write the `contents.json` of the output `directory`, which may still be in `folder`.
 
     Raises
     ------
@@ -116,22 +116,22 @@ def write_contents(directory: Path, inputs: Inputs = NOTHING, folder: Path | Non
 
 
 def files_in(folder: Path) -> list[str]:
-    """Return the paths of the files of an output, shards and `contents.json` left out."""
+    """Return the paths of an output's files, except shards and `contents.json`."""
     names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
     return sorted(name for name in names if name != CONTENTS and not name.endswith(SHARD))
 
 
 def open_outputs(*directories: Path) -> Inputs:
-    """Check outputs before they are read: each is whole and in its place, all are of one origin.
+    """Check before reading that each output is whole and in its place, and that they fit together.
 
-    Large files are checked while they are used, and nothing is written before that has ended.
-    Shards of a dataset are checked when they are opened.
+    Large files are checked while they are used, and nothing is written before the checks have
+    ended. Shards of a dataset are checked when they are opened.
 
     Raises
     ------
     InputError
-        An output is missing, holds other bytes than were written, or is that of another stage or
-        encoder; or two were made from different states of a third.
+        An output is missing, holds other bytes than were written, or belongs to another stage or
+        encoder; or two outputs were made from different states of a third.
     """
     pool = ThreadPoolExecutor(thread_name_prefix="check")
     inputs = Inputs([], [])
@@ -159,7 +159,7 @@ def open_outputs(*directories: Path) -> Inputs:
 
 
 def read_contents(directory: Path) -> Contents:
-    """Read what an output holds, and look whether it is all there and in its place.
+    """Read an output's contents, and check that all of it is there and in its place.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def mended(directory: Path) -> str:
 
 
 def write_checksums(file: Path, *results: Path, inputs: Inputs = NOTHING) -> None:
-    """Write the SHA-256 of results in git, one a line, as `sha256sum --check` reads them.
+    """Write the SHA-256 of results in git, one per line, in the format of `sha256sum --check`.
 
     Comments before them name the variables that chose kernels, if any are set.
     """
@@ -226,7 +226,7 @@ def require_checksums(file: Path, *results: Path) -> list[str]:
     Raises
     ------
     InputError
-        One is missing or holds other bytes than were written; or the checksums are not theirs.
+        A result is missing or holds other bytes than were written, or the checksums are of others.
     """
     try:
         lines = file.read_text("utf-8").splitlines()

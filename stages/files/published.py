@@ -17,10 +17,10 @@ TIMM = Path("data/reference/timm_accuracies.csv")
 COUNTERPARTS = Path("data/reference/counterparts.csv")
 
 TIMM_SHIFTS = tuple(shift for shift in SHIFTS if shift != "objectnet")
-"""The shifts on which timm's models have been measured, and the testbed's and OpenCLIP's too."""
+"""The shifts on which timm's models were measured, as well as the testbed's and OpenCLIP's."""
 
 FEWER_CLASSES = ("imagenet_r", "imagenet_a", "objectnet")
-"""The shifts whose images are of some of ImageNet's classes alone."""
+"""The shifts whose images show only some of ImageNet's classes."""
 
 Model = Mapping[str, Any]
 """A model: `name`, and top-1 accuracy in percent on `imagenet` and each shift, None if unknown.
@@ -64,7 +64,7 @@ def zoo_models(file: Path = ZOO) -> list[Model]:
 
 
 def timm_models(file: Path = TIMM) -> list[Model]:
-    """Return timm's models with their `image_size` and kind of `training`; one may have several.
+    """Return timm's models with `image_size` and `training`; a model may have several sizes.
 
     Raises
     ------
@@ -80,9 +80,10 @@ def timm_models(file: Path = TIMM) -> list[Model]:
 
 
 def timm_standard_models(models: Iterable[Model]) -> list[Model]:
-    """Return timm's models that learnt from ImageNet-1k alone, each once.
+    """Return timm's models that were trained on ImageNet-1k alone, each once.
 
-    Where a model was measured at several image sizes it is the smallest, at which it was trained.
+    For a model that was measured at several image sizes, this is the smallest, at which it was
+    trained.
     """
     smallest: dict[str, Model] = {}
     for model in models:
@@ -98,8 +99,8 @@ def counterparts(
 ) -> list[Model]:
     """Return zero-shot, finetuned and supervised models of one backbone, with their accuracies.
 
-    Each has its `backbone`, the `data` that it learnt from, its `training`, and a `note` where it
-    differs from the others of the backbone.
+    Each has its `backbone`, the `data` that it learnt from, its `training`, and a `note` if it
+    differs from the backbone's other models.
 
     Raises
     ------
@@ -121,7 +122,7 @@ def counterparts(
 
 
 def distinct_models(models: Sequence[Model]) -> tuple[list[Model], dict[str, list[str]]]:
-    """Join models with the same accuracies on all test sets: one set of weights under two names.
+    """Join models that have equal accuracies on all test sets: the same weights under two names.
 
     Returns
     -------

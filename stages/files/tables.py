@@ -1,4 +1,4 @@
-"""Tables in text, read and written whole: CSV, and the training curves that DVCLive leaves."""
+"""Tables as text, read and written whole: CSV, and the training curves that DVCLive writes."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from stages.files.json import rounded, write_whole
 from stages.runtime.errors import InputError
 
 CURVE_COLUMNS = ("loss", "accuracy", "learning_rate")
-"""What a training curve holds beside `step`; accuracy is that on the training batches, a share."""
+"""The columns of a training curve beside `step`; accuracy is a share of the training batches."""
 
 
 def write_table(file: Path, rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ def read_table(file: Path, columns: Sequence[str], delimiter: str = ",") -> list
     Raises
     ------
     InputError
-        The file is missing, is no table in UTF-8, lacks a column or has a row of another length.
+        The file is missing, is not a table in UTF-8, lacks a column or has a row of another length.
     """
     try:
         with file.open(newline="", encoding="utf-8") as stream:
@@ -58,7 +58,7 @@ def read_curve(directory: Path) -> list[dict[str, float | int]]:
     Raises
     ------
     InputError
-        A file is missing or damaged, or the metrics are not of the same steps.
+        A file is missing or damaged, or the metrics have different steps.
     """
     if (directory / "ready.json").exists():
         return []
