@@ -1,4 +1,4 @@
-"""Python runs the source that is fingerprinted: no stale bytecode, no module in its place."""
+"""Python runs the code that was fingerprinted: no stale bytecode, no other module in its place."""
 
 import importlib.util
 import marshal
@@ -12,23 +12,23 @@ from pathlib import Path
 from stages.runtime.errors import InputError
 
 CHECKED = importlib.util.MAGIC_NUMBER + (0b11).to_bytes(4, "little")
-"""How bytecode begins that Python compares with a hash of its source at every import."""
+"""The first bytes of bytecode that Python compares with its source's hash at every import."""
 
 UNCHECKED = importlib.util.MAGIC_NUMBER + (0b01).to_bytes(4, "little")
-"""How bytecode begins that Python takes without a look at its source."""
+"""The first bytes of bytecode that Python accepts without looking at its source."""
 
 
 def require_source(files: Iterable[Path]) -> None:
-    """Refuse modules that Python would not run, or has not run, from the source that is there.
+    """Refuse modules that Python would not run, or did not run, from the source that is there.
 
-    By default Python takes bytecode for fresh where the source has its old time and size, whatever
-    it says. Bytecode that is compared here once is written again with a hash of its source, which
-    Python compares from then on. Stale bytecode is deleted.
+    By default Python accepts bytecode if the source has the recorded time and size, whatever the
+    source contains. Bytecode that passes this check is written again with a hash of its source,
+    which Python compares from then on. Stale bytecode is deleted.
 
     Raises
     ------
     InputError
-        Bytecode is of another source, or something else is imported under a module's name.
+        Bytecode belongs to another source, or something else is imported under a module's name.
     """
     for file in files:
         if (found := import_origin(file)) != file.absolute():
@@ -69,13 +69,13 @@ def require_unshadowed(names: Container[str], root: Path) -> None:
 
 
 def import_origin(file: Path) -> Path | None:
-    """Return the file that is imported under the name of a module, from the folder it lies in."""
+    """Return the file that is imported under a module's name from the module's folder."""
     spec = PathFinder.find_spec(file.stem, [str(file.parent)])
     return Path(spec.origin) if spec and spec.origin else None
 
 
 def is_taken(content: bytes, file: Path) -> bool:
-    """Say whether Python takes bytecode for that of a source: by time and size, or unseen."""
+    """Say whether Python would accept bytecode for a source: by time and size, or unchecked."""
     seen = file.stat()
     stamp = (int(seen.st_mtime) & 0xFFFFFFFF, seen.st_size & 0xFFFFFFFF)
     by_time = CHECKED[:4] + b"".join(n.to_bytes(4, "little") for n in (0, *stamp))
@@ -83,7 +83,7 @@ def is_taken(content: bytes, file: Path) -> bool:
 
 
 def is_compiled_from(code: bytes, file: Path) -> bool:
-    """Say whether bytecode without its header is what the source in a file compiles to."""
+    """Say whether a file's source compiles to the given bytecode, apart from its header."""
     try:
         kept = marshal.loads(code)  # noqa: S302  # Python itself does so at every import
         return kept == compile(file.read_bytes(), file, "exec", dont_inherit=True)

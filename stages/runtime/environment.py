@@ -1,7 +1,7 @@
 """Environment variables that change what is computed: some are refused, the others recorded.
 
-They choose another kernel or another precision of the libraries that compute, and DVC does not see
-them. Which of them change what is measured here: docs/reproducibility.md.
+They make the numerical libraries choose other kernels or another precision, and DVC does not see
+them. docs/recompute.md lists what each of them changes.
 """
 
 import os
@@ -15,7 +15,7 @@ LOWER_PRECISION = {
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "0",
     "PYTORCH_MPS_FAST_MATH": "0",
 }
-"""What lets a library compute float32 in fewer bits, and the value with which it does not."""
+"""Variables that let a library compute float32 in fewer bits, and the value that forbids it."""
 
 KERNELS = (
     *("ATEN_CPU_CAPABILITY", "GLIBC_TUNABLES"),
@@ -25,7 +25,7 @@ KERNELS = (
     *("NUMBA_CPU_FEATURES", "NUMBA_CPU_NAME", "NUMBA_DISABLE_JIT", "NUMBA_OPT"),
     *("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"),
 )
-"""What makes a library compute as on another processor: the last digits differ."""
+"""Variables that make a library compute as on another processor: last digits differ."""
 
 
 def kernel_settings() -> list[str]:
@@ -34,7 +34,7 @@ def kernel_settings() -> list[str]:
 
 
 def require_full_precision() -> None:
-    """Refuse to compute where a library has been told to use fewer bits than float32 has.
+    """Refuse to compute if a library has been told to use fewer bits than float32 has.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The one exception that means: the user's input is wrong, and here is what to do."""
+"""The exception for wrong input of the user, with what to do about it."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -9,19 +9,19 @@ import msgspec
 from stages.runtime.urls import without_logins
 
 LONGEST = 2000
-"""The most characters of a complaint; of a longer one the middle, which is from outside, goes."""
+"""The most characters of a message; a longer one loses its middle, which comes from outside."""
 
 
 DAMAGED_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for what is no JSON, no UTF-8 or nested too deeply."""
+"""What msgspec raises for input that is not JSON, not UTF-8 or nested too deeply."""
 
 
 class InputError(Exception):
     """Bad input, explained: what was expected, what came and what to do about it.
 
     `stages.runtime.launch.launch` prints its message without a traceback and exits with 1, so the
-    message has to stand alone: name the file or the key first. Several complaints are several
-    lines. Logins in URLs are removed, and characters that a terminal would act on are escaped.
+    message has to stand alone: name the file or the key first. Several problems take several lines.
+    Logins in URLs are removed, and characters that a terminal would interpret are escaped.
     """
 
     def __init__(self, *lines: str) -> None:
@@ -31,7 +31,7 @@ class InputError(Exception):
 
 
 def one_line(text: str) -> str:
-    """Return a text with control characters, line ends and halves of characters as escapes."""
+    """Return a text with control characters, line ends and surrogates as escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
@@ -39,7 +39,7 @@ def one_line(text: str) -> str:
 def error_context(source: object, kind: type[Exception] = InputError) -> Iterator[None]:
     """Put the file or folder that an error is about in front of its message.
 
-    Errors of another kind pass unchanged. Measures know arrays alone and refuse them with a
+    Errors of other kinds pass unchanged. Measures know only arrays and refuse them with a
     `ValueError`, which becomes an `InputError` here.
 
     Raises
@@ -54,6 +54,6 @@ def error_context(source: object, kind: type[Exception] = InputError) -> Iterato
 
 
 def close_names(name: str, known: Collection[str]) -> str:
-    """Return the known names that are most like `name`, in words."""
+    """Return the known names that are most similar to `name`, as text."""
     near = get_close_matches(name, known, n=5, cutoff=0.4) or sorted(known)[:5]
     return f"legal values, among others: {', '.join(near) or 'none'}"

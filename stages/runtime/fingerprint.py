@@ -2,7 +2,7 @@
 
 Stage `code` writes them to `code.json`, where dvc.yaml names each stage's own as a parameter. A
 stage whose branches import different modules has a fingerprint for each branch, so that an edit of
-one leaves the others' results as they are.
+one does not make the others' results stale.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ BRANCHES: Mapping[str, Mapping[str, str]] = {
     "fetch": {"world": DRAWING, "hub": READING, "archive": READING, "folder": READING, "none": ""},
     "head": {"zero_shot": "stages/encoders/heads.py", "trained": "", "random": ""},
 }
-"""By stage and branch, the module that the stage imports for this branch alone; "": none."""
+"""By stage and branch, the module that the stage imports only for this branch; "": none."""
 
 TABLES = {
     "stages/datasets/imagenet.py": (
@@ -37,20 +37,21 @@ TABLES = {
 }
 """Tables that count as code of the module that reads them.
 
-As dependencies of `fetch` they would belong to drawn datasets too, which have classes of their own.
+As dependencies of `fetch` they would also make drawn datasets stale, which have classes of their
+own.
 """
 
 UNCOUNTED = "stages/runtime/fingerprint.py"
-"""This module, with what it alone imports: it lets a stage run or not and changes no result.
+"""This module and what only it imports: it decides whether a stage runs, and changes no result.
 
 So adding a package to its lists makes nothing stale.
 """
 
 COMPUTES_NOTHING = ("code", "study")
-"""Stages that run with any code and packages: users start them by hand, to mend what is wrong."""
+"""Stages that run with any code and packages: users start them by hand to repair a study."""
 
 LOCKED, RECORDED = Path("constraints.txt"), Path("versions.yaml")
-"""What pip may choose, and what it chose of the packages that are left open, torch's."""
+"""The versions that pip may choose, and those of torch's packages, which pip chose."""
 
 COMPUTING = {
     "PIL": "pillow",
@@ -65,7 +66,7 @@ COMPUTING = {
     "torchvision": "torchvision",
     "vl_convert": "vl-convert-python",
 }
-"""By the module's name, what computes or draws what a stage writes, or the tokens for it."""
+"""By module name, the packages that compute or draw what a stage writes, or make its tokens."""
 
 BENEATH = {
     "jinja2": ("markupsafe",),
@@ -76,7 +77,7 @@ BENEATH = {
     "timm": ("torch", "torchvision"),
     "torchvision": ("numpy", "pillow", "torch"),
 }
-"""What these compute with in turn."""
+"""The packages that these use to compute."""
 
 CARRYING = frozenset(
     {
@@ -84,7 +85,7 @@ CARRYING = frozenset(
         *("ruamel", "safetensors", "threadpoolctl", "tqdm"),
     }
 )
-"""The modules of others that check, fetch, read, write or show, and compute no number."""
+"""Modules from outside that check, fetch, read, write or show, and compute no number."""
 
 
 def fingerprints(root: Path) -> dict[str, str]:
@@ -99,7 +100,7 @@ def fingerprints(root: Path) -> dict[str, str]:
 
 
 def stage_branches(root: Path) -> Iterator[tuple[str, str]]:
-    """Yield every stage but `code`, once with each of its branches; one without has the branch ''.
+    """Yield every stage but `code` with each of its branches, or with '' if it has none.
 
     Every module in the folder `stages` itself is a stage.
     """
@@ -109,7 +110,7 @@ def stage_branches(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def fingerprint_name(stage: str, branch: str) -> str:
-    """Return what code.json calls a stage, or a branch of it."""
+    """Return the key of a stage, or of one of its branches, in code.json."""
     return f"{stage}_{branch}" if branch else stage
 
 
@@ -118,13 +119,13 @@ def fingerprint(stage: str, branch: str, root: Path) -> str:
 
     It changes with the syntax of any module that the stage can import (not with comments and
     docstrings), with the tables that these read, and with the locked version of any package that
-    computes there.
+    the stage computes with.
     """
     return content_hash(fingerprinted(stage, branch, root))
 
 
 def fingerprinted(stage: str, branch: str, root: Path) -> dict[str, dict[str, str]]:
-    """Return what a fingerprint stands for: digests of code and tables, versions of packages."""
+    """Return what is fingerprinted: digests of code and tables, and versions of packages."""
     code = branch_modules(stage, branch, root)
     tables = [table for module in sorted(code) for table in TABLES.get(module, ())]
     imported = imported_packages(root / module for module in code)
@@ -137,7 +138,7 @@ def fingerprinted(stage: str, branch: str, root: Path) -> dict[str, dict[str, st
 
 
 def content_hash(found: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the digits that stand for what `fingerprinted` returns."""
+    """Return the fingerprint of what `fingerprinted` returns."""
     text = json.dumps(found, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
@@ -149,7 +150,7 @@ def branch_modules(stage: str, branch: str, root: Path) -> set[str]:
 
 
 def computing_packages(modules: Iterable[str]) -> set[str]:
-    """Return the packages that compute when `modules` do, those beneath them too.
+    """Return the packages that `modules` compute with, directly or through other packages.
 
     Raises
     ------
@@ -169,12 +170,12 @@ def computing_packages(modules: Iterable[str]) -> set[str]:
 
 
 def locked_versions(packages: Iterable[str], root: Path = Path()) -> dict[str, str]:
-    """Return by name the version of each package in constraints.txt, or else in versions.yaml.
+    """Return each package's version by name, from constraints.txt or else from versions.yaml.
 
     Raises
     ------
     InputError
-        A file is missing, or neither names one of them.
+        A file is missing, or a package is in neither file.
     """
     found = named_versions(root / LOCKED) | named_versions(root / RECORDED)
     if missing := sorted(set(packages) - found.keys()):
@@ -188,8 +189,8 @@ def locked_versions(packages: Iterable[str], root: Path = Path()) -> dict[str, s
 def named_versions(file: Path) -> dict[str, str]:
     """Return the versions that a file names, in lines `name==version` or `name: version`.
 
-    Names are normalised, and versions are without their local part: 2.13.0+cpu and 2.13.0+cu126 are
-    builds of one version.
+    Names are normalised, and versions lose their local part: 2.13.0+cpu and 2.13.0+cu126 are builds
+    of one version.
 
     Raises
     ------
@@ -206,7 +207,7 @@ def named_versions(file: Path) -> dict[str, str]:
 
 
 def recorded_fingerprints(file: Path) -> dict[str, str]:
-    """Return the fingerprints in code.json; none where there is no such file.
+    """Return the fingerprints in code.json, or none if there is no such file.
 
     Raises
     ------
@@ -222,15 +223,15 @@ def recorded_fingerprints(file: Path) -> dict[str, str]:
 
 
 def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> None:
-    """Refuse to compute with other code or packages than the result would be kept under.
+    """Refuse to compute with other code or packages than the result would be filed under.
 
-    Where code.json has no such stage, DVC did not start it, and nothing is checked.
+    If code.json does not have the stage, DVC did not start it, and nothing is checked.
 
     Raises
     ------
     InputError
-        The code has changed since code.json was written, Python would run other code than is there,
-        or a package is installed in another version than is locked.
+        The code has changed since code.json was written, Python would run other code than the
+        source says, or the installed version of a package is not the locked one.
     """
     require_unshadowed(sys.stdlib_module_names | COMPUTING.keys() | CARRYING, root)
     ours = [module.__file__ for name, module in sys.modules.items() if name.startswith("stages.")]
@@ -261,7 +262,7 @@ def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> No
 
 
 def different_versions(packages: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Return name, expected and installed version of each package that is of another version.
+    """Return name, expected and installed version of each package whose version differs.
 
     The local part of an installed version names a build of it (2.13.0+cu126) and is not compared.
     """

@@ -1,13 +1,14 @@
 """Stages that compute on another host, through a launcher of `compute.yaml` such as `srun`.
 
-DVC starts a process here, which waits for the one that the launcher starts there and passes its
-output and exit status on. Neither outlives the other for long, and no two processes compute the
-same stage:
+DVC starts a process here. It waits for the one that the launcher starts on the other host, and
+passes on its output and exit status. Neither outlives the other for long, and no two processes
+compute the same stage:
 
-* The launcher's input is a pipe that ends when the process here does. The stage reads it, and ends
-  as well. Where a launcher passes no input on, or was killed, the stage goes on at first.
-* A stage holds a lock of the shared file system while it computes. Another one for the same outputs
-  writes its name into the lock's file and waits; who reads another name there ends.
+* The launcher's input is a pipe that closes when the process here ends. The stage reads it and then
+  ends too. If a launcher does not pass on its input, or was killed, the stage continues for now.
+* A stage holds a lock of the shared file system while it computes. A second process for the same
+  outputs writes its own name into the lock's file and waits; the first ends when it reads that
+  name.
 """
 
 import fcntl
@@ -28,40 +29,42 @@ SETTINGS = Path("compute.yaml")
 """How this machine runs a study."""
 
 OTHERS = "others"
-"""The launcher of the stages that have none of their own."""
+"""The key of the launcher for all stages that have none of their own."""
 
 AT_HOME = ("code", "study")
-"""Stages that take no time; `others` does not mean them."""
+"""Stages that take no time; `others` does not include them."""
 
 LAUNCHED = "--launched"
-"""The argument of a stage that a launcher has started. The environment may not reach that host."""
+"""The argument that tells a stage that a launcher started it; the environment may not reach that
+host."""
 
 LOCKS = Path(".scratch/locks")
 """The folder of the locks of stages that a launcher has started."""
 
 INTERVAL = 5.0
-"""Seconds after which a stage sees that another has taken its place."""
+"""How often, in seconds, a stage checks whether another has taken its place."""
 
 
 class Launchers(msgspec.Struct):
-    """The setting that is read before a stage starts; `Machine` has the others."""
+    """The one setting that is read before a stage starts; `Machine` has the others."""
 
     launchers: dict[str, str] = {}
 
 
 def launcher(stage: str) -> list[str]:
-    """Return the words of a stage's launcher in `compute.yaml`, none where it computes here.
+    """Return the words of a stage's launcher in `compute.yaml`, or none if it computes here.
 
     Raises
     ------
     InputError
-        The setting is no mapping of stages to commands.
+        The setting is not a mapping of stages to commands.
     """
     try:
         text = SETTINGS.read_bytes()
     except FileNotFoundError:
         return []
-    if b"launchers" not in text:  # most often; a parser of YAML takes 10 to 20 ms to import
+    # The usual case: skip importing a YAML parser, which takes 10 to 20 ms.
+    if b"launchers" not in text:
         return []
     import shlex
 
@@ -82,7 +85,7 @@ def launcher(stage: str) -> list[str]:
 
 
 def launching_command(launchers: Mapping[str, str], stage: str) -> str:
-    """Return the command that runs a stage on another host, "" where it computes here."""
+    """Return the command that runs a stage on another host, or "" if it computes here."""
     return launchers.get(stage, "" if stage in AT_HOME else launchers.get(OTHERS, ""))
 
 
@@ -112,9 +115,9 @@ def run_elsewhere(launcher: Sequence[str], *arguments: str) -> int:
 
 
 def compute_alone(name: str, launched: bool) -> None:
-    """Wait until no other process computes what `name` stands for, and keep others from it.
+    """Wait until no other process computes the stage `name`, and keep others from starting it.
 
-    Where no launcher has ever started it from this folder, no other process can be left.
+    If no launcher has ever started it from this folder, no other process can be left.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def compute_alone(name: str, launched: bool) -> None:
 
 
 def end_with_launcher(file: Path, own: str) -> None:
-    """End this process when the one that launched it does, or when another takes its place."""
+    """End this process when the one that launched it ends, or when another takes its place."""
     pipes, connected = [0] if sys.stdin else [], False
     while not is_taken(file, own):
         if select.select(pipes, [], [], INTERVAL)[0]:
@@ -156,16 +159,16 @@ def end_with_launcher(file: Path, own: str) -> None:
                 connected = True
             elif connected:
                 break
-            else:  # the launcher passes no input on
+            else:  # the launcher does not pass on its input
                 pipes = []
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def is_taken(file: Path, own: str) -> bool:
-    """Say whether another process has written its name into a lock's file, or that is gone."""
+    """Say whether another process has written its name into a lock's file, or the file is gone."""
     try:
         return file.read_text() not in ("", own)
     except FileNotFoundError:
         return True
-    except OSError:  # of the network; it may come back
+    except OSError:  # a network error; the file may come back
         return False

@@ -1,7 +1,7 @@
 """Importing open_clip without the slow packages that it treats as optional.
 
-Every stage is a process of its own, and 42 of the default study's import open_clip. Measured as the
-processor time of `import torch, open_clip` on one core, the median of 5 processes:
+Every stage is a process of its own, and 42 stages of the default study import open_clip. Processor
+time of `import torch, open_clip` on one core, the median of 5 processes:
 
 | | seconds |
 |---|---|
@@ -13,8 +13,8 @@ processor time of `import torch, open_clip` on one core, the median of 5 process
 | without TorchDynamo | 4.8 |
 
 The 15 trainings among them import TorchDynamo later, for their optimiser. So the cold study, of
-about 290 s, takes some 80 s less with all three kept out. The same for pandas in DVCLive (0.3 s in
-each training) was worth 1 % and is not done.
+about 290 s, takes some 80 s less with all three kept out. Doing the same for pandas in DVCLive (0.3
+s in each training) would save 1 % and is not done.
 """
 
 import importlib
@@ -28,11 +28,11 @@ from typing import Any
 def import_open_clip(*, timm: bool = False) -> Any:
     """Return the module `open_clip`, imported without timm, huggingface_hub and TorchDynamo.
 
-    open_clip needs timm for some towers alone, and huggingface_hub for downloads, which are made
-    elsewhere here; `torchvision.ops.roi_align` imports TorchDynamo to look one function up. In this
-    process open_clip then works as if the hub were not installed, and without timm until this is
-    called for one of its towers: `timm=True`. Imports of these packages elsewhere are not affected,
-    and neither is what was imported before.
+    open_clip needs timm only for some towers, and huggingface_hub only for downloads, which are
+    made elsewhere here; `torchvision.ops.roi_align` imports TorchDynamo to look up one function. In
+    this process open_clip then works as if huggingface_hub were not installed, and without timm
+    until this function is called with `timm=True` for one of timm's towers. Imports of these
+    packages elsewhere are not affected, nor is what was imported before.
     """
     if "open_clip" not in sys.modules:
         import torch  # noqa: F401 - all of it, before one of its modules is replaced
@@ -50,7 +50,7 @@ def import_open_clip(*, timm: bool = False) -> Any:
 
 
 def dynamo_utils() -> ModuleType:
-    """Return what `torchvision.ops.roi_align` needs of `torch._dynamo.utils`, imported on call."""
+    """Return the part of `torch._dynamo.utils` that `roi_align` needs, imported when called."""
     module = ModuleType("torch._dynamo.utils")
     vars(module)["is_compile_supported"] = is_compile_supported
     return module
@@ -63,9 +63,9 @@ def is_compile_supported(device_type: str) -> Any:
 
 @contextmanager
 def replaced_modules(modules: Mapping[str, ModuleType | None]) -> Iterator[None]:
-    """Let `import` find other modules for a block (None: no such module).
+    """Let `import` find other modules inside a `with` block (None: no such module).
 
-    Modules that are imported already stay, and later imports find the real ones again.
+    Modules that were imported before stay, and later imports find the real ones again.
     """
     absent = [name for name in modules if name not in sys.modules]
     sys.modules.update({name: modules[name] for name in absent})  # pyright: ignore

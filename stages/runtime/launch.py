@@ -18,13 +18,13 @@ from stages.runtime.fingerprint import BRANCHES, require_fingerprint
 from stages.runtime.hosts import LAUNCHED, compute_alone, launcher, run_elsewhere
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""mallopt(3): how much free memory at the end goes back; how many pieces are mapped alone."""
+"""mallopt(3): how much free memory is returned, and how many blocks are mapped separately."""
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal this process gets when its parent dies."""
 
 DEBUG = "--debug"
-"""The argument of any stage with which an unknown error keeps its traceback."""
+"""The argument of any stage that shows the traceback of an unknown error."""
 
 LONGEST = 300
 """The most characters of an unknown error that are shown."""
@@ -33,16 +33,17 @@ ADVICE = "nothing was kept; free the disk or mend the file, then run `dvc repro`
 
 
 def launch(main: Callable[..., None], *arguments: str) -> None:
-    """Run a stage: check its fingerprint, explain any error in one line, end with its parent.
+    """Run a stage: check its fingerprint, explain errors in one line, and end with its parent.
 
-    Where the machine has a launcher for it, all that is done by the process that this one starts. A
-    stage that needs torch imports it in `main`, after the settings that are made here.
+    If the machine has a launcher for the stage, the process that this one starts does all that. A
+    stage that needs torch imports it in `main`, after the settings below.
     """
     die_with_parent()
     wait_passively()
     keep_memory()
-    # Imports make many objects and no garbage. Collecting less often here, and not at all at exit
-    # (`gc.freeze` below), takes `extract` of the miniature from 2.7 s of processor time to 1.8 s.
+    # Imports create many objects and no garbage. Collecting garbage less often here, and not at all
+    # at exit (`gc.freeze` below), reduces the miniature's `extract` from 2.7 s of processor time to
+    # 1.8 s.
     gc.set_threshold(200_000, 50, 50)
     sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     command = str(getattr(sys.modules["__main__"].__spec__, "name", "")) or "-c"
@@ -55,7 +56,7 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
         names = " ".join(inspect.signature(main).parameters)
         got = one_line(" ".join(given)) or "none"
         sys.exit(f"error: expected the arguments {names or 'none'}, got {got}")
-    rank_of_training = "TORCHELASTIC_RUN_ID" in os.environ  # its parent does the following
+    rank_of_training = "TORCHELASTIC_RUN_ID" in os.environ  # the parent process does what follows
     stage = command.removeprefix("stages.")
     try:
         if stage != command and not rank_of_training:
@@ -63,14 +64,15 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
                 sys.exit(run_elsewhere(launching, "-m", command, *words))
             compute_alone("@".join([stage, *given]), launched)
         require_full_precision()
-        if stage not in BRANCHES:  # those look themselves, once they know their branch
+        if stage not in BRANCHES:  # these check for themselves, once they know their branch
             require_fingerprint(stage)
         main(*given)
     except Exception as error:
         if debug:
             raise
         said = explanation(error, " ".join(["python -m", command, *given]))
-        if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):  # of one of a training's processes
+        # the error comes from one of a training's processes
+        if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
             facts = {"message": said, "extraInfo": {"timestamp": int(time.time())}}
             Path(file).write_text(json.dumps({"message": facts}))
             sys.exit(1)
@@ -80,7 +82,7 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
 
 
 def explanation(error: Exception, command: str) -> str:
-    """Say in one line what went wrong and what to do; several complaints are several lines."""
+    """Say in one line what went wrong and what to do; several problems take several lines."""
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, OSError) and error.errno is not None:
@@ -97,9 +99,9 @@ def explanation(error: Exception, command: str) -> str:
 
 
 def wait_passively() -> None:
-    """Let OpenMP's threads sleep while they wait for each other, unless the user says otherwise.
+    """Let OpenMP's threads sleep while they wait for each other, unless the user has set this.
 
-    By default they spin, which costs most where processes share cores: two forward passes of RN50
+    By default they spin, which costs most when processes share cores: two forward passes of RN50
     (32 images, two threads, a busy machine) take 6.7 to 8.1 s of processor time, and 4.4 s with
     this. libgomp reads the variable once, when torch is imported.
     """
@@ -107,11 +109,11 @@ def wait_passively() -> None:
 
 
 def keep_memory() -> None:
-    """Let glibc keep freed memory for the next tensor; other C libraries have no such call.
+    """Let glibc keep freed memory for the next tensor; other C libraries have no such function.
 
-    By default it asks the system anew for each tensor above 32 MiB and hands it back at once, and
-    the system clears every page again: two forward passes of RN50 (32 images) take 6.2 s of
-    processor time, 1.7 s of it in the system, and 4.4 s with this.
+    By default it requests memory from the system for each tensor above 32 MiB and returns it at
+    once, and the system clears every page again: two forward passes of RN50 (32 images) take 6.2 s
+    of processor time, 1.7 s of it in the system, and 4.4 s with this.
     """
     if adjust := getattr(ctypes.CDLL(None), "mallopt", None):
         adjust(M_MMAP_MAX, 0)
@@ -119,7 +121,7 @@ def keep_memory() -> None:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends; elsewhere there is no such call."""
+    """Ask Linux to end this process when its parent ends; other systems have no such function."""
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()

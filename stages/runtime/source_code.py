@@ -12,8 +12,8 @@ from typing import Any
 def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[str]:
     """Return every file of ours that `python -m stages.<stage>` can load, relative to `root`.
 
-    Imports are followed at any depth of the code, inside functions too, but for those of the files
-    `without`, which a branch that is not taken imports.
+    Imports are followed wherever they stand, inside functions too, except into the files `without`,
+    which only another branch imports.
 
     Raises
     ------
@@ -30,26 +30,27 @@ def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[
 
 
 def imported_files(file: Path, root: Path) -> set[Path]:
-    """Return the files of ours that `file` imports itself, and what their packages run first."""
+    """Return the files of ours that `file` itself imports, and their packages' `__init__.py`."""
     ours = [name for name in imported_names(file) if name.startswith("stages.")]
     files = {root / f"{name.replace('.', '/')}.py" for name in ours}
-    files = {file for file in files if file.is_file()}  # of `stages.a.b`, b may be no module
+    # in `stages.a.b`, b may be a name and not a module
+    files = {file for file in files if file.is_file()}
     folders = {folder for one in files for folder in one.relative_to(root).parents}
     packages = {root / folder / "__init__.py" for folder in folders - {Path()}}
-    # An empty __init__.py, as all of ours are, runs nothing.
+    # An empty __init__.py runs nothing; all of ours are empty.
     return files | {file for file in packages if file.is_file() and file.stat().st_size}
 
 
 def imported_packages(files: Iterable[Path]) -> set[str]:
-    """Return the packages that `files` import themselves and that are neither ours nor Python's."""
+    """Return the packages that `files` themselves import and that are neither ours nor Python's."""
     names = {name.partition(".")[0] for file in files for name in imported_names(file)}
     return names - {"stages"} - sys.stdlib_module_names
 
 
 def imported_names(file: Path) -> frozenset[str]:
-    """Return all that `file` imports: modules, and with a dot what it takes from them.
+    """Return everything that `file` imports: modules, and after a dot the names from them.
 
-    `importlib.import_module` counts where the name stands there, as it does everywhere here.
+    `importlib.import_module` counts if its argument is a literal name, as it always is here.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def imported_names(file: Path) -> frozenset[str]:
 
 @cache
 def names_in(file: Path, source: bytes) -> frozenset[str]:
-    """Return all that a file with this content imports."""
+    """Return everything that a file with this content imports."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -84,9 +85,9 @@ def names_in(file: Path, source: bytes) -> frozenset[str]:
 def code_digest(file: Path) -> str:
     """Return the SHA-256 of a file's code without comments, layout and docstrings.
 
-    Docstrings are all strings that stand alone, those below a constant too. None of these changes
-    what is computed, so rewording one makes no training stale. Every Python from 3.11 on gives the
-    same digest.
+    A docstring is any string that is a statement of its own, also below a constant. None of this
+    changes what is computed, so rewording it makes no training stale. Every Python from 3.11 on
+    gives the same digest.
     """
     return source_digest(file.read_bytes())
 
@@ -98,7 +99,8 @@ def source_digest(source: bytes) -> str:
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):
             node.body = [line for line in body if not is_docstring(line)]  # pyright: ignore
-        elif isinstance(node, ast.JoinedStr):  # early 3.12 ends the format of a value with ""
+        # early versions of 3.12 end the format of a value with ""
+        elif isinstance(node, ast.JoinedStr):
             node.values = [v for v in node.values if getattr(v, "value", None) != ""]
     return hashlib.sha256(syntax(tree).encode()).hexdigest()
 
@@ -106,8 +108,8 @@ def source_digest(source: bytes) -> str:
 def syntax(node: Any) -> str:
     """Return a syntax tree as text.
 
-    Empty fields are left out: later versions of Python give nodes more of them (3.12 the parameters
-    of a function's type), and `ast.dump` writes them or does not (3.13).
+    Empty fields are left out: later versions of Python add fields to nodes (3.12 the type
+    parameters of a function), and `ast.dump` omits empty ones from 3.13 on.
     """
     if isinstance(node, list):
         return f"[{', '.join(map(syntax, node))}]"
@@ -118,7 +120,7 @@ def syntax(node: Any) -> str:
 
 
 def is_docstring(line: ast.AST) -> bool:
-    """Say whether a statement is a string and nothing else."""
+    """Say whether a statement is only a string."""
     return (
         isinstance(line, ast.Expr)
         and isinstance(line.value, ast.Constant)

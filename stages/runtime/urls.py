@@ -1,4 +1,4 @@
-"""URLs as they are shown and stored: without what grants access."""
+"""URLs as they are shown and stored: without the parts that grant access."""
 
 import re
 
@@ -12,7 +12,7 @@ _SCHEME = re.compile(r"\s*(https?://)", re.I)
 
 
 def public_url(url: str) -> str:
-    """Return a URL with `…` in place of all that may grant access, also of an illegal URL.
+    """Return a URL, legal or not, with `…` in place of everything that may grant access.
 
     That is everything before the last `@`, since a password may hold any character and the scheme
     may be missing; the value of every query parameter but `PUBLIC_QUERY`; what follows `;`, and the
@@ -39,7 +39,7 @@ def _public_pair(pair: str) -> str:
 
 
 def _split(text: str, marks: str) -> tuple[str, str, str]:
-    """Return what is before the first of some marks, the mark, and what is after."""
+    """Return the text before the first of some marks, the mark, and the text after it."""
     found = re.search(f"[{marks}]", text)
     return (text[: found.start()], found[0], text[found.end() :]) if found else (text, "", "")
 
@@ -47,6 +47,6 @@ def _split(text: str, marks: str) -> tuple[str, str, str]:
 def without_logins(text: str) -> str:
     """Return a text with `…@` in place of the login of every URL in it, up to its last `@`.
 
-    A password with a space cannot be told from words: use `public_url` where a URL is at hand.
+    A password with a space looks like words: use `public_url` if you have the URL itself.
     """
     return re.sub(r"(?<=://)\S*@", "…@", text)
