@@ -1,4 +1,4 @@
-"""The check of a study: every section is legal, and they fit together."""
+"""The check of a study: every section is legal, and the sections fit together."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -40,17 +40,17 @@ ARCHITECTURES = {
     Timm: encoders.TimmModel,
     Checkpoint: encoders.OpenClipModel | encoders.TorchvisionModel | encoders.TimmModel,
 }
-"""The architectures whose weights a source has."""
+"""The architectures for which each source has weights."""
 
 ENCODER_SECTIONS = ("weights", "pretrain", "finetune", "supervise", "interpolate")
 """The sections that say where an encoder's weights come from."""
 
 
 class Reference(NamedTuple):
-    """What the value of a key names: an entry of the section `target`, of one of these `kinds`.
+    """What a key's value names: an entry of the section `target`, of one of the `kinds`.
 
-    The target `clips` are the CLIPs that have been trained. An entry of another kind `lacks`
-    something.
+    The target `clips` stands for all trained CLIPs. `lacks` says what an entry of another kind
+    lacks.
     """
 
     target: str
@@ -75,16 +75,16 @@ REFERENCES = {
     "encoders": {"backbone": Reference("backbones")},
     "comparisons": {"first": ENCODER, "second": ENCODER},
 }
-"""By section and key, what the key names. Of `weights`, the source decides the architectures."""
+"""By section and key, what the key names. In `weights`, the source decides the architectures."""
 
 
 def check(file: Path) -> Sections:
-    """Return a study's parameters, all of them legal.
+    """Return a study's parameters, after checking all of them.
 
     Raises
     ------
     InputError
-        Names each key that is not legal and the legal values, in a line of its own.
+        Names each key that is not legal, with the legal values, one per line.
     """
     refuse(illegal_syntax(file))
     tree = load_tree(file)
@@ -95,13 +95,13 @@ def check(file: Path) -> Sections:
 
 
 def refuse(complaints: Iterable[str]) -> None:
-    """Refuse a study that there are complaints about."""
+    """Refuse a study if there are complaints about it."""
     if lines := list(complaints):
         raise InputError(*lines)
 
 
 def illegal_sections(tree: Mapping[str, Any]) -> Complaints:
-    """Yield what is wrong within sections, every key of every entry."""
+    """Yield what is wrong inside sections, for every key of every entry."""
     kinds = {field.name: field.type for field in msgspec.structs.fields(Sections)}
     legal = ", ".join(kinds)
     for name in tree:
@@ -115,7 +115,7 @@ def illegal_sections(tree: Mapping[str, Any]) -> Complaints:
 
 
 def check_references(study: Sections) -> Complaints:
-    """Every entry that another names is there, and of a kind that it can be."""
+    """Every entry that another one names exists and is of a legal kind."""
     for section, keys in REFERENCES.items():
         for key, entry in getattr(study, section).items():
             for field, (target, kinds, lacks) in keys.items():
@@ -137,7 +137,7 @@ def check_references(study: Sections) -> Complaints:
 
 
 def check_encoders(study: Sections) -> Complaints:
-    """Every encoder comes from one section, is measured once, and has a head that it can have."""
+    """Every encoder comes from one section, is measured once, and has a possible head."""
     if not study.encoders:
         yield "'encoders': expected one or more, got none: nothing would be measured"
     labels: dict[str, str] = {}
@@ -165,7 +165,7 @@ def check_encoders(study: Sections) -> Complaints:
 
 
 def check_weights(study: Sections) -> Complaints:
-    """The weights of a model of open_clip are named once."""
+    """The weights of an open_clip model are named exactly once."""
     for key, entry in study.weights.items():
         backbone = study.backbones.get(entry.backbone)
         if isinstance(entry, OpenClip) and isinstance(backbone, encoders.OpenClipModel):
@@ -177,7 +177,7 @@ def check_weights(study: Sections) -> Complaints:
 
 
 def check_interpolations(study: Sections) -> Complaints:
-    """What is interpolated is an encoder and its own finetuned version."""
+    """Interpolations are between an encoder and its own finetuned version."""
     for key, entry in study.interpolate.items():
         second = study.finetune.get(entry.second)
         if second is not None and second.start != entry.first:
@@ -188,9 +188,10 @@ def check_interpolations(study: Sections) -> Complaints:
 
 
 def check_prompts(study: Sections) -> Complaints:
-    """Every CLIP that is trained here by its sizes can read the prompts of its zero-shot head.
+    """Every `clip` backbone that is trained here can read the prompts of its zero-shot head.
 
-    Such a head is for all classes of the world, and the text tower knows the words of its captions.
+    Such a head covers all classes of the world, and the text tower knows only words of its
+    captions.
     """
     templates = study.heads.zero_shot.templates
     texts = templates if isinstance(templates, list) else []
@@ -215,7 +216,7 @@ def check_prompts(study: Sections) -> Complaints:
 
 
 def check_unused(study: Sections) -> Complaints:
-    """Every entry is named by another: nothing would be made of it or measured on it."""
+    """Every entry is named by another one; an unused entry would have no effect."""
     for target, field in (
         ("sources", "a dataset's `source`"),
         ("datasets", "a `dataset`"),
@@ -237,7 +238,7 @@ def check_unused(study: Sections) -> Complaints:
 
 
 def check_seeds(study: Sections) -> Complaints:
-    """The random head that the directions are compared with is none of an encoder's."""
+    """The random head that directions are compared with is not an encoder's own head."""
     if study.directions.random_head_seed == (seed := study.heads.random.seed):
         yield (
             f"'directions.random_head_seed': expected another seed than 'heads.random.seed', got "
@@ -246,7 +247,7 @@ def check_seeds(study: Sections) -> Complaints:
 
 
 def check_controls(study: Sections) -> Complaints:
-    """Structure is planted in the activations of an encoder of the study."""
+    """Controls plant structure in the activations of an encoder that the study has."""
     if (key := study.controls.encoder) not in study.encoders:
         legal = ", ".join(study.encoders) or "none yet"
         yield f"'controls.encoder': there is no '{key}'; legal values: {legal}"
@@ -266,11 +267,11 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_seeds,
     check_controls,
 )
-"""What sections require of each other; each check yields the complaints about a study."""
+"""The checks across sections; each yields its complaints about a study."""
 
 
 def entries(study: Sections, target: str) -> Mapping[str, Any]:
-    """Return the entries of a section, or the CLIPs that have learnt something."""
+    """Return the entries of a section, or the trained CLIPs."""
     if target == "clips":
         ready = {k: entry for k, entry in study.weights.items() if is_trained_clip(study, entry)}
         return study.pretrain | ready
@@ -281,7 +282,7 @@ def entries(study: Sections, target: str) -> Mapping[str, Any]:
 
 
 def is_trained_clip(study: Sections, entry: WeightsEntry) -> bool:
-    """Say whether an entry of `weights:` is a CLIP that has learnt something."""
+    """Say whether an entry of `weights:` is a trained CLIP."""
     architecture = study.backbones.get(entry.backbone)
     return isinstance(architecture, CLIPS) and not isinstance(entry, Untrained)
 
@@ -289,7 +290,7 @@ def is_trained_clip(study: Sections, entry: WeightsEntry) -> bool:
 def head_kinds(study: Sections, section: str, key: str) -> list[str]:
     """Return the kinds of head that an encoder of a section can have.
 
-    The checkpoint of a CLIP can hold both its towers, or its image tower with a trained head.
+    A CLIP's checkpoint can hold both towers, or the image tower with a trained head.
     """
     if section != "weights":
         return ["zero_shot" if section == "pretrain" else "trained"]

@@ -1,4 +1,4 @@
-"""The checks of a study's datasets: they are of kinds that their use allows, and fit together."""
+"""The checks of a study's datasets: their kinds suit their use, and they fit together."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from stages.config.sections import Sections
 from stages.config.test_sets import SHIFTS, TEST_SETS
 
 Complaints = Iterator[str]
-"""What is wrong, a line for each key, with the legal values."""
+"""What is wrong, one line per key, with the legal values."""
 
 LABELLED_SETS = ("imagenet_train", *TEST_SETS)
 NEEDED = (*LABELLED_SETS, "broden")
@@ -30,14 +30,14 @@ DATASET_KINDS = {
 """The kinds that each needed dataset can be of."""
 
 FEWEST_PER_CLASS = 50
-"""Images per class that the standard models need: one learns from 2 % of them."""
+"""Images per class that the standard models need: one of them learns from only 2 %."""
 
 IMAGENET_VAL = 50_000
-"""Images of datasets.ImageNet's validation set."""
+"""The number of images in ImageNet's validation set."""
 
 
 def check_needed_datasets(study: Sections) -> Complaints:
-    """The datasets that no stage can do without are there, and of the kind that they say."""
+    """The datasets that every study needs are there, and of a kind that agrees with their name."""
     for name, legal in DATASET_KINDS.items():
         if name not in study.datasets:
             yield f"'datasets.{name}' is missing; a study needs {', '.join(NEEDED)}"
@@ -50,7 +50,7 @@ def check_needed_datasets(study: Sections) -> Complaints:
 
 
 def check_baseline(study: Sections) -> Complaints:
-    """Standard models can be trained on the datasets, where they are trained here."""
+    """If standard models are trained here, the datasets allow it."""
     if study.baseline.source != "trained":
         return
     there = {name: study.datasets[name] for name in LABELLED_SETS if name in study.datasets}
@@ -90,7 +90,7 @@ def check_baseline(study: Sections) -> Complaints:
 
 
 def check_worlds(study: Sections) -> Complaints:
-    """The labelled sets are all drawn or all real, since no head fits both; some shift is there."""
+    """The labelled sets are all drawn or all real, since no head fits both; a shift is present."""
     there = {name: study.datasets.get(name) for name in LABELLED_SETS}
     drawn = [name for name, entry in there.items() if isinstance(entry, synthetic.Recipe)]
     real = [name for name, entry in there.items() if isinstance(entry, datasets.RealEntry)]
@@ -104,7 +104,7 @@ def check_worlds(study: Sections) -> Complaints:
 
 
 def check_layers(study: Sections) -> Complaints:
-    """The validation set has as many images as layers are measured on."""
+    """The validation set has enough images for the layers to be measured on."""
     if (validation := study.datasets.get(TEST_SETS[0])) is None:
         return
     drawn = isinstance(validation, synthetic.Recipe)

@@ -20,8 +20,8 @@ from stages.config.synthetic import Recipe, World
 class Hub(StrictStruct, frozen=True, kw_only=True):
     """Webdataset shards in a dataset repository of the Hugging Face hub.
 
-    `revision` is a commit, a tag or a branch, which moves; `files` says which of the repository's
-    files are the shards, by a glob pattern. The token comes from the environment (HF_TOKEN).
+    `revision` is a commit, a tag or a branch, which can move; `files` is the glob pattern of the
+    repository's shards. The token comes from the environment (HF_TOKEN).
     """
 
     repository: Annotated[str, Meta(pattern=r"^[\w.-]+/[\w.-]+\Z", max_length=200)]
@@ -41,12 +41,12 @@ class Archive(StrictStruct, frozen=True, kw_only=True):
 
 
 class RealSet(Kind, frozen=True, kw_only=True):
-    """A dataset that exists: its `source`, and one key of that name that says where it is.
+    """A published dataset: its `source`, and one key of that name that says where it is.
 
-    `folder` is a path, a relative one below the machine's `folders`. `limit` takes a fixed subset
-    of about that many images, equally many of each class; without it all images are taken.
-    `partial` says that only a part of the set is there: fewer images and classes than the published
-    set has are then accepted, and the card says so.
+    `folder` is a path; a relative one is below the machine's `folders`. `limit` takes a fixed
+    subset of about that many images, the same number of each class; without it all images are
+    taken. `partial` accepts fewer images and classes than the published set has, and the card says
+    so.
     """
 
     source: Literal["hub", "archive", "folder"]
@@ -57,7 +57,7 @@ class RealSet(Kind, frozen=True, kw_only=True):
     partial: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse an entry that does not say where it is, or says so twice."""
+        """Refuse an entry that says nowhere, or in two places, where the dataset is."""
         given = [name for name in ("hub", "archive", "folder") if getattr(self, name) is not None]
         if given != [self.source]:
             raise ValueError(
@@ -83,11 +83,11 @@ class ImageNetSketch(RealSet, frozen=True, kw_only=True, tag="imagenet_sketch"):
 
 
 class ObjectNet(RealSet, frozen=True, kw_only=True, tag="objectnet"):
-    """ObjectNet (Barbu et al. 2019): its 113 classes that ImageNet has too."""
+    """ObjectNet (Barbu et al. 2019): the 113 of its classes that ImageNet has too."""
 
 
 class ImageNetA(RealSet, frozen=True, kw_only=True, tag="imagenet_a"):
-    """ImageNet-A (Hendrycks et al. 2021b): what a ResNet-50 gets wrong, 200 classes."""
+    """ImageNet-A (Hendrycks et al. 2021b): images that a ResNet-50 gets wrong, 200 classes."""
 
 
 class Broden(RealSet, frozen=True, kw_only=True, tag="broden"):
@@ -95,7 +95,7 @@ class Broden(RealSet, frozen=True, kw_only=True, tag="broden"):
 
 
 class Captions(RealSet, frozen=True, kw_only=True, tag="captions"):
-    """Webdataset shards of images with a `.txt` caption each; no classes."""
+    """Webdataset shards of images, each with a `.txt` caption; no classes."""
 
 
 class ImageNetCaptions(RealSet, frozen=True, kw_only=True, tag="imagenet_captions"):
@@ -108,7 +108,7 @@ class ImageNetCaptions(RealSet, frozen=True, kw_only=True, tag="imagenet_caption
 
 
 class Absent(Kind, frozen=True, kw_only=True, tag="absent"):
-    """A dataset that this study does without: nothing is measured on it."""
+    """A dataset that the study does not have: nothing is measured on it."""
 
     source: Literal["none"]
 
@@ -120,13 +120,13 @@ RealEntry = ImageNetLike | Broden | Captions | ImageNetCaptions
 
 
 class Shards(StrictStruct, frozen=True, kw_only=True):
-    """What the real datasets of one source share: the shards' size in images."""
+    """The setting that all real datasets of one source share: the shards' size in images."""
 
     images_per_shard: Count
 
 
 class Nothing(StrictStruct, frozen=True, kw_only=True):
-    """What absent datasets share."""
+    """The settings that absent datasets share: none."""
 
 
 DatasetEntry = Recipe | RealEntry | Absent
@@ -134,7 +134,7 @@ DatasetEntry = Recipe | RealEntry | Absent
 
 
 class Sources(StrictStruct, frozen=True, kw_only=True):
-    """What the datasets of one source share; a study has those that its datasets name."""
+    """Settings that the datasets of one source share, for each source that a dataset names."""
 
     world: World | None = None
     hub: Shards | None = None

@@ -50,17 +50,17 @@ class Comparison(StrictStruct, frozen=True, kw_only=True):
 
 
 Spread = Annotated[float, Meta(ge=1e-3, le=1000.0)]
-"""What pixels of 0 to 1 are divided by."""
+"""The standard deviation that pixels of 0 to 1 are divided by."""
 
 STRIDE = 32
-"""The side of a ResNet's image over that of its last feature map."""
+"""The ratio of a ResNet's image side to the side of its last feature map."""
 
 WIDENING = 32
-"""The channels of a ResNet's last feature map over those of its first stage."""
+"""The ratio of channels in a ResNet's last feature map to those of its first stage."""
 
 
 class ModifiedResNet(Kind, frozen=True, kw_only=True, tag="resnet"):
-    """CLIP's modified ResNet (Radford et al. 2021, section 2.4): attention pooling, no ReLU after.
+    """CLIP's modified ResNet (Radford et al. 2021, section 2.4): attention pooling without a ReLU.
 
     `layers` counts the bottleneck blocks of the four stages, `width` the channels of the first
     (64 in RN50); the attention pool sees 32 × `width` features in heads of `head_width`.
@@ -86,7 +86,7 @@ class VisionTransformer(Kind, frozen=True, kw_only=True, tag="vit"):
 
 
 class TextTransformer(StrictStruct, frozen=True, kw_only=True):
-    """CLIP's text transformer: at most `context` tokens, start and end among them."""
+    """CLIP's text transformer: at most `context` tokens, including start and end."""
 
     context: Annotated[int, Meta(ge=3, le=1024)]
     width: Width
@@ -95,11 +95,11 @@ class TextTransformer(StrictStruct, frozen=True, kw_only=True):
 
 
 class Backbone(Kind, frozen=True, kw_only=True, tag="clip"):
-    """A CLIP by its sizes: the image tower, its text tower, and the pixels it expects.
+    """A CLIP, specified by its sizes: image tower, text tower, and the pixels that it expects.
 
-    `embedding` is the number of features of both towers' output. Pixels are scaled to 0..1, then
-    `mean` (0..1) is taken off and the rest divided by `std`, per channel R, G, B. `quick_gelu`
-    stands for OpenAI's approximation of the GELU in both transformers.
+    `embedding` is the number of features of both towers' output. Pixels are scaled to 0..1; then
+    `mean` (0..1) is subtracted and the difference divided by `std`, per channel R, G, B.
+    `quick_gelu` stands for OpenAI's approximation of the GELU in both transformers.
     """
 
     image_size: Side
@@ -111,7 +111,7 @@ class Backbone(Kind, frozen=True, kw_only=True, tag="clip"):
     text: TextTransformer
 
     def __post_init__(self) -> None:
-        """Refuse sizes that do not divide each other as open_clip's towers need."""
+        """Refuse sizes that do not divide each other as open_clip's towers require."""
         vision, text = self.vision, self.text
         resnet = isinstance(vision, ModifiedResNet)
         divided = {
@@ -133,7 +133,7 @@ class Backbone(Kind, frozen=True, kw_only=True, tag="clip"):
 
 
 HUB_MODEL = "hf-hub:"
-"""How the name of a model begins that lies, with its weights, in a repository of the hub."""
+"""The prefix of a model name that stands for a hub repository with model and weights."""
 
 
 class OpenClipModel(Kind, frozen=True, kw_only=True, tag="open_clip"):
@@ -178,7 +178,7 @@ Templates = (
 def split_words(text: str) -> list[str]:
     """Return the words of a text, in lower case and without punctuation.
 
-    The text towers that are trained here have one token for each.
+    The text towers that are trained here have one token per word.
     """
     return re.findall(r"[\w'-]+", text.lower())
 
@@ -190,7 +190,7 @@ class ZeroShotHead(StrictStruct, frozen=True, kw_only=True):
 
 
 class TrainedHead(StrictStruct, frozen=True, kw_only=True):
-    """The encoder's own linear layer: nothing to set."""
+    """The encoder's own linear layer; it has no settings."""
 
 
 class RandomHead(StrictStruct, frozen=True, kw_only=True):
@@ -220,7 +220,7 @@ class Interpolation(StrictStruct, frozen=True, kw_only=True):
 
 
 ComputeType = Literal["float32", "bfloat16", "float16"]
-"""What products of matrices and convolutions are computed in."""
+"""The number type of matrix products and convolutions."""
 
 
 class Precision(StrictStruct, frozen=True, kw_only=True):
@@ -238,7 +238,7 @@ class Threads(StrictStruct, frozen=True, kw_only=True):
 class Layers(StrictStruct, frozen=True, kw_only=True):
     """`images` of ImageNet's test set, evenly spaced, dealt out to minibatches in turn.
 
-    The unbiased HSIC needs four images in a minibatch at least (Nguyen et al. 2021).
+    The unbiased HSIC needs at least four images in a minibatch (Nguyen et al. 2021).
     """
 
     images: Annotated[int, Meta(ge=4, le=100_000)]

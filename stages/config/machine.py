@@ -17,7 +17,7 @@ The settings come from the environment, then from an untracked `compute.yaml`, t
     INTERPRETING_CLIP_MIRROR, `mirror`: a URL under which the files of any host but the hub's are
         found at `<mirror>/<host>/<path>`; default: none, files come from the URLs in params.yaml
 
-From `compute.yaml` alone:
+From `compute.yaml` only:
 
     `launchers`: by stage, or `others`, the command that runs it on another host, such as
         `srun -n1 -c8 --gpus=1`; default: none, stages compute here
@@ -66,8 +66,8 @@ def read_machine(file: Path = SETTINGS) -> Machine:
     Raises
     ------
     InputError
-        An unknown setting, or a value that is not legal: names where it stands. A login in `mirror`
-        that would be taken for a part of the address: shows none of it.
+        A setting is unknown or its value is not legal: names its place. Or a login in `mirror`
+        would be taken for a part of the address: shows none of it.
     """
     settings = load_tree(file) if file.exists() else {}
     convert(settings, Machine, "", file)

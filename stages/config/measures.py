@@ -19,11 +19,11 @@ from stages.config.quantities import (
 )
 
 Sweep = Annotated[list[Share], Meta(min_length=1, max_length=1000)]
-"""Values of a threshold at which counts are given as well."""
+"""Further thresholds at which counts are given."""
 
 
 class BaselineSettings(StrictStruct, frozen=True, kw_only=True):
-    """Where the standard models come from, and the bootstrap of the lines through them.
+    """Where the standard models come from, and the bootstrap of the lines fitted to them.
 
     `trained`: classifiers of pixels and edges, trained here; `published`: the testbed's standard
     models in `data/reference/`. The lines start at ImageNet accuracy on the classes of the shift or
@@ -61,7 +61,7 @@ class KurtosisSettings(StrictStruct, frozen=True, kw_only=True):
 class DirectionsSettings(StrictStruct, frozen=True, kw_only=True):
     """The steps in which directions are pruned, and the random head that is the null.
 
-    A share counts as prunable while it costs less than `harmless` points of ImageNet accuracy.
+    A share is prunable as long as it costs less than `harmless` points of ImageNet accuracy.
     """
 
     pruning_steps: Annotated[int, Meta(ge=1, le=1000)]
@@ -75,10 +75,10 @@ class DirectionsSettings(StrictStruct, frozen=True, kw_only=True):
 
 
 class ConceptsSettings(StrictStruct, frozen=True, kw_only=True):
-    """The negatives of a concept, and the threshold of the average precision, with a sweep of it.
+    """A concept's negatives, and the threshold of its average precision, with a sweep.
 
     `balanced` draws as many negatives as there are positives, `draws` times; `all` takes every
-    other image. With `either`, the negative side of a direction counts as well.
+    other image. With `either`, the negative side of a direction counts too.
     """
 
     negatives: Literal["balanced", "all"]
@@ -90,7 +90,7 @@ class ConceptsSettings(StrictStruct, frozen=True, kw_only=True):
 
 
 class PresenceSettings(StrictStruct, frozen=True, kw_only=True):
-    """A segmented concept is present in an image where it covers at least `pixels` of it."""
+    """A segmented concept is present in an image if it covers at least the share `pixels` of it."""
 
     pixels: Fraction
 

@@ -1,7 +1,7 @@
 """The reader of params.yaml: one dotted path at a time, strictly typed.
 
 A stage names each parameter that it reads in a call of `Params.read` with a literal path. The same
-paths stand under `params:` in dvc.yaml; a test holds the two against each other.
+paths are listed under `params:` in dvc.yaml; a test compares the two.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from stages.runtime.errors import InputError
 PARAMS = Path("params.yaml")
 
 MSGSPEC = ("Expected", "Invalid", "Object")
-"""How msgspec's own complaints begin; a struct's own checks say themselves what is legal."""
+"""The first words of msgspec's own complaints; the checks of a struct already say what is legal."""
 
 Value = TypeVar("Value")
 
@@ -29,7 +29,7 @@ class Params:
     Raises
     ------
     InputError
-        The file is missing, is no YAML or holds no mapping.
+        The file is missing, is not YAML or does not hold a mapping.
     """
 
     def __init__(self, file: Path = PARAMS) -> None:
@@ -41,12 +41,12 @@ class Params:
     @overload
     def read(self, path: str, kind: Any) -> Any: ...
     def read(self, path: str, kind: Any) -> Any:
-        """Return what stands at `path` (keys joined by dots) as a `kind`.
+        """Return the value at `path` (keys joined by dots) as a `kind`.
 
         Raises
         ------
         InputError
-            Nothing stands there, or it is not a legal `kind`; names the key and what is legal.
+            There is no value, or it is not a legal `kind`; names the key and what is legal.
         """
         node: Any = self.tree
         above: list[str] = []
@@ -65,7 +65,7 @@ class Params:
 
 
 def convert(node: Any, kind: Any, path: str, file: Path | str = PARAMS) -> Any:
-    """Return `node` as a `kind`, or say at which key it is not legal and what would be.
+    """Return `node` as a `kind`, or say which key is not legal and what would be.
 
     Raises
     ------
@@ -78,9 +78,9 @@ def convert(node: Any, kind: Any, path: str, file: Path | str = PARAMS) -> Any:
 
 
 def problems(value: Any, kind: Any, path: str) -> list[str]:
-    """Return what is illegal in each part of a value, else in the value as a whole.
+    """Return what is illegal in the parts of a value or, if nothing is, in the value as a whole.
 
-    Each complaint names the key, what is wrong there, what came and what is legal.
+    Each complaint names the key, what is wrong, what came and what is legal.
     """
     if not (why := complaint(value, kind)):
         return []
@@ -98,13 +98,14 @@ def problems(value: Any, kind: Any, path: str) -> list[str]:
 
 
 def complaint(value: Any, kind: Any) -> str:
-    """Return why a value is not of a type, with what came and what is legal; nothing where it is.
+    """Return why a value is not of a type, with what came and what is legal; nothing if it is.
 
     msgspec stops at the first illegal part and says where; `problems` finds all of them.
     """
     try:
         msgspec.convert(value, kind, strict=True)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # a half of a character
+    # a surrogate, half of a character
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         text = str(error).partition(" - at `")[0]
     else:
         return ""
@@ -118,9 +119,9 @@ def complaint(value: Any, kind: Any) -> str:
 
 
 def parts(value: Any, kind: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the parts of a value, each with its step of the path and the type that it should have.
+    """Yield the parts of a value, each with its step in the path and its expected type.
 
-    A mapping whose tag names no member of a union has one part, the tag.
+    A mapping whose tag names no member of a union has one part: the tag.
     """
     inside, structs = element_types(kind), struct_types(kind)
     if isinstance(value, list) and inside:
@@ -140,7 +141,7 @@ def parts(value: Any, kind: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def element_types(kind: Any) -> tuple[Any, ...]:
-    """Return the types inside a collection, which may stand in an annotation or in a union."""
+    """Return the types inside a collection, which may be inside an annotation or a union."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return element_types(arguments[0])
@@ -150,13 +151,13 @@ def element_types(kind: Any) -> tuple[Any, ...]:
 
 
 def struct_types(kind: Any) -> list[type[msgspec.Struct]]:
-    """Return the struct that a type is, or the members of a union that are structs."""
+    """Return a type that is a struct, or the members of a union that are structs."""
     members = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     return [m for m in members if isinstance(m, type) and issubclass(m, msgspec.Struct)]
 
 
 def struct_type(kind: Any, value: Any) -> type[msgspec.Struct] | None:
-    """Return the struct that a type is, or the member of a tagged union that a mapping names."""
+    """Return a type that is a struct, or the member of a tagged union that a mapping names."""
     for struct in struct_types(kind):
         config = struct.__struct_config__
         named = value.get(config.tag_field) if isinstance(value, dict) else None
@@ -166,7 +167,7 @@ def struct_type(kind: Any, value: Any) -> type[msgspec.Struct] | None:
 
 
 def legal_values(info: inspect.Type) -> str:
-    """Return the legal values of a type in words, or nothing where its name says enough."""
+    """Return the legal values of a type in words, or nothing if its name says enough."""
     legal = ""
     match info:
         case inspect.Metadata(extra={"legal": words}):

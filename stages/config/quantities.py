@@ -1,6 +1,6 @@
-"""What parameters are made of: mappings, and constrained numbers, names and texts.
+"""The types of parameters: mappings, and constrained numbers, names and texts.
 
-Every number has an upper bound: far above any use, and low enough for what computes with it.
+Every number has an upper bound: far above any use, and low enough to compute with.
 """
 
 from typing import Annotated
@@ -12,18 +12,18 @@ from stages.runtime.urls import PUBLIC_QUERY, public_url
 
 
 class StrictStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping of params.yaml: immutable, and a key that it does not have is an error."""
+    """A mapping in params.yaml: immutable, and an unknown key is an error."""
 
 
 class Kind(StrictStruct, frozen=True, kw_only=True, tag_field="kind"):
-    """A mapping whose key `kind` says which of several it is."""
+    """A mapping whose key `kind` says which of several types it is."""
 
 
 Count = Annotated[int, Meta(ge=1, le=10**9)]
 """A whole number of things, at least one."""
 
 Natural = Annotated[int, Meta(ge=0, le=10**9)]
-"""A whole number of things, maybe none."""
+"""A whole number of things, possibly none."""
 
 ThreadCount = Annotated[int, Meta(ge=1, le=1024)]
 """Threads of the CPU."""
@@ -50,7 +50,7 @@ Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 """A share or a probability, 0 to 1."""
 
 Share = Annotated[float, Meta(gt=0.0, le=1.0)]
-"""A share that cannot be none: above 0, at most 1."""
+"""A share that is not 0: above 0, at most 1."""
 
 Confidence = Annotated[float, Meta(gt=0.0, lt=1.0)]
 """The confidence of an interval, such as 0.95."""
@@ -80,7 +80,7 @@ CONTROL = r"\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\u
 direction of the text after it, and what no XML can hold, such as surrogates."""
 
 LITERAL = r"^(?![\s\S]*\$\{)"
-"""How the pattern of a text begins: no `${` follows, which `dvc exp run -S` replaces."""
+"""The start of every text's pattern: the text has no `${`, which `dvc exp run -S` replaces."""
 
 ONE_LINE = Meta(
     pattern=rf"{LITERAL}[^\n{CONTROL}]*\Z",
@@ -92,7 +92,7 @@ LINES = Meta(
 )
 
 Name = Annotated[str, Meta(min_length=1, max_length=200), ONE_LINE]
-"""What something is called."""
+"""A name or a description."""
 
 Place = Annotated[str, Meta(min_length=1, max_length=2000), ONE_LINE]
 """The path of a file or folder."""
@@ -105,7 +105,7 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 def require_public(url: str) -> None:
-    """Refuse a URL that may grant access: what is in params.yaml is in git, and in every card.
+    """Refuse a URL that may grant access: params.yaml is in git, and its URLs in every card.
 
     Raises
     ------

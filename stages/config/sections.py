@@ -1,4 +1,4 @@
-"""All of params.yaml: which sections there are, and what each holds."""
+"""All of params.yaml: its sections, and the type of each."""
 
 from stages.config.datasets import DatasetEntry, Sources
 from stages.config.encoders import (

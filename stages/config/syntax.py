@@ -1,4 +1,4 @@
-"""The YAML of a parameter file: parsed as DVC parses it, errors explained in a line each."""
+"""The YAML of a parameter file: parsed as DVC parses it, with errors of one line each."""
 
 import re
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ from stages.runtime.errors import InputError, one_line
 from stages.runtime.urls import public_url
 
 LONGEST_VALUE, LONGEST_TEXT = 80, 300
-"""How many characters of a value, and of another text from outside, a complaint shows."""
+"""How many characters of a value, or of other text from outside, a complaint shows."""
 
 DEEPEST = 20
-"""How deep a study can be nested; DVC's reader, which is recursive, crashes far beyond."""
+"""How deeply a study may be nested; DVC's reader is recursive and crashes far beyond this."""
 
 SHARED = "`dvc exp run -S` would change one of the entries that share a value and not the others"
 """Why a study has no anchors."""
@@ -39,7 +39,7 @@ def load_tree(file: Path) -> dict[Any, Any]:
     Raises
     ------
     InputError
-        The file is missing, is no YAML or holds no mapping.
+        The file is missing, is not YAML or does not hold a mapping.
     """
     text = read_text(file)
     with yaml_errors(file, text):
@@ -68,12 +68,12 @@ def read_text(file: Path) -> str:
 
 @contextmanager
 def yaml_errors(file: Path, text: str) -> Iterator[None]:
-    """Explain in one line why the text of a file is no YAML.
+    """Explain in one line why the text of a file is not YAML.
 
     Raises
     ------
     InputError
-        It is none, or holds an object of Python, a key twice, or an impossible date or number.
+        It is not YAML, or holds a Python object, a key twice, or an impossible date or number.
     """
     try:
         yield
@@ -95,7 +95,7 @@ def yaml_errors(file: Path, text: str) -> Iterator[None]:
 
 
 def unreadable_line(text: str) -> str:
-    """Name the line of the first value that looks like a date or a number and is none."""
+    """Name the line of the first value that looks like a date or a number but is neither."""
     for event in YAML(typ="safe").parse(text):
         if isinstance(event, ScalarEvent) and event.implicit[0]:
             try:
@@ -106,29 +106,29 @@ def unreadable_line(text: str) -> str:
 
 
 def marked(file: Path, error: MarkedYAMLError) -> str:
-    """Return the file and the line at which a text is no YAML."""
+    """Return the file and the line at which a text stops being YAML."""
     mark = error.problem_mark or error.context_mark
     return f"{file}: line {mark.line + 1}" if mark else str(file)
 
 
 def quoted(path: str) -> str:
-    """Return the path of a key as a complaint names it."""
+    """Return the path of a key as complaints write it."""
     return f"'{escaped(path.lstrip('.'))}'" if path else "the top level"
 
 
 def short(value: object) -> str:
-    """Return a value from outside in one line of 80 characters at most, no login in it."""
+    """Return a value from outside in one line of at most 80 characters, without logins."""
     if isinstance(value, str) and ("://" in value or re.search(r":.*@", value, re.S)):
         value = public_url(value)
     try:
         text = repr(value)
-    except ValueError:  # Python refuses to write out more
+    except ValueError:  # Python refuses to print more digits
         return "a number of more than 4,300 digits"
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 def escaped(text: str) -> str:
-    """Return a text in one line of 300 characters at most."""
+    """Return a text in one line of at most 300 characters."""
     line = one_line(text[:LONGEST_TEXT])
     return line if len(text) <= LONGEST_TEXT else f"{line}…"
 
@@ -139,7 +139,7 @@ def illegal_syntax(file: Path) -> Iterator[str]:
     Raises
     ------
     InputError
-        The file is missing or is no YAML.
+        The file is missing or is not YAML.
     """
     text, depth = read_text(file), 0
     with yaml_errors(file, text):

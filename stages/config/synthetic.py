@@ -50,7 +50,7 @@ Images = Annotated[int, Meta(ge=1, le=10**7)]
 """How many images are drawn."""
 
 Weight = Annotated[float, Meta(ge=1e-6, le=1e6)]
-"""The weight of a style beside those of others."""
+"""The weight of a style, relative to the other styles."""
 
 Degrees = Annotated[float, Meta(ge=0.0, le=360.0)]
 """The standard deviation of an angle."""
@@ -66,7 +66,7 @@ Noise = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class World(StrictStruct, frozen=True, kw_only=True):
-    """What all sets share: the images' side in pixels, a seed, and the shards' size in images."""
+    """Settings that all sets share: the images' side in pixels, a seed, and the shards' size."""
 
     image_size: Annotated[int, Meta(ge=16, le=256)]
     seed: Seed
@@ -84,11 +84,12 @@ class Preference(StrictStruct, frozen=True, kw_only=True):
 class Population(StrictStruct, frozen=True, kw_only=True):
     """How the images of a set are distributed.
 
-    With probability `preference` an attribute takes the class's preferred value, else one of all
-    values with equal chance; with `exclude_preferred` the preferred value never occurs. `styles`
-    are weights. `rotation` is a standard deviation in degrees; `scale` the range of the object's
-    size and `jitter` the largest shift of its centre, in half image sides; `noise` the standard
-    deviation of the pixel noise, white being 1. `classes` names the classes present, or `all`.
+    With probability `preference` an attribute takes the class's preferred value, otherwise any
+    value with equal probability; with `exclude_preferred` the preferred value never occurs.
+    `styles` are weights. `rotation` is a standard deviation in degrees; `scale` the range of the
+    object's size and `jitter` the largest shift of its centre, in half image sides; `noise` the
+    standard deviation of the pixel noise, white being 1. `classes` names the classes present, or
+    `all`.
     """
 
     images: Images
@@ -135,8 +136,9 @@ class Captioned(Population, frozen=True, kw_only=True, tag_field="kind", tag="ca
 class Reference(StrictStruct, frozen=True, kw_only=True):
     """The small convolutional net whose errors make up an adversarial set, and its training.
 
-    `width` is the channels of the first convolution (then twice, four times as many);
-    `learning_rate` the first of SGD with momentum (about 0.05), cosine to 0.
+    `width` is the number of channels of the first convolution (the others have twice and four times
+    as many); `learning_rate` is the initial one of SGD with momentum (about 0.05), with a cosine to
+    0.
     """
 
     train: Population
@@ -148,7 +150,7 @@ class Reference(StrictStruct, frozen=True, kw_only=True):
 
 
 class Adversarial(Population, frozen=True, kw_only=True, tag_field="kind", tag="adversarial"):
-    """Images with their class, only those that the reference net gets wrong."""
+    """Images with their class, but only those that the reference net gets wrong."""
 
     source: Literal["world"]
     reference: Reference

@@ -22,7 +22,7 @@ Momentum = Annotated[float, Meta(ge=0.0, lt=1.0)]
 
 
 TrainingPrecision = Literal["float32", "bfloat16"]
-"""The precisions that a training knows; float16 would need its loss to be scaled."""
+"""The precisions that a training supports; float16 would need a scaled loss."""
 
 
 class Cosine(Kind, frozen=True, kw_only=True, tag="cosine"):
@@ -52,16 +52,17 @@ class TrainingRecipe(StrictStruct, frozen=True, kw_only=True):
     """An entry of `recipes`: AdamW (Loshchilov & Hutter 2019), its schedule and the augmentation.
 
     `epochs` passes over the images in batches of `batch_size`; an incomplete last batch is left
-    out. `warmup_steps` steps lead linearly up to `learning_rate`, then `schedule` leads down.
-    `betas` are the decay rates of the gradient's running mean and square. `weight_decay` is per
-    step, times the learning rate, and spares gains, biases and the logit scale, as open_clip's
-    does. `augmentation` crops and flips the images anew in every epoch. `seed` draws the first
-    weights and the order of the images. `threads` of the CPU change the
-    last bits of sums, hence the weights, so they are part of the recipe.
+    out. The learning rate rises linearly to `learning_rate` over `warmup_steps` steps, then follows
+    `schedule` down. `betas` are the decay rates of the gradient's running mean and square.
+    `weight_decay` is per step, times the learning rate, and spares gains, biases and the logit
+    scale, as open_clip's does. `augmentation` crops and flips the images differently in every
+    epoch. `seed` determines the initial weights and the order of the images. `threads` of the CPU
+    change the last bits of sums, hence the weights, so they are part of the recipe.
 
-    `precision` is that of matrix products and convolutions; weights and the optimiser's state are
-    float32. A batch passes in `pieces`, one after the other, with batch-norm statistics of their
-    own. `activation_checkpointing` computes what the blocks of a transformer keep again.
+    `precision` applies to matrix products and convolutions; weights and the optimiser's state are
+    float32. A batch passes in `pieces`, one after the other, each with its own batch-norm
+    statistics. `activation_checkpointing` recomputes activations inside a transformer's blocks
+    instead of keeping them.
     """
 
     epochs: Epochs
@@ -79,7 +80,7 @@ class TrainingRecipe(StrictStruct, frozen=True, kw_only=True):
     activation_checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse pieces that are not equal, or of a single image, which has no batch statistics."""
+        """Refuse unequal pieces, and pieces of a single image, which has no batch statistics."""
         if self.batch_size % self.pieces or self.batch_size // self.pieces < 2:
             raise ValueError(
                 f"`pieces`: expected a divisor of `batch_size` {self.batch_size} that leaves two "
@@ -88,7 +89,7 @@ class TrainingRecipe(StrictStruct, frozen=True, kw_only=True):
 
 
 class Training(StrictStruct, frozen=True, kw_only=True):
-    """What every training names: the dataset that it learns from, and an entry of `recipes`."""
+    """The keys of every training: the dataset that it learns from, and an entry of `recipes`."""
 
     dataset: Key
     recipe: Key
@@ -101,7 +102,7 @@ class Pretrain(Training, frozen=True, kw_only=True):
 
 
 class Finetune(Training, frozen=True, kw_only=True):
-    """The encoder `start` trained on, with its zero-shot head, on the labelled `dataset`."""
+    """The encoder `start`, trained further with its zero-shot head on the labelled `dataset`."""
 
     start: Key
 

@@ -1,6 +1,6 @@
-"""Where weights come from that are not trained here: the section `weights`.
+"""Where weights come from if they are not trained here: the section `weights`.
 
-Apart from the architectures, so that another source trains and extracts nothing again.
+Separate from the architectures, so that a new source does not re-run trainings or extractions.
 """
 
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from stages.config.quantities import (
 
 
 class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
-    """What all have: the entry of `backbones:` that says which architecture it is."""
+    """The key of all sources: the entry of `backbones:` with the architecture."""
 
     backbone: Key
 
@@ -37,7 +37,7 @@ class Untrained(Source, frozen=True, kw_only=True, tag="untrained"):
 class OpenClip(Source, frozen=True, kw_only=True, tag="open_clip"):
     """A CLIP of OpenCLIP's zoo: the backbone's model with the weights `tag`.
 
-    A backbone whose model is `hf-hub:<owner>/<repository>` names its weights itself, and `tag` is
+    A backbone whose model is `hf-hub:<owner>/<repository>` already names its weights, so `tag` is
     left out. `revision` pins the hub's repository to a commit or a tag.
     """
 
@@ -61,8 +61,8 @@ class Timm(Source, frozen=True, kw_only=True, tag="timm"):
 class Checkpoint(Source, frozen=True, kw_only=True, tag="checkpoint"):
     """A file of weights for the backbone, here (`file`) or elsewhere (`url`), with its SHA-256.
 
-    A relative `file` is taken below the machine's `folders`. Weights that were trained on images
-    prepared in another way than the architecture's say how, key by key.
+    A relative `file` is below the machine's `folders`. If the weights were trained with other
+    preprocessing than the architecture's, the entry gives the differences, key by key.
     """
 
     sha256: Sha256
@@ -74,20 +74,20 @@ class Checkpoint(Source, frozen=True, kw_only=True, tag="checkpoint"):
     interpolation: Literal["bicubic", "bilinear"] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an entry that does not say where the file is, or says so twice, or a secret."""
+        """Refuse an entry that does not say where the file is, says so twice, or holds a secret."""
         if (self.file is None) == (self.url is None):
             raise ValueError("expected one of the keys `file` and `url`")
         require_public(self.url or "")
 
     @property
     def preprocessing(self) -> dict[str, Any]:
-        """What of the preprocessing is given, by its key."""
+        """The parts of the preprocessing that the entry gives, by key."""
         given = {key: value for key, value in asdict(self).items() if key in PREPROCESSING}
         return {key: value for key, value in given.items() if value is not None}
 
 
 PREPROCESSING = ("mean", "std", "resize", "interpolation")
-"""What a checkpoint's entry can say of how images are prepared."""
+"""The keys of the preprocessing that a checkpoint's entry can give."""
 
 
 WeightsEntry = Untrained | OpenClip | Torchvision | Timm | Checkpoint
