@@ -76,8 +76,8 @@ Key = Annotated[
 """The name of an entry: DVC addresses stages by it, so no dots, dashes or `@`."""
 
 CONTROL = r"\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
-"""Characters that are in no text: control characters, line ends but for `\\n`, what turns the
-direction of the text after it, and what no XML can hold, such as surrogates."""
+"""Characters that no text may have: control characters, line ends except `\\n`, characters that
+change the direction of the text after them, and what XML cannot hold, such as surrogates."""
 
 LITERAL = r"^(?![\s\S]*\$\{)"
 """The start of every text's pattern: the text has no `${`, which `dvc exp run -S` replaces."""

@@ -10,7 +10,7 @@ from stages.downloads.archives import read_file
 from stages.runtime.errors import DAMAGED_JSON, InputError
 
 LARGEST = 1 << 29
-"""The most bytes of the JSON, whose 463,622 entries are read into memory whole."""
+"""The most bytes of the JSON file, whose 463,622 entries are read into memory as a whole."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -24,21 +24,21 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def caption(self) -> str:
-        """Title, tags and description in one line, those that there are.
+        """Title, tags and description in one line, as far as they exist.
 
-        The paper says that the texts are joined and not how; this is the order of the published
+        The paper says that the texts are joined, but not how; this is the order of the published
         code that trains on the file.
         """
         return " ".join(" ".join((self.title, *self.tags, self.description)).split())
 
 
 def read_captions(file: Path) -> dict[str, Entry]:
-    """Read `imagenet_captions.json`: a list of entries, returned by file name.
+    """Read `imagenet_captions.json`, a list of entries; return them by file name.
 
     Raises
     ------
     InputError
-        There is no such file, it is something else, or it has two texts for one image.
+        There is no such file, it is another kind of file, or it has two texts for one image.
     """
     try:
         entries = msgspec.json.decode(read_file(file, LARGEST), type=list[Entry])
@@ -70,13 +70,13 @@ def image_captions(
     classes : the class of each image, by its path
     entries : ImageNet-Captions, by file name
     published : ImageNet
-    partial : whether entries may be without an image
+    partial : whether entries without an image are accepted
 
     Raises
     ------
     ValueError
-        An entry names another class than the image's folder, or has no image though the set is not
-        said to be `partial`.
+        An entry names another class than the image's folder, or has no image although the set is
+        not `partial`.
     """
     captions: dict[str, str] = {}
     missing = set(entries)

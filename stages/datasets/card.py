@@ -1,4 +1,4 @@
-"""What a dataset folder says about itself: `card.json`, or `absent.json` if there is no dataset."""
+"""The description in a dataset's folder: `card.json`, or `absent.json` if there is no dataset."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from stages.runtime.errors import DAMAGED_JSON, InputError
 class DatasetCard(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """The card of one dataset; what is at its default is left out of the file.
+    """The card of one dataset; the file leaves out values that are the default.
 
     `classes` holds every class name in the order of the class indices, `class_indices` those that
     occur in this set, sorted: a shift may show only some of ImageNet's classes. `shards` maps each
     archive of the folder to its SHA-256.
 
-    `aliases` are further classes, each with the class of `class_indices` that it counts as (see
+    `aliases` maps further classes to the class of `class_indices` that they count as (see
     `stages.measures.accuracy.map_classes`). `border` is how many pixels are cropped from each side
     of an image when it is read. A `partial` set may lack images and classes that the published set
     has. `origin` maps what was read to what identifies its content: a repository of the hub to the
@@ -52,7 +52,7 @@ def read_card(directory: Path) -> DatasetCard:
     Raises
     ------
     InputError
-        There is no card, or it is none of ours.
+        There is no card, or it is not one of ours.
     """
     path = directory / "card.json"
     try:
@@ -68,7 +68,7 @@ def read_card(directory: Path) -> DatasetCard:
 
 
 ABSENT = "absent.json"
-"""Stands in the folder of an absent dataset, and of what would have been computed on it."""
+"""The file in the folder of an absent dataset, and of what would have been computed on it."""
 
 
 def write_absent(key: str, directory: Path, inputs: Inputs = NOTHING) -> None:
@@ -78,5 +78,5 @@ def write_absent(key: str, directory: Path, inputs: Inputs = NOTHING) -> None:
 
 
 def is_absent(directory: Path) -> bool:
-    """Say whether a folder stands for a dataset that the study does without."""
+    """Say whether a folder stands for a dataset that the study does not have."""
     return (directory / ABSENT).exists()

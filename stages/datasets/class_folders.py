@@ -1,7 +1,8 @@
-"""Images that lie in one folder per class, on disk or in archives, or in ImageNet's flat folder.
+"""Images in one folder per class, on disk or in archives, or in ImageNet's flat folder.
 
-A source is a function that lists files. It is called twice: `folder_classes` looks through all
-paths, without reading an image, and says the class of each image; the chosen ones are read later.
+A source is a function that lists files. It is called twice: `folder_classes` goes through all
+paths, without reading an image, and returns the class of each image; the chosen images are read
+later.
 """
 
 import csv
@@ -28,29 +29,30 @@ from stages.runtime.errors import DAMAGED_JSON, InputError
 
 
 class File(NamedTuple):
-    """A file of a source: its path there, and how to get its bytes."""
+    """A file of a source: its path in the source, and how to get its bytes."""
 
     path: str
     read: Callable[[], bytes]
 
 
 Files = Callable[[Callable[[str], bool]], Iterable[File]]
-"""A source's files that are wanted, by their paths, in an order that is always the same.
+"""The files of a source that are wanted, with their paths, in a fixed order.
 
-The argument is asked about each file's path in turn, so a walk that wants none lists all paths.
+The argument is called with each path and says whether the file is wanted; if it wants none, it has
+still seen all paths.
 """
 
 
 def walk(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the files below `root` with their paths there; of numbers in names, 2 before 10.
+    """Yield the files below `root` with their relative paths, sorted with 2 before 10.
 
     Links to folders are followed.
 
     Raises
     ------
     InputError
-        A link leads to a folder that the walk passes anyway, or that `root` lies in: it might never
-        end, and images would come twice.
+        A link leads to a folder that is visited anyway, or that contains `root`: the walk might
+        never end, and images would come twice.
     """
     above = {_identity(folder) for folder in root.resolve().parents}
     passed: set[tuple[int, int]] = set()
@@ -81,7 +83,7 @@ def folder_files(root: Path) -> Files:
 
 
 def archive_files(archives: Mapping[str, Path]) -> Files:
-    """Return the files of several archives, which are given by their URLs, in their order."""
+    """Return the files of several archives, given by URL, in that order."""
 
     def files(wanted: Callable[[str], bool]) -> Iterator[File]:
         for url, archive in archives.items():
@@ -99,12 +101,12 @@ SYNSETS = "imagenet_2012_validation_synset_labels.txt"
 ILSVRC_IDS = "ILSVRC2012_validation_ground_truth.txt"
 META = "meta.mat"
 COMPRESSED = 15
-"""What MATLAB calls an element of a file that zlib has compressed."""
+"""MATLAB's code for an element of a file that is compressed by zlib."""
 GROUND_TRUTH = (SOLUTION, SYNSETS, ILSVRC_IDS, META)
-"""The files that may say which class each of ImageNet's validation images has."""
+"""The files that can tell the class of each of ImageNet's validation images."""
 
 TABLE = 1 << 22
-"""The most bytes of one of them, or of a table of class names: ImageNet's largest has 2 MB."""
+"""The most bytes of such a file or of a table of class names; ImageNet's largest has 2 MB."""
 
 FOLDERS = "folder_to_objectnet_label.json"
 CLASSES = "objectnet_to_imagenet_1k.json"
@@ -141,16 +143,17 @@ def folder_classes(files: Files, published: PublishedSet) -> dict[str, int]:
 def classify(
     paths: Iterable[str], tables: Mapping[str, bytes], published: PublishedSet
 ) -> dict[str, int]:
-    """Return the class of each image among `paths`, from the folder that it lies in.
+    """Return the class of each image among `paths`, from the folder that it is in.
 
-    Only the innermost folder counts, so it does not matter what an archive puts above. Files of
-    the operating system and texts are ignored, and so is what lies outside of class folders, unless
-    it is an image. Images of a flat validation folder get their class from one of `tables`.
+    Only the innermost folder counts, so it does not matter which folders an archive has above it.
+    Text files and files of the operating system are ignored, as is everything outside of class
+    folders that is not an image. Images of a flat validation folder get their class from one of
+    `tables`.
 
     Raises
     ------
     ValueError
-        An image lies in a folder that is no class of the set, a class folder holds something other
+        An image is in a folder that is not a class of the set, a class folder holds something other
         than images, a path comes twice, or the classes of a flat validation folder are unknown.
     """
     classes: dict[str, int] = {}
@@ -169,7 +172,7 @@ def classify(
                     f"({', '.join(sorted(SUFFIXES))}); remove it"
                 )
             classes[path] = published.folders[folder]
-        # A flat validation folder needs a set of WordNet ids that has all classes, such as tench.
+        # A flat validation folder needs a set with WordNet ids for all classes; tench is the first.
         elif number is not None and "n01440764" in published.folders:
             numbers[path] = number
         elif is_image and not published.other_folders:
@@ -190,7 +193,7 @@ def classify(
 
 
 def is_stray(path: str) -> bool:
-    """Return whether a file is no part of a dataset: a text, or left by an operating system."""
+    """Say whether a file is not part of a dataset: a text, or left by an operating system."""
     parts = PurePosixPath(path).parts
     name = parts[-1].lower()
     return (
@@ -202,7 +205,7 @@ def is_stray(path: str) -> bool:
 
 
 def validation_number(name: str) -> int | None:
-    """Return the number of a validation image, from 1, or None where the name is no such image."""
+    """Return the number of a validation image, from 1, or None if the name is not one."""
     match = re.match(r"^ILSVRC2012_val_(\d{8})\.jpe?g\Z", name, re.IGNORECASE)
     return int(match[1]) if match else None
 
@@ -212,13 +215,13 @@ def validation_wnids(tables: Mapping[str, bytes]) -> dict[int, str]:
 
     Parameters
     ----------
-    tables : those of `GROUND_TRUTH` that lie beside the images
+    tables : the files of `GROUND_TRUTH` that are beside the images
 
     Raises
     ------
     ValueError
-        None of the files is there, the ILSVRC ids come without their `meta.mat`, or a file is not
-        what its name says.
+        None of the files is there, ILSVRC ids come without `meta.mat`, or a file is not what its
+        name says.
     """
     if SOLUTION in tables:
         return _solution(tables[SOLUTION])
@@ -263,10 +266,10 @@ def _meta(data: bytes) -> dict[str, str]:
     """ILSVRC id -> WordNet id of the 1,000 synsets that have no children."""
     try:
         _require_small(data)
-        # On a damaged file scipy's reader can crash its process, so it has one of its own.
+        # A damaged file can crash the process of scipy's reader, so the reader has its own process.
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             return pool.submit(_synsets, data).result()
-    except Exception as error:  # or it raises anything, by what is hit
+    except Exception as error:  # or it raises any exception, depending on the damage
         raise ValueError(
             f"{META}: the table `synsets` of the development kit was expected ({error}); take the "
             "file from ILSVRC2012_devkit_t12.tar.gz again"
@@ -274,7 +277,7 @@ def _meta(data: bytes) -> dict[str, str]:
 
 
 def _require_small(data: bytes) -> None:
-    """Refuse a MATLAB file of whose elements one inflates to more than `LARGEST`."""
+    """Refuse a MATLAB file if one of its elements expands to more than `LARGEST`."""
     at = 128
     while at + 8 <= len(data):
         kind, size = struct.unpack_from("<II", data, at)
@@ -289,14 +292,14 @@ def _require_small(data: bytes) -> None:
 def _synsets(data: bytes) -> dict[str, str]:
     from scipy.io import loadmat
 
-    warnings.simplefilter("ignore")  # in the process of this call alone
+    warnings.simplefilter("ignore")  # this runs in a process that makes only this call
     synsets = loadmat(io.BytesIO(data), squeeze_me=True)["synsets"]
     rows = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], synsets["num_children"], strict=True)
     return {str(int(id_)): str(wnid) for id_, wnid, children in rows if int(children) == 0}
 
 
 def check_mappings(tables: Mapping[str, bytes], published: PublishedSet) -> None:
-    """Refuse a copy of ObjectNet whose mappings say something else than the published ones.
+    """Refuse a copy of ObjectNet whose mappings differ from the published ones.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""ImageNet's classes, and which of them the shifts have: the tables of `data/reference/`."""
+"""ImageNet's classes, and which of them each shift has: the tables of `data/reference/`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ REFERENCE = Path("data/reference")
 
 @dataclass(frozen=True)
 class ImageNetClasses:
-    """ImageNet's 1,000 classes by index, those of ImageNet-R and -A, ObjectNet's folders."""
+    """ImageNet's 1,000 classes by index, the classes of ImageNet-R and -A, ObjectNet's folders."""
 
     wnids: list[str]
     names: list[str]
@@ -37,14 +37,14 @@ class ImageNetClasses:
 def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
     """Read `imagenet_classes.csv` and `objectnet_to_imagenet.csv`; their README names the sources.
 
-    The index is the place of the WordNet id among the 1,000 in alphabetical order, as torchvision,
-    timm and open_clip number the classes; the ILSVRC ids 1 to 1000 of the development kit are
-    others. The names are open_clip's, which prompts use.
+    The index is the position of the WordNet id among the 1,000 in alphabetical order, as
+    torchvision, timm and open_clip number the classes; the development kit's ILSVRC ids 1 to 1000
+    are different. The names are open_clip's, which prompts use.
 
     Raises
     ------
     InputError
-        A table is missing, lacks a column or has an index that is none.
+        A table is missing, lacks a column or has an invalid index.
     """
     file, columns = reference / "imagenet_classes.csv", ("wnid", "name", "imagenet_r", "imagenet_a")
     rows = read_table(file, ("index", *columns))
@@ -82,19 +82,19 @@ class PublishedSet:
     images: tuple[int, ...]
     """How many images the whole set has (ImageNet: its validation and its train set).
 
-    Nothing where that is not known: then a class may be without images too.
+    Empty if that is not known: then a class may also have no image.
     """
     licence: str
     labels: list[int]
     """The class of each label of the webdataset copies."""
     names: list[str]
-    """What `classnames.txt` of these copies calls each label."""
+    """The name of each label in these copies' `classnames.txt`."""
     classes: list[str]
     """The names of all of ImageNet's classes, for prompts."""
     aliases: dict[int, int] = field(default_factory=dict)
     border: int = 0
     other_folders: bool = False
-    """Whether the set has further folders, of which no ImageNet class is known."""
+    """Whether the set has further folders that have no ImageNet class."""
 
     @property
     def class_indices(self) -> list[int]:
@@ -110,7 +110,7 @@ OBJECTNET_TERMS = (
 )
 _IMAGES: Mapping[type, tuple[int, ...]] = {
     ImageNet: (50_000, 1_281_167),
-    ImageNetCaptions: (),  # as many as its JSON has
+    ImageNetCaptions: (),  # as many images as its JSON has entries
     ImageNetV2: (10_000,),
     ImageNetR: (30_000,),
     ImageNetSketch: (50_889,),
@@ -119,12 +119,12 @@ _IMAGES: Mapping[type, tuple[int, ...]] = {
 
 
 def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses) -> PublishedSet:
-    """Return what is known of the set that an entry names.
+    """Return the known facts about the set that an entry names.
 
-    Labels are those of the copies `clip-benchmark/wds_*`: ImageNet's index for sets of all
-    classes, else the place of the class folder among the set's own in alphabetical order (looked
-    up in clip_benchmark 1.6, `datasets/builder.py`, `datasets/objectnet.py`). Its export crops
-    nothing, so ObjectNet's border is taken to be in the copy as well.
+    Labels are those of the copies `clip-benchmark/wds_*`: ImageNet's index for sets of all classes,
+    otherwise the position of the class folder among the set's own folders in alphabetical order
+    (looked up in clip_benchmark 1.6, `datasets/builder.py`, `datasets/objectnet.py`). Its export
+    does not crop, so we assume that the copy of ObjectNet has the border too.
     """
     if isinstance(entry, ObjectNet):
         return _objectnet(known)
@@ -143,7 +143,7 @@ def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses
 
 
 def _objectnet(known: ImageNetClasses) -> PublishedSet:
-    """An ObjectNet class is the first ImageNet class of its folder; the others count as it."""
+    """An ObjectNet class is its folder's first ImageNet class; the others count as that one."""
     folders = {folder: indices[0] for folder, indices in known.objectnet.items()}
     order = sorted(folders)
     return PublishedSet(

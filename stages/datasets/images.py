@@ -1,4 +1,4 @@
-"""One image as a file: an RGB image written as PNG, a photograph read in any of the usual forms."""
+"""One image as a file: RGB images are written as PNG, photographs read in any usual format."""
 
 import io
 import warnings
@@ -10,19 +10,19 @@ from jaxtyping import UInt8
 from stages.runtime.errors import InputError
 
 EXTENSIONS = ("bmp", "gif", "jpg", "png", "webp")
-"""The kinds of image that datasets hold, by the extension of their files."""
+"""The image formats that datasets hold, by the extension of their files."""
 
 SUFFIXES = {f".{extension}" for extension in (*EXTENSIONS, "jpeg")}
-"""The endings of image files; what a file really is, its content says."""
+"""The extensions of image files; the content decides what a file really is."""
 
 WEBP_PIXELS = 48_000_000
-"""The most pixels of a WebP image, of which each takes 16 bytes while it is decoded.
+"""The most pixels of a WebP image; each takes 16 bytes while it is decoded.
 
-Of other forms, each takes 8, and Pillow's own limit of 89 million keeps them below a gigabyte.
+In other formats each takes 8, and Pillow's own limit of 89 million keeps them below a gigabyte.
 """
 
 CHUNKS = 1 << 16
-"""The most chunks of a PNG, each of which takes Pillow some microseconds."""
+"""The most chunks of a PNG; each takes Pillow some microseconds."""
 
 _STRIP = 1 << 22
 """How many pixels are converted at a time."""
@@ -36,8 +36,8 @@ def encode_png(image: UInt8[np.ndarray, "height width 3"], compress_level: int =
     """Return an RGB image as PNG; zlib's level is 0 (fast, for images) to 9 (small, for maps).
 
     The bytes depend on Pillow, which chooses the filter of each row, and above level 0 on the zlib
-    that it is built with. A package of Pillow brings its own zlib, so its version, which is in the
-    fingerprint of each stage that writes images, decides both; the pixels depend on neither.
+    that Pillow is built with. Pillow's package contains its own zlib. So its version, which is in
+    the fingerprint of each stage that writes images, decides both. The pixels depend on neither.
     """
     from PIL import Image
 
@@ -47,7 +47,7 @@ def encode_png(image: UInt8[np.ndarray, "height width 3"], compress_level: int =
 
 
 def image_extension(data: bytes) -> str | None:
-    """Return the extension that an image's content deserves, whatever its file is called."""
+    """Return the extension that fits an image's content, whatever its file is called."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     return next((name for mark, name in _SIGNATURES.items() if data.startswith(mark)), None)
@@ -56,21 +56,21 @@ def image_extension(data: bytes) -> str | None:
 def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
     """Return the RGB pixels of an image file, as the usual loaders of these datasets give them.
 
-    Grey, palette and CMYK images are converted, transparency is dropped, of 16 bits the upper 8 are
-    kept and of an animation the first frame. An EXIF rotation is not applied: torchvision's and
-    open_clip's loaders apply none, and the published accuracies are theirs.
+    Grey, palette and CMYK images are converted, transparency is dropped, 16 bits are reduced to the
+    upper 8, and an animation to its first frame. EXIF rotations are not applied: torchvision's and
+    open_clip's loaders, which gave the published accuracies, apply none either.
 
     Raises
     ------
     InputError
-        The file `name` is truncated, damaged, no image of a kind that datasets hold, or has more
-        than Pillow's limit of pixels or `WEBP_PIXELS`.
+        The file `name` is truncated, damaged, not an image in a supported format, or has more
+        pixels than Pillow's limit or `WEBP_PIXELS`.
     """
     from PIL import Image, ImageFile
 
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     warnings.simplefilter("error", Image.DecompressionBombWarning)
-    # Damaged EXIF, of which nothing is used, is common in photographs.
+    # Damaged EXIF data is common in photographs, and none of it is used.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     try:
         if image_extension(data) == "png":
@@ -79,13 +79,13 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
             if image.format == "WEBP" and image.width * image.height > WEBP_PIXELS:
                 raise ValueError(f"more than {WEBP_PIXELS:,} pixels: {image.width}x{image.height}")
             if image.format == "PNG":
-                # This reads every chunk's checksum and the end mark, which decoding does not.
+                # This checks every chunk's checksum and the end mark, which decoding does not.
                 image.verify()
                 if _PNG_END not in data:
                     raise ValueError("the PNG has no end mark")
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             return _rgb(image)
-    except Exception as error:  # Pillow raises anything, by what is hit
+    except Exception as error:  # Pillow raises any exception, depending on the damage
         raise InputError(
             f"{name}: a whole image was expected, this one is broken ({error}); replace it"
         ) from error
@@ -101,7 +101,7 @@ def _require_few_chunks(data: bytes) -> None:
 
 
 def _rgb(image: Any) -> np.ndarray:
-    """Convert an image a strip at a time, which keeps its copies small."""
+    """Convert an image strip by strip, which keeps copies small."""
     width, height = image.size
     rows, pixels = max(_STRIP // width, 1), np.empty((height, width, 3), np.uint8)
     for top in range(0, height, rows):
@@ -112,7 +112,7 @@ def _rgb(image: Any) -> np.ndarray:
 
 
 def _strip_rgb(image: Any) -> np.ndarray:
-    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow's own conversion clips at 255
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion clips at 255
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
     if "transparency" in image.info:
         image = image.convert("RGBA")

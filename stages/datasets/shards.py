@@ -1,4 +1,4 @@
-"""Labelled and captioned images in tar shards, as the webdataset layout has them.
+"""Labelled and captioned images in tar shards, in the webdataset layout.
 
 Image number 7 is `00000007.png` (or .jpg, .webp, …, as its content is) with `00000007.cls` (its
 class index) and, in a captioned set, `00000007.txt`; the shards of a folder are `shard-00000.tar`,
@@ -21,12 +21,12 @@ from stages.datasets.tar import ArchiveReader, Member, open_archives, write_shar
 from stages.runtime.errors import InputError, error_context
 
 StoredImage = tuple[bytes, int | None, str | None]
-"""The file of an image, its class index and its caption; None where it has none."""
+"""The file of an image, its class index and its caption, or None if it has none."""
 
 
 @dataclass(frozen=True)
 class ShardedDataset:
-    """An open dataset: where each image lies, its class (−1: none), the captions if it has any.
+    """An open dataset: where each image is, its class (−1: none), the captions if it has any.
 
     Several threads may read images at once. It is valid inside `open_shards` only.
     """
@@ -37,7 +37,7 @@ class ShardedDataset:
     captions: list[str] | None
     archives: list[ArchiveReader]
     places: Int64[np.ndarray, "image 3"]
-    """Per image its archive, and its offset and size there in bytes."""
+    """Each image's archive, and its offset and size in it, in bytes."""
 
     def __len__(self) -> int:
         """Return how many images there are."""
@@ -54,13 +54,13 @@ class ShardedDataset:
         Raises
         ------
         InputError
-            The image is broken, or is nothing but border.
+            The image is broken, or consists only of border.
         """
         name = f"{self.directory}: image {image:08d}"
         return crop(decode_image(self.stored(image), name), self.card.border, name)
 
     def load(self) -> UInt8[np.ndarray, "image height width 3"]:
-        """Return the pixels of all images, which have one size.
+        """Return the pixels of all images, which have the same size.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class ShardedDataset:
 
 @contextmanager
 def open_shards(directory: Path) -> Iterator[ShardedDataset]:
-    """Open a dataset folder, every shard verified against its hash; its images stay on disk.
+    """Open a dataset folder and verify every shard against its hash; images stay on disk.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def crop(
     Raises
     ------
     InputError
-        The image `name` is nothing but border.
+        The image `name` consists only of border.
     """
     height, width, _ = image.shape
     if min(height, width) <= 2 * border:
@@ -156,7 +156,7 @@ def _index(directory: Path, card: DatasetCard, archives: list[ArchiveReader]) ->
 def _read_labels(
     archive: ArchiveReader, key: str, members: list[Member]
 ) -> tuple[Member, int | None, str | None]:
-    """Return where the image `key` lies, its class and its caption, those that it has."""
+    """Return where the image `key` is, its class and its caption, if it has them."""
     parts = {member.name[len(key) + 1 :]: member for member in members}
     images = [parts[extension] for extension in EXTENSIONS if extension in parts]
     if len(images) != 1 or not {"cls", "txt"} & parts.keys() or len(parts) < len(members):
@@ -187,7 +187,7 @@ def write_images(
     Raises
     ------
     ValueError
-        The bytes are no image of a kind that datasets hold.
+        The bytes are not an image in a supported format.
     """
     return write_shards(starmap(_image_files, enumerate(images)), images_per_shard, directory)
 

@@ -47,10 +47,10 @@ from stages.files.outputs import new_output
 from stages.runtime.errors import InputError, error_context
 
 CAPTIONED = PublishedSet({}, (), "that of the images' authors", labels=[], names=[], classes=[])
-"""What is known of captioned images: neither classes nor their number."""
+"""The known facts about captioned images: neither classes nor their number."""
 
 CLASSNAMES = "classnames.txt"
-"""What the labels of a webdataset copy mean: a name a line."""
+"""The meaning of a webdataset copy's labels: one name per line."""
 
 BLOCK = 8
 """How many images per worker are in memory at a time."""
@@ -62,13 +62,13 @@ def write_real_dataset(
     """Download or read the dataset `key` and write it to `directory`, whole or not at all.
 
     The bytes of an image stay as they are, and images keep the order of their source. Each is
-    decoded once, so that a broken file is found here and not hours later.
+    decoded once, to find a broken file here and not hours later.
 
     Raises
     ------
     InputError
-        The source cannot be had, is not what the entry says or not the whole set, an image is
-        broken, or the disk is full.
+        The source is unavailable, not what the entry says or not the whole set; an image is broken;
+        or the disk is full.
     """
     if isinstance(entry, Broden):
         write_real_broden(key, entry, shards, directory, machine)
@@ -110,9 +110,9 @@ class Source:
     """An opened source.
 
     `where` names it in errors. `origin` maps what is read to what identifies its content (see
-    `DatasetCard`), or to nothing where only the images themselves can tell. `published` is what is
-    known of the set. `classes` has each image by its path, with its class or None, `captions` the
-    texts of those that have one, and `files` reads the images that are chosen.
+    `DatasetCard`), or to nothing if only the images themselves identify it. `published` has the
+    known facts about the set. `classes` maps each image's path to its class or None, `captions`
+    maps paths to captions, and `files` reads the chosen images.
     """
 
     where: str
@@ -124,15 +124,15 @@ class Source:
 
 
 def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Machine) -> Source:
-    """Open the source of an entry, which is downloaded first, unless it is there.
+    """Open the source of an entry, after downloading it if necessary.
 
-    Captioned sets are webdataset shards, and so are the sets of the hub; others are class folders,
-    on disk or in archives.
+    Captioned sets and the sets of the hub are webdataset shards; others are class folders, on disk
+    or in archives.
 
     Raises
     ------
     InputError
-        The source cannot be had, is damaged, or its labels are not those of the set.
+        The source is unavailable or damaged, or its labels are not those of the set.
     """
     if isinstance(entry, ImageNetCaptions) and entry.hub is not None:
         raise InputError(
@@ -163,10 +163,10 @@ def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Mach
 def _locate(
     entry: RealSet, published: PublishedSet, machine: Machine
 ) -> tuple[str, dict[str, str], Path | dict[str, Path]]:
-    """Where the source is, for errors; its origin (see `Source`); and what it has on this machine.
+    """Return the source's name in errors, its origin (see `Source`), and its files on this machine.
 
-    That is the one folder, or the downloaded archives or shards, by their URLs or their paths in
-    the repository; they stay among the machine's downloads so that the next run finds them.
+    The files are one folder, or the downloaded archives or shards by their URLs or their paths in
+    the repository. Downloads are kept, so that the next run finds them.
     """
     downloads = Path(machine.downloads)
     if entry.hub is not None:
@@ -205,7 +205,7 @@ def _shards_below(root: Path) -> dict[str, Path]:
 def _check_labels(
     entry: RealSet, repository: Repository, published: PublishedSet, downloads: Path
 ) -> None:
-    """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself need none."""
+    """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself do not need one."""
     if CLASSNAMES in repository.files:
         file = download_file(repository, CLASSNAMES, downloads)
         check_classnames(read_file(file, TABLE), published)
@@ -219,13 +219,13 @@ def _check_labels(
 def require_complete(
     classes: Mapping[str, int | None], published: PublishedSet, *, partial: bool
 ) -> None:
-    """Refuse a source without images, and one that lacks some of a published set.
+    """Refuse a source without images, or with fewer than the published set has.
 
     Parameters
     ----------
     classes : the class of each image that the source has
-    published : what the set is known to have
-    partial : whether less is accepted, since the study says so
+    published : the known facts about the set
+    partial : whether the study accepts a part of the set
 
     Raises
     ------
@@ -255,9 +255,10 @@ def require_complete(
 def choose(classes: Mapping[str, int | None], limit: int | None) -> dict[str, int | None]:
     """Choose about `limit` images, ⌊limit / classes⌋ of each class; None: all of them.
 
-    Of a class those are taken whose class and file name have the smallest SHA-256: a sample that
-    looks random and is the same on every machine, whatever the order of the files and the folders
-    above. A class that has fewer images gives all; a set without classes counts as one class.
+    Of each class, the images with the smallest SHA-256 of class and file name are taken. This
+    sample looks random and is the same on every machine, whatever the order of the files and the
+    folders above. A class with fewer images gives all of them; a set without classes counts as one
+    class.
 
     Raises
     ------
@@ -290,7 +291,7 @@ def _read_chosen(
     digest: "hashlib._Hash",
     workers: int,
 ) -> Iterator[StoredImage]:
-    """Yield the chosen images with class and caption, each added to the digest of all."""
+    """Yield the chosen images with class and caption, and add each to the common digest."""
     from tqdm import tqdm
 
     count = 0
@@ -313,7 +314,7 @@ def checked(
     Raises
     ------
     InputError
-        An image is truncated, damaged, no image, or nothing but its border.
+        An image is truncated, damaged, not an image, or consists only of its border.
     """
 
     def check(file: File) -> tuple[str, bytes]:

@@ -1,4 +1,4 @@
-"""The tars of a dataset folder: hashed while written, verified when opened, read in place."""
+"""The tar files of a dataset: hashed while written, verified when opened, read in place."""
 
 import hashlib
 import os
@@ -16,11 +16,11 @@ from stages.downloads.archives import PlainMember
 from stages.runtime.errors import InputError
 
 END = bytes(2 * BLOCKSIZE)
-"""What closes an archive; without it, it counts as truncated."""
+"""The end mark of an archive; an archive without it counts as truncated."""
 
 
 class Member(NamedTuple):
-    """Where a file lies inside an archive."""
+    """Where a file is inside an archive."""
 
     name: str
     offset: int
@@ -30,9 +30,9 @@ class Member(NamedTuple):
 def write_shards(
     groups: Iterable[Iterable[tuple[str, bytes]]], per_shard: int, directory: Path
 ) -> dict[str, str]:
-    """Write groups of files, those of an image together, into shards of `per_shard` groups.
+    """Write groups of files, one group per image, into shards of `per_shard` groups.
 
-    The same files give the same bytes. A shard that an error interrupts has no end mark, so it
+    The same files give the same bytes. If an error interrupts a shard, it has no end mark, so it
     counts as truncated.
 
     Returns
@@ -42,7 +42,7 @@ def write_shards(
     Raises
     ------
     ValueError
-        A file's name is longer than a USTAR header holds.
+        A file's name is too long for a USTAR header.
     """
     shards: dict[str, str] = {}
     for number, numbered in groupby(enumerate(groups), lambda item: item[0] // per_shard):
@@ -56,10 +56,10 @@ def write_shards(
 
 
 def _tar_parts(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    """Yield a USTAR archive a file at a time: files of mode 0644, time 0 and no owner.
+    """Yield a USTAR archive file by file, with mode 0644, time 0 and no owner.
 
-    `tarfile` makes the headers; its `TarFile.close` would also fill the archive up to 10 KiB, which
-    archives of single images need not be.
+    `tarfile` makes the headers. Its `TarFile.close` would also pad the archive to 10 KiB, which is
+    not needed for archives of single images.
     """
     for name, data in files:
         member = tarfile.TarInfo(name)
@@ -78,8 +78,8 @@ def _tar_parts(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
 class ArchiveReader:
     """An open archive, read in place; several threads may read at once.
 
-    It is not mapped into memory: a mapping would count as memory of the process wherever it was
-    touched, and to check the hash touches all of it.
+    It is not memory-mapped: pages that are read would count as memory of the process, and checking
+    the hash reads all of them.
     """
 
     def __init__(self, stream: BufferedReader, path: Path) -> None:
@@ -108,7 +108,7 @@ class ArchiveReader:
                         raise tarfile.ReadError(f"{member.name} is cut short")
                     if not member.isdir():
                         yield Member(member.name, member.offset_data, member.size)
-                # tarfile ends at a damaged header as if it were the end mark.
+                # tarfile treats a damaged header like the end mark.
                 if self.read(tar.offset, BLOCKSIZE) != bytes(BLOCKSIZE):
                     raise tarfile.ReadError(f"no end mark and no member at byte {tar.offset}")
         except (tarfile.TarError, ValueError, RecursionError) as error:
@@ -120,12 +120,12 @@ class ArchiveReader:
 
 @contextmanager
 def open_archive(path: Path, sha256: str) -> Iterator[ArchiveReader]:
-    """Open an archive after a check against its hash.
+    """Open an archive after checking its hash.
 
     Raises
     ------
     InputError
-        There is no such file, it is truncated or it is not the one that was written.
+        There is no such file, it is truncated, or it is not the one that was written.
     """
     try:
         stream = path.open("rb")
@@ -146,7 +146,7 @@ def open_archive(path: Path, sha256: str) -> Iterator[ArchiveReader]:
 
 @contextmanager
 def open_archives(directory: Path, digests: Mapping[str, str]) -> Iterator[list[ArchiveReader]]:
-    """Open the archives of a folder, by their names, as `open_archive`; threads check them.
+    """Open the archives of a folder, by name, like `open_archive`; threads check them.
 
     Raises
     ------

@@ -1,8 +1,9 @@
-"""Images in webdataset shards of others: tars with `<key>.jpg` and `<key>.cls` or `<key>.txt`.
+"""Images in webdataset shards of others: tars of `<key>.jpg` and `<key>.cls` or `<key>.txt`.
 
-Looked up: clip_benchmark 1.6, `webdataset_builder.py`, writes `<split>/<n>.tar` with keys such as
-s0000007, one of .webp, .png, .jpg and .cls, and `classnames.txt`; timm's `imagenet-1k-wds` has
-.jpg, .cls and a .json whose `filename` holds the WordNet id; img2dataset writes .jpg, .txt, .json.
+We looked up the layouts. clip_benchmark 1.6, `webdataset_builder.py`, writes `<split>/<n>.tar` with
+keys such as s0000007, one of .webp, .png, .jpg and .cls, and `classnames.txt`; timm's
+`imagenet-1k-wds` has .jpg, .cls and a .json whose `filename` holds the WordNet id; img2dataset
+writes .jpg, .txt, .json.
 """
 
 import re
@@ -17,18 +18,18 @@ from stages.downloads.archives import iterate_archive
 from stages.runtime.errors import InputError
 
 LABELS = 1 << 27
-"""The most bytes of all labels of a shard, which are read into memory at once."""
+"""The most bytes of a shard's labels, which are read into memory together."""
 
 RENAMED = 0.05
-"""The share of a copy's class names that may be the names of no class today."""
+"""The share of a copy's class names that may belong to no class today."""
 
 
 def shard_labels(
     shards: Mapping[str, Path], published: PublishedSet, where: str
 ) -> tuple[dict[str, int | None], dict[str, str]]:
-    """Return the class of each image and its caption, if it has one; no image is read for it.
+    """Return the class of each image and its caption, if any, without reading an image.
 
-    An image is called by its shard and key. Where the set has no classes, each needs a caption.
+    An image is named by its shard and key. If the set has no classes, each image needs a caption.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def shard_labels(
 
 
 def shard_images(shards: Mapping[str, Path], where: str) -> Files:
-    """Return the images of shards, each by its shard and key."""
+    """Return the images of shards by shard and key."""
 
     def files(wanted: Callable[[str], bool]) -> Iterator[File]:
         for shard, file in shards.items():
@@ -69,9 +70,9 @@ def shard_images(shards: Mapping[str, Path], where: str) -> Files:
 
 
 def grouped(members: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yield each key of a shard with its members, by their extensions.
+    """Yield each key of a shard with its members by extension.
 
-    Members whose names begin with a dot, such as `._a.jpg`, are an operating system's.
+    Members whose names begin with a dot, such as `._a.jpg`, come from an operating system.
     """
     visible = (
         (*split_key(name), data)
@@ -83,7 +84,7 @@ def grouped(members: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, dict[st
 
 
 def split_key(name: str) -> tuple[str, str]:
-    """Return a member's key and extension: what stands before and after its name's first dot."""
+    """Return a member's key and extension: its name before and after the first dot."""
     folder, slash, file = name.rpartition("/")
     key, _, extension = file.partition(".")
     return folder + slash + key, extension
@@ -94,7 +95,7 @@ def _is_image(extension: str) -> bool:
 
 
 def _labels(file: Path, where: str, needed: str) -> list[tuple[str, bytes]]:
-    """Return all members of a shard, left empty if they are no labels.
+    """Return all members of a shard; those that are not labels are left empty.
 
     Raises
     ------
@@ -143,13 +144,13 @@ def _class(members: Mapping[str, bytes], published: PublishedSet, path: str) -> 
 def check_classnames(text: bytes, published: PublishedSet) -> None:
     """Compare the `classnames.txt` of a copy with the classes that its labels should have.
 
-    Some names have been corrected over the years (crane, kite, maillot), and a copy has those of
-    its time. So some may be the names of no class today; none may be another class's.
+    Some names have been corrected over the years (crane, kite, maillot), and a copy has the names
+    of its time. So some names may belong to no class today, but none to another class.
 
     Raises
     ------
     ValueError
-        It has another number of names, another class's name for a label, or many that are unknown.
+        It has another number of names, another class's name for a label, or many unknown names.
     """
     names = [line.strip() for line in text.decode().splitlines() if line.strip()]
     if len(names) != len(published.names):

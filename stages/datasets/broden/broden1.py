@@ -36,7 +36,7 @@ from stages.files.outputs import new_output
 from stages.runtime.errors import InputError
 
 IMAGES, CONCEPTS = 63305, 1197
-"""What Broden1 has, in each size that it is published in."""
+"""The contents of Broden1, the same in each published size."""
 
 LICENCE = "as ADE20K, DTD, OpenSurfaces and PASCAL, of which Broden1 is made"
 
@@ -50,14 +50,14 @@ def write_real_broden(
     """Write Broden1's files as they are to `directory`, whole or not at all.
 
     Only what `index.csv` names is taken, and every image and map is decoded once. A `limit` takes
-    the images whose paths have the smallest SHA-256: Broden has no classes to balance. Then
-    `index.csv` has their rows alone, and all other tables are those of the whole set.
+    the images whose paths have the smallest SHA-256, since Broden has no classes to balance. Then
+    `index.csv` has only their rows; all other tables are those of the whole set.
 
     Raises
     ------
     InputError
-        The source is not there or is not all of Broden1 (unless it is said to be `partial`), a
-        file that the index names is missing or broken, or the disk is full.
+        The source is missing or is not all of Broden1 (unless it is `partial`), a file that the
+        index names is missing or broken, or the disk is full.
     """
     with _open_root(entry, machine) as (root, where, origin):
         broden = read_broden(files_reader(root, where), where)
@@ -91,7 +91,7 @@ def write_real_broden(
 
 
 def _choose(rows: list[IndexRow], limit: int | None) -> list[IndexRow]:
-    """Return `limit` rows, or all there are, in the index's order: a fixed subset of any set."""
+    """Return a fixed subset of `limit` rows, or all rows, in the index's order."""
     if limit is None:
         return rows
     ordered = sorted(rows, key=lambda row: hashlib.sha256(row.image.encode()).digest())
@@ -102,9 +102,9 @@ def _choose(rows: list[IndexRow], limit: int | None) -> list[IndexRow]:
 def _image_files(
     broden: Broden, rows: Sequence[IndexRow], digest: "hashlib._Hash", workers: int
 ) -> Iterator[list[File]]:
-    """The tables with the first image, then the files of each image, in the index's order.
+    """Yield the tables with the first image, then the files of each image, in the index's order.
 
-    Several threads read and decode them; each file is added to the digest of all. A label map that
+    Several threads read and decode them; each file is added to the common digest. A label map that
     several rows name comes with the first of them.
     """
 
@@ -140,8 +140,8 @@ def _open_root(
 ) -> Iterator[tuple[Path | zipfile.Path, str, dict[str, str]]]:
     """Yield the folder of `index.csv`, on disk or in a zip that is downloaded first.
 
-    With it come its name in errors, and its origin for the card: empty where only the files
-    themselves can tell.
+    With it come its name in errors and its origin for the card, which is empty if only the files
+    themselves identify it.
     """
     if entry.folder is not None:
         folder = Path(machine.folders) / entry.folder

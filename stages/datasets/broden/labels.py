@@ -1,4 +1,4 @@
-"""Label maps, and which concepts each image of a probe set shows."""
+"""Label maps, and which concepts each image of Broden shows."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ def from_channels(channels: UInt8[np.ndarray, "height width 3"]) -> LabelMap:
 def label_shares(maps: Sequence[LabelMap]) -> dict[int, float]:
     """Return the share of the pixels that each label covers.
 
-    A pixel counts once for a label, however many of the maps show the label there.
+    A pixel counts once for a label, however many maps show the label there.
     """
     stack = np.sort([labels.ravel() for labels in maps], axis=0)
     stack[1:][stack[1:] == stack[:-1]] = 0
@@ -37,10 +37,10 @@ def label_shares(maps: Sequence[LabelMap]) -> dict[int, float]:
 def concept_presence(broden: Broden, presence: float) -> Bool[np.ndarray, "image concept"]:
     """Return which concepts cover at least a fraction `presence` of each image's label maps.
 
-    Several maps of one category are taken together, a pixel counting once per label. A number that
-    holds for the whole image (scene, texture) covers all of it. A concept that several categories
-    show counts where it covers most. At 0 a single pixel is enough. The paper does not say from
-    which size on it counts a concept as present, so the threshold is our parameter.
+    Several maps of one category are combined, and a pixel counts once per label. A number for the
+    whole image (scene, texture) covers all of it. If several categories show a concept, the one
+    where it covers most counts. At 0 a single pixel is enough. The paper does not say how large a
+    concept has to be to count as present, so the threshold is our parameter.
 
     Raises
     ------
@@ -65,8 +65,8 @@ def concept_presence(broden: Broden, presence: float) -> Bool[np.ndarray, "image
 def can_be_probed(shown: Bool[np.ndarray, "image concept"]) -> Bool[np.ndarray, " concept"]:
     """Return the concepts that some of the images show and some do not.
 
-    Broden labels every pixel that covers anything, so a few of its concepts cover too little of any
-    image, and a subset of the images lacks more. Their average precision is undefined.
+    Broden labels every pixel, so a few concepts cover too little of any image, and a subset of the
+    images lacks more. The average precision of such concepts is undefined.
 
     Raises
     ------

@@ -35,7 +35,7 @@ TABLE, ROWS = 1 << 25, 1_000_000
 CATEGORIES = ("color", "object", "part", "material", "scene", "texture")
 
 File = tuple[str, bytes]
-"""A path in the dataset and what stands there."""
+"""A path in the dataset and the file's bytes."""
 
 Read = Callable[[str], bytes]
 """Returns the file at a path of the dataset."""
@@ -52,7 +52,7 @@ class Concept(NamedTuple):
 
 
 class IndexRow(msgspec.Struct, frozen=True):
-    """A row of `index.csv`: an image, its label maps' height and width, a cell per category."""
+    """A row of `index.csv`: an image, its label maps' height and width, one cell per category."""
 
     image: str
     sh: Natural
@@ -65,7 +65,7 @@ class IndexRow(msgspec.Struct, frozen=True):
     texture: str = ""
 
     def labels(self, category: str) -> list[int | str]:
-        """Numbers that hold for the whole image, and paths of label maps."""
+        """Label numbers for the whole image, and paths of label maps."""
         cell = getattr(self, category)
         return [
             int(part) if part.isdecimal() and len(part) < 10 else part
@@ -82,7 +82,7 @@ class IndexRow(msgspec.Struct, frozen=True):
 
 
 class LabelRow(msgspec.Struct):
-    """What is read of a row of `label.csv`; `category` is `object(12);part(3)`, say."""
+    """The fields read from a row of `label.csv`; a `category` reads `object(12);part(3)`."""
 
     number: Natural
     name: str
@@ -90,13 +90,13 @@ class LabelRow(msgspec.Struct):
 
 
 class CategoryRow(msgspec.Struct):
-    """What is read of a row of `category.csv`."""
+    """The fields read from a row of `category.csv`."""
 
     name: str
 
 
 class CodeRow(msgspec.Struct):
-    """What is read of a row of `c_<category>.csv`."""
+    """The fields read from a row of `c_<category>.csv`."""
 
     number: Natural
     coverage: float | Literal[""]
@@ -106,7 +106,7 @@ class CodeRow(msgspec.Struct):
 class Broden:
     """An open probe set: rows in the order of `index.csv`, concepts by number, `read` by path.
 
-    By index it gives the images, each decoded when asked for; several threads may ask at once.
+    Indexing it gives an image, which is decoded on demand; several threads may do so at once.
     """
 
     where: str
@@ -159,7 +159,7 @@ def read_broden(read: Read, where: str) -> Broden:
     """Read the tables of a Broden1 whose files `read` returns; `where` names it in errors.
 
     A concept of several categories belongs to the one where it covers most, as in NetDissect's
-    `loadseg.py`. Broden1 has no row for label 0; one that is there is passed over.
+    `loadseg.py`. Broden1 has no row for label 0; if there is one, it is skipped.
 
     Raises
     ------
@@ -197,13 +197,12 @@ def code_tables(read: Read, where: str) -> dict[str, str]:
 
 
 def read_table(read: Read, where: str, name: str, kind: type[Row]) -> list[Row]:
-    """Return the rows of a table as structs, whose fields are the columns that it must have.
+    """Return the rows of a table as structs, whose fields are the required columns.
 
     Raises
     ------
     InputError
-        The table is missing, no UTF-8 text, too large, lacks a column or has another value than
-        it should.
+        The table is missing, not UTF-8, too large, lacks a column or has an invalid value.
     """
     rows: list[Row] = []
     try:
@@ -230,7 +229,7 @@ def read_table(read: Read, where: str, name: str, kind: type[Row]) -> list[Row]:
 
 
 def files_reader(root: Path | zipfile.Path, where: str) -> Read:
-    """Return what reads the files of a Broden1, in its folder or in its zip."""
+    """Return a function that reads the files of a Broden1, in its folder or in its zip."""
 
     def read(name: str) -> bytes:
         file = root / name
@@ -243,7 +242,7 @@ def files_reader(root: Path | zipfile.Path, where: str) -> Read:
 
 
 def is_file(file: Path | zipfile.Path) -> bool:
-    """Say whether there is such a file; up to Python 3.13 a name that is too long raises."""
+    """Say whether a file exists; up to Python 3.13, a name that is too long raises."""
     try:
         return file.is_file()
     except OSError:

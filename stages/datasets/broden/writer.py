@@ -29,10 +29,10 @@ class Segmented(NamedTuple):
 def broden_files(
     images: Iterable[Segmented], concepts: Sequence[Concept], source: str
 ) -> Iterator[list[File]]:
-    """Yield the files of image after image, below `images/<source>/`, and last the tables.
+    """Yield the files of each image, below `images/<source>/`, and the tables at the end.
 
-    Unlike Broden1's, the numbers of concepts are the caller's, not ranks by frequency, and label
-    maps have the size of their image.
+    Unlike in Broden1, the caller numbers the concepts (there they are ranks by frequency), and
+    label maps have the size of their image.
     """
     rows: list[Row] = []
     frequency, coverage = defaultdict[int, int](int), defaultdict[int, float](float)
