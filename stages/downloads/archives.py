@@ -1,7 +1,7 @@
-"""Reads tar and zip archives file by file, in memory; nothing is unpacked onto a disk.
+"""Reads tar and zip archives file by file, in memory; nothing is unpacked to disk.
 
-`tarfile.data_filter` is of no use for that: it judges where a member would land on the disk, and
-takes the first `/` off an absolute name where such an archive is refused here.
+`tarfile.data_filter` does not help here: it checks where a member would be written on disk, and
+strips the leading `/` of an absolute name, while such an archive is refused here.
 """
 
 import lzma
@@ -24,7 +24,7 @@ PASSWORD = "INTERPRETING_CLIP_OBJECTNET_PASSWORD"  # noqa: S105
 """The environment variable that holds the password of an encrypted archive."""
 
 LARGEST = 1 << 26
-"""The most bytes of one image or table, which is read into memory; a tar in a tar is not.
+"""The most bytes of one image or table, which is read into memory (a tar in a tar is not).
 
 The largest in published sets are images of ObjectNet and Broden's index, some 20 MB.
 """
@@ -36,7 +36,7 @@ Published archives hold images, which are compressed already, and unpack to abou
 """
 
 DEPTH = 2
-"""How deep tars may lie in an archive: ImageNet's train tar holds one per class, or lies in a zip.
+"""How deeply tars may be nested: ImageNet's train tar has one tar per class, or is in a zip.
 """
 
 _HEADERS = (
@@ -45,20 +45,20 @@ _HEADERS = (
 )
 
 HEADER = 1 << 20
-"""The most bytes of a member's long name, or of what else a tar says of it."""
+"""The most bytes of a member's long name or other extended headers in a tar."""
 
 PARTS = 16
-"""The most parts of a name, folders and file; official archives have 6."""
+"""The most parts of a path, folders and file; official archives have 6."""
 
 Member = tuple[str, BufferedIOBase]
-"""A file's name, with `/`, and its content, to be read before the next is asked for."""
+"""A file's name, with `/`, and its content, which must be read before the next file."""
 
 
 class PlainMember(tarfile.TarInfo):
-    """A member of a tar without holes, whose size and header are sensible.
+    """A member of a tar, refused if it is sparse or its size or header is not plausible.
 
-    `tarfile` believes what a header says: it reads a name of gigabytes, goes backwards by a
-    negative size, and fills the holes of a sparse file with zeros, however large they are.
+    `tarfile` trusts headers: it reads names of gigabytes, seeks backwards by a negative size, and
+    fills the holes of a sparse file with zeros, however large they are.
     """
 
     @classmethod
@@ -68,7 +68,7 @@ class PlainMember(tarfile.TarInfo):
         Raises
         ------
         ValueError
-            It announces a sparse file, a negative size, or more than `HEADER` bytes of header.
+            The member is sparse, its size is negative, or its header has more than `HEADER` bytes.
         """
         item = super().frombuf(buf, encoding, errors)
         if item.type == tarfile.GNUTYPE_SPARSE:
@@ -81,7 +81,7 @@ class PlainMember(tarfile.TarInfo):
     def _refuse_sparse(*_: object) -> None:
         raise ValueError("a file in it is sparse; pack it without `--sparse`")
 
-    # What `tarfile` calls for the three forms that PAX has of sparse files.
+    # `tarfile` calls this for the three sparse formats of PAX.
     _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
 
 
@@ -92,21 +92,22 @@ def iterate_archive(
 
     Tars are plain or compressed by gzip, bzip2 or xz; the first bytes say which kind it is. A tar
     in a tar or zip counts as a folder of its name (`n01440764.tar` holds `n01440764/…`). The end of
-    each tar is checked, and all of a compressed one is read: only an archive that was read to its
-    end was whole. The password of an encrypted zip comes from the environment. `wanted` is asked
-    about each name in turn; what it refuses is passed over, and in a zip not even decrypted, which
-    in Python takes a second for each MB or so. `where` is what errors call the archive, since a
-    download's file is named by its digest.
+    each tar is checked, and a compressed one is read to its end: only then is it known to be whole.
+    The password of an encrypted zip comes from the environment. `wanted` is called with each name;
+    files that it declines are skipped, and in a zip not even decrypted, which takes Python about a
+    second per MB. `where` names the archive in errors, since the file of a download is named by its
+    digest.
 
-    One file at a time is in memory. Only the names are kept: of a zip, with 500 to 600 bytes each
-    that Python keeps of its directory.
+    One file at a time is in memory. Only the names are kept; for a zip, Python also keeps 500 to
+    600 bytes of its directory for each.
 
     Raises
     ------
     InputError
-        The archive is damaged or cut short, is none, unpacks to too much (see `RATIO`), names a
-        file twice or something outside of its own folder, or holds a link, a device, a sparse file,
-        tars deeper than `DEPTH`, or a file larger than `LARGEST`; its password is missing or wrong.
+        The archive is damaged, truncated or not an archive, unpacks to too much (see `RATIO`),
+        names a file twice or something outside of its own folder, or holds a link, a device, a
+        sparse file, tars deeper than `DEPTH`, or a file larger than `LARGEST`; or its password is
+        missing or wrong.
     """
     with readable_archive(where), _open_file(file) as stream:
         zipped = stream.read(4) in (b"PK\3\4", b"PK\5\6")
@@ -123,9 +124,9 @@ def iterate_archive(
 def read_member(
     content: IO[bytes] | BufferedIOBase, where: str, name: str, most: int | None = None
 ) -> bytes:
-    """Read a file of a dataset: a kilobyte can unpack to gigabytes, so no more than `LARGEST`.
+    """Read a file of a dataset, up to `LARGEST`, since a kilobyte can unpack to gigabytes.
 
-    Where a file is known to be smaller, or is larger, `most` says how large it may be.
+    `most` overrides that limit for files that are known to be smaller or larger.
 
     Raises
     ------
@@ -143,19 +144,19 @@ def read_member(
 
 
 def read_file(file: Path, most: int | None = None) -> bytes:
-    """Read a file of a dataset that lies in a folder.
+    """Read a file of a dataset from a folder.
 
     Raises
     ------
     InputError
-        It is larger than `LARGEST` or `most`, or a pipe or the like.
+        It is larger than `LARGEST` or `most`, or not a regular file (a pipe, say).
     """
     with _open_file(file) as content:
         return read_member(content, str(file.parent), file.name, most)
 
 
 def _open_file(file: Path) -> BufferedReader:
-    """Open a file; a pipe would wait for its other end, perhaps without end."""
+    """Open a file without waiting for the other end of a pipe, which might never come."""
     if os.path.lexists(file) and not file.is_file():
         raise InputError(
             f"{file}: a file was expected, it is a pipe, a device, a folder or a broken link; "
@@ -176,7 +177,7 @@ def _tar_members(
     names: set[str] = set()
     with tarfile.open(fileobj=stream, mode=mode, tarinfo=PlainMember) as tar:  # pyright: ignore
         while (item := tar.next()) is not None:
-            tar.members.clear()  # it would keep them all
+            tar.members.clear()  # tarfile would keep all members in memory
             if tar.offset > most:
                 raise _too_much(where)
             name = _safe(item.name, where)
@@ -191,12 +192,12 @@ def _tar_members(
 
 
 def _check_end(tar: tarfile.TarFile, where: str, most: int) -> None:
-    """Read to the end, past the record of zeros that must stand where the last file ends.
+    """Read to the end, past the record of zeros that must follow the last file.
 
     Raises
     ------
     tarfile.ReadError
-        Something else stands there, or nothing: `tarfile` takes both for the end.
+        Something else follows, or nothing: `tarfile` would accept both as the end.
     """
     stream = cast("BufferedIOBase", tar.fileobj)
     stream.seek(tar.offset)
@@ -220,19 +221,19 @@ def _zip_members(stream: BufferedIOBase, where: str, password: str | None) -> It
 
 
 def open_zip(stream: BufferedIOBase, where: str) -> zipfile.ZipFile:
-    """Open a zip, once its directory has been checked; to be used in `readable_archive`.
+    """Open a zip after checking its directory; to be used inside `readable_archive`.
 
     Raises
     ------
     InputError
-        As `iterate_archive`, for what the directory tells.
+        As `iterate_archive`, for what the directory shows.
     """
     archive, names, most = zipfile.ZipFile(stream), set[str](), _most(stream)
     if sum(item.file_size for item in archive.infolist()) > most:
         raise _too_much(where)
     for item in archive.infolist():
         name = _safe(item.filename, where)
-        # The kind of file as Unix has it; 0 where no Unix packed the archive.
+        # The Unix file type; 0 if the archive was not packed on Unix.
         if not item.is_dir() and stat.S_IFMT(item.external_attr >> 16) not in (stat.S_IFREG, 0):
             raise _no_file(name, where)
         if not item.is_dir():
@@ -282,7 +283,7 @@ def _opened(
 
 
 def _require_new(name: str, names: set[str], where: str) -> None:
-    """Refuse a name that came before, and note it: which of the two is meant, nothing says."""
+    """Refuse a name that came before, since nothing says which of the two is meant; record it."""
     if name in names:
         raise InputError(
             f"{where}: the archive holds '{name}' twice; nothing was taken. No official archive "
@@ -301,7 +302,7 @@ def _too_much(where: str) -> InputError:
 
 
 def _no_file(name: str, where: str) -> InputError:
-    """Return the error that an archive holds what is neither file nor folder."""
+    """Return the error that an archive holds something that is neither file nor folder."""
     return InputError(
         f"{where}: '{name}' is a link, a device or a pipe; nothing was taken. Unpack the archive "
         "with another program and take the folder (`source: folder`)"
@@ -309,7 +310,7 @@ def _no_file(name: str, where: str) -> InputError:
 
 
 def _safe(name: str, where: str) -> str:
-    """Return a name without `.` and doubled `/`, unless it leaves the archive's own folder."""
+    """Return a name without `.` and doubled `/`; refuse one that leaves the archive's folder."""
     path = PurePosixPath(name)
     if len(path.parts) > PARTS:
         raise InputError(
@@ -331,8 +332,7 @@ def readable_archive(where: str) -> Iterator[None]:
     Raises
     ------
     InputError
-        Reading it raised what `tarfile` and `zipfile` raise for damage and for forms that they do
-        not know.
+        Reading it raised what `tarfile` and `zipfile` raise for damage and for unknown formats.
     """
     damages = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
     numbers = (ValueError, LookupError, OverflowError, MemoryError, struct.error)  # in a header
@@ -342,7 +342,8 @@ def readable_archive(where: str) -> Iterator[None]:
         raise InputError(f"{where}: no such archive; fetch it again") from error
     except (*damages, *numbers, OSError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno not in (None, EINVAL):
-            raise  # of the disk; what gzip and bzip2 say has no number, a wrong offset is invalid
+            # a disk error; errors of gzip and bzip2 have no number, and a wrong offset is EINVAL
+            raise
         raise InputError(
             f"{where}: no tar or zip, damaged, cut short or, if encrypted, opened with a wrong "
             f"password ({str(error).partition(chr(10))[0]}); get a whole copy, and where "

@@ -27,19 +27,19 @@ REFUSALS = {
     410: ("the file is gone", _CHECK),
     429: ("too many requests were made", _LATER),
 }
-"""What a status means, and what to do about it."""
+"""What an HTTP status means, and what to do about it."""
 
 TRANSIENT = (408, 429, 500, 502, 503, 504)
 """The statuses after which the same request may succeed a little later."""
 
 ATTEMPTS = 5
-"""How often a file is requested while the connection breaks or the server is busy."""
+"""How many attempts a file gets if the connection breaks or the server is busy."""
 
 PAUSE = 1.0
 """Seconds before the second attempt; doubled for each further one."""
 
 TIMEOUT = (15.0, 60.0)
-"""Seconds to connect, and between two blocks."""
+"""The most seconds to connect, and between two blocks."""
 
 BLOCK = 1 << 20
 
@@ -47,7 +47,7 @@ RESERVE = 1 << 30
 """Bytes that stay free on the disk of the downloads, or a hundredth of it if that is less."""
 
 SLOWEST, GRACE = 1024, 60.0
-"""Bytes a second below which an answer counts as broken, and after how many seconds."""
+"""An answer counts as broken below so many bytes per second, after so many seconds."""
 
 
 class AnswerError(Exception):
@@ -55,12 +55,12 @@ class AnswerError(Exception):
 
 
 def bounded(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
-    """Pass on the blocks of an answer while it is no longer than `most` bytes and not too slow.
+    """Pass on the blocks of an answer as long as it is within `most` bytes and not too slow.
 
     Raises
     ------
     AnswerError
-        It is longer, or slower than `SLOWEST` after `GRACE` seconds.
+        It is longer than `most`, or slower than `SLOWEST` after `GRACE` seconds.
     """
     start, total = time.monotonic(), 0
     for block in blocks:
@@ -73,7 +73,7 @@ def bounded(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
 
 
 def refusal(status: int) -> tuple[str, str] | None:
-    """Return why a server refuses with an HTTP status and what to do; None below 400."""
+    """Return why a server refused, by HTTP status, and what to do; None below 400."""
     if status < 400:
         return None
     other = "the server failed" if status >= 500 else "the request is refused"
@@ -82,7 +82,7 @@ def refusal(status: int) -> tuple[str, str] | None:
 
 
 def mirrored(url: str, mirror: str | None) -> str:
-    """Return the URL on the mirror that stands for `url`, if there is a mirror."""
+    """Return the mirror's URL for `url`, or `url` itself if there is no mirror."""
     if mirror is None:
         return url
     parts = urlsplit(url)
@@ -93,17 +93,18 @@ def mirrored(url: str, mirror: str | None) -> str:
 def download(url: str, sha256: str, directory: Path, *, mirror: str | None = None) -> Path:
     """Return the file at `url`, kept in `directory` under the name `sha256`.
 
-    A file that is there and intact is not requested again. Of processes that want the same file,
-    one downloads it. `sha256` may be the first digits alone, at least 8, which torchvision and
+    A file that is there and intact is not requested again. If several processes want the same file,
+    one downloads it. `sha256` may be only the first digits, at least 8, which torchvision and
     others write in the names of their files. With a `mirror`, `https://host/path` is taken from
-    `<mirror>/host/path`; the digest says that it is the same. No size is known beforehand: what
-    leaves `RESERVE` bytes of the disk free may come, announced or not.
+    `<mirror>/host/path`; the digest shows that it is the same. The size is not known beforehand:
+    any that leaves `RESERVE` bytes of the disk free is accepted, whether or not the server states
+    it.
 
     Raises
     ------
     InputError
-        The server refuses, cannot be reached, is slower than `SLOWEST` or sends more than the disk
-        has room for, the disk is full, or what came is another file; nothing of it is kept.
+        The server refuses, cannot be reached, is slower than `SLOWEST` or sends more than fits on
+        the disk; the disk is full; or another file came. Nothing of it is kept.
     """
     from filelock import FileLock
 
@@ -121,9 +122,9 @@ def download(url: str, sha256: str, directory: Path, *, mirror: str | None = Non
 
 
 def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
-    """Download `url` into `part` and check it; `by_hand` is advice for a file that does not come.
+    """Download `url` into `part` and check it; `by_hand` is the advice if that fails.
 
-    What comes is written as it is, also if the server says that it is compressed.
+    The answer is written as it is, even if the server says that it is compressed.
     """
     import requests
     from tqdm import tqdm
@@ -140,7 +141,7 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
                     if response.status_code not in TRANSIENT:
                         raise InputError(f"{shown}: {why}; {advice}, or {by_hand}")
                     continue
-                size = response.raw.length_remaining  # None where none is announced
+                size = response.raw.length_remaining  # None if the server states no size
                 space = require_space(part.parent, size or 0, shown)
                 blocks = iter(partial(response.raw.read1, BLOCK), b"")
                 with tqdm(desc=name, total=size, unit="B", unit_scale=True, disable=None) as bar:
@@ -153,7 +154,7 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
         except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
             why = f"no connection, or it broke ({type(error).__name__})"
         except requests.RequestException as error:
-            why = type(error).__name__  # its text may hold the URL, in another spelling
+            why = type(error).__name__  # its text may contain the URL in another spelling
             raise InputError(f"{shown}: {why}; check the URL, or {by_hand}") from error
     else:
         raise InputError(
@@ -169,12 +170,12 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
 
 
 def require_space(directory: Path, size: int, where: str) -> int:
-    """Return how many bytes may be downloaded to a folder, if `size` are not too many.
+    """Return how many bytes may be downloaded to a folder, after checking that `size` fits.
 
     Raises
     ------
     InputError
-        There would be less than `RESERVE` left on the disk.
+        Less than `RESERVE` would be left on the disk.
     """
     disk = shutil.disk_usage(directory)
     reserve = min(RESERVE, disk.total // 100)
@@ -189,7 +190,7 @@ def require_space(directory: Path, size: int, where: str) -> int:
 
 
 def _request(url: str) -> "requests.Response":
-    """Return an answer whose content is still to come; that of a redirection is not read at all."""
+    """Return an answer whose content is not read yet; that of a redirection is never read."""
     import requests
 
     def close_redirection(response: requests.Response, **_: object) -> None:
@@ -207,7 +208,7 @@ def _request(url: str) -> "requests.Response":
 
 @contextmanager
 def disk_space_for(directory: Path) -> Iterator[None]:
-    """Make a folder for downloads, and explain a full disk.
+    """Make a folder for downloads; explain the error if the disk is full.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Downloads files of the Hugging Face hub through its client, and explains what goes wrong.
+"""Downloads files of the Hugging Face hub with its client, and explains errors.
 
-The client checks the size of a file and no digest, so that is done here. It keeps files in its own
+The client checks a file's size but not its digest, so that is done here. It keeps files in its own
 layout (`snapshots/<commit>/<path>`) below the machine's folder of downloads.
 """
 
@@ -41,11 +41,11 @@ TIMEOUT = 15.0
 ANSWERS = 1 << 25
 """The most bytes that the hub may answer with when asked about a repository: 100,000 files' worth.
 
-Every answer counts as at least 1/256 of it, since pages may be empty and have no end.
+Every answer counts as at least 1/256 of this, since there may be endless empty pages.
 """
 
 SHOWN = 8
-"""How many files an error names, where none matches."""
+"""How many files an error names if none matches."""
 
 EXPLANATIONS: dict[str | int | None, str] = {
     "RepositoryNotFoundError": (
@@ -67,14 +67,14 @@ EXPLANATIONS: dict[str | int | None, str] = {
     401: "the token is not valid; give another in the environment variable HF_TOKEN",
     403: "access is refused to this token; look at {page}, or change HF_TOKEN",
 }
-"""What an error of the client means and what to do: by class and status, by class, by status."""
+"""What an error of the client means and what to do, by class and status, class, or status."""
 
 
 class RepositoryFile(NamedTuple):
-    """What the hub says of a file.
+    """What the hub says about a file.
 
-    `digest` is the SHA-256 of a large file and, of one that git itself keeps, git's object name:
-    the SHA-1 of `blob`, its length and its content.
+    `digest` is the SHA-256 of a large file. For a file that git itself stores, it is git's object
+    name: the SHA-1 of `blob`, its length and its content.
     """
 
     size: int
@@ -82,9 +82,9 @@ class RepositoryFile(NamedTuple):
 
 
 class Repository(NamedTuple):
-    """A repository of the hub with its files by their paths, 2.tar before 10.tar.
+    """A repository of the hub with its files by path, 2.tar before 10.tar.
 
-    `revision` is a commit once the files are known, so that all are taken from the same.
+    Once the files are known, `revision` is a commit, so that all come from the same one.
     """
 
     name: str
@@ -99,14 +99,14 @@ class Repository(NamedTuple):
         return f"{endpoint()}/{prefix}{self.name}"
 
     def matching(self, *patterns: str) -> list[str]:
-        """Return the files that match the first of some glob patterns that any file matches.
+        """Return the files that match the first pattern that matches any file.
 
         `*` matches `/` too.
 
         Raises
         ------
         InputError
-            No file matches any of them; names some that there are.
+            No file matches any pattern; names some files of the repository.
         """
         for pattern in patterns:
             if found := [path for path in self.files if fnmatchcase(path, pattern)]:
@@ -125,7 +125,7 @@ class Repository(NamedTuple):
 
 
 def endpoint() -> str:
-    """Return the hub's address from the environment, which the client reads only at its import."""
+    """Return the hub's address from the environment, which the client reads only when imported."""
     from huggingface_hub import constants
 
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
@@ -134,7 +134,7 @@ def endpoint() -> str:
 def open_repository(
     name: str, revision: str, kind: Kind = "dataset", attempts: int = ATTEMPTS
 ) -> Repository:
-    """Return a repository as it is at a revision: a commit, or a branch or tag, which is resolved.
+    """Return a repository at a revision: a commit, or a branch or tag, which is resolved.
 
     Raises
     ------
@@ -160,12 +160,12 @@ def open_repository(
 
 
 def _listed(entry: Any) -> RepositoryFile:
-    """Return what the hub lists of a file.
+    """Return what the hub lists about a file.
 
     Raises
     ------
     ValueError
-        Its size is none, or its digest, which becomes the name of a file.
+        Its size is invalid, or its digest, which becomes the name of a file.
     """
     digest = entry.lfs.sha256 if entry.lfs else entry.blob_id
     if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", digest) or entry.size < 0:
@@ -174,7 +174,7 @@ def _listed(entry: Any) -> RepositoryFile:
 
 
 def require_access(repository: Repository, path: str, attempts: int = ATTEMPTS) -> None:
-    """Ask the hub for a file without its content: a gated repository lists its files to anybody.
+    """Check access to a file without its content: gated repositories list files to anybody.
 
     Raises
     ------
@@ -192,22 +192,21 @@ def require_access(repository: Repository, path: str, attempts: int = ATTEMPTS) 
 def download_file(repository: Repository, path: str, directory: Path) -> Path:
     """Return a file of a repository, kept below `directory`; an intact one is not requested again.
 
-    The endpoint and the token come from where the client has them: HF_ENDPOINT, HF_TOKEN, or a
-    login.
+    The client finds endpoint and token itself: HF_ENDPOINT, HF_TOKEN, or a login.
 
     Raises
     ------
     InputError
-        The repository, revision or file is gone; it is gated and the token is missing or not let
-        in; the hub cannot be reached; the disk is full; or what came is another or a larger file
-        than listed, and was removed.
+        The repository, revision or file does not exist; it is gated and the token is missing or
+        lacks access; the hub cannot be reached; the disk is full; or another or a larger file than
+        listed came, and was removed.
     """
     from filelock import FileLock
     from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 
-    constants.HF_HUB_DISABLE_XET = True  # Xet's own servers are on no mirror of the hub
+    constants.HF_HUB_DISABLE_XET = True  # mirrors of the hub do not have Xet's own servers
     name, commit, kind, files = repository
-    if not path.isprintable():  # the client's progress bar would print it as it is
+    if not path.isprintable():  # the client's progress bar would print the name unescaped
         raise InputError(
             f"{name}@{commit}: {path}: expected a file name without control characters; choose "
             "other files, or download it by hand and use `source: folder` or `checkpoint`"
@@ -226,7 +225,7 @@ def download_file(repository: Repository, path: str, directory: Path) -> Path:
             _call(lambda: hf_hub_download(name, path, **place), repository, path, size=size)
         )
         for remnant in received.resolve().parent.glob(f"{digest}.*.incomplete"):
-            remnant.unlink()  # of a process that was killed
+            remnant.unlink()  # left by a process that was killed
         if (found := _digest(received, digest)) != digest:
             size = received.stat().st_size
             _remove(received)
@@ -239,7 +238,7 @@ def download_file(repository: Repository, path: str, directory: Path) -> Path:
 
 
 def _digest(file: Path, like: str) -> str:
-    """Return the digest of a file, of the kind of another: a SHA-256 or git's object name."""
+    """Return a file's digest of the same kind as another: a SHA-256 or git's object name."""
     if len(like) == 64:
         return file_digest(file)
     start = b"blob %d\0" % file.stat().st_size
@@ -261,22 +260,22 @@ def _call(
     attempts: int = ATTEMPTS,
     size: int = 0,
 ) -> Answer:
-    """Return what the client's `request` returns, tried again where the hub is busy or unreachable.
+    """Return what the client's `request` returns; retry if the hub is busy or unreachable.
 
-    No answer may be larger than `ANSWERS` or the `size` of the file that is requested.
+    No answer may be larger than `ANSWERS`, or than the `size` of the requested file.
 
     Raises
     ------
     InputError
-        The hub refuses, cannot be reached or answers without end; says what to do.
+        The hub refuses, cannot be reached or never stops answering; says what to do.
     """
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     from huggingface_hub.utils import logging
 
-    # A warning shows a URL, with the signature or login in it, or what the server says, as it is.
+    # Warnings show URLs with their signature or login, and the server's text, unescaped.
     logging.set_verbosity_error()
     where = f"{repository.name}@{repository.revision}" + (f": {path}" if path else "")
-    # The base of all errors of the HTTP library that the client uses, which it has changed twice.
+    # The base class of all errors of the client's HTTP library, which it has changed twice.
     network = cast("type[Exception]", HfHubHTTPError.__bases__[0])
     with _LOCK:
         _bound_client()
@@ -304,7 +303,7 @@ def _call(
 
 @dataclass
 class _Allowance:
-    """How many bytes the hub may send in one answer, and in all that follow in a call."""
+    """How many bytes the hub may send in one answer, and in all answers of a call."""
 
     each: int
     left: int
@@ -316,7 +315,7 @@ _LOCK = Lock()
 
 @cache
 def _bound_client() -> None:
-    """Let every client that the library makes bound what it is answered, and ask for it plain."""
+    """Let every client that the library makes limit its answers, and request them uncompressed."""
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils._http import default_client_factory
 
@@ -331,24 +330,24 @@ def _bound_client() -> None:
 
 
 def _limit(request: Any) -> None:
-    """Let no request wait without end, as the library's do when it asks for a listing."""
+    """Give every request a timeout; the library's requests for listings have none."""
     limits = request.extensions.get("timeout", {})
     request.extensions["timeout"] = {key: limits[key] or TIMEOUT for key in limits}
 
 
 def _bound(response: Any) -> None:
-    """Bound an answer before any of it is read: the library reads most of them whole.
+    """Limit an answer before any of it is read, since the library reads most answers whole.
 
     Raises
     ------
     AnswerError
-        Its digest or commit, of which the library makes the names of files, leads elsewhere.
+        Its digest or commit, which the library turns into file names, leads elsewhere.
     """
     stream, allowance = response.stream, _ALLOWANCE.get()
     if allowance is None:
         return
 
-    class Bounded(type(stream)):  # the HTTP library asks for a stream of its own
+    class Bounded(type(stream)):  # the HTTP library expects a stream of its own type
         def __init__(self) -> None:
             pass
 
@@ -366,8 +365,8 @@ def _bound(response: Any) -> None:
         raise AnswerError("a digest or commit is a path")
     for name in ("Retry-After", "RateLimit"):
         if re.search(r"(^|t=)\d{4}", response.headers.get(name, "")):
-            del response.headers[name]  # the library would sleep as long as it is told
-    response.headers.pop("Content-Encoding", None)  # so that nothing inflates
+            del response.headers[name]  # the library would sleep as long as the server says
+    response.headers.pop("Content-Encoding", None)  # so that nothing is decompressed
     response.stream = Bounded()
 
 
@@ -377,7 +376,7 @@ def _status(error: Any) -> int | None:
 
 
 def _is_transient(error: BaseException) -> bool:
-    """Return whether the same request may succeed a moment later."""
+    """Say whether the same request may succeed a moment later."""
     status = _status(error)
     return status in TRANSIENT if status else type(error).__name__ not in EXPLANATIONS
 
