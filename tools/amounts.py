@@ -1,4 +1,4 @@
-"""Amounts that are known exactly, about, in part or not at all, and how to print them."""
+"""Amounts that are exact, estimated, partial or unknown, and how to print them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import humanize
 class Amount:
     """A number of images, bytes, operations or hours.
 
-    `exact` is false for an estimate. `complete` is false where a part is unknown: `value` is then
-    the sum of the other parts, 0 where nothing is known.
+    `exact` is false for an estimate. `complete` is false if a part is unknown: `value` is then the
+    sum of the known parts, 0 if nothing is known.
     """
 
     value: float
@@ -20,7 +20,7 @@ class Amount:
     complete: bool = True
 
     def __add__(self, other: "Amount") -> "Amount":
-        """Return the sum, which is as well known as both summands are."""
+        """Return the sum, which is exact and complete only if both summands are."""
         return self._combined(self.value + other.value, other)
 
     def __mul__(self, other: "Amount | float") -> "Amount":
@@ -39,7 +39,7 @@ class Amount:
         return {"value": value, "exact": self.exact, "complete": self.complete}
 
     def marked(self, text: str) -> str:
-        """Return `text`, the value in words, after `~` if estimated and before `+ ?` if in part."""
+        """Return `text`, the value in words, as `~text` if estimated, `text + ?` if partial."""
         if not self.complete and not self.value:
             return "?"
         return f"{'' if self.exact else '~'}{text}{'' if self.complete else ' + ?'}"
@@ -74,7 +74,7 @@ def metric(amount: Amount) -> str:
 
 
 def hours(amount: Amount) -> str:
-    """Return hours, or minutes where there is less than one: `64,714.2 h`, `1.9 min`."""
+    """Return hours, or minutes if less than one hour: `64,714.2 h`, `1.9 min`."""
     if amount.value >= 1:
         return amount.marked(f"{humanize.intcomma(amount.value, 1)} h")
     return amount.marked(f"{60 * amount.value:.1f} min")

@@ -1,4 +1,4 @@
-"""DVC's cache and lock file: which outputs a study has, and where their bytes lie."""
+"""DVC's cache and lock file: which outputs a study has, and where their bytes are."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ LOCK = "dvc.lock"
 
 @dataclass(frozen=True)
 class Cache:
-    """Where the objects of a repository's cache are, its run cache, and DVC's list of processes."""
+    """The folders of a repository's cached objects and run cache, and DVC's list of processes."""
 
     objects: Path
     runs: Path
@@ -25,10 +25,10 @@ class Cache:
         return self.objects / md5[:2] / md5[2:]
 
     def members(self, md5: str) -> dict[str, str]:
-        """Return the MD5s of the files in a folder by path; none if its list is missing or rotten.
+        """Return the MD5s of a folder's files by path; none if its listing is missing or damaged.
 
-        An object that is no folder has none. What is no MD5 is the name of no object, and is left
-        out.
+        An object that is not a folder has none. Entries that are not an MD5 name no object, and are
+        left out.
         """
         if not md5.endswith(".dir"):
             return {}
@@ -55,7 +55,7 @@ def open_cache(root: Path) -> Cache:
     Raises
     ------
     InputError
-        `root` is no DVC repository.
+        `root` is not a DVC repository.
     """
     from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
@@ -75,7 +75,7 @@ def locked_outputs(root: Path) -> list[Output]:
     Raises
     ------
     InputError
-        The file is damaged: a process that is killed while DVC writes it leaves a part of it.
+        The file is damaged: if DVC is killed while it writes the file, only a part remains.
     """
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from voluptuous import Invalid
@@ -101,6 +101,6 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def file_md5(file: Path) -> str:
-    """Return a file's MD5. DVC's own check does not read a file that is read-only."""
+    """Return a file's MD5. DVC's own check would not read a read-only file."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "md5").hexdigest()

@@ -37,16 +37,16 @@ from tools.options import Options
 from tools.sources import ask_url
 
 TOP = 3
-"""How many classes are named that a given image looks most like."""
+"""How many classes are named for an image, the most similar first."""
 
 
 def main(*arguments: str) -> None:
-    """Print what is found of one encoder.
+    """Print the findings about one encoder.
 
     Raises
     ------
     InputError
-        It cannot be measured as params.yaml has it; what was found before is printed.
+        It cannot be measured as params.yaml describes it; earlier findings are printed.
     """
     options = command_line().parse_args(arguments)
     study, machine = check(PARAMS), read_machine()
@@ -92,18 +92,18 @@ def command_line() -> Options:
 
 
 def say(name: str, finding: str) -> None:
-    """Print one line, at once: a large encoder takes its time."""
+    """Print one line and flush it, since a large encoder takes a while."""
     sys.stdout.write(f"{name:<16}{one_line(finding)}\n")
     sys.stdout.flush()
 
 
 def require_entry(study: Sections, key: str) -> None:
-    """Refuse an encoder that is unknown, or that a training makes.
+    """Refuse an encoder that is unknown, or that a training produces.
 
     Raises
     ------
     InputError
-        Names the encoders with weights, or the section that makes this one.
+        Names the encoders with weights, or the section that trains this one.
     """
     if key in study.weights:
         return
@@ -119,12 +119,12 @@ def require_entry(study: Sections, key: str) -> None:
 
 
 def require_weights(study: Sections, key: str, machine: Machine, *, download: bool) -> None:
-    """Refuse weights that would have to be downloaded, unless that is wanted.
+    """Refuse weights that would have to be downloaded, unless the user wants that.
 
     Raises
     ------
     InputError
-        They are not on this machine: names the source and the size, where it is known.
+        They are not on this machine; names the source and, if known, the size.
     """
     entry = study.weights[key]
     location = locate_weights(entry, study.backbones[entry.backbone])
@@ -136,9 +136,9 @@ def require_weights(study: Sections, key: str, machine: Machine, *, download: bo
 
 
 def to_download(location: Location | None, machine: Machine) -> str:
-    """Return what would be downloaded, with its size; nothing if it is here already.
+    """Return what would be downloaded, with its size; nothing if it is already here.
 
-    The hub is asked which file a revision has, a host how large a file is. Neither sends it.
+    Asks the hub which file a revision has, or a host how large a file is, without downloading it.
     """
     downloads = Path(machine.downloads)
     if isinstance(location, AtUrl) and not (downloads / location.sha256).exists():
@@ -159,7 +159,7 @@ def to_download(location: Location | None, machine: Machine) -> str:
 
 
 def findings(study: Sections, key: str, encoder: Encoder) -> Iterator[tuple[str, str]]:
-    """Yield what is known of an encoder without a forward pass."""
+    """Yield the findings about an encoder that need no forward pass."""
     card, entry, about = encoder.card, study.weights[key], study.encoders[key]
     origin, state = card.origin, encoder.module.state_dict()
     numbers = metric(Amount(sum(value.numel() for value in state.values())))
@@ -176,9 +176,9 @@ def findings(study: Sections, key: str, encoder: Encoder) -> Iterator[tuple[str,
 
 
 def make_head(study: Sections, key: str, encoder: Encoder, *, whole: bool) -> tuple[Head, str]:
-    """Return the head that the study asks for, as stage `head` makes it, and what it is.
+    """Return the head that the study asks for, as stage `head` makes it, and its description.
 
-    Of a zero-shot head, one template is tried: on all classes if `whole`, else on two.
+    A zero-shot head is made with one template, for all classes if `whole`, else for two.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def read_image(file: Path) -> UInt8[np.ndarray, "height width 3"]:
     Raises
     ------
     InputError
-        There is no such file, or it is no image.
+        There is no such file, or it is not an image.
     """
     try:
         return decode_image(file.read_bytes(), str(file))

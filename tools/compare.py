@@ -1,10 +1,10 @@
-"""`make compare A=… B=…`: whether two results agree where their bytes differ.
+"""`make compare A=… B=…`: whether two results agree even if their bytes differ.
 
     python -m tools.compare A B [--arrays N] [--relative N] [--absolute N]
         [--points N]
 
-A and B are folders of the project or revisions of git's; `--only metrics/` compares the outputs
-whose paths begin so. Exits 0 if every output is the same or agrees within the tolerance, 1 if one
+A and B are folders of the project or git revisions; `--only metrics/` compares the outputs whose
+paths begin with this. Exits 0 if every output is the same or agrees within the tolerance, 1 if one
 differs or is missing.
 """
 
@@ -43,7 +43,7 @@ SHARES = "data/training/"
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How much is allowed to differ; each field is an option, and its metadata say of what."""
+    """How much may differ; each field is an option, and its metadata say what it applies to."""
 
     arrays: float = field(default=1e-4, metadata={"of": "share of an array's largest value"})
     ranks: float = field(default=1e-2, metadata={"of": "the same, of average precisions"})
@@ -54,7 +54,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference: `size` in units of what is allowed, so that above 1 is too much, and where."""
+    """A difference: its `size` in units of the tolerance (above 1 is too much), and where it is."""
 
     size: float
     where: str
@@ -65,7 +65,7 @@ Place = tuple[str | int, ...]
 
 
 def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> Iterator[Difference]:
-    """Yield what differs in two files of one output; `name` is its path in the repository.
+    """Yield the differences of two files of one output; `name` is its path in the repository.
 
     Raises
     ------
@@ -85,9 +85,9 @@ def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> I
 
 
 def contents(file: Path, name: str) -> dict[Place, Any]:
-    """Return the arrays, or the numbers and texts, of a file; of any other file its MD5.
+    """Return the arrays of a file, or its numbers and texts, or else its MD5.
 
-    Nothing of a file of digests: what they are of is compared.
+    A file of digests gives nothing, since the files themselves are compared.
     """
     if name.endswith((f"/{CONTENTS}", ".sha256")):
         return {}
@@ -115,9 +115,9 @@ def leaves(node: Any, place: Place) -> Iterator[tuple[Place, Any]]:
 def weigh_arrays(
     a: np.ndarray, b: np.ndarray, place: Place, tolerance: Tolerance
 ) -> tuple[float, float, str]:
-    """Return the distance of two arrays, what is allowed, and both in words.
+    """Return the distance of two arrays, the tolerance, and both in words.
 
-    Arrays of whole numbers have to be equal.
+    Integer arrays have to be equal.
     """
     if (a.shape, a.dtype) != (b.shape, b.dtype):
         return math.inf, 1.0, f"{a.dtype} {a.shape}, {b.dtype} {b.shape}"
@@ -131,7 +131,7 @@ def weigh_arrays(
 def largest_difference(a: np.ndarray, b: np.ndarray) -> float:
     """Return the largest difference of two arrays as a share of the largest value in them.
 
-    It is infinite where one holds NaN or an infinity, which no stage writes: such a file is rotten.
+    It is infinite if one holds NaN or an infinity, which no stage writes: such a file is damaged.
     """
     with np.errstate(all="ignore"):
         largest = np.abs(a - b).max(initial=0.0)
@@ -141,7 +141,7 @@ def largest_difference(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def weigh_values(a: Any, b: Any, place: Place, tolerance: Tolerance) -> tuple[float, float, str]:
-    """Return the distance of two values of a tree or a table, what is allowed, and both of them."""
+    """Return the distance of two values of a tree or a table, the tolerance, and both values."""
     said, x, y = f"{a}, {b}", number(a), number(b)
     if a == b or x is None or y is None:
         return float(a != b), 0.0, said
@@ -174,15 +174,15 @@ SAME, AGREES, DIFFERS, MISSING = "identical", "agrees", "differs", "missing"
 REDRAWN, RECODED = "drawn anew", "other code"
 
 DRAWN = (".html", ".svg")
-"""Pictures and pages of numbers, each of which stands in a table that is compared."""
+"""Pictures and pages of numbers that are also in a table, which is compared."""
 
 NO_RESULTS = ("code.json", "data/study")
-"""Outputs that say which code made the results, and that params.yaml is legal."""
+"""Outputs that record which code made the results, and that params.yaml is legal."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The outputs of a study by path, in a folder or, of a revision, in git and DVC's cache."""
+    """The outputs of a study by path: in a folder or, for a revision, in git and DVC's cache."""
 
     name: str
     outputs: dict[str, Output]
@@ -190,7 +190,7 @@ class Result:
     cache: Cache | None = None
 
     def files(self, path: str) -> dict[str, Path]:
-        """Return the files of an output by path; none if it, or a part of it, is missing."""
+        """Return the files of an output by path; none if any of it is missing."""
         place, md5 = self.folder / path, self.outputs[path].md5
         if place.is_file():
             return {path: place}
@@ -209,7 +209,7 @@ def open_result(name: str) -> Iterator[Result]:
     Raises
     ------
     InputError
-        It is neither, or nothing has been run there; or the lock file is damaged.
+        It is neither, nothing has been run there, or the lock file is damaged.
     """
     with tempfile.TemporaryDirectory() as place:
         folder, cache = Path(name), None
@@ -224,12 +224,12 @@ def open_result(name: str) -> Iterator[Result]:
 
 
 def write_revision(revision: str, folder: Path) -> None:
-    """Write the files that git has of a revision into a folder.
+    """Write the files of a git revision into a folder.
 
     Raises
     ------
     InputError
-        It is no revision.
+        It is not a revision.
     """
     command = ["git", "archive", f"{revision}^{{commit}}"]
     archive = subprocess.run(command, capture_output=True, check=False)
@@ -237,19 +237,19 @@ def write_revision(revision: str, folder: Path) -> None:
         raise InputError(f"{revision}: expected a folder or a revision of git's, it is neither")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         for member in tar:
-            # Plain files alone: git holds no path that leaves the folder, a link could.
+            # Only regular files: no path in git leaves the folder, but a link could.
             if member.isfile() and (stream := tar.extractfile(member)):
                 (folder / member.name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / member.name).write_bytes(stream.read())
 
 
 def main(*arguments: str) -> None:
-    """Say of every output that is not the same to the byte whether two results agree, and count.
+    """For each output whose bytes differ, print whether the two results agree; count verdicts.
 
     Raises
     ------
     InputError
-        No output has a path that begins as asked; or a file is damaged.
+        No output has a path with that beginning, or a file is damaged.
     """
     options = command_line().parse_args(arguments)
     tolerance = Tolerance(**{f.name: getattr(options, f.name) for f in fields(Tolerance)})
@@ -289,7 +289,7 @@ def command_line() -> Options:
 
 
 def size(text: str) -> float:
-    """Return a tolerance given on the command line."""
+    """Return a tolerance from the command line."""
     value = float(text)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number, 0 or more, got {text}")
@@ -297,7 +297,7 @@ def size(text: str) -> float:
 
 
 def compare(path: str, a: Result, b: Result, tolerance: Tolerance) -> tuple[str, str]:
-    """Return the verdict on one output, and where it differs most."""
+    """Return the verdict on one output, and the place of the largest difference."""
     for name, result in (("A", a), ("B", b)):
         if path not in result.outputs:
             return MISSING, f"no output of {name}, {result.name}"
@@ -319,7 +319,7 @@ def compare(path: str, a: Result, b: Result, tolerance: Tolerance) -> tuple[str,
 def file_differences(
     a: dict[str, Path], b: dict[str, Path], tolerance: Tolerance
 ) -> Iterator[Difference]:
-    """Yield what differs between the files of two outputs."""
+    """Yield the differences between the files of two outputs."""
     for name in sorted(a.keys() ^ b.keys()):
         yield Difference(math.inf, f"{name}: in {'A' if name in a else 'B'} alone")
     for name in sorted(a.keys() & b.keys()):

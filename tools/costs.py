@@ -25,7 +25,7 @@ from tools.amounts import UNKNOWN, Amount, about, size, total
 from tools.schedule import TRAININGS
 
 WORDS = 100
-"""A guess of the size of a vocabulary, which is collected from captions later."""
+"""A guess of the size of a vocabulary, which is only known once captions are collected."""
 
 BACKWARD = 3
 """A training step costs about three forward passes, since the backward pass costs two."""
@@ -33,13 +33,13 @@ BACKWARD = 3
 IMAGENET_CLASSES = 1000
 
 TEMPLATES = {"openai_imagenet": 80, "simple_imagenet": 7}
-"""The templates of a zero-shot head by the name of a published list of them."""
+"""The number of templates in each published list, by name."""
 
 FLOAT = 4
-"""Bytes of a number: weights, activations and Gram matrices are stored in single precision."""
+"""Bytes per number: weights, activations and Gram matrices are stored in float32."""
 
 STATES = 3
-"""A checkpoint of AdamW holds each weight and two running means."""
+"""A checkpoint holds each weight and AdamW's two running means of it."""
 
 Images = Mapping[str, Amount]
 """The number of images of each dataset."""
@@ -49,11 +49,11 @@ Images = Mapping[str, Amount]
 class Cost:
     """An architecture's sizes, and the floating-point operations of one forward pass.
 
-    As `FlopCounterMode` counts them: a multiplication and an addition are two operations, and only
-    those of matrix products, attention and convolutions are counted. `parameters` and `image` are
-    those of the image tower, `text_parameters` and `text` (of one prompt) those of the text tower,
-    zero without one. `layers` is the number of layers that CKA compares. `family` is
-    that of the image tower: a transformer has one convolution, of its patches, or a stem of some.
+    Operations are counted as by `FlopCounterMode`: a multiplication and an addition are two, and
+    only matrix products, attention and convolutions count. `parameters` and `image` belong to the
+    image tower, `text_parameters` and `text` (per prompt) to the text tower, and are 0 without one.
+    `layers` is the number of layers that CKA compares. `family` is that of the image tower; a
+    transformer has one convolution, for its patches, or a stem of several.
     """
 
     parameters: Amount
@@ -67,9 +67,9 @@ class Cost:
 
 @cache
 def build(backbone: AnyBackbone) -> Encoder | None:
-    """Return an architecture's towers; None where its configuration lies on the hub.
+    """Return an architecture's towers, or None if its configuration is on the hub.
 
-    They are built on the meta device, without memory for their weights.
+    They are built on the meta device, so their weights take no memory.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def build(backbone: AnyBackbone) -> Encoder | None:
 
 @cache
 def cost(backbone: AnyBackbone) -> Cost:
-    """Return what an architecture costs; unknown where its configuration lies on the hub.
+    """Return what an architecture costs; unknown if its configuration is on the hub.
 
     Raises
     ------
@@ -101,8 +101,8 @@ def cost(backbone: AnyBackbone) -> Cost:
         if encoder.card.kind == "clip":
             clip: Any = encoder.module.eval()
             tokens = torch.zeros(1, clip.context_length, dtype=torch.long)
-            # With gradients, since without them torch fuses attention into an operation that is
-            # not counted.
+            # Keep gradients on: without them torch fuses attention into an operation that is not
+            # counted.
             with FlopCounterMode(display=False) as counter:
                 clip.encode_text(tokens)
             text = Amount(counter.get_total_flops())
@@ -130,13 +130,13 @@ def parameters(module: nn.Module) -> int:
 
 
 def section_of(study: Sections, key: str) -> tuple[str, Any]:
-    """Return the section that says where an encoder's weights come from, and its entry there."""
+    """Return the section that an encoder's weights come from, and its entry there."""
     section = next(group for group in ENCODER_SECTIONS if key in getattr(study, group))
     return section, getattr(study, section)[key]
 
 
 def backbone_name(study: Sections, key: str) -> str:
-    """Return the entry of `backbones` that an encoder is built of: its own, or its start's."""
+    """Return the entry of `backbones` of an encoder: its own, or that of its start."""
     section, entry = section_of(study, key)
     if section == "finetune":
         return backbone_name(study, entry.start)
@@ -171,8 +171,8 @@ def prompt_count(study: Sections) -> Amount:
 class Work:
     """What one stage does for one encoder.
 
-    A training step counts as the forward passes of its images, and as the operations of three, or
-    of more where a batch passes twice.
+    A training step counts its images as forward passes, and three times their operations, or more
+    if a batch passes twice.
     """
 
     stage: str
@@ -184,12 +184,12 @@ class Work:
 def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
     """Return the work for one encoder, by stage.
 
-    Left out is what costs little beside it: drawing and decoding images, the standard models that
-    a study trains for its baseline, and the measures, which see activations alone.
+    This leaves out what costs little in comparison: drawing and decoding images, the standard
+    models that a study trains for its baseline, and the measures, which only see activations.
     """
     price, prompts = encoder_cost(study, key), prompt_count(study)
     section, _ = section_of(study, key)
-    # Finetuning and interpolation start from the zero-shot head of their CLIP, so they make it too.
+    # Finetuning and interpolation start from their CLIP's zero-shot head, so they compute it too.
     made = prompts if section in ("finetune", "interpolate") else Amount(0)
     training, seen, effort = trainings(study).get(key), Amount(0), BACKWARD
     if training is not None:
@@ -213,7 +213,7 @@ def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
 
 
 def rate_name(study: Sections, work: Work) -> str:
-    """Return which of the `Rates` of a GPU holds for a piece of work; float16 is as bfloat16."""
+    """Return which of a GPU's `Rates` applies to some work; float16 is like bfloat16."""
     precision, family = study.precision.inference, encoder_cost(study, work.encoder).family
     if work.stage in TRAININGS:
         precision = study.recipes[trainings(study)[work.encoder].recipe].precision
@@ -231,7 +231,7 @@ def steps(recipe: TrainingRecipe, images: Amount, batch_size: int = 1) -> Amount
 
 @dataclass(frozen=True)
 class Storage:
-    """The bytes that a study writes to one folder; what is `temporary` may be deleted later."""
+    """The bytes that a study writes to one folder; `temporary` ones may be deleted later."""
 
     what: str
     folder: str
@@ -244,7 +244,7 @@ def storage(
 ) -> list[Storage]:
     """Return what is stored where; `folder` keeps the downloads."""
     keys = list(study.encoders)
-    # Trainings run one after the other, so the largest checkpoint counts.
+    # Trainings run one after the other, so only the largest checkpoint counts.
     states = max((weight_bytes(study, key).value for key in trainings(study)), default=0) * STATES
     batches = study.layers.images // study.layers.minibatch
     grams = batches * study.layers.minibatch**2 * FLOAT
@@ -279,7 +279,7 @@ def weight_bytes(study: Sections, key: str) -> Amount:
 
 
 def head_bytes(study: Sections, key: str) -> Amount:
-    """Return the bytes of an encoder's head, a row of features per class."""
+    """Return the bytes of an encoder's head, which has one row of features per class."""
     return encoder_cost(study, key).width * (class_count(study) * FLOAT)
 
 
@@ -289,7 +289,7 @@ def activation_bytes(study: Sections, images: Amount) -> Amount:
 
 
 def free_space(stored: list[Storage]) -> list[str]:
-    """Return in words, for each disk that is written to, what is needed there and what is free."""
+    """Return in words what is needed and what is free, for each disk that is written to."""
     disks: dict[int, tuple[Path, Amount]] = {}
     for item in stored:
         path = Path(item.folder).absolute()

@@ -2,9 +2,9 @@
 
     python -m tools.effective_robustness --imagenet 76.2 --imagenet_v2 70.1 --imagenet_a 23.3
 
-Accuracies are top-1 in percent, that on ImageNet over all 1,000 classes. The lines are those of
-stage `published` (plots/baselines.csv), the brackets their intervals: accuracies are taken as
-exact.
+Accuracies are top-1 in percent; ImageNet's is over all 1,000 classes. The lines come from stage
+`published` (plots/baselines.csv). The intervals in brackets are those of the lines: the accuracies
+are taken as exact.
 """
 
 import sys
@@ -49,7 +49,7 @@ def main(*arguments: str) -> None:
 
 
 def require_percentages(model: dict[str, float]) -> None:
-    """Refuse what is no accuracy in percent, and a model without ImageNet or without any shift.
+    """Refuse values that are not percentages, and models without ImageNet or without any shift.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def require_percentages(model: dict[str, float]) -> None:
     for name, value in model.items():
         if not 0 <= value <= 100:
             raise InputError(f"--{name} {value}: expected a percentage, 0 to 100")
-        # A standard model scores less than 1 % on ImageNet-A alone.
+        # Only on ImageNet-A do standard models score less than 1 %.
         if value <= 1 and name != "imagenet_a":
             raise InputError(
                 f"--{name} {value}: expected percent, not a fraction; is it {100 * value:g}?"
@@ -73,7 +73,7 @@ def require_percentages(model: dict[str, float]) -> None:
 def robustness_table(
     title: str, model: dict[str, float], baseline: Baseline, settings: PublishedSettings
 ) -> str:
-    """Return the model's effective robustness per shift and its mean on one baseline's lines."""
+    """Return the model's effective robustness per shift, and its mean, on one baseline's lines."""
     shifts = [shift for shift in SHIFTS if shift in model and shift in baseline.lines]
     if not shifts:
         return f"{title}: none of these shifts has one.\n"

@@ -1,10 +1,11 @@
-"""`make fsck`: which of DVC's files are damaged, which outputs they are for, how to mend them.
+"""`make fsck`: which of DVC's files are damaged, which outputs need them, how to repair them.
 
     python -m tools.fsck [--mend]
 
-Reads every byte of the cache, since DVC trusts an object that it has made read-only: it links it,
-checks it out and pushes it, whatever its bytes are by then. Exits 0 if all is whole, 1 otherwise.
-Nothing is changed, unless `--mend` deletes what is damaged: DVC never replaces a file that exists.
+Reads every byte of the cache, since DVC trusts an object that it has made read-only: it links,
+checks out and pushes the object, whatever its bytes are by then. Exits 0 if nothing is damaged, 1
+otherwise. Changes nothing, except that `--mend` deletes damaged files: DVC never replaces a file
+that exists.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ from tools.cache import LOCK, Cache, Output, file_md5, files_below, locked_outpu
 from tools.options import Options
 
 OBJECT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
-"""The path of an object in the cache, by the MD5 of its bytes; `.dir` is a list of files."""
+"""The path of an object in the cache, from the MD5 of its bytes; `.dir` is a folder's listing."""
 
 WHOLE, OTHER = "whole", "other bytes"
 
@@ -38,7 +39,7 @@ WHOLE, OTHER = "whole", "other bytes"
 class Fault:
     """A file that is damaged or missing, or an empty folder.
 
-    An object has the outputs that it is for, each with the state of the workspace's copy.
+    An object has the outputs that need it, each with the state of the workspace's copy.
     """
 
     file: Path
@@ -56,13 +57,13 @@ class Findings:
 
     @property
     def uses(self) -> list[tuple[Output, str]]:
-        """What the faulty objects are for."""
+        """The outputs that need the faulty objects."""
         return [use for fault in self.faults for use in fault.uses]
 
     def damaged_files(self, root: Path) -> list[Path]:
-        """Return what has to be deleted before DVC puts something in its place.
+        """Return the files that have to be deleted before DVC writes new ones in their place.
 
-        A lock file may name any path: what lies outside of the repository is no copy of an output.
+        A lock file may name any path; a file outside of the repository is not an output's copy.
         """
         damaged = [fault.file for fault in self.faults if fault.file.exists()]
         paths = [root / output.path for output, copy in self.uses if copy == OTHER]
@@ -71,12 +72,12 @@ class Findings:
 
 
 def find_faults(root: Path) -> Findings:
-    """Return all that is wrong with the cache, the lock file and the list of processes.
+    """Return everything that is wrong with the cache, the lock file and the list of processes.
 
     Raises
     ------
     InputError
-        `root` is no DVC repository.
+        `root` is not a DVC repository.
     """
     cache, faults, outputs = open_cache(root), [], []
     try:
@@ -87,7 +88,7 @@ def find_faults(root: Path) -> Findings:
         faults.append(Fault(cache.processes, "cut short: the list of DVC's processes"))
     objects = {}
     for file in files_below(cache.objects):
-        # What is called otherwise was left by a copy that was broken off, and harms nothing.
+        # Files with other names are left from interrupted copies, and are harmless.
         if found := OBJECT.fullmatch(file.relative_to(cache.objects).as_posix()):
             objects["".join(found.groups())] = file
     faults += object_faults(root, cache, objects, outputs)
@@ -100,7 +101,7 @@ def find_faults(root: Path) -> Findings:
 def object_faults(
     root: Path, cache: Cache, objects: dict[str, Path], outputs: list[Output]
 ) -> list[Fault]:
-    """Return the objects that are rotten, and those that a folder lists and the cache lacks."""
+    """Return the damaged objects, and those that a folder lists but the cache lacks."""
     uses: defaultdict[str, list[Output]] = defaultdict(list)
     listed: set[str] = set()
     for output in outputs:
@@ -128,7 +129,7 @@ def copy_state(root: Path, output: Output) -> str:
 
 
 def content_md5(path: Path) -> str:
-    """Return the MD5 of a file, or that of a folder's list of files as DVC writes it."""
+    """Return the MD5 of a file, or of a folder's listing as DVC writes it."""
     from dvc_data.hashfile.hash_info import HashInfo
     from dvc_data.hashfile.tree import Tree
 
@@ -141,9 +142,9 @@ def content_md5(path: Path) -> str:
 
 
 def run_fault(run: Path) -> str | None:
-    """Say what is wrong with a run, or a folder of runs, of which DVC takes the newest.
+    """Say what is wrong with a run, or with a folder of runs, of which DVC uses the newest.
 
-    A whole run has the name that DVC gives to its content, sizes left out; a folder is never empty.
+    An undamaged run is named by a hash of its content without sizes; a folder is never empty.
     """
     from dvc.utils import dict_sha256
 
@@ -161,7 +162,7 @@ def run_fault(run: Path) -> str | None:
 
 
 def running(cache: Cache) -> list[int] | None:
-    """Return which of the processes in DVC's list still run; None if the list is damaged."""
+    """Return the processes in DVC's list that still run; None if the list is damaged."""
     try:
         lists = json.loads(cache.processes.read_bytes())
         used = [info for infos in lists["read"].values() for info in infos]
@@ -175,12 +176,13 @@ def running(cache: Cache) -> list[int] | None:
 
 @contextmanager
 def exclusive(root: Path) -> Iterator[None]:
-    """Hold DVC's lock, so that nothing is deleted while a command of DVC works.
+    """Hold DVC's lock, so that nothing is deleted while a DVC command runs.
 
     Raises
     ------
     InputError
-        One does. DVC lets its lock go while a stage runs, so its list of processes counts too.
+        A command is running. DVC releases its lock while a stage runs, so its list of processes is
+        checked too.
     """
     from dvc.lock import LockError
     from dvc.repo import Repo
@@ -222,7 +224,7 @@ def main(*arguments: str) -> None:
 
 
 def delete(path: Path) -> None:
-    """Delete a file, and the folder that is empty without it, at which DVC would fail."""
+    """Delete a file, and its folder if that is empty then, since DVC would fail on it."""
     if path.is_file():
         path.unlink()
         path = path.parent
@@ -231,7 +233,7 @@ def delete(path: Path) -> None:
 
 
 def report(found: Findings, root: Path) -> Iterator[str]:
-    """Yield the lines that name every fault, and how many there are."""
+    """Yield the lines that name every fault, and the number of faults."""
     for fault in found.faults:
         yield f"{shown(fault.file, root)}: {fault.what}"
         for output, copy in fault.uses:
@@ -240,7 +242,7 @@ def report(found: Findings, root: Path) -> Iterator[str]:
 
 
 def advice(found: Findings, damaged: list[Path], root: Path) -> Iterator[str]:
-    """Yield the commands that mend all faults; `damaged` files are still to be deleted."""
+    """Yield the commands that repair all faults; the `damaged` files still have to be deleted."""
     yield "To mend:"
     if damaged:
         yield "    make fsck MEND=1    deletes what is rotten:"
@@ -253,7 +255,7 @@ def advice(found: Findings, damaged: list[Path], root: Path) -> Iterator[str]:
 
 
 def shown(file: Path, root: Path) -> str:
-    """Return a file's path as a user would type it."""
+    """Return a file's path as a user would type it in a shell."""
     return str(file.relative_to(root) if file.is_relative_to(root) else file)
 
 

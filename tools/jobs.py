@@ -2,10 +2,10 @@
 
     python -m tools.jobs JOBS SNAKEMAKE
 
-DVC says which stages are stale and what they wait for, Snakemake starts them. A job is one `dvc
-repro --single-item` of a few stages, so that DVC judges each once more and keeps what it made.
-Marks and logs of jobs lie in `.scratch/jobs` and are new in each run: Snakemake itself judges
-nothing. SNAKEMAKE is its program, in an environment of its own.
+DVC says which stages are stale and what they wait for; Snakemake starts them. A job is one `dvc
+repro --single-item` of a few stages, in which DVC checks each of them again and keeps the results.
+Snakemake decides nothing about staleness: the marks and logs of jobs, in `.scratch/jobs`, are new
+in each run. SNAKEMAKE is its program, in an environment of its own.
 """
 
 import fcntl
@@ -36,7 +36,7 @@ SNAKEFILE = Path(__file__).with_name("Snakefile")
 DVC = (sys.executable, "-m", "dvc", "--wait-for-lock", "repro")
 
 FIRST = ("code", "study")
-"""Every other stage waits for these, and `code` says which others are stale."""
+"""Every other stage waits for these two, and `code` determines which others are stale."""
 
 FORWARD = ("head", "extract", "extract_shifts", "extract_broden", "extract_layers")
 MEASURES = ("robustness", "kurtosis", "directions", "broden", "summarize")
@@ -47,7 +47,7 @@ COSTS = {
     "controls": 15,
     **dict.fromkeys(FORWARD, 2),
 }
-"""Roughly what a stage takes, in seconds of the miniature; 1 where it is not named."""
+"""Roughly how many seconds a stage takes in the miniature; 1 if it is not named."""
 
 Jobs = dict[str, dict[str, Any]]
 """By name, a job's stages in order, the jobs that it waits for, its priority and its GPUs."""
@@ -58,7 +58,7 @@ SHOWN = 20
 
 def main(*arguments: str) -> None:
     """Run all that is stale."""
-    if arguments[:1] == ("--run",):  # as the Snakefile starts a job
+    if arguments[:1] == ("--run",):  # the Snakefile starts a job like this
         sys.exit(run(arguments[1], arguments[2:]))
     parser = Options(prog="python -m tools.jobs", description=__doc__)
     parser.add_argument("jobs", type=int, metavar="JOBS", help="how many run at a time")
@@ -82,7 +82,7 @@ def main(*arguments: str) -> None:
 
 
 def wait_for_others(lock: IO[bytes]) -> None:
-    """Take a lock that Snakemake inherits: whoever comes later waits until that has ended, too."""
+    """Take a lock that Snakemake inherits, so that a later run waits for both to end."""
     os.set_inheritable(lock.fileno(), True)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,7 +104,8 @@ def child(command: Sequence[str], stderr: IO[bytes] | None = None) -> int:
 
 
 def stale_graph(targets: Sequence[str] = ()) -> "DiGraph":
-    """Return what is stale by DVC's status, of all or of some stages, and all that waits for it.
+    """Return the stages that `dvc status` calls stale, among all or some, and all that wait for
+    them.
 
     Edges lead from a stage to those that wait for it.
 
@@ -129,9 +130,9 @@ def stale_graph(targets: Sequence[str] = ()) -> "DiGraph":
 
 
 def job_name(stage: str, on_cpu: bool) -> str:
-    """Return which job a stage belongs to: a start of DVC takes a second, more than many stages.
+    """Return the job of a stage; stages share jobs, since starting DVC takes a second.
 
-    What holds a GPU shares no job with what needs none.
+    A stage that holds a GPU shares no job with one that needs none.
     """
     kind, _, key = stage.partition("@")
     if stage in ("fetch@broden", "broden_labels") or (kind == "fetch" and key in TEST_SETS):
@@ -148,8 +149,8 @@ def job_name(stage: str, on_cpu: bool) -> str:
 def planned(graph: "DiGraph", machine: Machine) -> Jobs:
     """Divide stages into jobs.
 
-    Jobs that would wait for each other are divided into their stages. The priority is what is left
-    to do from the job's start to the end of the study, along the longest path.
+    Jobs that would wait for each other are split into their stages. A job's priority is the time
+    from its start to the end of the study, along the longest path.
     """
     import networkx as nx
 
@@ -181,7 +182,7 @@ def planned(graph: "DiGraph", machine: Machine) -> Jobs:
 
 
 def gpus(kind: str, machine: Machine) -> int:
-    """Return how many GPUs of this host a stage of a kind holds."""
+    """Return how many GPUs of this host a kind of stage holds."""
     if machine.device == "cpu" or launching_command(machine.launchers, kind):
         return 0
     if kind in TRAININGS:
@@ -190,12 +191,13 @@ def gpus(kind: str, machine: Machine) -> int:
 
 
 def usable_gpus(jobs: Jobs, machine: Machine) -> list[str]:
-    """Return the GPUs that jobs share, as CUDA_VISIBLE_DEVICES names them; "" for one that is set.
+    """Return the GPUs that jobs share, in CUDA_VISIBLE_DEVICES' names; "" for a `device` that is
+    set.
 
     Raises
     ------
     InputError
-        A job needs more of them.
+        A job needs more GPUs.
     """
     most = max(job["gpus"] for job in jobs.values())
     if machine.device != "cuda" or not most:
@@ -219,7 +221,7 @@ def run_all(
     snakemake: str,
     command: Sequence[str] = (sys.executable, "-m", "tools.jobs", "--run"),
 ) -> None:
-    """Run jobs, each after those that it waits for; go on with the others where one fails.
+    """Run jobs, each after those that it waits for; if one fails, continue with the others.
 
     Raises
     ------
@@ -230,7 +232,8 @@ def run_all(
     plan = {"jobs": jobs, "gpus": gpus, "command": list(command), "root": str(Path.cwd())}
     write_json(FOLDER / "jobs.json", plan)
     interrupted = []
-    signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))  # the others end, then we do
+    # Snakemake ends the other jobs, and then we end
+    signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
     said = FOLDER / "snakemake.log"
     options = ["--snakefile", str(SNAKEFILE), "--directory", str(FOLDER)]
     options += ["--cores", str(at_a_time), "--resources", f"gpu={len(gpus)}"]
@@ -252,7 +255,7 @@ def run_all(
 
 
 def run(name: str, stages: Sequence[str]) -> int:
-    """Run a job; say when it starts and how it ends, and what went wrong when it fails again."""
+    """Run a job; print its start, its end and, if it fails twice, the error."""
     from dvc.cli import main as dvc
 
     log, start, screen = FOLDER / f"{name}.log", time.monotonic(), os.dup(1)
@@ -268,7 +271,7 @@ def run(name: str, stages: Sequence[str]) -> int:
     code = dvc([*DVC[3:], "--single-item", *stages])
     seconds = time.monotonic() - start
     if not code:
-        marks = len(list(FOLDER.glob("*.done"))) + 1  # Snakemake makes this job's in a moment
+        marks = len(list(FOLDER.glob("*.done"))) + 1  # Snakemake is about to make this job's mark
         say(f"done in {seconds:.0f} s, {marks} of {len(read_json(FOLDER / 'jobs.json')['jobs'])}")
     elif not repeated:
         say("failed once")

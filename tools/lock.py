@@ -1,7 +1,7 @@
-"""Write down which torch and torchvision pip chose: `python -m tools.lock`.
+"""Record which torch and torchvision pip chose: `python -m tools.lock`.
 
-`make install` runs it. Which release and build fit is the machine's to say, so constraints.txt
-leaves them open; what torch computes is kept under the release that versions.yaml names.
+`make install` runs it. Which release and build fit depends on the machine, so constraints.txt
+leaves them open; results that torch computes are filed under the release in versions.yaml.
 """
 
 import sys
@@ -14,7 +14,7 @@ from stages.runtime.launch import launch
 
 
 def main() -> None:
-    """Renew versions.yaml where another release is installed, and say so."""
+    """Update versions.yaml if another release is installed, and say so."""
     sys.stdout.write(recorded(RECORDED))
 
 

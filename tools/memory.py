@@ -1,7 +1,8 @@
 """The memory that trainings and forward passes take on a GPU, computed without one.
 
 Weights, gradients and AdamW's two running means are 4, 4 and 8 bytes a parameter. Activations are
-what torch allocates in a step on fake tensors, which have sizes and no memory, each storage once.
+what torch allocates in a step on fake tensors, which have sizes but no memory; each storage counts
+once.
 """
 
 import weakref
@@ -41,13 +42,13 @@ from tools.costs import (
 )
 
 RESERVE, SHARE = 1.5e9, 0.05
-"""What we chose to leave free: bytes for CUDA's context, a share of the GPU for fragmentation."""
+"""The reserve that we chose: bytes for CUDA's context, a share of the GPU for fragmentation."""
 
 
 class Allocated(TorchDispatchMode):
     """Counts the bytes of the storages that torch makes inside a `with` block, and their peak.
 
-    Those of `before` are there already.
+    The storages in `before` exist already.
     """
 
     def __init__(self, before: nn.Module) -> None:
@@ -72,13 +73,13 @@ class Allocated(TorchDispatchMode):
         return found
 
     def free(self, size: int) -> None:
-        """Count a storage that is gone."""
+        """Count a storage that was freed."""
         self.now -= size
 
 
 def norms_as_on_cuda() -> AbstractContextManager[object]:
-    """Compute norms in float32 inside a `with` block, as autocast does on CUDA, not on the CPU."""
-    # A TorchFunctionMode would not see what checkpointed blocks compute again.
+    """Compute norms in float32 inside a `with` block, as autocast does only on CUDA."""
+    # A TorchFunctionMode would not see what checkpointed blocks recompute.
     norm = functional.layer_norm
     return patch.object(functional, "layer_norm", lambda x, *a, **k: norm(x.float(), *a, **k))
 
@@ -86,15 +87,15 @@ def norms_as_on_cuda() -> AbstractContextManager[object]:
 def peak(module: nn.Module, run: Callable[[Any], object]) -> int:
     """Return the most bytes that `run` allocates beside a module's weights and gradients.
 
-    `run` gets a copy of the module on fake tensors of the CPU, with a gradient for each weight,
-    as all but the first piece of a batch find them.
+    `run` gets a copy of the module on fake CPU tensors, with a gradient for each weight, as it is
+    for all pieces of a batch but the first.
 
     Raises
     ------
     InputError
         This version of torch cannot run on fake tensors.
     """
-    try:  # a private place, where every torch from 2.0 has it
+    try:  # a private module, but every torch from 2.0 on has it there
         from torch._subclasses.fake_tensor import FakeTensorMode
     except ImportError:
         raise InputError(
@@ -122,7 +123,7 @@ def empty(*shape: int) -> torch.Tensor:
 
 
 def forward(compute: Any, *inputs: torch.Tensor, precision: ComputeType) -> torch.Tensor:
-    """Return what a tower computes in a precision, in float32 as losses want it."""
+    """Return a tower's output, computed in a precision and cast to float32 for the loss."""
     with autocast("cpu", precision):
         found = compute(*inputs)
     return found.float()
@@ -141,7 +142,7 @@ class Step(NamedTuple):
 
 @cache
 def step_bytes(step: Step) -> int:
-    """Return the most bytes that a step allocates, of `images` in each of its pieces.
+    """Return the most bytes that a step allocates, with `images` in each piece.
 
     Raises
     ------
@@ -204,14 +205,14 @@ Row = dict[str, Any]
 
 
 def memory_table(study: Sections, images: int) -> list[Row]:
-    """Return what each training takes, and the largest forward pass of a batch of `images`."""
+    """Return what each training takes, and the largest forward pass of `images` images."""
     rows = [memory_row(study, key) for key in trainings(study)]
     passes = [pass_row(study, key, images) for key in study.encoders]
     return rows + sorted(passes, key=lambda row: row["total"].value)[-1:]
 
 
 def memory_row(study: Sections, key: str, pieces: int | None = None) -> Row:
-    """Return what a training takes, also in another number of pieces than its recipe's.
+    """Return what a training takes, in its recipe's number of pieces or another.
 
     A finetuning's GPU also keeps the CLIP that it starts from.
     """
@@ -230,7 +231,7 @@ def memory_row(study: Sections, key: str, pieces: int | None = None) -> Row:
         recipe.precision,
         recipe.activation_checkpointing,
         images,
-        1 if classes else pieces,  # those of a classifier meet nowhere
+        1 if classes else pieces,  # a classifier's pieces are never combined
     )
     kept = about(step_bytes(step)) if both.complete else UNKNOWN
     return {
@@ -263,7 +264,7 @@ def pass_row(study: Sections, key: str, images: int) -> Row:
 
 
 def too_large(study: Sections, rows: list[Row], gpu: float) -> dict[str, str]:
-    """Say of everything that does not fit a GPU's bytes what would."""
+    """For everything that does not fit a GPU, say what would fit."""
     return {
         row["what"]: f"{size(row['total'])}; {advice(study, row, usable(gpu))}"
         for row in rows
@@ -272,7 +273,7 @@ def too_large(study: Sections, rows: list[Row], gpu: float) -> dict[str, str]:
 
 
 def advice(study: Sections, row: Row, room: float) -> str:
-    """Say what would fit: the fewest pieces of equal size that leave two images in each."""
+    """Say what would fit: the fewest equal pieces, of at least two images each."""
     if "pieces" not in row:
         return "lower `batch_size` in compute.yaml"
     if (fixed := row["total"].value - row["activations"].value) > room:
@@ -289,7 +290,7 @@ def advice(study: Sections, row: Row, room: float) -> str:
 
 
 def usable(gpu: float) -> float:
-    """Return the bytes of a GPU that torch's tensors may take."""
+    """Return how many of a GPU's bytes torch's tensors may take."""
     return gpu * (1 - SHARE) - RESERVE
 
 

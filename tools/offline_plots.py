@@ -39,8 +39,8 @@ addEventListener("DOMContentLoaded", () => {
 <plaintext hidden>
 {plot_divs}
 """
-"""After `<plaintext>` no browser looks for tags: DVC fills in JSON within scripts, as it is, and a
-label in it may hold `</script>`. Our script reads it as text and draws each plot.
+"""After `<plaintext>` no browser looks for tags. DVC inserts JSON into scripts unescaped, and a
+label in it may contain `</script>`; our script reads it as text and draws each plot.
 """
 
 

@@ -1,4 +1,4 @@
-"""The command line of a tool, which complains in one line as stages do."""
+"""The command line of a tool, with errors of one line like those of stages."""
 
 import argparse
 from typing import NoReturn

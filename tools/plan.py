@@ -64,7 +64,7 @@ from tools.sources import (
 )
 
 CPU = 0.2
-"""The TFLOP/s assumed of a processor: half of what four cores at 3 GHz with AVX2 reach at most."""
+"""The TFLOP/s assumed for a CPU: half of the peak of four cores at 3 GHz with AVX2."""
 
 NOTE = """\
 The whole study, also where an earlier run left results. ~ an estimate, ? unknown.
@@ -83,7 +83,7 @@ FORMATS = {
     **dict.fromkeys(["gpus", "no_gain_beyond"], count),
     "busy": lambda share: share.marked(f"{share.value:.0%}"),
 }
-"""How the amounts of a column are printed."""
+"""The function that prints a column's amounts."""
 
 Row = dict[str, Any]
 Answers = Mapping[Source, Answer]
@@ -157,7 +157,7 @@ def command_line() -> Options:
 
 
 def positive(text: str) -> float:
-    """Return a number given on the command line."""
+    """Return a number from the command line."""
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
@@ -165,7 +165,7 @@ def positive(text: str) -> float:
 
 
 def counts(text: str) -> list[int]:
-    """Return numbers of GPUs given on the command line."""
+    """Return numbers of GPUs from the command line."""
     values = [int(word) for word in text.split(",")]
     if not all(0 < value <= 10_000 for value in values):
         raise argparse.ArgumentTypeError(f"expected numbers from 1 to 10,000, got {text}")
@@ -184,8 +184,8 @@ def make_plan(
 ) -> dict[str, Any]:
     """Return the plan: tables as lists of rows, what cannot be reached and what does not fit.
 
-    `cpu` is a throughput in TFLOP/s, `gpu` the memory of a GPU in bytes, `gpus` are the numbers of
-    GPUs that the stages are scheduled on.
+    `cpu` is a throughput in TFLOP/s, `gpu` the memory of a GPU in bytes, and `gpus` the numbers of
+    GPUs to schedule the stages on.
 
     Raises
     ------
@@ -245,9 +245,9 @@ def make_plan(
 def dataset_row(
     study: Sections, key: str, images: Amount, sources: list[Source], answers: Answers
 ) -> Row:
-    """Return what is known of a dataset.
+    """Return the known facts about a dataset.
 
-    It is stored as its share of the download, or, where nothing is downloaded, as its images.
+    Its stored size is its share of the download or, without a download, the size of its images.
     """
     entry = study.datasets[key]
     each = image_bytes(key, entry, study.sources.world)
@@ -270,7 +270,7 @@ def dataset_row(
 
 
 def download(sources: list[Source], answers: Answers, estimate: Amount) -> Amount:
-    """Return the bytes that all sources give, or an estimate where one does not say."""
+    """Return the bytes of all sources, or an estimate if a source does not state its size."""
     said = total(answers[source].download for source in sources)
     return said if said.complete else estimate * about(1)
 
@@ -287,7 +287,7 @@ def total_download(downloads: Iterable[tuple[list[Source], Amount]], answers: An
 
 
 def state(sources: list[Source], answers: Answers) -> str:
-    """Say whether all sources can be reached; nothing where there is none."""
+    """Say whether all sources can be reached; nothing if there are none."""
     found = [answers[source] for source in sources]
     if any(answer.problem for answer in found):
         return "CANNOT BE REACHED"
@@ -295,7 +295,7 @@ def state(sources: list[Source], answers: Answers) -> str:
 
 
 def encoder_row(study: Sections, key: str, work: list[Work]) -> Row:
-    """Return an encoder's origin and costs, and what it takes in all stages together."""
+    """Return an encoder's origin, its costs, and what all of its stages take together."""
     section, entry = section_of(study, key)
     origin = {
         "weights": lambda: str(entry.__struct_config__.tag),
@@ -318,7 +318,7 @@ def encoder_row(study: Sections, key: str, work: list[Work]) -> Row:
 
 
 def training_row(study: Sections, key: str, images: Images, work: list[Work]) -> Row:
-    """Return what a training sees and costs."""
+    """Return a training's images and costs."""
     entry, stage = trainings(study)[key], section_of(study, key)[0]
     recipe = study.recipes[entry.recipe]
     return {
@@ -357,8 +357,8 @@ def gpu_hours(study: Sections, work: Work, rates: Rates) -> Amount:
 def gpus_row(study: Sections, work: list[Work], rates: Rates, processes: int, gpus: int) -> Row:
     """Return the hours of a study on some GPUs.
 
-    A stage takes one of them; a training takes `processes`, where there are as many and its
-    recipe's pieces can be shared evenly, and a like part of the hours.
+    A stage takes one GPU. A training takes `processes` GPUs if there are that many and its recipe's
+    pieces can be shared evenly; its hours are divided by their number.
     """
     jobs = {name: Job(0.0, 0, after) for name, after in stage_graph(study).items()}
     all_hours = total(gpu_hours(study, item, rates) for item in work)
@@ -384,7 +384,7 @@ def gpus_row(study: Sections, work: list[Work], rates: Rates, processes: int, gp
 
 
 def as_text(plan: dict[str, Any], rates: Rates, cpu: float) -> str:
-    """Return the tables of a plan that have rows, what does not fit, and what is out of reach."""
+    """Return the non-empty tables of a plan, what does not fit, and what cannot be reached."""
     disk = [
         {**row, "temporary": "may be deleted" if row["temporary"] else ""} for row in plan["disk"]
     ]
@@ -408,7 +408,7 @@ def as_text(plan: dict[str, Any], rates: Rates, cpu: float) -> str:
 
 
 def table(rows: list[Row]) -> str:
-    """Return rows as a table, amounts to the right, without the columns that are empty."""
+    """Return rows as a table with amounts right-aligned, without empty columns."""
     if not rows:
         return ""
     columns = [name for name in rows[0] if any(row.get(name) not in ("", None) for row in rows)]
@@ -427,7 +427,7 @@ def table(rows: list[Row]) -> str:
 
 
 def verdict(plan: dict[str, Any]) -> str:
-    """Say what does not fit, whether every source can be reached, and why one cannot."""
+    """Say what does not fit, whether every source can be reached, and if not, why."""
     if found := plan["too_large"]:
         memory = plan["gpu_memory"]
         room = f"{size(Amount(usable(memory)))} of the GPU's {size(Amount(memory))}"

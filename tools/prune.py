@@ -26,7 +26,7 @@ from tools.options import Options
 GRAPH, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 
 INSTANCE = "${key}"
-"""What stands for the name of an entry in the path of an output."""
+"""The placeholder for an entry's name in the path of an output."""
 
 CACHE = (
     "DVC's cache keeps its copies. `dvc gc --workspace --all-branches --all-tags\n"
@@ -36,7 +36,7 @@ CACHE = (
 
 
 def main(*arguments: str) -> None:
-    """Show what belongs to no entry of params.yaml, and remove it if asked to."""
+    """Show what belongs to no entry of params.yaml, and remove it with --yes."""
     parser = Options(prog="python -m tools.prune", description=__doc__)
     parser.add_argument("--yes", action="store_true", help="remove it; default: show it only")
     options = parser.parse_args(arguments)
@@ -66,13 +66,13 @@ def main(*arguments: str) -> None:
 def stale() -> tuple[list[Path], list[str]]:
     """Return the outputs and the stages in dvc.lock that belong to no entry of the study.
 
-    Only what has the path of an output in dvc.yaml, for any legal name of an entry, is returned:
-    whatever has another path was not made by the graph.
+    Only paths that an output in dvc.yaml could have, for some legal name of an entry, are returned:
+    files with other paths were not made by the graph.
 
     Raises
     ------
     InputError
-        dvc.yaml or dvc.lock is no YAML, or DVC cannot make anything of them.
+        dvc.yaml or dvc.lock is not YAML, or DVC cannot interpret it.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -89,7 +89,7 @@ def stale() -> tuple[list[Path], list[str]]:
 
 
 def instances() -> Iterator[Path]:
-    """Yield what is there and could be an instance of an output whose path holds `${key}`."""
+    """Yield existing paths that could be an instance of an output whose path has `${key}`."""
     for stage in load_tree(GRAPH)["stages"].values():
         body = stage.get("do", {})
         for out in (out for part in ("outs", "metrics", "plots") for out in body.get(part, ())):
@@ -101,7 +101,7 @@ def instances() -> Iterator[Path]:
 
 
 def size(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder; a link counts as nothing."""
+    """Return the bytes of a file, or of all files in a folder; a link counts as 0."""
     if path.is_symlink():
         return 0
     files = path.rglob("*") if path.is_dir() else [path]

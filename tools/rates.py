@@ -1,4 +1,4 @@
-"""How fast a GPU computes, by precision and family of the encoder: measured, given or assumed."""
+"""How fast a GPU computes, by precision and encoder family: measured, given or assumed."""
 
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -9,13 +9,13 @@ from stages.config.params import convert
 from stages.config.quantities import StrictStruct
 
 MEASURED = Path("benchmarks/gpu.json")
-"""What `make bench ONLY=gpu` measured here."""
+"""The file of rates that `make bench ONLY=gpu` has measured on this machine."""
 
 Rate = Annotated[float, Meta(gt=0, le=1e6)]
 
 
 class Rates(StrictStruct, frozen=True, kw_only=True):
-    """The TFLOP/s of transformers and of convolutions in each precision, and who says so.
+    """The TFLOP/s of transformers and of convolutions in each precision, and their source.
 
     `memory` is the least and the largest ratio of measured to computed peaks of memory.
     """
@@ -34,7 +34,7 @@ class Rates(StrictStruct, frozen=True, kw_only=True):
 
 
 def equal_rates(rate: float) -> Rates:
-    """Return one given rate for all."""
+    """Return the same given rate for everything."""
     return convert({**dict.fromkeys(RATES, rate), "origin": "given"}, Rates, "rates")
 
 
@@ -44,7 +44,7 @@ RATES = ("float32_vit", "float32_resnet", "bfloat16_vit", "bfloat16_resnet")
 class Card(NamedTuple):
     """A GPU: its published dense peaks in TFLOP/s, and the shares of them that we assume.
 
-    Those of float32 are the CUDA cores', since trainings forbid TF32.
+    The peaks for float32 are those of the CUDA cores, since trainings forbid TF32.
     """
 
     float32: float
@@ -55,8 +55,8 @@ class Card(NamedTuple):
     bfloat16_resnet: float
 
 
-# An H100's peak in bfloat16 is 3.2 times an A100's, its memory 1.6 times as fast, so that it
-# reaches less of it; ResNets, which wait for memory, least of all.
+# An H100's peak in bfloat16 is 3.2 times an A100's, but its memory is only 1.6 times as fast, so it
+# reaches a smaller share of its peak, and the smallest for ResNets, which wait for memory.
 CARDS = {
     "a100": Card(19.5, 312, 0.6, 0.375, 0.4, 0.16),
     "h100": Card(67, 989, 0.6, 0.375, 0.25, 0.08),
@@ -64,7 +64,7 @@ CARDS = {
 
 
 def assumed_rates(name: str) -> Rates:
-    """Return the rates that we assume of a card: shares of its peaks."""
+    """Return the rates that we assume for a card: shares of its peaks."""
     card = CARDS[name]
     rates = {rate: getattr(card, rate) * getattr(card, rate.partition("_")[0]) for rate in RATES}
     shares = ", ".join(f"{getattr(card, rate):.3g}" for rate in RATES)

@@ -1,4 +1,4 @@
-"""How long a study takes on several GPUs: the hours of its stages, scheduled along the graph."""
+"""How long a study takes on several GPUs: its stages' hours, scheduled along the graph."""
 
 import re
 from collections.abc import Mapping
@@ -30,12 +30,12 @@ Jobs = Mapping[str, Job]
 
 
 def stage_graph(study: Sections) -> dict[str, frozenset[str]]:
-    """Return all stages of a study with those that each waits for, as DVC takes them from dvc.yaml.
+    """Return all stages of a study and what each waits for, as DVC reads them from dvc.yaml.
 
     Raises
     ------
     InputError
-        dvc.yaml is not there or is no YAML.
+        dvc.yaml is missing or is not YAML.
     """
     sections, makers = to_builtins(study), dict[str, set[str]]()
     read: dict[str, list[str]] = {}
@@ -62,7 +62,7 @@ def stage_graph(study: Sections) -> dict[str, frozenset[str]]:
 
 
 def filled(path: str, names: Mapping[str, Any]) -> str:
-    """Return a path of dvc.yaml with values in place of DVC's `${name}`."""
+    """Return a path from dvc.yaml with values in place of DVC's `${name}`."""
     return re.sub(r"\$\{([\w.]+)\}", lambda found: names[found[1]], path)
 
 
@@ -90,8 +90,7 @@ def longest_path(jobs: Jobs) -> list[str]:
 def scheduled_hours(jobs: Jobs, gpus: int) -> float:
     """Return the hours until all jobs have ended.
 
-    Whenever GPUs are free, those jobs start that fit and wait for no other, the longest remaining
-    path first.
+    Whenever GPUs are free, the jobs that fit and are ready start, the longest remaining path first.
     """
     left, sorter = remaining(jobs), TopologicalSorter({n: job.after for n, job in jobs.items()})
     sorter.prepare()
@@ -111,7 +110,7 @@ def scheduled_hours(jobs: Jobs, gpus: int) -> float:
 
 
 def enough_gpus(jobs: Jobs) -> int:
-    """Return the least number of GPUs with which the longest path alone says how long it takes."""
+    """Return the smallest number of GPUs at which the longest path alone sets the time."""
     longest = max(remaining(jobs).values())
     gpus = max(job.gpus for job in jobs.values())
     while scheduled_hours(jobs, gpus) > longest * (1 + 1e-9):

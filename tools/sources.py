@@ -1,4 +1,4 @@
-"""Where datasets and weights come from: whether each source is reachable, and its size."""
+"""The sources of datasets and weights: whether each is reachable, and its size."""
 
 import os
 import re
@@ -22,14 +22,14 @@ from tools.amounts import UNKNOWN, Amount, about
 THREADS = 16
 
 TIMEOUT = (5.0, 10.0)
-"""Seconds to connect, and to wait for an answer."""
+"""The most seconds to connect, and to wait for an answer."""
 
 
 @dataclass(frozen=True)
 class Source:
     """A repository of the Hugging Face hub, a URL, or a file or folder on this machine.
 
-    Of a repository, `files` are glob patterns; the first that matches a file is taken.
+    For a repository, `files` are glob patterns; the first one that matches a file is used.
     """
 
     kind: Literal["dataset", "model", "url", "folder"]
@@ -38,13 +38,13 @@ class Source:
     files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return the name, of a URL without its scheme."""
+        """Return the name; for a URL, without the scheme."""
         return self.name.partition("://")[2] if self.kind == "url" else self.name
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of a source: why it cannot be reached (None if it can), bytes to download.
+    """The facts about a source: why it cannot be reached (None if it can), bytes to download.
 
     `commit` is what the branch or tag of a repository stands for today. `asked` is false for a
     source that was not contacted.
@@ -75,7 +75,7 @@ def weight_sources(study: Sections) -> dict[str, list[Source]]:
     Raises
     ------
     InputError
-        Names each entry whose weights its library does not have, or not for its backbone.
+        Names each entry whose weights do not exist in its library, or not for its backbone.
     """
     found, broken = {}, []
     for key, entry in study.weights.items():
@@ -100,7 +100,7 @@ def weight_sources(study: Sections) -> dict[str, list[Source]]:
 
 
 def ask_all(sources: Iterable[Source], machine: Machine, *, offline: bool) -> dict[Source, Answer]:
-    """Ask every source once, many at a time; `offline` looks at folders of this machine alone."""
+    """Ask every source once, many at a time; `offline` only looks at folders of this machine."""
     once = list(dict.fromkeys(sources))
     with ThreadPoolExecutor(THREADS) as pool:
         answers = pool.map(lambda source: ask(source, machine, offline=offline), once)
@@ -119,7 +119,7 @@ def ask(source: Source, machine: Machine, *, offline: bool) -> Answer:
 
 
 def ask_folder(path: Path) -> Answer:
-    """Look whether a file or folder is there, may be read and holds something."""
+    """Check that a file or folder exists, is readable and is not empty."""
     problem = None
     if not path.exists():
         problem = "not there; check the path in params.yaml and `folders` of this machine"
@@ -133,7 +133,7 @@ def ask_folder(path: Path) -> Answer:
 def ask_url(url: str) -> Answer:
     """Ask a server for the first byte of a file, whose headers give its size.
 
-    A HEAD request would do where servers and their mirrors all answered one.
+    Not every server and mirror answers a HEAD request.
     """
     import requests
 
@@ -142,7 +142,7 @@ def ask_url(url: str) -> Answer:
         with requests.get(url, headers=headers, timeout=TIMEOUT, stream=True) as response:
             if refused := refusal(response.status_code):
                 return Answer(f"{public_url(url)}: {'; '.join(refused)}")
-            # `bytes 0-0/1234`, or the whole length of a server that knows no ranges
+            # `bytes 0-0/1234`, or the whole length if the server does not support ranges
             length = response.headers.get("Content-Range", "").rpartition("/")[2]
             length = length or response.headers.get("Content-Length", "")
     except requests.RequestException as error:
@@ -154,7 +154,8 @@ def ask_url(url: str) -> Answer:
 def ask_hub(source: Source) -> Answer:
     """Ask the hub for the files of the first pattern that matches any, and for access to them.
 
-    A gated repository lists its files to anybody, so the first is asked for, without its content.
+    Gated repositories list their files to anybody, so access to the first file is checked, without
+    its content.
     """
     kind, size = "model" if source.kind == "model" else "dataset", UNKNOWN
     try:
@@ -170,9 +171,9 @@ def ask_hub(source: Source) -> Answer:
 
 @dataclass(frozen=True)
 class Published:
-    """What is published of a dataset: images, classes, images of its smallest class, bytes.
+    """The published facts about a dataset: images, classes, images of its smallest class, bytes.
 
-    Without classes, a limit takes its number of images; a `smallest` class of 0 is unknown.
+    Without classes, a limit is the number of images; a `smallest` class of 0 is unknown.
     """
 
     images: int
@@ -192,23 +193,23 @@ SETS = {
     "broden": Published(63_305, classes=0, archive=63_305 * 0.6 * 224**2),
     "imagenet_captions": Published(463_622, classes=0, archive=463_622 * 115e3),
 }
-"""The sets by their kind, ImageNet's two by their entry; ObjectNet's images of ImageNet's classes.
+"""The sets by kind, ImageNet's two by entry; of ObjectNet, the images of ImageNet's classes.
 
-Numbers of images are from the papers of the sets, sizes of archives are rounded. Broden's archive
-is guessed from 224 × 224 pixels, and the images of ImageNet-Captions are ImageNet's.
+Numbers of images come from the sets' papers; archive sizes are rounded. The size of Broden's
+archive is a guess for 224 × 224 pixels, and the images of ImageNet-Captions are ImageNet's.
 """
 
 DRAWN, AROUND = 3.1, 2048
-"""Bytes per pixel of a drawn image as PNG, since noise does not compress, and of the tar members
-around it; measured on the miniature, where an image takes 5 to 6 KiB of a shard.
+"""Bytes per pixel of a drawn image as PNG (noise does not compress), and bytes of its tar members;
+measured on the miniature, where an image takes 5 to 6 KiB of a shard.
 """
 
 
 def image_count(key: str, entry: DatasetEntry) -> Amount:
     """Return the number of images of a dataset, after its limit.
 
-    A limit takes equally many of each class, so it is met exactly where every class is known to
-    have as many, and about elsewhere.
+    A limit takes the same number of each class, so the number is exact if every class is known to
+    have that many, and approximate otherwise.
     """
     whole = official_count(key, entry)
     limit = entry.limit if isinstance(entry, RealSet) else None
@@ -224,9 +225,9 @@ def image_count(key: str, entry: DatasetEntry) -> Amount:
 
 
 def official_count(key: str, entry: DatasetEntry) -> Amount:
-    """Return the number of images without a limit, as far as it is published.
+    """Return the number of images without a limit, if it is published.
 
-    Nothing is known of an entry that holds a part of its set (`partial`).
+    It is unknown for an entry that holds only a part of its set (`partial`).
     """
     if not isinstance(entry, RealSet):
         return Amount(entry.images if isinstance(entry, Recipe) else 0)
@@ -235,7 +236,7 @@ def official_count(key: str, entry: DatasetEntry) -> Amount:
 
 
 def image_bytes(key: str, entry: DatasetEntry, world: World | None) -> Amount:
-    """Return about the bytes of one image as it is stored."""
+    """Return roughly the bytes of one image as it is stored."""
     if isinstance(entry, Recipe):
         return about(DRAWN * world.image_size**2 + AROUND) if world else UNKNOWN
     known = published(key, entry)
@@ -243,5 +244,5 @@ def image_bytes(key: str, entry: DatasetEntry, world: World | None) -> Amount:
 
 
 def published(key: str, entry: DatasetEntry) -> Published | None:
-    """Return what is known of the set of an entry, if anything is."""
+    """Return the published facts about an entry's set, if there are any."""
     return SETS.get(key if isinstance(entry, ImageNet) else str(entry.__struct_config__.tag))
