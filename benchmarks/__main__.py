@@ -19,7 +19,7 @@ BENCHMARKS = (
 
 
 def main() -> None:
-    """Run those that are named, or all."""
+    """Run the named benchmarks, or all."""
     for name in sys.argv[1:] or BENCHMARKS:
         command = [sys.executable, "-m", f"benchmarks.{name}"]
         if code := subprocess.run(command, check=False).returncode:

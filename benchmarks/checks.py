@@ -31,7 +31,7 @@ SIZES = {
     **{"imagenet": 50_000, "imagenet_v2": 10_000, "imagenet_r": 30_000},
     **{"imagenet_sketch": 50_889, "objectnet": 18_574, "imagenet_a": 7_500, "broden": 63_305},
 }
-"""How many images the sets have."""
+"""How many images each set has."""
 
 FEATURES, CLASSES, CONCEPTS = 1_024, 1_000, 1_197
 KEY, REPEATS, SEED = "rn", 5, 0
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def rows(folder: Path, sizes: dict[str, int], concepts: int, repeats: int) -> list[Row]:
-    """Return the lines of the table; stages run in the order in which they read each other."""
+    """Return the lines of the table; each stage runs after the stages whose outputs it reads."""
     write_inputs(folder, sizes, concepts)
     found = []
     for stage, *arguments in (
@@ -72,10 +72,11 @@ def rows(folder: Path, sizes: dict[str, int], concepts: int, repeats: int) -> li
 
 
 def lines(folder: Path, stage: str, arguments: list[str], repeats: int) -> list[Row]:
-    """Time a stage with and without checks, in turn, once to warm up and then `repeats` times."""
+    """Time a stage alternately with and without checks: once to warm up, then `repeats` times."""
     without, checked = [], []
     for number in range(repeats + 1):
-        for program, times in ((WITHOUT, without), (WITH, checked)):  # what is left is sealed
+        # the outputs that remain are sealed
+        for program, times in ((WITHOUT, without), (WITH, checked)):
             cost = run_stage(folder, program.format(stage=stage), arguments)
             times.extend([cost] if number else [])
     wall, processor = (
@@ -106,7 +107,7 @@ def run_stage(folder: Path, program: str, arguments: list[str]) -> tuple[float, 
 
 
 def write_inputs(folder: Path, sizes: dict[str, int], concepts: int) -> None:
-    """Write a study and the outputs that the stages read, as other stages write them."""
+    """Write a study and the outputs that the stages read, as other stages would write them."""
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -129,7 +130,7 @@ def write_inputs(folder: Path, sizes: dict[str, int], concepts: int) -> None:
         with new_output(Path("data/directions") / KEY) as out:
             found = singular_directions(head.weight)
             arrays = {"directions": found.vectors, "singular_values": found.singular_values}
-            arrays["importance"] = found.singular_values  # as good as any for what checks cost
+            arrays["importance"] = found.singular_values  # any values do, to time the checks
             write_tensors(out / "directions.safetensors", arrays)
         with new_output(Path("data/broden_labels")) as out:
             labels = draw_labels(Size(sizes["broden"], FEATURES, concepts), SEED)
@@ -142,7 +143,7 @@ def write_inputs(folder: Path, sizes: dict[str, int], concepts: int) -> None:
 
 
 def write_set(folder: Path, name: str, images: int, head: Head) -> None:
-    """Write drawn activations of a test set that holds all classes."""
+    """Write drawn activations of a test set with all classes."""
     values, classes = draw_classified(Size(images, FEATURES, classes=CLASSES), head, SEED)
     indices = np.arange(CLASSES)
     write_activations(folder, name, values, classes=classes, class_indices=indices)

@@ -1,10 +1,10 @@
-"""What comparing encoders by CKA costs beside their bare forward passes: the table of cka.md.
+"""The cost of comparing encoders by CKA, beside bare forward passes: the table of cka.md.
 
 All pairs of four encoders of real architectures, with random weights, are compared on the same
-images, which are in memory. Bare is one forward pass of each encoder. Ours is the same with the
-Gram matrices of every layer, and the comparisons. torch-cka, the package, passes the images through
-both encoders of every pair. It runs without gradients here, and its hooks, which it leaves in the
-encoders, are taken out after every pair.
+images, which are in memory. Bare is one forward pass of each encoder. Ours adds the Gram matrices
+of every layer, and the comparisons. The package torch-cka passes the images through both encoders
+of every pair. Here it runs without gradients, and its hooks, which it leaves in the encoders, are
+removed after every pair.
 """
 
 import importlib
@@ -41,7 +41,7 @@ Grams = dict[str, np.ndarray]
 
 
 class Round(NamedTuple):
-    """Seconds of one pass of every encoder: bare, with Gram matrices, and of all comparisons."""
+    """Seconds of a pass of every encoder, bare and with Gram matrices, and of all comparisons."""
 
     bare: float
     passes: float
@@ -49,30 +49,30 @@ class Round(NamedTuple):
 
     @property
     def ours(self) -> float:
-        """All that our comparisons take."""
+        """The seconds of ours, passes and comparisons."""
         return self.passes + self.comparisons
 
 
 class Package(NamedTuple):
-    """What torch-cka took for some pairs, in seconds, and the matrix of each."""
+    """The seconds that torch-cka took for some pairs, and the matrix of each."""
 
     seconds: float
     matrices: list[np.ndarray]
 
 
 class Batches(Dataset):
-    """Minibatches in memory, handed over as they are."""
+    """A loader of minibatches that are in memory already."""
 
     def __init__(self, batches: Sequence[torch.Tensor]) -> None:
-        """Keep them."""
+        """Keep the minibatches."""
         self.batches = batches
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of minibatches."""
         return len(self.batches)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor]:
-        """Return one."""
+        """Return a minibatch."""
         return (self.batches[index],)
 
 
@@ -80,7 +80,8 @@ def main() -> None:
     """Measure, print and write the table."""
     memory = [memory_row(backbone) for backbone in BACKBONES[:2]]
     towers, batches = [build(backbone) for backbone in BACKBONES], draw(IMAGES, MINIBATCH, SIZE)
-    grams = [all_grams(tower, batches) for tower in towers]  # the first passes, which are not timed
+    # warm up: the first passes are not timed
+    grams = [all_grams(tower, batches) for tower in towers]
     rounds = [measure_round(towers, batches) for _ in range(ROUNDS)]
     single = package(towers, batches)
     double = package([deepcopy(tower).double() for tower in towers[:2]], batches)
@@ -96,7 +97,7 @@ def build(backbone: AnyBackbone) -> nn.Module:
 def draw(images: int, minibatch: int, size: int) -> list[torch.Tensor]:
     """Return minibatches of smooth random images, in memory as towers see them, channels last.
 
-    Of white noise all images look the same to random weights.
+    To random weights, all images of white noise look the same.
     """
     coarse = torch.randn(images, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     pixels = nn.functional.interpolate(coarse, size=(size, size), mode="bicubic")
@@ -133,7 +134,7 @@ def measure_round(towers: Sequence[nn.Module], batches: Sequence[torch.Tensor]) 
 
 @contextmanager
 def quiet_package() -> Iterator[ModuleType]:
-    """Yield the package's module without its plots, whose libraries are not needed, and bars."""
+    """Yield the package's module without progress bars and plots, whose libraries we lack."""
     absent = dict.fromkeys(("matplotlib", "matplotlib.pyplot", "mpl_toolkits"), MagicMock())
     with patch.dict(sys.modules, absent):
         module = importlib.import_module("torch_cka.cka")
@@ -163,7 +164,7 @@ def package(towers: Sequence[nn.Module], batches: Sequence[torch.Tensor]) -> Pac
 def package_pair(
     package_cka: Any, first: nn.Module, second: nn.Module, batches: Sequence[torch.Tensor]
 ) -> np.ndarray:
-    """Compare a pair with torch-cka, layer by layer; it may find that a value is no number."""
+    """Compare a pair with torch-cka, layer by layer; some of its values may be NaN."""
     layers = [layer_paths(tower) for tower in (first, second)]
     comparison = package_cka(first, second, "first", "second", *layers)
     loader = DataLoader(Batches(batches), batch_size=None)
@@ -187,7 +188,7 @@ def layer_paths(tower: nn.Module) -> list[str]:
 def rows(
     rounds: Sequence[Round], grams: Sequence[Grams], single: Package, double: Package
 ) -> list[Row]:
-    """Return the lines of the table but for memory; `double` is of the first two encoders."""
+    """Return the lines of the table except memory; `double` is of the first two encoders."""
     bare = statistics.median(one.bare for one in rounds)
     ratio = statistics.median(one.ours / one.bare for one in rounds)
     comparisons = statistics.median(one.comparisons / one.bare for one in rounds)
@@ -204,7 +205,7 @@ def rows(
 
 
 def gap(found: Sequence[np.ndarray], package: Package) -> str:
-    """Return the largest difference of a CKA, and how many of torch-cka's are no numbers."""
+    """Return the largest difference of a CKA, and how many of torch-cka's values are NaN."""
     ours, theirs = (
         np.concatenate([matrix.ravel() for matrix in matrices])
         for matrices in (found, package.matrices)
@@ -215,7 +216,7 @@ def gap(found: Sequence[np.ndarray], package: Package) -> str:
 
 
 def memory_row(backbone: OpenClipModel | TorchvisionModel | TimmModel) -> Row:
-    """Return the peak memory of our pass of one encoder over that of a bare pass."""
+    """Return the ratio of the peak memory of our pass of one encoder to that of a bare pass."""
     bare, ours = (peak(backbone, with_grams=with_grams) for with_grams in (False, True))
     name = f"peak memory of a process over that of a bare pass, {backbone.model}"
     return Row(name, f"{ours / bare:.3f} of {bare:.0f} MiB")

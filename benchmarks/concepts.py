@@ -1,8 +1,8 @@
-"""What probing costs at the size of the paper: the table of concepts.md.
+"""The cost of probing at the paper's size: the table of concepts.md.
 
-Every direction of an encoder with every concept of Broden, on labels that are drawn as sparse and
-as skewed as Broden's. scikit-learn's function is called for a sample of the pairs, in the same run,
-on the same scores, and its time taken times the number of pairs.
+Every direction of an encoder is probed for every concept of Broden, on drawn labels that are as
+sparse and as skewed as Broden's. scikit-learn's function is called for a sample of the pairs, in
+the same run and on the same scores, and its time is scaled to all pairs.
 """
 
 import tempfile
@@ -36,7 +36,7 @@ THRESHOLDS = (0.6, 0.7, 0.8, 0.9)
 
 
 class Loop(NamedTuple):
-    """What scikit-learn found for some pairs, and the seconds of a pair."""
+    """What scikit-learn found for some pairs, and its seconds per pair."""
 
     precisions: np.ndarray
     seconds: float
@@ -60,7 +60,8 @@ def rows(folder: Path, size: Size, sample: int) -> list[Row]:
     write_inputs(folder / "warm", warm)
     lines = []
     for negatives in get_args(Negatives):
-        precisions(folder / "warm", negatives)  # compiles what is compiled once per machine
+        # compile the functions that are compiled once per machine
+        precisions(folder / "warm", negatives)
         cost = alone(precisions, folder, negatives)
         pairs = draw_pairs(size, sample)
         loop = scikit_learn(folder, negatives, *pairs)
@@ -80,7 +81,7 @@ def rows(folder: Path, size: Size, sample: int) -> list[Row]:
 def lines_of(
     negatives: str, cost: Cost, sample: int, *, loop: float, difference: float
 ) -> list[Row]:
-    """Return the lines of one kind of negatives; `loop` is scikit-learn's time for all pairs."""
+    """Return the lines for one kind of negatives; `loop` is scikit-learn's time for all pairs."""
     bound = "at least 1,000" if negatives == "all" else ""
     return [
         Row(f"negatives: {negatives}", f"{cost.seconds:.1f} s", "under 30 s"),
@@ -92,7 +93,7 @@ def lines_of(
 
 
 def write_inputs(folder: Path, size: Size) -> None:
-    """Write the scores, the labels and a head as the stages write them."""
+    """Write the scores, the labels and a head as the stages do."""
     labels = draw_labels(size, SEED)
     write_tensors(folder / "scores.safetensors", {"scores": draw_activations(size, SEED)})
     pairs = {"image": labels.image, "concept": labels.concept}
@@ -101,7 +102,7 @@ def write_inputs(folder: Path, size: Size) -> None:
 
 
 def read_inputs(folder: Path) -> tuple[np.ndarray, ConceptLabels, np.ndarray]:
-    """Return the scores, mapped, the labels, and the numbers of the concepts."""
+    """Return the memory-mapped scores, the labels, and the numbers of the concepts."""
     scores = read_tensors(folder / "scores.safetensors", "scores")["scores"]
     pairs = read_tensors(folder / "labels.safetensors", "image", "concept")
     labels = ConceptLabels(np.asarray(pairs["image"]), np.asarray(pairs["concept"]))
@@ -111,18 +112,18 @@ def read_inputs(folder: Path) -> tuple[np.ndarray, ConceptLabels, np.ndarray]:
 def read_targets(
     folder: Path, negatives: Negatives, draws: int = 1
 ) -> tuple[np.ndarray, SparseTargets]:
-    """Return the scores, mapped, and what they are swept for."""
+    """Return the memory-mapped scores, and the targets."""
     scores, labels, concepts = read_inputs(folder)
     return scores, concept_targets(labels, concepts, len(scores), negatives, SEED, draws=draws)
 
 
 def precisions(folder: Path, negatives: Negatives) -> np.ndarray:
-    """Compute what is measured: the average precision of every score column and concept."""
+    """Compute what is timed: the average precision of every score column for every concept."""
     return average_precisions(*read_targets(folder, negatives), usable_processors())[0]
 
 
 def both_bases(folder: Path, draws: int) -> int:
-    """Compute what stage `broden` does: of the head's directions and of the features themselves."""
+    """Compute what stage `broden` computes, for the head's directions and for the features."""
     scores, targets = read_targets(folder, "balanced", draws)
     directions = singular_directions(read_tensors(folder / "head.safetensors")["weight"])
     groups = [Group(targets.positives > 0, threshold) for threshold in THRESHOLDS]

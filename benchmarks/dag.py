@@ -1,15 +1,15 @@
-"""What the graph itself costs at the paper's size: the table of dag.md.
+"""The cost of the graph itself at the paper's size: the table of dag.md.
 
-The real dvc.yaml on the paper's study, with a shell script in place of each
-stage's command: it writes the outputs that the stage declares, with a checksum of its dependencies
-and of params.yaml in them, so a change spreads as it would. `code` and `study` stay what they are,
-for they say how far a change reaches. Beside it, in the same run, as many stages that copy a file,
-which is as fast as DVC gets. Beside each time stands the processor's, user and system, which other
-programs on the machine disturb less.
+The real dvc.yaml on the paper's study, with a shell script in place of each stage's command: it
+writes the outputs that the stage declares, with a checksum of its dependencies and of params.yaml
+in them, so that a change spreads as it would in a study. `code` and `study` stay as they are, since
+they decide how far a change reaches. For comparison, the same run has as many stages that copy a
+file, which is DVC's minimum. Beside each wall time is the processor time, user and system, which
+other programs on the machine disturb less.
 
 DVC reads and writes the whole lock file after each stage that ran, so a first run grows with the
-square of the stages. It is timed with a fifth of the encoders; for all of them the lock file is
-prepared, and one reading and writing of it timed.
+square of the stages. It is timed with a fifth of the encoders. For all of them the lock file is
+prepared beforehand, and reading and writing it once is timed.
 """
 
 import json
@@ -35,7 +35,7 @@ REAL = ("code", "study")
 """Stages that run as they are."""
 
 FILES = 2
-"""Files in a folder that a stage writes: what most of the miniature's have."""
+"""The number of files in a folder that a stage writes: as in most of the miniature's outputs."""
 
 SCRIPT = """\
 {key}sum=$(find params.yaml {deps} -type f | LC_ALL=C sort | xargs cat | cksum)
@@ -44,7 +44,7 @@ SCRIPT = """\
 
 
 class Graph(NamedTuple):
-    """A repository with its stages run, and the names of those that another threshold ran."""
+    """A repository whose stages have run, and the names of those that another threshold re-ran."""
 
     stages: int
     lines: int
@@ -52,13 +52,13 @@ class Graph(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """Seconds on the wall and of the processor, child processes included."""
+    """Wall time and processor time in seconds, child processes included."""
 
     wall: float
     processor: float
 
     def __str__(self) -> str:
-        """Return both in words."""
+        """Return both times as text."""
         return f"{self.wall:.2f} s, {self.processor:.2f} s of the processor"
 
 
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def first_run(folder: Path, encoders: int) -> list[Row]:
-    """Return the lines of the first `dvc repro` of a few encoders' graph, without preparation."""
+    """Return the lines of the first `dvc repro` of a few encoders, without preparation."""
     graph, floor = folder / "few", folder / "few_copies"
     write_graph(graph, encoders)
     own = spent(lambda: run(graph, "dvc", "repro", "--quiet"))
@@ -103,7 +103,7 @@ def prepare(folder: Path) -> None:
 
 
 def graph_times(folder: Path, repeats: int = REPEATS) -> tuple[Times, set[str]]:
-    """Return the times of a graph that has run, and what another threshold of concepts ran."""
+    """Return the times of a graph that has run, and the stages that another threshold re-ran."""
     noop, rewrite = noop_cost(folder, repeats), rewrite_cost(folder, repeats)
     params = folder / "params.yaml"
     study = yaml.safe_load(params.read_text())
@@ -115,14 +115,14 @@ def graph_times(folder: Path, repeats: int = REPEATS) -> tuple[Times, set[str]]:
 
 
 def floor_times(folder: Path, repeats: int = REPEATS) -> Times:
-    """Return the times of stages that copy a file, which have run."""
+    """Return the times of stages that copy a file and have run."""
     noop, rewrite = noop_cost(folder, repeats), rewrite_cost(folder, repeats)
     (folder / "turn").write_text("turned")
     return Times(noop, spent(lambda: reproduced(folder)), rewrite)
 
 
 def rewrite_cost(folder: Path, repeats: int = REPEATS) -> Spent:
-    """Return the median cost at which DVC reads, for an update, and writes a folder's dvc.lock."""
+    """Return the median cost of DVC's reading and rewriting a folder's dvc.lock."""
     from dvc.utils.serialize import modify_yaml
 
     def rewrite() -> None:
@@ -166,13 +166,13 @@ def reproduced(folder: Path) -> set[str]:
 
 
 def locked(folder: Path) -> tuple[int, int]:
-    """Return how many stages dvc.lock holds, all instances counted, and how many lines."""
+    """Return the number of stages in dvc.lock, all instances counted, and its number of lines."""
     text = (folder / "dvc.lock").read_text()
     return len(yaml.safe_load(text)["stages"]), len(text.splitlines())
 
 
 def write_graph(folder: Path, encoders: int, source: Path = ROOT) -> None:
-    """Make a repository of the paper's study, cut short, whose stages compute nothing.
+    """Make a repository of a part of the paper's study, whose stages compute nothing.
 
     It begins as a clone of the last commit of `source`.
     """
@@ -195,7 +195,7 @@ def write_graph(folder: Path, encoders: int, source: Path = ROOT) -> None:
 
 
 def short_study(study: dict[str, Any], encoders: int) -> dict[str, Any]:
-    """Leave of a study its first encoders, the comparisons between them, and what these use."""
+    """Reduce a study to its first encoders, the comparisons between them, and what these use."""
     kept = set(list(study["encoders"])[:encoders])
     sections = ("encoders", "weights", "pretrain", "finetune", "supervise", "interpolate")
     short = {name: chosen(study[name], kept) for name in sections}
@@ -216,7 +216,7 @@ def chosen(section: dict[str, Any], names: set[str]) -> dict[str, Any]:
 
 def replace_command(folder: Path, name: str, body: dict[str, Any]) -> None:
     """Write a script that makes a stage's outputs, and let the stage run it."""
-    resolved = ("${item.", "${controls.")  # by DVC: the script takes them as arguments
+    resolved = ("${item.", "${controls.")  # DVC fills these in; the script takes them as arguments
     given = [dep for dep in body["deps"] if any(start in dep for start in resolved)]
     deps = [dep for dep in body["deps"] if dep not in given]
     outs = [path(out) for part in ("outs", "metrics") for out in body.get(part, ())]
@@ -258,7 +258,7 @@ def rows(times: Times, floor: Times, graph: Graph) -> list[Row]:
 
 
 def compared(what: str, own: Spent, least: Spent) -> list[Row]:
-    """Return the lines of a cost beside that of as many stages that copy a file."""
+    """Return the lines of a cost and of its ratio to that of as many stages that copy a file."""
     wall, processor = own.wall / least.wall, own.processor / least.processor
     ratios = f"{wall:.2f}, {processor:.2f} of the processor"
     return [Row(what, str(own)), Row("… over that of as many that copy a file", ratios)]

@@ -1,18 +1,18 @@
-"""How near the extraction of activations is to the bare forward pass: the table of extraction.md.
+"""How close the extraction of activations is to bare forward passes: the table of extraction.md.
 
-Ways to the same activations, of the same photographs with the same weights, on all processors,
-each in a process of its own, one after the other and then in the opposite order:
+Four ways to compute the same activations, of the same photographs with the same weights, on all
+processors, each in a process of its own, one after the other and then in the opposite order:
 
 * the bare loop: `encode_image` in `inference_mode` on tensors that are in memory already,
-  preprocessed and in the layout that is faster for convolutions; once as torch has it, and once
-  with threads and memory as our stages have them: the faster is what counts;
+  preprocessed and in the layout that is faster for convolutions; once with torch's defaults, and
+  once with threads and memory set as in our stages. The faster one counts;
 * ours, as the stage `extract` does it: shards read and verified, photographs decoded, activations
   checked and written;
 * clip_benchmark's own: its webdataset, `DataLoader` and `run_classification`, as many workers;
-* thingsvision's own: its dataset, loader and `extract_features`. It wants TensorFlow and numpy 1,
+* thingsvision's own: its dataset, loader and `extract_features`. It needs TensorFlow and numpy 1,
   so it has an environment of its own below `.scratch`, with the same torch.
 
-A time begins when the model is loaded and has seen two images, and ends with the last activation.
+The clock starts when the model is loaded and has seen two images, and stops at the last activation.
 """
 
 import os
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def write_inputs(folder: Path, model: str, images: int) -> None:
-    """Write photographs and weights as each of the four wants them; image i is of class i."""
+    """Write photographs and weights in the form that each way needs; image i is of class i."""
     from stages.config.encoders import OpenClipModel
     from stages.datasets.card import DatasetCard, write_card
     from stages.datasets.shards import write_images
@@ -127,7 +127,7 @@ def open_clip_model(task: Task) -> tuple[Any, Any]:
 
 
 def tuned_bare(task: Task) -> Extracted:
-    """Run the bare loop with threads that wait, and memory that stays, as in our stages."""
+    """Run the bare loop with sleeping threads and kept memory, as in our stages."""
     from stages.runtime.launch import keep_memory, wait_passively
 
     wait_passively()
@@ -159,7 +159,7 @@ def bare(task: Task) -> Extracted:
 
 
 def ours(task: Task) -> Extracted:
-    """Do what the stage `extract` does with one dataset."""
+    """Do what stage `extract` does with one dataset."""
     from stages.runtime.launch import keep_memory, wait_passively
 
     wait_passively()
@@ -184,7 +184,7 @@ def ours(task: Task) -> Extracted:
 
 
 def clip_benchmark(task: Task) -> Extracted:
-    """Classify as clip_benchmark does; the classifier is such that logits are unit features."""
+    """Classify as clip_benchmark does, with a classifier whose logits are the unit features."""
     import torch
     from clip_benchmark.datasets.builder import build_wds_dataset
     from clip_benchmark.metrics.zeroshot_classification import run_classification
@@ -198,7 +198,7 @@ def clip_benchmark(task: Task) -> Extracted:
         batch_size=None,
         shuffle=False,
         num_workers=task.threads,
-        multiprocessing_context="fork",  # as on its own command line
+        multiprocessing_context="fork",  # as its own command line does
     )
     logits, classes = run_classification(model, identity, loader, "cpu", amp=False)
     seconds = time.perf_counter() - start
@@ -206,7 +206,7 @@ def clip_benchmark(task: Task) -> Extracted:
 
 
 def model_rows(model: str, images: int, costs: dict[str, list[Cost]], more: float) -> list[Row]:
-    """Return the lines of one model; `more` is the peak memory of ours for twice the images."""
+    """Return the lines of one model; `more` is our peak memory for twice the images."""
     memory = max(cost.memory for cost in costs["ours"])
     speed = {way: throughput([cost.result for cost in runs]) for way, runs in costs.items() if runs}
     rows = [
@@ -233,7 +233,7 @@ def throughput(runs: Sequence[Extracted]) -> float:
 
 
 def largest_difference(features: np.ndarray, expected: np.ndarray) -> float:
-    """Return the largest difference between rows brought to unit length."""
+    """Return the largest difference between rows that are scaled to unit length."""
     one, other = (
         rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (features, expected)
     )

@@ -1,10 +1,10 @@
 """How many processor cores feed a GPU: the table of feeding.md.
 
-Photographs of 500 x 375 pixels lie in shards, and our loader's worker processes bring them to a
-tower's size, as a training crops them and as an inference does. Beside that, in the same rounds:
-what Pillow takes in such workers to decode them, and to decode and scale them, from memory, without
-a check, and with nothing to hand over. Times are those of processors, of the workers too, so that
-others on the machine count for less.
+Photographs of 500 x 375 pixels are in shards, and our loader's worker processes bring them to a
+tower's size, cropped as for training and as for inference. For comparison, in the same rounds,
+Pillow decodes them, and decodes and scales them, in such workers, from memory, without checks and
+without passing on a result. Times are processor times, including the workers', so that other
+programs on the machine count for less.
 
 The GPU's images per second follow from the operations of the towers and from the rates that
 `make plan` assumes, which nobody measured.
@@ -41,7 +41,7 @@ DRAWN, IMAGES, BATCH, WORKERS, ROUNDS = 64, 512, 64, 2, 7
 NOTHING = np.empty(0, np.uint8)
 PREPROCESS = Preprocess(size=224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 CROPS = Augmentation(smallest_crop=0.9, flip=0.0)
-"""Those with which the paper's study finetunes."""
+"""The settings with which the paper's study finetunes."""
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def write_dataset(folder: Path, images: int) -> None:
-    """Write photographs into a dataset's folder, each as often as it takes."""
+    """Write photographs into a dataset's folder, each several times to get enough."""
     drawn = [jpeg(photograph(f"{image}", image, SIZES[0])) for image in range(DRAWN)]
     stored = ((data, 0, None) for data in islice(cycle(drawn), images))
     shards = write_images(stored, images, folder)
@@ -73,7 +73,7 @@ def write_dataset(folder: Path, images: int) -> None:
 
 
 def measure(images: ShardedDataset, rounds: int) -> list[Row]:
-    """Return the lines of the table; of the times of each way, one a round, the least counts."""
+    """Return the lines of the table; the least time of all rounds counts."""
     files = [images.stored(image) for image in range(len(images))]
     every = np.arange(len(images))
     drawn = draw(len(images), CROPS, np.random.default_rng(0))
@@ -139,7 +139,7 @@ def measure(images: ShardedDataset, rounds: int) -> list[Row]:
 
 
 def decoded(file: bytes) -> Image.Image:
-    """Return a decoded image, as the usual loaders do."""
+    """Return a decoded image, like the usual loaders."""
     return Image.open(io.BytesIO(file)).convert("RGB")
 
 
@@ -155,7 +155,7 @@ def exhaust(batches: Iterable[object]) -> None:
 
 
 def processor_seconds(function: Callable[[], object]) -> float:
-    """Return the processor time of a call, that of the workers that it starts and ends too."""
+    """Return the processor time of a call, including workers that it starts and ends."""
     before = spent_so_far()
     function()
     return spent_so_far() - before
@@ -168,7 +168,7 @@ def spent_so_far() -> float:
 
 
 def pipe_speed(images: int) -> float:
-    """Return how many images a second a process takes from workers that only hand them over."""
+    """Return how many images a second a process receives from workers that do nothing else."""
     batch = np.zeros((BATCH, PREPROCESS.size, PREPROCESS.size, 3), np.uint8)
     numbers, before = range(-(-images // BATCH)), time.process_time()
     exhaust(load_batches(lambda _: batch, numbers, WORKERS))
@@ -176,7 +176,7 @@ def pipe_speed(images: int) -> float:
 
 
 def gpu_rows(family: str, training: float, inference: float) -> list[Row]:
-    """Return the cores that a GPU of the assumed rates keeps busy, by precision."""
+    """Return how many cores a GPU of the assumed rates keeps busy, by precision."""
     rows, operations = [], cost(OpenClipModel(model=MODELS[family])).image.value
     for precision in ("float32", "bfloat16"):
         rate = getattr(ASSUMED, f"{precision}_{family}")

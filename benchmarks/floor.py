@@ -1,6 +1,6 @@
-"""As fast as DVC gets: repositories of stages that copy one file, with one dependency and output.
+"""DVC's minimum: repositories of stages that copy one file, with one dependency and one output.
 
-A cost beside that of such a repository is what a graph adds to DVC's own.
+Comparing a graph with such a repository shows what the graph adds to DVC's own cost.
 """
 
 import json
@@ -10,10 +10,10 @@ from benchmarks.tables import run
 
 
 def write_floor(folder: Path, stages: int, changing: int = 0) -> None:
-    """Make a repository of `stages` stages in a new folder, and run none.
+    """Make a repository of `stages` stages in a new folder, without running them.
 
-    `changing` of them depend on the file `turn`, the rest on the file `still`: a new `turn` makes
-    just these stale.
+    `changing` of them depend on the file `turn`, the others on the file `still`, so a new `turn`
+    makes only the former stale.
     """
     new_repository(folder)
     for name in ("turn", "still"):

@@ -1,9 +1,9 @@
-"""How near a training on a GPU is to its bare passes: the table of gpu.md, the rates of gpu.json.
+"""How close a training on a GPU is to bare passes: the table of gpu.md, the rates of gpu.json.
 
-A step of ours, as `train` takes it with its objective and its optimiser, with synthetic images in
-place of those that a loader brings, beside the bare forward and backward pass of the same tower on
-a tensor that lies on the GPU already. `make plan` takes its hours from the rates, and says how the
-measured peaks of memory compare with those that it computes.
+Times our step, as `train` takes it with its objective and its optimiser, on synthetic images in
+place of a loader's, and the bare forward and backward pass of the same tower on a tensor that is on
+the GPU already. `make plan` computes hours from these rates, and says how the measured peaks of
+memory compare with those that it computes.
 """
 
 import sys
@@ -81,7 +81,7 @@ def measure(
 def fitting_batch(
     backbone: AnyBackbone, precision: TrainingPrecision, room: float, largest: int
 ) -> tuple[int, float]:
-    """Return a batch that fits into `room`, by halves of the largest, and its computed bytes."""
+    """Return a batch that fits into `room`, by halving the largest, and its computed bytes."""
     weights = 16 * (cost(backbone).parameters.value + CLASSES * cost(backbone).width.value)
     while True:
         taken = weights + step_bytes(Step(backbone, CLASSES, precision, False, largest, 1))
@@ -93,7 +93,7 @@ def fitting_batch(
 def step_times(
     device: torch.device, backbone: AnyBackbone, precision: TrainingPrecision, batch: int
 ) -> tuple[float, float, int | None]:
-    """Return the median seconds of our step and of the bare passes, and our peak of bytes."""
+    """Return the median seconds of our step and of the bare passes, and our peak memory."""
     names = [str(number) for number in range(CLASSES)]
     encoder = classifier_encoder(backbone, names, 0, normalize_features=False)
     encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
@@ -107,7 +107,7 @@ def step_times(
 def trained(
     encoder: Encoder, device: torch.device, precision: TrainingPrecision, batch: int
 ) -> float:
-    """Return the median seconds of a step of `train`, loading left out."""
+    """Return the median seconds of a step of `train`, without loading."""
     steps, times = WARM + STEPS, []
     recipe = TrainingRecipe(
         epochs=1,
@@ -149,7 +149,7 @@ def trained(
 
 
 def bare(encoder: Encoder, device: torch.device, precision: TrainingPrecision, batch: int) -> float:
-    """Return the median seconds of a forward and a backward pass alone."""
+    """Return the median seconds of only a forward and a backward pass."""
     module, side = encoder.module.train(), encoder.card.preprocess.size
     pixels = torch.rand(batch, side, side, 3, device=device).permute(0, 3, 1, 2)
     targets, times = torch.zeros(batch, dtype=torch.long, device=device), []
@@ -164,7 +164,7 @@ def bare(encoder: Encoder, device: torch.device, precision: TrainingPrecision, b
 
 
 def now(device: torch.device) -> float:
-    """Return the time at which the device has done all that it was told."""
+    """Return the time at which the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()

@@ -1,8 +1,8 @@
 """How cost grows with the study: the table of growth.md, which docs/growth.md explains.
 
-From a base size, images, features, concepts and encoders are doubled twice, one at a time. Last
-come amounts at LAION's size: bytes, and times that follow from what the base took by the formulas
-of growth, so that they are estimates, and low ones.
+From a base size, images, features, concepts and encoders are doubled twice, one at a time. The last
+rows are amounts at LAION's size: bytes, and times that are computed from the base by the formulas
+of growth. They are estimates, and low ones.
 """
 
 import os
@@ -35,7 +35,7 @@ FACTORS = 2, 4
 FRACTIONS = np.arange(10) / 10
 LAYERS, MINIBATCH, IMAGES_PER_GRAM = 16, 64, 16
 ENOUGH = 1.0
-"""The processor seconds after which no measurement is repeated."""
+"""Measurements are repeated until they have taken so many processor seconds."""
 
 SEED = 0
 
@@ -44,7 +44,7 @@ BASE = Scale(images=4_096, features=512, concepts=200, encoders=2, classes=500)
 
 
 class Work(NamedTuple):
-    """The inputs of all parts at some scale; one set of arrays stands for every encoder's."""
+    """The inputs of all parts at some scale; all encoders share one set of arrays."""
 
     scale: Scale
     folder: Path
@@ -65,7 +65,7 @@ class Cost(NamedTuple):
 def main() -> None:
     """Measure, print and write the table."""
     with tempfile.TemporaryDirectory() as scratch:
-        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # threads that wait for others count as busy
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # waiting threads would count as busy
         found = alone(rows, Path(scratch), BASE, ENOUGH).result
     write_table("growth", "How processor time and memory grow", found)
 
@@ -169,7 +169,7 @@ def doubled(base: Scale, quantity: str, factor: int) -> Scale:
 
 
 def growth(costs: list[Cost]) -> str:
-    """Say how much more time and memory the later costs are than the first."""
+    """Say how much more time and memory the later costs are, relative to the first."""
     times = " ".join(f"× {cost.seconds / costs[0].seconds:.1f}" for cost in costs[1:])
     memory = " ".join(f"× {cost.memory / costs[0].memory:.1f}" for cost in costs[1:])
     return f"time {times}, memory {memory}"
@@ -179,7 +179,7 @@ def measured(folder: Path, part: Part, scale: Scale, enough: float) -> Cost:
     """Measure one part at some scale, in a folder of its own."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         work = drawn(Path(scratch), scale)
-        part.run(work)  # compiles and reads what is compiled and read once
+        part.run(work)  # compile and read what is compiled and read only once
         memory = allocated(lambda: part.run(work))
         spent = [processor_seconds(part.run, work)]
         while sum(spent) < enough:
@@ -190,7 +190,8 @@ def measured(folder: Path, part: Part, scale: Scale, enough: float) -> Cost:
 def processor_seconds(run: Callable[[Work], None], work: Work) -> float:
     """Return the time that all processors together spent on a call.
 
-    Growth is a ratio of times minutes apart, which whatever else the machine does would falsify.
+    Growth is a ratio of times that are measured minutes apart; other programs would distort wall
+    times.
     """
     start = time.process_time()
     run(work)
@@ -211,7 +212,7 @@ def drawn(folder: Path, scale: Scale) -> Work:
 
 
 def draw_grams(scale: Scale) -> Iterator[dict[str, np.ndarray]]:
-    """Draw the Gram matrices of each encoder's layers, on one image of every few."""
+    """Draw the Gram matrices of each encoder's layers, on a fraction of the images."""
     generator = np.random.default_rng(SEED)
     shape = max(1, scale.images // (MINIBATCH * IMAGES_PER_GRAM)), MINIBATCH, MINIBATCH
     for _ in range(scale.encoders):

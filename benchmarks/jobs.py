@@ -1,10 +1,10 @@
 """What two jobs at a time save: the table of jobs.md.
 
 Two clones of the last commit run the miniature, one with `make repro`, the other with `make repro
-JOBS=2`, and have to end with the same results. Nothing can be faster than the longest path of the
-graph, of stages that take as long as in the first run, each with its share of what DVC took; nor
-than half the processor time. Cores that share a clock, a cache or their units take longer for the
-same work when both are busy, whoever starts it: the last line is how much longer.
+JOBS=2`, and have to end with the same results. The second cannot be faster than the longest path of
+the graph, with the stages' times of the first run and each stage's share of DVC's time, nor faster
+than half the processor time. Cores that share a clock, a cache or execution units take longer for
+the same work if both are busy; the last line says by how much.
 """
 
 import json
@@ -37,11 +37,11 @@ for _ in range(20):
     values = np.tanh(values @ values)
     sum(number * number for number in range(1_000_000))
 """
-"""Half a product of matrices, half Python's own."""
+"""The work: half matrix products, half Python code."""
 
 
 class Spent(NamedTuple):
-    """Seconds on the wall and of the processor."""
+    """Wall time and processor time in seconds."""
 
     wall: float
     processor: float
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def repro(clone: Path, jobs: int, **environment: str) -> Spent:
-    """Return what `make repro` costs."""
+    """Return the cost of `make repro`."""
     made = [word for file in (".venv", SNAKEMAKE) for word in ("--old-file", f"{file}/ready")]
     words = ["make", "--silent", *made, "repro", f"JOBS={jobs}", f"SNAKEMAKE={SNAKEMAKE}"]
     before = processor()
@@ -81,7 +81,7 @@ def repro(clone: Path, jobs: int, **environment: str) -> Spent:
 
 
 def work(copies: int) -> Spent:
-    """Return what some work costs, of one thread in each process."""
+    """Return the cost of some work, with one thread in each process."""
     before, start = processor(), time.perf_counter()
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-c", WORK]
@@ -104,7 +104,7 @@ def locked(clone: Path) -> dict:
 def longest_path(
     graph: Mapping[str, frozenset[str]], seconds: Mapping[str, float], share: float
 ) -> float:
-    """Return the time of the longest path, when each stage that ran takes DVC its share as well."""
+    """Return the time of the longest path, including each stage's share of DVC's time."""
     taken = {name: spent + share for name, spent in seconds.items()}
     jobs = {name: Job(taken.get(name, 0.0), 0, after) for name, after in graph.items()}
     return max(remaining(jobs).values())

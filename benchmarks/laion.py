@@ -1,6 +1,6 @@
 """What a study of LAION's size would take: the last lines of growth.md.
 
-Bytes follow from the formats, times from those that were measured, by docs/growth.md's formulas.
+Bytes follow from the formats, times from measured ones by the formulas of docs/growth.md.
 """
 
 from typing import NamedTuple

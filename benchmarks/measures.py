@@ -1,8 +1,8 @@
-"""What the measures cost at the size of the paper: the table of measures.md.
+"""The cost of the measures at the paper's size: the table of measures.md.
 
-Activations lie in a file and are mapped, as in the stages. Beside each measure stands the bare work
-that no way around it leaves out, timed in the same process right after it: reading every number in
-double precision once, or one matrix product of activations and head.
+Activations are in a memory-mapped file, as in the stages. Each measure is compared with the least
+work that it needs, timed in the same process right after it: reading every number in double
+precision once, or one matrix product of activations and head.
 """
 
 import tempfile
@@ -31,7 +31,7 @@ SEED = 0
 
 
 class Inputs(NamedTuple):
-    """What a measure works on; activations are mapped."""
+    """The inputs of a measure; activations are memory-mapped."""
 
     activations: np.ndarray
     classes: np.ndarray
@@ -41,7 +41,7 @@ class Inputs(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """Seconds of a measure and of its bare work, and the MiB that it allocates at its peak."""
+    """Seconds of a measure and of the least work, and the MiB that it allocates at its peak."""
 
     seconds: float
     bare: float
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def kurtosis(inputs: Inputs) -> None:
-    """Compute the kurtosis of every image and how far each feature deviates."""
+    """Compute the kurtosis of every image and the deviation of each feature."""
     kurtosis_and_deviations(inputs.activations, 6.0)
 
 
@@ -134,9 +134,9 @@ def rows(folder: Path, repeats: int) -> list[Row]:
 def timed(
     folder: Path, measure: Callable[[Inputs], None], bare: Callable[[Inputs], None], repeats: int
 ) -> Timed:
-    """Time a measure and its bare work in turn, the fastest of each, and see what it allocates."""
+    """Time a measure and its least work alternately, take the fastest of each, and its memory."""
     inputs = read_inputs(folder)
-    reading(inputs)  # so that the file is in memory for both
+    reading(inputs)  # so that the file is in memory for both of them
     turns = [
         (seconds(lambda: measure(inputs)), seconds(lambda: bare(inputs))) for _ in range(repeats)
     ]

@@ -16,7 +16,7 @@ ALONGSIDE = ("torch", "torchvision", "open_clip_torch", "pillow")
 
 
 class Task(NamedTuple):
-    """What is extracted: `folder` holds the shards, the files and the weights."""
+    """The extraction: `folder` holds the shards, the files and the weights."""
 
     folder: Path
     model: str
@@ -42,9 +42,9 @@ def thingsvision(task: Task, python: Path) -> Extracted:
 
 
 def thingsvision_python(folder: Path) -> Path | None:
-    """Return the Python of an environment with thingsvision, made unless it is there.
+    """Return the Python of an environment with thingsvision, after making it if necessary.
 
-    None where it cannot be installed, as on a Python for which there is no such TensorFlow.
+    None if it cannot be installed, for example on a Python without a fitting TensorFlow.
     """
     from importlib.metadata import version
 

@@ -1,7 +1,7 @@
-"""`dvc repro` that writes the lock file once, at its end: to prepare a repository, never to time.
+"""`dvc repro` that writes the lock file once, at the end: to prepare repositories, not to time.
 
 DVC reads and writes the whole lock file after each stage. For hundreds of stages that takes minutes
-and ends in the same file.
+and gives the same file.
 """
 
 import sys
@@ -19,7 +19,7 @@ LOCKS: dict[str, Any] = {}
 
 @contextmanager
 def modify_in_memory(path: str, fs: Any = None) -> Iterator[Any]:
-    """Stand in for DVC's `modify_yaml`: the file is read once and not written."""
+    """Replace DVC's `modify_yaml`: read the file once and do not write it."""
     if path not in LOCKS:
         LOCKS[path] = load_yaml(path, fs=fs) if Path(path).exists() else {}
     yield LOCKS[path]

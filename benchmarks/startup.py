@@ -1,8 +1,8 @@
 """How long each stage takes to start: the table of startup.md.
 
-Every stage is a process of its own, once per encoder, so what it imports is paid that often. Beside
-a bare interpreter, in the same run: the import of the stage's module, then, for stages that import
-more inside of `main`, that too, and what towers of open_clip add.
+Every stage is a process of its own, once per encoder, so its imports cost time that often. In the
+same run this times a bare interpreter, the import of the stage's module, for stages that import
+more inside `main` those imports too, and what open_clip's towers add.
 """
 
 import ast
@@ -31,11 +31,11 @@ LARGE = (
     "numba",
     "timm",
 )
-"""The packages that are named beside a time, where they were loaded."""
+"""The packages that are named beside a time if they were loaded."""
 
 
 class Start(NamedTuple):
-    """The median time in seconds that a program's imports take, and the large packages in them."""
+    """The median seconds that a program's imports take, and the large packages among them."""
 
     seconds: float
     packages: list[str]
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def rows(stage: str, bare: float, repeats: int = REPEATS) -> list[Row]:
-    """Return a stage's lines: its module, and its module with what `main` imports."""
+    """Return a stage's lines: for its module, and for its module with what `main` imports."""
     module = f"import stages.{stage}"
     lines = [line(f"`{stage}`", start(module, repeats), bare)]
     if late := late_imports(stage):
@@ -64,13 +64,13 @@ def rows(stage: str, bare: float, repeats: int = REPEATS) -> list[Row]:
 
 
 def line(what: str, start: Start, bare: float) -> Row:
-    """Return a line: the time, over that of a bare interpreter, and the large packages."""
+    """Return a line: the time, its ratio to a bare interpreter's, and the large packages."""
     times = f"{start.seconds:.2f} s, {start.seconds / bare:.0f} times as long"
     return Row(what, ", ".join([times, *start.packages]))
 
 
 def late_imports(stage: str) -> list[str]:
-    """Return the import statements inside of a stage's `main`, on every branch."""
+    """Return the import statements inside a stage's `main`, on every branch."""
     tree = ast.parse((ROOT / f"stages/{stage}.py").read_text())
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     body = next(function for function in functions if function.name == "main")
@@ -78,9 +78,9 @@ def late_imports(stage: str) -> list[str]:
 
 
 def start(program: str, repeats: int = REPEATS) -> Start:
-    """Time a Python program in fresh interpreters; one more run before says what it loads.
+    """Time a Python program in fresh interpreters; a run before that tells what it loads.
 
-    Bytecode is kept, as it is unless a user forbids it.
+    Bytecode is cached, as it is unless a user turns that off.
     """
     listing = f"{program}\nimport sys\nprint(*[x for x in {LARGE} if x in sys.modules])"
     command = (sys.executable, "-c", program)

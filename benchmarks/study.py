@@ -1,8 +1,8 @@
-"""What a run of the miniature study costs: the table of study.md.
+"""The cost of a run of the miniature study: the table of study.md.
 
-Everything is measured in one run, in a clone of the last commit: the cold `dvc repro`, how much of
-it renders, trains or passes images forward, a `dvc repro` that has nothing to do, and, beside it,
-the same for as many stub stages that copy a file, which is as fast as DVC gets.
+Everything is measured in one run, in a clone of the last commit: the cold `dvc repro`; how much of
+it renders, trains or passes images through encoders; a `dvc repro` with nothing to do; and the same
+for as many stub stages that copy a file, which is DVC's minimum.
 """
 
 import json
@@ -42,7 +42,7 @@ def noop_repro(folder: Path) -> float:
 
 
 def stage_count(folder: Path) -> int:
-    """Return how many stages the study has, all instances counted."""
+    """Return the number of stages of the study, all instances counted."""
     return len(yaml.safe_load((folder / "dvc.lock").read_text())["stages"])
 
 

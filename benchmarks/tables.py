@@ -1,4 +1,4 @@
-"""What every benchmark shares: timing, peak memory, and the table that it leaves."""
+"""Shared by all benchmarks: timing, peak memory, and the table that each leaves."""
 
 import multiprocessing
 import os
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Row(NamedTuple):
-    """A line of a benchmark's table; `bound` is what it should keep to, where there is one."""
+    """A line of a benchmark's table; `bound` is the limit that it should keep, if there is one."""
 
     what: str
     measured: str
@@ -24,7 +24,7 @@ class Row(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What a function cost in a process of its own; `memory` is the peak, in MiB."""
+    """The cost of a function in a process of its own; `memory` is the peak, in MiB."""
 
     result: Any
     seconds: float
@@ -48,7 +48,7 @@ def run(folder: Path, *command: str, **environment: str) -> float:
 
 
 def this_python() -> dict[str, str]:
-    """Return the environment in which `python` and `dvc` are those that run this."""
+    """Return an environment in which `python` and `dvc` are those of this process."""
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
@@ -67,10 +67,10 @@ def seconds(function: Callable[[], Any]) -> float:
 def alone(function: Callable[..., Any], *arguments: Any) -> Cost:
     """Call a function of a module in a fresh process; its arguments and result are pickled.
 
-    The time is that of the call, without the start of the process.
+    The time does not include the start of the process.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context) as pool:  # whose process may start further ones
+    with ProcessPoolExecutor(1, context) as pool:  # this process may start further ones
         return Cost(*pool.submit(_measured, function, arguments).result())
 
 
@@ -84,8 +84,8 @@ def _measured(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple
 def peak_memory() -> float:
     """Return the most memory that this process has had, in MiB, pages of mapped files included.
 
-    Linux starts getrusage's peak of a new program at what its parent had, so the kernel's own count
-    of this program's memory is read where there is one.
+    On Linux, getrusage's peak of a new program starts at its parent's, so the kernel's own count
+    for this program is read if there is one.
     """
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []

@@ -1,4 +1,4 @@
-"""Extracts activations with thingsvision; runs in its environment, which has nothing of ours.
+"""Extracts activations with thingsvision, in an environment without any of our code.
 
 The arguments are a folder with `files/` and `weights/weights.safetensors`, the model's name in
 open_clip, the batch size, the number of threads and where to save the activations. The last line
