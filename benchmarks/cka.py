@@ -134,7 +134,7 @@ def measure_round(towers: Sequence[nn.Module], batches: Sequence[torch.Tensor]) 
 
 @contextmanager
 def quiet_package() -> Iterator[ModuleType]:
-    """Yield the package's module without progress bars and plots, whose libraries we lack."""
+    """Yield the package's module without progress bars and plots, which are not needed."""
     absent = dict.fromkeys(("matplotlib", "matplotlib.pyplot", "mpl_toolkits"), MagicMock())
     with patch.dict(sys.modules, absent):
         module = importlib.import_module("torch_cka.cka")
