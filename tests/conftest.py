@@ -1,4 +1,4 @@
-"""What every test shares."""
+"""Shared by all tests."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a skipped test where `SKIP_NOTHING` is set, as the continuous integration sets it."""
+    """Fail a skipped test if `SKIP_NOTHING` is set, as continuous integration does."""
     report = yield
     if report.skipped and os.environ.get("SKIP_NOTHING"):
         report.outcome = "failed"
@@ -26,7 +26,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def code_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of all that fingerprints are made of."""
+    """Return a copy of all files that fingerprints are made of."""
     folder = tmp_path_factory.mktemp("code")
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("stages", "data/reference"):
@@ -38,7 +38,7 @@ def code_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def code_copy(code_tree: Path) -> Iterator[Path]:
-    """Lend a test the copy of the code to change, and undo its changes afterwards."""
+    """Give a test the copy of the code to change, and undo its changes afterwards."""
     before = {file: file.read_bytes() for file in code_tree.rglob("*") if file.is_file()}
     yield code_tree
     for file in code_tree.rglob("*"):

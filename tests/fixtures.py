@@ -1,4 +1,4 @@
-"""What tests of several tiers run on: the nano study run once, a small study, loopback servers."""
+"""Fixtures of several tiers: the nano study after a run, a small study, loopback servers."""
 
 import shutil
 import subprocess
@@ -27,7 +27,7 @@ FEATURES = 600
 
 @pytest.fixture(scope="session")
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a clone in which the study has been run and committed, each process spied on."""
+    """Return a clone in which the study has been run and committed, with each process recorded."""
     workspace = new_workspace(tmp_path_factory.mktemp("nano") / "clone")
     ran = workspace.repro(spy=True)
     assert {name.partition("@")[0] for name in ran} == set(STAGES) - {"supervise", "interpolate"}
@@ -37,9 +37,9 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture
 def clean(nano: Workspace, tmp_path_factory: pytest.TempPathFactory):
-    """Lend the clone to a test, and bring back its committed state and run cache afterwards.
+    """Give a test the clone, and restore its committed state and run cache afterwards.
 
-    From the run cache, DVC would take what another test has run with the same values.
+    Otherwise DVC would find another test's runs with the same values in the run cache.
     """
     runs = nano.folder / ".dvc/cache/runs"
     kept = shutil.copytree(runs, tmp_path_factory.mktemp("kept") / "runs")
@@ -53,7 +53,7 @@ def clean(nano: Workspace, tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="session")
 def snakemake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make Snakemake's environment as `make repro JOBS=2` does; of several processes, one does."""
+    """Make Snakemake's environment as `make repro JOBS=2` does, in one of several processes."""
     make = ["make", "--silent", "--old-file", ".venv/ready", ".venv-snakemake/ready"]
     with FileLock(tmp_path_factory.getbasetemp().parent / "snakemake.lock"):
         subprocess.run(make, cwd=ROOT, check=True)
@@ -62,7 +62,7 @@ def snakemake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Draw the datasets and write down activations and a head."""
+    """Draw the datasets and write activations and a head."""
     folder = tmp_path_factory.mktemp("drawn")
     for name in ("stages", "constraints.txt", "versions.yaml"):
         (folder / name).symlink_to(ROOT / name)
@@ -80,7 +80,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_measured(key: str) -> None:
-    """Write what `extract` and `baseline` would have, with random activations."""
+    """Write what `extract` and `baseline` would write, with random activations."""
     rng = np.random.default_rng(0)
     imagenet, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
     for name in TEST_SETS:
@@ -102,7 +102,7 @@ def write_measured(key: str) -> None:
 
 @pytest.fixture
 def study(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Lend a test a copy of what is drawn, and work in it."""
+    """Give a test a copy of the drawn study, and run it there."""
     folder = shutil.copytree(drawn, tmp_path / "study", symlinks=True)
     monkeypatch.chdir(folder)
     return folder
@@ -110,7 +110,7 @@ def study(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a folder with the code and the reference tables alone; no try waits for the next."""
+    """Run in a folder with only the code and the reference tables; retries do not wait."""
     folder = tmp_path / "place"
     (folder / "data").mkdir(parents=True)
     (folder / "stages").symlink_to(ROOT / "stages")
@@ -129,7 +129,7 @@ def server() -> Iterator[FileServer]:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    """Lend a test a hub, the client without a token."""
+    """Give a test a hub, and a client without a token."""
     with HubServer() as hub:
         hub.use(monkeypatch)
         yield hub

@@ -1,4 +1,4 @@
-"""What dvc.yaml and the code say of the stages, and what tests do with their results."""
+"""What dvc.yaml and the code say about stages, and how tests handle their results."""
 
 import ast
 import importlib
@@ -25,12 +25,12 @@ EXTRACTIONS = {
 
 
 def body(stage: str) -> dict[str, Any]:
-    """Return what dvc.yaml says of a stage, or of each of its instances."""
+    """Return dvc.yaml's entry for a stage, or for each of its instances."""
     return GRAPH[stage].get("do", GRAPH[stage])
 
 
 def seal() -> None:
-    """Let results that a test has written or changed by hand count as what stages have written."""
+    """Make results that a test has written or changed by hand valid as outputs of stages."""
     for group in Path("data").iterdir():
         single = group.name in ("baseline", "broden_labels")
         for output in [group] if single else group.glob("*/"):
@@ -45,7 +45,7 @@ def seal() -> None:
 
 
 def folder_digests(directory: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file in a folder, by its path in it."""
+    """Return the SHA-256 of every file in a folder, by relative path."""
     return {
         file.relative_to(directory).as_posix(): file_digest(file)
         for file in sorted(directory.rglob("*"))
@@ -56,13 +56,13 @@ def folder_digests(directory: Path) -> dict[str, str]:
 def read_params(stage: str, root: Path = ROOT) -> set[str]:
     """Return the parameters that a stage's code reads, as dvc.yaml writes them.
 
-    A section that is read as a struct counts as its fields. In an f-string `{key}` is the name of
-    the entry and every other name one of the entry's values.
+    A section that is read as a struct counts as its fields. In an f-string, `{key}` is the name of
+    the entry, and every other name is one of its values.
 
     Raises
     ------
     ValueError
-        A path is computed, so that nobody can tell which parameter is read.
+        A path is computed, so the parameter that is read is unknown.
     """
     file = root / "stages" / f"{stage}.py"
     nodes = ast.walk(ast.parse(file.read_text()))
@@ -76,7 +76,7 @@ def read_params(stage: str, root: Path = ROOT) -> set[str]:
 
 
 def template(node: ast.expr, file: Path) -> str:
-    """Return the path in a node, a literal or an f-string, with DVC's `${…}` for its names."""
+    """Return the path in a literal or f-string node, with DVC's `${…}` for its names."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if not isinstance(node, ast.JoinedStr):
@@ -93,13 +93,13 @@ def interpolated(name: str) -> str:
 
 
 def fields_of(stage: str, kind: str) -> tuple[str, ...]:
-    """Return the fields of the struct that a section is read as; nothing for a plain value."""
+    """Return the fields of the struct that a section is read as; none for a plain value."""
     struct = getattr(importlib.import_module(f"stages.{stage}"), kind, None)
     return getattr(struct, "__struct_fields__", ())
 
 
 def said_within(megabytes: int, importing: str, call: str) -> str:
-    """Return what a call returns or refuses in a process that takes no more memory than it may."""
+    """Return what a call returns or refuses in a process with limited memory."""
     code = """
 from pathlib import Path
 from stages.runtime.errors import InputError

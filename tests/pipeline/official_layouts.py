@@ -1,6 +1,6 @@
 """Small sets in the layouts in which ImageNet, its shifts and Broden are published.
 
-Their photographs nobody took; they have every form in which the sets' files occur.
+The pictures are drawn; they have every format in which the sets' files occur.
 """
 
 import json
@@ -22,7 +22,7 @@ Files = dict[str, bytes]
 
 
 def photograph(name: str, class_: int, size: tuple[int, int] = (75, 100)) -> Image.Image:
-    """Return a picture that its name and class decide: a few broad waves of colour, and grain."""
+    """Return a picture that depends on its name and class: broad waves of colour, and grain."""
     rng = np.random.default_rng([zlib.crc32(name.encode()), class_])
     height, width = size
     rows, columns = np.mgrid[0:height, 0:width] / 40
@@ -41,7 +41,7 @@ def jpeg(image: Image.Image, **options: object) -> bytes:
 
 
 def turned(image: Image.Image) -> bytes:
-    """Return a JPEG whose EXIF says that it is to be turned by 90 degrees."""
+    """Return a JPEG whose EXIF data asks for a rotation by 90 degrees."""
     exif = Image.Exif()
     exif[0x0112] = 6
     return jpeg(image, exif=exif)
@@ -61,11 +61,11 @@ ODD = {
     "palette": lambda image: saved(image.convert("P", palette=Image.Palette.ADAPTIVE), "PNG"),
     "webp": lambda image: saved(image, "WEBP"),
 }
-"""What files named .JPEG really are, now and then."""
+"""What files named .JPEG sometimes really are."""
 
 
 def odd_files(class_: int) -> dict[str, bytes]:
-    """Return one file of each odd form, by name; all are named as JPEGs are."""
+    """Return one file of each odd format, by name; all have a JPEG's name."""
     return {f"{name}.JPEG": make(photograph(name, class_)) for name, make in ODD.items()}
 
 
@@ -79,7 +79,7 @@ def class_folders(classes: ImageNetClasses, indices: list[int], each: int, name:
 
 
 def validation_folder(root: Path, classes: ImageNetClasses, indices: list[int]) -> None:
-    """Write class folders on disk, with files of odd forms in one and strays in others."""
+    """Write class folders on disk, with odd formats in one and stray files in others."""
     files = class_folders(classes, indices, 4, "ILSVRC2012_val")
     odd = classes.wnids[indices[0]]
     files |= {f"{odd}/{name}": data for name, data in odd_files(indices[0]).items()}
@@ -129,7 +129,7 @@ def webdataset(photographs: list[tuple[int, bytes]], name: str = "s") -> bytes:
 
 
 def broden_archive(root: Path) -> bytes:
-    """Return Broden1's zip: six times the three images of `write_broden1`, their maps shared."""
+    """Return Broden1's zip: six times the three images of `write_broden1`, with shared maps."""
     write_broden1(root)
     lines = (root / "index.csv").read_text().splitlines()
     files = {f"broden1_224/{f.name}": f.read_bytes() for f in root.glob("*.csv")}

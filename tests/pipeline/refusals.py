@@ -1,4 +1,4 @@
-"""Stages that must refuse what they are given, and studies of one entry to give them."""
+"""Runs stages that must refuse their input, and writes studies of one entry for that."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ SHARDS = {"images_per_shard": 3}
 
 
 def refused(stage: Callable[..., None], *arguments: str) -> str:
-    """Run a stage that must refuse its input, and return what it says."""
+    """Run a stage that must refuse its input, and return its message."""
     before = outputs()
     with pytest.raises(InputError) as caught:
         stage(*arguments)
@@ -26,12 +26,12 @@ def refused(stage: Callable[..., None], *arguments: str) -> str:
 
 
 def outputs() -> tuple[dict[str, str], list[Path]]:
-    """Return the digest of every file of the stages, and which folders they have."""
+    """Return the digest of every file of the stages, and their folders."""
     return folder_digests(DATA), sorted(DATA.glob("*/*"))
 
 
 def write_params(**sections: Any) -> None:
-    """Write a study of these sections alone; sets of every real source are in shards of three."""
+    """Write a study of only these sections; sets of every real source have shards of three."""
     sources = dict.fromkeys(("hub", "archive", "folder"), SHARDS)
     Path("params.yaml").write_text(yaml.safe_dump({"sources": sources, **sections}))
 
@@ -45,7 +45,7 @@ def change(**sections: dict[str, Any]) -> None:
 
 
 def write_dataset(key: str, entry: Mapping[str, Any], **more: Any) -> None:
-    """Write a study of one dataset, of a part of the published set unless `partial` says else."""
+    """Write a study of one dataset, a part of the published set unless `partial` is false."""
     write_params(datasets={key: {"partial": True, **entry, **more}})
 
 

@@ -17,7 +17,7 @@ SECRETS = {
     name: f"canary-{name}"
     for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "INTERPRETING_CLIP_OBJECTNET_PASSWORD")
 }
-"""What the environment of every command in a workspace holds, unless the test's own does."""
+"""Default environment variables of every command in a workspace."""
 
 RESULTS = ("metrics/", "plots/", "dvc.lock")
 
@@ -25,7 +25,8 @@ RESULTS = ("metrics/", "plots/", "dvc.lock")
 class Workspace:
     """A git and DVC repository in a folder of its own.
 
-    `surroundings` are variables, and `umask` the file mode mask (-1: the test's), of its commands.
+    `surroundings` are the environment variables of its commands, and `umask` their file mode mask
+    (-1: the test's).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,7 +37,7 @@ class Workspace:
         self.umask = -1
 
     def run(self, *command: str, ok: bool = True, spy: bool = False) -> str:
-        """Run a command in the clone; return all that it prints, which `printed` gathers."""
+        """Run a command in the clone; return its output, which is also added to `printed`."""
         process = self.start(*command, spy=spy)
         printed = process.communicate()[0].decode()
         self.printed += printed
@@ -71,7 +72,7 @@ class Workspace:
         return yaml.safe_load((self.folder / "params.yaml").read_text())
 
     def change(self, path: str, value: Any) -> None:
-        """Set one key of the study, or remove it where the value is None."""
+        """Set one key of the study, or remove it if the value is None."""
         study = self.params()
         *above, key = path.split(".")
         node = study
@@ -93,7 +94,7 @@ class Workspace:
 
 
 def new_workspace(folder: Path) -> Workspace:
-    """Copy what git would have of this repository, with the nano study as params.yaml."""
+    """Copy the files that git would track here, with the nano study as params.yaml."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     files = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, files.split("\0")):
@@ -103,7 +104,7 @@ def new_workspace(folder: Path) -> Workspace:
             shutil.copy2(ROOT / name, folder / name)
     shutil.copy2(NANO, folder / "params.yaml")
     workspace = Workspace(folder)
-    workspace.run(sys.executable, "-m", "stages.code")  # where code.json is not up to date
+    workspace.run(sys.executable, "-m", "stages.code")  # if code.json is not up to date
     workspace.run("git", "init", "--quiet", "--initial-branch", "main")
     workspace.run("git", "config", "user.name", "test")
     workspace.run("git", "config", "user.email", "test@localhost")

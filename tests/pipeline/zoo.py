@@ -1,4 +1,4 @@
-"""Random weights of real architectures, where the libraries look for trained ones."""
+"""Random weights of real architectures, in the places where libraries look for trained ones."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ Tensors = dict[str, torch.Tensor]
 
 
 def put_open_clip(hub: HubServer, model: str, tag: str) -> None:
-    """Put random weights where open_clip's zoo has a tag, in half precision as OpenAI's are."""
+    """Put random weights in place of a tag of open_clip's zoo, in half precision like OpenAI's."""
     backbone = OpenClipModel(model=model)
     weights = clip_encoder(backbone, None, 1).module.state_dict()
     halves = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
@@ -25,7 +25,7 @@ def put_open_clip(hub: HubServer, model: str, tag: str) -> None:
 
 
 def put_timm(hub: HubServer, model: str, tag: str) -> None:
-    """Put random weights where timm has a tag."""
+    """Put random weights in place of a tag of timm's."""
     import timm
 
     item, backbone = Timm(backbone="x", tag=tag), TimmModel(model=model)
@@ -41,9 +41,9 @@ def put(hub: HubServer, location: Any, weights: Tensors) -> None:
 
 
 def put_torchvision(server: FileServer, patch: pytest.MonkeyPatch) -> None:
-    """Put a random ResNet-50 where torchvision says, for this process, that its weights are.
+    """Put a random ResNet-50 in place of torchvision's weights, for this process.
 
-    The name carries the start of the file's digest, so nothing random can stand under the real one.
+    The name contains the start of the file's digest, so random weights cannot have the real name.
     """
     from torchvision.models import ResNet50_Weights, resnet50
 
@@ -54,7 +54,7 @@ def put_torchvision(server: FileServer, patch: pytest.MonkeyPatch) -> None:
 
 
 def training_checkpoint(module: torch.nn.Module) -> bytes:
-    """Return what a distributed training of open_clip saves: its prefix, epoch and optimiser."""
+    """Return what a distributed open_clip training saves, with its prefix, epoch and optimiser."""
     state = {f"module.{name}": value for name, value in module.state_dict().items()}
     optimizer = {"state": {}, "param_groups": [{"lr": 5e-4, "betas": (0.9, 0.98)}]}
     return pickled({"epoch": 3, "name": "run", "state_dict": state, "optimizer": optimizer})

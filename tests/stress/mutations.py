@@ -5,7 +5,7 @@ import re
 
 INTEGERS = (0, 1, 2**7 - 1, 2**7, 2**8 - 1, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**40)
 INTEGERS += (2**62, 2**63 - 1, 2**63, 2**64 - 1)
-"""Where counts, sizes and offsets go wrong."""
+"""Values at which counts, sizes and offsets go wrong."""
 
 VALUES = (
     *(b"", b"null", b'""', b"true", b"0", b"-1", b"2.5", b"9" * 25, b"9" * 5000, b"1e999", b"NaN"),
@@ -24,11 +24,11 @@ VALUES = (
     *(b"&a [*a]", b"&a", b"*a", b"!!python/object:os.system", b"inf", b"1_000", b"\r", b"\n", b";"),
     *(b"12e-400", b"0x10", b"1" + b"0" * 400, b"0." + b"3" * 400, b"%", b"{{x}}", b"${x}"),
 )
-"""What may stand in a text in place of a word or a number."""
+"""Replacements for a word or a number in a text."""
 
 
 def damaged(content: bytes, seed: int, *, text: bool) -> bytes:
-    """Return a content with one to four damages; a text's are half of them to words or lines."""
+    """Return a content with one to four corruptions; in a text, half of them hit words or lines."""
     rng = random.Random(seed)
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         content = damage_text(content, rng) if text and rng.random() < 0.5 else damage(content, rng)
@@ -36,7 +36,7 @@ def damaged(content: bytes, seed: int, *, text: bool) -> bytes:
 
 
 def damage(data: bytes, rng: random.Random) -> bytes:
-    """Return data with a bit, a byte, a number or a block changed, or without its end."""
+    """Return data with a changed bit, byte, number or block, or without its end."""
     at, to = sorted((rng.randrange(len(data) + 1), rng.randrange(len(data) + 1)))
     size = rng.choice((1, 2, 4, 8, 16, 512))
     block = data[at : at + size]
@@ -65,7 +65,7 @@ def damage(data: bytes, rng: random.Random) -> bytes:
 
 
 def damage_text(data: bytes, rng: random.Random) -> bytes:
-    """Return a text with a line or a word twice, gone, elsewhere or another."""
+    """Return a text with a line or a word that is doubled, removed, moved or replaced."""
     parts = re.split(rb"(\n)" if rng.random() < 0.3 else rb'([\s,:;="\[\]{}()<>|]+)', data)
     at, to = (rng.randrange(0, len(parts), 2) for _ in range(2))
     match rng.randrange(6):

@@ -1,4 +1,4 @@
-"""Studies drawn at random: one of ours with a few changes, most of them legal or nearly so."""
+"""Random studies: one of ours with a few changes, most of them legal or nearly legal."""
 
 import json
 import math
@@ -34,7 +34,7 @@ SCALARS = r"""
 "\e[31m"  "\0"  "a\nb"  "\x85"  "\u2028"  "a\u202eb"  "\ud800"
 "${x}"  "${oc.env:HOME}"  "../../README"  "a;b"  "$(ls)"  "{}"  "a {}"
 """
-"""Values as text: dates, tags, odd numbers, control characters, parts of YAML that are refused."""
+"""Values as text: dates, tags, odd numbers, control characters, YAML that is refused."""
 
 LONG = ["x" * 5000, "9" * 5000, "0x" + "f" * 5000, "1" + "0" * 30, "[" * 50 + "]" * 50]
 BROKEN = ["\0", "\ud800"]
@@ -47,7 +47,7 @@ NAMES = r"""
 
 WHOLE = (0, 2, 3, 4, 100, 256, 1024, 4096, 10**4, 10**5, 10**6, 10**7, 10**9, 10**11, 10**30)
 REAL = (1e-320, 1e-6, 0.001, 0.01, 0.1, 1 - 2**-53, 10.0, 100.0, 360.0, 1e3, 1e6, 1e308, math.inf)
-"""Numbers at the bounds of what is legal somewhere, and beyond."""
+"""Numbers at some bound of what is legal, and beyond."""
 
 KINDS = (
     *["neighbour"] * 15,
@@ -58,7 +58,7 @@ KINDS = (
     "twice",
     "anchor",
 )
-"""The ways in which a value or a key is changed, the frequent ones more often."""
+"""The ways to change a value or a key; frequent ones are repeated."""
 
 APART = re.compile(r"  |\n")
 SOME_SCALARS = [*APART.split(SCALARS.strip()), *LONG, *BROKEN]
@@ -66,11 +66,11 @@ SOME_NAMES = [*APART.split(NAMES.strip()), "k" * 100, "k" * 200]
 
 
 class Raw(str):
-    """Text that is written as it is."""
+    """Text that is written into the YAML unquoted."""
 
 
 def bases() -> list[tuple[dict[str, Any], int]]:
-    """Return our studies, marks filled in, each with how often it is changed."""
+    """Return our studies with their marks filled in, and how often each is changed."""
     return [(filled(load_tree(file), MARKS), weight) for file, weight in BASES.items()]
 
 
@@ -92,7 +92,7 @@ def draw_study(trees: list[tuple[dict[str, Any], int]], rng: Random) -> str:
 
 
 def change(tree: dict[str, Any], rng: Random) -> None:
-    """Change something in one section of a study; each field of it as often as any other."""
+    """Change something in one section of a study; all of its fields are equally likely."""
     kind, section = rng.choice(KINDS), rng.choice(list(tree))
     found = list(places(tree, section, section))
     if kind == "neighbour":
@@ -116,7 +116,7 @@ def change(tree: dict[str, Any], rng: Random) -> None:
 
 
 def places(tree: Any, at: Any, field: str) -> Iterator[tuple[Any, Any, str]]:
-    """Yield what lies at a key and below it: container, key or index there, and the last key."""
+    """Yield every value at a key and below: its container, its key or index, and the last key."""
     yield tree, at, field
     node = tree[at]
     if isinstance(node, dict):
@@ -128,7 +128,7 @@ def places(tree: Any, at: Any, field: str) -> Iterator[tuple[Any, Any, str]]:
 
 
 def neighbour(value: Any, tree: dict[str, Any], rng: Random) -> Any:
-    """Return another value that may be legal in the place of one."""
+    """Return another value that may be legal in place of the given one."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):

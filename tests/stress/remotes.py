@@ -18,14 +18,14 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 PATIENCE = 60.0
-"""Seconds that a server has until it answers."""
+"""How many seconds a server has to answer."""
 
 BUCKET = "study"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
 class Remote(NamedTuple):
-    """Where a study is shared; `options` are DVC's and everybody's, `own` each clone's."""
+    """A remote; `options` are DVC's options for everybody, `own` those of each clone."""
 
     url: str
     options: dict[str, str]
@@ -42,7 +42,7 @@ def find_server(name: str, *folders: str) -> str:
 
 
 def free_ports(number: int) -> list[int]:
-    """Return ports of the loopback that nobody listens on."""
+    """Return free ports of the loopback."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
     ports = [server.getsockname()[1] for server in held]
     for server in held:
@@ -52,7 +52,7 @@ def free_ports(number: int) -> list[int]:
 
 @contextmanager
 def serving(command: list[str], log: Path, answers: Callable[[], object]) -> Iterator[None]:
-    """Run a server until the block ends; skip the test where it ends or never answers."""
+    """Run a server until the block ends; skip the test if it exits or never answers."""
     with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
         try:
             deadline = time.monotonic() + PATIENCE
@@ -67,7 +67,7 @@ def serving(command: list[str], log: Path, answers: Callable[[], object]) -> Ite
 
 @contextmanager
 def ssh_remote(folder: Path) -> Iterator[Remote]:
-    """Start OpenSSH's server as this user, with keys of its own; nothing of ~/.ssh is used."""
+    """Start OpenSSH's server as this user, with its own keys; ~/.ssh is not used."""
     sshd = find_server("sshd", "/usr/sbin", "/usr/local/sbin")
     (port,) = free_ports(1)
     (folder / "files").mkdir(parents=True)
@@ -75,7 +75,8 @@ def ssh_remote(folder: Path) -> Iterator[Remote]:
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
         subprocess.run(keygen, check=True)
     if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where root's sshd shuts itself in
+        # the folder to which root's sshd changes its root
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     (folder / "config").write_text(
         f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nPidFile none\nUsePAM no\n"
         f"AuthorizedKeysFile {folder}/user.pub\nStrictModes no\nPasswordAuthentication no\n"
@@ -89,14 +90,14 @@ def ssh_remote(folder: Path) -> Iterator[Remote]:
 
 
 def listens(port: int) -> bool:
-    """Say whether somebody answers at a port of the loopback."""
+    """Say whether a server answers at a port of the loopback."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
 def s3_remote(folder: Path) -> Iterator[Remote]:
-    """Start SeaweedFS with a bucket; its credentials come from the environment alone."""
+    """Start SeaweedFS with a bucket; its credentials come only from the environment."""
     weed = find_server("weed")
     folder.mkdir()
     key, secret = CREDENTIALS.values()
@@ -126,7 +127,7 @@ def s3_remote(folder: Path) -> Iterator[Remote]:
 
 
 def has_bucket(client) -> bool:
-    """Make the bucket and write into it; say whether the store was ready for that."""
+    """Make the bucket and write into it; say whether the store was ready."""
     try:
         client.create_bucket(Bucket=BUCKET)
         client.put_object(Bucket=BUCKET, Key="ready", Body=b"ready")

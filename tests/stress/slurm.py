@@ -34,17 +34,17 @@ NodeName={nodes[0]} NodeHostname=localhost NodeAddr=127.0.0.1 Port={ports[1]} CP
 NodeName={nodes[1]} NodeHostname=localhost NodeAddr=127.0.0.1 Port={ports[2]} CPUs=4
 PartitionName=all Nodes=ALL Default=YES
 """
-"""`config_overrides`: the nodes have the processors that are written here. No control groups."""
+"""`config_overrides`: nodes have the processors given here, whatever is real. No control groups."""
 
 
 class Cluster:
-    """A running cluster: its configuration, which its clients find by a variable."""
+    """A running cluster: its configuration, which clients find through a variable."""
 
     def __init__(self, configuration: Path) -> None:
         self.surroundings = {"SLURM_CONF": str(configuration)}
 
     def ask(self, *command: str) -> str:
-        """Run a client and return what it prints."""
+        """Run a client and return its output."""
         environment = {**os.environ, **self.surroundings}
         return subprocess.run(
             command, env=environment, check=True, capture_output=True, text=True
@@ -58,7 +58,7 @@ class Cluster:
             return False
 
     def clear(self) -> None:
-        """Cancel what runs, wait until it has ended, and take a node that is down back."""
+        """Cancel all jobs, wait until they have ended, and resume a node that is down."""
         for node in NODES:
             if self.ask("sinfo", "--noheader", "--nodes", node, "-o", "%t").startswith("down"):
                 self.ask("scontrol", "update", f"nodename={node}", "state=resume")
@@ -71,7 +71,7 @@ class Cluster:
 
 @contextmanager
 def slurm_cluster(folder: Path) -> Iterator[Cluster]:
-    """Start munge, SLURM's controller and two nodes; they listen on 127.0.0.1 alone."""
+    """Start munge, SLURM's controller and two nodes, which listen only on 127.0.0.1."""
     if os.getuid():
         pytest.skip("SLURM's daemons start jobs as root")
     where = ("/usr/sbin", "/usr/local/sbin")
@@ -87,7 +87,7 @@ def slurm_cluster(folder: Path) -> Iterator[Cluster]:
     )
     own = {"key-file": key, "socket": folder / "munge.socket", "seed-file": folder / "munge.seed"}
     own |= {"pid-file": folder / "munge.pid", "log-file": folder / "munge.log"}
-    # Forced, since pytest's folders are this user's alone.
+    # Forced, since pytest's folders are accessible only to this user.
     munge = [munged, "--force", "--foreground", *(f"--{name}={file}" for name, file in own.items())]
     daemon = ["-D", "-f", str(configuration)]
     cluster = Cluster(configuration)

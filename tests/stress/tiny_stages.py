@@ -1,4 +1,4 @@
-"""What the stages do with the settings of a study, on arrays of a few numbers."""
+"""What stages do with the settings of a study, on very small arrays."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,7 +72,7 @@ PIXELS = RNG.integers(0, 256, (IMAGES, 32, 32, 3)).astype(np.uint8)
 CAPTIONS = [f"a {CLASSES[label]}" for label in LABELS]
 ACCURACIES = RNG.uniform(0.2, 0.8, (6, 5))
 LARGEST = 10**6
-"""About how many numbers the largest tower and its images have that are made."""
+"""The approximate size limit, in numbers, of towers with their images that are built."""
 
 TINY = Backbone(
     image_size=32,
@@ -88,7 +88,7 @@ Run = tuple[Callable[..., None], tuple[Any, ...]]
 
 
 def runs(study: Sections) -> Iterator[Run]:
-    """Yield what is computed with the settings of a study, and these settings."""
+    """Yield each computation that uses settings of a study, with these settings."""
     for entry in study.datasets.values():
         source = getattr(study.sources, entry.source)
         if isinstance(entry, Recipe):
@@ -116,7 +116,7 @@ def runs(study: Sections) -> Iterator[Run]:
 
 
 def draw(recipe: Recipe, world: World, presence: PresenceSettings) -> None:
-    """Draw a few images of a set, and find the concepts of a probe set."""
+    """Draw a few images of a set; for a probe set, find its concepts."""
     few = min(recipe.images, 4 if world.image_size > 64 else IMAGES)
     small: Any = replace(recipe, images=few)
     if isinstance(recipe, Adversarial):
@@ -131,13 +131,13 @@ def draw(recipe: Recipe, world: World, presence: PresenceSettings) -> None:
 
 
 def find(entry: Any, shards: Shards) -> None:
-    """Look for the folder of a real set; others are not here either."""
+    """Look for the folder of a real set; other sources are not here."""
     if entry.source == "folder":
         write_real_dataset("found", entry, shards, Path("found"), Machine(workers=1))
 
 
 def build(backbone: AnyBackbone) -> None:
-    """Build a small CLIP by its sizes, and show it two images; look the others up."""
+    """Build a small CLIP by its sizes and show it two images; look up other architectures."""
     if not isinstance(backbone, Backbone):
         architecture_of(backbone)
     elif numbers(backbone) < LARGEST:
@@ -147,7 +147,7 @@ def build(backbone: AnyBackbone) -> None:
 
 
 def numbers(backbone: Backbone) -> int:
-    """Return about how many weights, and how many numbers of an image, a CLIP has."""
+    """Return roughly how many weights, and how many numbers per image, a CLIP has."""
     vision, text = backbone.vision, backbone.text
     resnet = isinstance(vision, ModifiedResNet)
     width = 32 * vision.width if resnet else vision.width
@@ -158,7 +158,7 @@ def numbers(backbone: Backbone) -> int:
 
 
 def contrast(recipe: TrainingRecipe) -> None:
-    """Take the first steps of a training of a CLIP, and its learning rates."""
+    """Take the first steps of a CLIP's training, and compute its learning rates."""
     ends = (0, recipe.warmup_steps, recipe.epochs * 1000)
     assert all(0 <= learning_rate(recipe, step, 1000) <= recipe.learning_rate for step in ends)
     threads(recipe.threads)
@@ -173,7 +173,7 @@ def classify(recipe: TrainingRecipe, smoothing: float) -> None:
 
 
 def shortened(recipe: TrainingRecipe) -> TrainingRecipe:
-    """Return a recipe of at most two epochs, in pieces that the few images fill."""
+    """Return a recipe of at most two epochs, with pieces that few images can fill."""
     if recipe.pieces > 1:
         recipe = replace(recipe, batch_size=IMAGES, pieces=2)
     epochs, plain = min(recipe.epochs, 2), {"threads": 1, "activation_checkpointing": False}
@@ -181,7 +181,7 @@ def shortened(recipe: TrainingRecipe) -> TrainingRecipe:
 
 
 def threads(count: int) -> None:
-    """Take so many threads, and give them back before anything is computed."""
+    """Set the number of threads, and reset it before anything is computed."""
     with deterministic(count):
         pass
 
@@ -213,7 +213,7 @@ def concepts(settings: ConceptsSettings) -> None:
 
 
 def layers(settings: Layers, precision: Precision) -> None:
-    """Compare the layers of an encoder, where a minibatch has no more images than there are."""
+    """Compare the layers of an encoder, if there are enough images for a minibatch."""
     if images := min(settings.images, IMAGES // settings.minibatch * settings.minibatch):
         rows = evenly_spaced_minibatches(IMAGES, images, settings.minibatch)
         grams = layer_grams(initialise(TINY, 0), PIXELS, rows, Machine(), precision.inference)
@@ -242,7 +242,7 @@ def planted(
     concepts: ConceptsSettings,
     confidence: float,
 ) -> None:
-    """Plant what the stage does, with few repetitions."""
+    """Plant what the stage plants, with few repetitions."""
     seed, few = settings.seed, (min(settings.resamples, 20), min(settings.repetitions, 2))
     draws = min(concepts.draws, 3)
     scoring = ConceptScoring(
@@ -256,7 +256,7 @@ def planted(
 
 
 def baseline(settings: BaselineSettings, train: Labelled) -> None:
-    """Train standard models on noise, of as many classes as the study's."""
+    """Train standard models on noise, with as many classes as the study has."""
     classes = np.array(train.class_indices)
     rows = np.arange(min(train.images, 50 * len(classes)))
     images = np.random.default_rng(0).integers(0, 256, (len(rows), 8, 8, 3)).astype(np.uint8)

@@ -52,7 +52,7 @@ def fetched(directory: Path, entry: Mapping[str, Any], **machine: Any) -> Path:
 
 
 def refusal(directory: Path, entry: Mapping[str, Any]) -> str:
-    """Return the one line that refuses a set; what was fetched before stays, and nothing else."""
+    """Return the one line that refuses a set; only sets that were fetched before are left."""
     before = folder_digests(directory / "out")
     with pytest.raises(InputError) as caught:
         fetched(directory, entry)

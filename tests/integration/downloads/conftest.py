@@ -3,5 +3,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    """Make no attempt wait: neither ours nor those of the hub's client."""
+    """Let retries not wait, neither ours nor those of the hub's client."""
     monkeypatch.setattr("time.sleep", lambda seconds: None)

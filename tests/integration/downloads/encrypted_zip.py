@@ -22,7 +22,7 @@ def encrypted_zip(files: dict[str, bytes], password: bytes) -> bytes:
 
 
 def encrypt(data: bytes, password: bytes) -> bytes:
-    """Return data under the cipher whose three keys follow the plain text."""
+    """Return encrypted data; the cipher's three keys are updated with the plain text."""
     keys = (0x12345678, 0x23456789, 0x34567890)
     for byte in password:
         keys = turned(keys, byte)
@@ -42,5 +42,5 @@ def turned(keys: tuple[int, int, int], byte: int) -> tuple[int, int, int]:
 
 
 def crc_step(crc: int, byte: int) -> int:
-    """Return a CRC-32 one byte on, without the inversions that begin and end it."""
+    """Return a CRC-32 updated by one byte, without its first and last inversion."""
     return zlib.crc32(bytes([byte]), crc ^ 0xFFFFFFFF) ^ 0xFFFFFFFF

@@ -15,11 +15,11 @@ TOKEN = "hf_good"  # noqa: S105
 """The token that opens gated repositories of `HubServer`."""
 
 LARGE = (".tar", ".zip", ".safetensors", ".bin", ".pt", ".pth")
-"""The files that a hub keeps outside of git, by their ends."""
+"""The suffixes of files that a hub keeps outside of git."""
 
 
 class Request(NamedTuple):
-    """What came; the names of headers are in lower case."""
+    """A request that came; names of headers are in lower case."""
 
     method: str
     path: str
@@ -35,12 +35,11 @@ class Answer(NamedTuple):
 class FileServer:
     """Serves `files` (path → content) over HTTP at `url`, as a context manager.
 
-    `statuses[path]` is answered instead of the file, `redirects[path]` is where a GET is sent
-    instead; `drops[path]` holds how many bytes of each of the next answers are sent before the
-    connection breaks: it ends, or is reset where `resets` is true. `ranges = False` ignores Range
-    headers. What is answered for a path in `endless` is sent again and again, and its length is not
-    announced; `announced[path]` is said of the length of another. `requests` is everything that
-    came, in order.
+    `statuses[path]` is answered instead of the file; `redirects[path]` is where a GET is
+    redirected. `drops[path]` holds how many bytes of each of the next answers are sent before the
+    connection breaks: it ends, or is reset if `resets` is true. `ranges = False` ignores Range
+    headers. The answer for a path in `endless` is sent again and again, without a stated length;
+    `announced[path]` is a false length that is stated. `requests` has all requests, in order.
     """
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
@@ -109,7 +108,7 @@ class FileServer:
         return self.part(request, self.files[request.path], {})
 
     def part(self, request: Request, content: bytes, headers: dict[str, str]) -> Answer:
-        """Return the range that was asked for, or everything."""
+        """Return the requested range, or everything."""
         asked = request.headers.get("range")
         if not (asked and self.ranges):
             return Answer(content, 200, headers)
@@ -130,8 +129,8 @@ class Repository(NamedTuple):
 class HubServer(FileServer):
     """Speaks the protocol of the Hugging Face hub; large files come from `cdn`, another server.
 
-    A gated repository lists its files to anybody and gives them to `TOKEN` alone, as the real hub
-    does.
+    Like the real hub, it lists a gated repository's files to anybody, but gives them only to
+    `TOKEN`.
     """
 
     def __init__(self) -> None:
@@ -148,7 +147,7 @@ class HubServer(FileServer):
         self.cdn.__exit__(*error)
 
     def use(self, monkeypatch, token: str | None = None) -> None:
-        """Point the real client here, with a token or with none."""
+        """Point the real client at this server, with or without a token."""
         from huggingface_hub import constants
 
         monkeypatch.setenv("HF_ENDPOINT", self.url)
@@ -174,7 +173,7 @@ class HubServer(FileServer):
             return super().answer(request)
         parts = request.path.removeprefix("/api")[1:].split("/")
         kind = parts.pop(0)[:-1] if parts[0] in ("datasets", "models") else "model"
-        if len(parts) < 4:  # the client asks what agents are known, for its user agent
+        if len(parts) < 4:  # the client asks which agents are known, for its user agent
             return refusal(404, "EntryNotFound")
         name, (ask, revision, *path) = "/".join(parts[:2]), parts[2:]
         found = self.repositories.get((kind, name))
@@ -189,7 +188,7 @@ class HubServer(FileServer):
         return Answer(json.dumps(content).encode(), 200, {"Content-Type": "application/json"})
 
     def _resolve(self, request: Request, found: Repository, file: str) -> Answer:
-        """Give a small file, or say where a large one is."""
+        """Send a small file, or redirect to a large one."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if found.gated and token != TOKEN:
             return refusal(403 if token else 401, "GatedRepo")

@@ -1,4 +1,4 @@
-"""Stages that run in this process, and what dvc.yaml says of the files that they read."""
+"""Runs stages in this process, and compares the files that they read with dvc.yaml."""
 
 import importlib
 import os
@@ -21,17 +21,17 @@ RESULTS = ("data/", "metrics/", "plots/", ".dvc/")
 WRITING = os.O_WRONLY | os.O_RDWR
 
 ALIAS = {13: 0}
-"""The class that `merge_a_class` lets count as another, as ObjectNet's do."""
+"""The class that `merge_a_class` counts as another, as in ObjectNet."""
 
 
 @pytest.fixture(scope="session")
 def opened() -> set[str]:
-    """Return the paths of all files that are opened to be read, from now on."""
+    """Return a list to which the path of every file that is opened for reading is added."""
     paths: set[str] = set()
 
     def note(event: str, arguments: tuple) -> None:
         if event == "open" and isinstance(path := arguments[0], str | os.PathLike):
-            with suppress(OSError, ValueError):  # no path, or no working folder any more
+            with suppress(OSError, ValueError):  # not a path, or the working folder is gone
                 paths.update([] if arguments[2] & WRITING else [os.path.relpath(path)])
 
     sys.addaudithook(note)
@@ -40,9 +40,9 @@ def opened() -> set[str]:
 
 @pytest.fixture
 def run(opened: set[str]) -> Callable[..., None]:
-    """Return what runs a stage, and fails where it reads anything but its dependencies.
+    """Return a function that runs a stage and fails if it reads anything but its dependencies.
 
-    `unread` are those that it waits for and does not read in this study.
+    `unread` are dependencies that it does not read in this study.
     """
 
     def run_stage(stage: str, key: str = "", unread: Collection[str] = ()) -> None:
@@ -61,7 +61,7 @@ def run(opened: set[str]) -> Callable[..., None]:
 
 
 def sealed(path: str) -> bool:
-    """Say whether a file checks others, or was read back to be checked later."""
+    """Say whether a file holds checksums, or was read back to compute one."""
     return path.endswith(CONTENTS) or ".partial/" in path
 
 
@@ -81,14 +81,14 @@ def paths(stage: str, part: str, key: str) -> set[str]:
 
 
 def merge_a_class(dataset: str) -> None:
-    """Let a dataset hold a further class, and another count as its first."""
+    """Give a dataset a further class, and let another one count as its first."""
     folder = Path("data/datasets") / dataset
     card = read_card(folder)
     write_card(replace(card, class_indices=[*card.class_indices, 24], aliases=ALIAS), folder)
 
 
 def truncate_image(dataset: str, broken: int = -1) -> None:
-    """Take the last 20 bytes off an image, by default the last, in shards that are whole."""
+    """Cut the last 20 bytes off an image, by default the last one, in otherwise valid shards."""
     folder = Path("data/datasets") / dataset
     card = read_card(folder)
     with open_shards(folder) as shards:

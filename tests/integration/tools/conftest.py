@@ -1,4 +1,4 @@
-"""A repository of three small stages, run once by DVC; each test spoils a copy of it."""
+"""A repository of three small stages, run once by DVC; each test damages a copy of it."""
 
 import shutil
 from pathlib import Path

@@ -28,7 +28,7 @@ def whole(images: np.ndarray) -> Pieces:
 
 
 class Toy(NamedTuple):
-    """Noise with a bright patch whose place and colour are the class's, and a caption."""
+    """Noise with a bright patch, whose place and colour depend on the class, and a caption."""
 
     images: np.ndarray
     labels: np.ndarray

@@ -1,4 +1,4 @@
-"""A step of a training and a short one, in one of several processes; a module of the tests."""
+"""A training step and a short training, in one of several processes; started by the tests."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.unit.training.conftest import IMAGES, small_case
 
 
 def main(folder: str) -> None:
-    """Compute a batch's gradient, then train, and write what the first process has."""
+    """Compute a batch's gradient, then train; the first process writes its results."""
     task = json.loads((Path(folder) / "task.json").read_text())
     if task["processes"] > 1 and run_in_processes(
         Machine(processes=task["processes"]), "tests.integration.training.step", folder

@@ -1,8 +1,8 @@
-"""Python runs this in every process of a spied pipeline: it notes which files a stage touches.
+"""Python runs this in every process of a recorded pipeline: it records a stage's files.
 
 A line of JSON per process goes to the file that `PIPELINE_SPY` names: the stage's command, the
-files of the repository that it opened, those of its own modules that were loaded, the packages of
-others, two levels deep, and the paths of parameters that it read.
+files of the repository that it opened, the modules of ours that it loaded, other packages two
+levels deep, and the paths of parameters that it read.
 """
 
 import atexit
@@ -28,17 +28,17 @@ def inside(path: object) -> str | None:
 
 
 def note(event: str, arguments: tuple) -> None:
-    """Keep the path of every file that is opened."""
+    """Record the path of every file that is opened."""
     if event == "open" and (path := inside(arguments[0])):
         OPENED.add(path)
 
 
 class ReaderFinder:
-    """Find the module that reads parameters, and let it note which; find no other."""
+    """Find the module that reads parameters, to record which; find no other module."""
 
     @staticmethod
     def find_spec(name: str, path: Any, target: Any = None) -> Any:
-        """Return the module's specification, its loader changed."""
+        """Return the module's specification with another loader."""
         spec = PathFinder.find_spec(name, path, target) if name == READER else None
         if spec and spec.loader:
             execute = spec.loader.exec_module
@@ -58,7 +58,7 @@ class ReaderFinder:
 
 
 def report() -> None:
-    """Append what this process touched."""
+    """Append the record of this process."""
     modules = [getattr(m, "__file__", None) for n, m in sys.modules.items() if "stages" in n]
     loaded = sorted({p for m in [*modules, sys.argv[0]] if m and (p := inside(m))})
     packages = sorted(name for name in sys.modules if name.count(".") < 2)

@@ -18,7 +18,7 @@ Complaint = Callable[[dict[str, Any]], str]
 
 @pytest.fixture
 def complaint(tmp_path) -> Complaint:
-    """Change keys of the nano study (levels split by `/`; `...` removes), return what is said."""
+    """Change keys of the nano study (levels split by `/`; `...` removes); return the complaints."""
 
     def of(changes: dict[str, Any]) -> str:
         study = deepcopy(TREE)
@@ -27,7 +27,8 @@ def complaint(tmp_path) -> Complaint:
             node = study
             for name in above:
                 node = node[name]
-            node[key] = deepcopy(value)  # a shared value would be written as an anchor
+            # a copy, since a shared value would be written as an anchor
+            node[key] = deepcopy(value)
             if value is ...:
                 del node[key]
         YAML(typ="safe").dump(study, tmp_path / "params.yaml")

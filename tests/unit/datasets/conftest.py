@@ -22,7 +22,7 @@ def pictures() -> np.ndarray:
 
 @pytest.fixture
 def write_set(tmp_path: Path, pictures: np.ndarray) -> Callable[..., Path]:
-    """Write seven tiny images (classes 0, 2, 0, 2, …) in shards of three; give their folder."""
+    """Write seven tiny images (classes 0, 2, 0, 2, …) in shards of three; return their folder."""
 
     def write(name: str = "set", captions: bool = True) -> Path:
         directory = tmp_path / name

@@ -63,7 +63,7 @@ TINY = OpenClipConfig(
         "text_cfg": {"context_length": 77, "width": 16, "heads": 2, "layers": 2},
     },
 )
-"""A CLIP as open_clip configures it, with its tokenizer and next to no weights."""
+"""A CLIP as open_clip configures it, with its tokenizer and very few weights."""
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def activations(
 
 
 def layer_features(encoder: Encoder, images: np.ndarray) -> dict[str, torch.Tensor]:
-    """What every layer returns, a row per image."""
+    """Return the output of every layer, one row per image."""
     features = {}
 
     def keep(layer: str, output: object) -> None:
@@ -101,7 +101,7 @@ def layer_features(encoder: Encoder, images: np.ndarray) -> dict[str, torch.Tens
 
 
 def require_layers(encoder: Encoder, names: list[str]) -> None:
-    """Assert that an encoder has these layers, each with its own rows, the last its activations."""
+    """Assert that an encoder has these layers with different rows, the last its activations."""
     size = encoder.card.preprocess.size
     images = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
     features = layer_features(encoder, images)
@@ -110,4 +110,4 @@ def require_layers(encoder: Encoder, names: list[str]) -> None:
     *_, last = features.values()
     assert np.array_equal(last.numpy(), activations(encoder, images, 3))
     different = len({float(rows.std()) for rows in features.values()})
-    assert different >= len(names) - 1  # a first stage that starts as the identity
+    assert different >= len(names) - 1  # a first stage that is initially the identity

@@ -1,4 +1,4 @@
-"""What every control is run on, at small size, and how a test says which were wrong."""
+"""The small inputs of every control, and the list of controls that failed."""
 
 from collections.abc import Sequence
 
@@ -17,5 +17,5 @@ def activations() -> np.ndarray:
 
 
 def wrong(controls: Sequence[Control]) -> list[str]:
-    """Return what of the planted was not found."""
+    """Return the planted structure that was not found."""
     return [control.what for control in controls if not control.as_planted]

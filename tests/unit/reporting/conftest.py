@@ -1,4 +1,4 @@
-"""A made-up study in the shape of the real results."""
+"""A made-up study with the structure of real results."""
 
 import math
 from typing import Any

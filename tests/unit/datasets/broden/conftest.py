@@ -1,4 +1,4 @@
-"""A Broden1 of three images, written file by file as the extracted original is."""
+"""A Broden1 of three images, with the files of the extracted original."""
 
 from pathlib import Path
 
@@ -57,7 +57,7 @@ MAPS = {
 
 
 def write_broden1(directory: Path) -> Path:
-    """Write the set; `leg` covers 4 of 16 pixels once both of its maps are taken together."""
+    """Write the set; `leg` covers 4 of 16 pixels if both of its maps are combined."""
     for folder in ("ade20k", "dtd", "os"):
         (directory / "images" / folder).mkdir(parents=True)
     for name, text in TABLES.items():
@@ -77,7 +77,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def replace_file(file: Path, content: str | bytes | None) -> None:
-    """Write another content into a file; None takes the file away."""
+    """Write another content into a file; None removes the file."""
     file.unlink()
     if content is not None:
         file.write_bytes(content.encode() if isinstance(content, str) else content)
