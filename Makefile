@@ -4,12 +4,12 @@
 # make plan     what a study would download, store and compute: make plan STUDY=studies/paper.yaml
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
 # make plots    dvc_plots/index.html, works offline
-# make fsck     find rotten files in DVC's cache; make fsck MEND=1 deletes them
-# make compare  whether two results agree: make compare A=main B=../other-clone
+# make fsck     find damaged files in DVC's cache; make fsck MEND=1 deletes them
+# make compare  do two results agree? make compare A=main B=../other-clone
 # make push     share results and run cache through the default remote
-# make prune    list what removed encoders, datasets and comparisons left; make prune YES=1 removes it
-# make install  .venv alone, for dvc pull         make bench   timings, as ratios
-# make clean    remove everything but results,    make lock    renew constraints.txt
+# make prune    list files that removed encoders, datasets and comparisons left; YES=1 deletes them
+# make install  only .venv, for dvc pull          make bench   timings, as ratios
+# make clean    remove everything but results,    make lock    update constraints.txt
 #               DVC's cache, .venv and downloads
 
 PYTHON ?= python3
@@ -43,13 +43,13 @@ check-encoder: $(VENV)/ready
 prune: $(VENV)/ready
 	@python -m tools.prune $(if $(filter 1,$(YES)),--yes)
 
-# Without verify, DVC takes what it downloads for what was pushed, and computes on a damaged file.
-# DVC sends whatever bytes an object of its cache has by now: fsck reads them first.
+# Without verify, DVC does not check what it downloads, and would compute with a damaged file.
+# It pushes an object of its cache whatever its bytes are by now, so fsck reads them first.
 push: $(VENV)/ready
 	@name=$$(dvc config core.remote) && test -n "$$name" || { >&2 echo \
 	    'error: there is no default remote to push to: dvc remote add -d shared <url>'; exit 1; }; \
 	test "$$(dvc config "remote.$$name.verify" 2> /dev/null)" = true || { >&2 echo \
-	    'error: who pulls from the default remote takes damaged files: dvc remote modify "$$(dvc config core.remote)" verify true'; exit 1; }
+	    'error: the default remote is not verified, so pulls would accept damaged files: dvc remote modify "$$(dvc config core.remote)" verify true'; exit 1; }
 	python -m tools.fsck
 	dvc push --run-cache
 
@@ -98,9 +98,9 @@ $(SNAKEMAKE)/ready: requirements-snakemake.txt
 	$(SNAKEMAKE)/bin/pip install -q --requirement $<
 	touch $@
 
-# torch and torchvision stay ranges: which build fits (CPU, CUDA, ROCm) is the machine's to say, and
-# with it the CUDA libraries that such a build brings. versions.yaml says which came. Packages drop
-# old Pythons, so what a newer one finds may not be there for 3.11.
+# torch and torchvision stay ranges: which build fits (CPU, CUDA, ROCm), and with it which CUDA
+# libraries, depends on the machine; versions.yaml records what came. Packages drop old Pythons, so
+# versions that a newer Python finds may not exist for 3.11.
 lock: $(VENV)/ready
 	@python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "error: locked versions have \
 	to fit the oldest Python, 3.11: rm -r $(VENV) && make lock PYTHON=python3.11")'
