@@ -1,0 +1,110 @@
+"""Debian's Chromium for tests of pages, and what a reader must never find on one of them."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+
+LOCAL = ("file:", "data:", "blob:")
+"""The schemes of what a page may load: files beside it, and what lies in it."""
+
+HOSTILE = "</script></style></title></svg><img src=x onerror=\"console.error('ran')\">\u2028'"
+"""A label that becomes an element, and fails the test that shows it, where it is not escaped."""
+
+NARROW = {"width": 390, "height": 844}
+"""A telephone's window: `page.set_viewport_size(NARROW)`."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start Chromium for the tests of a file.
+
+    Not for the whole session: until Playwright stops, its event loop runs in this thread, and what
+    other tests call could not start one.
+    """
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Open an empty page; fail the test where an error is on it, or it loads from elsewhere.
+
+    `page.goto(file.as_uri())` opens a file, `page.emulate_media(color_scheme="dark")` darkens it.
+    """
+    found: list[str] = []
+
+    def loads(url: str) -> None:
+        if not url.startswith(LOCAL):
+            found.append(f"loads {url}")
+
+    def says(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            found.append(message.text)
+
+    def asks(dialog: Dialog) -> None:
+        found.append(f"asks {dialog.message}")
+        dialog.dismiss()
+
+    context = browser.new_context(color_scheme="light", viewport={"width": 1280, "height": 900})
+    context.on("request", lambda request: loads(request.url))
+    context.on("console", says)
+    context.on("dialog", asks)
+    context.on("weberror", lambda error: found.append(str(error.error)))
+    page = context.new_page()
+    page.on("websocket", lambda socket: loads(socket.url))
+    yield page
+    context.close()
+    assert found == []
+
+
+def violations(page: Page) -> list[str]:
+    """Return the serious and critical violations that axe finds on a page, with their elements."""
+    return [
+        f"{each['id']}: {node['html'][:200]}"
+        for each in Axe().run(page).response["violations"]
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+def excess_width(page: Page) -> int:
+    """Return by how many pixels a page is wider than its window, and so scrolls sideways."""
+    return page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+
+
+def broken_links(page: Page) -> list[str]:
+    """Return the links of a page that lead to no file, or to no element of it; none to the web."""
+    links = page.eval_on_selector_all(
+        "a[*|href]", "all => all.map(a => new URL(a.href.baseVal ?? a.href, document.baseURI).href)"
+    )
+    shown = page.eval_on_selector_all("[id]", "all => all.map(element => element.id)")
+    here = urlsplit(page.url).path
+    return [
+        link
+        for link in sorted(set(links))
+        if (url := urlsplit(link)).scheme == "file"
+        and not leads_somewhere(url.path, url.fragment, shown if url.path == here else None)
+    ]
+
+
+def leads_somewhere(path: str, fragment: str, identifiers: list[str] | None) -> bool:
+    """Say whether an HTML file exists and has the element, if one is meant."""
+    file = Path(unquote(path))
+    if not file.is_file():
+        return False
+    known = re.findall(r'\sid="([^"]+)"', file.read_text()) if identifiers is None else identifiers
+    return not fragment or unquote(fragment) in known
