@@ -71,9 +71,9 @@ def main() -> None:
         "cka": verdict(similarity),
     }
     inputs.require_whole()
-    metrics = Path("metrics/controls.json")
-    write_json(metrics, result, digits=4)
-    write_checksums(Path("plots/controls.sha256"), metrics, inputs=inputs)
+    found = Path("plots/controls.json")
+    write_json(found, result, digits=4)
+    write_checksums(found.with_suffix(".sha256"), found, inputs=inputs)
 
 
 def read_labels() -> ConceptLabels:

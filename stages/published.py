@@ -76,8 +76,8 @@ def main() -> None:
         "joined": joined,
         "counterparts": compared,
     }
-    metrics, table = Path("metrics/published.json"), Path("plots/published.csv")
-    write_json(metrics, result, digits=4)
+    found, table = Path("plots/published.json"), Path("plots/published.csv")
+    write_json(found, result, digits=4)
     drawn = {
         name: {shift: Line(**line) for shift, line in fitted.items()}
         for name, fitted in lines.items()
@@ -87,7 +87,7 @@ def main() -> None:
     write_table(table, rows, PUBLISHED_COLUMNS)
     slopes = table.with_name("baselines.csv")
     write_table(slopes, baseline_rows(drawn), BASELINE_COLUMNS)
-    write_checksums(table.with_suffix(".sha256"), metrics, table, slopes)
+    write_checksums(table.with_suffix(".sha256"), found, table, slopes)
 
 
 def published_baselines(

@@ -15,7 +15,6 @@ from stages.reporting.results import (
     Comparison,
     Controls,
     Encoder,
-    Metrics,
     Published,
     Series,
     read_result,
@@ -24,7 +23,7 @@ from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
 from stages.reporting.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from stages.runtime.launch import launch
 
-METRICS, PLOTS, TEMPLATES = Path("metrics"), Path("plots"), Path(".dvc/plots")
+PLOTS, TEMPLATES = Path("plots"), Path(".dvc/plots")
 
 
 def main() -> None:
@@ -40,24 +39,17 @@ def main() -> None:
     settings = params.read("correlation", CorrelationSettings)
     encoders, comparisons, kernels = [], [], set()
     for number, (key, entry) in enumerate(entries.items(), 1):
-        metrics, series = (folder / "encoders" / f"{key}.json" for folder in (METRICS, PLOTS))
-        kernels.update(require_checksums(series.with_suffix(".sha256"), metrics, series))
-        encoders.append(
-            Encoder(
-                key=key,
-                number=number,
-                entry=entry,
-                metrics=read_result(metrics, Metrics),
-                series=read_result(series, Series),
-            )
-        )
+        file = PLOTS / "encoders" / f"{key}.json"
+        kernels.update(require_checksums(file.with_suffix(".sha256"), file))
+        series = read_result(file, Series)
+        encoders.append(Encoder(key=key, number=number, entry=entry, series=series))
     for key in pairs:
         matrix = PLOTS / "comparisons" / f"{key}.json"
         kernels.update(require_checksums(matrix.with_suffix(".sha256"), matrix))
         comparisons.append(read_result(matrix, Comparison))
-    published = METRICS / "published.json", PLOTS / "published.csv"
+    published = PLOTS / "published.json", PLOTS / "published.csv"
     kernels.update(require_checksums(PLOTS / "published.sha256", *published))
-    planted = METRICS / "controls.json"
+    planted = PLOTS / "controls.json"
     kernels.update(require_checksums(PLOTS / "controls.sha256", planted))
     controls = read_result(planted, Controls)
     tables = study_tables(encoders, comparisons)

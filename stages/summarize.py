@@ -1,19 +1,19 @@
-"""Stage `summarize`: one encoder's metrics and the series of its plots, in git."""
+"""Stage `summarize`: one encoder's measures and the series of its plots, in git."""
 
 from pathlib import Path
 
 from stages.datasets.card import is_absent
-from stages.files.json import read_json, write_json
+from stages.files.json import read_json, rounded, write_json
 from stages.files.outputs import open_outputs, write_checksums
 from stages.files.tables import read_curve
-from stages.reporting.summary import encoder_metrics, plot_series
+from stages.reporting.summary import encoder_metrics, headline, plot_series
 from stages.runtime.launch import launch
 
 DATA = Path("data")
 
 
 def main(key: str) -> None:
-    """Write encoder `key`'s metrics, with the same keys for every encoder, and its series."""
+    """Write encoder `key`'s headline numbers for DVC's tables, and all that the report reads."""
     concepts = DATA / "concepts" / key
     inputs = open_outputs(
         *(DATA / name / key for name in ("robustness", "kurtosis", "directions", "training")),
@@ -31,8 +31,10 @@ def main(key: str) -> None:
         Path("metrics/encoders") / f"{key}.json",
         Path("plots/encoders") / f"{key}.json",
     )
-    write_json(metrics, encoder_metrics(*measured), digits=4)
-    write_json(series, plot_series(*measured, curve=curve))
+    measures = encoder_metrics(*measured)
+    write_json(metrics, headline(measures), digits=3)
+    measures = rounded(measures, 4, "measures")
+    write_json(series, {"measures": measures, **plot_series(*measured, curve=curve)})
     write_checksums(series.with_suffix(".sha256"), metrics, series, inputs=inputs)
 
 

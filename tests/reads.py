@@ -37,9 +37,7 @@ def seal() -> None:
             if group.name not in ("reference", "study") and not output.is_symlink():
                 write_contents(output)
     for series in Path("plots").glob("encoders/*.json"):
-        write_checksums(
-            series.with_suffix(".sha256"), Path("metrics/encoders") / series.name, series
-        )
+        write_checksums(series.with_suffix(".sha256"), series)
     for matrix in Path("plots").glob("comparisons/*.json"):
         write_checksums(matrix.with_suffix(".sha256"), matrix)
 

@@ -37,6 +37,9 @@ from tools.options import Options
 RANKED = "data/concepts/"
 """Outputs whose arrays are of average precisions."""
 
+HEADLINES = ("imagenet", "shifts", "robust")
+"""Which of an encoder's numbers in `metrics/` are accuracies or differences of them."""
+
 SHARES = "data/training/"
 """Outputs whose accuracies are shares, not percentages."""
 
@@ -167,6 +170,7 @@ def is_accuracy(place: Place) -> bool:
     """Say whether a value is an accuracy or a difference of accuracies."""
     file, *keys = map(str, place)
     columns = ("imagenet", "baseline") if file.endswith(".csv") else ()
+    columns = HEADLINES if file.startswith("metrics/") else columns
     return any("accuracy" in k or k == "effective_robustness" or k in columns for k in keys)
 
 

@@ -103,7 +103,7 @@ class Concepts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """One encoder's measures: `metrics/encoders/<encoder>.json`."""
+    """One encoder's measures: `measures` in `plots/encoders/<encoder>.json`."""
 
     accuracy: Accuracies
     images: Counts
@@ -257,12 +257,13 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """The series behind one encoder's plots: `plots/encoders/<encoder>.json`.
+    """One encoder's measures and the series behind its plots: `plots/encoders/<encoder>.json`.
 
     `encoded` has the strongest of the `pairs` of each basis. `left_out` says of shifts without
     effective robustness why there is none.
     """
 
+    measures: Metrics
     representation: Literal["linear", "rectified"]
     outliers: Outliers
     importance: Importance
@@ -287,8 +288,12 @@ class Encoder(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     number: int
     entry: EncoderEntry
-    metrics: Metrics
     series: Series
+
+    @property
+    def metrics(self) -> Metrics:
+        """What was measured of the encoder."""
+        return self.series.measures
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -338,7 +343,7 @@ class Counterpart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """The result on published accuracies: `metrics/published.json`.
+    """The result on published accuracies: `plots/published.json`.
 
     `lines` are the testbed's and `timm_lines` those of timm's ImageNet-1k models. `joined` holds
     the other names of the same weights by the name that they count under, `counterparts` the
@@ -394,7 +399,7 @@ class OutlierInstrument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Controls(msgspec.Struct, frozen=True, kw_only=True):
-    """What was planted and what the measures found: `metrics/controls.json`."""
+    """What was planted and what the measures found: `plots/controls.json`."""
 
     kurtosis: Instrument
     outlier_features: OutlierInstrument
@@ -435,7 +440,7 @@ def measured_shifts(encoders: Sequence[Encoder]) -> list[str]:
     for e, shifts in zip(encoders, measured, strict=True):
         if shifts != measured[0]:
             raise InputError(
-                f"metrics/encoders/{e.key}.json: measured on the shifts {shifts or list(SHIFTS)}, "
+                f"plots/encoders/{e.key}.json: measured on the shifts {shifts or list(SHIFTS)}, "
                 f"`{encoders[0].key}` on {measured[0] or list(SHIFTS)}; run `dvc repro`"
             )
     listed = measured[0] if measured else None

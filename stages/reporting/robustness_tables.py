@@ -152,7 +152,7 @@ def published_rows(
     ----------
     standard, zoo
         The standard and the CLIP models. A CLIP model's name is `architecture/weights`, as in
-        `metrics/published.json`.
+        `plots/published.json`.
     lines
         The baseline of each shift.
     extrapolated

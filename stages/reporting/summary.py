@@ -1,10 +1,10 @@
-"""One encoder's results as its metrics, the same keys for each, and as series for its plots.
+"""One encoder's results: its measures, the few that DVC's tables show, and series for its plots.
 
 What a study does without is null: a shift's numbers, and `concepts` where it has no Broden.
 """
 
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from stages.reporting.names import DATASETS, SHIFTS
@@ -21,7 +21,7 @@ OUTLIERS = ("features", "outlier_sigma", "outlier_share", "hiding_outliers", "sw
 def encoder_metrics(
     robustness: dict, kurtosis: dict, directions: dict, concepts: dict | None
 ) -> dict[str, Any]:
-    """Return what stands in `metrics/encoders/<encoder>.json`, from the results of the measures.
+    """Return an encoder's `measures` in `plots/encoders/<encoder>.json`, the same keys for each.
 
     `importance_ratio` is the largest importance of a direction over the median one. Where a
     shift is absent, or of other classes than its line, `shifts` lists those that the mean effective
@@ -49,6 +49,27 @@ def encoder_metrics(
     }
 
 
+def headline(metrics: Mapping[str, Any]) -> dict[str, float | int | None]:
+    """Return what stands in `metrics/encoders/<encoder>.json`, of what `encoder_metrics` returns.
+
+    DVC's tables have a column for each, as wide as its name. `robust` is the mean effective
+    robustness, `shifts` the mean accuracy on the same shifts, and `extrapolated` how many of their
+    lines are; `concepts` are those of directions.
+    """
+    accuracy, robustness = metrics["accuracy"], metrics["effective_robustness"]
+    shifts = robustness.get("shifts", list(SHIFTS))
+    return {
+        "imagenet": accuracy["imagenet"],
+        "shifts": fmean(accuracy[shift] for shift in shifts) if shifts else None,
+        "robust": robustness["mean"],
+        "extrapolated": len(robustness["extrapolated"]),
+        "kurtosis": metrics["kurtosis"]["mean"],
+        "outliers": metrics["kurtosis"]["outlier_features"],
+        "concepts": metrics["concepts"]["unique_directions"],
+        "prunable": metrics["directions"]["prunable"],
+    }
+
+
 def plot_series(
     robustness: dict,
     kurtosis: dict,
@@ -57,7 +78,7 @@ def plot_series(
     *,
     curve: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return what stands in `plots/encoders/<encoder>.json`.
+    """Return what stands beside the measures in `plots/encoders/<encoder>.json`.
 
     `curve` holds the points of the training, accuracy as a share, and is empty for an encoder that
     was not trained here.

@@ -59,7 +59,8 @@ def fewer(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_nothing_is_measured_on_what_is_absent(study):
-    measured = json.loads((study.folder / f"metrics/encoders/{ENCODER}.json").read_text())
+    series = json.loads((study.folder / f"plots/encoders/{ENCODER}.json").read_text())
+    measured = series["measures"]
     robustness = measured["effective_robustness"]
     assert all(part[name] is None for part in (measured["accuracy"], robustness) for name in ABSENT)
     assert all(measured["accuracy"][name] is not None for name in PRESENT)

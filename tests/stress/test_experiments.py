@@ -15,7 +15,7 @@ from dvc.utils.serialize import load_yaml
 from tests.pipeline.workspace import Workspace
 from tests.reads import ROOT
 
-COLUMN = "metrics/encoders/rn_untrained.json:kurtosis.outlier_features"
+COLUMN = "metrics/encoders/rn_untrained.json:outliers"
 
 
 @pytest.fixture

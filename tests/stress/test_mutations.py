@@ -73,7 +73,7 @@ from stages.files.outputs import (
 from stages.files.published import accuracy_fractions, standard_models, timm_models, zoo_models
 from stages.files.tables import read_curve, read_table
 from stages.measures.head import Head
-from stages.reporting.results import Comparison, Metrics, Published, Series, read_result
+from stages.reporting.results import Comparison, Published, Series, read_result
 from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
 from stages.runtime.errors import InputError, error_context
 from stages.runtime.fingerprint import (
@@ -682,8 +682,7 @@ FORMATS: dict[str, Build] = {
     "checksums": checksums,
     "card of a dataset": card_of_dataset,
     "card of an encoder": card_of_encoder,
-    "metrics": result(Metrics, encoder_metrics(KEY, RNG)),
-    "series": result(Series, encoder_series(KEY, RNG)),
+    "series": result(Series, encoder_series(KEY, RNG) | {"measures": encoder_metrics(KEY, RNG)}),
     "comparison": result(Comparison, comparison("rn_web_broad", "vit_web_broad")),
     "published": result(
         Published,

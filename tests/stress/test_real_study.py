@@ -94,7 +94,7 @@ def bring_torchvision(workspace: Workspace, files: FileServer, patch: pytest.Mon
 
 
 def metrics(workspace: Workspace, key: str) -> dict[str, Any]:
-    return json.loads((workspace.folder / f"metrics/encoders/{key}.json").read_text())
+    return json.loads((workspace.folder / f"plots/encoders/{key}.json").read_text())["measures"]
 
 
 def card(workspace: Workspace, dataset: str):

@@ -455,7 +455,7 @@ def test_cka(run):
 
 def test_controls(run):
     run("controls")
-    found = result("metrics/controls.json")
+    found = result("plots/controls.json")
     assert found.keys() == {
         *("kurtosis", "outlier_features", "directions", "concepts", "effective_robustness", "cka")
     }
@@ -483,7 +483,7 @@ def test_controls_without_broden(run):
     run("controls")
     assert (
         "the study has no Broden"
-        in result("metrics/controls.json")["concepts"]["controls"][0]["what"]
+        in result("plots/controls.json")["concepts"]["controls"][0]["what"]
     )
 
 
@@ -492,7 +492,7 @@ def test_published(run):
     standard, (zoo, joined) = standard_models(), distinct_models(zoo_models())
     shifts = {shift: accuracy_fractions(standard, shift) for shift in SHIFTS}
     lines, draws = baseline_lines(accuracy_fractions(standard, "imagenet"), shifts, 30, 10)
-    found = result("metrics/published.json")
+    found = result("plots/published.json")
     models = {name: one for group in found["counterparts"].values() for name, one in group.items()}
     assert models.keys() == {m["name"] for m in counterparts(zoo_models(), timm_models())}
     one = models["ViT-B-32/openai"]["testbed"]
@@ -612,8 +612,9 @@ def measured(run) -> None:
 @pytest.mark.usefixtures("measured")
 def test_summarize():
     for key in KEYS:
-        metrics = result(f"metrics/encoders/{key}.json")
-        series = result(f"plots/encoders/{key}.json")
+        series, shown = (result(f"{x}/encoders/{key}.json") for x in ("plots", "metrics"))
+        metrics = series["measures"]
+        assert shown["robust"] == pytest.approx(metrics["effective_robustness"]["mean"], abs=1e-3)
         robust, peaked = (
             result(f"data/{name}.json")
             for name in (f"robustness/{key}/robustness", f"kurtosis/{key}/kurtosis")
@@ -647,7 +648,7 @@ def test_report(run):
     layers = {"first_layers": ["stem"], "second_layers": ["a", "b"], "cka": [[0.25, 0.75]]}
     pair = {"first": "first", "second": "second", **layers}
     write_json(Path("plots/comparisons/pair.json"), pair)
-    for folder in ("metrics/encoders", "plots/encoders", "plots/comparisons"):
+    for folder in ("plots/encoders", "plots/comparisons"):
         Path(folder, "removed.json").write_text("{}")
     run("report")
     labels = ["the second", "the first"]
@@ -655,7 +656,7 @@ def test_report(run):
         found = [row["label"] for row in rows(table) if row["label"].startswith("the ")]
         assert list(dict.fromkeys(found)) == labels, table
     for row, key in zip(rows("kurtosis"), reversed(KEYS), strict=True):
-        expected = result(f"metrics/encoders/{key}.json")["kurtosis"]["mean"]
+        expected = result(f"plots/encoders/{key}.json")["measures"]["kurtosis"]["mean"]
         assert float(row["kurtosis"]) == pytest.approx(expected)
     assert [row["label"] for row in rows("training")] == ["the second"] * 2
     for row, layer, value in zip(rows("cka"), "ab", ("0.25", "0.75"), strict=True):

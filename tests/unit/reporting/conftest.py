@@ -9,7 +9,7 @@ import pytest
 
 from stages.config.encoders import EncoderEntry
 from stages.reporting.names import INSTRUMENTS
-from stages.reporting.results import Comparison, Controls, Encoder, Line, Metrics, Published, Series
+from stages.reporting.results import Comparison, Controls, Encoder, Line, Published, Series
 from tests.reads import ROOT
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
@@ -256,8 +256,9 @@ def read(study: dict[str, Any]) -> list[Encoder]:
             key=key,
             number=number,
             entry=msgspec.convert(entry, EncoderEntry),
-            metrics=msgspec.convert(study["metrics"][key], Metrics),
-            series=msgspec.convert(study["series"][key], Series),
+            series=msgspec.convert(
+                study["series"][key] | {"measures": study["metrics"][key]}, Series
+            ),
         )
         for number, (key, entry) in enumerate(study["entries"].items(), 1)
     ]

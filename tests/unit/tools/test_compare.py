@@ -31,7 +31,8 @@ def largest(*arguments) -> float:
     [
         ("metrics/x.json", {"kurtosis": 2.0}, {"kurtosis": 2.001}, 0.001 / (1e-4 + 2.001e-3)),
         ("metrics/x.json", {"kurtosis": 0.0}, {"kurtosis": 1e-4}, 1e-4 / (1e-4 + 1e-7)),
-        ("metrics/x.json", {"accuracy": {"a": 50.0}}, {"accuracy": {"a": 50.1}}, 0.5),
+        ("metrics/x.json", {"shifts": 50.0}, {"shifts": 50.1}, 0.5),
+        ("plots/x.json", {"accuracy": {"a": 50.0}}, {"accuracy": {"a": 50.1}}, 0.5),
         ("metrics/x.json", {"effective_robustness": [1.0]}, {"effective_robustness": [1.4]}, 2.0),
         ("plots/x.csv", "imagenet,label\n88.0,rn\n", "imagenet,label\n88.1,rn\n", 0.5),
         (
