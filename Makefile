@@ -32,7 +32,7 @@ repro: $(VENV)/ready $(if $(PARALLEL),$(SNAKEMAKE)/ready)
 	python -m stages.study
 	$(if $(PARALLEL),python -m tools.jobs $(JOBS) $(SNAKEMAKE)/bin/snakemake,dvc repro)
 	@echo
-	@echo 'Now open plots/report.html. For dvc and python here: . $(BIN)/activate, then dvc metrics show'
+	@python -m tools.outcome
 
 plan: $(VENV)/ready
 	@python -m tools.plan $(STUDY) $(OPTIONS)

@@ -67,18 +67,26 @@ def main(*arguments: str) -> None:
     if options.jobs < 1:
         parser.error(f"JOBS: expected 1 or more, got {options.jobs}")
     LOCK.parent.mkdir(exist_ok=True)
-    with LOCK.open("wb") as lock:
-        wait_for_others(lock)
-        if stale_graph(FIRST) and (code := child([*DVC, *FIRST])):
-            sys.exit(code)
-        graph = stale_graph()
-        if not graph:
-            sys.stdout.write("Data and pipelines are up to date.\n")
-            return
-        machine = read_machine()
-        jobs = planned(graph, machine)
-        run_all(jobs, usable_gpus(jobs, machine), options.jobs, options.snakemake)
-        sys.exit(child(DVC))
+    try:
+        with LOCK.open("wb") as lock:
+            wait_for_others(lock)
+            run_stale(options.jobs, options.snakemake)
+    except KeyboardInterrupt:  # `run_all` handles the signal while Snakemake runs
+        raise InputError("interrupted; `make repro` goes on where this ended") from None
+
+
+def run_stale(at_a_time: int, snakemake: str) -> None:
+    """Run what is stale, first the stages that say what is; end as the last `dvc repro` ends."""
+    if stale_graph(FIRST) and (code := child([*DVC, *FIRST])):
+        sys.exit(code)
+    graph = stale_graph()
+    if not graph:
+        sys.stdout.write("Data and pipelines are up to date.\n")
+        return
+    machine = read_machine()
+    jobs = planned(graph, machine)
+    run_all(jobs, usable_gpus(jobs, machine), at_a_time, snakemake)
+    sys.exit(child(DVC))
 
 
 def wait_for_others(lock: IO[bytes]) -> None:

@@ -163,6 +163,11 @@ def test_dvcs_table_of_metrics_fits_a_terminal(nano):
     assert max(map(len, lines)) <= 140
 
 
+def test_a_run_ends_with_what_it_made(nano):
+    said = nano.run("python", "-m", "tools.outcome")
+    assert "plots/report.html" in said and "came out the same" in said
+
+
 def test_an_encoders_entry_reruns_that_encoder_alone(clean):
     key = "rn_web_broad_finetuned"
     clean.change("recipes.finetuning.seed", 7)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stages.config.machine import Machine
 from stages.runtime.errors import InputError
-from tools.jobs import FORWARD, MEASURES, planned, usable_gpus, wait_for_others
+from tools.jobs import FORWARD, MEASURES, main, planned, usable_gpus, wait_for_others
 
 CPU, CUDA = Machine(), Machine(device="cuda", processes=2)
 STUDY = nx.DiGraph(
@@ -126,3 +126,13 @@ def test_a_second_run_waits_for_the_first_and_for_what_inherits_its_lock(tmp_pat
         threading.Timer(0.1, first.close).start()
         wait_for_others(second)
         assert first.closed and "Waiting" in capsys.readouterr().out
+
+
+def test_an_interruption_before_anything_runs_is_one_line(tmp_path: Path, monkeypatch):
+    def interrupt(*targets: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tools.jobs.stale_graph", interrupt)
+    with pytest.raises(InputError, match="interrupted"):
+        main("2", "snakemake")

@@ -1,0 +1,31 @@
+"""`make repro`'s last words in a folder with a commit and in one without git."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from stages.files.json import write_json
+from tools.outcome import main
+
+GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
+
+
+def test_results_are_set_against_the_last_commit_if_there_is_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("{encoders: {rn: {}}, datasets: {}, comparisons: {}}")
+    metrics = Path("metrics/encoders/rn.json")
+
+    def said() -> str:
+        main()
+        return capsys.readouterr().out
+
+    write_json(metrics, {"kurtosis": 2.5})
+    subprocess.run([*GIT, "init", "--quiet"], check=True)
+    assert "commit" not in said()  # there is none yet
+    subprocess.run([*GIT, "add", "."], check=True)
+    subprocess.run([*GIT, "commit", "--quiet", "--message", "Run the study"], check=True)
+    assert "came out the same" in said()
+    write_json(metrics, {"kurtosis": 2.75})
+    assert "rn: 2.5 → 2.75" in said()
+    shutil.rmtree(".git")
+    assert "commit" not in said() and "plots/report.html" in said()

@@ -1,0 +1,147 @@
+"""The end of `make repro`: what was made, where to look, and what is new since the last commit.
+
+    python -m tools.outcome
+
+Where results differ from those in git, it says which headline numbers do, by how much, and what is
+likely to be the cause. Without a commit of this folder it says nothing of commits.
+"""
+
+import filecmp
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from stages.config.params import PARAMS
+from stages.config.syntax import load_tree
+from stages.files.json import read_json
+from stages.runtime.errors import InputError, one_line
+from stages.runtime.launch import launch
+from tools.cache import LOCK, files_below
+from tools.compare import leaves, number, write_revision
+
+FIRST = ("study", "code")
+"""The stages whose inputs are those of others: all of params.yaml, all modules."""
+
+SHOWN = 3
+"""The most parameters of a file that are named."""
+
+MACHINE = """\
+Settings and code are the commit's, so the machine makes the difference: another kind of
+processor or another build of torch, neither of which is recorded (docs/reproducibility.md)."""
+
+
+def main() -> None:
+    """Say what was made, and compare it with the last commit."""
+    study = load_tree(PARAMS)
+    said = list(made(study))
+    with tempfile.TemporaryDirectory() as folder:
+        committed = Path(folder)
+        try:
+            write_revision("HEAD", committed)
+        except (InputError, FileNotFoundError):
+            pass  # a folder without git, or a computer
+        else:
+            said += ["", *news(committed, list(study["encoders"]))]
+    sys.stdout.write("".join(f"{line}\n" for line in said))
+
+
+def made(study: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines that say what there is now, and where to look."""
+    counts = [f"{len(study[name])} {name}" for name in ("encoders", "datasets", "comparisons")]
+    yield f"The results of this study ({', '.join(counts)}):"
+    places = {"plots/report.html": "the page to read"}
+    if any(Path("plots/directions").glob("*/index.html")):
+        places["plots/directions/<encoder>/index.html"] = "what each direction responds to"
+    places["dvc metrics show"] = "headline numbers (before it: . .venv/bin/activate)"
+    width = max(map(len, places))
+    yield from (f"  {place:<{width}}  {what}" for place, what in places.items())
+
+
+def news(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
+    """Yield the lines that set the results here against those in a folder of the last commit."""
+    known = [key for key in encoders if (committed / f"metrics/encoders/{key}.json").is_file()]
+    if not known:
+        yield "The last commit has no results of this study's encoders."
+        return
+    if fresh := len(encoders) - len(known):
+        yield f"The last commit has no results of {fresh} of the {len(encoders)} encoders."
+    files = [
+        file.relative_to(committed)
+        for folder in ("metrics", "plots")
+        for file in files_below(committed / folder)
+    ]
+    changed = [f for f in files if f.is_file() and not filecmp.cmp(f, committed / f, shallow=False)]
+    if not changed:
+        yield "The results that are in the last commit came out the same, to the byte."
+        return
+    yield f"Of the last commit's files in metrics/ and plots/, {len(changed)} have other bytes."
+    if lines := list(headlines(committed, known)):
+        yield f"Headline numbers that differ, of {len(known)} encoders:"
+        yield from lines
+    else:
+        yield "None of the headline numbers differs."
+    yield from causes(committed)
+    yield "  make compare A=HEAD B=.              whether each result agrees within a tolerance"
+    yield "  git checkout metrics plots dvc.lock  brings the commit's results back"
+
+
+def headlines(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each headline number that differs: for how many encoders, and how far."""
+    differing = defaultdict(list)
+    for key in encoders:
+        file = Path(f"metrics/encoders/{key}.json")
+        before, after = read_json(committed / file), read_json(file)
+        for name in before.keys() & after.keys():
+            if before[name] != after[name]:
+                differing[name].append((key, before[name], after[name]))
+    width = max(map(len, differing), default=0)
+    for name, found in sorted(differing.items()):
+        key, before, after = max(found, key=lambda one: distance(*one[1:]))
+        where = f"{len(found)} encoders, most in {key}" if len(found) > 1 else key
+        yield one_line(f"  {name:<{width}}  {where}: {before} → {after}")
+
+
+def distance(before: Any, after: Any) -> float:
+    """Return how far apart two headline numbers are; infinitely, where only one is a number."""
+    a, b = number(before), number(after)
+    return float("inf") if a is None or b is None else abs(a - b)
+
+
+def causes(committed: Path) -> Iterator[str]:
+    """Yield a line for each file that the results were made from, and that was another before."""
+    before, after = made_from(committed / LOCK), made_from(Path(LOCK))
+    changed = {
+        place[1:] for place in before.keys() & after.keys() if before[place] != after[place]
+    } | {place[1:] for place in before.keys() ^ after.keys()}
+    keys = defaultdict(list)
+    for file, *path in sorted(changed):
+        keys[file] += [".".join(path)] if path else []
+    for file, names in keys.items():
+        of = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
+        yield one_line(f"Since then {file} has " + (f"other values: {of}." if of else "changed."))
+    if not keys:
+        yield MACHINE
+
+
+def made_from(lock: Path) -> dict[tuple[str, ...], Any]:
+    """Return what each stage of a lock file was run on that no stage makes.
+
+    These are parameters, by stage, file and keys, and files, by stage and path, with their MD5.
+    """
+    stages = load_tree(lock).get("stages", {}) if lock.exists() else {}
+    made = {out["path"] for entry in stages.values() for out in entry.get("outs", ())}
+    found = {}
+    for name, entry in stages.items():
+        for place, value in leaves(entry.get("params", {}), ()):
+            found[(name, *map(str, place))] = value
+        for dep in entry.get("deps", ()) if name not in FIRST else ():
+            if dep["path"] not in made and not dep["path"].startswith("plots/"):
+                found[name, dep["path"]] = dep["md5"]
+    return found
+
+
+if __name__ == "__main__":
+    launch(main)
