@@ -195,7 +195,11 @@ def comparison(first: str, second: str) -> dict[str, Any]:
 
 @pytest.fixture
 def study() -> dict[str, Any]:
-    """Loaded JSONs of a whole study; each test may change its own copy."""
+    return made_up_study()
+
+
+def made_up_study() -> dict[str, Any]:
+    """Return the loaded JSONs of a whole study; each test may change its own copy."""
     return {
         "entries": {
             key: {
