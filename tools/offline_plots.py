@@ -6,7 +6,7 @@
 from pathlib import Path
 
 from stages.files.json import write_whole
-from stages.reporting.charts import VEGA_LITE
+from stages.reporting.vega import vega_script
 from stages.runtime.launch import launch
 
 _HEAD = """<!DOCTYPE html>
@@ -51,10 +51,7 @@ def write_offline_template(file: Path) -> None:
     DVC fills `{plot_divs}` and `{refresh_tag}` after `dvc config --local plots.html_template` has
     named the file, relative to `.dvc/`; without `{scripts}` it adds no link to a CDN.
     """
-    import vl_convert
-
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
-    bundle = bundle.replace("</script", "<\\/script")
+    bundle = vega_script().replace("</script", "<\\/script")
     write_whole(file, f"{_HEAD}{bundle}{_BODY}".encode())
 
 

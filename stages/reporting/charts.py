@@ -2,26 +2,39 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import msgspec
 
-from stages.reporting.names import TRAININGS
-from stages.runtime.errors import InputError
+from stages.reporting.vega import (
+    Rows,
+    csv_text,
+    draw_svg,
+    fill_template,
+    read_template,
+    script_json,
+)
 
-VEGA_LITE = "5.20"
-"""The Vega-Lite version that draws; the templates declare version 5, as DVC's own do."""
+TRAINING_COLOURS = {
+    "zero-shot": "#0072B2",
+    "finetuned": "#D55E00",
+    "supervised": "#009E73",
+    "untrained": "#6B7280",
+}
+"""Okabe and Ito's colours of the kinds of training, in all charts and nothing else in any."""
 
-Rows = Sequence[Mapping[str, Any]]
+POINTS = 60
+"""The most points of a line that the page draws: an encoder may have a thousand directions."""
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
     """One chart of the CSV `plots/<table>.csv`, with the template `.dvc/plots/<table>.json`.
 
     A chart drawn `by_representation` ranks encoders, so each kind of representation has its own.
+    The page draws those rows that have the cells `only`, which the template chooses as well. Where
+    the template has a column for each panel, the page wraps them after so many `columns`.
     """
 
     name: str
@@ -33,6 +46,8 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     y_label: str
     caption: str
     by_representation: bool = False
+    only: dict[str, str] = {}
+    columns: int = 0
 
 
 CHARTS = (
@@ -49,8 +64,9 @@ CHARTS = (
         "standard models; black: the line fitted to them in logit space, β "
         "(Taori et al. 2020), dashed where it is extrapolated. The thin vertical of an encoder is "
         "its effective robustness, acc(shift) − β(acc(ImageNet)); a point on the line has none. "
-        "Numbers count the study's encoders. Accuracies of 0 or 100 % are drawn at 0.1 and "
-        "99.9 %; untrained encoders are left out.",
+        "Numbers count the study's encoders, as in the tables. Accuracies of 0 or 100 % are drawn "
+        "at 0.1 and 99.9 %; untrained encoders are left out.",
+        columns=3,
     ),
     Chart(
         name="kurtosis",
@@ -62,9 +78,9 @@ CHARTS = (
         y_label="encoder",
         caption="Kurtosis of one image's activation vector, mean over features of ((h − μ)/σ)⁴ "
         "without unit and not excess, averaged over the ImageNet test images; bars are bootstrap "
-        "intervals. The upright mark is the untrained encoder of the same backbone, the dotted "
-        "line a Gaussian's 3. Linear and rectified representations stand apart: sparse ReLU "
-        "features have a high kurtosis without any outlier feature.",
+        "intervals. The upright mark is the untrained encoder of the same backbone. Linear and "
+        "rectified representations stand apart: sparse ReLU features have a high kurtosis without "
+        "any outlier feature.",
     ),
     Chart(
         name="importance",
@@ -73,10 +89,12 @@ CHARTS = (
         x="rank",
         y="importance",
         x_label="direction, by importance",
-        y_label="importance",
+        y_label="importance / the largest",
         caption="Importance of the right singular vectors v of the head, σ · mean over images of "
-        "|cos(v, h)|, sorted; dotted: the same for a random head. The scale of a head is its own, "
-        "so each panel has its own axis: compare shapes, not heights.",
+        "|cos(v, h)|, sorted, as a share of the encoder's largest, on a logarithmic axis; a panel "
+        "per backbone. The steeper a line, the fewer directions the head rests on. "
+        "plots/importance.csv also has those of a random head.",
+        only={"head": "head"},
     ),
     Chart(
         name="pruning",
@@ -87,8 +105,10 @@ CHARTS = (
         x_label="directions pruned",
         y_label="accuracy (%)",
         caption="Top-1 accuracy in percent after the least important fraction of the head's "
-        "directions is projected out of the activations; dotted: the same with the directions of a "
-        "random head.",
+        "directions is projected out of the activations, on ImageNet and in the mean of the "
+        "shifts; a panel per backbone. Dotted: the paper prunes up to 80 % without harm. "
+        "plots/pruning.csv has each shift, and the directions of a random head.",
+        only={"head": "head"},
     ),
     Chart(
         name="concepts",
@@ -112,9 +132,9 @@ CHARTS = (
         y="unique",
         x_label="threshold of average precision",
         y_label="unique concepts",
-        caption="Number of unique concepts as the threshold of the average precision moves; solid "
-        "for the right singular vectors of the head, dotted for single features; bands span the "
-        "draws of the negatives.",
+        caption="Number of unique concepts as the threshold of the average precision moves, of the "
+        "right singular vectors of the head and of single features; a panel per backbone. "
+        "plots/sweep.csv also has the spread over the draws of the negatives.",
     ),
     Chart(
         name="correlation",
@@ -139,7 +159,7 @@ CHARTS = (
         y_label="layer of the second encoder",
         caption="Minibatch CKA with the unbiased HSIC₁ (Nguyen et al. 2021, eq. 3) between the "
         "layers of two encoders, input at the lower left; 1 is the same up to rotation and scale, "
-        "0 unrelated. The colour scale is the same in all panels.",
+        "0 unrelated. The shades are the same in all panels.",
     ),
     Chart(
         name="training_loss",
@@ -214,6 +234,39 @@ def of_representation(chart: Chart, kind: str) -> Chart:
     return msgspec.structs.replace(chart, name=name, title=f"{chart.title}: {kind}")
 
 
+def chart_spec(
+    chart: Chart, rows: Rows, templates: Path, panel: tuple[int, int] | None = None
+) -> dict[str, Any]:
+    """Return the Vega-Lite specification of a chart with its data; `panel` is a panel's size.
+
+    Raises
+    ------
+    InputError
+        The template is missing or broken, or holds an anchor that no chart fills.
+    """
+    drawn = thinned([r for r in rows if all(str(r[k]) == v for k, v in chart.only.items())])
+    template = read_template(templates, chart.table)
+    named = {chart.x, chart.y, *re.findall(r"\w+", json.dumps(template))}
+    anchors = {
+        "data": csv_text([{"rev": "", **row} for row in filled(drawn, named)]),
+        "title": "",
+        "x": chart.x,
+        "y": chart.y,
+        "x_label": chart.x_label,
+        "y_label": chart.y_label,
+    }
+    spec = fill_template(template, anchors)
+    del spec["title"]
+    spec["data"]["format"]["type"] = "csv"
+    list_trainings(spec, {str(row.get("training")) for row in drawn})
+    if panel:
+        spec["spec"] |= dict(zip(("width", "height"), panel, strict=True))
+    elif chart.columns:
+        spec |= {"facet": spec["facet"]["column"], "columns": chart.columns}
+        spec["spec"] |= {"width": 310, "height": 250}
+    return spec
+
+
 def chart_svg(
     chart: Chart, rows: Rows, templates: Path, panel: tuple[int, int] | None = None
 ) -> str:
@@ -224,114 +277,50 @@ def chart_svg(
     InputError
         The template is missing or broken, or holds an anchor that no chart fills.
     """
-    anchors = {
-        "data": [{"rev": "", **row} for row in rows],
-        "title": "",
-        "x": chart.x,
-        "y": chart.y,
-        "x_label": chart.x_label,
-        "y_label": chart.y_label,
-        "color": training_colour(rows),
-    }
-    spec = fill_template(read_template(templates, chart.table), anchors)
-    del spec["title"]
-    if panel:
-        spec["spec"] |= dict(zip(("width", "height"), panel, strict=True))
-    return draw_svg(spec, chart.name, f"{chart.title}. {chart.caption}")
+    spec = chart_spec(chart, rows, templates, panel)
+    return draw_svg(spec, chart.name, alternative(chart))
 
 
-TRAINING_COLOUR: dict[str, Any] = {
-    "field": "training",
-    "type": "nominal",
-    "scale": {
-        "domain": list(TRAININGS.values()),
-        "range": ["#0072B2", "#D55E00", "#009E73", "#6B7280"],
-    },
-    "legend": {"title": "training"},
-}
-"""The report colours by kind of training where `dvc plots` colours by revision (Okabe–Ito)."""
+def chart_json(chart: Chart, rows: Rows, templates: Path) -> str:
+    """Return the specification of a chart as text for a `<script>` of the page."""
+    spec = chart_spec(chart, rows, templates)
+    spec["config"] |= {"aria": False}  # the picture's alternative text stands around it
+    return script_json(spec)
 
 
-def training_colour(rows: Rows) -> dict[str, Any]:
-    """Return the colours, with a legend of only those kinds of training that the rows have."""
-    drawn = {row.get("training") for row in rows}
-    kinds = [kind for kind in TRAINING_COLOUR["scale"]["domain"] if kind in drawn]
-    return TRAINING_COLOUR | {"legend": {"title": "training", "values": kinds}}
+def alternative(chart: Chart) -> str:
+    """Return what a chart shows, for those who do not see it."""
+    return f"{chart.title}. {chart.caption}"
 
 
-def read_template(folder: Path, name: str) -> dict[str, Any]:
-    """Read the template `name` from a folder of templates.
-
-    Raises
-    ------
-    InputError
-        The template is missing or is no JSON object.
-    """
-    file = folder / f"{name}.json"
-    try:
-        template = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such plot template; `git restore {file}`") from None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{file}: not legal JSON ({error}); `git restore {file}`") from None
-    if not isinstance(template, dict):
-        raise InputError(f"{file}: expected a Vega-Lite object, got {type(template).__name__}")
-    return template
+def filled(rows: Rows, named: set[str]) -> Rows:
+    """Return the rows with a cell for each of the named columns that any of them has."""
+    columns = [c for c in dict.fromkeys(name for row in rows for name in row) if c in named]
+    return [{name: row.get(name) for name in columns} for row in rows]
 
 
-_ANCHOR = re.compile(r"<DVC_METRIC_([A-Z_]+)>")
+def thinned(rows: Rows) -> Rows:
+    """Return rows with at most `POINTS` of a line of ranks or of steps, its ends among them."""
+    along = next((name for name in ("rank", "step") if rows and name in rows[0]), None)
+    if along is None:
+        return rows
+    kept = []
+    for _, line in groupby(rows, lambda row: (row["label"], row.get("head"))):
+        points = list(line)
+        every = -(-len(points) // POINTS)
+        kept += [p for i, p in enumerate(points) if i % every == 0 or i < 10 or p is points[-1]]
+    return kept
 
 
-def fill_template(template: Any, anchors: Mapping[str, Any]) -> Any:
-    """Return the template with each anchor `<DVC_METRIC_NAME>` replaced by `anchors["name"]`.
-
-    An anchor that is a whole string becomes the value, of any type; an anchor inside a longer
-    string needs a string. So does DVC; but where DVC leaves an unknown anchor, this refuses.
-
-    Raises
-    ------
-    InputError
-        The template holds an anchor that `anchors` lacks.
-    """
-    if isinstance(template, dict):
-        return {key: fill_template(value, anchors) for key, value in template.items()}
-    if isinstance(template, list):
-        return [fill_template(value, anchors) for value in template]
-    if not isinstance(template, str):
-        return template
-    names = [name.lower() for name in _ANCHOR.findall(template)]
-    if unknown := [name for name in names if name not in anchors]:
-        raise InputError(
-            f"plot template: no value for <DVC_METRIC_{unknown[0].upper()}>; known: "
-            f"{', '.join(anchors)}"
-        )
-    if _ANCHOR.fullmatch(template):
-        return anchors[names[0]]
-    return _ANCHOR.sub(lambda match: anchors[match[1].lower()], template)
-
-
-def draw_svg(spec: Mapping[str, Any], name: str, alternative: str) -> str:
-    """Draw a filled specification as one `<svg>` element that needs nothing from outside.
-
-    Parameters
-    ----------
-    spec
-        Vega-Lite with its data inside.
-    name
-        Prefix of the identifiers in the SVG, so that several can stand in one page.
-    alternative
-        What the picture shows, for those who do not see it.
-    """
-    import vl_convert
-
-    quiet = {**spec.get("config", {}), "aria": False}
-    svg = vl_convert.vegalite_to_svg(
-        {**spec, "config": quiet, "background": "white"}, vl_version=VEGA_LITE, allowed_base_urls=[]
-    )
-    # Vega numbers identifiers per process and repeats them per chart: one page needs its own. They
-    # stand in tags; a label may hold the same words.
-    old = dict.fromkeys(re.findall(r'<[^<>]*\bid="([^"]+)"', svg))
-    new = {one: f"{name}-{index}" for index, one in enumerate(old)}
-    svg = re.sub(r'(<[^<>]*\bid=")([^"]+)', lambda m: f"{m[1]}{new[m[2]]}", svg)
-    svg = re.sub(r"(<[^<>]*\burl\(#)([^)]+)", lambda m: f"{m[1]}{new.get(m[2], m[2])}", svg)
-    return svg.replace("<svg ", f'<svg role="img" aria-label={quoteattr(alternative)} ', 1)
+def list_trainings(spec: Any, drawn: set[str]) -> None:
+    """Let the legends of a specification list only those kinds of training that are drawn."""
+    if isinstance(spec, list):
+        for one in spec:
+            list_trainings(one, drawn)
+    if not isinstance(spec, dict):
+        return
+    if spec.get("field") == "training" and spec.get("legend"):
+        kinds = [kind for kind in TRAINING_COLOURS if kind in drawn]
+        spec["legend"] = {**spec["legend"], "values": kinds}
+    for value in spec.values():
+        list_trainings(value, drawn)

@@ -1,28 +1,30 @@
 import json
 import re
 from collections import Counter
+from itertools import pairwise
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 import yaml
 
 from stages.reporting.charts import (
     CHARTS,
     PLANTED_OUTLIERS,
+    POINTS,
     PUBLISHED,
     PUBLISHED_FRAME,
-    TRAINING_COLOUR,
-    VEGA_LITE,
+    TRAINING_COLOURS,
+    chart_json,
+    chart_spec,
     chart_svg,
-    draw_svg,
-    fill_template,
     points_outside_frame,
-    read_template,
-    training_colour,
+    thinned,
 )
+from stages.reporting.names import TRAININGS
 from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
 from stages.reporting.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
-from stages.runtime.errors import InputError
+from stages.reporting.vega import VEGA_LITE, draw_svg, fill_template, read_template
 from tests.reads import ROOT
 from tests.unit.reporting.conftest import TEMPLATES, read
 
@@ -32,7 +34,7 @@ BENIGN = "Detected faceted independent scales that union domain of the same fiel
 
 def specification(chart, rows):
     names = {k: getattr(chart, k) for k in ("x", "y", "x_label", "y_label", "title")}
-    anchors = {"data": rows, "color": TRAINING_COLOUR, **names}
+    anchors = {"data": rows, **names}
     return fill_template(read_template(TEMPLATES, chart.table), anchors)
 
 
@@ -78,13 +80,24 @@ def told(monkeypatch, capfd):
 @pytest.mark.parametrize("chart", [*CHARTS, PLANTED_OUTLIERS], ids=lambda c: c.name)
 def test_each_chart_draws_its_table_without_a_warning(chart, tables, told):
     drawn = chart_svg(chart, tables[chart.table], TEMPLATES)
-    assert told() == [] and drawn.count("<path") > 20 and "DVC_METRIC" not in drawn
+    assert told() == [] and drawn.count("<path") > 12 and "DVC_METRIC" not in drawn
 
 
 def test_a_channel_that_does_not_fit_is_told_of(told):
     data = {"data": {"values": [{"x": 1}]}, "mark": "point"}
     draw_svg({**data, "encoding": {"nonsense": {"field": "x"}}}, "chart", "a")
     assert told()
+
+
+def inline_rows(template):
+    """Every row of data that stands in a template itself."""
+    if isinstance(template, list):
+        return [row for one in template for row in inline_rows(one)]
+    if not isinstance(template, dict):
+        return []
+    own = template.get("data", {}).get("values", [])
+    own = own if isinstance(own, list) else []
+    return own + [row for one in template.values() for row in inline_rows(one)]
 
 
 @pytest.mark.parametrize("chart", [*CHARTS, PLANTED_OUTLIERS, PUBLISHED], ids=lambda c: c.name)
@@ -95,6 +108,7 @@ def test_each_chart_names_columns_of_its_table(chart):
     template = json.dumps(read_template(TEMPLATES, chart.table))
     fields = set(re.findall(r'"field": "([^"]+)"', template))
     made = set(re.findall(r'"as": "([^"]+)"', template))
+    made |= {name for row in inline_rows(json.loads(template)) for name in row}
     assert {f for f in fields - made if "<" not in f} <= {*columns, "rev", "training"}
 
 
@@ -131,7 +145,7 @@ def test_revisions_of_a_wrapped_chart_have_their_own_panels(encoders):
     rows = study_tables(encoders[:2], [])["pruning"]
     both = [{**r, "rev": rev} for rev in ("main", "other") for r in rows]
     text = json.dumps(cells(specification(chart, both)))
-    titles = Counter(re.findall(r'"(RN (?:zero-shot|finetuned), web-broad)", "(main|other)"', text))
+    titles = Counter(re.findall(r'"(rn: (?:ImageNet|the shifts, mean))", "(main|other)"', text))
     assert len(titles) == 4
 
 
@@ -151,30 +165,108 @@ def test_points_outside_the_frame_are_counted_and_lines_are_not():
     assert points_outside_frame(rows) == 2
 
 
-def test_a_legend_lists_the_trainings_that_are_drawn():
-    legend = training_colour([{"training": "supervised"}, {"training": "zero-shot"}])["legend"]
-    assert legend["values"] == ["zero-shot", "supervised"]
+def encodings(spec, channel):
+    """Every encoding of a channel in a specification."""
+    if isinstance(spec, list):
+        return [one for part in spec for one in encodings(part, channel)]
+    if not isinstance(spec, dict):
+        return []
+    own = [spec[channel]] if isinstance(spec.get(channel), dict) else []
+    return own + [one for part in spec.values() for one in encodings(part, channel)]
+
+
+COLOURS_OF_OTHERS = {
+    colour
+    for template in TEMPLATES.glob("*.json")
+    if template.stem != "published"
+    for one in encodings(json.loads(template.read_text()), "color")
+    if one.get("field") != "training"
+    for colour in one.get("scale", {}).get("range", [])
+}
+
+
+def test_a_colour_stands_for_a_kind_of_training_or_for_something_else():
+    assert set(TRAINING_COLOURS) == set(TRAININGS.values())
+    assert COLOURS_OF_OTHERS and COLOURS_OF_OTHERS.isdisjoint(TRAINING_COLOURS.values())
+
+
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda c: c.name)
+def test_every_chart_colours_trainings_alike_and_tells_them_apart_without_colour(chart):
+    template = read_template(TEMPLATES, chart.table)
+    coloured = [one for one in encodings(template, "color") if one.get("field") == "training"]
+    for scale in (one["scale"] for one in coloured):
+        assert scale["range"] == [TRAINING_COLOURS[kind] for kind in scale["domain"]]
+    apart = [*encodings(template, "shape"), *encodings(template, "strokeDash")]
+    for one in (one for one in apart if one["field"] == "training"):
+        assert len(set(map(str, one["scale"]["range"]))) == len(one["scale"]["domain"])
+    assert not coloured or "training" in {one["field"] for one in apart}
+
+
+def test_a_legend_lists_the_trainings_that_are_drawn(encoders):
+    rows = study_tables(encoders[2:4], [])["kurtosis"]
+    (legend, *others) = [
+        one["legend"]
+        for one in encodings(chart_spec(CHARTS[1], rows, TEMPLATES), "shape")
+        if one["field"] == "training"
+    ]
+    assert legend["values"] == ["zero-shot", "supervised"] and others == []
+
+
+@pytest.mark.parametrize("name", ["pruning", "importance", "sweep"])
+def test_encoders_of_a_backbone_share_a_panel_and_their_labels_do_not_touch(name, encoders):
+    chart = next(c for c in CHARTS if c.name == name)
+    drawn = cells(chart_spec(chart, study_tables(encoders, [])[chart.table], TEMPLATES))
+    assert len(drawn) == (2 if name == "importance" else 4)
+    for cell, members in zip(drawn, (7, 4) if name == "importance" else (7, 7, 4, 4), strict=True):
+        labels = [one for one in text_marks(cell) if re.match(r"\d+  ", str(one.get("text")))]
+        assert len(labels) == members
+        heights = sorted(item["y"] for item in labels)
+        assert min(b - a for a, b in pairwise(heights)) >= 11
+
+
+def text_marks(scenegraph):
+    """Every item of a mark of text."""
+    if isinstance(scenegraph, list):
+        return [item for one in scenegraph for item in text_marks(one)]
+    if not isinstance(scenegraph, dict):
+        return []
+    if scenegraph.get("marktype") == "text":
+        return scenegraph["items"]
+    return [item for one in scenegraph.values() for item in text_marks(one)]
+
+
+@pytest.mark.parametrize("chart", [*CHARTS, PLANTED_OUTLIERS], ids=lambda c: c.name)
+def test_no_text_of_a_chart_is_smaller_than_eleven_pixels(chart, tables):
+    svg = chart_svg(chart, tables[chart.table], TEMPLATES)
+    sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)', svg)]
+    assert sizes and min(sizes) >= 11
+
+
+def test_a_long_line_is_thinned_to_points_that_show_its_course():
+    rows = [{"label": "a", "rank": rank} for rank in range(1, 1001)]
+    kept = [row["rank"] for row in thinned(rows)]
+    assert len(kept) <= POINTS + 10 and kept[:10] == list(range(1, 11)) and kept[-1] == 1000
+    assert thinned(rows[:20]) == rows[:20]
+
+
+def test_the_page_draws_what_the_template_chooses(encoders):
+    chart = next(c for c in CHARTS if c.name == "pruning")
+    rows = study_tables(encoders[:1], [])["pruning"]
+    data = chart_spec(chart, rows, TEMPLATES)["data"]["values"].splitlines()
+    assert len(data) - 1 == len(rows) / 2 and not any("random head" in line for line in data)
+
+
+def test_a_specification_cannot_end_the_script_that_holds_it(study):
+    study["entries"]["rn_web_broad"]["label"] = "</script><!--<script>&"
+    text = chart_json(CHARTS[1], study_tables(read(study)[:2], [])["kurtosis"], TEMPLATES)
+    assert not set("<>&") & set(text)
+    assert "</script><!--<script>&" in msgspec.json.decode(text)["data"]["values"]
 
 
 def test_the_figure_of_the_readme_is_one_compact_svg(tables):
     svg = chart_svg(CHARTS[0], tables["effective_robustness"], TEMPLATES, panel=(142, 200))
     width = re.search(r'viewBox="0 0 (\d+)', svg)
     assert width and int(width[1]) < 860 and svg.startswith("<svg ") and svg.endswith("</svg>")
-
-
-POINTS = {
-    "data": {"values": [{"x": 1, "y": 2}]},
-    "mark": {"type": "point", "clip": True},
-    "encoding": {"x": {"field": "x", "type": "quantitative"}},
-}
-
-
-def test_an_anchor_is_replaced_once_whole_or_within_a_string_and_an_unknown_one_refused():
-    template = {"a": ["<DVC_METRIC_DATA>"], "b": {"c": "datum['<DVC_METRIC_X>'] > 0"}}
-    filled = fill_template(template, {"data": "<DVC_METRIC_X>", "x": "step"})
-    assert filled == {"a": ["<DVC_METRIC_X>"], "b": {"c": "datum['step'] > 0"}}
-    with pytest.raises(InputError, match="no value for <DVC_METRIC_X>"):
-        fill_template(template, {"data": []})
 
 
 def test_dvc_fills_the_templates_alike():
@@ -185,22 +277,6 @@ def test_dvc_fills_the_templates_alike():
     theirs = VegaRenderer(rows, "p", template="pruning", template_dir=str(TEMPLATES), **names)
     ours = fill_template(read_template(TEMPLATES, "pruning"), {"data": rows, **names})
     assert theirs.get_filled_template() == ours
-
-
-def test_a_missing_or_broken_template_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"none\.json: no such plot template"):
-        read_template(tmp_path, "none")
-    for text, words in (("{", "not legal JSON"), ("[]", "expected a Vega-Lite object")):
-        (tmp_path / "bad.json").write_text(text)
-        with pytest.raises(InputError, match=words):
-            read_template(tmp_path, "bad")
-
-
-def test_a_drawing_says_what_it_shows_and_owns_its_identifiers():
-    svg = draw_svg(POINTS, "chart", 'less < "more"')
-    assert svg.startswith('<svg role="img" aria-label=\'less &lt; "more"\' ')
-    used = re.findall(r"url\(#([^)]+)\)", svg)
-    assert used and set(used) <= set(re.findall(r'id="(chart-\d+)"', svg))
 
 
 LABELS = [
@@ -220,7 +296,7 @@ def test_a_label_is_text_in_a_drawing(study, label):
     svg = chart_svg(CHARTS[1], rows, TEMPLATES)
     drawn = ElementTree.fromstring(svg)  # noqa: S314
     assert label in ["".join(e.itertext()) for e in drawn.iter() if e.tag.endswith("}text")]
-    known = {"svg", "g", "rect", "path", "line", "text"}
+    known = {"svg", "g", "rect", "path", "line", "text", "defs", "use"}
     assert {e.tag.partition("}")[2] for e in drawn.iter()} <= known
 
 
