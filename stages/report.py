@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+from stages.config.datasets import DatasetEntry
 from stages.config.encoders import EncoderEntry
 from stages.config.measures import CorrelationSettings, Study
 from stages.config.params import Params
+from stages.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from stages.files.json import write_whole
 from stages.files.outputs import require_checksums
 from stages.files.tables import read_table, write_table
 from stages.reporting.across_encoders import correlations
-from stages.reporting.charts import CHARTS, chart_svg
+from stages.reporting.charts import CHARTS, PUBLISHED, chart_svg
 from stages.reporting.page import report_page
+from stages.reporting.provenance import Provenance
 from stages.reporting.results import (
     Comparison,
     Controls,
@@ -21,13 +24,21 @@ from stages.reporting.results import (
 )
 from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
 from stages.reporting.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
+from stages.reporting.vega import vega_script
+from stages.runtime.fingerprint import (
+    FINGERPRINTS,
+    RECORDED,
+    locked_versions,
+    named_versions,
+    recorded_fingerprints,
+)
 from stages.runtime.launch import launch
 
 PLOTS, TEMPLATES = Path("plots"), Path(".dvc/plots")
 
 
 def main() -> None:
-    """Write `plots/*.csv`, `plots/effective_robustness.svg` and `plots/report.html`.
+    """Write `plots/*.csv`, the README's figures, and `plots/report.html` with its `vega.js`.
 
     The study's encoders and comparisons are those in params.yaml, in its order: the results of
     removed ones may still lie in the folders.
@@ -57,22 +68,33 @@ def main() -> None:
         write_table(PLOTS / f"{name}.csv", rows, COLUMNS[name])
     raised = planted_rows(controls)
     write_table(PLOTS / "planted_outliers.csv", raised, PLANTED_COLUMNS)
-    chart = CHARTS[0]
-    compact = chart_svg(chart, tables[chart.table], TEMPLATES, panel=(142, 200))
-    write_whole(PLOTS / f"{chart.name}.svg", f"{compact}\n".encode())
+    tables["planted_outliers"] = raised
+    tables["published"] = read_table(published[1], PUBLISHED_COLUMNS)
+    for chart in (CHARTS[0], PUBLISHED):
+        compact = chart_svg(chart, tables[chart.table], TEMPLATES, panel=(142, 200))
+        write_whole(PLOTS / f"{chart.name}.svg", f"{compact}\n".encode())
+    write_whole(PLOTS / "vega.js", vega_script().encode())
     page = report_page(
         title=study.title,
         description=study.description,
         encoders=encoders,
+        comparisons=comparisons,
         controls=controls,
         published=read_result(published[0], Published),
-        tables=tables
-        | {
-            "planted_outliers": raised,
-            "published": read_table(published[1], PUBLISHED_COLUMNS),
-        },
+        tables=tables,
         templates=TEMPLATES,
-        kernels=sorted(kernels),
+        provenance=Provenance(
+            datasets=params.read("datasets", dict[str, DatasetEntry]),
+            recipes=params.read("recipes", dict[str, TrainingRecipe]),
+            trainings={
+                **params.read("pretrain", dict[str, Pretrain]),
+                **params.read("finetune", dict[str, Finetune]),
+                **params.read("supervise", dict[str, Supervise]),
+            },
+            versions=named_versions(RECORDED) | locked_versions(("numpy", "vl-convert-python")),
+            fingerprint=recorded_fingerprints(FINGERPRINTS).get("report", ""),
+            kernels=sorted(kernels),
+        ),
         correlations=correlations(
             tables["correlation"], settings.resamples, settings.confidence, settings.seed
         ),

@@ -1,12 +1,12 @@
-"""The report: one HTML page that needs no script and no network.
+"""The report: one HTML page that can be read without a script and needs no network.
 
-Its text and tables stand in `page.html.jinja`, its style in `page.css`; both are dependencies of
-stage `report` in dvc.yaml, since a fingerprint covers Python modules alone.
+Its text and tables stand in `page.html.jinja` and the templates that this includes, its style in
+`page.css`, its script in `page.js`; all are dependencies of stage `report` in dvc.yaml, since a
+fingerprint covers Python modules alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -17,12 +17,13 @@ from stages.reporting.charts import (
     PLANTED_OUTLIERS,
     PUBLISHED,
     Chart,
-    Rows,
+    chart_json,
     chart_svg,
     of_representation,
     points_outside_frame,
 )
 from stages.reporting.claims import Claim, mean_over, study_claims
+from stages.reporting.concept_finder import concept_finder
 from stages.reporting.families import families
 from stages.reporting.names import (
     BASELINES,
@@ -35,14 +36,10 @@ from stages.reporting.names import (
     format_number,
     format_percent,
 )
-from stages.reporting.results import (
-    Controls,
-    Counterpart,
-    EncodedPair,
-    Encoder,
-    Published,
-)
+from stages.reporting.provenance import Provenance, dataset_rows, training_rows
+from stages.reporting.results import Comparison, Controls, Counterpart, Encoder, Published
 from stages.reporting.robustness_tables import line_spans, mark
+from stages.reporting.vega import Rows
 
 PAPER_CONCEPTS = (
     ("RN50", 507, 311, 418),
@@ -54,11 +51,19 @@ PAPER_CONCEPTS = (
 supervised."""
 
 
+class Drawing(msgspec.Struct, frozen=True, kw_only=True):
+    """A chart as a picture, and as the specification that replaces it where scripts run."""
+
+    name: str
+    svg: str
+    spec: str
+
+
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """A chart as SVG, by kind of representation where it has several, and the claims beneath it."""
+    """A chart, drawn by kind of representation where it has several, and the claims beneath it."""
 
     chart: Chart
-    drawings: dict[str, str]
+    drawings: dict[str, Drawing]
     claims: list[Claim]
 
 
@@ -67,11 +72,12 @@ def report_page(
     title: str,
     description: str,
     encoders: Sequence[Encoder],
+    comparisons: Sequence[Comparison],
     controls: Controls,
     published: Published,
     tables: Mapping[str, Rows],
     templates: Path,
-    kernels: Sequence[str] = (),
+    provenance: Provenance,
     correlations: Sequence[Correlation] = (),
 ) -> str:
     """Return the whole page; the same results give the same bytes.
@@ -80,15 +86,15 @@ def report_page(
     ----------
     title, description
         What this study is, in plain text; a description's blank lines part its paragraphs.
-    encoders, controls, published
+    encoders, comparisons, controls, published
         The study's results.
     tables
         The rows of every chart's CSV by name, `published` and `planted_outliers` among them;
         numbers may be strings.
     templates
         The folder of the plot templates, `.dvc/plots`.
-    kernels
-        The environment variables that chose kernels for any of the results, as `name=value`.
+    provenance
+        What the results were made of and with.
     correlations
         Those of the rows of `correlation` among the tables.
 
@@ -115,10 +121,11 @@ def report_page(
     }
     return environment.get_template("page.html.jinja").render(
         title=title,
-        kernels=kernels,
         paragraphs=[p for p in description.split("\n\n") if p.strip()],
         claims=claims,
         encoders=encoders,
+        comparisons=comparisons,
+        labels={e.key: e.entry.label for e in encoders},
         by_representation={
             name: members
             for kind, name in REPRESENTATIONS.items()
@@ -130,7 +137,7 @@ def report_page(
         concept_counts=sorted(
             {n for e in encoders if (n := e.metrics.concepts.measured) is not None}
         ),
-        encoded={e.key: encoded_concepts(e.series.encoded) for e in encoders},
+        found_concepts=concept_finder(encoders),
         negative_sides=any(p.side == "negative" for e in encoders for p in e.series.encoded),
         mean_over=mean_over(encoders),
         families=families(encoders),
@@ -138,14 +145,19 @@ def report_page(
         shared_concepts=shared_concepts(encoders),
         by_pretraining=by_pretraining(encoders),
         paper_concepts=PAPER_CONCEPTS,
-        figures=[_figure(c, tables[c.table], templates, claims) for c in CHARTS if tables[c.table]],
+        figures={
+            chart.name: _figure(chart, rows, templates, claims)
+            for chart in (*CHARTS, PLANTED_OUTLIERS, PUBLISHED)
+            if (rows := tables[chart.table])
+        },
         controls=controls,
-        planted_figure=_figure(PLANTED_OUTLIERS, tables["planted_outliers"], templates, claims),
+        provenance=provenance,
+        dataset_rows=dataset_rows(provenance.datasets, encoders),
+        training_rows=training_rows(provenance, encoders),
         published=published,
         baselines=BASELINES,
         counterparts=counterparts(published),
         counterpart_trainings=COUNTERPARTS,
-        published_figure=_figure(PUBLISHED, tables["published"], templates, claims),
         points_outside_frame=points_outside_frame(tables["published"]),
         datasets=DATASETS,
         shifts=SHIFTS,
@@ -171,15 +183,6 @@ def counterparts(published: Published) -> list[tuple[str, str, Counterpart]]:
     )
 
 
-def encoded_concepts(pairs: Iterable[EncodedPair]) -> list[dict[str, Any]]:
-    """Return each encoded concept with the pairs of each basis, the strongest first."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for pair in sorted(pairs, key=lambda pair: -pair.precision):
-        row = {"name": pair.concept, "category": pair.category, "directions": [], "features": []}
-        found.setdefault((pair.concept, pair.category), row)[pair.basis].append(pair)
-    return list(found.values())
-
-
 def _figure(chart: Chart, rows: Rows, templates: Path, claims: Iterable[Claim]) -> Figure:
     charts = {"": (chart, rows)}
     kinds = {row["representation"] for row in rows} if chart.by_representation else set()
@@ -194,6 +197,13 @@ def _figure(chart: Chart, rows: Rows, templates: Path, claims: Iterable[Claim]) 
         }
     return Figure(
         chart=chart,
-        drawings={kind: chart_svg(*drawn, templates) for kind, drawn in charts.items()},
+        drawings={
+            kind: Drawing(
+                name=one.name,
+                svg=chart_svg(one, own, templates),
+                spec=chart_json(one, own, templates),
+            )
+            for kind, (one, own) in charts.items()
+        },
         claims=[claim for claim in claims if claim.chart == chart.name],
     )

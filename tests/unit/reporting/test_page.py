@@ -4,14 +4,21 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
+from stages.config.datasets import ImageNetSketch
 from stages.reporting.across_encoders import Correlation
+from stages.reporting.charts import CHARTS
 from stages.reporting.page import report_page
+from stages.reporting.provenance import Provenance
 from stages.reporting.results import Controls, Published
 from stages.reporting.robustness_tables import published_rows
 from stages.reporting.tables import planted_rows, study_tables
 from tests.unit.reporting.conftest import LINES, TEMPLATES, model, read
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
+SECTIONS = [
+    *("published-models", "study", "validated", "shows", "robustness", "outliers", "directions"),
+    *("which", "layers", "across", "paper", "provenance", "training"),
+]
 WHY_APART = "Numbers of the two kinds do not compare."
 
 
@@ -47,12 +54,13 @@ def page(study, comparisons, published):
             title="a <miniature>",
             description="First & foremost.\n\nSecond.",
             encoders=encoders,
+            comparisons=comparisons,
             controls=(controls := msgspec.convert(study["controls"], Controls)),
             published=published,
             tables=study_tables(encoders, comparisons)
             | {"published": rows, "planted_outliers": planted_rows(controls)},
             templates=TEMPLATES,
-            **more,
+            **{"provenance": Provenance(), **more},
         )
 
     return write
@@ -62,6 +70,7 @@ def page(study, comparisons, published):
 def undrawn(monkeypatch):
     """Leave the charts empty, which take most of a page's time."""
     monkeypatch.setattr("stages.reporting.page.chart_svg", lambda *_: "<svg></svg>")
+    monkeypatch.setattr("stages.reporting.page.chart_json", lambda *_: "{}")
 
 
 def table(page: str, caption: str) -> str:
@@ -78,17 +87,60 @@ def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(page
     text = page()
     nesting = Nesting(text)
     assert (nesting.open, nesting.wrong) == ([], [])
-    assert "<script" not in text and not re.search(r"(src|@import)\b[^>]*https?:", text)
-    assert "<link" not in text and "max-width: 74rem" in text
-    assert text.count("<svg ") == 12 and text == page()
+    assert not re.search(r"<script[^>]*src|@import|<link|<iframe|<img", text)
+    assert not re.search(r"\b(?:src|href)=[\"'](?:https?:)?//(?!arxiv\.org/)", text)
+    assert "max-width: 76rem" in text and text.count("<svg role") == 12 and text == page()
     identifiers = re.findall(r'\bid="([^"]+)"', text)
     assert len(identifiers) == len(set(identifiers))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_sections_stand_in_order_and_links_within_the_page_lead_somewhere(page):
+    text = page()
+    assert re.findall(r'<section id="([^"]+)"', text) == SECTIONS
+    found = set(re.findall(r'\bid="([^"]+)"', text))
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= found
+    assert all(f'href="#{section}"' in text for section in SECTIONS)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_verdict_leads_to_its_figure_and_back(page, study):
+    text = page()
+    claims = re.findall(r'<li id="(claim-[^"]+)">\s*<a class="verdict [^"]+" href="#([^"]+)"', text)
+    assert len(claims) == 8 and len({claim for claim, _ in claims}) == 8
+    for claim, figure in claims:
+        drawn = text[text.index(f'<figure id="{figure}">') :].partition("</figure>")[0]
+        assert f'href="#{claim}"' in drawn
+    for series in study["series"].values():
+        series["concepts"] = []
+    text = page()
+    assert re.search(r'<li id="claim-concept-order">\s*<span class="verdict', text)
+
+
+def test_each_chart_is_a_picture_with_a_specification_beside_it(page):
+    text = page()
+    charts = re.findall(r'<div class="chart" id="chart-([^"]+)"[^>]*><svg ', text)
+    specs = dict(
+        re.findall(r'<script type="application/json" id="spec-([^"]+)">(.*?)</script>', text)
+    )
+    assert charts == list(specs) and {c.name for c in CHARTS} <= set(charts)
+    assert all(msgspec.json.decode(spec)["data"]["values"] for spec in specs.values())
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_tables_have_captions_and_scopes(page):
+    text = page()
+    for table_ in re.findall(r"<table.*?</table>", text, re.DOTALL):
+        assert re.match(r"<table[^>]*><caption>[^<]+</caption>", table_)
+        assert "<th>" not in table_ and all(
+            'scope="' in th for th in re.findall("<th .*?>", table_)
+        )
 
 
 def test_concepts_of_two_kinds_of_representation_are_drawn_apart(page, study):
     study["series"]["rn_supervised"]["representation"] = "rectified"
     text = page()
-    drawn = text[text.index('<figure id="concepts">') :].partition("</figure>")[0]
+    drawn = text[text.index('<figure id="figure-concepts">') :].partition("</figure>")[0]
     assert drawn.count("<svg ") == 2 and "<h4>rectified representations</h4>" in drawn
     linear, _, rectified = drawn.partition("<h4>rectified")
     assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
@@ -101,7 +153,7 @@ def test_the_text_is_escaped(page, study):
     study["entries"]["rn_supervised"]["label"] = "<b>&'"
     text = page()
     assert "a &lt;miniature&gt;" in text and "<p>First &amp; foremost.</p>\n<p>Second.</p>" in text
-    assert "<b>" not in text and text.count('<th scope="row">&lt;b&gt;&amp;&#39;</th>') == 5
+    assert "<b>" not in text and text.count("</span>&lt;b&gt;&amp;&#39;</th>") == 5
     assert "supervised" in text and "&amp;lt;" not in text
 
 
@@ -115,7 +167,7 @@ def test_labels_add_no_element_and_no_attribute(page, study):
 @pytest.mark.usefixtures("undrawn")
 def test_what_the_page_says_follows_the_numbers(page, study):
     claim = "80 % of a zero-shot encoder&#39;s least important"
-    says = rf'class="verdict ([a-z-]+)">[^<]+</span>\s*<p>{claim}'
+    says = rf'class="verdict ([a-z-]+)"[^>]*>[^<]+</a>\s*<div><p>{claim}'
     before = re.findall(says, page())
     for metrics in study["metrics"].values():
         metrics["directions"]["prunable"] = 0.9
@@ -123,17 +175,18 @@ def test_what_the_page_says_follows_the_numbers(page, study):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_what_was_validated_stands_first_and_says_what_was_not_found(page, study):
+def test_controls_are_folded_by_instrument_and_one_that_fails_is_open(page, study):
     text = page()
-    assert text.index('id="validated"') < text.index('id="shows"')
-    validated = table(text, "Planted and found")
-    assert validated.count("<td") == 5 * 6 and "false" not in validated
+    validated = table(text, "CKA: planted and found")
+    assert validated.count("<td") == 4 and "✓ yes" in validated and "✗" not in text
+    assert text.count('<details class="control">') == 6
+    assert "<strong>CKA</strong>: 1 of 1 as planted" in text
     study["controls"]["cka"]["controls"][0] |= {"found": -0.5, "as_planted": False}
     text = page()
-    validated = table(text, "Planted and found")
-    broken = validated[validated.index(">CKA<") :]
-    assert "<td>−0.5000</td>" in broken and "<strong>false</strong>" in broken
-    assert validated.count("<strong>false</strong>") == 1
+    broken = table(text, "CKA: planted and found")
+    assert "<td>−0.5000</td>" in broken and "<strong>✗ no</strong>" in broken
+    assert text.count("✗ no") == 1 and text.count('<details class="control" open>') == 1
+    assert "<strong>CKA</strong>: 0 of 1 as planted" in text
     limits = " ".join(text.split())
     assert "3 equal outliers among an image's features reach at most 6.45 σ" in limits
     assert "when raised by 16.7 σ or more" in limits and "5.57 σ and so are found at no" in limits
@@ -148,11 +201,12 @@ def test_the_page_says_of_how_many_concepts_the_encoded_ones_are(page, study):
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_chart_without_rows_is_left_out(page, study):
-    assert 'id="training_loss"' in page()
+    assert 'id="figure-training_loss"' in page()
     for series in study["series"].values():
         series["training_curve"] = []
     text = page(comparisons=[])
-    assert 'id="training_loss"' not in text and 'id="cka"' not in text
+    assert 'id="figure-training_loss"' not in text and 'id="training"' not in text
+    assert 'id="figure-cka"' not in text and 'id="layers"' not in text
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -160,39 +214,49 @@ def test_accuracies_and_robustness_equal_the_results(page, study):
     metrics = study["metrics"]["vit_supervised"]
     robustness = metrics["effective_robustness"]
     found = cells(table(page(), "Accuracy and effective robustness"), "ViT supervised")
-    assert found[1:7] == [f"{a:.1f}" for a in metrics["accuracy"].values()]
-    assert found[7].startswith(f"{robustness['mean']:.1f}".replace("-", "−"))
-    per_shift = cells(table(page(), "Effective robustness per shift"), "ViT supervised")
-    values = [float(cell.replace("−", "-")) for cell in per_shift[1:]]
-    assert values == [round(robustness[k], 1) for k in (*list(robustness)[:5], "mean")]
+    assert found[:6] == [f"{a:.1f}" for a in metrics["accuracy"].values()]
+    assert found[6].startswith(f"{robustness['mean']:.1f}".replace("-", "−"))
+    values = [float(cell.replace("−", "-")) for cell in found[7:]]
+    assert values == [round(robustness[k], 1) for k in list(robustness)[:5]]
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash(page, study):
     study["metrics"]["vit_supervised"]["concepts"]["unique_directions"] = None
-    spaces = table(page(), "The representation spaces")
-    found = cells(spaces, "RN supervised")
-    assert found[1:3] == ["2.60 [2.58, 2.62]", "0"]
-    assert found[3:5] == ["16 [15, 17]", "1.40 [1.30, 1.50]"]
-    assert found[5:] == ["19 [17, 21]", "1.20 [1.10, 1.30]", "20 %", "3.1"]
-    assert cells(spaces, "ViT supervised")[3:5] == ["–", "1.40 [1.30, 1.50]"]
+    text = page()
+    kurtosis = table(text, "Kurtosis and outlier features")
+    assert cells(kurtosis, "RN supervised")[:3] == ["2.60 [2.58, 2.62]", "0", "1.3"]
+    concepts = table(text, "Unique concepts")
+    found = cells(concepts, "RN supervised")
+    assert found[:2] == ["16 [15, 17]", "1.40 [1.30, 1.50]"]
+    assert found[2:] == ["19 [17, 21]", "1.20 [1.10, 1.30]"]
+    assert cells(concepts, "ViT supervised")[:2] == ["–", "1.40 [1.30, 1.50]"]
+    directions = table(text, "Privileged directions")
+    assert cells(directions, "RN supervised") == ["12", "20 %", "3.1"]
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_the_page_says_which_concepts_are_encoded_and_by_what(page, study):
+def test_the_finder_says_which_concepts_are_encoded_and_by_what(page, study):
     series = study["series"]["rn_supervised"]
     series["encoded"][0]["side"] = "negative"
     series["pairs"]["features"] = 900
     text = page()
-    own = text[text.index(". RN supervised:") :].partition("</details>")[0]
-    rows = re.findall(r'<th scope="row">(.*?)</th>', own)
-    assert rows == ["star", "disc"]
-    assert cells(own, "star")[1:] == ["7: 0.950, −1: 0.930", "7: 0.950, 1: 0.930"]
-    assert cells(own, "disc") == ["object", "7: 0.940", "7: 0.940"]
-    assert "strongest 3 of 900 pairs of features" in " ".join(own.split())
-    assert "<code>data/concepts/rn_supervised/encoded.csv</code>" in own
+    finder = table(text, "Concepts and what encodes them")
+    assert re.findall(r'data-words="([^"]+)"', finder) == ["disc object", "star object"]
+    star = finder[finder.index("star object") :]
+    own = star[star.index('title="RN supervised"') :].partition('<span class="finding">')[0]
+    assert re.findall(r'<a href="([^"]+)">([^<]+)</a> ([\d.]+)', own) == [
+        ("directions/rn_supervised/directions_1.html#direction-7", "direction 7", "0.95"),
+        ("directions/rn_supervised/features.html#feature-7", "feature 7", "0.95"),
+        ("directions/rn_supervised/directions_1.html#direction-1", "−direction 1", "0.93"),
+        ("directions/rn_supervised/features.html#feature-1", "feature 1", "0.93"),
+    ]
+    fold = text[text.index('<details id="concepts-rn_supervised">') :].partition("</details>")[0]
+    assert 'href="directions/rn_supervised/index.html"' in fold
+    assert "c0 (object), c1 (object)" in fold
+    assert "strongest 3 of 900 pairs of features" in " ".join(fold.split())
+    assert "<code>data/concepts/rn_supervised/encoded.csv</code>" in fold
     assert text.count("encoded.csv") == 1
-    assert Nesting(text).wrong == []
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -202,12 +266,13 @@ def test_each_kind_of_representation_has_a_table_of_its_own(page, study):
     text = page()
     assert WHY_APART in text
     linear, rectified = (
-        table(text, f"The representation spaces: {kind} representations")
+        table(text, f"Kurtosis and outlier features: {kind} representations")
         for kind in ("linear", "rectified")
     )
     assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
     assert rectified.count('<th scope="row">') == 1
     assert linear.count('<th scope="row">') == len(study["entries"]) - 1
+    assert "Unique concepts: rectified representations</caption>" in text
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -215,15 +280,15 @@ def test_outlier_features_stand_with_their_limits_and_at_every_share(page, study
     study["series"]["rn_supervised"]["representation"] = "rectified"
     study["series"]["rn_supervised"]["outliers"] |= {"features": 1024, "hiding_outliers": 28}
     text = page()
-    said = " ".join(text[text.index("An outlier feature lies") :].partition("</p>")[0].split())
+    said = " ".join(text[text.index("An outlier feature lies") :].split())
     assert "more than 6.0 σ" in said and "at least 50 % of the images" in said
     assert "so that 4 of 128 and 28 of 1024 are enough" in said and "sparse" in said
     linear, rectified = (
-        table(text, f"Outlier features by the share of the images: {kind} representations")
+        table(text, f"Kurtosis and outlier features: {kind} representations")
         for kind in ("linear", "rectified")
     )
     assert '<th scope="col">1 %</th><th scope="col">50 %</th>' in linear
-    assert cells(linear, "ViT supervised")[1:] == ["1.3", "2", "0"]
+    assert cells(linear, "ViT supervised")[2:] == ["1.3", "2", "0"]
     assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
 
 
@@ -234,11 +299,11 @@ def test_outlier_features_stand_beside_the_directions_and_what_they_cost(page, s
     del (outlier := outlier | {"costs": dict(outlier["costs"])})["costs"]["objectnet"]
     text = page()
     found = cells(table(text, "Outlier features and the head"), "ViT supervised")
-    assert found[1:7] == ["7§", "1.3", "0.43", "0.21", "3", "62"]
-    assert found[7:] == ["0.4 [−0.1, 0.9]"] * 6
+    assert found[:6] == ["7§", "1.3", "0.43", "0.21", "3", "62"]
+    assert found[6:] == ["0.4 [−0.1, 0.9]"] * 6
     outliers["axes"] = [outlier]
     found = cells(table(page(), "Outlier features and the head"), "ViT supervised")
-    assert found[1:3] == ["9", "75.0"] and found.count("–") == 1
+    assert found[:2] == ["9", "75.0"] and found.count("–") == 1
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -265,13 +330,10 @@ def test_extrapolated_numbers_are_marked_in_both_tables_and_the_mark_is_explaine
     assert "they span" not in page()
     study["metrics"]["rn_web_broad"]["effective_robustness"]["extrapolated"] = ["objectnet"]
     text = page()
-    for caption, marked in (
-        ("Accuracy and effective robustness", [7]),
-        ("Effective robustness per shift", [4, 6]),
-    ):
-        found = cells(table(text, caption), "RN zero-shot, web-broad")
-        assert [i for i, cell in enumerate(found) if cell.endswith("‡")] == marked
-        assert "‡" not in "".join(cells(table(text, caption), "RN supervised"))
+    both = table(text, "Accuracy and effective robustness")
+    found = cells(both, "RN zero-shot, web-broad")
+    assert [i for i, cell in enumerate(found) if cell.endswith("‡")] == [6, 10]
+    assert "‡" not in "".join(cells(both, "RN supervised"))
     assert "they span 35.0 to 98.0 %" in " ".join(text.split())
 
 
@@ -306,7 +368,7 @@ def test_names_of_one_set_of_weights_are_said(page, study, published):
 @pytest.mark.usefixtures("undrawn")
 def test_a_shift_that_the_study_does_without_is_a_dash(page, fewer):
     accuracy = table(page(), "Accuracy and effective robustness")
-    assert accuracy.count("<td>–</td>") == 2 * len(fewer["entries"])
+    assert accuracy.count("<td>–") == 4 * len(fewer["entries"])
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -318,12 +380,13 @@ def test_a_study_without_shifts_and_broden_still_has_a_page(page, study):
         study["metrics"][key]["effective_robustness"] |= {"shifts": [], "extrapolated": []}
         study["series"][key] |= {"concepts": [], "sweep": []}
     text = page(comparisons=[])
-    assert "mean of no shift" in " ".join(text.split()) and 'id="concepts"' not in text
+    assert "mean of no shift" in " ".join(text.split()) and 'id="figure-concepts"' not in text
 
 
 def test_the_page_says_which_kernels_were_chosen(page, undrawn):
     assert "kernels of the" not in page()
-    text = page(kernels=["MKL_CBWR=AVX2", "OPENBLAS_CORETYPE=Haswell"])
+    kernels = ["MKL_CBWR=AVX2", "OPENBLAS_CORETYPE=Haswell"]
+    text = page(provenance=Provenance(kernels=kernels))
     assert "<code>MKL_CBWR=AVX2, OPENBLAS_CORETYPE=Haswell</code>" in text
 
 
@@ -334,10 +397,12 @@ def test_the_page_counts_images_and_classes_and_says_what_was_not_compared(page,
     series = study["series"]["rn_web_broad"]
     series["left_out"] = {"objectnet": "objectnet has images of 9 of the 113 classes"}
     series["abscissa"]["imagenet_sketch"]["images"] = 876
-    text = page()
-    table = text.partition("The test sets</caption>")[2].partition("</table>")[0]
-    row = table.partition("ImageNet-Sketch</th>")[2].partition("</tr>")[0]
-    assert row == "<td>1234</td><td>7</td><td>876</td>"
+    sketch = ImageNetSketch(source="folder", folder="sketch", limit=1200)
+    text = page(provenance=Provenance(datasets={"imagenet_sketch": sketch}))
+    assert cells(table(text, "Datasets"), "imagenet_sketch") == [
+        *("imagenet_sketch", "folder: sketch", "1234", "7", "–"),
+        *("a fixed subset of about 1200 images", "876"),
+    ]
     assert "No effective robustness on ObjectNet:</strong> objectnet has images of 9 of" in text
     assert "from ImageNet accuracy on all classes" in text
     for series in study["series"].values():

@@ -1,0 +1,68 @@
+"""Which directions and features of which encoders encode a concept: the page's concept finder."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from stages.reporting.links import direction_href
+from stages.reporting.results import EncodedPair, Encoder
+
+LINKS = 4000
+"""The most links that the finder holds, so that a large study has a page that opens at once."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What encodes a concept in one encoder, the strongest first, each with its address."""
+
+    encoder: Encoder
+    pairs: list[tuple[EncodedPair, str]]
+
+
+class FoundConcept(msgspec.Struct, frozen=True, kw_only=True):
+    """A concept, and what encodes it by encoder; so many `weaker` pairs are left out."""
+
+    name: str
+    category: str
+    findings: list[Finding]
+    weaker: int
+
+
+def concept_finder(encoders: Sequence[Encoder], links: int = LINKS) -> list[FoundConcept]:
+    """Return each concept that any encoder encodes, by name, with no more than about `links`.
+
+    All concepts have an equal share of the links, and one at least.
+    """
+    pairs: dict[tuple[str, str], list[tuple[Encoder, EncodedPair]]] = {}
+    for encoder in encoders:
+        for pair in encoder.series.encoded:
+            pairs.setdefault((pair.concept, pair.category), []).append((encoder, pair))
+    most = max(1, links // max(1, len(pairs)))
+    return [
+        FoundConcept(
+            name=name,
+            category=category,
+            findings=_by_encoder(strongest(found)[:most]),
+            weaker=max(0, len(found) - most),
+        )
+        for (name, category), found in sorted(pairs.items())
+    ]
+
+
+def strongest(
+    found: Iterable[tuple[Encoder, EncodedPair]],
+) -> list[tuple[Encoder, EncodedPair]]:
+    """Return pairs by falling precision; ties in the order of the study."""
+    return sorted(found, key=lambda pair: -pair[1].precision)
+
+
+def _by_encoder(found: Sequence[tuple[Encoder, EncodedPair]]) -> list[Finding]:
+    grouped: dict[int, list[tuple[Encoder, EncodedPair]]] = {}
+    for encoder, pair in found:
+        grouped.setdefault(encoder.number, []).append((encoder, pair))
+    return [
+        Finding(
+            encoder=group[0][0],
+            pairs=[(p, direction_href(e.key, p.basis, p.number)) for e, p in group],
+        )
+        for _, group in sorted(grouped.items())
+    ]
