@@ -60,7 +60,7 @@ CHARTS = (
         x_label="ImageNet accuracy (%)",
         y_label="accuracy on the shift (%)",
         caption="Top-1 accuracy on each shift against top-1 accuracy on ImageNet, on the shift's "
-        "classes or on all (see the table of test sets), in percent on logit axes. Grey: "
+        "classes or on all (see the table of datasets), in percent on logit axes. Grey: "
         "standard models; black: the line fitted to them in logit space, β "
         "(Taori et al. 2020), dashed where it is extrapolated. The thin vertical of an encoder is "
         "its effective robustness, acc(shift) − β(acc(ImageNet)); a point on the line has none. "
@@ -263,7 +263,9 @@ def chart_spec(
         spec["spec"] |= dict(zip(("width", "height"), panel, strict=True))
     elif chart.columns:
         spec |= {"facet": spec["facet"]["column"], "columns": chart.columns}
-        spec["spec"] |= {"width": 310, "height": 250}
+        spec |= {"bounds": "flush", "spacing": {"column": 60, "row": 75}}
+        spec |= {"resolve": {"axis": {"x": "independent", "y": "independent"}}}
+        spec["spec"] |= {"width": 300, "height": 250}
     return spec
 
 
