@@ -86,8 +86,10 @@ def command_line() -> Options:
         description="Check an encoder of params.yaml before anything is computed.",
     )
     parser.add_argument("encoder", help="an entry of `weights`")
-    parser.add_argument("--image", type=Path, metavar="FILE", help="default: one that is drawn")
-    parser.add_argument("--download", action="store_true", help="get weights that are elsewhere")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="default: a drawn one")
+    parser.add_argument(
+        "--download", action="store_true", help="download weights that are not here"
+    )
     return parser
 
 

@@ -79,7 +79,7 @@ def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> I
     for place in a | b:
         where = ": ".join(map(str, place))
         if place not in a or place not in b:
-            yield Difference(math.inf, f"{where}: in {'A' if place in a else 'B'} alone")
+            yield Difference(math.inf, f"{where}: in {'A' if place in a else 'B'} only")
             continue
         weigh = weigh_arrays if isinstance(a[place], np.ndarray) else weigh_values
         distance, allowed, said = weigh(a[place], b[place], place, tolerance)
@@ -238,7 +238,7 @@ def write_revision(revision: str, folder: Path) -> None:
     command = ["git", "archive", f"{revision}^{{commit}}"]
     archive = subprocess.run(command, capture_output=True, check=False)
     if archive.returncode:
-        raise InputError(f"{revision}: expected a folder or a revision of git's, it is neither")
+        raise InputError(f"{revision}: expected a folder or a git revision, it is neither")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         for member in tar:
             # Only regular files: no path in git leaves the folder, but a link could.
@@ -281,11 +281,13 @@ def command_line() -> Options:
     """Return the command line."""
     parser = Options(
         prog="python -m tools.compare",
-        description="Say whether two results agree where their bytes differ.",
+        description="Say whether two results agree even if their bytes differ.",
     )
     for name in "ab":
-        parser.add_argument(name, metavar=name.upper(), help="a folder or a revision of git's")
-    parser.add_argument("--only", default="", help="compare outputs whose paths begin so")
+        parser.add_argument(name, metavar=name.upper(), help="a folder or a git revision")
+    parser.add_argument(
+        "--only", default="", help="compare only outputs whose paths begin with this"
+    )
     for item in fields(Tolerance):
         text = f"{item.metadata['of']}; {item.default}"
         parser.add_argument(f"--{item.name}", type=size, default=item.default, help=text)
@@ -325,7 +327,7 @@ def file_differences(
 ) -> Iterator[Difference]:
     """Yield the differences between the files of two outputs."""
     for name in sorted(a.keys() ^ b.keys()):
-        yield Difference(math.inf, f"{name}: in {'A' if name in a else 'B'} alone")
+        yield Difference(math.inf, f"{name}: in {'A' if name in a else 'B'} only")
     for name in sorted(a.keys() & b.keys()):
         if not filecmp.cmp(a[name], b[name], shallow=False):
             yield Difference(0.0, f"{name}: bytes alone")

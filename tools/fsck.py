@@ -83,9 +83,9 @@ def find_faults(root: Path) -> Findings:
     try:
         outputs = locked_outputs(root)
     except InputError:
-        faults.append(Fault(root / LOCK, "cut short: DVC was ended while it wrote the lock file"))
+        faults.append(Fault(root / LOCK, "truncated: DVC was killed while it wrote the lock file"))
     if running(cache) is None:
-        faults.append(Fault(cache.processes, "cut short: the list of DVC's processes"))
+        faults.append(Fault(cache.processes, "truncated: DVC's list of processes"))
     objects = {}
     for file in files_below(cache.objects):
         # Files with other names are left from interrupted copies, and are harmless.
@@ -112,8 +112,10 @@ def object_faults(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         actual = dict(zip(objects, pool.map(file_md5, objects.values()), strict=True))
     rotten = [md5 for md5, found in actual.items() if found != md5.removesuffix(".dir")]
-    faulty = dict.fromkeys(rotten, "rotten: its bytes have another MD5")
-    faulty |= dict.fromkeys(sorted(listed - objects.keys()), "missing: its folder is there")
+    faulty = dict.fromkeys(rotten, "damaged: its bytes have another MD5")
+    faulty |= dict.fromkeys(
+        sorted(listed - objects.keys()), "missing: the listing of its folder is there"
+    )
     return [
         Fault(cache.file(md5), what, tuple((use, copy_state(root, use)) for use in uses[md5]))
         for md5, what in faulty.items()
@@ -149,16 +151,18 @@ def run_fault(run: Path) -> str | None:
     from dvc.utils import dict_sha256
 
     if run.is_dir():
-        return None if any(run.iterdir()) else "empty: what a stage gave is not in it"
+        return None if any(run.iterdir()) else "empty: the run of a stage should be in it"
     if run.suffix == ".tmp":
-        return "cut short: DVC was ended while it wrote down what a stage gave"
+        return "truncated: DVC was killed while it recorded a run of a stage"
     try:
         entry = load_tree(run)
         inputs = {**entry, "outs": [out["path"] for out in entry["outs"]]}
         names = [dict_sha256(tree, exclude=["size", "nfiles"]) for tree in (inputs, entry)]
     except (InputError, TypeError, KeyError, AttributeError):
         names = []
-    return None if names == [run.parent.name, run.name] else "rotten: what a stage gave once"
+    return (
+        None if names == [run.parent.name, run.name] else "damaged: the record of a run of a stage"
+    )
 
 
 def running(cache: Cache) -> list[int] | None:
@@ -192,11 +196,11 @@ def exclusive(root: Path) -> Iterator[None]:
         try:
             repo.lock.lock()
         except LockError:
-            raise InputError(f"{root}: a command of DVC's is at work; wait for its end") from None
+            raise InputError(f"{root}: a DVC command is running; wait until it ends") from None
         try:
             if busy := running(cache):
                 raise InputError(
-                    f"{root}: a stage of DVC's process {busy[0]} is running; wait for its end"
+                    f"{root}: a stage of DVC's process {busy[0]} is running; wait until it ends"
                 )
             yield
         finally:
@@ -207,9 +211,9 @@ def main(*arguments: str) -> None:
     """Read the whole cache and say what is wrong; with `--mend`, delete what is damaged."""
     parser = Options(
         prog="python -m tools.fsck",
-        description="Read every byte of DVC's cache; name what is rotten and how to mend it.",
+        description="Read every byte of DVC's cache; name damaged files and how to repair them.",
     )
-    parser.add_argument("--mend", action="store_true", help="delete what is rotten")
+    parser.add_argument("--mend", action="store_true", help="delete damaged files")
     mend, root = parser.parse_args(arguments).mend, Path.cwd()
     with exclusive(root) if mend else nullcontext():
         found = find_faults(root)
@@ -243,15 +247,15 @@ def report(found: Findings, root: Path) -> Iterator[str]:
 
 def advice(found: Findings, damaged: list[Path], root: Path) -> Iterator[str]:
     """Yield the commands that repair all faults; the `damaged` files still have to be deleted."""
-    yield "To mend:"
+    yield "To repair:"
     if damaged:
-        yield "    make fsck MEND=1    deletes what is rotten:"
+        yield "    make fsck MEND=1    deletes the damaged files:"
         yield from (f"        {shown(file, root)}" for file in damaged)
     lost = {output.stage for output, copy in found.uses if copy != WHOLE}
     if kept := sorted({output.stage for output, _ in found.uses} - lost):
-        yield f"    dvc commit {shlex.join(kept)}    puts the workspace's whole copies back"
-    yield "    dvc pull            brings the rest from a remote, where there is one"
-    yield "    dvc repro           makes what no remote has; nothing, where all is there"
+        yield f"    dvc commit {shlex.join(kept)}    puts undamaged copies from the workspace back"
+    yield "    dvc pull            brings the rest from a remote, if there is one"
+    yield "    dvc repro           makes what no remote has"
 
 
 def shown(file: Path, root: Path) -> str:

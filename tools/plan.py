@@ -67,11 +67,11 @@ CPU = 0.2
 """The TFLOP/s assumed for a CPU: half of the peak of four cores at 3 GHz with AVX2."""
 
 NOTE = """\
-The whole study, also where an earlier run left results. ~ an estimate, ? unknown.
-Operations count a multiplication and an addition as two. Hours are those of passes through the
-encoders alone: drawing and decoding images, the measures and DVC itself come on top. Of several
-GPUs, each stage takes one, a training `processes` of compute.yaml if they can share its pieces.
-Memory is that of a GPU: it is computed, from what torch allocates on tensors that are only sizes.
+The whole study, even if an earlier run left results. ~ estimated, ? unknown.
+Operations count a multiplication and an addition as two. Hours are only those of passes
+through encoders: drawing and decoding images, the measures and DVC itself come on top. A stage
+takes one GPU, a training as many as `processes` in compute.yaml if they can share its pieces.
+Memory is a GPU's, computed from what torch allocates on tensors that have sizes but no data.
 """
 
 FORMATS = {
@@ -135,7 +135,7 @@ def command_line() -> Options:
         description="Say what a study would download, store and compute; start nothing.",
     )
     parser.add_argument("study", nargs="?", type=Path, default=PARAMS, help="default: %(default)s")
-    parser.add_argument("--offline", action="store_true", help="ask no hub and no URL")
+    parser.add_argument("--offline", action="store_true", help="contact no hub and no URL")
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
     parser.add_argument(
         "--gpu-memory", type=positive, metavar="GB", help="refuse what takes more; default: CUDA's"

@@ -30,8 +30,8 @@ INSTANCE = "${key}"
 
 CACHE = (
     "DVC's cache keeps its copies. `dvc gc --workspace --all-branches --all-tags\n"
-    "--all-experiments --dry` says which of its files none of these uses; without --dry it\n"
-    "removes them, and so results of older commits: push first what somebody may want again.\n"
+    "--all-experiments --dry` lists the files in it that none of these use. Without --dry it\n"
+    "deletes them, and with them results of older commits: push what somebody may want again.\n"
 )
 
 

@@ -109,7 +109,7 @@ def kill(workspace: Workspace, dvc: subprocess.Popen[bytes], victim: str) -> Non
 def mend(workspace: Workspace) -> list[str]:
     """Say what the kill has damaged, what DVC was writing alone, and mend it as advised."""
     faults = [f"{fault.what}, {fault.file}" for fault in find_faults(workspace.folder).faults]
-    assert all(fault.startswith(("cut short: ", "empty: ")) for fault in faults), faults
+    assert all(fault.startswith(("truncated: ", "empty: ")) for fault in faults), faults
     if faults:
         workspace.run(sys.executable, "-m", "tools.fsck", "--mend", ok=False)
     return faults

@@ -63,7 +63,7 @@ def test_a_rotten_object_is_named_and_mended(workspace, whole, capsys, path, mod
     copy = "other bytes" if spoilt.samefile(path) else "whole"  # a hard link, or a reflink or copy
     rot(spoilt, mode)
     said = fsck(capsys)
-    assert f"{spoilt}: rotten: its bytes have another MD5\n" in said
+    assert f"{spoilt}: damaged: its bytes have another MD5\n" in said
     assert f"    {path} of draw; in the workspace: {copy}\n" in said
     assert spoilt.exists()
     fsck(capsys, "--mend")
@@ -79,7 +79,7 @@ def test_whole_copies_go_back_without_a_run(workspace, whole, capsys):
     rot(object_of(FILE))
     Path(FILE).unlink()
     Path(FILE).write_bytes(content)
-    assert "    dvc commit draw    puts the workspace's" in fsck(capsys, "--mend")
+    assert "    dvc commit draw    puts undamaged copies" in fsck(capsys, "--mend")
     workspace.run("dvc", "commit", "draw")
     assert workspace.repro() == set()
     main()
@@ -88,7 +88,9 @@ def test_whole_copies_go_back_without_a_run(workspace, whole, capsys):
 def test_what_a_folder_lacks_is_named(workspace, whole, capsys):
     gone = object_of(FILE)
     gone.unlink()
-    assert f"{gone}: missing: its folder is there\n    {FILE} of draw; in" in fsck(capsys)
+    assert f"{gone}: missing: the listing of its folder is there\n    {FILE} of draw; in" in fsck(
+        capsys
+    )
     workspace.repro()
     main()
     assert folder_digests(Path("data")) == whole
@@ -98,7 +100,7 @@ def test_an_object_of_no_present_stage_is_checked_too(workspace, capsys):
     spoilt = object_of("data/count.txt")
     Path("dvc.lock").unlink()
     rot(spoilt)
-    assert f"{spoilt}: rotten: its bytes have another MD5\n4 objects" in fsck(capsys)
+    assert f"{spoilt}: damaged: its bytes have another MD5\n4 objects" in fsck(capsys)
 
 
 @pytest.mark.parametrize("end", [b"schema", b"uts:"])
@@ -106,7 +108,7 @@ def test_a_lock_file_that_is_cut_short_is_mended_from_the_cache(workspace, whole
     lock = Path("dvc.lock")
     content = lock.read_bytes()
     lock.write_bytes(content[: content.rindex(end)])
-    assert "dvc.lock: cut short: DVC was ended while it wrote" in fsck(capsys, "--mend")
+    assert "dvc.lock: truncated: DVC was killed while it wrote" in fsck(capsys, "--mend")
     assert workspace.repro() == UNCACHED
     assert (lock.read_bytes(), folder_digests(Path("data"))) == (content, whole)
 
@@ -125,7 +127,7 @@ def test_a_rotten_run_is_named(workspace, capsys):
     run.write_text(run.read_text().replace("size: 2", "size: 3"))
     main()  # DVC itself leaves sizes out
     run.write_text(run.read_text().replace("wc -l", "wc -c"))
-    assert f"{run}: rotten: what a stage gave once\n" in fsck(capsys, "--mend")
+    assert f"{run}: damaged: the record of a run of a stage\n" in fsck(capsys, "--mend")
     main()
     Path("dvc.lock").unlink()
     assert workspace.repro() == UNCACHED | {"count"}
@@ -136,7 +138,7 @@ def test_an_empty_folder_of_runs_is_removed(workspace, whole, capsys):
     run.unlink()
     Path("dvc.lock").unlink()
     said = fsck(capsys)
-    assert f"{run.parent}: empty: what a stage gave is not in it\n" in said
+    assert f"{run.parent}: empty: the run of a stage should be in it\n" in said
     assert f"        {run.parent}\n" in said
     fsck(capsys, "--mend")
     assert workspace.repro() == UNCACHED | {"count"}
@@ -146,7 +148,7 @@ def test_an_empty_folder_of_runs_is_removed(workspace, whole, capsys):
 def test_a_run_that_is_cut_short_is_found_before_dvc_takes_it(workspace, whole, capsys):
     run = run_of("count")
     run.with_name(".x2.tmp").write_bytes(run.read_bytes()[:-9])
-    assert ".x2.tmp: cut short: DVC was ended while it wrote down" in fsck(capsys, "--mend")
+    assert ".x2.tmp: truncated: DVC was killed while it recorded" in fsck(capsys, "--mend")
     Path("dvc.lock").unlink()
     assert workspace.repro() == UNCACHED
     assert folder_digests(Path("data")) == whole
@@ -154,7 +156,7 @@ def test_a_run_that_is_cut_short_is_found_before_dvc_takes_it(workspace, whole, 
 
 def test_a_list_of_processes_that_is_cut_short_stands_in_nobodys_way(workspace, capsys):
     Path(".dvc/tmp/rwlock").write_text("")
-    assert ".dvc/tmp/rwlock: cut short: the list of" in fsck(capsys, "--mend")
+    assert ".dvc/tmp/rwlock: truncated: DVC's list of" in fsck(capsys, "--mend")
     assert workspace.repro() == set()
 
 
@@ -171,7 +173,7 @@ def test_nothing_is_deleted_under_a_command_of_dvc(workspace):
 
     spoilt, held = object_of(FILE), zc.lockfile.LockFile(".dvc/tmp/lock")
     rot(spoilt)
-    with pytest.raises(InputError, match="a command of DVC's is at work; wait for its end"):
+    with pytest.raises(InputError, match="a DVC command is running; wait until it ends"):
         main("--mend")
     held.close()
     assert spoilt.exists()

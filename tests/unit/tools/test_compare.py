@@ -53,14 +53,14 @@ def test_numbers_are_weighed_by_what_is_allowed(tmp_path, name, first, second, e
 @pytest.mark.parametrize(
     ("first", "second", "where"),
     [
-        ({"a": 1}, {"b": 1}, "a: in A alone"),
+        ({"a": 1}, {"b": 1}, "a: in A only"),
         ({"a": "rn"}, {"a": "vit"}, "a: rn, vit"),
         ({"a": True}, {"a": 0}, "a: True, 0"),
         ({"a": None}, {"a": 0.0}, "a: None, 0.0"),
-        ({"a": [1]}, {"a": [1, 2]}, "a: 1: in B alone"),
+        ({"a": [1]}, {"a": [1, 2]}, "a: 1: in B only"),
         ({"a": [{"b": 1}]}, {"a": [{"b": "1x"}]}, "a: 0: b: 1, 1x"),
         ({"a": []}, {"a": {}}, "a: [], {}"),
-        ({"a": {"b": 1}}, {"a": [1]}, "a: b: in A alone"),
+        ({"a": {"b": 1}}, {"a": [1]}, "a: b: in A only"),
         ({"a": 1.0}, {"a": math.nan}, "a: 1.0, nan"),
         ({"a": -math.inf}, {"a": math.inf}, "a: -inf, inf"),
     ],
