@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stages.config.machine import read_machine
-from stages.config.measures import ConceptsSettings
+from stages.config.measures import BrowseSettings, ConceptsSettings
 from stages.config.params import Params
 from stages.datasets.card import is_absent, write_absent
 from stages.files.arrays import read_tensors, write_tensors
@@ -22,8 +22,9 @@ from stages.measures.concepts import (
     Group,
     Probe,
     concept_targets,
+    encoded_pairs,
     probe,
-    strongest_pairs,
+    strongest,
 )
 from stages.measures.directions import Directions
 from stages.runtime.errors import error_context
@@ -41,6 +42,7 @@ def main(key: str) -> None:
     `concepts.json` counts what they encode, and names the strongest of the pairs of a direction or
     feature and a concept; `encoded.csv` names all, and `precisions.safetensors` holds the average
     precision of every pair, encoded or not. Pairs and precisions are of the first draw.
+    `extremes.safetensors` has the images of the highest and lowest projections on each.
     """
     folder, privileged = Path("data/broden_activations") / key, Path("data/directions") / key
     inputs = open_outputs(folder, LABELS, privileged)
@@ -49,14 +51,15 @@ def main(key: str) -> None:
         return
     params, workers = Params(), read_machine().workers
     settings = params.read("concepts", ConceptsSettings)
+    images = params.read("browse", BrowseSettings).images
     features = read_tensors(folder / "activations.safetensors", "activations")["activations"]
     arrays = read_tensors(
         privileged / "directions.safetensors", "directions", "singular_values", "importance"
     )
     directions = Directions(arrays["directions"], arrays["singular_values"])
     concepts = read_json(LABELS / "concepts.json")
-    pairs = read_tensors(LABELS / "labels.safetensors", "image", "concept")
-    labels = ConceptLabels(pairs["image"], pairs["concept"])
+    shown = read_tensors(LABELS / "labels.safetensors", "image", "concept")
+    labels = ConceptLabels(shown["image"], shown["concept"])
     which = np.array([concept["number"] for concept in concepts])
     of_concept = np.array([concept["category"] for concept in concepts])
     categories = sorted(set(of_concept.tolist()))
@@ -71,29 +74,40 @@ def main(key: str) -> None:
             labels, which, len(features), settings.negatives, settings.seed, draws=settings.draws
         )
         probes = {
-            basis: probe(features, each, targets, groups, sign=settings.sign, workers=workers)
+            basis: probe(
+                features,
+                each,
+                targets,
+                groups,
+                sign=settings.sign,
+                workers=workers,
+                images=images,
+            )
             for basis, each in (("directions", directions), ("features", None))
         }
     # Directions are numbered by importance, from 1, features as in the activations, from 0.
     ranks = np.argsort(np.argsort(-arrays["importance"], kind="stable")) + 1
     numbers = {"directions": ranks, "features": np.arange(features.shape[1])}
+    pairs = {b: pairs_by_number(one, numbers[b], threshold) for b, one in probes.items()}
 
-    def encoded(basis: str, most: int | None) -> Iterator[dict[str, Any]]:
-        return encoded_pairs(probes[basis], numbers[basis], concepts, threshold, most)
+    def named(basis: str, some: np.ndarray) -> Iterator[dict[str, Any]]:
+        return named_pairs(probes[basis], some, numbers[basis], concepts)
 
     counts = {
         basis: {
             **summary(one.counts, categories, settings.sweep),
-            "pairs": len(strongest_pairs(one.precisions, threshold)),
-            "encoded": list(encoded(basis, STRONGEST)),
-            "names": encoded_names(one, concepts, threshold),
+            "pairs": len(pairs[basis]),
+            "encoded": list(named(basis, strongest(pairs[basis], one.precisions, STRONGEST))),
+            "names": encoded_names(pairs[basis], concepts),
         }
         for basis, one in probes.items()
     }
     with new_output(CONCEPTS / key, inputs) as out:
-        precisions = {basis: one.precisions for basis, one in probes.items()}
-        write_tensors(out / "precisions.safetensors", precisions)
-        write_pairs(out / "encoded.csv", {basis: encoded(basis, None) for basis in probes})
+        write_tensors(out / "precisions.safetensors", precision_arrays(probes))
+        write_tensors(out / "extremes.safetensors", extreme_arrays(probes))
+        write_pairs(
+            out / "encoded.csv", {basis: named(basis, each) for basis, each in pairs.items()}
+        )
         found = {"measured": len(concepts), "draws": targets.draws, **counts}
         write_json(out / "concepts.json", found)
 
@@ -113,13 +127,18 @@ def summary(
     }
 
 
-def encoded_pairs(
-    found: Probe, numbers: np.ndarray, concepts: list[dict], threshold: float, most: int | None
-) -> Iterator[dict[str, Any]]:
-    """Yield the pairs of a direction or feature and a concept that it encodes, by its number."""
+def pairs_by_number(found: Probe, numbers: np.ndarray, threshold: float) -> np.ndarray:
+    """Return the pairs of a row of a probe and a concept that it encodes, by the row's number."""
     order = np.argsort(numbers)
-    for row, concept in strongest_pairs(found.precisions[order], threshold, most).tolist():
-        direction = order[row]
+    places, concepts = encoded_pairs(found.precisions[order], threshold).T
+    return np.stack([order[places], concepts], axis=1)
+
+
+def named_pairs(
+    found: Probe, pairs: np.ndarray, numbers: np.ndarray, concepts: list[dict]
+) -> Iterator[dict[str, Any]]:
+    """Yield pairs with the number of the direction or feature and the name of the concept."""
+    for direction, concept in pairs.tolist():
         yield {
             "number": int(numbers[direction]),
             "side": "negative" if found.negative[direction, concept] else "positive",
@@ -129,10 +148,30 @@ def encoded_pairs(
         }
 
 
-def encoded_names(found: Probe, concepts: list[dict], threshold: float) -> list[str]:
+def encoded_names(pairs: np.ndarray, concepts: list[dict]) -> list[str]:
     """Return which concepts any direction or feature encodes, each with its category."""
-    unique = np.unique(strongest_pairs(found.precisions, threshold)[:, 1])
-    return sorted("{name} ({category})".format(**concepts[i]) for i in unique.tolist())
+    unique = np.unique(pairs[:, 1]).tolist()
+    return sorted("{name} ({category})".format(**concepts[i]) for i in unique)
+
+
+def precision_arrays(probes: Mapping[str, Probe]) -> dict[str, np.ndarray]:
+    """Return the average precisions of each basis, and whether each is that of the negative side.
+
+    Rows are in the order of `directions.safetensors`, or of the features.
+    """
+    precisions = {basis: one.precisions for basis, one in probes.items()}
+    negative = {f"{basis}_negative": one.negative.view(np.uint8) for basis, one in probes.items()}
+    return precisions | negative
+
+
+def extreme_arrays(probes: Mapping[str, Probe]) -> dict[str, np.ndarray]:
+    """Return the images of the highest and lowest scores of each basis, in rows like those."""
+    return {
+        f"{basis}_{name}": values
+        for basis, one in probes.items()
+        if one.extremes is not None
+        for name, values in vars(one.extremes).items()
+    }
 
 
 def write_pairs(file: Path, pairs: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:

@@ -89,6 +89,12 @@ class ConceptsSettings(StrictStruct, frozen=True, kw_only=True):
     sweep: Sweep
 
 
+class BrowseSettings(StrictStruct, frozen=True, kw_only=True):
+    """How many images of the highest and of the lowest scores the direction browser shows."""
+
+    images: Annotated[int, Meta(ge=1, le=100)]
+
+
 class PresenceSettings(StrictStruct, frozen=True, kw_only=True):
     """A segmented concept is present in an image if it covers at least the share `pixels` of it."""
 

@@ -13,6 +13,7 @@ from stages.config.encoders import (
 )
 from stages.config.measures import (
     BaselineSettings,
+    BrowseSettings,
     ConceptsSettings,
     ControlsSettings,
     CorrelationSettings,
@@ -53,6 +54,7 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     directions: DirectionsSettings
     presence: PresenceSettings
     concepts: ConceptsSettings
+    browse: BrowseSettings
     correlation: CorrelationSettings
     published: PublishedSettings
     controls: ControlsSettings

@@ -14,6 +14,7 @@ from stages.measures.average_precision import (
     sparse_targets,
 )
 from stages.measures.directions import Directions, project
+from stages.measures.extremes import Extremes, extreme_images, joined
 
 Negatives = Literal["balanced", "all"]
 
@@ -93,11 +94,13 @@ class Probe:
     precisions : average precision in the first draw of the negatives
     negative : whether it is that of the negated scores
     counts : of each group
+    extremes : the images of the highest and lowest scores, None where they were not asked for
     """
 
     precisions: Float[np.ndarray, "direction concept"]
     negative: Bool[np.ndarray, "direction concept"]
     counts: list[EncodedConcepts]
+    extremes: Extremes | None = None
 
 
 def concept_targets(
@@ -133,6 +136,7 @@ def probe(
     *,
     sign: Sign = "fixed",
     workers: int = 1,
+    images: int = 0,
 ) -> Probe:
     """Count the concepts that directions encode by their projections `⟨v_i, h⟩`, in every draw.
 
@@ -150,6 +154,7 @@ def probe(
     targets, workers : as in `average_precisions`
     groups : what is counted
     sign : `fixed` or `either`
+    images : how many images of the highest and of the lowest scores are kept; 0: none
 
     Raises
     ------
@@ -160,6 +165,7 @@ def probe(
     concepts = len(targets.positives)
     precisions, negative = np.empty((count, concepts)), np.zeros((count, concepts), np.bool_)
     counts = [_Counts.none(group, targets.draws) for group in groups]
+    extremes: list[Extremes] = []
     step = max(1, NUMBERS_AT_A_TIME // max(len(activations), targets.draws * concepts))
     for first in range(0, count, step):
         part = slice(first, first + step)
@@ -173,9 +179,16 @@ def probe(
             negated = average_precisions(-scores, targets, workers)
             negative[part] = negated[0] > found[0]
             np.maximum(found, negated, out=found)
+        if images:
+            extremes.append(extreme_images(scores, images))
         precisions[part] = found[0]
         counts = [old + _count(found, group) for old, group in zip(counts, groups, strict=True)]
-    return Probe(precisions, negative, [each.summary() for each in counts])
+    return Probe(
+        precisions,
+        negative,
+        [each.summary() for each in counts],
+        joined(extremes) if extremes else None,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,8 +311,8 @@ def concept_examples(
         yield Examples(positives, np.stack(drawn))
 
 
-def strongest_pairs(
-    precisions: Float[np.ndarray, "direction concept"], threshold: float, most: int | None = None
+def encoded_pairs(
+    precisions: Float[np.ndarray, "direction concept"], threshold: float
 ) -> Int[np.ndarray, "pair 2"]:
     """Return the pairs of a direction and a concept that it encodes, in the order of both.
 
@@ -307,8 +320,15 @@ def strongest_pairs(
     ----------
     precisions : average precision, 0 to 1
     threshold : above 0, at most 1
-    most : how many pairs at most, those of the highest average precision
     """
-    pairs = np.argwhere(precisions >= threshold - ROUNDING)
+    return np.argwhere(precisions >= threshold - ROUNDING)
+
+
+def strongest(
+    pairs: Int[np.ndarray, "pair 2"],
+    precisions: Float[np.ndarray, "direction concept"],
+    most: int,
+) -> Int[np.ndarray, "strong 2"]:
+    """Return those of the pairs with the highest average precisions, at most `most`, in order."""
     by_strength = np.argsort(-precisions[tuple(pairs.T)], kind="stable")
     return pairs[np.sort(by_strength[:most])]

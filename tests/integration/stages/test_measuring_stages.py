@@ -74,6 +74,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         **{"negatives": "balanced", "draws": 3, "seed": 8, "sign": "either"},
         **{"threshold": 0.6, "sweep": [0.5, 0.6, 0.7]},
     },
+    "browse": {"images": 3},
     "baseline": {"source": "published", "abscissa": "shift_classes", "seed": 9, "resamples": 20},
     "published": {"resamples": 30, "seed": 10, "confidence": 0.6},
     "controls": {"encoder": "first", "seed": 11, "repetitions": 20, "resamples": 20},
@@ -372,10 +373,15 @@ def test_broden(run, key):
     found = result(f"data/concepts/{key}/concepts.json")
     assert (found["measured"], found["draws"]) == (len(CONCEPTS), 3)
     arrays = read_tensors(Path(f"data/concepts/{key}/precisions.safetensors"))
+    ends = read_tensors(Path(f"data/concepts/{key}/extremes.safetensors"))
     listed = read_table(Path(f"data/concepts/{key}/encoded.csv"), ["basis", "side"])
     for basis, each in (("directions", directions), ("features", None)):
-        expected = probe(values, each, targets, groups, sign="either")
+        expected = probe(values, each, targets, groups, sign="either", images=3)
         np.testing.assert_array_equal(arrays[basis], expected.precisions)
+        np.testing.assert_array_equal(arrays[f"{basis}_negative"], expected.negative)
+        assert expected.extremes is not None and expected.extremes.top.shape[1] == 3
+        for name, images in asdict(expected.extremes).items():
+            np.testing.assert_array_equal(ends[f"{basis}_{name}"], images)
         counts = found[basis]
         assert [row["threshold"] for row in counts["sweep"]] == [0.5, 0.6, 0.7]
         by_category = [counts["categories"][name] for name in CATEGORIES.values()]

@@ -1,0 +1,71 @@
+"""The images at both ends of the scores of a direction or a feature."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True, eq=False)
+class Extremes:
+    """The images at the ends of some directions' scores.
+
+    Attributes
+    ----------
+    top : indices of the images of the highest scores, the highest first
+    bottom : those of the lowest, the lowest first
+    top_scores, bottom_scores : their scores
+    """
+
+    top: Int[np.ndarray, "direction place"]
+    bottom: Int[np.ndarray, "direction place"]
+    top_scores: Float[np.ndarray, "direction place"]
+    bottom_scores: Float[np.ndarray, "direction place"]
+
+
+def extreme_images(scores: Float[np.ndarray, "image direction"], count: int) -> Extremes:
+    """Find the images of the highest and of the lowest scores of each direction.
+
+    Of equal scores, the image of the lower index comes first. With fewer images than `count`, all
+    of them are at both ends. Each direction takes the time of a partition, not of a sort.
+
+    Parameters
+    ----------
+    scores : of every image, finite
+    count : how many images at each end, at least one
+
+    Raises
+    ------
+    ValueError
+        There is no image, `count` is below one, or a score is not finite.
+    """
+    if count < 1 or not len(scores):
+        raise ValueError(f"{count} of {len(scores)} images: expected at least one of each")
+    if not np.isfinite(scores).all():
+        image, direction = np.argwhere(~np.isfinite(scores))[0]
+        raise ValueError(f"image {image}, direction {direction}: its score is not a finite number")
+    columns = np.ascontiguousarray(scores.T)
+    bottom = np.stack([_lowest(column, count) for column in columns])
+    top = np.stack([_lowest(-column, count) for column in columns])
+    return Extremes(
+        top=top,
+        bottom=bottom,
+        top_scores=np.take_along_axis(columns, top, axis=1),
+        bottom_scores=np.take_along_axis(columns, bottom, axis=1),
+    )
+
+
+def joined(parts: Sequence[Extremes]) -> Extremes:
+    """Return the extremes of some directions after those of others."""
+    names = [field.name for field in fields(Extremes)]
+    return Extremes(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
+
+def _lowest(scores: Float[np.ndarray, " image"], count: int) -> Int[np.ndarray, " place"]:
+    if count < len(scores):
+        # Whatever a partition does with equal scores, none that is as low as the last is left out.
+        candidates = np.flatnonzero(scores <= np.partition(scores, count - 1)[count - 1])
+    else:
+        candidates = np.arange(len(scores))
+    return candidates[np.argsort(scores[candidates], kind="stable")[:count]]

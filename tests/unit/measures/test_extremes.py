@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from stages.measures.average_precision import average_precisions
+from stages.measures.concepts import ConceptLabels, Group, concept_targets, probe
+from stages.measures.directions import project, singular_directions
+from stages.measures.extremes import extreme_images
+
+RNG = np.random.default_rng(0)
+SCORES = np.round(RNG.standard_normal((300, 7)), 1)  # with equal scores among them
+
+
+def by_sorting(scores, count):
+    """Return what a sort of pairs of score and image finds at the top and at the bottom."""
+    images = range(len(scores))
+    top = [sorted(images, key=lambda i, c=c: (-scores[i, c], i)) for c in range(scores.shape[1])]
+    bottom = [sorted(images, key=lambda i, c=c: (scores[i, c], i)) for c in range(scores.shape[1])]
+    return np.array(top)[:, :count], np.array(bottom)[:, :count]
+
+
+def test_by_hand():
+    found = extreme_images(np.array([[3.0, 0.0], [1.0, 0.0], [2.0, 5.0], [3.0, 0.0]]), 2)
+    assert found.top.tolist() == [[0, 3], [2, 0]]
+    assert found.bottom.tolist() == [[1, 2], [0, 1]]
+    assert found.top_scores.tolist() == [[3, 3], [5, 0]]
+    assert found.bottom_scores.tolist() == [[1, 2], [0, 0]]
+
+
+@pytest.mark.parametrize("count", [1, 12, 299, 300, 500])
+def test_agrees_with_a_sort(count):
+    found = extreme_images(SCORES, count)
+    top, bottom = by_sorting(SCORES, count)
+    np.testing.assert_array_equal(found.top, top)
+    np.testing.assert_array_equal(found.bottom, bottom)
+    np.testing.assert_array_equal(found.top_scores, np.take_along_axis(SCORES.T, top, axis=1))
+
+
+def test_scale_offset_and_layout_change_no_image_and_the_sign_swaps_the_ends():
+    found, other = extreme_images(SCORES, 9), extreme_images(np.asfortranarray(8 * SCORES + 4), 9)
+    np.testing.assert_array_equal(found.top, other.top)
+    np.testing.assert_array_equal(found.bottom, other.bottom)
+    turned = extreme_images(-SCORES, 9)
+    np.testing.assert_array_equal(turned.top, found.bottom)
+    np.testing.assert_array_equal(turned.bottom, found.top)
+
+
+def test_where_all_scores_are_equal_the_first_images_are_at_both_ends():
+    found = extreme_images(np.zeros((50, 1)), 4)
+    assert found.top.tolist() == found.bottom.tolist() == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("scores", "count", "said"),
+    [
+        (np.zeros((0, 3)), 2, "0 images"),
+        (np.zeros((4, 3)), 0, "^0 of 4"),
+        (np.array([[0.0, 1.0], [0.0, np.nan]]), 1, "image 1, direction 1"),
+    ],
+)
+def test_refuses_what_has_no_ends(scores, count, said):
+    with pytest.raises(ValueError, match=said):
+        extreme_images(scores, count)
+
+
+def test_a_probe_keeps_those_of_its_scores_in_every_block(monkeypatch):
+    features, weight = RNG.standard_normal((40, 6)), RNG.standard_normal((5, 6))
+    directions = singular_directions(weight)
+    labels = ConceptLabels(np.arange(40), np.arange(40) % 3)
+    targets = concept_targets(labels, np.arange(3), 40, "all", 0)
+    groups = [Group(np.ones(3, np.bool_), 0.9)]
+    monkeypatch.setattr("stages.measures.concepts.NUMBERS_AT_A_TIME", 80)  # two directions
+    for basis, scores in ((directions, project(features, directions)), (None, features)):
+        found = probe(features, basis, targets, groups, images=3)
+        assert found.extremes is not None
+        np.testing.assert_array_equal(found.extremes.top, extreme_images(scores, 3).top)
+        np.testing.assert_array_equal(found.extremes.bottom, extreme_images(scores, 3).bottom)
+        np.testing.assert_array_equal(found.precisions, average_precisions(scores, targets)[0])
+        assert probe(features, basis, targets, groups).extremes is None
