@@ -22,11 +22,10 @@ from stages.measures.concepts import (
     Group,
     Probe,
     concept_targets,
-    encoded_pairs,
     probe,
-    strongest,
 )
 from stages.measures.directions import Directions
+from stages.measures.encoding import encoded_pairs, strongest
 from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 

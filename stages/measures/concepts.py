@@ -14,6 +14,7 @@ from stages.measures.average_precision import (
     sparse_targets,
 )
 from stages.measures.directions import Directions, project
+from stages.measures.encoding import encodes_concepts
 from stages.measures.extremes import Extremes, extreme_images, joined
 
 Negatives = Literal["balanced", "all"]
@@ -22,10 +23,6 @@ Sign = Literal["fixed", "either"]
 
 NUMBERS_AT_A_TIME = 2**24
 """How many scores, and how many average precisions, are held at a time: 128 MiB of each."""
-
-
-ROUNDING = 1e-12
-"""An average precision so little below the threshold is at it: the difference is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +218,7 @@ class _Counts:
 
 
 def _count(precisions: Float[np.ndarray, "draw direction concept"], group: Group) -> _Counts:
-    encodes = precisions[:, :, group.concepts] >= group.threshold - ROUNDING
+    encodes = encodes_concepts(precisions[:, :, group.concepts], group.threshold)
     per_direction = np.count_nonzero(encodes, axis=2)
     shown = np.logical_or.reduce(encodes, axis=1)
     return _Counts(shown, per_direction.sum(axis=1), np.count_nonzero(per_direction, axis=1))
@@ -309,26 +306,3 @@ def concept_examples(
             each.choice(candidates, count, replace=False, shuffle=False) for each in generators
         ]
         yield Examples(positives, np.stack(drawn))
-
-
-def encoded_pairs(
-    precisions: Float[np.ndarray, "direction concept"], threshold: float
-) -> Int[np.ndarray, "pair 2"]:
-    """Return the pairs of a direction and a concept that it encodes, in the order of both.
-
-    Parameters
-    ----------
-    precisions : average precision, 0 to 1
-    threshold : above 0, at most 1
-    """
-    return np.argwhere(precisions >= threshold - ROUNDING)
-
-
-def strongest(
-    pairs: Int[np.ndarray, "pair 2"],
-    precisions: Float[np.ndarray, "direction concept"],
-    most: int,
-) -> Int[np.ndarray, "strong 2"]:
-    """Return those of the pairs with the highest average precisions, at most `most`, in order."""
-    by_strength = np.argsort(-precisions[tuple(pairs.T)], kind="stable")
-    return pairs[np.sort(by_strength[:most])]

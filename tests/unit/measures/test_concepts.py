@@ -11,9 +11,7 @@ from stages.measures.concepts import (
     concept_examples,
     concept_targets,
     encoded_concepts,
-    encoded_pairs,
     probe,
-    strongest,
 )
 from stages.measures.directions import project, singular_directions
 
@@ -269,19 +267,6 @@ def test_the_interval_spans_the_draws():
     assert (found.unique_low, found.unique_high) == (min(unique), max(unique))
     assert found.polysemanticity_low is not None and found.polysemanticity_high is not None
     assert found.polysemanticity_low <= found.polysemanticity <= found.polysemanticity_high
-
-
-def test_encoded_pairs_stand_in_the_order_of_directions_and_concepts():
-    assert encoded_pairs(BY_HAND, 0.9).tolist() == [[0, 0], [0, 1], [1, 0]]
-    assert encoded_pairs(BY_HAND, 0.99).tolist() == []
-
-
-def test_the_strongest_pairs_stay_in_their_order():
-    pairs = encoded_pairs(BY_HAND, 0.9)
-    assert strongest(pairs, BY_HAND, 2).tolist() == [[0, 0], [0, 1]]
-    upside_down = BY_HAND[::-1]
-    assert strongest(encoded_pairs(upside_down, 0.8), upside_down, 2).tolist() == [[2, 0], [2, 1]]
-    assert strongest(encoded_pairs(BY_HAND, 0.99), BY_HAND, 2).tolist() == []
 
 
 @pytest.mark.parametrize("threshold", [0.0, 90.0])

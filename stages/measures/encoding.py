@@ -1,0 +1,37 @@
+"""Which concepts a direction encodes, by their average precisions."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+ROUNDING = 1e-12
+"""An average precision so little below the threshold is at it: the difference is rounding."""
+
+
+def encodes_concepts(
+    precisions: Float[np.ndarray, "*shape"], threshold: float
+) -> Bool[np.ndarray, "*shape"]:
+    """Say of each average precision whether it is at least the threshold, above 0 and at most 1."""
+    return precisions >= threshold - ROUNDING
+
+
+def encoded_pairs(
+    precisions: Float[np.ndarray, "direction concept"], threshold: float
+) -> Int[np.ndarray, "pair 2"]:
+    """Return the pairs of a direction and a concept that it encodes, in the order of both.
+
+    Parameters
+    ----------
+    precisions : average precision, 0 to 1
+    threshold : above 0, at most 1
+    """
+    return np.argwhere(encodes_concepts(precisions, threshold))
+
+
+def strongest(
+    pairs: Int[np.ndarray, "pair 2"],
+    precisions: Float[np.ndarray, "direction concept"],
+    most: int,
+) -> Int[np.ndarray, "strong 2"]:
+    """Return those of the pairs with the highest average precisions, at most `most`, in order."""
+    by_strength = np.argsort(-precisions[tuple(pairs.T)], kind="stable")
+    return pairs[np.sort(by_strength[:most])]
