@@ -1,0 +1,32 @@
+"""Stage `thumbnails`: small copies of the probe images and of the masks of their concepts."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from stages.config.machine import read_machine
+from stages.datasets.broden.reader import open_broden
+from stages.datasets.broden.thumbnails import thumbnail, write_thumbnails
+from stages.datasets.card import is_absent, write_absent
+from stages.files.outputs import new_output, open_outputs
+from stages.runtime.launch import launch
+
+BRODEN, THUMBNAILS = Path("data/datasets/broden"), Path("data/thumbnails")
+
+
+def main() -> None:
+    """Write a thumbnail of each probe image, in the order of index.csv."""
+    inputs = open_outputs(BRODEN)
+    if is_absent(BRODEN):
+        write_absent(BRODEN.name, THUMBNAILS, inputs)
+        return
+    with (
+        open_broden(BRODEN) as broden,
+        ThreadPoolExecutor(read_machine().workers) as pool,
+        new_output(THUMBNAILS, inputs) as out,
+    ):
+        write_thumbnails(out, pool.map(partial(thumbnail, broden), range(len(broden))))
+
+
+if __name__ == "__main__":
+    launch(main)

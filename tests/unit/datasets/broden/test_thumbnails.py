@@ -1,0 +1,95 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.datasets.broden.reader import open_broden
+from stages.datasets.broden.thumbnails import (
+    FILE,
+    GRID,
+    SIDE,
+    Thumbnail,
+    Thumbnails,
+    small_jpeg,
+    small_masks,
+    thumbnail,
+    write_thumbnails,
+)
+from stages.runtime.errors import InputError
+
+RNG = np.random.default_rng(0)
+
+
+def corner(rows: int, columns: int) -> np.ndarray:
+    """Return a mask of the first quarters of the rows and columns."""
+    mask = np.zeros((GRID, GRID), np.bool_)
+    mask[: rows * GRID // 4, : columns * GRID // 4] = True
+    return mask
+
+
+def test_masks_are_those_of_the_label_maps_of_all_categories_and_planes(directory):
+    with open_broden(directory) as broden:
+        first, second, third = (thumbnail(broden, image) for image in range(3))
+    expected = {1: corner(4, 4), 2: corner(1, 1), 258: corner(2, 2), 4: corner(4, 4) ^ corner(4, 3)}
+    assert first.masks.keys() == expected.keys()
+    for number, mask in expected.items():
+        np.testing.assert_array_equal(first.masks[number], mask)
+    # the textures 6 and 7 are numbers, which hold for the whole image and have no mask
+    assert second.masks.keys() == {1}
+    np.testing.assert_array_equal(third.masks[2], corner(4, 2))
+
+
+def test_a_mask_does_not_depend_on_the_size_of_its_label_map():
+    labels = np.kron(RNG.integers(0, 3, (4, 8)), np.ones((8, 4))).astype(np.int64)
+    wide = np.kron(labels, np.ones((3, 7))).astype(np.int64)
+    small, large = small_masks([labels]), small_masks([wide])
+    assert small.keys() == large.keys() == {1, 2}
+    assert all(np.array_equal(small[n], large[n]) for n in small)
+    assert small_masks([np.zeros((5, 5), np.int64)]) == {}
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((200, 100), (SIDE, SIDE // 2)), ((10, 40), (10, 40)), ((3, 4000), (1, SIDE))],
+)
+def test_an_image_is_shrunk_in_its_own_shape_and_never_enlarged(shape, expected):
+    pixels = np.full((*shape, 3), (200, 30, 90), np.uint8)
+    jpeg = small_jpeg(pixels)
+    found = np.asarray(Image.open(io.BytesIO(jpeg)))
+    assert found.shape == (*expected, 3)
+    assert np.abs(found.astype(int) - pixels[0, 0]).max() <= 4
+    assert small_jpeg(pixels.copy()) == jpeg
+
+
+def test_what_is_written_is_read_by_image_and_concept(tmp_path):
+    pixels = RNG.integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
+    masks = [{}, {3: RNG.random((GRID, GRID)) < 0.5, 9: corner(1, 2)}, {3: corner(2, 1)}]
+    jpegs = [small_jpeg(each) for each in pixels]
+    write_thumbnails(tmp_path, map(Thumbnail, jpegs, masks))
+    found = Thumbnails.read(tmp_path)
+    assert len(found) == 3
+    for image, jpeg in enumerate(jpegs):
+        np.testing.assert_array_equal(found[image], np.asarray(Image.open(io.BytesIO(jpeg))))
+        for number in (1, 3, 9):
+            mask, expected = found.mask(image, number), masks[image].get(number)
+            assert (mask is None) == (expected is None)
+            assert mask is None or np.array_equal(mask, expected)
+
+
+def test_there_may_be_no_mask_at_all(tmp_path):
+    write_thumbnails(tmp_path, [Thumbnail(small_jpeg(np.zeros((4, 4, 3), np.uint8)), {})])
+    found = Thumbnails.read(tmp_path)
+    assert len(found) == 1 and found.mask(0, 1) is None
+
+
+def test_refuses_a_broken_thumbnail_and_a_file_that_is_none_of_ours(tmp_path):
+    jpeg = small_jpeg(RNG.integers(0, 256, (40, 40, 3)).astype(np.uint8))
+    write_thumbnails(tmp_path, [Thumbnail(jpeg, {}), Thumbnail(jpeg[:-40], {})])
+    found = Thumbnails.read(tmp_path)
+    assert found[0].shape == (40, 40, 3)
+    with pytest.raises(InputError, match=f"{FILE}: image 1"):
+        found[1]
+    (tmp_path / FILE).write_bytes(b"no tensors")
+    with pytest.raises(InputError, match=FILE):
+        Thumbnails.read(tmp_path)
