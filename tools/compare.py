@@ -40,6 +40,12 @@ RANKED = "data/concepts/"
 HEADLINES = ("imagenet", "shifts", "robust")
 """Which of an encoder's numbers in `metrics/` are accuracies or differences of them."""
 
+ORDERED = ("_top", "_bottom", "_negative")
+"""How arrays are called that say which image or side has a score: near-equal ones trade places.
+
+Their scores and precisions stand in arrays beside them, which are compared.
+"""
+
 SHARES = "data/training/"
 """Outputs whose accuracies are shares, not percentages."""
 
@@ -96,7 +102,8 @@ def contents(file: Path, name: str) -> dict[Place, Any]:
         return {}
     match Path(name).suffix:
         case ".safetensors":
-            return {(name, key): array for key, array in read_tensors(file).items()}
+            arrays = read_tensors(file).items()
+            return {(name, key): array for key, array in arrays if not key.endswith(ORDERED)}
         case ".json":
             return dict(leaves(read_json(file), (name,)))
         case ".csv" | ".tsv" as suffix:
@@ -179,6 +186,9 @@ REDRAWN, RECODED = "drawn anew", "other code"
 
 DRAWN = (".html", ".svg")
 """Pictures and pages of numbers that are also in a table, which is compared."""
+
+PAGES = "plots/directions/"
+"""Outputs that are pages and pictures, all of them."""
 
 NO_RESULTS = ("code.json", "data/study")
 """Outputs that record which code made the results, and that params.yaml is legal."""
@@ -316,7 +326,7 @@ def compare(path: str, a: Result, b: Result, tolerance: Tolerance) -> tuple[str,
     largest = max(file_differences(*files, tolerance), key=lambda d: d.size, default=None)
     if largest is None:
         return SAME, ""
-    if path.endswith(DRAWN):
+    if path.endswith(DRAWN) or path.startswith(PAGES):
         return REDRAWN, ""
     verdict = AGREES if largest.size <= 1 else DIFFERS
     return RECODED if path in NO_RESULTS else verdict, largest.where

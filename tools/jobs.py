@@ -39,7 +39,7 @@ FIRST = ("code", "study")
 """Every other stage waits for these two, and `code` determines which others are stale."""
 
 FORWARD = ("head", "extract", "extract_shifts", "extract_broden", "extract_layers")
-MEASURES = ("robustness", "kurtosis", "directions", "broden", "summarize")
+MEASURES = ("robustness", "kurtosis", "directions", "broden", "browse", "summarize")
 
 COSTS = {
     **dict.fromkeys(TRAININGS, 30),
@@ -143,7 +143,9 @@ def job_name(stage: str, on_cpu: bool) -> str:
     A stage that holds a GPU shares no job with one that needs none.
     """
     kind, _, key = stage.partition("@")
-    if stage in ("fetch@broden", "broden_labels") or (kind == "fetch" and key in TEST_SETS):
+    if stage in ("fetch@broden", "broden_labels", "thumbnails") or (
+        kind == "fetch" and key in TEST_SETS
+    ):
         return "test_sets"
     if stage in ("baseline", "published"):
         return "standard_models"

@@ -3,9 +3,11 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from stages.files.arrays import write_tensors
 from stages.runtime.errors import InputError
 from tools.cache import locked_outputs
 from tools.compare import main
@@ -55,6 +57,18 @@ def test_a_small_difference_agrees_until_the_tolerance_is_smaller(workspace, oth
     code, lines = compare(capsys, ".", str(other))
     assert (code, lines[0]) == (0, "agrees    count data/count.json: count: 2.0, 2.0005")
     assert compare(capsys, ".", str(other), "--relative", "0")[0] == 1
+
+
+def test_which_of_near_equal_scores_comes_first_is_not_compared(workspace, other, capsys):
+    for folder, first, score in ((Path(), [3, 5], 2.0), (other, [5, 3], 2.0001)):
+        (folder / "data/count.txt").unlink()
+        lock = folder / "dvc.lock"
+        lock.write_text(lock.read_text().replace("data/count.txt", "data/ends.safetensors"))
+        arrays = {"directions_top": np.array([first]), "directions_top_scores": np.array([[score]])}
+        write_tensors(folder / "data/ends.safetensors", arrays)
+    assert compare(capsys, ".", str(other), "--arrays", "1e-3")[0] == 0
+    code, lines = compare(capsys, ".", str(other), "--arrays", "1e-6")
+    assert code == 1 and "directions_top_scores" in lines[0]
 
 
 def test_an_output_that_is_not_there_is_missing_unless_the_lock_files_agree(
