@@ -6,6 +6,7 @@ import sys
 BENCHMARKS = (
     "study",
     "concepts",
+    "browse",
     "cka",
     "extraction",
     "feeding",

@@ -12,7 +12,7 @@ from stages.runtime.fingerprint import COMPUTING, branch_modules, fingerprinted
 from tests.pipeline.workspace import Workspace
 from tests.reads import ROOT, STAGES
 
-MEASURES = ("robustness", "kurtosis", "directions", "broden", "summarize")
+MEASURES = ("robustness", "kurtosis", "directions", "broden", "browse", "summarize")
 ONCE = {"study", "report"}
 UNOPENED = {
     "fetch": {"data/study"},
@@ -135,7 +135,7 @@ def test_the_code_and_the_packages_that_compute_are_tracked(nano, stage):
         computing = {COMPUTING[name] for name in COMPUTING.keys() & set(process["packages"])}
         if stage in ("broden", "controls"):
             computing -= {"scipy"}  # numba imports it for linear algebra, of which it compiles none
-        if stage != "report":
+        if stage not in ("browse", "report"):
             computing -= {"jinja2"}  # transformers imports it for chat templates, which none fills
         assert computing <= fingerprinted(stage, branch, ROOT)["packages"].keys()
         loaded = {path for path in process["loaded"] if not path.endswith("__init__.py")}
@@ -152,7 +152,9 @@ def test_the_code_and_the_packages_that_compute_are_tracked(nano, stage):
 def test_a_setting_of_a_measure_reruns_that_measure_alone(clean, path, value, stage, planted):
     clean.change(path, value)
     expected = {
-        f"{name}@{key}" for name in (stage, "summarize") for key in clean.params()["encoders"]
+        f"{name}@{key}"
+        for name in (stage, "browse", "summarize")
+        for key in clean.params()["encoders"]
     }
     assert clean.repro() == expected | planted | ONCE
 

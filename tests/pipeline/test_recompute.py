@@ -9,7 +9,15 @@ from tests.pipeline.workspace import Workspace
 
 KURTOSIS = "kurtosis@rn_web_broad"
 SHIFT = "datasets.imagenet_r.noise"
-SHIFTED = ("extract_shifts", "robustness", "directions", "kurtosis", "broden", "summarize")
+SHIFTED = (
+    "extract_shifts",
+    "robustness",
+    "directions",
+    "kurtosis",
+    "broden",
+    "browse",
+    "summarize",
+)
 """What an encoder's stages rest on the shifts."""
 
 
@@ -104,7 +112,7 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(cle
     [
         ("sources.world.images_per_shard", 400, "fetch"),
         ("threads.inference", 2, "head extract extract_shifts extract_broden extract_layers"),
-        ("encoders.rn_untrained.label", "another", "report"),
+        ("encoders.rn_untrained.label", "another", "browse report"),
         ("comparisons.rn_finetuning.second", "rn_untrained", "cka report"),
         ("recipes.pretraining.seed", 3, "pretrain"),
         ("backbones.rn.embedding", 32, "weights pretrain"),

@@ -9,7 +9,19 @@ import pytest
 import torch
 from msgspec import to_builtins
 
-from benchmarks import checks, cka, concepts, dag, extraction, feeding, gpu, jobs, measures, startup
+from benchmarks import (
+    browse,
+    checks,
+    cka,
+    concepts,
+    dag,
+    extraction,
+    feeding,
+    gpu,
+    jobs,
+    measures,
+    startup,
+)
 from benchmarks.spy.sitecustomize import TIMED
 from benchmarks.synthetic import Size
 from benchmarks.tables import ROOT
@@ -43,13 +55,18 @@ def test_precisions_agree_with_scikit_learn(tmp_path: Path):
     assert len(differences) == 2 and max(differences) < 1e-9
 
 
+def test_a_browser_of_an_encoder_is_timed(tmp_path: Path):
+    found = browse.rows(tmp_path, Size(300, 20, concepts=12, classes=20), drawn=3)
+    assert {"`browse`", "… files"} < {row.what for row in found}
+
+
 def test_a_threshold_reaches_what_counts_concepts_alone(tmp_path: Path):
     graph = tmp_path / "graph"
     dag.write_graph(graph, len(ENCODERS), new_workspace(tmp_path / "source").folder)
     dag.prepare(graph)
     assert dag.reproduced(graph) == set()
     times, ran = dag.graph_times(graph, 1)
-    counted = {f"{stage}@{key}" for stage in ("broden", "summarize") for key in ENCODERS}
+    counted = {f"{stage}@{key}" for stage in ("broden", "browse", "summarize") for key in ENCODERS}
     assert ran == counted | {"study", "controls", "report"}
     assert dag.rows(times, times, dag.Graph(*dag.locked(graph), ran))
 

@@ -17,7 +17,7 @@ SEED = "recipes.finetuning.seed"
 OF_AN_ENCODER = (
     *("finetune", "head", "extract", "extract_shifts", "extract_broden", "extract_layers"),
     *("robustness", "kurtosis"),
-    *("directions", "broden", "summarize"),
+    *("directions", "broden", "browse", "summarize"),
 )
 RERUN = {f"{stage}@{KEY}" for stage in OF_AN_ENCODER} | {*("cka@rn_finetuning", "study", "report")}
 MAKE = ("make", "--silent", "--old-file", ".venv/ready")

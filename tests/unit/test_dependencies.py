@@ -103,6 +103,8 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     assert found["kurtosis", ""] == {"numpy"}
     assert found["broden", ""] == {"llvmlite", "numba", "numpy"}
     assert found["report", ""] == {"jinja2", "markupsafe", "numpy", "vl-convert-python"}
+    assert found["browse", ""] == {"jinja2", "markupsafe", "numpy", "pillow"}
+    assert found["thumbnails", ""] == {"numpy", "pillow"}
     assert found["study", ""] == found["summarize", ""] == set()
     with_torch = {stage for (stage, _), names in found.items() if "torch" in names}
     trainings = {"pretrain", "finetune", "supervise", "weights", "interpolate", "fetch"}

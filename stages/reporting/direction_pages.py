@@ -1,0 +1,167 @@
+"""The direction browser of one encoder: an index, pages of its directions, and their sprites.
+
+Text and tables stand in `browser*.html.jinja`, style in `browser.css`, the finder in `browser.js`;
+all are dependencies of stage `browse` in dvc.yaml.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from stages.datasets.broden.thumbnails import SIDE
+from stages.reporting.direction_entries import (
+    DirectionEntry,
+    FeatureEntry,
+    FoundConcept,
+    ProbeResults,
+)
+from stages.reporting.links import DIRECTIONS_PER_PAGE
+from stages.reporting.names import format_number, format_percent
+from stages.reporting.sprites import TINY, sprite, tile, tiny
+
+File = tuple[str, bytes]
+"""The name of a file in the browser's folder, and what stands there."""
+
+PER_SPRITE = 20
+"""The directions that share a sprite: some four million pixels, which a phone shows as well."""
+
+TINY_IMAGES, TINY_COLUMNS = 3, 48
+"""The images of a direction in the index, and how many stand beside each other in its sprite."""
+
+Entries = Sequence[DirectionEntry] | Sequence[FeatureEntry]
+
+Places = dict[int, tuple[str, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Browser:
+    """What an encoder's browser shows.
+
+    `concepts` are those that can be found, by name. `probe` is None without probe images, and
+    `outliers` says how many outlier features the encoder has.
+    """
+
+    label: str
+    threshold: float
+    directions: Sequence[DirectionEntry]
+    features: Sequence[FeatureEntry]
+    outliers: int
+    concepts: Sequence[FoundConcept]
+    probe: ProbeResults | None = None
+
+    @property
+    def negative_sides(self) -> bool:
+        """Whether the negative side of a direction counts, and is named anywhere."""
+        return self.probe is not None and bool(
+            self.probe.precisions["directions_negative"].any()
+            or self.probe.precisions["features_negative"].any()
+        )
+
+
+def browser_files(browser: Browser) -> Iterator[File]:
+    """Yield the files of an encoder's browser; the same results give the same bytes.
+
+    Raises
+    ------
+    InputError
+        A thumbnail is broken.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": format_number, "percent": format_percent, "signed": signed}
+    firsts = range(1, len(browser.directions) + 1, DIRECTIONS_PER_PAGE)
+    pages = [
+        (first, min(first + DIRECTIONS_PER_PAGE - 1, len(browser.directions))) for first in firsts
+    ]
+    shared = {
+        "browser": browser,
+        "pages": pages,
+        "side": SIDE,
+        "per_page": DIRECTIONS_PER_PAGE,
+    }
+
+    def page(template: str, **own: Any) -> bytes:
+        return environment.get_template(template).render(shared | own).encode()
+
+    yield (
+        "index.html",
+        page(
+            "browser_index.html.jinja",
+            name="index",
+            title="Privileged directions",
+            tiny_position=tiny_position,
+        ),
+    )
+    yield from index_sprite(browser)
+    for first, last in pages:
+        entries, name = browser.directions[first - 1 : last], f"directions_{first}"
+        title = f"Directions {first} to {last}"
+        places = sprite_places("directions", first, entries)
+        own = {"name": name, "title": title, "basis": "directions", "places": places}
+        yield f"{name}.html", page("browser_page.html.jinja", entries=entries, **own)
+        yield from page_sprites(browser.probe, entries, places)
+    entries = browser.features
+    places = sprite_places("features", 1, entries)
+    own = {"name": "features", "title": "Outlier features", "basis": "features", "places": places}
+    yield "features.html", page("browser_page.html.jinja", entries=entries, **own)
+    yield from page_sprites(browser.probe, entries, places)
+
+
+def sprite_places(basis: str, first: int, entries: Entries) -> Places:
+    """Return the sprite of each entry of a page, by number, and its row there in pixels."""
+    found = {}
+    for place, entry in enumerate(entries):
+        sheet, row = divmod(place, PER_SPRITE)
+        found[entry.number] = f"{basis}_{first + sheet * PER_SPRITE}.jpg", row * SIDE
+    return found
+
+
+def page_sprites(probe: ProbeResults | None, entries: Entries, places: Places) -> Iterator[File]:
+    """Yield the sprites of a page: a row per entry, its top images and then its bottom ones."""
+    if probe is None:
+        return
+    for file, group in groupby(entries, lambda entry: places[entry.number][0]):
+        tiles, columns = [], 1
+        for found in (entry.probed for entry in group if entry.probed):
+            shown = [*found.top, *found.bottom]
+            columns = len(shown)
+            tiles += [
+                tile(probe.thumbnails[one.image], probe.outline(one.image, found)) for one in shown
+            ]
+        yield file, sprite(tiles, columns)
+
+
+def index_sprite(browser: Browser) -> Iterator[File]:
+    """Yield the sprite of the index: the first images of every direction, tiny."""
+    if browser.probe is None:
+        return
+    thumbnails = browser.probe.thumbnails
+    shown = [
+        shown.image
+        for entry in browser.directions
+        if entry.probed is not None
+        for shown in (*entry.probed.top, *[entry.probed.top[-1]] * TINY_IMAGES)[:TINY_IMAGES]
+    ]
+    yield "index.jpg", sprite([tiny(thumbnails[image]) for image in shown], TINY_COLUMNS)
+
+
+def tiny_position(number: int) -> tuple[int, int]:
+    """Return where the images of direction `number` begin in the sprite of the index, in pixels."""
+    row, column = divmod((number - 1) * TINY_IMAGES, TINY_COLUMNS)
+    return column * TINY, row * TINY
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """Return a number with its sign, a true minus or a plus; none where it is zero."""
+    text = format_number(value, digits)
+    return f"+{text}" if value > 0 and float(f"{value:.{digits}f}") else text

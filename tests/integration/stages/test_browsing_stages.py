@@ -1,0 +1,111 @@
+"""Stages `thumbnails` and `browse` on a drawn Broden, with what they rest on."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.config.syntax import load_tree
+from stages.datasets.broden.labels import from_channels
+from stages.datasets.broden.reader import open_broden
+from stages.datasets.broden.thumbnails import Thumbnails
+from stages.datasets.card import is_absent, write_absent
+from stages.files.arrays import read_tensors, write_tensors
+from stages.files.json import read_json
+from tests.fixtures import FEATURES, IMAGES
+from tests.pipeline.refusals import change, refused
+from tests.reads import folder_digests, seal
+
+KEY = "rn_untrained"
+DATA, PAGES = Path("data"), Path("plots/directions") / KEY
+BRODEN, THUMBNAILS = DATA / "datasets/broden", DATA / "thumbnails"
+
+
+@pytest.fixture
+def measured(study: Path, run) -> Path:
+    """Return a study whose directions and features have been probed."""
+    values = np.random.default_rng(1).standard_normal((IMAGES["broden"], FEATURES), np.float32)
+    file = DATA / "broden_activations" / KEY / "activations.safetensors"
+    write_tensors(file, {"activations": values})
+    run("broden_labels")
+    run("thumbnails")
+    for stage in ("directions", "kurtosis", "broden"):
+        run(stage, KEY)
+    return study
+
+
+def test_thumbnails_are_the_images_and_masks_of_the_dataset(study, run):
+    run("thumbnails")
+    found = Thumbnails.read(THUMBNAILS)
+    assert len(found) == IMAGES["broden"]
+    with open_broden(BRODEN) as broden:
+        for image in (0, 7, IMAGES["broden"] - 1):
+            assert np.abs(found[image].astype(int) - broden[image]).mean() < 8  # JPEG
+            row = broden.rows[image]
+            for path in row.labels("object"):
+                labels = from_channels(broden.pixels(str(path)))
+                (number,) = np.unique(labels[labels > 0]).tolist()
+                assert np.array_equal(found.mask(image, number), labels == number)
+            for number in row.labels("scene"):
+                assert found.mask(image, int(number)) is None
+
+
+def test_every_direction_has_its_place_in_the_pages(measured, run):
+    run("browse", KEY)
+    index, page = (PAGES / name for name in ("index.html", "directions_1.html"))
+    arrays = read_tensors(DATA / "directions" / KEY / "directions.safetensors")
+    count = len(arrays["importance"])
+    anchors = re.findall(r'<article id="direction-(\d+)"', page.read_text())
+    assert anchors == [str(number) for number in range(1, count + 1)]
+    most = int(np.argmax(arrays["importance"]))
+    first = page.read_text().partition("</article>")[0]
+    assert f"{arrays['singular_values'][most]:.3f}" in first
+    images = read_json_images(measured)
+    assert first.count("<img") == 2 * images
+    for concept in read_json(DATA / "broden_labels/concepts.json"):
+        assert f">{concept['name']}</th>" in index.read_text()
+    extreme = read_json(DATA / "kurtosis" / KEY / "kurtosis.json")["axes"]["feature"]
+    features = (PAGES / "features.html").read_text()
+    assert re.findall(r'<article id="feature-(\d+)"', features) == list(map(str, extreme))
+    label = load_tree(Path("params.yaml"))["encoders"][KEY]["label"]
+    assert label in index.read_text()
+
+
+def read_json_images(study: Path) -> int:
+    return load_tree(study / "params.yaml")["browse"]["images"]
+
+
+def test_the_pages_are_the_same_again_and_follow_the_label_and_the_threshold(measured, run):
+    run("browse", KEY)
+    before = folder_digests(PAGES)
+    run("browse", KEY)
+    assert folder_digests(PAGES) == before
+    study = load_tree(Path("params.yaml"))
+    change(concepts=study["concepts"] | {"threshold": 0.5})
+    run("browse", KEY)
+    after = folder_digests(PAGES)
+    assert after["index.html"] != before["index.html"]
+    assert after["index.jpg"] == before["index.jpg"]
+
+
+def test_without_broden_the_pages_say_so_and_list_the_directions(measured, run):
+    for folder in (BRODEN, DATA / "broden_labels", DATA / "concepts" / KEY):
+        write_absent("broden", folder)
+    run("thumbnails")
+    assert is_absent(THUMBNAILS)
+    run("browse", KEY)
+    assert {file.name for file in PAGES.iterdir()} == {
+        *("contents.json", "index.html", "directions_1.html", "features.html")
+    }
+    assert "no images with segmented concepts" in (PAGES / "index.html").read_text()
+
+
+def test_a_rotten_thumbnail_is_refused(measured):
+    from stages import browse
+
+    seal()
+    file = THUMBNAILS / "thumbnails.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    said = refused(browse.main, KEY)
+    assert said.startswith(str(file)) and not PAGES.exists()
