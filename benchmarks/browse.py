@@ -38,6 +38,10 @@ BLOCK = 256
 """The directions whose extremes are timed, about as many as `probe` has at a time."""
 
 SIDE = 224
+
+SMOOTH = 2.5
+"""The power of the drawn label maps, whose parts are then large."""
+
 CATEGORIES = ("object", "part", "color", "material")
 MEBIBYTE = 2**20
 
@@ -101,19 +105,22 @@ def draw_broden(images: int) -> Broden:
         files[f"images/{image}.jpg"] = stream.getvalue()
         paths = {name: f"{image}_{name}.png" for name in CATEGORIES}
         for path in paths.values():
-            labels = draw_photograph(rng, SIDE // 2)[:, :, 0].astype(np.int64) // 50
+            labels = draw_photograph(rng, SIDE // 2, SMOOTH)[:, :, 0].astype(np.int64) // 50
             files[f"images/{path}"] = encode_png(to_channels(labels), compress_level=1)
         index.append(IndexRow(image=f"{image}.jpg", sh=SIDE // 2, sw=SIDE // 2, **paths))
     return Broden("drawn", index, [Concept(1, "one", "object")], files.__getitem__)
 
 
-def draw_photograph(rng: np.random.Generator, side: int) -> np.ndarray:
-    """Draw an image whose amplitudes fall as 1 / f, as those of photographs do."""
+def draw_photograph(rng: np.random.Generator, side: int, power: float = 1.3) -> np.ndarray:
+    """Draw an image whose amplitudes fall with the frequency, as those of photographs do.
+
+    With the power given, JPEG takes a fifth more bytes than for 24 photographs of ImageNet's.
+    """
     frequencies = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.rfftfreq(side), indexing="ij"))
     frequencies[0, 0] = 1
     channels = []
     for _ in range(3):
-        noise = np.fft.rfft2(rng.standard_normal((side, side))) / frequencies
+        noise = np.fft.rfft2(rng.standard_normal((side, side))) / frequencies**power
         channels.append(np.fft.irfft2(noise, s=(side, side)))
     # Channels of a photograph go together.
     mixed = np.stack(channels) + 2 * channels[0]

@@ -152,7 +152,8 @@ def index_sprite(browser: Browser) -> Iterator[File]:
         if entry.probed is not None
         for shown in (*entry.probed.top, *[entry.probed.top[-1]] * TINY_IMAGES)[:TINY_IMAGES]
     ]
-    yield "index.jpg", sprite([tiny(thumbnails[image]) for image in shown], TINY_COLUMNS)
+    small = {image: tiny(thumbnails[image]) for image in dict.fromkeys(shown)}
+    yield "index.jpg", sprite([small[image] for image in shown], TINY_COLUMNS)
 
 
 def tiny_position(number: int) -> tuple[int, int]:

@@ -115,7 +115,7 @@ class Thumbnails:
     file: Path
     jpegs: UInt8[np.ndarray, " byte"]
     starts: Int[np.ndarray, " bound"]
-    masks: UInt8[np.ndarray, "mask byte"]
+    masks: UInt8[np.ndarray, "mask packed"]
     mask_images: Int[np.ndarray, " mask"]
     mask_concepts: Int[np.ndarray, " mask"]
 

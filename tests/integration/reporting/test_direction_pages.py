@@ -107,7 +107,7 @@ def test_without_scripts_the_tables_are_there_and_no_finder(chromium, pages):
     page.close()
 
 
-@pytest.mark.parametrize("name", ["index", "directions_1", "features"])
+@pytest.mark.parametrize("name", ["index", "directions_101", "features"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_are_accessible(chromium, pages, name, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
