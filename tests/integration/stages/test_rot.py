@@ -54,7 +54,8 @@ def start(request, tmp_path, monkeypatch):
     stage = request.param
     entries = GRAPH[stage].get("foreach", "").strip("${}")
     key = next(iter(study[entries])) if entries else ""
-    inputs = [Path(dep) for dep in paths(stage, "deps", key) if not dep.startswith(OURS)]
+    deps = paths(stage, "deps", key)
+    inputs = [Path(d) for d in deps if d.startswith("data/") and not d.startswith(OURS)]
     for folder in inputs:
         folder.mkdir(parents=True)
         write_json(folder / "results.json", {"a": 1})
