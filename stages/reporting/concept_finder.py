@@ -7,7 +7,7 @@ import msgspec
 from stages.reporting.links import direction_href
 from stages.reporting.results import EncodedPair, Encoder
 
-LINKS = 4000
+LINKS = 3000
 """The most links that the finder holds, so that a large study has a page that opens at once."""
 
 
