@@ -36,6 +36,12 @@ from stages.runtime.launch import launch
 
 PLOTS, TEMPLATES = Path("plots"), Path(".dvc/plots")
 
+ROOT = Path(__file__).resolve().parents[1]
+"""Where the versions of packages are written down, beside the code that they belong to."""
+
+DRAWING = ("numpy", "vl-convert-python")
+"""The packages with which the page itself is made, beside torch's, which made the results."""
+
 
 def main() -> None:
     """Write `plots/*.csv`, the README's figures, and `plots/report.html` with its `vega.js`.
@@ -91,7 +97,7 @@ def main() -> None:
                 **params.read("finetune", dict[str, Finetune]),
                 **params.read("supervise", dict[str, Supervise]),
             },
-            versions=named_versions(RECORDED) | locked_versions(("numpy", "vl-convert-python")),
+            versions=named_versions(ROOT / RECORDED) | locked_versions(DRAWING, ROOT),
             fingerprint=recorded_fingerprints(FINGERPRINTS).get("report", ""),
             kernels=sorted(kernels),
         ),
