@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from stages.config.measures import PublishedSettings
 from stages.config.params import Params
 from stages.config.test_sets import SHIFTS
@@ -30,6 +32,7 @@ from stages.measures.effective_robustness import (
     estimate_effective_robustness,
 )
 from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
+from stages.reporting.published_models import MODEL_COLUMNS, model_row
 from stages.reporting.results import Line
 from stages.reporting.robustness_tables import (
     BASELINE_COLUMNS,
@@ -39,6 +42,13 @@ from stages.reporting.robustness_tables import (
 )
 from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
+
+COLUMNS = {
+    "published": PUBLISHED_COLUMNS,
+    "published_models": MODEL_COLUMNS,
+    "baselines": BASELINE_COLUMNS,
+}
+"""The tables `plots/<name>.csv` that the stage writes."""
 
 
 @dataclass(frozen=True)
@@ -50,44 +60,84 @@ class Baseline:
 
 
 def main() -> None:
-    """Write both baselines, and the published models' effective robustness in points."""
+    """Write both baselines, and every published model with its effective robustness in points."""
     params = Params()
     settings = params.read("published", PublishedSettings)
+    result, tables = published_results(settings)
+    plots = Path("plots")
+    found = plots / "published.json"
+    write_json(found, result, digits=4)
+    files = {name: plots / f"{name}.csv" for name in COLUMNS}
+    for name, file in files.items():
+        write_table(file, tables[name], COLUMNS[name])
+    write_checksums(plots / "published.sha256", found, *files.values())
+
+
+def published_results(
+    settings: PublishedSettings,
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """Return what stands in `plots/published.json`, and the rows of each table of `COLUMNS`."""
     standard, timm = standard_models(), timm_models()
     every_name = zoo_models()
     zoo, joined = distinct_models(every_name)
+    chosen = counterparts(every_name, timm)
     baselines = published_baselines(settings, standard, timm_standard_models(timm))
     testbed = baselines["testbed"]
-    encoders = {m["name"]: robustness(m, SHIFTS, testbed, settings) for m in zoo}
     compared: dict[str, dict[str, Any]] = {}
-    for m in counterparts(every_name, timm):
+    for m in chosen:
         values = {name: robustness(m, TIMM_SHIFTS, b, settings) for name, b in baselines.items()}
         said = {key: m[key] for key in ("data", "training", "note", "imagenet")}
         size = {"image_size": int(m["image_size"])}
         compared.setdefault(m["backbone"], {})[m["name"]] = said | size | values
     lines = {
-        name: {shift: asdict(line) for shift, line in baseline.lines.items()}
+        name: {shift: Line(**asdict(line)) for shift, line in baseline.lines.items()}
         for name, baseline in baselines.items()
     }
-    result = {
-        "lines": lines["testbed"],
-        "timm_lines": lines["timm"],
-        "encoders": encoders,
+    models = model_rows(zoo, timm, chosen, testbed, settings)
+    return {
+        "lines": msgspec.to_builtins(lines["testbed"]),
+        "timm_lines": msgspec.to_builtins(lines["timm"]),
+        "encoders": {m["name"]: robustness(m, SHIFTS, testbed, settings) for m in zoo},
         "joined": joined,
         "counterparts": compared,
+    }, {
+        "published": published_rows(standard, models, lines["testbed"]),
+        "published_models": models,
+        "baselines": baseline_rows(lines),
     }
-    found, table = Path("plots/published.json"), Path("plots/published.csv")
-    write_json(found, result, digits=4)
-    drawn = {
-        name: {shift: Line(**line) for shift, line in fitted.items()}
-        for name, fitted in lines.items()
-    }
-    extrapolated = {name: one["extrapolated"] for name, one in encoders.items()}
-    rows = published_rows(standard, zoo, drawn["testbed"], extrapolated)
-    write_table(table, rows, PUBLISHED_COLUMNS)
-    slopes = table.with_name("baselines.csv")
-    write_table(slopes, baseline_rows(drawn), BASELINE_COLUMNS)
-    write_checksums(table.with_suffix(".sha256"), found, table, slopes)
+
+
+def model_rows(
+    zoo: Sequence[Model],
+    timm: Sequence[Model],
+    compared: Sequence[Model],
+    testbed: Baseline,
+    settings: PublishedSettings,
+) -> list[dict[str, Any]]:
+    """Return the rows of every published model on the testbed's line.
+
+    OpenCLIP's zero-shot models, all CLIPs that timm finetuned, and timm's models that learnt from
+    ImageNet-1k alone.
+    """
+    backbones = {model["name"]: model["backbone"] for model in compared}
+    rows = [
+        model_row(
+            model,
+            "zero_shot",
+            estimate(model, SHIFTS, testbed, settings),
+            estimate(model, TIMM_SHIFTS, testbed, settings),
+            backbones.get(model["name"], ""),
+        )
+        for model in zoo
+    ]
+    finetuned = [model for model in timm if model["training"] == "clip_finetuned"]
+    for model in (*finetuned, *timm_standard_models(timm)):
+        training = "supervised"
+        if model["training"] == "clip_finetuned":
+            training = "finetuned_12k" if "in12k" in model["name"] else "finetuned"
+        four = estimate(model, TIMM_SHIFTS, testbed, settings)
+        rows.append(model_row(model, training, None, four, backbones.get(model["name"], "")))
+    return rows
 
 
 def published_baselines(
@@ -116,12 +166,15 @@ def estimate(
 ) -> EffectiveRobustness:
     """Return a model's effective robustness from its accuracies in percent.
 
-    How many images an accuracy was measured on is not published everywhere: it is taken as exact,
-    and the interval is that of the line alone.
+    A shift without a published accuracy is left out. How many images an accuracy was measured on is
+    not published everywhere: it is taken as exact, and the interval is that of the line alone.
     """
     return estimate_effective_robustness(
         Accuracy(model["imagenet"] / 100, None),
-        {shift: Accuracy(model[shift] / 100, None) for shift in shifts},
+        {
+            shift: None if model[shift] is None else Accuracy(model[shift] / 100, None)
+            for shift in shifts
+        },
         baseline.lines,
         baseline.resampled,
         confidence=settings.confidence,

@@ -1,14 +1,14 @@
 """The rows of both CSVs of accuracy on a shift against accuracy on ImageNet.
 
 `plots/effective_robustness.csv` holds the study's encoders, `plots/published.csv` the published
-CLIP models; each has the standard models and the baseline line through them, too.
+models; each has the standard models and the baseline line through them, too.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stages.reporting.names import SHIFTS, TRAININGS, format_number
+from stages.reporting.names import COUNTERPARTS, SHIFTS, TRAININGS, format_number
 from stages.reporting.results import Baseline, Encoder, Line, measured_shifts
 from stages.runtime.errors import InputError
 
@@ -25,8 +25,10 @@ _POINT = ("shift", "imagenet", "accuracy", "baseline", "effective_robustness", "
 ROBUSTNESS_COLUMNS = ("kind", *ENCODER_COLUMNS, *_POINT)
 """Columns of the study's table; `kind` is `standard`, `line`, `extrapolated` or `encoder`."""
 
-PUBLISHED_COLUMNS = ("kind", "label", "family", *_POINT)
-"""Columns of the published models' table; `kind` is as in the study's.
+PUBLISHED_COLUMNS = ("kind", "label", "training", "architecture", "data", *_POINT, "mean_of_four")
+"""Columns of the published models' table; `kind` is as in the study's, a published model's
+`encoder`, and `training` is the group that colours a point. `mean_of_four` is the mean effective
+robustness over the shifts without ObjectNet, which all models have.
 
 In both, accuracies are in percent and effective robustness is in percentage points; `extrapolated`
 is ‡ where the line is extrapolated to an encoder.
@@ -141,72 +143,71 @@ def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
 
 
 def published_rows(
-    standard: Sequence[Model],
-    zoo: Sequence[Model],
-    lines: Mapping[str, Line],
-    extrapolated: Mapping[str, Sequence[str]],
+    standard: Sequence[Model], models: Iterable[Mapping[str, Any]], lines: Mapping[str, Line]
 ) -> list[Row]:
-    """Return accuracy against ImageNet accuracy, per shift: standard models, line and CLIP models.
+    """Return accuracy against ImageNet accuracy, per shift: standard models, line and models.
+
+    Of timm's many supervised models those alone are drawn that are counterparts of a CLIP's
+    backbone.
 
     Parameters
     ----------
-    standard, zoo
-        The standard and the CLIP models. A CLIP model's name is `architecture/weights`, as in
-        `plots/published.json`.
+    standard
+        The standard models.
+    models
+        The rows of `plots/published_models.csv`.
     lines
         The baseline of each shift.
-    extrapolated
-        The shifts whose line is extrapolated to a CLIP model, by its name.
     """
+    drawn = [m for m in models if m["training"] != "supervised" or m["counterpart_of"]]
     rows: list[Row] = []
     for shift in SHIFTS:
         line = lines[shift]
-        known, clip = _with_accuracies(standard, shift), _with_accuracies(zoo, shift)
-        rows += _standard_rows(shift, known)
-        rows += _line_rows(shift, line, [m["imagenet"] for m in (*known, *clip)])
-        for m in clip:
-            baseline = baseline_accuracy(line.slope, line.intercept, m["imagenet"])
-            rows.append(
-                {
-                    "kind": "encoder",
-                    "label": m["name"],
-                    "family": data_family(m["name"].partition("/")[2]),
-                    "shift": SHIFTS[shift],
-                    "imagenet": m["imagenet"],
-                    "accuracy": m[shift],
-                    "baseline": baseline,
-                    "effective_robustness": m[shift] - baseline,
-                    "extrapolated": mark(shift in extrapolated[m["name"]]),
-                }
-            )
+        known, measured = _with_accuracies(standard, shift), _with_accuracies(drawn, shift)
+        rows += [row | {"training": STANDARD} for row in _standard_rows(shift, known)]
+        rows += _line_rows(shift, line, [m["imagenet"] for m in (*known, *measured)])
+        rows += [
+            {
+                "kind": "encoder",
+                "label": m["name"],
+                "training": training_group(m["training"]),
+                "architecture": m["architecture"],
+                "data": m["data"],
+                "shift": SHIFTS[shift],
+                "imagenet": m["imagenet"],
+                "accuracy": m[shift],
+                "baseline": baseline_accuracy(line.slope, line.intercept, m["imagenet"]),
+                "effective_robustness": m[f"robustness_{shift}"],
+                "extrapolated": mark(shift in m["extrapolated"].split()),
+                "mean_of_four": m.get("mean_of_four"),
+            }
+            for m in reversed(measured)
+        ]
     return rows
 
 
+STANDARD = "standard models"
+"""How the chart of the published models names those that the line is fitted to."""
+
+
+def training_group(training: str) -> str:
+    """Return the group that colours a published model: by way of ImageNet-12k is finetuned, too."""
+    return COUNTERPARTS[training.removesuffix("_12k")]
+
+
 def baseline_rows(baselines: Mapping[str, Mapping[str, Line]]) -> list[Row]:
-    """Return the lines by baseline and shift, as others can use them (`baseline_accuracy`)."""
+    """Return the lines by baseline and shift, as others can use them (`baseline_accuracy`).
+
+    Slope and intercept have twelve decimals, so that who computes with them gets our numbers.
+    """
     return [
-        {"baseline": name, "shift": shift, "slope": line.slope, "intercept": line.intercept}
+        {"baseline": name, "shift": shift}
+        | {"slope": f"{line.slope:.12f}", "intercept": f"{line.intercept:.12f}"}
         | {"r_squared": line.r_squared, "models": line.models}
         | {"lowest_imagenet": 100 * line.low, "highest_imagenet": 100 * line.high}
         for name, lines in baselines.items()
         for shift, line in lines.items()
     ]
-
-
-_FAMILIES = (
-    ("openai", "OpenAI"),
-    ("laion", "LAION"),
-    ("commonpool", "DataComp"),
-    ("datacomp", "DataComp"),
-    ("yfcc", "YFCC, CC12M"),
-    ("cc12m", "YFCC, CC12M"),
-    ("webli", "WebLI"),
-)
-
-
-def data_family(weights: str) -> str:
-    """Return the family of training images that a name of OpenCLIP weights starts with."""
-    return next((name for start, name in _FAMILIES if weights.startswith(start)), "other")
 
 
 def _common_baseline(encoders: Sequence[Encoder], shifts: Sequence[str]) -> Baseline:

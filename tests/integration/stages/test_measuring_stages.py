@@ -3,6 +3,7 @@
 import csv
 import importlib
 import shutil
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -531,6 +532,28 @@ def test_published(run):
     for shift in SHIFTS:
         found = float(table[NAMES[shift]]["effective_robustness"])
         assert found == pytest.approx(row[shift], abs=1e-3)
+    check_published_models(result("plots/published.json"), rows("published_models"))
+
+
+def check_published_models(found: dict[str, Any], table: list[dict[str, str]]) -> None:
+    """Check that the table of all models has the numbers of `plots/published.json`."""
+    known = {row["name"]: row for row in table}
+    assert len(known) == len(table)
+    trainings = Counter(row["training"] for row in table)
+    assert (trainings["zero_shot"], trainings["supervised"]) == (117, 960)
+    assert trainings["finetuned"] + trainings["finetuned_12k"] == 37
+    for name, one in found["encoders"].items():
+        five = {end: float(known[name][f"{end}_of_five"]) for end in ("mean", "low", "high")}
+        assert five == pytest.approx({end: one[end] for end in five}, abs=1e-4)
+        assert known[name]["extrapolated"].split() == one["extrapolated"]
+    for backbone, group in found["counterparts"].items():
+        for name, one in group.items():
+            row, mean = known[name], one["testbed"]
+            said = (row["counterpart_of"], row["training"], row["data"])
+            assert said == (backbone, one["training"], one["data"])
+            four = {end: float(row[f"{end}_of_four"]) for end in ("mean", "low", "high")}
+            assert four == pytest.approx({end: mean[end] for end in four}, abs=1e-4)
+    assert known["resnet50.tv_in1k"]["mean_of_four"] == ""
 
 
 @pytest.mark.parametrize("abscissa", ["shift_classes", "all_classes"])
