@@ -14,6 +14,7 @@ from stages.reporting.across_encoders import correlations
 from stages.reporting.charts import CHARTS, PUBLISHED, chart_svg
 from stages.reporting.page import report_page
 from stages.reporting.provenance import Provenance
+from stages.reporting.published_models import MODEL_COLUMNS
 from stages.reporting.results import (
     Comparison,
     Controls,
@@ -22,7 +23,7 @@ from stages.reporting.results import (
     Series,
     read_result,
 )
-from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
+from stages.reporting.robustness_tables import BASELINE_COLUMNS, PUBLISHED_COLUMNS
 from stages.reporting.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from stages.reporting.vega import vega_script
 from stages.runtime.fingerprint import (
@@ -64,8 +65,14 @@ def main() -> None:
         matrix = PLOTS / "comparisons" / f"{key}.json"
         kernels.update(require_checksums(matrix.with_suffix(".sha256"), matrix))
         comparisons.append(read_result(matrix, Comparison))
-    published = PLOTS / "published.json", PLOTS / "published.csv"
-    kernels.update(require_checksums(PLOTS / "published.sha256", *published))
+    published = PLOTS / "published.json"
+    columns = {
+        "published": PUBLISHED_COLUMNS,
+        "published_models": MODEL_COLUMNS,
+        "baselines": BASELINE_COLUMNS,
+    }
+    files = {name: PLOTS / f"{name}.csv" for name in columns}
+    kernels.update(require_checksums(PLOTS / "published.sha256", published, *files.values()))
     planted = PLOTS / "controls.json"
     kernels.update(require_checksums(PLOTS / "controls.sha256", planted))
     controls = read_result(planted, Controls)
@@ -75,7 +82,7 @@ def main() -> None:
     raised = planted_rows(controls)
     write_table(PLOTS / "planted_outliers.csv", raised, PLANTED_COLUMNS)
     tables["planted_outliers"] = raised
-    tables["published"] = read_table(published[1], PUBLISHED_COLUMNS)
+    tables |= {name: read_table(file, columns[name]) for name, file in files.items()}
     for chart in (CHARTS[0], PUBLISHED):
         compact = chart_svg(chart, tables[chart.table], TEMPLATES, panel=(142, 200))
         write_whole(PLOTS / f"{chart.name}.svg", f"{compact}\n".encode())
@@ -86,7 +93,7 @@ def main() -> None:
         encoders=encoders,
         comparisons=comparisons,
         controls=controls,
-        published=read_result(published[0], Published),
+        published=read_result(published, Published),
         tables=tables,
         templates=TEMPLATES,
         provenance=Provenance(

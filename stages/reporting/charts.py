@@ -322,7 +322,8 @@ def list_trainings(spec: Any, drawn: set[str]) -> None:
     if not isinstance(spec, dict):
         return
     if spec.get("field") == "training" and spec.get("legend"):
-        kinds = [kind for kind in TRAINING_COLOURS if kind in drawn]
+        known = spec["legend"].get("values") or TRAINING_COLOURS
+        kinds = [kind for kind in known if kind in drawn]
         spec["legend"] = {**spec["legend"], "values": kinds}
     for value in spec.values():
         list_trainings(value, drawn)

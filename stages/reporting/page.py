@@ -15,12 +15,10 @@ from stages.reporting.across_encoders import Correlation, by_pretraining, shared
 from stages.reporting.charts import (
     CHARTS,
     PLANTED_OUTLIERS,
-    PUBLISHED,
     Chart,
     chart_json,
     chart_svg,
     of_representation,
-    points_outside_frame,
 )
 from stages.reporting.claims import Claim, mean_over, study_claims
 from stages.reporting.concept_finder import concept_finder
@@ -37,7 +35,8 @@ from stages.reporting.names import (
     format_percent,
 )
 from stages.reporting.provenance import Provenance, dataset_rows, training_rows
-from stages.reporting.results import Comparison, Controls, Counterpart, Encoder, Published
+from stages.reporting.published_section import published_section
+from stages.reporting.results import Comparison, Controls, Encoder, Published
 from stages.reporting.robustness_tables import line_spans, mark
 from stages.reporting.vega import Rows
 
@@ -89,8 +88,8 @@ def report_page(
     encoders, comparisons, controls, published
         The study's results.
     tables
-        The rows of every chart's CSV by name, `published` and `planted_outliers` among them;
-        numbers may be strings.
+        The rows of every chart's CSV by name, `published` and `planted_outliers` among them, and
+        those of `published_models` and `baselines`; numbers may be strings.
     templates
         The folder of the plot templates, `.dvc/plots`.
     provenance
@@ -147,7 +146,7 @@ def report_page(
         paper_concepts=PAPER_CONCEPTS,
         figures={
             chart.name: _figure(chart, rows, templates, claims)
-            for chart in (*CHARTS, PLANTED_OUTLIERS, PUBLISHED)
+            for chart in (*CHARTS, PLANTED_OUTLIERS)
             if (rows := tables[chart.table])
         },
         controls=controls,
@@ -156,30 +155,11 @@ def report_page(
         training_rows=training_rows(provenance, encoders),
         published=published,
         baselines=BASELINES,
-        counterparts=counterparts(published),
         counterpart_trainings=COUNTERPARTS,
-        points_outside_frame=points_outside_frame(tables["published"]),
+        published_section=published_section(published, tables, templates, claims),
         datasets=DATASETS,
         shifts=SHIFTS,
         trainings=TRAININGS,
-    )
-
-
-def counterparts(published: Published) -> list[tuple[str, str, Counterpart]]:
-    """Return backbone, name and model, in the order of the table: by data, supervised last."""
-    return sorted(
-        (
-            (backbone, name, model)
-            for backbone, models in published.counterparts.items()
-            for name, model in models.items()
-        ),
-        key=lambda row: (
-            row[0],
-            row[2].training == "supervised",
-            row[2].data,
-            list(COUNTERPARTS).index(row[2].training),
-            row[1],
-        ),
     )
 
 

@@ -1,6 +1,7 @@
 """A made-up study with the structure of real results."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 
 from stages.config.encoders import EncoderEntry
+from stages.published import COLUMNS
 from stages.reporting.names import INSTRUMENTS
 from stages.reporting.results import Comparison, Controls, Encoder, Line, Published, Series
+from stages.reporting.robustness_tables import baseline_rows, published_rows
 from tests.reads import ROOT
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
@@ -301,3 +304,38 @@ def fewer(study: dict[str, Any]) -> dict[str, Any]:
 def model(name: str, imagenet: float, above: float) -> dict[str, Any]:
     """Make a model that lies some points above every line."""
     return {"name": name, "imagenet": imagenet, **{s: beta(s, imagenet) + above for s in SHIFTS}}
+
+
+def as_read(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
+    """Return a row as it is read from the CSV that it was written to."""
+    return {name: "" if row.get(name) is None else str(row[name]) for name in columns}
+
+
+def published_model(
+    name: str, training: str, imagenet: float, above: float, counterpart_of: str = ""
+) -> dict[str, Any]:
+    """Make a row of the table of published models, some points above every line."""
+    five = training == "zero_shot"
+    shifts = [s for s in SHIFTS if five or s != "objectnet"]
+    ends = {"mean": above, **interval(above, 0.5)}
+    return {
+        **{"name": name, "training": training, "architecture": name, "data": "OpenAI"},
+        **{"counterpart_of": counterpart_of, "imagenet": imagenet},
+        "extrapolated": " ".join(shifts) if imagenet < 35 else "",
+        **{s: beta(s, imagenet) + above for s in shifts},
+        **{f"robustness_{s}": above for s in shifts},
+        **{f"{end}_of_four": value for end, value in ends.items()},
+        **({f"{end}_of_five": value for end, value in ends.items()} if five else {}),
+    }
+
+
+def published_tables(*models: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """Return the tables of published models with these rows, as they are read."""
+    blank = dict.fromkeys(SHIFTS) | {f"robustness_{s}": None for s in SHIFTS}
+    whole = [blank | one for one in models]
+    rows = {
+        "published": published_rows([model("a standard model", 60.0, 0.0)], whole, LINES),
+        "published_models": whole,
+        "baselines": baseline_rows({"testbed": LINES, "timm": LINES}),
+    }
+    return {name: [as_read(row, COLUMNS[name]) for row in rows[name]] for name in rows}

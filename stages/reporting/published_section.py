@@ -1,0 +1,185 @@
+"""What the page's section of published models shows: `published.html.jinja`, `published.js`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from stages.reporting.charts import PUBLISHED, Chart, chart_svg, points_outside_frame
+from stages.reporting.claims import Claim
+from stages.reporting.names import COUNTERPARTS, SHIFTS
+from stages.reporting.published_models import (
+    PublishedModel,
+    by_robustness,
+    most_robust,
+    read_models,
+)
+from stages.reporting.results import Counterpart, Published
+from stages.reporting.robustness_tables import training_group
+from stages.reporting.vega import Rows, fill_template, read_template, script_json
+from stages.runtime.errors import InputError
+
+
+class PublishedSection(msgspec.Struct, frozen=True, kw_only=True):
+    """The section's contents.
+
+    Attributes
+    ----------
+    chart, svg : the chart, and its drawing for those without JavaScript
+    spec : its specification without rows, which `published.js` makes of `numbers`
+    numbers : all models, lines and standard models, for `published.js`
+    models : those of the table, the highest mean over four shifts first
+    groups : the training groups by key, in the order of the filters
+    data : the pretraining sets, the names of the filter
+    clips, judged : how many zero-shot models there are, and to how many no line is extrapolated
+    supervised : how many supervised ones, of which the table has the counterparts alone
+    first, certain : the zero-shot model of the highest mean over five shifts, and that among those
+        whose line is not extrapolated
+    counterparts : backbone, name and model
+    outside : how many points lie outside the chart's frame
+    claims : those that the chart shows
+    """
+
+    chart: Chart
+    svg: str
+    spec: str
+    numbers: str
+    models: list[PublishedModel]
+    groups: dict[str, str]
+    data: list[str]
+    clips: int
+    judged: int
+    supervised: int
+    first: PublishedModel | None
+    certain: PublishedModel | None
+    counterparts: list[tuple[str, str, Counterpart]]
+    outside: int
+    claims: list[Claim]
+
+
+def published_section(
+    published: Published,
+    tables: Mapping[str, Rows],
+    templates: Path,
+    claims: Iterable[Claim] = (),
+) -> PublishedSection:
+    """Return what the section shows; the same results give the same bytes.
+
+    Parameters
+    ----------
+    published
+        The result on published accuracies.
+    tables
+        The rows of `plots/published.csv`, `plots/published_models.csv` and `plots/baselines.csv`,
+        by name.
+    templates
+        The folder of the plot templates, `.dvc/plots`.
+    claims
+        What is claimed of the study and of published models.
+
+    Raises
+    ------
+    InputError
+        A table holds what it may not, or the plot template is missing or broken.
+    """
+    every = by_robustness(read_models(tables["published_models"]))
+    models = [m for m in every if m.training != "supervised" or m.counterpart_of]
+    ranking = most_robust(every)
+    return PublishedSection(
+        chart=PUBLISHED,
+        svg=chart_svg(PUBLISHED, tables["published"], templates),
+        spec=script_json(_specification(templates)),
+        numbers=script_json(
+            {
+                "shifts": SHIFTS,
+                "trainings": COUNTERPARTS,
+                "groups": {name: training_group(name) for name in COUNTERPARTS},
+                "lines": _lines(tables["baselines"]),
+                "models": [_numbers(m, published.joined.get(m.name, [])) for m in every],
+                "drawn": _drawn(tables["published"]),
+            }
+        ),
+        models=models,
+        groups={name: text for name, text in COUNTERPARTS.items() if name != "finetuned_12k"},
+        data=sorted({m.data for m in models}, key=str.casefold),
+        clips=len(ranking),
+        judged=sum(not m.extrapolated for m in ranking),
+        supervised=sum(m.training == "supervised" for m in every),
+        first=ranking[0] if ranking else None,
+        certain=next((m for m in ranking if not m.extrapolated), None),
+        counterparts=counterparts(published),
+        outside=points_outside_frame(tables["published"]),
+        claims=[claim for claim in claims if claim.chart == PUBLISHED.name],
+    )
+
+
+def counterparts(published: Published) -> list[tuple[str, str, Counterpart]]:
+    """Return backbone, name and model, in the order of the table: by data, supervised last."""
+    return sorted(
+        (
+            (backbone, name, model)
+            for backbone, models in published.counterparts.items()
+            for name, model in models.items()
+        ),
+        key=lambda row: (
+            row[0],
+            row[2].training == "supervised",
+            row[2].data,
+            list(COUNTERPARTS).index(row[2].training),
+            row[1],
+        ),
+    )
+
+
+def _specification(templates: Path) -> dict[str, Any]:
+    anchors = {"title": "", "x": PUBLISHED.x, "y": PUBLISHED.y, "data": []}
+    labels = {"x_label": PUBLISHED.x_label, "y_label": PUBLISHED.y_label}
+    template = read_template(templates, PUBLISHED.table)
+    template["data"] = template["data"] | {"name": "published"}
+    # The page describes the whole chart; a label for each of a thousand points would drown it.
+    template["config"] = template["config"] | {"aria": False}
+    del template["title"]
+    return fill_template(template, anchors | labels)
+
+
+def _lines(rows: Rows) -> dict[str, dict[str, float]]:
+    """Return the testbed's line of each shift as `LogitLine` has it, the range as fractions."""
+    try:
+        return {
+            row["shift"]: {
+                "slope": float(row["slope"]),
+                "intercept": float(row["intercept"]),
+                "low": float(row["lowest_imagenet"]) / 100,
+                "high": float(row["highest_imagenet"]) / 100,
+            }
+            for row in rows
+            if row["baseline"] == "testbed"
+        }
+    except ValueError as error:
+        raise InputError(
+            f"plots/baselines.csv: expected numbers, got {error}; run "
+            "`dvc repro --force --single-item published`"
+        ) from None
+
+
+def _numbers(model: PublishedModel, aliases: Sequence[str]) -> list[Any]:
+    """Return a model as `published.js` reads it.
+
+    The ends of both means' intervals; the means themselves and each shift's effective robustness
+    are computed there, as those of the reader's own model are.
+    """
+    ends = [[round(m.low, 3), round(m.high, 3)] if m else None for m in (model.five, model.four)]
+    accuracies = list(model.accuracy.values())
+    named = [model.name, model.training, model.data, accuracies, *ends]
+    return [*named, int(bool(model.counterpart_of)), *aliases]
+
+
+def _drawn(rows: Iterable[Mapping[str, str]]) -> dict[str, list[list[Any]]]:
+    """Return the points of the standard models and the ends of the lines, which never change."""
+    found: dict[str, list[list[Any]]] = {}
+    for row in rows:
+        if row["kind"] != "encoder":
+            x, y = (round(float(row[key]), 4) for key in ("imagenet", "accuracy"))
+            found.setdefault(row["kind"], []).append([row["label"], row["shift"], x, y])
+    return found
