@@ -232,11 +232,20 @@
     highlight();
   }
 
-  // Bring a row that was chosen in the chart into sight, in its box and no further than needed.
+  // Bring a row to the middle of the table's box; the page itself stays where it is.
+  function centre(row) {
+    const box = table.parentElement;
+    const [inner, outer] = [row.getBoundingClientRect(), box.getBoundingClientRect()];
+    box.scrollTop += inner.top - outer.top - outer.height / 2;
+  }
+
+  // Mark what was clicked in the chart, and bring its row into sight, no further than needed.
   function chooseFromChart(name) {
     choose(name);
     const model = withRows().find((one) => one.name === name);
-    model?.row.scrollIntoView({ block: "center" });
+    if (!model) return;
+    centre(model.row);
+    model.row.scrollIntoView({ block: "nearest" });
   }
 
   function redraw() {
@@ -289,6 +298,7 @@
       state.chosen = "";
     }
     redraw();
+    if (state.own) centre(state.own.row);
   }
 
   // Say how robust the reader's model is, and how many of the zero-shot models shown are more so.
