@@ -122,5 +122,5 @@ def _real(name: str, entry: RealSet, images: int | None, classes: int | None) ->
     )
 
 
-def _kind(entry: DatasetEntry) -> str:
+def _kind(entry: DatasetEntry | RealSet) -> str:
     return str(type(entry).__struct_config__.tag)
