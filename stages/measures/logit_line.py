@@ -76,8 +76,8 @@ def fit_line(
 
     A model is left out of this shift's line if one of its accuracies is unknown (NaN), or is 0 or
     1, where the logit is infinite. Clipping the accuracy would invent a point. Among Taori et al.'s
-    standard models only the ResNet-50 that ImageNet-A was selected against is left out: it scores 0
-    there by construction.
+    standard models, five have no accuracy on ImageNet-R, and the ResNet-50 that ImageNet-A was
+    selected against scores 0 there by construction.
 
     Parameters
     ----------
