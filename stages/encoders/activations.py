@@ -24,7 +24,7 @@ def extract_dataset(
 ) -> None:
     """Write an encoder's activations on a dataset's folder of shards into the folder `out`.
 
-    A process that is not the first has no folder to write into, and computes its share alone.
+    A process other than the first has no folder to write into, and only computes its share.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def extract_dataset(
     with open_shards(dataset) as images:
         streamed = streamed_activations(encoder, images, machine, precision)
         if out is None:
-            list(streamed.blocks)  # none: they go to the first process
+            list(streamed.blocks)  # no rows here: they go to the first process
             return
         write_activations(
             out,
@@ -49,16 +49,16 @@ def extract_dataset(
 def streamed_activations(
     encoder: Encoder, images: ImageDataset, machine: Machine, precision: ComputeType
 ) -> StreamedArray:
-    """Return the activations h = f_v(x) of images, computed while they are written.
+    """Return the activations h = f_v(x) of images, which are computed while they are written.
 
     The towers end in their own linear layer or pooling, so h (Crabbé et al. 2024) is the tower's
     output: the projected image embedding of a CLIP, the input of the linear head of a classifier.
     A row per image, in their order, as float32 whatever the precision of the forward passes. Each
     image is preprocessed as the encoder's card says.
 
-    Several processes take whole batches in turn, and the first alone gets rows, those of all. So
-    every batch is the one that a single process has, and the rows are the same to the last bit,
-    which another shape of a batch can change.
+    Several processes take whole batches in turn, and the first one gets the rows of all. So every
+    batch is the same as in a single process, and the rows are the same to the last bit, which a
+    batch of another shape could change.
 
     Raises
     ------
@@ -99,10 +99,11 @@ def activation_batches(
 
 
 def image_tower(encoder: Encoder, device: str) -> torch.nn.Module:
-    """Return an encoder's image tower on a device, to evaluate.
+    """Return an encoder's image tower on a device, in evaluation mode.
 
-    On a GPU, kernels of convolutions are laid out as the images are, channels last: cuDNN would
-    lay them out so in every batch. On a CPU they stay, since another layout may change last bits.
+    On a GPU, convolution kernels get the layout of the images, channels last; otherwise cuDNN would
+    convert them in every batch. On a CPU they keep theirs, since another layout may change last
+    bits.
     """
     tower = encoder.visual.to(device).eval()
     if torch.device(device).type == "cuda":
@@ -113,5 +114,5 @@ def image_tower(encoder: Encoder, device: str) -> torch.nn.Module:
 def embed(
     tower: torch.nn.Module, images: Float[torch.Tensor, "image 3 size size"]
 ) -> Float[np.ndarray, "image feature"]:
-    """Return what an image tower makes of a batch: the forward pass itself."""
+    """Return an image tower's output for a batch: the forward pass itself."""
     return to_array(tower(images).float())

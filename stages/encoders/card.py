@@ -1,4 +1,4 @@
-"""What an encoder is, beside its weights: its architecture, and its card `encoder.json`."""
+"""An encoder without its weights: its architecture, and its card `encoder.json`."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -35,7 +35,7 @@ Architecture = Backbone | OpenClipConfig | TorchvisionModel | TimmModel
 
 @dataclass(frozen=True)
 class Model:
-    """A module with fresh weights, and what its architecture says of it.
+    """A module with fresh weights, and the properties of its architecture.
 
     `module` is a CLIP with both towers, or an image tower alone: images in, `width` features out.
     `head` is the linear layer, called `head_name`, that was taken off a classifier.
@@ -59,7 +59,7 @@ The kurtoses of the two kinds are never ranked in one list.
 class Origin(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """Where weights came from that were not made here, and the SHA-256 of the file they were in.
+    """The origin of weights that were not made here, and the SHA-256 of their file.
 
     `source` is the source of the entry in `weights:`, `tag` its tag; `location` the URL, the path
     or the hub's repository and file; `revision` the commit of a repository.
@@ -75,12 +75,12 @@ class Origin(
 class EncoderCard(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """`encoder.json`: all of an encoder that is not a weight.
+    """`encoder.json`: everything about an encoder except its weights.
 
-    `representation` says whether the features end in a linear layer or in an activation, whose
-    kurtosis is high of itself. `vocabulary` is that of a CLIP trained here; one of open_clip's
-    models has open_clip's tokenizer and none. `classes` are the classifier's, in the order of its
-    head; an untrained encoder is a classifier without classes.
+    `representation` says whether the features end in a linear layer or in an activation function,
+    which by itself gives a high kurtosis. `vocabulary` is that of a CLIP trained here; one of
+    open_clip's models has open_clip's tokenizer and none. `classes` are the classifier's, in the
+    order of its head; an untrained encoder is a classifier without classes.
     """
 
     kind: Literal["clip", "classifier"]

@@ -70,7 +70,7 @@ def copy_state(
         A name or a shape differs: names the source and what differs, and gives the advice.
     """
     state = module.state_dict()
-    state.clear()  # keeps the versions of its modules, without which some refuse weights
+    state.clear()  # keeps the modules' versions, without which some refuse weights
     state.update(weights)
     try:
         module.load_state_dict(state)
@@ -92,12 +92,12 @@ class Encoder:
 
     @property
     def vocabulary(self) -> Vocabulary | None:
-        """The words of the text tower, where there is one."""
+        """The vocabulary of the text tower, if there is one."""
         return None if self.card.vocabulary is None else Vocabulary(self.card.vocabulary)
 
     @property
     def head(self) -> nn.Linear | None:
-        """The trained linear head, where there is one."""
+        """The trained linear head, if there is one."""
         return getattr(self.module, "head", None)
 
     def tokenize(self, texts: Sequence[str]) -> Int[np.ndarray, "text token"]:
@@ -161,7 +161,7 @@ def clip_encoder(
     Raises
     ------
     InputError
-        The backbone is no CLIP, or it lacks its vocabulary.
+        The backbone is not a CLIP, or its vocabulary is missing.
     """
     architecture = architecture_of(backbone)
     if isinstance(architecture, TorchvisionModel | TimmModel):
@@ -268,7 +268,7 @@ def save_encoder(directory: Path, encoder: Encoder, inputs: Inputs = NOTHING) ->
 
 
 def load_encoder(directory: Path) -> Encoder:
-    """Read an encoder, ready to be evaluated.
+    """Read an encoder, in evaluation mode.
 
     Raises
     ------
@@ -301,10 +301,11 @@ def load_encoder(directory: Path) -> Encoder:
 def autocast(device: torch.device | str, precision: ComputeType) -> torch.autocast:
     """Return the context in which towers compute in a precision.
 
-    Below float32, torch's autocast computes matrix products and convolutions in it, but nothing
-    that would lose too much accuracy, such as norms. Float32 is meant in full, here and later.
+    Below float32, torch's autocast computes matrix products and convolutions in that type, but
+    nothing that would lose too much accuracy, such as norms. Float32 means full float32, here and
+    afterwards.
     """
-    torch.backends.cudnn.allow_tf32 = False  # by default cuDNN shortens float32 to 10 bits
+    torch.backends.cudnn.allow_tf32 = False  # by default cuDNN rounds float32 to TF32's 10 bits
     kind, dtype = torch.device(device).type, getattr(torch, precision)
     return torch.autocast(kind, dtype, enabled=precision != "float32")
 

@@ -18,7 +18,7 @@ from stages.runtime.errors import InputError
 from stages.runtime.imports import import_open_clip
 
 PROMPTS_AT_A_TIME = 256
-"""About how many prompts go through a text tower at once."""
+"""Roughly how many prompts go through a text tower at once."""
 
 
 def zero_shot_head(
@@ -48,7 +48,8 @@ def zero_shot_head(
         require_known_words(encoder.vocabulary, classes)
     prompts = prompt_templates(templates)
     size, rows = max(1, PROMPTS_AT_A_TIME // len(prompts)), []
-    pause = 0.5 if sys.stderr.isatty() else 60.0  # most heads take less, and show no bar in a log
+    # most heads take less, and then a log shows no bar
+    pause = 0.5 if sys.stderr.isatty() else 60.0
     bar = {"unit": "class", "unit_scale": size, "mininterval": pause, "delay": pause}
     for start in tqdm(range(0, len(classes), size), "zero-shot head", **bar):
         names = classes[start : start + size]
@@ -102,7 +103,7 @@ def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Float[np.ndarray, "t
     """Return the text embeddings of a CLIP, before normalisation.
 
     In a causal text tower no token sees those after it, so the embedding at a text's end does not
-    depend on the padding: what follows the longest text is cut off.
+    depend on the padding. So padding beyond the longest text is cut off.
 
     Raises
     ------
@@ -158,7 +159,7 @@ def classifier_from_clip(
     Raises
     ------
     InputError
-        `start` is no CLIP, or the head's sizes do not fit.
+        `start` is not a CLIP, or the head's sizes do not fit.
     """
     if start.card.kind != "clip":
         raise InputError(f"expected a CLIP to make a classifier of, got a {start.card.kind}")

@@ -12,10 +12,10 @@ from stages.runtime.errors import InputError
 def interpolate(first: Encoder, second: Encoder, alpha: float) -> Encoder:
     """Return the classifier with the weights (1 − alpha) · first + alpha · second.
 
-    Image tower and head alike (Wortsman et al. 2022, section 3), summed in double precision.
-    `first` is the zero-shot classifier (see `classifier_from_clip`), `second` its finetuned
-    version: where alpha is 0 or 1, the result has the weights of one of them, bit by bit. Counters
-    of a batch norm, whole numbers, are the second's.
+    This applies to the image tower and the head (Wortsman et al. 2022, section 3), in double
+    precision. `first` is the zero-shot classifier (see `classifier_from_clip`), `second` its
+    finetuned version: if alpha is 0 or 1, the result has exactly the weights of one of them. The
+    counters of batch norms, which are integers, are the second's.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def require_alike(first: Encoder, second: Encoder) -> None:
 
 
 def compared(encoder: Encoder) -> dict[str, Any]:
-    """Return what two encoders must have alike: fields of the card, and the weights' shapes."""
+    """Return what two encoders must have in common: fields of the card, and the weights' shapes."""
     fields = ("architecture", "kind", "classes", "normalize_features", "preprocess")
     card = {name: getattr(encoder.card, name) for name in fields}
     state = encoder.module.state_dict()

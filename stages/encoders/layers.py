@@ -47,7 +47,7 @@ def resnet_layers(tower: nn.Module, stem: str) -> dict[str, nn.Module]:
 
 
 def transformer_layers(tower: nn.Module) -> dict[str, nn.Module]:
-    """Return the embedding and the blocks of a vision transformer; nothing of another tower."""
+    """Return the embedding and the blocks of a vision transformer, or nothing for another tower."""
     for embedding, blocks in (
         ("ln_pre", "transformer.resblocks"),  # open_clip
         ("encoder.dropout", "encoder.layers"),  # torchvision
@@ -207,7 +207,7 @@ def evenly_spaced_minibatches(
 ) -> Int[np.ndarray, "minibatch image"]:
     """Return `images` of `total` rows, evenly spaced, dealt out to the minibatches in turn.
 
-    Real sets lie sorted by class: the first rows would show one class, and so would a minibatch.
+    Real sets are sorted by class: the first rows, and so a minibatch, would show a single class.
 
     Raises
     ------

@@ -108,8 +108,8 @@ def torchvision_preprocess(transforms: Any) -> Preprocess:
 def timm_preprocess(name: str, config: dict[str, Any]) -> Preprocess:
     """Return timm's data configuration (`resolve_model_data_config`) in our terms.
 
-    It is that of timm's model cards, at the size of the training; the larger `test_input_size` of
-    some weights is not used.
+    It is the one in timm's model cards, at the training size; the larger `test_input_size` of some
+    weights is not used.
 
     Raises
     ------

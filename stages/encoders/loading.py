@@ -23,7 +23,7 @@ CACHE_BATCH = 256
 SMALL = 128 * 128 * 3
 """The bytes of an image below which loading it in this process beats a worker process.
 
-To start a worker takes as long as to decode some hundred images of 32 x 32 pixels.
+Starting a worker takes as long as decoding some hundred images of 32 x 32 pixels.
 """
 
 Index = TypeVar("Index")
@@ -31,7 +31,7 @@ Index = TypeVar("Index")
 
 @runtime_checkable
 class ImageDataset(Protocol):
-    """A map-style dataset: an array of images, or an open one that decodes each when asked."""
+    """A map-style dataset: an array of images, or an open dataset that decodes them on demand."""
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -44,9 +44,9 @@ class ImageDataset(Protocol):
 
 @dataclass
 class LoadedBatch:
-    """What a DataLoader hands over: the pixels of a batch, or the error that they caused.
+    """What a DataLoader returns: the pixels of a batch, or the error that loading them raised.
 
-    It is returned, not raised: DataLoader puts a worker's traceback into the message.
+    The error is returned, not raised, since DataLoader puts a worker's traceback into the message.
     """
 
     index: Any
@@ -82,8 +82,8 @@ def load_batches(
     """Yield each index with `load(index)`, in order, loaded ahead by `workers` processes (0: none).
 
     Workers draw no random numbers, so their number changes nothing. They are forked, which shares
-    open files with them; where that is unsafe (macOS), batches are loaded in this process. Where
-    the `device` is a GPU, a thread moves the pixels to pinned memory.
+    open files with them; if that is unsafe (macOS), batches are loaded in this process. If the
+    `device` is a GPU, a thread moves the pixels to pinned memory.
 
     Raises
     ------
@@ -96,12 +96,12 @@ def load_batches(
         batch_size=None,
         sampler=indices,
         num_workers=workers,
-        # Arrays go through a pipe: tensors would need shared memory, of which containers have 64 MB
+        # Use arrays, which go through a pipe: tensors need shared memory, and containers have 64 MB
         collate_fn=lambda batch: batch,
         pin_memory=torch.device(device).type == "cuda",
         multiprocessing_context="fork" if workers else None,
         worker_init_fn=lambda _worker: die_with_parent(),
-        generator=torch.Generator(),  # of the workers' seeds; torch's own is left alone
+        generator=torch.Generator(),  # for the workers' seeds; torch's own generator stays as it is
     )
     for batch in loader:
         if isinstance(batch.content, Exception):

@@ -1,4 +1,4 @@
-"""Where the weights of an encoder lie: at a URL, on the hub or on this machine; downloads them."""
+"""The location of an encoder's weights (a URL, the hub or this machine), and their download."""
 
 import re
 from collections.abc import Collection
@@ -33,10 +33,10 @@ from stages.runtime.errors import InputError
 from stages.runtime.imports import import_open_clip
 
 OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-"""The weights in a repository of open_clip: the first that is there."""
+"""The files of weights in an open_clip repository; the first one that exists is used."""
 
 TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
-"""The weights in a repository of timm: the first that is there."""
+"""The files of weights in a timm repository; the first one that exists is used."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class AtUrl:
 
 @dataclass(frozen=True)
 class AtHub:
-    """The first of `files` that a repository of the hub has at a revision."""
+    """The first of `files` that exists in a repository of the hub at a revision."""
 
     repository: str
     files: tuple[str, ...]
@@ -68,7 +68,7 @@ Location = AtUrl | AtHub | AtPath
 
 
 def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None:
-    """Return where an entry's weights lie, without asking a server; None for an untrained encoder.
+    """Return where an entry's weights are, without contacting a server; None if untrained.
 
     Raises
     ------
@@ -104,9 +104,9 @@ def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None
 
 
 def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
-    """Return where weights of open_clip's zoo lie: on the hub, if they are there.
+    """Return where weights of open_clip's zoo are: on the hub, if it has them.
 
-    Weights trained with another activation than the model's are refused: accuracy would suffer.
+    Weights that were trained with another activation function are refused: accuracy would suffer.
     """
     name, revision = backbone.model, item.revision or "main"
     if name.startswith(HUB_MODEL):
@@ -132,7 +132,7 @@ def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
 
 
 def require_tag(library: str, tag: str | None, model: str, tags: Collection[str]) -> None:
-    """Refuse a tag that a library has no weights of a model for.
+    """Refuse a tag for which a library has no weights of the model.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def require_tag(library: str, tag: str | None, model: str, tags: Collection[str]
 
 
 def url_location(url: str, revision: str | None = None) -> AtUrl:
-    """Return a published URL as a location, with the SHA-256 that it carries, or its first digits.
+    """Return a published URL as a location, with the SHA-256 (or its first digits) in the URL.
 
     OpenAI's URLs have it as the last folder; open_clip's, torchvision's and timm's file names end
     in its first eight digits.
@@ -155,7 +155,7 @@ def url_location(url: str, revision: str | None = None) -> AtUrl:
     Raises
     ------
     InputError
-        A revision is to pin it, or it carries no checksum, so nothing would say that the right file
+        A revision should pin it, or it has no checksum, so nothing would show that the right file
         came.
     """
     if revision is not None:
@@ -184,25 +184,25 @@ def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
 
     require_torchvision_classifier(backbone.model)
     weights = models.get_model_weights(backbone.model)
-    tags = [member.name for member in weights]  # without the alias DEFAULT, which moves
+    tags = [member.name for member in weights]  # without the alias DEFAULT, whose meaning changes
     require_tag("torchvision", item.tag, backbone.model, tags)
     return weights[item.tag]
 
 
 def timm_location(item: Timm, backbone: TimmModel) -> Location:
-    """Return where weights of timm lie: on the hub, if they are there.
+    """Return where weights of timm are: on the hub, if it has them.
 
     Raises
     ------
     InputError
-        There are no such weights, or they are no classifier of ImageNet's classes.
+        There are no such weights, or they are not a classifier of ImageNet's classes.
     """
     import timm
 
     tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone.model}.*")]
     require_tag("timm", item.tag, backbone.model, tags)
     found: Any = timm.get_pretrained_cfg(f"{backbone.model}.{item.tag}")
-    # On the hub timm's weights are a state dict, also those that its URL has in another format.
+    # On the hub timm's weights are a state dict, even if its URL has them in another format.
     own_format = found.custom_load == "hf" if found.hf_hub_id else found.custom_load
     if own_format or found.label_offset or found.num_classes != 1000:
         raise InputError(
@@ -217,7 +217,7 @@ def timm_location(item: Timm, backbone: TimmModel) -> Location:
 
 
 def prefer_safetensors(file: str) -> tuple[str, ...]:
-    """Return a file and, before it, the safetensors file that a repository may have instead."""
+    """Return a file, preceded by the safetensors file that a repository may have instead."""
     if file == OPEN_CLIP_FILES[1]:
         return OPEN_CLIP_FILES
     stem, dot, end = file.rpartition(".")
@@ -230,12 +230,12 @@ def download_weights(
 ) -> tuple[Path, Origin]:
     """Return the file at a location, downloaded if it is not on this machine, and its origin.
 
-    The origin is the same on every machine: it names no folder of this one.
+    The origin is the same on every machine: it does not name a folder of this one.
 
     Raises
     ------
     InputError
-        The file cannot be had, or it is another one than its checksum says.
+        The file is unavailable, or does not match its checksum.
     """
     downloads, revision = Path(machine.downloads), None
     if isinstance(location, AtHub):

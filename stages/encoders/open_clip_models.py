@@ -58,7 +58,7 @@ def named_config(backbone: OpenClipModel) -> OpenClipConfig:
 
 
 DEEPEST = 256
-"""The most layers of a tower; 48 in the deepest of open_clip's. A billion would never be built."""
+"""The most layers of a tower; open_clip's deepest has 48. A billion would never be built."""
 
 
 def supported_config(name: str, config: Mapping[str, Any]) -> OpenClipConfig:
@@ -93,7 +93,7 @@ def supported_config(name: str, config: Mapping[str, Any]) -> OpenClipConfig:
 
 
 TOWER_KEYS = {"embed_dim", "vision_cfg", "quick_gelu"}
-"""What of a CLIP's configuration its image tower is built from."""
+"""The parts of a CLIP's configuration that its image tower is built from."""
 
 
 def build_clip(
@@ -133,7 +133,8 @@ def build_clip(
         if isinstance(vision, VisionTransformer) and vision.stem == "convolutions":
             with seeded(seed):
                 tower.conv1 = convolutional_stem(vision.patch, vision.width)
-    except Exception as error:  # open_clip and torch raise anything, by what is illegal
+    # open_clip and torch raise any exception, depending on what is illegal
+    except Exception as error:
         raise InputError(
             f"open_clip's model '{getattr(architecture, 'model', 'clip')}': the installed "
             f"open_clip cannot build its configuration ({error}); install the version that it was "
@@ -150,7 +151,7 @@ def build_clip(
 
 
 def convolutional_stem(patch: int, width: int) -> nn.Sequential:
-    """Return what makes `width` features of each patch of `patch` × `patch` pixels.
+    """Return a module that turns each patch of `patch` × `patch` pixels into `width` features.
 
     3×3 convolutions of stride 2 whose channels double up to `width`, each with a batch
     normalisation and a ReLU, then a 1×1 convolution (Xiao et al. 2021, "Early convolutions help

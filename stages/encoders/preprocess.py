@@ -1,4 +1,4 @@
-"""From pixels to what an image tower sees."""
+"""From pixels to the input of an image tower."""
 
 from typing import Literal
 
@@ -10,7 +10,8 @@ from jaxtyping import Float, UInt8
 from stages.config.quantities import Count, Fraction, Positive
 
 FILTERS = {"bicubic": 3, "bilinear": 2}
-"""Pillow's numbers of its resampling filters, which reach wider where they shrink (antialiased)."""
+"""Pillow's numbers of its resampling filters, which widen when they shrink an image
+(antialiasing)."""
 
 
 class Preprocess(
@@ -18,9 +19,9 @@ class Preprocess(
 ):
     """How an image reaches a tower: to a square of `size` pixels, then scaled per channel.
 
-    `crop` scales the shorter side to `resize` pixels (`size` where it is not given) and cuts the
-    square about the centre; `squash` scales both sides to `resize` and cuts the same square. Then
-    (pixel / 255 − `mean`) / `std`, per channel R, G, B.
+    `crop` scales the shorter side to `resize` pixels (by default `size`) and crops the central
+    square; `squash` scales both sides to `resize` and cuts the same square. Then (pixel / 255 −
+    `mean`) / `std`, per channel R, G, B.
     """
 
     size: Count
@@ -31,13 +32,13 @@ class Preprocess(
     mode: Literal["crop", "squash"] = "crop"
 
     def __post_init__(self) -> None:
-        """Refuse a crop that is larger than what it is cut from."""
+        """Refuse a crop that is larger than the image it is cut from."""
         if self.resize is not None and self.resize < self.size:
             raise ValueError(f"`resize` must be `size`, {self.size}, or more, got {self.resize}")
 
 
 Pixels = UInt8[np.ndarray, "image size size 3"] | UInt8[torch.Tensor, "image size size 3"]
-"""Images of a tower's size; a tensor where they lie in memory from which a GPU copies by itself."""
+"""Images of a tower's size; a tensor if they are in pinned memory, which a GPU can copy from."""
 
 Box = tuple[float, float, float, float]
 """A part of an image: left, top, right, bottom, as fractions of its width and height."""
@@ -104,13 +105,14 @@ def to_tower(
     mean, std = torch.tensor(preprocess.mean), torch.tensor(preprocess.std)
     columns = (row.repeat(pixels.shape[2]) for row in (1 / (255 * std), mean / std))
     scale, shift = (to_device(column, device) for column in columns)
-    rows = pixels.flatten(2).to(torch.float32)  # whole rows of pixels, for three are a short loop
+    # add and multiply whole rows of pixels: a loop over three channels is short
+    rows = pixels.flatten(2).to(torch.float32)
     return rows.mul_(scale).sub_(shift).view(pixels.shape).permute(0, 3, 1, 2)
 
 
 def to_device(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
-    """Return a tensor of the CPU's on a device.
+    """Copy a tensor from the CPU to a device.
 
-    To a GPU, the copy waits in line behind what it computes, and this process goes on.
+    A copy to a GPU is queued behind its computations, and this process continues.
     """
     return tensor.to(device, non_blocking=torch.device(device).type == "cuda")

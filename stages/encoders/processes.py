@@ -1,10 +1,9 @@
 """Several processes of one stage, on `cuda` with a GPU each.
 
 torchrun's launcher starts them and `torch.distributed` connects them. In a training they share the
-pieces of every batch: what each adds to the sums is what one process would compute for the same
-pieces, so their number changes rounding alone. Where images only pass an encoder, the processes
-take whole batches in turn. A batch is computed as one process computes it, so their number changes
-nothing.
+pieces of every batch. Each adds to the sums what one process would compute for the same pieces, so
+their number changes only rounding. In an extraction, the processes take whole batches in turn. Each
+batch is computed as it would be by a single process, so their number changes nothing.
 """
 
 import logging
@@ -27,7 +26,7 @@ from stages.files.folders import remove_partial
 from stages.runtime.errors import InputError
 
 STOPPED = 60.0
-"""Seconds in which the launcher stops a process, once another has failed and left it alone."""
+"""Seconds within which the launcher stops a process after another one has failed."""
 
 
 class Place(NamedTuple):
@@ -38,20 +37,20 @@ class Place(NamedTuple):
 
 
 def place() -> Place:
-    """Return which process this is; the first of one where no others were started."""
+    """Return which process this is; the first of one if no others were started."""
     if not distributed.is_initialized():
         return Place(0, 1)
     return Place(distributed.get_rank(), distributed.get_world_size())
 
 
 def is_first() -> bool:
-    """Say whether this process writes what all have computed."""
+    """Say whether this process writes the results of all."""
     return place().rank == 0
 
 
 @contextmanager
 def connection() -> Iterator[None]:
-    """Talk to other processes in a block; if one has failed, wait until the launcher says so."""
+    """Connect to the other processes in a block; if one fails, wait until the launcher says so."""
     try:
         yield
     except RuntimeError:
@@ -74,7 +73,7 @@ def collect(
     """Yield the results of all batches, in order, in the first process; elsewhere, send it `own`.
 
     Process r of n computes batches r, r + n, r + 2 n, … and gives their results here, float32.
-    Then nothing has to wait in a file or in memory until the results before it are written.
+    So no result has to wait in a file or in memory until earlier ones are written.
 
     Parameters
     ----------
@@ -98,16 +97,16 @@ def collect(
 
 
 def run_in_processes(machine: Machine, stage: str, key: str, output: Path | None = None) -> bool:
-    """Start the machine's processes of a stage and wait for them; say whether that was done.
+    """Start the machine's processes of a stage and wait for them; return whether that was done.
 
-    In such a process, or where the machine has one, nothing is started, and the caller computes.
+    In such a process, or if the machine has only one, nothing is started, and the caller computes.
     `output` is what the first process writes whole or not at all; a training has checkpoints.
 
     Raises
     ------
     InputError
-        There are fewer GPUs than processes of a training; or a process has failed or was killed:
-        says what it said.
+        There are fewer GPUs than processes of a training; or a process has failed or was killed,
+        with its message.
     """
     on_gpus = machine.device == "cuda"
     if "TORCHELASTIC_RUN_ID" in os.environ:
@@ -120,7 +119,7 @@ def run_in_processes(machine: Machine, stage: str, key: str, output: Path | None
                 f"`processes`: expected at most one per GPU, {gpus}, got {count}; change "
                 "`processes` in compute.yaml"
             )
-        count = gpus  # it changes nothing, and other jobs may have the other GPUs
+        count = gpus  # the number changes nothing, and other jobs may hold the other GPUs
     if count <= 1:
         return False
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -147,7 +146,7 @@ def run_in_processes(machine: Machine, stage: str, key: str, output: Path | None
             remove_partial(output)
             kept = "nothing was kept. If memory was short, lower `batch_size` in compute.yaml"
         rank, failure = error.get_first_failure()
-        reported: Any = failure.message  # what `launch` has written, or a text of torch's
+        reported: Any = failure.message  # the message that `launch` has written, or torch's text
         if isinstance(reported, dict):
             raise InputError(reported["message"]) from None
         raise InputError(
@@ -162,5 +161,5 @@ def own_machine(machine: Machine) -> Machine:
     rank, size = place()
     device = f"cuda:{rank}" if machine.device == "cuda" and size > 1 else machine.device
     if device.startswith("cuda:"):
-        torch.cuda.set_device(device)  # what NCCL and pinned memory use, by default the first
+        torch.cuda.set_device(device)  # NCCL and pinned memory use this one; by default the first
     return replace(machine, device=device, workers=max(1, machine.workers // size))

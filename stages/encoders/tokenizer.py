@@ -1,4 +1,4 @@
-"""From texts to tokens: by the words of a vocabulary of our own, or as open_clip does it."""
+"""From texts to tokens: with a vocabulary of words of our own, or with open_clip's tokenizer."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,9 +17,9 @@ UNKNOWN = 1
 
 
 LONGEST = 10_000
-"""The characters of a text that open_clip's tokenizer is given.
+"""How many characters of a text open_clip's tokenizer gets.
 
-They are more than any text tower reads, and a word of 32,000 letters takes it half a minute.
+This is more than any text tower reads; a word of 32,000 letters would take half a minute.
 """
 
 
