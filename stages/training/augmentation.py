@@ -10,7 +10,7 @@ from stages.encoders.preprocess import Box, Preprocess, crop_and_resize, resize_
 
 
 class Draw(NamedTuple):
-    """One image's random numbers: the crop's share of the area, its ratio and place; the flip."""
+    """One image's random numbers: the crop's share of the area, ratio and position; the flip."""
 
     area: float
     ratio: float
@@ -41,7 +41,7 @@ def augment(
 ) -> UInt8[np.ndarray, "size size 3"]:
     """Return an image as a square of the tower's size, cropped and flipped as drawn.
 
-    A crop is scaled to the square. Without crops, the square is the one that an evaluation sees.
+    A crop is scaled to the square. Without crops, the square is the same as in an evaluation.
     """
     if recipe.smallest_crop == 1:
         square = resize_and_crop(image, preprocess)
@@ -52,7 +52,7 @@ def augment(
 
 
 def crop_box(height: int, width: int, drawn: Draw) -> Box:
-    """Return the part of an image that is kept; a side that would leave the image is cut to it."""
+    """Return the part of an image to keep; a side that would be longer than the image is cut."""
     pixels = drawn.area * height * width
     box_width = min(1.0, np.sqrt(pixels * drawn.ratio) / width)
     box_height = min(1.0, np.sqrt(pixels / drawn.ratio) / height)

@@ -1,4 +1,4 @@
-"""What a training reports to while it runs: its curve, its checkpoint and its progress bar."""
+"""Where a training reports while it runs: its curve, its checkpoint and its progress bar."""
 
 import hashlib
 import json
@@ -35,8 +35,9 @@ Point = Mapping[str, float | int]
 class Checkpoint:
     """The checkpoint of one training, saved whole or not at all, at most every so many seconds.
 
-    Tensors are in safetensors, all else is JSON in its header: nothing in it is ever executed. The
-    header also has the SHA-256 of it all and of the folder's name, the key of the training.
+    Tensors are in safetensors, and everything else is JSON in its header, so nothing is ever
+    executed. The header also has a SHA-256 of all this and of the folder's name, which is the
+    training's key.
     """
 
     def __init__(self, directory: Path, seconds: float = 60.0) -> None:
@@ -45,7 +46,7 @@ class Checkpoint:
         self.saved = time.monotonic()
 
     def is_due(self) -> bool:
-        """Say whether the last save is long enough ago."""
+        """Say whether the last save was long enough ago."""
         return time.monotonic() - self.saved >= self.seconds
 
     def save(self, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
@@ -61,7 +62,8 @@ class Checkpoint:
     def load(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
         """Return what was saved, or None if there is no checkpoint.
 
-        One that is damaged, or of another training, counts as none: the training starts again.
+        A checkpoint that is damaged or belongs to another training is ignored: the training starts
+        again.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -87,7 +89,7 @@ class Checkpoint:
         return digest.hexdigest()
 
     def remove(self) -> None:
-        """Delete the checkpoint of a training that is done, and its folder when it is empty."""
+        """Delete the checkpoint of a finished training, and its folder if that is empty."""
         self.file.unlink(missing_ok=True)
         if self.file.parent.exists() and not any(self.file.parent.iterdir()):
             self.file.parent.rmdir()
@@ -95,9 +97,9 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What is called during a training, each where it is given.
+    """The callbacks of a training; each is optional.
 
-    `log` takes each point of the curve; `checkpoint` is saved to and resumed from; `name` stands
+    `log` gets each point of the curve; `checkpoint` is saved to and resumed from; `name` is shown
     beside the progress bar and in errors.
     """
 
@@ -110,8 +112,8 @@ class Callbacks:
 def training_callbacks(key: str, device: str, *facts: object) -> Iterator[Callbacks]:
     """Open the curve of encoder `key`, and the checkpoint of the training with these facts.
 
-    `facts` are all that decides the result beside the code and the kind of `device`: recipe,
-    backbone, digests of the data. A training that refuses its input leaves no curve.
+    `facts` are everything that decides the result besides the code and the kind of `device`:
+    recipe, backbone, digests of the data. A training that refuses its input leaves no curve.
     """
     kind = torch.device(device).type
     checkpoint = Checkpoint(SCRATCH / training_key(kind, *map(msgspec.json.encode, facts)))
@@ -123,7 +125,7 @@ def training_callbacks(key: str, device: str, *facts: object) -> Iterator[Callba
 
 
 def save_training(key: str, encoder: Encoder, inputs: Inputs) -> None:
-    """Write the weights of encoder `key` and seal its curve; of several processes, one does."""
+    """Write the weights of encoder `key` and seal its curve, in one of the processes."""
     if is_first():
         save_encoder(Path("data/weights") / key, encoder, inputs)
         write_contents(Path("data/training") / key, inputs)
@@ -133,8 +135,8 @@ def save_training(key: str, encoder: Encoder, inputs: Inputs) -> None:
 def dvclive_logger(directory: Path) -> Iterator[Callable[[Point], None]]:
     """Start a curve in `directory`, in place of what is there; `dvc plots` and editors draw it.
 
-    DVCLive writes the metrics alone: the plots are declared in dvc.yaml, DVC saves the experiment,
-    and times or facts of the machine would give every run other bytes.
+    DVCLive writes only the metrics: plots are declared in dvc.yaml, DVC saves the experiment, and
+    times or facts about the machine would give every run other bytes.
     """
     from dvclive.live import Live
 
@@ -156,11 +158,11 @@ def dvclive_logger(directory: Path) -> Iterator[Callable[[Point], None]]:
 def training_key(device: str, *facts: bytes) -> str:
     """Return the name under which a training is resumed: a hash of all that decides its result.
 
-    The caller gives the kind of device, the recipe and the digests of the data. Added are the
-    source of every module of this project that is imported, the version of every package that
-    computes, the processor's vector instructions and the settings of libraries' kernels: a training
-    never goes on from the weights of another program. How many processes or workers take part is
-    not: it decides nothing.
+    The caller gives the kind of device, the recipe and the digests of the data. The hash adds the
+    source of every imported module of this project, the version of every package that computes, the
+    processor's vector instructions and the settings of libraries' kernels, so that a training never
+    resumes from another program's weights. It leaves out the number of processes and workers, which
+    decides nothing.
     """
     program = [device, torch.backends.cpu.get_cpu_capability(), *kernel_settings()]
     for package in sorted(COMPUTING.values()):
@@ -175,7 +177,7 @@ def training_key(device: str, *facts: bytes) -> str:
 def loaded_sources() -> Iterable[bytes]:
     """Yield the source of every imported module of this project, in the order of their names.
 
-    Python calls the stage that it was started with `__main__`; its specification has its name.
+    Python calls the stage that it runs `__main__`; the module's specification has its name.
     """
     package = __name__.partition(".")[0]
     specs = (getattr(module, "__spec__", None) for module in list(sys.modules.values()))

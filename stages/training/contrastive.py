@@ -90,12 +90,12 @@ def contrastive_objective(
 ) -> Objective:
     """Return the objective of batches of captioned images.
 
-    A caption that several images of a batch have goes through the text tower once: in the
-    miniature world that spares a fifth of the tower's work, and the loss is the same.
+    A caption that several images of a batch share goes through the text tower once: in the
+    miniature this saves a fifth of the tower's work, and the loss is the same.
 
     Every image is compared with every caption of its batch. So pieces pass twice, as in Gao et al.
-    (2021, arXiv 2101.06983): the first time only their features are kept, of which the loss gives
-    the gradient; the second time each piece propagates its own further.
+    (2021, arXiv 2101.06983). The first time only their features are kept, and the loss gives the
+    gradient of these; the second time each piece propagates its part of that gradient.
     """
     loss_of = import_open_clip().ClipLoss(cache_labels=True)
     module: Any = encoder.module
@@ -118,7 +118,7 @@ def contrastive_objective(
         return normalize(features.float(), dim=-1)
 
     def features_of(passes: list[Pass], rows: int) -> Float[torch.Tensor, "row feature"]:
-        """Return the features of all pieces, of which this process computes its own."""
+        """Return the features of all pieces; this process computes its own."""
         features = torch.zeros(rows, encoder.card.feature_width, device=scale.device)
         with torch.no_grad():
             for compute, where in passes:
@@ -130,7 +130,7 @@ def contrastive_objective(
         rows, total = pieces.rows, pieces.total
         distinct, places = np.unique(text_of[rows], return_inverse=True)
         own = to_device(torch.from_numpy(places), scale.device)
-        shown = np.resize(distinct, max(len(distinct), total))  # one at least for every piece
+        shown = np.resize(distinct, max(len(distinct), total))  # at least one for every piece
         of_images, of_texts = (np.array_split(np.arange(n), total) for n in (len(rows), len(shown)))
         towers = [], []
         for number, piece in enumerate(pieces.own, pieces.first):
@@ -144,7 +144,7 @@ def contrastive_objective(
         loss = loss_of(image, text[own], scale.exp())
         loss.backward()
         if total > 1:
-            scale.grad.div_(place().size)  # every process has computed the whole of it
+            scale.grad.div_(place().size)  # every process has computed all of it
             restart_statistics(module)
             for features, passes in zip((image, text), towers, strict=True):
                 for compute, where in passes:

@@ -29,7 +29,7 @@ from stages.training.memory import (
 )
 
 POINTS = 100
-"""Points of a curve; checkpoints are saved at points alone, so that no sum is cut in two."""
+"""Points of a curve; checkpoints are saved only at points, so that no sum is split."""
 
 ORDER, AUGMENTATION = 0, 1
 """The first word of a random generator's seed: what its numbers are for."""
@@ -69,9 +69,9 @@ def train(
 ) -> None:
     """Minimise an objective over all parameters of a module, and leave it ready to evaluate.
 
-    Batches and their random numbers depend on the recipe's seed and the step alone, so a training
-    that resumes from a checkpoint takes the very steps it would have taken. Images that are not
-    augmented are preprocessed once and kept in memory, if they fit.
+    Batches and their random numbers depend only on the recipe's seed and the step, so a training
+    that resumes from a checkpoint takes the same steps as without the interruption. Images that are
+    not augmented are preprocessed once and kept in memory, if they fit.
 
     Raises
     ------
@@ -115,7 +115,8 @@ def train(
             optimizer.step()
             optimizer.zero_grad()
             after_step()
-            # They stay on the device, so that the next step can start before this one has ended.
+            # The sums stay on the device, so that the next step can start before this one has
+            # ended.
             state.sums = state.sums.to(device) + torch.stack((loss, correct))
             state.step += 1
             log_point(state, rate, steps.stop, callbacks)
@@ -129,8 +130,8 @@ def train(
 def deterministic(threads: int) -> Iterator[None]:
     """Let torch use deterministic algorithms only, and `threads` threads, inside a block.
 
-    With another number of threads, sums are added in another order and rounded differently. What is
-    drawn inside leaves torch's generator as it was.
+    With another number of threads, sums are added in another order and rounded differently. torch's
+    random generator is restored afterwards.
     """
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -176,7 +177,7 @@ def learning_rate(recipe: TrainingRecipe, step: int, epoch_steps: int) -> float:
 
 
 def gradients(module: nn.Module) -> list[torch.Tensor]:
-    """Return all gradients; a parameter without one AdamW would silently leave as it is.
+    """Return all gradients; AdamW would silently skip a parameter without one.
 
     Raises
     ------
@@ -192,7 +193,7 @@ def gradients(module: nn.Module) -> list[torch.Tensor]:
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:
-    """Return the number of whole batches in `images`, or one smaller batch where there is none."""
+    """Return the number of whole batches in `images`, or 1 for a smaller batch if there is none."""
     return max(1, images // batch_size)
 
 
@@ -210,7 +211,7 @@ def sample_batches(images: int, recipe: TrainingRecipe, steps: range) -> Iterato
 
 
 def progress_bar(items: Iterable[Item], steps: range, name: str) -> Iterable[Item]:
-    """Show a bar: often on a terminal, once a minute in a log."""
+    """Show a progress bar, updated often on a terminal and once a minute in a log."""
     from tqdm import tqdm
 
     pause = 0.5 if sys.stderr.isatty() else 60.0

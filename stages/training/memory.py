@@ -1,8 +1,8 @@
-"""What a training keeps for its backward pass: less in pieces, in bfloat16, or when recomputed.
+"""Saving memory in a training's backward pass: pieces of a batch, bfloat16, recomputation.
 
-A batch is cut into equal pieces that pass the encoder one after the other, so that the activations
-of one piece are in memory at a time. Each has batch-norm statistics of its own; the gradient is
-that of the batch's loss.
+A batch is cut into equal pieces that pass through the encoder one after the other, so that only one
+piece's activations are in memory at a time. Each has batch-norm statistics of its own; the gradient
+is that of the batch's loss.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from stages.runtime.errors import InputError
 from stages.runtime.imports import import_open_clip
 
 DROPOUT = 2
-"""The first word of the seed of what a module draws, beside `loop.ORDER` and `AUGMENTATION`."""
+"""The first word of the seed for a module's own draws, beside `loop.ORDER` and `AUGMENTATION`."""
 
 
 class Piece(NamedTuple):
@@ -35,7 +35,7 @@ class Piece(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """The rows of a batch, and those of its pieces that this process computes, from `first` on."""
+    """The rows of a batch, and the pieces of it that this process computes, from `first` on."""
 
     rows: Int[np.ndarray, " image"]
     own: list[Piece]
@@ -44,12 +44,12 @@ class Pieces(NamedTuple):
 
 
 def own_pieces(pieces: int) -> range:
-    """Return the numbers of the pieces that this process computes, of those of a batch.
+    """Return the numbers of those pieces of a batch that this process computes.
 
     Raises
     ------
     InputError
-        They cannot be shared evenly by the processes.
+        The processes cannot share them evenly.
     """
     rank, size = place()
     if pieces % size:
@@ -75,8 +75,8 @@ def cut(
 ) -> Pieces:
     """Cut this process's images of a batch, whose rows are given, into the recipe's equal pieces.
 
-    What a module draws, for dropout or stochastic depth, depends on the recipe's seed, the step and
-    the piece alone, so neither on where a training resumed nor on who computes the piece.
+    What a module draws, for dropout or stochastic depth, depends only on the recipe's seed, the
+    step and the piece, and not on where a training resumed or which process computes the piece.
     """
     numbers = own_pieces(recipe.pieces)
     seeds = np.random.SeedSequence([DROPOUT, recipe.seed, step]).generate_state(recipe.pieces)
@@ -106,9 +106,9 @@ def forward_pass(seed: int, device: torch.device, precision: TrainingPrecision) 
 def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
     """Let the running statistics of batch norms move once for all pieces that pass in the block.
 
-    They move by the norm's momentum toward the mean of the pieces' statistics. The paper's recipes
-    say nothing of it. One move per piece would end at the last piece's, and depend on how many
-    pieces one process computes. Of a single piece this is what a batch norm itself does.
+    They move by the norm's momentum toward the mean of the pieces' statistics; the paper's recipes
+    do not mention this. One move per piece would favour the last piece, and depend on how many
+    pieces a process computes. With a single piece this is what a batch norm itself does.
     """
     if pieces == 1:
         yield
@@ -116,7 +116,7 @@ def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
     norms = running_norms(module)
     before = [(norm.momentum, {k: v.clone() for k, v in norm.named_buffers()}) for norm in norms]
     for norm in norms:
-        norm.momentum = None  # then a norm keeps the mean of what it has seen since a restart
+        norm.momentum = None  # without momentum, a norm keeps the mean of all since a restart
     restart_statistics(module)
     yield
     for norm, (momentum, buffers) in zip(norms, before, strict=True):
@@ -131,7 +131,7 @@ def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
 
 
 def restart_statistics(module: nn.Module) -> None:
-    """Let batch norms forget the pieces that have passed, where a batch passes twice."""
+    """Let batch norms forget the pieces that have passed, if a batch passes twice."""
     for norm in running_norms(module):
         norm.num_batches_tracked.zero_()
 
@@ -143,11 +143,11 @@ def running_norms(module: nn.Module) -> list[Any]:
 
 
 def checkpoint_activations(module: nn.Module, name: str) -> None:
-    """Let transformers keep the input of each block alone, and compute the rest of it again.
+    """Let transformers keep only the input of each block, and recompute the rest of it.
 
     Weights and gradients stay the same. Only towers that really do so are accepted: open_clip's
-    ModifiedResNet has the switch and ignores it, and its wrapper of timm's towers hides that one
-    has none.
+    ModifiedResNet has the switch but ignores it, and its wrapper hides that some of timm's towers
+    have none.
 
     Raises
     ------

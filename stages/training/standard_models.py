@@ -1,15 +1,15 @@
 """Standard models: classical classifiers of pixels and edges, computed in whole numbers.
 
 The baseline of effective robustness is a line through models that were trained on the labelled
-train set alone (Taori et al. 2020). A miniature world has no testbed of published models, so these
-stand in: classifiers of several kinds and of very different strengths, so that the line has a range
-to be fitted over. Which ones is our choice, made by their accuracies on ImageNet's test images.
+train set alone (Taori et al. 2020). The miniature has no testbed of published models, so these take
+their place: classifiers of several kinds and of very different strengths, so that the line can be
+fitted over a range. The choice is ours, and was made by their accuracies on ImageNet's test images.
 
-Every effective robustness is a distance to their line, so their accuracies must not hang on the
-last bits of a CPU's kernels. They see sums of 8-bit pixels. What is added or multiplied are whole
+Every effective robustness is a distance to their line, so their accuracies must not depend on the
+last bits of a CPU's kernels. They see sums of 8-bit pixels. They add and multiply only whole
 numbers that their type holds exactly (below 2⁵³ in double precision, for images of up to 256
-pixels), in whatever order. A quotient is rounded once, as IEEE 754 demands, and the lowest class
-wins a tie.
+pixels), so the order does not matter. A quotient is rounded once, as IEEE 754 requires, and the
+lowest class wins a tie.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from stages.measures.accuracy import ABSENT, images_of_classes, map_classes
 from stages.runtime.errors import InputError
 
 CHUNK_SIZE = 250
-"""How many images' distances to the train set are held at a time."""
+"""For how many images the distances to the train set are held at a time."""
 
 Images = UInt8[np.ndarray, "image height width channel"]
 Features = Int[np.ndarray, "image feature"]
@@ -38,7 +38,7 @@ Scores = Float[np.ndarray, "image class_"] | Int[np.ndarray, "image class_"]
 class LabelledImages:
     """A dataset in memory; `class_indices` are the classes that it holds.
 
-    `aliases` are further classes, each with the one of `class_indices` that it counts as.
+    `aliases` maps further classes to the one of `class_indices` that they count as.
     """
 
     images: Images
@@ -75,7 +75,7 @@ def standard_model_accuracies(
     Raises
     ------
     InputError
-        The train set has so few images that some model would learn from none.
+        The train set is so small that some model would learn from no image.
     """
     from threadpoolctl import threadpool_limits
 
@@ -103,7 +103,7 @@ def standard_model_accuracies(
     for name, model in models.items():
         learnt, seen = features[model.features]
         part = slice(0, round(model.share * len(learnt)))
-        with threadpool_limits(1):  # products as small as these wait for their threads longer
+        with threadpool_limits(1):  # such small products would spend more time waiting for threads
             scores = model.scores(learnt[part], labels[part], count, seen)
         parts = {
             key: scores[start:end] for key, (start, end) in zip(tests, pairwise(ends), strict=True)
@@ -126,8 +126,8 @@ def accuracy(
 ) -> float:
     """Return the top-1 accuracy of scores among the classes of a test set, in percent.
 
-    `columns` are the classes that the scores are of; the first of equal ones is predicted. Images
-    of other classes than the test set's (`map_classes`) are left out.
+    `columns` are the classes of the scores; the first of equal scores is predicted. Images of other
+    classes than the test set's (`map_classes`) are left out.
     """
     chosen, right = images_of_classes(classes, class_map)
     counts_as = class_map[columns]
@@ -194,7 +194,7 @@ def edges(side: int, images: Images) -> Features:
 def neighbours(
     number: int, learnt: Examples, classes: Classes, count: int, seen: Features
 ) -> Scores:
-    """Score a class by the mean squared distance to its nearest train images, `number` at most."""
+    """Score a class by the mean squared distance to its nearest train images, at most `number`."""
     scores = np.full((len(seen), count), -np.inf)
     examples = [learnt[classes == class_].astype(np.float64) for class_ in range(count)]
     lengths = [np.sum(rows**2, axis=1) for rows in examples]
@@ -219,7 +219,7 @@ def class_means(learnt: Examples, classes: Classes, count: int, seen: Features) 
 
 
 def trees(classifier, learnt: Examples, classes: Classes, count: int, seen: Features) -> Scores:
-    """Score a class by the share that scikit-learn's trees give it; they compare features alone."""
+    """Score a class by the share that scikit-learn's trees give it; they only compare features."""
     scores = np.zeros((len(seen), count))
     classifier.fit(learnt, classes)
     scores[:, classifier.classes_] = classifier.predict_proba(seen)
@@ -229,7 +229,7 @@ def trees(classifier, learnt: Examples, classes: Classes, count: int, seen: Feat
 def perceptron(learnt: Examples, classes: Classes, count: int, seen: Features) -> Scores:
     """Score a class by an averaged perceptron (Freund & Schapire 1999), in batches of 50 images.
 
-    Features are taken from their mean in whole numbers, and have a constant one beside them.
+    Features have their mean subtracted, in whole numbers, and a constant feature is added.
     """
     centre = learnt.sum(axis=0) // len(learnt)
     constant = int(np.abs(learnt - centre).max())
