@@ -1,7 +1,7 @@
 """The adversarial set: only images that a small reference net misclassifies.
 
 Hendrycks et al. (ImageNet-A, CVPR 2021) keep the photographs that a ResNet-50 misses; here a small
-convolutional net, trained on a set of its own, selects among candidates.
+convolutional net, trained on its own set, selects among candidates.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from stages.runtime.errors import InputError
 from stages.synthetic.blocks import BLOCK, Block, draw_block, draw_labelled
 
 CANDIDATES_PER_IMAGE = 200
-"""Stop after so many candidates per image of the set: the reference net is too accurate."""
+"""Stop after this many candidates per image of the set: the reference net is too accurate."""
 
 Classify = Callable[[np.ndarray], np.ndarray]
 """Gives the class index of each image."""
@@ -29,7 +29,7 @@ def adversarial_blocks(recipe: Adversarial, world: World) -> Iterator[Block]:
     Raises
     ------
     InputError
-        The reference net errs so rarely that the set cannot be filled.
+        The reference net is wrong so rarely that the set cannot be filled.
     """
     classify = train_reference(recipe.reference, recipe.class_indices, world)
     missing = recipe.images
@@ -52,7 +52,7 @@ def train_reference(reference: Reference, class_indices: list[int], world: World
     """Train the reference net and return it as a classifier.
 
     Three strided 3x3 convolutions and a linear layer; SGD with momentum, cosine schedule. Like the
-    heads of the study's encoders, it chooses among the classes of the set alone. The result depends
+    heads of the study's encoders, it chooses only among the classes of the set. The result depends
     on `threads`, which is therefore part of the recipe.
     """
     images, classes = draw_labelled(reference.train, world)

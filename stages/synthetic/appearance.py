@@ -24,7 +24,7 @@ PALETTE = np.array(
 """RGB of each colour, 0 to 1."""
 
 SHADE = 0.4
-"""The brightness of a colour in the dark parts of a texture, beside its light parts."""
+"""The brightness of a colour in a texture's dark parts, relative to its light parts."""
 
 
 def base_colours(

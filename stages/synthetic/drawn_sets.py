@@ -1,8 +1,8 @@
 """Write the synthetic datasets: images are drawn and written block by block.
 
-The probe set has all concepts segmented, as in Broden (Bau et al., CVPR 2017). As there, objects,
-parts and colours are label maps, textures and scenes numbers that hold for the whole image. A
-colour's pixels are the object's. Names follow Broden: colours end in `-c`, scenes in `-s`.
+The probe set has all concepts segmented, as in Broden (Bau et al., CVPR 2017). As in Broden,
+objects, parts and colours are label maps, and textures and scenes are numbers for the whole image.
+A colour's pixels are the object's. Names follow Broden: colours end in `-c`, scenes in `-s`.
 """
 
 from collections.abc import Iterator
@@ -40,12 +40,12 @@ _FIRST = dict(zip(_NAMES, accumulate(map(len, _NAMES.values()), initial=1), stri
 
 
 def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) -> None:
-    """Draw the set `name` and write its shards and card to `directory`, all of it or nothing.
+    """Draw the set `name` and write its shards and card to `directory`, whole or not at all.
 
     Raises
     ------
     InputError
-        The disk is full, or an adversarial set's reference net errs too rarely.
+        The disk is full, or an adversarial set's reference net is wrong too rarely.
     """
     with new_output(directory) as partial:
         if isinstance(recipe, Probe):

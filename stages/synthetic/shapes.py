@@ -288,7 +288,7 @@ def part_mask(
     v: Grid,
     inside: Bool[np.ndarray, "image pixel"],
 ) -> Bool[np.ndarray, "image pixel"]:
-    """Return the pixels that show `part` of each image's object; none if its class lacks it."""
+    """Return the pixels that show `part` of each object; none if its class has no such part."""
     mask = np.zeros_like(inside)
     for name, region in _REGIONS[part].items():
         rows = class_ == CLASSES.index(name)
