@@ -5,7 +5,7 @@ from dataclasses import dataclass
 STANDARD_ERRORS = 3.5
 """How many standard errors a working measure may be off.
 
-A Gaussian error is larger once in 2,000 controls, so that of a hundred studies one calls a working
+A Gaussian error is larger once in 2,000 controls, so about one study in a hundred calls a working
 measure wrong.
 """
 
@@ -16,10 +16,10 @@ class Control:
 
     Attributes
     ----------
-    what : what was planted and what of it was measured, in words
+    what : what was planted and which property was measured, in words
     planted : what the measure should find, by arithmetic or by a plain simulation
     found : what it found
-    tolerance : the sampling error, as `STANDARD_ERRORS` allow it, or that of rounding; computed
+    tolerance : the computed sampling error, `STANDARD_ERRORS` times, or the rounding error
     """
 
     what: str

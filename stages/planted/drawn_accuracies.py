@@ -15,7 +15,7 @@ from stages.measures.logit_line import baseline_lines, expit
 from stages.planted.control import STANDARD_ERRORS, Control
 
 MODELS = (16, 87)
-"""How many standard models: as many as the miniature trains, and as the testbed has."""
+"""The numbers of standard models: that of the miniature, and that of the testbed."""
 
 POINTS = (0.0, 10.0)
 """The effective robustness that is planted."""
@@ -24,14 +24,14 @@ IMAGES = 2000
 """How many images an encoder's accuracy is measured on."""
 
 IMAGENET = (2.3, 0.55)
-"""Mean and spread of the standard models' logits on ImageNet: those of the miniature's."""
+"""Mean and spread of the standard models' logits on ImageNet, as in the miniature."""
 
 SLOPE = 0.7
 INTERCEPTS = (-0.7, -1.7, -3.1, -3.6, -2.1)
 """Lines like those of the miniature's baseline, one per shift."""
 
 RESIDUAL, CORRELATION = 0.25, 0.5
-"""Spread of the residuals in logits, and their correlation between shifts: the miniature's, too."""
+"""Spread of the residuals in logits and their correlation between shifts, as in the miniature."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def robustness_controls(
     logit space that are correlated between shifts. An encoder's true ImageNet accuracy lies up to
     one spread above the models' mean; on each shift it is the line's, or lies `POINTS` above. The
     accuracies that are measured are binomial. An interval from the percentiles of B resamples that
-    are distributed as the truth holds `confidence · (B - 1) / (B + 1)`, which is what is planted.
+    are distributed like the truth holds it with probability `confidence · (B - 1) / (B + 1)`; this
+    is the planted value.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def robustness_controls(
 
 
 def exact(shifts: Sequence[str], points: float) -> Control:
-    """Estimate the effective robustness of an encoder beside models that lie exactly on a line."""
+    """Estimate the effective robustness of an encoder if the models are exactly on a line."""
     x = IMAGENET[0] + IMAGENET[1] * np.linspace(-2, 2, MODELS[0])
     imagenet = IMAGENET[0] + IMAGENET[1]
     lines, resampled, accuracies = {}, {}, {}

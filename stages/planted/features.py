@@ -20,21 +20,21 @@ DISTRIBUTIONS: dict[str, tuple[float, Callable[..., np.ndarray]]] = {
     "uniform": (1.8, lambda rng, shape: rng.uniform(-1.0, 1.0, shape)),
     "Laplace": (6.0, lambda rng, shape: rng.laplace(size=shape)),
 }
-"""By name, the kurtosis of infinitely many features, and what draws them."""
+"""By name, the kurtosis of infinitely many features, and the function that draws them."""
 
 SIZES = (2 / 3, 1, 4 / 3, 5 / 3, 2, 3, 5, 10, 20)
 """By how much features are raised, as multiples of the limit beyond which they are outliers."""
 
 SHOWN_SIZE = 5
-"""Of these, the one that the controls name."""
+"""The one of these that the controls report."""
 
 
 def kurtosis_controls(features: int, sigma: float, seed: int) -> list[Control]:
     """Measure the mean kurtosis of images whose features are drawn from known distributions.
 
     The kurtosis of n features is biased: of a Gaussian `3 (n - 1) / (n + 1)` is expected (Fisher
-    1930). For the others a plain computation on other images says what is. Each image has a scale
-    and an offset of its own, which change no image's kurtosis.
+    1930). For the others, a plain computation on other images gives the expected value. Each image
+    has a scale and an offset of its own, which change no image's kurtosis.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Raised:
     size : by how many standard deviations of the image
     found, arithmetic : the share of images in which such a feature lies beyond the limit, by the
         measure and by `raised_deviations`
-    typical : how many standard deviations such a feature lies off if it was at its image's mean
+    typical : how many standard deviations such a feature is off if it was at its image's mean
     found_features, expected_features : how many of them are outlier features
     """
 
@@ -96,13 +96,13 @@ class Raised:
 
 @dataclass(frozen=True)
 class Limit:
-    """What so many equal outliers among an image's features can reach.
+    """What a number of equal outliers among an image's features can reach.
 
     Attributes
     ----------
     axes : how many, k of n features
     highest : `sqrt((n - k) / k)` standard deviations, however far they are raised
-    raised_by : the size from which on they lie beyond the limit of outlier features; None if never
+    raised_by : the size from which on they are beyond the limit of outlier features; None if never
     """
 
     axes: int
@@ -115,9 +115,9 @@ def outlier_controls(
 ) -> tuple[list[Control], list[Raised], list[Limit]]:
     """Raise features of real activations, and measure in how many images they are outliers.
 
-    One feature is raised, as many as can be found among n features, and one more; each by
-    `size · σ`, with the σ of its image before. What that makes of its deviation is arithmetic,
-    which `raised_deviations` does.
+    The raised features are one, as many as can be found among n features, and one more than that.
+    Each is raised by `size · σ`, with the σ that its image had before. `raised_deviations` computes
+    the resulting deviation.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def raised_deviations(
 
 
 def limit(features: int, axes: int, sigma: float) -> Limit:
-    """Return what so many equal outliers reach, and from which size on they are beyond `sigma`."""
+    """Return what a number of equal outliers reach, and the size at which they pass `sigma`."""
     part = axes / features
     room = (1 - part) ** 2 - sigma**2 * part * (1 - part)
     raised_by = float(sigma / np.sqrt(room)) if room > 0 else None

@@ -8,10 +8,10 @@ from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.planted.control import Control
 
 FEATURES, RANK = 128, 32
-"""The features, as many as there are classes, and how many directions decide the class."""
+"""The number of features, which is that of classes, and of directions that decide the class."""
 
 CLASS_PART = 0.2
-"""The cosine of an activation with its class's direction; the rest lies along a small one."""
+"""The cosine of an activation with its class's direction; the rest is along a small direction."""
 
 
 def head_controls(fractions: list[float], harmless: float, seed: int) -> list[Control]:
@@ -25,7 +25,7 @@ def head_controls(fractions: list[float], harmless: float, seed: int) -> list[Co
 
     Parameters
     ----------
-    fractions : the pruned shares, as the study has them
+    fractions : the pruned shares of the study
     harmless : how many points of accuracy a prunable share may cost
     seed : of the directions
     """

@@ -19,19 +19,19 @@ from stages.measures.directions import Directions
 from stages.planted.control import STANDARD_ERRORS, Control
 
 CONCEPTS, FEATURES = 8, 64
-"""How many concepts are carried at most, and the width of the space that they lie in."""
+"""The most concepts that are carried, and the width of the space."""
 
 IMAGES = 10_000
-"""How many images are taken at most, or drawn where there are no labels."""
+"""The most images that are used, or the number that is drawn if there are no labels."""
 
 CANDIDATES = 64
-"""Of so many frequent concepts those are taken that have few images in common."""
+"""The number of frequent concepts from which those with few common images are chosen."""
 
 STRENGTH = 3.0
 """The length of a concept in standard deviations of the noise."""
 
 SIMULATIONS = 40
-"""How often other noise and other negatives are drawn, to say what is expected."""
+"""How often other noise and other negatives are drawn, to compute the expected values."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class ConceptScoring:
 def concept_controls(
     labels: ConceptLabels | None, settings: ConceptScoring, seed: int
 ) -> list[Control]:
-    """Measure concepts that are carried by a direction each, and by half as many directions.
+    """Measure concepts that are carried by one direction each, and by half as many directions.
 
-    What is expected is simulated by a plain computation, with noise and negatives of its own. Where
+    The expected values are simulated by a plain computation, with its own noise and negatives. If
     two labels share a direction, the second is the first under another name. The average precision
-    of a score of two values, half of whose images tie, is known in closed form.
+    of a score of two values, with many ties, is known in closed form.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def concept_controls(
 def chosen_presence(labels: ConceptLabels) -> Bool[np.ndarray, "image concept"]:
     """Return which of some images show which of some frequent concepts that rarely coincide.
 
-    A concept is left out if more than half of its images show one that is taken, or more than half
-    of that one's show it: both would be encoded by one direction.
+    A concept is left out if more than half of its images show a chosen concept, or more than half
+    of that one's images show it: one direction would encode both.
     """
     images = int(min(labels.image.max() + 1, IMAGES))
     inside = labels.image < images
@@ -143,7 +143,7 @@ def probed(
 def simulated(
     rng: np.random.Generator, shown: Bool[np.ndarray, "image concept"], settings: ConceptScoring
 ) -> Float[np.ndarray, "direction concept"]:
-    """Compute the average precisions that other noise and other negatives give, plainly."""
+    """Compute the average precisions for other noise and other negatives, in a plain way."""
     scores = STRENGTH * shown + rng.standard_normal(shown.shape)
     asked = np.stack([taken(rng, column, settings.negatives) for column in shown.T])
 
@@ -160,7 +160,7 @@ def simulated(
 def taken(
     rng: np.random.Generator, positive: Bool[np.ndarray, " image"], negatives: Negatives
 ) -> Bool[np.ndarray, " image"]:
-    """Say which images count for a concept: its positives, and its negatives."""
+    """Return which images count for a concept: its positives, and its negatives."""
     others = np.flatnonzero(~positive)
     count = min(int(positive.sum()), len(others)) if negatives == "balanced" else len(others)
     some = positive.copy()
@@ -183,7 +183,7 @@ def counted(
     doubtful: Bool[np.ndarray, "direction concept"],
     threshold: float,
 ) -> list[Control]:
-    """Return unique concepts and polysemanticity beside what the expected precisions give."""
+    """Return unique concepts and polysemanticity, found and from the expected precisions."""
     planted, counts = plain_counts(expected >= threshold), found.counts[0]
     of_directions = doubtful.sum() / max(planted.encoding_directions, 1)
     return [
@@ -203,7 +203,7 @@ def counted(
 
 
 def plain_counts(encodes: Bool[np.ndarray, "direction concept"]) -> EncodedConcepts:
-    """Count as `encoded_concepts` does, by loops."""
+    """Count like `encoded_concepts`, with loops."""
     concepts = {c for row in encodes for c in np.flatnonzero(row).tolist()}
     each = [len(np.flatnonzero(row)) for row in encodes if row.any()]
     return EncodedConcepts(len(concepts), len(each), sum(each) / len(each) if each else 0.0)

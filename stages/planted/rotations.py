@@ -14,15 +14,15 @@ def cka_controls(
 ) -> list[Control]:
     """Measure the CKA of activations and their rotated copy, and of independent features.
 
-    CKA does not see rotation, scale and offset. Of independent features it is 0 but for a sampling
-    error: over permutations of a minibatch's n images, `⟨U(K), U(L)⟩` has the variance
-    `2 |U(K)|² |U(L)|² / (n (n - 3))` (Székely and Rizzo 2013), so that minibatch CKA of B
-    minibatches has the standard error `sqrt(2 / (n (n - 3) B))`.
+    CKA does not see rotation, scale and offset. For independent features it is 0, apart from a
+    sampling error: over permutations of a minibatch's n images, `⟨U(K), U(L)⟩` has the variance `2
+    |U(K)|² |U(L)|² / (n (n - 3))` (Székely and Rizzo 2013), so that minibatch CKA of B minibatches
+    has the standard error `sqrt(2 / (n (n - 3) B))`.
 
     Parameters
     ----------
     activations : of an encoder
-    images : how many to take at most, evenly spaced, dealt out to the minibatches in turn
+    images : the most images to use, evenly spaced, dealt out to the minibatches in turn
     minibatch : images of one
     seed : of the rotation and of the independent features
     """
