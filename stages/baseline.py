@@ -25,7 +25,7 @@ DATASETS = Path("data/datasets")
 def main() -> None:
     """Write the standard models, their lines and the resampled lines.
 
-    `abscissa` has the accuracy of the models from which each shift's line starts, `classes` the
+    `abscissa` has the models' ImageNet accuracies that each shift's line starts from, `classes` the
     classes of the test sets that they were measured on.
 
     With models trained here, a shift whose dataset is absent has no accuracies and so no line.
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def published_models() -> tuple[list[Model], dict[str, list[int]]]:
-    """Return the testbed's standard models, and the classes of the sets that it has."""
+    """Return the testbed's standard models, and the classes of its test sets."""
     known = read_imagenet_classes()
     every = list(range(len(known.wnids)))
     some = {

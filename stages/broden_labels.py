@@ -18,7 +18,7 @@ BRODEN, LABELS = Path("data/datasets/broden"), Path("data/broden_labels")
 
 
 def main() -> None:
-    """Write the pairs of image and concept number, and what the concepts are called.
+    """Write the pairs of image and concept number, and the names of the concepts.
 
     Pairs are sorted by concept, then image. Concepts that no image shows, or that all show, cannot
     be probed; `left_out.json` lists them.

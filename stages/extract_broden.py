@@ -36,7 +36,7 @@ def main(key: str) -> None:
     with open_broden(BRODEN) as broden:
         streamed = streamed_activations(encoder, broden, own_machine(machine), precision)
         if not is_first():
-            list(streamed.blocks)  # none: they go to the first process
+            list(streamed.blocks)  # no rows here: they go to the first process
             return
         with new_output(directory, inputs) as out:
             write_tensors(out / "activations.safetensors", {"activations": streamed})

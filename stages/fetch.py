@@ -1,4 +1,4 @@
-"""Stage `fetch`: bring one dataset into shards, from the source that its entry names."""
+"""Stage `fetch`: read one dataset from its source and write it as shards."""
 
 from pathlib import Path
 

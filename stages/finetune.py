@@ -1,4 +1,4 @@
-"""Stage `finetune`: a CLIP trained on with its zero-shot head on labelled images."""
+"""Stage `finetune`: a CLIP finetuned with its zero-shot head on labelled images."""
 
 from pathlib import Path
 

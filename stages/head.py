@@ -1,4 +1,4 @@
-"""Stage `head`: an encoder's classifier head, from prompts, from its training, or random."""
+"""Stage `head`: an encoder's classifier head, zero-shot, trained or random."""
 
 from pathlib import Path
 

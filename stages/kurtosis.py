@@ -1,4 +1,4 @@
-"""Stage `kurtosis`: an encoder's kurtosis, its outlier features, and what they mean to its head."""
+"""Stage `kurtosis`: an encoder's kurtosis, its outlier features, and their relation to its head."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -31,8 +31,8 @@ from stages.runtime.errors import error_context
 from stages.runtime.launch import launch
 
 MOST_AXES = 100
-"""The most outlier features that are looked at. Beyond 6 σ in half of the images are at most 56 of
-1,024 features, but with a lower σ hundreds, each of which costs a pass over all logits."""
+"""The most outlier features that are examined. At most 56 of 1,024 features can be beyond 6 σ in
+half of the images, but with a lower σ there are hundreds, and each costs a pass over all logits."""
 
 
 def main(key: str) -> None:
@@ -55,7 +55,7 @@ def main(key: str) -> None:
     kurtosis = bootstrap_mean(per_image, settings.resamples, settings.confidence, settings.seed)
     outliers = outlier_features(deviations, settings.outlier_share)
     ordered = most_extreme_first(deviations)
-    # Where there is none, the most extreme feature alone.
+    # If there is none, only the most extreme feature.
     examined = ordered.first(min(max(len(outliers.feature), 1), MOST_AXES))
     with error_context(folder, ValueError):
         aligned = align_axes(np.arange(width), directions, arrays["importance"])

@@ -24,8 +24,9 @@ from stages.runtime.launch import launch
 def main(key: str) -> None:
     """Write encoder `key`'s accuracies in percent and effective robustness in points.
 
-    A shift whose dataset is absent is left out, and the mean is over the others. Of a shift with
-    other classes than its line, the accuracy is written, and why there is no effective robustness.
+    A shift whose dataset is absent is left out, and the mean is over the others. For a shift with
+    other classes than its line, the accuracy is written, and the reason why there is no effective
+    robustness.
     """
     params = Params()
     settings = params.read("robustness", RobustnessSettings)
@@ -72,10 +73,10 @@ def measure(source: Path, test: Activations, head: Head) -> Accuracy:
 
 
 def other_classes(tests: dict[str, Activations], shift: str, baseline: dict) -> str:
-    """Say whether a shift's line is of other classes than the study's test sets, or nothing.
+    """Say how a shift's line differs in classes from the study's test sets, or nothing.
 
-    Fewer classes are easier to tell apart, so accuracy among them does not compare with a line of
-    all. Of ImageNet, the classes at the line's abscissa count.
+    Fewer classes are easier to tell apart, so accuracy among them is not comparable with a line
+    over all classes. For ImageNet, the classes of the line's abscissa count.
     """
     if shift not in baseline["lines"]:
         return ""
@@ -106,9 +107,9 @@ def imagenet_accuracy(
     measured: dict[str, Accuracy],
     baseline: dict,
 ) -> Accuracy:
-    """Return the ImageNet accuracy at which a shift's line is read: over its classes, or over all.
+    """Return the ImageNet accuracy at which a shift's line is read: over its classes, or all.
 
-    Of an ImageNet image, too, a class that the shift merges with another counts as this one.
+    A class that the shift merges with another counts as that one for ImageNet's images too.
     """
     imagenet, test = tests[TEST_SETS[0]], tests[shift]
     same = np.array_equal(imagenet.class_indices, test.class_indices) and not test.aliases

@@ -1,4 +1,4 @@
-"""Stage `study`: refuse a params.yaml that is not whole and consistent, before anything is made.
+"""Stage `study`: refuse an incomplete or inconsistent params.yaml before anything is computed.
 
 Every stage checks what it reads; this one checks the rest: unknown sections and names that refer to
 nothing. Its output never changes, so that a legal change makes nothing else stale.

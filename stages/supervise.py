@@ -33,7 +33,7 @@ def main(key: str) -> None:
             key, machine.device, recipe, item.label_smoothing, backbone, inputs.outputs
         ) as callbacks,
     ):
-        # The tower is a CLIP's, so that encoders differ in their training alone (Crabbé et al.
+        # The tower is a CLIP's, so that encoders differ only in their training (Crabbé et al.
         # 2024). Its features go into the head as they are, not normalised.
         encoder = classifier_encoder(
             backbone, data.card.classes, recipe.seed, normalize_features=False
