@@ -38,6 +38,9 @@ TEMPLATES = {"openai_imagenet": 80, "simple_imagenet": 7}
 FLOAT = 4
 """Bytes per number: weights, activations and Gram matrices are stored in float32."""
 
+THUMBNAIL, SHOWN = 7_500, 4_500
+"""Bytes of a thumbnail with its masks, and of an image in a sprite with its share of the page."""
+
 STATES = 3
 """A checkpoint holds each weight and AdamW's two running means of it."""
 
@@ -255,6 +258,7 @@ def storage(
         "activations": activation_bytes(study, images[TEST_SETS[0]]),
         "shift activations": activation_bytes(study, total(images[s] for s in SHIFTS)),
         "Broden activations": activation_bytes(study, images["broden"]),
+        "thumbnails": images["broden"] * about(THUMBNAIL),
         "layer Grams": total(encoder_cost(study, key).layers * grams for key in keys),
     }
     return [
@@ -263,6 +267,7 @@ def storage(
             Storage(what, f"data/{what.lower().replace(' ', '_')}", amount)
             for what, amount in results.items()
         ),
+        Storage("pages of directions", "plots/directions", page_bytes(study, images["broden"])),
         Storage("training checkpoints", ".scratch", about(states), temporary=True),
     ]
 
@@ -286,6 +291,19 @@ def head_bytes(study: Sections, key: str) -> Amount:
 def activation_bytes(study: Sections, images: Amount) -> Amount:
     """Return the bytes of all encoders' activations on some images."""
     return images * total(encoder_cost(study, key).width for key in study.encoders) * FLOAT
+
+
+def page_bytes(study: Sections, images: Amount) -> Amount:
+    """Return the bytes of all encoders' pages of directions; nearly none without Broden's images.
+
+    A head has at most as many directions as classes, and as features.
+    """
+    if images == Amount(0):
+        return Amount(0)
+    widths = [encoder_cost(study, key).width for key in study.encoders]
+    classes = class_count(study)
+    directions = total(w if w.value < classes else Amount(classes) for w in widths)
+    return directions * about(2 * study.browse.images * SHOWN)
 
 
 def free_space(stored: list[Storage]) -> list[str]:

@@ -47,7 +47,8 @@ def test_thumbnails_are_the_images_and_masks_of_the_dataset(study, run):
             for path in row.labels("object"):
                 labels = from_channels(broden.pixels(str(path)))
                 (number,) = np.unique(labels[labels > 0]).tolist()
-                assert np.array_equal(found.mask(image, number), labels == number)
+                mask = found.mask(image, number)
+                assert mask is not None and np.array_equal(mask, labels == number)
             for number in row.labels("scene"):
                 assert found.mask(image, int(number)) is None
 

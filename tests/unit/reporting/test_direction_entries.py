@@ -113,9 +113,10 @@ def test_a_concept_leads_to_the_best_directions_or_to_the_nearest(browser):
 
 def test_of_very_many_concepts_the_strongest_are_listed(tmp_path):
     browser = draw_browser(tmp_path, concepts=600, images=8)
-    most = max(entry.probed.encoded for entry in browser.directions)
+    found = [entry.probed for entry in browser.directions if entry.probed]
+    most = max(one.encoded for one in found)
     assert most > MOST_LISTED
-    assert max(len(entry.probed.concepts) for entry in browser.directions) == MOST_LISTED
+    assert max(len(one.concepts) for one in found) == MOST_LISTED
 
 
 def test_where_there_is_no_outlier_the_most_extreme_feature_is_shown(tmp_path):

@@ -16,6 +16,8 @@ from stages.runtime.errors import InputError
 from tests.unit.encoders.conftest import small_backbone
 from tools.amounts import UNKNOWN, Amount, about
 from tools.costs import (
+    SHOWN,
+    THUMBNAIL,
     WORDS,
     Storage,
     Work,
@@ -177,6 +179,11 @@ def test_every_folder_is_stored_once_and_as_large_as_what_is_written_there(nano,
     shifts = sum(images[shift].value for shift in SHIFTS)
     for folder, number in {"": 200, "shift_": shifts, "broden_": 600}.items():
         assert found[f"data/{folder}activations"] == Amount(number * 3 * 64 * 4)
+    assert found["data/thumbnails"] == about(600 * THUMBNAIL)
+    # of three heads of 24 classes and 64 features, with four images at each end
+    assert found["plots/directions"] == about(3 * 24 * 2 * 4 * SHOWN)
+    without = storage(nano, images | {"broden": Amount(0)}, Amount(7), Amount(5), "elsewhere")
+    assert Storage("pages of directions", "plots/directions", Amount(0)) in without
     assert found[".scratch"].value == 3 * weight_bytes(nano, "rn_web_broad").value
     encoder = clip_encoder(nano.backbones["rn"], Vocabulary([f"w{i}" for i in range(WORDS)]), 0)
     save_encoder(tmp_path, encoder)
