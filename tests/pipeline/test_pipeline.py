@@ -3,12 +3,14 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import networkx as nx
 import pytest
 from dvc.repo import Repo
 
 from stages.runtime.fingerprint import COMPUTING, branch_modules, fingerprinted
+from tests.integration.reporting.conftest import leads_somewhere
 from tests.pipeline.workspace import Workspace
 from tests.reads import ROOT, STAGES
 
@@ -168,6 +170,13 @@ def test_dvcs_table_of_metrics_fits_a_terminal(nano):
 def test_a_run_ends_with_what_it_made(nano):
     said = nano.run("python", "-m", "tools.outcome")
     assert "plots/report.html" in said and "came out the same" in said
+
+
+def test_every_link_of_the_page_leads_somewhere(nano):
+    page = nano.folder / "plots/report.html"
+    links = set(re.findall(r'href="([^"]+)"', page.read_text()))
+    own = {urljoin(page.as_uri(), link) for link in links if "://" not in link}
+    assert own and [link for link in own if not leads_somewhere(link)] == []
 
 
 def test_an_encoders_entry_reruns_that_encoder_alone(clean):

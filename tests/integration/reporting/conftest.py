@@ -106,19 +106,15 @@ def broken_links(page: Page) -> list[str]:
         "a[*|href]", "all => all.map(a => new URL(a.href.baseVal ?? a.href, document.baseURI).href)"
     )
     shown = page.eval_on_selector_all("[id]", "all => all.map(element => element.id)")
-    here = urlsplit(page.url).path
-    return [
-        link
-        for link in sorted(set(links))
-        if (url := urlsplit(link)).scheme == "file"
-        and not leads_somewhere(url.path, url.fragment, shown if url.path == here else None)
-    ]
+    drawn = {f"{page.url.partition('#')[0]}#{identifier}" for identifier in shown}
+    own = {link for link in links if link.startswith("file:")} - drawn
+    return sorted(link for link in own if not leads_somewhere(link))
 
 
-def leads_somewhere(path: str, fragment: str, identifiers: list[str] | None) -> bool:
-    """Say whether an HTML file exists and has the element, if one is meant."""
-    file = Path(unquote(path))
-    if not file.is_file():
-        return False
-    known = re.findall(r'\sid="([^"]+)"', file.read_text()) if identifiers is None else identifiers
-    return not fragment or unquote(fragment) in known
+def leads_somewhere(link: str) -> bool:
+    """Say whether a link's HTML file exists and holds the element, if it names one."""
+    url = urlsplit(link)
+    file, element = Path(unquote(url.path)), unquote(url.fragment)
+    return file.is_file() and (
+        not element or element in re.findall(r'\sid="([^"]+)"', file.read_text())
+    )

@@ -57,7 +57,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings["study"] = {"title": f"The {HOSTILE}", "description": f"First.\n\nThen {HOSTILE}"}
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))
     (folder / "data").mkdir()
-    (folder / "data/reference").symlink_to(ROOT / "data/reference")
+    for name in ("data/reference", "constraints.txt", "versions.yaml"):
+        (folder / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -79,7 +80,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report(folder: Path, page: Page) -> Page:
     """Open the study's page and let it draw all of its charts."""
     page.goto((folder / "plots/report.html").as_uri())
-    page.evaluate("Promise.all(Object.values(window.charts ?? {}).map(draw => draw()))")
+    page.evaluate(
+        "async () => { for (const draw of Object.values(window.charts ?? {})) await draw() }"
+    )
     return page
 
 
@@ -92,8 +95,9 @@ def test_a_label_on_the_page_stays_text(report: Page):
 
 
 def test_the_page_s_links_lead_somewhere(report: Page):
+    """But those to directions, whose pages a made-up study has not: tests/pipeline has them."""
     assert report.locator("a[href]").count() > 0
-    assert broken_links(report) == []
+    assert [link for link in broken_links(report) if "/plots/directions/" not in link] == []
 
 
 def test_the_page_fits_a_telephone(report: Page):
