@@ -50,7 +50,8 @@ def main() -> None:
 
 def made(study: dict[str, Any]) -> Iterator[str]:
     """Yield the lines that say what there is now, and where to look."""
-    counts = [f"{len(study[name])} {name}" for name in ("encoders", "datasets", "comparisons")]
+    sizes = {name: len(study[name]) for name in ("encoders", "datasets", "comparisons")}
+    counts = [f"{n} {name if n != 1 else name[:-1]}" for name, n in sizes.items()]
     yield f"The results of this study ({', '.join(counts)}):"
     places = {"plots/report.html": "the page to read"}
     if any(Path("plots/directions").glob("*/index.html")):
@@ -95,7 +96,8 @@ def headlines(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
         file = Path(f"metrics/encoders/{key}.json")
         before, after = read_json(committed / file), read_json(file)
         for name in before.keys() & after.keys():
-            if before[name] != after[name]:
+            nested = isinstance(before[name], dict)  # as an older release wrote them
+            if before[name] != after[name] and not nested:
                 differing[name].append((key, before[name], after[name]))
     width = max(map(len, differing), default=0)
     for name, found in sorted(differing.items()):

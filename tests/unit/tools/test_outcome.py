@@ -97,7 +97,7 @@ def test_results_that_no_commit_has_are_new(committed):
 def test_it_says_what_there_is_and_where(committed):
     study = {"encoders": {"a": {}}, "datasets": {"b": {}, "c": {}}, "comparisons": {}}
     said = "\n".join(made(study))
-    assert "1 encoders, 2 datasets, 0 comparisons" in said
+    assert "1 encoder, 2 datasets, 0 comparisons" in said
     assert "plots/report.html" in said and "plots/directions" not in said
     Path("plots/directions/a").mkdir(parents=True)
     Path("plots/directions/a/index.html").touch()
