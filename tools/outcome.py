@@ -115,33 +115,39 @@ def distance(before: Any, after: Any) -> float:
 def causes(committed: Path) -> Iterator[str]:
     """Yield a line for each file that the results were made from, and that was another before."""
     before, after = made_from(committed / LOCK), made_from(Path(LOCK))
-    changed = {
-        place[1:] for place in before.keys() & after.keys() if before[place] != after[place]
-    } | {place[1:] for place in before.keys() ^ after.keys()}
+    changed = {place for place in before.keys() & after.keys() if before[place] != after[place]}
     keys = defaultdict(list)
     for file, *path in sorted(changed):
         keys[file] += [".".join(path)] if path else []
     for file, names in keys.items():
-        of = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
-        yield one_line(f"Since then {file} has " + (f"other values: {of}." if of else "changed."))
+        if names:
+            yield one_line(f"Since then {file} has other values: {some_of(names)}.")
+    if files := [file for file, names in keys.items() if not names]:
+        yield one_line(f"Since then these files have changed: {some_of(files)}.")
     if not keys:
         yield MACHINE
 
 
-def made_from(lock: Path) -> dict[tuple[str, ...], Any]:
-    """Return what each stage of a lock file was run on that no stage makes.
+def some_of(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    rest = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
-    These are parameters, by stage, file and keys, and files, by stage and path, with their MD5.
+
+def made_from(lock: Path) -> dict[tuple[str, ...], Any]:
+    """Return what the stages of a lock file were run on and none of them makes.
+
+    These are parameters, by file and keys, and files, by path, with their MD5.
     """
     stages = load_tree(lock).get("stages", {}) if lock.exists() else {}
     made = {out["path"] for entry in stages.values() for out in entry.get("outs", ())}
     found = {}
     for name, entry in stages.items():
         for place, value in leaves(entry.get("params", {}), ()):
-            found[(name, *map(str, place))] = value
+            found[tuple(map(str, place))] = value
         for dep in entry.get("deps", ()) if name not in FIRST else ():
             if dep["path"] not in made and not dep["path"].startswith("plots/"):
-                found[name, dep["path"]] = dep["md5"]
+                found[(dep["path"],)] = dep["md5"]
     return found
 
 

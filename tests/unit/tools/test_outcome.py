@@ -75,7 +75,7 @@ def test_other_bytes_of_equal_headlines_are_said_to_be_that(committed):
     [
         ({"outlier_sigma": 2.0}, "params.yaml has other values: kurtosis.outlier_sigma."),
         ({"fingerprint": "9f"}, "code.json has other values: kurtosis."),
-        ({"table": "9f"}, "data/reference/a.csv has changed."),
+        ({"table": "9f"}, "these files have changed: data/reference/a.csv."),
     ],
 )
 def test_what_else_has_changed_is_named_as_the_cause(committed, inputs, named):
