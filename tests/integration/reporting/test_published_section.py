@@ -297,7 +297,7 @@ def test_everybody_can_read_the_section_and_it_fits_a_telephone(section: Page):
         assert violations(section) == []
     section.set_viewport_size({"width": NARROW["width"], "height": NARROW["height"]})
     assert excess_width(section) == 0
-    box = section.locator("#published-models .scroll[role=region]")
+    box = section.locator("#published-models .box")
     box.evaluate("box => box.scrollTo(300, 0)")
     name, edge = (
         section.locator("#published-table tbody th").first.bounding_box(),
