@@ -254,8 +254,11 @@
   }
 
   async function link() {
-    if (!window.charts?.published) return;
-    view = await window.charts.published();
+    try {
+      view = await window.charts.published();
+    } catch {
+      return; // without Vega the drawing stays, and the table does without a chart
+    }
     view.addEventListener("click", (event, item) => {
       const known = ["encoder", "standard"].includes(item?.datum?.kind);
       chooseFromChart(known ? item.datum.label : "");
@@ -367,13 +370,14 @@
   form.addEventListener("reset", () => setTimeout(readOwn));
 
   // #published-models?q=datacomp opens the page with a search.
-  const [hash, words] = decodeURIComponent(location.hash).split("?q=");
+  const [hash, query] = location.hash.split("?");
+  const words = new URLSearchParams(query).get("q");
   if (hash === "#published-models" && words) {
     search.value = words;
     section.scrollIntoView();
   }
   filter.hidden = form.hidden = false;
   show();
-  addEventListener("load", link);
+  addEventListener("load", link); // page.js, which draws the charts, has run by then
   window.published = { robustness, isExtrapolated };
 })();
