@@ -28,31 +28,28 @@ PRUNABLE = 0.8
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A claim, whether the numbers bear it out, the numbers, and the chart that shows them.
+    """A claim, whether the numbers bear it out, the numbers, and the chart that shows them."""
 
-    `key` is its address on the page.
-    """
-
-    key: str
     chart: str
     text: str
     verdict: Verdict
     findings: list[str]
+    key: str = ""  # its address on the page
 
 
 def study_claims(encoders: Sequence[Encoder], published: Published) -> list[Claim]:
     """Return every claim that the study's encoders allow to judge; none without numbers."""
-    claims = (
-        robustness_order(encoders),
-        coverage_of_data(encoders),
-        kurtosis_above_null(encoders),
-        outlier_features(encoders),
-        prunable_directions(encoders),
-        concept_order(encoders),
-        published_robustness(published),
-        published_order(published),
-    )
-    return [claim for claim in claims if claim is not None]
+    claims = {
+        "robustness-order": robustness_order(encoders),
+        "coverage": coverage_of_data(encoders),
+        "kurtosis": kurtosis_above_null(encoders),
+        "outlier-features": outlier_features(encoders),
+        "prunable": prunable_directions(encoders),
+        "concept-order": concept_order(encoders),
+        "published": published_robustness(published),
+        "published-order": published_order(published),
+    }
+    return [msgspec.structs.replace(claim, key=key) for key, claim in claims.items() if claim]
 
 
 def robustness_order(encoders: Sequence[Encoder]) -> Claim | None:
@@ -67,7 +64,6 @@ def robustness_order(encoders: Sequence[Encoder]) -> Claim | None:
             verdict, text = judge_order(estimates), f"{f.name}: {values} points"
             cases.append(_unless_extrapolated(f.members, verdict, text))
     return _claim(
-        "robustness-order",
         "effective_robustness",
         "Zero-shot encoders are more robust than their finetuned versions, and these more than "
         f"supervised encoders (mean effective robustness{mean_over(encoders)}).",
@@ -85,7 +81,6 @@ def coverage_of_data(encoders: Sequence[Encoder]) -> Claim | None:
             text = f"{_against(pair, estimates)} points, mean accuracy on the shifts {raw} %"
             cases.append(_unless_extrapolated(pair, judge_order(estimates), text))
     return _claim(
-        "coverage",
         "effective_robustness",
         "Robustness comes with the coverage of the data and not with language: labels give more of "
         f"it than captions of the same images{over}.",
@@ -102,7 +97,6 @@ def kurtosis_above_null(encoders: Sequence[Encoder]) -> Claim | None:
             estimates = [(k.low, k.mean, k.high) for k in measured]
             cases.append((judge_order(estimates), _against((e, null), estimates, digits=2)))
     return _claim(
-        "kurtosis",
         "kurtosis",
         "The kurtosis of a zero-shot encoder's activations is above that of an untrained encoder.",
         cases,
@@ -126,7 +120,6 @@ def outlier_features(encoders: Sequence[Encoder]) -> Claim | None:
     if any(robust):
         verdict = "shown" if all(robust) and not any(others) else "mixed"
     return Claim(
-        key="outlier-features",
         chart="kurtosis",
         text="Zero-shot encoders have outlier features and supervised encoders have none"
         f"{'.' if len(linear) == len(encoders) else ' (linear representations alone).'}",
@@ -151,7 +144,6 @@ def prunable_directions(encoders: Sequence[Encoder]) -> Claim | None:
         for e in trained(encoders, "zero_shot")
     ]
     return _claim(
-        "prunable",
         "pruning",
         f"{format_percent(PRUNABLE)} of a zero-shot encoder's least important directions can be "
         "pruned for less than one point of ImageNet accuracy.",
@@ -186,7 +178,6 @@ def concept_order(encoders: Sequence[Encoder]) -> Claim | None:
         )
     over = "intervals over draws of the negatives" if drawn else "counts without an interval"
     return _claim(
-        "concept-order",
         "concepts",
         "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
         f"(directions; {over}).",
@@ -207,7 +198,6 @@ def published_robustness(published: Published) -> Claim | None:
     lowest = min(models, key=lambda name: models[name].mean)
     highest = max(models, key=lambda name: models[name].mean)
     return Claim(
-        key="published",
         chart="published",
         text="Published zero-shot CLIP models are effectively robust on the real datasets.",
         verdict="shown" if above == len(models) else "mixed" if above else "not shown",
@@ -261,7 +251,6 @@ def published_order(published: Published) -> Claim | None:
             verdict: Verdict = "mixed" if len(verdicts) > 1 else next(iter(verdicts), "undecided")
             cases.append((verdict, f"{backbone}, {data}: {'; '.join(texts)}"))
     return _claim(
-        "published-order",
         "published",
         "Published zero-shot models are more robust than their finetuned versions, and these more "
         "than supervised models of the backbone (mean over four shifts; ‡ extrapolated).",
@@ -345,7 +334,7 @@ def _mean_shift_accuracy(encoder: Encoder) -> str:
 _SEEN = {"shown": "seen", "not shown": "not seen", "undecided": "undecided", "mixed": "mixed"}
 
 
-def _claim(key: str, chart: str, text: str, cases: Sequence[tuple[Verdict, str]]) -> Claim | None:
+def _claim(chart: str, text: str, cases: Sequence[tuple[Verdict, str]]) -> Claim | None:
     """Return a claim judged by its cases, each named with its own verdict where they differ."""
     if not cases:
         return None
@@ -355,4 +344,4 @@ def _claim(key: str, chart: str, text: str, cases: Sequence[tuple[Verdict, str]]
         f"{finding} ({_SEEN[verdict]})" if overall == "mixed" else finding
         for verdict, finding in cases
     ]
-    return Claim(key=key, chart=chart, text=text, verdict=overall, findings=findings)
+    return Claim(chart=chart, text=text, verdict=overall, findings=findings)
