@@ -60,8 +60,9 @@ def rows(folder: Path, size: Size, drawn: int) -> list[Row]:
     """Return the lines of the table."""
     broden, thumbnails = draw_broden(drawn), list[Thumbnail]()
     making = seconds(lambda: thumbnails.extend(thumbnail(broden, i) for i in range(drawn)))
-    scores = draw_activations(Size(size.images, min(BLOCK, size.features)), SEED)
-    finding = seconds(lambda: extreme_images(scores.astype(np.float64), SHOWN))
+    block = Size(size.images, min(BLOCK, size.features))
+    scores = draw_activations(block, SEED).astype(np.float64)  # as `probe` has them
+    finding = seconds(lambda: extreme_images(scores, SHOWN))
     write_inputs(folder, size, thumbnails)
     stored = (folder / "data/thumbnails/thumbnails.safetensors").stat().st_size
     pages = alone(browse_in, folder)
