@@ -12,10 +12,13 @@ LINKS = 3000
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What encodes a concept in one encoder, the strongest first, each with its address."""
+    """What encodes a concept in one encoder, the strongest first, each with its address, if any.
+
+    The direction browser shows every direction, and those features that `kurtosis` examines.
+    """
 
     encoder: Encoder
-    pairs: list[tuple[EncodedPair, str]]
+    pairs: list[tuple[EncodedPair, str | None]]
 
 
 class FoundConcept(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +65,14 @@ def _by_encoder(found: Sequence[tuple[Encoder, EncodedPair]]) -> list[Finding]:
     return [
         Finding(
             encoder=group[0][0],
-            pairs=[(p, direction_href(e.key, p.basis, p.number)) for e, p in group],
+            pairs=[(pair, _address(encoder, pair)) for encoder, pair in group],
         )
         for _, group in sorted(grouped.items())
     ]
+
+
+def _address(encoder: Encoder, pair: EncodedPair) -> str | None:
+    examined = {axis.feature for axis in encoder.series.outliers.axes}
+    if pair.basis == "features" and pair.number not in examined:
+        return None
+    return direction_href(encoder.key, pair.basis, pair.number)

@@ -17,6 +17,14 @@ def test_each_concept_has_every_encoder_that_encodes_it(encoders):
     assert pairs[1][1] == "directions/rn_web_broad/features.html#feature-7"
 
 
+def test_a_feature_that_the_browser_does_not_show_has_no_link(study):
+    study["series"]["rn_web_broad"]["outliers"]["axes"] = []
+    _, star = concept_finder(read(study))
+    addresses = {pair.basis: address for pair, address in star.findings[0].pairs}
+    assert addresses["features"] is None
+    assert addresses["directions"] and "#direction-" in addresses["directions"]
+
+
 def test_of_many_pairs_the_strongest_are_linked_and_the_others_counted(study):
     study["series"]["vit_supervised"]["encoded"][1]["precision"] = 0.99
     disc, star = concept_finder(read(study), links=6)
