@@ -56,10 +56,10 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
         names = " ".join(inspect.signature(main).parameters)
         got = one_line(" ".join(given)) or "none"
         sys.exit(f"error: expected the arguments {names or 'none'}, got {got}")
-    rank_of_training = "TORCHELASTIC_RUN_ID" in os.environ  # the parent process does what follows
+    one_of_several = "TORCHELASTIC_RUN_ID" in os.environ  # their parent does what follows
     stage = command.removeprefix("stages.")
     try:
-        if stage != command and not rank_of_training:
+        if stage != command and not one_of_several:
             if not launched and (launching := launcher(stage)):
                 sys.exit(run_elsewhere(launching, "-m", command, *words))
             compute_alone("@".join([stage, *given]), launched)
@@ -67,11 +67,13 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
         if stage not in BRANCHES:  # these check for themselves, once they know their branch
             require_fingerprint(stage)
         main(*given)
+        if one_of_several:
+            leave()
     except Exception as error:
         if debug:
             raise
         said = explanation(error, " ".join(["python -m", command, *given]))
-        # the error comes from one of a training's processes
+        # the error comes from one of a stage's processes
         if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
             facts = {"message": said, "extraInfo": {"timestamp": int(time.time())}}
             Path(file).write_text(json.dumps({"message": facts}))
@@ -79,6 +81,17 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
         sys.exit(f"error: {said}")
     finally:
         gc.freeze()
+
+
+def leave() -> None:
+    """End one of a stage's processes, all of whose results are written.
+
+    The interpreter's own end now and then aborts such a process: a thread of the connection's may
+    outlive what it uses.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def explanation(error: Exception, command: str) -> str:

@@ -114,7 +114,7 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(cle
         ("threads.inference", 2, "head extract extract_shifts extract_broden extract_layers"),
         ("encoders.rn_untrained.label", "another", "browse report"),
         ("comparisons.rn_finetuning.second", "rn_untrained", "cka report"),
-        ("recipes.pretraining.seed", 3, "pretrain"),
+        ("recipes.pretraining.seed", 3, "pretrain report"),
         ("backbones.rn.embedding", 32, "weights pretrain"),
     ],
 )
