@@ -1,5 +1,5 @@
 # make repro    run the study in params.yaml; make repro JOBS=2 runs two stages at a time
-# make unit     unit tests, under a minute        make test    unit, integration and pipeline tests
+# make unit     unit tests, about two minutes     make test    unit, integration and pipeline tests
 # make check    format, lint, types, code.json    make stress  kills, full disks, servers, random studies
 # make plan     what a study would download, store and compute: make plan STUDY=studies/paper.yaml
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
