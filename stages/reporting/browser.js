@@ -7,28 +7,32 @@ if (finder) {
     const table = document.querySelector(`table.${name}`);
     const rows = [...table.tBodies[0].rows].map((row) => {
       const cells = name === "found" ? [row.cells[0], row.cells[1]] : [row.cells[2]];
-      const words = cells.map((cell) => cell.textContent).join(" ");
-      return { row, words: `${words} ${row.dataset.concepts || ""}`.toLowerCase() };
+      const listed = (row.dataset.concepts || "").toLowerCase();
+      const words = cells.map((cell) => cell.textContent.toLowerCase()).join(" ");
+      const strong = [...row.querySelectorAll("td.concepts span:not(.below)")];
+      const encoded = strong.map((span) => span.textContent.toLowerCase()).join(" ");
+      return { row, words: `${words} ${listed}`, encoded: `${encoded} ${listed}` };
     });
     return { table, rows, none: table.closest("section").querySelector(".none") };
   });
   const find = () => {
     const wanted = input.value.trim().toLowerCase();
     const counts = tables.map(({ table, rows, none }) => {
-      let count = 0;
       for (const { row, words } of rows) {
         row.hidden = !words.includes(wanted);
-        count += row.hidden ? 0 : 1;
       }
+      const count = rows.filter(({ row }) => !row.hidden).length;
       table.hidden = !count;
       none.hidden = count > 0;
       return count;
     });
+    const encoding = tables[0].rows.filter(({ encoded }) => encoded.includes(wanted)).length;
+    const encodes = `${encoding} encode${encoding === 1 ? "s" : ""}`;
     document.getElementById("found").textContent = wanted
-      ? `${counts[0]} of ${tables[0].rows.length} directions, ${counts[1]} of ${tables[1].rows.length} concepts`
+      ? `${counts[0]} of ${tables[0].rows.length} directions, ${encodes} it; ${counts[1]} of ${tables[1].rows.length} concepts`
       : "";
   };
-  finder.hidden = false;
+  finder.hidden = document.getElementById("searched").hidden = false;
   finder.addEventListener("submit", (event) => event.preventDefault());
   input.addEventListener("input", find);
   find();

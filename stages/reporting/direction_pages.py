@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stages.datasets.broden.thumbnails import SIDE
 from stages.reporting.direction_entries import (
+    MOST_LISTED,
     DirectionEntry,
     FeatureEntry,
     FoundConcept,
@@ -88,6 +89,7 @@ def browser_files(browser: Browser) -> Iterator[File]:
         "pages": pages,
         "side": SIDE,
         "per_page": DIRECTIONS_PER_PAGE,
+        "most": MOST_LISTED,
     }
 
     def page(template: str, **own: Any) -> bytes:
