@@ -79,7 +79,12 @@ def browser_files(browser: Browser) -> Iterator[File]:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": format_number, "percent": format_percent, "signed": signed}
+    environment.filters |= {
+        "number": format_number,
+        "percent": format_percent,
+        "signed": signed,
+        "significant": significant,
+    }
     firsts = range(1, len(browser.directions) + 1, DIRECTIONS_PER_PAGE)
     pages = [
         (first, min(first + DIRECTIONS_PER_PAGE - 1, len(browser.directions))) for first in firsts
@@ -168,3 +173,9 @@ def signed(value: float, digits: int = 1) -> str:
     """Return a number with its sign, a true minus or a plus; none where it is zero."""
     text = format_number(value, digits)
     return f"+{text}" if value > 0 and float(f"{value:.{digits}f}") else text
+
+
+def significant(value: float, digits: int = 2) -> str:
+    """Return a number above 0 with at least `digits` significant digits, without an exponent."""
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    return format_number(value, max(digits - 1 - exponent, 0))

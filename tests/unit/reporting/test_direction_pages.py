@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from stages.datasets.broden.thumbnails import SIDE
-from stages.reporting.direction_pages import browser_files, signed, tiny_position
+from stages.reporting.direction_pages import browser_files, signed, significant, tiny_position
 from stages.reporting.links import direction_href
 from stages.reporting.sprites import TINY
 from tests.drawn_directions import browser_of, draw_browser
@@ -86,7 +86,7 @@ def test_what_is_shown_of_a_direction_is_its_own(files, browser):
         for concept in entry.probed.concepts:
             assert f"<td>{concept.precision:.3f}</td>" in article
         assert article.count("<img") == 8
-        assert f"{entry.importance:.3f}" in article and f"{entry.cosine:.2f}" in article
+        assert significant(entry.importance) in article and f"{entry.cosine:.2f}" in article
         below = [concept for concept in entry.probed.concepts if not concept.encoded]
         assert article.count('class="below"') == len(below)
         assert f"features.html#feature-{entry.feature}" in article
@@ -140,6 +140,14 @@ def test_an_index_of_the_papers_size_is_small(tmp_path):
     index, sprite = next(pages), next(pages)
     assert (index[0], sprite[0]) == ("index.html", "index.jpg")
     assert len(index[1]) + len(sprite[1]) < LIMIT
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.000193, "0.00019"), (0.0996, "0.10"), (0.902, "0.90"), (14.87, "15"), (0.0, "0.0")],
+)
+def test_small_numbers_keep_their_significant_digits(value, text):
+    assert significant(value) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.26, "+0.3"), (-0.26, "−0.3"), (0.01, "0.0")])
