@@ -108,6 +108,13 @@ def test_the_images_of_the_index_lie_beside_each_other():
     assert tiny_position(17) == (0, TINY)
 
 
+def test_the_accuracy_of_each_direction_says_how_many_are_pruned(tmp_path):
+    files = files_of(draw_browser(tmp_path))
+    page, index = (files[name].decode() for name in ("directions_1.html", "index.html"))
+    assert "nothing pruned</dt>" in page and "the 0 " not in page
+    assert "(none pruned)" in index and "(6 pruned)" in index
+
+
 def test_names_from_outside_are_shown_as_text(tmp_path):
     browser = draw_browser(tmp_path, label=HOSTILE, name=HOSTILE.replace("{{ 7 * 7 }}", "{{{{}}}}"))
     for name, text in texts(files_of(browser)).items():
