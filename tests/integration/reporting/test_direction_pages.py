@@ -73,6 +73,8 @@ def test_a_deep_link_lands_on_its_direction(page, pages):
     assert box and 0 <= box["y"] < 800
     assert page.locator("article:target").count() == 1
     assert fits(page)
+    page.get_by_role("link", name="101", exact=True).click()
+    assert page.locator("article:target").get_attribute("id") == "direction-101"
     images = page.locator("article:target img")
     page.wait_for_function(
         "[...document.querySelectorAll('article:target img')].every(i => i.naturalWidth > 0)"

@@ -108,6 +108,15 @@ def test_the_images_of_the_index_lie_beside_each_other():
     assert tiny_position(17) == (0, TINY)
 
 
+def test_each_page_leads_to_every_other_and_to_its_directions(files):
+    for name, text in texts(files).items():
+        header = text.partition("<header>")[2].partition("</header>")[0]
+        targets = ["directions_1.html", "directions_101.html", "#concepts", "features.html"]
+        assert [target in header for target in targets] == [True] * 4, name
+    page = files["directions_101.html"].decode().partition('<article id="direction-101"')[0]
+    assert re.findall(r'href="#direction-(\d+)"', page) == [str(n) for n in range(101, 124)]
+
+
 def test_the_accuracy_of_each_direction_says_how_many_are_pruned(tmp_path):
     files = files_of(draw_browser(tmp_path))
     page, index = (files[name].decode() for name in ("directions_1.html", "index.html"))
