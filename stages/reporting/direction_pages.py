@@ -55,6 +55,21 @@ class Browser:
     probe: ProbeResults | None = None
 
     @property
+    def suffixes(self) -> bool:
+        """Whether concepts have Broden's suffixes: -s for a scene, -c for a colour."""
+        marked = ("scene", "-s"), ("color", "-c")
+        return any(
+            one.category == category and one.name.endswith(suffix)
+            for one in self.concepts
+            for category, suffix in marked
+        )
+
+    @property
+    def features_title(self) -> str:
+        """What the page of features is called: an encoder may have no outlier feature."""
+        return "Outlier features" if self.outliers else "Extreme features"
+
+    @property
     def negative_sides(self) -> bool:
         """Whether the negative side of a direction counts, and is named anywhere."""
         return self.probe is not None and bool(
@@ -95,6 +110,7 @@ def browser_files(browser: Browser) -> Iterator[File]:
         "side": SIDE,
         "per_page": DIRECTIONS_PER_PAGE,
         "most": MOST_LISTED,
+        "word": "direction",
     }
 
     def page(template: str, **own: Any) -> bytes:
@@ -119,7 +135,14 @@ def browser_files(browser: Browser) -> Iterator[File]:
         yield from page_sprites(browser.probe, entries, places)
     entries = browser.features
     places = sprite_places("features", 1, entries)
-    own = {"name": "features", "title": "Outlier features", "basis": "features", "places": places}
+    title = browser.features_title
+    own = {
+        "name": "features",
+        "title": title,
+        "basis": "features",
+        "places": places,
+        "word": "feature",
+    }
     yield "features.html", page("browser_page.html.jinja", entries=entries, **own)
     yield from page_sprites(browser.probe, entries, places)
 

@@ -1,11 +1,14 @@
 import io
 import re
+from dataclasses import replace
 from html import unescape
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from stages.datasets.broden.thumbnails import SIDE
+from stages.reporting.direction_entries import FoundConcept
 from stages.reporting.direction_pages import browser_files, signed, significant, tiny_position
 from stages.reporting.links import direction_href
 from stages.reporting.sprites import TINY
@@ -115,6 +118,39 @@ def test_each_page_leads_to_every_other_and_to_its_directions(files):
         assert [target in header for target in targets] == [True] * 4, name
     page = files["directions_101.html"].decode().partition('<article id="direction-101"')[0]
     assert re.findall(r'href="#direction-(\d+)"', page) == [str(n) for n in range(101, 124)]
+
+
+@pytest.mark.parametrize("name", ["index.html", "directions_1.html", "features.html"])
+def test_pages_say_at_which_end_concepts_are_scored(files, browser, name):
+    assert "scored at both ends" in files[name].decode()
+    bases = ("directions", "features")
+    fixed = {f"{basis}_negative": np.zeros_like(browser.probe.precisions[basis]) for basis in bases}
+    probe = replace(browser.probe, precisions=browser.probe.precisions | fixed)
+    text = files_of(replace(browser, probe=probe))[name].decode()
+    assert "scored at the high end" in text and "both ends" not in text
+    assert ("sign of a direction" in text) == (name != "features.html")
+
+
+@pytest.mark.parametrize(
+    ("name", "category", "said"),
+    [("sky-s", "scene", True), ("red-c", "color", True), ("t-s", "object", False)],
+)
+def test_suffixes_of_concepts_are_explained_where_there_are_any(browser, name, category, said):
+    assert not browser.suffixes
+    named = replace(browser, concepts=[FoundConcept(name, category, 0, [(1, 0.5)])])
+    assert ("-s marks a scene" in files_of(named)["index.html"].decode()) is said
+
+
+@pytest.mark.parametrize(
+    ("outliers", "tab", "field"),
+    [(0, "Extreme", "most extreme feature (<a"), (1, "Outlier", "outlier feature (<a")],
+)
+def test_a_single_feature_is_not_called_the_nearest(tmp_path, outliers, tab, field):
+    files = files_of(draw_browser(tmp_path, outliers=outliers))
+    page = files["directions_1.html"].decode()
+    assert f">{tab} features</a>" in page and field in page
+    assert "Nearest outlier feature" not in page
+    assert f"<h1>{tab} features" in files["features.html"].decode()
 
 
 def test_the_accuracy_of_each_direction_says_how_many_are_pruned(tmp_path):
