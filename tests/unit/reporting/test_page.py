@@ -103,7 +103,9 @@ def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(page
     spec = r'<script type="application/json" id="spec-([^"]+)">(.*?)</script>'
     specs = dict(re.findall(spec, text))
     assert charts == list(specs) and {c.name for c in CHARTS} <= set(charts)
-    assert all(msgspec.json.decode(one)["data"]["values"] for one in specs.values())
+    data = {name: msgspec.json.decode(one)["data"]["values"] for name, one in specs.items()}
+    # published.js gives the published chart its rows, which its table holds already.
+    assert [name for name, values in data.items() if not values] == ["published"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -253,8 +255,8 @@ def test_the_finder_says_which_concepts_are_encoded_and_by_what(page, study):
         ("directions/rn_supervised/directions_1.html#direction-7", "direction 7", "0.95"),
         ("directions/rn_supervised/features.html#feature-7", "feature 7", "0.95"),
         ("directions/rn_supervised/directions_1.html#direction-1", "−direction 1", "0.93"),
-        ("directions/rn_supervised/features.html#feature-1", "feature 1", "0.93"),
     ]
+    assert ", feature 1 0.93" in own  # the browser shows none but the examined features
     fold = text[text.index('<details id="concepts-rn_supervised">') :].partition("</details>")[0]
     assert 'href="directions/rn_supervised/index.html"' in fold
     assert "c0 (object), c1 (object)" in fold
