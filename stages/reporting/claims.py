@@ -312,18 +312,18 @@ def _unless_extrapolated(
 ) -> tuple[Verdict, str]:
     """Return a case of a claim, undecided if the line is extrapolated to one of the encoders.
 
-    Effective robustness is a distance to the line; where no standard model has a like ImageNet
+    Effective robustness is a distance to the line; where no standard model has a similar ImageNet
     accuracy, the line is a guess, and the logit's curve leaves little room near 100 %.
     """
     outside = []
     for e in encoders:
         if shifts := e.metrics.effective_robustness.extrapolated:
-            at = dict.fromkeys(format_number(e.series.abscissa[s].accuracy) for s in shifts)
-            outside.append(f"{e.entry.label} ({', '.join(at)} %)")
+            at = sorted({e.series.abscissa[s].accuracy for s in shifts})
+            ends = " to ".join(dict.fromkeys(format_number(x) for x in (at[0], at[-1])))
+            outside.append(f"{e.entry.label} (ImageNet accuracy {ends} %)")
     if not outside:
         return verdict, text
-    where = f"the line is extrapolated to {' and '.join(outside)}, its standard models span"
-    return "undecided", f"{text}; {where} {line_spans(encoders[0].series.robustness.lines)}"
+    return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
 
 
 def _mean_shift_accuracy(encoder: Encoder) -> str:

@@ -77,13 +77,19 @@ def test_the_control_decides_between_data_and_language(study, control, verdict, 
 
 
 def test_nothing_is_decided_where_the_line_is_extrapolated(study):
-    study["series"]["rn_web_broad_labels"]["abscissa"]["objectnet"]["accuracy"] = 99.5
+    abscissa = study["series"]["rn_web_broad_labels"]["abscissa"]
+    for shift, accuracy in (("imagenet_v2", 99.1), ("imagenet_r", 98.8), ("objectnet", 99.5)):
+        abscissa[shift]["accuracy"] = accuracy
     set_robustness(study, "rn_web_broad_labels", 40.0)
-    study["metrics"]["rn_web_broad_labels"]["effective_robustness"]["extrapolated"] = ["objectnet"]
+    robustness = study["metrics"]["rn_web_broad_labels"]["effective_robustness"]
+    robustness["extrapolated"] = ["imagenet_v2", "imagenet_r", "objectnet"]
     found = coverage_of_data(read(study))
     assert found and found.verdict == "undecided"
-    assert "extrapolated to RN supervised on web-broad (99.5 %)" in found.findings[0]
-    assert "span 35.0 to 98.0 %" in found.findings[0]
+    outside = "extrapolated to RN supervised on web-broad (ImageNet accuracy 98.8 to 99.5 %)"
+    assert outside in found.findings[0]
+    robustness["extrapolated"] = ["objectnet"]
+    found = coverage_of_data(read(study))
+    assert found and "(ImageNet accuracy 99.5 %)" in found.findings[0]
 
 
 @pytest.mark.parametrize(("kurtosis", "verdict"), [(9.0, "shown"), (1.5, "not shown")])
