@@ -59,9 +59,8 @@ CHARTS = (
         y="accuracy",
         x_label="ImageNet accuracy (%)",
         y_label="accuracy on the shift (%)",
-        caption="Top-1 accuracy on each shift against top-1 accuracy on ImageNet, on the shift's "
-        "classes or on all (see the table of datasets), in percent on logit axes. Grey: "
-        "standard models; black: the line fitted to them in logit space, β "
+        caption="Top-1 accuracy on each shift against top-1 accuracy on ImageNet, in percent on "
+        "logit axes. Grey: standard models; black: the line fitted to them in logit space, β "
         "(Taori et al. 2020), dashed where it is extrapolated. The thin vertical of an encoder is "
         "its effective robustness, acc(shift) − β(acc(ImageNet)); a point on the line has none. "
         "Numbers count the study's encoders, as in the tables. Accuracies of 0 or 100 % are drawn "
@@ -119,9 +118,10 @@ CHARTS = (
         x_label="unique concepts",
         y_label="encoder",
         caption="Number of Broden concepts that at least one direction encodes (average precision "
-        "of the projection at or above the threshold), by category, with the total at the end; "
-        "left for the right singular vectors of the head, right for single features. Black rules "
-        "span the totals of all draws of the negatives, bars are of the first draw.",
+        "of the projection at or above the threshold), by category; left for the "
+        "right singular vectors of the head, right for single features. Bars and the totals beside "
+        "them are of the first draw of the negatives; black rules and brackets span the totals of "
+        "all draws.",
         by_representation=True,
     ),
     Chart(
@@ -169,7 +169,8 @@ CHARTS = (
         y="loss",
         x_label="step",
         y_label="loss (nats)",
-        caption="Training loss per optimiser step of each encoder that was trained here. "
+        caption="Training loss in nats, the unit of natural logarithms, per optimiser step of each "
+        "encoder that was trained here. "
         "Contrastive and supervised losses differ in kind: each panel has its own axes.",
     ),
     Chart(

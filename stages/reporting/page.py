@@ -37,7 +37,7 @@ from stages.reporting.names import (
 from stages.reporting.provenance import Provenance, dataset_rows, training_rows
 from stages.reporting.published_section import published_section
 from stages.reporting.results import Comparison, Controls, Encoder, Published
-from stages.reporting.robustness_tables import line_spans, mark
+from stages.reporting.robustness_tables import line_spans, mark, on_shift_classes
 from stages.reporting.vega import Rows
 
 PAPER_CONCEPTS = (
@@ -130,6 +130,7 @@ def report_page(
             for kind, name in REPRESENTATIONS.items()
             if (members := [e for e in encoders if e.series.representation == kind])
         },
+        on_shift_classes=on_shift_classes(encoders),
         hiding_outliers={
             e.series.outliers.features: e.series.outliers.hiding_outliers for e in encoders
         },
@@ -146,7 +147,7 @@ def report_page(
         paper_concepts=PAPER_CONCEPTS,
         figures={
             chart.name: _figure(chart, rows, templates, claims)
-            for chart in (*CHARTS, PLANTED_OUTLIERS)
+            for chart in (*(_saying_classes(c, encoders) for c in CHARTS), PLANTED_OUTLIERS)
             if (rows := tables[chart.table])
         },
         controls=controls,
@@ -161,6 +162,14 @@ def report_page(
         shifts=SHIFTS,
         trainings=TRAININGS,
     )
+
+
+def _saying_classes(chart: Chart, encoders: Sequence[Encoder]) -> Chart:
+    if chart.name != "effective_robustness":
+        return chart
+    classes = "the shift's classes" if on_shift_classes(encoders) else "all classes"
+    said = f"{chart.caption} ImageNet accuracy is that on {classes}."
+    return msgspec.structs.replace(chart, caption=said)
 
 
 def _figure(chart: Chart, rows: Rows, templates: Path, claims: Iterable[Claim]) -> Figure:

@@ -75,6 +75,12 @@ def mark(extrapolated: bool) -> str:
     return "‡" if extrapolated else ""
 
 
+def on_shift_classes(encoders: Sequence[Encoder]) -> bool:
+    """Say whether lines start from ImageNet accuracy on a shift's classes rather than on all."""
+    starts = encoders[0].series.robustness.abscissa.values() if encoders else ()
+    return any(name != "imagenet" for name in starts)
+
+
 def line_spans(lines: Mapping[str, Line]) -> str:
     """Say which ImageNet accuracies the lines' models span, by shift only where these differ."""
     shifts: dict[str, list[str]] = {}

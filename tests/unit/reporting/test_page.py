@@ -238,7 +238,8 @@ def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash
     assert found[2:] == ["19 [17, 21]", "1.20 [1.10, 1.30]"]
     assert cells(concepts, "ViT supervised")[:2] == ["–", "1.40 [1.30, 1.50]"]
     directions = table(text, "Privileged directions")
-    assert cells(directions, "RN supervised") == ["12", "20 %", "3.1"]
+    link = '<a href="directions/rn_supervised/index.html"><code>rn_supervised</code></a>'
+    assert cells(directions, "RN supervised") == ["12", "20 %", "3.1", link]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -411,11 +412,16 @@ def test_the_page_counts_images_and_classes_and_says_what_was_not_compared(page,
     ]
     assert "No effective robustness on ObjectNet:</strong> objectnet has images of 9 of" in text
     assert "from ImageNet accuracy on all classes" in text
+    assert "ImageNet accuracy is that on all classes.</figcaption>" in text
+    assert "those of the shift’s classes" not in text
     for series in study["series"].values():
         series["robustness"]["abscissa"]["objectnet"] = "imagenet_on_objectnet_classes"
         for one in series["robustness"]["models"]:
             one["imagenet_on_objectnet_classes"] = one["imagenet"]
-    assert "from ImageNet accuracy on the classes of" in page()
+    text = page()
+    assert "from ImageNet accuracy on the classes of" in text
+    assert "is that on the shift&#39;s classes.</figcaption>" in text
+    assert "those of the shift’s classes" in text
 
 
 @pytest.mark.usefixtures("undrawn")
