@@ -259,7 +259,9 @@ def chart_spec(
     spec = fill_template(template, anchors)
     del spec["title"]
     spec["data"]["format"]["type"] = "csv"
-    list_trainings(spec, {str(row.get("training")) for row in drawn})
+    list_drawn(spec, "training", {str(row.get("training")) for row in drawn})
+    categories = {r["category"] for r in drawn if "category" in r and float(r[chart.x] or 0)}
+    list_drawn(spec, "category", categories)
     if panel:
         spec["spec"] |= dict(zip(("width", "height"), panel, strict=True))
     elif chart.columns:
@@ -315,16 +317,15 @@ def thinned(rows: Rows) -> Rows:
     return kept
 
 
-def list_trainings(spec: Any, drawn: set[str]) -> None:
-    """Let the legends of a specification list only those kinds of training that are drawn."""
+def list_drawn(spec: Any, field: str, drawn: set[str]) -> None:
+    """Let the legends of a field list only those of its values that are drawn."""
     if isinstance(spec, list):
         for one in spec:
-            list_trainings(one, drawn)
+            list_drawn(one, field, drawn)
     if not isinstance(spec, dict):
         return
-    if spec.get("field") == "training" and spec.get("legend"):
-        known = spec["legend"].get("values") or TRAINING_COLOURS
-        kinds = [kind for kind in known if kind in drawn]
-        spec["legend"] = {**spec["legend"], "values": kinds}
+    if spec.get("field") == field and spec.get("legend"):
+        known = spec["legend"].get("values") or spec["scale"]["domain"]
+        spec["legend"] = {**spec["legend"], "values": [one for one in known if one in drawn]}
     for value in spec.values():
-        list_trainings(value, drawn)
+        list_drawn(value, field, drawn)

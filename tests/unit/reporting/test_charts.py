@@ -212,6 +212,15 @@ def test_a_legend_lists_the_trainings_that_are_drawn(encoders):
     assert legend["values"] == ["zero-shot", "supervised"] and others == []
 
 
+def test_a_legend_lists_the_categories_that_have_a_bar(study):
+    for one in study["series"]["rn_supervised"]["concepts"]:
+        one["unique"] *= one["category"] in ("all", "scene", "object")
+    chart = next(c for c in CHARTS if c.name == "concepts")
+    rows = study_tables([e for e in read(study) if e.key == "rn_supervised"], [])["concepts"]
+    (colour,) = encodings(chart_spec(chart, rows, TEMPLATES), "color")
+    assert colour["legend"]["values"] == ["object", "scene"]
+
+
 @pytest.mark.parametrize("name", ["pruning", "importance", "sweep"])
 def test_encoders_of_a_backbone_share_a_panel_and_their_labels_do_not_touch(name, encoders):
     chart = next(c for c in CHARTS if c.name == name)
