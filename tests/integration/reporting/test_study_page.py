@@ -49,16 +49,31 @@ def test_without_vega_the_pictures_stay_and_say_what_they_show(browser: Browser,
 
 def test_concepts_are_found_by_name_and_by_category(report: Page):
     rows = report.locator("#concept-table tbody tr")
-    every, field = rows.count(), report.get_by_role("searchbox", name="Concept or category")
+    every, field = rows.count(), report.get_by_role("searchbox", name="Concepts or categories")
     assert every and rows.filter(visible=True).count() == every
     words = str(rows.first.get_attribute("data-words"))
     field.fill(words.upper())
     expect(report.locator("#found-concepts")).to_have_text(f"1 of {every} concepts")
     assert rows.filter(visible=True).count() == 1
+    field.fill(f"nothing is called so, {words}, ")
+    assert rows.filter(visible=True).count() == 1
     field.fill("nothing is called so")
     expect(report.locator("#found-concepts")).to_have_text(f"0 of {every} concepts")
     field.fill("")
     assert rows.filter(visible=True).count() == every
+
+
+def test_concepts_of_directions_alone_are_found_and_their_encoders_counted(report: Page):
+    rows = report.locator("#concept-table tbody tr").filter(visible=True)
+    every = rows.count()
+    report.get_by_role("checkbox", name="directions only").check()
+    assert 0 < rows.count() < every
+    assert report.locator(".pair.features").filter(visible=True).count() == 0
+    for row in rows.all():
+        findings = row.locator(".finding:has(.directions)").filter(visible=True)
+        assert row.locator(".encoders").inner_text() == str(findings.count())
+    report.get_by_role("checkbox", name="directions only").uncheck()
+    assert rows.count() == every
 
 
 def test_a_link_opens_the_fold_that_it_leads_into(report: Page):

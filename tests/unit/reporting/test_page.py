@@ -257,7 +257,7 @@ def test_the_finder_says_which_concepts_are_encoded_and_by_what(page, study):
         ("directions/rn_supervised/features.html#feature-7", "feature 7", "0.95"),
         ("directions/rn_supervised/directions_1.html#direction-1", "−direction 1", "0.93"),
     ]
-    assert ", feature 1 0.93" in own  # the browser shows none but the examined features
+    assert ">feature 1 0.93<" in own  # the browser shows none but the examined features
     fold = text[text.index('<details id="concepts-rn_supervised">') :].partition("</details>")[0]
     assert 'href="directions/rn_supervised/index.html"' in fold
     assert "c0 (object), c1 (object)" in fold
