@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from stages.config.measures import PublishedSettings
 from stages.config.params import Params
@@ -31,6 +32,7 @@ from stages.measures.effective_robustness import (
     EffectiveRobustness,
     estimate_effective_robustness,
 )
+from stages.measures.intervals import percentile_interval
 from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
 from stages.reporting.published_models import MODEL_COLUMNS, model_row
 from stages.reporting.results import Line
@@ -98,6 +100,8 @@ def published_results(
         "lines": msgspec.to_builtins(lines["testbed"]),
         "timm_lines": msgspec.to_builtins(lines["timm"]),
         "encoders": {m["name"]: robustness(m, SHIFTS, testbed, settings) for m in zoo},
+        "leaders": leaders(zoo, testbed, settings.confidence),
+        "confidence": settings.confidence,
         "joined": joined,
         "counterparts": compared,
     }, {
@@ -180,6 +184,41 @@ def estimate(
         confidence=settings.confidence,
         seed=settings.seed,
     )
+
+
+def leaders(models: Sequence[Model], baseline: Baseline, confidence: float) -> list[str]:
+    """Return the names of the models that may be the most robust, the highest mean first.
+
+    These are the one of the highest mean effective robustness over all shifts, and those whose
+    difference from it has an interval that includes 0. The difference is taken on each resampled
+    line in turn: what the line does to both models cancels out, which overlapping intervals of two
+    means would not show. Models to which a line is extrapolated, or that lack a shift, are left
+    out.
+    """
+    judged, values, draws = [], [], []
+    for model in models:
+        if any(model[shift] is None for shift in SHIFTS):
+            continue
+        imagenet = model["imagenet"] / 100
+        if any(baseline.lines[shift].is_extrapolated(imagenet) for shift in SHIFTS):
+            continue
+        accuracies = [model[shift] for shift in SHIFTS]
+        fitted = [baseline.lines[shift].predict(np.array([imagenet]))[0] for shift in SHIFTS]
+        resampled = [baseline.resampled[shift] for shift in SHIFTS]
+        drawn = [line.predict(np.full(len(line.slope), imagenet)) for line in resampled]
+        judged.append(model["name"])
+        values.append(np.mean(accuracies) - 100 * np.mean(fitted))
+        draws.append(np.mean(accuracies) - 100 * np.mean(drawn, axis=0))
+    order = sorted(range(len(judged)), key=lambda i: (-values[i], judged[i]))
+    return [
+        judged[i]
+        for i in order
+        if i == order[0]
+        or percentile_interval(
+            values[order[0]] - values[i], draws[order[0]] - draws[i], confidence
+        ).low
+        <= 0
+    ]
 
 
 def robustness(

@@ -345,13 +345,16 @@ class Counterpart(msgspec.Struct, frozen=True, kw_only=True):
 class Published(msgspec.Struct, frozen=True, kw_only=True):
     """The result on published accuracies: `plots/published.json`.
 
-    `lines` are the testbed's and `timm_lines` those of timm's ImageNet-1k models. `joined` holds
-    the other names of the same weights by the name that they count under, `counterparts` the
-    models of each backbone by name.
+    `lines` are the testbed's and `timm_lines` those of timm's ImageNet-1k models. `leaders` are
+    the zero-shot models that may be the most robust (`stages.published.leaders`), `confidence` is
+    that of all intervals. `joined` holds the other names of the same weights by the name that they
+    count under, `counterparts` the models of each backbone by name.
     """
 
     lines: dict[str, Line]
     encoders: dict[str, PublishedRobustness]
+    leaders: list[str]
+    confidence: float
     joined: dict[str, list[str]]
     timm_lines: dict[str, Line]
     counterparts: dict[str, dict[str, Counterpart]]

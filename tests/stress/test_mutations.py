@@ -692,6 +692,8 @@ FORMATS: dict[str, Build] = {
             "encoders": {
                 "a/b": {"mean": 1.0, "low": 0.5, "high": 2.0, "extrapolated": ["objectnet"]}
             },
+            "leaders": ["a/b"],
+            "confidence": 0.95,
             "joined": {"a/b": ["a-x/b"]},
             "counterparts": {"B": {"a/b": counterpart("c", "zero_shot", 1.0)}},
         },

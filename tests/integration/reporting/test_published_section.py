@@ -338,6 +338,7 @@ def test_a_hostile_name_stays_text(tmp_path: Path, page: Page):
         for shift in SHIFTS
     }
     other = {"encoders": {}, "joined": {f"{HOSTILE}/openai": [HOSTILE]}, "counterparts": {}}
+    other |= {"leaders": [f"{HOSTILE}/openai"], "confidence": 0.95}
     write_page(tmp_path / "report.html", other | {"lines": lines, "timm_lines": lines}, tables)
     page.goto((tmp_path / "report.html").as_uri())
     page.wait_for_function("document.querySelector('#chart-published .marks')")

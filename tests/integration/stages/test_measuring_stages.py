@@ -532,7 +532,35 @@ def test_published(run):
     for shift in SHIFTS:
         found = float(table[NAMES[shift]]["effective_robustness"])
         assert found == pytest.approx(row[shift], abs=1e-3)
+    check_leaders(result("plots/published.json"), zoo, draws)
     check_published_models(result("plots/published.json"), rows("published_models"))
+
+
+def check_leaders(found: dict[str, Any], zoo: list[Any], draws: dict[str, ResampledLines]) -> None:
+    """Check the leaders against the paired differences of every model, one line at a time."""
+    assert found["confidence"] == 0.6
+    accuracy = {m["name"]: m for m in zoo if not found["encoders"][m["name"]]["extrapolated"]}
+    mean = {name: found["encoders"][name]["mean"] for name in accuracy}
+    first = max(mean, key=lambda name: mean[name])
+    assert found["leaders"][0] == first
+
+    def drawn(name: str, i: int) -> float:
+        x = accuracy[name]["imagenet"] / 100
+        odds = x / (1 - x)
+        heights = [
+            accuracy[name][shift] - 100 / (1 + odds ** -line.slope[i] * np.exp(-line.intercept[i]))
+            for shift, line in draws.items()
+        ]
+        return float(np.mean(heights))
+
+    near = {
+        name
+        for name in accuracy
+        if np.quantile([drawn(first, i) - drawn(name, i) for i in range(30)], 0.2) <= 0
+    }
+    assert set(found["leaders"]) == near | {first}
+    means = [mean[name] for name in found["leaders"]]
+    assert means == sorted(means, reverse=True)
 
 
 def check_published_models(found: dict[str, Any], table: list[dict[str, str]]) -> None:

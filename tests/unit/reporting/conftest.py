@@ -242,6 +242,8 @@ def made_up_study() -> dict[str, Any]:
                 "RN50/openai": {"mean": 22.8, "low": 22.1, "high": 23.4, "extrapolated": []},
                 "RN50/cc12m": {"mean": 11.0, "low": 10.1, "high": 12.0, "extrapolated": []},
             },
+            "leaders": ["RN50/openai"],
+            "confidence": 0.95,
             "joined": {},
             "timm_lines": msgspec.to_builtins(LINES),
             "counterparts": {
