@@ -73,6 +73,7 @@
       accuracy: model.accuracy[key],
       effective_robustness: model.robustness[key],
       extrapolated: mark(model.extrapolated.includes(key)),
+      mean_of_five: model.five.mean,
       mean_of_four: model.four.mean,
     };
   }

@@ -25,10 +25,13 @@ _POINT = ("shift", "imagenet", "accuracy", "baseline", "effective_robustness", "
 ROBUSTNESS_COLUMNS = ("kind", *ENCODER_COLUMNS, *_POINT)
 """Columns of the study's table; `kind` is `standard`, `line`, `extrapolated` or `encoder`."""
 
-PUBLISHED_COLUMNS = ("kind", "label", "training", "architecture", "data", *_POINT, "mean_of_four")
+PUBLISHED_COLUMNS = (
+    *("kind", "label", "training", "architecture", "data", *_POINT),
+    *("mean_of_five", "mean_of_four"),
+)
 """Columns of the published models' table; `kind` is as in the study's, a published model's
-`encoder`, and `training` is the group that colours a point. `mean_of_four` is the mean effective
-robustness over the shifts without ObjectNet, which all models have.
+`encoder`, and `training` is the group that colours a point. `mean_of_five` is the mean effective
+robustness over all shifts, `mean_of_four` that without ObjectNet, which all models have.
 
 In both, accuracies are in percent and effective robustness is in percentage points; `extrapolated`
 is ‡ where the line is extrapolated to an encoder.
@@ -185,6 +188,7 @@ def published_rows(
                 "baseline": baseline_accuracy(line.slope, line.intercept, m["imagenet"]),
                 "effective_robustness": m[f"robustness_{shift}"],
                 "extrapolated": mark(shift in m["extrapolated"].split()),
+                "mean_of_five": m.get("mean_of_five"),
                 "mean_of_four": m.get("mean_of_four"),
             }
             for m in reversed(measured)

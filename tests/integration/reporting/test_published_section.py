@@ -223,7 +223,7 @@ def test_hovering_names_a_point_and_clicks_link_points_and_rows(section: Page):
     label = "ViT-L-14/datacomp_xl_s13b_b90k"
     section.mouse.move(*point(section, LONE, "ObjectNet"))
     tip = section.locator("#vg-tooltip-element.visible")
-    for text in (LONE, "zero-shot", "ObjectNet", "51.8", "effective robustness (points)"):
+    for text in (LONE, "zero-shot", "ObjectNet", "51.8", "effective robustness", "mean, five shifts"):
         expect(tip).to_contain_text(text)
     section.mouse.click(*point(section, LONE, "ObjectNet"))
     chosen = section.locator("#published-table tr.chosen")
