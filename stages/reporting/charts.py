@@ -197,7 +197,8 @@ PUBLISHED = Chart(
     caption="Published top-1 accuracies, in percent on logit axes: OpenCLIP's zero-shot models, "
     "timm's finetuned ones and their supervised counterparts. Grey: the standard models of the "
     "ImageNet testbed; black: the line fitted to them in logit space (Taori et al. 2020), dashed "
-    "where it is extrapolated. The height above the line is the effective robustness.",
+    "where it is extrapolated. Effective robustness is the difference in accuracy "
+    "between a model and the line, in points as read on the vertical axis.",
 )
 """The chart of the published accuracies, which no study changes."""
 
