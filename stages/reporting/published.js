@@ -39,12 +39,12 @@
     return some.reduce((sum, key) => sum + model.robustness[key], 0) / some.length;
   }
 
-  function newModel(name, training, data, accuracies, five, four, listed, ...aliases) {
+  function newModel(name, training, data, accuracies, five, four, listed, rank, ...aliases) {
     const accuracy = Object.fromEntries(
       ["imagenet", ...keys].map((key, i) => [key, accuracies[i] ?? null]),
     );
     const known = (key) => accuracy[key] !== null;
-    const model = { name, training, data, accuracy, listed: Boolean(listed) };
+    const model = { name, training, data, accuracy, listed: Boolean(listed), rank };
     model.robustness = Object.fromEntries(
       keys.map((key) => [key, known(key) ? robustness(key, accuracy.imagenet, accuracy[key]) : null]),
     );
@@ -109,13 +109,19 @@
   const table = document.getElementById("published-table");
   const body = table.tBodies[0];
   const count = document.getElementById("published-count");
-  const state = { sort: "four", descending: true, chosen: "", own: null };
+  const unit = document.getElementById("published-unit");
+  const state = { sort: "five", descending: true, chosen: "", own: null };
   let view = null;
 
   // Write a number as the page does: one decimal, a true minus, a dash where there is none.
   function number(value) {
     if (value === null) return "–";
     return value.toFixed(1).replace(/^-0\.0$/, "0.0").replace("-", "−");
+  }
+
+  // Say whether a mean, over all five shifts or over four, is read from an extrapolated line.
+  function isBeyond(model, mean) {
+    return model.extrapolated.some((key) => mean === "five" || shared.includes(key));
   }
 
   function meanText({ mean, ends }, extrapolated) {
@@ -125,7 +131,7 @@
   }
 
   function shiftText(model, key) {
-    if (filter.elements.unit.value === "accuracy") return number(model.accuracy[key]);
+    if (unit.elements.unit.value === "accuracy") return number(model.accuracy[key]);
     return number(model.robustness[key]) + mark(model.extrapolated.includes(key));
   }
 
@@ -135,19 +141,19 @@
     name.scope = "row";
     name.textContent = model.name;
     row.append(name);
-    const some = model.extrapolated;
     const cells = [
+      model.rank ?? "–",
       trainings[model.training] ?? "–",
       model.data || "–",
       number(model.accuracy.imagenet),
       ...keys.map((key) => shiftText(model, key)),
-      meanText(model.five, some.length > 0),
-      meanText(model.four, some.some((key) => shared.includes(key))),
+      meanText(model.five, isBeyond(model, "five")),
+      meanText(model.four, isBeyond(model, "four")),
     ];
     cells.forEach((text, i) => {
       const cell = row.insertCell();
       cell.textContent = text;
-      if (i < 2) cell.className = "text";
+      if (i === 1 || i === 2) cell.className = "text";
     });
     return row;
   }
@@ -168,18 +174,29 @@
     return [...models, state.own].filter((model) => model?.row);
   }
 
-  function sortValue(model) {
-    const key = state.sort;
-    if (key === "five" || key === "four") return model[key].mean;
+  function isMean(key) {
+    return key === "five" || key === "four";
+  }
+
+  function sortValue(model, key) {
+    if (isMean(key)) return model[key].mean;
+    if (key === "rank") return model.rank;
     if (key === "imagenet") return model.accuracy.imagenet;
-    if (keys.includes(key)) return model[filter.elements.unit.value][key];
+    if (keys.includes(key)) return model[unit.elements.unit.value][key];
     return key === "training" ? (trainings[model.training] ?? "") : model[key];
   }
 
-  // Order two models by the column that is sorted; what has no number stands last either way.
-  function compare(one, other) {
-    const [a, b] = [sortValue(one), sortValue(other)];
+  // Order two models by the column that is sorted. Either way, what has no number stands last, and
+  // a mean that is read from an extrapolated line after the others; what lacks the mean over five
+  // shifts is ordered by that over four.
+  function compare(one, other, key) {
+    const [a, b] = [sortValue(one, key), sortValue(other, key)];
+    if (a === null && b === null && key === "five") return compare(one, other, "four");
     if (a === null || b === null) return Number(a === null) - Number(b === null);
+    if (isMean(key)) {
+      const beyond = isBeyond(one, key) - isBeyond(other, key);
+      if (beyond) return beyond;
+    }
     const order = typeof a === "string" ? a.localeCompare(b, "en") : a - b;
     return state.descending ? -order : order;
   }
@@ -190,7 +207,7 @@
 
   function shownModels() {
     const chosenGroups = [...filter.querySelectorAll("[name=group]:checked")].map((box) => box.value);
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = search.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
     const data = filter.elements.data.value;
     return everyModel().filter(
       (model) =>
@@ -205,7 +222,9 @@
     const shown = shownModels();
     const ranking = state.own ? [...shown, state.own] : [...shown];
     body.replaceChildren(
-      ...ranking.sort(compare).map((model) => model.row ?? attach(model, newRow(model))),
+      ...ranking
+        .sort((one, other) => compare(one, other, state.sort))
+        .map((model) => model.row ?? attach(model, newRow(model))),
     );
     count.textContent = `${shown.length} of ${every.length} models`;
     for (const head of table.querySelectorAll("[data-sort]")) {
@@ -215,7 +234,6 @@
     const visible = new Set(shown);
     state.hidden = every.filter((model) => !visible.has(model)).map((model) => model.name);
     highlight();
-    rank(shown);
   }
 
   // Mark the chosen model's row and points, and leave out of the chart what the filters leave out.
@@ -238,6 +256,11 @@
     const box = table.parentElement;
     const [inner, outer] = [row.getBoundingClientRect(), box.getBoundingClientRect()];
     box.scrollTop += inner.top - outer.top - outer.height / 2;
+  }
+
+  function bringChosenIntoView() {
+    const model = withRows().find((one) => one.name === state.chosen);
+    if (model) centre(model.row);
   }
 
   // Mark what was clicked in the chart, and bring its row into sight, no further than needed.
@@ -293,7 +316,7 @@
     form.querySelector(".wrong").textContent = faulty ? `${labels[faulty.name]}: ${wrong(faulty)}` : "";
     const accuracies = inputs.map((input) => (input.value ? Number(input.value) : null));
     const enough = accuracies[0] !== null && accuracies.slice(1).some((value) => value !== null);
-    state.own = faulty || !enough ? null : newModel(OWN, "own", "", accuracies, null, null, true);
+    state.own = faulty || !enough ? null : newModel(OWN, "own", "", accuracies, null, null, true, null);
     if (state.own) {
       const row = newRow(state.own);
       row.className = "own";
@@ -302,16 +325,17 @@
       state.chosen = "";
     }
     redraw();
+    answer();
     if (state.own) centre(state.own.row);
   }
 
-  // Say how robust the reader's model is, and how many of the zero-shot models shown are more so.
-  function rank(shown) {
-    const answer = form.querySelector(".answer");
+  // Say how robust the reader's model is, and how many of the ranked zero-shot models are more so.
+  function answer() {
+    const output = form.querySelector(".answer");
     const own = state.own;
     if (!own) {
       const started = [...form.elements].some((input) => input.value);
-      answer.textContent = started ? "Give the accuracy on ImageNet and on at least one shift." : "";
+      output.textContent = started ? "Give the accuracy on ImageNet and on at least one shift." : "";
       return;
     }
     const measured = keys.filter((key) => own.robustness[key] !== null);
@@ -319,17 +343,23 @@
       return `${shifts[key]} ${number(own.robustness[key])}${mark(own.extrapolated.includes(key))}`;
     });
     const mean = meanOver(own, measured);
-    const others = shown
-      .filter((model) => model.training === "zero_shot")
+    const others = models
+      .filter((model) => model.rank !== null)
       .map((model) => meanOver(model, measured))
       .filter((value) => value !== null);
     const above = others.filter((value) => value > mean).length;
+    const below = others.filter((value) => value < mean).length;
     const over = measured.length === 1 ? "on this shift" : `by the mean over these ${measured.length} shifts`;
     const outside = own.extrapolated.length > 0;
-    answer.textContent = [
+    const ranked = `${others.length} zero-shot models within the standard models' range`;
+    let place = `Of the ${ranked}, ${above} are more robust ${over}.`;
+    if (below === others.length) place = `It is above all ${ranked} ${over}.`;
+    if (above === others.length) place = `It is below all ${ranked} ${over}.`;
+    output.textContent = [
       `Effective robustness in points: ${each.join(", ")}; mean ${number(mean)}${mark(outside)}.`,
-      `Of the ${others.length} zero-shot models shown, ${above} are more robust ${over}.`,
-      outside ? "‡ The line is extrapolated: no standard model has a like ImageNet accuracy." : "",
+      others.length ? place : "",
+      outside ? "‡ The line is extrapolated: no standard model has a similar ImageNet accuracy." : "",
+      "The star in the chart is your model.",
     ].join(" ");
   }
 
@@ -341,8 +371,8 @@
     button.textContent = head.textContent;
     button.addEventListener("click", () => {
       const key = head.dataset.sort;
-      const textual = ["name", "training", "data"].includes(key);
-      state.descending = state.sort === key ? !state.descending : !textual;
+      const upwards = ["name", "training", "data", "rank"].includes(key);
+      state.descending = state.sort === key ? !state.descending : !upwards;
       state.sort = key;
       show();
     });
@@ -353,18 +383,22 @@
   filter.addEventListener("submit", (event) => event.preventDefault());
   filter.addEventListener("input", (event) => {
     if (event.target.name === "every") return redraw();
-    if (event.target.name === "unit") {
-      const head = table.querySelector("[data-robustness]");
-      head.textContent = head.dataset[event.target.value];
-      for (const model of withRows()) {
-        keys.forEach((key, i) => (model.row.cells[4 + i].textContent = shiftText(model, key)));
-      }
-    }
     if (event.target === search) {
       const words = search.value ? `?q=${encodeURIComponent(search.value)}` : "";
       history.replaceState(null, "", `#published-models${words}`);
     }
-    return show();
+    show();
+    // Whose search is over wants to see what was marked.
+    if (event.target === search && !search.value) bringChosenIntoView();
+  });
+  unit.addEventListener("submit", (event) => event.preventDefault());
+  unit.addEventListener("input", (event) => {
+    const head = table.querySelector("[data-robustness]");
+    head.textContent = head.dataset[event.target.value];
+    for (const model of withRows()) {
+      keys.forEach((key, i) => (model.row.cells[5 + i].textContent = shiftText(model, key)));
+    }
+    show();
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", readOwn);
@@ -377,7 +411,7 @@
     search.value = words;
     section.scrollIntoView();
   }
-  filter.hidden = form.hidden = false;
+  filter.hidden = unit.hidden = form.hidden = false;
   show();
   addEventListener("load", link); // page.js, which draws the charts, has run by then
   window.published = { robustness, isExtrapolated };

@@ -152,8 +152,17 @@ def most_robust(models: Sequence[PublishedModel]) -> list[PublishedModel]:
 
 
 def by_robustness(models: Iterable[PublishedModel]) -> list[PublishedModel]:
-    """Sort models by their mean over the four shifts that all have, the highest first."""
-    return sorted(models, key=lambda m: (m.four is None, -m.four.mean if m.four else 0, m.name))
+    """Sort models by their mean over five shifts, then those without it by that over four.
+
+    In both, models to which the line is extrapolated follow the others, the highest first.
+    """
+
+    def key(model: PublishedModel) -> tuple[bool, bool, bool, float, str]:
+        mean = model.five or model.four
+        beyond = model.extrapolated != []
+        return model.five is None, mean is None, beyond, -mean.mean if mean else 0.0, model.name
+
+    return sorted(models, key=key)
 
 
 def _model(row: Mapping[str, str]) -> PublishedModel:

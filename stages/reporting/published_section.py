@@ -29,13 +29,15 @@ class PublishedSection(msgspec.Struct, frozen=True, kw_only=True):
     chart, svg : the chart, and its drawing for those without JavaScript
     spec : its specification without rows, which `published.js` makes of `numbers`
     numbers : all models, lines and standard models, for `published.js`
-    models : those of the table, the highest mean over four shifts first
+    models : those of the table, as `by_robustness` sorts them
+    ranks : the rank by name, from 1, of the zero-shot models to which no line is extrapolated
     groups : the training groups by key, in the order of the filters
     data : the pretraining sets, the names of the filter
-    clips, judged : how many zero-shot models there are, and to how many no line is extrapolated
+    clips : how many zero-shot models there are
     supervised : how many supervised ones, of which the table has the counterparts alone
-    first, certain : the zero-shot model of the highest mean over five shifts, and that among those
-        whose line is not extrapolated
+    first : the zero-shot model of the highest mean over five shifts, extrapolated or not
+    leaders : the zero-shot models within the lines' range that may be the most robust, the highest
+        mean first
     counterparts : backbone, name and model
     outside : how many points lie outside the chart's frame
     claims : those that the chart shows
@@ -46,13 +48,13 @@ class PublishedSection(msgspec.Struct, frozen=True, kw_only=True):
     spec: str
     numbers: str
     models: list[PublishedModel]
+    ranks: dict[str, int]
     groups: dict[str, str]
     data: list[str]
     clips: int
-    judged: int
     supervised: int
     first: PublishedModel | None
-    certain: PublishedModel | None
+    leaders: list[PublishedModel]
     counterparts: list[tuple[str, str, Counterpart]]
     outside: int
     claims: list[Claim]
@@ -86,6 +88,8 @@ def published_section(
     every = by_robustness(read_models(tables["published_models"]))
     models = [m for m in every if m.training != "supervised" or m.counterpart_of]
     ranking = most_robust(every)
+    within = [m for m in ranking if not m.extrapolated]
+    ranks = {m.name: rank for rank, m in enumerate(within, 1)}
     return PublishedSection(
         chart=PUBLISHED,
         svg=chart_svg(PUBLISHED, tables["published"], templates),
@@ -96,18 +100,20 @@ def published_section(
                 "trainings": COUNTERPARTS,
                 "groups": {name: training_group(name) for name in COUNTERPARTS},
                 "lines": _lines(tables["baselines"]),
-                "models": [_numbers(m, published.joined.get(m.name, [])) for m in every],
+                "models": [
+                    _numbers(m, ranks.get(m.name), published.joined.get(m.name, [])) for m in every
+                ],
                 "drawn": _drawn(tables["published"]),
             }
         ),
         models=models,
+        ranks=ranks,
         groups={name: text for name, text in COUNTERPARTS.items() if name != "finetuned_12k"},
         data=sorted({m.data for m in models}, key=str.casefold),
         clips=len(ranking),
-        judged=sum(not m.extrapolated for m in ranking),
         supervised=sum(m.training == "supervised" for m in every),
         first=ranking[0] if ranking else None,
-        certain=next((m for m in ranking if not m.extrapolated), None),
+        leaders=[m for m in within if m.name in published.leaders],
         counterparts=counterparts(published),
         outside=points_outside_frame(tables["published"]),
         claims=[claim for claim in claims if claim.chart == PUBLISHED.name],
@@ -163,7 +169,7 @@ def _lines(rows: Rows) -> dict[str, dict[str, float]]:
         ) from None
 
 
-def _numbers(model: PublishedModel, aliases: Sequence[str]) -> list[Any]:
+def _numbers(model: PublishedModel, rank: int | None, aliases: Sequence[str]) -> list[Any]:
     """Return a model as `published.js` reads it.
 
     The ends of both means' intervals; the means themselves and each shift's effective robustness
@@ -172,7 +178,7 @@ def _numbers(model: PublishedModel, aliases: Sequence[str]) -> list[Any]:
     ends = [[round(m.low, 3), round(m.high, 3)] if m else None for m in (model.five, model.four)]
     accuracies = list(model.accuracy.values())
     named = [model.name, model.training, model.data, accuracies, *ends]
-    return [*named, int(bool(model.counterpart_of)), *aliases]
+    return [*named, int(bool(model.counterpart_of)), rank, *aliases]
 
 
 def _drawn(rows: Iterable[Mapping[str, str]]) -> dict[str, list[list[Any]]]:

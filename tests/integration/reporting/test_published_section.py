@@ -139,8 +139,14 @@ def test_without_javascript_the_drawing_and_the_table_are_there(file: Path, brow
     assert page.locator("#published-table tbody tr").count() > 117 + 37
     assert page.locator("#chart-published svg").is_visible()
     assert page.locator("#published-models form:visible").count() == 0
-    four = values(column(page, 11))
-    assert four == sorted(four, reverse=True)
+    five, marked = column(page, 11), [text.endswith("‡") for text in column(page, 11)]
+    ranks = [text for text in column(page, 2) if text != "–"]
+    assert ranks == [str(rank) for rank in range(1, len(ranks) + 1)]
+    assert set(column(page, 2)[len(ranks) :]) == {"–"} and marked.index(True) == len(ranks)
+    known = values(five)
+    assert set(five[len(known) :]) == {"–"}
+    for some in (known[: len(ranks)], known[len(ranks) :]):
+        assert some == sorted(some, reverse=True)
     context.close()
 
 
@@ -161,24 +167,24 @@ def test_a_column_sorts_both_ways_and_what_has_no_number_stands_last(section: Pa
     head = section.locator("#published-table [data-sort=objectnet]")
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "descending"
-    texts = column(section, 8)
+    texts = column(section, 9)
     assert values(texts) == sorted(values(texts), reverse=True)
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "ascending"
-    upwards = column(section, 8)
+    upwards = column(section, 9)
     assert values(upwards) == sorted(values(texts))
     for found in (texts, upwards):
         assert set(found[len(values(found)) :]) == {"–"}
     section.locator("#published-table [data-sort=name] button").click()
     assert names(section)[0].casefold() == min(map(str.casefold, names(section)))
-    assert section.locator("#published-table [aria-sort=none]").count() == 10
+    assert section.locator("#published-table [aria-sort=none]").count() == 11
 
 
 def test_filters_leave_models_out_of_the_table_and_the_chart(section: Page):
     listed = len(names(section))
     section.get_by_label("zero-shot", exact=True).uncheck()
     section.get_by_label("supervised", exact=True).uncheck()
-    assert set(column(section, 2)) == {"finetuned", "finetuned through ImageNet-12k"}
+    assert set(column(section, 3)) == {"finetuned", "finetuned through ImageNet-12k"}
     assert count(section) == f"37 of {listed} models"
     section.locator("#published-filter [name=data]").select_option("WebLI")
     shown = names(section)
@@ -203,6 +209,8 @@ def test_search_finds_datacomp_and_other_names_and_the_address_keeps_it(section:
     # Its other name is ViT-B-32/datacomp_s_s13m_b4k.
     others = set(found) - {"ViT-B-32/commonpool_s_image_s13m_b4k"}
     assert all("datacomp" in name and "B-32" in name for name in others) and others != set(found)
+    field.fill("b-32, datacomp,")
+    assert names(section) == found
     field.fill("RN50-quickgelu/openai")
     assert names(section) == ["RN50/openai"]
     assert section.url.endswith("#published-models?q=RN50-quickgelu%2Fopenai")
@@ -213,17 +221,24 @@ def test_search_finds_datacomp_and_other_names_and_the_address_keeps_it(section:
 
 
 def test_shifts_are_shown_as_effective_robustness_on_demand(section: Page):
-    section.locator("#published-filter [name=unit]").select_option("robustness")
+    section.locator("#published-unit [name=unit]").select_option("robustness")
     row = section.locator("#published-table tbody tr", has_text="ViT-B-32/openai").first
     cells = row.locator("td").all_inner_texts()
-    assert np.mean(values(cells[3:8])) == pytest.approx(values([cells[8]])[0], abs=0.06)
+    assert np.mean(values(cells[4:9])) == pytest.approx(values([cells[9]])[0], abs=0.06)
 
 
 def test_hovering_names_a_point_and_clicks_link_points_and_rows(section: Page):
     label = "ViT-L-14/datacomp_xl_s13b_b90k"
     section.mouse.move(*point(section, LONE, "ObjectNet"))
     tip = section.locator("#vg-tooltip-element.visible")
-    for text in (LONE, "zero-shot", "ObjectNet", "51.8", "effective robustness", "mean, five shifts"):
+    for text in (
+        LONE,
+        "zero-shot",
+        "ObjectNet",
+        "51.8",
+        "effective robustness",
+        "mean, five shifts",
+    ):
         expect(tip).to_contain_text(text)
     section.mouse.click(*point(section, LONE, "ObjectNet"))
     chosen = section.locator("#published-table tr.chosen")
@@ -251,22 +266,56 @@ def test_the_readers_own_model_is_placed_in_the_table_the_ranking_and_the_chart(
     fill(section, accuracies)
     row = section.locator("#published-table tr.own")
     theirs = section.locator("#published-table tbody tr", has_text="ViT-B-32/openai").first
-    assert values(row.locator("td").all_inner_texts()[2:]) == pytest.approx(
-        values(theirs.locator("td").all_inner_texts()[2:])
+    assert values(row.locator("td").all_inner_texts()[3:]) == pytest.approx(
+        values(theirs.locator("td").all_inner_texts()[3:])
     )
     answer = section.locator("#own-model .answer")
-    clips = [m for m in section_models(section) if m[1] == "zero_shot"]
-    section.locator("#published-table [data-sort=five] button").click()
-    above = names(section).index("ViT-B-32/openai")
-    expect(answer).to_contain_text(f"Of the {len(clips)} zero-shot models shown, {above} are")
+    ranked = sum(text != "–" for text in column(section, 2))
+    above = int(theirs.locator("td").first.inner_text()) - 1
+    said = f"Of the {ranked} zero-shot models within the standard models' range, {above} are"
+    expect(answer).to_contain_text(said)
+    section.get_by_role("searchbox").fill("no such model")
+    section.get_by_role("searchbox").fill("")
+    expect(answer).to_contain_text(said)
     assert "your model" in labels(section) and "‡" not in answer.inner_text()
     for shift in ("objectnet", "imagenet_a"):
         fill(section, {shift: ""})
-    assert row.locator("td").nth(9).inner_text() == row.locator("td").nth(8).inner_text() == "–"
+    assert row.locator("td").nth(10).inner_text() == row.locator("td").nth(9).inner_text() == "–"
     expect(answer).to_contain_text("by the mean over these 3 shifts")
     section.get_by_role("button", name="Clear").click()
     expect(row).to_have_count(0)
     assert "your model" not in labels(section)
+
+
+def test_an_own_model_above_or_below_all_others_is_said_to_be(section: Page):
+    for accuracy, said in (("99", "above all"), ("1", "below all")):
+        fill(section, {"imagenet": "70", "imagenet_v2": accuracy})
+        expect(section.locator("#own-model .answer")).to_contain_text(f"It is {said} 89 zero-shot")
+
+
+def test_a_marked_row_comes_into_view_when_the_search_is_cleared(section: Page):
+    field = section.get_by_role("searchbox")
+    field.fill("RN50/cc12m")
+    section.get_by_role("button", name="RN50/cc12m", exact=True).click()
+    field.fill("")
+    row, box = (
+        section.locator(place).bounding_box()
+        for place in ("#published-table tr.chosen", "#published-models .box")
+    )
+    assert row and box and box["y"] < row["y"] < box["y"] + box["height"]
+
+
+def test_the_tooltip_keeps_its_own_colours_in_dark_mode(section: Page):
+    section.emulate_media(color_scheme="dark")
+    section.mouse.move(*point(section, LONE, "ObjectNet"))
+    tip = section.locator("#vg-tooltip-element.visible")
+    expect(tip).to_contain_text(LONE)
+    style = "all => [...new Set(all.map(one => getComputedStyle(one)[%r]))]"
+    rows, keys = tip.locator("tr"), tip.locator("td.key")
+    assert rows.evaluate_all(style % "backgroundColor") == ["rgba(0, 0, 0, 0)"]
+    assert keys.evaluate_all(style % "borderBottomWidth") == ["0px"]
+    cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).length"
+    assert keys.evaluate_all(cut) == 0
 
 
 def section_models(page: Page) -> list[list[Any]]:

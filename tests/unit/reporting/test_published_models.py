@@ -76,12 +76,13 @@ def test_a_cell_that_is_wrong_is_refused_with_the_models_name(broken):
         read_models([as_read(row() | broken, MODEL_COLUMNS)])
 
 
-def test_the_most_robust_is_a_zero_shot_model_and_all_are_ranked_by_what_all_have():
+def test_the_most_robust_is_a_zero_shot_model_and_those_of_five_shifts_come_first():
     rows = [row("a/openai", 20.0), row("b/openai", 30.0, extrapolated=SHIFTS)]
     rows += [row("c.clip", 40.0, "finetuned"), row("d/openai", 20.0)]
     models = read_models(as_read(one, MODEL_COLUMNS) for one in rows)
     assert [m.name for m in most_robust(models)] == ["b/openai", "a/openai", "d/openai"]
-    assert [m.name for m in by_robustness(models)] == ["c.clip", "b/openai", "a/openai", "d/openai"]
+    # All five shifts before four, and what is extrapolated after the others.
+    assert [m.name for m in by_robustness(models)] == ["a/openai", "d/openai", "b/openai", "c.clip"]
 
 
 @pytest.mark.parametrize(
