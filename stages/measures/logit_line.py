@@ -37,7 +37,7 @@ class LogitLine:
         return _predict(self.slope, self.intercept, imagenet)
 
     def is_extrapolated(self, imagenet: float) -> bool:
-        """Tell whether no model that the line was fitted to has a like ImageNet accuracy.
+        """Tell whether no model that the line was fitted to has a similar ImageNet accuracy.
 
         Outside their range the line is a guess, and so is every effective robustness read from it.
         This is the one rule by which tables, charts and statements mark such a number; the paper
