@@ -9,17 +9,17 @@ from stages.measures.chunks import CHUNK_SIZE, chunks
 from stages.measures.head import Head, logits, require_width
 
 ABSENT = -1
-"""The entry in a class map of a class that the test set does not have."""
+"""The class map's entry for a class that the test set does not have."""
 
 
 def map_classes(
     class_indices: Sequence[int], classes: int, aliases: Mapping[int, int] | None = None
 ) -> Int[np.ndarray, " class_"]:
-    """Map each class of the head to the class that predicting it counts as on a test set.
+    """Map each class of the head to the class that it counts as on a test set.
 
     ImageNet-R, ImageNet-A and ObjectNet have images of 200, 200 and 113 ImageNet classes, and the
-    head chooses among these alone (Taori et al. 2020). One ObjectNet class can cover several
-    ImageNet classes, and predicting any of them is right; `aliases` says which.
+    head chooses among these only (Taori et al. 2020). One ObjectNet class can cover several
+    ImageNet classes, and predicting any of them is correct; `aliases` lists them.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def map_classes(
 
     Returns
     -------
-    per class of the head the class it counts as, or `ABSENT`
+    for each class of the head, the class that it counts as, or `ABSENT`
 
     Raises
     ------
@@ -51,7 +51,7 @@ def map_classes(
 def images_of_classes(
     classes: Int[np.ndarray, " image"], class_map: Int[np.ndarray, " class_"]
 ) -> tuple[Bool[np.ndarray, " image"], Int[np.ndarray, " kept"]]:
-    """Choose the images of the classes that exist in another test set, as ImageNet's of a shift's.
+    """Choose the images whose classes another test set has, such as ImageNet's for a shift.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def images_of_classes(
     Raises
     ------
     ValueError
-        No image is of these classes.
+        No image has one of these classes.
     """
     counts_as = class_map[classes]
     chosen = counts_as != ABSENT
@@ -81,15 +81,15 @@ def correct_predictions(
     class_map: Int[np.ndarray, " class_"] | None = None,
     chunk_size: int = CHUNK_SIZE,
 ) -> Bool[np.ndarray, " image"]:
-    """Tell for each image whether its highest logit is that of its class.
+    """Return for each image whether its highest logit is that of its class.
 
-    Where logits are equal, the class with the lowest index is predicted.
+    If logits are equal, the class with the lowest index is predicted.
 
     Parameters
     ----------
     activations : one row per image
     classes : the class of each image, an index into the head's classes
-    head : of as many features as the activations
+    head : with as many features as the activations
     class_map : what each class of the head counts as (`map_classes`); None: itself
     chunk_size : how many images are held in double precision at a time
 
@@ -132,7 +132,7 @@ def restrict_head(
     classes: Int[np.ndarray, " image"],
     class_map: Int[np.ndarray, " class_"] | None,
 ) -> tuple[Head, Int[np.ndarray, " kept"]]:
-    """Keep the classes of the head that exist in a test set, and check that it fits the images.
+    """Keep the head's classes that exist in a test set, and check that the head fits the images.
 
     Parameters
     ----------

@@ -15,9 +15,9 @@ SCORES_AT_A_TIME = 2**20
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """A concept's positive images, and its negatives in every draw of them.
+    """A concept's positive images, and its negatives in each draw.
 
-    `negatives` None: all images that are not positives, so that there is nothing to draw.
+    `negatives` is None if all other images are negatives, so that there is nothing to draw.
     """
 
     positives: Int[np.ndarray, " positive"]
@@ -31,12 +31,12 @@ class SparseTargets:
     Attributes
     ----------
     start : image i is a positive of the concepts `cells[start[2 i] : start[2 i + 1]]`, and a
-        negative where `cells[start[2 i + 1] : start[2 i + 2]]` say
-    cells : of a positive its concept; of a negative `concept · draws + draw`
-    positives : how many each concept has
+        negative in the entries `cells[start[2 i + 1] : start[2 i + 2]]`
+    cells : for a positive its concept; for a negative `concept · draws + draw`
+    positives : number of positives of each concept
     draws : how often negatives were drawn
     all_negatives : whether each image is a negative of every concept that it is not a positive of;
-        negatives are then not listed, and there is one draw
+        if so, negatives are not listed, and there is one draw
     """
 
     start: Int[np.ndarray, " bound"]
@@ -52,18 +52,18 @@ def average_precisions(
     """Compute for each direction the average precision of its scores for each concept.
 
     `AP = Σ_n (R_n - R_{n-1}) P_n` over the distinct scores in descending order, with precision P_n
-    and recall R_n among the images that score at least as much: scikit-learn's definition
+    and recall R_n among the images with at least that score: scikit-learn's definition
     (`average_precision_score`), in which equal scores are one step. Hence AP is the mean over
-    positives of the precision at that positive's score.
+    positives of the precision at the positive's score.
 
     Images are ranked once per direction and then counted in that order for all concepts and draws
-    at once, in time images · log(images) + entries of the targets. The result is the same for every
-    number of workers, and that of a draw whatever others there are.
+    at once, in time images · log(images) + entries of the targets. The result does not depend on
+    the number of workers, nor a draw's result on the other draws.
 
     Parameters
     ----------
     scores : higher means more likely positive; in any memory layout
-    targets : of as many images (`sparse_targets`)
+    targets : of the same images (`sparse_targets`)
     workers : number of threads
 
     Returns
@@ -109,8 +109,8 @@ def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
 
     Parameters
     ----------
-    examples : one entry per concept; all list negatives, as many draws of them, or none does
-    images : how many there are
+    examples : one per concept; all list negatives, in the same number of draws, or none does
+    images : number of images
 
     Raises
     ------
@@ -141,7 +141,7 @@ def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
         sizes += [len(each.positives), *[count] * draws]
         positives.append(len(each.positives))
     draws = drawn.pop() if drawn else None
-    # Small numbers, since memory bandwidth is the limit.
+    # Use the smallest type that fits: memory bandwidth is the limit.
     cell = np.uint16 if len(positives) * (draws or 1) <= 2**16 else np.uint32
     key = np.concatenate(rows)
     start = np.concatenate([[0], np.cumsum(np.bincount(key, minlength=2 * images))])
@@ -159,9 +159,9 @@ def sort_by_row(
     cells: UInt[np.ndarray, " entry"],
     start: Int[np.ndarray, " bound"],
 ) -> UInt[np.ndarray, " entry"]:
-    """Return the cells sorted by row, those of a row in the order in which they came.
+    """Return the cells sorted by row, those of a row in their original order.
 
-    Counting takes a tenth of the memory of numpy's sorting, which returns 64-bit places.
+    A counting sort takes a tenth of the memory of numpy's sort, which returns 64-bit indices.
     """
     free, found = start.copy(), np.empty_like(cells)
     for entry in range(len(rows)):
@@ -186,16 +186,16 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
 
     Parameters
     ----------
-    scores : of one direction
+    scores : those of one direction
     order : the images by descending score, equal scores in any order
     start, cells, draws, all_negatives : as in `SparseTargets`
-    count : how many concepts
+    count : number of concepts
     """
     sums = np.zeros((count, draws))
     positives, negatives = np.zeros(count, np.int32), np.zeros(count * draws, np.int32)
     first = 0
     while first < len(order):
-        # Equal scores are one step: all their images are counted before a precision is taken.
+        # Equal scores are one step: count all their images before computing a precision.
         last = first + 1
         while last < len(order) and scores[order[last]] == scores[order[first]]:
             last += 1
@@ -221,7 +221,7 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
     return sums
 
 
-# numpy's rule for a division by zero, which cannot occur, lets the compiler divide several at once.
+# numpy's rule for division by zero, which cannot occur here, lets the compiler vectorise divisions.
 compiled_sum_precisions = numba.njit(nogil=True, cache=True, error_model="numpy")(
     inspect.unwrap(sum_precisions)
 )

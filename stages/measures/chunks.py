@@ -14,7 +14,7 @@ def chunks(
     """Yield the activations as float64 chunks, each with the slice of images it holds.
 
     Memory stays at a few chunks however many images there are, so `activations` may be
-    memory-mapped. Sums over images are taken chunk by chunk, so the size of a chunk changes their
+    memory-mapped. Sums over images are taken chunk by chunk, so the chunk size changes their
     rounding errors.
 
     Parameters

@@ -22,14 +22,14 @@ def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_
     Parameters
     ----------
     first, second : per layer, the U-centred Gram matrices (`stages.measures.gram.u_center`) of all
-        minibatches, the same images in the same minibatches for both encoders; the order of the
-        layers is that of the result
+        minibatches, with the same images in the same minibatches for both encoders; the result
+        keeps the order of the layers
 
     Raises
     ------
     ValueError
-        An encoder has no layer, minibatches differ, they hold fewer than 4 images, or a layer has
-        no variation over images at all (it is named).
+        An encoder has no layer, minibatches differ, they hold fewer than 4 images, or a layer's
+        output does not vary over the images (the layer is named).
     """
     cross = hsic(first, second)
     scale_first, scale_second = _self_hsic(first), _self_hsic(second)

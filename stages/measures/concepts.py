@@ -1,4 +1,4 @@
-"""Broden concepts: the average precision of directions for them, and which ones are encoded."""
+"""Broden concepts: each direction's average precision for them, and which ones it encodes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,11 +43,11 @@ class ConceptLabels:
 class EncodedConcepts:
     """The concepts that a set of directions encodes.
 
-    The values are those of the first draw of the negatives, not medians: so counts, categories and
-    average precisions agree with one another, and all encoders have the same negatives. `low` and
-    `high` are the smallest and the largest value of all draws, None where there is one: with n
-    draws, another one falls between them with a probability of (n - 1) / (n + 1) or more. The paper
-    has no interval; the choice is ours.
+    The values are those of the first draw of the negatives, not medians, so that counts, categories
+    and average precisions agree with one another and all encoders have the same negatives. `low`
+    and `high` are the smallest and the largest value over all draws, None if there is only one:
+    with n draws, another draw falls between them with a probability of at least
+    (n - 1) / (n + 1). The paper has no interval; the choice is ours.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class EncodedConcepts:
 class Group:
     """Concepts that are counted together, at a threshold of the average precision.
 
-    `concepts` says of each concept whether it is one; a direction encodes a concept if its average
+    `concepts` says which concepts belong to the group; a direction encodes a concept if its average
     precision is at least `threshold`, which is above 0 and at most 1.
     """
 
@@ -77,7 +77,7 @@ class Group:
     threshold: float
 
     def __post_init__(self) -> None:
-        """Refuse a threshold that is no precision."""
+        """Refuse a threshold that cannot be a precision."""
         if not 0 < self.threshold <= 1:
             raise ValueError(f"threshold {self.threshold}: expected a precision above 0, at most 1")
 
@@ -90,8 +90,8 @@ class Probe:
     ----------
     precisions : average precision in the first draw of the negatives
     negative : whether it is that of the negated scores
-    counts : of each group
-    extremes : the images of the highest and lowest scores, None where they were not asked for
+    counts : those of each group
+    extremes : the images with the highest and lowest scores, None if not requested
     """
 
     precisions: Float[np.ndarray, "direction concept"]
@@ -109,7 +109,7 @@ def concept_targets(
     *,
     draws: int = 1,
 ) -> SparseTargets:
-    """Prepare the targets that `average_precisions` of any scores of these images needs.
+    """Prepare the targets that `average_precisions` needs for any scores of these images.
 
     Parameters
     ----------
@@ -137,21 +137,21 @@ def probe(
 ) -> Probe:
     """Count the concepts that directions encode by their projections `⟨v_i, h⟩`, in every draw.
 
-    The paper does not say whether the negative side of a direction counts, which has no sign of its
-    own (`singular_directions`). `fixed` takes the scores as they are; `either` takes the larger of
-    the average precisions of the scores and of the negated scores, in each draw.
+    The sign of a direction is arbitrary (`singular_directions`), and the paper does not say whether
+    its negative side counts. `fixed` takes the scores as they are; `either` takes the larger of the
+    average precisions of the scores and of the negated scores, in each draw.
 
     At most 2^24 scores and 2^24 average precisions are held at a time, or those of one direction if
-    they are more.
+    that is more.
 
     Parameters
     ----------
     activations : one row per image; may be memory-mapped
-    directions : of as many features; None: each feature is one
+    directions : with as many features; None: each feature is a direction
     targets, workers : as in `average_precisions`
-    groups : what is counted
+    groups : the concepts to count
     sign : `fixed` or `either`
-    images : how many images of the highest and of the lowest scores are kept; 0: none
+    images : how many images with the highest, and with the lowest, scores to keep; 0: none
 
     Raises
     ------
@@ -190,7 +190,7 @@ def probe(
 
 @dataclass(frozen=True, eq=False)
 class _Counts:
-    """What some directions encode in each draw; the sum is what those of both encode."""
+    """What a set of directions encodes in each draw; `+` gives that of two sets together."""
 
     shown: Bool[np.ndarray, "draw concept"]
     pairs: Int[np.ndarray, " draw"]
@@ -258,19 +258,19 @@ def concept_examples(
     """Choose the positives and negatives of each concept.
 
     Positives are the images labelled with the concept. `balanced` draws as many negatives from the
-    other images, without replacement, or takes all of these if they are fewer; the draws are
-    independent of one another. The generator of each is seeded with `(seed, concept number, draw)`,
-    so a concept's negatives do not depend on which other concepts are measured, nor a draw on how
-    many there are. `all` takes all other images, once.
+    other images, without replacement, or takes all of these if there are fewer. Draws are
+    independent: each has a generator seeded with `(seed, concept number, draw)`, so a concept's
+    negatives do not depend on which other concepts are measured, nor a draw on the number of draws.
+    `all` takes all other images, once.
 
     Parameters
     ----------
     labels : which image shows which concept
     concepts : the numbers of the concepts, not negative
-    images : how many there are
+    images : number of images
     negatives : `balanced` or `all`
     seed : not negative
-    draws : how often negatives are drawn, if they are
+    draws : how often `balanced` draws negatives
 
     Yields
     ------

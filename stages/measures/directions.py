@@ -35,7 +35,7 @@ def singular_directions(weight: Float[np.ndarray, "class_ feature"]) -> Directio
 
     Parameters
     ----------
-    weight : of the head
+    weight : the head's weights
 
     Raises
     ------
@@ -57,7 +57,7 @@ def project(
     directions: Directions,
     chunk_size: int = CHUNK_SIZE,
 ) -> Float[np.ndarray, "image direction"]:
-    """Project every image on every direction, `⟨v_i, h⟩`.
+    """Project every image onto every direction, `⟨v_i, h⟩`.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def importance(
     Parameters
     ----------
     activations : one row per image
-    directions : of as many features
+    directions : with as many features
     chunk_size : how many images are held in double precision at a time
 
     Raises

@@ -17,7 +17,7 @@ class Accuracy:
     Attributes
     ----------
     fraction : 0 to 1
-    images : how many images it was measured on; None where unknown, it is then taken as exact
+    images : how many images it was measured on; None if unknown: the fraction is taken as exact
     """
 
     fraction: float
@@ -29,7 +29,7 @@ class EffectiveRobustness:
     """Effective robustness on each measured shift and its mean over them, in percentage points.
 
     `extrapolated` lists the shifts whose line is extrapolated to this encoder
-    (`LogitLine.is_extrapolated`); the mean is as uncertain as any of them.
+    (`LogitLine.is_extrapolated`); if there is one, the mean is a guess too.
     """
 
     shifts: dict[str, Estimate]
@@ -40,8 +40,8 @@ class EffectiveRobustness:
 def effective_robustness(imagenet: float, shift: float, line: LogitLine) -> float:
     """Compute `acc_shift - β(acc_ImageNet)` in percentage points (Taori et al. 2020).
 
-    `acc_ImageNet` is over the same classes as the ImageNet accuracies that β was fitted to: on the
-    shift's own, as in the testbed of Taori et al. where a shift has fewer than ImageNet, or on all.
+    `acc_ImageNet` is over the same classes as the ImageNet accuracies that β was fitted to: the
+    shift's own, as in the testbed of Taori et al. if a shift has fewer than ImageNet, or all.
 
     Parameters
     ----------
@@ -75,18 +75,18 @@ def estimate_effective_robustness(
     The intervals are ours; the paper has none. They cover two uncertainties: which standard models
     the line was fitted to (`resample_lines`) and which images the encoder was measured on. For the
     latter, accuracies are drawn from the posterior under Jeffreys' prior,
-    `Beta(k + 1/2, n - k + 1/2)` for k correct of n images, which stays within 0 to 1 and keeps a
-    spread at both ends. The encoder's ImageNet accuracies for several shifts are of the same images
-    or of parts of them, so their draws are coupled: the k-th lowest draw of one goes with the k-th
-    lowest of every other, and equal accuracies share their draws. Parts that overlap little
-    are less correlated than that, so with rising lines the mean's interval errs on the wide side.
+    `Beta(k + 1/2, n - k + 1/2)` for k correct of n images, which stays within 0 to 1 and has a
+    spread even at both ends. The encoder's ImageNet accuracies for several shifts are measured on
+    the same images or subsets of them, so their draws are coupled: the k-th lowest draw of one goes
+    with the k-th lowest of every other, and equal accuracies share their draws. Subsets that
+    overlap little are less correlated, so with rising lines the mean's interval is rather too wide.
 
     Parameters
     ----------
-    imagenet : accuracy on ImageNet, for all shifts, or for each on the shift's own classes
+    imagenet : accuracy on ImageNet: one for all shifts, or one per shift on the shift's own classes
     shifts : accuracy on each shift; None for a shift that was not measured: it is left out of the
-        result and the mean, and leaves the other shifts' draws unchanged
-    lines, resampled : β of each shift and its resamples, equally many for every shift
+        result and the mean, and the other shifts' draws do not change
+    lines, resampled : β of each shift and its resamples, the same number for every shift
     confidence : the fraction of draws inside an interval
     seed : of the draws of accuracies
 

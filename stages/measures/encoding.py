@@ -4,20 +4,20 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 ROUNDING = 1e-12
-"""An average precision so little below the threshold is at it: the difference is rounding."""
+"""An average precision this close below the threshold counts as at it: the rest is rounding."""
 
 
 def encodes_concepts(
     precisions: Float[np.ndarray, "*shape"], threshold: float
 ) -> Bool[np.ndarray, "*shape"]:
-    """Say of each average precision whether it is at least the threshold, above 0 and at most 1."""
+    """Return whether each average precision reaches the threshold, above 0 and at most 1."""
     return precisions >= threshold - ROUNDING
 
 
 def encoded_pairs(
     precisions: Float[np.ndarray, "direction concept"], threshold: float
 ) -> Int[np.ndarray, "pair 2"]:
-    """Return the pairs of a direction and a concept that it encodes, in the order of both.
+    """Return each pair of a direction and a concept that it encodes, in the order of both.
 
     Parameters
     ----------
@@ -32,6 +32,6 @@ def strongest(
     precisions: Float[np.ndarray, "direction concept"],
     most: int,
 ) -> Int[np.ndarray, "strong 2"]:
-    """Return those of the pairs with the highest average precisions, at most `most`, in order."""
+    """Return up to `most` pairs with the highest average precisions, in their given order."""
     by_strength = np.argsort(-precisions[tuple(pairs.T)], kind="stable")
     return pairs[np.sort(by_strength[:most])]

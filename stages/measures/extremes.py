@@ -9,12 +9,12 @@ from jaxtyping import Float, Int
 
 @dataclass(frozen=True, eq=False)
 class Extremes:
-    """The images at the ends of some directions' scores.
+    """For each direction, the images with the highest and the lowest scores.
 
     Attributes
     ----------
-    top : indices of the images of the highest scores, the highest first
-    bottom : those of the lowest, the lowest first
+    top : indices of the images with the highest scores, the highest first
+    bottom : those with the lowest, the lowest first
     top_scores, bottom_scores : their scores
     """
 
@@ -25,10 +25,10 @@ class Extremes:
 
 
 def extreme_images(scores: Float[np.ndarray, "image direction"], count: int) -> Extremes:
-    """Find the images of the highest and of the lowest scores of each direction.
+    """Find the images with the highest and the lowest scores of each direction.
 
-    Of equal scores, the image of the lower index comes first. With fewer images than `count`, all
-    of them are at both ends. Each direction takes the time of a partition, not of a sort.
+    If scores are equal, the image with the lower index comes first. With fewer images than `count`,
+    all of them are at both ends. Each direction takes the time of a partition, not of a sort.
 
     Parameters
     ----------
@@ -57,14 +57,14 @@ def extreme_images(scores: Float[np.ndarray, "image direction"], count: int) -> 
 
 
 def joined(parts: Sequence[Extremes]) -> Extremes:
-    """Return the extremes of some directions after those of others."""
+    """Concatenate the extremes of several sets of directions."""
     names = [field.name for field in fields(Extremes)]
     return Extremes(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
 
 
 def _lowest(scores: Float[np.ndarray, " image"], count: int) -> Int[np.ndarray, " place"]:
     if count < len(scores):
-        # Whatever a partition does with equal scores, none that is as low as the last is left out.
+        # A partition orders equal scores in any way, so keep all that equal the count-th lowest.
         candidates = np.flatnonzero(scores <= np.partition(scores, count - 1)[count - 1])
     else:
         candidates = np.arange(len(scores))

@@ -8,7 +8,7 @@ MIN_IMAGES = 4
 """The unbiased HSIC divides by n (n − 3), so a minibatch needs at least four images."""
 
 FEATURES_AT_A_TIME = 2**13
-"""Few enough that a block fits a processor's cache and single-precision sums stay accurate."""
+"""Few enough that a block fits in a processor's cache and single-precision sums stay accurate."""
 
 
 def gram(features: Float[torch.Tensor, "image ..."]) -> Float[np.ndarray, "image image"]:
@@ -24,12 +24,12 @@ def gram(features: Float[torch.Tensor, "image ..."]) -> Float[np.ndarray, "image
 
     Parameters
     ----------
-    features : one entry per image, of any shape; features are read in the order of their memory
+    features : one entry per image, of any shape; features are read in memory order
 
     Returns
     -------
-    symmetric, float64; zero where all images are exactly the same; not finite where a feature is
-    not, or is too large to be squared
+    symmetric, float64; zero if all images are exactly the same; not finite if a feature is not
+    finite or is too large to be squared
     """
     rows = in_memory_order(features.detach())
     images, width = rows.shape
@@ -67,7 +67,7 @@ def u_center(gram: Float[np.ndarray, "image image"]) -> Float[np.ndarray, "image
     and, off it, `U(K)_ij = K̃_ij - (r_i + r_j) / (n - 2) + s / ((n - 1)(n - 2))` (Székely and Rizzo
     2014). Its rows sum to zero:
     `r_i - (n - 1) r_i / (n - 2) - (s - r_i) / (n - 2) + s / (n - 2) = 0`. So in `⟨U(K), U(L)⟩` the
-    row, column and constant terms of U(L) meet zero sums, and what is left is
+    row, column and constant terms of U(L) vanish, and what is left is
 
         ⟨U(K), L̃⟩ = tr(K̃ L̃) + (1ᵀK̃1)(1ᵀL̃1) / ((n - 1)(n - 2)) - 2 · 1ᵀK̃L̃1 / (n - 2),
 
@@ -80,8 +80,8 @@ def u_center(gram: Float[np.ndarray, "image image"]) -> Float[np.ndarray, "image
 
     Returns
     -------
-    symmetric, float64; exactly zero where only rounding errors are left, as when all images look
-    the same
+    symmetric, float64; exactly zero if only rounding errors are left, as when all images look the
+    same
 
     Raises
     ------

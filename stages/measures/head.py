@@ -28,13 +28,13 @@ class Head:
         return Head(self.weight[classes], bias, self.normalize_features)
 
     def for_argmax(self) -> "Head":
-        """Drop the scaling of activations where it cannot change the argmax: without a bias."""
+        """Drop the scaling of activations if there is no bias: it cannot change the argmax."""
         return Head(self.weight, self.bias, self.normalize_features and self.bias is not None)
 
     def distinct_classes(self) -> Int[np.ndarray, " kept"]:
         """List the classes that can be predicted: the first of each group with equal parameters.
 
-        Where logits are equal, the lowest class is predicted. Computed logits of equal classes may
+        If logits are equal, the lowest class is predicted. Computed logits of equal classes may
         differ by rounding errors, so all but the first are left out beforehand.
         """
         bias = np.zeros(len(self.weight)) if self.bias is None else self.bias
@@ -55,7 +55,7 @@ def logits(
     Parameters
     ----------
     activations : one row per image; an all-zero row cannot be normalised and stays zero
-    head : of as many features as the activations
+    head : with as many features as the activations
 
     Raises
     ------
@@ -76,7 +76,7 @@ def to_logits(
     Parameters
     ----------
     product : `W h` per image
-    lengths : `|h|` per image; where it is 0 the product is left as it is
+    lengths : `|h|` per image; if it is 0, the product is not divided
     head : says whether to normalise, and holds the bias
     """
     if head.normalize_features:
@@ -85,7 +85,7 @@ def to_logits(
 
 
 def require_width(activations: Float[np.ndarray, "image feature"], head: Head) -> None:
-    """Refuse a head made for another number of features.
+    """Refuse a head made for a different number of features.
 
     Raises
     ------

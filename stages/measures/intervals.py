@@ -21,11 +21,11 @@ class Estimate:
 def percentile_interval(
     value: float, draws: Float[np.ndarray, " resample"], confidence: float
 ) -> Estimate:
-    """Return the interval of the middle `confidence` of the draws (Efron's percentile interval).
+    """Return Efron's percentile interval, which holds the middle `confidence` of the draws.
 
     Parameters
     ----------
-    value : the estimate itself, from the data as they are
+    value : the estimate itself, from the original data
     draws : the estimate from each resample
     confidence : the fraction of draws inside, above 0 and below 1
 
@@ -45,7 +45,7 @@ def bootstrap_mean(
 ) -> Estimate:
     """Compute the mean over images with its bootstrap percentile interval.
 
-    A resample is as many values, drawn with replacement. About a million values are drawn at a
+    A resample has as many values, drawn with replacement. About a million values are drawn at a
     time, so memory does not grow with `resamples`.
 
     Parameters
@@ -58,7 +58,7 @@ def bootstrap_mean(
     Raises
     ------
     ValueError
-        There are no values, less than one resample is asked for, or as `percentile_interval`.
+        There are no values, `resamples` is less than one, or as `percentile_interval`.
     """
     if len(values) == 0 or resamples < 1:
         raise ValueError(

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from stages.measures.chunks import chunks
 
 CHUNK_SIZE = 128
-"""A chunk of so many images fits a core's cache: 1 MiB at 1,024 features."""
+"""A chunk of this many images fits in a core's cache: 1 MiB at 1,024 features."""
 
 
 def standardized(
@@ -18,7 +18,7 @@ def standardized(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield `z = (h - μ) / σ` in chunks, with μ and σ over the features of each image.
 
-    σ is the population's standard deviation: n features are divided by n, not by n - 1.
+    σ is the population standard deviation: the sum over n features is divided by n, not by n - 1.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class OutlierFeatures:
     mean_abs_z: Float[np.ndarray, " outlier"]
 
     def first(self, count: int) -> "OutlierFeatures":
-        """Keep the first so many."""
+        """Keep the first `count` features."""
         return OutlierFeatures(self.feature[:count], self.share[:count], self.mean_abs_z[:count])
 
 
@@ -85,12 +85,12 @@ def kurtosis_and_deviations(
 ) -> tuple[Float[np.ndarray, " image"], FeatureDeviations]:
     """Measure each image's kurtosis, and how often and how far each feature deviates.
 
-    The kurtosis of an image is `mean_i ((h_i - μ) / σ)^4` with μ and the population's σ over the
-    features of that image (Crabbé et al. 2024); not the excess: a Gaussian has 3, the least
-    possible value is 1.
+    The kurtosis of an image is `mean_i ((h_i - μ) / σ)^4` with μ and the population σ over the
+    features of that image (Crabbé et al. 2024). It is not the excess kurtosis: a Gaussian has 3,
+    and the smallest possible value is 1.
 
-    A feature is beyond `sigma` when `|h_i - μ| > sigma · σ` (6 in Crabbé et al. 2024); σ grows with
-    every such feature, so that a few hide each other (`hiding_outliers`). Both measures share one
+    A feature is beyond `sigma` if `|h_i - μ| > sigma · σ` (6 in Crabbé et al. 2024). Every such
+    feature increases σ, so a few can hide each other (`hiding_outliers`). Both measures share one
     pass over the activations.
 
     Parameters
@@ -130,12 +130,11 @@ def outlier_features(deviations: FeatureDeviations, threshold: float) -> Outlier
     The paper reports outlier features but not in how many images a feature must be extreme, so the
     threshold is a setting of the study, with a sweep. It has to be far above 0 for two reasons.
     Pooled ReLU features are sparse and each is extreme in a few images: a supervised
-    EfficientNet-Lite0 has 10 that are so in 1.0 to 1.4 % of 1,000 photographs, and none in 2 %. And
-    a feature that stands for one class is extreme in that class's images alone. From a half on, a
-    feature is extreme in most images, which is what an outlier feature of a CLIP is.
+    EfficientNet-Lite0 has 10 that are extreme in 1.0 to 1.4 % of 1,000 photographs, and none in
+    2 %. And a feature that stands for one class is extreme only in that class's images. At one half
+    or more, a feature must be extreme in most images, as CLIP's outlier features are.
 
-    A second limit is that of the deviation itself: a few outliers hide each other, see
-    `hiding_outliers`.
+    Whatever the threshold, a few outliers can hide each other: see `hiding_outliers`.
 
     Parameters
     ----------
@@ -156,12 +155,12 @@ def outlier_features(deviations: FeatureDeviations, threshold: float) -> Outlier
 
 
 def hiding_outliers(features: int, sigma: float) -> int:
-    """Return the least number of equal outliers that hide each other.
+    """Return the smallest number of equal outliers that hide each other.
 
-    Among n features that are equal but for k others, far away and equal as well, these k lie
-    `sqrt((n - k) / k)` σ from the mean, however far away they are, and nearer if the rest varies.
-    So from `n / (sigma² + 1)` of them on, none is beyond `sigma`: 4 of 128 features at 6 σ, and 28
-    of 1,024.
+    If k of n features are far away and equal, and all others are equal too, the k lie
+    `sqrt((n - k) / k)` σ from the mean, however far away they are, and nearer if the others vary.
+    So if there are `n / (sigma² + 1)` or more, none is beyond `sigma`: 4 of 128 features at 6 σ,
+    and 28 of 1,024.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 MIN_MODELS = 3
 
 ROUNDING = 1e-6
-"""What accuracies and ranges lose where results are written with six decimals."""
+"""Tolerance for accuracies and ranges that were rounded to six decimals in a result."""
 
 
 @dataclass(frozen=True)
@@ -37,24 +37,23 @@ class LogitLine:
         return _predict(self.slope, self.intercept, imagenet)
 
     def is_extrapolated(self, imagenet: float) -> bool:
-        """Tell whether no model that the line was fitted to has a similar ImageNet accuracy.
+        """Return whether an ImageNet accuracy lies outside the range of the fitted models.
 
-        Outside their range the line is a guess, and so is every effective robustness read from it.
-        This is the one rule by which tables, charts and statements mark such a number; the paper
-        has none.
+        There the line is a guess, and so is every effective robustness read from it. Tables, charts
+        and statements all mark such numbers by this rule, which is ours; the paper has none.
         """
         return not self.low - ROUNDING <= imagenet <= self.high + ROUNDING
 
 
 @dataclass(frozen=True, eq=False)
 class ResampledLines:
-    """The same line, as often as it was drawn: as uncertain as its models leave it."""
+    """Resamples of one line; their spread is the line's uncertainty."""
 
     slope: Float[np.ndarray, " resample"]
     intercept: Float[np.ndarray, " resample"]
 
     def predict(self, imagenet: Float[np.ndarray, " resample"]) -> Float[np.ndarray, " resample"]:
-        """Compute β of each resampled line at an ImageNet accuracy of its own."""
+        """Compute β of each resampled line, each at its own ImageNet accuracy."""
         return _predict(self.slope, self.intercept, imagenet)
 
 
@@ -65,7 +64,7 @@ def logit(fraction: Float[np.ndarray, " model"]) -> Float[np.ndarray, " model"]:
 
 
 def expit(log_odds: Float[np.ndarray, " model"]) -> Float[np.ndarray, " model"]:
-    """Invert `logit`, without overflow anywhere."""
+    """Invert `logit` without overflow."""
     return np.exp(-np.logaddexp(0.0, -log_odds))
 
 
@@ -86,8 +85,8 @@ def fit_line(
     Raises
     ------
     ValueError
-        An accuracy is outside 0 to 1 (percent, say), fewer than three models are left, or all of
-        them have the same ImageNet accuracy.
+        An accuracy is outside 0 to 1 (a percentage, say), fewer than three models are left, or all
+        of them have the same ImageNet accuracy.
     """
     usable = _usable_models(imagenet, shift)
     x, y = logit(imagenet[usable]), logit(shift[usable])
@@ -106,18 +105,18 @@ def resample_lines(
     resamples: int,
     seed: int,
 ) -> ResampledLines:
-    """Draw lines that are as uncertain as the fitted one, with Student's t for its tails.
+    """Draw lines whose spread is the fitted line's uncertainty, with the tails of Student's t.
 
     The paper has no intervals; these are ours. A line is refitted to its own predictions plus each
-    model's residual times a standard normal number (the wild bootstrap, Wu 1986). A residual is
-    divided first by one minus its model's leverage, since the fit gives way to models far out (HC3,
-    MacKinnon & White 1985); this holds where some models scatter more than others. The lines'
-    deviations are then divided by `sqrt(χ²/ν)`, ν being the models less two, so that their
-    quantiles are those of Student's t: the residuals of 16 models say little about how far
-    models scatter, and percentiles of an ordinary bootstrap are too narrow (`controls` measures how
-    often the interval holds the truth). For a given seed and list of models the numbers are the
-    same on every shift, so averages over shifts keep the correlation between their lines. Pass
-    unknown accuracies as NaN rather than leave the model out.
+    model's residual times a standard normal number (the wild bootstrap, Wu 1986). Each residual is
+    first divided by one minus its model's leverage, since models far out pull the fit towards them
+    (HC3, MacKinnon & White 1985); this is valid even if some models scatter more than others. The
+    lines' deviations are then divided by `sqrt(χ²/ν)`, where ν is the number of models minus two,
+    so that their quantiles are those of Student's t: the residuals of 16 models say little about
+    how far models scatter, and percentiles of an ordinary bootstrap are too narrow (`controls`
+    measures how often the interval contains the truth). For a given seed and list of models the
+    numbers are the same on every shift, so averages over shifts keep the correlation between their
+    lines. Pass unknown accuracies as NaN rather than leaving the model out.
 
     Parameters
     ----------
@@ -152,7 +151,7 @@ def resample_lines(
 def _standard_normal(
     resamples: int, models: int, seed: int
 ) -> tuple[Float[np.ndarray, "line model"], Float[np.ndarray, "line model"]]:
-    """Return two sets of numbers, drawn once for all shifts: most of the time goes into it."""
+    """Return two sets of numbers, cached for all shifts: drawing them takes most of the time."""
     generator = np.random.default_rng(seed)
     drawn = [generator.standard_normal((resamples, models)) for _ in range(2)]
     for numbers in drawn:
@@ -170,14 +169,14 @@ def baseline_lines(
 
     Parameters
     ----------
-    imagenet, shifts : top-1 accuracy of each model, fraction from 0 to 1; NaN where unknown. Where
-        the abscissa is ImageNet accuracy on the classes of each shift, `imagenet` has one per shift
+    imagenet, shifts : top-1 accuracy of each model, fraction from 0 to 1; NaN where unknown. If the
+        abscissa is ImageNet accuracy on each shift's classes, `imagenet` has an array per shift
     resamples, seed : as in `resample_lines`; a model has the same numbers on every shift
 
     Raises
     ------
     ValueError
-        As `fit_line`; names the shift.
+        As `fit_line`; the shift is named.
     """
     lines, resampled = {}, {}
     for shift, accuracy in shifts.items():

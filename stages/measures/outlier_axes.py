@@ -1,4 +1,4 @@
-"""Outlier features and the head: where their axes point, and what pruning one alone costs."""
+"""Outlier features and the head: where their axes point, and what pruning each one costs."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -15,14 +15,14 @@ from stages.measures.pruning import least_important_first
 
 @dataclass(frozen=True, eq=False)
 class AxisAlignment:
-    """How the axes of some features lie among the privileged directions.
+    """How the axes of some features align with the privileged directions.
 
     Attributes
     ----------
     cosine : the largest |cos| of the axis with a direction, 0 to 1
     rank : that direction's place by importance, 1 being the most important
-    within : the share, 0 to 1, of the axis's squared length in the span of all directions; a head
-        whose directions these are sees no other part of it
+    within : the fraction, 0 to 1, of the axis's squared length in the span of all directions; the
+        head that they belong to ignores the rest
     """
 
     cosine: Float[np.ndarray, " outlier"]
@@ -46,20 +46,19 @@ def align_axes(
 ) -> AxisAlignment:
     """Compare the axis of each feature with each privileged direction.
 
-    Axis and direction are of length one, so `cos(e_i, v)` is `v`'s coordinate i; signs mean
-    nothing. Crabbé et al. (2024) link outlier features to privileged directions; that the direction
-    nearest to the axis stands for the link is our choice. Of equally near ones it is the most
-    important.
+    Axis and direction have length one, so `cos(e_i, v)` is `v`'s coordinate i; signs mean nothing.
+    Crabbé et al. (2024) link outlier features to privileged directions; measuring the link by the
+    direction nearest to the axis is our choice. Of equally near ones, the most important counts.
 
     Parameters
     ----------
-    features : indices of features, such as of `most_extreme_first`
+    features : indices of features, such as those of `most_extreme_first`
     directions, importance : of a head of the same encoder
 
     Raises
     ------
     ValueError
-        There is no such feature, or not one importance per direction.
+        A feature does not exist, or there is not one importance per direction.
     """
     count, width = directions.vectors.shape
     if len(importance) != count:
@@ -88,12 +87,12 @@ def pruning_costs(
     """Compute the top-1 accuracy that is lost when one feature is pruned and all others are kept.
 
     A feature is pruned as a direction is: `h - h_i e_i`, followed by the unchanged head, which
-    normalises what is left if it normalises. So its logits are `W h - h_i W e_i`, and all features
-    share one product.
+    normalises what is left if it normalises features. The product with W is `W h - h_i W e_i`, so
+    all features share `W h`.
 
-    The interval is that of Agresti & Min (2005) for the difference of two shares of the same
+    The interval is that of Agresti & Min (2005) for the difference of two fractions of the same
     images: normal, with half an image added to each of the four outcomes, so that it has a width
-    where no image's outcome changes.
+    even if no image's outcome changes.
 
     Parameters
     ----------
@@ -104,7 +103,7 @@ def pruning_costs(
     Raises
     ------
     ValueError
-        There is no such feature, `confidence` is no probability, or as `restrict_head`.
+        A feature does not exist, `confidence` is not between 0 and 1, or as `restrict_head`.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence {confidence}: expected a fraction above 0 and below 1")

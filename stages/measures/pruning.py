@@ -34,7 +34,7 @@ def count_removed(
     """
     if not np.all((fractions >= 0) & (fractions < 1)):
         raise ValueError(f"fractions {fractions.tolist()}: expected each from 0 to below 1")
-    # 0.29 * 100 is 28.999…: a margin far above rounding errors and far below one direction.
+    # 0.29 * 100 is 28.999…: add a margin far above rounding errors and far below one direction.
     return np.floor(fractions * directions + 1e-9).astype(np.int64)
 
 
@@ -91,8 +91,8 @@ def prunable_fraction(
     """Return the largest fraction up to which every fraction costs less than `harmless`.
 
     The paper (Crabbé et al. 2024) prunes "without harm" but gives no number, so the tolerated loss
-    is our setting. The loss is relative to the accuracy at the smallest fraction. Where a curve
-    recovers after a harmful fraction, what lies beyond still does not count.
+    is our setting. The loss is relative to the accuracy at the smallest fraction. If a curve
+    recovers after a harmful fraction, the fractions beyond it still do not count.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class _Basis:
     ----------
     vectors : one per row
     along : `W v_i` of each vector
-    outside : the part of W orthogonal to all vectors; None if it is zero but for rounding
+    outside : the part of W orthogonal to all vectors; None if it is zero up to rounding
     """
 
     vectors: Float[np.ndarray, "vector feature"]

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from stages.measures.intervals import Estimate, percentile_interval
 
 MIN_ENCODERS = 4
-"""Three encoders have an order by chance in one of three cases."""
+"""With three encoders, chance alone gives a correlation of 1 or -1 in one of three cases."""
 
 
 def rank_correlation(
@@ -18,11 +18,11 @@ def rank_correlation(
 ) -> Estimate:
     """Compute how alike two measures rank the same encoders, -1 to 1.
 
-    Spearman's coefficient is Pearson's of the ranks, equal values having the mean of their ranks.
-    The paper compares encoders by eye; coefficient and interval are ours. A resample is as many
-    encoders, drawn with replacement and ranked anew; one in which a measure has a single value has
-    no correlation and is drawn again. With few encoders the interval is a rough one, and encoders
-    that share images or a backbone are no independent sample.
+    Spearman's coefficient is Pearson's coefficient of the ranks, where equal values share the mean
+    of their ranks. The paper compares encoders by eye; coefficient and interval are ours. A
+    resample has as many encoders, drawn with replacement and ranked again; it is redrawn if all
+    values of a measure are equal. With few encoders the interval is rough, and encoders that share
+    images or a backbone are not an independent sample.
 
     Parameters
     ----------

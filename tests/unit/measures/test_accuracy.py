@@ -82,7 +82,7 @@ def test_a_class_map_marks_absent_classes_and_lets_own_classes_stand_for_themsel
         (ACTIVATIONS, CLASSES, map_classes([4], 10), f"image 1 is of class {CLASSES[1]}"),
         (ACTIVATIONS, CLASSES, map_classes([0], 9), "9 classes and the head has 10"),
         (ACTIVATIONS[:, :8], CLASSES, None, "takes 16 features"),
-        # Under test the shapes in the signature are checked first, with an error of their own.
+        # Under test, the shapes in the signature are checked first and raise their own error.
         (ACTIVATIONS, CLASSES[:499], None, "499"),
     ],
 )

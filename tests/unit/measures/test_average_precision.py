@@ -16,7 +16,7 @@ def oracle(scores, positive):
 
 
 def against_all(scores, positive, workers=1):
-    """Return the average precision of each column for one concept, all other images negatives."""
+    """Return each column's average precision for one concept; all other images are negatives."""
     targets = sparse_targets([Examples(np.flatnonzero(positive), None)], len(scores))
     return average_precisions(scores, targets, workers)[0, :, 0]
 
@@ -41,7 +41,7 @@ def test_a_perfect_order_has_one_and_the_worst_and_equal_scores_their_closed_for
 
 @st.composite
 def labelled_images(draw):
-    """Draw scores with ties and several concepts, each on one image at least and not on all."""
+    """Draw scores with ties and several concepts, each on at least one image but not on all."""
     scores, _ = draw(scored_images())
     columns = st.integers(1, len(scores) - 1) | st.sampled_from([1, len(scores) - 1])
     orders = st.permutations(range(len(scores)))

@@ -41,7 +41,7 @@ def layers(*widths, images=40):
 
 
 def test_four_images_by_hand():
-    # One pair of alike images against the other: U is 1/3 within a pair, -1/6 across.
+    # Two pairs of equal images: U is 1/3 within a pair, -1/6 across.
     matrix = u_center(gram(torch.tensor([[1.0], [1], [-1], [-1]])))
     within, across = matrix[0, 1], matrix[0, 2]
     assert (within, across) == pytest.approx((4 / 3, -2 / 3))

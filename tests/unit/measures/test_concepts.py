@@ -108,7 +108,7 @@ def test_every_seed_and_every_concept_draws_its_own_negatives():
 
 
 def test_scores_without_information_encode_nothing():
-    # Concepts of 100 images, as many negatives: chance is one half.
+    # Each concept has 100 positives and 100 negatives: chance is one half.
     labels = ConceptLabels(np.arange(1000), np.repeat(np.arange(10), 100))
     noise = RNG.normal(size=(1000, 40)).astype(np.float32)
     found = concept_precisions(noise, labels, np.arange(10), "balanced", seed=0)
@@ -246,7 +246,7 @@ BY_HAND = np.array([[0.95, 0.92, 0.1], [0.9, 0.2, 0.3], [0.5, 0.8, 0.899]])
         # The first direction encodes two concepts, the second one, the third none.
         (BY_HAND, EncodedConcepts(2, 2, 1.5)),
         (np.full((5, 4), 0.5), EncodedConcepts(0, 0, 0.0)),
-        # A threshold but for rounding: 0.7 + 0.2 is less than 0.9.
+        # At the threshold up to rounding: 0.7 + 0.2 is less than 0.9.
         (np.full((1, 1), 0.7 + 0.2), EncodedConcepts(1, 1, 1.0)),
     ],
 )

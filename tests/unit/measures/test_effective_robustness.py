@@ -154,7 +154,7 @@ def lines():
 def test_the_lines_of_standard_models(lines):
     slopes = {shift: round(line.slope, 2) for shift, line in lines.items()}
     assert slopes == dict(zip(SHIFTS, (0.92, 0.91, 1.07, 1.20, 3.06), strict=True))
-    # Five models have no ImageNet-R accuracy, and ResNet-50 has none of ImageNet-A right.
+    # Five models have no ImageNet-R accuracy, and ResNet-50 scores 0 on ImageNet-A.
     assert [line.models for line in lines.values()] == [87, 82, 87, 87, 86]
 
 

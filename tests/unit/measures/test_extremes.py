@@ -7,11 +7,11 @@ from stages.measures.directions import project, singular_directions
 from stages.measures.extremes import extreme_images
 
 RNG = np.random.default_rng(0)
-SCORES = np.round(RNG.standard_normal((300, 7)), 1)  # with equal scores among them
+SCORES = np.round(RNG.standard_normal((300, 7)), 1)  # some scores are equal
 
 
 def by_sorting(scores, count):
-    """Return what a sort of pairs of score and image finds at the top and at the bottom."""
+    """Return the images at the top and at the bottom by sorting pairs of score and image."""
     images = range(len(scores))
     top = [sorted(images, key=lambda i, c=c: (-scores[i, c], i)) for c in range(scores.shape[1])]
     bottom = [sorted(images, key=lambda i, c=c: (scores[i, c], i)) for c in range(scores.shape[1])]

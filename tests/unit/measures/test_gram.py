@@ -14,20 +14,20 @@ def normal(*shape):
 
 
 def by_definition(features):
-    """The centred Gram matrix, in double precision and in one piece."""
+    """Return the centred Gram matrix from one product in double precision."""
     rows = features.flatten(1).double().numpy()
     rows = rows - rows.mean(axis=0)
     return rows @ rows.T
 
 
 def largest_error(found, exact, norms):
-    """The largest error of a matrix of dot products, over the norms of the two rows of each."""
+    """Return the largest error of a dot product, relative to the norms of its two rows."""
     scale = np.maximum(np.outer(norms, norms), np.mean(norms**2))
     return np.max(np.abs(found - exact) / scale)
 
 
 def assert_close(features, eps=EPS):
-    """Compare a matrix and its U-centred one with the definition's."""
+    """Compare the Gram matrix and its U-centred form with those of the definition."""
     exact, found = by_definition(features), gram(features)
     norms = np.sqrt(np.diag(exact))
     assert np.array_equal(found, found.T)

@@ -155,7 +155,7 @@ def test_no_size_brings_hidden_outliers_out_of_noise(width):
 
 
 def test_features_of_one_class_or_of_few_images_are_no_outliers_at_a_half():
-    # A feature per class, as sparse features are: extreme in its class's tenth of the images.
+    # One sparse feature per class, extreme in that class's tenth of the images.
     sparse = np.abs(RNG.normal(size=(400, 128)))
     sparse[np.arange(400), np.arange(400) % 10] = 30
     deviations = feature_deviations(sparse, 6.0)

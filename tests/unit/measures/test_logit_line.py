@@ -47,7 +47,7 @@ def test_a_line_is_extrapolated_outside_the_models_that_it_was_fitted_to():
     assert (line.low, line.high) == (IMAGENET.min(), IMAGENET.max())
     ends = (line.low - 1e-3, line.low, 0.7, line.high, line.high + 1e-3)
     assert [line.is_extrapolated(end) for end in ends] == [True, False, False, False, True]
-    # Written with six decimals and read again, a line still holds its own models.
+    # A line that was written with six decimals and read back still covers its own models.
     assert not any(line.is_extrapolated(round(end, 6)) for end in (line.low, line.high))
 
 
@@ -59,11 +59,11 @@ def test_the_ends_of_the_scale_have_their_limits():
 
 
 def test_drawn_lines_are_refits_to_scaled_residuals():
-    """Against numpy's polyfit and its own leverages, with a model that this shift lacks."""
+    """Compare with numpy's polyfit and leverages; one model has no accuracy on this shift."""
     missing = np.where(np.arange(40) == 3, np.nan, SHIFT)
     lines = resample_lines(IMAGENET, missing, resamples=5, seed=4)
     generator = np.random.default_rng(4)
-    # A model keeps its numbers on every shift, so they are drawn for the missing one as well.
+    # A model has the same numbers on every shift, so they are drawn for the missing one too.
     normal = np.delete(generator.standard_normal((5, 40)), 3, axis=1)
     squares = generator.standard_normal((5, 40))[:, :37] ** 2
     x, y = logit(np.delete(IMAGENET, 3)), logit(np.delete(SHIFT, 3))
@@ -78,7 +78,7 @@ def test_drawn_lines_are_refits_to_scaled_residuals():
 
 @pytest.mark.parametrize("models", [6, 60])
 def test_equal_residuals_give_the_quantiles_of_student(models):
-    """Two models at each of two accuracies, a constant above and below the line: known spread."""
+    """Place two models at each of two accuracies, equally far above and below the line."""
     x, sign = np.repeat([0.0, 1.0], models), np.tile([1.0, -1.0], models)
     lines = resample_lines(expit(x), expit(2 * x + 0.1 * sign), resamples=40_000, seed=0)
     leverage = 1 / models
@@ -99,7 +99,7 @@ def test_drawn_slopes_spread_like_those_of_resampled_models():
 
 @pytest.mark.parametrize("models", [16, 87])
 def test_the_interval_holds_the_true_line_as_often_as_it_says(models):
-    """At the mean accuracy and at an edge; an ordinary bootstrap's holds it in 0.89 with 16."""
+    """Try the mean accuracy and an edge; with 16 models an ordinary bootstrap covers it in 0.89."""
     generator, held = np.random.default_rng(2), []
     at, true = np.array([0.6, 1.6]), 1.1 * np.array([0.6, 1.6]) - 0.8
     for seed in range(500):
@@ -113,7 +113,7 @@ def test_the_interval_holds_the_true_line_as_often_as_it_says(models):
 
 
 def test_drawn_lines_of_few_models_stay_finite():
-    """A model alone at its accuracy has all of the leverage: the line goes through it."""
+    """A model that is alone at its accuracy has leverage 1: the line goes through it."""
     alone = IMAGENET[:3].copy()
     alone[1] = alone[0]
     for few in (IMAGENET[:3], alone):
