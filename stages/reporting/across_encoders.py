@@ -1,4 +1,4 @@
-"""What holds across encoders: correlations with robustness, shared concepts, pretraining sets."""
+"""Comparisons across encoders: correlations with robustness, shared concepts, pretraining sets."""
 
 from collections.abc import Sequence
 
@@ -23,10 +23,10 @@ CORRELATION_COLUMNS = (
 
 
 class Correlation(msgspec.Struct, frozen=True, kw_only=True):
-    """Rank correlation of a measure with effective robustness over so many encoders of one kind.
+    """Rank correlation of a measure with effective robustness, over encoders of one kind.
 
-    `extrapolated` of them have an extrapolated line. Without numbers, they are too few, or the
-    measure is the same for all.
+    `extrapolated` of the `encoders` have an extrapolated line. `value` is None if there are too few
+    encoders, or if the measure is the same for all.
     """
 
     representation: str
@@ -39,9 +39,9 @@ class Correlation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SharedConcepts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many concepts two encoders encode both, or one of them alone.
+    """How many concepts both of two encoders encode, and how many only one of them does.
 
-    `by_chance` is how many both would encode if they chose theirs of all at random.
+    `by_chance` is how many both would encode if each chose its concepts at random.
     """
 
     basis: str
@@ -54,7 +54,7 @@ class SharedConcepts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def correlation_rows(encoders: Sequence[Encoder]) -> list[Row]:
-    """Return kurtosis and concepts beside effective robustness, of each encoder that has both.
+    """Return kurtosis and concepts beside effective robustness, for each encoder that has both.
 
     Untrained encoders are left out: at chance, their effective robustness means nothing.
     """
@@ -82,7 +82,7 @@ def correlation_rows(encoders: Sequence[Encoder]) -> list[Row]:
 def correlations(
     rows: Sequence[Row], resamples: int, confidence: float, seed: int
 ) -> list[Correlation]:
-    """Correlate each measure of `correlation_rows` with robustness, apart by representation."""
+    """Correlate each measure of `correlation_rows` with robustness, per kind of representation."""
     found = []
     groups = dict.fromkeys((row["representation"], row["measure"]) for row in rows)
     for representation, measure in sorted(groups, key=lambda group: group[0]):
@@ -108,8 +108,8 @@ def correlations(
 def shared_concepts(encoders: Sequence[Encoder]) -> list[SharedConcepts]:
     """Compare each zero-shot encoder's concepts with its finetuned and supervised counterpart's.
 
-    A counterpart of another kind of representation is left out. All encoders of a study are scored
-    on the same negatives, so that a concept's own difficulty is the same for both.
+    A counterpart with another kind of representation is left out. All encoders of a study are
+    scored on the same negatives, so a concept is equally difficult for both.
     """
     found = []
     for family in families(encoders):
@@ -134,7 +134,7 @@ def shared_concepts(encoders: Sequence[Encoder]) -> list[SharedConcepts]:
 
 
 def by_pretraining(encoders: Sequence[Encoder]) -> dict[str, dict[str, list[Encoder]]]:
-    """Return the zero-shot encoders of each kind of representation by what they were trained on."""
+    """Return the zero-shot encoders by kind of representation and by pretraining set."""
     found: dict[str, dict[str, list[Encoder]]] = {}
     for kind, name in REPRESENTATIONS.items():
         for e in trained(encoders, "zero_shot"):

@@ -1,4 +1,4 @@
-"""The charts: which table each draws, what a reader has to know, and the drawing itself."""
+"""The charts: the table that each draws, its caption, and the drawing itself."""
 
 import json
 import re
@@ -23,18 +23,18 @@ TRAINING_COLOURS = {
     "supervised": "#009E73",
     "untrained": "#6B7280",
 }
-"""Okabe and Ito's colours of the kinds of training, in all charts and nothing else in any."""
+"""Okabe and Ito's colours, one per kind of training in all charts; nothing else has them."""
 
 POINTS = 60
-"""The most points of a line that the page draws: an encoder may have a thousand directions."""
+"""The most points per line that the page draws: an encoder may have a thousand directions."""
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
     """One chart of the CSV `plots/<table>.csv`, with the template `.dvc/plots/<table>.json`.
 
     A chart drawn `by_representation` ranks encoders, so each kind of representation has its own.
-    The page draws those rows that have the cells `only`, which the template chooses as well. Where
-    the template has a column for each panel, the page wraps them after so many `columns`.
+    The page draws only the rows that have the cells `only`, as the template does. If the template
+    has a column for each panel, the page wraps after `columns` panels.
     """
 
     name: str
@@ -215,7 +215,7 @@ PLANTED_OUTLIERS = Chart(
     "outlier features, lines: what the arithmetic says. Raised features widen the standard "
     "deviation that they are measured in, so that too many of them hide each other.",
 )
-"""The chart of the controls, which stands with them."""
+"""The chart of the controls, which the page shows beside them."""
 
 PUBLISHED_FRAME = {"imagenet": (25.0, 91.0), "accuracy": (0.5, 97.5)}
 """What the published chart's template shows, in percent: tiny models would shrink the rest."""
@@ -231,7 +231,7 @@ def points_outside_frame(rows: Rows) -> int:
 
 
 def of_representation(chart: Chart, kind: str) -> Chart:
-    """Return the chart of one kind of representation alone, with a name and title of its own."""
+    """Return the chart for one kind of representation, with its own name and title."""
     name = f"{chart.name}_{kind.partition(' ')[0]}"
     return msgspec.structs.replace(chart, name=name, title=f"{chart.title}: {kind}")
 
@@ -290,12 +290,12 @@ def chart_svg(
 def chart_json(chart: Chart, rows: Rows, templates: Path) -> str:
     """Return the specification of a chart as text for a `<script>` of the page."""
     spec = chart_spec(chart, rows, templates)
-    spec["config"] |= {"aria": False}  # the picture's alternative text stands around it
+    spec["config"] |= {"aria": False}  # the page gives the chart its alternative text
     return script_json(spec)
 
 
 def alternative(chart: Chart) -> str:
-    """Return what a chart shows, for those who do not see it."""
+    """Return a chart's alternative text."""
     return f"{chart.title}. {chart.caption}"
 
 
@@ -306,7 +306,7 @@ def filled(rows: Rows, named: set[str]) -> Rows:
 
 
 def thinned(rows: Rows) -> Rows:
-    """Return rows with at most `POINTS` of a line of ranks or of steps, its ends among them."""
+    """Return rows with about `POINTS` per line of ranks or steps at most, including its ends."""
     along = next((name for name in ("rank", "step") if rows and name in rows[0]), None)
     if along is None:
         return rows
@@ -319,7 +319,7 @@ def thinned(rows: Rows) -> Rows:
 
 
 def list_drawn(spec: Any, field: str, drawn: set[str]) -> None:
-    """Let the legends of a field list only those of its values that are drawn."""
+    """Make the legends of a field list only the values that are drawn."""
     if isinstance(spec, list):
         for one in spec:
             list_drawn(one, field, drawn)

@@ -38,7 +38,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def study_claims(encoders: Sequence[Encoder], published: Published) -> list[Claim]:
-    """Return every claim that the study's encoders allow to judge; none without numbers."""
+    """Return every claim that the study has the encoders and the numbers to judge."""
     claims = {
         "robustness-order": robustness_order(encoders),
         "coverage": coverage_of_data(encoders),
@@ -89,7 +89,7 @@ def coverage_of_data(encoders: Sequence[Encoder]) -> Claim | None:
 
 
 def kurtosis_above_null(encoders: Sequence[Encoder]) -> Claim | None:
-    """Compare each zero-shot encoder's kurtosis with the untrained encoder of its backbone."""
+    """Compare each zero-shot encoder's kurtosis with that of its backbone's untrained encoder."""
     cases = []
     for e in trained(encoders, "zero_shot"):
         if null := untrained_null(e, encoders):
@@ -106,7 +106,7 @@ def kurtosis_above_null(encoders: Sequence[Encoder]) -> Claim | None:
 def outlier_features(encoders: Sequence[Encoder]) -> Claim | None:
     """Count the encoders of each kind of training that have an outlier feature.
 
-    Rectified representations are left out: what is extreme among mostly zeros means another thing.
+    Rectified representations are left out: an extreme among mostly zeros means something else.
     """
     linear = [e for e in encoders if e.series.representation == "linear"]
     counts = {
@@ -154,7 +154,7 @@ def prunable_directions(encoders: Sequence[Encoder]) -> Claim | None:
 def concept_order(encoders: Sequence[Encoder]) -> Claim | None:
     """Compare the unique concepts of zero-shot encoders with finetuned and supervised ones.
 
-    A finetuned or supervised encoder of another kind of representation does not compare.
+    A finetuned or supervised encoder with another kind of representation is not comparable.
     """
     cases: list[tuple[Verdict, str]] = []
     drawn = False
@@ -186,7 +186,7 @@ def concept_order(encoders: Sequence[Encoder]) -> Claim | None:
 
 
 def published_robustness(published: Published) -> Claim | None:
-    """Count the published CLIP models whose mean effective robustness is surely above zero.
+    """Count the published CLIP models whose interval of mean robustness is above zero.
 
     Models to which the line is extrapolated are not counted.
     """
@@ -223,8 +223,8 @@ def published_robustness(published: Published) -> Claim | None:
 def published_order(published: Published) -> Claim | None:
     """Compare published zero-shot, finetuned and supervised models of one backbone.
 
-    Judged on the line of each baseline that is extrapolated to none of the models compared. Where
-    a backbone has several supervised models, the most robust one counts.
+    Use each baseline whose line is extrapolated to none of the models compared. If a backbone has
+    several supervised models, the most robust one counts.
     """
     cases: list[tuple[Verdict, str]] = []
     for backbone, models in published.counterparts.items():
@@ -259,7 +259,7 @@ def published_order(published: Published) -> Claim | None:
 
 
 def judge_order(estimates: Sequence[Estimate]) -> Verdict:
-    """Judge whether estimates descend: shown or not shown only where intervals stand apart."""
+    """Judge whether estimates descend: shown or not shown only if intervals do not overlap."""
     pairs = list(pairwise(estimates))
     if any(later[0] > earlier[2] for earlier, later in pairs):
         return "not shown"
@@ -267,7 +267,7 @@ def judge_order(estimates: Sequence[Estimate]) -> Verdict:
 
 
 def mean_over(encoders: Sequence[Encoder]) -> str:
-    """Say what a mean over the shifts is over, where it is not over all five; else nothing."""
+    """Name the shifts that a mean is over, or return nothing if it is over all five."""
     shifts = measured_shifts(encoders)
     if len(shifts) == len(SHIFTS):
         return ""
@@ -275,7 +275,7 @@ def mean_over(encoders: Sequence[Encoder]) -> str:
 
 
 def _robustness(encoders: Sequence[Encoder]) -> list[Estimate]:
-    """Return the mean effective robustness of each encoder; none if one has no value."""
+    """Return the mean effective robustness of each encoder; nothing if one has no value."""
     measured = [e.metrics.effective_robustness for e in encoders]
     known = [
         (r.mean_low, r.mean, r.mean_high)
@@ -335,7 +335,7 @@ _SEEN = {"shown": "seen", "not shown": "not seen", "undecided": "undecided", "mi
 
 
 def _claim(chart: str, text: str, cases: Sequence[tuple[Verdict, str]]) -> Claim | None:
-    """Return a claim judged by its cases, each named with its own verdict where they differ."""
+    """Return a claim judged by its cases; if these differ, each states its own verdict."""
     if not cases:
         return None
     verdicts: set[Verdict] = {verdict for verdict, _ in cases}

@@ -8,13 +8,13 @@ from stages.reporting.links import direction_href
 from stages.reporting.results import EncodedPair, Encoder
 
 LINKS = 3000
-"""The most links that the finder holds, so that a large study has a page that opens at once."""
+"""The most links in the finder, so that even a large study's page opens at once."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What encodes a concept in one encoder, the strongest first, each with its address, if any.
 
-    The direction browser shows every direction, and those features that `kurtosis` examines.
+    The direction browser shows every direction, but only the features that `kurtosis` examines.
     """
 
     encoder: Encoder
@@ -22,7 +22,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundConcept(msgspec.Struct, frozen=True, kw_only=True):
-    """A concept, and what encodes it by encoder; so many `weaker` pairs are left out."""
+    """A concept, and what encodes it by encoder; `weaker` counts the pairs that are left out."""
 
     name: str
     category: str
@@ -31,9 +31,9 @@ class FoundConcept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def concept_finder(encoders: Sequence[Encoder], links: int = LINKS) -> list[FoundConcept]:
-    """Return each concept that any encoder encodes, by name, with no more than about `links`.
+    """Return each concept that any encoder encodes, by name, with about `links` links at most.
 
-    All concepts have an equal share of the links, and one at least.
+    Each concept gets an equal share of the links, but at least one.
     """
     pairs: dict[tuple[str, str], list[tuple[Encoder, EncodedPair]]] = {}
     for encoder in encoders:
@@ -54,7 +54,7 @@ def concept_finder(encoders: Sequence[Encoder], links: int = LINKS) -> list[Foun
 def strongest(
     found: Iterable[tuple[Encoder, EncodedPair]],
 ) -> list[tuple[Encoder, EncodedPair]]:
-    """Return pairs by falling precision; ties in the order of the study."""
+    """Return pairs by descending precision; ties keep the order of the study."""
     return sorted(found, key=lambda pair: -pair[1].precision)
 
 

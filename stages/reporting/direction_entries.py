@@ -1,4 +1,4 @@
-"""What the direction browser says of each direction and of each outlier feature of an encoder."""
+"""What the direction browser says about each direction and outlier feature of an encoder."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from stages.measures.encoding import encodes_concepts
 from stages.measures.pruning import count_removed
 
 LISTED, MOST_LISTED = 3, 40
-"""The concepts of a direction that are listed: at least so many, encoded or not, and at most."""
+"""The fewest (encoded or not) and the most concepts that are listed for a direction."""
 
 NAMED = 6
 """The most concepts that an image's description names."""
@@ -25,7 +25,7 @@ LINKED = 5
 
 
 class ListedConcept(NamedTuple):
-    """A concept of a direction: its average precision, of which side, and whether that encodes."""
+    """A concept of a direction: its average precision, its side, and whether it is encoded."""
 
     name: str
     category: str
@@ -43,10 +43,10 @@ class ShownImage(NamedTuple):
 
 
 class Probed(NamedTuple):
-    """What the probe images say of a direction: its concepts, and the images at its two ends.
+    """What the probe images say about a direction: its concepts, and the images at its two ends.
 
-    `encoded` counts the concepts, of which not all may be listed. `outlined` is the column of the
-    segmented concept of the highest average precision, and `outlined_name` what it is called.
+    `encoded` counts the encoded concepts, not all of which may be listed. `outlined` is the column
+    of the segmented concept with the highest average precision, and `outlined_name` its name.
     """
 
     concepts: list[ListedConcept]
@@ -67,10 +67,10 @@ class Pruned(NamedTuple):
 
 
 class DirectionEntry(NamedTuple):
-    """A direction, by its importance from 1; `share` is that of the sum of all importances.
+    """A direction, numbered by importance from 1; `share` is its part of all importances' sum.
 
-    `pruned` is the largest measured pruning that removes less important directions alone, and
-    `feature` that of the examined features whose axis is nearest.
+    `pruned` is the largest measured pruning that removes only less important directions, and
+    `feature` is the examined feature whose axis is nearest.
     """
 
     number: int
@@ -84,10 +84,10 @@ class DirectionEntry(NamedTuple):
 
 
 class FeatureEntry(NamedTuple):
-    """An outlier feature, or the most extreme one where there is none; counted from 0.
+    """An outlier feature, or the most extreme one if there is none; numbered from 0.
 
-    `share` of the images have it beyond the limit; `cosine`, `rank` and `within` are those of
-    `AxisAlignment`, and `cost` is ImageNet accuracy in points that is lost without it.
+    `share` is the fraction of images in which it is beyond the limit; `cosine`, `rank` and `within`
+    are those of `AxisAlignment`, and `cost` is the ImageNet accuracy, in points, lost without it.
     """
 
     number: int
@@ -127,7 +127,7 @@ class ProbeResults:
     threshold: float
 
     def probed(self, basis: str, rows: Sequence[int]) -> Iterator[Probed]:
-        """Yield what is to be said of some rows of a basis, `directions` or `features`."""
+        """Yield what the probe images say about rows of a basis, `directions` or `features`."""
         ends = ("top", "bottom")
         images = {end: self.extremes[f"{basis}_{end}"] for end in ends}
         scores = {end: self.extremes[f"{basis}_{end}_scores"] for end in ends}
@@ -155,15 +155,15 @@ class ProbeResults:
             )
 
     def outline(self, image: int, probed: Probed) -> Mask | None:
-        """Return the mask that is outlined on an image of a direction, if it shows the concept."""
+        """Return the mask to outline on a direction's image, if the image shows the concept."""
         if probed.outlined is None:
             return None
         return self.thumbnails.mask(image, self.concepts[probed.outlined]["number"])
 
     def found(self, order: Int[np.ndarray, " direction"]) -> list[FoundConcept]:
-        """Return which directions encode each concept best, by name; `order` is by importance.
+        """Return the directions that encode each concept best, by name; `order` is by importance.
 
-        Where none encodes it, the best one is named all the same.
+        If none encodes a concept, the best one is named anyway.
         """
         precisions = self.precisions["directions"][order]
         encoding = np.count_nonzero(encodes_concepts(precisions, self.threshold), axis=0)
@@ -199,7 +199,7 @@ class ProbeResults:
         ]
 
     def _names(self, images: Int[np.ndarray, " image"]) -> dict[int, list[str]]:
-        """Return the names of the concepts of some images, those of whole scenes first."""
+        """Return the names of the concepts of some images, scenes first."""
         by_number = {concept["number"]: concept for concept in self.concepts}
         shown: dict[int, list[tuple[int, int]]] = {image: [] for image in images.tolist()}
         kept = np.isin(self.label_images, images)

@@ -1,6 +1,6 @@
 """The direction browser of one encoder: an index, pages of its directions, and their sprites.
 
-Text and tables stand in `browser*.html.jinja`, style in `browser.css`, the finder in `browser.js`;
+Text and tables are in `browser*.html.jinja`, style in `browser.css`, the finder in `browser.js`;
 all are dependencies of stage `browse` in dvc.yaml.
 """
 
@@ -25,13 +25,13 @@ from stages.reporting.names import format_number, format_percent
 from stages.reporting.sprites import TINY, sprite, tile, tiny
 
 File = tuple[str, bytes]
-"""The name of a file in the browser's folder, and what stands there."""
+"""The name and the content of a file in the browser's folder."""
 
 PER_SPRITE = 20
-"""The directions that share a sprite: some four million pixels, which a phone shows as well."""
+"""Directions per sprite: about four million pixels, which even a phone can show."""
 
 TINY_IMAGES, TINY_COLUMNS = 3, 48
-"""The images of a direction in the index, and how many stand beside each other in its sprite."""
+"""Images per direction in the index, and images per row of its sprite."""
 
 Entries = Sequence[DirectionEntry] | Sequence[FeatureEntry]
 
@@ -42,7 +42,7 @@ Places = dict[int, tuple[str, int]]
 class Browser:
     """What an encoder's browser shows.
 
-    `concepts` are those that can be found, by name. `probe` is None without probe images, and
+    `concepts` are those that the finder lists, by name. `probe` is None without probe images, and
     `outliers` says how many outlier features the encoder has.
     """
 
@@ -66,12 +66,12 @@ class Browser:
 
     @property
     def features_title(self) -> str:
-        """What the page of features is called: an encoder may have no outlier feature."""
+        """The title of the page of features: an encoder may have no outlier feature."""
         return "Outlier features" if self.outliers else "Extreme features"
 
     @property
     def negative_sides(self) -> bool:
-        """Whether the negative side of a direction counts, and is named anywhere."""
+        """Whether the negative side of any direction or feature counts."""
         return self.probe is not None and bool(
             self.probe.precisions["directions_negative"].any()
             or self.probe.precisions["features_negative"].any()
@@ -187,13 +187,13 @@ def index_sprite(browser: Browser) -> Iterator[File]:
 
 
 def tiny_position(number: int) -> tuple[int, int]:
-    """Return where the images of direction `number` begin in the sprite of the index, in pixels."""
+    """Return where the images of direction `number` start in the sprite of the index, in pixels."""
     row, column = divmod((number - 1) * TINY_IMAGES, TINY_COLUMNS)
     return column * TINY, row * TINY
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """Return a number with its sign, a true minus or a plus; none where it is zero."""
+    """Return a number with a true minus or a plus; zero has no sign."""
     text = format_number(value, digits)
     return f"+{text}" if value > 0 and float(f"{value:.{digits}f}") else text
 

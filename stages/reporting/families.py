@@ -1,4 +1,4 @@
-"""Which encoders of a study are compared: families, controls with labels, untrained nulls."""
+"""Which encoders of a study are compared: families, label controls, untrained nulls."""
 
 from collections.abc import Sequence
 
@@ -26,19 +26,19 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def one_representation(self) -> bool:
-        """Whether all have the same kind of representation, so that their concepts compare."""
+        """Whether all have the same kind of representation, so that concepts are comparable."""
         return all(map(self.comparable, self.members))
 
     def comparable(self, encoder: Encoder) -> bool:
-        """Say whether an encoder has the zero-shot encoder's kind of representation."""
+        """Return whether an encoder has the zero-shot encoder's kind of representation."""
         return encoder.series.representation == self.zero_shot.series.representation
 
 
 def families(encoders: Sequence[Encoder]) -> list[Family]:
     """Return every complete family.
 
-    Finetuned has the backbone and the data of its zero-shot encoder; supervised has the backbone,
-    and data that no zero-shot encoder of the study learnt from.
+    The finetuned encoder has the backbone and the data of its zero-shot encoder; the supervised one
+    has its backbone, and data that no zero-shot encoder of the study learnt from.
     """
     captioned = {e.entry.data for e in trained(encoders, "zero_shot")}
     found = []
@@ -55,7 +55,7 @@ def families(encoders: Sequence[Encoder]) -> list[Family]:
 
 
 def label_controls(encoders: Sequence[Encoder]) -> list[tuple[Encoder, Encoder]]:
-    """Return (control, zero-shot) pairs: the same images and backbone, labels for captions."""
+    """Return (control, zero-shot) pairs: same images and backbone, labels instead of captions."""
     return [
         (control, z)
         for control in trained(encoders, "supervised")
@@ -67,7 +67,7 @@ def label_controls(encoders: Sequence[Encoder]) -> list[tuple[Encoder, Encoder]]
 def untrained_null(encoder: Encoder, encoders: Sequence[Encoder]) -> Encoder | None:
     """Return the untrained encoder of the same backbone and kind of representation, if any.
 
-    Without the same kind it is no null: pooled ReLU features have a high kurtosis without a single
+    One of another kind would be no null: pooled ReLU features have a high kurtosis without a single
     outlier feature.
     """
     nulls = (

@@ -1,4 +1,4 @@
-"""Where the page and the direction browser link to each other."""
+"""The links between the page and the direction browser."""
 
 DIRECTIONS_PER_PAGE = 100
 

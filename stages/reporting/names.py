@@ -1,4 +1,4 @@
-"""How tables, charts and the page name what results call by a key, and how they write numbers."""
+"""The names that tables, charts and the page give to the keys of results, and number formats."""
 
 SHIFTS = {
     "imagenet_v2": "ImageNet-V2",
@@ -28,10 +28,10 @@ TRAININGS = {
     "supervised": "supervised",
     "untrained": "untrained",
 }
-"""How an encoder came to its head."""
+"""How an encoder got its head."""
 
 BASELINES = {"testbed": "the testbed", "timm": "timm's ImageNet-1k models"}
-"""Whose line published models are set against."""
+"""The baselines that published models are compared with."""
 
 COUNTERPARTS = {
     "zero_shot": "zero-shot",
@@ -46,7 +46,7 @@ REPRESENTATIONS = {"linear": "linear representations", "rectified": "rectified r
 
 
 def format_number(value: float | int | None, digits: int = 1) -> str:
-    """Return a number with a true minus and `digits` decimals, or a dash where there is none."""
+    """Return a number with a true minus and `digits` decimals, or a dash if there is none."""
     if value is None:
         return "–"
     text = f"{value:.{digits}f}"
@@ -59,7 +59,7 @@ def format_interval(
     high: float | int | None,
     digits: int = 1,
 ) -> str:
-    """Return a number followed by its interval in brackets, where it has one."""
+    """Return a number followed by its interval in brackets, if it has one."""
     if value is None or low is None or high is None:
         return format_number(value, digits)
     ends = f"{format_number(low, digits)}, {format_number(high, digits)}"

@@ -1,8 +1,8 @@
 """The report: one HTML page that can be read without a script and needs no network.
 
-Its text and tables stand in `page.html.jinja` and the templates that this includes, its style in
+Its text and tables are in `page.html.jinja` and the templates that it includes, its style in
 `page.css`, its script in `page.js`; all are dependencies of stage `report` in dvc.yaml, since a
-fingerprint covers Python modules alone.
+fingerprint covers only Python modules.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ class Drawing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """A chart, drawn by kind of representation where it has several, and the claims beneath it."""
+    """A chart, drawn per kind of representation if it has several, and the claims beneath it."""
 
     chart: Chart
     drawings: dict[str, Drawing]
@@ -84,18 +84,18 @@ def report_page(
     Parameters
     ----------
     title, description
-        What this study is, in plain text; a description's blank lines part its paragraphs.
+        What this study is, in plain text; blank lines separate a description's paragraphs.
     encoders, comparisons, controls, published
         The study's results.
     tables
-        The rows of every chart's CSV by name, `published` and `planted_outliers` among them, and
+        The rows of every chart's CSV by name, including `published` and `planted_outliers`, and
         those of `published_models` and `baselines`; numbers may be strings.
     templates
         The folder of the plot templates, `.dvc/plots`.
     provenance
-        What the results were made of and with.
+        Where the results come from.
     correlations
-        Those of the rows of `correlation` among the tables.
+        Those of the rows of the table `correlation`.
 
     Raises
     ------

@@ -11,9 +11,9 @@ from stages.reporting.results import Encoder
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page says of the origin of its results.
+    """What the page says about the origin of its results.
 
-    `versions` are those of packages, `fingerprint` that of the code which wrote the page, empty if
+    `versions` are those of packages, `fingerprint` that of the code that wrote the page, empty if
     it was started outside DVC. `kernels` are the environment variables that chose kernels, as
     `name=value`.
     """
@@ -27,7 +27,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset of the study in words; `seed` is that of a drawn one."""
+    """A dataset of the study in words; only a synthetic one has a `seed`."""
 
     name: str
     kind: str
@@ -54,7 +54,7 @@ class TrainingRow(msgspec.Struct, frozen=True, kw_only=True):
 def dataset_rows(
     datasets: Mapping[str, DatasetEntry], encoders: Sequence[Encoder]
 ) -> list[DatasetRow]:
-    """Return the datasets in the study's order; test sets with the images that were measured."""
+    """Return the datasets in the study's order; a test set counts the images that were measured."""
     rows = []
     for name, entry in datasets.items():
         result = "imagenet" if name == "imagenet_val" else name
@@ -81,7 +81,7 @@ def dataset_rows(
 
 
 def training_rows(provenance: Provenance, encoders: Sequence[Encoder]) -> list[TrainingRow]:
-    """Return how each encoder that was trained here was, in the study's order."""
+    """Return a row for each encoder that was trained here, in the study's order."""
     rows = []
     for e in encoders:
         entry = provenance.trainings.get(e.key)

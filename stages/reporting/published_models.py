@@ -1,6 +1,6 @@
 """`plots/published_models.csv`: every published model with its accuracies and its robustness.
 
-Stage `published` writes a row per model, stage `report` reads them for the page.
+Stage `published` writes a row per model, and stage `report` reads them for the page.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from stages.runtime.errors import InputError
 Training = Literal["zero_shot", "finetuned", "finetuned_12k", "supervised"]
 
 MEANS = ("five", "four")
-"""The means over the shifts: over all five, and over the four on which timm measures, too."""
+"""The means over the shifts: over all five, and over the four that timm measures too."""
 
 MODEL_COLUMNS = (
     *("name", "training", "architecture", "data", "image_size", "counterpart_of", "imagenet"),
@@ -46,7 +46,7 @@ _DATA = (
     ("laion5b", "LAION-5B"),
     ("yfcc", "YFCC-15M"),
     ("cc12m", "CC12M"),
-    # timm's EVA-g/14 names no images: it is EVA-CLIP's.
+    # timm's name of EVA-g/14 has no dataset: it is EVA-CLIP's.
     ("clip_ft", "LAION-400M"),
 )
 
@@ -78,13 +78,13 @@ class PublishedModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Return the architecture and the weights that a name of OpenCLIP's or timm's puts together."""
+    """Split a model name of OpenCLIP or timm into its architecture and its weights."""
     architecture, _, weights = name.partition("/" if "/" in name else ".")
     return architecture, weights
 
 
 def pretraining_data(weights: str) -> str:
-    """Return the images with texts that a CLIP learnt from, by the name of its weights."""
+    """Return the image-text dataset that a CLIP learnt from, by the name of its weights."""
     return next((data for part, data in _DATA if part in weights), "other")
 
 
@@ -102,11 +102,11 @@ def model_row(
     model
         Its `name` and its accuracies in percent, None where unknown; `image_size` of timm's.
     training
-        How it came to its head.
+        How it got its head.
     five, four
-        Its effective robustness on all shifts, None for timm's models, and on timm's.
+        Its effective robustness on all shifts (None for timm's models), and on timm's shifts.
     counterpart_of
-        The backbone whose training regimes it stands for, if it is chosen for one.
+        The backbone whose training regimes it stands for, if any.
     """
     architecture, weights = split_name(model["name"])
     widest = five or four
@@ -123,7 +123,7 @@ def model_row(
     row |= {shift: model.get(shift) for shift in SHIFTS}
     row |= {f"robustness_{s}": round(one.value, 4) for s, one in widest.shifts.items()}
     for name, result, count in (("five", five, 5), ("four", four, 4)):
-        # A mean over fewer shifts than its column says would not compare with the others.
+        # A mean over fewer shifts than its column says would not be comparable.
         if result and len(result.shifts) == count:
             mean = result.mean
             ends = {"mean": mean.value, "low": mean.low, "high": mean.high}
@@ -137,24 +137,24 @@ def read_models(rows: Iterable[Mapping[str, str]]) -> list[PublishedModel]:
     Raises
     ------
     InputError
-        A cell holds a word where a number belongs, or a kind of training or shift that is unknown.
+        A cell holds text where a number belongs, or an unknown kind of training or shift.
     """
     return [_model(row) for row in rows]
 
 
 def most_robust(models: Sequence[PublishedModel]) -> list[PublishedModel]:
-    """Return the zero-shot models of all five shifts, the highest mean effective robustness first.
+    """Return the zero-shot models with all five shifts, the highest mean robustness first.
 
-    The first of them whose `extrapolated` is empty is the most robust that is known to be.
+    The first whose `extrapolated` is empty is the most robust one within the range of the lines.
     """
     means = [(m, m.five.mean) for m in models if m.training == "zero_shot" and m.five]
     return [model for model, _ in sorted(means, key=lambda pair: (-pair[1], pair[0].name))]
 
 
 def by_robustness(models: Iterable[PublishedModel]) -> list[PublishedModel]:
-    """Sort models by their mean over five shifts, then those without it by that over four.
+    """Sort models by their mean over five shifts, then those without one by that over four.
 
-    In both, models to which the line is extrapolated follow the others, the highest first.
+    In both groups the highest comes first, but extrapolated models follow the others.
     """
 
     def key(model: PublishedModel) -> tuple[bool, bool, bool, float, str]:

@@ -27,15 +27,15 @@ class PublishedSection(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     chart, svg : the chart, and its drawing for those without JavaScript
-    spec : its specification without rows, which `published.js` makes of `numbers`
+    spec : its specification without rows, which `published.js` makes from `numbers`
     numbers : all models, lines and standard models, for `published.js`
-    models : those of the table, as `by_robustness` sorts them
+    models : those of the table, sorted by `by_robustness`
     ranks : the rank by name, from 1, of the zero-shot models to which no line is extrapolated
     groups : the training groups by key, in the order of the filters
-    data : the pretraining sets, the names of the filter
+    data : the names of the pretraining sets, for the filter
     clips : how many zero-shot models there are
-    supervised : how many supervised ones, of which the table has the counterparts alone
-    first : the zero-shot model of the highest mean over five shifts, extrapolated or not
+    supervised : how many supervised ones there are; the table has only the counterparts
+    first : the zero-shot model with the highest mean over five shifts, extrapolated or not
     leaders : the zero-shot models within the lines' range that may be the most robust, the highest
         mean first
     counterparts : backbone, name and model
@@ -78,12 +78,12 @@ def published_section(
     templates
         The folder of the plot templates, `.dvc/plots`.
     claims
-        What is claimed of the study and of published models.
+        The claims about the study and about published models.
 
     Raises
     ------
     InputError
-        A table holds what it may not, or the plot template is missing or broken.
+        A table has an invalid cell, or the plot template is missing or broken.
     """
     every = by_robustness(read_models(tables["published_models"]))
     models = [m for m in every if m.training != "supervised" or m.counterpart_of]
@@ -172,8 +172,8 @@ def _lines(rows: Rows) -> dict[str, dict[str, float]]:
 def _numbers(model: PublishedModel, rank: int | None, aliases: Sequence[str]) -> list[Any]:
     """Return a model as `published.js` reads it.
 
-    The ends of both means' intervals; the means themselves and each shift's effective robustness
-    are computed there, as those of the reader's own model are.
+    It has the ends of both means' intervals; the script computes the means and each shift's
+    effective robustness, as it does for the reader's own model.
     """
     ends = [[round(m.low, 3), round(m.high, 3)] if m else None for m in (model.five, model.four)]
     accuracies = list(model.accuracy.values())

@@ -12,7 +12,7 @@ from stages.reporting.names import INSTRUMENTS, SHIFTS
 from stages.runtime.errors import InputError
 
 Number = float | None
-"""A result, or None where the study does without the data that it needs."""
+"""A result, or None if the study does not have the data that it needs."""
 
 Result = TypeVar("Result")
 
@@ -43,7 +43,7 @@ class Robustness(msgspec.Struct, frozen=True, kw_only=True):
     """Effective robustness in points: per shift, and their mean with an interval.
 
     `extrapolated` lists the shifts whose line is extrapolated to the encoder. `shifts` lists those
-    that the mean is over, or is None where it is over all five.
+    that the mean is over, or is None if it is over all five.
     """
 
     imagenet_v2: Number
@@ -81,10 +81,10 @@ class Directions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Concepts(msgspec.Struct, frozen=True, kw_only=True):
-    """Unique Broden concepts of those `measured`, and polysemanticity, of each basis.
+    """Unique Broden concepts out of those `measured`, and polysemanticity, for each basis.
 
-    The ends of intervals are the least and the most of several draws of the negatives, and None
-    where there was one.
+    The ends of intervals are the minimum and the maximum over several draws of the negatives, and
+    None if there was only one.
     """
 
     measured: int | None
@@ -122,7 +122,7 @@ class OutliersAt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Points of accuracy that are lost, with an interval."""
+    """Points of accuracy lost, with an interval."""
 
     value: float
     low: float
@@ -132,9 +132,10 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 class OutlierAxis(msgspec.Struct, frozen=True, kw_only=True):
     """A feature's axis among the privileged directions, and what pruning it alone costs.
 
-    `share` of the images have it beyond `outlier_sigma`; where these are too few for an `outlier`,
-    it is the most extreme feature. `cosine` is the largest |cos| with a direction, `rank` that
-    direction's place by importance, `within` the share of the axis that the head sees.
+    `share` is the fraction of images in which it is beyond `outlier_sigma`; if that is too small
+    for an `outlier`, it is the most extreme feature. `cosine` is the largest |cos| with a
+    direction, `rank` that direction's place by importance, `within` the share of the axis that the
+    head sees.
     """
 
     feature: int
@@ -149,8 +150,8 @@ class OutlierAxis(msgspec.Struct, frozen=True, kw_only=True):
 class Outliers(msgspec.Struct, frozen=True, kw_only=True):
     """The definition of an outlier feature, and how many there are at other shares of the images.
 
-    Among so many `features`, `hiding_outliers` equal outliers are the fewest that hide each other.
-    `typical_cosine` is the median over all features of what `cosine` is of one.
+    Of an encoder's `features`, `hiding_outliers` is the fewest equal outliers that hide each other.
+    `typical_cosine` is the median of `cosine` over all features.
     """
 
     features: int
@@ -192,8 +193,8 @@ class CategoryConcepts(msgspec.Struct, frozen=True, kw_only=True):
 class EncodedPair(msgspec.Struct, frozen=True, kw_only=True):
     """A direction (by importance, from 1) or feature (from 0) and a concept that it encodes.
 
-    `side` says whether the concept is on the images of high scores or, where either side of a
-    direction counts, on those of low ones; `precision` is the average precision.
+    `side` says whether the concept is on the images with high scores or, if either side of a
+    direction counts, on those with low ones; `precision` is the average precision.
     """
 
     basis: Literal["directions", "features"]
@@ -239,7 +240,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Abscissa(msgspec.Struct, frozen=True, kw_only=True):
-    """ImageNet accuracy in percent where a shift's line is read, and the number of its images."""
+    """ImageNet accuracy in percent at which a shift's line is read, and the number of images."""
 
     accuracy: float
     images: int
@@ -248,7 +249,7 @@ class Abscissa(msgspec.Struct, frozen=True, kw_only=True):
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """The standard models (name and accuracies in percent) and the line through them, per shift.
 
-    `abscissa` is the name of the ImageNet accuracy from which each line starts.
+    `abscissa` names the ImageNet accuracy that is the abscissa of each line.
     """
 
     models: list[dict[str, str | float | None]]
@@ -259,8 +260,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """One encoder's measures and the series behind its plots: `plots/encoders/<encoder>.json`.
 
-    `encoded` has the strongest of the `pairs` of each basis. `left_out` says of shifts without
-    effective robustness why there is none.
+    `encoded` has the strongest of the `pairs` of each basis. `left_out` says why a shift has no
+    effective robustness.
     """
 
     measures: Metrics
@@ -282,7 +283,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 class Encoder(msgspec.Struct, frozen=True, kw_only=True):
     """One encoder of the study; `number` counts from 1 and keys the charts to the table.
 
-    `entry` is what params.yaml says of it.
+    `entry` is its entry in params.yaml.
     """
 
     key: str
@@ -292,7 +293,7 @@ class Encoder(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def metrics(self) -> Metrics:
-        """What was measured of the encoder."""
+        """The encoder's measures."""
         return self.series.measures
 
 
@@ -343,12 +344,12 @@ class Counterpart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """The result on published accuracies: `plots/published.json`.
+    """The results for published accuracies: `plots/published.json`.
 
     `lines` are the testbed's and `timm_lines` those of timm's ImageNet-1k models. `leaders` are
     the zero-shot models that may be the most robust (`stages.published.leaders`), `confidence` is
-    that of all intervals. `joined` holds the other names of the same weights by the name that they
-    count under, `counterparts` the models of each backbone by name.
+    that of all intervals. `joined` maps the name under which weights count to their other names;
+    `counterparts` holds the models of each backbone by name.
     """
 
     lines: dict[str, Line]
@@ -386,7 +387,7 @@ class RaisedFeatures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutlierLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """What so many equal outliers reach, and from which size on they are beyond the limit."""
+    """How far out `axes` equal outliers get, and from which size on they are beyond the limit."""
 
     axes: int
     highest: float
@@ -418,7 +419,7 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_result(file: Path, kind: type[Result]) -> Result:
-    """Read a result from its JSON file; what a type does not name is left unread.
+    """Read a result from its JSON file; keys that the type does not have are ignored.
 
     Raises
     ------
@@ -427,17 +428,17 @@ def read_result(file: Path, kind: type[Result]) -> Result:
     """
     try:
         return msgspec.convert(read_json(file), kind)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # a half of a character
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # a lone surrogate
         raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
 
 
 def measured_shifts(encoders: Sequence[Encoder]) -> list[str]:
-    """Return the shifts that the study measures, in the order of `SHIFTS`; all where none says.
+    """Return the shifts that the study measures, in the order of `SHIFTS`; all if none are listed.
 
     Raises
     ------
     InputError
-        Two encoders were measured on different shifts, so that their means do not compare.
+        Two encoders were measured on different shifts, so their means are not comparable.
     """
     measured = [e.metrics.effective_robustness.shifts for e in encoders]
     for e, shifts in zip(encoders, measured, strict=True):

@@ -1,7 +1,7 @@
 """The rows of both CSVs of accuracy on a shift against accuracy on ImageNet.
 
 `plots/effective_robustness.csv` holds the study's encoders, `plots/published.csv` the published
-models; each has the standard models and the baseline line through them, too.
+models; both also hold the standard models and the baseline line through them.
 """
 
 import math
@@ -29,12 +29,12 @@ PUBLISHED_COLUMNS = (
     *("kind", "label", "training", "architecture", "data", *_POINT),
     *("mean_of_five", "mean_of_four"),
 )
-"""Columns of the published models' table; `kind` is as in the study's, a published model's
-`encoder`, and `training` is the group that colours a point. `mean_of_five` is the mean effective
+"""Columns of the published models' table; `kind` is as in the study's, `encoder` for a published
+model, and `training` is the group that colours a point. `mean_of_five` is the mean effective
 robustness over all shifts, `mean_of_four` that without ObjectNet, which all models have.
 
 In both, accuracies are in percent and effective robustness is in percentage points; `extrapolated`
-is ‡ where the line is extrapolated to an encoder.
+is ‡ if the line is extrapolated to an encoder.
 """
 
 
@@ -79,13 +79,13 @@ def mark(extrapolated: bool) -> str:
 
 
 def on_shift_classes(encoders: Sequence[Encoder]) -> bool:
-    """Say whether lines start from ImageNet accuracy on a shift's classes rather than on all."""
+    """Return whether any abscissa is ImageNet accuracy on a shift's classes instead of on all."""
     starts = encoders[0].series.robustness.abscissa.values() if encoders else ()
     return any(name != "imagenet" for name in starts)
 
 
 def line_spans(lines: Mapping[str, Line]) -> str:
-    """Say which ImageNet accuracies the lines' models span, by shift only where these differ."""
+    """Say which ImageNet accuracies the lines' models span, by shift only if these differ."""
     shifts: dict[str, list[str]] = {}
     for shift, line in lines.items():
         span = f"{format_number(100 * line.low)} to {format_number(100 * line.high)} %"
@@ -115,9 +115,9 @@ def line_ends(line: Line, imagenet: Iterable[float]) -> list[tuple[float, float]
 def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and encoders.
 
-    Untrained encoders are left out: at chance, their distance to the line means nothing. So is a
-    shift that the study does without. ImageNet accuracy is over the classes that the baseline's
-    `abscissa` says.
+    Untrained encoders are left out: at chance, their distance to the line means nothing. So are
+    shifts that the study does not have. ImageNet accuracy is over the classes that the baseline's
+    `abscissa` names.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def published_rows(
 ) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and models.
 
-    Of timm's many supervised models those alone are drawn that are counterparts of a CLIP's
+    Of timm's many supervised models, only those are drawn that are counterparts of a CLIP's
     backbone.
 
     Parameters
@@ -197,18 +197,18 @@ def published_rows(
 
 
 STANDARD = "standard models"
-"""How the chart of the published models names those that the line is fitted to."""
+"""The name, in the chart of published models, of those that the line is fitted to."""
 
 
 def training_group(training: str) -> str:
-    """Return the group that colours a published model: by way of ImageNet-12k is finetuned, too."""
+    """Return the group that colours a published model; via ImageNet-12k counts as finetuned."""
     return COUNTERPARTS[training.removesuffix("_12k")]
 
 
 def baseline_rows(baselines: Mapping[str, Mapping[str, Line]]) -> list[Row]:
-    """Return the lines by baseline and shift, as others can use them (`baseline_accuracy`).
+    """Return the lines by baseline and shift, for others to use (`baseline_accuracy`).
 
-    Slope and intercept have twelve decimals, so that who computes with them gets our numbers.
+    Slope and intercept have twelve decimals, so that anyone who uses them gets our numbers.
     """
     return [
         {"baseline": name, "shift": shift}

@@ -11,7 +11,7 @@ from stages.datasets.broden.thumbnails import SIDE, Mask
 Pixels = UInt8[np.ndarray, "height width 3"]
 
 GROUND = 128
-"""The grey beside an image that is no square."""
+"""The grey around an image that is not square."""
 
 TINY = 32
 """The side of the tiles of an index, in pixels."""
@@ -20,8 +20,8 @@ TINY = 32
 def tile(image: Pixels, mask: Mask | None) -> UInt8[np.ndarray, "side side 3"]:
     """Return an image in the middle of a square of `SIDE` pixels, with the outline of a mask.
 
-    A smaller image is enlarged, its pixels staying squares. The outline is a double stroke, white
-    inside of the mask and black around it, so that it shows on any ground.
+    A smaller image is enlarged without smoothing its pixels. The outline is a double stroke, white
+    inside the mask and black around it, so that it is visible on any background.
     """
     from PIL import Image
 
@@ -41,14 +41,14 @@ def tile(image: Pixels, mask: Mask | None) -> UInt8[np.ndarray, "side side 3"]:
 
 
 def draw_outline(pixels: Pixels, mask: Bool[np.ndarray, "height width"]) -> None:
-    """Draw the double stroke into an image; at its edge, the stroke inside of the mask alone."""
+    """Draw the double stroke into an image; at its edge, only the stroke inside the mask."""
     inner = mask & ~eroded(mask, edge=False)
     pixels[~mask & ~eroded(~mask, edge=True)] = 0
     pixels[inner] = 255
 
 
 def eroded(mask: Bool[np.ndarray, "height width"], edge: bool) -> Bool[np.ndarray, "height width"]:
-    """Return the pixels whose eight neighbours are all in a mask; beyond the image is `edge`."""
+    """Return the pixels whose eight neighbours are all in a mask, which is `edge` outside."""
     padded = np.pad(mask, 1, constant_values=edge)
     rows = padded[:-2] & padded[1:-1] & padded[2:]
     return rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]

@@ -1,6 +1,6 @@
 """One encoder's results: its measures, the few that DVC's tables show, and series for its plots.
 
-What a study does without is null: a shift's numbers, and `concepts` where it has no Broden.
+What a study does not have is null: a shift's numbers, and `concepts` if it has no Broden.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,10 @@ from stages.reporting.names import DATASETS, SHIFTS
 BASES = ("directions", "features")
 
 ALL = "all"
-"""What stands for the category in the counts of all concepts."""
+"""The category in the counts of all concepts."""
 
 OUTLIERS = ("features", "outlier_sigma", "outlier_share", "hiding_outliers", "sweep")
-"""What the page has to say of an encoder's outlier features beside their number."""
+"""What the page says about an encoder's outlier features besides their number."""
 
 
 def encoder_metrics(
@@ -23,8 +23,8 @@ def encoder_metrics(
 ) -> dict[str, Any]:
     """Return an encoder's `measures` in `plots/encoders/<encoder>.json`, the same keys for each.
 
-    `importance_ratio` is the largest importance of a direction over the median one. Where a
-    shift is absent, or of other classes than its line, `shifts` lists those that the mean effective
+    `importance_ratio` is the largest importance of a direction over the median one. If a shift is
+    absent, or has other classes than its line, `shifts` lists those that the mean effective
     robustness is over.
     """
     kurtosis_mean, importance = kurtosis["kurtosis"], directions["importance"]["head"]
@@ -50,7 +50,7 @@ def encoder_metrics(
 
 
 def headline(metrics: Mapping[str, Any]) -> dict[str, float | int | None]:
-    """Return what stands in `metrics/encoders/<encoder>.json`, of what `encoder_metrics` returns.
+    """Return `metrics/encoders/<encoder>.json`, from what `encoder_metrics` returns.
 
     DVC's tables have a column for each, as wide as its name. `robust` is the mean effective
     robustness, `shifts` the mean accuracy on the same shifts, and `extrapolated` how many of their
@@ -78,10 +78,10 @@ def plot_series(
     *,
     curve: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return what stands beside the measures in `plots/encoders/<encoder>.json`.
+    """Return what `plots/encoders/<encoder>.json` holds besides the measures.
 
-    `curve` holds the points of the training, accuracy as a share, and is empty for an encoder that
-    was not trained here.
+    `curve` holds the points of the training curve, accuracy as a fraction, and is empty for an
+    encoder that was not trained here.
     """
     head, random_head = directions["accuracy"]["head"], directions["accuracy"]["random_head"]
     bases = [(basis, concepts[basis]) for basis in BASES] if concepts else []

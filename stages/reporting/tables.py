@@ -84,7 +84,7 @@ def study_tables(
 
 
 def planted_rows(controls: Controls) -> list[Row]:
-    """Return in how many images, in percent, raised features are outliers, by number and size."""
+    """Return the percentage of images in which raised features are outliers, by number and size."""
     return [
         {
             "features": f"{point.axes} raised",

@@ -18,7 +18,7 @@ VEGA_LITE = "5.20"
 Rows = Sequence[Mapping[str, Any]]
 
 DIGITS = 5
-"""Significant digits of the numbers in a chart, which resolves a ten-thousandth of an axis."""
+"""Significant digits of the numbers in a chart, which resolve a ten-thousandth of an axis."""
 
 
 def vega_script() -> str:
@@ -37,7 +37,7 @@ def read_template(folder: Path, name: str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        The template is missing or is no JSON object.
+        The template is missing or is not a JSON object.
     """
     file = folder / f"{name}.json"
     try:
@@ -58,7 +58,7 @@ def fill_template(template: Any, anchors: Mapping[str, Any]) -> Any:
     """Return the template with each anchor `<DVC_METRIC_NAME>` replaced by `anchors["name"]`.
 
     An anchor that is a whole string becomes the value, of any type; an anchor inside a longer
-    string needs a string. So does DVC; but where DVC leaves an unknown anchor, this refuses.
+    string needs a string. DVC does the same, but it leaves unknown anchors, which this refuses.
 
     Raises
     ------
@@ -83,10 +83,9 @@ def fill_template(template: Any, anchors: Mapping[str, Any]) -> Any:
 
 
 def csv_text(rows: Rows) -> str:
-    """Return rows as CSV, which names each column once, numbers with `DIGITS` significant digits.
+    """Return rows as CSV, which names each column once, with `DIGITS` significant digits.
 
-    DVC reads the same columns from files, so that a template sees text and `parse`s its numbers
-    either way.
+    DVC reads the same columns from files; either way, a template sees text and `parse`s numbers.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -96,7 +95,7 @@ def csv_text(rows: Rows) -> str:
 
 
 def script_json(value: Any) -> str:
-    """Return a value as JSON that can stand inside of `<script>`, whatever text it holds."""
+    """Return a value as JSON that is safe inside `<script>`, whatever text it holds."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -111,9 +110,9 @@ def draw_svg(spec: Mapping[str, Any], name: str, alternative: str) -> str:
     spec
         Vega-Lite with its data inside.
     name
-        Prefix of the identifiers in the SVG, so that several can stand in one page.
+        Prefix of the identifiers in the SVG, so that one page can hold several.
     alternative
-        What the picture shows, for those who do not see it.
+        The picture's alternative text.
     """
     import vl_convert
 
@@ -121,8 +120,8 @@ def draw_svg(spec: Mapping[str, Any], name: str, alternative: str) -> str:
     svg = vl_convert.vegalite_to_svg(
         {**spec, "config": quiet, "background": "white"}, vl_version=VEGA_LITE, allowed_base_urls=[]
     )
-    # Vega numbers identifiers per process and repeats them per chart: one page needs its own. They
-    # stand in tags; a label may hold the same words.
+    # Vega numbers identifiers per process and repeats them per chart, but on a page they have to be
+    # unique. Look for them in tags only: a label may hold the same words.
     old = dict.fromkeys(re.findall(r'<[^<>]*\bid="([^"]+)"', svg))
     new = {one: f"{name}-{index}" for index, one in enumerate(old)}
     svg = re.sub(r'(<[^<>]*\bid=")([^"]+)', lambda m: f"{m[1]}{new[m[2]]}", svg)
@@ -140,7 +139,7 @@ _IDLE = re.compile(
     r' (?:class|role|aria-[a-z]+|pointer-events)="[^"]*"'
     r'| (?:opacity="1"|stroke-miterlimit="10"|[xy]2="0")'
 )
-"""Attributes of Vega's that change nothing in a picture: what they say is the default."""
+"""Attributes that Vega writes but that change nothing in a picture: they state the default."""
 
 _INVISIBLE = re.compile(
     r'<path(?= )(?=[^<>]* (?:display="none"|opacity="0"|d="(?:M0,0h0v0h0Z)?"))[^<>]*/>'
@@ -149,18 +148,18 @@ _INVISIBLE = re.compile(
 _PLACED = re.compile(r'<path transform="translate\(([^(),]+),([^(),]+)\)"( [^<>]{40,})/>')
 
 _TENTHS = re.compile(r"(?<=[\s\"(,A-Za-z-])\d*\.\d{2,}(?:e-?\d+)?")
-"""Numbers of more decimals than a tenth of a pixel, in a tag."""
+"""Numbers in a tag with more decimals than a tenth of a pixel needs."""
 
 
 def _shortened(tag: re.Match[str]) -> str:
-    """Return a tag without what is not drawn, its numbers to a tenth of a pixel."""
+    """Return a tag without what is not drawn, its numbers rounded to a tenth of a pixel."""
     if _INVISIBLE.fullmatch(tag[0]):
         return ""
     return _TENTHS.sub(_tenth, _IDLE.sub("", tag[0]))
 
 
 def _once(svg: str, name: str) -> str:
-    """Draw each shape that stands at four places or more once, and use it there."""
+    """Define each shape that occurs four times or more once, and `<use>` it."""
     shapes = Counter(shape for _, _, shape in _PLACED.findall(svg))
     often = [shape for shape, places in shapes.items() if places > 3]
     names = {shape: f"{name}-shape-{number}" for number, shape in enumerate(often)}
@@ -177,7 +176,7 @@ def _once(svg: str, name: str) -> str:
 
 def _tenth(number: re.Match[str]) -> str:
     value = float(number[0])
-    # Opacities and widths of lines are small and few; a place in the picture is neither.
+    # Small numbers are opacities and line widths, which need two decimals; positions are larger.
     return f"{round(value, 1 if value >= 2 else 2):g}"
 
 

@@ -1,4 +1,4 @@
-"""What relates the encoders of a study to one another."""
+"""Comparisons across the encoders of a study."""
 
 import numpy as np
 import pytest

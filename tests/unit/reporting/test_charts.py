@@ -28,7 +28,7 @@ from stages.reporting.vega import VEGA_LITE, draw_svg, fill_template, read_templ
 from tests.reads import ROOT
 from tests.unit.reporting.conftest import TEMPLATES, read
 
-# Vega-Lite says so of any layered chart with a step per row, where its assumption holds here.
+# Vega-Lite warns of this for any layered chart with a step per row; its assumption holds here.
 BENIGN = "Detected faceted independent scales that union domain of the same fields"
 
 
@@ -39,7 +39,7 @@ def specification(chart, rows):
 
 
 def found(scenegraph, name):
-    """Every item of that name in Vega's scene graph."""
+    """Return every item with that name in Vega's scene graph."""
     if isinstance(scenegraph, list):
         return [item for one in scenegraph for item in found(one, name)]
     if not isinstance(scenegraph, dict):
@@ -67,7 +67,7 @@ def tables(encoders, comparisons, controls):
 
 @pytest.fixture
 def told(monkeypatch, capfd):
-    """Let Vega-Lite's warnings out, and return a function that lists them."""
+    """Turn on Vega-Lite's warnings, and return a function that lists them."""
     import vl_convert
 
     def aloud(spec, draw=vl_convert.vegalite_to_svg, **options):
@@ -90,7 +90,7 @@ def test_a_channel_that_does_not_fit_is_told_of(told):
 
 
 def inline_rows(template):
-    """Every row of data that stands in a template itself."""
+    """Return every row of data that a template itself holds."""
     if isinstance(template, list):
         return [row for one in template for row in inline_rows(one)]
     if not isinstance(template, dict):
@@ -166,7 +166,7 @@ def test_points_outside_the_frame_are_counted_and_lines_are_not():
 
 
 def encodings(spec, channel):
-    """Every encoding of a channel in a specification."""
+    """Return every encoding of a channel in a specification."""
     if isinstance(spec, list):
         return [one for part in spec for one in encodings(part, channel)]
     if not isinstance(spec, dict):
@@ -234,7 +234,7 @@ def test_encoders_of_a_backbone_share_a_panel_and_their_labels_do_not_touch(name
 
 
 def text_marks(scenegraph):
-    """Every item of a mark of text."""
+    """Return every item of a text mark."""
     if isinstance(scenegraph, list):
         return [item for one in scenegraph for item in text_marks(one)]
     if not isinstance(scenegraph, dict):

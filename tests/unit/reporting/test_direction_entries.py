@@ -53,7 +53,7 @@ def test_directions_are_numbered_by_importance_with_their_nearest_feature():
     assert [entry.share for entry in found] == pytest.approx([0.6, 0.3, 0.1])
     assert [(entry.feature, entry.cosine) for entry in found[:2]] == [(2, 0.8), (1, 0.8)]
     assert all(entry.probed is None for entry in found)
-    # as in stage `broden`, of equal importances the first row comes first
+    # as in stage `broden`: if importances are equal, the first row comes first
     assert by_importance(np.array([1.0, 2.0, 2.0])).tolist() == [1, 2, 0]
 
 

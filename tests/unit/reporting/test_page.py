@@ -22,7 +22,7 @@ WHY_APART = "Numbers of the two kinds do not compare."
 
 
 class Nesting(HTMLParser):
-    """Raises nothing, but lists every tag with its attributes, and those closed out of turn."""
+    """Lists every tag with its attributes, and those closed out of order, without raising."""
 
     def __init__(self, html: str):
         super().__init__()
@@ -43,7 +43,7 @@ class Nesting(HTMLParser):
 
 @pytest.fixture
 def page(study, comparisons, published):
-    """Return a function that writes the page of the study as it then is."""
+    """Return a function that writes the page of the study in its current state."""
     tables = published_tables(published_model("b/openai", "zero_shot", 60.0, 9.0))
 
     def write(comparisons=comparisons, published=published, **more) -> str:
@@ -67,7 +67,7 @@ def page(study, comparisons, published):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Leave the charts empty, which take most of a page's time."""
+    """Leave the charts empty: drawing them takes most of a page's time."""
     for module in ("page", "published_section"):
         monkeypatch.setattr(f"stages.reporting.{module}.chart_svg", lambda *_: "<svg></svg>")
     monkeypatch.setattr("stages.reporting.page.chart_json", lambda *_: "{}")
@@ -75,7 +75,7 @@ def undrawn(monkeypatch):
 
 @pytest.fixture
 def few_drawn(monkeypatch):
-    """Leave out most charts: these show labels as text, on axes and along lines, and in kinds."""
+    """Draw only the charts with labels as text, on axes and along lines, and drawn by kind."""
     few = ("kurtosis", "pruning", "concepts")
     monkeypatch.setattr("stages.reporting.page.CHARTS", [c for c in CHARTS if c.name in few])
 
@@ -104,7 +104,7 @@ def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(page
     specs = dict(re.findall(spec, text))
     assert charts == list(specs) and {c.name for c in CHARTS} <= set(charts)
     data = {name: msgspec.json.decode(one)["data"]["values"] for name, one in specs.items()}
-    # published.js gives the published chart its rows, which its table holds already.
+    # published.js makes the published chart's rows, so that the page need not hold them twice.
     assert [name for name, values in data.items() if not values] == ["published"]
 
 
@@ -257,7 +257,7 @@ def test_the_finder_says_which_concepts_are_encoded_and_by_what(page, study):
         ("directions/rn_supervised/features.html#feature-7", "feature 7", "0.95"),
         ("directions/rn_supervised/directions_1.html#direction-1", "−direction 1", "0.93"),
     ]
-    assert ">feature 1 0.93<" in own  # the browser shows none but the examined features
+    assert ">feature 1 0.93<" in own  # the browser shows only the examined features
     fold = text[text.index('<details id="concepts-rn_supervised">') :].partition("</details>")[0]
     assert 'href="directions/rn_supervised/index.html"' in fold
     assert "c0 (object), c1 (object)" in fold

@@ -81,7 +81,7 @@ def test_the_most_robust_is_a_zero_shot_model_and_those_of_five_shifts_come_firs
     rows += [row("c.clip", 40.0, "finetuned"), row("d/openai", 20.0)]
     models = read_models(as_read(one, MODEL_COLUMNS) for one in rows)
     assert [m.name for m in most_robust(models)] == ["b/openai", "a/openai", "d/openai"]
-    # All five shifts before four, and what is extrapolated after the others.
+    # Models with all five shifts come before those with four, and extrapolated ones last.
     assert [m.name for m in by_robustness(models)] == ["a/openai", "d/openai", "b/openai", "c.clip"]
 
 

@@ -86,7 +86,7 @@ def test_the_report_reads_what_the_summary_writes(measured):
         ("features", 2),
     ]
     assert series.pairs == {"directions": 6, "features": 6}
-    directions = metrics.directions  # the importance is the largest over the median
+    directions = metrics.directions  # the ratio is the largest importance over the median
     assert (directions.count, directions.prunable, directions.importance_ratio) == (3, 0.5, 4.0)
     assert "shifts" not in encoder_metrics(*measured)["effective_robustness"]
     assert series.training_curve[0].accuracy == 25.0
