@@ -25,8 +25,8 @@ DATASETS = Path("data/datasets")
 def main() -> None:
     """Write the standard models, their lines and the resampled lines.
 
-    `abscissa` has the models' ImageNet accuracies that each shift's line starts from, `classes` the
-    classes of the test sets that they were measured on.
+    `abscissa` has the models' ImageNet accuracies that each shift's line is fitted over, `classes`
+    the classes of the test sets that they were measured on.
 
     With models trained here, a shift whose dataset is absent has no accuracies and so no line.
     """

@@ -32,16 +32,16 @@ from stages.runtime.launch import launch
 LABELS, CONCEPTS = Path("data/broden_labels"), Path("data/concepts")
 
 STRONGEST = 300
-"""So many encoded pairs of each basis, at most, go into git and the report; the CSV has all."""
+"""At most this many encoded pairs of each basis go into git and the report; the CSV has all."""
 
 
 def main(key: str) -> None:
     """Write the average precision of every direction and feature of encoder `key` per concept.
 
-    `concepts.json` counts what they encode, and names the strongest of the pairs of a direction or
-    feature and a concept; `encoded.csv` names all, and `precisions.safetensors` holds the average
-    precision of every pair, encoded or not. Pairs and precisions are of the first draw.
-    `extremes.safetensors` has the images of the highest and lowest projections on each.
+    `concepts.json` counts what they encode, and lists the strongest encoded pairs of a direction or
+    feature and a concept; `encoded.csv` lists all, and `precisions.safetensors` holds the average
+    precision of every pair, encoded or not. Pairs and precisions are those of the first draw.
+    `extremes.safetensors` has the images with the highest and lowest projections on each.
     """
     folder, privileged = Path("data/broden_activations") / key, Path("data/directions") / key
     inputs = open_outputs(folder, LABELS, privileged)
@@ -127,7 +127,7 @@ def summary(
 
 
 def pairs_by_number(found: Probe, numbers: np.ndarray, threshold: float) -> np.ndarray:
-    """Return the pairs of a row of a probe and a concept that it encodes, by the row's number."""
+    """Return a probe's pairs of a row and a concept that it encodes, by the row's number."""
     order = np.argsort(numbers)
     places, concepts = encoded_pairs(found.precisions[order], threshold).T
     return np.stack([order[places], concepts], axis=1)
@@ -148,7 +148,7 @@ def named_pairs(
 
 
 def encoded_names(pairs: np.ndarray, concepts: list[dict]) -> list[str]:
-    """Return which concepts any direction or feature encodes, each with its category."""
+    """Return the concepts that any direction or feature encodes, each with its category."""
     unique = np.unique(pairs[:, 1]).tolist()
     return sorted("{name} ({category})".format(**concepts[i]) for i in unique)
 
@@ -164,7 +164,7 @@ def precision_arrays(probes: Mapping[str, Probe]) -> dict[str, np.ndarray]:
 
 
 def extreme_arrays(probes: Mapping[str, Probe]) -> dict[str, np.ndarray]:
-    """Return the images of the highest and lowest scores of each basis, in rows like those."""
+    """Return the images with the highest and lowest scores of each basis, in the same rows."""
     return {
         f"{basis}_{name}": values
         for basis, one in probes.items()
@@ -174,7 +174,7 @@ def extreme_arrays(probes: Mapping[str, Probe]) -> dict[str, np.ndarray]:
 
 
 def write_pairs(file: Path, pairs: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
-    """Write encoded pairs by basis as CSV, one at a time: at a low threshold they are a million."""
+    """Write encoded pairs by basis as CSV, one at a time: low thresholds give a million."""
     columns = ("basis", "number", "side", "concept", "category", "precision")
     with whole_file(file) as stream, io.TextIOWrapper(stream, "utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")

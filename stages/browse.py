@@ -1,4 +1,4 @@
-"""Stage `browse`: pages to look through an encoder's directions and outlier features."""
+"""Stage `browse`: pages for browsing an encoder's directions and outlier features."""
 
 from pathlib import Path
 

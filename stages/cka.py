@@ -15,7 +15,7 @@ GRAMS = Path("data/layer_grams")
 
 
 def main(key: str) -> None:
-    """Write comparison `key`: the CKA of every layer of one encoder with every one of the other."""
+    """Write comparison `key`: the CKA of every layer of one encoder with every layer of another."""
     params = Params()
     pair = params.read(f"comparisons.{key}", Comparison)
     rows, columns = GRAMS / pair.first, GRAMS / pair.second

@@ -1,4 +1,4 @@
-"""Stage `controls`: structure that is planted, and what each measure finds of it."""
+"""Stage `controls`: planted structure, and what each measure finds of it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

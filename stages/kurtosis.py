@@ -55,7 +55,7 @@ def main(key: str) -> None:
     kurtosis = bootstrap_mean(per_image, settings.resamples, settings.confidence, settings.seed)
     outliers = outlier_features(deviations, settings.outlier_share)
     ordered = most_extreme_first(deviations)
-    # If there is none, only the most extreme feature.
+    # If there is no outlier feature, examine only the most extreme one.
     examined = ordered.first(min(max(len(outliers.feature), 1), MOST_AXES))
     with error_context(folder, ValueError):
         aligned = align_axes(np.arange(width), directions, arrays["importance"])

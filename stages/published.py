@@ -78,7 +78,7 @@ def main() -> None:
 def published_results(
     settings: PublishedSettings,
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
-    """Return what stands in `plots/published.json`, and the rows of each table of `COLUMNS`."""
+    """Return the content of `plots/published.json`, and the rows of each table of `COLUMNS`."""
     standard, timm = standard_models(), timm_models()
     every_name = zoo_models()
     zoo, joined = distinct_models(every_name)
@@ -120,8 +120,8 @@ def model_rows(
 ) -> list[dict[str, Any]]:
     """Return the rows of every published model on the testbed's line.
 
-    OpenCLIP's zero-shot models, all CLIPs that timm finetuned, and timm's models that learnt from
-    ImageNet-1k alone.
+    These are OpenCLIP's zero-shot models, all CLIPs that timm finetuned, and timm's models that
+    learnt from ImageNet-1k alone.
     """
     backbones = {model["name"]: model["backbone"] for model in compared}
     rows = [
@@ -170,8 +170,8 @@ def estimate(
 ) -> EffectiveRobustness:
     """Return a model's effective robustness from its accuracies in percent.
 
-    A shift without a published accuracy is left out. How many images an accuracy was measured on is
-    not published everywhere: it is taken as exact, and the interval is that of the line alone.
+    A shift without a published accuracy is left out. The number of images is not always published,
+    so accuracies are taken as exact, and the interval covers only the line's uncertainty.
     """
     return estimate_effective_robustness(
         Accuracy(model["imagenet"] / 100, None),
@@ -189,11 +189,11 @@ def estimate(
 def leaders(models: Sequence[Model], baseline: Baseline, confidence: float) -> list[str]:
     """Return the names of the models that may be the most robust, the highest mean first.
 
-    These are the one of the highest mean effective robustness over all shifts, and those whose
+    These are the one with the highest mean effective robustness over all shifts, and those whose
     difference from it has an interval that includes 0. The difference is taken on each resampled
-    line in turn: what the line does to both models cancels out, which overlapping intervals of two
-    means would not show. Models to which a line is extrapolated, or that lack a shift, are left
-    out.
+    line, so an error of the line that is common to both models cancels; the intervals of the two
+    means would overlap because of it. Models to which a line is extrapolated, or that lack a shift,
+    are left out.
     """
     judged, values, draws = [], [], []
     for model in models:

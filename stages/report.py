@@ -1,4 +1,4 @@
-"""Stage `report`: the tables behind the plots, the README's figure and the page to read."""
+"""Stage `report`: the tables behind the plots, the README's figures and the report page."""
 
 from pathlib import Path
 
@@ -38,17 +38,17 @@ from stages.runtime.launch import launch
 PLOTS, TEMPLATES = Path("plots"), Path(".dvc/plots")
 
 ROOT = Path(__file__).resolve().parents[1]
-"""Where the versions of packages are written down, beside the code that they belong to."""
+"""The repository of this code, which records the versions of its packages."""
 
 DRAWING = ("numpy", "vl-convert-python")
-"""The packages with which the page itself is made, beside torch's, which made the results."""
+"""The packages that make the page itself, besides torch's, which made the results."""
 
 
 def main() -> None:
     """Write `plots/*.csv`, the README's figures, and `plots/report.html` with its `vega.js`.
 
-    The study's encoders and comparisons are those in params.yaml, in its order: the results of
-    removed ones may still lie in the folders.
+    The study's encoders and comparisons are those in params.yaml, in its order: the folders may
+    still hold the results of removed ones.
     """
     params = Params()
     study = params.read("study", Study)

@@ -24,8 +24,8 @@ from stages.runtime.launch import launch
 def main(key: str) -> None:
     """Write encoder `key`'s accuracies in percent and effective robustness in points.
 
-    A shift whose dataset is absent is left out, and the mean is over the others. For a shift with
-    other classes than its line, the accuracy is written, and the reason why there is no effective
+    A shift whose dataset is absent is left out, and the mean is over the others. If a shift has
+    other classes than its line, its accuracy is written, with the reason why it has no effective
     robustness.
     """
     params = Params()
@@ -73,7 +73,7 @@ def measure(source: Path, test: Activations, head: Head) -> Accuracy:
 
 
 def other_classes(tests: dict[str, Activations], shift: str, baseline: dict) -> str:
-    """Say how a shift's line differs in classes from the study's test sets, or nothing.
+    """Say how the classes of a shift's line differ from those of the test sets, or nothing.
 
     Fewer classes are easier to tell apart, so accuracy among them is not comparable with a line
     over all classes. For ImageNet, the classes of the line's abscissa count.
