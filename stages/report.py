@@ -26,13 +26,7 @@ from stages.reporting.results import (
 from stages.reporting.robustness_tables import BASELINE_COLUMNS, PUBLISHED_COLUMNS
 from stages.reporting.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from stages.reporting.vega import vega_script
-from stages.runtime.fingerprint import (
-    FINGERPRINTS,
-    RECORDED,
-    locked_versions,
-    named_versions,
-    recorded_fingerprints,
-)
+from stages.runtime.fingerprint import RECORDED, locked_versions, named_versions
 from stages.runtime.launch import launch
 
 PLOTS, TEMPLATES = Path("plots"), Path(".dvc/plots")
@@ -105,7 +99,6 @@ def main() -> None:
                 **params.read("supervise", dict[str, Supervise]),
             },
             versions=named_versions(ROOT / RECORDED) | locked_versions(DRAWING, ROOT),
-            fingerprint=recorded_fingerprints(FINGERPRINTS).get("report", ""),
             kernels=sorted(kernels),
         ),
         correlations=correlations(

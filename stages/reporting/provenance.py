@@ -13,16 +13,14 @@ from stages.reporting.results import Encoder
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """What the page says about the origin of its results.
 
-    `versions` are those of packages, `fingerprint` that of the code that wrote the page, empty if
-    it was started outside DVC. `kernels` are the environment variables that chose kernels, as
-    `name=value`.
+    `versions` are those of packages; `kernels` are the environment variables that chose kernels,
+    as `name=value`. No fingerprint of code: an edit that changes no result changes no byte.
     """
 
     datasets: Mapping[str, DatasetEntry] = {}
     recipes: Mapping[str, TrainingRecipe] = {}
     trainings: Mapping[str, Pretrain | Finetune | Supervise] = {}
     versions: Mapping[str, str] = {}
-    fingerprint: str = ""
     kernels: Sequence[str] = ()
 
 
