@@ -86,7 +86,10 @@ def csv_text(rows: Rows) -> str:
     """Return rows as CSV, which names each column once, with `DIGITS` significant digits.
 
     DVC reads the same columns from files; either way, a template sees text and `parse`s numbers.
+    Without rows, the text has no columns either.
     """
+    if not rows:
+        return "\n"
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows[0])

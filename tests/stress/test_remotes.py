@@ -112,9 +112,9 @@ def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reache
     assert list(difference("params")["params.yaml"]) == [SEED]
     assert list(difference("metrics")) == [f"metrics/encoders/{KEY}.json"]
     (plot,) = difference("plots")["data"]["kurtosis"]
-    rows = [tuple(row.values()) for row in plot["content"]["data"]["values"]]
-    either = {row[:-1] for row in rows if (*row[:-1], "main") not in rows}
-    assert {row[1] for row in either} == {you.params()["encoders"][KEY]["label"]}
+    rows = plot["content"]["data"]["values"]
+    changed = {row["label"] for row in rows if row | {"rev": "main"} not in rows}
+    assert changed == {you.params()["encoders"][KEY]["label"]}
 
 
 @pytest.mark.parametrize("remote", ["folder"], indirect=True, scope="module")

@@ -312,3 +312,8 @@ def test_a_label_is_text_in_a_drawing(study, label):
 def test_all_templates_look_alike():
     configs = [json.loads(f.read_text())["config"] for f in sorted(TEMPLATES.glob("*.json"))]
     assert len(configs) == 11 and all(config == configs[0] for config in configs)
+
+
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
+def test_a_chart_without_rows_is_drawn_empty(chart):
+    assert chart_svg(chart, [], TEMPLATES).startswith("<svg ")
