@@ -58,9 +58,8 @@ install: $(VENV)/ready
 unit: $(VENV)/ready
 	$(PYTEST) tests/unit
 
-# The longest files first, so that both processes end at the same time.
 test: $(VENV)/ready
-	$(PYTEST) --no-loadscope-reorder tests/pipeline tests/integration tests/unit
+	$(PYTEST) tests/unit tests/integration tests/pipeline
 
 stress: $(VENV)/ready
 	$(PYTEST) tests/stress
