@@ -7,10 +7,7 @@ all are dependencies of stage `browse` in dvc.yaml.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stages.datasets.broden.thumbnails import SIDE
 from stages.reporting.direction_entries import (
@@ -21,8 +18,9 @@ from stages.reporting.direction_entries import (
     ProbeResults,
 )
 from stages.reporting.links import DIRECTIONS_PER_PAGE
-from stages.reporting.names import format_number, format_percent
+from stages.reporting.names import format_number
 from stages.reporting.sprites import TINY, sprite, tile, tiny
+from stages.reporting.templates import template_environment
 
 File = tuple[str, bytes]
 """The name and the content of a file in the browser's folder."""
@@ -86,20 +84,7 @@ def browser_files(browser: Browser) -> Iterator[File]:
     InputError
         A thumbnail is broken.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "number": format_number,
-        "percent": format_percent,
-        "signed": signed,
-        "significant": significant,
-    }
+    environment = template_environment({"signed": signed, "significant": significant})
     firsts = range(1, len(browser.directions) + 1, DIRECTIONS_PER_PAGE)
     pages = [
         (first, min(first + DIRECTIONS_PER_PAGE - 1, len(browser.directions))) for first in firsts

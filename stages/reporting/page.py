@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stages.reporting.across_encoders import Correlation, by_pretraining, shared_concepts
 from stages.reporting.charts import (
@@ -31,13 +30,12 @@ from stages.reporting.names import (
     SHIFTS,
     TRAININGS,
     format_interval,
-    format_number,
-    format_percent,
 )
 from stages.reporting.provenance import Provenance, dataset_rows, training_rows
 from stages.reporting.published_section import published_section
 from stages.reporting.results import Comparison, Controls, Encoder, Published
 from stages.reporting.robustness_tables import line_spans, mark, on_shift_classes
+from stages.reporting.templates import template_environment
 from stages.reporting.vega import Rows
 
 PAPER_CONCEPTS = (
@@ -103,21 +101,9 @@ def report_page(
         The results do not fit one another, or a plot template is missing or broken.
     """
     claims = study_claims(encoders, published)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+    environment = template_environment(
+        {"interval": format_interval, "spans": line_spans, "mark": mark}
     )
-    environment.filters |= {
-        "number": format_number,
-        "interval": format_interval,
-        "percent": format_percent,
-        "spans": line_spans,
-        "mark": mark,
-    }
     return environment.get_template("page.html.jinja").render(
         title=title,
         paragraphs=[p for p in description.split("\n\n") if p.strip()],
