@@ -4,19 +4,27 @@
 
 Where results differ from those in git, it says which headline numbers do, by how much, and what is
 likely to be the cause. Without a commit of this folder it says nothing of commits.
+
+It also writes `plots/computed.js`, from which the page shows when, at which commit and on which
+processor it was computed. These are no results: they would make equal ones differ.
 """
 
 import filecmp
+import json
+import platform
+import re
+import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stages.config.params import PARAMS
 from stages.config.syntax import load_tree
-from stages.files.json import read_json
+from stages.files.json import read_json, write_whole
 from stages.runtime.errors import InputError, one_line
 from stages.runtime.launch import launch
 from tools.cache import LOCK, files_below
@@ -25,12 +33,14 @@ from tools.compare import leaves, number, write_revision
 FIRST = ("study", "code")
 """The stages whose inputs are those of others: all of params.yaml, all modules."""
 
+REPORT, COMPUTED = Path("plots/report.html"), Path("plots/computed.js")
+
 SHOWN = 3
 """The most parameters of a file that are named."""
 
 MACHINE = """\
 Settings and code are the commit's, so the machine makes the difference: another kind of
-processor or another build of torch, neither of which is recorded (docs/reproducibility.md)."""
+processor or another build of torch (docs/reproducibility.md)."""
 
 
 def main() -> None:
@@ -46,6 +56,49 @@ def main() -> None:
         else:
             said += ["", *news(committed, list(study["encoders"]))]
     sys.stdout.write("".join(f"{line}\n" for line in said))
+    record()
+
+
+def record() -> None:
+    """Write `plots/computed.js`, unless it is about this very page already.
+
+    So a page that comes out the same, here or elsewhere, keeps the record of who made it first.
+    """
+    page = REPORT.read_text() if REPORT.is_file() else ""
+    digest = re.search(r'data-digest="([0-9a-f]{64})"', page)
+    if digest and not (COMPUTED.is_file() and digest[1] in COMPUTED.read_text()):
+        computed = {
+            "digest": digest[1],
+            "date": f"{datetime.now(UTC):%Y-%m-%d}",
+            "commit": commit(),
+            "processor": processor(),
+        }
+        write_whole(COMPUTED, f"window.computed = {json.dumps(computed)};\n".encode())
+
+
+def commit() -> str:
+    """Return the commit that is checked out, and whether anything but results has changed."""
+    changes = (".", *(f":(exclude){path}" for path in ("metrics", "plots", LOCK)))
+    try:
+        head = git("rev-parse", "--short=12", "HEAD").strip()
+        return f"{head} with changes" if git("status", "--porcelain", "--", *changes) else head
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        return "unknown"
+
+
+def git(*arguments: str) -> str:
+    """Return what git says."""
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def processor() -> str:
+    """Return the name of this machine's processor and its architecture."""
+    info = Path("/proc/cpuinfo")
+    named = (
+        re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.M) if info.is_file() else None
+    )
+    name = named[1] if named else platform.processor()
+    return f"{name or 'a processor without a name'} ({platform.machine()})"
 
 
 def made(study: dict[str, Any]) -> Iterator[str]:
@@ -73,6 +126,7 @@ def news(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
         file.relative_to(committed)
         for folder in ("metrics", "plots")
         for file in files_below(committed / folder)
+        if file != committed / COMPUTED
     ]
     changed = [f for f in files if f.is_file() and not filecmp.cmp(f, committed / f, shallow=False)]
     if not changed:
@@ -126,6 +180,9 @@ def causes(committed: Path) -> Iterator[str]:
         yield one_line(f"Since then these files have changed: {some_of(files)}.")
     if not keys:
         yield MACHINE
+        record = committed / COMPUTED
+        if record.is_file() and (theirs := re.search('"processor": "(.+?)"', record.read_text())):
+            yield one_line(f"The commit's page was made on {theirs[1]}, this one on {processor()}.")
 
 
 def some_of(names: Sequence[str]) -> str:

@@ -104,3 +104,27 @@
   addEventListener("hashchange", unfold);
   if (location.hash) unfold();
 })();
+
+// When, where and from which commit this page was computed: computed.js beside it, if it is about this page.
+(() => {
+  const place = document.getElementById("computed");
+  const say = () => {
+    const { digest, date, commit, processor } = window.computed;
+    place.textContent = digest === document.documentElement.dataset.digest
+      ? `This page was made on ${date}, at commit ${commit}, on ${processor}. Results that DVC had already, from its`
+        + " cache or from another machine, were not computed again."
+      : "The computed.js beside this page is about another one: make repro renews it.";
+  };
+  const load = () => {
+    const script = document.createElement("script");
+    script.src = "computed.js";
+    script.onload = say;
+    document.head.append(script);
+  };
+  new IntersectionObserver((entries, observer) => {
+    if (entries.some((entry) => entry.isIntersecting)) {
+      observer.disconnect();
+      load();
+    }
+  }, { rootMargin: "400px" }).observe(place);
+})();

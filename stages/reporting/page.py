@@ -5,6 +5,7 @@ Its text and tables are in `page.html.jinja` and the templates that it includes,
 fingerprint covers only Python modules.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -79,6 +80,9 @@ def report_page(
 ) -> str:
     """Return the whole page; the same results give the same bytes.
 
+    Its root element carries a digest of all the rest: `plots/computed.js`, which `tools.outcome`
+    writes, names the page by it whose commit, date and processor it holds.
+
     Parameters
     ----------
     title, description
@@ -104,7 +108,7 @@ def report_page(
     environment = template_environment(
         {"interval": format_interval, "spans": line_spans, "mark": mark}
     )
-    return environment.get_template("page.html.jinja").render(
+    html = environment.get_template("page.html.jinja").render(
         title=title,
         paragraphs=[p for p in description.split("\n\n") if p.strip()],
         claims=claims,
@@ -148,6 +152,8 @@ def report_page(
         shifts=SHIFTS,
         trainings=TRAININGS,
     )
+    digest = hashlib.sha256(html.encode()).hexdigest()
+    return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
 
 
 def _saying_classes(chart: Chart, encoders: Sequence[Encoder]) -> Chart:

@@ -22,6 +22,7 @@ from tests.pipeline.workspace import NANO, Workspace
 from tests.reads import ROOT, seal
 from tests.unit.reporting.conftest import made_up_study
 from tools.offline_plots import write_offline_template
+from tools.outcome import record
 
 PLOTS = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
 
@@ -73,6 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seal()
         stages.published.main()
         stages.report.main()
+        record()
     return folder
 
 

@@ -1,5 +1,7 @@
 """The study's page in a browser, as it is in git: charts come alive, concepts are found."""
 
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -45,6 +47,25 @@ def test_without_vega_the_pictures_stay_and_say_what_they_show(browser: Browser,
     charts = page.locator(".chart[id]")
     assert page.locator(".chart[id] > svg[role=img][aria-label]").count() == charts.count() > 0
     page.close()
+
+
+def test_the_page_says_when_and_where_it_was_computed_if_the_record_is_its_own(
+    page: Page, tmp_path: Path
+):
+    shutil.copy(REPORT, tmp_path)
+    shutil.copy(REPORT.with_name("vega.js"), tmp_path)
+    digest = re.search(r'data-digest="(\w{64})"', REPORT.read_text())
+    assert digest
+    record = {"date": "2024-10-04", "commit": "abc", "processor": "<b>One</b>", "digest": digest[1]}
+    for own in (True, False):
+        shown = record if own else record | {"digest": "0" * 64}
+        (tmp_path / "computed.js").write_text(f"window.computed = {json.dumps(shown)};")
+        page.goto((tmp_path / REPORT.name).as_uri())
+        said = page.locator("#computed")
+        said.scroll_into_view_if_needed()
+        words = "made on 2024-10-04, at commit abc, on <b>One</b>" if own else "about another one"
+        expect(said).to_contain_text(words)
+        assert ("2024-10-04" in said.inner_text()) == own
 
 
 def test_concepts_are_found_by_name_and_by_category(report: Page):

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from stages.files.json import write_json
-from tools.outcome import MACHINE, made, news
+from tools.outcome import COMPUTED, MACHINE, made, news, processor, record
 
 KEYS = ["rn_a", "rn_b", "vit"]
 SAME = "The results that are in the last commit came out the same, to the byte."
@@ -68,6 +68,8 @@ def test_other_bytes_of_equal_headlines_are_said_to_be_that(committed):
     said = list(news(committed, KEYS))
     assert "1 have other bytes" in said[0] and "None of the headline numbers" in said[1]
     assert MACHINE in said
+    (committed / COMPUTED).write_text('window.computed = {"processor": "Another", "date": ""};')
+    assert any("on Another, this one on" in line for line in news(committed, KEYS))
 
 
 @pytest.mark.parametrize(
@@ -102,3 +104,28 @@ def test_it_says_what_there_is_and_where(committed):
     Path("plots/directions/a").mkdir(parents=True)
     Path("plots/directions/a/index.html").touch()
     assert "plots/directions/<encoder>/index.html" in "\n".join(made(study))
+
+
+def page_is(version: str) -> None:
+    Path("plots/report.html").write_text(f'<html data-digest="{version * 64}">')
+
+
+def test_a_page_s_record_is_kept_until_the_page_is_another(committed):
+    record()
+    assert not COMPUTED.exists()  # there is no page
+    page_is("a")
+    record()
+    first = COMPUTED.read_text()
+    assert first.startswith("window.computed = ") and "a" * 64 in first and processor() in first
+    COMPUTED.write_text(elsewhere := first.replace(processor(), "another processor"))
+    record()
+    assert COMPUTED.read_text() == elsewhere
+    page_is("b")
+    record()
+    assert "b" * 64 in COMPUTED.read_text() and processor() in COMPUTED.read_text()
+
+
+def test_the_record_is_no_result_that_differs(committed):
+    (committed / COMPUTED).write_text("window.computed = 1;")
+    COMPUTED.write_text("window.computed = 2;")
+    assert list(news(committed, KEYS)) == [SAME]
