@@ -18,7 +18,7 @@ TEST_PROCESSES ?= 2
 VENV := .venv
 SNAKEMAKE := .venv-snakemake
 PARALLEL := $(filter-out 1,$(JOBS))
-PYTEST := python -m pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile
+PYTEST := python -m pytest -q --numprocesses $(TEST_PROCESSES)
 BIN := $(VENV)/bin
 COMPILE := pip-compile -q --strip-extras --annotation-style line --no-header --no-emit-find-links \
     --no-emit-index-url --no-emit-trusted-host --no-emit-options

@@ -36,6 +36,14 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture
+def edited(nano: Workspace):
+    """Give a test the clone to change files in, and undo the changes; it must run no stage."""
+    yield nano
+    nano.run("git", "checkout", "--quiet", "--force", "main")
+    nano.run("git", "clean", "--quiet", "--force")
+
+
+@pytest.fixture
 def clean(nano: Workspace, tmp_path_factory: pytest.TempPathFactory):
     """Give a test the clone, and restore its committed state and run cache afterwards.
 

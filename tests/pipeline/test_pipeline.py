@@ -144,23 +144,6 @@ def test_the_code_and_the_packages_that_compute_are_tracked(nano, stage):
         assert loaded - CHECKING <= branch_modules(stage, branch, ROOT)
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "stage", "planted"),
-    [
-        ("concepts.threshold", 0.85, "broden", {"controls"}),
-        ("kurtosis.resamples", 50, "kurtosis", set()),
-    ],
-)
-def test_a_setting_of_a_measure_reruns_that_measure_alone(clean, path, value, stage, planted):
-    clean.change(path, value)
-    expected = {
-        f"{name}@{key}"
-        for name in (stage, "browse", "summarize")
-        for key in clean.params()["encoders"]
-    }
-    assert clean.repro() == expected | planted | ONCE
-
-
 def test_dvcs_table_of_metrics_fits_a_terminal(nano):
     lines = nano.run("dvc", "metrics", "show").splitlines()
     assert len(lines) == 1 + len(nano.params()["encoders"])  # the first has the titles
@@ -179,30 +162,26 @@ def test_every_link_of_the_page_leads_somewhere(nano):
     assert own and [link for link in own if not leads_somewhere(link)] == []
 
 
-def test_an_encoders_entry_reruns_that_encoder_alone(clean):
-    key = "rn_web_broad_finetuned"
-    clean.change("recipes.finetuning.seed", 7)
-    expected = {f"{stage}@{key}" for stage in ("finetune", *EXTRACTS, *MEASURES)}
-    assert clean.repro() == expected | {"cka@rn_finetuning", "study", "report"}
-
-
-def test_adding_and_removing_an_encoder_rerun_no_other(clean):
-    study = clean.params()
+def test_encoders_that_are_changed_added_and_removed_rerun_no_other(clean):
+    key, study = "rn_web_broad_finetuned", clean.params()
     entry = study["encoders"]["rn_untrained"] | {"label": "RN untrained, again"}
+    clean.change("recipes.finetuning.seed", 7)
     clean.change("weights.rn_again", study["weights"]["rn_untrained"] | {"seed": 9})
     clean.change("encoders.rn_again", entry)
-    expected = {f"{stage}@rn_again" for stage in ("weights", *EXTRACTS, *MEASURES)}
-    assert clean.repro() == expected | {"study", "report"}
+    changed = {f"{stage}@{key}" for stage in ("finetune", *EXTRACTS, *MEASURES)}
+    added = {f"{stage}@rn_again" for stage in ("weights", *EXTRACTS, *MEASURES)}
+    assert clean.repro() == {*changed, "cka@rn_finetuning", *added, *ONCE}
     clean.change("weights.rn_again", None)
     clean.change("encoders.rn_again", None)
-    assert clean.repro() == {"study", "report"}
+    assert clean.repro() == ONCE
     assert "rn_again" not in clean.run("dvc", "metrics", "show")
 
 
-def test_a_branch_reads_well_beside_main(clean):
+def test_a_branch_reruns_the_measure_of_its_setting_and_reads_well_beside_main(clean):
     clean.run("git", "checkout", "--quiet", "-b", "stricter")
     clean.change("kurtosis.outlier_sigma", 2.0)
-    clean.repro()
+    expected = clean.of_every_encoder("kurtosis", "browse", "summarize")
+    assert clean.repro() == {*expected, "controls", *ONCE}
     clean.commit("Count outliers from two sigma")
     difference = json.loads(clean.run("dvc", "metrics", "diff", "main", "stricter", "--json"))
     changed = difference["metrics/encoders/rn_untrained.json"]

@@ -71,6 +71,10 @@ class Workspace:
     def params(self) -> dict[str, Any]:
         return yaml.safe_load((self.folder / "params.yaml").read_text())
 
+    def of_every_encoder(self, *stages: str) -> set[str]:
+        """Return the names that DVC gives the instances of these stages."""
+        return {f"{stage}@{key}" for stage in stages for key in self.params()["encoders"]}
+
     def change(self, path: str, value: Any) -> None:
         """Set one key of the study, or remove it if the value is None."""
         study = self.params()
