@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import yaml
 
-from tests.reads import ROOT
+from tests.reads import ROOT, folder_digests
 
 NANO = ROOT / "tests/pipeline/nano.yaml"
 SPY = ROOT / "tests/pipeline/spy"
@@ -91,6 +91,15 @@ class Workspace:
     def commit(self, subject: str) -> None:
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--allow-empty", "--message", subject)
+
+    def results(self) -> dict[str, dict[str, str]]:
+        """Return the SHA-256 of every result, by folder and path.
+
+        `plots/computed.js` is none: it says when and where `make repro` made the page.
+        """
+        found = {name: folder_digests(self.folder / name) for name in ("data", "metrics", "plots")}
+        found["plots"].pop("computed.js", None)
+        return found
 
     def lock(self) -> dict[str, Any]:
         """Return the stages in the lock file."""
