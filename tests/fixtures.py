@@ -37,10 +37,9 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture
 def edited(nano: Workspace):
-    """Give a test the clone to change files in, and undo the changes; it must run no stage."""
+    """Lend a test the clone to edit files in, and undo the edits; the test must run no stage."""
     yield nano
-    nano.run("git", "checkout", "--quiet", "--force", "main")
-    nano.run("git", "clean", "--quiet", "--force")
+    nano.restore()
 
 
 @pytest.fixture
@@ -54,8 +53,7 @@ def clean(nano: Workspace, tmp_path_factory: pytest.TempPathFactory):
     yield nano
     shutil.rmtree(runs)
     shutil.copytree(kept, runs)
-    nano.run("git", "checkout", "--quiet", "--force", "main")
-    nano.run("git", "clean", "--quiet", "--force")
+    nano.restore()
     nano.run("dvc", "checkout", "--quiet", "--force")
 
 

@@ -20,8 +20,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def study(clone: Workspace):
     """Lend the clone to a test, and bring back its study afterwards."""
     yield clone
-    clone.run("git", "checkout", "--quiet", "--force", "main")
-    clone.run("git", "clean", "--quiet", "--force", "-d", "-x")
+    clone.restore("-d", "-x")
 
 
 def add(study: Workspace, key: str) -> None:

@@ -92,6 +92,11 @@ class Workspace:
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--allow-empty", "--message", subject)
 
+    def restore(self, *options: str) -> None:
+        """Check out main, and delete what git does not know; `options` are those of git clean."""
+        self.run("git", "checkout", "--quiet", "--force", "main")
+        self.run("git", "clean", "--quiet", "--force", *options)
+
     def results(self) -> dict[str, dict[str, str]]:
         """Return the SHA-256 of every result, by folder and path.
 

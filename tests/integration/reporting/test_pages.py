@@ -107,8 +107,9 @@ def test_the_page_fits_a_telephone(report: Page):
     assert excess_width(report) <= 0
 
 
-def test_everybody_can_read_the_page(report: Page):
-    """In the light; test_study_page.py looks at it in the dark."""
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_read_the_page(report: Page, scheme):
+    report.emulate_media(color_scheme=scheme)
     assert violations(report) == []
 
 

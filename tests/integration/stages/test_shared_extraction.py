@@ -68,10 +68,12 @@ def left(key: str) -> list[Path]:
 @pytest.mark.parametrize(
     ("stage", "key", "processes"),
     [
+        ("extract", "rn", 2),
         ("extract", "vit", 5),  # more than there are batches
         ("extract_shifts", "rn", 2),
         ("extract_broden", "vit", 2),
         ("extract_layers", "rn", 2),
+        ("extract_layers", "vit", 2),
     ],
 )
 def test_several_processes_write_the_bytes_of_one(tmp_path, stage, key, processes):

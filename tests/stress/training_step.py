@@ -25,9 +25,11 @@ def main(folder: str) -> None:
     """Compute a batch's gradient, then train; the first process writes its results."""
     task = json.loads((Path(folder) / "task.json").read_text())
     if task["processes"] > 1 and run_in_processes(
-        Machine(processes=task["processes"]), "tests.integration.training.step", folder
+        Machine(processes=task["processes"]), "tests.stress.training_step", folder
     ):
         return
+    if task.get("fault"):
+        add_up([torch.zeros(1)])  # all are connected, or torch itself would report who is missing
     if place().rank == 1 and task.get("fault") == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if place().rank == 1 and task.get("fault") == "refused":

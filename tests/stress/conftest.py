@@ -1,0 +1,3 @@
+from tests.unit.training.conftest import recipe
+
+__all__ = ["recipe"]
