@@ -29,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready $(if $(PARALLEL),$(SNAKEMAKE)/ready)
-	python -m stages.study
+	python -m stages study
 	$(if $(PARALLEL),python -m tools.jobs $(JOBS) $(SNAKEMAKE)/bin/snakemake,dvc repro)
 	@echo
 	@python -m tools.outcome
@@ -67,7 +67,7 @@ stress: $(VENV)/ready
 check: $(VENV)/ready
 	ruff format --check .
 	ruff check .
-	python -m stages.code --check
+	python -m stages code --check
 	@dvc status --quiet code || { >&2 echo \
 	    'error: dvc.lock: out of date for stage code; run `dvc repro code` and commit'; exit 1; }
 	basedpyright --pythonpath $(BIN)/python

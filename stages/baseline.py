@@ -16,7 +16,6 @@ from stages.files.outputs import new_output, open_outputs
 from stages.files.published import Model, accuracy_fractions, standard_models
 from stages.measures.logit_line import baseline_lines
 from stages.runtime.errors import InputError, error_context
-from stages.runtime.launch import launch
 from stages.training.standard_models import LabelledImages, standard_model_accuracies
 
 DATASETS = Path("data/datasets")
@@ -104,7 +103,3 @@ def load(dataset: str) -> LabelledImages:
     with open_shards(DATASETS / dataset) as data:
         card = data.card
         return LabelledImages(data.load(), data.classes, np.array(card.class_indices), card.aliases)
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -27,7 +27,6 @@ from stages.measures.concepts import (
 from stages.measures.directions import Directions
 from stages.measures.encoding import encoded_pairs, strongest
 from stages.runtime.errors import error_context
-from stages.runtime.launch import launch
 
 LABELS, CONCEPTS = Path("data/broden_labels"), Path("data/concepts")
 
@@ -181,7 +180,3 @@ def write_pairs(file: Path, pairs: Mapping[str, Iterable[Mapping[str, Any]]]) ->
         writer.writerow(columns)
         for basis, rows in pairs.items():
             writer.writerows((basis, *(row[column] for column in columns[1:])) for row in rows)
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -12,7 +12,6 @@ from stages.datasets.card import is_absent, write_absent
 from stages.files.arrays import write_tensors
 from stages.files.json import write_json
 from stages.files.outputs import new_output, open_outputs
-from stages.runtime.launch import launch
 
 BRODEN, LABELS = Path("data/datasets/broden"), Path("data/broden_labels")
 
@@ -41,7 +40,3 @@ def main() -> None:
         write_json(out / "concepts.json", [concept._asdict() for concept, keep in concepts if keep])
         if left_out:
             write_json(out / "left_out.json", left_out)
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -18,7 +18,6 @@ from stages.reporting.direction_entries import (
     feature_entries,
 )
 from stages.reporting.direction_pages import Browser, browser_files
-from stages.runtime.launch import launch
 
 DATA, PAGES = Path("data"), Path("plots/directions")
 LABELS, THUMBNAILS = DATA / "broden_labels", DATA / "thumbnails"
@@ -64,7 +63,3 @@ def read_probe(concepts: Path, threshold: float) -> ProbeResults:
         thumbnails=Thumbnails.read(THUMBNAILS),
         threshold=threshold,
     )
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -9,7 +9,6 @@ from stages.files.json import read_json, write_json
 from stages.files.outputs import open_outputs, write_checksums
 from stages.measures.cka import cka
 from stages.runtime.errors import error_context
-from stages.runtime.launch import launch
 
 GRAMS = Path("data/layer_grams")
 
@@ -35,7 +34,3 @@ def read_grams(folder: Path) -> dict:
     """Return an encoder's U-centred Gram matrices by layer, in the order of the layers."""
     arrays = read_tensors(folder / "grams.safetensors")
     return {layer: arrays[layer] for layer in read_json(folder / "card.json")["layers"]}
-
-
-if __name__ == "__main__":
-    launch(main)

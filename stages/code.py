@@ -1,6 +1,6 @@
 """Stage `code`: fingerprint the code and the packages that each stage computes with.
 
-`python -m stages.code --check` writes nothing and says whether code.json is up to date.
+`python -m stages code --check` writes nothing and says whether code.json is up to date.
 """
 
 from pathlib import Path
@@ -8,7 +8,6 @@ from pathlib import Path
 from stages.files.json import write_json
 from stages.runtime.errors import InputError
 from stages.runtime.fingerprint import FINGERPRINTS, fingerprints, recorded_fingerprints
-from stages.runtime.launch import launch
 
 CHECK = "--check"
 
@@ -34,7 +33,3 @@ def main(option: str = "") -> None:
         raise InputError(
             f"{FINGERPRINTS}: out of date for {', '.join(changed)}; run `dvc repro code` and commit"
         )
-
-
-if __name__ == "__main__":
-    launch(main)

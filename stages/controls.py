@@ -24,7 +24,6 @@ from stages.planted.low_rank_head import head_controls
 from stages.planted.noisy_labels import ConceptScoring, concept_controls
 from stages.planted.rotations import cka_controls
 from stages.runtime.errors import error_context
-from stages.runtime.launch import launch
 
 LABELS = Path("data/broden_labels")
 
@@ -86,7 +85,3 @@ def verdict(rows: Sequence[Control], **details: Any) -> dict[str, Any]:
     """Return an instrument's controls, and whether all of them found what was planted."""
     controls = [asdict(row) | {"as_planted": row.as_planted} for row in rows]
     return {"as_planted": all(row.as_planted for row in rows), "controls": controls, **details}
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -17,7 +17,6 @@ from stages.measures.directions import Directions, importance, singular_directio
 from stages.measures.head import Head, random_head
 from stages.measures.pruning import prunable_fraction, pruned_accuracies
 from stages.runtime.errors import error_context
-from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -78,7 +77,3 @@ def pruning_curves(
         )
         curves[result_name(dataset)] = (100 * accuracies).tolist()
     return curves
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -9,7 +9,6 @@ from stages.config.params import Params
 from stages.config.test_sets import TEST_SETS
 from stages.files.activations import write_card
 from stages.files.outputs import new_output, open_outputs
-from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -21,7 +20,7 @@ def main(key: str) -> None:
     from stages.encoders.processes import is_first, own_machine, run_in_processes
 
     params, machine, directory = Params(), read_machine(), Path("data/activations") / key
-    if run_in_processes(machine, "stages.extract", key, directory):
+    if run_in_processes(machine, "stages", "extract", key, output=directory):
         return
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
@@ -32,7 +31,3 @@ def main(key: str) -> None:
         extract_dataset(encoder, dataset, out, own_machine(machine), precision)
         if out is not None:
             write_card(out, encoder.card.representation, encoder.card.feature_width)
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -9,7 +9,6 @@ from stages.datasets.broden.reader import open_broden
 from stages.datasets.card import is_absent, write_absent
 from stages.files.arrays import write_tensors
 from stages.files.outputs import new_output, open_outputs
-from stages.runtime.launch import launch
 
 BRODEN = Path("data/datasets/broden")
 
@@ -27,7 +26,7 @@ def main(key: str) -> None:
     if is_absent(BRODEN):
         write_absent(BRODEN.name, directory, open_outputs(weights, BRODEN))
         return
-    if run_in_processes(machine, "stages.extract_broden", key, directory):
+    if run_in_processes(machine, "stages", "extract_broden", key, output=directory):
         return
     inputs = open_outputs(weights, BRODEN)
     torch.set_num_threads(params.read("threads", Threads).inference)
@@ -40,7 +39,3 @@ def main(key: str) -> None:
             return
         with new_output(directory, inputs) as out:
             write_tensors(out / "activations.safetensors", {"activations": streamed})
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -10,7 +10,6 @@ from stages.datasets.shards import open_shards
 from stages.files.arrays import write_tensors
 from stages.files.json import write_json
 from stages.files.outputs import new_output, open_outputs
-from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -22,7 +21,7 @@ def main(key: str) -> None:
     from stages.encoders.processes import is_first, own_machine, run_in_processes
 
     params, machine, directory = Params(), read_machine(), Path("data/layer_grams") / key
-    if run_in_processes(machine, "stages.extract_layers", key, directory):
+    if run_in_processes(machine, "stages", "extract_layers", key, output=directory):
         return
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
@@ -38,7 +37,3 @@ def main(key: str) -> None:
     with new_output(directory, inputs) as out:
         write_tensors(out / "grams.safetensors", grams)
         write_json(out / "card.json", {"layers": list(grams)})
-
-
-if __name__ == "__main__":
-    launch(main)

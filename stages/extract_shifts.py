@@ -10,7 +10,6 @@ from stages.config.test_sets import SHIFTS
 from stages.datasets.card import is_absent
 from stages.files.activations import write_shifts
 from stages.files.outputs import new_output, open_outputs
-from stages.runtime.launch import launch
 
 DATASETS = Path("data/datasets")
 
@@ -24,7 +23,7 @@ def main(key: str) -> None:
     from stages.encoders.processes import is_first, own_machine, run_in_processes
 
     params, machine, directory = Params(), read_machine(), Path("data/shift_activations") / key
-    if run_in_processes(machine, "stages.extract_shifts", key, directory):
+    if run_in_processes(machine, "stages", "extract_shifts", key, output=directory):
         return
     machine = own_machine(machine)
     torch.set_num_threads(params.read("threads", Threads).inference)
@@ -38,7 +37,3 @@ def main(key: str) -> None:
             extract_dataset(encoder, DATASETS / shift, out, machine, precision)
         if out is not None:
             write_shifts(out, present)
-
-
-if __name__ == "__main__":
-    launch(main)

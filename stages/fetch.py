@@ -8,7 +8,6 @@ from stages.config.params import Params
 from stages.config.synthetic import Recipe, World
 from stages.datasets.card import write_absent
 from stages.runtime.fingerprint import require_fingerprint
-from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -29,7 +28,3 @@ def main(key: str) -> None:
 
         shards = params.read(f"sources.{item.source}", Shards)
         write_real_dataset(key, item, shards, directory, read_machine())
-
-
-if __name__ == "__main__":
-    launch(main)

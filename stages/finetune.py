@@ -9,7 +9,6 @@ from stages.config.trainings import Finetune, TrainingRecipe
 from stages.datasets.shards import open_shards
 from stages.files.outputs import open_outputs
 from stages.runtime.errors import error_context
-from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -23,7 +22,7 @@ def main(key: str) -> None:
     from stages.training.supervised import train_classifier
 
     params, machine = Params(), read_machine()
-    if run_in_processes(machine, "stages.finetune", key):
+    if run_in_processes(machine, "stages", "finetune", key):
         return
     machine = own_machine(machine)
     item = params.read(f"finetune.{key}", Finetune)
@@ -52,7 +51,3 @@ def main(key: str) -> None:
                 workers=machine.workers,
             )
     save_training(key, encoder, inputs)
-
-
-if __name__ == "__main__":
-    launch(main)

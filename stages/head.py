@@ -12,7 +12,6 @@ from stages.files.outputs import new_output, open_outputs
 from stages.measures.head import Head, random_unit_rows
 from stages.runtime.errors import error_context
 from stages.runtime.fingerprint import require_fingerprint
-from stages.runtime.launch import launch
 
 HEADS = {"zero_shot": ZeroShotHead, "trained": TrainedHead, "random": RandomHead}
 
@@ -46,7 +45,3 @@ def main(key: str) -> None:
             made = Head(*encoder.trained_head(classes), normalize)
     with new_output(Path("data/heads") / key, inputs) as out:
         write_head(out, made, head)
-
-
-if __name__ == "__main__":
-    launch(main)

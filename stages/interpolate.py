@@ -8,7 +8,6 @@ from stages.config.params import Params
 from stages.files.json import write_json
 from stages.files.outputs import new_output, open_outputs
 from stages.runtime.errors import InputError, error_context
-from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -38,7 +37,3 @@ def main(key: str) -> None:
     save_encoder(weights / key, interpolate(first, finetuned, item.alpha), inputs)
     with new_output(Path("data/training") / key) as out:
         write_json(out / "ready.json", {})
-
-
-if __name__ == "__main__":
-    launch(main)

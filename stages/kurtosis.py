@@ -28,7 +28,6 @@ from stages.measures.kurtosis import (
 )
 from stages.measures.outlier_axes import align_axes, pruning_costs
 from stages.runtime.errors import error_context
-from stages.runtime.launch import launch
 
 MOST_AXES = 100
 """The most outlier features that are examined. At most 56 of 1,024 features can be beyond 6 σ in
@@ -101,7 +100,3 @@ def costs(
         )
         found[result_name(dataset)] = {name: 100 * part for name, part in asdict(lost).items()}
     return found
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -9,7 +9,6 @@ from stages.config.trainings import Pretrain, TrainingRecipe
 from stages.datasets.shards import open_shards
 from stages.files.outputs import open_outputs
 from stages.runtime.errors import InputError
-from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -19,7 +18,7 @@ def main(key: str) -> None:
     from stages.training.contrastive import pretrain
 
     params, machine = Params(), read_machine()
-    if run_in_processes(machine, "stages.pretrain", key):
+    if run_in_processes(machine, "stages", "pretrain", key):
         return
     machine = own_machine(machine)
     item = params.read(f"pretrain.{key}", Pretrain)
@@ -45,7 +44,3 @@ def main(key: str) -> None:
             workers=machine.workers,
         )
     save_training(key, encoder, inputs)
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -43,7 +43,6 @@ from stages.reporting.robustness_tables import (
     published_rows,
 )
 from stages.runtime.errors import error_context
-from stages.runtime.launch import launch
 
 COLUMNS = {
     "published": PUBLISHED_COLUMNS,
@@ -237,7 +236,3 @@ def robustness(
         "high": result.mean.high,
         "extrapolated": list(result.extrapolated),
     }
-
-
-if __name__ == "__main__":
-    launch(main)

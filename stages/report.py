@@ -26,8 +26,8 @@ from stages.reporting.results import (
 from stages.reporting.robustness_tables import BASELINE_COLUMNS, PUBLISHED_COLUMNS
 from stages.reporting.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from stages.reporting.vega import vega_script
+from stages.runtime.environment import Kernels
 from stages.runtime.fingerprint import RECORDED, locked_versions, named_versions
-from stages.runtime.launch import launch
 
 PLOTS, TEMPLATES = Path("plots"), Path(".dvc/plots")
 
@@ -49,15 +49,15 @@ def main() -> None:
     entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
     settings = params.read("correlation", CorrelationSettings)
-    encoders, comparisons, kernels = [], [], set()
+    encoders, comparisons, variables = [], [], set()
     for number, (key, entry) in enumerate(entries.items(), 1):
         file = PLOTS / "encoders" / f"{key}.json"
-        kernels.update(require_checksums(file.with_suffix(".sha256"), file))
+        variables.update(require_checksums(file.with_suffix(".sha256"), file))
         series = read_result(file, Series)
         encoders.append(Encoder(key=key, number=number, entry=entry, series=series))
     for key in pairs:
         matrix = PLOTS / "comparisons" / f"{key}.json"
-        kernels.update(require_checksums(matrix.with_suffix(".sha256"), matrix))
+        variables.update(require_checksums(matrix.with_suffix(".sha256"), matrix))
         comparisons.append(read_result(matrix, Comparison))
     published = PLOTS / "published.json"
     columns = {
@@ -66,9 +66,9 @@ def main() -> None:
         "baselines": BASELINE_COLUMNS,
     }
     files = {name: PLOTS / f"{name}.csv" for name in columns}
-    kernels.update(require_checksums(PLOTS / "published.sha256", published, *files.values()))
+    variables.update(require_checksums(PLOTS / "published.sha256", published, *files.values()))
     planted = PLOTS / "controls.json"
-    kernels.update(require_checksums(PLOTS / "controls.sha256", planted))
+    variables.update(require_checksums(PLOTS / "controls.sha256", planted))
     controls = read_result(planted, Controls)
     tables = study_tables(encoders, comparisons)
     for name, rows in tables.items():
@@ -99,14 +99,11 @@ def main() -> None:
                 **params.read("supervise", dict[str, Supervise]),
             },
             versions=named_versions(ROOT / RECORDED) | locked_versions(DRAWING, ROOT),
-            kernels=sorted(kernels),
+            kernels=params.read("kernels", Kernels),
+            variables=sorted(variables),
         ),
         correlations=correlations(
             tables["correlation"], settings.resamples, settings.confidence, settings.seed
         ),
     )
     write_whole(PLOTS / "report.html", page.encode())
-
-
-if __name__ == "__main__":
-    launch(main)

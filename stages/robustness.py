@@ -18,7 +18,6 @@ from stages.measures.effective_robustness import Accuracy, estimate_effective_ro
 from stages.measures.head import Head
 from stages.measures.logit_line import LogitLine, ResampledLines
 from stages.runtime.errors import error_context
-from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -144,7 +143,3 @@ def estimate(
     )
     shifts = {shift: asdict(estimate) for shift, estimate in result.shifts.items()}
     return shifts | {"mean": asdict(result.mean), "extrapolated": list(result.extrapolated)}
-
-
-if __name__ == "__main__":
-    launch(main)

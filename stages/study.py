@@ -9,14 +9,9 @@ from pathlib import Path
 from stages.config.check import check
 from stages.config.params import PARAMS
 from stages.files.json import write_json
-from stages.runtime.launch import launch
 
 
 def main() -> None:
     """Write that the study is legal, or say in which keys it is not."""
     check(PARAMS)
     write_json(Path("data/study/legal.json"), {"legal": True})
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -7,7 +7,6 @@ from stages.files.json import read_json, rounded, write_json
 from stages.files.outputs import open_outputs, write_checksums
 from stages.files.tables import read_curve
 from stages.reporting.summary import encoder_metrics, headline, plot_series
-from stages.runtime.launch import launch
 
 DATA = Path("data")
 
@@ -36,7 +35,3 @@ def main(key: str) -> None:
     measures = rounded(measures, 4, "measures")
     write_json(series, {"measures": measures, **plot_series(*measured, curve=curve)})
     write_checksums(series.with_suffix(".sha256"), metrics, series, inputs=inputs)
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -8,7 +8,6 @@ from stages.config.params import Params
 from stages.config.trainings import Supervise, TrainingRecipe
 from stages.datasets.shards import open_shards
 from stages.files.outputs import open_outputs
-from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -19,7 +18,7 @@ def main(key: str) -> None:
     from stages.training.supervised import train_classifier
 
     params, machine = Params(), read_machine()
-    if run_in_processes(machine, "stages.supervise", key):
+    if run_in_processes(machine, "stages", "supervise", key):
         return
     machine = own_machine(machine)
     item = params.read(f"supervise.{key}", Supervise)
@@ -49,7 +48,3 @@ def main(key: str) -> None:
             workers=machine.workers,
         )
     save_training(key, encoder, inputs)
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -9,7 +9,6 @@ from stages.datasets.broden.reader import open_broden
 from stages.datasets.broden.thumbnails import thumbnail, write_thumbnails
 from stages.datasets.card import is_absent, write_absent
 from stages.files.outputs import new_output, open_outputs
-from stages.runtime.launch import launch
 
 BRODEN, THUMBNAILS = Path("data/datasets/broden"), Path("data/thumbnails")
 
@@ -26,7 +25,3 @@ def main() -> None:
         new_output(THUMBNAILS, inputs) as out,
     ):
         write_thumbnails(out, pool.map(partial(thumbnail, broden), range(len(broden))))
-
-
-if __name__ == "__main__":
-    launch(main)

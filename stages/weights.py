@@ -9,7 +9,6 @@ from stages.config.params import Params
 from stages.config.weight_sources import WeightsEntry
 from stages.files.json import write_json
 from stages.files.outputs import new_output
-from stages.runtime.launch import launch
 
 
 def main(key: str) -> None:
@@ -26,7 +25,3 @@ def main(key: str) -> None:
     save_encoder(Path("data/weights") / key, encoder)
     with new_output(Path("data/training") / key) as out:
         write_json(out / "ready.json", {})
-
-
-if __name__ == "__main__":
-    launch(main)

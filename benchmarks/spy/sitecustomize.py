@@ -74,7 +74,7 @@ class Finder(importlib.abc.MetaPathFinder):
 def report() -> None:
     """Append this stage's line."""
     line = {
-        "stage": "@".join([Path(sys.argv[0]).stem, *sys.argv[1:]]),
+        "stage": "@".join(sys.argv[1:]),
         "seconds": time.perf_counter() - START,
         "compute": SPENT["seconds"],
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -83,6 +83,6 @@ def report() -> None:
         stream.write(f"{json.dumps(line)}\n")
 
 
-if "STAGE_TIMES" in os.environ and any("stages." in word for word in sys.orig_argv):
+if "STAGE_TIMES" in os.environ and "stages" in sys.orig_argv:
     sys.meta_path.insert(0, Finder())
     atexit.register(report)

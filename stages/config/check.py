@@ -28,7 +28,7 @@ from stages.config.weight_sources import (
     Untrained,
     WeightsEntry,
 )
-from stages.runtime.errors import InputError
+from stages.runtime.errors import InputError, close_names
 
 CLIPS = encoders.Backbone | encoders.OpenClipModel
 """The architectures that have a text tower."""
@@ -106,7 +106,7 @@ def illegal_sections(tree: Mapping[str, Any]) -> Complaints:
     legal = ", ".join(kinds)
     for name in tree:
         if name not in kinds:
-            yield f"there is no section {short(name)}; legal sections: {legal}"
+            yield f"there is no section {short(name)}; {close_names(str(name), kinds)}"
     for name, kind in kinds.items():
         if name in tree:
             yield from problems(tree[name], kind, name)

@@ -33,6 +33,7 @@ import msgspec
 from stages.config.params import convert
 from stages.config.quantities import Count, Place, StrictStruct, Url
 from stages.config.syntax import load_tree
+from stages.runtime.environment import are_portable
 from stages.runtime.errors import InputError
 from stages.runtime.hosts import SETTINGS
 from stages.runtime.urls import public_url
@@ -66,8 +67,9 @@ def read_machine(file: Path = SETTINGS) -> Machine:
     Raises
     ------
     InputError
-        A setting is unknown or its value is not legal: names its place. Or a login in `mirror`
-        would be taken for a part of the address: shows none of it.
+        A setting is unknown or its value is not legal: names its place. A login in `mirror` would
+        be taken for a part of the address: shows none of it. Or `device` is not the CPU, for which
+        this process has portable kernels.
     """
     settings = load_tree(file) if file.exists() else {}
     convert(settings, Machine, "", file)
@@ -78,6 +80,11 @@ def read_machine(file: Path = SETTINGS) -> Machine:
             value = int(text) if field.type is Count and text.isdecimal() else text
             settings[field.name] = convert(value, field.type, name, "the environment")
     machine = Machine(**settings)
+    if machine.device != "cpu" and are_portable():
+        raise InputError(
+            "`device`: expected cpu, since params.yaml has `kernels: portable`, got "
+            f"{machine.device}; change one of them"
+        )
     if machine.mirror is not None:
         login, _, place = machine.mirror.partition("://")[2].rpartition("@")
         if re.search(r"[/?#@]", login) or re.search(r"[?#]", place):

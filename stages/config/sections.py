@@ -27,12 +27,14 @@ from stages.config.measures import (
 from stages.config.quantities import Key, StrictStruct
 from stages.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from stages.config.weight_sources import WeightsEntry
+from stages.runtime.environment import Kernels
 
 
 class Sections(StrictStruct, frozen=True, kw_only=True):
     """The sections of a study, in the order of params.yaml."""
 
     study: Study
+    kernels: Kernels
     threads: Threads
     precision: Precision
     sources: Sources

@@ -96,11 +96,14 @@ def collect(
             yield result
 
 
-def run_in_processes(machine: Machine, stage: str, key: str, output: Path | None = None) -> bool:
-    """Start the machine's processes of a stage and wait for them; return whether that was done.
+def run_in_processes(
+    machine: Machine, module: str, *arguments: str, output: Path | None = None
+) -> bool:
+    """Run `python -m module arguments` in the machine's processes; return whether that was done.
 
     In such a process, or if the machine has only one, nothing is started, and the caller computes.
-    `output` is what the first process writes whole or not at all; a training has checkpoints.
+    The last argument names what is computed. `output` is what the first process writes whole or not
+    at all; a training has checkpoints.
 
     Raises
     ------
@@ -112,7 +115,7 @@ def run_in_processes(machine: Machine, stage: str, key: str, output: Path | None
     if "TORCHELASTIC_RUN_ID" in os.environ:
         distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpus else "gloo")
         return False
-    count = machine.processes
+    count, key = machine.processes, arguments[-1]
     if on_gpus and (gpus := torch.cuda.device_count()) < count:
         if output is None:
             raise InputError(
@@ -138,7 +141,7 @@ def run_in_processes(machine: Machine, stage: str, key: str, output: Path | None
         monitor_interval=0.1,
     )
     try:
-        elastic_launch(config, sys.executable)("-m", stage, key)
+        elastic_launch(config, sys.executable)("-m", module, *arguments)
     except ChildFailedError as error:
         kept = "the next run goes on from the checkpoint. If memory was short, raise `pieces` in "
         kept += "the recipe"

@@ -8,20 +8,23 @@ from stages.config.datasets import Absent, DatasetEntry, RealSet
 from stages.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from stages.reporting.names import DATASETS
 from stages.reporting.results import Encoder
+from stages.runtime.environment import Kernels
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """What the page says about the origin of its results.
 
-    `versions` are those of packages; `kernels` are the environment variables that chose kernels,
-    as `name=value`. No fingerprint of code: an edit that changes no result changes no byte.
+    `versions` are those of packages; `kernels` are the study's; `variables` are those of the user's
+    environment that chose other kernels, as `name=value`. No fingerprint of code: an edit that
+    changes no result changes no byte.
     """
 
     datasets: Mapping[str, DatasetEntry] = {}
     recipes: Mapping[str, TrainingRecipe] = {}
     trainings: Mapping[str, Pretrain | Finetune | Supervise] = {}
     versions: Mapping[str, str] = {}
-    kernels: Sequence[str] = ()
+    kernels: Kernels = "native"
+    variables: Sequence[str] = ()
 
 
 class DatasetRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,6 +41,9 @@ As dependencies of `fetch` they would also make drawn datasets stale, which have
 own.
 """
 
+RUNNING = "stages/runtime/environment.py"
+"""The module that chooses the kernels of every stage, before the stage is imported."""
+
 UNCOUNTED = "stages/runtime/fingerprint.py"
 """This module and what only it imports: it decides whether a stage runs, and changes no result.
 
@@ -144,9 +147,11 @@ def content_hash(found: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def branch_modules(stage: str, branch: str, root: Path) -> set[str]:
-    """Return the modules of ours that a stage can import in one of its branches."""
+    """Return the modules of ours that can change what a stage computes in one of its branches."""
     branches = BRANCHES.get(stage, {})
-    return import_closure(stage, root, {UNCOUNTED, *branches.values()} - {branches.get(branch)})
+    others = {UNCOUNTED, *branches.values()} - {branches.get(branch)}
+    computing = set() if stage in COMPUTES_NOTHING else {RUNNING}
+    return import_closure(stage, root, others) | computing
 
 
 def computing_packages(modules: Iterable[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""How a stage's process starts and ends."""
+"""How a process of ours, a stage or a tool, starts and ends."""
 
 import ctypes
 import gc
@@ -9,13 +9,12 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from stages.runtime.environment import require_full_precision
 from stages.runtime.errors import InputError, one_line
-from stages.runtime.fingerprint import BRANCHES, require_fingerprint
-from stages.runtime.hosts import LAUNCHED, compute_alone, launcher, run_elsewhere
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """mallopt(3): how much free memory is returned, and how many blocks are mapped separately."""
@@ -24,7 +23,7 @@ PR_SET_PDEATHSIG = 1
 """prctl(2): the signal this process gets when its parent dies."""
 
 DEBUG = "--debug"
-"""The argument of any stage that shows the traceback of an unknown error."""
+"""The argument of any stage or tool that shows the traceback of an unknown error."""
 
 LONGEST = 300
 """The most characters of an unknown error that are shown."""
@@ -33,11 +32,19 @@ ADVICE = "nothing was kept; free the disk or mend the file, then run `dvc repro`
 
 
 def launch(main: Callable[..., None], *arguments: str) -> None:
-    """Run a stage: check its fingerprint, explain errors in one line, and end with its parent.
+    """Run a program of ours, explain errors in one line, and end it with its parent."""
+    set_up()
+    words = list(arguments or sys.argv[1:])
+    command = str(getattr(sys.modules["__main__"].__spec__, "name", "")) or "-c"
+    given = [word for word in words if word != DEBUG]
+    with explained(" ".join(["python -m", command, *given]), DEBUG in words):
+        require_arguments(main, given)
+        require_full_precision()
+        main(*given)
 
-    If the machine has a launcher for the stage, the process that this one starts does all that. A
-    stage that needs torch imports it in `main`, after the settings below.
-    """
+
+def set_up() -> None:
+    """Prepare this process; a stage that needs torch imports it after these settings."""
     die_with_parent()
     wait_passively()
     keep_memory()
@@ -46,33 +53,17 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
     # 1.8 s.
     gc.set_threshold(200_000, 50, 50)
     sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
-    command = str(getattr(sys.modules["__main__"].__spec__, "name", "")) or "-c"
-    words = list(arguments or sys.argv[1:])
-    given = [word for word in words if word not in (DEBUG, LAUNCHED)]
-    debug, launched = DEBUG in words, LAUNCHED in words
+
+
+@contextmanager
+def explained(command: str, debug: bool) -> Iterator[None]:
+    """End with one line and status 1 if the `with` block fails, or with `debug` the traceback."""
     try:
-        inspect.signature(main).bind(*given)
-    except TypeError:
-        names = " ".join(inspect.signature(main).parameters)
-        got = one_line(" ".join(given)) or "none"
-        sys.exit(f"error: expected the arguments {names or 'none'}, got {got}")
-    one_of_several = "TORCHELASTIC_RUN_ID" in os.environ  # their parent does what follows
-    stage = command.removeprefix("stages.")
-    try:
-        if stage != command and not one_of_several:
-            if not launched and (launching := launcher(stage)):
-                sys.exit(run_elsewhere(launching, "-m", command, *words))
-            compute_alone("@".join([stage, *given]), launched)
-        require_full_precision()
-        if stage not in BRANCHES:  # these check for themselves, once they know their branch
-            require_fingerprint(stage)
-        main(*given)
-        if one_of_several:
-            leave()
+        yield
     except Exception as error:
         if debug:
             raise
-        said = explanation(error, " ".join(["python -m", command, *given]))
+        said = explanation(error, command)
         # the error comes from one of a stage's processes
         if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
             facts = {"message": said, "extraInfo": {"timestamp": int(time.time())}}
@@ -81,6 +72,22 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
         sys.exit(f"error: {said}")
     finally:
         gc.freeze()
+
+
+def require_arguments(main: Callable[..., None], given: Sequence[str]) -> None:
+    """Refuse arguments that a program does not take.
+
+    Raises
+    ------
+    InputError
+        Names the arguments that it takes.
+    """
+    try:
+        inspect.signature(main).bind(*given)
+    except TypeError:
+        names = " ".join(inspect.signature(main).parameters)
+        got = one_line(" ".join(given)) or "none"
+        raise InputError(f"expected the arguments {names or 'none'}, got {got}") from None
 
 
 def leave() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[str]:
-    """Return every file of ours that `python -m stages.<stage>` can load, relative to `root`.
+    """Return every file of ours that the module `stages.<stage>` can load, relative to `root`.
 
     Imports are followed wherever they stand, inside functions too, except into the files `without`,
     which only another branch imports.

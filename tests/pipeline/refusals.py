@@ -36,11 +36,11 @@ def write_params(**sections: Any) -> None:
     Path("params.yaml").write_text(yaml.safe_dump({"sources": sources, **sections}))
 
 
-def change(**sections: dict[str, Any]) -> None:
-    """Add entries to sections of the study."""
+def change(**sections: dict[str, Any] | str) -> None:
+    """Add entries to sections of the study, or replace one that is a single value."""
     tree = load_tree(Path("params.yaml"))
     for name, entries in sections.items():
-        tree[name] |= entries
+        tree[name] = tree[name] | entries if isinstance(entries, dict) else entries
     Path("params.yaml").write_text(yaml.safe_dump(tree))
 
 

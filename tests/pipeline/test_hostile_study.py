@@ -50,7 +50,7 @@ def test_an_encoder_whose_name_is_a_command(study):
     for number, command in enumerate(COMMANDS):
         add(study, f"a{number}{command}")
     said = harmless(study)
-    assert study.run(sys.executable, "-m", "stages.study", ok=False) in said
+    assert study.run(sys.executable, "-m", "stages", "study", ok=False) in said
     for number, command in enumerate(COMMANDS):
         assert f"params.yaml: 'encoders': the name {f'a{number}{command}'!r}: Expected" in said
     harmless(study, "--keep-going")
@@ -72,7 +72,7 @@ def test_an_object_of_python(study):
     file.write_text(file.read_text().replace("The nano study", tag))
     expected = "could not determine a constructor for the tag 'tag:yaml.org,2002:python/object/ap"
     assert expected in study.run("dvc", "repro", ok=False)
-    said = study.run(sys.executable, "-m", "stages.study", ok=False)
+    said = study.run(sys.executable, "-m", "stages", "study", ok=False)
     assert said.startswith("error: params.yaml: line ") and "python/object/apply:os.system" in said
     assert said.count("\n") == 1
     assert not (study.folder / "canary").exists()

@@ -31,7 +31,7 @@ def test_the_nano_study_writes_no_secret(nano: Workspace):
 
 def run(stage: str) -> tuple[int, str]:
     """Run the stage as DVC does, and return how it ended and all that it printed."""
-    command = [sys.executable, "-m", f"stages.{stage}", "imagenet_val"]
+    command = [sys.executable, "-m", "stages", stage, "imagenet_val"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 

@@ -122,7 +122,7 @@ def new_workspace(folder: Path) -> Workspace:
             shutil.copy2(ROOT / name, folder / name)
     shutil.copy2(NANO, folder / "params.yaml")
     workspace = Workspace(folder)
-    workspace.run(sys.executable, "-m", "stages.code")  # if code.json is not up to date
+    workspace.run(sys.executable, "-m", "stages", "code")  # if code.json is not up to date
     workspace.run("git", "init", "--quiet", "--initial-branch", "main")
     workspace.run("git", "config", "user.name", "test")
     workspace.run("git", "config", "user.email", "test@localhost")

@@ -126,7 +126,7 @@ def test_a_stage_that_was_killed_is_run_once_more(study, snakemake):
     killed = []
     while run.poll() is None and not killed:
         own = processes(study.folder)
-        killed = [pid for pid, command in own.items() if b"stages.extract" in command]
+        killed = [pid for pid, command in own.items() if b"stages\0extract" in command]
         for pid in killed:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -76,7 +76,7 @@ def wait_for(happens: Callable[[], object]) -> bool:
 def stage_processes(workspace: Workspace, dvc: subprocess.Popen[bytes]) -> list[int]:
     """Return what runs in a workspace below DVC: a stage, where it is at one."""
     own = processes(workspace.folder)
-    return [pid for pid, command in own.items() if pid != dvc.pid and b"stages." in command]
+    return [pid for pid, command in own.items() if pid != dvc.pid and b"stages\0" in command]
 
 
 def run_and_kill(workspace: Workspace, moment: Moment) -> str:

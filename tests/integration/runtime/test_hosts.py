@@ -12,12 +12,9 @@ import pytest
 
 STAGE = """
 import os, sys, time
-from stages.runtime.launch import launch
 def main(key: str) -> None:
     print(os.getpid(), key, os.environ.get("PLACE"), flush=True)
     {}
-if __name__ == "__main__":
-    launch(main)
 """
 
 LOCK = Path(".scratch/locks/probe@rn")
@@ -32,6 +29,7 @@ Probe = Callable[..., "subprocess.Popen[str]"]
 def probe(code_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Probe]:
     """Return what starts a stage that tells its process, in a folder with all code."""
     monkeypatch.chdir(code_copy)
+    Path("params.yaml").write_text("kernels: native\n")
     started = []
 
     def start(
@@ -39,7 +37,7 @@ def probe(code_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Probe]:
     ) -> subprocess.Popen[str]:
         Path(f"stages/{stage}.py").write_text(STAGE.format(body))
         Path("compute.yaml").write_text(f"launchers:\n  {stage}: {launcher}\n" if launcher else "")
-        command = [sys.executable, "-m", f"stages.{stage}", "rn", *arguments]
+        command = [sys.executable, "-m", "stages", stage, "rn", *arguments]
         process = subprocess.Popen(
             command,
             env=os.environ | variables,

@@ -43,7 +43,7 @@ def test_passes_the_command_line_on():
 def test_wrong_arguments_are_one_line():
     done = run("pass", "rn", "vit")
     assert done.returncode == 0
-    command = [sys.executable, "-m", "stages.kurtosis"]
+    command = [sys.executable, "-m", "stages", "kurtosis"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == "error: expected the arguments key, got none\n"
     done = subprocess.run(
@@ -69,7 +69,7 @@ def test_what_a_terminal_has_no_letters_for_is_escaped():
 def test_stage_code_mends_a_code_json_that_a_merge_left_in_conflict(code_copy):
     file = code_copy / FINGERPRINTS
     file.write_text('{\n<<<<<<< HEAD\n "cka": "1"\n=======\n "cka": "2"\n>>>>>>> other\n}\n')
-    command = [sys.executable, "-m", "stages.code"]
+    command = [sys.executable, "-m", "stages", "code"]
     subprocess.run(command, cwd=code_copy, check=True)
     assert read_json(file) == fingerprints(code_copy)
 
@@ -121,13 +121,13 @@ def test_a_bug_is_one_line_and_keeps_its_traceback_for_who_asks(body, what):
 
 
 def test_a_bug_in_the_code_is_named_with_its_line(code_copy):
-    file = code_copy / "stages/config/params.py"
-    file.write_text(file.read_text() + "\n\ndel Params.read\n")
-    (code_copy / "params.yaml").write_text("{}")
-    command = [sys.executable, "-m", "stages.kurtosis", "rn"]
+    file = code_copy / "stages/files/activations.py"
+    file.write_text(file.read_text() + "\n\ndel read_card\n")
+    (code_copy / "params.yaml").write_text("kernels: native\n")
+    command = [sys.executable, "-m", "stages", "kurtosis", "rn"]
     done = subprocess.run(command, cwd=code_copy, capture_output=True, text=True, check=False)
     assert done.stderr.startswith("error: stages/kurtosis.py, line ")
-    assert "`python -m stages.kurtosis rn --debug`" in done.stderr
+    assert "`python -m stages kurtosis rn --debug`" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ if rank := os.environ.get("RANK"):
 def encoders(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write two encoders, and let 40 images be three batches and three minibatches."""
     monkeypatch.setenv("INTERPRETING_CLIP_BATCH_SIZE", "16")
-    change(layers={"images": 24, "minibatch": 8})
+    change(kernels="native", layers={"images": 24, "minibatch": 8})
     for kind in ("rn", "vit"):
         save_encoder(WEIGHTS / kind, initialise(small_backbone(kind), 0))
     for name in SHIFTS[1:]:
@@ -55,7 +55,7 @@ def encoders(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(stage: str, key: str, processes: int, **environment: str) -> subprocess.CompletedProcess:
     """Run a stage in several processes."""
-    command = [sys.executable, "-m", f"stages.{stage}", key]
+    command = [sys.executable, "-m", "stages", stage, key]
     given = os.environ | {"INTERPRETING_CLIP_PROCESSES": f"{processes}"} | environment
     return subprocess.run(command, env=given, capture_output=True, text=True, check=False)
 

@@ -54,6 +54,12 @@ def keys(kind: Any, path: str = "", tag: str = "", above: tuple[type, ...] = ())
             yield from keys(field.type, below, str(config.tag or tag), (*above, struct))
 
 
+def keys_of(section: str) -> list[Key]:
+    """Return every key of a section; one that is a single value is a key itself."""
+    kind = KINDS[section]
+    return list(keys(kind)) or [Key(section, "", kind)]
+
+
 def structs(kind: Any) -> Iterator[type[msgspec.Struct]]:
     """Yield the structs that a type, a union, or a collection holds."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -118,7 +124,7 @@ def number(value: float) -> str:
 @pytest.mark.parametrize("section", KINDS)
 def test_every_key_is_explained(section):
     rows = tables()[section]
-    for key in keys(KINDS[section]):
+    for key in keys_of(section):
         fitting = [row for row in rows[key.path] if not row.tags or key.tag in row.tags]
         assert fitting, f"'{section}: {key.path}' ({key.tag}) has no row in {MANUAL.name}"
         for word in words(msgspec.inspect.type_info(key.legal)):
@@ -129,7 +135,7 @@ def test_every_key_is_explained(section):
 @pytest.mark.parametrize("section", KINDS)
 def test_every_row_is_of_a_key(section):
     known = defaultdict(set)
-    for key in keys(KINDS[section]):
+    for key in keys_of(section):
         known[key.path].add(key.tag)
     for path, rows in tables()[section].items():
         assert path in known, path

@@ -70,9 +70,11 @@ def test_a_stage_whose_processes_have_done_it_does_nothing_more(stage, tmp_path,
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("{}")
     asked: list[Any] = []
-    monkeypatch.setattr(processes, "run_in_processes", lambda *given: asked.extend(given) or True)
+    monkeypatch.setattr(
+        processes, "run_in_processes", lambda *given, output: asked.extend([*given, output]) or True
+    )
     importlib.import_module(f"stages.{stage}").main("rn")
-    assert asked[1:] == [f"stages.{stage}", "rn", Path("data") / EXTRACTIONS[stage] / "rn"]
+    assert asked[1:] == ["stages", stage, "rn", Path("data") / EXTRACTIONS[stage] / "rn"]
     assert [file.name for file in tmp_path.iterdir()] == ["params.yaml"]
 
 
@@ -91,13 +93,14 @@ def test_a_process_has_its_own_gpu_and_its_share_of_the_workers(monkeypatch):
 def test_more_processes_of_a_training_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(InputError, match=r"`processes`: .* 2, got 3; .*compute\.yaml"):
-        run_in_processes(Machine(device="cuda", processes=3), "stages.pretrain", "rn")
+        run_in_processes(Machine(device="cuda", processes=3), "stages", "pretrain", "rn")
 
 
 def test_an_extraction_takes_as_many_gpus_as_it_sees(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     machine = Machine(device="cuda", processes=3)
-    assert not run_in_processes(machine, "stages.extract", "rn", Path("data/activations/rn"))
+    output = Path("data/activations/rn")
+    assert not run_in_processes(machine, "stages", "extract", "rn", output=output)
 
 
 def test_gpus_talk_through_nccl_and_results_of_the_cpu_through_gloo(monkeypatch):
@@ -106,5 +109,5 @@ def test_gpus_talk_through_nccl_and_results_of_the_cpu_through_gloo(monkeypatch)
     monkeypatch.setattr(torch.distributed, "init_process_group", backends.append)
     for device in ("cuda", "cpu"):
         machine = Machine(device=device, processes=2)
-        assert not run_in_processes(machine, "stages.extract", "rn")
+        assert not run_in_processes(machine, "stages", "extract", "rn")
     assert backends == ["cpu:gloo,cuda:nccl", "gloo"]

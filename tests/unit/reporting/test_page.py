@@ -390,10 +390,16 @@ def test_a_study_without_shifts_and_broden_still_has_a_page(page, study):
     assert "mean of no shift" in " ".join(text.split()) and 'id="figure-concepts"' not in text
 
 
+@pytest.mark.parametrize("kernels", ["portable", "native"])
+def test_the_page_says_which_kernels_the_study_has(page, undrawn, kernels):
+    text = page(provenance=Provenance(kernels=kernels))
+    assert ("Portable:" in text, "Native," in text) == (kernels == "portable", kernels == "native")
+
+
 def test_the_page_says_which_kernels_were_chosen(page, undrawn):
     assert "kernels of the" not in page()
-    kernels = ["MKL_CBWR=AVX2", "OPENBLAS_CORETYPE=Haswell"]
-    text = page(provenance=Provenance(kernels=kernels))
+    variables = ["MKL_CBWR=AVX2", "OPENBLAS_CORETYPE=Haswell"]
+    text = page(provenance=Provenance(variables=variables))
     assert "<code>MKL_CBWR=AVX2, OPENBLAS_CORETYPE=Haswell</code>" in text
 
 
