@@ -18,7 +18,7 @@ from stages.config.params import convert
 from stages.encoders.card import EncoderCard, Model, OpenClipConfig, Representation
 from stages.encoders.library_models import build_library_model, measured_representation
 from stages.encoders.open_clip_models import architecture_of, build_clip
-from stages.encoders.products import use_portable_products
+from stages.encoders.portable import use_portable_operations
 from stages.encoders.tokenizer import Vocabulary, open_clip_tokens
 from stages.files.arrays import read_tensors, write_tensors
 from stages.files.json import read_json, write_json
@@ -314,6 +314,6 @@ def autocast(device: torch.device | str, precision: ComputeType) -> torch.autoca
 @contextmanager
 def forward_passes(device: torch.device | str, precision: ComputeType) -> Iterator[None]:
     """Run the forward passes inside a `with` block in a precision, without gradients."""
-    use_portable_products()
+    use_portable_operations()
     with torch.inference_mode(), autocast(device, precision):
         yield

@@ -40,7 +40,7 @@ KERNELS = (
 PORTABLE = {
     "ATEN_CPU_CAPABILITY": "avx2",
     # Its AVX2 kernels differ between Intel's processors and AMD's. Few products are left to MKL:
-    # see stages/encoders/products.py.
+    # see stages/encoders/portable.py.
     "MKL_CBWR": "COMPATIBLE",
     # log, exp, power and the order of ties in argsort differ; NumPy ignores names that it does not
     # know, so those of the locked version have to be here.

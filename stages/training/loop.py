@@ -15,9 +15,9 @@ from torch import nn
 
 from stages.config.trainings import Drops, TrainingRecipe
 from stages.encoders.loading import ImageDataset, cache_images, load_batches, useful_workers
+from stages.encoders.portable import use_portable_operations
 from stages.encoders.preprocess import Preprocess
 from stages.encoders.processes import add_up, is_first
-from stages.encoders.products import use_portable_products
 from stages.runtime.errors import InputError
 from stages.training.augmentation import Draw, augment, draw
 from stages.training.callbacks import Callbacks, Point
@@ -134,7 +134,7 @@ def deterministic(threads: int) -> Iterator[None]:
     With another number of threads, sums are added in another order and rounded differently. torch's
     random generator is restored afterwards.
     """
-    use_portable_products()
+    use_portable_operations()
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     # Filling memory before it is written would take 3 to 5 % of the miniature's steps.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore

@@ -1,0 +1,45 @@
+"""Every stage of a small study in one process, for processors that are emulated.
+
+    python -m tests.stress.emulated_study
+
+An emulated process takes half a minute to import torch, so a process per stage, as DVC starts them,
+would take an hour. The folder needs the code, the reference tables and params.yaml.
+"""
+
+import importlib
+import sys
+import time
+from pathlib import Path
+
+from stages.config.params import PARAMS
+from stages.config.syntax import load_tree
+from stages.runtime.environment import use_kernels
+from tests.reads import GRAPH
+
+ORDER = (
+    *("study", "code", "fetch", "weights", "pretrain", "finetune", "supervise", "interpolate"),
+    *("head", "extract", "extract_shifts", "extract_broden", "extract_layers"),
+    *("baseline", "robustness", "directions", "kurtosis", "broden_labels", "broden"),
+    *("cka", "controls", "summarize", "published", "thumbnails", "browse", "report"),
+)
+"""All stages, each after those whose results it reads."""
+
+
+def main() -> None:
+    """Run the stages, and print what each takes."""
+    study = load_tree(PARAMS)
+    use_kernels(study["kernels"])
+    assert set(ORDER) == set(GRAPH)
+    for stage in ORDER:
+        began = time.perf_counter()
+        group = GRAPH[stage].get("foreach", "").strip("${}")
+        module = importlib.import_module(f"stages.{stage}")
+        for key in study[group] if group else [None]:
+            module.main(*([key] if key else []))
+        sys.stdout.write(f"{stage} {time.perf_counter() - began:.1f} s\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    Path("metrics/encoders").mkdir(parents=True, exist_ok=True)
+    main()
