@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from stages.config.check import ENCODER_SECTIONS, check
 from stages.config.machine import Machine, read_machine
-from stages.config.params import PARAMS
+from stages.config.params import PARAMS, Params
 from stages.config.sections import Sections
 from stages.config.synthetic import CLASSES, Recipe
 from stages.config.test_sets import TEST_SETS
@@ -30,6 +30,7 @@ from stages.encoders.heads import prompt_templates, zero_shot_head
 from stages.encoders.locations import AtHub, AtUrl, Location, locate_weights
 from stages.encoders.weights import build_encoder, describe_preprocessing
 from stages.measures.head import Head, random_unit_rows
+from stages.runtime.environment import Kernels, restart_with_kernels
 from stages.runtime.errors import InputError, close_names, error_context, one_line
 from stages.runtime.launch import launch
 from tools.amounts import Amount, metric, size
@@ -262,5 +263,11 @@ def nearest_classes(
     return [names[row] for row in np.argsort(-logits)[:TOP]]
 
 
+def start(*arguments: str) -> None:
+    """Run `main` in a process that has the kernels of the study."""
+    restart_with_kernels(Params().read("kernels", Kernels))
+    main(*arguments)
+
+
 if __name__ == "__main__":
-    launch(main)
+    launch(start)

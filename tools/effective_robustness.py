@@ -19,6 +19,7 @@ from stages.published import Baseline, estimate, published_baselines
 from stages.reporting.names import BASELINES, format_interval, format_number
 from stages.reporting.names import SHIFTS as NAMES
 from stages.reporting.robustness_tables import mark
+from stages.runtime.environment import Kernels, restart_with_kernels
 from stages.runtime.errors import InputError, one_line
 from stages.runtime.launch import launch
 from tools.options import Options
@@ -108,5 +109,11 @@ def robustness_table(
     return f"{title} ({span})\n\n{table}\n{legend}"
 
 
+def start(*arguments: str) -> None:
+    """Run `main` in a process that has the kernels of the study."""
+    restart_with_kernels(Params().read("kernels", Kernels))
+    main(*arguments)
+
+
 if __name__ == "__main__":
-    launch(main)
+    launch(start)

@@ -58,8 +58,8 @@ def sum_with_product(
     first: torch.Tensor,
     second: torch.Tensor,
     *,
-    beta: float = 1,
-    alpha: float = 1,
+    beta: int | float = 1,
+    alpha: int | float = 1,
 ) -> torch.Tensor:
     """Return `beta * term + alpha * first @ second`; as in torch, a beta of 0 ignores NaN."""
     result = product(first, second)

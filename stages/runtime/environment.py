@@ -60,8 +60,36 @@ NEEDED = ("avx2", "fma")
 """What Linux calls the instructions that portable kernels need."""
 
 
-def use_kernels(kernels: Kernels, processor: Path = Path("/proc/cpuinfo")) -> None:
+PROCESSOR = Path("/proc/cpuinfo")
+
+
+def use_kernels(kernels: Kernels) -> None:
     """Let numerical libraries, none of which may be loaded yet, choose the kernels of a study.
+
+    Raises
+    ------
+    InputError
+        As `set_portable`.
+    """
+    if kernels == "native":
+        return
+    if loaded := sorted(sys.modules.keys() & {"numba", "numpy", "torch"}):
+        raise RuntimeError(f"kernels have to be chosen before {loaded[0]} is imported")
+    set_portable()
+
+
+def restart_with_kernels(kernels: Kernels) -> None:
+    """Start this program again with the kernels of a study, unless it has them.
+
+    For tools, which import numerical libraries before they read the study.
+    """
+    if kernels == "portable" and not are_portable():
+        set_portable()
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606  # this program itself
+
+
+def set_portable() -> None:
+    """Set the variables of portable kernels, and none else that chooses kernels.
 
     Raises
     ------
@@ -69,13 +97,9 @@ def use_kernels(kernels: Kernels, processor: Path = Path("/proc/cpuinfo")) -> No
         The processor cannot run portable kernels, or a variable that cannot be changed any more
         makes the C library choose its own.
     """
-    if kernels == "native":
-        return
-    if loaded := sorted(sys.modules.keys() & {"numba", "numpy", "torch"}):
-        raise RuntimeError(f"kernels have to be chosen before {loaded[0]} is imported")
     lacking = "these instructions"
     if platform.machine() == "x86_64":
-        found = re.search(r"^flags\s*:(.*)$", processor.read_text(), re.MULTILINE)
+        found = re.search(r"^flags\s*:(.*)$", PROCESSOR.read_text(), re.MULTILINE)
         flags = found[1].split() if found else []
         lacking = " and ".join(name for name in NEEDED if name not in flags)
     if lacking:

@@ -5,6 +5,7 @@ import pytest
 
 from stages.config import machine
 from stages.config.machine import Machine, read_machine
+from stages.runtime.environment import PORTABLE
 from stages.runtime.errors import InputError
 
 
@@ -90,4 +91,12 @@ def test_names_the_legal_settings(tmp_path):
     (tmp_path / "compute.yaml").write_text("devise: cpu")
     expected = "unknown field `devise`; legal keys: device, batch_size, processes, workers"
     with pytest.raises(InputError, match=f"compute.yaml: .*{expected}"):
+        read_machine(tmp_path / "compute.yaml")
+
+
+def test_a_study_with_portable_kernels_computes_on_the_cpu(tmp_path, monkeypatch):
+    (tmp_path / "compute.yaml").write_text("device: cuda")
+    for name, value in PORTABLE.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match="`device`: expected cpu.*`kernels: portable`.*cuda"):
         read_machine(tmp_path / "compute.yaml")
