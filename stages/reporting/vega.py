@@ -3,9 +3,12 @@
 import csv
 import io
 import json
+import os
 import re
+import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -120,9 +123,9 @@ def draw_svg(spec: Mapping[str, Any], name: str, alternative: str) -> str:
     import vl_convert
 
     quiet = {**spec.get("config", {}), "aria": False}
-    svg = vl_convert.vegalite_to_svg(
-        {**spec, "config": quiet, "background": "white"}, vl_version=VEGA_LITE, allowed_base_urls=[]
-    )
+    whole = {**spec, "config": quiet, "background": "white"}
+    with only_bundled_fonts():
+        svg = vl_convert.vegalite_to_svg(whole, vl_version=VEGA_LITE, allowed_base_urls=[])
     # Vega numbers identifiers per process and repeats them per chart, but on a page they have to be
     # unique. Look for them in tags only: a label may hold the same words.
     old = dict.fromkeys(re.findall(r'<[^<>]*\bid="([^"]+)"', svg))
@@ -134,6 +137,27 @@ def draw_svg(spec: Mapping[str, Any], name: str, alternative: str) -> str:
     if len(fonts := set(_FONT.findall(svg))) == 1:
         svg = _FONT.sub("", svg).replace("<svg", f"<svg{fonts.pop()}", 1)
     return svg.replace("<svg ", f'<svg role="img" aria-label={quoteattr(alternative)} ', 1)
+
+
+@contextmanager
+def only_bundled_fonts() -> Iterator[None]:
+    """Let vl-convert measure text with its own fonts alone, where fonts are found by fontconfig.
+
+    It reads all fonts when a process first draws, and prefers the machine's, so the widths of
+    labels, and with them the layout, would depend on what is installed.
+    """
+    before = os.environ.get("FONTCONFIG_FILE")
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+        # a configuration without any folder would make it look into the usual ones
+        file.write("<fontconfig><dir>/nonexistent</dir></fontconfig>")
+        file.flush()
+        os.environ["FONTCONFIG_FILE"] = file.name
+        try:
+            yield
+        finally:
+            del os.environ["FONTCONFIG_FILE"]
+            if before is not None:
+                os.environ["FONTCONFIG_FILE"] = before
 
 
 _FONT = re.compile(r' font-family="[^"]*"')

@@ -1,3 +1,4 @@
+import os
 import re
 
 import pytest
@@ -66,3 +67,12 @@ def test_json_in_a_script_has_no_character_that_ends_it():
 def test_the_script_of_vega_is_the_same_twice_and_sets_the_function():
     script = vega_script()
     assert script == vega_script() and "vegaEmbed" in script and len(script) > 500_000
+
+
+def test_a_drawing_leaves_the_environment_as_it_was(monkeypatch):
+    monkeypatch.delenv("FONTCONFIG_FILE", raising=False)
+    draw_svg(POINTS, "chart", "a")
+    assert "FONTCONFIG_FILE" not in os.environ
+    monkeypatch.setenv("FONTCONFIG_FILE", "/etc/fonts/fonts.conf")
+    draw_svg(POINTS, "chart", "a")
+    assert os.environ["FONTCONFIG_FILE"] == "/etc/fonts/fonts.conf"
