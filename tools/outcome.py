@@ -6,7 +6,7 @@ Where results differ from those in git, it says which headline numbers do, by ho
 likely to be the cause. Without a commit of this folder it says nothing of commits.
 
 It also writes `plots/computed.js`, from which the page shows when, at which commit and on which
-processor it was computed. These are no results: they would make equal ones differ.
+processor it was computed. These differ where results are equal, so git ignores the file.
 """
 
 import filecmp
@@ -62,7 +62,7 @@ def main() -> None:
 def record() -> None:
     """Write `plots/computed.js`, unless it is about this very page already.
 
-    So a page that comes out the same, here or elsewhere, keeps the record of who made it first.
+    So a page that comes out the same again keeps its first date.
     """
     page = REPORT.read_text() if REPORT.is_file() else ""
     digest = re.search(r'data-digest="([0-9a-f]{64})"', page)
@@ -126,7 +126,6 @@ def news(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
         file.relative_to(committed)
         for folder in ("metrics", "plots")
         for file in files_below(committed / folder)
-        if file != committed / COMPUTED
     ]
     changed = [f for f in files if f.is_file() and not filecmp.cmp(f, committed / f, shallow=False)]
     if not changed:
@@ -180,9 +179,6 @@ def causes(committed: Path) -> Iterator[str]:
         yield one_line(f"Since then these files have changed: {some_of(files)}.")
     if not keys:
         yield MACHINE
-        record = committed / COMPUTED
-        if record.is_file() and (theirs := re.search('"processor": "(.+?)"', record.read_text())):
-            yield one_line(f"The commit's page was made on {theirs[1]}, this one on {processor()}.")
 
 
 def some_of(names: Sequence[str]) -> str:

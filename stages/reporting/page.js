@@ -105,7 +105,8 @@
   if (location.hash) unfold();
 })();
 
-// When, where and from which commit this page was computed: computed.js beside it, if it is about this page.
+// When, where and from which commit this page was computed, if computed.js is beside it and about this page.
+// A clone does not have the file: then the sentence of the page stays.
 (() => {
   const place = document.getElementById("computed");
   const say = () => {

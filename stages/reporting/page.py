@@ -80,8 +80,8 @@ def report_page(
 ) -> str:
     """Return the whole page; the same results give the same bytes.
 
-    Its root element carries a digest of all the rest: `plots/computed.js`, which `tools.outcome`
-    writes, names the page by it whose commit, date and processor it holds.
+    Its root element carries a digest of all the rest. `plots/computed.js`, which `tools.outcome`
+    writes and git ignores, has the digest of the page whose commit, date and processor it holds.
 
     Parameters
     ----------

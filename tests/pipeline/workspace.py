@@ -100,7 +100,7 @@ class Workspace:
     def results(self) -> dict[str, dict[str, str]]:
         """Return the SHA-256 of every result, by folder and path.
 
-        `plots/computed.js` is none: it says when and where `make repro` made the page.
+        `plots/computed.js`, which git ignores, is none: it says when and where the page was made.
         """
         found = {name: folder_digests(self.folder / name) for name in ("data", "metrics", "plots")}
         found["plots"].pop("computed.js", None)

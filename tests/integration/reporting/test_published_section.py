@@ -66,7 +66,6 @@ def write_page(file: Path, result: dict[str, Any], tables: dict[str, list]) -> N
         provenance=Provenance(),
     )
     (file.parent / "vega.js").write_text(vega_script())
-    (file.parent / "computed.js").write_text("window.computed = {};")
     file.write_text(html)
 
 

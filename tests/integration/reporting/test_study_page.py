@@ -68,6 +68,17 @@ def test_the_page_says_when_and_where_it_was_computed_if_the_record_is_its_own(
         assert ("2024-10-04" in said.inner_text()) == own
 
 
+def test_without_a_record_as_in_a_clone_the_page_says_what_writes_it(page: Page, tmp_path: Path):
+    shutil.copy(REPORT, tmp_path)
+    shutil.copy(REPORT.with_name("vega.js"), tmp_path)
+    page.goto((tmp_path / REPORT.name).as_uri())
+    said = page.locator("#computed")
+    before = said.inner_text()
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("computed.js")):
+        said.scroll_into_view_if_needed()
+    assert said.inner_text() == before and "make repro" in before
+
+
 def test_concepts_are_found_by_name_and_by_category(report: Page):
     rows = report.locator("#concept-table tbody tr")
     every, field = rows.count(), report.get_by_role("searchbox", name="Concepts or categories")
