@@ -39,8 +39,9 @@ SHOWN = 3
 """The most parameters of a file that are named."""
 
 MACHINE = """\
-Settings and code are the commit's, so the machine makes the difference: another kind of
-processor or another build of torch (docs/reproducibility.md)."""
+Settings and code are the commit's, so what computed makes the difference: another build of torch
+or numpy, an ARM processor or another without AVX2, a GPU, or `kernels: native`
+(docs/reproducibility.md)."""
 
 
 def main() -> None:
@@ -129,7 +130,8 @@ def news(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
     ]
     changed = [f for f in files if f.is_file() and not filecmp.cmp(f, committed / f, shallow=False)]
     if not changed:
-        yield "The results that are in the last commit came out the same, to the byte."
+        these = "The other results" if fresh else "The results"
+        yield f"{these} in metrics/ and plots/ are identical to the commit's, byte for byte."
         return
     yield f"Of the last commit's files in metrics/ and plots/, {len(changed)} have other bytes."
     if lines := list(headlines(committed, known)):
@@ -140,6 +142,7 @@ def news(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
     yield from causes(committed)
     yield "  make compare A=HEAD B=.              whether each result agrees within a tolerance"
     yield "  git checkout metrics plots dvc.lock  brings the commit's results back"
+    yield "  make repro                           then brings these back, without training again"
 
 
 def headlines(committed: Path, encoders: Sequence[str]) -> Iterator[str]:

@@ -153,7 +153,7 @@ def test_dvcs_table_of_metrics_fits_a_terminal(nano):
 
 def test_a_run_ends_with_what_it_made(nano):
     said = nano.run("python", "-m", "tools.outcome")
-    assert "plots/report.html" in said and "came out the same" in said
+    assert "plots/report.html" in said and "identical to the commit" in said
 
 
 def test_every_link_of_the_page_leads_somewhere(nano):

@@ -24,7 +24,7 @@ def test_results_are_set_against_the_last_commit_if_there_is_one(tmp_path, monke
     assert "commit" not in said()  # there is none yet
     subprocess.run([*GIT, "add", "."], check=True)
     subprocess.run([*GIT, "commit", "--quiet", "--message", "Run the study"], check=True)
-    assert "came out the same" in said()
+    assert "identical to the commit" in said()
     write_json(metrics, {"kurtosis": 2.75})
     assert "rn: 2.5 → 2.75" in said()
     shutil.rmtree(".git")
