@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stages.config.syntax import load_tree
 from stages.runtime.errors import InputError
@@ -23,6 +24,11 @@ class Cache:
     def file(self, md5: str) -> Path:
         """Return where the object of an MD5 is, or would be."""
         return self.objects / md5[:2] / md5[2:]
+
+    def has(self, md5: str) -> bool:
+        """Return whether an object is there, with all files of a folder; no byte is read."""
+        there = bool(md5) and self.file(md5).is_file()
+        return there and all(self.file(one).is_file() for one in self.members(md5).values())
 
     def members(self, md5: str) -> dict[str, str]:
         """Return the MD5s of a folder's files by path; none if its listing is missing or damaged.
@@ -57,20 +63,20 @@ def open_cache(root: Path) -> Cache:
     InputError
         `root` is not a DVC repository.
     """
-    from dvc.exceptions import NotDvcRepoError
-    from dvc.repo import Repo
+    # not `dvc.repo`, whose import and index take most of a second
+    from dvc.config import Config
 
-    try:
-        repo = Repo(str(root))
-    except NotDvcRepoError:
-        raise InputError(f"{root}: no DVC repository; run from the root of one") from None
-    with repo:
-        runs = Path(repo.stage_cache.cache_dir)
-        return Cache(Path(repo.cache.local.path), runs, Path(str(repo.tmp_dir)) / "rwlock")
+    own = root / ".dvc"
+    if not own.is_dir():
+        raise InputError(f"{root}: no DVC repository; run from the root of one")
+    config = Config(str(own))
+    named = config["cache"].get("local")
+    folder = config["remote"][named]["url"] if named else config["cache"].get("dir", own / "cache")
+    return Cache(Path(folder) / "files/md5", Path(folder) / "runs", own / "tmp/rwlock")
 
 
-def locked_outputs(root: Path) -> list[Output]:
-    """Return the outputs in a repository's lock file; none if nothing has been run.
+def locked_stages(root: Path) -> dict[str, dict[str, Any]]:
+    """Return the entries of a repository's lock file by stage; none if nothing has been run.
 
     Raises
     ------
@@ -82,15 +88,26 @@ def locked_outputs(root: Path) -> list[Output]:
 
     file = root / LOCK
     if not file.exists():
-        return []
+        return {}
     tree = load_tree(file)
     try:
         COMPILED_LOCKFILE_SCHEMA(tree)
     except Invalid as error:
         raise InputError(f"{file}: no lock file of DVC's ({error})") from None
+    return tree.get("stages") or {}
+
+
+def locked_outputs(root: Path) -> list[Output]:
+    """Return the outputs in a repository's lock file; none if nothing has been run.
+
+    Raises
+    ------
+    InputError
+        The file is damaged.
+    """
     return [
         Output(stage, out["path"], out.get("md5", ""))
-        for stage, entry in (tree.get("stages") or {}).items()
+        for stage, entry in locked_stages(root).items()
         for out in entry.get("outs", ())
     ]
 
