@@ -98,5 +98,5 @@ def test_a_study_with_portable_kernels_computes_on_the_cpu(tmp_path, monkeypatch
     (tmp_path / "compute.yaml").write_text("device: cuda")
     for name, value in PORTABLE.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(InputError, match="`device`: expected cpu.*`kernels: portable`.*cuda"):
+    with pytest.raises(InputError, match=r"`device`: expected cpu.*`kernels: portable`.*cuda"):
         read_machine(tmp_path / "compute.yaml")

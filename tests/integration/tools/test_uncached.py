@@ -1,0 +1,116 @@
+"""`make repro` says what is not here, and DVC takes from its run cache what it has."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.integration.tools.test_fsck import run_of
+from tests.pipeline.workspace import Workspace
+from tools.cache import locked_stages
+from tools.uncached import SECONDS, main
+
+LOCK = Path("dvc.lock")
+
+
+@pytest.fixture
+def study(workspace: Workspace) -> Workspace:
+    """Return the repository of three stages, all of whose results are in DVC's cache."""
+    Path("params.yaml").write_text("{}")
+    return workspace
+
+
+def md5(stage: str) -> str:
+    return locked_stages(Path())[stage]["outs"][0]["md5"]
+
+
+def other(md5: str) -> str:
+    return md5.removesuffix(".dir")[::-1]
+
+
+def elsewhere() -> str:
+    """Give dvc.lock other results of both stages, as from another machine; return its text."""
+    text = LOCK.read_text()
+    for stage in ("draw", "count"):
+        text = text.replace(md5(stage).removesuffix(".dir"), other(md5(stage)))
+    LOCK.write_text(text)
+    return text
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    main()
+    return capsys.readouterr().out
+
+
+def test_nothing_is_said_or_changed_where_the_cache_has_everything(study, capsys):
+    before = LOCK.read_bytes()
+    assert said(capsys) == ""
+    assert LOCK.read_bytes() == before
+
+
+@pytest.mark.parametrize("checked_out", [False, True])
+def test_results_of_an_earlier_run_come_back_and_nothing_runs(study, capsys, checked_out):
+    own, drawn = LOCK.read_text(), md5("draw")
+    theirs = elsewhere()
+    if checked_out:  # which fails, and removes what is here
+        study.run("dvc", "checkout", "--force", ok=False)
+        assert not Path("data/count.txt").exists()
+    assert "2 stages (no trainings) ran here before" in said(capsys)
+    # `count` has other inputs than in dvc.lock: there DVC looks into its run cache by itself
+    assert LOCK.read_text() == theirs.replace(other(drawn), drawn.removesuffix(".dir"), 1)
+    assert study.repro() == set()
+    assert LOCK.read_text() == own and Path("data/count.txt").read_text().strip() == "2"
+
+
+def test_without_an_earlier_run_nothing_changes_and_the_same_results_are_made(study, capsys):
+    before = LOCK.read_bytes()
+    for folder in (".dvc/cache", "data"):
+        shutil.rmtree(folder)
+    Path("data").mkdir()
+    text = said(capsys)
+    assert "2 stages (no trainings) will run" in text and "not known" in text
+    assert LOCK.read_bytes() == before
+    assert study.repro() == {"draw", "count"}
+    assert LOCK.read_bytes() == before and said(capsys) == ""
+
+
+def test_a_stage_whose_results_are_here_does_not_count_after_one_whose_are_not(study, capsys):
+    shutil.rmtree(".dvc/cache/runs")
+    drawn = md5("draw")
+    (Path(".dvc/cache/files/md5") / drawn[:2] / drawn[2:]).unlink()
+    assert "1 stage (no trainings) will run" in said(capsys)
+
+
+def test_a_damaged_run_is_none(study, capsys):
+    run = run_of("count.txt")
+    run.chmod(0o644)
+    run.write_text("- no run")
+    elsewhere()
+    text = said(capsys)
+    assert "1 stage (no trainings) ran here before" in text
+    assert "1 stage (no trainings) will run" in text
+
+
+def test_dvc_itself_reports_a_damaged_lock_file(study, capsys):
+    LOCK.write_text("stages: [")
+    assert said(capsys) == ""
+
+
+def test_the_time_is_the_sum_of_what_stages_last_took(study, capsys):
+    shutil.rmtree(".dvc/cache")
+    SECONDS.mkdir(parents=True)
+    (SECONDS / "draw").write_text("400.5\n")
+    assert "at least 7 minutes" in said(capsys)
+    (SECONDS / "count").write_text("320")
+    assert "about 12 minutes" in said(capsys)
+    (SECONDS / "count").write_text("")
+    assert "at least 7 minutes" in said(capsys)
+
+
+def test_a_default_remote_is_named_as_another_way(study, capsys):
+    elsewhere()
+    assert "dvc pull" not in said(capsys)
+    study.run("dvc", "remote", "add", "--default", "shared", "/nowhere")
+    assert "instead: dvc pull" in said(capsys)  # `draw` has its results already
+    LOCK.write_text(LOCK.read_text().replace(md5("draw"), f"{other(md5('draw'))}.dir"))
+    assert "instead: git checkout dvc.lock && dvc pull" in said(capsys)

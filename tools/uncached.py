@@ -1,0 +1,196 @@
+"""The start of `make repro`: which results in dvc.lock are not here, and what that takes.
+
+    python -m tools.uncached
+
+It also keeps DVC from computing again what its run cache has. Results differ between some machines,
+so a checkout may bring a dvc.lock with other results than those computed here. While a stage's
+inputs are those in dvc.lock, DVC looks for the outputs in dvc.lock and not into its run cache, so
+it would train again. For these stages, dvc.lock gets the outputs of the run. `dvc repro` still
+checks every stage.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import humanize
+
+from stages.config.params import PARAMS
+from stages.config.syntax import load_tree
+from stages.files.json import write_whole
+from stages.runtime.errors import InputError
+from stages.runtime.launch import launch
+from tools.cache import LOCK, Cache, locked_stages, open_cache
+from tools.fsck import exclusive
+from tools.schedule import GRAPH, TRAININGS
+
+SECONDS = Path(".scratch/seconds")
+"""For each stage that has run here, a file with the seconds that it took last."""
+
+Entries = dict[str, dict[str, Any]]
+"""Entries of dvc.lock by stage: its command, and its inputs and outputs with their MD5."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stages that have to run, and those whose results the run cache has.
+
+    `overlooked` are the outputs of the latter's runs where DVC would not look for a run.
+    """
+
+    computed: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+    overlooked: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def main() -> None:
+    """Say what is not here, if anything, and let DVC use its run cache."""
+    root = Path.cwd()
+    try:
+        locked = locked_stages(root)
+    except InputError:
+        return  # DVC says so itself, and `make fsck` mends it
+    cache = open_cache(root)
+    entries, missing = {}, set()
+    for name, outputs in cached_outputs().items():
+        entry = locked.get(name, {})
+        if outs := entry.get("outs"):
+            entries[name] = entry
+            md5s = [out.get("md5", "") for out in outs if out["path"] in outputs]
+            missing.update([name] if not all(map(cache.has, md5s)) else ())
+    if not missing:
+        return
+    plan = foresee(entries, missing, cache)
+    if plan.overlooked:
+        lock_outputs(root, plan.overlooked)
+    sys.stdout.write("".join(f"{line}\n" for line in said(plan, default_remote(root))))
+
+
+def cached_outputs() -> dict[str, set[str]]:
+    """Return by stage the paths of its outputs that DVC caches: all without `cache: false`."""
+    params, found = load_tree(PARAMS), {}
+    for kind, stage in load_tree(Path(GRAPH))["stages"].items():
+        paths = [out for out in stage.get("do", stage).get("outs", ()) if isinstance(out, str)]
+        if "foreach" not in stage:
+            found[kind] = {*paths}
+            continue
+        for key in params.get(stage["foreach"][2:-1], ()):  # "${encoders}"
+            found[f"{kind}@{key}"] = {path.replace("${key}", key) for path in paths}
+    return found
+
+
+def foresee(entries: Entries, missing: set[str], cache: Cache) -> Plan:
+    """Return what `dvc repro` has to do, given the stages whose cached outputs are `missing`.
+
+    Where a stage has to run, its results are not known yet, and the stages after it count only if
+    their own outputs are missing: the results may be those of dvc.lock.
+    """
+    makers = {out["path"]: name for name, entry in entries.items() for out in entry["outs"]}
+    waits = {
+        name: {makers[dep["path"]] for dep in entry.get("deps", ()) if dep["path"] in makers}
+        for name, entry in entries.items()
+    }
+    plan, made = Plan(), dict[str, str]()
+    for name in TopologicalSorter(waits).static_order():
+        entry = entries[name]
+        locked, outs = entry.get("deps", []), entry["outs"]
+        deps = [dep | {"md5": made.get(dep["path"], dep.get("md5", ""))} for dep in locked]
+        known = all(dep["md5"] for dep in deps)
+        if name in missing or deps != locked:
+            asked = entry | ({"deps": deps} if deps else {})
+            run = newest_run(asked, cache) if known else None
+            if run:
+                plan.found.append(name)
+                outs = run["outs"]
+                plan.overlooked.update({name: outs} if deps == locked else {})
+            elif known or name in missing:
+                plan.computed.append(name)
+                outs = [{"path": out["path"], "md5": ""} for out in outs]
+        made |= {out["path"]: out.get("md5", "") for out in outs}
+    return plan
+
+
+def newest_run(entry: dict[str, Any], cache: Cache) -> dict[str, Any] | None:
+    """Return the run that DVC would take from its run cache for a stage's command and inputs."""
+    from dvc.utils import dict_sha256
+
+    asked = entry | {"outs": [out["path"] for out in entry["outs"]]}
+    key = dict_sha256(asked, exclude=["size", "nfiles"])  # as DVC names the folder
+    runs = sorted((cache.runs / key[:2] / key).glob("*"), key=lambda file: file.stat().st_mtime)
+    try:
+        run = load_tree(runs[-1]) if runs else {}
+    except InputError:
+        return None  # DVC deletes a damaged one
+    outs = run.get("outs", ())
+    return run if outs and all(cache.has(out.get("md5", "")) for out in outs) else None
+
+
+def lock_outputs(root: Path, outputs: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Write other outputs of some stages into dvc.lock; all else keeps its bytes and its order.
+
+    Raises
+    ------
+    InputError
+        A DVC command is running.
+    """
+    from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
+
+    file = root / LOCK
+    with exclusive(root):
+        tree = parse_yaml_for_update(file.read_text("utf-8"), str(file))
+        for name, outs in outputs.items():
+            tree["stages"][name]["outs"] = outs
+        write_whole(file, dumps_yaml(tree).encode())
+
+
+def default_remote(root: Path) -> str | None:
+    """Return the name of DVC's default remote, if there is one."""
+    from dvc.config import Config
+
+    return Config(str(root / ".dvc"))["core"].get("remote")
+
+
+def said(plan: Plan, remote: str | None) -> Iterator[str]:
+    """Yield the lines that say what is not here, what runs, and how long that takes."""
+    yield "dvc.lock lists results that are not on this machine."
+    if plan.found:
+        yield f"  {counted(plan.found)} ran here before on the same inputs and will not run again."
+    if plan.computed:
+        yield f"  {counted(plan.computed)} will run: {duration(plan.computed)}."
+    if remote:
+        pull = "git checkout dvc.lock && dvc pull" if plan.overlooked else "dvc pull"
+        yield f"  To get them from the default remote instead: {pull}"
+
+
+def counted(names: list[str]) -> str:
+    """Return how many stages these are, and how many of them train."""
+    trainings = sum(name.partition("@")[0] in TRAININGS for name in names)
+    stages = f"{len(names)} stage{'s' if len(names) > 1 else ''}"
+    return f"{stages} ({trainings or 'no'} training{'s' if trainings != 1 else ''})"
+
+
+def duration(names: Iterable[str]) -> str:
+    """Say how long stages took when they last ran on this machine, one at a time."""
+    taken = [seconds(name) for name in names]
+    known = [one for one in taken if one is not None]
+    if not known:
+        return "how long that takes here is not known yet; README.md says it for the miniature"
+    total = humanize.naturaldelta(sum(known))
+    if rest := len(taken) - len(known):
+        return f"at least {total}, one at a time; {rest} of them have not run here yet"
+    return f"about {total}, one at a time, as when they last ran here"
+
+
+def seconds(name: str) -> float | None:
+    """Return how long a stage took when it last ran here, if that is recorded."""
+    try:
+        return float((SECONDS / name).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+if __name__ == "__main__":
+    launch(main)
