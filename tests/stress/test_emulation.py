@@ -1,0 +1,108 @@
+"""Emulated processors compute the bytes that this one computes.
+
+`make emulate` tries all of `PROCESSORS`; without `EMULATE`, two of different makers are tried.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.pipeline.workspace import NANO
+from tests.reads import ROOT, folder_digests
+
+PROCESSORS = ("Haswell", "EPYC-Rome", "Skylake-Client", "EPYC-Milan")
+TRIED = PROCESSORS if os.environ.get("EMULATE") else PROCESSORS[:2]
+
+QEMU = shutil.which("qemu-x86_64")
+
+pytestmark = pytest.mark.skipif(QEMU is None, reason="QEMU's user mode is not installed")
+
+CODE = ("stages", "tests", "dvc.yaml", "constraints.txt", "versions.yaml")
+RESULTS = ("data", "metrics", "plots")
+
+
+def small_study() -> dict[str, Any]:
+    """Return the nano study with the miniature's towers, and a few steps of each kind of training.
+
+    An emulated step takes fifty times as long.
+    """
+    study = yaml.safe_load(NANO.read_text())
+    miniature = yaml.safe_load((ROOT / "params.yaml").read_text())
+    study["backbones"] = miniature["backbones"]
+    for name, images in (("web_broad", 192), ("imagenet_val", 192), ("broden", 240)):
+        study["datasets"][name]["images"] = images
+    for recipe in study["recipes"].values():
+        recipe["batch_size"] = 64
+    study["pretrain"]["vit_web_broad"] = study["pretrain"]["rn_web_broad"] | {"backbone": "vit"}
+    study["finetune"]["rn_web_broad_finetuned"]["dataset"] = "imagenet_val"
+    study["supervise"]["vit_supervised"] = {
+        **{"backbone": "vit", "dataset": "imagenet_val", "recipe": "pretraining"},
+        "label_smoothing": 0.1,
+    }
+    for key, training, head in (
+        ("vit_web_broad", "zero_shot", "zero_shot"),
+        ("vit_supervised", "supervised", "trained"),
+    ):
+        study["encoders"][key] = {
+            **{"label": key, "training": training, "backbone": "vit"},
+            **{"data": "web_broad", "head": head},
+        }
+    study["comparisons"]["rn_vit"] = {"first": "rn_web_broad", "second": "vit_web_broad"}
+    return study
+
+
+def compute(folder: Path, *emulator: str) -> dict[str, str]:
+    """Run the small study in a folder, and return the digest of every result."""
+    (folder / "data").mkdir(parents=True)
+    (folder / ".dvc").mkdir()
+    for name in (*CODE, "data/reference", ".dvc/plots"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "params.yaml").write_text(yaml.safe_dump(small_study()))
+    command = [*emulator, sys.executable, "-m", "tests.stress.emulated_study"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {
+        f"{name}/{path}": digest
+        for name in RESULTS
+        for path, digest in folder_digests(folder / name).items()
+    }
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return what this processor computes."""
+    return compute(tmp_path_factory.mktemp("own") / "study")
+
+
+@pytest.mark.parametrize("processor", TRIED)
+def test_an_emulated_processor_computes_the_same_bytes(own, tmp_path, processor):
+    found = compute(tmp_path / "study", str(QEMU), "-cpu", processor)
+    assert found.keys() == own.keys()
+    assert [path for path in own if found[path] != own[path]] == []
+
+
+PRODUCT = """
+import hashlib, numpy, torch
+draw = lambda seed: torch.from_numpy(numpy.random.default_rng(seed).random((80, 90), "f"))
+print(hashlib.sha256((draw(0) @ draw(1).T).numpy().tobytes()).hexdigest())
+"""
+
+
+def test_native_kernels_of_two_makers_differ():
+    """Else the other tests could not fail."""
+    found = {
+        subprocess.run(
+            [str(QEMU), "-cpu", processor, sys.executable, "-c", PRODUCT],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for processor in PROCESSORS[:2]
+    }
+    assert len(found) == 2
