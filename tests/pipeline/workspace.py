@@ -20,6 +20,8 @@ SECRETS = {
 """Default environment variables of every command in a workspace."""
 
 RESULTS = ("metrics/", "plots/", "dvc.lock")
+READY = ("ready", "ready-light")
+"""The files of .venv that tell make what has been installed."""
 
 
 class Workspace:
@@ -109,6 +111,26 @@ class Workspace:
     def lock(self) -> dict[str, Any]:
         """Return the stages in the lock file."""
         return yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"]
+
+
+def clone(repository: Path, folder: Path) -> Workspace:
+    """Clone a repository's main, for somebody who commits; .venv is the environment of the tests.
+
+    make finds it up to date, and nothing that it writes there reaches the environment's own folder.
+    """
+    Workspace(folder.parent).run(
+        "git", "clone", "--quiet", "--branch", "main", str(repository), str(folder)
+    )
+    made = Workspace(folder)
+    made.run("git", "config", "user.name", "test")
+    made.run("git", "config", "user.email", "test@localhost")
+    (folder / ".venv").mkdir()
+    for entry in Path(sys.prefix).iterdir():
+        if entry.name not in READY:
+            (folder / ".venv" / entry.name).symlink_to(entry)
+    for name in READY:
+        (folder / ".venv" / name).touch()
+    return made
 
 
 def new_workspace(folder: Path) -> Workspace:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.workspace import Workspace
+from tests.pipeline.workspace import Workspace, clone
 from tests.reads import folder_digests
 from tests.stress.remotes import Remote, s3_remote, ssh_remote
 
@@ -20,8 +20,7 @@ OF_AN_ENCODER = (
     *("directions", "broden", "browse", "summarize"),
 )
 RERUN = {f"{stage}@{KEY}" for stage in OF_AN_ENCODER} | {*("cka@rn_finetuning", "study", "report")}
-MAKE = ("make", "--silent", "--old-file", ".venv/ready")
-"""make, with the environment of the tests for that of the clone."""
+MAKE = ("make", "--silent")
 
 
 @pytest.fixture(scope="module", params=["folder", "ssh", "s3"])
@@ -38,7 +37,7 @@ def remote(request, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote
 @pytest.fixture(scope="module")
 def you(remote: Remote, nano: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a clone with the study's data, from where it was pushed."""
-    you = clone(nano, tmp_path_factory.mktemp("people") / "you")
+    you = clone(nano.folder, tmp_path_factory.mktemp("people") / "you")
     shutil.copytree(nano.folder / ".dvc/cache", you.folder / ".dvc/cache")
     you.run("dvc", "checkout", "--quiet")
     you.run("dvc", "remote", "add", "--default", "shared", remote.url)
@@ -47,15 +46,6 @@ def you(remote: Remote, nano: Workspace, tmp_path_factory: pytest.TempPathFactor
     set_options(you, remote.own, "--local")
     you.run(*MAKE, "push")
     return you
-
-
-def clone(source: Workspace, folder: Path) -> Workspace:
-    """Clone a repository with git, as somebody who commits."""
-    source.run("git", "clone", "--quiet", "--branch", "main", str(source.folder), str(folder))
-    made = Workspace(folder)
-    made.run("git", "config", "user.name", "test")
-    made.run("git", "config", "user.email", "test@localhost")
-    return made
 
 
 def set_options(workspace: Workspace, options: dict[str, str], *where: str) -> None:
@@ -91,7 +81,7 @@ def touched(workspace: Workspace, stages: set[str]) -> set[str]:
 
 
 def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reaches(remote, you):
-    colleague = clone(you, you.folder.with_name("colleague"))
+    colleague = clone(you.folder, you.folder.with_name("colleague"))
     set_options(colleague, remote.own, "--local")
     colleague.run("git", "checkout", "--quiet", "-b", "seed-7")
     colleague.change(SEED, 7)
@@ -119,7 +109,7 @@ def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reache
 
 @pytest.mark.parametrize("remote", ["folder"], indirect=True, scope="module")
 def test_another_encoder_s_listing_reaches_no_result(remote, nano, you, tmp_path):
-    colleague = clone(you, tmp_path / "colleague")
+    colleague = clone(you.folder, tmp_path / "colleague")
     lock = nano.lock()
     own, other = (
         Path(remote.url) / object_path(lock[f"extract@{key}"]["outs"][0]["md5"])
@@ -142,7 +132,7 @@ DAMAGED = ("robustness", "kurtosis", "directions")
 
 @pytest.mark.parametrize("remote", ["folder"], indirect=True, scope="module")
 def test_what_was_damaged_is_refused_and_computed(remote, nano, you, tmp_path):
-    colleague = clone(you, tmp_path / "colleague")
+    colleague = clone(you.folder, tmp_path / "colleague")
     outs = [nano.lock()[f"{stage}@rn_untrained"]["outs"][0]["md5"] for stage in DAMAGED]
     inside = [min(objects(you, listing) - {listing}) for listing in outs[:2]]
     for digest in (*inside, outs[2]):
@@ -165,7 +155,7 @@ def test_what_was_damaged_is_refused_and_computed(remote, nano, you, tmp_path):
 
 
 def test_push_names_what_a_remote_lacks(nano, tmp_path):
-    alone = clone(nano, tmp_path / "alone")
+    alone = clone(nano.folder, tmp_path / "alone")
     assert "dvc remote add -d shared <url>" in alone.run(*MAKE, "push", ok=False)
     alone.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "files"))
     advice = 'dvc remote modify "$(dvc config core.remote)" verify true'
@@ -174,7 +164,7 @@ def test_push_names_what_a_remote_lacks(nano, tmp_path):
 
 
 def test_push_looks_through_what_it_sends(nano, tmp_path):
-    alone = clone(nano, tmp_path / "alone")
+    alone = clone(nano.folder, tmp_path / "alone")
     shutil.copytree(nano.folder / ".dvc/cache", alone.folder / ".dvc/cache")
     alone.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "files"))
     alone.run("dvc", "config", "remote.shared.verify", "true")
