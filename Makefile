@@ -8,7 +8,7 @@
 # make compare  do two results agree? make compare A=main B=../other-clone
 # make push     share results and run cache through the default remote
 # make prune    list files that removed encoders, datasets and comparisons left; YES=1 deletes them
-# make install  only .venv, for dvc pull          make bench   timings, as ratios
+# make install  only .venv, with all packages     make bench   timings, as ratios
 # make clean    remove everything but results,    make lock    update constraints.txt
 #               DVC's cache, .venv and downloads
 
@@ -22,6 +22,10 @@ PYTEST := python -m pytest -q --numprocesses $(TEST_PROCESSES)
 BIN := $(VENV)/bin
 COMPILE := pip-compile -q --strip-extras --annotation-style line --no-header --no-emit-find-links \
     --no-emit-index-url --no-emit-trusted-host --no-emit-options
+# Of the hundreds of lines that pip prints: the large files and the last step. Errors are on stderr.
+LARGE_FILES := sed -nE -e '/[0-9]{2}\.[0-9] MB\)$$/p' -e 's/^(Installing collected packages):.*/  \1/p'
+# For pipefail: otherwise a failure of pip would be lost in the pipe.
+SHELL := bash
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -87,17 +91,23 @@ fsck: $(VENV)/ready
 compare: $(VENV)/ready
 	@python -m tools.compare $(A) $(B) $(OPTIONS)
 
+define make-venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=")'
+	@$(PYTHON) -m venv $(@D)
+endef
+
 $(VENV)/ready: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m tools.lock
-	touch $@
+	@echo 'Installing the packages into $(VENV): 2 to 10 minutes, most of it to download and unpack torch.'
+	$(make-venv)
+	@set -o pipefail; $(BIN)/pip install --constraint constraints.txt --editable '.[dev]' | $(LARGE_FILES)
+	@$(BIN)/python -m tools.lock
+	@touch $@
 
 $(SNAKEMAKE)/ready: requirements-snakemake.txt
-	$(PYTHON) -m venv $(SNAKEMAKE)
-	$(SNAKEMAKE)/bin/pip install -q --requirement $<
-	touch $@
+	@echo 'Installing Snakemake into $(SNAKEMAKE): less than a minute.'
+	$(make-venv)
+	@set -o pipefail; $(SNAKEMAKE)/bin/pip install --requirement $< | $(LARGE_FILES)
+	@touch $@
 
 # torch and torchvision stay ranges: which build fits (CPU, CUDA, ROCm), and with it which CUDA
 # libraries, depends on the machine; versions.yaml records what came. Packages drop old Pythons, so
