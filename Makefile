@@ -9,6 +9,7 @@
 # make push     share results and run cache through the default remote
 # make prune    list files that removed encoders, datasets and comparisons left; YES=1 deletes them
 # make install  only .venv, with all packages     make bench   timings, as ratios
+# make install-light  .venv with DVC alone, for those who only pull results
 # make clean    remove everything but results,    make lock    update constraints.txt
 #               DVC's cache, .venv and downloads
 
@@ -29,7 +30,8 @@ SHELL := bash
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan check-encoder prune install unit test stress check bench plots lock clean fsck compare push
+.PHONY: repro plan check-encoder prune install install-light unit test stress check bench plots lock \
+    clean fsck compare push
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready $(if $(PARALLEL),$(SNAKEMAKE)/ready)
@@ -59,6 +61,8 @@ push: $(VENV)/ready
 	dvc push --run-cache
 
 install: $(VENV)/ready
+
+install-light: $(VENV)/ready-light
 
 unit: $(VENV)/ready
 	$(PYTEST) tests/unit
@@ -101,6 +105,14 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(make-venv)
 	@set -o pipefail; $(BIN)/pip install --constraint constraints.txt --editable '.[dev]' | $(LARGE_FILES)
 	@$(BIN)/python -m tools.lock
+	@touch $@
+
+# In the same folder as the full install, so that both are activated alike. `make repro` asks for
+# `ready` and adds the rest; after a full install, pip finds everything here already.
+$(VENV)/ready-light: pyproject.toml constraints.txt
+	@echo 'Installing DVC without torch into $(VENV): about a minute.'
+	$(make-venv)
+	@set -o pipefail; $(BIN)/pip install --constraint constraints.txt 'dvc[s3,ssh]' | $(LARGE_FILES)
 	@touch $@
 
 $(SNAKEMAKE)/ready: requirements-snakemake.txt

@@ -66,7 +66,7 @@ exit {}
 """
 
 
-@pytest.mark.parametrize("target", ["ready"])
+@pytest.mark.parametrize("target", ["ready", "ready-light"])
 @pytest.mark.parametrize("status", [0, 1])
 def test_an_install_names_large_files_and_is_done_only_if_pip_is(tmp_path, target, status):
     shutil.copy(ROOT / "Makefile", tmp_path)
