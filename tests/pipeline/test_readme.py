@@ -1,0 +1,64 @@
+"""The commands of the README's "Change, compare, share", as they stand there."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.workspace import Workspace, clone
+from tests.reads import ROOT
+
+SECTION = (ROOT / "README.md").read_text().partition("\n## Change, compare, share\n")[2]
+CHANGE, COMPARE, SHARE, PULL = re.findall(
+    r"^```\n(.*?)^```$", SECTION.partition("\n## ")[0], re.MULTILINE | re.DOTALL
+)
+GROUP = "/net/group/interpreting-clip"
+TERMINAL = 120
+"""How many columns a table may have."""
+
+
+@pytest.fixture(scope="module")
+def server(nano: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the repository of the nano study as a git server has it."""
+    folder = tmp_path_factory.mktemp("server") / "study.git"
+    nano.run("git", "clone", "--quiet", "--bare", str(nano.folder), str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def you(nano: Workspace, server: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return a clone in which the study has been run, and then changed."""
+    you = clone(server, tmp_path_factory.mktemp("people") / "you")
+    shutil.copytree(nano.folder / ".dvc/cache", you.folder / ".dvc/cache")
+    you.run("dvc", "checkout", "--quiet")
+    you.run("sh", "-ec", CHANGE)
+    return you
+
+
+def test_a_change_reruns_what_depends_on_it_and_is_committed(you):
+    ran = {line.split("'")[1] for line in you.printed.splitlines() if "Running stage" in line}
+    expected = you.of_every_encoder("broden", "browse", "summarize")
+    assert ran == {*expected, "controls", "study", "report"}
+    assert you.run("git", "diff", "--shortstat", "main", "--", "params.yaml").split()[0] == "1"
+    assert you.repro() == set()
+    assert you.run("git", "status", "--porcelain") == ""
+
+
+def test_branches_are_compared_in_a_terminal_and_on_a_page_that_works_offline(you):
+    said = you.run("sh", "-ec", COMPARE)
+    assert "concepts" in said and max(map(len, said.splitlines())) <= TERMINAL
+    page = (you.folder / "dvc_plots/index.html").read_text()
+    assert "stricter" in page and not re.search(r"<(script|link)[^>]*(src|href)=.http", page)
+
+
+def test_a_colleague_who_pulls_computes_nothing(you, server, tmp_path):
+    shared = tmp_path / "shared"
+    assert GROUP in SHARE
+    you.run("sh", "-ec", SHARE.replace(GROUP, str(shared)))
+    colleague = clone(server, tmp_path / "colleague")
+    colleague.run("sh", "-ec", PULL)
+    assert colleague.results() == you.results()
+    assert "up to date" in colleague.run("dvc", "status")
+    assert colleague.repro() == set()
+    assert colleague.run("git", "status", "--porcelain") == ""
