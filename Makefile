@@ -1,6 +1,7 @@
 # make repro    run the study in params.yaml; make repro JOBS=2 runs two stages at a time
 # make unit     unit tests, about two minutes     make test    unit, integration and pipeline tests
 # make check    format, lint, types, code.json    make stress  kills, full disks, servers, random studies
+# make emulate  do other processors compute the same bytes? QEMU (Debian: qemu-user) emulates four
 # make plan     what a study would download, store and compute: make plan STUDY=studies/paper.yaml
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
 # make plots    dvc_plots/index.html, works offline
@@ -23,15 +24,11 @@ PYTEST := python -m pytest -q --numprocesses $(TEST_PROCESSES)
 BIN := $(VENV)/bin
 COMPILE := pip-compile -q --strip-extras --annotation-style line --no-header --no-emit-find-links \
     --no-emit-index-url --no-emit-trusted-host --no-emit-options
-# Of the hundreds of lines that pip prints: the large files and the last step. Errors are on stderr.
-LARGE_FILES := sed -nE -e '/[0-9]{2}\.[0-9] MB\)$$/p' -e 's/^(Installing collected packages):.*/  \1/p'
-# For pipefail: otherwise a failure of pip would be lost in the pipe.
-SHELL := bash
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan check-encoder prune install install-light unit test stress check bench plots lock \
-    clean fsck compare push
+.PHONY: repro plan check-encoder prune install install-light unit test stress emulate check bench plots \
+    lock clean fsck compare push
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready $(if $(PARALLEL),$(SNAKEMAKE)/ready)
@@ -63,6 +60,10 @@ push: $(VENV)/ready
 install: $(VENV)/ready
 
 install-light: $(VENV)/ready-light
+
+# The whole of a small study on four emulated processors: about half an hour of a core.
+emulate: $(VENV)/ready
+	EMULATE=1 $(PYTEST) --dist load tests/stress/test_emulation.py
 
 unit: $(VENV)/ready
 	$(PYTEST) tests/unit
@@ -103,7 +104,7 @@ endef
 $(VENV)/ready: pyproject.toml constraints.txt
 	@echo 'Installing the packages into $(VENV): 2 to 10 minutes, most of it to download and unpack torch.'
 	$(make-venv)
-	@set -o pipefail; $(BIN)/pip install --constraint constraints.txt --editable '.[dev]' | $(LARGE_FILES)
+	$(BIN)/pip install --constraint constraints.txt --editable '.[dev]'
 	@$(BIN)/python -m tools.lock
 	@touch $@
 
@@ -112,13 +113,13 @@ $(VENV)/ready: pyproject.toml constraints.txt
 $(VENV)/ready-light: pyproject.toml constraints.txt
 	@echo 'Installing DVC without torch into $(VENV): about a minute.'
 	$(make-venv)
-	@set -o pipefail; $(BIN)/pip install --constraint constraints.txt 'dvc[s3,ssh]' | $(LARGE_FILES)
+	$(BIN)/pip install --constraint constraints.txt 'dvc[s3,ssh]'
 	@touch $@
 
 $(SNAKEMAKE)/ready: requirements-snakemake.txt
 	@echo 'Installing Snakemake into $(SNAKEMAKE): less than a minute.'
 	$(make-venv)
-	@set -o pipefail; $(SNAKEMAKE)/bin/pip install --requirement $< | $(LARGE_FILES)
+	$(SNAKEMAKE)/bin/pip install --requirement $<
 	@touch $@
 
 # torch and torchvision stay ranges: which build fits (CPU, CUDA, ROCm), and with it which CUDA

@@ -59,16 +59,14 @@ def test_repro_schedules_several_jobs_only_where_they_are_asked_for(given, paral
 
 
 PIP = """#!/bin/sh
-echo 'Requirement already satisfied: numpy in .venv'
-echo '  Downloading numpy-2.4.6.whl (999 kB)'
-echo '  Downloading torch-2.13.0.whl (899.8 MB)'
+echo 'Collecting torch'
 exit {}
 """
 
 
 @pytest.mark.parametrize("target", ["ready", "ready-light"])
 @pytest.mark.parametrize("status", [0, 1])
-def test_an_install_names_large_files_and_is_done_only_if_pip_is(tmp_path, target, status):
+def test_an_install_is_not_silent_and_is_done_only_if_pip_is(tmp_path, target, status):
     shutil.copy(ROOT / "Makefile", tmp_path)
     scripts = {"pip": PIP.format(status), "python": "#!/bin/sh\n"}
     for name in ("pyproject.toml", "constraints.txt", *(f".venv/bin/{name}" for name in scripts)):
@@ -79,6 +77,6 @@ def test_an_install_names_large_files_and_is_done_only_if_pip_is(tmp_path, targe
         (tmp_path / ".venv/bin" / name).chmod(0o755)
     command = ["make", f".venv/{target}", "PYTHON=.venv/bin/python"]
     done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
-    said, *files = done.stdout.splitlines()
-    assert "minute" in said and [file.split()[1] for file in files] == ["torch-2.13.0.whl"]
+    said, *_, last = done.stdout.splitlines()
+    assert "minute" in said and last == "Collecting torch"
     assert (done.returncode == 0) == (tmp_path / ".venv" / target).exists() == (status == 0)
