@@ -14,6 +14,7 @@ BENCHMARKS = (
     "dag",
     "measures",
     "checks",
+    "kernels",
     "growth",
     "jobs",
 )

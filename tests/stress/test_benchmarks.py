@@ -19,6 +19,7 @@ from benchmarks import (
     feeding,
     gpu,
     jobs,
+    kernels,
     measures,
     startup,
 )
@@ -53,6 +54,12 @@ def test_precisions_agree_with_scikit_learn(tmp_path: Path):
     found = concepts.rows(tmp_path, Size(300, 6, concepts=20, classes=8), sample=10)
     differences = [float(row.measured) for row in found if "difference" in row.what]
     assert len(differences) == 2 and max(differences) < 1e-9
+
+
+def test_portable_kernels_are_timed_beside_native_ones():
+    found = kernels.rows(1, 5)
+    assert [row.what.partition(",")[0] for row in found][::3] == ["ResNet", "ViT"]
+    assert all(row.measured.endswith(("ms a step", "× native")) for row in found)
 
 
 def test_a_browser_of_an_encoder_is_timed(tmp_path: Path):
