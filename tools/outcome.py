@@ -110,7 +110,7 @@ def made(study: dict[str, Any]) -> Iterator[str]:
     places = {"plots/report.html": "the page to read"}
     if any(Path("plots/directions").glob("*/index.html")):
         places["plots/directions/<encoder>/index.html"] = "what each direction responds to"
-    places["dvc metrics show"] = "headline numbers (before it: . .venv/bin/activate)"
+    places["dvc metrics show | less -S"] = "headline numbers (before it: . .venv/bin/activate)"
     width = max(map(len, places))
     yield from (f"  {place:<{width}}  {what}" for place, what in places.items())
 
