@@ -33,7 +33,9 @@ def outputs() -> tuple[dict[str, str], list[Path]]:
 def write_params(**sections: Any) -> None:
     """Write a study of only these sections; sets of every real source have shards of three."""
     sources = dict.fromkeys(("hub", "archive", "folder"), SHARDS)
-    Path("params.yaml").write_text(yaml.safe_dump({"sources": sources, **sections}))
+    Path("params.yaml").write_text(
+        yaml.safe_dump({"kernels": "native", "sources": sources, **sections})
+    )
 
 
 def change(**sections: dict[str, Any] | str) -> None:

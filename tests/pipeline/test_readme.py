@@ -22,7 +22,7 @@ TERMINAL = 120
 def server(nano: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the repository of the nano study as a git server has it."""
     folder = tmp_path_factory.mktemp("server") / "study.git"
-    nano.run("git", "clone", "--quiet", "--bare", str(nano.folder), str(folder))
+    nano.run("git", "clone", "--quiet", "--bare", "--single-branch", str(nano.folder), str(folder))
     return folder
 
 
