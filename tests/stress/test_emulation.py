@@ -35,8 +35,10 @@ def small_study() -> dict[str, Any]:
     study = yaml.safe_load(NANO.read_text())
     miniature = yaml.safe_load((ROOT / "params.yaml").read_text())
     study["backbones"] = miniature["backbones"]
-    for name, images in (("web_broad", 192), ("imagenet_val", 192), ("broden", 240)):
-        study["datasets"][name]["images"] = images
+    sizes = {"imagenet_train": 1200, "imagenet_val": 192, "web_broad": 192, "broden": 240}
+    for name, entry in study["datasets"].items():
+        entry["images"] = sizes.get(name, 100)
+    study["datasets"]["imagenet_a"]["reference"]["train"]["images"] = 256
     for recipe in study["recipes"].values():
         recipe["batch_size"] = 64
     study["pretrain"]["vit_web_broad"] = study["pretrain"]["rn_web_broad"] | {"backbone": "vit"}
