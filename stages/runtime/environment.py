@@ -36,7 +36,6 @@ KERNELS = (
 )
 """Variables that make a library compute as on another processor: last digits differ."""
 
-
 PORTABLE = {
     "ATEN_CPU_CAPABILITY": "avx2",
     # Its AVX2 kernels differ between Intel's processors and AMD's. Few products are left to MKL:
@@ -59,8 +58,8 @@ Every library reads its own when it is loaded.
 NEEDED = ("avx2", "fma")
 """What Linux calls the instructions that portable kernels need."""
 
-
 PROCESSOR = Path("/proc/cpuinfo")
+"""Where Linux says which instructions the processor has."""
 
 
 def use_kernels(kernels: Kernels) -> None:
