@@ -32,6 +32,11 @@ def test_a_parameter_is_named_by_status_and_seen_by_dry_and_single_item(clean):
     assert clean.repro("--single-item", KURTOSIS) == set()
 
 
+def test_other_kernels_reach_every_stage_that_computes(edited):
+    edited.change("kernels", "native")
+    assert stale(edited) == edited.lock().keys() - {"study", "code"}
+
+
 def test_a_reworded_comment_runs_the_fingerprints_alone(clean):
     edit(clean, "stages/measures/cka.py", '"""Minibatch CKA', '# A comment.\n"""How alike')
     edit(clean, "stages/synthetic/shapes.py", "import", "# Another.\nimport")
