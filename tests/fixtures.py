@@ -72,7 +72,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
     for name in ("stages", "constraints.txt", "versions.yaml"):
         (folder / name).symlink_to(ROOT / name)
-    study = yaml.safe_load(NANO.read_text())
+    # native: stages compute in the tests' own process, too, whose libraries are loaded
+    study = yaml.safe_load(NANO.read_text()) | {"kernels": "native"}
     study["sources"]["world"]["images_per_shard"] = 20
     for name, images in IMAGES.items():
         study["datasets"][name]["images"] = images

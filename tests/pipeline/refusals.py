@@ -38,11 +38,11 @@ def write_params(**sections: Any) -> None:
     )
 
 
-def change(**sections: dict[str, Any] | str) -> None:
-    """Add entries to sections of the study, or replace one that is a single value."""
+def change(**sections: dict[str, Any]) -> None:
+    """Add entries to sections of the study."""
     tree = load_tree(Path("params.yaml"))
     for name, entries in sections.items():
-        tree[name] = tree[name] | entries if isinstance(entries, dict) else entries
+        tree[name] |= entries
     Path("params.yaml").write_text(yaml.safe_dump(tree))
 
 

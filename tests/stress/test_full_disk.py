@@ -64,7 +64,7 @@ STAGES = [
 
 @pytest.mark.parametrize(("stage", "key", "mount", "size"), STAGES)
 def test_a_stage_leaves_nothing_behind_and_recovers(study, stage, key, mount, size):
-    command = f"{sys.executable} -m {stage.__name__} {key}"
+    command = f"{sys.executable} -m stages {stage.__name__.removeprefix('stages.')} {key}"
     said = run_twice(Workspace(study), mount, size, command)
     assert said.startswith(f"error: {mount}/{key}: the disk is full; nothing was left there: free ")
     assert ((study / "first.rc").read_text(), said.count("\n")) == ("1\n", 1)

@@ -79,7 +79,7 @@ def training(trained: Workspace, cluster: Cluster) -> Iterator[Workspace]:
 
 def jobs(workspace: Workspace, stage: str) -> list[int]:
     """Return the processes of a stage that a launcher has started in a workspace."""
-    start = f"{sys.executable}\0-m\0stages.{stage}\0".encode()
+    start = f"{sys.executable}\0-m\0stages\0{stage}\0".encode()
     found = processes(workspace.folder).items()
     return [pid for pid, line in found if line.startswith(start) and b"--launched" in line]
 

@@ -45,7 +45,7 @@ if rank := os.environ.get("RANK"):
 def encoders(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write two encoders, and let 40 images be three batches and three minibatches."""
     monkeypatch.setenv("INTERPRETING_CLIP_BATCH_SIZE", "16")
-    change(kernels="native", layers={"images": 24, "minibatch": 8})
+    change(layers={"images": 24, "minibatch": 8})
     for kind in ("rn", "vit"):
         save_encoder(WEIGHTS / kind, initialise(small_backbone(kind), 0))
     for name in SHIFTS[1:]:
