@@ -18,6 +18,7 @@ from typing import Any
 
 import humanize
 
+from stages.__main__ import SECONDS
 from stages.config.params import PARAMS
 from stages.config.syntax import load_tree
 from stages.files.json import write_whole
@@ -26,9 +27,6 @@ from stages.runtime.launch import launch
 from tools.cache import LOCK, Cache, locked_stages, open_cache
 from tools.fsck import exclusive
 from tools.schedule import GRAPH, TRAININGS
-
-SECONDS = Path(".scratch/seconds")
-"""For each stage that has run here, a file with the seconds that it took last."""
 
 Entries = dict[str, dict[str, Any]]
 """Entries of dvc.lock by stage: its command, and its inputs and outputs with their MD5."""
