@@ -14,7 +14,7 @@ from stages.config.machine import Machine
 from stages.config.trainings import TrainingRecipe
 from stages.encoders.processes import add_up, is_first, place, run_in_processes
 from stages.runtime.errors import InputError
-from stages.runtime.launch import launch
+from stages.runtime.launch import launch, leave
 from stages.training.callbacks import Callbacks
 from stages.training.loop import gradients, train
 from stages.training.memory import averaged_statistics, cut, own_rows
@@ -51,6 +51,8 @@ def main(folder: str) -> None:
     tensors |= {f"trained {name}": value for name, value in module.state_dict().items()}
     if is_first():
         torch.save((tensors, points), Path(folder) / "found.pt")
+    if place().size > 1:
+        leave()  # as a stage's processes do
 
 
 if __name__ == "__main__":
