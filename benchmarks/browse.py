@@ -18,16 +18,16 @@ from PIL import Image
 
 from benchmarks.synthetic import Size, draw_activations, draw_head, draw_labels
 from benchmarks.tables import ROOT, Cost, Row, alone, seconds, write_table
+from interpreting_clip.datasets.broden.labels import to_channels
+from interpreting_clip.datasets.broden.reader import Broden, Concept, IndexRow
+from interpreting_clip.datasets.broden.thumbnails import Thumbnail, thumbnail, write_thumbnails
+from interpreting_clip.datasets.images import encode_png
+from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.measures.directions import singular_directions
+from interpreting_clip.measures.extremes import extreme_images
+from runner.outputs import new_output
 from stages import browse
-from stages.datasets.broden.labels import to_channels
-from stages.datasets.broden.reader import Broden, Concept, IndexRow
-from stages.datasets.broden.thumbnails import Thumbnail, thumbnail, write_thumbnails
-from stages.datasets.images import encode_png
-from stages.files.arrays import write_tensors
-from stages.files.json import write_json
-from stages.files.outputs import new_output
-from stages.measures.directions import singular_directions
-from stages.measures.extremes import extreme_images
 
 BRODEN = Size(images=63_305, features=1_024, concepts=1_197, classes=1_024)
 KEY, SEED, SHOWN, OUTLIERS = "encoder", 0, 12, 3

@@ -18,14 +18,14 @@ import numpy as np
 
 from benchmarks.synthetic import Size, draw_activations, draw_classified, draw_head, draw_labels
 from benchmarks.tables import ROOT, Row, median_seconds, write_table
-from stages.files.activations import write_activations, write_card, write_shifts
-from stages.files.arrays import write_tensors
-from stages.files.folders import file_digest
-from stages.files.heads import write_head
-from stages.files.json import write_json
-from stages.files.outputs import new_output
-from stages.measures.directions import singular_directions
-from stages.measures.head import Head
+from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.folders import file_digest
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.saved_activations import write_activations, write_card, write_shifts
+from interpreting_clip.formats.saved_heads import write_head
+from interpreting_clip.measures.directions import singular_directions
+from interpreting_clip.measures.head import Head
+from runner.outputs import new_output
 
 SIZES = {
     **{"imagenet": 50_000, "imagenet_v2": 10_000, "imagenet_r": 30_000},
@@ -37,7 +37,7 @@ FEATURES, CLASSES, CONCEPTS = 1_024, 1_000, 1_197
 KEY, REPEATS, SEED = "rn", 5, 0
 
 WITHOUT = """
-import sys, stages.files.outputs as outputs
+import sys, runner.outputs as outputs
 outputs.require_digest, outputs.file_digest = lambda *_: None, lambda _: ""
 from stages.{stage} import main
 main(*sys.argv[1:])

@@ -24,10 +24,15 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.tables import Cost, Row, alone, seconds, write_table
-from stages.config.encoders import AnyBackbone, OpenClipModel, TimmModel, TorchvisionModel
-from stages.encoders.encoder import initialise
-from stages.encoders.layers import minibatch_grams, named_layers
-from stages.measures.cka import cka
+from interpreting_clip.config.encoders import (
+    AnyBackbone,
+    OpenClipModel,
+    TimmModel,
+    TorchvisionModel,
+)
+from interpreting_clip.encoders.encoder import initialise
+from interpreting_clip.encoders.layers import minibatch_grams, named_layers
+from interpreting_clip.measures.cka import cka
 
 BACKBONES: tuple[OpenClipModel | TorchvisionModel | TimmModel, ...] = (
     OpenClipModel(model="RN50-quickgelu"),

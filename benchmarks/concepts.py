@@ -15,10 +15,9 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.synthetic import Size, draw_activations, draw_head, draw_labels
 from benchmarks.tables import Cost, Row, alone, write_table
-from stages.config.machine import usable_processors
-from stages.files.arrays import read_tensors, write_tensors
-from stages.measures.average_precision import SparseTargets, average_precisions
-from stages.measures.concepts import (
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.measures.average_precision import SparseTargets, average_precisions
+from interpreting_clip.measures.concepts import (
     ConceptLabels,
     Group,
     Negatives,
@@ -26,7 +25,8 @@ from stages.measures.concepts import (
     concept_targets,
     probe,
 )
-from stages.measures.directions import singular_directions
+from interpreting_clip.measures.directions import singular_directions
+from runner.machine import usable_processors
 
 BRODEN = Size(images=63_305, features=1_024, concepts=1_197, classes=1_000)
 SAMPLE = 200

@@ -32,7 +32,7 @@ from benchmarks.other_extractor import (
     thingsvision_python,
 )
 from benchmarks.tables import Cost, Row, alone, write_table
-from stages.config.machine import usable_processors
+from runner.machine import usable_processors
 
 IMAGES = {"RN50-quickgelu": 192, "ViT-B-32": 320}
 BATCH, SHARDS = 32, 4
@@ -58,10 +58,10 @@ def main() -> None:
 
 def write_inputs(folder: Path, model: str, images: int) -> None:
     """Write photographs and weights in the form that each way needs; image i is of class i."""
-    from stages.config.encoders import OpenClipModel
-    from stages.datasets.card import DatasetCard, write_card
-    from stages.datasets.shards import write_images
-    from stages.encoders.encoder import clip_encoder, save_encoder
+    from interpreting_clip.config.encoders import OpenClipModel
+    from interpreting_clip.datasets.card import DatasetCard, write_card
+    from interpreting_clip.datasets.shards import write_images
+    from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
     from tests.pipeline.official_layouts import jpeg, photograph
 
     for name in ("files", "shards", "wds/test"):
@@ -128,7 +128,7 @@ def open_clip_model(task: Task) -> tuple[Any, Any]:
 
 def tuned_bare(task: Task) -> Extracted:
     """Run the bare loop with sleeping threads and kept memory, as in our stages."""
-    from stages.runtime.launch import keep_memory, wait_passively
+    from runner.process import keep_memory, wait_passively
 
     wait_passively()
     keep_memory()
@@ -139,10 +139,10 @@ def bare(task: Task) -> Extracted:
     """Pass tensors that are in memory through the image tower."""
     import torch
 
-    from stages.datasets.shards import open_shards
-    from stages.encoders.encoder import load_encoder
-    from stages.encoders.loading import image_batches
-    from stages.encoders.preprocess import to_tower
+    from interpreting_clip.datasets.shards import open_shards
+    from interpreting_clip.encoders.encoder import load_encoder
+    from interpreting_clip.loading.batches import image_batches
+    from interpreting_clip.loading.preprocess import to_tower
 
     model, _ = open_clip_model(task)
     preprocess = load_encoder(task.folder / "weights").card.preprocess
@@ -160,17 +160,17 @@ def bare(task: Task) -> Extracted:
 
 def ours(task: Task) -> Extracted:
     """Do what stage `extract` does with one dataset."""
-    from stages.runtime.launch import keep_memory, wait_passively
+    from runner.process import keep_memory, wait_passively
 
     wait_passively()
     keep_memory()
     import torch
 
-    from stages.config.machine import Machine
-    from stages.datasets.shards import open_shards
-    from stages.encoders.activations import extract_dataset, streamed_activations
-    from stages.encoders.encoder import load_encoder
-    from stages.files.activations import read_activations
+    from interpreting_clip.datasets.shards import open_shards
+    from interpreting_clip.encoders.activations import extract_dataset, streamed_activations
+    from interpreting_clip.encoders.encoder import load_encoder
+    from interpreting_clip.formats.saved_activations import read_activations
+    from runner.machine import Machine
 
     torch.set_num_threads(task.threads)
     machine = Machine(device="cpu", batch_size=task.batch, workers=task.threads)

@@ -24,14 +24,14 @@ from PIL import Image
 
 from benchmarks.extraction import SIZES
 from benchmarks.tables import Row, write_table
-from stages.config.encoders import OpenClipModel
-from stages.config.trainings import Augmentation
-from stages.datasets.card import DatasetCard, write_card
-from stages.datasets.shards import ShardedDataset, open_shards, write_images
-from stages.encoders.loading import image_batches, load_batches
-from stages.encoders.preprocess import Preprocess
-from stages.runtime.launch import keep_memory
-from stages.training.augmentation import augment, crop_box, draw
+from interpreting_clip.config.encoders import OpenClipModel
+from interpreting_clip.config.trainings import Augmentation
+from interpreting_clip.datasets.card import DatasetCard, write_card
+from interpreting_clip.datasets.shards import ShardedDataset, open_shards, write_images
+from interpreting_clip.loading.augmentation import augment, crop_box, draw
+from interpreting_clip.loading.batches import image_batches, load_batches
+from interpreting_clip.loading.preprocess import Preprocess
+from runner.process import keep_memory
 from tests.pipeline.official_layouts import jpeg, photograph
 from tools.costs import BACKWARD, cost
 from tools.rates import ASSUMED

@@ -21,15 +21,20 @@ from msgspec import to_builtins
 from torch.nn.functional import cross_entropy
 
 from benchmarks.tables import ROOT, Row, write_table
-from stages.config.encoders import AnyBackbone, OpenClipModel
-from stages.config.machine import Machine
-from stages.config.trainings import Augmentation, Cosine, TrainingPrecision, TrainingRecipe
-from stages.encoders.encoder import Encoder, classifier_encoder
-from stages.files.json import write_json
-from stages.training import loop
-from stages.training.callbacks import Callbacks
-from stages.training.memory import forward_pass
-from stages.training.supervised import label_objective
+from interpreting_clip.config.encoders import AnyBackbone, OpenClipModel
+from interpreting_clip.config.trainings import (
+    Augmentation,
+    Cosine,
+    TrainingPrecision,
+    TrainingRecipe,
+)
+from interpreting_clip.encoders.encoder import Encoder, classifier_encoder
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.training import loop
+from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.pieces import forward_pass
+from interpreting_clip.training.supervised import label_objective
+from runner.machine import Machine
 from tools.costs import BACKWARD, cost, parameters
 from tools.memory import Step, device_memory, step_bytes, usable
 from tools.rates import MEASURED, Rates

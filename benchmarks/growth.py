@@ -19,17 +19,17 @@ from benchmarks.laion import LABELS_PER_IMAGE, Scale, amounts, estimates, sortin
 from benchmarks.measures import allocated
 from benchmarks.synthetic import Size, draw_classified, draw_head, draw_labels
 from benchmarks.tables import Row, alone, write_table
-from stages.config.machine import usable_processors
-from stages.config.test_sets import TEST_SETS
-from stages.files.activations import read_activations, write_activations
-from stages.files.arrays import read_tensors, write_tensors
-from stages.measures.cka import cka
-from stages.measures.concepts import ConceptLabels, concept_targets, probe
-from stages.measures.directions import Directions, importance, singular_directions
-from stages.measures.head import Head
-from stages.measures.intervals import bootstrap_mean
-from stages.measures.kurtosis import kurtosis_and_deviations
-from stages.measures.pruning import pruned_accuracies
+from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.saved_activations import read_activations, write_activations
+from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.concepts import ConceptLabels, concept_targets, probe
+from interpreting_clip.measures.directions import Directions, importance, singular_directions
+from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.intervals import bootstrap_mean
+from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
+from interpreting_clip.measures.pruning import pruned_accuracies
+from runner.machine import usable_processors
 
 FACTORS = 2, 4
 FRACTIONS = np.arange(10) / 10

@@ -22,8 +22,8 @@ import yaml
 
 from benchmarks.study import SPY
 from benchmarks.tables import ROOT, Row, run, write_table
-from stages.config.check import check
-from stages.config.params import PARAMS
+from interpreting_clip.config.check import check
+from interpreting_clip.config.params import PARAMS
 from tests.reads import folder_digests
 from tools.schedule import Job, remaining, stage_graph
 

@@ -13,9 +13,9 @@ import sys
 import time
 
 from benchmarks.tables import ROOT, Row, write_table
-from stages.config.params import convert
-from stages.config.syntax import load_tree
-from stages.runtime.environment import KERNELS, PORTABLE, set_portable
+from interpreting_clip.config.params import convert
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.kernels import KERNELS, PORTABLE, set_portable
 
 KINDS = ("native", "portable", "variables")
 REPEATS, STEPS = 5, 40
@@ -62,11 +62,11 @@ def step_seconds(tower: str, kind: str, steps: int) -> float:
         set_portable()
     import numpy as np
 
-    from stages.config.encoders import AnyBackbone
-    from stages.config.trainings import TrainingRecipe
-    from stages.encoders import portable
-    from stages.training.callbacks import Callbacks
-    from stages.training.contrastive import pretrain
+    from interpreting_clip.config.encoders import AnyBackbone
+    from interpreting_clip.config.trainings import TrainingRecipe
+    from interpreting_clip.encoders import portable
+    from interpreting_clip.training.callbacks import Callbacks
+    from interpreting_clip.training.contrastive import pretrain
 
     if kind == "variables":
         portable.are_portable = lambda: False

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.measures import allocated
 from benchmarks.synthetic import Size, draw_labels
 from benchmarks.tables import Row
-from stages.measures.concepts import concept_targets
+from interpreting_clip.measures.concepts import concept_targets
 
 LABELS_PER_IMAGE = 15
 SEED = 0

@@ -15,14 +15,14 @@ import numpy as np
 
 from benchmarks.synthetic import Size, draw_classified, draw_head
 from benchmarks.tables import Row, alone, seconds, write_table
-from stages.files.arrays import read_tensors, write_tensors
-from stages.measures.accuracy import top1_accuracy
-from stages.measures.chunks import chunks
-from stages.measures.directions import Directions, importance, singular_directions
-from stages.measures.head import Head, random_head
-from stages.measures.intervals import bootstrap_mean
-from stages.measures.kurtosis import kurtosis_and_deviations
-from stages.measures.pruning import pruned_accuracies
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.measures.accuracy import top1_accuracy
+from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.directions import Directions, importance, singular_directions
+from interpreting_clip.measures.head import Head, random_head
+from interpreting_clip.measures.intervals import bootstrap_mean
+from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
+from interpreting_clip.measures.pruning import pruned_accuracies
 
 IMAGENET = Size(images=50_000, features=1_024, classes=1_000)
 FRACTIONS = np.arange(10) / 10

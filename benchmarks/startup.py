@@ -18,7 +18,9 @@ from benchmarks.tables import ROOT, Row, run, write_table
 
 STAGES = tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
 REPEATS = 5
-OPEN_CLIP = "from stages.runtime.imports import import_open_clip\nimport_open_clip()"
+OPEN_CLIP = (
+    "from interpreting_clip.encoders.open_clip_import import import_open_clip\nimport_open_clip()"
+)
 
 LARGE = (
     "numpy",

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.measures.concepts import ConceptLabels
-from stages.measures.head import Head
+from interpreting_clip.measures.concepts import ConceptLabels
+from interpreting_clip.measures.head import Head
 
 RAREST, MOST = 1, 0.6
 """The fewest images that show a concept, and the largest share of them."""

@@ -11,12 +11,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from stages.config.params import Params
-from stages.runtime.environment import Kernels, require_full_precision, use_kernels
-from stages.runtime.errors import InputError, close_names
-from stages.runtime.fingerprint import BRANCHES, COMPUTES_NOTHING, require_fingerprint
-from stages.runtime.hosts import LAUNCHED, compute_alone, launcher, run_elsewhere
-from stages.runtime.launch import DEBUG, explained, leave, require_arguments, set_up
+from interpreting_clip.config.params import Params
+from interpreting_clip.errors import InputError, close_names
+from interpreting_clip.kernels import Kernels, require_full_precision, use_kernels
+from runner.fingerprint import BRANCHES, COMPUTES_NOTHING, require_fingerprint
+from runner.launcher import LAUNCHED, compute_alone, launcher, run_elsewhere
+from runner.process import DEBUG, explained, leave, require_arguments, set_up
 
 SECONDS = Path(".scratch/seconds")
 """The folder that says of each stage how many seconds its last run took on this machine."""

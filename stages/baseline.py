@@ -5,18 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.config.measures import BaselineSettings
-from stages.config.params import Params
-from stages.config.test_sets import SHIFTS, TEST_SETS, on_classes, result_name
-from stages.datasets.card import is_absent
-from stages.datasets.imagenet import read_imagenet_classes
-from stages.datasets.shards import open_shards
-from stages.files.json import write_json
-from stages.files.outputs import new_output, open_outputs
-from stages.files.published import Model, accuracy_fractions, standard_models
-from stages.measures.logit_line import baseline_lines
-from stages.runtime.errors import InputError, error_context
-from stages.training.standard_models import LabelledImages, standard_model_accuracies
+from interpreting_clip.config.measures import BaselineSettings
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, on_classes, result_name
+from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.published_accuracies import (
+    Model,
+    accuracy_fractions,
+    standard_models,
+)
+from interpreting_clip.measures.logit_line import baseline_lines
+from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
+from runner.outputs import new_output, open_outputs
 
 DATASETS = Path("data/datasets")
 

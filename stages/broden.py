@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from stages.config.machine import read_machine
-from stages.config.measures import BrowseSettings, ConceptsSettings
-from stages.config.params import Params
-from stages.datasets.card import is_absent, write_absent
-from stages.files.arrays import read_tensors, write_tensors
-from stages.files.json import read_json, whole_file, write_json
-from stages.files.outputs import new_output, open_outputs
-from stages.measures.concepts import (
+from interpreting_clip.config.measures import BrowseSettings, ConceptsSettings
+from interpreting_clip.config.params import Params
+from interpreting_clip.datasets.card import is_absent, write_absent
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.json import read_json, whole_file, write_json
+from interpreting_clip.measures.concepts import (
     ConceptLabels,
     EncodedConcepts,
     Group,
@@ -24,9 +23,10 @@ from stages.measures.concepts import (
     concept_targets,
     probe,
 )
-from stages.measures.directions import Directions
-from stages.measures.encoding import encoded_pairs, strongest
-from stages.runtime.errors import error_context
+from interpreting_clip.measures.directions import Directions
+from interpreting_clip.measures.encoding import encoded_pairs, strongest
+from runner.machine import read_machine
+from runner.outputs import new_output, open_outputs
 
 LABELS, CONCEPTS = Path("data/broden_labels"), Path("data/concepts")
 

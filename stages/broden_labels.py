@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.config.measures import PresenceSettings
-from stages.config.params import Params
-from stages.datasets.broden.labels import can_be_probed, concept_presence
-from stages.datasets.broden.reader import open_broden
-from stages.datasets.card import is_absent, write_absent
-from stages.files.arrays import write_tensors
-from stages.files.json import write_json
-from stages.files.outputs import new_output, open_outputs
+from interpreting_clip.config.measures import PresenceSettings
+from interpreting_clip.config.params import Params
+from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.card import is_absent, write_absent
+from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.json import write_json
+from runner.outputs import new_output, open_outputs
 
 BRODEN, LABELS = Path("data/datasets/broden"), Path("data/broden_labels")
 

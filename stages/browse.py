@@ -4,20 +4,20 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.config.params import Params
-from stages.config.quantities import Name, Share
-from stages.datasets.broden.thumbnails import Thumbnails
-from stages.datasets.card import is_absent
-from stages.files.arrays import read_tensors
-from stages.files.json import read_json, write_whole
-from stages.files.outputs import new_output, open_outputs
-from stages.reporting.direction_entries import (
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.quantities import Name, Share
+from interpreting_clip.datasets.broden.thumbnails import Thumbnails
+from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.formats.json import read_json, write_whole
+from page.direction_entries import (
     ProbeResults,
     by_importance,
     direction_entries,
     feature_entries,
 )
-from stages.reporting.direction_pages import Browser, browser_files
+from page.direction_pages import Browser, browser_files
+from runner.outputs import new_output, open_outputs
 
 DATA, PAGES = Path("data"), Path("plots/directions")
 LABELS, THUMBNAILS = DATA / "broden_labels", DATA / "thumbnails"

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from stages.config.encoders import Comparison
-from stages.config.params import Params
-from stages.files.arrays import read_tensors
-from stages.files.json import read_json, write_json
-from stages.files.outputs import open_outputs, write_checksums
-from stages.measures.cka import cka
-from stages.runtime.errors import error_context
+from interpreting_clip.config.encoders import Comparison
+from interpreting_clip.config.params import Params
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.measures.cka import cka
+from runner.outputs import open_outputs, write_checksums
 
 GRAMS = Path("data/layer_grams")
 

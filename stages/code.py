@@ -5,9 +5,9 @@
 
 from pathlib import Path
 
-from stages.files.json import write_json
-from stages.runtime.errors import InputError
-from stages.runtime.fingerprint import FINGERPRINTS, fingerprints, recorded_fingerprints
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import write_json
+from runner.fingerprint import FINGERPRINTS, fingerprints, recorded_fingerprints
 
 CHECK = "--check"
 

@@ -7,23 +7,23 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from stages.config.measures import ControlsSettings
-from stages.config.params import Params
-from stages.config.quantities import Confidence, Count, Percents, Positive, Seed, Share
-from stages.config.test_sets import SHIFTS, TEST_SETS
-from stages.datasets.card import is_absent
-from stages.files.activations import read_activations
-from stages.files.arrays import read_tensors
-from stages.files.json import write_json
-from stages.files.outputs import open_outputs, write_checksums
-from stages.measures.concepts import ConceptLabels, Negatives, Sign
-from stages.planted.control import Control
-from stages.planted.drawn_accuracies import robustness_controls
-from stages.planted.features import kurtosis_controls, outlier_controls
-from stages.planted.low_rank_head import head_controls
-from stages.planted.noisy_labels import ConceptScoring, concept_controls
-from stages.planted.rotations import cka_controls
-from stages.runtime.errors import error_context
+from interpreting_clip.config.measures import ControlsSettings
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.quantities import Confidence, Count, Percents, Positive, Seed, Share
+from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.controls.control import Control
+from interpreting_clip.controls.drawn_accuracies import robustness_controls
+from interpreting_clip.controls.features import kurtosis_controls, outlier_controls
+from interpreting_clip.controls.low_rank_head import head_controls
+from interpreting_clip.controls.noisy_labels import ConceptScoring, concept_controls
+from interpreting_clip.controls.rotations import cka_controls
+from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.saved_activations import read_activations
+from interpreting_clip.measures.concepts import ConceptLabels, Negatives, Sign
+from runner.outputs import open_outputs, write_checksums
 
 LABELS = Path("data/broden_labels")
 

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.config.measures import DirectionsSettings
-from stages.config.params import Params
-from stages.config.test_sets import TEST_SETS, result_name
-from stages.files.activations import Activations, read_test_sets
-from stages.files.arrays import write_tensors
-from stages.files.heads import read_head
-from stages.files.json import write_json
-from stages.files.outputs import new_output, open_outputs
-from stages.measures.accuracy import map_classes
-from stages.measures.directions import Directions, importance, singular_directions
-from stages.measures.head import Head, random_head
-from stages.measures.pruning import prunable_fraction, pruned_accuracies
-from stages.runtime.errors import error_context
+from interpreting_clip.config.measures import DirectionsSettings
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import TEST_SETS, result_name
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.saved_activations import Activations, read_test_sets
+from interpreting_clip.formats.saved_heads import read_head
+from interpreting_clip.measures.accuracy import map_classes
+from interpreting_clip.measures.directions import Directions, importance, singular_directions
+from interpreting_clip.measures.head import Head, random_head
+from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
+from runner.outputs import new_output, open_outputs
 
 
 def main(key: str) -> None:

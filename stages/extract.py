@@ -3,21 +3,21 @@
 from contextlib import nullcontext
 from pathlib import Path
 
-from stages.config.encoders import Precision, Threads
-from stages.config.machine import read_machine
-from stages.config.params import Params
-from stages.config.test_sets import TEST_SETS
-from stages.files.activations import write_card
-from stages.files.outputs import new_output, open_outputs
+from interpreting_clip.config.encoders import Precision, Threads
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.formats.saved_activations import write_card
+from runner.machine import read_machine
+from runner.outputs import new_output, open_outputs
 
 
 def main(key: str) -> None:
     """Write encoder `key`'s activations on ImageNet's test images."""
     import torch
 
-    from stages.encoders.activations import extract_dataset
-    from stages.encoders.encoder import load_encoder
-    from stages.encoders.processes import is_first, own_machine, run_in_processes
+    from interpreting_clip.encoders.activations import extract_dataset
+    from interpreting_clip.encoders.encoder import load_encoder
+    from interpreting_clip.loading.processes import is_first, own_machine, run_in_processes
 
     params, machine, directory = Params(), read_machine(), Path("data/activations") / key
     if run_in_processes(machine, "stages", "extract", key, output=directory):

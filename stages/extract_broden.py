@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from stages.config.encoders import Precision, Threads
-from stages.config.machine import read_machine
-from stages.config.params import Params
-from stages.datasets.broden.reader import open_broden
-from stages.datasets.card import is_absent, write_absent
-from stages.files.arrays import write_tensors
-from stages.files.outputs import new_output, open_outputs
+from interpreting_clip.config.encoders import Precision, Threads
+from interpreting_clip.config.params import Params
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.card import is_absent, write_absent
+from interpreting_clip.formats.arrays import write_tensors
+from runner.machine import read_machine
+from runner.outputs import new_output, open_outputs
 
 BRODEN = Path("data/datasets/broden")
 
@@ -17,9 +17,9 @@ def main(key: str) -> None:
     """Write encoder `key`'s activations on the probe images, in the order of index.csv."""
     import torch
 
-    from stages.encoders.activations import streamed_activations
-    from stages.encoders.encoder import load_encoder
-    from stages.encoders.processes import is_first, own_machine, run_in_processes
+    from interpreting_clip.encoders.activations import streamed_activations
+    from interpreting_clip.encoders.encoder import load_encoder
+    from interpreting_clip.loading.processes import is_first, own_machine, run_in_processes
 
     weights, directory = Path("data/weights") / key, Path("data/broden_activations") / key
     params, machine = Params(), read_machine()

@@ -2,23 +2,23 @@
 
 from pathlib import Path
 
-from stages.config.encoders import Layers, Precision, Threads
-from stages.config.machine import read_machine
-from stages.config.params import Params
-from stages.config.test_sets import TEST_SETS
-from stages.datasets.shards import open_shards
-from stages.files.arrays import write_tensors
-from stages.files.json import write_json
-from stages.files.outputs import new_output, open_outputs
+from interpreting_clip.config.encoders import Layers, Precision, Threads
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.json import write_json
+from runner.machine import read_machine
+from runner.outputs import new_output, open_outputs
 
 
 def main(key: str) -> None:
     """Write the U-centred Gram matrices of encoder `key`'s layers, minibatch by minibatch."""
     import torch
 
-    from stages.encoders.encoder import load_encoder
-    from stages.encoders.layers import evenly_spaced_minibatches, layer_grams
-    from stages.encoders.processes import is_first, own_machine, run_in_processes
+    from interpreting_clip.encoders.encoder import load_encoder
+    from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
+    from interpreting_clip.loading.processes import is_first, own_machine, run_in_processes
 
     params, machine, directory = Params(), read_machine(), Path("data/layer_grams") / key
     if run_in_processes(machine, "stages", "extract_layers", key, output=directory):

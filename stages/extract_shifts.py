@@ -3,13 +3,13 @@
 from contextlib import nullcontext
 from pathlib import Path
 
-from stages.config.encoders import Precision, Threads
-from stages.config.machine import read_machine
-from stages.config.params import Params
-from stages.config.test_sets import SHIFTS
-from stages.datasets.card import is_absent
-from stages.files.activations import write_shifts
-from stages.files.outputs import new_output, open_outputs
+from interpreting_clip.config.encoders import Precision, Threads
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.formats.saved_activations import write_shifts
+from runner.machine import read_machine
+from runner.outputs import new_output, open_outputs
 
 DATASETS = Path("data/datasets")
 
@@ -18,9 +18,9 @@ def main(key: str) -> None:
     """Write encoder `key`'s activations on the shifts that the study has."""
     import torch
 
-    from stages.encoders.activations import extract_dataset
-    from stages.encoders.encoder import load_encoder
-    from stages.encoders.processes import is_first, own_machine, run_in_processes
+    from interpreting_clip.encoders.activations import extract_dataset
+    from interpreting_clip.encoders.encoder import load_encoder
+    from interpreting_clip.loading.processes import is_first, own_machine, run_in_processes
 
     params, machine, directory = Params(), read_machine(), Path("data/shift_activations") / key
     if run_in_processes(machine, "stages", "extract_shifts", key, output=directory):

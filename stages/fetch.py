@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from stages.config.datasets import Absent, DatasetEntry, Shards
-from stages.config.machine import read_machine
-from stages.config.params import Params
-from stages.config.synthetic import Recipe, World
-from stages.datasets.card import write_absent
-from stages.runtime.fingerprint import require_fingerprint
+from interpreting_clip.config.datasets import Absent, DatasetEntry, Shards
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.synthetic import Recipe, World
+from interpreting_clip.datasets.card import write_absent
+from runner.fingerprint import require_fingerprint
+from runner.machine import read_machine
 
 
 def main(key: str) -> None:
@@ -19,12 +19,12 @@ def main(key: str) -> None:
     if isinstance(item, Absent):
         write_absent(key, directory)
     elif isinstance(item, Recipe):
-        from stages.synthetic.drawn_sets import write_drawn_set
+        from interpreting_clip.synthetic.drawn_sets import write_drawn_set
 
         world = params.read(f"sources.{item.source}", World)
         write_drawn_set(key, item, world, directory)
     else:
-        from stages.datasets.sources import write_real_dataset
+        from interpreting_clip.datasets.sources import write_real_dataset
 
         shards = params.read(f"sources.{item.source}", Shards)
         write_real_dataset(key, item, shards, directory, read_machine())

@@ -2,24 +2,24 @@
 
 from pathlib import Path
 
-from stages.config.encoders import Templates
-from stages.config.machine import read_machine
-from stages.config.params import Params
-from stages.config.trainings import Finetune, TrainingRecipe
-from stages.datasets.shards import open_shards
-from stages.files.outputs import open_outputs
-from stages.runtime.errors import error_context
+from interpreting_clip.config.encoders import Templates
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.trainings import Finetune, TrainingRecipe
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.errors import error_context
+from runner.machine import read_machine
+from runner.outputs import open_outputs
 
 
 def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
     import torch
 
-    from stages.encoders.encoder import load_encoder
-    from stages.encoders.heads import classifier_from_clip, zero_shot_head
-    from stages.encoders.processes import own_machine, run_in_processes
-    from stages.training.callbacks import save_training, training_callbacks
-    from stages.training.supervised import train_classifier
+    from interpreting_clip.encoders.encoder import load_encoder
+    from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
+    from interpreting_clip.loading.processes import own_machine, run_in_processes
+    from interpreting_clip.training.callbacks import save_training, training_callbacks
+    from interpreting_clip.training.supervised import train_classifier
 
     params, machine = Params(), read_machine()
     if run_in_processes(machine, "stages", "finetune", key):

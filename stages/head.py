@@ -2,16 +2,22 @@
 
 from pathlib import Path
 
-from stages.config.encoders import HeadKind, RandomHead, Threads, TrainedHead, ZeroShotHead
-from stages.config.machine import read_machine
-from stages.config.params import Params
-from stages.config.test_sets import TEST_SETS
-from stages.datasets.card import read_card
-from stages.files.heads import write_head
-from stages.files.outputs import new_output, open_outputs
-from stages.measures.head import Head, random_unit_rows
-from stages.runtime.errors import error_context
-from stages.runtime.fingerprint import require_fingerprint
+from interpreting_clip.config.encoders import (
+    HeadKind,
+    RandomHead,
+    Threads,
+    TrainedHead,
+    ZeroShotHead,
+)
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.datasets.card import read_card
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.saved_heads import write_head
+from interpreting_clip.measures.head import Head, random_unit_rows
+from runner.fingerprint import require_fingerprint
+from runner.machine import read_machine
+from runner.outputs import new_output, open_outputs
 
 HEADS = {"zero_shot": ZeroShotHead, "trained": TrainedHead, "random": RandomHead}
 
@@ -20,7 +26,7 @@ def main(key: str) -> None:
     """Write encoder `key`'s head for the classes of ImageNet."""
     import torch
 
-    from stages.encoders.encoder import load_encoder
+    from interpreting_clip.encoders.encoder import load_encoder
 
     params = Params()
     head = params.read(f"encoders.{key}.head", HeadKind)
@@ -34,7 +40,7 @@ def main(key: str) -> None:
     normalize = encoder.card.normalize_features
     with error_context(weights):
         if isinstance(settings, ZeroShotHead):
-            from stages.encoders.heads import zero_shot_head
+            from interpreting_clip.encoders.heads import zero_shot_head
 
             encoder.module.to(read_machine().device)
             made = Head(zero_shot_head(encoder, classes, settings.templates), None, True)

@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from stages.config.encoders import Interpolation, Templates, Threads
-from stages.config.machine import read_machine
-from stages.config.params import Params
-from stages.files.json import write_json
-from stages.files.outputs import new_output, open_outputs
-from stages.runtime.errors import InputError, error_context
+from interpreting_clip.config.encoders import Interpolation, Templates, Threads
+from interpreting_clip.config.params import Params
+from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.formats.json import write_json
+from runner.machine import read_machine
+from runner.outputs import new_output, open_outputs
 
 
 def main(key: str) -> None:
     """Write encoder `key`'s weights, and `ready.json` in place of a training curve."""
     import torch
 
-    from stages.encoders.encoder import load_encoder, save_encoder
-    from stages.encoders.heads import classifier_from_clip, zero_shot_head
-    from stages.encoders.interpolation import interpolate
+    from interpreting_clip.encoders.encoder import load_encoder, save_encoder
+    from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
+    from interpreting_clip.encoders.interpolation import interpolate
 
     params = Params()
     torch.set_num_threads(params.read("threads", Threads).inference)

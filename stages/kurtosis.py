@@ -7,27 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from stages.config.measures import KurtosisSettings
-from stages.config.params import Params
-from stages.config.test_sets import TEST_SETS, result_name
-from stages.files.activations import Activations, read_card, read_test_sets
-from stages.files.arrays import read_tensors, write_tensors
-from stages.files.heads import read_head
-from stages.files.json import write_json
-from stages.files.outputs import new_output, open_outputs
-from stages.measures.accuracy import map_classes
-from stages.measures.directions import Directions
-from stages.measures.head import Head
-from stages.measures.intervals import bootstrap_mean
-from stages.measures.kurtosis import (
+from interpreting_clip.config.measures import KurtosisSettings
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import TEST_SETS, result_name
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.saved_activations import Activations, read_card, read_test_sets
+from interpreting_clip.formats.saved_heads import read_head
+from interpreting_clip.measures.accuracy import map_classes
+from interpreting_clip.measures.directions import Directions
+from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.intervals import bootstrap_mean
+from interpreting_clip.measures.kurtosis import (
     OutlierFeatures,
     hiding_outliers,
     kurtosis_and_deviations,
     most_extreme_first,
     outlier_features,
 )
-from stages.measures.outlier_axes import align_axes, pruning_costs
-from stages.runtime.errors import error_context
+from interpreting_clip.measures.outlier_axes import align_axes, pruning_costs
+from runner.outputs import new_output, open_outputs
 
 MOST_AXES = 100
 """The most outlier features that are examined. At most 56 of 1,024 features can be beyond 6 σ in

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from stages.config.measures import PublishedSettings
-from stages.config.params import Params
-from stages.config.test_sets import SHIFTS
-from stages.files.json import write_json
-from stages.files.outputs import write_checksums
-from stages.files.published import (
+from interpreting_clip.config.measures import PublishedSettings
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.published_accuracies import (
     TESTBED,
     TIMM,
     TIMM_SHIFTS,
@@ -26,23 +26,23 @@ from stages.files.published import (
     timm_standard_models,
     zoo_models,
 )
-from stages.files.tables import write_table
-from stages.measures.effective_robustness import (
+from interpreting_clip.formats.tables import write_table
+from interpreting_clip.measures.effective_robustness import (
     Accuracy,
     EffectiveRobustness,
     estimate_effective_robustness,
 )
-from stages.measures.intervals import percentile_interval
-from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
-from stages.reporting.published_models import MODEL_COLUMNS, model_row
-from stages.reporting.results import Line
-from stages.reporting.robustness_tables import (
+from interpreting_clip.measures.intervals import percentile_interval
+from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, baseline_lines
+from page.published_models import MODEL_COLUMNS, model_row
+from page.results import Line
+from page.robustness_tables import (
     BASELINE_COLUMNS,
     PUBLISHED_COLUMNS,
     baseline_rows,
     published_rows,
 )
-from stages.runtime.errors import error_context
+from runner.outputs import write_checksums
 
 COLUMNS = {
     "published": PUBLISHED_COLUMNS,

@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from stages.config.datasets import DatasetEntry
-from stages.config.encoders import EncoderEntry
-from stages.config.measures import CorrelationSettings, Study
-from stages.config.params import Params
-from stages.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
-from stages.files.json import write_whole
-from stages.files.outputs import require_checksums
-from stages.files.tables import read_table, write_table
-from stages.reporting.across_encoders import correlations
-from stages.reporting.charts import CHARTS, PUBLISHED, chart_svg
-from stages.reporting.page import report_page
-from stages.reporting.provenance import Provenance
-from stages.reporting.published_models import MODEL_COLUMNS
-from stages.reporting.results import (
+from interpreting_clip.config.datasets import DatasetEntry
+from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.config.measures import CorrelationSettings, Study
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
+from interpreting_clip.formats.json import write_whole
+from interpreting_clip.formats.tables import read_table, write_table
+from interpreting_clip.kernels import Kernels
+from page.across_encoders import correlations
+from page.charts import CHARTS, PUBLISHED, chart_svg
+from page.page import report_page
+from page.provenance import Provenance
+from page.published_models import MODEL_COLUMNS
+from page.results import (
     Comparison,
     Controls,
     Encoder,
@@ -23,11 +23,11 @@ from stages.reporting.results import (
     Series,
     read_result,
 )
-from stages.reporting.robustness_tables import BASELINE_COLUMNS, PUBLISHED_COLUMNS
-from stages.reporting.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
-from stages.reporting.vega import vega_script
-from stages.runtime.environment import Kernels
-from stages.runtime.fingerprint import RECORDED, locked_versions, named_versions
+from page.robustness_tables import BASELINE_COLUMNS, PUBLISHED_COLUMNS
+from page.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
+from page.vega import vega_script
+from runner.fingerprint import RECORDED, locked_versions, named_versions
+from runner.outputs import require_checksums
 
 PLOTS, TEMPLATES = Path("plots"), Path(".dvc/plots")
 

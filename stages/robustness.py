@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from stages.config.measures import RobustnessSettings
-from stages.config.params import Params
-from stages.config.test_sets import SHIFTS, TEST_SETS, result_name
-from stages.files.activations import Activations, read_test_sets
-from stages.files.heads import read_head
-from stages.files.json import read_json, write_json
-from stages.files.outputs import new_output, open_outputs
-from stages.measures.accuracy import images_of_classes, map_classes, top1_accuracy
-from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
-from stages.measures.head import Head
-from stages.measures.logit_line import LogitLine, ResampledLines
-from stages.runtime.errors import error_context
+from interpreting_clip.config.measures import RobustnessSettings
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, result_name
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.saved_activations import Activations, read_test_sets
+from interpreting_clip.formats.saved_heads import read_head
+from interpreting_clip.measures.accuracy import images_of_classes, map_classes, top1_accuracy
+from interpreting_clip.measures.effective_robustness import Accuracy, estimate_effective_robustness
+from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+from runner.outputs import new_output, open_outputs
 
 
 def main(key: str) -> None:

@@ -6,9 +6,9 @@ nothing. Its output never changes, so that a legal change makes nothing else sta
 
 from pathlib import Path
 
-from stages.config.check import check
-from stages.config.params import PARAMS
-from stages.files.json import write_json
+from interpreting_clip.config.check import check
+from interpreting_clip.config.params import PARAMS
+from interpreting_clip.formats.json import write_json
 
 
 def main() -> None:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from stages.datasets.card import is_absent
-from stages.files.json import read_json, rounded, write_json
-from stages.files.outputs import open_outputs, write_checksums
-from stages.files.tables import read_curve
-from stages.reporting.summary import encoder_metrics, headline, plot_series
+from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.formats.json import read_json, rounded, write_json
+from interpreting_clip.formats.tables import read_curve
+from page.summary import encoder_metrics, headline, plot_series
+from runner.outputs import open_outputs, write_checksums
 
 DATA = Path("data")
 

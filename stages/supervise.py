@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from stages.config.encoders import AnyBackbone
-from stages.config.machine import read_machine
-from stages.config.params import Params
-from stages.config.trainings import Supervise, TrainingRecipe
-from stages.datasets.shards import open_shards
-from stages.files.outputs import open_outputs
+from interpreting_clip.config.encoders import AnyBackbone
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.trainings import Supervise, TrainingRecipe
+from interpreting_clip.datasets.shards import open_shards
+from runner.machine import read_machine
+from runner.outputs import open_outputs
 
 
 def main(key: str) -> None:
     """Train encoder `key` and write its weights and its training curve."""
-    from stages.encoders.encoder import classifier_encoder
-    from stages.encoders.processes import own_machine, run_in_processes
-    from stages.training.callbacks import save_training, training_callbacks
-    from stages.training.supervised import train_classifier
+    from interpreting_clip.encoders.encoder import classifier_encoder
+    from interpreting_clip.loading.processes import own_machine, run_in_processes
+    from interpreting_clip.training.callbacks import save_training, training_callbacks
+    from interpreting_clip.training.supervised import train_classifier
 
     params, machine = Params(), read_machine()
     if run_in_processes(machine, "stages", "supervise", key):

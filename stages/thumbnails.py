@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from stages.config.machine import read_machine
-from stages.datasets.broden.reader import open_broden
-from stages.datasets.broden.thumbnails import thumbnail, write_thumbnails
-from stages.datasets.card import is_absent, write_absent
-from stages.files.outputs import new_output, open_outputs
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.broden.thumbnails import thumbnail, write_thumbnails
+from interpreting_clip.datasets.card import is_absent, write_absent
+from runner.machine import read_machine
+from runner.outputs import new_output, open_outputs
 
 BRODEN, THUMBNAILS = Path("data/datasets/broden"), Path("data/thumbnails")
 

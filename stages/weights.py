@@ -3,18 +3,18 @@
 import sys
 from pathlib import Path
 
-from stages.config.encoders import AnyBackbone
-from stages.config.machine import read_machine
-from stages.config.params import Params
-from stages.config.weight_sources import WeightsEntry
-from stages.files.json import write_json
-from stages.files.outputs import new_output
+from interpreting_clip.config.encoders import AnyBackbone
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.weight_sources import WeightsEntry
+from interpreting_clip.formats.json import write_json
+from runner.machine import read_machine
+from runner.outputs import new_output
 
 
 def main(key: str) -> None:
     """Write encoder `key`'s weights, and `ready.json` in place of a training curve."""
-    from stages.encoders.encoder import save_encoder
-    from stages.encoders.weights import build_encoder, describe_preprocessing
+    from interpreting_clip.encoders.encoder import save_encoder
+    from interpreting_clip.encoders.weights import build_encoder, describe_preprocessing
 
     params, machine = Params(), read_machine()
     item = params.read(f"weights.{key}", WeightsEntry)

@@ -4,21 +4,21 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.datasets.broden.thumbnails import (
+from interpreting_clip.datasets.broden.thumbnails import (
     GRID,
     Thumbnail,
     Thumbnails,
     small_jpeg,
     write_thumbnails,
 )
-from stages.measures.extremes import extreme_images
-from stages.reporting.direction_entries import (
+from interpreting_clip.measures.extremes import extreme_images
+from page.direction_entries import (
     ProbeResults,
     by_importance,
     direction_entries,
     feature_entries,
 )
-from stages.reporting.direction_pages import Browser
+from page.direction_pages import Browser
 
 CATEGORIES = ("object", "color", "scene", "part")
 THRESHOLD = 0.9

@@ -11,12 +11,12 @@ import yaml
 from filelock import FileLock
 
 import stages.fetch
-from stages.config.test_sets import SHIFTS, TEST_SETS
-from stages.downloads.archives import PASSWORD
-from stages.files.activations import write_activations, write_card, write_shifts
-from stages.files.heads import write_head
-from stages.files.json import write_json
-from stages.measures.head import Head
+from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.downloads.archives import PASSWORD
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.saved_activations import write_activations, write_card, write_shifts
+from interpreting_clip.formats.saved_heads import write_head
+from interpreting_clip.measures.head import Head
 from tests.integration.downloads.loopback import FileServer, HubServer
 from tests.pipeline.workspace import NANO, Workspace, new_workspace
 from tests.reads import ROOT, STAGES, seal

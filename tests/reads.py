@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from stages.files.folders import file_digest
-from stages.files.outputs import write_checksums, write_contents
+from interpreting_clip.formats.folders import file_digest
+from runner.outputs import write_checksums, write_contents
 
 ROOT = Path(__file__).resolve().parents[1]
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -100,7 +100,7 @@ def said_within(megabytes: int, importing: str, call: str) -> str:
     """Return what a call returns or refuses in a process with limited memory."""
     code = """
 from pathlib import Path
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
 {}
 try:
     said = {}

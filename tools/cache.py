@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.config.syntax import load_tree
-from stages.runtime.errors import InputError
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError
 
 LOCK = "dvc.lock"
 

@@ -14,25 +14,25 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from msgspec.structs import replace
 
-from stages.config.check import ENCODER_SECTIONS, check
-from stages.config.machine import Machine, read_machine
-from stages.config.params import PARAMS, Params
-from stages.config.sections import Sections
-from stages.config.synthetic import CLASSES, Recipe
-from stages.config.test_sets import TEST_SETS
-from stages.datasets.imagenet import read_imagenet_classes
-from stages.datasets.images import decode_image
-from stages.downloads.http import mirrored
-from stages.downloads.hub import open_repository
-from stages.encoders.activations import streamed_activations
-from stages.encoders.encoder import Encoder
-from stages.encoders.heads import prompt_templates, zero_shot_head
-from stages.encoders.locations import AtHub, AtUrl, Location, locate_weights
-from stages.encoders.weights import build_encoder, describe_preprocessing
-from stages.measures.head import Head, random_unit_rows
-from stages.runtime.environment import Kernels, restart_with_kernels
-from stages.runtime.errors import InputError, close_names, error_context, one_line
-from stages.runtime.launch import launch
+from interpreting_clip.config.check import ENCODER_SECTIONS, check
+from interpreting_clip.config.params import PARAMS, Params
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.config.synthetic import CLASSES, Recipe
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
+from interpreting_clip.datasets.images import decode_image
+from interpreting_clip.downloads.http import mirrored
+from interpreting_clip.downloads.hub import open_repository
+from interpreting_clip.encoders.activations import streamed_activations
+from interpreting_clip.encoders.encoder import Encoder
+from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
+from interpreting_clip.encoders.locations import AtHub, AtUrl, Location, locate_weights
+from interpreting_clip.encoders.weights import build_encoder, describe_preprocessing
+from interpreting_clip.errors import InputError, close_names, error_context, one_line
+from interpreting_clip.kernels import Kernels, restart_with_kernels
+from interpreting_clip.measures.head import Head, random_unit_rows
+from runner.machine import Machine, read_machine
+from runner.process import launch
 from tools.amounts import Amount, metric, size
 from tools.options import Options
 from tools.sources import ask_url

@@ -25,12 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from stages.files.arrays import read_tensors
-from stages.files.json import read_json
-from stages.files.outputs import CONTENTS
-from stages.files.tables import read_table
-from stages.runtime.errors import InputError, error_context, one_line
-from stages.runtime.launch import launch
+from interpreting_clip.errors import InputError, error_context, one_line
+from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.formats.json import read_json
+from interpreting_clip.formats.tables import read_table
+from runner.outputs import CONTENTS
+from runner.process import launch
 from tools.cache import Cache, Output, file_md5, files_below, locked_outputs, open_cache
 from tools.options import Options
 

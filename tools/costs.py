@@ -11,16 +11,16 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from stages.config.check import ENCODER_SECTIONS
-from stages.config.encoders import HUB_MODEL, AnyBackbone, Backbone, OpenClipModel
-from stages.config.sections import Sections
-from stages.config.synthetic import CLASSES
-from stages.config.test_sets import SHIFTS, TEST_SETS
-from stages.config.trainings import Training, TrainingRecipe
-from stages.encoders.encoder import Encoder, clip_encoder, initialise
-from stages.encoders.layers import named_layers
-from stages.encoders.tokenizer import Vocabulary
-from stages.training.loop import steps_per_epoch
+from interpreting_clip.config.check import ENCODER_SECTIONS
+from interpreting_clip.config.encoders import HUB_MODEL, AnyBackbone, Backbone, OpenClipModel
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.config.synthetic import CLASSES
+from interpreting_clip.config.trainings import Training, TrainingRecipe
+from interpreting_clip.encoders.encoder import Encoder, clip_encoder, initialise
+from interpreting_clip.encoders.layers import named_layers
+from interpreting_clip.encoders.tokenizer import Vocabulary
+from interpreting_clip.training.loop import steps_per_epoch
 from tools.amounts import UNKNOWN, Amount, about, size, total
 from tools.schedule import TRAININGS
 

@@ -11,17 +11,21 @@ import sys
 
 from tabulate import tabulate
 
-from stages.config.measures import PublishedSettings
-from stages.config.params import Params
-from stages.config.test_sets import SHIFTS
-from stages.files.published import standard_models, timm_models, timm_standard_models
+from interpreting_clip.config.measures import PublishedSettings
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.errors import InputError, one_line
+from interpreting_clip.formats.published_accuracies import (
+    standard_models,
+    timm_models,
+    timm_standard_models,
+)
+from interpreting_clip.kernels import Kernels, restart_with_kernels
+from page.names import BASELINES, format_interval, format_number
+from page.names import SHIFTS as NAMES
+from page.robustness_tables import mark
+from runner.process import launch
 from stages.published import Baseline, estimate, published_baselines
-from stages.reporting.names import BASELINES, format_interval, format_number
-from stages.reporting.names import SHIFTS as NAMES
-from stages.reporting.robustness_tables import mark
-from stages.runtime.environment import Kernels, restart_with_kernels
-from stages.runtime.errors import InputError, one_line
-from stages.runtime.launch import launch
 from tools.options import Options
 
 OPTIONS = ", ".join(f"--{shift}" for shift in SHIFTS)

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from psutil import pid_exists
 
-from stages.config.syntax import load_tree
-from stages.runtime.errors import InputError, one_line
-from stages.runtime.launch import launch
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError, one_line
+from runner.process import launch
 from tools.cache import LOCK, Cache, Output, file_md5, files_below, locked_outputs, open_cache
 from tools.options import Options
 

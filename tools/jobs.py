@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from stages.config.machine import Machine, read_machine
-from stages.config.test_sets import TEST_SETS
-from stages.files.json import read_json, write_json
-from stages.runtime.errors import InputError
-from stages.runtime.hosts import launching_command
-from stages.runtime.launch import die_with_parent, launch
+from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import read_json, write_json
+from runner.launcher import launching_command
+from runner.machine import Machine, read_machine
+from runner.process import die_with_parent, launch
 from tools.options import Options
 from tools.schedule import TRAININGS, Job, remaining
 

@@ -8,9 +8,9 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from stages.files.json import write_whole
-from stages.runtime.fingerprint import RECORDED, named_versions
-from stages.runtime.launch import launch
+from interpreting_clip.formats.json import write_whole
+from runner.fingerprint import RECORDED, named_versions
+from runner.process import launch
 
 
 def main() -> None:

@@ -20,14 +20,14 @@ from torch.nn.functional import cross_entropy, normalize
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from stages.config.encoders import AnyBackbone, ComputeType
-from stages.config.machine import Machine
-from stages.config.sections import Sections
-from stages.config.trainings import TrainingPrecision
-from stages.encoders.encoder import Classifier, autocast
-from stages.runtime.errors import InputError
-from stages.runtime.imports import import_open_clip
-from stages.training.memory import checkpoint_activations
+from interpreting_clip.config.encoders import AnyBackbone, ComputeType
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.trainings import TrainingPrecision
+from interpreting_clip.encoders.encoder import Classifier, autocast
+from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.errors import InputError
+from interpreting_clip.training.pieces import checkpoint_activations
+from runner.machine import Machine
 from tools.amounts import UNKNOWN, Amount, about, size
 from tools.costs import (
     FLOAT,

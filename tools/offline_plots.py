@@ -5,9 +5,9 @@
 
 from pathlib import Path
 
-from stages.files.json import write_whole
-from stages.reporting.vega import vega_script
-from stages.runtime.launch import launch
+from interpreting_clip.formats.json import write_whole
+from page.vega import vega_script
+from runner.process import launch
 
 _HEAD = """<!DOCTYPE html>
 <html lang="en">

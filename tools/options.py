@@ -3,7 +3,7 @@
 import argparse
 from typing import NoReturn
 
-from stages.runtime.errors import one_line
+from interpreting_clip.errors import one_line
 
 
 class Options(argparse.ArgumentParser):

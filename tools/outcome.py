@@ -22,11 +22,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stages.config.params import PARAMS
-from stages.config.syntax import load_tree
-from stages.files.json import read_json, write_whole
-from stages.runtime.errors import InputError, one_line
-from stages.runtime.launch import launch
+from interpreting_clip.config.params import PARAMS
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError, one_line
+from interpreting_clip.formats.json import read_json, write_whole
+from runner.process import launch
 from tools.cache import LOCK, files_below
 from tools.compare import leaves, number, write_revision
 

@@ -18,13 +18,13 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 from tabulate import tabulate
 
-from stages.config.check import check
-from stages.config.machine import Machine, read_machine
-from stages.config.params import PARAMS, convert
-from stages.config.sections import Sections
-from stages.files.json import read_json
-from stages.runtime.errors import one_line
-from stages.runtime.launch import launch
+from interpreting_clip.config.check import check
+from interpreting_clip.config.params import PARAMS, convert
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.errors import one_line
+from interpreting_clip.formats.json import read_json
+from runner.machine import Machine, read_machine
+from runner.process import launch
 from tools.amounts import Amount, about, count, hours, metric, size, total
 from tools.costs import (
     Images,

@@ -15,12 +15,12 @@ from pathlib import Path
 import humanize
 from tabulate import tabulate
 
-from stages.config.check import check
-from stages.config.params import PARAMS
-from stages.config.quantities import KEY
-from stages.config.syntax import load_tree
-from stages.runtime.errors import InputError, one_line
-from stages.runtime.launch import launch
+from interpreting_clip.config.check import check
+from interpreting_clip.config.params import PARAMS
+from interpreting_clip.config.quantities import KEY
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError, one_line
+from runner.process import launch
 from tools.options import Options
 
 GRAPH, LOCK = Path("dvc.yaml"), Path("dvc.lock")

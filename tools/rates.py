@@ -5,8 +5,8 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-from stages.config.params import convert
-from stages.config.quantities import StrictStruct
+from interpreting_clip.config.params import convert
+from interpreting_clip.config.quantities import StrictStruct
 
 MEASURED = Path("benchmarks/gpu.json")
 """The file of rates that `make bench ONLY=gpu` has measured on this machine."""

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from msgspec import to_builtins
 
-from stages.config.sections import Sections
-from stages.config.syntax import load_tree
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.syntax import load_tree
 
 GRAPH = Path("dvc.yaml")
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from stages.config.datasets import DatasetEntry, ImageNet, ImageNetCaptions, RealSet
-from stages.config.machine import Machine
-from stages.config.sections import Sections
-from stages.config.synthetic import Recipe, World
-from stages.downloads.http import mirrored, refusal
-from stages.downloads.hub import open_repository, require_access
-from stages.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
-from stages.runtime.errors import InputError
-from stages.runtime.urls import public_url
+from interpreting_clip.config.datasets import DatasetEntry, ImageNet, ImageNetCaptions, RealSet
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.synthetic import Recipe, World
+from interpreting_clip.downloads.http import mirrored, refusal
+from interpreting_clip.downloads.hub import open_repository, require_access
+from interpreting_clip.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
+from interpreting_clip.errors import InputError
+from interpreting_clip.urls import public_url
+from runner.machine import Machine
 from tools.amounts import UNKNOWN, Amount, about
 
 THREADS = 16

@@ -18,12 +18,12 @@ from typing import Any
 
 import humanize
 
+from interpreting_clip.config.params import PARAMS
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import write_whole
+from runner.process import launch
 from stages.__main__ import SECONDS
-from stages.config.params import PARAMS
-from stages.config.syntax import load_tree
-from stages.files.json import write_whole
-from stages.runtime.errors import InputError
-from stages.runtime.launch import launch
 from tools.cache import LOCK, Cache, locked_stages, open_cache
 from tools.fsck import exclusive
 from tools.schedule import GRAPH, TRAININGS

@@ -21,13 +21,13 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 TIMED = {
-    "stages.synthetic.render": ("render", "render_masks"),
-    "stages.synthetic.adversarial": ("train_reference",),
-    "stages.training.loop": ("train",),
-    "stages.training.standard_models": ("standard_model_accuracies",),
-    "stages.encoders.activations": ("embed",),
-    "stages.encoders.layers": ("minibatch_grams",),
-    "stages.encoders.heads": ("encode_texts",),
+    "interpreting_clip.synthetic.render": ("render", "render_masks"),
+    "interpreting_clip.synthetic.adversarial": ("train_reference",),
+    "interpreting_clip.training.loop": ("train",),
+    "interpreting_clip.training.standard_models": ("standard_model_accuracies",),
+    "interpreting_clip.encoders.activations": ("embed",),
+    "interpreting_clip.encoders.layers": ("minibatch_grams",),
+    "interpreting_clip.encoders.heads": ("encode_texts",),
 }
 """The functions that render, train or pass images forward."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stages.datasets.imagenet import ImageNetClasses
+from interpreting_clip.datasets.imagenet import ImageNetClasses
 from tests.integration.datasets.layouts import zipped
 from tests.integration.downloads.encrypted_zip import encrypted_zip
 from tests.unit.datasets.broden.conftest import write_broden1

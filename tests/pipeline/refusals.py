@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.config.syntax import load_tree
-from stages.runtime.errors import InputError
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError
 from tests.reads import folder_digests
 
 DATA = Path("data")

@@ -8,8 +8,8 @@ import networkx as nx
 import pytest
 from dvc.repo import Repo
 
-from stages.runtime.fingerprint import COMPUTING, branch_modules, fingerprinted
-from tests.integration.reporting.conftest import leads_somewhere
+from runner.fingerprint import COMPUTING, branch_modules, fingerprinted
+from tests.integration.page.conftest import leads_somewhere
 from tests.pipeline.workspace import Workspace
 from tests.reads import ROOT, STAGES
 
@@ -62,13 +62,17 @@ ALLOWED = (
 )
 """What every stage may open: parameters, fingerprints and what they are made of, the machine's."""
 
-CODE = re.compile(r"stages/.*(\.py|__pycache__)")
+CODE = re.compile(r"(interpreting_clip|page|runner|stages)/.*(\.py|__pycache__)")
 """Modules and what Python and numba keep of them; what else lies there has to be a dependency."""
 
 STARTING = {
-    *("stages/__main__.py", "stages/config/params.py", "stages/config/syntax.py"),
-    *(f"stages/runtime/{name}.py" for name in ("bytecode", "errors", "fingerprint", "hosts")),
-    *(f"stages/runtime/{name}.py" for name in ("launch", "source_code", "urls")),
+    *(
+        "stages/__main__.py",
+        "interpreting_clip/config/params.py",
+        "interpreting_clip/config/syntax.py",
+    ),
+    *(f"runner/{name}.py" for name in ("bytecode", "errors", "fingerprint", "hosts")),
+    *(f"runner/{name}.py" for name in ("launch", "source_code", "urls")),
 }
 """What starts every stage and ends it, and computes nothing."""
 

@@ -38,19 +38,26 @@ def test_other_kernels_reach_every_stage_that_computes(edited):
 
 
 def test_a_reworded_comment_runs_the_fingerprints_alone(clean):
-    edit(clean, "stages/measures/cka.py", '"""Minibatch CKA', '# A comment.\n"""How alike')
-    edit(clean, "stages/synthetic/shapes.py", "import", "# Another.\nimport")
+    edit(
+        clean, "interpreting_clip/measures/cka.py", '"""Minibatch CKA', '# A comment.\n"""How alike'
+    )
+    edit(clean, "interpreting_clip/synthetic/shapes.py", "import", "# Another.\nimport")
     assert clean.repro() == {"code"}
     assert clean.run("git", "status", "--porcelain", "code.json") == ""
 
 
 def test_an_edit_of_a_measure_runs_its_stages_and_what_rests_on_them(clean):
-    edit(clean, "stages/measures/cka.py", "return cross / np", "return 0.5 * cross / np")
+    edit(clean, "interpreting_clip/measures/cka.py", "return cross / np", "return 0.5 * cross / np")
     assert clean.repro() == {"code", "cka@rn_finetuning", "controls", "report"}
 
 
 def test_code_is_seen_by_status_once_the_fingerprints_are_made(clean):
-    edit(clean, "stages/measures/kurtosis.py", "import numpy", "EDITED = True\nimport numpy")
+    edit(
+        clean,
+        "interpreting_clip/measures/kurtosis.py",
+        "import numpy",
+        "EDITED = True\nimport numpy",
+    )
     assert stale(clean) == {"code"}
     clean.repro("code")
     assert stale(clean) == clean.of_every_encoder("kurtosis") | {"controls"}
@@ -64,7 +71,12 @@ def test_what_editors_leave_beside_a_module_is_no_code(edited):
 
 
 def test_a_stage_refuses_code_that_its_fingerprint_does_not_know(clean):
-    edit(clean, "stages/measures/kurtosis.py", "import numpy", "EDITED = True\nimport numpy")
+    edit(
+        clean,
+        "interpreting_clip/measures/kurtosis.py",
+        "import numpy",
+        "EDITED = True\nimport numpy",
+    )
     said = clean.run("dvc", "repro", "--force", "--single-item", KURTOSIS, ok=False)
     assert "error: code.json: 'kurtosis': expected" in said and "run `dvc repro code`" in said
     assert clean.repro("--force", "--single-item", "code", KURTOSIS) == {"code", KURTOSIS}

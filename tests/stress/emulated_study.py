@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from stages.config.params import PARAMS
-from stages.config.syntax import load_tree
-from stages.runtime.environment import use_kernels
+from interpreting_clip.config.params import PARAMS
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.kernels import use_kernels
 from tests.reads import GRAPH
 
 ORDER = (

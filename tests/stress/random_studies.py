@@ -8,7 +8,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from stages.config.syntax import load_tree
+from interpreting_clip.config.syntax import load_tree
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 

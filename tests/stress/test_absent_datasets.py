@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.datasets.card import is_absent
-from stages.datasets.imagenet import read_imagenet_classes
+from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline.workspace import new_workspace
 from tests.reads import ROOT

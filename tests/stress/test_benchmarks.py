@@ -26,9 +26,9 @@ from benchmarks import (
 from benchmarks.spy.sitecustomize import TIMED
 from benchmarks.synthetic import Size
 from benchmarks.tables import ROOT
-from stages.config.params import convert
-from stages.datasets.shards import open_shards
-from stages.files.json import read_json, write_json
+from interpreting_clip.config.params import convert
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.formats.json import read_json, write_json
 from tests.pipeline.workspace import new_workspace
 from tests.unit.encoders.conftest import small_backbone
 from tools.rates import RATES, Rates

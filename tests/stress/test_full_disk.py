@@ -11,8 +11,8 @@ import pytest
 
 import stages.directions
 import stages.fetch
-from stages.datasets.card import read_card
-from stages.datasets.imagenet import read_imagenet_classes
+from interpreting_clip.datasets.card import read_card
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from tests.fixtures import IMAGES
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline.refusals import write_dataset

@@ -9,7 +9,7 @@ from tests.reads import ROOT
 MEASURE = """
 import json
 import numpy as np
-from stages.training.standard_models import LabelledImages, standard_model_accuracies
+from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
 images = np.random.default_rng(0).integers(0, 256, (1100, 12, 12, 3)).astype(np.uint8)
 classes = images[:, 2:6, 2:6].sum(axis=(1, 2)).argmax(axis=1)
 train, test = (

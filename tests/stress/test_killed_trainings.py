@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.training.callbacks import FILE, SCRATCH
 from stages import fetch, pretrain
-from stages.config.syntax import load_tree
-from stages.training.callbacks import FILE, SCRATCH
 from tests.pipeline.refusals import change
 from tests.reads import folder_digests
 
@@ -23,7 +23,7 @@ KEY, START = "killed", "rn_web_broad"
 STAGE = """
 import runpy, sys
 from functools import partial
-import stages.training.callbacks as callbacks
+import interpreting_clip.training.callbacks as callbacks
 callbacks.Checkpoint = partial(callbacks.Checkpoint, seconds=0.0)  # one at every point of the curve
 sys.argv[1:] = ["{stage}", "{key}"]
 runpy.run_module("stages", run_name="__main__", alter_sys=True)

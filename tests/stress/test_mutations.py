@@ -30,17 +30,16 @@ from PIL import Image
 from safetensors.torch import save
 from scipy.io import savemat
 
-from stages.config.datasets import ImageNet, ImageNetA, ImageNetCaptions, ObjectNet
-from stages.config.machine import PREFIX, Machine, read_machine
-from stages.config.measures import KurtosisSettings
-from stages.config.params import Params
-from stages.config.syntax import illegal_syntax
-from stages.datasets import card as dataset_card
-from stages.datasets import class_folders
-from stages.datasets.broden.labels import concept_presence
-from stages.datasets.broden.reader import open_broden
-from stages.datasets.captions import image_captions, read_captions
-from stages.datasets.class_folders import (
+from interpreting_clip.config.datasets import ImageNet, ImageNetA, ImageNetCaptions, ObjectNet
+from interpreting_clip.config.measures import KurtosisSettings
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.syntax import illegal_syntax
+from interpreting_clip.datasets import card as dataset_card
+from interpreting_clip.datasets import class_folders
+from interpreting_clip.datasets.broden.labels import concept_presence
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.captions import image_captions, read_captions
+from interpreting_clip.datasets.class_folders import (
     CLASSES,
     FOLDERS,
     ILSVRC_IDS,
@@ -50,39 +49,45 @@ from stages.datasets.class_folders import (
     folder_classes,
     folder_files,
 )
-from stages.datasets.imagenet import published_set, read_imagenet_classes
-from stages.datasets.images import decode_image, image_extension
-from stages.datasets.shards import open_shards, write_images
-from stages.datasets.webdataset import check_classnames, shard_images, shard_labels
-from stages.downloads.archives import PASSWORD, iterate_archive
-from stages.encoders import weights
-from stages.encoders.encoder import clip_encoder, copy_state, load_encoder, save_encoder
-from stages.encoders.open_clip_models import build_clip
-from stages.encoders.tokenizer import build_vocabulary, open_clip_tokens
-from stages.files import activations
-from stages.files.arrays import read_tensors, require_finite, write_tensors
-from stages.files.folders import file_digest
-from stages.files.heads import read_head, write_head
-from stages.files.json import read_json
-from stages.files.outputs import (
-    open_outputs,
-    require_checksums,
-    write_checksums,
-    write_contents,
+from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
+from interpreting_clip.datasets.images import decode_image, image_extension
+from interpreting_clip.datasets.shards import open_shards, write_images
+from interpreting_clip.datasets.webdataset import check_classnames, shard_images, shard_labels
+from interpreting_clip.downloads.archives import PASSWORD, iterate_archive
+from interpreting_clip.encoders import weights
+from interpreting_clip.encoders.encoder import clip_encoder, copy_state, load_encoder, save_encoder
+from interpreting_clip.encoders.open_clip_models import build_clip
+from interpreting_clip.encoders.tokenizer import build_vocabulary, open_clip_tokens
+from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.formats import activations
+from interpreting_clip.formats.arrays import read_tensors, require_finite, write_tensors
+from interpreting_clip.formats.folders import file_digest
+from interpreting_clip.formats.json import read_json
+from interpreting_clip.formats.published_accuracies import (
+    accuracy_fractions,
+    standard_models,
+    timm_models,
+    zoo_models,
 )
-from stages.files.published import accuracy_fractions, standard_models, timm_models, zoo_models
-from stages.files.tables import read_curve, read_table
-from stages.measures.head import Head
-from stages.reporting.results import Comparison, Published, Series, read_result
-from stages.reporting.robustness_tables import PUBLISHED_COLUMNS
-from stages.runtime.errors import InputError, error_context
-from stages.runtime.fingerprint import (
+from interpreting_clip.formats.saved_heads import read_head, write_head
+from interpreting_clip.formats.tables import read_curve, read_table
+from interpreting_clip.measures.head import Head
+from interpreting_clip.training.callbacks import FILE, Checkpoint
+from page.results import Comparison, Published, Series, read_result
+from page.robustness_tables import PUBLISHED_COLUMNS
+from runner.fingerprint import (
     LOCKED,
     RECORDED,
     locked_versions,
     recorded_fingerprints,
 )
-from stages.training.callbacks import FILE, Checkpoint
+from runner.machine import PREFIX, Machine, read_machine
+from runner.outputs import (
+    open_outputs,
+    require_checksums,
+    write_checksums,
+    write_contents,
+)
 from tests.integration.downloads.encrypted_zip import encrypted_zip
 from tests.reads import ROOT
 from tests.stress.mutations import damaged
@@ -90,7 +95,7 @@ from tests.unit.datasets.broden.conftest import TABLES, write_broden1
 from tests.unit.datasets.conftest import card, photo, saved, tar, write_files
 from tests.unit.datasets.test_class_folders import SOLUTION_ROWS, SYNSET_LINES, meta
 from tests.unit.encoders.conftest import TINY, small_backbone
-from tests.unit.reporting.conftest import (
+from tests.unit.page.conftest import (
     LINES,
     comparison,
     counterpart,

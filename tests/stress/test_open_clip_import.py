@@ -5,7 +5,7 @@ import pytest
 
 LEAN = """
 import sys
-from stages.runtime.imports import import_open_clip
+from interpreting_clip.encoders.open_clip_import import import_open_clip
 open_clip = import_open_clip()
 unwanted = ("timm", "huggingface_hub", "torch._dynamo")
 loaded = [m for m in sys.modules if m.startswith(unwanted)]
@@ -35,7 +35,7 @@ assert open_clip.timm_model.timm is timm and open_clip.model.TimmModel("resnet18
 BEFORE = """
 import sys, timm, torch._dynamo, open_clip
 before = dict(sys.modules)
-from stages.runtime.imports import import_open_clip
+from interpreting_clip.encoders.open_clip_import import import_open_clip
 assert import_open_clip() is open_clip
 assert all(sys.modules[name] is module for name, module in before.items())
 assert open_clip.timm_model.timm is timm

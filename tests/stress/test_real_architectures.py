@@ -5,11 +5,11 @@ import re
 import pytest
 import torch
 
-from stages.config.encoders import TimmModel, TorchvisionModel
-from stages.encoders.card import OpenClipConfig
-from stages.encoders.encoder import initialise, load_encoder, save_encoder
-from stages.encoders.library_models import build_library_model, measured_representation
-from stages.encoders.weights import load_state_dict
+from interpreting_clip.config.encoders import TimmModel, TorchvisionModel
+from interpreting_clip.encoders.encoder import initialise, load_encoder, save_encoder
+from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.library_models import build_library_model, measured_representation
+from interpreting_clip.encoders.weights import load_state_dict
 from tests.unit.encoders.conftest import TINY, require_layers
 
 MODELS = [TorchvisionModel(model="efficientnet_b0"), TimmModel(model="vit_tiny_patch16_224")]

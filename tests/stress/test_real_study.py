@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 import stages.weights
-from stages.config.encoders import OpenClipModel
-from stages.datasets.card import read_card
-from stages.datasets.imagenet import ImageNetClasses, read_imagenet_classes
-from stages.datasets.shards import open_shards
-from stages.encoders.encoder import clip_encoder
+from interpreting_clip.config.encoders import OpenClipModel
+from interpreting_clip.datasets.card import read_card
+from interpreting_clip.datasets.imagenet import ImageNetClasses, read_imagenet_classes
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.encoders.encoder import clip_encoder
 from tests.integration.downloads.loopback import TOKEN, FileServer, HubServer
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline import zoo

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stages.training.callbacks import FILE, SCRATCH
+from interpreting_clip.training.callbacks import FILE, SCRATCH
 from tests.pipeline.workspace import Workspace, new_workspace
 from tests.stress.slurm import Cluster, slurm_cluster
 from tests.stress.test_jobs import make_repro
@@ -25,13 +25,13 @@ TRAINING = ("dvc", "repro", "--single-item", "--force", f"pretrain@{KEY}")
 STEPS = 25
 
 EDITS = (
-    ("stages/training/callbacks.py", "seconds: float = 60.0", "seconds: float = 0.0"),
+    ("interpreting_clip/training/callbacks.py", "seconds: float = 60.0", "seconds: float = 0.0"),
     (
-        "stages/training/callbacks.py",
+        "interpreting_clip/training/callbacks.py",
         "self.saved = time.monotonic()\n\n    def load",
         "while (SCRATCH / 'hold').exists():\n            time.sleep(0.01)\n\n    def load",
     ),
-    ("stages/runtime/hosts.py", "INTERVAL = 5.0", "INTERVAL = 0.1"),
+    ("runner/launcher.py", "INTERVAL = 5.0", "INTERVAL = 0.1"),
 )
 """A checkpoint at every point of the curve, where a training can be held so that it is not done
 before it is killed; a job soon sees its successor."""

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from msgspec.structs import replace
 
-from stages.config.datasets import RealSet, Shards
-from stages.config.encoders import (
+from interpreting_clip.config.datasets import RealSet, Shards
+from interpreting_clip.config.encoders import (
     AnyBackbone,
     Backbone,
     Heads,
@@ -18,8 +18,7 @@ from stages.config.encoders import (
     Precision,
     TextTransformer,
 )
-from stages.config.machine import Machine
-from stages.config.measures import (
+from interpreting_clip.config.measures import (
     BaselineSettings,
     ConceptsSettings,
     ControlsSettings,
@@ -27,42 +26,43 @@ from stages.config.measures import (
     KurtosisSettings,
     PresenceSettings,
 )
-from stages.config.sections import Sections
-from stages.config.synthetic import Adversarial, Labelled, Probe, Recipe, World
-from stages.config.test_sets import SHIFTS
-from stages.config.trainings import TrainingRecipe
-from stages.datasets.broden.labels import can_be_probed, concept_presence
-from stages.datasets.broden.reader import open_broden
-from stages.datasets.sources import write_real_dataset
-from stages.encoders.encoder import classifier_encoder, clip_encoder, initialise
-from stages.encoders.heads import zero_shot_head
-from stages.encoders.layers import evenly_spaced_minibatches, layer_grams
-from stages.encoders.open_clip_models import architecture_of
-from stages.encoders.tokenizer import build_vocabulary
-from stages.measures.cka import cka
-from stages.measures.concepts import (
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.synthetic import Adversarial, Labelled, Probe, Recipe, World
+from interpreting_clip.config.trainings import TrainingRecipe
+from interpreting_clip.controls.drawn_accuracies import robustness_controls
+from interpreting_clip.controls.features import kurtosis_controls, outlier_controls
+from interpreting_clip.controls.low_rank_head import head_controls
+from interpreting_clip.controls.noisy_labels import ConceptScoring, concept_controls
+from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.sources import write_real_dataset
+from interpreting_clip.encoders.encoder import classifier_encoder, clip_encoder, initialise
+from interpreting_clip.encoders.heads import zero_shot_head
+from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
+from interpreting_clip.encoders.open_clip_models import architecture_of
+from interpreting_clip.encoders.tokenizer import build_vocabulary
+from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.concepts import (
     ConceptLabels,
     Group,
     concept_targets,
     probe,
 )
-from stages.measures.directions import importance, singular_directions
-from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
-from stages.measures.head import Head, random_head, random_unit_rows
-from stages.measures.intervals import bootstrap_mean
-from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
-from stages.measures.logit_line import baseline_lines
-from stages.measures.pruning import prunable_fraction, pruned_accuracies
-from stages.planted.drawn_accuracies import robustness_controls
-from stages.planted.features import kurtosis_controls, outlier_controls
-from stages.planted.low_rank_head import head_controls
-from stages.planted.noisy_labels import ConceptScoring, concept_controls
-from stages.synthetic.drawn_sets import write_drawn_set
-from stages.training.callbacks import Callbacks
-from stages.training.contrastive import pretrain
-from stages.training.loop import deterministic, learning_rate
-from stages.training.standard_models import LabelledImages, standard_model_accuracies
-from stages.training.supervised import train_classifier
+from interpreting_clip.measures.directions import importance, singular_directions
+from interpreting_clip.measures.effective_robustness import Accuracy, estimate_effective_robustness
+from interpreting_clip.measures.head import Head, random_head, random_unit_rows
+from interpreting_clip.measures.intervals import bootstrap_mean
+from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier_features
+from interpreting_clip.measures.logit_line import baseline_lines
+from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
+from interpreting_clip.synthetic.drawn_sets import write_drawn_set
+from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.contrastive import pretrain
+from interpreting_clip.training.loop import deterministic, learning_rate
+from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
+from interpreting_clip.training.supervised import train_classifier
+from runner.machine import Machine
 
 IMAGES, CLASSES = 24, ["circle", "square", "star"]
 RNG = np.random.default_rng(0)

@@ -10,14 +10,14 @@ import msgspec
 import numpy as np
 import torch
 
-from stages.config.machine import Machine
-from stages.config.trainings import TrainingRecipe
-from stages.encoders.processes import add_up, is_first, place, run_in_processes
-from stages.runtime.errors import InputError
-from stages.runtime.launch import launch, leave
-from stages.training.callbacks import Callbacks
-from stages.training.loop import gradients, train
-from stages.training.memory import averaged_statistics, cut, own_rows
+from interpreting_clip.config.trainings import TrainingRecipe
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.processes import add_up, is_first, place, run_in_processes
+from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.loop import gradients, train
+from interpreting_clip.training.pieces import averaged_statistics, cut, own_rows
+from runner.machine import Machine
+from runner.process import launch, leave
 from tests.unit.training.conftest import IMAGES, small_case
 
 

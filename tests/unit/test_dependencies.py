@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.config.datasets import Sources
-from stages.config.encoders import Heads
-from stages.runtime.fingerprint import (
+from interpreting_clip.config.datasets import Sources
+from interpreting_clip.config.encoders import Heads
+from runner.fingerprint import (
     BRANCHES,
     COMPUTES_NOTHING,
     branch_modules,
@@ -25,7 +25,7 @@ from stages.runtime.fingerprint import (
     fingerprints,
     stage_branches,
 )
-from stages.runtime.source_code import imported_files, imported_packages
+from runner.source_code import imported_files, imported_names, imported_packages
 from tests.reads import GRAPH, ROOT, STAGES, body, read_params
 
 COMPUTING = [stage for stage in STAGES if stage != "code"]
@@ -118,28 +118,24 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     assert all("pillow" in found["fetch", branch] for branch in ("world", "hub", "folder"))
 
 
+LIBRARY = ("measures", "controls", "config", "formats", "downloads", "datasets", "synthetic")
 PACKAGES = (
-    *(
-        "measures",
-        "planted",
-        "runtime",
-        "config",
-        "files",
-        "downloads",
-        "datasets",
-        "synthetic",
-        "encoders",
-    ),
-    *("training", "reporting", "stages"),
+    *("interpreting_clip", *(f"interpreting_clip.{name}" for name in LIBRARY)),
+    *(f"interpreting_clip.{name}" for name in ("loading", "encoders", "training")),
+    *("runner", "page", "stages"),
 )
-"""The packages of `stages`, each with those that it can import before it, and the stages last."""
+"""The packages, each with those that it can import before it, and the stages last.
 
-MODULES = sorted((ROOT / "stages").rglob("[!_]*.py"))
+The first one is what lies in the library's own folder: errors, URLs and the choice of kernels.
+"""
+
+FOLDERS = ("interpreting_clip", "runner", "page", "stages")
+MODULES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("[!_]*.py"))
 
 
 def package(file: Path) -> str:
-    folders = file.relative_to(ROOT / "stages").parts[:-1]
-    return folders[0] if folders else "stages"
+    """Return the package of a module; stages of one have none of their own."""
+    return ".".join(file.relative_to(ROOT).parts[:-1][:2])
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -153,20 +149,30 @@ def test_imports_go_from_a_package_to_earlier_ones(name):
         assert imported_packages([file]).isdisjoint({"tools", "benchmarks", "tests"}), file
 
 
+def test_the_library_imports_nothing_of_the_graph():
+    for file in MODULES:
+        if package(file).startswith("interpreting_clip"):
+            assert {name.partition(".")[0] for name in imported_names(file)}.isdisjoint(
+                {"runner", "page", "stages"}
+            ), file
+
+
 def test_packages_are_empty_and_in_the_list_and_no_modules_import_each_other():
-    assert all(f.stat().st_size == 0 for f in (ROOT / "stages").rglob("__init__.py"))
+    for folder in FOLDERS:
+        assert all(f.stat().st_size == 0 for f in (ROOT / folder).rglob("__init__.py"))
     assert {package(file) for file in MODULES} == set(PACKAGES)
     TopologicalSorter({file: imported_files(file, ROOT) for file in MODULES}).prepare()
 
 
 def test_the_stages_alone_read_params():
     for file in MODULES:
-        if package(file) != "stages":
+        if package(file).partition(".")[0] not in ("stages", "runner"):
             assert "Params(" not in file.read_text().replace("class Params", ""), file
 
 
 def test_what_lies_among_the_code_and_is_no_code_is_a_dependency():
-    files = {f.relative_to(ROOT).as_posix() for f in (ROOT / "stages").rglob("*.*") if f.is_file()}
+    found = (f for folder in FOLDERS for f in (ROOT / folder).rglob("*.*") if f.is_file())
+    files = {f.relative_to(ROOT).as_posix() for f in found}
     others = {f for f in files if not f.endswith(".py") and "__pycache__" not in f}
     declared = {dep for stage in COMPUTING for dep in body(stage).get("deps", ())}
     assert others and others <= declared
@@ -177,18 +183,18 @@ HEADS = {"head_zero_shot", "head_trained", "head_random"}
 REAL = {"fetch_hub", "fetch_archive", "fetch_folder"}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 EDITS = [
-    ("stages/measures/cka.py", EDIT, {"cka", "controls"}),
-    ("stages/config/weight_sources.py", EDIT, {"study", "weights"}),
-    ("stages/measures/gram.py", EDIT, {"extract_layers", "controls"}),
-    ("stages/synthetic/shapes.py", "# a comment\n", set()),
-    ("stages/synthetic/shapes.py", '"""A docstring."""', set()),
-    ("stages/synthetic/shapes.py", EDIT, {"fetch_world"}),
-    ("stages/datasets/class_folders.py", EDIT, REAL),
-    ("stages/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate"}),
+    ("interpreting_clip/measures/cka.py", EDIT, {"cka", "controls"}),
+    ("interpreting_clip/config/weight_sources.py", EDIT, {"study", "weights"}),
+    ("interpreting_clip/measures/gram.py", EDIT, {"extract_layers", "controls"}),
+    ("interpreting_clip/synthetic/shapes.py", "# a comment\n", set()),
+    ("interpreting_clip/synthetic/shapes.py", '"""A docstring."""', set()),
+    ("interpreting_clip/synthetic/shapes.py", EDIT, {"fetch_world"}),
+    ("interpreting_clip/datasets/class_folders.py", EDIT, REAL),
+    ("interpreting_clip/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate"}),
     ("stages/head.py", EDIT, HEADS),
-    ("stages/runtime/fingerprint.py", EDIT, set()),
+    ("runner/fingerprint.py", EDIT, set()),
     ("stages/__main__.py", EDIT, set()),
-    ("stages/runtime/environment.py", EDIT, EVERYTHING),
+    ("interpreting_clip/kernels.py", EDIT, EVERYTHING),
     ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL | {"baseline"}),
     ("constraints.txt", "scikit-learn==9\n", {"baseline"}),
     ("constraints.txt", "ruff==9\n", set()),
@@ -214,7 +220,7 @@ def test_another_measure_passes_no_image_through_an_encoder_again():
     for stage, branch in stage_branches(ROOT):
         computing = fingerprinted(stage, branch, ROOT)
         if "torch" in computing["packages"] and stage != "controls":
-            assert "stages/config/measures.py" not in computing["code"], stage
+            assert "interpreting_clip/config/measures.py" not in computing["code"], stage
 
 
 @pytest.mark.parametrize(("stage", "branch"), list(stage_branches(ROOT)))
@@ -227,10 +233,10 @@ def test_every_module_counts_where_it_can_be_imported(stage, branch):
 
 
 def test_follows_imports_inside_of_functions(code_copy):
-    assert "stages/measures/cka.py" not in branch_modules("kurtosis", "", ROOT)
+    assert "interpreting_clip/measures/cka.py" not in branch_modules("kurtosis", "", ROOT)
     with (code_copy / "stages/kurtosis.py").open("a") as stream:
-        stream.write("\n\ndef late():\n    from stages.measures import cka\n")
-    assert "stages/measures/cka.py" in branch_modules("kurtosis", "", code_copy)
+        stream.write("\n\ndef late():\n    from interpreting_clip.measures import cka\n")
+    assert "interpreting_clip/measures/cka.py" in branch_modules("kurtosis", "", code_copy)
 
 
 def test_notices_a_read_and_refuses_a_computed_path(code_copy):

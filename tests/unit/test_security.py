@@ -7,11 +7,12 @@ tests/integration/downloads and tests/pipeline/test_hostile_study.py.
 
 import ast
 
-from stages.config.quantities import KEY
-from stages.config.sections import Sections
+from interpreting_clip.config.quantities import KEY
+from interpreting_clip.config.sections import Sections
 from tests.reads import GRAPH, ROOT, body
 
-FILES = [f for room in ("stages", "tools", "benchmarks") for f in (ROOT / room).rglob("*.py")]
+ROOMS = ("interpreting_clip", "page", "runner", "stages", "tools", "benchmarks")
+FILES = [f for room in ROOMS for f in (ROOT / room).rglob("*.py")]
 CALLS = [
     (file.relative_to(ROOT).as_posix(), node)
     for file in FILES
@@ -43,8 +44,11 @@ def test_an_archive_is_never_unpacked_onto_the_disk():
 
 def test_every_download_names_its_checksum():
     asking = calls("requests.get", "httpx.get", "urlopen", "urlretrieve")
-    assert {file for file, _ in asking} == {"tools/sources.py", "stages/downloads/http.py"}
-    assert {file for file, _ in calls("hf_hub_download")} == {"stages/downloads/hub.py"}
+    assert {file for file, _ in asking} == {
+        "tools/sources.py",
+        "interpreting_clip/downloads/http.py",
+    }
+    assert {file for file, _ in calls("hf_hub_download")} == {"interpreting_clip/downloads/hub.py"}
     assert calls("retrieve", "snapshot_download", "load_state_dict_from_url") == []
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from stages.config.datasets import RealEntry, Shards
-from stages.config.machine import Machine
-from stages.datasets.imagenet import read_imagenet_classes
-from stages.datasets.sources import write_real_dataset
-from stages.runtime.errors import InputError
+from interpreting_clip.config.datasets import RealEntry, Shards
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
+from interpreting_clip.datasets.sources import write_real_dataset
+from interpreting_clip.errors import InputError
+from runner.machine import Machine
 from tests.reads import folder_digests
 from tests.unit.datasets.conftest import photo, tar
 

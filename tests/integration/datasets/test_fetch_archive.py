@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from stages.datasets.card import read_card
-from stages.datasets.shards import open_shards
-from stages.downloads.archives import PASSWORD
+from interpreting_clip.datasets.card import read_card
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.downloads.archives import PASSWORD
 from tests.integration.datasets.layouts import KNOWN, fetched, refusal, zipped
 from tests.integration.downloads.loopback import FileServer
 from tests.pipeline import official_layouts as layouts

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from stages.datasets.captions import LARGEST, read_captions
-from stages.datasets.card import read_card
-from stages.datasets.shards import open_shards
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.captions import LARGEST, read_captions
+from interpreting_clip.datasets.card import read_card
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.errors import InputError
 from tests.integration.datasets.layouts import fetched, refusal
 from tests.integration.downloads.loopback import HubServer
 from tests.unit.datasets.conftest import photo, tar, write_files

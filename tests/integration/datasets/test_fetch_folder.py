@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.datasets.card import read_card
-from stages.datasets.images import WEBP_PIXELS
-from stages.datasets.shards import open_shards
+from interpreting_clip.datasets.card import read_card
+from interpreting_clip.datasets.images import WEBP_PIXELS
+from interpreting_clip.datasets.shards import open_shards
 from tests.integration.datasets.layouts import KNOWN, fetched, refusal
 from tests.reads import folder_digests, said_within
 from tests.unit.datasets.conftest import photo, saved, write_files
@@ -143,7 +143,7 @@ def test_the_largest_image_takes_less_than_a_gigabyte(tmp_path: Path, form: str)
     (tmp_path / "image").write_bytes(saved(image, form, **options))
     said = said_within(
         1000,
-        "from stages.datasets.images import decode_image",
+        "from interpreting_clip.datasets.images import decode_image",
         f"decode_image(Path({str(tmp_path / 'image')!r}).read_bytes(), 'image').shape",
     )
     assert said == f"({rows}, {columns}, 3)\n"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from stages.datasets.card import read_card
-from stages.datasets.shards import open_shards
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.card import read_card
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.errors import InputError
 from tests.integration.datasets.layouts import KNOWN, fetched, refusal, webdataset
 from tests.integration.downloads.loopback import HubServer
 from tests.reads import folder_digests

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from interpreting_clip.datasets.card import is_absent, read_card
+from interpreting_clip.errors import InputError
 from stages import fetch
-from stages.datasets.card import is_absent, read_card
-from stages.runtime.errors import InputError
 from tests.pipeline.refusals import write_dataset, write_params
 from tests.unit.datasets.conftest import photo, write_files
 

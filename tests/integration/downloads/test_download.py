@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from stages.downloads.http import RESERVE, download, mirrored
-from stages.runtime.errors import InputError
+from interpreting_clip.downloads.http import RESERVE, download, mirrored
+from interpreting_clip.errors import InputError
 from tests.integration.downloads.loopback import Answer, FileServer
 from tests.reads import ROOT
 
@@ -167,7 +167,7 @@ def test_no_more_than_announced_is_read(url, server, tmp_path):
 
 
 def test_a_file_that_drips_is_given_up(url, server, tmp_path, monkeypatch):
-    monkeypatch.setattr("stages.downloads.http.GRACE", -86400)
+    monkeypatch.setattr("interpreting_clip.downloads.http.GRACE", -86400)
     with pytest.raises(InputError, match=r"a.tar: \d.* came in .* by hand"):
         download(url, DIGEST, tmp_path)
 
@@ -225,7 +225,7 @@ def test_a_mirror_s_login_does_not_follow_to_another_host(server, tmp_path):
 
 
 def test_two_processes_make_one_download(url, server, tmp_path):
-    code = "import sys, pathlib; from stages.downloads.http import download as d; "
+    code = "import sys, pathlib; from interpreting_clip.downloads.http import download as d; "
     code += "d(sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]))"
     command = [sys.executable, "-c", code, url, DIGEST, str(tmp_path)]
     jobs = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]

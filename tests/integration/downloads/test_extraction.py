@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.downloads.archives import PASSWORD, iterate_archive
-from stages.runtime.errors import InputError
+from interpreting_clip.downloads.archives import PASSWORD, iterate_archive
+from interpreting_clip.errors import InputError
 from tests.integration.downloads.encrypted_zip import encrypted_zip
 from tests.reads import said_within
 
@@ -213,12 +213,12 @@ def test_an_encrypted_zip_needs_its_password(write, monkeypatch):
 
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_refuses_a_file_that_fills_the_memory(write, kind, monkeypatch):
-    monkeypatch.setattr("stages.downloads.archives.RATIO", 1000)
+    monkeypatch.setattr("interpreting_clip.downloads.archives.RATIO", 1000)
     largest = len(FILES["set/b.jpg"])
-    monkeypatch.setattr("stages.downloads.archives.LARGEST", largest)
+    monkeypatch.setattr("interpreting_clip.downloads.archives.LARGEST", largest)
     file = write(ARCHIVES[kind])
     assert len(read(file)) == len(FILES)
-    monkeypatch.setattr("stages.downloads.archives.LARGEST", largest - 1)
+    monkeypatch.setattr("interpreting_clip.downloads.archives.LARGEST", largest - 1)
     refused(file, f"'set/b.jpg' has more than {largest - 1:,} bytes, .*nothing was taken")
 
 
@@ -284,7 +284,7 @@ def test_a_bomb_takes_little_memory(write, bomb, wanted):
     assert file.stat().st_size < 1 << 22
     said = said_within(
         256,
-        "from stages.downloads.archives import iterate_archive",
+        "from interpreting_clip.downloads.archives import iterate_archive",
         f"list(iterate_archive(Path({str(file)!r}), 'bomb.tar', lambda name: {wanted}))",
     )
     assert "bomb.tar" in said

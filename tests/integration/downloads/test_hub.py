@@ -11,9 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from stages.downloads.http import RESERVE
-from stages.downloads.hub import Repository, RepositoryFile, download_file, open_repository
-from stages.runtime.errors import InputError
+from interpreting_clip.downloads.http import RESERVE
+from interpreting_clip.downloads.hub import (
+    Repository,
+    RepositoryFile,
+    download_file,
+    open_repository,
+)
+from interpreting_clip.errors import InputError
 from tests.integration.downloads.loopback import TOKEN, Answer, git_name, sha256
 from tests.reads import ROOT
 
@@ -130,7 +135,7 @@ def test_refuses_another_file_than_listed(hub, commit, tmp_path, sent, said):
 
 
 def test_two_processes_make_one_download(hub, commit, tmp_path):
-    code = "import sys, pathlib; from stages.downloads import hub; "
+    code = "import sys, pathlib; from interpreting_clip.downloads import hub; "
     code += "opened = hub.open_repository('some/set', 'main'); "
     code += "hub.download_file(opened, 'test/3.tar', pathlib.Path(sys.argv[1]))"
     command = [sys.executable, "-c", code, str(tmp_path)]
@@ -255,7 +260,7 @@ NO_HUB = r"some/set@.*: what .* answered is not what a hub answers.*HF_ENDPOINT"
 @pytest.mark.parametrize("ask", ["revision", "tree"])
 @pytest.mark.parametrize("content", [b"[" * 100_000, bytes(1 << 17)], ids=["deep", "endless"])
 def test_a_listing_is_bounded(hub, commit, monkeypatch, ask, content):
-    monkeypatch.setattr("stages.downloads.hub.ANSWERS", 1 << 20)
+    monkeypatch.setattr("interpreting_clip.downloads.hub.ANSWERS", 1 << 20)
     path = f"/api/datasets/some/set/{ask}/{commit}"
     plain = hub.answer
     monkeypatch.setattr(
@@ -291,7 +296,7 @@ def test_the_hub_does_not_say_how_many_years_to_wait(hub, commit, monkeypatch, n
 
 
 def test_a_hub_that_never_lists_its_files_is_given_up(hub, commit, monkeypatch):
-    monkeypatch.setattr("stages.downloads.hub.TIMEOUT", 0.1)
+    monkeypatch.setattr("interpreting_clip.downloads.hub.TIMEOUT", 0.1)
     plain, over = hub.answer, Event()
     monkeypatch.setattr(
         hub,
@@ -304,7 +309,7 @@ def test_a_hub_that_never_lists_its_files_is_given_up(hub, commit, monkeypatch):
 
 
 def test_an_answer_is_not_unpacked(hub, commit, monkeypatch):
-    monkeypatch.setattr("stages.downloads.hub.ANSWERS", 1 << 20)
+    monkeypatch.setattr("interpreting_clip.downloads.hub.ANSWERS", 1 << 20)
     packed = Answer(gzip.compress(b'{"sha": "' + bytes(1 << 21)), 200, {"Content-Encoding": "gzip"})
     monkeypatch.setattr(hub, "answer", lambda request: packed)
     with pytest.raises(InputError, match=NO_HUB):
@@ -316,7 +321,7 @@ def test_an_answer_is_not_unpacked(hub, commit, monkeypatch):
 def test_a_file_without_end_is_refused_beyond_its_listed_size(
     hub, commit, tmp_path, monkeypatch, file
 ):
-    monkeypatch.setattr("stages.downloads.hub.ANSWERS", 1 << 20)
+    monkeypatch.setattr("interpreting_clip.downloads.hub.ANSWERS", 1 << 20)
     hub.cdn.endless.add(hub.place("some/set", "test/3.tar"))
     opened = open_repository("some/set", "main")
     hub.endless.add(f"/datasets/some/set/resolve/{commit}/README.md")

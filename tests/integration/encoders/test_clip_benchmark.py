@@ -6,12 +6,12 @@ import torch
 from clip_benchmark.metrics import zeroshot_classification as benchmark
 from open_clip import IMAGENET_CLASSNAMES, get_tokenizer
 
-from stages.config.encoders import OpenClipModel
-from stages.encoders.encoder import Encoder, clip_encoder
-from stages.encoders.heads import prompt_templates, zero_shot_head
-from stages.encoders.preprocess import to_tower
-from stages.measures.accuracy import correct_predictions
-from stages.measures.head import Head, random_unit_rows
+from interpreting_clip.config.encoders import OpenClipModel
+from interpreting_clip.encoders.encoder import Encoder, clip_encoder
+from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
+from interpreting_clip.loading.preprocess import to_tower
+from interpreting_clip.measures.accuracy import correct_predictions
+from interpreting_clip.measures.head import Head, random_unit_rows
 from tests.unit.encoders.conftest import TINY, activations
 
 CLASSES = list(IMAGENET_CLASSNAMES[:40:4])

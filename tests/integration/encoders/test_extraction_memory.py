@@ -9,17 +9,17 @@ import pytest
 from msgspec.structs import replace
 from torch import nn
 
-from stages.config.machine import Machine
-from stages.datasets.broden.reader import Concept, open_broden
-from stages.datasets.broden.writer import Segmented, broden_files
-from stages.datasets.card import write_card
-from stages.datasets.images import encode_png
-from stages.datasets.shards import write_images
-from stages.datasets.tar import write_shards
-from stages.encoders.activations import extract_dataset, streamed_activations
-from stages.encoders.encoder import Encoder, initialise
-from stages.files.activations import read_activations
-from stages.files.arrays import read_tensors, write_tensors
+from interpreting_clip.datasets.broden.reader import Concept, open_broden
+from interpreting_clip.datasets.broden.writer import Segmented, broden_files
+from interpreting_clip.datasets.card import write_card
+from interpreting_clip.datasets.images import encode_png
+from interpreting_clip.datasets.shards import write_images
+from interpreting_clip.datasets.tar import write_shards
+from interpreting_clip.encoders.activations import extract_dataset, streamed_activations
+from interpreting_clip.encoders.encoder import Encoder, initialise
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.saved_activations import read_activations
+from runner.machine import Machine
 from tests.unit.datasets.conftest import card
 from tests.unit.encoders.conftest import small_backbone
 

@@ -9,10 +9,9 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from stages.config.encoders import Backbone, OpenClipModel, TimmModel, TorchvisionModel
-from stages.config.machine import Machine
-from stages.config.params import convert
-from stages.config.weight_sources import (
+from interpreting_clip.config.encoders import Backbone, OpenClipModel, TimmModel, TorchvisionModel
+from interpreting_clip.config.params import convert
+from interpreting_clip.config.weight_sources import (
     Checkpoint,
     OpenClip,
     Timm,
@@ -20,15 +19,16 @@ from stages.config.weight_sources import (
     Untrained,
     WeightsEntry,
 )
-from stages.encoders.activations import streamed_activations
-from stages.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
-from stages.encoders.preprocess import Preprocess
-from stages.encoders.weights import (
+from interpreting_clip.encoders.activations import streamed_activations
+from interpreting_clip.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
+from interpreting_clip.encoders.weights import (
     build_encoder,
     describe_preprocessing,
     open_clip_preprocess,
 )
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.preprocess import Preprocess
+from runner.machine import Machine
 from tests.pipeline.zoo import pickled, training_checkpoint
 from tests.unit.encoders.conftest import TINY, small_backbone
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from stages.config.syntax import load_tree
-from stages.datasets.card import is_absent, read_card, write_card
-from stages.datasets.shards import open_shards, write_images
-from stages.files.outputs import CONTENTS
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.datasets.card import is_absent, read_card, write_card
+from interpreting_clip.datasets.shards import open_shards, write_images
+from runner.outputs import CONTENTS
 from tests.reads import GRAPH, body, seal
 
 RESULTS = ("data/", "metrics/", "plots/", ".dvc/")

@@ -21,11 +21,11 @@ import stages.pretrain
 import stages.robustness
 import stages.study
 import stages.weights
-from stages.config.syntax import load_tree
-from stages.files.arrays import read_tensors, write_tensors
-from stages.files.heads import write_head
-from stages.files.json import write_json
-from stages.measures.head import Head
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.saved_heads import write_head
+from interpreting_clip.measures.head import Head
 from tests.fixtures import FEATURES
 from tests.integration.stages.conftest import truncate_image
 from tests.pipeline.refusals import change, refused

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.datasets.broden.labels import from_channels
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.broden.thumbnails import Thumbnails
+from interpreting_clip.datasets.card import is_absent, write_absent
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.json import read_json
 from stages import browse
-from stages.config.syntax import load_tree
-from stages.datasets.broden.labels import from_channels
-from stages.datasets.broden.reader import open_broden
-from stages.datasets.broden.thumbnails import Thumbnails
-from stages.datasets.card import is_absent, write_absent
-from stages.files.arrays import read_tensors, write_tensors
-from stages.files.json import read_json
 from tests.fixtures import FEATURES, IMAGES
 from tests.pipeline.refusals import change, refused
 from tests.reads import folder_digests, seal

@@ -9,37 +9,37 @@ import numpy as np
 import pytest
 import torch
 
-from stages import code, extract_broden, fetch, head
-from stages.config.encoders import Backbone
-from stages.config.machine import Machine
-from stages.config.params import Params
-from stages.config.syntax import load_tree
-from stages.config.test_sets import SHIFTS
-from stages.config.trainings import TrainingRecipe
-from stages.datasets.broden.reader import open_broden
-from stages.datasets.card import DatasetCard, is_absent, read_card, write_absent
-from stages.datasets.shards import open_shards
-from stages.encoders.encoder import (
+from interpreting_clip.config.encoders import Backbone
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.config.trainings import TrainingRecipe
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.card import DatasetCard, is_absent, read_card, write_absent
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.encoders.encoder import (
     Encoder,
     classifier_encoder,
     clip_encoder,
     load_encoder,
     save_encoder,
 )
-from stages.encoders.heads import classifier_from_clip, zero_shot_head
-from stages.encoders.layers import evenly_spaced_minibatches, layer_grams
-from stages.encoders.tokenizer import build_vocabulary
-from stages.files.activations import read_activations, read_shifts
-from stages.files.activations import read_card as read_activations_card
-from stages.files.arrays import read_tensors
-from stages.files.heads import read_head
-from stages.files.json import read_json
-from stages.files.outputs import open_outputs
-from stages.files.tables import read_curve
-from stages.measures.head import random_unit_rows
-from stages.training.callbacks import Callbacks
-from stages.training.contrastive import pretrain
-from stages.training.supervised import train_classifier
+from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
+from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
+from interpreting_clip.encoders.tokenizer import build_vocabulary
+from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.formats.json import read_json
+from interpreting_clip.formats.saved_activations import read_activations, read_shifts
+from interpreting_clip.formats.saved_activations import read_card as read_activations_card
+from interpreting_clip.formats.saved_heads import read_head
+from interpreting_clip.formats.tables import read_curve
+from interpreting_clip.measures.head import random_unit_rows
+from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.contrastive import pretrain
+from interpreting_clip.training.supervised import train_classifier
+from runner.machine import Machine
+from runner.outputs import open_outputs
+from stages import code, extract_broden, fetch, head
 from tests.integration.stages.conftest import merge_a_class
 from tests.pipeline.refusals import change
 from tests.reads import body
@@ -113,7 +113,7 @@ def test_fetch_draws_each_set_as_its_entry_says(run):
 @pytest.fixture
 def facts(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Return what decides where a training is resumed, once one has begun."""
-    import stages.training.callbacks as module
+    import interpreting_clip.training.callbacks as module
 
     noted: list[object] = []
     monkeypatch.setattr(module, "training_key", lambda *given: noted.extend(given) or "training")
@@ -310,7 +310,7 @@ def test_a_stage_computes_on_the_threads_of_the_study(run: Callable, monkeypatch
     done: list[object] = []
     load = lambda folder: done.append("load") or load_encoder(folder)  # noqa: E731
     monkeypatch.setattr(torch, "set_num_threads", done.append)
-    monkeypatch.setattr("stages.encoders.encoder.load_encoder", load)
+    monkeypatch.setattr("interpreting_clip.encoders.encoder.load_encoder", load)
     short = load_tree(Path("params.yaml"))["recipes"]["short"]
     change(threads={"inference": 3}, recipes={"short": short | {"threads": 3}})
     run(stage, key)

@@ -12,19 +12,16 @@ import numpy as np
 import pytest
 import yaml
 
-from stages import baseline, broden_labels, kurtosis
-from stages.config.syntax import load_tree
-from stages.config.test_sets import SHIFTS, TEST_SETS, on_classes, result_name
-from stages.datasets.broden.labels import can_be_probed, concept_presence
-from stages.datasets.broden.reader import open_broden
-from stages.datasets.card import write_absent
-from stages.datasets.shards import open_shards
-from stages.files import outputs
-from stages.files.activations import Activations, write_activations, write_card, write_shifts
-from stages.files.arrays import read_tensors, write_tensors
-from stages.files.heads import write_head
-from stages.files.json import read_json, write_json
-from stages.files.published import (
+from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, on_classes, result_name
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.card import write_absent
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.formats import outputs
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.published_accuracies import (
     TIMM_SHIFTS,
     accuracy_fractions,
     counterparts,
@@ -33,25 +30,33 @@ from stages.files.published import (
     timm_models,
     zoo_models,
 )
-from stages.files.tables import read_table
-from stages.measures.cka import cka
-from stages.measures.concepts import (
+from interpreting_clip.formats.saved_activations import (
+    Activations,
+    write_activations,
+    write_card,
+    write_shifts,
+)
+from interpreting_clip.formats.saved_heads import write_head
+from interpreting_clip.formats.tables import read_table
+from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.concepts import (
     ConceptLabels,
     EncodedConcepts,
     Group,
     concept_targets,
     probe,
 )
-from stages.measures.directions import importance, singular_directions
-from stages.measures.effective_robustness import Accuracy, estimate_effective_robustness
-from stages.measures.gram import u_center
-from stages.measures.head import Head, random_head
-from stages.measures.intervals import bootstrap_mean
-from stages.measures.kurtosis import kurtosis_and_deviations, outlier_features
-from stages.measures.logit_line import LogitLine, ResampledLines, baseline_lines
-from stages.measures.outlier_axes import align_axes
-from stages.measures.pruning import prunable_fraction, pruned_accuracies
-from stages.reporting.names import SHIFTS as NAMES
+from interpreting_clip.measures.directions import importance, singular_directions
+from interpreting_clip.measures.effective_robustness import Accuracy, estimate_effective_robustness
+from interpreting_clip.measures.gram import u_center
+from interpreting_clip.measures.head import Head, random_head
+from interpreting_clip.measures.intervals import bootstrap_mean
+from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier_features
+from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, baseline_lines
+from interpreting_clip.measures.outlier_axes import align_axes
+from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
+from page.names import SHIFTS as NAMES
+from stages import baseline, broden_labels, kurtosis
 from tests.integration.stages.conftest import ALIAS, merge_a_class, paths
 from tests.pipeline.refusals import change, refused
 from tests.pipeline.workspace import NANO

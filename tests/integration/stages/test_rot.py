@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.config.syntax import load_tree
-from stages.files.json import read_json, write_json
-from stages.files.outputs import (
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.kernels import KERNELS
+from runner.outputs import (
     CONTENTS,
     open_outputs,
     require_checksums,
     write_checksums,
     write_contents,
 )
-from stages.runtime.environment import KERNELS
-from stages.runtime.errors import InputError
 from tests.integration.stages.conftest import paths
 from tests.pipeline.refusals import refused
 from tests.reads import GRAPH, ROOT, body

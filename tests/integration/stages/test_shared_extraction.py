@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.config.test_sets import SHIFTS
-from stages.datasets.card import write_absent
-from stages.encoders.encoder import initialise, save_encoder
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.datasets.card import write_absent
+from interpreting_clip.encoders.encoder import initialise, save_encoder
 from tests.integration.stages.conftest import truncate_image
 from tests.pipeline.refusals import change
 from tests.reads import EXTRACTIONS, folder_digests, seal

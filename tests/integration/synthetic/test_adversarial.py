@@ -2,11 +2,18 @@ import numpy as np
 import pytest
 from msgspec.structs import asdict, replace
 
-from stages.config.synthetic import CLASSES, Adversarial, Population, Preference, Reference, World
-from stages.runtime.errors import InputError
-from stages.synthetic import adversarial
-from stages.synthetic.adversarial import adversarial_blocks, train_reference
-from stages.synthetic.blocks import draw_labelled
+from interpreting_clip.config.synthetic import (
+    CLASSES,
+    Adversarial,
+    Population,
+    Preference,
+    Reference,
+    World,
+)
+from interpreting_clip.errors import InputError
+from interpreting_clip.synthetic import adversarial
+from interpreting_clip.synthetic.adversarial import adversarial_blocks, train_reference
+from interpreting_clip.synthetic.blocks import draw_labelled
 
 
 @pytest.fixture

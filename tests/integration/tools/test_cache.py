@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
 from tests.pipeline.workspace import Workspace
 from tools.cache import open_cache
 

@@ -11,11 +11,11 @@ import yaml
 from PIL import Image
 from safetensors.torch import save
 
-from stages.config.encoders import OpenClipModel
-from stages.encoders.encoder import classifier_encoder, clip_encoder
-from stages.encoders.open_clip_models import named_config
-from stages.runtime.errors import InputError
-from stages.runtime.imports import import_open_clip
+from interpreting_clip.config.encoders import OpenClipModel
+from interpreting_clip.encoders.encoder import classifier_encoder, clip_encoder
+from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.encoders.open_clip_models import named_config
+from interpreting_clip.errors import InputError
 from tests.pipeline.zoo import pickled, training_checkpoint
 from tests.reads import ROOT
 from tools.check_encoder import main

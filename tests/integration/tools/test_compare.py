@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
-from stages.files.arrays import write_tensors
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.arrays import write_tensors
 from tools.cache import locked_outputs
 from tools.compare import main
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
 from tests.reads import folder_digests
 from tools.fsck import content_md5, main
 

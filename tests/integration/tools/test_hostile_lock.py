@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.config.syntax import load_tree
+from interpreting_clip.config.syntax import load_tree
 from tests.integration.tools.test_fsck import object_of, rot
 from tests.pipeline.workspace import NANO
 from tools import compare, fsck, prune

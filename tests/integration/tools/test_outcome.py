@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from stages.files.json import write_json
+from interpreting_clip.formats.json import write_json
 from tools.outcome import commit, main
 
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.config.machine import Machine
+from runner.machine import Machine
 from tests.integration.downloads.loopback import TOKEN
 from tests.pipeline.workspace import NANO
 from tools.amounts import UNKNOWN, Amount

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from stages.config.encoders import Backbone, ModifiedResNet, TextTransformer
-from stages.config.trainings import TrainingRecipe
-from stages.encoders.encoder import Encoder
-from stages.encoders.heads import zero_shot_head
-from stages.training.callbacks import Callbacks
-from stages.training.contrastive import pretrain
-from stages.training.memory import Piece, Pieces
+from interpreting_clip.config.encoders import Backbone, ModifiedResNet, TextTransformer
+from interpreting_clip.config.trainings import TrainingRecipe
+from interpreting_clip.encoders.encoder import Encoder
+from interpreting_clip.encoders.heads import zero_shot_head
+from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.contrastive import pretrain
+from interpreting_clip.training.pieces import Piece, Pieces
 from tests.unit.encoders.conftest import activations
 from tests.unit.training.conftest import cropping_recipe, recipe
 

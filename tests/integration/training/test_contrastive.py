@@ -7,23 +7,28 @@ import numpy as np
 import pytest
 import torch
 
-from stages.encoders.encoder import clip_encoder, save_encoder
-from stages.encoders.preprocess import to_tower
-from stages.encoders.tokenizer import build_vocabulary
-from stages.runtime.errors import InputError
-from stages.training.callbacks import Callbacks
-from stages.training.contrastive import LARGEST_SCALE, contrastive_objective, own_caption, pretrain
+from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
+from interpreting_clip.encoders.tokenizer import build_vocabulary
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.preprocess import to_tower
+from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.contrastive import (
+    LARGEST_SCALE,
+    contrastive_objective,
+    own_caption,
+    pretrain,
+)
 from tests.integration.training.conftest import whole
 
 TRAIN = """
 import sys
 from pathlib import Path
 import msgspec, numpy as np
-from stages.config.encoders import Backbone
-from stages.encoders.encoder import save_encoder
-from stages.training.contrastive import pretrain
-from stages.training.callbacks import Callbacks
-from stages.config.trainings import TrainingRecipe
+from interpreting_clip.config.encoders import Backbone
+from interpreting_clip.encoders.encoder import save_encoder
+from interpreting_clip.training.contrastive import pretrain
+from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.config.trainings import TrainingRecipe
 folder = Path(sys.argv[1])
 data = np.load(folder / "toy.npz")
 recipe = msgspec.json.decode((folder / "recipe.json").read_bytes(), type=TrainingRecipe)

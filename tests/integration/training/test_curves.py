@@ -11,7 +11,7 @@ from tests.reads import ROOT
 
 STAGE = """
 from pathlib import Path
-from stages.training.callbacks import dvclive_logger
+from interpreting_clip.training.callbacks import dvclive_logger
 with dvclive_logger(Path("out")) as log:
     for step in (5, 10):
         log({"step": step, "loss": 1 / step, "accuracy": 0.5, "learning_rate": 1e-3})

@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 import torch
 
-from stages.config.encoders import VisionTransformer
-from stages.encoders.encoder import classifier_encoder
-from stages.encoders.heads import classifier_from_clip
-from stages.encoders.preprocess import to_tower
-from stages.runtime.errors import InputError
-from stages.training.callbacks import Callbacks
-from stages.training.supervised import label_objective, train_classifier
+from interpreting_clip.config.encoders import VisionTransformer
+from interpreting_clip.encoders.encoder import classifier_encoder
+from interpreting_clip.encoders.heads import classifier_from_clip
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.preprocess import to_tower
+from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.supervised import label_objective, train_classifier
 from tests.integration.training.conftest import whole
 
 

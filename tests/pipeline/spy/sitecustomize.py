@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path.cwd()
 OPENED: set[str] = set()
 READ: set[str] = set()
-READER = "stages.config.params"
+READER = "interpreting_clip.config.params"
 
 
 def inside(path: object) -> str | None:

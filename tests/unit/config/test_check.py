@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from stages.config.check import check
-from stages.config.check_datasets import NEEDED
-from stages.config.syntax import load_tree
+from interpreting_clip.config.check import check
+from interpreting_clip.config.check_datasets import NEEDED
+from interpreting_clip.config.syntax import load_tree
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 

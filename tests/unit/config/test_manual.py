@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from dvc.utils.serialize import loads_yaml
 
-from stages.config.params import complaint, element_types
-from stages.config.sections import Sections
-from stages.config.syntax import load_tree
+from interpreting_clip.config.params import complaint, element_types
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.syntax import load_tree
 from tests.reads import ROOT
 
 MANUAL = ROOT / "docs/params.md"

@@ -6,9 +6,9 @@ import pytest
 import yaml
 from dvc.utils.serialize import load_yaml
 
-from stages.config.params import Params, convert
-from stages.config.quantities import Fraction, Key, Positive
-from stages.runtime.errors import InputError
+from interpreting_clip.config.params import Params, convert
+from interpreting_clip.config.quantities import Fraction, Key, Positive
+from interpreting_clip.errors import InputError
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.datasets.card import DatasetCard, write_card
-from stages.datasets.images import encode_png
-from stages.datasets.shards import write_images
+from interpreting_clip.datasets.card import DatasetCard, write_card
+from interpreting_clip.datasets.images import encode_png
+from interpreting_clip.datasets.shards import write_images
 
 CLASSES = ["cat", "dog", "owl"]
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.datasets.captions import read_captions
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.captions import read_captions
+from interpreting_clip.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from stages.datasets.card import is_absent, read_card, write_absent, write_card
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.card import is_absent, read_card, write_absent, write_card
+from interpreting_clip.errors import InputError
 from tests.unit.datasets.conftest import card
 
 

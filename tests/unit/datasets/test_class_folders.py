@@ -12,8 +12,14 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from stages.config.datasets import ImageNet, ImageNetA, ImageNetLike, ImageNetV2, ObjectNet
-from stages.datasets.class_folders import (
+from interpreting_clip.config.datasets import (
+    ImageNet,
+    ImageNetA,
+    ImageNetLike,
+    ImageNetV2,
+    ObjectNet,
+)
+from interpreting_clip.datasets.class_folders import (
     CLASSES,
     FOLDERS,
     ILSVRC_IDS,
@@ -27,9 +33,9 @@ from stages.datasets.class_folders import (
     folder_files,
     validation_number,
 )
-from stages.datasets.imagenet import published_set, read_imagenet_classes
-from stages.downloads.archives import LARGEST, iterate_archive
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
+from interpreting_clip.downloads.archives import LARGEST, iterate_archive
+from interpreting_clip.errors import InputError
 from tests.unit.datasets.conftest import write_files
 
 KNOWN = read_imagenet_classes()
@@ -275,7 +281,7 @@ def test_a_table_that_inflates_without_end_is_refused(monkeypatch):
     packed = zlib.compress(data[128:])
     data = data[:128] + struct.pack("<II", 15, len(packed)) + packed
     assert classified_by(ids=b"3\n1\n2\n", meta=data)
-    monkeypatch.setattr("stages.datasets.class_folders.LARGEST", 1000)
+    monkeypatch.setattr("interpreting_clip.datasets.class_folders.LARGEST", 1000)
     with pytest.raises(ValueError, match=r"meta\.mat: .*unpacks to more than 1,000 bytes"):
         classified_by(ids=b"3\n1\n2\n", meta=data)
 

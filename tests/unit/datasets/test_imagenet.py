@@ -3,7 +3,7 @@ import pytest
 from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 from timm.data.imagenet_info import ImageNetInfo
 
-from stages.config.datasets import (
+from interpreting_clip.config.datasets import (
     ImageNet,
     ImageNetA,
     ImageNetLike,
@@ -12,14 +12,14 @@ from stages.config.datasets import (
     ImageNetV2,
     ObjectNet,
 )
-from stages.datasets.imagenet import (
+from interpreting_clip.datasets.imagenet import (
     REFERENCE,
     PublishedSet,
     published_set,
     read_imagenet_classes,
 )
-from stages.measures.accuracy import ABSENT, map_classes
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
+from interpreting_clip.measures.accuracy import ABSENT, map_classes
 
 KNOWN = read_imagenet_classes()
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.datasets.images import CHUNKS, decode_image, encode_png, image_extension
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.images import CHUNKS, decode_image, encode_png, image_extension
+from interpreting_clip.errors import InputError
 from tests.unit.datasets.conftest import saved
 
 
@@ -134,7 +134,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_an_image_that_fills_the_memory_or_another_kind_is_refused(bomb: str, monkeypatch):
-    monkeypatch.setattr("stages.datasets.images.WEBP_PIXELS", 4 * 12_000 - 1)
+    monkeypatch.setattr("interpreting_clip.datasets.images.WEBP_PIXELS", 4 * 12_000 - 1)
     with pytest.raises(InputError, match=r"photo\.png: a whole image was expected"):
         decode_image(BOMBS[bomb], "photo.png")
 
@@ -148,5 +148,5 @@ def test_frames_and_pixels_beyond_the_image_are_not_unpacked():
 @pytest.mark.parametrize("kind", KINDS)
 def test_strips_change_no_pixel(kind: str, strip: int, monkeypatch):
     whole = decode_image(KINDS[kind][0], "x")
-    monkeypatch.setattr("stages.datasets.images._STRIP", strip)
+    monkeypatch.setattr("interpreting_clip.datasets.images._STRIP", strip)
     np.testing.assert_array_equal(decode_image(KINDS[kind][0], "x"), whole)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from stages.datasets.card import read_card, write_card
-from stages.datasets.images import encode_png
-from stages.datasets.shards import ShardedDataset, open_shards, write_images
-from stages.datasets.tar import write_shards
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.card import read_card, write_card
+from interpreting_clip.datasets.images import encode_png
+from interpreting_clip.datasets.shards import ShardedDataset, open_shards, write_images
+from interpreting_clip.datasets.tar import write_shards
+from interpreting_clip.errors import InputError
 from tests.unit.datasets.conftest import card, saved
 
 WriteSet = Callable[..., Path]

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.datasets.class_folders import File
-from stages.datasets.imagenet import PublishedSet
-from stages.datasets.sources import BLOCK, checked, choose, require_complete
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.class_folders import File
+from interpreting_clip.datasets.imagenet import PublishedSet
+from interpreting_clip.datasets.sources import BLOCK, checked, choose, require_complete
+from interpreting_clip.errors import InputError
 from tests.unit.datasets.conftest import photo
 
 PUBLISHED = PublishedSet({"a": 3, "b": 7}, (4, 6), "none", [3, 7], ["A", "B"], [])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.datasets.tar import END, open_archive, open_archives, write_shards
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.tar import END, open_archive, open_archives, write_shards
+from interpreting_clip.errors import InputError
 
 FILES = {"a.txt": b"", "folder/b.bin": bytes(512), "c": b"x" * 700}
 

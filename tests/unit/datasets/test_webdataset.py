@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from stages.config.datasets import ImageNetSketch
-from stages.datasets.imagenet import published_set, read_imagenet_classes
-from stages.datasets.tar import write_shards
-from stages.datasets.webdataset import check_classnames, grouped, shard_labels
-from stages.runtime.errors import InputError
+from interpreting_clip.config.datasets import ImageNetSketch
+from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
+from interpreting_clip.datasets.tar import write_shards
+from interpreting_clip.datasets.webdataset import check_classnames, grouped, shard_labels
+from interpreting_clip.errors import InputError
 from tests.unit.datasets.conftest import photo
 
 KNOWN = read_imagenet_classes()
@@ -46,7 +46,7 @@ def test_some_names_may_be_of_their_day(renamed: int, legal: bool):
 
 
 def test_labels_that_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("stages.datasets.webdataset.LABELS", 9)
+    monkeypatch.setattr("interpreting_clip.datasets.webdataset.LABELS", 9)
     members = [
         [(f"{key}.cls", b"0"), (f"{key}.npy", bytes(99)), (f"{key}.jpg", photo(1))]
         for key in range(9)
@@ -54,6 +54,6 @@ def test_labels_that_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: py
     write_shards(members, 9, tmp_path)
     shards = {"0.tar": tmp_path / "shard-00000.tar"}
     assert len(shard_labels(shards, PUBLISHED, "here")[0]) == 9
-    monkeypatch.setattr("stages.datasets.webdataset.LABELS", 8)
+    monkeypatch.setattr("interpreting_clip.datasets.webdataset.LABELS", 8)
     with pytest.raises(InputError, match=r"here: 0\.tar: labels of at most 8 bytes"):
         shard_labels(shards, PUBLISHED, "here")

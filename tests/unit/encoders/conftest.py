@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 import torch
 
-from stages.config.encoders import (
+from interpreting_clip.config.encoders import (
     Backbone,
     ComputeType,
     ModifiedResNet,
     TextTransformer,
     VisionTransformer,
 )
-from stages.config.machine import Machine
-from stages.encoders.activations import streamed_activations
-from stages.encoders.card import OpenClipConfig
-from stages.encoders.encoder import Encoder, clip_encoder
-from stages.encoders.layers import forward_hooks, named_layers, per_image
-from stages.encoders.loading import ImageDataset
-from stages.encoders.preprocess import resize_and_crop, to_tower
-from stages.encoders.tokenizer import build_vocabulary
+from interpreting_clip.encoders.activations import streamed_activations
+from interpreting_clip.encoders.encoder import Encoder, clip_encoder
+from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.layers import forward_hooks, named_layers, per_image
+from interpreting_clip.encoders.tokenizer import build_vocabulary
+from interpreting_clip.loading.batches import ImageDataset
+from interpreting_clip.loading.preprocess import resize_and_crop, to_tower
+from runner.machine import Machine
 
 VISIONS = {
     "rn": ModifiedResNet(layers=(1, 1, 1, 1), width=2, head_width=16),

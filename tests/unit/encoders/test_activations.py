@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from stages.config.machine import Machine
-from stages.encoders.activations import image_tower, streamed_activations
-from stages.encoders.preprocess import to_tower
-from stages.runtime.errors import InputError
+from interpreting_clip.encoders.activations import image_tower, streamed_activations
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.preprocess import to_tower
+from runner.machine import Machine
 from tests.unit.encoders.conftest import activations
 
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from stages.config.encoders import TorchvisionModel
-from stages.encoders.card import Origin
-from stages.encoders.encoder import (
+from interpreting_clip.config.encoders import TorchvisionModel
+from interpreting_clip.encoders.encoder import (
     CARD,
     WEIGHTS,
     classifier_encoder,
@@ -17,8 +16,9 @@ from stages.encoders.encoder import (
     load_encoder,
     save_encoder,
 )
-from stages.files.arrays import read_tensors, write_tensors
-from stages.runtime.errors import InputError
+from interpreting_clip.encoders.encoder_card import Origin
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from tests.unit.encoders.conftest import TINY, activations
 
 

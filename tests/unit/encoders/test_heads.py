@@ -6,15 +6,15 @@ import torch
 from msgspec.structs import replace
 from open_clip import OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES
 
-from stages.encoders.encoder import classifier_encoder, initialise
-from stages.encoders.heads import (
+from interpreting_clip.encoders.encoder import classifier_encoder, initialise
+from interpreting_clip.encoders.heads import (
     classifier_from_clip,
     encode_texts,
     prompt_templates,
     zero_shot_head,
 )
-from stages.encoders.preprocess import to_tower
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.preprocess import to_tower
 from tests.unit.encoders.conftest import TINY
 
 CLASSES = ["fish", "house"]

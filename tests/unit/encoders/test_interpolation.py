@@ -5,11 +5,11 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from stages.encoders.encoder import Encoder, classifier_encoder, clip_encoder
-from stages.encoders.heads import classifier_from_clip, zero_shot_head
-from stages.encoders.interpolation import interpolate
-from stages.encoders.tokenizer import build_vocabulary
-from stages.runtime.errors import InputError
+from interpreting_clip.encoders.encoder import Encoder, classifier_encoder, clip_encoder
+from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
+from interpreting_clip.encoders.interpolation import interpolate
+from interpreting_clip.encoders.tokenizer import build_vocabulary
+from interpreting_clip.errors import InputError
 from tests.unit.encoders.conftest import small_backbone
 
 CLASSES = ["fish", "house", "tree"]

@@ -3,10 +3,9 @@ import pytest
 import torch
 from torch import nn
 
-from stages.config.encoders import ComputeType, TimmModel
-from stages.config.machine import Machine
-from stages.encoders.encoder import initialise
-from stages.encoders.layers import (
+from interpreting_clip.config.encoders import ComputeType, TimmModel
+from interpreting_clip.encoders.encoder import initialise
+from interpreting_clip.encoders.layers import (
     evenly_spaced_minibatches,
     forward_hooks,
     layer_grams,
@@ -14,8 +13,9 @@ from stages.encoders.layers import (
     named_layers,
     per_image,
 )
-from stages.measures.gram import gram, u_center
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
+from interpreting_clip.measures.gram import gram, u_center
+from runner.machine import Machine
 from tests.unit.encoders.conftest import TINY, layer_features, require_layers, small_backbone
 
 HALVES = np.arange(12).reshape(2, 6)

@@ -3,16 +3,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from stages.config.encoders import TimmModel, TorchvisionModel
-from stages.encoders.encoder import classifier_encoder, initialise
-from stages.encoders.library_models import (
+from interpreting_clip.config.encoders import TimmModel, TorchvisionModel
+from interpreting_clip.encoders.encoder import classifier_encoder, initialise
+from interpreting_clip.encoders.library_models import (
     measured_representation,
     timm_preprocess,
     torchvision_preprocess,
 )
-from stages.encoders.locations import url_location
-from stages.encoders.open_clip_models import seeded
-from stages.runtime.errors import InputError
+from interpreting_clip.encoders.locations import url_location
+from interpreting_clip.encoders.open_clip_models import seeded
+from interpreting_clip.errors import InputError
 
 MODELS = [TorchvisionModel(model="resnet18"), TimmModel(model="test_resnet")]
 

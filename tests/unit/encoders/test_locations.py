@@ -2,9 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from stages.config.encoders import OpenClipModel, TimmModel, TorchvisionModel
-from stages.config.weight_sources import Checkpoint, OpenClip, Timm, Torchvision, Untrained
-from stages.encoders.locations import (
+from interpreting_clip.config.encoders import OpenClipModel, TimmModel, TorchvisionModel
+from interpreting_clip.config.weight_sources import (
+    Checkpoint,
+    OpenClip,
+    Timm,
+    Torchvision,
+    Untrained,
+)
+from interpreting_clip.encoders.locations import (
     OPEN_CLIP_FILES,
     TIMM_FILES,
     AtHub,
@@ -14,7 +20,7 @@ from stages.encoders.locations import (
     prefer_safetensors,
     url_location,
 )
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
 
 DIGEST, URL = "ab" * 32, "https://example.org/a.pt"
 

@@ -2,12 +2,12 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from stages.config.encoders import OpenClipModel, VisionTransformer
-from stages.encoders.card import OpenClipConfig
-from stages.encoders.encoder import clip_encoder, initialise
-from stages.encoders.open_clip_models import build_clip, named_config, supported_config
-from stages.encoders.tokenizer import Vocabulary
-from stages.runtime.errors import InputError
+from interpreting_clip.config.encoders import OpenClipModel, VisionTransformer
+from interpreting_clip.encoders.encoder import clip_encoder, initialise
+from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.open_clip_models import build_clip, named_config, supported_config
+from interpreting_clip.encoders.tokenizer import Vocabulary
+from interpreting_clip.errors import InputError
 from tests.unit.encoders.conftest import TINY, small_backbone
 
 WORDS = Vocabulary(["fish", "house"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from stages.encoders.portable import batch_norm_gradients, product, sum_with_product
+from interpreting_clip.encoders.portable import batch_norm_gradients, product, sum_with_product
 
 
 @pytest.fixture

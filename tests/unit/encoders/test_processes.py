@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from stages.config.machine import Machine
-from stages.encoders import activations, layers, processes
-from stages.encoders.processes import Place, collect, own_machine, run_in_processes
-from stages.runtime.errors import InputError
+from interpreting_clip.encoders import activations, layers
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading import processes
+from interpreting_clip.loading.processes import Place, collect, own_machine, run_in_processes
+from runner.machine import Machine
 from tests.reads import EXTRACTIONS
 
 MACHINE = Machine(batch_size=5)

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 from open_clip import get_tokenizer
 
-from stages.encoders.encoder import initialise
-from stages.encoders.tokenizer import (
+from interpreting_clip.encoders.encoder import initialise
+from interpreting_clip.encoders.tokenizer import (
     PADDING,
     UNKNOWN,
     Vocabulary,
     build_vocabulary,
     open_clip_tokens,
 )
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
 from tests.unit.encoders.conftest import TINY
 
 TEXTS = ["a photo of a cat.", "a bad photo of the great white shark, far away.", ""]
@@ -47,6 +47,6 @@ def test_an_encoder_without_a_text_tower_is_refused():
 
 
 def test_a_text_without_end_is_cut_before_it_is_tokenized(monkeypatch):
-    monkeypatch.setattr("stages.encoders.tokenizer.LONGEST", 10)
+    monkeypatch.setattr("interpreting_clip.encoders.tokenizer.LONGEST", 10)
     cut, whole = open_clip_tokens({}, ["a red fish" + "x" * 1000, "a red fish"])
     np.testing.assert_array_equal(cut, whole)

@@ -9,8 +9,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.cka import quiet_package
-from stages.encoders.layers import minibatch_grams
-from stages.measures.cka import cka
+from interpreting_clip.encoders.layers import minibatch_grams
+from interpreting_clip.measures.cka import cka
 
 
 @pytest.fixture

@@ -8,15 +8,21 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from stages.config.encoders import TimmModel, TorchvisionModel
-from stages.config.machine import Machine
-from stages.config.weight_sources import Untrained
-from stages.encoders.card import OpenClipConfig
-from stages.encoders.encoder import Encoder, classifier_encoder, clip_encoder, initialise, to_array
-from stages.encoders.heads import classifier_from_clip, encode_texts
-from stages.encoders.weights import build_encoder, load_state_dict, read_state_dict
-from stages.runtime.errors import InputError
-from stages.runtime.imports import import_open_clip
+from interpreting_clip.config.encoders import TimmModel, TorchvisionModel
+from interpreting_clip.config.weight_sources import Untrained
+from interpreting_clip.encoders.encoder import (
+    Encoder,
+    classifier_encoder,
+    clip_encoder,
+    initialise,
+    to_array,
+)
+from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.heads import classifier_from_clip, encode_texts
+from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.encoders.weights import build_encoder, load_state_dict, read_state_dict
+from interpreting_clip.errors import InputError
+from runner.machine import Machine
 from tests.unit.encoders.conftest import TINY
 
 RESNET = TorchvisionModel(model="resnet18")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from stages.measures.accuracy import (
+from interpreting_clip.measures.accuracy import (
     ABSENT,
     correct_predictions,
     images_of_classes,
@@ -10,7 +10,7 @@ from stages.measures.accuracy import (
     restrict_head,
     top1_accuracy,
 )
-from stages.measures.head import Head
+from interpreting_clip.measures.head import Head
 
 RNG = np.random.default_rng(0)
 HEAD = Head(RNG.normal(size=(10, 16)).astype(np.float32), None, normalize_features=True)

@@ -5,8 +5,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score
 
-from stages.measures import average_precision as module
-from stages.measures.average_precision import Examples, average_precisions, sparse_targets
+from interpreting_clip.measures import average_precision as module
+from interpreting_clip.measures.average_precision import (
+    Examples,
+    average_precisions,
+    sparse_targets,
+)
 
 RNG = np.random.default_rng(0)
 

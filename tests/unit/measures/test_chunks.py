@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.measures.chunks import chunks
+from interpreting_clip.measures.chunks import chunks
 
 
 def test_chunks_in_order_hold_every_image_once_in_double_precision():

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from stages.measures import concepts as module
-from stages.measures.average_precision import average_precisions
-from stages.measures.concepts import (
+from interpreting_clip.measures import concepts as module
+from interpreting_clip.measures.average_precision import average_precisions
+from interpreting_clip.measures.concepts import (
     ConceptLabels,
     EncodedConcepts,
     Group,
@@ -13,7 +13,7 @@ from stages.measures.concepts import (
     encoded_concepts,
     probe,
 )
-from stages.measures.directions import project, singular_directions
+from interpreting_clip.measures.directions import project, singular_directions
 
 RNG = np.random.default_rng(0)
 SHOWN = RNG.uniform(size=(200, 6)) < np.array([0.02, 0.1, 0.3, 0.5, 0.7, 0.95])

@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
 
-from stages.measures.directions import Directions, importance, project, singular_directions
-from stages.measures.head import random_head
+from interpreting_clip.measures.directions import (
+    Directions,
+    importance,
+    project,
+    singular_directions,
+)
+from interpreting_clip.measures.head import random_head
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(12, 30))

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stages.measures.effective_robustness import (
+from interpreting_clip.measures.effective_robustness import (
     Accuracy,
     effective_robustness,
     estimate_effective_robustness,
 )
-from stages.measures.logit_line import ResampledLines, expit, fit_line, logit, resample_lines
+from interpreting_clip.measures.logit_line import (
+    ResampledLines,
+    expit,
+    fit_line,
+    logit,
+    resample_lines,
+)
 
 RNG = np.random.default_rng(0)
 IMAGENET = RNG.uniform(0.4, 0.9, size=60)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stages.measures.encoding import encoded_pairs, encodes_concepts, strongest
+from interpreting_clip.measures.encoding import encoded_pairs, encodes_concepts, strongest
 
 BY_HAND = np.array([[0.95, 0.92, 0.1], [0.9, 0.2, 0.3], [0.5, 0.8, 0.899]])
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from stages.measures.average_precision import average_precisions
-from stages.measures.concepts import ConceptLabels, Group, concept_targets, probe
-from stages.measures.directions import project, singular_directions
-from stages.measures.extremes import extreme_images
+from interpreting_clip.measures.average_precision import average_precisions
+from interpreting_clip.measures.concepts import ConceptLabels, Group, concept_targets, probe
+from interpreting_clip.measures.directions import project, singular_directions
+from interpreting_clip.measures.extremes import extreme_images
 
 RNG = np.random.default_rng(0)
 SCORES = np.round(RNG.standard_normal((300, 7)), 1)  # some scores are equal
@@ -68,7 +68,9 @@ def test_a_probe_keeps_those_of_its_scores_in_every_block(monkeypatch):
     labels = ConceptLabels(np.arange(40), np.arange(40) % 3)
     targets = concept_targets(labels, np.arange(3), 40, "all", 0)
     groups = [Group(np.ones(3, np.bool_), 0.9)]
-    monkeypatch.setattr("stages.measures.concepts.NUMBERS_AT_A_TIME", 80)  # two directions
+    monkeypatch.setattr(
+        "interpreting_clip.measures.concepts.NUMBERS_AT_A_TIME", 80
+    )  # two directions
     for basis, scores in ((directions, project(features, directions)), (None, features)):
         found = probe(features, basis, targets, groups, images=3)
         assert found.extremes is not None

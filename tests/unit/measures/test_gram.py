@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.measures.gram import FEATURES_AT_A_TIME, gram, in_memory_order, u_center
+from interpreting_clip.measures.gram import FEATURES_AT_A_TIME, gram, in_memory_order, u_center
 
 EPS = float(np.finfo(np.float32).eps)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.measures.head import Head, logits, random_head, random_unit_rows
+from interpreting_clip.measures.head import Head, logits, random_head, random_unit_rows
 
 RNG = np.random.default_rng(0)
 ACTIVATIONS = RNG.normal(size=(7, 5)).astype(np.float32)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stages.measures import intervals
-from stages.measures.intervals import bootstrap_mean, percentile_interval
+from interpreting_clip.measures import intervals
+from interpreting_clip.measures.intervals import bootstrap_mean, percentile_interval
 
 VALUES = np.random.default_rng(0).exponential(size=400)
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from stages.measures.kurtosis import (
+from interpreting_clip.measures.kurtosis import (
     CHUNK_SIZE,
     FeatureDeviations,
     hiding_outliers,

@@ -3,7 +3,13 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import LinearRegression
 
-from stages.measures.logit_line import baseline_lines, expit, fit_line, logit, resample_lines
+from interpreting_clip.measures.logit_line import (
+    baseline_lines,
+    expit,
+    fit_line,
+    logit,
+    resample_lines,
+)
 
 RNG = np.random.default_rng(0)
 IMAGENET = RNG.uniform(0.5, 0.9, size=40)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stages.measures.accuracy import correct_predictions, map_classes
-from stages.measures.directions import Directions, importance, singular_directions
-from stages.measures.head import Head
-from stages.measures.outlier_axes import align_axes, pruning_costs
+from interpreting_clip.measures.accuracy import correct_predictions, map_classes
+from interpreting_clip.measures.directions import Directions, importance, singular_directions
+from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.outlier_axes import align_axes, pruning_costs
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(10, 24))

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.measures.accuracy import map_classes, top1_accuracy
-from stages.measures.directions import Directions, importance, singular_directions
-from stages.measures.head import Head, random_head
-from stages.measures.pruning import (
+from interpreting_clip.measures.accuracy import map_classes, top1_accuracy
+from interpreting_clip.measures.directions import Directions, importance, singular_directions
+from interpreting_clip.measures.head import Head, random_head
+from interpreting_clip.measures.pruning import (
     count_removed,
     least_important_first,
     prunable_fraction,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stages.measures.rank_correlation import rank_correlation
+from interpreting_clip.measures.rank_correlation import rank_correlation
 
 RNG = np.random.default_rng(0)
 FIRST = RNG.normal(size=12)

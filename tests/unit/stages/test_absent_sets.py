@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from interpreting_clip.config.measures import BaselineSettings, RobustnessSettings
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.datasets.card import is_absent, write_absent
+from interpreting_clip.errors import InputError
+from interpreting_clip.measures.effective_robustness import Accuracy
+from interpreting_clip.training.standard_models import LabelledImages
 from stages import baseline, broden, broden_labels
-from stages.config.measures import BaselineSettings, RobustnessSettings
-from stages.config.test_sets import SHIFTS
-from stages.datasets.card import is_absent, write_absent
-from stages.measures.effective_robustness import Accuracy
 from stages.robustness import estimate
-from stages.runtime.errors import InputError
-from stages.training.standard_models import LabelledImages
 from tests.reads import seal
 
 LINES = {"lines": {}, "resampled": {}}

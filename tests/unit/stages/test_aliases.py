@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from interpreting_clip.formats.saved_activations import Activations
+from interpreting_clip.measures.directions import importance, singular_directions
+from interpreting_clip.measures.head import Head
 from stages import directions, robustness
-from stages.files.activations import Activations
-from stages.measures.directions import importance, singular_directions
-from stages.measures.head import Head
 
 HEAD = Head(np.diag([4.0, 3.0, 2.0, 1.0]), None, normalize_features=False)
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from interpreting_clip.errors import InputError
+from runner.fingerprint import fingerprints
 from stages import code
-from stages.runtime.errors import InputError
-from stages.runtime.fingerprint import fingerprints
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_writes_twelve_digits_per_stage_in_order(copy):
 
 def test_the_check_names_what_is_out_of_date_and_writes_nothing(copy):
     code.main("--check")
-    with (copy / "stages/measures/cka.py").open("a") as stream:
+    with (copy / "interpreting_clip/measures/cka.py").open("a") as stream:
         stream.write("EDITED = True\n")
     before = (copy / "code.json").read_bytes()
     with pytest.raises(InputError, match=r"code\.json: out of date for cka, controls; run `dvc"):

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.encoders.encoder import clip_encoder, save_encoder
+from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
+from interpreting_clip.errors import InputError
 from stages.interpolate import main
-from stages.runtime.errors import InputError
 from tests.unit.encoders.conftest import TINY
 
 PARAMS = {

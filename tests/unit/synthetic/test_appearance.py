@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 
-from stages.synthetic.appearance import PALETTE, SHADE, backdrops, base_colours, darkness, paint
-from stages.synthetic.attributes import COLOURS, SCENES, TEXTURES
-from stages.synthetic.shapes import image_grid
+from interpreting_clip.synthetic.appearance import (
+    PALETTE,
+    SHADE,
+    backdrops,
+    base_colours,
+    darkness,
+    paint,
+)
+from interpreting_clip.synthetic.attributes import COLOURS, SCENES, TEXTURES
+from interpreting_clip.synthetic.shapes import image_grid
 
 
 def patterns(seed: int = 0) -> np.ndarray:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from stages.config.synthetic import CLASSES, STYLES, Population, Preference
-from stages.synthetic.attributes import (
+from interpreting_clip.config.synthetic import CLASSES, STYLES, Population, Preference
+from interpreting_clip.synthetic.attributes import (
     COLOURS,
     PREFERRED_COLOUR,
     PREFERRED_SCENE,

@@ -5,17 +5,25 @@ import msgspec
 import numpy as np
 import pytest
 
-from stages.config.synthetic import CLASSES, Captioned, Labelled, Population, Probe, Recipe, World
-from stages.datasets.broden.labels import concept_presence
-from stages.datasets.broden.reader import open_broden
-from stages.datasets.shards import open_shards
-from stages.runtime.errors import InputError
-from stages.synthetic import drawn_sets
-from stages.synthetic.attributes import COLOURS, SCENES, TEXTURES
-from stages.synthetic.blocks import block_captions, draw_blocks, draw_labelled
-from stages.synthetic.drawn_sets import draw_probe, probe_concepts, write_drawn_set
-from stages.synthetic.render import render_masks
-from stages.synthetic.shapes import PARTS
+from interpreting_clip.config.synthetic import (
+    CLASSES,
+    Captioned,
+    Labelled,
+    Population,
+    Probe,
+    Recipe,
+    World,
+)
+from interpreting_clip.datasets.broden.labels import concept_presence
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.errors import InputError
+from interpreting_clip.synthetic import drawn_sets
+from interpreting_clip.synthetic.attributes import COLOURS, SCENES, TEXTURES
+from interpreting_clip.synthetic.blocks import block_captions, draw_blocks, draw_labelled
+from interpreting_clip.synthetic.drawn_sets import draw_probe, probe_concepts, write_drawn_set
+from interpreting_clip.synthetic.render import render_masks
+from interpreting_clip.synthetic.shapes import PARTS
 
 WORLD = World(image_size=16, seed=2, images_per_shard=200)
 

@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stages.config.synthetic import CLASSES
-from stages.synthetic.attributes import Attributes
-from stages.synthetic.render import render_masks
-from stages.synthetic.shapes import (
+from interpreting_clip.config.synthetic import CLASSES
+from interpreting_clip.synthetic.attributes import Attributes
+from interpreting_clip.synthetic.render import render_masks
+from interpreting_clip.synthetic.shapes import (
     PARTS,
     PLANES,
     box,

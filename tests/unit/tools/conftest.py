@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.config.check import check
-from stages.config.params import convert
-from stages.config.sections import Sections
+from interpreting_clip.config.check import check
+from interpreting_clip.config.params import convert
+from interpreting_clip.config.sections import Sections
 from tests.pipeline.workspace import NANO
 
 REMOTE = {

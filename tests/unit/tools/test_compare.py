@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.files.arrays import write_tensors
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.arrays import write_tensors
 from tools.compare import Difference, Tolerance, differences, largest_difference
 
 TOLERANCE = Tolerance()

@@ -6,13 +6,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from stages.config.encoders import OpenClipModel, TorchvisionModel, VisionTransformer
-from stages.config.machine import Machine
-from stages.config.test_sets import SHIFTS
-from stages.encoders.encoder import clip_encoder, save_encoder
-from stages.encoders.layers import layer_grams
-from stages.encoders.tokenizer import Vocabulary
-from stages.runtime.errors import InputError
+from interpreting_clip.config.encoders import OpenClipModel, TorchvisionModel, VisionTransformer
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
+from interpreting_clip.encoders.layers import layer_grams
+from interpreting_clip.encoders.tokenizer import Vocabulary
+from interpreting_clip.errors import InputError
+from runner.machine import Machine
 from tests.unit.encoders.conftest import small_backbone
 from tools.amounts import UNKNOWN, Amount, about
 from tools.costs import (

@@ -2,10 +2,11 @@ import csv
 
 import pytest
 
-from stages.config.measures import PublishedSettings
-from stages.config.params import Params
-from stages.config.test_sets import SHIFTS
-from stages.files.published import (
+from interpreting_clip.config.measures import PublishedSettings
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.published_accuracies import (
     TESTBED,
     TIMM,
     TIMM_SHIFTS,
@@ -13,9 +14,8 @@ from stages.files.published import (
     timm_models,
     timm_standard_models,
 )
+from page.names import format_interval
 from stages.published import published_baselines, robustness
-from stages.reporting.names import format_interval
-from stages.runtime.errors import InputError
 from tests.reads import ROOT
 from tools.effective_robustness import main
 

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.config.machine import Machine
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
+from runner.machine import Machine
 from tools.jobs import FORWARD, MEASURES, main, planned, usable_gpus, wait_for_others
 
 CPU, CUDA = Machine(), Machine(device="cuda", processes=2)

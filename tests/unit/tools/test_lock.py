@@ -2,7 +2,7 @@ from importlib.metadata import version
 
 import pytest
 
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
 from tests.reads import ROOT
 from tools.lock import recorded
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from stages.config.encoders import OpenClipModel, TorchvisionModel
-from stages.config.machine import Machine
-from stages.config.sections import Sections
-from stages.encoders.encoder import Encoder, classifier_encoder, clip_encoder
-from stages.encoders.tokenizer import Vocabulary
-from stages.runtime.errors import InputError
-from stages.training.contrastive import contrastive_objective
-from stages.training.memory import checkpoint_activations, cut
-from stages.training.supervised import label_objective
+from interpreting_clip.config.encoders import OpenClipModel, TorchvisionModel
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.encoders.encoder import Encoder, classifier_encoder, clip_encoder
+from interpreting_clip.encoders.tokenizer import Vocabulary
+from interpreting_clip.errors import InputError
+from interpreting_clip.training.contrastive import contrastive_objective
+from interpreting_clip.training.pieces import checkpoint_activations, cut
+from interpreting_clip.training.supervised import label_objective
+from runner.machine import Machine
 from tests.unit.encoders.conftest import small_backbone
 from tools import memory
 from tools.amounts import Amount

@@ -8,7 +8,7 @@ import pytest
 from dvc_render.html import HTML
 from dvc_render.vega import VegaRenderer
 
-from tests.unit.reporting.conftest import TEMPLATES
+from tests.unit.page.conftest import TEMPLATES
 from tools.offline_plots import write_offline_template
 
 LABEL = "</script><!--<script><img onerror=alert(1)></plaintext>\u2028'); var spec = 1;"

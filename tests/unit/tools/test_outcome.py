@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.files.json import write_json
+from interpreting_clip.formats.json import write_json
 from tools.outcome import COMPUTED, MACHINE, made, news, processor, record
 
 KEYS = ["rn_a", "rn_b", "vit"]

@@ -5,9 +5,9 @@ import msgspec
 import pytest
 import yaml
 
-from stages.config.machine import Machine
-from stages.files.json import write_json
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import write_json
+from runner.machine import Machine
 from tests.pipeline.workspace import NANO
 from tools import plan as plan_module
 from tools import sources

@@ -7,8 +7,8 @@ from dvc.repo import Repo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.config.check import check
-from stages.config.params import PARAMS
+from interpreting_clip.config.check import check
+from interpreting_clip.config.params import PARAMS
 from tools.schedule import (
     Job,
     enough_gpus,

@@ -3,11 +3,11 @@ import os
 import msgspec
 import pytest
 
-from stages.config.datasets import DatasetEntry
-from stages.config.encoders import AnyBackbone
-from stages.config.machine import Machine
-from stages.config.weight_sources import WeightsEntry
-from stages.runtime.errors import InputError
+from interpreting_clip.config.datasets import DatasetEntry
+from interpreting_clip.config.encoders import AnyBackbone
+from interpreting_clip.config.weight_sources import WeightsEntry
+from interpreting_clip.errors import InputError
+from runner.machine import Machine
 from tools.amounts import UNKNOWN, Amount, about
 from tools.sources import (
     Answer,

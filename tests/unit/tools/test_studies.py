@@ -5,12 +5,18 @@ from typing import Any
 import pytest
 import torch
 
-from stages.config.check import check
-from stages.config.sections import Sections
-from stages.config.trainings import Drops
-from stages.config.weight_sources import OpenClip, Timm, Torchvision, Untrained, WeightsEntry
-from stages.encoders.encoder import initialise
-from stages.runtime.imports import import_open_clip
+from interpreting_clip.config.check import check
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.trainings import Drops
+from interpreting_clip.config.weight_sources import (
+    OpenClip,
+    Timm,
+    Torchvision,
+    Untrained,
+    WeightsEntry,
+)
+from interpreting_clip.encoders.encoder import initialise
+from interpreting_clip.encoders.open_clip_import import import_open_clip
 from tests.reads import ROOT
 from tools.sources import weight_sources
 

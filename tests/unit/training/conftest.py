@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from stages.config.trainings import Augmentation, Cosine, TrainingRecipe
-from stages.encoders.encoder import Encoder, classifier_encoder, clip_encoder
-from stages.encoders.tokenizer import build_vocabulary
-from stages.training.contrastive import contrastive_objective
-from stages.training.loop import Objective
-from stages.training.supervised import label_objective
+from interpreting_clip.config.trainings import Augmentation, Cosine, TrainingRecipe
+from interpreting_clip.encoders.encoder import Encoder, classifier_encoder, clip_encoder
+from interpreting_clip.encoders.tokenizer import build_vocabulary
+from interpreting_clip.training.contrastive import contrastive_objective
+from interpreting_clip.training.loop import Objective
+from interpreting_clip.training.supervised import label_objective
 from tests.unit.encoders.conftest import small_backbone
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8)

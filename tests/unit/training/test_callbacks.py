@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from stages.runtime.errors import InputError
-from stages.training.callbacks import (
+from interpreting_clip.errors import InputError
+from interpreting_clip.training.callbacks import (
     FILE,
     Checkpoint,
     dvclive_logger,

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from stages.config.trainings import Augmentation, Drops, TrainingRecipe
-from stages.encoders.preprocess import Preprocess
-from stages.runtime.errors import InputError
-from stages.training.callbacks import Callbacks, Checkpoint
-from stages.training.loop import (
+from interpreting_clip.config.trainings import Augmentation, Drops, TrainingRecipe
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.preprocess import Preprocess
+from interpreting_clip.training.callbacks import Callbacks, Checkpoint
+from interpreting_clip.training.loop import (
     TrainingState,
     adamw,
     deterministic,
@@ -22,7 +22,7 @@ from stages.training.loop import (
     steps_per_epoch,
     train,
 )
-from stages.training.memory import forward_pass
+from interpreting_clip.training.pieces import forward_pass
 
 
 class Fit:

@@ -3,10 +3,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from stages.measures.accuracy import map_classes
-from stages.runtime.errors import InputError
-from stages.training import standard_models as module
-from stages.training.standard_models import (
+from interpreting_clip.errors import InputError
+from interpreting_clip.measures.accuracy import map_classes
+from interpreting_clip.training import standard_models as module
+from interpreting_clip.training.standard_models import (
     LabelledImages,
     accuracy,
     class_means,

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from msgspec import convert
 
-from stages.config.datasets import Broden, Shards
-from stages.config.machine import Machine
-from stages.datasets.broden.broden1 import write_real_broden
-from stages.datasets.broden.labels import concept_presence
-from stages.datasets.broden.reader import open_broden
-from stages.datasets.card import read_card
-from stages.runtime.errors import InputError
+from interpreting_clip.config.datasets import Broden, Shards
+from interpreting_clip.datasets.broden.broden1 import write_real_broden
+from interpreting_clip.datasets.broden.labels import concept_presence
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.card import read_card
+from interpreting_clip.errors import InputError
+from runner.machine import Machine
 from tests.integration.datasets.layouts import zipped as zip_files
 from tests.integration.downloads.loopback import FileServer
 from tests.unit.datasets.broden.conftest import MAPS, TABLES, write_broden1
@@ -133,8 +133,8 @@ def test_a_zip_that_is_a_bomb_or_names_a_file_twice_is_refused(
     }.items():
         with pytest.raises(InputError, match=f"{server.url}/data/broden1_8.zip: .*{message}"):
             fetch(**archive(server, content))
-    monkeypatch.setattr("stages.downloads.archives.RATIO", 0)
-    monkeypatch.setattr("stages.downloads.archives.LARGEST", 1000)
+    monkeypatch.setattr("interpreting_clip.downloads.archives.RATIO", 0)
+    monkeypatch.setattr("interpreting_clip.downloads.archives.LARGEST", 1000)
     with pytest.raises(InputError, match=r"broden1_8\.zip: .*unpacks to more than 0 times"):
         fetch(**archive(server, zipped))
 
@@ -169,7 +169,7 @@ def test_a_zip_file_of_something_else_or_with_damage_is_refused(
     for content, message in cases.items():
         with pytest.raises(InputError, match=message):
             fetch(**archive(server, content))
-    monkeypatch.setattr("stages.datasets.broden.reader.TABLE", 40)
+    monkeypatch.setattr("interpreting_clip.datasets.broden.reader.TABLE", 40)
     with pytest.raises(InputError, match=r"'index.csv' has more than 40"):
         fetch(**archive(server, zipped))
 

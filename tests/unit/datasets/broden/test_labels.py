@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.datasets.broden.labels import can_be_probed, concept_presence
-from stages.datasets.broden.reader import open_broden
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.errors import InputError
 from tests.unit.datasets.broden.conftest import TABLES, replace_file
 from tests.unit.datasets.conftest import saved
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.datasets.broden.reader import Concept, open_broden
-from stages.datasets.card import write_card
-from stages.datasets.tar import write_shards
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.broden.reader import Concept, open_broden
+from interpreting_clip.datasets.card import write_card
+from interpreting_clip.datasets.tar import write_shards
+from interpreting_clip.errors import InputError
 from tests.unit.datasets.broden.conftest import TABLES, replace_file
 from tests.unit.datasets.conftest import card
 
@@ -104,10 +104,10 @@ def refused(directory: Path) -> None:
 
 
 def test_a_table_of_more_rows_or_bytes_than_broden_s_is_refused(directory: Path, monkeypatch):
-    monkeypatch.setattr("stages.datasets.broden.reader.ROWS", 2)
+    monkeypatch.setattr("interpreting_clip.datasets.broden.reader.ROWS", 2)
     with pytest.raises(InputError, match=r"index\.csv must have at most 2 rows"):
         refused(directory)
-    monkeypatch.setattr("stages.datasets.broden.reader.TABLE", len(INDEX) - 1)
+    monkeypatch.setattr("interpreting_clip.datasets.broden.reader.TABLE", len(INDEX) - 1)
     with pytest.raises(InputError, match=r"'index\.csv' has more than"):
         refused(directory)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.datasets.broden.reader import open_broden
-from stages.datasets.broden.thumbnails import (
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.broden.thumbnails import (
     FILE,
     GRID,
     SIDE,
@@ -16,7 +16,7 @@ from stages.datasets.broden.thumbnails import (
     thumbnail,
     write_thumbnails,
 )
-from stages.runtime.errors import InputError
+from interpreting_clip.errors import InputError
 
 RNG = np.random.default_rng(0)
 

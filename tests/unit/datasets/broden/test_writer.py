@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.datasets.broden.reader import Concept
-from stages.datasets.broden.writer import Segmented, broden_files
-from stages.datasets.images import decode_image
-from stages.datasets.tar import open_archive, write_shards
-from stages.runtime.errors import InputError
+from interpreting_clip.datasets.broden.reader import Concept
+from interpreting_clip.datasets.broden.writer import Segmented, broden_files
+from interpreting_clip.datasets.images import decode_image
+from interpreting_clip.datasets.tar import open_archive, write_shards
+from interpreting_clip.errors import InputError
 
 CONCEPTS = [
     Concept(1, "red-c", "color"),

@@ -1,0 +1,302 @@
+"""The check of a study: every section is legal, and the sections fit together."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from interpreting_clip.config import datasets, encoders, synthetic
+from interpreting_clip.config.check_datasets import (
+    NEEDED,
+    Complaints,
+    Drawn,
+    check_baseline,
+    check_layers,
+    check_needed_datasets,
+    check_worlds,
+    tag,
+)
+from interpreting_clip.config.params import convert, problems
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.syntax import illegal_syntax, load_tree, short
+from interpreting_clip.config.weight_sources import (
+    Checkpoint,
+    OpenClip,
+    Timm,
+    Torchvision,
+    Untrained,
+    WeightsEntry,
+)
+from interpreting_clip.errors import InputError, close_names
+
+CLIPS = encoders.Backbone | encoders.OpenClipModel
+"""The architectures that have a text tower."""
+
+ARCHITECTURES = {
+    Untrained: encoders.AnyBackbone,
+    OpenClip: encoders.OpenClipModel,
+    Torchvision: encoders.TorchvisionModel,
+    Timm: encoders.TimmModel,
+    Checkpoint: encoders.OpenClipModel | encoders.TorchvisionModel | encoders.TimmModel,
+}
+"""The architectures for which each source has weights."""
+
+ENCODER_SECTIONS = ("weights", "pretrain", "finetune", "supervise", "interpolate")
+"""The sections that say where an encoder's weights come from."""
+
+
+class Reference(NamedTuple):
+    """What a key's value names: an entry of the section `target`, of one of the `kinds`.
+
+    The target `clips` stands for all trained CLIPs. `lacks` says what an entry of another kind
+    lacks.
+    """
+
+    target: str
+    kinds: Any = object
+    lacks: str = ""
+
+
+BACKBONE, RECIPE = Reference("backbones", CLIPS), Reference("recipes")
+CAPTIONED = Reference(
+    "datasets", synthetic.Captioned | datasets.Captions | datasets.ImageNetCaptions, "captions"
+)
+LABELLED = Reference("datasets", Drawn | datasets.ImageNetLike, "classes")
+ENCODER = Reference("encoders")
+
+REFERENCES = {
+    "datasets": {"source": Reference("sources")},
+    "weights": {"backbone": Reference("backbones")},
+    "pretrain": {"backbone": BACKBONE, "dataset": CAPTIONED, "recipe": RECIPE},
+    "finetune": {"start": Reference("clips"), "dataset": LABELLED, "recipe": RECIPE},
+    "supervise": {"backbone": BACKBONE, "dataset": LABELLED, "recipe": RECIPE},
+    "interpolate": {"first": Reference("clips"), "second": Reference("finetune")},
+    "encoders": {"backbone": Reference("backbones")},
+    "comparisons": {"first": ENCODER, "second": ENCODER},
+}
+"""By section and key, what the key names. In `weights`, the source decides the architectures."""
+
+
+def check(file: Path) -> Sections:
+    """Return a study's parameters, after checking all of them.
+
+    Raises
+    ------
+    InputError
+        Names each key that is not legal, with the legal values, one per line.
+    """
+    refuse(illegal_syntax(file))
+    tree = load_tree(file)
+    refuse(f"{file}: {complaint}" for complaint in illegal_sections(tree))
+    study = convert(tree, Sections, "", file)
+    refuse(f"{file}: {complaint}" for check_part in CHECKS for complaint in check_part(study))
+    return study
+
+
+def refuse(complaints: Iterable[str]) -> None:
+    """Refuse a study if there are complaints about it."""
+    if lines := list(complaints):
+        raise InputError(*lines)
+
+
+def illegal_sections(tree: Mapping[str, Any]) -> Complaints:
+    """Yield what is wrong inside sections, for every key of every entry."""
+    kinds = {field.name: field.type for field in msgspec.structs.fields(Sections)}
+    legal = ", ".join(kinds)
+    for name in tree:
+        if name not in kinds:
+            yield f"there is no section {short(name)}; {close_names(str(name), kinds)}"
+    for name, kind in kinds.items():
+        if name in tree:
+            yield from problems(tree[name], kind, name)
+        else:
+            yield f"the section '{name}' is missing; a study has {legal}"
+
+
+def check_references(study: Sections) -> Complaints:
+    """Every entry that another one names exists and is of a legal kind."""
+    for section, keys in REFERENCES.items():
+        for key, entry in getattr(study, section).items():
+            for field, (target, kinds, lacks) in keys.items():
+                name, there = getattr(entry, field), entries(study, target)
+                legal = ARCHITECTURES.get(type(entry), kinds)
+                fitting = [key for key, one in there.items() if isinstance(one, legal)]
+                if name in fitting:
+                    continue
+                if name in there:
+                    why = f"has no {lacks}" if lacks else f"is of the kind '{tag(there[name])}'"
+                    wrong = f"'{name}' {why}"
+                else:
+                    what = f"section 'sources.{name}'" if target == "sources" else f"'{name}'"
+                    wrong = f"there is no {what}"
+                yield (
+                    f"'{section}.{key}.{field}': {wrong}; legal values: "
+                    f"{', '.join(fitting) or 'none yet'}"
+                )
+
+
+def check_encoders(study: Sections) -> Complaints:
+    """Every encoder comes from one section, is measured once, and has a possible head."""
+    if not study.encoders:
+        yield "'encoders': expected one or more, got none: nothing would be measured"
+    labels: dict[str, str] = {}
+    for key, entry in study.encoders.items():
+        if (first := labels.setdefault(entry.label, key)) != key:
+            yield (
+                f"'encoders.{key}.label': expected a label of its own, got that of "
+                f"'encoders.{first}', {short(entry.label)}"
+            )
+        sections = [section for section in ENCODER_SECTIONS if key in getattr(study, section)]
+        if len(sections) != 1:
+            yield (
+                f"'encoders.{key}': expected an entry '{key}' in one of "
+                f"{', '.join(ENCODER_SECTIONS)}, got {' and '.join(sections) or 'none'}"
+            )
+        elif entry.head not in (kinds := head_kinds(study, sections[0], key)):
+            yield (
+                f"'encoders.{key}.head': the encoder of '{sections[0]}.{key}' has a head of the "
+                f"kind '{' or '.join(kinds)}', got '{entry.head}'"
+            )
+    for section in ENCODER_SECTIONS:
+        for key in getattr(study, section):
+            if key not in study.encoders:
+                yield f"'{section}.{key}': expected an entry '{key}' in encoders; it has none"
+
+
+def check_weights(study: Sections) -> Complaints:
+    """The weights of an open_clip model are named exactly once."""
+    for key, entry in study.weights.items():
+        backbone = study.backbones.get(entry.backbone)
+        if isinstance(entry, OpenClip) and isinstance(backbone, encoders.OpenClipModel):
+            named, model = backbone.model.startswith(encoders.HUB_MODEL), short(backbone.model)
+            if named and entry.tag is not None:
+                yield f"'weights.{key}.tag': {model} names its weights; leave `tag` out"
+            if not named and entry.tag is None:
+                yield f"'weights.{key}.tag' is missing: which weights of {model}?"
+
+
+def check_interpolations(study: Sections) -> Complaints:
+    """Interpolations are between an encoder and its own finetuned version."""
+    for key, entry in study.interpolate.items():
+        second = study.finetune.get(entry.second)
+        if second is not None and second.start != entry.first:
+            yield (
+                f"'interpolate.{key}.second': expected a finetuned version of '{entry.first}', "
+                f"but 'finetune.{entry.second}.start' is '{second.start}'"
+            )
+
+
+def check_prompts(study: Sections) -> Complaints:
+    """Every `clip` backbone that is trained here can read the prompts of its zero-shot head.
+
+    Such a head covers all classes of the world, and the text tower knows only words of its
+    captions.
+    """
+    templates = study.heads.zero_shot.templates
+    texts = templates if isinstance(templates, list) else []
+    prompts = [text.replace("{}", "class") for text in texts]
+    longest = max(prompts, key=lambda text: len(encoders.split_words(text)), default="")
+    needed = len(encoders.split_words(longest)) + 2
+    for key, entry in study.pretrain.items():
+        backbone, dataset = study.backbones.get(entry.backbone), study.datasets.get(entry.dataset)
+        if not isinstance(backbone, encoders.Backbone):
+            continue
+        drawn = isinstance(dataset, synthetic.Captioned)
+        if drawn and len(dataset.class_indices) < len(synthetic.CLASSES):
+            yield (
+                f"'datasets.{entry.dataset}.classes': expected all: the zero-shot head of '{key}' "
+                "is for all classes, and knows those of its captions"
+            )
+        if needed > backbone.text.context:
+            yield (
+                f"'backbones.{entry.backbone}.text.context': expected {needed} or more, for the "
+                f"prompt {short(longest)} with its start and end, got {backbone.text.context}"
+            )
+
+
+def check_unused(study: Sections) -> Complaints:
+    """Every entry is named by another one; an unused entry would have no effect."""
+    for target, field in (
+        ("sources", "a dataset's `source`"),
+        ("datasets", "a `dataset`"),
+        ("backbones", "a `backbone`"),
+        ("recipes", "a `recipe`"),
+    ):
+        used = {
+            getattr(entry, key)
+            for section, keys in REFERENCES.items()
+            for entry in getattr(study, section).values()
+            for key in keys
+            if keys[key].target == target
+        }
+        for name in entries(study, target):
+            if name not in used and not (target == "datasets" and name in NEEDED):
+                yield (
+                    f"'{target}.{name}': nothing uses it; take the entry out, or name it as {field}"
+                )
+
+
+def check_seeds(study: Sections) -> Complaints:
+    """The random head that directions are compared with is not an encoder's own head."""
+    if study.directions.random_head_seed == (seed := study.heads.random.seed):
+        yield (
+            f"'directions.random_head_seed': expected another seed than 'heads.random.seed', got "
+            f"{seed} twice: the null would be the head of the untrained encoders itself"
+        )
+
+
+def check_controls(study: Sections) -> Complaints:
+    """Controls plant structure in the activations of an encoder that the study has."""
+    if (key := study.controls.encoder) not in study.encoders:
+        legal = ", ".join(study.encoders) or "none yet"
+        yield f"'controls.encoder': there is no '{key}'; legal values: {legal}"
+
+
+CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
+    check_needed_datasets,
+    check_references,
+    check_encoders,
+    check_weights,
+    check_interpolations,
+    check_prompts,
+    check_baseline,
+    check_worlds,
+    check_layers,
+    check_unused,
+    check_seeds,
+    check_controls,
+)
+"""The checks across sections; each yields its complaints about a study."""
+
+
+def entries(study: Sections, target: str) -> Mapping[str, Any]:
+    """Return the entries of a section, or the trained CLIPs."""
+    if target == "clips":
+        ready = {k: entry for k, entry in study.weights.items() if is_trained_clip(study, entry)}
+        return study.pretrain | ready
+    section = getattr(study, target)
+    if target == "sources":
+        return {name: one for name, one in msgspec.structs.asdict(section).items() if one}
+    return section
+
+
+def is_trained_clip(study: Sections, entry: WeightsEntry) -> bool:
+    """Say whether an entry of `weights:` is a trained CLIP."""
+    architecture = study.backbones.get(entry.backbone)
+    return isinstance(architecture, CLIPS) and not isinstance(entry, Untrained)
+
+
+def head_kinds(study: Sections, section: str, key: str) -> list[str]:
+    """Return the kinds of head that an encoder of a section can have.
+
+    A CLIP's checkpoint can hold both towers, or the image tower with a trained head.
+    """
+    if section != "weights":
+        return ["zero_shot" if section == "pretrain" else "trained"]
+    entry = study.weights[key]
+    if isinstance(entry, Untrained):
+        return ["random"]
+    if not is_trained_clip(study, entry):
+        return ["trained"]
+    return ["zero_shot", "trained"] if isinstance(entry, Checkpoint) else ["zero_shot"]

@@ -1,0 +1,121 @@
+"""The checks of a study's datasets: their kinds suit their use, and they fit together."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from interpreting_clip.config import datasets, synthetic
+from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+
+Complaints = Iterator[str]
+"""What is wrong, one line per key, with the legal values."""
+
+LABELLED_SETS = ("imagenet_train", *TEST_SETS)
+NEEDED = (*LABELLED_SETS, "broden")
+"""The datasets that every study has."""
+
+Drawn = synthetic.Labelled | synthetic.Captioned | synthetic.Adversarial
+"""Drawn sets with classes."""
+
+DATASET_KINDS = {
+    "imagenet_train": Drawn | datasets.ImageNet | datasets.Absent,
+    "imagenet_val": Drawn | datasets.ImageNet,
+    "imagenet_v2": Drawn | datasets.ImageNetV2 | datasets.Absent,
+    "imagenet_r": Drawn | datasets.ImageNetR | datasets.Absent,
+    "imagenet_sketch": Drawn | datasets.ImageNetSketch | datasets.Absent,
+    "objectnet": Drawn | datasets.ObjectNet | datasets.Absent,
+    "imagenet_a": Drawn | datasets.ImageNetA | datasets.Absent,
+    "broden": synthetic.Probe | datasets.Broden | datasets.Absent,
+}
+"""The kinds that each needed dataset can be of."""
+
+FEWEST_PER_CLASS = 50
+"""Images per class that the standard models need: one of them learns from only 2 %."""
+
+IMAGENET_VAL = 50_000
+"""The number of images in ImageNet's validation set."""
+
+
+def check_needed_datasets(study: Sections) -> Complaints:
+    """The datasets that every study needs are there, and of a kind that agrees with their name."""
+    for name, legal in DATASET_KINDS.items():
+        if name not in study.datasets:
+            yield f"'datasets.{name}' is missing; a study needs {', '.join(NEEDED)}"
+        elif not isinstance(entry := study.datasets[name], legal):
+            kinds = ", ".join(map(tag, legal.__args__))
+            yield f"'datasets.{name}.kind': got '{tag(entry)}'; legal values: {kinds}"
+    for name, entry in study.datasets.items():
+        if isinstance(entry, datasets.Absent) and name not in NEEDED:
+            yield f"'datasets.{name}': only {', '.join(NEEDED)} can be absent; take the entry out"
+
+
+def check_baseline(study: Sections) -> Complaints:
+    """If standard models are trained here, the datasets allow it."""
+    if study.baseline.source != "trained":
+        return
+    there = {name: study.datasets[name] for name in LABELLED_SETS if name in study.datasets}
+    drawn = {name: entry for name, entry in there.items() if isinstance(entry, Drawn)}
+    if real := [name for name in there if name not in drawn]:
+        yield (
+            f"'baseline.source': 'trained' needs drawn images, '{real[0]}' is of the kind "
+            f"'{tag(there[real[0]])}'; legal values: published"
+        )
+        return
+    if (train := drawn.pop("imagenet_train", None)) is None:
+        return
+    classes = len(train.class_indices)
+    if classes < 2 or train.images < FEWEST_PER_CLASS * classes:
+        yield (
+            f"'datasets.imagenet_train': expected {FEWEST_PER_CLASS} images per class, of two "
+            f"classes or more, got {train.images} images of {classes}: a standard model learns "
+            "from 2 % of them"
+        )
+    validation = drawn.get(TEST_SETS[0])
+    for name, entry in drawn.items():
+        if (
+            study.baseline.abscissa == "shift_classes"
+            and validation
+            and set(entry.class_indices) - set(validation.class_indices)
+        ):
+            yield (
+                f"'datasets.{name}.classes': expected classes of {TEST_SETS[0]}, since ImageNet "
+                "accuracy is measured on them; or take `baseline.abscissa: all_classes`"
+            )
+        if unknown := set(entry.class_indices) - set(train.class_indices):
+            yield (
+                f"'datasets.{name}.classes': expected classes of imagenet_train, which the "
+                f"standard models learn, got {synthetic.CLASSES[min(unknown)]}; or take published "
+                "ones: `baseline.source: published`"
+            )
+
+
+def check_worlds(study: Sections) -> Complaints:
+    """The labelled sets are all drawn or all real, since no head fits both; a shift is present."""
+    there = {name: study.datasets.get(name) for name in LABELLED_SETS}
+    drawn = [name for name, entry in there.items() if isinstance(entry, synthetic.Recipe)]
+    real = [name for name, entry in there.items() if isinstance(entry, datasets.RealEntry)]
+    if drawn and real:
+        yield (
+            f"'datasets.{real[0]}': the labelled sets have to be all drawn or all real, but "
+            f"{', '.join(drawn)} {'is' if len(drawn) == 1 else 'are'} drawn"
+        )
+    elif not drawn and all(isinstance(there[shift], datasets.Absent | None) for shift in SHIFTS):
+        yield f"'datasets': at least one of {', '.join(SHIFTS)} has to be there, not absent"
+
+
+def check_layers(study: Sections) -> Complaints:
+    """The validation set has enough images for the layers to be measured on."""
+    if (validation := study.datasets.get(TEST_SETS[0])) is None:
+        return
+    drawn = isinstance(validation, synthetic.Recipe)
+    most = validation.images if drawn else getattr(validation, "limit", None) or IMAGENET_VAL
+    if study.layers.images > most:
+        yield (
+            f"'layers.images': expected at most the {most} images of '{TEST_SETS[0]}', "
+            f"got {study.layers.images}"
+        )
+
+
+def tag(entry: Any) -> str:
+    """Return the kind of an entry, or of its type, as params.yaml has it."""
+    return str(entry.__struct_config__.tag)

@@ -1,0 +1,143 @@
+"""The entries of `datasets:` that are real datasets: what they hold and where they come from."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from interpreting_clip.config.quantities import (
+    Count,
+    Kind,
+    Name,
+    Place,
+    Sha256,
+    StrictStruct,
+    Url,
+    require_public,
+)
+from interpreting_clip.config.synthetic import Recipe, World
+
+
+class Hub(StrictStruct, frozen=True, kw_only=True):
+    """Webdataset shards in a dataset repository of the Hugging Face hub.
+
+    `revision` is a commit, a tag or a branch, which can move; `files` is the glob pattern of the
+    repository's shards. The token comes from the environment (HF_TOKEN).
+    """
+
+    repository: Annotated[str, Meta(pattern=r"^[\w.-]+/[\w.-]+\Z", max_length=200)]
+    revision: Name
+    files: Name = "test/*.tar"
+
+
+class Archive(StrictStruct, frozen=True, kw_only=True):
+    """A published tar or zip file, by URL."""
+
+    url: Url
+    sha256: Sha256
+
+    def __post_init__(self) -> None:
+        """Refuse a URL with a secret in it."""
+        require_public(self.url)
+
+
+class RealSet(Kind, frozen=True, kw_only=True):
+    """A published dataset: its `source`, and one key of that name that says where it is.
+
+    `folder` is a path; a relative one is below the machine's `folders`. `limit` takes a fixed
+    subset of about that many images, the same number of each class; without it all images are
+    taken. `partial` accepts fewer images and classes than the published set has, and the card says
+    so.
+    """
+
+    source: Literal["hub", "archive", "folder"]
+    hub: Hub | None = None
+    archive: Annotated[list[Archive], Meta(min_length=1, max_length=1000)] | None = None
+    folder: Place | None = None
+    limit: Count | None = None
+    partial: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that says nowhere, or in two places, where the dataset is."""
+        given = [name for name in ("hub", "archive", "folder") if getattr(self, name) is not None]
+        if given != [self.source]:
+            raise ValueError(
+                f"`source: {self.source}` needs the key `{self.source}` and no other of hub, "
+                f"archive, folder; got {', '.join(given) or 'none'}"
+            )
+
+
+class ImageNet(RealSet, frozen=True, kw_only=True, tag="imagenet"):
+    """ImageNet-1k, its train or validation set (Russakovsky et al. 2015)."""
+
+
+class ImageNetV2(RealSet, frozen=True, kw_only=True, tag="imagenet_v2"):
+    """ImageNet-V2, matched frequency (Recht et al. 2019): folders named 0 to 999."""
+
+
+class ImageNetR(RealSet, frozen=True, kw_only=True, tag="imagenet_r"):
+    """ImageNet-R (Hendrycks et al. 2021a): renditions of 200 classes."""
+
+
+class ImageNetSketch(RealSet, frozen=True, kw_only=True, tag="imagenet_sketch"):
+    """ImageNet-Sketch (Wang et al. 2019): drawings of all classes."""
+
+
+class ObjectNet(RealSet, frozen=True, kw_only=True, tag="objectnet"):
+    """ObjectNet (Barbu et al. 2019): the 113 of its classes that ImageNet has too."""
+
+
+class ImageNetA(RealSet, frozen=True, kw_only=True, tag="imagenet_a"):
+    """ImageNet-A (Hendrycks et al. 2021b): images that a ResNet-50 gets wrong, 200 classes."""
+
+
+class Broden(RealSet, frozen=True, kw_only=True, tag="broden"):
+    """Broden1 (Bau et al. 2017): images with segmented concepts."""
+
+
+class Captions(RealSet, frozen=True, kw_only=True, tag="captions"):
+    """Webdataset shards of images, each with a `.txt` caption; no classes."""
+
+
+class ImageNetCaptions(RealSet, frozen=True, kw_only=True, tag="imagenet_captions"):
+    """ImageNet-Captions (Fang et al. 2022): titles, tags and texts of ImageNet's train images.
+
+    `captions` is the path of its JSON file; the images are those of `folder`.
+    """
+
+    captions: Place
+
+
+class Absent(Kind, frozen=True, kw_only=True, tag="absent"):
+    """A dataset that the study does not have: nothing is measured on it."""
+
+    source: Literal["none"]
+
+
+ImageNetLike = ImageNet | ImageNetV2 | ImageNetR | ImageNetSketch | ObjectNet | ImageNetA
+"""The sets whose images have an ImageNet class."""
+
+RealEntry = ImageNetLike | Broden | Captions | ImageNetCaptions
+
+
+class Shards(StrictStruct, frozen=True, kw_only=True):
+    """The setting that all real datasets of one source share: the shards' size in images."""
+
+    images_per_shard: Count
+
+
+class Nothing(StrictStruct, frozen=True, kw_only=True):
+    """The settings that absent datasets share: none."""
+
+
+DatasetEntry = Recipe | RealEntry | Absent
+"""An entry of `datasets:`; its `kind` says which."""
+
+
+class Sources(StrictStruct, frozen=True, kw_only=True):
+    """Settings that the datasets of one source share, for each source that a dataset names."""
+
+    world: World | None = None
+    hub: Shards | None = None
+    archive: Shards | None = None
+    folder: Shards | None = None
+    none: Nothing | None = None

@@ -1,0 +1,94 @@
+"""Where weights come from if they are not trained here: the section `weights`.
+
+Separate from the architectures, so that a new source does not re-run trainings or extractions.
+"""
+
+from typing import Any, Literal
+
+from msgspec.structs import asdict
+
+from interpreting_clip.config.encoders import Spread
+from interpreting_clip.config.quantities import (
+    Fraction,
+    Key,
+    Name,
+    Place,
+    Seed,
+    Sha256,
+    Side,
+    StrictStruct,
+    Url,
+    require_public,
+)
+
+
+class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
+    """The key of all sources: the entry of `backbones:` with the architecture."""
+
+    backbone: Key
+
+
+class Untrained(Source, frozen=True, kw_only=True, tag="untrained"):
+    """Fresh weights drawn from `seed`: the null of the kurtosis and of the concepts."""
+
+    seed: Seed
+
+
+class OpenClip(Source, frozen=True, kw_only=True, tag="open_clip"):
+    """A CLIP of OpenCLIP's zoo: the backbone's model with the weights `tag`.
+
+    A backbone whose model is `hf-hub:<owner>/<repository>` already names its weights, so `tag` is
+    left out. `revision` pins the hub's repository to a commit or a tag.
+    """
+
+    tag: Name | None = None
+    revision: Name | None = None
+
+
+class Torchvision(Source, frozen=True, kw_only=True, tag="torchvision"):
+    """A classifier of torchvision: the backbone's model with the weights `tag` (IMAGENET1K_V1)."""
+
+    tag: Name
+
+
+class Timm(Source, frozen=True, kw_only=True, tag="timm"):
+    """A classifier of timm: the backbone's model with the weights `tag` (a1_in1k)."""
+
+    tag: Name
+    revision: Name | None = None
+
+
+class Checkpoint(Source, frozen=True, kw_only=True, tag="checkpoint"):
+    """A file of weights for the backbone, here (`file`) or elsewhere (`url`), with its SHA-256.
+
+    A relative `file` is below the machine's `folders`. If the weights were trained with other
+    preprocessing than the architecture's, the entry gives the differences, key by key.
+    """
+
+    sha256: Sha256
+    file: Place | None = None
+    url: Url | None = None
+    mean: tuple[Fraction, Fraction, Fraction] | None = None
+    std: tuple[Spread, Spread, Spread] | None = None
+    resize: Side | None = None
+    interpolation: Literal["bicubic", "bilinear"] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that does not say where the file is, says so twice, or holds a secret."""
+        if (self.file is None) == (self.url is None):
+            raise ValueError("expected one of the keys `file` and `url`")
+        require_public(self.url or "")
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """The parts of the preprocessing that the entry gives, by key."""
+        given = {key: value for key, value in asdict(self).items() if key in PREPROCESSING}
+        return {key: value for key, value in given.items() if value is not None}
+
+
+PREPROCESSING = ("mean", "std", "resize", "interpolation")
+"""The keys of the preprocessing that a checkpoint's entry can give."""
+
+
+WeightsEntry = Untrained | OpenClip | Torchvision | Timm | Checkpoint
+"""An entry of `weights:`; its `source` says which."""

@@ -1,0 +1,179 @@
+"""Encoders whose accuracies are drawn on a known line, or a known number of points above it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from interpreting_clip.controls.control import STANDARD_ERRORS, Control
+from interpreting_clip.measures.effective_robustness import (
+    Accuracy,
+    EffectiveRobustness,
+    estimate_effective_robustness,
+)
+from interpreting_clip.measures.logit_line import baseline_lines, expit
+
+MODELS = (16, 87)
+"""The numbers of standard models: that of the miniature, and that of the testbed."""
+
+POINTS = (0.0, 10.0)
+"""The effective robustness that is planted."""
+
+IMAGES = 2000
+"""How many images an encoder's accuracy is measured on."""
+
+IMAGENET = (2.3, 0.55)
+"""Mean and spread of the standard models' logits on ImageNet, as in the miniature."""
+
+SLOPE = 0.7
+INTERCEPTS = (-0.7, -1.7, -3.1, -3.6, -2.1)
+"""Lines like those of the miniature's baseline, one per shift."""
+
+RESIDUAL, CORRELATION = 0.25, 0.5
+"""Spread of the residuals in logits and their correlation between shifts, as in the miniature."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often the interval of effective robustness held the truth.
+
+    Attributes
+    ----------
+    models : standard models
+    points : the planted effective robustness
+    shifts, mean : the share of repetitions, for each shift and for the mean over them
+    """
+
+    models: int
+    points: float
+    shifts: dict[str, float]
+    mean: float
+
+
+def robustness_controls(
+    shifts: Sequence[str], confidence: float, resamples: int, repetitions: int, seed: int
+) -> tuple[list[Control], list[Coverage]]:
+    """Measure how often the interval of effective robustness holds what was planted.
+
+    In each repetition standard models are drawn around a line per shift, with Gaussian residuals in
+    logit space that are correlated between shifts. An encoder's true ImageNet accuracy lies up to
+    one spread above the models' mean; on each shift it is the line's, or lies `POINTS` above. The
+    accuracies that are measured are binomial. An interval from the percentiles of B resamples that
+    are distributed like the truth holds it with probability `confidence · (B - 1) / (B + 1)`; this
+    is the planted value.
+
+    Parameters
+    ----------
+    shifts : their names, at most five
+    confidence : of the interval
+    resamples : B
+    repetitions : how often
+    seed : of the draws
+    """
+    coverages = [
+        one
+        for models in MODELS
+        for one in coverage(
+            models,
+            shifts,
+            confidence=confidence,
+            resamples=resamples,
+            repetitions=repetitions,
+            seed=seed,
+        )
+    ]
+    planted = confidence * (resamples - 1) / (resamples + 1)
+    error = float(STANDARD_ERRORS * np.sqrt(planted * (1 - planted) / repetitions))
+    rows = [exact(shifts, points) for points in POINTS]
+    for one in coverages:
+        where = f"{one.models} standard models, {one.points:g} points above the line"
+        off = max(one.shifts, key=lambda shift: abs(one.shifts[shift] - planted))
+        share = f"{repetitions:,} intervals of {100 * confidence:g} %, share that holds the truth"
+        rows += [
+            Control(f"{where}, over all shifts: {share}", planted, one.mean, error),
+            Control(f"{where}, the shift furthest off: {share}", planted, one.shifts[off], error),
+        ]
+    return rows, coverages
+
+
+def exact(shifts: Sequence[str], points: float) -> Control:
+    """Estimate the effective robustness of an encoder if the models are exactly on a line."""
+    x = IMAGENET[0] + IMAGENET[1] * np.linspace(-2, 2, MODELS[0])
+    imagenet = IMAGENET[0] + IMAGENET[1]
+    lines, resampled, accuracies = {}, {}, {}
+    for shift, intercept in zip(shifts, INTERCEPTS[: len(shifts)], strict=True):
+        y = {shift: expit(SLOPE * x + intercept)}
+        line, draws = baseline_lines(expit(x), y, 1, 0)
+        lines |= line
+        resampled |= draws
+        on_line = float(expit(np.array([SLOPE * imagenet + intercept]))[0])
+        accuracies[shift] = Accuracy(on_line + points / 100, None)
+    result = estimate_effective_robustness(
+        Accuracy(float(expit(np.array([imagenet]))[0]), None),
+        accuracies,
+        lines,
+        resampled,
+        confidence=0.5,
+        seed=0,
+    )
+    values = [one.value for one in (*result.shifts.values(), result.mean)]
+    worst = max(values, key=lambda value: abs(value - points))
+    what = f"{MODELS[0]} standard models exactly on their lines, {points:g} points above: estimate"
+    # Percentages of 16 models, each with a rounding error.
+    rounding = 100 * MODELS[0] * np.finfo(np.float64).eps * 10
+    return Control(f"{what}, the shift furthest off", points, worst, float(rounding))
+
+
+def coverage(
+    models: int,
+    shifts: Sequence[str],
+    *,
+    confidence: float,
+    resamples: int,
+    repetitions: int,
+    seed: int,
+) -> Iterator[Coverage]:
+    """Yield the coverage at each of `POINTS`; the arguments are those of `robustness_controls`."""
+    rng = np.random.default_rng((seed, models))
+    held = np.zeros((len(POINTS), repetitions, len(shifts) + 1), np.bool_)
+    for repetition in range(repetitions):
+        x = rng.normal(*IMAGENET, models)
+        noise = rng.standard_normal((len(shifts), models)) * np.sqrt(1 - CORRELATION)
+        noise += rng.standard_normal(models) * np.sqrt(CORRELATION)
+        y = SLOPE * x + np.array(INTERCEPTS[: len(shifts)])[:, None] + RESIDUAL * noise
+        accuracies = {shift: expit(logits) for shift, logits in zip(shifts, y, strict=True)}
+        lines, resampled = baseline_lines(expit(x), accuracies, resamples, int(rng.integers(2**31)))
+        imagenet = IMAGENET[0] + IMAGENET[1] * rng.uniform(0, 1)
+        on_line = expit(SLOPE * imagenet + np.array(INTERCEPTS[: len(shifts)]))
+        for number, points in enumerate(POINTS):
+            result = estimate_effective_robustness(
+                measured(rng, expit(np.array([imagenet])))[0],
+                dict(zip(shifts, measured(rng, on_line + points / 100), strict=True)),
+                lines,
+                resampled,
+                confidence=confidence,
+                seed=int(rng.integers(2**31)),
+            )
+            held[number, repetition] = holds(result, shifts, points)
+    for number, points in enumerate(POINTS):
+        share = held[number].mean(axis=0)
+        yield Coverage(
+            models=models,
+            points=points,
+            shifts=dict(zip(shifts, share[:-1].tolist(), strict=True)),
+            mean=float(share[-1]),
+        )
+
+
+def measured(rng: np.random.Generator, truth: Float[np.ndarray, " set"]) -> list[Accuracy]:
+    """Draw the accuracies that an encoder of known accuracies has on some images."""
+    return [Accuracy(float(k) / IMAGES, IMAGES) for k in rng.binomial(IMAGES, truth)]
+
+
+def holds(
+    result: EffectiveRobustness, shifts: Sequence[str], points: float
+) -> Bool[np.ndarray, " interval"]:
+    """Say which intervals hold the truth: each shift's, and last the mean's."""
+    estimates = [*(result.shifts[shift] for shift in shifts), result.mean]
+    return np.array([one.low <= points <= one.high for one in estimates])

@@ -1,0 +1,61 @@
+"""Layers that are the same but for a rotation, and layers that have nothing in common."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from interpreting_clip.controls.control import STANDARD_ERRORS, Control
+from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.gram import gram, u_center
+
+
+def cka_controls(
+    activations: Float[np.ndarray, "image feature"], images: int, minibatch: int, seed: int
+) -> list[Control]:
+    """Measure the CKA of activations and their rotated copy, and of independent features.
+
+    CKA does not see rotation, scale and offset. For independent features it is 0, apart from a
+    sampling error: over permutations of a minibatch's n images, `⟨U(K), U(L)⟩` has the variance `2
+    |U(K)|² |U(L)|² / (n (n - 3))` (Székely and Rizzo 2013), so that minibatch CKA of B minibatches
+    has the standard error `sqrt(2 / (n (n - 3) B))`.
+
+    Parameters
+    ----------
+    activations : of an encoder
+    images : the most images to use, evenly spaced, dealt out to the minibatches in turn
+    minibatch : images of one
+    seed : of the rotation and of the independent features
+    """
+    rng = np.random.default_rng(seed)
+    count, width = min(images, len(activations)) // minibatch, activations.shape[1]
+    spaced = np.arange(count * minibatch) * len(activations) // (count * minibatch)
+    values = np.asarray(activations[spaced.reshape(minibatch, count).T.ravel()], np.float64)
+    rotation = np.linalg.qr(rng.standard_normal((width, width))).Q
+    first, second = (rng.standard_normal(values.shape) for _ in range(2))
+    layers = {"own": values, "rotated": 3 * values @ rotation + 1, "one": first, "other": second}
+    grams = {name: minibatch_grams(layer, minibatch) for name, layer in layers.items()}
+    similarity = cka(grams, grams)
+    error = STANDARD_ERRORS * np.sqrt(2 / (minibatch * (minibatch - 3) * count))
+    of = f"{count} minibatches of {minibatch} images"
+    return [
+        Control(
+            f"The encoder's activations and a rotated, scaled and shifted copy, {of}",
+            1.0,
+            float(similarity[0, 1]),
+            float(minibatch * width * np.finfo(np.float64).eps),
+        ),
+        Control(
+            f"Two sets of {width:,} independent Gaussian features, {of}",
+            0.0,
+            float(similarity[2, 3]),
+            float(error),
+        ),
+    ]
+
+
+def minibatch_grams(
+    features: Float[np.ndarray, "image feature"], minibatch: int
+) -> Float[np.ndarray, "minibatch _image _image"]:
+    """Return the U-centred Gram matrices of a layer, as `extract_layers` writes them."""
+    batches = torch.from_numpy(features).split(minibatch)
+    return np.stack([u_center(gram(batch)) for batch in batches])

@@ -1,0 +1,173 @@
+"""Writes Broden1 as it is published (Bau et al., CVPR 2017) into tar shards, its files unchanged.
+
+NetDissect's `dlbroden.sh` names its zip files: `broden1_224.zip` holds the folder `broden1_224`,
+and so on for 227 and 384 pixels.
+"""
+
+import csv
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+
+from interpreting_clip.config.datasets import Broden as BrodenEntry
+from interpreting_clip.config.datasets import Shards
+from interpreting_clip.datasets.broden.reader import (
+    INDEX,
+    Broden,
+    File,
+    IndexRow,
+    code_tables,
+    files_reader,
+    missing,
+    read_broden,
+)
+from interpreting_clip.datasets.broden.writer import table_file
+from interpreting_clip.datasets.card import DatasetCard, write_card
+from interpreting_clip.datasets.images import decode_image
+from interpreting_clip.datasets.tar import write_shards
+from interpreting_clip.downloads.archives import open_zip, readable_archive
+from interpreting_clip.downloads.http import download
+from interpreting_clip.errors import InputError
+from runner.machine import Machine
+from runner.outputs import new_output
+
+IMAGES, CONCEPTS = 63305, 1197
+"""The contents of Broden1, the same in each published size."""
+
+LICENCE = "as ADE20K, DTD, OpenSurfaces and PASCAL, of which Broden1 is made"
+
+_AHEAD = 64
+"""How many images are read at a time, with their label maps: a few megabytes."""
+
+
+def write_real_broden(
+    key: str, entry: BrodenEntry, shards: Shards, directory: Path, machine: Machine
+) -> None:
+    """Write Broden1's files as they are to `directory`, whole or not at all.
+
+    Only what `index.csv` names is taken, and every image and map is decoded once. A `limit` takes
+    the images whose paths have the smallest SHA-256, since Broden has no classes to balance. Then
+    `index.csv` has only their rows; all other tables are those of the whole set.
+
+    Raises
+    ------
+    InputError
+        The source is missing or is not all of Broden1 (unless it is `partial`), a file that the
+        index names is missing or broken, or the disk is full.
+    """
+    with _open_root(entry, machine) as (root, where, origin):
+        broden = read_broden(files_reader(root, where), where)
+        found = len(broden.rows), len(broden.concepts)
+        if not entry.partial and found != (IMAGES, CONCEPTS):
+            raise InputError(
+                f"{where}: Broden1 has {IMAGES:,} images in index.csv and {CONCEPTS:,} concepts in "
+                f"label.csv, this has {found[0]:,} and {found[1]:,}; get it again, or say "
+                "`partial: true` in params.yaml to measure on a part of it"
+            )
+        rows = _choose(broden.rows, entry.limit)
+        names = (name for row in rows for name in row.files)
+        if lacking := [name for name in names if not (root / name).is_file()]:
+            raise missing(where, lacking)
+        with new_output(directory) as partial:
+            digest = hashlib.sha256()
+            files = _image_files(broden, rows, digest, machine.workers)
+            written = write_shards(files, shards.images_per_shard, partial)
+            card = DatasetCard(
+                dataset=key,
+                images=len(rows),
+                classes=[],
+                class_indices=[],
+                source=entry.source,
+                licence=LICENCE,
+                shards=written,
+                partial=entry.partial,
+                origin=origin or {str(entry.folder): digest.hexdigest()},
+            )
+            write_card(card, partial)
+
+
+def _choose(rows: list[IndexRow], limit: int | None) -> list[IndexRow]:
+    """Return a fixed subset of `limit` rows, or all rows, in the index's order."""
+    if limit is None:
+        return rows
+    ordered = sorted(rows, key=lambda row: hashlib.sha256(row.image.encode()).digest())
+    kept = {row.image for row in ordered[:limit]}
+    return [row for row in rows if row.image in kept]
+
+
+def _image_files(
+    broden: Broden, rows: Sequence[IndexRow], digest: "hashlib._Hash", workers: int
+) -> Iterator[list[File]]:
+    """Yield the tables with the first image, then the files of each image, in the index's order.
+
+    Several threads read and decode them; each file is added to the common digest. A label map that
+    several rows name comes with the first of them.
+    """
+
+    def image(row: IndexRow) -> list[File]:
+        found = [(name, broden.read(name)) for name in dict.fromkeys(row.files)]
+        for name, data in found:
+            decode_image(data, f"{broden.where}: {name}")
+        return found
+
+    code_names = code_tables(broden.read, broden.where).values()
+    names = (INDEX, "label.csv", "category.csv", *code_names)
+    tables = [(name, broden.read(name)) for name in names]
+    if len(rows) < len(broden.rows):
+        kept = {row.image for row in rows}
+        index = csv.DictReader(io.StringIO(tables[0][1].decode(), newline=""))
+        tables[0] = table_file(INDEX, [row for row in index if row["image"] in kept])
+    seen = set[str]()
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(rows), _AHEAD):
+            for files in pool.map(image, rows[start : start + _AHEAD]):
+                group = tables + [file for file in files if file[0] not in seen]
+                seen.update(name for name, _ in group)
+                for name, data in group:
+                    digest.update(f"{name} {len(data)}\n".encode())
+                    digest.update(data)
+                yield group
+                tables = []
+
+
+@contextmanager
+def _open_root(
+    entry: BrodenEntry, machine: Machine
+) -> Iterator[tuple[Path | zipfile.Path, str, dict[str, str]]]:
+    """Yield the folder of `index.csv`, on disk or in a zip that is downloaded first.
+
+    With it come its name in errors and its origin for the card, which is empty if only the files
+    themselves identify it.
+    """
+    if entry.folder is not None:
+        folder = Path(machine.folders) / entry.folder
+        if not (folder / INDEX).is_file():
+            raise InputError(
+                f"{folder}: expected an extracted Broden1, a folder with index.csv and images/; it "
+                "has no index.csv; correct `folder` in params.yaml or this machine's `folders`"
+            )
+        yield folder, str(folder), {}
+    elif entry.archive is not None and len(entry.archive) == 1:
+        (archive,) = entry.archive
+        file = download(archive.url, archive.sha256, Path(machine.downloads), mirror=machine.mirror)
+        where = f"{archive.url}: expected Broden1's zip file"
+        with ExitStack() as stack:
+            with readable_archive(where):
+                packed = stack.enter_context(open_zip(stack.enter_context(file.open("rb")), where))
+            indices = [name for name in packed.namelist() if PurePosixPath(name).name == INDEX]
+            if not indices:
+                raise InputError(
+                    f"{archive.url}: expected Broden1's zip file, it has no {INDEX}; correct `url`"
+                )
+            index = min(indices, key=lambda name: (name.count("/"), name))
+            root = zipfile.Path(packed, index.removesuffix(INDEX))
+            yield root, archive.url, {archive.url: archive.sha256}
+    else:
+        raise InputError(
+            "'datasets.broden': expected `source: folder` (an extracted broden1_224) or `source: "
+            f"archive` with one zip file, got `source: {entry.source}`"
+        )

@@ -1,0 +1,100 @@
+"""Label maps, and which concepts each image of Broden shows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Int64, UInt8
+
+from interpreting_clip.datasets.broden.reader import CATEGORIES, Broden, IndexRow
+from interpreting_clip.errors import InputError
+
+LabelMap = Int64[np.ndarray, "height width"]
+"""The number of the concept at each pixel, 0 for none."""
+
+
+def to_channels(labels: LabelMap) -> UInt8[np.ndarray, "height width 3"]:
+    """Return a label map as the image that is stored."""
+    return np.stack([labels % 256, labels // 256, np.zeros_like(labels)], axis=2).astype(np.uint8)
+
+
+def from_channels(channels: UInt8[np.ndarray, "height width 3"]) -> LabelMap:
+    """Return the label map that an image stores."""
+    return channels[:, :, 0] + np.int64(256) * channels[:, :, 1]
+
+
+def label_shares(maps: Sequence[LabelMap]) -> dict[int, float]:
+    """Return the share of the pixels that each label covers.
+
+    A pixel counts once for a label, however many maps show the label there.
+    """
+    stack = np.sort([labels.ravel() for labels in maps], axis=0)
+    stack[1:][stack[1:] == stack[:-1]] = 0
+    pixels = np.bincount(stack.ravel())
+    numbers = np.flatnonzero(pixels).tolist()
+    return {number: float(pixels[number] / stack.shape[1]) for number in numbers if number}
+
+
+def concept_presence(broden: Broden, presence: float) -> Bool[np.ndarray, "image concept"]:
+    """Return which concepts cover at least a fraction `presence` of each image's label maps.
+
+    Several maps of one category are combined, and a pixel counts once per label. A number for the
+    whole image (scene, texture) covers all of it. If several categories show a concept, the one
+    where it covers most counts. At 0 a single pixel is enough. The paper does not say how large a
+    concept has to be to count as present, so the threshold is our parameter.
+
+    Raises
+    ------
+    InputError
+        A map is missing, broken or of another size than the index says, or a label is not in
+        `label.csv`.
+    """
+    columns = {concept.number: column for column, concept in enumerate(broden.concepts)}
+    shown = np.zeros((len(broden.rows), len(columns)), bool)
+    for image, row in enumerate(broden.rows):
+        for category in CATEGORIES:
+            for number, share in _label_shares(broden, row, category).items():
+                if number not in columns:
+                    raise InputError(
+                        f"{broden.where}: label.csv has no label {number}, which "
+                        f"{row.labels(category)} of images/{row.image} show"
+                    )
+                shown[image, columns[number]] |= share >= presence
+    return shown
+
+
+def can_be_probed(shown: Bool[np.ndarray, "image concept"]) -> Bool[np.ndarray, " concept"]:
+    """Return the concepts that some of the images show and some do not.
+
+    Broden labels every pixel, so a few concepts cover too little of any image, and a subset of the
+    images lacks more. The average precision of such concepts is undefined.
+
+    Raises
+    ------
+    InputError
+        There is no such concept.
+    """
+    images = shown.sum(axis=0)
+    kept = (images > 0) & (images < len(shown))
+    if not kept.any():
+        raise InputError(
+            f"broden: of {len(kept)} concepts none is on some of the {len(shown)} images "
+            "and not on all; lower `presence.pixels` or take more images"
+        )
+    return kept
+
+
+def _label_shares(broden: Broden, row: IndexRow, category: str) -> dict[int, float]:
+    labels = row.labels(category)
+    shares = dict.fromkeys((label for label in labels if isinstance(label, int) and label), 1.0)
+    maps = [_label_map(broden, row, path) for path in labels if isinstance(path, str)]
+    return (label_shares(maps) if maps else {}) | shares
+
+
+def _label_map(broden: Broden, row: IndexRow, path: str) -> LabelMap:
+    channels = broden.pixels(path)
+    if channels.shape[:2] != (row.sh, row.sw):
+        raise InputError(
+            f"{broden.where}: images/{path} has {channels.shape[:2]} pixels, index.csv says "
+            f"{(row.sh, row.sw)}"
+        )
+    return from_channels(channels)

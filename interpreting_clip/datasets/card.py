@@ -1,0 +1,83 @@
+"""The description in a dataset's folder: `card.json`, or `absent.json` if there is no dataset."""
+
+from pathlib import Path
+
+import msgspec
+
+from interpreting_clip.config.quantities import Count, Key, Natural
+from interpreting_clip.errors import DAMAGED_JSON, InputError
+from interpreting_clip.formats.json import write_json, write_whole
+from runner.outputs import NOTHING, Inputs, new_output
+
+
+class DatasetCard(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """The card of one dataset; the file leaves out values that are the default.
+
+    `classes` holds every class name in the order of the class indices, `class_indices` those that
+    occur in this set, sorted: a shift may show only some of ImageNet's classes. `shards` maps each
+    archive of the folder to its SHA-256.
+
+    `aliases` maps further classes to the class of `class_indices` that they count as (see
+    `interpreting_clip.measures.accuracy.map_classes`). `border` is how many pixels are cropped from
+    each side of an image when it is read. A `partial` set may lack images and classes that the
+    published set has. `origin` maps what was read to what identifies its content: a repository of
+    the hub to the commit, an archive to its SHA-256, a folder to the digest of the images taken
+    from it.
+    """
+
+    dataset: Key
+    images: Count
+    classes: list[str]
+    class_indices: list[int]
+    source: str
+    licence: str
+    shards: dict[str, str]
+    aliases: dict[int, int] = {}
+    border: Natural = 0
+    partial: bool = False
+    origin: dict[str, str] = {}
+
+
+def write_card(card: DatasetCard, directory: Path) -> None:
+    """Write `directory/card.json`, whole or not at all."""
+    tree = msgspec.to_builtins(card, str_keys=True)
+    text = msgspec.json.format(msgspec.json.encode(tree, order="sorted"), indent=2)
+    write_whole(directory / "card.json", text + b"\n")
+
+
+def read_card(directory: Path) -> DatasetCard:
+    """Read `directory/card.json`.
+
+    Raises
+    ------
+    InputError
+        There is no card, or it is not one of ours.
+    """
+    path = directory / "card.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=DatasetCard)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path}: the dataset's card was expected, there is none; run its `fetch` stage again"
+        ) from error
+    except DAMAGED_JSON as error:
+        raise InputError(
+            f"{path}: not a dataset's card ({error}); run its `fetch` stage again"
+        ) from error
+
+
+ABSENT = "absent.json"
+"""The file in the folder of an absent dataset, and of what would have been computed on it."""
+
+
+def write_absent(key: str, directory: Path, inputs: Inputs = NOTHING) -> None:
+    """Write a folder, whole or not at all, that says that the study has no dataset `key`."""
+    with new_output(directory, inputs) as partial:
+        write_json(partial / ABSENT, {"dataset": key})
+
+
+def is_absent(directory: Path) -> bool:
+    """Say whether a folder stands for a dataset that the study does not have."""
+    return (directory / ABSENT).exists()

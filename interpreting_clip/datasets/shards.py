@@ -1,0 +1,205 @@
+"""Labelled and captioned images in tar shards, in the webdataset layout.
+
+Image number 7 is `00000007.png` (or .jpg, .webp, …, as its content is) with `00000007.cls` (its
+class index) and, in a captioned set, `00000007.txt`; the shards of a folder are `shard-00000.tar`,
+`shard-00001.tar`, …
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby, starmap
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from interpreting_clip.datasets.card import DatasetCard, read_card
+from interpreting_clip.datasets.images import EXTENSIONS, decode_image, image_extension
+from interpreting_clip.datasets.tar import ArchiveReader, Member, open_archives, write_shards
+from interpreting_clip.errors import InputError, error_context
+
+StoredImage = tuple[bytes, int | None, str | None]
+"""The file of an image, its class index and its caption, or None if it has none."""
+
+
+@dataclass(frozen=True)
+class ShardedDataset:
+    """An open dataset: where each image is, its class (−1: none), the captions if it has any.
+
+    Several threads may read images at once. It is valid inside `open_shards` only.
+    """
+
+    directory: Path
+    card: DatasetCard
+    classes: Int64[np.ndarray, " image"]
+    captions: list[str] | None
+    archives: list[ArchiveReader]
+    places: Int64[np.ndarray, "image 3"]
+    """Each image's archive, and its offset and size in it, in bytes."""
+
+    def __len__(self) -> int:
+        """Return how many images there are."""
+        return len(self.places)
+
+    def stored(self, image: int) -> bytes:
+        """Return the file of an image as it was fetched."""
+        archive, offset, size = self.places[image].tolist()
+        return self.archives[archive].read(offset, size)
+
+    def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
+        """Return the pixels of an image, without the card's `border`.
+
+        Raises
+        ------
+        InputError
+            The image is broken, or consists only of border.
+        """
+        name = f"{self.directory}: image {image:08d}"
+        return crop(decode_image(self.stored(image), name), self.card.border, name)
+
+    def load(self) -> UInt8[np.ndarray, "image height width 3"]:
+        """Return the pixels of all images, which have the same size.
+
+        Raises
+        ------
+        InputError
+            An image is broken or has another size than the first.
+        """
+        images = np.empty((len(self), *self[0].shape), np.uint8)
+        for row in range(len(self)):
+            image = self[row]
+            if image.shape != images.shape[1:]:
+                raise InputError(
+                    f"{self.directory}: image {row:08d} has {image.shape[:2]} pixels where the "
+                    f"first has {images.shape[1:3]}; images read together must have one size"
+                )
+            images[row] = image
+        return images
+
+
+@contextmanager
+def open_shards(directory: Path) -> Iterator[ShardedDataset]:
+    """Open a dataset folder and verify every shard against its hash; images stay on disk.
+
+    Raises
+    ------
+    InputError
+        The folder has no shard; a shard is missing, truncated or not the one that card.json
+        describes; a member lacks its companion; the number of images is not card.json's.
+    """
+    card = read_card(directory)
+    if not card.shards:
+        raise InputError(f"{directory}: at least one shard expected, card.json names none")
+    with open_archives(directory, card.shards) as archives:
+        yield _index(directory, card, archives)
+
+
+def crop(
+    image: UInt8[np.ndarray, "height width 3"], border: int, name: str
+) -> UInt8[np.ndarray, "inner_height inner_width 3"]:
+    """Return an image without `border` pixels on each side.
+
+    Raises
+    ------
+    InputError
+        The image `name` consists only of border.
+    """
+    height, width, _ = image.shape
+    if min(height, width) <= 2 * border:
+        raise InputError(f"{name}: more than its border of {border} pixels was expected")
+    return image[border : height - border, border : width - border]
+
+
+def _index(directory: Path, card: DatasetCard, archives: list[ArchiveReader]) -> ShardedDataset:
+    places, classes, captions = array("q"), array("q"), []
+    allowed, first_has = frozenset(card.class_indices), None
+    for number, archive in enumerate(archives):
+        with error_context(archive.path, ValueError):
+            for key, members in groupby(
+                archive.members(), lambda file: file.name.partition(".")[0]
+            ):
+                image, class_, caption = _read_labels(archive, key, list(members))
+                has = class_ is not None, caption is not None
+                first_has = first_has or has
+                if key != f"{len(classes):08d}":
+                    raise ValueError(
+                        f"image {len(classes):08d} expected, {key} came; fetch it again"
+                    )
+                if has != first_has:
+                    raise ValueError(
+                        f"{key} lacks its companion .cls or .txt, or has one that the first image "
+                        "of the set has not; fetch it again"
+                    )
+                if class_ is not None and class_ not in allowed:
+                    raise ValueError(f"{key}.cls is {class_}, card.json allows {sorted(allowed)}")
+                places.extend((number, image.offset, image.size))
+                classes.append(-1 if class_ is None else class_)
+                if caption is not None:
+                    captions.append(caption)
+    if len(classes) != card.images:
+        raise InputError(
+            f"{directory}: {card.images} images expected from card.json, {len(classes)} found in "
+            "the shards; fetch it again"
+        )
+    return ShardedDataset(
+        directory,
+        card,
+        np.array(classes, np.int64),
+        captions or None,
+        archives,
+        np.array(places, np.int64).reshape(-1, 3),
+    )
+
+
+def _read_labels(
+    archive: ArchiveReader, key: str, members: list[Member]
+) -> tuple[Member, int | None, str | None]:
+    """Return where the image `key` is, its class and its caption, if it has them."""
+    parts = {member.name[len(key) + 1 :]: member for member in members}
+    images = [parts[extension] for extension in EXTENSIONS if extension in parts]
+    if len(images) != 1 or not {"cls", "txt"} & parts.keys() or len(parts) < len(members):
+        raise ValueError(
+            f"{key}.png (or another image) with {key}.cls or {key}.txt expected, only "
+            f"{', '.join(member.name for member in members)} came; fetch it again"
+        )
+    texts = {
+        kind: archive.read(parts[kind].offset, parts[kind].size).decode()
+        for kind in ("cls", "txt")
+        if kind in parts
+    }
+    class_ = texts.get("cls")
+    if class_ is not None and not class_.isdecimal():
+        raise ValueError(f"{key}.cls must hold a class index: {class_!r}; fetch it again")
+    return images[0], None if class_ is None else int(class_), texts.get("txt")
+
+
+def write_images(
+    images: Iterable[StoredImage], images_per_shard: int, directory: Path
+) -> dict[str, str]:
+    """Write images as they are, with their class indices and captions, into shards.
+
+    Returns
+    -------
+    the SHA-256 of each shard, by its name
+
+    Raises
+    ------
+    ValueError
+        The bytes are not an image in a supported format.
+    """
+    return write_shards(starmap(_image_files, enumerate(images)), images_per_shard, directory)
+
+
+def _image_files(number: int, image: StoredImage) -> list[tuple[str, bytes]]:
+    data, class_, caption = image
+    extension = image_extension(data)
+    if extension is None:
+        raise ValueError(f"image {number}: expected one of {', '.join(EXTENSIONS)}")
+    files = {extension: data}
+    if class_ is not None:
+        files["cls"] = b"%d" % class_
+    if caption is not None:
+        files["txt"] = caption.encode()
+    return [(f"{number:08d}.{kind}", files[kind]) for kind in sorted(files)]

@@ -1,0 +1,118 @@
+"""The activations of an encoder: what feeds the head, before L2 normalisation."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from interpreting_clip.config.encoders import ComputeType
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.encoders.encoder import Encoder, forward_passes, to_array
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.arrays import StreamedArray
+from interpreting_clip.formats.saved_activations import write_activations
+from interpreting_clip.loading.batches import ImageDataset, image_batches
+from interpreting_clip.loading.preprocess import to_tower
+from interpreting_clip.loading.processes import collect, place
+from runner.machine import Machine
+
+
+def extract_dataset(
+    encoder: Encoder, dataset: Path, out: Path | None, machine: Machine, precision: ComputeType
+) -> None:
+    """Write an encoder's activations on a dataset's folder of shards into the folder `out`.
+
+    A process other than the first has no folder to write into, and only computes its share.
+
+    Raises
+    ------
+    InputError
+        As `streamed_activations`, or the shards are damaged.
+    """
+    with open_shards(dataset) as images:
+        streamed = streamed_activations(encoder, images, machine, precision)
+        if out is None:
+            list(streamed.blocks)  # no rows here: they go to the first process
+            return
+        write_activations(
+            out,
+            dataset.name,
+            streamed,
+            classes=images.classes,
+            class_indices=np.array(images.card.class_indices),
+            aliases=images.card.aliases,
+        )
+
+
+def streamed_activations(
+    encoder: Encoder, images: ImageDataset, machine: Machine, precision: ComputeType
+) -> StreamedArray:
+    """Return the activations h = f_v(x) of images, which are computed while they are written.
+
+    The towers end in their own linear layer or pooling, so h (Crabbé et al. 2024) is the tower's
+    output: the projected image embedding of a CLIP, the input of the linear head of a classifier.
+    A row per image, in their order, as float32 whatever the precision of the forward passes. Each
+    image is preprocessed as the encoder's card says.
+
+    Several processes take whole batches in turn, and the first one gets the rows of all. So every
+    batch is the same as in a single process, and the rows are the same to the last bit, which a
+    batch of another shape could change.
+
+    Raises
+    ------
+    InputError
+        While it is written: an image is broken, or an activation is NaN or infinite; names the
+        image.
+    """
+    count, width = len(images), encoder.card.feature_width
+    starts = range(0, count, machine.batch_size)
+    shapes = [(min(machine.batch_size, count - start), width) for start in starts]
+    blocks = collect(activation_batches(encoder, images, machine, precision), shapes)
+    return StreamedArray((count, width), np.dtype(np.float32), blocks)
+
+
+def activation_batches(
+    encoder: Encoder, images: ImageDataset, machine: Machine, precision: ComputeType
+) -> Iterator[Float[np.ndarray, "image feature"]]:
+    """Yield the activations of this process's images, a batch at a time."""
+    device, preprocess = machine.device, encoder.card.preprocess
+    tower = image_tower(encoder, device)
+    (rank, size), every = place(), np.arange(len(images))
+    own, begin = every[every // machine.batch_size % size == rank], 0
+    batches = image_batches(
+        images, own, preprocess, machine.batch_size, machine.workers, device=device
+    )
+    for squares in batches:
+        with forward_passes(device, precision):
+            rows = embed(tower, to_tower(squares, preprocess, device))
+        finite = np.isfinite(rows).all(axis=1)
+        if not finite.all():
+            raise InputError(
+                f"image {own[begin + int(np.argmin(finite))]}: its activation is NaN or infinite; "
+                "the encoder's training diverged (lower its learning rate), its weights are "
+                "damaged, or its numbers are too large for the `precision` float16"
+            )
+        begin += len(rows)
+        yield rows
+
+
+def image_tower(encoder: Encoder, device: str) -> torch.nn.Module:
+    """Return an encoder's image tower on a device, in evaluation mode.
+
+    On a GPU, convolution kernels get the layout of the images, channels last; otherwise cuDNN would
+    convert them in every batch. On a CPU they keep theirs, since another layout may change last
+    bits.
+    """
+    tower = encoder.visual.to(device).eval()
+    if torch.device(device).type == "cuda":
+        tower.to(memory_format=torch.channels_last)  # pyright: ignore
+    return tower
+
+
+def embed(
+    tower: torch.nn.Module, images: Float[torch.Tensor, "image 3 size size"]
+) -> Float[np.ndarray, "image feature"]:
+    """Return an image tower's output for a batch: the forward pass itself."""
+    return to_array(tower(images).float())

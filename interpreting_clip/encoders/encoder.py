@@ -1,0 +1,330 @@
+"""An encoder in memory and on disk: an image tower with its head or its text tower."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+from typing import Literal
+
+import msgspec
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import nn
+
+from interpreting_clip.config.encoders import (
+    AnyBackbone,
+    Backbone,
+    ComputeType,
+    TimmModel,
+    TorchvisionModel,
+)
+from interpreting_clip.config.params import convert
+from interpreting_clip.encoders.encoder_card import (
+    EncoderCard,
+    Model,
+    OpenClipConfig,
+    Representation,
+)
+from interpreting_clip.encoders.library_models import build_library_model, measured_representation
+from interpreting_clip.encoders.open_clip_models import architecture_of, build_clip
+from interpreting_clip.encoders.portable import use_portable_operations
+from interpreting_clip.encoders.tokenizer import Vocabulary, open_clip_tokens
+from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.json import read_json, write_json
+from runner.outputs import NOTHING, Inputs, new_output
+
+
+class Classifier(nn.Module):
+    """An image tower and a linear head, on features of unit length or on the features as they are.
+
+    A head on unit features has no bias, since a zero-shot head has none.
+    """
+
+    def __init__(self, visual: nn.Module, width: int, classes: int, normalize: bool) -> None:
+        super().__init__()
+        self.visual, self.normalize = visual, normalize
+        self.head = nn.Linear(width, classes, bias=not normalize) if classes else None
+
+    def forward(
+        self, images: Float[torch.Tensor, "image 3 size size"]
+    ) -> Float[torch.Tensor, "image class_"]:
+        """Return the logits of images.
+
+        Raises
+        ------
+        InputError
+            The classifier has no head.
+        """
+        if self.head is None:
+            raise InputError("an encoder without a head has no logits; train it first")
+        features = self.visual(images)
+        return self.head(nn.functional.normalize(features, dim=-1) if self.normalize else features)
+
+
+def to_array(tensor: torch.Tensor) -> np.ndarray:
+    """Return a tensor as an array in the CPU's memory."""
+    return tensor.detach().cpu().contiguous().numpy()
+
+
+def copy_state(
+    module: nn.Module, weights: Mapping[str, torch.Tensor], source: str, advice: str
+) -> None:
+    """Copy weights into a module that has exactly these, and convert them to its precision.
+
+    A scalar may be stored as an array of one element.
+
+    Raises
+    ------
+    InputError
+        A name or a shape differs: names the source and what differs, and gives the advice.
+    """
+    state = module.state_dict()
+    state.clear()  # keeps the modules' versions, without which some refuse weights
+    state.update(weights)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise InputError(f"{source}: {shorten(str(error), 400)}; {advice}") from None
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder in memory: its card and its module, a `CLIP` of open_clip or a `Classifier`."""
+
+    card: EncoderCard
+    module: nn.Module
+
+    @property
+    def visual(self) -> nn.Module:
+        """The image tower: images as `preprocess.to_tower` returns them, to activations."""
+        return self.module.get_submodule("visual")
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The vocabulary of the text tower, if there is one."""
+        return None if self.card.vocabulary is None else Vocabulary(self.card.vocabulary)
+
+    @property
+    def head(self) -> nn.Linear | None:
+        """The trained linear head, if there is one."""
+        return getattr(self.module, "head", None)
+
+    def tokenize(self, texts: Sequence[str]) -> Int[np.ndarray, "text token"]:
+        """Return the tokens of texts, padded to the length that the text tower reads.
+
+        A CLIP given by its sizes has a token per word of its vocabulary and refuses a text that is
+        too long; a model of open_clip has byte pairs and cuts such a text, as its training did.
+
+        Raises
+        ------
+        InputError
+            The encoder has no text tower, or a text is too long for its vocabulary's tower.
+        """
+        if self.card.kind != "clip":
+            raise InputError("texts need a text tower: this encoder is no CLIP")
+        architecture = self.card.architecture
+        if isinstance(architecture, Backbone) and self.vocabulary is not None:
+            return self.vocabulary.encode(texts, architecture.text.context)
+        return open_clip_tokens(architecture.config["text_cfg"], texts)  # pyright: ignore
+
+    def trained_head(
+        self, classes: list[str]
+    ) -> tuple[Float[np.ndarray, "class_ feature"], Float[np.ndarray, " class_"] | None]:
+        """Return the weight of a head that was trained for these classes, and its bias or None.
+
+        Raises
+        ------
+        InputError
+            The encoder has no head, or one for other classes or for these in another order: names
+            both numbers of classes, or the first class that differs.
+        """
+        if self.head is None:
+            raise InputError(
+                "the encoder has no trained head, it is a CLIP or untrained: give it the `head` "
+                "zero_shot or random"
+            )
+        own = self.card.classes or []
+        if len(own) != len(classes):
+            raise InputError(
+                f"the encoder's head was trained for {len(own):,} classes, and imagenet_val has "
+                f"{len(classes):,}; measure it on the dataset that it was trained for"
+            )
+        for index, (ours, theirs) in enumerate(zip(own, classes, strict=True)):
+            if ours != theirs:
+                raise InputError(
+                    f"class {index} of the encoder's head is {ours!r}, that of imagenet_val "
+                    f"{theirs!r}; measure it on the dataset that it was trained for"
+                )
+        bias = self.head.bias
+        return to_array(self.head.weight), None if bias is None else to_array(bias)
+
+
+def clip_encoder(
+    backbone: AnyBackbone | OpenClipConfig, vocabulary: Vocabulary | None, seed: int
+) -> Encoder:
+    """Return a CLIP with fresh weights.
+
+    A CLIP given by its sizes needs the vocabulary of its captions. A model of open_clip has its
+    own tokenizer, and the vocabulary is ignored.
+
+    Raises
+    ------
+    InputError
+        The backbone is not a CLIP, or its vocabulary is missing.
+    """
+    architecture = architecture_of(backbone)
+    if isinstance(architecture, TorchvisionModel | TimmModel):
+        raise InputError(
+            f"backbones: '{architecture.model}' has no text tower, expected a CLIP: a backbone of "
+            "the kind clip or open_clip"
+        )
+    model = build_clip(architecture, vocabulary, seed)
+    words = vocabulary.words if vocabulary and isinstance(architecture, Backbone) else None
+    card = new_card(model, kind="clip", normalize_features=True, vocabulary=words)
+    return Encoder(card, model.module)
+
+
+def classifier_encoder(
+    backbone: AnyBackbone | OpenClipConfig,
+    classes: list[str],
+    seed: int,
+    *,
+    normalize_features: bool,
+) -> Encoder:
+    """Return a classifier with a fresh image tower and a head of zeros.
+
+    A head of zeros starts with equal odds for every class, and needs no further random numbers.
+
+    Raises
+    ------
+    InputError
+        The library has no such model, it is not supported, or its sizes do not fit.
+    """
+    model = build_tower(backbone, seed)
+    card = new_card(
+        model, kind="classifier", normalize_features=normalize_features, classes=classes
+    )
+    module = Classifier(model.module, model.width, len(classes), normalize_features)
+    if module.head is not None:
+        for parameter in module.head.parameters():
+            nn.init.zeros_(parameter)
+    return Encoder(card, module)
+
+
+def initialise(backbone: AnyBackbone | OpenClipConfig, seed: int) -> Encoder:
+    """Return an untrained encoder without a head: the control for kurtosis and concepts."""
+    return classifier_encoder(backbone, [], seed, normalize_features=False)
+
+
+def build_tower(backbone: AnyBackbone | OpenClipConfig, seed: int) -> Model:
+    """Return an image tower with fresh weights.
+
+    Raises
+    ------
+    InputError
+        The library has no such model, it is not supported, or its sizes do not fit.
+    """
+    architecture = architecture_of(backbone)
+    if isinstance(architecture, TorchvisionModel | TimmModel):
+        return build_library_model(architecture, seed)
+    return build_clip(architecture, None, seed, text=False)
+
+
+def new_card(
+    model: Model,
+    *,
+    kind: Literal["clip", "classifier"],
+    normalize_features: bool,
+    vocabulary: list[str] | None = None,
+    classes: list[str] | None = None,
+) -> EncoderCard:
+    """Return the card of an encoder with a model's image tower.
+
+    A CLIP's tower ends in a linear layer; whether a classifier's features do is measured.
+    """
+    representation: Representation = "linear"
+    if model.head is not None:
+        representation = measured_representation(model.module, model.preprocess.size)
+    return EncoderCard(
+        kind=kind,
+        architecture=model.architecture,
+        representation=representation,
+        feature_width=model.width,
+        preprocess=model.preprocess,
+        normalize_features=normalize_features,
+        vocabulary=vocabulary,
+        classes=classes,
+    )
+
+
+WEIGHTS, CARD = "weights.safetensors", "encoder.json"
+
+
+def save_encoder(directory: Path, encoder: Encoder, inputs: Inputs = NOTHING) -> None:
+    """Write `weights.safetensors` and `encoder.json`: equal encoders give equal bytes.
+
+    `inputs` are the outputs that the encoder was made from.
+
+    Raises
+    ------
+    InputError
+        A weight is NaN or infinite.
+    """
+    state = encoder.module.state_dict()
+    with new_output(directory, inputs) as out:
+        write_tensors(out / WEIGHTS, {key: to_array(value) for key, value in state.items()})
+        write_json(out / CARD, msgspec.to_builtins(encoder.card), digits=12)
+
+
+def load_encoder(directory: Path) -> Encoder:
+    """Read an encoder, in evaluation mode.
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged, or the weights are not those of the card's architecture:
+        names the first array whose name or shape differs, or the widths that do.
+    """
+    file = directory / CARD
+    card = convert(read_json(file), EncoderCard, "encoder", file)
+    with error_context(file):
+        if card.kind == "clip":
+            vocabulary = None if card.vocabulary is None else Vocabulary(card.vocabulary)
+            model = build_clip(card.architecture, vocabulary, 0)  # pyright: ignore
+            module = model.module
+        else:
+            model, classes = build_tower(card.architecture, 0), len(card.classes or [])
+            module = Classifier(model.module, model.width, classes, card.normalize_features)
+        if card.feature_width != model.width:
+            raise InputError(
+                f"feature_width is {card.feature_width}, but the tower's embedding has "
+                f"{model.width} features; make the encoder again"
+            )
+    arrays = read_tensors(directory / WEIGHTS)
+    weights = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
+    why = "the weights and encoder.json are not of one encoder"
+    copy_state(module, weights, str(directory / WEIGHTS), why)
+    return Encoder(card, module.eval())
+
+
+def autocast(device: torch.device | str, precision: ComputeType) -> torch.autocast:
+    """Return the context in which towers compute in a precision.
+
+    Below float32, torch's autocast computes matrix products and convolutions in that type, but
+    nothing that would lose too much accuracy, such as norms. Float32 means full float32, here and
+    afterwards.
+    """
+    torch.backends.cudnn.allow_tf32 = False  # by default cuDNN rounds float32 to TF32's 10 bits
+    kind, dtype = torch.device(device).type, getattr(torch, precision)
+    return torch.autocast(kind, dtype, enabled=precision != "float32")
+
+
+@contextmanager
+def forward_passes(device: torch.device | str, precision: ComputeType) -> Iterator[None]:
+    """Run the forward passes inside a `with` block in a precision, without gradients."""
+    use_portable_operations()
+    with torch.inference_mode(), autocast(device, precision):
+        yield

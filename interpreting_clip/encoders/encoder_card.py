@@ -1,0 +1,94 @@
+"""An encoder without its weights: its architecture, and its card `encoder.json`."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from torch import nn
+
+from interpreting_clip.config.encoders import Backbone, TimmModel, TorchvisionModel
+from interpreting_clip.config.quantities import Count
+from interpreting_clip.loading.preprocess import Preprocess
+
+
+class OpenClipConfig(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="open_clip_config",
+):
+    """A model of open_clip by its configuration, in open_clip's own keys.
+
+    A later open_clip may change what a name of its zoo stands for; the configuration beside the
+    weights does not change. `model` is the name that it was found under.
+    """
+
+    model: str
+    config: dict[str, Any]
+
+
+Architecture = Backbone | OpenClipConfig | TorchvisionModel | TimmModel
+"""The architecture of an encoder; its `kind` says which."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A module with fresh weights, and the properties of its architecture.
+
+    `module` is a CLIP with both towers, or an image tower alone: images in, `width` features out.
+    `head` is the linear layer, called `head_name`, that was taken off a classifier.
+    """
+
+    module: nn.Module
+    architecture: Architecture
+    width: int
+    preprocess: Preprocess
+    head: nn.Linear | None = None
+    head_name: str = ""
+
+
+Representation = Literal["linear", "rectified"]
+"""Whether features end in a linear layer or in an activation.
+
+The kurtoses of the two kinds are never ranked in one list.
+"""
+
+
+class Origin(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """The origin of weights that were not made here, and the SHA-256 of their file.
+
+    `source` is the source of the entry in `weights:`, `tag` its tag; `location` the URL, the path
+    or the hub's repository and file; `revision` the commit of a repository.
+    """
+
+    source: str
+    location: str
+    sha256: str
+    tag: str | None = None
+    revision: str | None = None
+
+
+class EncoderCard(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """`encoder.json`: everything about an encoder except its weights.
+
+    `representation` says whether the features end in a linear layer or in an activation function,
+    which by itself gives a high kurtosis. `vocabulary` is that of a CLIP trained here; one of
+    open_clip's models has open_clip's tokenizer and none. `classes` are the classifier's, in the
+    order of its head; an untrained encoder is a classifier without classes.
+    """
+
+    kind: Literal["clip", "classifier"]
+    architecture: Architecture
+    representation: Representation
+    feature_width: Count
+    preprocess: Preprocess
+    normalize_features: bool
+    vocabulary: list[str] | None
+    classes: list[str] | None
+    origin: Origin | None = None

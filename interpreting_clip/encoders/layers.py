@@ -1,0 +1,222 @@
+"""The layers of an image tower, and their centred Gram matrices for CKA."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import nn
+
+from interpreting_clip.config.encoders import ComputeType
+from interpreting_clip.encoders.activations import image_tower
+from interpreting_clip.encoders.encoder import Encoder, forward_passes
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.batches import ImageDataset, image_batches
+from interpreting_clip.loading.preprocess import to_tower
+from interpreting_clip.loading.processes import collect, is_first, place
+from interpreting_clip.measures.gram import gram, u_center
+from runner.machine import Machine
+
+STAGES = {f"stage{i}": f"layer{i}" for i in range(1, 5)}
+"""The four stages of every ResNet, by the names that open_clip, torchvision and timm share."""
+
+
+def named_layers(tower: nn.Module) -> dict[str, nn.Module]:
+    """Return the layers of a tower, in order, each with the module whose output it is.
+
+    A modified ResNet has its stem, four stages and attention pool, any other ResNet its stem, four
+    stages and pooled output. A vision transformer has its embedding (patches, positions and, where
+    there is one, the first norm), every block, and its output. Any other architecture has those of
+    its children that have weights, a Sequential's or ModuleList's one by one, and its output.
+    """
+    if hasattr(tower, "attnpool"):
+        return resnet_layers(tower, "avgpool") | {"attention_pool": tower.get_submodule("attnpool")}
+    trunk = tower.get_submodule("trunk") if hasattr(tower, "trunk") else tower
+    if all(hasattr(trunk, name) for name in ("maxpool", *STAGES.values())):
+        layers = resnet_layers(trunk, "maxpool")
+    else:
+        layers = transformer_layers(trunk) or weighted_parts(trunk)
+    return layers | {"output": tower}
+
+
+def resnet_layers(tower: nn.Module, stem: str) -> dict[str, nn.Module]:
+    """Return a ResNet's stem, by the name of its last module, and its stages."""
+    names = {"stem": stem} | STAGES
+    return {layer: tower.get_submodule(name) for layer, name in names.items()}
+
+
+def transformer_layers(tower: nn.Module) -> dict[str, nn.Module]:
+    """Return the embedding and the blocks of a vision transformer, or nothing for another tower."""
+    for embedding, blocks in (
+        ("ln_pre", "transformer.resblocks"),  # open_clip
+        ("encoder.dropout", "encoder.layers"),  # torchvision
+        ("norm_pre", "blocks"),  # timm
+    ):
+        names = dict(tower.named_modules())
+        if embedding in names and blocks in names:
+            numbered = enumerate(names[blocks].children(), start=1)
+            layers = {f"block{i:02d}": block for i, block in numbered}
+            return {"embedding": names[embedding], **layers}
+    return {}
+
+
+def weighted_parts(tower: nn.Module) -> dict[str, nn.Module]:
+    """Return the children of a tower that have weights, those of its sequences one by one."""
+    found: dict[str, nn.Module] = {}
+    for name, child in tower.named_children():
+        opened = isinstance(child, nn.Sequential | nn.ModuleList)
+        for key, part in child.named_children() if opened else [("", child)]:
+            if any(True for _ in part.parameters()):
+                found[f"{name}{key}"] = part
+    return found
+
+
+@contextmanager
+def forward_hooks(
+    layers: Mapping[str, nn.Module], hook: Callable[[str, object], None]
+) -> Iterator[None]:
+    """Call `hook` with each layer's name and output; remove the hooks after the block.
+
+    Later layers may change an output in place, so it is valid only during the call.
+    """
+    with ExitStack() as hooks:
+        for layer, module in layers.items():
+
+            def call(
+                _module: nn.Module, _input: object, output: object, layer: str = layer
+            ) -> None:
+                hook(layer, output)
+
+            hooks.callback(module.register_forward_hook(call).remove)
+        yield
+
+
+def per_image(output: object, images: int, layer: str) -> Float[torch.Tensor, "image ..."]:
+    """Return a layer's output (the first of several), which must have an entry per image.
+
+    Raises
+    ------
+    InputError
+        The layer did not run, or its first axis is not the images.
+    """
+    values = output[0] if isinstance(output, tuple) else output
+    if isinstance(values, torch.Tensor) and values.ndim > 1 and len(values) == images:
+        return values
+    shape = f"the shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else "no tensor"
+    raise InputError(
+        f"layer '{layer}': expected an output of {images} images, got {shape}; the layers of "
+        "this architecture are not supported: leave the encoder out of comparisons"
+    )
+
+
+def layer_gram(
+    features: Float[torch.Tensor, "image ..."], layer: str
+) -> Float[np.ndarray, "image image"]:
+    """Return the U-centred Gram matrix of a layer's output for one minibatch, float32.
+
+    Raises
+    ------
+    InputError
+        The output is not finite; names the layer.
+    """
+    products = gram(features)
+    if not np.isfinite(products).all():
+        raise InputError(
+            f"layer '{layer}': expected finite features, got NaN, an infinity or a number too "
+            "large to be squared; the encoder's training diverged (lower its learning rate) or "
+            "its weights are damaged"
+        )
+    return u_center(products).astype(np.float32)
+
+
+def minibatch_grams(
+    tower: nn.Module,
+    layers: Mapping[str, nn.Module],
+    images: Float[torch.Tensor, "image ..."],
+    precision: ComputeType = "float32",
+) -> dict[str, Float[np.ndarray, "image image"]]:
+    """Return the U-centred Gram matrix of every layer of a tower, from one forward pass.
+
+    Each is computed when its layer returns, on the tower's device: beyond a plain forward pass,
+    memory holds one block of one layer's features. If a layer runs several times, its last output
+    counts.
+
+    Parameters
+    ----------
+    images : one minibatch as the tower sees it, of at least 4 images
+
+    Raises
+    ------
+    InputError
+        A layer has no output with an entry per image, or one that is not finite.
+    """
+    grams: dict[str, np.ndarray] = {}
+
+    def keep(layer: str, output: object) -> None:
+        grams[layer] = layer_gram(per_image(output, len(images), layer), layer)
+
+    with forward_hooks(layers, keep), forward_passes(images.device, precision):
+        tower(images)
+    for layer in layers:
+        if layer not in grams:
+            per_image(None, len(images), layer)
+    return {layer: grams[layer] for layer in layers}
+
+
+def layer_grams(
+    encoder: Encoder,
+    images: ImageDataset,
+    minibatches: Int[np.ndarray, "minibatch image"],
+    machine: Machine,
+    precision: ComputeType,
+) -> dict[str, Float[np.ndarray, "minibatch image image"]]:
+    """Return the U-centred Gram matrices of every layer, one per minibatch of images.
+
+    HSIC_1 of two layers is then a dot product of their matrices (Nguyen et al. 2021, equation 3),
+    so any two encoders are compared without another forward pass. Several processes take the
+    minibatches in turn; the first returns the matrices of all, the others none.
+
+    Parameters
+    ----------
+    minibatches : the images of each minibatch, at least four, as indices into `images`
+
+    Raises
+    ------
+    InputError
+        An image is broken, or a layer has no output with an entry per image, or one that is not
+        finite.
+    """
+    device, preprocess = machine.device, encoder.card.preprocess
+    layers, tower = named_layers(encoder.visual), image_tower(encoder, device)
+    (rank, processes), (count, size) = place(), minibatches.shape
+    own = minibatches[rank::processes].ravel()
+    found = (
+        minibatch_grams(tower, layers, to_tower(batch, preprocess, device), precision)
+        for batch in image_batches(images, own, preprocess, size, machine.workers, device=device)
+    )
+    stacks = (np.stack([grams[layer] for layer in layers]) for grams in found)
+    every = list(collect(stacks, [(len(layers), size, size)] * count))
+    if not is_first():
+        return {}
+    return {layer: np.stack([one[number] for one in every]) for number, layer in enumerate(layers)}
+
+
+def evenly_spaced_minibatches(
+    total: int, images: int, minibatch: int
+) -> Int[np.ndarray, "minibatch image"]:
+    """Return `images` of `total` rows, evenly spaced, dealt out to the minibatches in turn.
+
+    Real sets are sorted by class: the first rows, and so a minibatch, would show a single class.
+
+    Raises
+    ------
+    InputError
+        There are fewer rows than images, or they do not make whole minibatches.
+    """
+    if images > total or images % minibatch:
+        raise InputError(
+            f"expected whole minibatches of {minibatch} of the {total} images that there are, "
+            f"got {images} images; change `layers` in params.yaml"
+        )
+    return (np.arange(images) * total // images).reshape(minibatch, -1).T

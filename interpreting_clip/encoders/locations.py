@@ -1,0 +1,263 @@
+"""The location of an encoder's weights (a URL, the hub or this machine), and their download."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interpreting_clip.config.encoders import (
+    HUB_MODEL,
+    AnyBackbone,
+    Backbone,
+    OpenClipModel,
+    TimmModel,
+    TorchvisionModel,
+)
+from interpreting_clip.config.weight_sources import (
+    Checkpoint,
+    OpenClip,
+    Timm,
+    Torchvision,
+    Untrained,
+    WeightsEntry,
+)
+from interpreting_clip.downloads.http import download
+from interpreting_clip.downloads.hub import download_file, open_repository
+from interpreting_clip.encoders.encoder_card import Origin
+from interpreting_clip.encoders.library_models import require_torchvision_classifier
+from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.encoders.open_clip_models import named_config
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.folders import file_digest
+from runner.machine import Machine
+
+OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+"""The files of weights in an open_clip repository; the first one that exists is used."""
+
+TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
+"""The files of weights in a timm repository; the first one that exists is used."""
+
+
+@dataclass(frozen=True)
+class AtUrl:
+    """A file at a URL, and its SHA-256 or the first digits of it."""
+
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class AtHub:
+    """The first of `files` that exists in a repository of the hub at a revision."""
+
+    repository: str
+    files: tuple[str, ...]
+    revision: str
+
+
+@dataclass(frozen=True)
+class AtPath:
+    """A file on this machine, below its `folders`, and its SHA-256."""
+
+    file: Path
+    sha256: str
+
+
+Location = AtUrl | AtHub | AtPath
+
+
+def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None:
+    """Return where an entry's weights are, without contacting a server; None if untrained.
+
+    Raises
+    ------
+    InputError
+        The backbone is of another library, the library has no such weights, no checksum of them
+        is published, or a CLIP is built without the QuickGELU of its weights or with one that they
+        lack; or no checkpoint can describe the backbone.
+    """
+    match item, backbone:
+        case Untrained(), _:
+            return None
+        case Checkpoint(), Backbone():
+            raise InputError(
+                "weights: a CLIP by its sizes (`kind: clip`) has a vocabulary, which no checkpoint "
+                "holds; name a backbone of the kind open_clip, torchvision or timm"
+            )
+        case Checkpoint(), OpenClipModel(model=name) if name.startswith(HUB_MODEL):
+            raise InputError(f"weights: '{name}' lies on the hub; use `source: open_clip` for it")
+        case Checkpoint(), _:
+            url = AtUrl(str(item.url), item.sha256)
+            return url if item.file is None else AtPath(Path(item.file), item.sha256)
+        case OpenClip(), OpenClipModel():
+            return open_clip_location(item, backbone)
+        case Torchvision(), TorchvisionModel():
+            return url_location(torchvision_weights(item, backbone).url)
+        case Timm(), TimmModel():
+            return timm_location(item, backbone)
+    source, came = (struct.__struct_config__.tag for struct in (item, backbone))
+    raise InputError(
+        f"weights: the source '{source}' needs a backbone of the kind '{source}', got '{came}'; "
+        "name another entry of backbones:"
+    )
+
+
+def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
+    """Return where weights of open_clip's zoo are: on the hub, if it has them.
+
+    Weights that were trained with another activation function are refused: accuracy would suffer.
+    """
+    name, revision = backbone.model, item.revision or "main"
+    if name.startswith(HUB_MODEL):
+        if item.tag is not None:
+            raise InputError(f"weights: '{name}' names its weights itself; leave out the key `tag`")
+        return AtHub(name.removeprefix(HUB_MODEL), OPEN_CLIP_FILES, revision)
+    config, zoo = named_config(backbone).config, import_open_clip().pretrained
+    plain, tag = name.removesuffix("-quickgelu"), item.tag or ""
+    found = zoo.get_pretrained_cfg(name, tag) or zoo.get_pretrained_cfg(plain, tag)
+    if not found:
+        require_tag("open_clip", item.tag, name, zoo.list_pretrained_tags_by_model(name))
+    built, trained = bool(config.get("quick_gelu")), bool(found.get("quick_gelu"))
+    if built != trained:
+        raise InputError(
+            f"weights: '{tag}' was trained {'with' if trained else 'without'} QuickGELU, and the "
+            f"model '{name}' is built {'with' if built else 'without'} it; write `model: "
+            f"{plain}{'-quickgelu' if trained else ''}`"
+        )
+    if found.get("hf_hub"):
+        repository, _, file = found["hf_hub"].rpartition("/")
+        return AtHub(repository, prefer_safetensors(file) or OPEN_CLIP_FILES, revision)
+    return url_location(found["url"], item.revision)
+
+
+def require_tag(library: str, tag: str | None, model: str, tags: Collection[str]) -> None:
+    """Refuse a tag for which a library has no weights of the model.
+
+    Raises
+    ------
+    InputError
+        Names the tags.
+    """
+    if tag not in tags:
+        raise InputError(
+            f"weights: {library} has no weights '{tag}' of '{model}'; legal values: "
+            f"{', '.join(tags) or 'none'}"
+        )
+
+
+def url_location(url: str, revision: str | None = None) -> AtUrl:
+    """Return a published URL as a location, with the SHA-256 (or its first digits) in the URL.
+
+    OpenAI's URLs have it as the last folder; open_clip's, torchvision's and timm's file names end
+    in its first eight digits.
+
+    Raises
+    ------
+    InputError
+        A revision should pin it, or it has no checksum, so nothing would show that the right file
+        came.
+    """
+    if revision is not None:
+        raise InputError(
+            f"weights: these weights lie at {url}, whose checksum pins them; leave `revision: "
+            f"{revision}` out, which is for repositories of the hub"
+        )
+    found = re.search(r"/([0-9a-f]{64})/[^/]+$", url) or re.search(r"-([0-9a-f]{8,64})\.\w+$", url)
+    if found is None:
+        raise InputError(
+            f"weights: {url} publishes no checksum; use `source: checkpoint` with this `url` and "
+            "the `sha256` of the file that you trust"
+        )
+    return AtUrl(url, found[1])
+
+
+def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
+    """Return torchvision's own entry of its weights.
+
+    Raises
+    ------
+    InputError
+        torchvision has no such classifier, or no such weights of it.
+    """
+    from torchvision import models
+
+    require_torchvision_classifier(backbone.model)
+    weights = models.get_model_weights(backbone.model)
+    tags = [member.name for member in weights]  # without the alias DEFAULT, whose meaning changes
+    require_tag("torchvision", item.tag, backbone.model, tags)
+    return weights[item.tag]
+
+
+def timm_location(item: Timm, backbone: TimmModel) -> Location:
+    """Return where weights of timm are: on the hub, if it has them.
+
+    Raises
+    ------
+    InputError
+        There are no such weights, or they are not a classifier of ImageNet's classes.
+    """
+    import timm
+
+    tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone.model}.*")]
+    require_tag("timm", item.tag, backbone.model, tags)
+    found: Any = timm.get_pretrained_cfg(f"{backbone.model}.{item.tag}")
+    # On the hub timm's weights are a state dict, even if its URL has them in another format.
+    own_format = found.custom_load == "hf" if found.hf_hub_id else found.custom_load
+    if own_format or found.label_offset or found.num_classes != 1000:
+        raise InputError(
+            f"weights: timm's '{backbone.model}.{item.tag}' is no classifier of ImageNet's 1,000 "
+            "classes in timm's own format; choose other weights"
+        )
+    if found.hf_hub_id:
+        repository, _, revision = found.hf_hub_id.partition("@")
+        files = prefer_safetensors(found.hf_hub_filename or "") or TIMM_FILES
+        return AtHub(repository, files, item.revision or revision or "main")
+    return url_location(str(found.url), item.revision)
+
+
+def prefer_safetensors(file: str) -> tuple[str, ...]:
+    """Return a file, preceded by the safetensors file that a repository may have instead."""
+    if file == OPEN_CLIP_FILES[1]:
+        return OPEN_CLIP_FILES
+    stem, dot, end = file.rpartition(".")
+    twin = (f"{stem}.safetensors",) if dot and end in ("bin", "pt", "pth") else ()
+    return (*twin, file) if file else ()
+
+
+def download_weights(
+    entry: WeightsEntry, location: Location, machine: Machine
+) -> tuple[Path, Origin]:
+    """Return the file at a location, downloaded if it is not on this machine, and its origin.
+
+    The origin is the same on every machine: it does not name a folder of this one.
+
+    Raises
+    ------
+    InputError
+        The file is unavailable, or does not match its checksum.
+    """
+    downloads, revision = Path(machine.downloads), None
+    if isinstance(location, AtHub):
+        repository = open_repository(location.repository, location.revision, "model")
+        path = repository.matching(*location.files)[0]
+        file, revision = download_file(repository, path, downloads), repository.revision
+        name = f"{repository.name}/{path}"
+    elif isinstance(location, AtUrl):
+        file = download(location.url, location.sha256, downloads, mirror=machine.mirror)
+        name = location.url
+    else:
+        file, name = Path(machine.folders) / location.file, location.file.as_posix()
+        if not file.is_file():
+            raise InputError(
+                f"{file}: no such file of weights; put it there, or let `folders` in compute.yaml "
+                "name the folder that it is in"
+            )
+    digest = file_digest(file)
+    if isinstance(location, AtPath) and digest != location.sha256:
+        raise InputError(
+            f"{file}: expected the SHA-256 {location.sha256}, got {digest}; it is another file or "
+            "damaged: correct `sha256` in params.yaml, or get the file again"
+        )
+    source, tag = str(entry.__struct_config__.tag), getattr(entry, "tag", None)
+    return file, Origin(source=source, location=name, sha256=digest, tag=tag, revision=revision)

@@ -1,0 +1,146 @@
+"""Arrays on disk, in safetensors: equal arrays give equal bytes, and all are finite."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import whole_file
+
+DTYPES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "U8": "|u1"}
+"""safetensors' name of each element type that is stored, in its order, with numpy's."""
+
+
+@dataclass(frozen=True)
+class StreamedArray:
+    """An array that is written while it is computed: blocks of rows, in order."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    blocks: Iterable[np.ndarray]
+
+
+def write_tensors(file: Path, tensors: Mapping[str, np.ndarray | StreamedArray]) -> None:
+    """Write arrays into one safetensors file; equal arrays give equal bytes.
+
+    The bytes are those of safetensors' own `save`, sorted by element type, then by key. But `save`
+    needs every array in memory; here a streamed array has only one block in memory at a time.
+
+    Raises
+    ------
+    InputError
+        An array holds NaN or an infinity; names the array and its first such row.
+    ValueError
+        The blocks of a streamed array do not have its shape or its element type.
+    """
+    types = [np.dtype(name) for name in DTYPES.values()]
+    streams = {key: as_stream(value) for key, value in tensors.items()}
+    order = sorted(streams, key=lambda key: (types.index(streams[key].dtype), key))
+    with whole_file(file) as stream:
+        stream.write(encoded_header({key: streams[key] for key in order}))
+        for key in order:
+            for block in checked_blocks(streams[key], f"{file}: '{key}'"):
+                stream.write(block.data)
+
+
+def as_stream(array: np.ndarray | StreamedArray) -> StreamedArray:
+    """Return an array as a streamed array with a single block."""
+    if isinstance(array, StreamedArray):
+        return array
+    stored = np.ascontiguousarray(array).reshape(array.shape)
+    return StreamedArray(stored.shape, stored.dtype, [stored])
+
+
+def encoded_header(streams: Mapping[str, StreamedArray]) -> bytes:
+    """Return a file's header: its length, then the position of each array, padded to 8 bytes."""
+    names = {np.dtype(name): key for key, name in DTYPES.items()}
+    entries, begin = {}, 0
+    for key, array in streams.items():
+        end = begin + math.prod(array.shape) * array.dtype.itemsize
+        shape, offsets = array.shape, (begin, end)
+        entries[key] = {"dtype": names[array.dtype], "shape": shape, "data_offsets": offsets}
+        begin = end
+    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def checked_blocks(array: StreamedArray, name: str) -> Iterable[np.ndarray]:
+    """Yield the blocks of an array after checking that each is finite.
+
+    Raises
+    ------
+    InputError
+        A row is not finite.
+    ValueError
+        As `write_tensors`.
+    """
+    rows = 0
+    for block in array.blocks:
+        if block.dtype != array.dtype or block.shape[1:] != array.shape[1:]:
+            raise ValueError(
+                f"{name}: expected rows of {array.shape[1:]} {array.dtype}, got "
+                f"{block.shape[1:]} {block.dtype}"
+            )
+        require_finite(block, name, first=rows)
+        rows += len(block) if block.ndim else 0
+        yield np.ascontiguousarray(block)
+    if rows != sum(array.shape[:1]):
+        raise ValueError(f"{name}: expected {sum(array.shape[:1])} rows, got {rows}")
+
+
+def read_tensors(file: Path, *keys: str) -> dict[str, np.ndarray]:
+    """Memory-map the arrays of a safetensors file: pages are read when they are used.
+
+    Raises
+    ------
+    InputError
+        The file is missing, truncated or lacks one of `keys`.
+    """
+    try:
+        with safe_open(file, framework="numpy") as stored:
+            slices = {key: stored.get_slice(key) for key in stored.offset_keys()}
+            layout = {
+                key: (np.dtype(DTYPES[array.get_dtype()]), tuple(array.get_shape()))
+                for key, array in slices.items()
+            }
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file; `dvc repro` or `dvc pull` makes it") from None
+    except SafetensorError as error:
+        raise InputError(
+            f"{file}: not a whole safetensors file ({error}): it is damaged; delete it, then "
+            "`dvc checkout` or `dvc repro`"
+        ) from None
+    if missing := [key for key in keys if key not in layout]:
+        raise InputError(f"{file}: expected the arrays {', '.join(keys)}; missing: {missing}")
+    # The library only checks the file: it copies what it reads, which is five times slower, so
+    # numpy maps the arrays. They fill the end of the file without gaps.
+    arrays = {}
+    end = file.stat().st_size
+    for key, (dtype, shape) in reversed(layout.items()):
+        end -= math.prod(shape) * dtype.itemsize
+        empty = 0 in shape  # has no bytes to map
+        arrays[key] = np.empty(shape, dtype) if empty else np.memmap(file, dtype, "r", end, shape)
+    return dict(sorted(arrays.items()))
+
+
+def require_finite(array: np.ndarray, name: str, rows: int = 4096, first: int = 0) -> None:
+    """Refuse NaN and infinities, a few rows at a time; `first` is the number of the first row.
+
+    Raises
+    ------
+    InputError
+        Names the array and the first row that is not finite.
+    """
+    if array.dtype.kind != "f" or array.ndim == 0:
+        return
+    for begin in range(0, len(array), rows):
+        finite = np.isfinite(array[begin : begin + rows])
+        if not finite.all():
+            row = first + begin + int(np.argmin(finite.all(axis=tuple(range(1, array.ndim)))))
+            raise InputError(f"{name}: expected finite numbers, got NaN or infinity in row {row}")

@@ -1,0 +1,130 @@
+"""Activations on disk: one safetensors file per dataset, and a `card.json` per folder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.arrays import (
+    StreamedArray,
+    read_tensors,
+    require_finite,
+    write_tensors,
+)
+from interpreting_clip.formats.json import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Activations:
+    """An encoder's activations on one dataset.
+
+    `values` are the vectors that feed the head, before L2 normalisation, float32; `classes` the
+    true class of each image; `class_indices` the classes that the dataset holds, sorted. `aliases`
+    maps further classes to the member of `class_indices` that they count as: ObjectNet merges
+    classes.
+    """
+
+    values: Float[np.ndarray, "image feature"]
+    classes: Int[np.ndarray, " image"]
+    class_indices: Int[np.ndarray, " class_"]
+    aliases: Mapping[int, int] = field(default_factory=dict)
+
+
+def write_activations(
+    directory: Path,
+    dataset: str,
+    values: Float[np.ndarray, "image feature"] | StreamedArray,
+    *,
+    classes: Int[np.ndarray, " image"],
+    class_indices: Int[np.ndarray, " class_"],
+    aliases: Mapping[int, int] | None = None,
+) -> None:
+    """Write the activations of one dataset; streamed ones are written while they are computed.
+
+    The arguments are the fields of `Activations`; `aliases` are stored only if there are any.
+
+    Raises
+    ------
+    InputError
+        An activation is NaN or infinite; names the image's row.
+    """
+    arrays = {
+        "activations": values,
+        "classes": np.asarray(classes, np.int64),
+        "class_indices": np.asarray(class_indices, np.int64),
+    }
+    if aliases:
+        arrays["aliases"] = np.array(sorted(aliases.items()), np.int64)
+    write_tensors(directory / f"{dataset}.safetensors", arrays)
+
+
+def read_activations(directory: Path, dataset: str) -> Activations:
+    """Memory-map the activations of one dataset.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged, counts disagree, or an activation is not finite.
+    """
+    file = directory / f"{dataset}.safetensors"
+    arrays = read_tensors(file, "activations", "classes", "class_indices")
+    values, classes = arrays["activations"], arrays["classes"]
+    if len(values) != len(classes):
+        raise InputError(f"{file}: {len(values)} activations for {len(classes)} classes")
+    require_finite(values, f"{file}: 'activations'")
+    aliases = dict(arrays["aliases"].tolist()) if "aliases" in arrays else {}
+    return Activations(values, classes, arrays["class_indices"], aliases)
+
+
+def read_test_sets(imagenet: Path, shifts: Path) -> dict[str, Activations]:
+    """Memory-map the activations of ImageNet and of every shift of the study, in their order.
+
+    `imagenet` is an encoder's folder from `extract`, `shifts` the one from `extract_shifts`.
+
+    Raises
+    ------
+    InputError
+        As `read_activations` and `read_shifts`; or a shift that the card names is missing.
+    """
+    first = TEST_SETS[0]
+    return {first: read_activations(imagenet, first)} | {
+        shift: read_activations(shifts, shift) for shift in read_shifts(shifts)
+    }
+
+
+def write_card(directory: Path, representation: str, feature_width: int) -> None:
+    """Write the facts about all activations of an encoder beside those on ImageNet."""
+    card = {"representation": representation, "feature_width": feature_width}
+    write_json(directory / "card.json", card)
+
+
+def read_card(directory: Path) -> dict[str, object]:
+    """Read what `write_card` wrote."""
+    return read_json(directory / "card.json")
+
+
+def write_shifts(directory: Path, shifts: Sequence[str]) -> None:
+    """Write which shifts were measured, to distinguish an absent shift from a missing file."""
+    write_json(directory / "card.json", {"shifts": list(shifts)})
+
+
+def read_shifts(directory: Path) -> list[str]:
+    """Return the shifts that an encoder was measured on, in the order of `SHIFTS`.
+
+    Raises
+    ------
+    InputError
+        The card is missing or names something that is not a shift.
+    """
+    card = read_json(directory / "card.json")
+    named = card.get("shifts") if isinstance(card, dict) else None
+    if not isinstance(named, list) or not {*map(str, named)} <= {*SHIFTS}:
+        raise InputError(
+            f"{directory / 'card.json'}: 'shifts': expected some of {', '.join(SHIFTS)}, got "
+            f"{named!r}; run `dvc repro extract_shifts` again"
+        )
+    return [shift for shift in SHIFTS if shift in named]

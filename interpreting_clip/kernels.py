@@ -1,0 +1,147 @@
+"""Environment variables that change what is computed: they are set, refused or recorded.
+
+They make the numerical libraries choose other kernels or another precision, and DVC does not see
+them. With the study's `kernels: portable`, a stage sets those that choose kernels itself. Otherwise
+they are the user's, and recorded. docs/recompute.md lists what each of them changes.
+"""
+
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+from typing import Literal
+
+from interpreting_clip.errors import InputError
+
+Kernels = Literal["portable", "native"]
+"""Kernels that give the same bytes on every x86-64 processor with AVX2, or its fastest ones."""
+
+LOWER_PRECISION = {
+    "DNNL_DEFAULT_FPMATH_MODE": "STRICT",
+    "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
+    "NVIDIA_TF32_OVERRIDE": "0",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "0",
+    "PYTORCH_MPS_FAST_MATH": "0",
+}
+"""Variables that let a library compute float32 in fewer bits, and the value that forbids it."""
+
+KERNELS = (
+    *("ATEN_CPU_CAPABILITY", "GLIBC_TUNABLES"),
+    *("DNNL_CPU_ISA_HINTS", "DNNL_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "ONEDNN_MAX_CPU_ISA"),
+    *("MKL_CBWR", "MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_VML_MODE"),
+    *("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES"),
+    *("NUMBA_CPU_FEATURES", "NUMBA_CPU_NAME", "NUMBA_DISABLE_JIT", "NUMBA_OPT"),
+    *("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"),
+)
+"""Variables that make a library compute as on another processor: last digits differ."""
+
+PORTABLE = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    # Its AVX2 kernels differ between Intel's processors and AMD's. Few products are left to MKL:
+    # see interpreting_clip/encoders/portable.py.
+    "MKL_CBWR": "COMPATIBLE",
+    # log, exp, power and the order of ties in argsort differ; NumPy ignores names that it does not
+    # know, so those of the locked version have to be here.
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    "NUMBA_CPU_FEATURES": "",  # those that every processor of this name has
+    "NUMBA_CPU_NAME": "haswell",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "OPENBLAS_NUM_THREADS": "1",  # another number adds in another order
+}
+"""Variables with which libraries compute the same on every x86-64 processor with AVX2 and FMA.
+
+Every library reads its own when it is loaded.
+"""
+
+NEEDED = ("avx2", "fma")
+"""What Linux calls the instructions that portable kernels need."""
+
+PROCESSOR = Path("/proc/cpuinfo")
+"""Where Linux says which instructions the processor has."""
+
+
+def use_kernels(kernels: Kernels) -> None:
+    """Let numerical libraries, none of which may be loaded yet, choose the kernels of a study.
+
+    Raises
+    ------
+    InputError
+        As `set_portable`.
+    """
+    if kernels == "native":
+        return
+    if loaded := sorted(sys.modules.keys() & {"numba", "numpy", "torch"}):
+        raise RuntimeError(f"kernels have to be chosen before {loaded[0]} is imported")
+    set_portable()
+
+
+def restart_with_kernels(kernels: Kernels) -> None:
+    """Start this program again with the kernels of a study, unless it has them.
+
+    For tools, which import numerical libraries before they read the study.
+    """
+    if kernels == "portable" and not are_portable():
+        set_portable()
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606  # this program itself
+
+
+def set_portable() -> None:
+    """Set the variables of portable kernels, and none else that chooses kernels.
+
+    Raises
+    ------
+    InputError
+        The processor cannot run portable kernels, or a variable that cannot be changed any more
+        makes the C library choose its own.
+    """
+    lacking = "these instructions"
+    if platform.machine() == "x86_64":
+        found = re.search(r"^flags\s*:(.*)$", PROCESSOR.read_text(), re.MULTILINE)
+        flags = found[1].split() if found else []
+        lacking = " and ".join(name for name in NEEDED if name not in flags)
+    if lacking:
+        raise InputError(
+            "params.yaml: 'kernels': portable kernels need an x86-64 processor with AVX2 and FMA, "
+            f"this one ({platform.machine()}) lacks {lacking}; set `kernels: native`, with which "
+            "the last digits of results depend on the processor"
+        )
+    if "glibc.cpu" in os.environ.get("GLIBC_TUNABLES", ""):
+        raise InputError(
+            "environment variable GLIBC_TUNABLES: expected no setting of glibc.cpu with portable "
+            f"kernels, got {os.environ['GLIBC_TUNABLES']}; unset it, or set `kernels: native` in "
+            "params.yaml"
+        )
+    for name in KERNELS:
+        os.environ.pop(name, None)
+    os.environ.update(PORTABLE)
+
+
+def are_portable() -> bool:
+    """Say whether this process computes with portable kernels."""
+    return all(os.environ.get(name) == value for name, value in PORTABLE.items())
+
+
+def kernel_settings() -> list[str]:
+    """Return those of `KERNELS` that the user has set, as `name=value`."""
+    if are_portable():
+        return []
+    return [f"{name}={value}" for name in KERNELS if (value := os.environ.get(name))]
+
+
+def require_full_precision() -> None:
+    """Refuse to compute if a library has been told to use fewer bits than float32 has.
+
+    Raises
+    ------
+    InputError
+        Names the variable.
+    """
+    for name, harmless in LOWER_PRECISION.items():
+        value = os.environ.get(name) or harmless
+        if value.upper() != harmless:
+            raise InputError(
+                f"environment variable {name}: expected {harmless} or nothing, got {value}, with "
+                "which results lose digits and DVC does not see it; unset it"
+            )

@@ -1,0 +1,170 @@
+"""Top-1 accuracy of a head on a test set, among all classes or among those of the test set."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
+from interpreting_clip.measures.head import Head, logits, require_width
+
+ABSENT = -1
+"""The class map's entry for a class that the test set does not have."""
+
+
+def map_classes(
+    class_indices: Sequence[int], classes: int, aliases: Mapping[int, int] | None = None
+) -> Int[np.ndarray, " class_"]:
+    """Map each class of the head to the class that it counts as on a test set.
+
+    ImageNet-R, ImageNet-A and ObjectNet have images of 200, 200 and 113 ImageNet classes, and the
+    head chooses among these only (Taori et al. 2020). One ObjectNet class can cover several
+    ImageNet classes, and predicting any of them is correct; `aliases` lists them.
+
+    Parameters
+    ----------
+    class_indices : the classes that the test set's images are labelled with
+    classes : how many classes the head has
+    aliases : further classes of the head, each with the class of `class_indices` it counts as
+
+    Returns
+    -------
+    for each class of the head, the class that it counts as, or `ABSENT`
+
+    Raises
+    ------
+    ValueError
+        An index is not a class of the head, or an alias counts as a class that the test set lacks.
+    """
+    class_map = np.full(classes, ABSENT, dtype=np.int64)
+    targets = dict(aliases or {}) | {index: index for index in class_indices}
+    for index, target in targets.items():
+        if not 0 <= index < classes or target not in class_indices:
+            raise ValueError(
+                f"class {index} counting as {target}: expected a class of the head, "
+                f"0 to {classes - 1}, and one of the test set's own classes"
+            )
+        class_map[index] = target
+    return class_map
+
+
+def images_of_classes(
+    classes: Int[np.ndarray, " image"], class_map: Int[np.ndarray, " class_"]
+) -> tuple[Bool[np.ndarray, " image"], Int[np.ndarray, " kept"]]:
+    """Choose the images whose classes another test set has, such as ImageNet's for a shift.
+
+    Parameters
+    ----------
+    classes : the class of each image
+    class_map : what each class counts as on the other test set (`map_classes`)
+
+    Returns
+    -------
+    which images are chosen, and the class that each of these counts as
+
+    Raises
+    ------
+    ValueError
+        No image has one of these classes.
+    """
+    counts_as = class_map[classes]
+    chosen = counts_as != ABSENT
+    if not chosen.any():
+        raise ValueError(f"none of the {len(classes)} images is of the classes of the other set")
+    return chosen, counts_as[chosen]
+
+
+def correct_predictions(
+    activations: Float[np.ndarray, "image feature"],
+    classes: Int[np.ndarray, " image"],
+    head: Head,
+    class_map: Int[np.ndarray, " class_"] | None = None,
+    chunk_size: int = CHUNK_SIZE,
+) -> Bool[np.ndarray, " image"]:
+    """Return for each image whether its highest logit is that of its class.
+
+    If logits are equal, the class with the lowest index is predicted.
+
+    Parameters
+    ----------
+    activations : one row per image
+    classes : the class of each image, an index into the head's classes
+    head : with as many features as the activations
+    class_map : what each class of the head counts as (`map_classes`); None: itself
+    chunk_size : how many images are held in double precision at a time
+
+    Raises
+    ------
+    ValueError
+        Head, activations and classes do not fit together, or the head cannot predict the class of
+        an image.
+    """
+    head, predictions = restrict_head(head, activations, classes, class_map)
+    correct = np.empty(len(classes), dtype=np.bool_)
+    for rows, chunk in chunks(activations, chunk_size):
+        correct[rows] = predictions[np.argmax(logits(chunk, head), axis=1)] == classes[rows]
+    return correct
+
+
+def top1_accuracy(
+    activations: Float[np.ndarray, "image feature"],
+    classes: Int[np.ndarray, " image"],
+    head: Head,
+    class_map: Int[np.ndarray, " class_"] | None = None,
+) -> float:
+    """Compute the fraction, 0 to 1, of images whose highest logit is that of their class.
+
+    Parameters
+    ----------
+    activations, classes, head, class_map : as in `correct_predictions`
+
+    Raises
+    ------
+    ValueError
+        As `correct_predictions`.
+    """
+    return float(np.mean(correct_predictions(activations, classes, head, class_map)))
+
+
+def restrict_head(
+    head: Head,
+    activations: Float[np.ndarray, "image feature"],
+    classes: Int[np.ndarray, " image"],
+    class_map: Int[np.ndarray, " class_"] | None,
+) -> tuple[Head, Int[np.ndarray, " kept"]]:
+    """Keep the head's classes that exist in a test set, and check that the head fits the images.
+
+    Parameters
+    ----------
+    head, activations, classes, class_map : as in `correct_predictions`
+
+    Returns
+    -------
+    the smaller head, reduced to what decides the argmax (`Head.for_argmax`,
+    `Head.distinct_classes`), and what each of its classes counts as
+
+    Raises
+    ------
+    ValueError
+        Head, activations and classes do not fit together, `class_map` was made for another head,
+        or no class of the head counts as the class of an image.
+    """
+    require_width(activations, head)
+    if len(activations) != len(classes):
+        raise ValueError(f"{len(activations)} activations and {len(classes)} classes of images")
+    if class_map is None:
+        class_map = np.arange(len(head.weight))
+    if len(class_map) != len(head.weight):
+        raise ValueError(
+            f"the class map has {len(class_map)} classes and the head has {len(head.weight)}"
+        )
+    columns = np.flatnonzero(class_map != ABSENT)
+    possible = np.isin(classes, class_map[columns])
+    if not possible.all():
+        image = int(np.argmin(possible))
+        raise ValueError(
+            f"image {image} is of class {int(classes[image])}, which the head cannot predict: "
+            "expected a class of the head that the class map keeps"
+        )
+    kept = columns[head.select(columns).distinct_classes()]
+    return head.select(kept).for_argmax(), class_map[kept]

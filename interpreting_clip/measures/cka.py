@@ -1,0 +1,92 @@
+"""Minibatch CKA: how similarly the layers of two encoders represent the same images."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+MIN_IMAGES = 4
+"""The unbiased HSIC divides by n (n − 3), so a minibatch needs at least four images."""
+
+# The underscores keep jaxtyping from comparing sizes: `_common_shape` explains a mismatch better.
+Grams = Float[np.ndarray, "_minibatch _image _image"]
+Layers = Mapping[str, Grams]
+
+
+def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_layer"]:
+    """Compute the minibatch CKA of every layer of one encoder with every layer of another.
+
+    `HSIC_1(K, L) / sqrt(HSIC_1(K, K) · HSIC_1(L, L))` (Nguyen et al. 2021, eq. 2), each HSIC_1
+    averaged over minibatches before the ratio. At most 1; it may fall a little below 0.
+
+    Parameters
+    ----------
+    first, second : per layer, the U-centred Gram matrices (`gram.u_center`) of all minibatches,
+        with the same images in the same minibatches for both encoders; the result keeps the order
+        of the layers
+
+    Raises
+    ------
+    ValueError
+        An encoder has no layer, minibatches differ, they hold fewer than 4 images, or a layer's
+        output does not vary over the images (the layer is named).
+    """
+    cross = hsic(first, second)
+    scale_first, scale_second = _self_hsic(first), _self_hsic(second)
+    return cross / np.sqrt(scale_first[:, None] * scale_second)
+
+
+def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_layer"]:
+    """Compute HSIC_1 of every layer of one encoder with every layer of another.
+
+    `mean_b ⟨U(K_b), U(L_b)⟩ / (n (n - 3))` over the minibatches b of n images (Nguyen et al. 2021,
+    eq. 3). The estimate is unbiased, so it may be negative.
+
+    Parameters
+    ----------
+    first, second : as in `cka`
+
+    Raises
+    ------
+    ValueError
+        An encoder has no layer, minibatches differ, or they hold fewer than 4 images.
+    """
+    minibatches, images, _ = _common_shape(first, second)
+    total = np.zeros((len(first), len(second)))
+    for minibatch in range(minibatches):
+        total += _rows(first, minibatch) @ _rows(second, minibatch).T
+    return total / (minibatches * images * (images - 3))
+
+
+def _self_hsic(layers: Layers) -> Float[np.ndarray, " layer"]:
+    values = np.diag(hsic(layers, layers))
+    for name, value in zip(layers, values, strict=True):
+        if value == 0:
+            raise ValueError(
+                f"layer {name}: its output does not vary over the images, so CKA is undefined; "
+                "leave the layer out"
+            )
+    return values
+
+
+def _rows(layers: Layers, minibatch: int) -> Float[np.ndarray, "layer pair"]:
+    return np.stack([grams[minibatch].ravel() for grams in layers.values()]).astype(np.float64)
+
+
+def _common_shape(first: Layers, second: Layers) -> tuple[int, int, int]:
+    if not first or not second:
+        raise ValueError("an encoder without layers: expected at least one on each side")
+    layers = [(name, grams.shape) for side in (first, second) for name, grams in side.items()]
+    name, shape = layers[0]
+    for other, its_shape in layers[1:]:
+        if its_shape != shape:
+            raise ValueError(
+                f"layers {name} and {other} have minibatches of shapes {shape} and {its_shape}: "
+                "extract both encoders with the same images and minibatch size"
+            )
+    if shape[0] < 1 or shape[1] < MIN_IMAGES:
+        raise ValueError(
+            f"minibatches of shape {shape}: expected at least one minibatch, of {MIN_IMAGES} "
+            "images or more"
+        )
+    return shape[0], shape[1], shape[2]

@@ -1,0 +1,308 @@
+"""Broden concepts: each direction's average precision for them, and which ones it encodes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from interpreting_clip.measures.average_precision import (
+    Examples,
+    SparseTargets,
+    average_precisions,
+    sparse_targets,
+)
+from interpreting_clip.measures.directions import Directions, project
+from interpreting_clip.measures.encoding import encodes_concepts
+from interpreting_clip.measures.extremes import Extremes, extreme_images, joined
+
+Negatives = Literal["balanced", "all"]
+
+Sign = Literal["fixed", "either"]
+
+NUMBERS_AT_A_TIME = 2**24
+"""How many scores, and how many average precisions, are held at a time: 128 MiB of each."""
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptLabels:
+    """Which image shows which concept, one entry per pair, in any order.
+
+    Attributes
+    ----------
+    image : index of the image
+    concept : number of the concept; the same number is the same concept in every selection
+    """
+
+    image: Int[np.ndarray, " pair"]
+    concept: Int[np.ndarray, " pair"]
+
+
+@dataclass(frozen=True)
+class EncodedConcepts:
+    """The concepts that a set of directions encodes.
+
+    The values are those of the first draw of the negatives, not medians, so that counts, categories
+    and average precisions agree with one another and all encoders have the same negatives. `low`
+    and `high` are the smallest and the largest value over all draws, None if there is only one:
+    with n draws, another draw falls between them with a probability of at least
+    (n - 1) / (n + 1). The paper has no interval; the choice is ours.
+
+    Attributes
+    ----------
+    unique_concepts : number of concepts that some direction encodes
+    encoding_directions : number of directions that encode some concept
+    polysemanticity : mean number of concepts per direction that encodes any; 0 where none does
+    """
+
+    unique_concepts: int
+    encoding_directions: int
+    polysemanticity: float
+    unique_low: int | None = None
+    unique_high: int | None = None
+    polysemanticity_low: float | None = None
+    polysemanticity_high: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Concepts that are counted together, at a threshold of the average precision.
+
+    `concepts` says which concepts belong to the group; a direction encodes a concept if its average
+    precision is at least `threshold`, which is above 0 and at most 1.
+    """
+
+    concepts: Bool[np.ndarray, " concept"]
+    threshold: float
+
+    def __post_init__(self) -> None:
+        """Refuse a threshold that cannot be a precision."""
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"threshold {self.threshold}: expected a precision above 0, at most 1")
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What the directions or features of an encoder encode.
+
+    Attributes
+    ----------
+    precisions : average precision in the first draw of the negatives
+    negative : whether it is that of the negated scores
+    counts : those of each group
+    extremes : the images with the highest and lowest scores, None if not requested
+    """
+
+    precisions: Float[np.ndarray, "direction concept"]
+    negative: Bool[np.ndarray, "direction concept"]
+    counts: list[EncodedConcepts]
+    extremes: Extremes | None = None
+
+
+def concept_targets(
+    labels: ConceptLabels,
+    concepts: Int[np.ndarray, " concept"],
+    images: int,
+    negatives: Negatives,
+    seed: int,
+    *,
+    draws: int = 1,
+) -> SparseTargets:
+    """Prepare the targets that `average_precisions` needs for any scores of these images.
+
+    Parameters
+    ----------
+    labels, images, negatives, seed, draws : as in `concept_examples`
+    concepts : the numbers of the concepts, in the order of the results
+
+    Raises
+    ------
+    ValueError
+        As `concept_examples`.
+    """
+    examples = concept_examples(labels, concepts, images, negatives, seed, draws=draws)
+    return sparse_targets(examples, images)
+
+
+def probe(
+    activations: Float[np.ndarray, "image feature"],
+    directions: Directions | None,
+    targets: SparseTargets,
+    groups: Sequence[Group],
+    *,
+    sign: Sign = "fixed",
+    workers: int = 1,
+    images: int = 0,
+) -> Probe:
+    """Count the concepts that directions encode by their projections `⟨v_i, h⟩`, in every draw.
+
+    The sign of a direction is arbitrary (`singular_directions`), and the paper does not say whether
+    its negative side counts. `fixed` takes the scores as they are; `either` takes the larger of the
+    average precisions of the scores and of the negated scores, in each draw.
+
+    At most 2^24 scores and 2^24 average precisions are held at a time, or those of one direction if
+    that is more.
+
+    Parameters
+    ----------
+    activations : one row per image; may be memory-mapped
+    directions : with as many features; None: each feature is a direction
+    targets, workers : as in `average_precisions`
+    groups : the concepts to count
+    sign : `fixed` or `either`
+    images : how many images with the highest, and with the lowest, scores to keep; 0: none
+
+    Raises
+    ------
+    ValueError
+        As `average_precisions` and `project`.
+    """
+    count = activations.shape[1] if directions is None else len(directions.vectors)
+    concepts = len(targets.positives)
+    precisions, negative = np.empty((count, concepts)), np.zeros((count, concepts), np.bool_)
+    counts = [_Counts.none(group, targets.draws) for group in groups]
+    extremes: list[Extremes] = []
+    step = max(1, NUMBERS_AT_A_TIME // max(len(activations), targets.draws * concepts))
+    for first in range(0, count, step):
+        part = slice(first, first + step)
+        if directions is None:
+            scores = np.asarray(activations[:, part], np.float64)
+        else:
+            some = Directions(directions.vectors[part], directions.singular_values[part])
+            scores = project(activations, some)
+        found = average_precisions(scores, targets, workers)
+        if sign == "either":
+            negated = average_precisions(-scores, targets, workers)
+            negative[part] = negated[0] > found[0]
+            np.maximum(found, negated, out=found)
+        if images:
+            extremes.append(extreme_images(scores, images))
+        precisions[part] = found[0]
+        counts = [old + _count(found, group) for old, group in zip(counts, groups, strict=True)]
+    return Probe(
+        precisions,
+        negative,
+        [each.summary() for each in counts],
+        joined(extremes) if extremes else None,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """What a set of directions encodes in each draw; `+` gives that of two sets together."""
+
+    shown: Bool[np.ndarray, "draw concept"]
+    pairs: Int[np.ndarray, " draw"]
+    encoding: Int[np.ndarray, " draw"]
+
+    @classmethod
+    def none(cls, group: Group, draws: int) -> "_Counts":
+        shown = np.zeros((draws, np.count_nonzero(group.concepts)), np.bool_)
+        return cls(shown, np.zeros(draws, np.int64), np.zeros(draws, np.int64))
+
+    def __add__(self, other: "_Counts") -> "_Counts":
+        shown = np.logical_or(self.shown, other.shown)
+        return _Counts(shown, self.pairs + other.pairs, self.encoding + other.encoding)
+
+    def summary(self) -> EncodedConcepts:
+        unique = np.count_nonzero(self.shown, axis=1)
+        mean = self.pairs / np.maximum(self.encoding, 1)
+        ends = (unique.min(), unique.max(), mean.min(), mean.max())
+        return EncodedConcepts(
+            int(unique[0]),
+            int(self.encoding[0]),
+            float(mean[0]),
+            *([end.item() for end in ends] if len(unique) > 1 else []),
+        )
+
+
+def _count(precisions: Float[np.ndarray, "draw direction concept"], group: Group) -> _Counts:
+    encodes = encodes_concepts(precisions[:, :, group.concepts], group.threshold)
+    per_direction = np.count_nonzero(encodes, axis=2)
+    shown = np.logical_or.reduce(encodes, axis=1)
+    return _Counts(shown, per_direction.sum(axis=1), np.count_nonzero(per_direction, axis=1))
+
+
+def encoded_concepts(
+    precisions: Float[np.ndarray, "draw direction concept"], threshold: float
+) -> EncodedConcepts:
+    """Count the concepts that directions encode.
+
+    A direction encodes a concept if its average precision is at least the threshold (0.9 in Crabbé
+    et al. 2024).
+
+    Parameters
+    ----------
+    precisions : average precision, 0 to 1 (`average_precisions`)
+    threshold : above 0, at most 1
+
+    Raises
+    ------
+    ValueError
+        The threshold is not above 0 and at most 1.
+    """
+    every = np.ones(precisions.shape[2], np.bool_)
+    return _count(precisions, Group(every, threshold)).summary()
+
+
+def concept_examples(
+    labels: ConceptLabels,
+    concepts: Int[np.ndarray, " concept"],
+    images: int,
+    negatives: Negatives,
+    seed: int,
+    *,
+    draws: int = 1,
+) -> Iterator[Examples]:
+    """Choose the positives and negatives of each concept.
+
+    Positives are the images labelled with the concept. `balanced` draws as many negatives from the
+    other images, without replacement, or takes all of these if there are fewer. Draws are
+    independent: each has a generator seeded with `(seed, concept number, draw)`, so a concept's
+    negatives do not depend on which other concepts are measured, nor a draw on the number of draws.
+    `all` takes all other images, once.
+
+    Parameters
+    ----------
+    labels : which image shows which concept
+    concepts : the numbers of the concepts, not negative
+    images : number of images
+    negatives : `balanced` or `all`
+    seed : not negative
+    draws : how often `balanced` draws negatives
+
+    Yields
+    ------
+    the examples of each concept, in order
+
+    Raises
+    ------
+    ValueError
+        A label's image does not exist, or a concept has no positive or no negative.
+    """
+    if len(labels.image) and not 0 <= labels.image.min() <= labels.image.max() < images:
+        raise ValueError(
+            f"a label is of an image outside 0 to {images - 1}: build the concept labels again"
+        )
+    order = np.argsort(labels.concept, kind="stable")
+    sorted_concepts = labels.concept[order]
+    starts = np.searchsorted(sorted_concepts, concepts, side="left")
+    stops = np.searchsorted(sorted_concepts, concepts, side="right")
+    for concept, start, stop in zip(concepts.tolist(), starts, stops, strict=True):
+        positives = np.unique(labels.image[order[start:stop]])
+        if not 0 < len(positives) < images:
+            raise ValueError(
+                f"concept {concept} is on {len(positives)} of {images} images: expected at least "
+                "one image with it and one without; leave it out"
+            )
+        if negatives == "all":
+            yield Examples(positives, None)
+            continue
+        candidates = np.setdiff1d(np.arange(images), positives, assume_unique=True)
+        count = min(len(positives), len(candidates))
+        generators = (np.random.default_rng((seed, concept, draw)) for draw in range(draws))
+        drawn = [
+            each.choice(candidates, count, replace=False, shuffle=False) for each in generators
+        ]
+        yield Examples(positives, np.stack(drawn))

@@ -1,0 +1,150 @@
+"""Effective robustness: accuracy on a shift beyond what accuracy on ImageNet predicts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from interpreting_clip.measures.intervals import Estimate, percentile_interval
+from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A top-1 accuracy and how well it is known.
+
+    Attributes
+    ----------
+    fraction : 0 to 1
+    images : how many images it was measured on; None if unknown: the fraction is taken as exact
+    """
+
+    fraction: float
+    images: int | None
+
+
+@dataclass(frozen=True)
+class EffectiveRobustness:
+    """Effective robustness on each measured shift and its mean over them, in percentage points.
+
+    `extrapolated` lists the shifts whose line is extrapolated to this encoder
+    (`LogitLine.is_extrapolated`); if there is one, the mean is a guess too.
+    """
+
+    shifts: dict[str, Estimate]
+    mean: Estimate
+    extrapolated: tuple[str, ...]
+
+
+def effective_robustness(imagenet: float, shift: float, line: LogitLine) -> float:
+    """Compute `acc_shift - β(acc_ImageNet)` in percentage points (Taori et al. 2020).
+
+    `acc_ImageNet` is over the same classes as the ImageNet accuracies that β was fitted to: the
+    shift's own, as in the testbed of Taori et al. if a shift has fewer than ImageNet, or all.
+
+    Parameters
+    ----------
+    imagenet, shift : top-1 accuracy, fraction from 0 to 1
+    line : β of this shift
+
+    Raises
+    ------
+    ValueError
+        An accuracy is not a fraction from 0 to 1.
+    """
+    for fraction in (imagenet, shift):
+        if not 0 <= fraction <= 1:
+            raise ValueError(
+                f"accuracy {fraction}: expected a fraction from 0 to 1, not a percentage"
+            )
+    return 100.0 * (shift - float(line.predict(np.array([imagenet]))[0]))
+
+
+def estimate_effective_robustness(
+    imagenet: Accuracy | Mapping[str, Accuracy],
+    shifts: Mapping[str, Accuracy | None],
+    lines: Mapping[str, LogitLine],
+    resampled: Mapping[str, ResampledLines],
+    *,
+    confidence: float,
+    seed: int,
+) -> EffectiveRobustness:
+    """Compute effective robustness per shift and its mean, with percentile intervals.
+
+    The intervals are ours; the paper has none. They cover two uncertainties: which standard models
+    the line was fitted to (`resample_lines`) and which images the encoder was measured on. For the
+    latter, accuracies are drawn from the posterior under Jeffreys' prior,
+    `Beta(k + 1/2, n - k + 1/2)` for k correct of n images, which stays within 0 to 1 and has a
+    spread even at both ends. The encoder's ImageNet accuracies for several shifts are measured on
+    the same images or subsets of them, so their draws are coupled: the k-th lowest draw of one goes
+    with the k-th lowest of every other, and equal accuracies share their draws. Subsets that
+    overlap little are less correlated, so with rising lines the mean's interval is rather too wide.
+
+    Parameters
+    ----------
+    imagenet : accuracy on ImageNet: one for all shifts, or one per shift on the shift's own classes
+    shifts : accuracy on each shift; None for a shift that was not measured: it is left out of the
+        result and the mean, and the other shifts' draws do not change
+    lines, resampled : β of each shift and its resamples, the same number for every shift
+    confidence : the fraction of draws inside an interval
+    seed : of the draws of accuracies
+
+    Raises
+    ------
+    ValueError
+        No shift is measured, a shift has no line, or a value is out of its range.
+    """
+    measured = {shift: accuracy for shift, accuracy in shifts.items() if accuracy is not None}
+    _require_baselines(measured, lines, resampled)
+    positions = {shift: position for position, shift in enumerate(shifts, start=1)}
+    abscissas = imagenet if isinstance(imagenet, Mapping) else dict.fromkeys(measured, imagenet)
+    values, draws = [], []
+    for shift, accuracy in measured.items():
+        values.append(
+            effective_robustness(abscissas[shift].fraction, accuracy.fraction, lines[shift])
+        )
+        line = resampled[shift]
+        x = _draw_coupled(abscissas[shift], len(line.slope), (seed, 0))
+        y = _draw_fractions(accuracy, len(line.slope), (seed, positions[shift]))
+        draws.append(100.0 * (y - line.predict(x)))
+    pairs = zip(values, draws, strict=True)
+    estimates = [percentile_interval(value, drawn, confidence) for value, drawn in pairs]
+    mean = percentile_interval(float(np.mean(values)), np.mean(draws, axis=0), confidence)
+    extrapolated = tuple(s for s in measured if lines[s].is_extrapolated(abscissas[s].fraction))
+    return EffectiveRobustness(dict(zip(measured, estimates, strict=True)), mean, extrapolated)
+
+
+def _draw_fractions(
+    accuracy: Accuracy, resamples: int, seed: tuple[int, int]
+) -> Float[np.ndarray, " resample"]:
+    if accuracy.images is None:
+        return np.full(resamples, accuracy.fraction)
+    correct = accuracy.fraction * accuracy.images
+    return np.random.default_rng(seed).beta(
+        correct + 0.5, accuracy.images - correct + 0.5, size=resamples
+    )
+
+
+def _draw_coupled(
+    accuracy: Accuracy, resamples: int, seed: tuple[int, int]
+) -> Float[np.ndarray, " resample"]:
+    """Draw in an order that is the same for every accuracy."""
+    order = np.random.default_rng([*seed, 1]).permutation(resamples)
+    return np.sort(_draw_fractions(accuracy, resamples, seed))[order]
+
+
+def _require_baselines(
+    shifts: Mapping[str, Accuracy],
+    lines: Mapping[str, LogitLine],
+    resampled: Mapping[str, ResampledLines],
+) -> None:
+    if not shifts:
+        raise ValueError("no shift is measured: expected the accuracy on at least one")
+    for shift in shifts:
+        if shift not in lines or shift not in resampled:
+            raise ValueError(f"shift {shift} has no baseline line: fit one to standard models")
+    if len({len(resampled[shift].slope) for shift in shifts}) > 1:
+        raise ValueError(
+            "the shifts have different numbers of resampled lines: resample all equally often"
+        )

@@ -1,0 +1,136 @@
+"""Outlier features and the head: where their axes point, and what pruning each one costs."""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from interpreting_clip.measures.accuracy import restrict_head
+from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
+from interpreting_clip.measures.directions import Directions
+from interpreting_clip.measures.head import Head, to_logits
+from interpreting_clip.measures.pruning import least_important_first
+
+
+@dataclass(frozen=True, eq=False)
+class AxisAlignment:
+    """How the axes of some features align with the privileged directions.
+
+    Attributes
+    ----------
+    cosine : the largest |cos| of the axis with a direction, 0 to 1
+    rank : that direction's place by importance, 1 being the most important
+    within : the fraction, 0 to 1, of the axis's squared length in the span of all directions; the
+        head that they belong to ignores the rest
+    """
+
+    cosine: Float[np.ndarray, " outlier"]
+    rank: Int[np.ndarray, " outlier"]
+    within: Float[np.ndarray, " outlier"]
+
+
+@dataclass(frozen=True, eq=False)
+class PruningCosts:
+    """Top-1 accuracy, as a fraction, lost by pruning each feature alone, with an interval."""
+
+    value: Float[np.ndarray, " outlier"]
+    low: Float[np.ndarray, " outlier"]
+    high: Float[np.ndarray, " outlier"]
+
+
+def align_axes(
+    features: Int[np.ndarray, " outlier"],
+    directions: Directions,
+    importance: Float[np.ndarray, " direction"],
+) -> AxisAlignment:
+    """Compare the axis of each feature with each privileged direction.
+
+    Axis and direction have length one, so `cos(e_i, v)` is `v`'s coordinate i; signs mean nothing.
+    Crabbé et al. (2024) link outlier features to privileged directions; measuring the link by the
+    direction nearest to the axis is our choice. Of equally near ones, the most important counts.
+
+    Parameters
+    ----------
+    features : indices of features, such as those of `most_extreme_first`
+    directions, importance : of a head of the same encoder
+
+    Raises
+    ------
+    ValueError
+        A feature does not exist, or there is not one importance per direction.
+    """
+    count, width = directions.vectors.shape
+    if len(importance) != count:
+        raise ValueError(f"{len(importance)} importances of {count} directions: expected one each")
+    _require_features(features, width)
+    order = least_important_first(importance)[::-1]
+    cosines = np.abs(directions.vectors[np.ix_(order, features)])
+    nearest = np.argmax(cosines, axis=0)
+    return AxisAlignment(
+        cosine=cosines[nearest, np.arange(len(features))],
+        rank=nearest + 1,
+        within=np.sum(cosines**2, axis=0),
+    )
+
+
+def pruning_costs(
+    activations: Float[np.ndarray, "image feature"],
+    classes: Int[np.ndarray, " image"],
+    head: Head,
+    features: Int[np.ndarray, " outlier"],
+    *,
+    confidence: float,
+    class_map: Int[np.ndarray, " class_"] | None = None,
+    chunk_size: int = CHUNK_SIZE,
+) -> PruningCosts:
+    """Compute the top-1 accuracy that is lost when one feature is pruned and all others are kept.
+
+    A feature is pruned as a direction is: `h - h_i e_i`, followed by the unchanged head, which
+    normalises what is left if it normalises features. The product with W is `W h - h_i W e_i`, so
+    all features share `W h`.
+
+    The interval is that of Agresti & Min (2005) for the difference of two fractions of the same
+    images: normal, with half an image added to each of the four outcomes, so that it has a width
+    even if no image's outcome changes.
+
+    Parameters
+    ----------
+    activations, classes, head, class_map, chunk_size : as in `correct_predictions`
+    features : indices of features
+    confidence : of the interval, above 0 and below 1
+
+    Raises
+    ------
+    ValueError
+        A feature does not exist, `confidence` is not between 0 and 1, or as `restrict_head`.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence {confidence}: expected a fraction above 0 and below 1")
+    _require_features(features, activations.shape[1])
+    head, predictions = restrict_head(head, activations, classes, class_map)
+    weight = np.asarray(head.weight, np.float64)
+    lost, gained = np.zeros((2, len(features)), dtype=np.int64)
+    for rows, chunk in chunks(activations, chunk_size):
+        product, whole = chunk @ weight.T, np.sum(chunk**2, axis=1)
+        rounding = whole * chunk.shape[1] * np.finfo(np.float64).eps
+        logits = to_logits(product, np.sqrt(whole), head)
+        before = predictions[np.argmax(logits, axis=1)] == classes[rows]
+        for i, feature in enumerate(features):
+            values = chunk[:, feature]
+            squares = whole - values**2
+            lengths = np.sqrt(np.where(squares > rounding, squares, 0.0))
+            logits = to_logits(product - np.outer(values, weight[:, feature]), lengths, head)
+            after = predictions[np.argmax(logits, axis=1)] == classes[rows]
+            lost[i] += np.count_nonzero(before & ~after)
+            gained[i] += np.count_nonzero(after & ~before)
+    images = len(classes) + 2
+    center = (lost - gained) / images
+    error = np.sqrt((lost + gained + 1) / images - center**2) / np.sqrt(images)
+    margin = NormalDist().inv_cdf((1 + confidence) / 2) * error
+    return PruningCosts((lost - gained) / len(classes), center - margin, center + margin)
+
+
+def _require_features(features: Int[np.ndarray, " outlier"], width: int) -> None:
+    if not np.all((features >= 0) & (features < width)):
+        raise ValueError(f"features {features.tolist()}: expected indices from 0 to {width - 1}")

@@ -1,0 +1,187 @@
+"""Pruning: accuracy after the least important directions are removed from every activation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from interpreting_clip.measures.accuracy import restrict_head
+from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
+from interpreting_clip.measures.directions import Directions
+from interpreting_clip.measures.head import Head, to_logits
+
+
+def least_important_first(
+    importance: Float[np.ndarray, " direction"],
+) -> Int[np.ndarray, " direction"]:
+    """Order the directions for pruning; of equally important ones the last goes first.
+
+    Directions are sorted by descending singular value, so that is the one with the lower value.
+    """
+    return np.lexsort((-np.arange(len(importance)), importance))
+
+
+def count_removed(
+    fractions: Float[np.ndarray, " fraction"], directions: int
+) -> Int[np.ndarray, " fraction"]:
+    """Count the directions that each fraction removes, rounded down.
+
+    Raises
+    ------
+    ValueError
+        A fraction is below 0, or 1 or more: without any direction nothing is left to classify.
+    """
+    if not np.all((fractions >= 0) & (fractions < 1)):
+        raise ValueError(f"fractions {fractions.tolist()}: expected each from 0 to below 1")
+    # 0.29 * 100 is 28.999…: add a margin far above rounding errors and far below one direction.
+    return np.floor(fractions * directions + 1e-9).astype(np.int64)
+
+
+def pruned_accuracies(
+    activations: Float[np.ndarray, "image feature"],
+    classes: Int[np.ndarray, " image"],
+    head: Head,
+    directions: Directions,
+    importance: Float[np.ndarray, " direction"],
+    *,
+    fractions: Float[np.ndarray, " fraction"],
+    class_map: Int[np.ndarray, " class_"] | None = None,
+    chunk_size: int = CHUNK_SIZE,
+) -> Float[np.ndarray, " fraction"]:
+    """Compute top-1 accuracy, 0 to 1, without the least important fraction of the directions.
+
+    `h_p = h - Σ_i ⟨v_i, h⟩ v_i` over the removed directions (Crabbé et al. 2024), followed by the
+    unchanged head. A head that normalises features normalises `h_p`, not `h`; the paper does not
+    say which, and it matters only if the head has a bias.
+
+    The images are projected once for all fractions: `W h_p = Σ_i ⟨v_i, h⟩ W v_i` over the kept
+    directions, plus the part of `W h` outside the span of all directions. Terms are added from the
+    largest fraction to the smallest. If the directions span the head's rows, as the head's own do,
+    a whole curve costs two matrix products.
+
+    Parameters
+    ----------
+    activations, classes, head, class_map, chunk_size : as in `correct_predictions`
+    directions, importance : of the head or, as a control, of a random head
+    fractions : of the directions to remove, each from 0 to below 1, in any order
+
+    Raises
+    ------
+    ValueError
+        A fraction is out of range, widths differ, or the head cannot predict an image's class.
+    """
+    _require_same_features(activations, directions, importance)
+    removed = count_removed(fractions, len(importance))
+    head, predictions = restrict_head(head, activations, classes, class_map)
+    basis = _basis(head, directions.vectors[least_important_first(importance)[::-1]])
+    correct = np.zeros(len(fractions), dtype=np.int64)
+    for rows, chunk in chunks(activations, chunk_size):
+        for fraction, logits in _pruned_logits(chunk, head, basis, removed):
+            predicted = predictions[np.argmax(logits, axis=1)]
+            correct[fraction] += np.count_nonzero(predicted == classes[rows])
+    return correct / len(classes)
+
+
+def prunable_fraction(
+    fractions: Float[np.ndarray, " fraction"],
+    accuracies: Float[np.ndarray, " fraction"],
+    harmless: float,
+) -> float:
+    """Return the largest fraction up to which every fraction costs less than `harmless`.
+
+    The paper (Crabbé et al. 2024) prunes "without harm" but gives no number, so the tolerated loss
+    is our setting. The loss is relative to the accuracy at the smallest fraction. If a curve
+    recovers after a harmful fraction, the fractions beyond it still do not count.
+
+    Parameters
+    ----------
+    fractions, accuracies : a pruning curve, in any order
+    harmless : the tolerated loss, above 0, in the unit of the accuracies
+
+    Raises
+    ------
+    ValueError
+        The curve is empty.
+    """
+    if not len(fractions):
+        raise ValueError("expected a pruning curve of one fraction or more, got none")
+    order = np.argsort(fractions, kind="stable")
+    harmful = accuracies[order[0]] - accuracies[order] >= harmless
+    kept = int(np.argmax(harmful)) if harmful.any() else len(order)
+    return float(fractions[order[max(kept - 1, 0)]])
+
+
+@dataclass(frozen=True, eq=False)
+class _Basis:
+    """Orthonormal vectors, the first to be pruned last, and the head's weights in terms of them.
+
+    Attributes
+    ----------
+    vectors : one per row
+    along : `W v_i` of each vector
+    outside : the part of W orthogonal to all vectors; None if it is zero up to rounding
+    """
+
+    vectors: Float[np.ndarray, "vector feature"]
+    along: Float[np.ndarray, "class_ vector"]
+    outside: Float[np.ndarray, "class_ feature"] | None
+
+
+def _basis(head: Head, vectors: Float[np.ndarray, "vector feature"]) -> _Basis:
+    """Split the head's weights into parts along the vectors and a part outside their span.
+
+    Where the vectors span all but a few dimensions, as those of a random head with nearly as many
+    classes as features do, the basis is completed: that costs less than another product.
+    """
+    weight = np.asarray(head.weight, np.float64)
+    along = weight @ vectors.T
+    outside = weight - along @ vectors
+    classes, features = weight.shape
+    rounding = max(classes, features) * np.finfo(np.float64).eps * np.linalg.norm(weight)
+    if np.linalg.norm(outside) <= rounding:
+        return _Basis(vectors, along, None)
+    missing = features - len(vectors)
+    if missing * (features + classes) > features * classes:
+        return _Basis(vectors, along, outside)
+    others = np.linalg.qr(vectors.T, mode="complete").Q[:, len(vectors) :].T
+    complete = np.concatenate([others, vectors])
+    return _Basis(complete, weight @ complete.T, None)
+
+
+def _pruned_logits(
+    chunk: Float[np.ndarray, "image feature"],
+    head: Head,
+    basis: _Basis,
+    removed: Int[np.ndarray, " fraction"],
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each fraction's index and logits, the largest fraction first.
+
+    An array is valid until the next one is requested.
+    """
+    projections = chunk @ basis.vectors.T
+    shape = len(chunk), len(basis.along)
+    product = np.zeros(shape) if basis.outside is None else chunk @ basis.outside.T
+    whole = np.sum(chunk**2, axis=1)
+    squares = whole - np.sum(projections**2, axis=1)
+    rounding = whole * chunk.shape[1] * np.finfo(np.float64).eps
+    done = 0
+    for fraction in np.argsort(-removed, kind="stable"):
+        group = slice(done, len(basis.vectors) - removed[fraction])
+        product += projections[:, group] @ basis.along[:, group].T
+        squares += np.sum(projections[:, group] ** 2, axis=1)
+        lengths = np.sqrt(np.where(squares > rounding, squares, 0.0))
+        yield int(fraction), to_logits(product, lengths, head)
+        done = group.stop
+
+
+def _require_same_features(
+    activations: Float[np.ndarray, "image feature"],
+    directions: Directions,
+    importance: Float[np.ndarray, " direction"],
+) -> None:
+    if directions.vectors.shape != (len(importance), activations.shape[1]):
+        raise ValueError(
+            f"directions of shape {directions.vectors.shape} and {len(importance)} importances "
+            f"for activations of {activations.shape[1]} features: take all from the same encoder"
+        )

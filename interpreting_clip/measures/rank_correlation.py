@@ -1,0 +1,60 @@
+"""Spearman's rank correlation, with an interval from a bootstrap over encoders."""
+
+import numpy as np
+from jaxtyping import Float
+
+from interpreting_clip.measures.intervals import Estimate, percentile_interval
+
+MIN_ENCODERS = 4
+"""With three encoders, chance alone gives a correlation of 1 or -1 in one of three cases."""
+
+
+def rank_correlation(
+    first: Float[np.ndarray, " encoder"],
+    second: Float[np.ndarray, " encoder"],
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> Estimate:
+    """Compute how alike two measures rank the same encoders, -1 to 1.
+
+    Spearman's coefficient is Pearson's coefficient of the ranks, where equal values share the mean
+    of their ranks. The paper compares encoders by eye; coefficient and interval are ours. A
+    resample has as many encoders, drawn with replacement and ranked again; it is redrawn if all
+    values of a measure are equal. With few encoders the interval is rough, and encoders that share
+    images or a backbone are not an independent sample.
+
+    Parameters
+    ----------
+    first, second : one value per encoder, in the same order
+    resamples, confidence, seed : of the bootstrap
+
+    Raises
+    ------
+    ValueError
+        There are fewer than four encoders, a value is not finite, all values of a measure are
+        equal, or as `percentile_interval`.
+    """
+    if len(first) < MIN_ENCODERS:
+        raise ValueError(f"{len(first)} encoders: expected at least {MIN_ENCODERS} to correlate")
+    pairs = np.stack([first, second])
+    if not np.isfinite(pairs).all() or np.any(pairs.min(axis=1) == pairs.max(axis=1)):
+        raise ValueError("expected finite values of each measure that are not all equal")
+    generator = np.random.default_rng(seed)
+    draws: list[float] = []
+    while len(draws) < resamples:
+        drawn = pairs[:, generator.integers(len(first), size=len(first))]
+        if np.all(drawn.min(axis=1) < drawn.max(axis=1)):
+            draws.append(_spearman(drawn))
+    return percentile_interval(_spearman(pairs), np.array(draws), confidence)
+
+
+def _spearman(pairs: Float[np.ndarray, "measure encoder"]) -> float:
+    first, second = (_ranks(values) for values in pairs)
+    first, second = first - first.mean(), second - second.mean()
+    return float(first @ second / np.sqrt((first @ first) * (second @ second)))
+
+
+def _ranks(values: Float[np.ndarray, " encoder"]) -> Float[np.ndarray, " encoder"]:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]

@@ -1,0 +1,186 @@
+"""Where a training reports while it runs: its curve, its checkpoint and its progress bar."""
+
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from interpreting_clip.encoders.encoder import Encoder, save_encoder
+from interpreting_clip.errors import InputError, one_line
+from interpreting_clip.formats.json import write_whole
+from interpreting_clip.kernels import kernel_settings
+from interpreting_clip.loading.processes import is_first
+from runner.fingerprint import COMPUTING
+from runner.outputs import Inputs, write_contents
+
+SCRATCH = Path(".scratch")
+"""The folder of checkpoints: outside of what DVC deletes before a run."""
+
+FILE = "checkpoint.safetensors"
+
+Point = Mapping[str, float | int]
+"""One point of a training curve: `step`, the steps taken, and the metrics since the last point."""
+
+
+class Checkpoint:
+    """The checkpoint of one training, saved whole or not at all, at most every so many seconds.
+
+    Tensors are in safetensors, and everything else is JSON in its header, so nothing is ever
+    executed. The header also has a SHA-256 of all this and of the folder's name, which is the
+    training's key.
+    """
+
+    def __init__(self, directory: Path, seconds: float = 60.0) -> None:
+        self.file = directory / FILE
+        self.seconds = seconds
+        self.saved = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Say whether the last save was long enough ago."""
+        return time.monotonic() - self.saved >= self.seconds
+
+    def save(self, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
+        """Replace the checkpoint."""
+        from safetensors.torch import save
+
+        copies = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+        text = json.dumps(facts)
+        header = {"facts": text, "sha256": self._digest(copies, text)}
+        write_whole(self.file, save(copies, header))
+        self.saved = time.monotonic()
+
+    def load(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+        """Return what was saved, or None if there is no checkpoint.
+
+        A checkpoint that is damaged or belongs to another training is ignored: the training starts
+        again.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.file, "pt") as stream:
+                tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
+                header = stream.metadata()
+            if self._digest(tensors, header["facts"]) != header["sha256"]:
+                raise ValueError("not the bytes that were saved here")
+            return tensors, json.loads(header["facts"])
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            why = one_line(str(error))
+            sys.stderr.write(f"{self.file}: damaged ({why}); the training starts again\n")
+            return None
+
+    def _digest(self, tensors: Mapping[str, torch.Tensor], facts: str) -> str:
+        digest = hashlib.sha256(f"{self.file.parent.name} {facts}".encode())
+        for key, tensor in sorted(tensors.items()):
+            digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+    def remove(self) -> None:
+        """Delete the checkpoint of a finished training, and its folder if that is empty."""
+        self.file.unlink(missing_ok=True)
+        if self.file.parent.exists() and not any(self.file.parent.iterdir()):
+            self.file.parent.rmdir()
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """The callbacks of a training; each is optional.
+
+    `log` gets each point of the curve; `checkpoint` is saved to and resumed from; `name` is shown
+    beside the progress bar and in errors.
+    """
+
+    log: Callable[[Point], None] | None = None
+    checkpoint: Checkpoint | None = None
+    name: str = "training"
+
+
+@contextmanager
+def training_callbacks(key: str, device: str, *facts: object) -> Iterator[Callbacks]:
+    """Open the curve of encoder `key`, and the checkpoint of the training with these facts.
+
+    `facts` are everything that decides the result besides the code and the kind of `device`:
+    recipe, backbone, digests of the data. A training that refuses its input leaves no curve.
+    """
+    kind = torch.device(device).type
+    checkpoint = Checkpoint(SCRATCH / training_key(kind, *map(msgspec.json.encode, facts)))
+    if not is_first():
+        yield Callbacks(None, checkpoint, key)
+        return
+    with dvclive_logger(Path("data/training") / key) as log:
+        yield Callbacks(log, checkpoint, key)
+
+
+def save_training(key: str, encoder: Encoder, inputs: Inputs) -> None:
+    """Write the weights of encoder `key` and seal its curve, in one of the processes."""
+    if is_first():
+        save_encoder(Path("data/weights") / key, encoder, inputs)
+        write_contents(Path("data/training") / key, inputs)
+
+
+@contextmanager
+def dvclive_logger(directory: Path) -> Iterator[Callable[[Point], None]]:
+    """Start a curve in `directory`, in place of what is there; `dvc plots` and editors draw it.
+
+    DVCLive writes only the metrics: plots are declared in dvc.yaml, DVC saves the experiment, and
+    times or facts about the machine would give every run other bytes.
+    """
+    from dvclive.live import Live
+
+    try:
+        with Live(str(directory), dvcyaml=None, report=None, save_dvc_exp=False) as live:
+
+            def log(point: Point) -> None:
+                live.step = int(point["step"])
+                for name in sorted(point.keys() - {"step"}):
+                    live.log_metric(name, float(f"{point[name]:.6g}"))
+                live.make_summary()
+
+            yield log
+    except InputError:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+def training_key(device: str, *facts: bytes) -> str:
+    """Return the name under which a training is resumed: a hash of all that decides its result.
+
+    The caller gives the kind of device, the recipe and the digests of the data. The hash adds the
+    source of every imported module of this project, the version of every package that computes, the
+    processor's vector instructions and the settings of libraries' kernels, so that a training never
+    resumes from another program's weights. It leaves out the number of processes and workers, which
+    decides nothing.
+    """
+    program = [device, torch.backends.cpu.get_cpu_capability(), *kernel_settings()]
+    for package in sorted(COMPUTING.values()):
+        with suppress(metadata.PackageNotFoundError):
+            program.append(f"{package} {metadata.version(package)}")
+    digest = hashlib.sha256()
+    for fact in (*facts, *loaded_sources(), *map(str.encode, program)):
+        digest.update(len(fact).to_bytes(8, "little") + fact)
+    return digest.hexdigest()[:32]
+
+
+def loaded_sources() -> Iterable[bytes]:
+    """Yield the source of every imported module of this project, in the order of their names.
+
+    Python calls the stage that it runs `__main__`; the module's specification has its name.
+    """
+    package = __name__.partition(".")[0]
+    specs = (getattr(module, "__spec__", None) for module in list(sys.modules.values()))
+    files = {spec.name: spec.origin for spec in specs if spec and spec.origin}
+    for name in sorted(name for name in files if name.startswith(f"{package}.")):
+        yield name.encode() + b"\0" + Path(files[name]).read_bytes()

@@ -1,0 +1,164 @@
+"""Contrastive training: a CLIP learns which caption belongs to which image."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch.nn.functional import normalize
+
+from interpreting_clip.config.encoders import AnyBackbone, Backbone
+from interpreting_clip.config.trainings import TrainingPrecision, TrainingRecipe
+from interpreting_clip.encoders.encoder import Encoder, clip_encoder
+from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.encoders.tokenizer import build_vocabulary
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.batches import ImageDataset
+from interpreting_clip.loading.preprocess import to_device, to_tower
+from interpreting_clip.loading.processes import add_up, place
+from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.loop import Objective, train
+from interpreting_clip.training.pieces import Piece, Pieces, forward_pass, restart_statistics
+
+
+class Pass(NamedTuple):
+    """A piece's pass through a tower, and the rows of its features among the batch's."""
+
+    compute: Callable[[], Float[torch.Tensor, "row feature"]]
+    rows: Int[np.ndarray, " row"]
+
+
+LARGEST_SCALE = math.log(100)
+"""The logit scale's upper bound, as in CLIP (Radford et al. 2021, section 2.5)."""
+
+
+def pretrain(
+    recipe: TrainingRecipe,
+    backbone: AnyBackbone,
+    images: ImageDataset,
+    captions: Sequence[str],
+    *,
+    callbacks: Callbacks,
+    device: torch.device | str = "cpu",
+    workers: int = 0,
+) -> Encoder:
+    """Return a CLIP trained from scratch on captioned images.
+
+    The loss is CLIP's (Radford et al. 2021, figure 3): the cross entropy of the batch's scaled
+    cosines, over its captions for every image and over its images for every caption, in equal
+    parts. The curve's accuracy is the share of images that pick their own caption of the batch. The
+    vocabulary is that of the captions, unless the backbone is a model of open_clip, which has its
+    own tokenizer.
+
+    Raises
+    ------
+    InputError
+        Images and captions differ in number, a caption is too long, or the training diverges.
+    """
+    if len(images) != len(captions):
+        raise InputError(
+            f"{callbacks.name}: expected one caption per image, got {len(images)} images and "
+            f"{len(captions)} captions; run `dvc repro` of the dataset again"
+        )
+    vocabulary = build_vocabulary(captions) if isinstance(backbone, Backbone) else None
+    encoder = clip_encoder(backbone, vocabulary, recipe.seed)
+    module = encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
+    scale = module.get_parameter("logit_scale")
+
+    def bound_logit_scale() -> None:
+        with torch.no_grad():
+            scale.clamp_(0, LARGEST_SCALE)
+
+    train(
+        module,
+        contrastive_objective(encoder, captions, recipe.precision),
+        images,
+        encoder.card.preprocess,
+        recipe,
+        callbacks=callbacks,
+        workers=workers,
+        after_step=bound_logit_scale,
+    )
+    return encoder
+
+
+def contrastive_objective(
+    encoder: Encoder, captions: Sequence[str], precision: TrainingPrecision = "float32"
+) -> Objective:
+    """Return the objective of batches of captioned images.
+
+    A caption that several images of a batch share goes through the text tower once: in the
+    miniature this saves a fifth of the tower's work, and the loss is the same.
+
+    Every image is compared with every caption of its batch. So pieces pass twice, as in Gao et al.
+    (2021, arXiv 2101.06983). The first time only their features are kept, and the loss gives the
+    gradient of these; the second time each piece propagates its part of that gradient.
+    """
+    loss_of = import_open_clip().ClipLoss(cache_labels=True)
+    module: Any = encoder.module
+    preprocess = encoder.card.preprocess
+    scale = module.get_parameter("logit_scale")
+    texts = sorted(set(captions))
+    number = {text: index for index, text in enumerate(texts)}
+    text_of = np.fromiter((number[caption] for caption in captions), np.int64, len(captions))
+    tokens = torch.from_numpy(encoder.tokenize(texts)).to(scale.device)
+
+    def image_features(piece: Piece) -> Float[torch.Tensor, "image feature"]:
+        with forward_pass(piece.seed, scale.device, precision):
+            features = module.encode_image(to_tower(piece.images, preprocess, scale.device))
+        return normalize(features.float(), dim=-1)
+
+    def text_features(numbers: np.ndarray, seed: int) -> Float[torch.Tensor, "text feature"]:
+        chosen = to_device(torch.from_numpy(numbers), scale.device)
+        with forward_pass(seed, scale.device, precision):
+            features = module.encode_text(tokens[chosen])
+        return normalize(features.float(), dim=-1)
+
+    def features_of(passes: list[Pass], rows: int) -> Float[torch.Tensor, "row feature"]:
+        """Return the features of all pieces; this process computes its own."""
+        features = torch.zeros(rows, encoder.card.feature_width, device=scale.device)
+        with torch.no_grad():
+            for compute, where in passes:
+                features[where] = compute()
+        add_up([features])
+        return features.requires_grad_()
+
+    def objective(pieces: Pieces) -> tuple[torch.Tensor, torch.Tensor]:
+        rows, total = pieces.rows, pieces.total
+        distinct, places = np.unique(text_of[rows], return_inverse=True)
+        own = to_device(torch.from_numpy(places), scale.device)
+        shown = np.resize(distinct, max(len(distinct), total))  # at least one for every piece
+        of_images, of_texts = (np.array_split(np.arange(n), total) for n in (len(rows), len(shown)))
+        towers = [], []
+        for number, piece in enumerate(pieces.own, pieces.first):
+            texts = shown[of_texts[number]]
+            towers[0].append(Pass(partial(image_features, piece), of_images[number]))
+            towers[1].append(Pass(partial(text_features, texts, piece.seed + 1), of_texts[number]))
+        if total == 1:
+            image, text = (compute() for ((compute, _),) in towers)
+        else:
+            image, text = features_of(towers[0], len(rows)), features_of(towers[1], len(shown))
+        loss = loss_of(image, text[own], scale.exp())
+        loss.backward()
+        if total > 1:
+            scale.grad.div_(place().size)  # every process has computed all of it
+            restart_statistics(module)
+            for features, passes in zip((image, text), towers, strict=True):
+                for compute, where in passes:
+                    compute().backward(features.grad[where])  # pyright: ignore
+        return loss.detach(), own_caption(image, text[: len(distinct)], own)
+
+    return objective
+
+
+@torch.no_grad()
+def own_caption(
+    image: Float[torch.Tensor, "image feature"],
+    text: Float[torch.Tensor, "text feature"],
+    own: Int[torch.Tensor, " image"],
+) -> Float[torch.Tensor, ""]:
+    """Return the share of images whose nearest text is their `own`, by its index."""
+    return ((image @ text.T).argmax(dim=1) == own).float().mean()

@@ -1,0 +1,176 @@
+"""Saving memory in a training's backward pass: pieces of a batch, bfloat16, recomputation.
+
+A batch is cut into equal pieces that pass through the encoder one after the other, so that only one
+piece's activations are in memory at a time. Each has batch-norm statistics of its own; the gradient
+is that of the batch's loss.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from interpreting_clip.config.trainings import TrainingPrecision, TrainingRecipe
+from interpreting_clip.encoders.encoder import autocast
+from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.preprocess import Pixels
+from interpreting_clip.loading.processes import add_up, place
+
+DROPOUT = 2
+"""The first word of the seed for a module's own draws, beside `loop.ORDER` and `AUGMENTATION`."""
+
+
+class Piece(NamedTuple):
+    """A piece of a batch: the rows of its images, the images, and the seed of its forward pass."""
+
+    rows: Int[np.ndarray, " image"]
+    images: Pixels
+    seed: int
+
+
+class Pieces(NamedTuple):
+    """The rows of a batch, and the pieces of it that this process computes, from `first` on."""
+
+    rows: Int[np.ndarray, " image"]
+    own: list[Piece]
+    first: int
+    total: int
+
+
+def own_pieces(pieces: int) -> range:
+    """Return the numbers of those pieces of a batch that this process computes.
+
+    Raises
+    ------
+    InputError
+        The processes cannot share them evenly.
+    """
+    rank, size = place()
+    if pieces % size:
+        raise InputError(
+            f"`processes`: expected a divisor of the recipe's `pieces`, {pieces}, got {size}; "
+            "change `processes` in compute.yaml, or the recipe"
+        )
+    each = pieces // size
+    return range(rank * each, (rank + 1) * each)
+
+
+def own_rows(images: int, pieces: int) -> slice:
+    """Return which images of a batch this process computes."""
+    numbers, each = own_pieces(pieces), images // pieces
+    return slice(numbers.start * each, numbers.stop * each)
+
+
+def cut(
+    rows: Int[np.ndarray, " image"],
+    images: Pixels,
+    recipe: TrainingRecipe,
+    step: int,
+) -> Pieces:
+    """Cut this process's images of a batch, whose rows are given, into the recipe's equal pieces.
+
+    What a module draws, for dropout or stochastic depth, depends only on the recipe's seed, the
+    step and the piece, and not on where a training resumed or which process computes the piece.
+    """
+    numbers = own_pieces(recipe.pieces)
+    seeds = np.random.SeedSequence([DROPOUT, recipe.seed, step]).generate_state(recipe.pieces)
+    own = rows[own_rows(len(rows), recipe.pieces)]
+    each = len(own) // len(numbers)
+    parts = [slice(begin, begin + each) for begin in range(0, len(own), each)]
+    pieces = [
+        Piece(own[part], images[part], seed)
+        for part, seed in zip(parts, seeds[numbers].tolist(), strict=True)
+    ]
+    return Pieces(rows, pieces, numbers.start, recipe.pieces)
+
+
+@contextmanager
+def forward_pass(seed: int, device: torch.device, precision: TrainingPrecision) -> Iterator[None]:
+    """Run the forward pass of a piece inside a `with` block, in a precision.
+
+    Weights, their gradients and the optimiser's state stay in float32 in any precision, and losses
+    have to be computed outside of the block.
+    """
+    torch.manual_seed(seed)
+    with autocast(device, precision):
+        yield
+
+
+@contextmanager
+def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
+    """Let the running statistics of batch norms move once for all pieces that pass in the block.
+
+    They move by the norm's momentum toward the mean of the pieces' statistics; the paper's recipes
+    do not mention this. One move per piece would favour the last piece, and depend on how many
+    pieces a process computes. With a single piece this is what a batch norm itself does.
+    """
+    if pieces == 1:
+        yield
+        return
+    norms = running_norms(module)
+    before = [(norm.momentum, {k: v.clone() for k, v in norm.named_buffers()}) for norm in norms]
+    for norm in norms:
+        norm.momentum = None  # without momentum, a norm keeps the mean of all since a restart
+    restart_statistics(module)
+    yield
+    for norm, (momentum, buffers) in zip(norms, before, strict=True):
+        norm.momentum = momentum
+        seen = norm.num_batches_tracked
+        seen.copy_(buffers["num_batches_tracked"] + 1)
+        share = 1 / float(seen) if momentum is None else momentum
+        for name in ("running_mean", "running_var"):
+            found = norm.get_buffer(name).div_(place().size)
+            add_up([found])
+            found.copy_(torch.lerp(buffers[name], found, share))
+
+
+def restart_statistics(module: nn.Module) -> None:
+    """Let batch norms forget the pieces that have passed, if a batch passes twice."""
+    for norm in running_norms(module):
+        norm.num_batches_tracked.zero_()
+
+
+def running_norms(module: nn.Module) -> list[Any]:
+    """Return the batch norms of a module that keep running statistics."""
+    norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
+    return [norm for norm in norms if norm.track_running_stats]
+
+
+def checkpoint_activations(module: nn.Module, name: str) -> None:
+    """Let transformers keep only the input of each block, and recompute the rest of it.
+
+    Weights and gradients stay the same. Only towers that really do so are accepted: open_clip's
+    ModifiedResNet has the switch but ignores it, and its wrapper hides that some of timm's towers
+    have none.
+
+    Raises
+    ------
+    InputError
+        The image tower cannot: names its class.
+    """
+    visual = module.get_submodule("visual")
+    tower: Any = getattr(visual, "trunk", visual)  # of open_clip's wrapper
+    transformer = import_open_clip().transformer.Transformer
+    parts: list[Any] = [part for part in module.modules() if isinstance(part, transformer)]
+    for part in parts:
+        part.grad_checkpointing = True
+    if type(tower).__module__.startswith("timm."):
+        try:
+            tower.set_grad_checkpointing(True)
+        except (AssertionError, AttributeError) as error:
+            raise _no_checkpointing(name, tower) from error
+    elif not any(isinstance(part, transformer) for part in visual.modules()):
+        raise _no_checkpointing(name, tower)
+
+
+def _no_checkpointing(name: str, tower: nn.Module) -> InputError:
+    return InputError(
+        f"{name}: expected an image tower with activation checkpointing, {type(tower).__name__} "
+        "has none; leave `activation_checkpointing` out of the recipe and raise its `pieces`"
+    )

@@ -1,0 +1,94 @@
+"""Training on labels: of a classifier from scratch, or of a CLIP with its zero-shot head."""
+
+import numpy as np
+import torch
+from jaxtyping import Int
+
+from interpreting_clip.config.trainings import TrainingPrecision, TrainingRecipe
+from interpreting_clip.encoders.encoder import Encoder
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.batches import ImageDataset
+from interpreting_clip.loading.preprocess import to_device, to_tower
+from interpreting_clip.loading.processes import add_up
+from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.loop import Objective, train
+from interpreting_clip.training.pieces import Pieces, forward_pass
+
+
+def train_classifier(
+    encoder: Encoder,
+    recipe: TrainingRecipe,
+    images: ImageDataset,
+    labels: Int[np.ndarray, " image"],
+    *,
+    label_smoothing: float = 0.0,
+    callbacks: Callbacks,
+    device: torch.device | str = "cpu",
+    workers: int = 0,
+) -> None:
+    """Train a classifier, its image tower and its head, on labels.
+
+    `labels` are indices into the classes of the encoder's card; `label_smoothing` is the share of
+    the target spread over all classes.
+
+    Raises
+    ------
+    InputError
+        A label is out of range, there is not one per image, or the training diverges.
+    """
+    require_labels(labels, len(images), len(encoder.card.classes or ()), callbacks.name)
+    encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
+    targets = torch.from_numpy(labels.astype(np.int64)).to(device)
+    train(
+        encoder.module,
+        label_objective(encoder, targets, label_smoothing, recipe.precision),
+        images,
+        encoder.card.preprocess,
+        recipe,
+        callbacks=callbacks,
+        workers=workers,
+    )
+
+
+def label_objective(
+    encoder: Encoder,
+    targets: Int[torch.Tensor, " image"],
+    smoothing: float,
+    precision: TrainingPrecision = "float32",
+) -> Objective:
+    """Return the objective of batches of labelled images: the cross entropy, labels smoothed."""
+    preprocess, module, device = encoder.card.preprocess, encoder.module, targets.device
+
+    def objective(pieces: Pieces) -> tuple[torch.Tensor, torch.Tensor]:
+        found = torch.zeros(2, device=device)
+        for piece in pieces.own:
+            expected = targets[to_device(torch.from_numpy(piece.rows), device)]
+            with forward_pass(piece.seed, device, precision):
+                logits = module(to_tower(piece.images, preprocess, device))
+            logits = logits.float()
+            loss = torch.nn.functional.cross_entropy(logits, expected, label_smoothing=smoothing)
+            loss = loss / pieces.total
+            loss.backward()
+            correct = (logits.argmax(dim=1) == expected).float().mean() / pieces.total
+            found += torch.stack((loss.detach(), correct))
+        add_up([found])
+        return found[0], found[1]
+
+    return objective
+
+
+def require_labels(labels: Int[np.ndarray, " image"], images: int, classes: int, name: str) -> None:
+    """Refuse labels that do not fit the images or the classes.
+
+    Raises
+    ------
+    InputError
+        There is not one label per image, or one is no index of a class.
+    """
+    if len(labels) != images:
+        raise InputError(f"{name}: expected one label per image, {images}, got {len(labels)}")
+    if images and not (labels.min() >= 0 and labels.max() < classes):
+        raise InputError(
+            f"{name}: expected labels from 0 to {classes - 1}, got {labels.min()} to "
+            f"{labels.max()}; are the images and the card of one dataset?"
+        )

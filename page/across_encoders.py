@@ -1,0 +1,143 @@
+"""Comparisons across encoders: correlations with robustness, shared concepts, pretraining sets."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, rank_correlation
+from page.families import families, trained
+from page.names import REPRESENTATIONS
+from page.results import Encoder
+from page.robustness_tables import ENCODER_COLUMNS, Row, encoder_cells, mark
+
+CORRELATION_COLUMNS = (
+    *ENCODER_COLUMNS,
+    "representation",
+    "measure",
+    "value",
+    "effective_robustness",
+    "extrapolated",
+)
+"""Columns of `plots/correlation.csv`: a measure of an encoder beside its mean robustness."""
+
+
+class Correlation(msgspec.Struct, frozen=True, kw_only=True):
+    """Rank correlation of a measure with effective robustness, over encoders of one kind.
+
+    `extrapolated` of the `encoders` have an extrapolated line. `value` is None if there are too few
+    encoders, or if the measure is the same for all.
+    """
+
+    representation: str
+    measure: str
+    encoders: int
+    extrapolated: int
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class SharedConcepts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many concepts both of two encoders encode, and how many only one of them does.
+
+    `by_chance` is how many both would encode if each chose its concepts at random.
+    """
+
+    basis: str
+    first: Encoder
+    second: Encoder
+    both: int
+    by_chance: float
+    only_first: int
+    only_second: int
+
+
+def correlation_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """Return kurtosis and concepts beside effective robustness, for each encoder that has both.
+
+    Untrained encoders are left out: at chance, their effective robustness means nothing.
+    """
+    rows = []
+    for e in encoders:
+        robustness, concepts = e.metrics.effective_robustness, e.metrics.concepts
+        measures = {
+            "kurtosis": e.metrics.kurtosis.mean,
+            "concepts of directions": concepts.unique_directions,
+            "concepts of features": concepts.unique_features,
+        }
+        if e.entry.training != "untrained" and robustness.mean is not None:
+            rows += [
+                encoder_cells(e)
+                | {"representation": REPRESENTATIONS[e.series.representation]}
+                | {"measure": measure, "value": value}
+                | {"effective_robustness": robustness.mean}
+                | {"extrapolated": mark(bool(robustness.extrapolated))}
+                for measure, value in measures.items()
+                if value is not None
+            ]
+    return rows
+
+
+def correlations(
+    rows: Sequence[Row], resamples: int, confidence: float, seed: int
+) -> list[Correlation]:
+    """Correlate each measure of `correlation_rows` with robustness, per kind of representation."""
+    found = []
+    groups = dict.fromkeys((row["representation"], row["measure"]) for row in rows)
+    for representation, measure in sorted(groups, key=lambda group: group[0]):
+        own = [r for r in rows if (r["representation"], r["measure"]) == (representation, measure)]
+        pairs = [[float(r[name]) for r in own] for name in ("value", "effective_robustness")]
+        estimate = {}
+        if len(own) >= MIN_ENCODERS and all(len(set(values)) > 1 for values in pairs):
+            first, second = map(np.array, pairs)
+            one = rank_correlation(first, second, resamples, confidence, seed)
+            estimate = {"value": one.value, "low": one.low, "high": one.high}
+        found.append(
+            Correlation(
+                representation=representation,
+                measure=measure,
+                encoders=len(own),
+                extrapolated=sum(bool(r["extrapolated"]) for r in own),
+                **estimate,
+            )
+        )
+    return found
+
+
+def shared_concepts(encoders: Sequence[Encoder]) -> list[SharedConcepts]:
+    """Compare each zero-shot encoder's concepts with its finetuned and supervised counterpart's.
+
+    A counterpart with another kind of representation is left out. All encoders of a study are
+    scored on the same negatives, so a concept is equally difficult for both.
+    """
+    found = []
+    for family in families(encoders):
+        first, measured = family.zero_shot, family.zero_shot.metrics.concepts.measured
+        for second in (family.finetuned, family.supervised):
+            if not measured or not family.comparable(second):
+                continue
+            for basis, names in first.series.concept_names.items():
+                one, other = set(names), set(second.series.concept_names.get(basis, ()))
+                found.append(
+                    SharedConcepts(
+                        basis=basis,
+                        first=first,
+                        second=second,
+                        both=len(one & other),
+                        by_chance=len(one) * len(other) / measured,
+                        only_first=len(one - other),
+                        only_second=len(other - one),
+                    )
+                )
+    return found
+
+
+def by_pretraining(encoders: Sequence[Encoder]) -> dict[str, dict[str, list[Encoder]]]:
+    """Return the zero-shot encoders by kind of representation and by pretraining set."""
+    found: dict[str, dict[str, list[Encoder]]] = {}
+    for kind, name in REPRESENTATIONS.items():
+        for e in trained(encoders, "zero_shot"):
+            if e.series.representation == kind:
+                found.setdefault(name, {}).setdefault(e.entry.data, []).append(e)
+    return found

@@ -1,0 +1,347 @@
+"""What a study shows and what it does not, in words computed from its numbers."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import msgspec
+
+from page.families import families, label_controls, trained, untrained_null
+from page.names import (
+    BASELINES,
+    SHIFTS,
+    TRAININGS,
+    format_interval,
+    format_number,
+    format_percent,
+)
+from page.results import Encoder, Published, measured_shifts
+from page.robustness_tables import line_spans, mark
+
+Verdict = Literal["shown", "not shown", "undecided", "mixed"]
+
+Estimate = tuple[float, float, float]
+"""The lower end of an interval, the mean, and the upper end."""
+
+PRUNABLE = 0.8
+"""The paper prunes up to this fraction of the directions without harm."""
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A claim, whether the numbers bear it out, the numbers, and the chart that shows them."""
+
+    chart: str
+    text: str
+    verdict: Verdict
+    findings: list[str]
+    key: str = ""  # its address on the page
+
+
+def study_claims(encoders: Sequence[Encoder], published: Published) -> list[Claim]:
+    """Return every claim that the study has the encoders and the numbers to judge."""
+    claims = {
+        "robustness-order": robustness_order(encoders),
+        "coverage": coverage_of_data(encoders),
+        "kurtosis": kurtosis_above_null(encoders),
+        "outlier-features": outlier_features(encoders),
+        "prunable": prunable_directions(encoders),
+        "concept-order": concept_order(encoders),
+        "published": published_robustness(published),
+        "published-order": published_order(published),
+    }
+    return [msgspec.structs.replace(claim, key=key) for key, claim in claims.items() if claim]
+
+
+def robustness_order(encoders: Sequence[Encoder]) -> Claim | None:
+    """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
+    cases = []
+    for f in families(encoders):
+        if estimates := _robustness(f.members):
+            values = ", ".join(
+                f"{TRAININGS[e.entry.training]} {format_interval(mean, low, high)}"
+                for e, (low, mean, high) in zip(f.members, estimates, strict=True)
+            )
+            verdict, text = judge_order(estimates), f"{f.name}: {values} points"
+            cases.append(_unless_extrapolated(f.members, verdict, text))
+    return _claim(
+        "effective_robustness",
+        "Zero-shot encoders are more robust than their finetuned versions, and these more than "
+        f"supervised encoders (mean effective robustness{mean_over(encoders)}).",
+        cases,
+    )
+
+
+def coverage_of_data(encoders: Sequence[Encoder]) -> Claim | None:
+    """Compare encoders that learnt labels with those that learnt captions of the same images."""
+    cases = []
+    over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders)) else ""
+    for pair in label_controls(encoders):
+        if estimates := _robustness(pair):
+            raw = " against ".join(_mean_shift_accuracy(e) for e in pair)
+            text = f"{_against(pair, estimates)} points, mean accuracy on the shifts {raw} %"
+            cases.append(_unless_extrapolated(pair, judge_order(estimates), text))
+    return _claim(
+        "effective_robustness",
+        "Robustness comes with the coverage of the data and not with language: labels give more of "
+        f"it than captions of the same images{over}.",
+        cases,
+    )
+
+
+def kurtosis_above_null(encoders: Sequence[Encoder]) -> Claim | None:
+    """Compare each zero-shot encoder's kurtosis with that of its backbone's untrained encoder."""
+    cases = []
+    for e in trained(encoders, "zero_shot"):
+        if null := untrained_null(e, encoders):
+            measured = (e.metrics.kurtosis, null.metrics.kurtosis)
+            estimates = [(k.low, k.mean, k.high) for k in measured]
+            cases.append((judge_order(estimates), _against((e, null), estimates, digits=2)))
+    return _claim(
+        "kurtosis",
+        "The kurtosis of a zero-shot encoder's activations is above that of an untrained encoder.",
+        cases,
+    )
+
+
+def outlier_features(encoders: Sequence[Encoder]) -> Claim | None:
+    """Count the encoders of each kind of training that have an outlier feature.
+
+    Rectified representations are left out: an extreme among mostly zeros means something else.
+    """
+    linear = [e for e in encoders if e.series.representation == "linear"]
+    counts = {
+        kind: [e.metrics.kurtosis.outlier_features for e in trained(linear, kind)]
+        for kind in TRAININGS
+    }
+    robust, others = counts["zero_shot"], counts["supervised"]
+    if not robust:
+        return None
+    verdict: Verdict = "not shown"
+    if any(robust):
+        verdict = "shown" if all(robust) and not any(others) else "mixed"
+    return Claim(
+        chart="kurtosis",
+        text="Zero-shot encoders have outlier features and supervised encoders have none"
+        f"{'.' if len(linear) == len(encoders) else ' (linear representations alone).'}",
+        verdict=verdict,
+        findings=[
+            f"{TRAININGS[kind]}: {sum(map(bool, found))} of {len(found)} encoders have outlier "
+            f"features, {sum(found)} in all"
+            for kind, found in counts.items()
+            if found
+        ],
+    )
+
+
+def prunable_directions(encoders: Sequence[Encoder]) -> Claim | None:
+    """Compare the prunable fraction of zero-shot encoders with the paper's 80 %."""
+    cases: list[tuple[Verdict, str]] = [
+        (
+            "shown" if e.metrics.directions.prunable >= PRUNABLE else "not shown",
+            f"{e.entry.label}: {format_percent(e.metrics.directions.prunable)} of "
+            f"{e.metrics.directions.count} directions",
+        )
+        for e in trained(encoders, "zero_shot")
+    ]
+    return _claim(
+        "pruning",
+        f"{format_percent(PRUNABLE)} of a zero-shot encoder's least important directions can be "
+        "pruned for less than one point of ImageNet accuracy.",
+        cases,
+    )
+
+
+def concept_order(encoders: Sequence[Encoder]) -> Claim | None:
+    """Compare the unique concepts of zero-shot encoders with finetuned and supervised ones.
+
+    A finetuned or supervised encoder with another kind of representation is not comparable.
+    """
+    cases: list[tuple[Verdict, str]] = []
+    drawn = False
+    for f in families(encoders):
+        others = [e for e in (f.finetuned, f.supervised) if f.comparable(e)]
+        null = untrained_null(f.zero_shot, encoders)
+        first, *rest = map(_unique_concepts, (f.zero_shot, *others))
+        known = [estimate for estimate in rest if estimate is not None]
+        if first is None or not known:
+            continue
+        drawn = drawn or f.zero_shot.metrics.concepts.unique_directions_low is not None
+        counts = ", ".join(
+            f"{TRAININGS[e.entry.training]} {format_interval(n, low, high, 0)}"
+            for e in (f.zero_shot, *others, *([null] if null else []))
+            for n, low, high in [_counted(e)]
+        )
+        verdicts = {judge_order((first, estimate)) for estimate in known}
+        verdict: Verdict = "shown" if verdicts == {"shown"} else "undecided"
+        cases.append(
+            ("not shown" if "not shown" in verdicts else verdict, f"{f.name}: {counts} concepts")
+        )
+    over = "intervals over draws of the negatives" if drawn else "counts without an interval"
+    return _claim(
+        "concepts",
+        "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
+        f"(directions; {over}).",
+        cases,
+    )
+
+
+def published_robustness(published: Published) -> Claim | None:
+    """Count the published CLIP models whose interval of mean robustness is above zero.
+
+    Models to which the line is extrapolated are not counted.
+    """
+    models = {name: model for name, model in published.encoders.items() if not model.extrapolated}
+    if not models:
+        return None
+    left_out = len(published.encoders) - len(models)
+    above = sum(model.low > 0 for model in models.values())
+    lowest = min(models, key=lambda name: models[name].mean)
+    highest = max(models, key=lambda name: models[name].mean)
+    return Claim(
+        chart="published",
+        text="Published zero-shot CLIP models are effectively robust on the real datasets.",
+        verdict="shown" if above == len(models) else "mixed" if above else "not shown",
+        findings=[
+            f"{above} of {len(models)} models have a mean effective robustness whose interval "
+            "is above zero",
+            *(
+                [
+                    f"{left_out} more are not counted, since the line is extrapolated to them: its "
+                    f"standard models span {line_spans(published.lines)}"
+                ]
+                if left_out
+                else []
+            ),
+            *(
+                f"{name}: {format_number(models[name].mean)} points"
+                for name in dict.fromkeys((lowest, highest))
+            ),
+        ],
+    )
+
+
+def published_order(published: Published) -> Claim | None:
+    """Compare published zero-shot, finetuned and supervised models of one backbone.
+
+    Use each baseline whose line is extrapolated to none of the models compared. If a backbone has
+    several supervised models, the most robust one counts.
+    """
+    cases: list[tuple[Verdict, str]] = []
+    for backbone, models in published.counterparts.items():
+        for data in sorted({m.data for m in models.values() if m.training == "zero_shot"}):
+            verdicts, texts = set(), []
+            for baseline, whose in BASELINES.items():
+                values, notes = {}, {}
+                for kind in TRAININGS:
+                    found = [
+                        (getattr(m, baseline), m.note)
+                        for m in models.values()
+                        if m.training == kind and (kind == "supervised" or m.data == data)
+                    ]
+                    if found:
+                        values[kind], notes[kind] = max(found, key=lambda pair: pair[0].mean)
+                if not any(r.extrapolated for r in values.values()):
+                    verdicts.add(judge_order([(r.low, r.mean, r.high) for r in values.values()]))
+                numbers = ", ".join(
+                    f"{TRAININGS[kind]}{f' ({notes[kind]})' if notes[kind] else ''} "
+                    f"{format_interval(r.mean, r.low, r.high)}{mark(bool(r.extrapolated))}"
+                    for kind, r in values.items()
+                )
+                texts.append(f"{numbers} points on the line of {whose}")
+            verdict: Verdict = "mixed" if len(verdicts) > 1 else next(iter(verdicts), "undecided")
+            cases.append((verdict, f"{backbone}, {data}: {'; '.join(texts)}"))
+    return _claim(
+        "published",
+        "Published zero-shot models are more robust than their finetuned versions, and these more "
+        "than supervised models of the backbone (mean over four shifts; ‡ extrapolated).",
+        cases,
+    )
+
+
+def judge_order(estimates: Sequence[Estimate]) -> Verdict:
+    """Judge whether estimates descend: shown or not shown only if intervals do not overlap."""
+    pairs = list(pairwise(estimates))
+    if any(later[0] > earlier[2] for earlier, later in pairs):
+        return "not shown"
+    return "shown" if all(earlier[0] > later[2] for earlier, later in pairs) else "undecided"
+
+
+def mean_over(encoders: Sequence[Encoder]) -> str:
+    """Name the shifts that a mean is over, or return nothing if it is over all five."""
+    shifts = measured_shifts(encoders)
+    if len(shifts) == len(SHIFTS):
+        return ""
+    return f" over {', '.join(SHIFTS[s] for s in shifts)} alone" if shifts else " of no shift"
+
+
+def _robustness(encoders: Sequence[Encoder]) -> list[Estimate]:
+    """Return the mean effective robustness of each encoder; nothing if one has no value."""
+    measured = [e.metrics.effective_robustness for e in encoders]
+    known = [
+        (r.mean_low, r.mean, r.mean_high)
+        for r in measured
+        if r.mean_low is not None and r.mean is not None and r.mean_high is not None
+    ]
+    return known if len(known) == len(measured) else []
+
+
+def _counted(encoder: Encoder) -> tuple[int | None, int | None, int | None]:
+    found = encoder.metrics.concepts
+    ends = found.unique_directions_low, found.unique_directions_high
+    return found.unique_directions, *ends
+
+
+def _unique_concepts(encoder: Encoder) -> Estimate | None:
+    """Return the unique concepts of directions; without draws the interval is the count itself."""
+    count, low, high = _counted(encoder)
+    if count is None:
+        return None
+    ends = (count if low is None else low, count, count if high is None else high)
+    return float(ends[0]), float(ends[1]), float(ends[2])
+
+
+def _against(pair: tuple[Encoder, Encoder], estimates: Sequence[Estimate], digits: int = 1) -> str:
+    return " against ".join(
+        f"{e.entry.label} {format_interval(mean, low, high, digits)}"
+        for e, (low, mean, high) in zip(pair, estimates, strict=True)
+    )
+
+
+def _unless_extrapolated(
+    encoders: Sequence[Encoder], verdict: Verdict, text: str
+) -> tuple[Verdict, str]:
+    """Return a case of a claim, undecided if the line is extrapolated to one of the encoders.
+
+    Effective robustness is a distance to the line; where no standard model has a similar ImageNet
+    accuracy, the line is a guess, and the logit's curve leaves little room near 100 %.
+    """
+    outside = []
+    for e in encoders:
+        if shifts := e.metrics.effective_robustness.extrapolated:
+            at = sorted({e.series.abscissa[s].accuracy for s in shifts})
+            ends = " to ".join(dict.fromkeys(format_number(x) for x in (at[0], at[-1])))
+            outside.append(f"{e.entry.label} (ImageNet accuracy {ends} %)")
+    if not outside:
+        return verdict, text
+    return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
+
+
+def _mean_shift_accuracy(encoder: Encoder) -> str:
+    values = [getattr(encoder.metrics.accuracy, shift) for shift in measured_shifts([encoder])]
+    return "–" if not values or None in values else format_number(sum(values) / len(values))
+
+
+_SEEN = {"shown": "seen", "not shown": "not seen", "undecided": "undecided", "mixed": "mixed"}
+
+
+def _claim(chart: str, text: str, cases: Sequence[tuple[Verdict, str]]) -> Claim | None:
+    """Return a claim judged by its cases; if these differ, each states its own verdict."""
+    if not cases:
+        return None
+    verdicts: set[Verdict] = {verdict for verdict, _ in cases}
+    overall: Verdict = verdicts.pop() if len(verdicts) == 1 else "mixed"
+    findings = [
+        f"{finding} ({_SEEN[verdict]})" if overall == "mixed" else finding
+        for verdict, finding in cases
+    ]
+    return Claim(chart=chart, text=text, verdict=overall, findings=findings)

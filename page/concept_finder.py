@@ -1,0 +1,78 @@
+"""Which directions and features of which encoders encode a concept: the page's concept finder."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from page.links import direction_href
+from page.results import EncodedPair, Encoder
+
+LINKS = 3000
+"""The most links in the finder, so that even a large study's page opens at once."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What encodes a concept in one encoder, the strongest first, each with its address, if any.
+
+    The direction browser shows every direction, but only the features that `kurtosis` examines.
+    """
+
+    encoder: Encoder
+    pairs: list[tuple[EncodedPair, str | None]]
+
+
+class FoundConcept(msgspec.Struct, frozen=True, kw_only=True):
+    """A concept, and what encodes it by encoder; `weaker` counts the pairs that are left out."""
+
+    name: str
+    category: str
+    findings: list[Finding]
+    weaker: int
+
+
+def concept_finder(encoders: Sequence[Encoder], links: int = LINKS) -> list[FoundConcept]:
+    """Return each concept that any encoder encodes, by name, with about `links` links at most.
+
+    Each concept gets an equal share of the links, but at least one.
+    """
+    pairs: dict[tuple[str, str], list[tuple[Encoder, EncodedPair]]] = {}
+    for encoder in encoders:
+        for pair in encoder.series.encoded:
+            pairs.setdefault((pair.concept, pair.category), []).append((encoder, pair))
+    most = max(1, links // max(1, len(pairs)))
+    return [
+        FoundConcept(
+            name=name,
+            category=category,
+            findings=_by_encoder(strongest(found)[:most]),
+            weaker=max(0, len(found) - most),
+        )
+        for (name, category), found in sorted(pairs.items())
+    ]
+
+
+def strongest(
+    found: Iterable[tuple[Encoder, EncodedPair]],
+) -> list[tuple[Encoder, EncodedPair]]:
+    """Return pairs by descending precision; ties keep the order of the study."""
+    return sorted(found, key=lambda pair: -pair[1].precision)
+
+
+def _by_encoder(found: Sequence[tuple[Encoder, EncodedPair]]) -> list[Finding]:
+    grouped: dict[int, list[tuple[Encoder, EncodedPair]]] = {}
+    for encoder, pair in found:
+        grouped.setdefault(encoder.number, []).append((encoder, pair))
+    return [
+        Finding(
+            encoder=group[0][0],
+            pairs=[(pair, _address(encoder, pair)) for encoder, pair in group],
+        )
+        for _, group in sorted(grouped.items())
+    ]
+
+
+def _address(encoder: Encoder, pair: EncodedPair) -> str | None:
+    examined = {axis.feature for axis in encoder.series.outliers.axes}
+    if pair.basis == "features" and pair.number not in examined:
+        return None
+    return direction_href(encoder.key, pair.basis, pair.number)

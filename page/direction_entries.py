@@ -1,0 +1,287 @@
+"""What the direction browser says about each direction and outlier feature of an encoder."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from interpreting_clip.datasets.broden.thumbnails import Mask, Thumbnails
+from interpreting_clip.measures.encoding import encodes_concepts
+from interpreting_clip.measures.pruning import count_removed
+
+LISTED, MOST_LISTED = 3, 40
+"""The fewest (encoded or not) and the most concepts that are listed for a direction."""
+
+NAMED = 6
+"""The most concepts that an image's description names."""
+
+KINDS = ("scene", "object", "part", "material", "texture", "color")
+"""Broden's categories, in the order in which an image's concepts are named."""
+
+LINKED = 5
+"""The most directions that are linked from a concept."""
+
+
+class ListedConcept(NamedTuple):
+    """A concept of a direction: its average precision, its side, and whether it is encoded."""
+
+    name: str
+    category: str
+    precision: float
+    negative: bool
+    encoded: bool
+
+
+class ShownImage(NamedTuple):
+    """An image at an end of a direction: its score and the names of its concepts."""
+
+    image: int
+    score: float
+    concepts: list[str]
+
+
+class Probed(NamedTuple):
+    """What the probe images say about a direction: its concepts, and the images at its two ends.
+
+    `encoded` counts the encoded concepts, not all of which may be listed. `outlined` is the column
+    of the segmented concept with the highest average precision, and `outlined_name` its name.
+    """
+
+    concepts: list[ListedConcept]
+    encoded: int
+    outlined: int | None
+    outlined_name: str
+    top: list[ShownImage]
+    bottom: list[ShownImage]
+
+
+class Pruned(NamedTuple):
+    """ImageNet accuracy in percent without `removed` directions, a measured `fraction` of them."""
+
+    fraction: float
+    removed: int
+    accuracy: float
+    cost: float
+
+
+class DirectionEntry(NamedTuple):
+    """A direction, numbered by importance from 1; `share` is its part of all importances' sum.
+
+    `pruned` is the largest measured pruning that removes only less important directions, and
+    `feature` is the examined feature whose axis is nearest.
+    """
+
+    number: int
+    singular_value: float
+    importance: float
+    share: float
+    feature: int
+    cosine: float
+    pruned: Pruned
+    probed: Probed | None
+
+
+class FeatureEntry(NamedTuple):
+    """An outlier feature, or the most extreme one if there is none; numbered from 0.
+
+    `share` is the fraction of images in which it is beyond the limit; `cosine`, `rank` and `within`
+    are those of `AxisAlignment`, and `cost` is the ImageNet accuracy, in points, lost without it.
+    """
+
+    number: int
+    outlier: bool
+    share: float
+    cosine: float
+    rank: int
+    within: float
+    cost: float
+    probed: Probed | None
+
+
+class FoundConcept(NamedTuple):
+    """A concept, how many directions encode it, and the best: number and average precision."""
+
+    name: str
+    category: str
+    encoding: int
+    best: list[tuple[int, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeResults:
+    """What stage `broden` found, and what the probe images show.
+
+    `precisions` and `extremes` are its arrays by name, `concepts` its concepts in the order of the
+    columns, each with number, name and category; `label_images` and `label_concepts` are the pairs
+    of an image and the number of a concept.
+    """
+
+    concepts: Sequence[Mapping[str, Any]]
+    precisions: Mapping[str, np.ndarray]
+    extremes: Mapping[str, np.ndarray]
+    label_images: Int[np.ndarray, " pair"]
+    label_concepts: Int[np.ndarray, " pair"]
+    thumbnails: Thumbnails
+    threshold: float
+
+    def probed(self, basis: str, rows: Sequence[int]) -> Iterator[Probed]:
+        """Yield what the probe images say about rows of a basis, `directions` or `features`."""
+        ends = ("top", "bottom")
+        images = {end: self.extremes[f"{basis}_{end}"] for end in ends}
+        scores = {end: self.extremes[f"{basis}_{end}_scores"] for end in ends}
+        names = self._names(np.concatenate([images[end][rows].ravel() for end in ends]))
+        numbers = [concept["number"] for concept in self.concepts]
+        segmented = np.isin(numbers, self.thumbnails.mask_concepts)
+        for row in rows:
+            precisions = self.precisions[basis][row]
+            masked = np.where(segmented, precisions, -1.0)
+            outlined = int(np.argmax(masked)) if segmented.any() else None
+            yield Probed(
+                concepts=self._listed(precisions, self.precisions[f"{basis}_negative"][row]),
+                encoded=int(np.count_nonzero(encodes_concepts(precisions, self.threshold))),
+                outlined=outlined,
+                outlined_name="" if outlined is None else self.concepts[outlined]["name"],
+                **{
+                    end: [
+                        ShownImage(image, score, names[image])
+                        for image, score in zip(
+                            images[end][row].tolist(), scores[end][row].tolist(), strict=True
+                        )
+                    ]
+                    for end in ends
+                },
+            )
+
+    def outline(self, image: int, probed: Probed) -> Mask | None:
+        """Return the mask to outline on a direction's image, if the image shows the concept."""
+        if probed.outlined is None:
+            return None
+        return self.thumbnails.mask(image, self.concepts[probed.outlined]["number"])
+
+    def found(self, order: Int[np.ndarray, " direction"]) -> list[FoundConcept]:
+        """Return the directions that encode each concept best, by name; `order` is by importance.
+
+        If none encodes a concept, the best one is named anyway.
+        """
+        precisions = self.precisions["directions"][order]
+        encoding = np.count_nonzero(encodes_concepts(precisions, self.threshold), axis=0)
+        best = np.argsort(-precisions, axis=0, kind="stable")
+        rows = [
+            FoundConcept(
+                concept["name"],
+                concept["category"],
+                int(encoding[column]),
+                [
+                    (direction + 1, float(precisions[direction, column]))
+                    for direction in best[: min(max(encoding[column], 1), LINKED), column].tolist()
+                ],
+            )
+            for column, concept in enumerate(self.concepts)
+        ]
+        return sorted(rows, key=lambda row: (row.name, row.category))
+
+    def _listed(
+        self, precisions: Float[np.ndarray, " concept"], negative: np.ndarray
+    ) -> list[ListedConcept]:
+        encodes = encodes_concepts(precisions, self.threshold)
+        count = min(max(int(np.count_nonzero(encodes)), LISTED), MOST_LISTED)
+        return [
+            ListedConcept(
+                self.concepts[column]["name"],
+                self.concepts[column]["category"],
+                float(precisions[column]),
+                bool(negative[column]),
+                bool(encodes[column]),
+            )
+            for column in np.argsort(-precisions, kind="stable")[:count].tolist()
+        ]
+
+    def _names(self, images: Int[np.ndarray, " image"]) -> dict[int, list[str]]:
+        """Return the names of the concepts of some images, scenes first."""
+        by_number = {concept["number"]: concept for concept in self.concepts}
+        shown: dict[int, list[tuple[int, int]]] = {image: [] for image in images.tolist()}
+        kept = np.isin(self.label_images, images)
+        pairs = zip(
+            self.label_images[kept].tolist(), self.label_concepts[kept].tolist(), strict=True
+        )
+        for image, number in pairs:
+            category = by_number[number]["category"]
+            place = KINDS.index(category) if category in KINDS else len(KINDS)
+            shown[image].append((place, number))
+        return {
+            image: [by_number[number]["name"] for _, number in sorted(found)[:NAMED]]
+            for image, found in shown.items()
+        }
+
+
+def by_importance(importance: Float[np.ndarray, " direction"]) -> Int[np.ndarray, " direction"]:
+    """Return the rows of directions, the most important first, numbered as in stage `broden`."""
+    return np.argsort(-importance, kind="stable")
+
+
+def direction_entries(
+    arrays: Mapping[str, np.ndarray],
+    pruning: Mapping[str, Any],
+    axes: Mapping[str, Any],
+    probed: ProbeResults | None,
+) -> list[DirectionEntry]:
+    """Return the directions by importance.
+
+    Parameters
+    ----------
+    arrays, pruning : `directions.safetensors` and `directions.json`
+    axes : the examined features, of `kurtosis.json`
+    probed : None without probe images
+    """
+    order = by_importance(arrays["importance"])
+    importance = arrays["importance"][order]
+    features = np.array(axes["feature"])
+    cosines = np.abs(arrays["directions"][np.ix_(order, features)])
+    nearest = np.argmax(cosines, axis=1)
+    rows = order.tolist()
+    found = [None] * len(rows) if probed is None else list(probed.probed("directions", rows))
+    return [
+        DirectionEntry(
+            number=place + 1,
+            singular_value=float(arrays["singular_values"][row]),
+            importance=float(importance[place]),
+            share=float(importance[place] / importance.sum()),
+            feature=int(features[nearest[place]]),
+            cosine=float(cosines[place, nearest[place]]),
+            pruned=pruned_below(place + 1, len(rows), pruning),
+            probed=found[place],
+        )
+        for place, row in enumerate(rows)
+    ]
+
+
+def pruned_below(number: int, directions: int, pruning: Mapping[str, Any]) -> Pruned:
+    """Return the largest measured pruning that removes no direction as important as `number`."""
+    fractions, accuracies = pruning["fractions"], pruning["accuracy"]["head"]["imagenet"]
+    removed = count_removed(np.array(fractions), directions)
+    fitting = [place for place, count in enumerate(removed) if count <= directions - number]
+    place = max(fitting, key=lambda place: fractions[place])
+    accuracy = accuracies[place]
+    return Pruned(fractions[place], int(removed[place]), accuracy, accuracies[0] - accuracy)
+
+
+def feature_entries(kurtosis: Mapping[str, Any], probed: ProbeResults | None) -> list[FeatureEntry]:
+    """Return the outlier features of `kurtosis.json`, or the most extreme feature."""
+    axes, outliers = kurtosis["axes"], kurtosis["outlier_features"]["feature"]
+    features = axes["feature"]
+    found = [None] * len(features) if probed is None else list(probed.probed("features", features))
+    return [
+        FeatureEntry(
+            number=feature,
+            outlier=feature in outliers,
+            share=axes["share"][place],
+            cosine=axes["cosine"][place],
+            rank=axes["rank"][place],
+            within=axes["within"][place],
+            cost=axes["costs"]["imagenet"]["value"][place],
+            probed=found[place],
+        )
+        for place, feature in enumerate(features)
+    ]

@@ -1,0 +1,190 @@
+"""The report: one HTML page that can be read without a script and needs no network.
+
+Its text and tables are in `page.html.jinja` and the templates that it includes, its style in
+`page.css`, its script in `page.js`; all are dependencies of stage `report` in dvc.yaml, since a
+fingerprint covers only Python modules.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from page.across_encoders import Correlation, by_pretraining, shared_concepts
+from page.charts import (
+    CHARTS,
+    PLANTED_OUTLIERS,
+    Chart,
+    chart_json,
+    chart_svg,
+    of_representation,
+)
+from page.claims import Claim, mean_over, study_claims
+from page.concept_finder import concept_finder
+from page.families import families
+from page.names import (
+    BASELINES,
+    COUNTERPARTS,
+    DATASETS,
+    REPRESENTATIONS,
+    SHIFTS,
+    TRAININGS,
+    format_interval,
+)
+from page.provenance import Provenance, dataset_rows, training_rows
+from page.published_section import published_section
+from page.rendering import template_environment
+from page.results import Comparison, Controls, Encoder, Published
+from page.robustness_tables import line_spans, mark, on_shift_classes
+from page.vega import Rows
+
+PAPER_CONCEPTS = (
+    ("RN50", 507, 311, 418),
+    ("RN101", 489, 323, 397),
+    ("ViT-B/16", 702, 555, 635),
+    ("ViT-B/32", 689, 557, 559),
+)
+"""Unique concepts of OpenAI's CLIP in the paper's first version: backbone, zero-shot, finetuned,
+supervised."""
+
+
+class Drawing(msgspec.Struct, frozen=True, kw_only=True):
+    """A chart as a picture, and as the specification that replaces it where scripts run."""
+
+    name: str
+    svg: str
+    spec: str
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """A chart, drawn per kind of representation if it has several, and the claims beneath it."""
+
+    chart: Chart
+    drawings: dict[str, Drawing]
+    claims: list[Claim]
+
+
+def report_page(
+    *,
+    title: str,
+    description: str,
+    encoders: Sequence[Encoder],
+    comparisons: Sequence[Comparison],
+    controls: Controls,
+    published: Published,
+    tables: Mapping[str, Rows],
+    templates: Path,
+    provenance: Provenance,
+    correlations: Sequence[Correlation] = (),
+) -> str:
+    """Return the whole page; the same results give the same bytes.
+
+    Its root element carries a digest of all the rest. `plots/computed.js`, which `tools.outcome`
+    writes and git ignores, has the digest of the page whose commit, date and processor it holds.
+
+    Parameters
+    ----------
+    title, description
+        What this study is, in plain text; blank lines separate a description's paragraphs.
+    encoders, comparisons, controls, published
+        The study's results.
+    tables
+        The rows of every chart's CSV by name, including `published` and `planted_outliers`, and
+        those of `published_models` and `baselines`; numbers may be strings.
+    templates
+        The folder of the plot templates, `.dvc/plots`.
+    provenance
+        Where the results come from.
+    correlations
+        Those of the rows of the table `correlation`.
+
+    Raises
+    ------
+    InputError
+        The results do not fit one another, or a plot template is missing or broken.
+    """
+    claims = study_claims(encoders, published)
+    environment = template_environment(
+        {"interval": format_interval, "spans": line_spans, "mark": mark}
+    )
+    html = environment.get_template("page.html.jinja").render(
+        title=title,
+        paragraphs=[p for p in description.split("\n\n") if p.strip()],
+        claims=claims,
+        encoders=encoders,
+        comparisons=comparisons,
+        labels={e.key: e.entry.label for e in encoders},
+        by_representation={
+            name: members
+            for kind, name in REPRESENTATIONS.items()
+            if (members := [e for e in encoders if e.series.representation == kind])
+        },
+        on_shift_classes=on_shift_classes(encoders),
+        hiding_outliers={
+            e.series.outliers.features: e.series.outliers.hiding_outliers for e in encoders
+        },
+        concept_counts=sorted(
+            {n for e in encoders if (n := e.metrics.concepts.measured) is not None}
+        ),
+        found_concepts=concept_finder(encoders),
+        negative_sides=any(p.side == "negative" for e in encoders for p in e.series.encoded),
+        mean_over=mean_over(encoders),
+        families=families(encoders),
+        correlations=correlations,
+        shared_concepts=shared_concepts(encoders),
+        by_pretraining=by_pretraining(encoders),
+        paper_concepts=PAPER_CONCEPTS,
+        figures={
+            chart.name: _figure(chart, rows, templates, claims)
+            for chart in (*(_saying_classes(c, encoders) for c in CHARTS), PLANTED_OUTLIERS)
+            if (rows := tables[chart.table])
+        },
+        controls=controls,
+        provenance=provenance,
+        dataset_rows=dataset_rows(provenance.datasets, encoders),
+        training_rows=training_rows(provenance, encoders),
+        published=published,
+        baselines=BASELINES,
+        counterpart_trainings=COUNTERPARTS,
+        published_section=published_section(published, tables, templates, claims),
+        datasets=DATASETS,
+        shifts=SHIFTS,
+        trainings=TRAININGS,
+    )
+    digest = hashlib.sha256(html.encode()).hexdigest()
+    return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
+
+
+def _saying_classes(chart: Chart, encoders: Sequence[Encoder]) -> Chart:
+    if chart.name != "effective_robustness":
+        return chart
+    classes = "the shift's classes" if on_shift_classes(encoders) else "all classes"
+    said = f"{chart.caption} ImageNet accuracy is that on {classes}."
+    return msgspec.structs.replace(chart, caption=said)
+
+
+def _figure(chart: Chart, rows: Rows, templates: Path, claims: Iterable[Claim]) -> Figure:
+    charts = {"": (chart, rows)}
+    kinds = {row["representation"] for row in rows} if chart.by_representation else set()
+    if len(kinds) > 1:
+        charts = {
+            kind: (
+                of_representation(chart, kind),
+                [row for row in rows if row["representation"] == kind],
+            )
+            for kind in REPRESENTATIONS.values()
+            if kind in kinds
+        }
+    return Figure(
+        chart=chart,
+        drawings={
+            kind: Drawing(
+                name=one.name,
+                svg=chart_svg(one, own, templates),
+                spec=chart_json(one, own, templates),
+            )
+            for kind, (one, own) in charts.items()
+        },
+        claims=[claim for claim in claims if claim.chart == chart.name],
+    )

@@ -1,0 +1,127 @@
+"""Where a study's results come from: its datasets, its trainings, the versions and the code."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from interpreting_clip.config.datasets import Absent, DatasetEntry, RealSet
+from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
+from interpreting_clip.kernels import Kernels
+from page.names import DATASETS
+from page.results import Encoder
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page says about the origin of its results.
+
+    `versions` are those of packages; `kernels` are the study's; `variables` are those of the user's
+    environment that chose other kernels, as `name=value`. No fingerprint of code: an edit that
+    changes no result changes no byte.
+    """
+
+    datasets: Mapping[str, DatasetEntry] = {}
+    recipes: Mapping[str, TrainingRecipe] = {}
+    trainings: Mapping[str, Pretrain | Finetune | Supervise] = {}
+    versions: Mapping[str, str] = {}
+    kernels: Kernels = "native"
+    variables: Sequence[str] = ()
+
+
+class DatasetRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset of the study in words; only a synthetic one has a `seed`."""
+
+    name: str
+    kind: str
+    source: str
+    images: int | None = None
+    classes: int | None = None
+    seed: int | None = None
+    limits: str = ""
+
+
+class TrainingRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How an encoder was trained here."""
+
+    name: str
+    dataset: str
+    recipe: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    precision: str
+    seed: int
+
+
+def dataset_rows(
+    datasets: Mapping[str, DatasetEntry], encoders: Sequence[Encoder]
+) -> list[DatasetRow]:
+    """Return the datasets in the study's order; a test set counts the images that were measured."""
+    rows = []
+    for name, entry in datasets.items():
+        result = "imagenet" if name == "imagenet_val" else name
+        images = classes = None
+        if encoders and result in DATASETS:
+            metrics = encoders[0].metrics
+            images, classes = getattr(metrics.images, result), getattr(metrics.classes, result)
+        match entry:
+            case Absent():
+                row = DatasetRow(name=name, kind="absent", source="this study does without")
+            case RealSet():
+                row = _real(name, entry, images, classes)
+            case _:
+                row = DatasetRow(
+                    name=name,
+                    kind=_kind(entry),
+                    source="drawn here",
+                    images=images or entry.images,
+                    classes=classes or len(entry.class_indices),
+                    seed=entry.seed,
+                )
+        rows.append(row)
+    return rows
+
+
+def training_rows(provenance: Provenance, encoders: Sequence[Encoder]) -> list[TrainingRow]:
+    """Return a row for each encoder that was trained here, in the study's order."""
+    rows = []
+    for e in encoders:
+        entry = provenance.trainings.get(e.key)
+        if entry is None:
+            continue
+        recipe = provenance.recipes[entry.recipe]
+        rows.append(
+            TrainingRow(
+                name=e.entry.label,
+                dataset=entry.dataset,
+                recipe=entry.recipe,
+                epochs=recipe.epochs,
+                batch_size=recipe.batch_size,
+                learning_rate=recipe.learning_rate,
+                precision=recipe.precision,
+                seed=recipe.seed,
+            )
+        )
+    return rows
+
+
+def _real(name: str, entry: RealSet, images: int | None, classes: int | None) -> DatasetRow:
+    if entry.hub:
+        source = f"hub: {entry.hub.repository} at {entry.hub.revision}"
+    elif entry.archive:
+        source = ", ".join(archive.url for archive in entry.archive)
+    else:
+        source = f"folder: {entry.folder}"
+    limits = [f"a fixed subset of about {entry.limit} images"] if entry.limit else []
+    limits += ["only a part of the set is there"] if entry.partial else []
+    return DatasetRow(
+        name=name,
+        kind=_kind(entry),
+        source=source,
+        images=images,
+        classes=classes,
+        limits="; ".join(limits) or "whole",
+    )
+
+
+def _kind(entry: DatasetEntry | RealSet) -> str:
+    return str(type(entry).__struct_config__.tag)

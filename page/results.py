@@ -1,0 +1,451 @@
+"""The results of a study that the report reads: their types, and the check on reading."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import read_json
+from page.names import INSTRUMENTS, SHIFTS
+
+Number = float | None
+"""A result, or None if the study does not have the data that it needs."""
+
+Result = TypeVar("Result")
+
+
+class Accuracies(msgspec.Struct, frozen=True, kw_only=True):
+    """Top-1 accuracy in percent, on ImageNet's test images and on each shift."""
+
+    imagenet: float
+    imagenet_v2: Number
+    imagenet_r: Number
+    imagenet_sketch: Number
+    objectnet: Number
+    imagenet_a: Number
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Images or classes of ImageNet's test set and of each shift."""
+
+    imagenet: int
+    imagenet_v2: int | None
+    imagenet_r: int | None
+    imagenet_sketch: int | None
+    objectnet: int | None
+    imagenet_a: int | None
+
+
+class Robustness(msgspec.Struct, frozen=True, kw_only=True):
+    """Effective robustness in points: per shift, and their mean with an interval.
+
+    `extrapolated` lists the shifts whose line is extrapolated to the encoder. `shifts` lists those
+    that the mean is over, or is None if it is over all five.
+    """
+
+    imagenet_v2: Number
+    imagenet_r: Number
+    imagenet_sketch: Number
+    objectnet: Number
+    imagenet_a: Number
+    mean: Number
+    mean_low: Number
+    mean_high: Number
+    extrapolated: list[str]
+    shifts: list[str] | None = None
+
+
+class Kurtosis(msgspec.Struct, frozen=True, kw_only=True):
+    """Mean per-image kurtosis with a bootstrap interval, and the count of outlier features.
+
+    `largest_share` is the share of images, 0 to 1, in which the most extreme feature is beyond
+    `outlier_sigma`.
+    """
+
+    mean: float
+    low: float
+    high: float
+    outlier_features: int
+    largest_share: float
+
+
+class Directions(msgspec.Struct, frozen=True, kw_only=True):
+    """Count of directions, prunable fraction (0 to 1), largest over median importance."""
+
+    count: int
+    prunable: float
+    importance_ratio: float
+
+
+class Concepts(msgspec.Struct, frozen=True, kw_only=True):
+    """Unique Broden concepts out of those `measured`, and polysemanticity, for each basis.
+
+    The ends of intervals are the minimum and the maximum over several draws of the negatives, and
+    None if there was only one.
+    """
+
+    measured: int | None
+    unique_directions: int | None
+    unique_directions_low: int | None
+    unique_directions_high: int | None
+    polysemanticity_directions: Number
+    polysemanticity_directions_low: Number
+    polysemanticity_directions_high: Number
+    unique_features: int | None
+    unique_features_low: int | None
+    unique_features_high: int | None
+    polysemanticity_features: Number
+    polysemanticity_features_low: Number
+    polysemanticity_features_high: Number
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """One encoder's measures: `measures` in `plots/encoders/<encoder>.json`."""
+
+    accuracy: Accuracies
+    images: Counts
+    classes: Counts
+    effective_robustness: Robustness
+    kurtosis: Kurtosis
+    directions: Directions
+    concepts: Concepts
+
+
+class OutliersAt(msgspec.Struct, frozen=True, kw_only=True):
+    """How many features are beyond `outlier_sigma` in at least a share, 0 to 1, of the images."""
+
+    share: float
+    outlier_features: int
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """Points of accuracy lost, with an interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class OutlierAxis(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature's axis among the privileged directions, and what pruning it alone costs.
+
+    `share` is the fraction of images in which it is beyond `outlier_sigma`; if that is too small
+    for an `outlier`, it is the most extreme feature. `cosine` is the largest |cos| with a
+    direction, `rank` that direction's place by importance, `within` the share of the axis that the
+    head sees.
+    """
+
+    feature: int
+    share: float
+    outlier: bool
+    cosine: float
+    rank: int
+    within: float
+    costs: dict[str, Cost]
+
+
+class Outliers(msgspec.Struct, frozen=True, kw_only=True):
+    """The definition of an outlier feature, and how many there are at other shares of the images.
+
+    Of an encoder's `features`, `hiding_outliers` is the fewest equal outliers that hide each other.
+    `typical_cosine` is the median of `cosine` over all features.
+    """
+
+    features: int
+    outlier_sigma: float
+    outlier_share: float
+    hiding_outliers: int
+    sweep: list[OutliersAt]
+    typical_cosine: float
+    axes: list[OutlierAxis]
+
+
+class Importance(msgspec.Struct, frozen=True, kw_only=True):
+    """Importance of each direction, largest first, of the head and of a random head."""
+
+    head: list[float]
+    random_head: list[float]
+
+
+class Pruning(msgspec.Struct, frozen=True, kw_only=True):
+    """Accuracy in percent on `dataset` after pruning a `fraction` (0 to 1) of the directions."""
+
+    dataset: str
+    fraction: float
+    accuracy: float
+    random_head_accuracy: float
+
+
+class CategoryConcepts(msgspec.Struct, frozen=True, kw_only=True):
+    """Unique concepts with their interval and polysemanticity in one Broden category, or `all`."""
+
+    basis: Literal["directions", "features"]
+    category: str
+    unique: int
+    low: int | None
+    high: int | None
+    polysemanticity: float
+
+
+class EncodedPair(msgspec.Struct, frozen=True, kw_only=True):
+    """A direction (by importance, from 1) or feature (from 0) and a concept that it encodes.
+
+    `side` says whether the concept is on the images with high scores or, if either side of a
+    direction counts, on those with low ones; `precision` is the average precision.
+    """
+
+    basis: Literal["directions", "features"]
+    number: int
+    side: Literal["positive", "negative"]
+    concept: str
+    category: str
+    precision: float
+
+
+class ThresholdConcepts(msgspec.Struct, frozen=True, kw_only=True):
+    """Unique concepts and polysemanticity at one threshold of the average precision."""
+
+    basis: Literal["directions", "features"]
+    threshold: float
+    unique: int
+    low: int | None
+    high: int | None
+    polysemanticity: float
+
+
+class TrainingStep(msgspec.Struct, frozen=True, kw_only=True):
+    """Loss and accuracy in percent of the training batches up to one optimiser step."""
+
+    step: int
+    loss: float
+    accuracy: float
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """The baseline `logit(shift) = slope · logit(ImageNet) + intercept`, and its fit.
+
+    `r_squared` is the share of the variance that the line explains, of `models` standard models,
+    whose ImageNet accuracies are the fractions from `low` to `high`.
+    """
+
+    slope: float
+    intercept: float
+    r_squared: float
+    models: int
+    low: float
+    high: float
+
+
+class Abscissa(msgspec.Struct, frozen=True, kw_only=True):
+    """ImageNet accuracy in percent at which a shift's line is read, and the number of images."""
+
+    accuracy: float
+    images: int
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """The standard models (name and accuracies in percent) and the line through them, per shift.
+
+    `abscissa` names the ImageNet accuracy that is the abscissa of each line.
+    """
+
+    models: list[dict[str, str | float | None]]
+    lines: dict[str, Line]
+    abscissa: dict[str, str]
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """One encoder's measures and the series behind its plots: `plots/encoders/<encoder>.json`.
+
+    `encoded` has the strongest of the `pairs` of each basis. `left_out` says why a shift has no
+    effective robustness.
+    """
+
+    measures: Metrics
+    representation: Literal["linear", "rectified"]
+    outliers: Outliers
+    importance: Importance
+    pruning: list[Pruning]
+    concepts: list[CategoryConcepts]
+    encoded: list[EncodedPair]
+    pairs: dict[str, int]
+    sweep: list[ThresholdConcepts]
+    concept_names: dict[str, list[str]]
+    training_curve: list[TrainingStep]
+    abscissa: dict[str, Abscissa]
+    left_out: dict[str, str]
+    robustness: Baseline
+
+
+class Encoder(msgspec.Struct, frozen=True, kw_only=True):
+    """One encoder of the study; `number` counts from 1 and keys the charts to the table.
+
+    `entry` is its entry in params.yaml.
+    """
+
+    key: str
+    number: int
+    entry: EncoderEntry
+    series: Series
+
+    @property
+    def metrics(self) -> Metrics:
+        """The encoder's measures."""
+        return self.series.measures
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """CKA of the layers of two encoders, by key: `cka[first_layer][second_layer]`, 0 to 1.
+
+    The file is `plots/comparisons/<comparison>.json`.
+    """
+
+    first: str
+    second: str
+    first_layers: list[str]
+    second_layers: list[str]
+    cka: list[list[float]]
+
+    def __post_init__(self) -> None:
+        """Refuse a matrix that does not fit its layers."""
+        rows, columns = len(self.first_layers), len(self.second_layers)
+        if [len(row) for row in self.cka] != [columns] * rows:
+            raise ValueError(f"expected {rows} × {columns} CKA values, one per pair of layers")
+
+
+class PublishedRobustness(msgspec.Struct, frozen=True, kw_only=True):
+    """A published model's mean effective robustness in percentage points, with an interval.
+
+    `extrapolated` lists the shifts whose line is extrapolated to the model.
+    """
+
+    mean: float
+    low: float
+    high: float
+    extrapolated: list[str]
+
+
+class Counterpart(msgspec.Struct, frozen=True, kw_only=True):
+    """A published model beside others of its backbone, on the testbed's line and on timm's.
+
+    ImageNet accuracy is in percent; `note` says what sets it apart, or is empty.
+    """
+
+    data: str
+    training: Literal["zero_shot", "finetuned", "finetuned_12k", "supervised"]
+    image_size: int
+    note: str
+    imagenet: float
+    testbed: PublishedRobustness
+    timm: PublishedRobustness
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """The results for published accuracies: `plots/published.json`.
+
+    `lines` are the testbed's and `timm_lines` those of timm's ImageNet-1k models. `leaders` are
+    the zero-shot models that may be the most robust (`stages.published.leaders`), `confidence` is
+    that of all intervals. `joined` maps the name under which weights count to their other names;
+    `counterparts` holds the models of each backbone by name.
+    """
+
+    lines: dict[str, Line]
+    encoders: dict[str, PublishedRobustness]
+    leaders: list[str]
+    confidence: float
+    joined: dict[str, list[str]]
+    timm_lines: dict[str, Line]
+    counterparts: dict[str, dict[str, Counterpart]]
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """One planted number beside the one found, and whether they agree within `tolerance`."""
+
+    what: str
+    planted: float
+    found: float
+    tolerance: float
+    as_planted: bool
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """The controls of one measure."""
+
+    controls: list[Control]
+
+
+class RaisedFeatures(msgspec.Struct, frozen=True, kw_only=True):
+    """Features raised by `size` σ: the share of images in which they are outliers."""
+
+    axes: int
+    size: float
+    found: float
+    arithmetic: float
+
+
+class OutlierLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """How far out `axes` equal outliers get, and from which size on they are beyond the limit."""
+
+    axes: int
+    highest: float
+    raised_by: Number
+
+
+class OutlierInstrument(msgspec.Struct, frozen=True, kw_only=True):
+    """The controls of the outlier features, the curve over sizes, and the limits."""
+
+    controls: list[Control]
+    curve: list[RaisedFeatures]
+    limits: list[OutlierLimit]
+
+
+class Controls(msgspec.Struct, frozen=True, kw_only=True):
+    """What was planted and what the measures found: `plots/controls.json`."""
+
+    kurtosis: Instrument
+    outlier_features: OutlierInstrument
+    directions: Instrument
+    concepts: Instrument
+    effective_robustness: Instrument
+    cka: Instrument
+
+    @property
+    def instruments(self) -> dict[str, Instrument | OutlierInstrument]:
+        """The measures' names as the page writes them, each with its controls."""
+        return {name: getattr(self, key) for key, name in INSTRUMENTS.items()}
+
+
+def read_result(file: Path, kind: type[Result]) -> Result:
+    """Read a result from its JSON file; keys that the type does not have are ignored.
+
+    Raises
+    ------
+    InputError
+        The file is missing, lacks a key or holds a wrong value.
+    """
+    try:
+        return msgspec.convert(read_json(file), kind)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # a lone surrogate
+        raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
+
+
+def measured_shifts(encoders: Sequence[Encoder]) -> list[str]:
+    """Return the shifts that the study measures, in the order of `SHIFTS`; all if none are listed.
+
+    Raises
+    ------
+    InputError
+        Two encoders were measured on different shifts, so their means are not comparable.
+    """
+    measured = [e.metrics.effective_robustness.shifts for e in encoders]
+    for e, shifts in zip(encoders, measured, strict=True):
+        if shifts != measured[0]:
+            raise InputError(
+                f"plots/encoders/{e.key}.json: measured on the shifts {shifts or list(SHIFTS)}, "
+                f"`{encoders[0].key}` on {measured[0] or list(SHIFTS)}; run `dvc repro`"
+            )
+    listed = measured[0] if measured else None
+    return [shift for shift in SHIFTS if listed is None or shift in listed]

@@ -1,0 +1,255 @@
+"""The rows of both CSVs of accuracy on a shift against accuracy on ImageNet.
+
+`plots/effective_robustness.csv` holds the study's encoders, `plots/published.csv` the published
+models; both also hold the standard models and the baseline line through them.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from interpreting_clip.errors import InputError
+from page.names import COUNTERPARTS, SHIFTS, TRAININGS, format_number
+from page.results import Baseline, Encoder, Line, measured_shifts
+
+Row = dict[str, Any]
+
+Model = Mapping[str, Any]
+"""A model's `name`, and its accuracy in percent on `imagenet` and each shift, None if unknown."""
+
+ENCODER_COLUMNS = ("number", "label", "training", "backbone")
+"""The columns that identify an encoder; `number` keys a chart to the main table."""
+
+_POINT = ("shift", "imagenet", "accuracy", "baseline", "effective_robustness", "extrapolated")
+
+ROBUSTNESS_COLUMNS = ("kind", *ENCODER_COLUMNS, *_POINT)
+"""Columns of the study's table; `kind` is `standard`, `line`, `extrapolated` or `encoder`."""
+
+PUBLISHED_COLUMNS = (
+    *("kind", "label", "training", "architecture", "data", *_POINT),
+    *("mean_of_five", "mean_of_four"),
+)
+"""Columns of the published models' table; `kind` is as in the study's, `encoder` for a published
+model, and `training` is the group that colours a point. `mean_of_five` is the mean effective
+robustness over all shifts, `mean_of_four` that without ObjectNet, which all models have.
+
+In both, accuracies are in percent and effective robustness is in percentage points; `extrapolated`
+is ‡ if the line is extrapolated to an encoder.
+"""
+
+
+BASELINE_COLUMNS = (
+    "baseline",
+    "shift",
+    "slope",
+    "intercept",
+    "r_squared",
+    "models",
+    "lowest_imagenet",
+    "highest_imagenet",
+)
+"""Columns of the lines through published standard models; the range is in percent."""
+
+
+def encoder_cells(encoder: Encoder) -> Row:
+    """Return the cells that identify an encoder, `ENCODER_COLUMNS`."""
+    entry = encoder.entry
+    values = (encoder.number, entry.label, TRAININGS[entry.training], entry.backbone)
+    return dict(zip(ENCODER_COLUMNS, values, strict=True))
+
+
+def baseline_accuracy(slope: float, intercept: float, imagenet: float) -> float:
+    """Return the accuracy in percent that a line gives at an ImageNet accuracy in percent.
+
+    `100 · expit(slope · logit(imagenet / 100) + intercept)` (Taori et al. 2020, section 3). An
+    accuracy of 0 or 100 % has no logit and is taken as 0.1 or 99.9 %, where charts draw it too.
+    """
+    share = clip_to_axis(imagenet) / 100
+    return 100 / (1 + math.exp(-(slope * math.log(share / (1 - share)) + intercept)))
+
+
+def clip_to_axis(percent: float) -> float:
+    """Return an accuracy in percent clipped to the range of a logit axis, 0.1 to 99.9."""
+    return min(max(percent, 0.1), 99.9)
+
+
+def mark(extrapolated: bool) -> str:
+    """Return the mark of a number that was read from an extrapolated line, or nothing."""
+    return "‡" if extrapolated else ""
+
+
+def on_shift_classes(encoders: Sequence[Encoder]) -> bool:
+    """Return whether any abscissa is ImageNet accuracy on a shift's classes instead of on all."""
+    starts = encoders[0].series.robustness.abscissa.values() if encoders else ()
+    return any(name != "imagenet" for name in starts)
+
+
+def line_spans(lines: Mapping[str, Line]) -> str:
+    """Say which ImageNet accuracies the lines' models span, by shift only if these differ."""
+    shifts: dict[str, list[str]] = {}
+    for shift, line in lines.items():
+        span = f"{format_number(100 * line.low)} to {format_number(100 * line.high)} %"
+        shifts.setdefault(span, []).append(SHIFTS[shift])
+    if len(shifts) == 1:
+        return next(iter(shifts))
+    return ", ".join(f"{span} ({', '.join(names)})" for span, names in shifts.items())
+
+
+def line_ends(line: Line, imagenet: Iterable[float]) -> list[tuple[float, float]]:
+    """Return both ends of the line as drawn over ImageNet accuracies in percent.
+
+    A steep line leaves the range of the shift's axis before it has crossed ImageNet's; it is cut
+    there, at 0.1 and 99.9 %. Empty without accuracies, or if all of the line lies outside.
+    """
+    drawn = [clip_to_axis(percent) for percent in imagenet]
+    if not drawn:
+        return []
+    low, high = min(drawn), max(drawn)
+    slope, intercept = line.slope, line.intercept
+    if slope:
+        edges = [baseline_accuracy(1 / slope, -intercept / slope, y) for y in (0.1, 99.9)]
+        low, high = max(low, min(edges)), min(high, max(edges))
+    return [(x, baseline_accuracy(slope, intercept, x)) for x in (low, high)] if low <= high else []
+
+
+def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """Return accuracy against ImageNet accuracy, per shift: standard models, line and encoders.
+
+    Untrained encoders are left out: at chance, their distance to the line means nothing. So are
+    shifts that the study does not have. ImageNet accuracy is over the classes that the baseline's
+    `abscissa` names.
+
+    Raises
+    ------
+    InputError
+        The encoders were measured against different baselines, or a shift has no line.
+    """
+    if not encoders:
+        return []
+    shifts = measured_shifts(encoders)
+    baseline = _common_baseline(encoders, shifts)
+    trained = [e for e in encoders if e.entry.training != "untrained"]
+    rows: list[Row] = []
+    for shift in shifts:
+        line = baseline.lines[shift]
+        points = [
+            (e, e.series.abscissa[shift].accuracy, y)
+            for e in trained
+            if (y := getattr(e.metrics.accuracy, shift)) is not None
+        ]
+        models = [m | {"imagenet": m[baseline.abscissa[shift]]} for m in baseline.models]
+        rows += _standard_rows(shift, _with_accuracies(models, shift))
+        rows += _line_rows(shift, line, [x for _, x, _ in points])
+        rows += [
+            {"kind": "encoder", **encoder_cells(e), "shift": SHIFTS[shift]}
+            | {"imagenet": x, "accuracy": y}
+            | {"baseline": baseline_accuracy(line.slope, line.intercept, x)}
+            | {"effective_robustness": getattr(e.metrics.effective_robustness, shift)}
+            | {"extrapolated": mark(shift in e.metrics.effective_robustness.extrapolated)}
+            for e, x, y in points
+        ]
+    return rows
+
+
+def published_rows(
+    standard: Sequence[Model], models: Iterable[Mapping[str, Any]], lines: Mapping[str, Line]
+) -> list[Row]:
+    """Return accuracy against ImageNet accuracy, per shift: standard models, line and models.
+
+    Of timm's many supervised models, only those are drawn that are counterparts of a CLIP's
+    backbone.
+
+    Parameters
+    ----------
+    standard
+        The standard models.
+    models
+        The rows of `plots/published_models.csv`.
+    lines
+        The baseline of each shift.
+    """
+    drawn = [m for m in models if m["training"] != "supervised" or m["counterpart_of"]]
+    rows: list[Row] = []
+    for shift in SHIFTS:
+        line = lines[shift]
+        known, measured = _with_accuracies(standard, shift), _with_accuracies(drawn, shift)
+        rows += [row | {"training": STANDARD} for row in _standard_rows(shift, known)]
+        rows += _line_rows(shift, line, [m["imagenet"] for m in (*known, *measured)])
+        rows += [
+            {
+                "kind": "encoder",
+                "label": m["name"],
+                "training": training_group(m["training"]),
+                "architecture": m["architecture"],
+                "data": m["data"],
+                "shift": SHIFTS[shift],
+                "imagenet": m["imagenet"],
+                "accuracy": m[shift],
+                "baseline": baseline_accuracy(line.slope, line.intercept, m["imagenet"]),
+                "effective_robustness": m[f"robustness_{shift}"],
+                "extrapolated": mark(shift in m["extrapolated"].split()),
+                "mean_of_five": m.get("mean_of_five"),
+                "mean_of_four": m.get("mean_of_four"),
+            }
+            for m in reversed(measured)
+        ]
+    return rows
+
+
+STANDARD = "standard models"
+"""The name, in the chart of published models, of those that the line is fitted to."""
+
+
+def training_group(training: str) -> str:
+    """Return the group that colours a published model; via ImageNet-12k counts as finetuned."""
+    return COUNTERPARTS[training.removesuffix("_12k")]
+
+
+def baseline_rows(baselines: Mapping[str, Mapping[str, Line]]) -> list[Row]:
+    """Return the lines by baseline and shift, for others to use (`baseline_accuracy`).
+
+    Slope and intercept have twelve decimals, so that anyone who uses them gets our numbers.
+    """
+    return [
+        {"baseline": name, "shift": shift}
+        | {"slope": f"{line.slope:.12f}", "intercept": f"{line.intercept:.12f}"}
+        | {"r_squared": line.r_squared, "models": line.models}
+        | {"lowest_imagenet": 100 * line.low, "highest_imagenet": 100 * line.high}
+        for name, lines in baselines.items()
+        for shift, line in lines.items()
+    ]
+
+
+def _common_baseline(encoders: Sequence[Encoder], shifts: Sequence[str]) -> Baseline:
+    baseline = encoders[0].series.robustness
+    for e in encoders:
+        if e.series.robustness != baseline:
+            raise InputError(
+                f"plots/encoders/{e.key}.json: measured against another baseline than "
+                f"`{encoders[0].key}`; run `dvc repro`"
+            )
+        if missing := [s for s in shifts if s not in e.series.robustness.lines]:
+            raise InputError(f"plots/encoders/{e.key}.json: no baseline line for {missing}")
+    return baseline
+
+
+def _with_accuracies(models: Iterable[Model], shift: str) -> list[Model]:
+    return [m for m in models if m.get("imagenet") is not None and m.get(shift) is not None]
+
+
+def _standard_rows(shift: str, models: Iterable[Model]) -> list[Row]:
+    return [
+        {"kind": "standard", "label": m["name"], "shift": SHIFTS[shift]}
+        | {"imagenet": m["imagenet"], "accuracy": m[shift]}
+        for m in models
+    ]
+
+
+def _line_rows(shift: str, line: Line, imagenet: Iterable[float]) -> list[Row]:
+    """Return the line over the models that it was fitted to, and over all that it is drawn for."""
+    fitted = (100 * line.low, 100 * line.high)
+    return [
+        {"kind": kind, "label": "baseline", "shift": SHIFTS[shift], "imagenet": x, "accuracy": y}
+        for kind, span in (("line", fitted), ("extrapolated", (*fitted, *imagenet)))
+        for x, y in line_ends(line, span)
+    ]

@@ -1,0 +1,192 @@
+"""The rows of each CSV under `plots/` that a study's results make."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import structs
+
+from interpreting_clip.errors import InputError
+from page.across_encoders import CORRELATION_COLUMNS, correlation_rows
+from page.families import untrained_null
+from page.names import DATASETS, REPRESENTATIONS
+from page.results import Comparison, Controls, Encoder
+from page.robustness_tables import (
+    ENCODER_COLUMNS,
+    ROBUSTNESS_COLUMNS,
+    Row,
+    encoder_cells,
+    robustness_rows,
+)
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "effective_robustness": ROBUSTNESS_COLUMNS,
+    "kurtosis": (
+        *ENCODER_COLUMNS,
+        "representation",
+        "kurtosis",
+        "low",
+        "high",
+        "null",
+        "outlier_features",
+    ),
+    "importance": (*ENCODER_COLUMNS, "head", "rank", "importance"),
+    "pruning": (*ENCODER_COLUMNS, "dataset", "head", "fraction", "accuracy"),
+    "concepts": (
+        *ENCODER_COLUMNS,
+        "representation",
+        "basis",
+        "category",
+        "unique",
+        "low",
+        "high",
+        "polysemanticity",
+    ),
+    "sweep": (*ENCODER_COLUMNS, "basis", "threshold", "unique", "low", "high", "polysemanticity"),
+    "correlation": CORRELATION_COLUMNS,
+    "cka": (
+        "first_label",
+        "second_label",
+        "first_layer",
+        "second_layer",
+        "first_index",
+        "second_index",
+        "cka",
+    ),
+    "training": (*ENCODER_COLUMNS, "step", "loss", "accuracy"),
+}
+"""Columns of `plots/<name>.csv`, by name; accuracies in percent, robustness in points."""
+
+PLANTED_COLUMNS = ("features", "size", "found", "arithmetic")
+"""Columns of `plots/planted_outliers.csv`; shares in percent."""
+
+
+def study_tables(
+    encoders: Sequence[Encoder], comparisons: Sequence[Comparison]
+) -> dict[str, list[Row]]:
+    """Return the rows of every CSV of the study by its name in `COLUMNS`.
+
+    Raises
+    ------
+    InputError
+        The encoders were measured against different baselines, a shift has no line, or pruning is
+        of an unknown dataset.
+    """
+    return {
+        "effective_robustness": robustness_rows(encoders),
+        "kurtosis": kurtosis_rows(encoders),
+        "importance": importance_rows(encoders),
+        "pruning": pruning_rows(encoders),
+        "concepts": concept_rows(encoders),
+        "sweep": sweep_rows(encoders),
+        "correlation": correlation_rows(encoders),
+        "cka": cka_rows(encoders, comparisons),
+        "training": training_rows(encoders),
+    }
+
+
+def planted_rows(controls: Controls) -> list[Row]:
+    """Return the percentage of images in which raised features are outliers, by number and size."""
+    return [
+        {
+            "features": f"{point.axes} raised",
+            "size": point.size,
+            "found": 100 * point.found,
+            "arithmetic": 100 * point.arithmetic,
+        }
+        for point in controls.outlier_features.curve
+    ]
+
+
+def kurtosis_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """Return each encoder's kurtosis; `null` is that of the untrained encoder of its backbone."""
+    rows = []
+    for e in encoders:
+        kurtosis, null = e.metrics.kurtosis, untrained_null(e, encoders)
+        cells = {
+            "representation": REPRESENTATIONS[e.series.representation],
+            "kurtosis": kurtosis.mean,
+            "low": kurtosis.low,
+            "high": kurtosis.high,
+            "null": null.metrics.kurtosis.mean if null else None,
+            "outlier_features": kurtosis.outlier_features,
+        }
+        rows.append(encoder_cells(e) | cells)
+    return rows
+
+
+def importance_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """Return the importance of each direction by rank, of the head and of the random head."""
+    return [
+        encoder_cells(e) | {"head": head, "rank": rank, "importance": value}
+        for e in encoders
+        for head, values in (
+            ("head", e.series.importance.head),
+            ("random head", e.series.importance.random_head),
+        )
+        for rank, value in enumerate(values, 1)
+    ]
+
+
+def pruning_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """Return accuracy against the fraction of directions pruned, per dataset and head.
+
+    Raises
+    ------
+    InputError
+        A dataset is not one of the test sets.
+    """
+    rows = []
+    for e in encoders:
+        for p in e.series.pruning:
+            if p.dataset not in DATASETS:
+                raise InputError(
+                    f"plots/encoders/{e.key}.json: pruning of the unknown dataset `{p.dataset}`; "
+                    f"expected one of {', '.join(DATASETS)}"
+                )
+            for head, y in (("head", p.accuracy), ("random head", p.random_head_accuracy)):
+                cells = {"dataset": DATASETS[p.dataset], "head": head, "fraction": p.fraction}
+                rows.append(encoder_cells(e) | cells | {"accuracy": y})
+    return rows
+
+
+def concept_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """Return the unique concepts per category and of all, of directions and of single features."""
+    return [
+        encoder_cells(e)
+        | {"representation": REPRESENTATIONS[e.series.representation]}
+        | structs.asdict(concepts)
+        for e in encoders
+        for concepts in e.series.concepts
+    ]
+
+
+def sweep_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """Return the unique concepts at each threshold of the average precision."""
+    return [encoder_cells(e) | structs.asdict(at) for e in encoders for at in e.series.sweep]
+
+
+def cka_rows(encoders: Sequence[Encoder], comparisons: Sequence[Comparison]) -> list[Row]:
+    """Return CKA of each pair of layers of each comparison; indices count layers from 0."""
+    labels = {e.key: e.entry.label for e in encoders}
+    return [
+        {
+            "first_label": labels[c.first],
+            "second_label": labels[c.second],
+            "first_layer": first,
+            "second_layer": second,
+            "first_index": i,
+            "second_index": j,
+            "cka": c.cka[i][j],
+        }
+        for c in comparisons
+        for i, first in enumerate(c.first_layers)
+        for j, second in enumerate(c.second_layers)
+    ]
+
+
+def training_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """Return loss and accuracy per step of each encoder that was trained here."""
+    return [
+        encoder_cells(e) | structs.asdict(step)
+        for e in encoders
+        for step in e.series.training_curve
+    ]

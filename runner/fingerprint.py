@@ -1,0 +1,285 @@
+"""Fingerprints: twelve hexadecimal digits for the code and the packages that a stage computes with.
+
+Stage `code` writes them to `code.json`, where dvc.yaml names each stage's own as a parameter. A
+stage whose branches import different modules has a fingerprint for each branch, so that an edit of
+one does not make the others' results stale.
+"""
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from interpreting_clip.errors import DAMAGED_JSON, InputError
+from runner.bytecode import require_source, require_unshadowed
+from runner.source_code import code_digest, import_closure, imported_packages
+
+FINGERPRINTS = Path("code.json")
+DIGITS = 12
+
+DRAWING, READING = (
+    "interpreting_clip/synthetic/drawn_sets.py",
+    "interpreting_clip/datasets/sources.py",
+)
+BRANCHES: Mapping[str, Mapping[str, str]] = {
+    "fetch": {"world": DRAWING, "hub": READING, "archive": READING, "folder": READING, "none": ""},
+    "head": {"zero_shot": "interpreting_clip/encoders/heads.py", "trained": "", "random": ""},
+}
+"""By stage and branch, the module that the stage imports only for this branch; "": none."""
+
+TABLES = {
+    "interpreting_clip/datasets/imagenet.py": (
+        "data/reference/imagenet_classes.csv",
+        "data/reference/objectnet_to_imagenet.csv",
+    )
+}
+"""Tables that count as code of the module that reads them.
+
+As dependencies of `fetch` they would also make drawn datasets stale, which have classes of their
+own.
+"""
+
+RUNNING = "interpreting_clip/kernels.py"
+"""The module that chooses the kernels of every stage, before the stage is imported."""
+
+UNCOUNTED = "runner/fingerprint.py"
+"""This module and what only it imports: it decides whether a stage runs, and changes no result.
+
+So adding a package to its lists makes nothing stale.
+"""
+
+COMPUTES_NOTHING = ("code", "study")
+"""Stages that run with any code and packages: users start them by hand to repair a study."""
+
+LOCKED, RECORDED = Path("constraints.txt"), Path("versions.yaml")
+"""The versions that pip may choose, and those of torch's packages, which pip chose."""
+
+COMPUTING = {
+    "PIL": "pillow",
+    "jinja2": "jinja2",
+    "numba": "numba",
+    "numpy": "numpy",
+    "open_clip": "open-clip-torch",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "timm": "timm",
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "vl_convert": "vl-convert-python",
+}
+"""By module name, the packages that compute or draw what a stage writes, or make its tokens."""
+
+BENEATH = {
+    "jinja2": ("markupsafe",),
+    "numba": ("llvmlite", "numpy"),
+    "open-clip-torch": ("ftfy", "regex", "timm", "torch", "torchvision"),
+    "scikit-learn": ("numpy", "scipy"),
+    "scipy": ("numpy",),
+    "timm": ("torch", "torchvision"),
+    "torchvision": ("numpy", "pillow", "torch"),
+}
+"""The packages that these use to compute."""
+
+CARRYING = frozenset(
+    {
+        *("dvclive", "filelock", "huggingface_hub", "jaxtyping", "msgspec", "requests", "urllib3"),
+        *("ruamel", "safetensors", "threadpoolctl", "tqdm"),
+    }
+)
+"""Modules from outside that check, fetch, read, write or show, and compute no number."""
+
+
+def fingerprints(root: Path) -> dict[str, str]:
+    """Return the fingerprint of every stage, or of each of its branches as `<stage>_<branch>`.
+
+    Raises
+    ------
+    InputError
+        The version of a package is not locked.
+    """
+    return {fingerprint_name(*one): fingerprint(*one, root) for one in stage_branches(root)}
+
+
+def stage_branches(root: Path) -> Iterator[tuple[str, str]]:
+    """Yield every stage but `code` with each of its branches, or with '' if it has none.
+
+    Every module in the folder `stages` itself is a stage.
+    """
+    for stage in sorted(file.stem for file in (root / "stages").glob("[!_]*.py")):
+        if stage != "code":
+            yield from ((stage, branch) for branch in BRANCHES.get(stage, ("",)))
+
+
+def fingerprint_name(stage: str, branch: str) -> str:
+    """Return the key of a stage, or of one of its branches, in code.json."""
+    return f"{stage}_{branch}" if branch else stage
+
+
+def fingerprint(stage: str, branch: str, root: Path) -> str:
+    """Return the fingerprint of a stage, or of one of its branches.
+
+    It changes with the syntax of any module that the stage can import (not with comments and
+    docstrings), with the tables that these read, and with the locked version of any package that
+    the stage computes with.
+    """
+    return content_hash(fingerprinted(stage, branch, root))
+
+
+def fingerprinted(stage: str, branch: str, root: Path) -> dict[str, dict[str, str]]:
+    """Return what is fingerprinted: digests of code and tables, and versions of packages."""
+    code = branch_modules(stage, branch, root)
+    tables = [table for module in sorted(code) for table in TABLES.get(module, ())]
+    imported = imported_packages(root / module for module in code)
+    packages = set() if stage in COMPUTES_NOTHING else computing_packages(imported)
+    return {
+        "code": {module: code_digest(root / module) for module in code},
+        "tables": {t: hashlib.sha256((root / t).read_bytes()).hexdigest() for t in tables},
+        "packages": locked_versions(packages, root),
+    }
+
+
+def content_hash(found: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the fingerprint of what `fingerprinted` returns."""
+    text = json.dumps(found, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def branch_modules(stage: str, branch: str, root: Path) -> set[str]:
+    """Return the modules of ours that can change what a stage computes in one of its branches."""
+    branches = BRANCHES.get(stage, {})
+    others = {UNCOUNTED, *branches.values()} - {branches.get(branch)}
+    computing = set() if stage in COMPUTES_NOTHING else {RUNNING}
+    return import_closure(stage, root, others) | computing
+
+
+def computing_packages(modules: Iterable[str]) -> set[str]:
+    """Return the packages that `modules` compute with, directly or through other packages.
+
+    Raises
+    ------
+    ValueError
+        A module is on neither list.
+    """
+    if unknown := sorted(set(modules) - COMPUTING.keys() - CARRYING):
+        raise ValueError(
+            f"{', '.join(unknown)}: expected an entry in COMPUTING or CARRYING of "
+            f"{UNCOUNTED}, got none; say whether a result can change with its version"
+        )
+    todo, found = [COMPUTING[name] for name in modules if name in COMPUTING], set()
+    while todo:
+        found.add(package := todo.pop())
+        todo.extend(set(BENEATH.get(package, ())) - found)
+    return found
+
+
+def locked_versions(packages: Iterable[str], root: Path = Path()) -> dict[str, str]:
+    """Return each package's version by name, from constraints.txt or else from versions.yaml.
+
+    Raises
+    ------
+    InputError
+        A file is missing, or a package is in neither file.
+    """
+    found = named_versions(root / LOCKED) | named_versions(root / RECORDED)
+    if missing := sorted(set(packages) - found.keys()):
+        raise InputError(
+            f"{root / LOCKED}: expected a line {missing[0]}==<version>, got none; "
+            "`make lock` writes it"
+        )
+    return {name: found[name] for name in sorted(packages)}
+
+
+def named_versions(file: Path) -> dict[str, str]:
+    """Return the versions that a file names, in lines `name==version` or `name: version`.
+
+    Names are normalised, and versions lose their local part: 2.13.0+cpu and 2.13.0+cu126 are builds
+    of one version.
+
+    Raises
+    ------
+    InputError
+        The file is missing, or is not in UTF-8.
+    """
+    try:
+        text = file.read_text("utf-8")
+    except (FileNotFoundError, UnicodeDecodeError) as error:
+        why = "no such file" if isinstance(error, FileNotFoundError) else f"no text ({error})"
+        raise InputError(f"{file}: {why}; `git checkout {file}` brings it back") from None
+    lines = re.findall(r"^([\w.-]+)(?:==|: )([^\s;#+]+)", text, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in lines}
+
+
+def recorded_fingerprints(file: Path) -> dict[str, str]:
+    """Return the fingerprints in code.json, or none if there is no such file.
+
+    Raises
+    ------
+    InputError
+        The file is not JSON, or holds something else.
+    """
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        return {}
+    except DAMAGED_JSON as error:
+        raise InputError(f"{file}: not legal JSON ({error}); run `dvc repro code`") from None
+
+
+def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> None:
+    """Refuse to compute with other code or packages than the result would be filed under.
+
+    If code.json does not have the stage, DVC did not start it, and nothing is checked.
+
+    Raises
+    ------
+    InputError
+        The code has changed since code.json was written, Python would run other code than the
+        source says, or the installed version of a package is not the locked one.
+    """
+    require_unshadowed(sys.stdlib_module_names | COMPUTING.keys() | CARRYING, root)
+    ours = [module.__file__ for name, module in sys.modules.items() if name.startswith("stages.")]
+    require_source(Path(file) for file in ours if file)
+    if stage in COMPUTES_NOTHING:
+        return
+    file, name = root / FINGERPRINTS, fingerprint_name(stage, branch)
+    recorded = recorded_fingerprints(file).get(name)
+    if recorded is None:
+        return
+    found = fingerprinted(stage, branch, root)
+    if (present := content_hash(found)) != recorded:
+        raise InputError(
+            f"{file}: '{name}': expected {present}, the code as it is now, got {recorded}; run "
+            "`dvc repro code` first, so that results are kept under the code that computed them"
+        )
+    require_source(root / file for file in found["code"])
+    if differing := different_versions(found["packages"]):
+        first = differing[0][0]
+        raise InputError(
+            "; ".join(
+                f"{package}: expected {locked}, got {got}" for package, locked, got in differing
+            )
+            + ". Results depend on the versions in constraints.txt and versions.yaml: `make "
+            "install` installs the former and records the latter, or write the installed version "
+            f"of {first} there yourself; `dvc repro` then runs again what depends on it"
+        )
+
+
+def different_versions(packages: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return name, expected and installed version of each package whose version differs.
+
+    The local part of an installed version names a build of it (2.13.0+cu126) and is not compared.
+    """
+    found = []
+    for name, expected in packages.items():
+        try:
+            installed = metadata.version(name).partition("+")[0]
+        except metadata.PackageNotFoundError:
+            installed = "none"
+        if installed != expected:
+            found.append((name, expected, installed))
+    return found

@@ -1,0 +1,96 @@
+"""How this machine runs a study: never part of a hash, never in params.yaml.
+
+The settings come from the environment, then from an untracked `compute.yaml`, then from defaults:
+
+    INTERPRETING_CLIP_DEVICE, `device`: `cpu`, `cuda`, `cuda:1`, `mps`; default `cpu`
+    INTERPRETING_CLIP_BATCH_SIZE, `batch_size`: images per forward pass; default 256
+    INTERPRETING_CLIP_PROCESSES, `processes`: processes of a training, which share the pieces of its
+        batches, and of an extraction, which share its batches; on `cuda`, each has a GPU of its
+        own; default 1
+    INTERPRETING_CLIP_WORKERS, `workers`: processes that load large images, of all `processes`
+        together, and threads of `fetch` and `broden`; default: the processors that this process may
+        use
+    INTERPRETING_CLIP_DOWNLOADS, `downloads`: the folder that keeps downloaded files, so that a
+        re-run finds them; default `.scratch/downloads`
+    INTERPRETING_CLIP_FOLDERS, `folders`: where the relative paths `folder:`, `captions:` and
+        `file:` of params.yaml start; default `.`, the root of the repository
+    INTERPRETING_CLIP_MIRROR, `mirror`: a URL under which the files of any host but the hub's are
+        found at `<mirror>/<host>/<path>`; default: none, files come from the URLs in params.yaml
+
+From `compute.yaml` only:
+
+    `launchers`: by stage, or `others`, the command that runs it on another host, such as
+        `srun -n1 -c8 --gpus=1`; default: none, stages compute here
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from interpreting_clip.config.params import convert
+from interpreting_clip.config.quantities import Count, Place, StrictStruct, Url
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError
+from interpreting_clip.kernels import are_portable
+from interpreting_clip.urls import public_url
+from runner.launcher import SETTINGS
+
+PREFIX = "INTERPRETING_CLIP_"
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Machine(StrictStruct, frozen=True, kw_only=True):
+    """The machine's settings."""
+
+    device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|cuda(:\d+)?|mps)$")] = "cpu"
+    batch_size: Count = 256
+    processes: Count = 1
+    workers: Count = msgspec.field(default_factory=usable_processors)
+    downloads: Place = ".scratch/downloads"
+    folders: Place = "."
+    mirror: Url | None = None
+    launchers: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+def read_machine(file: Path = SETTINGS) -> Machine:
+    """Return the machine's settings.
+
+    Raises
+    ------
+    InputError
+        A setting is unknown or its value is not legal: names its place. A login in `mirror` would
+        be taken for a part of the address: shows none of it. Or `device` is not the CPU, for which
+        this process has portable kernels.
+    """
+    settings = load_tree(file) if file.exists() else {}
+    convert(settings, Machine, "", file)
+    for field in msgspec.structs.fields(Machine):
+        name = PREFIX + field.name.upper()
+        text = os.environ.get(name)
+        if text is not None:
+            value = int(text) if field.type is Count and text.isdecimal() else text
+            settings[field.name] = convert(value, field.type, name, "the environment")
+    machine = Machine(**settings)
+    if machine.device != "cpu" and are_portable():
+        raise InputError(
+            "`device`: expected cpu, since params.yaml has `kernels: portable`, got "
+            f"{machine.device}; change one of them"
+        )
+    if machine.mirror is not None:
+        login, _, place = machine.mirror.partition("://")[2].rpartition("@")
+        if re.search(r"[/?#@]", login) or re.search(r"[?#]", place):
+            shown = public_url(machine.mirror)
+            raise InputError(
+                f"`mirror`: expected https://user:password@host/path, got {shown}; in user and "
+                "password, write what is no letter and no digit as %.., `/` as %2F"
+            )
+    return machine

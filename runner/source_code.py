@@ -1,0 +1,131 @@
+"""The source code of our modules: what they import, and a digest of what they compute."""
+
+import ast
+import hashlib
+import sys
+from collections.abc import Container, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FINGERPRINTED = frozenset({"interpreting_clip", "page", "stages"})
+"""The packages whose code changes results. The runner's does not, and is not followed."""
+
+
+def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[str]:
+    """Return every file of ours that the module `stages.<stage>` can load, relative to `root`.
+
+    Imports are followed wherever they stand, inside functions too, except into the files `without`,
+    which only another branch imports.
+
+    Raises
+    ------
+    ValueError
+        A file imports relatively: leaf modules are imported by absolute path.
+    """
+    todo, seen = [root / "stages" / f"{stage}.py"], set()
+    while todo:
+        file = todo.pop()
+        if file not in seen and file.relative_to(root).as_posix() not in without:
+            seen.add(file)
+            todo.extend(imported_files(file, root))
+    return {file.relative_to(root).as_posix() for file in seen}
+
+
+def imported_files(file: Path, root: Path) -> set[Path]:
+    """Return the files of ours that `file` itself imports, and their packages' `__init__.py`."""
+    ours = [name for name in imported_names(file) if name.partition(".")[0] in FINGERPRINTED]
+    files = {root / f"{name.replace('.', '/')}.py" for name in ours}
+    # in `stages.a.b`, b may be a name and not a module
+    files = {file for file in files if file.is_file()}
+    folders = {folder for one in files for folder in one.relative_to(root).parents}
+    packages = {root / folder / "__init__.py" for folder in folders - {Path()}}
+    # An empty __init__.py runs nothing; all of ours are empty.
+    return files | {file for file in packages if file.is_file() and file.stat().st_size}
+
+
+def imported_packages(files: Iterable[Path]) -> set[str]:
+    """Return the packages that `files` themselves import and that are neither ours nor Python's."""
+    names = {name.partition(".")[0] for file in files for name in imported_names(file)}
+    return names - FINGERPRINTED - {"runner"} - sys.stdlib_module_names
+
+
+def imported_names(file: Path) -> frozenset[str]:
+    """Return everything that `file` imports: modules, and after a dot the names from them.
+
+    `importlib.import_module` counts if its argument is a literal name, as it always is here.
+
+    Raises
+    ------
+    ValueError
+        An import is relative, or its name is computed.
+    """
+    return names_in(file, file.read_bytes())
+
+
+@cache
+def names_in(file: Path, source: bytes) -> frozenset[str]:
+    """Return everything that a file with this content imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ValueError(f"{file}:{node.lineno}: relative import; import by absolute path")
+            names.add(node.module or "")
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+            name = node.args[0]
+            if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+                raise ValueError(
+                    f"{file}:{node.lineno}: import by computed name; write the name out"
+                )
+            names.add(name.value)
+    return frozenset(names)
+
+
+def code_digest(file: Path) -> str:
+    """Return the SHA-256 of a file's code without comments, layout and docstrings.
+
+    A docstring is any string that is a statement of its own, also below a constant. None of this
+    changes what is computed, so rewording it makes no training stale. Every Python from 3.11 on
+    gives the same digest.
+    """
+    return source_digest(file.read_bytes())
+
+
+@cache
+def source_digest(source: bytes) -> str:
+    """Return the `code_digest` of a source."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            node.body = [line for line in body if not is_docstring(line)]  # pyright: ignore
+        # early versions of 3.12 end the format of a value with ""
+        elif isinstance(node, ast.JoinedStr):
+            node.values = [v for v in node.values if getattr(v, "value", None) != ""]
+    return hashlib.sha256(syntax(tree).encode()).hexdigest()
+
+
+def syntax(node: Any) -> str:
+    """Return a syntax tree as text.
+
+    Empty fields are left out: later versions of Python add fields to nodes (3.12 the type
+    parameters of a function), and `ast.dump` omits empty ones from 3.13 on.
+    """
+    if isinstance(node, list):
+        return f"[{', '.join(map(syntax, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return f"{type(node).__name__}({', '.join(f'{n}={syntax(v)}' for n, v in fields)})"
+
+
+def is_docstring(line: ast.AST) -> bool:
+    """Say whether a statement is only a string."""
+    return (
+        isinstance(line, ast.Expr)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    )

@@ -1,0 +1,161 @@
+"""The study's page in a browser, as it is in git: charts come alive, concepts are found."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.integration.page.conftest import NARROW, excess_width, violations
+from tests.reads import ROOT
+
+REPORT = ROOT / "plots/report.html"
+
+
+@pytest.fixture
+def report(page: Page) -> Page:
+    page.goto(REPORT.as_uri())
+    return page
+
+
+def test_a_chart_is_a_picture_until_it_comes_near_and_then_a_vega_view(report: Page):
+    last = report.locator(".chart[id]").last
+    assert last.locator(".vega-embed").count() == 0
+    alike = report.evaluate(
+        """async () => {
+          const alike = {};
+          for (const [name, draw] of Object.entries(window.charts)) {
+            const view = await draw();
+            alike[name] = view === await draw() && typeof view.addEventListener === "function";
+          }
+          return alike;
+        }"""
+    )
+    names = [str(one.get_attribute("id")) for one in report.locator(".chart[id]").all()]
+    assert [f"chart-{name}" for name in alike] == names and all(alike.values())
+    assert report.locator(".chart .vega-embed").count() == len(names)
+
+
+def test_without_vega_the_pictures_stay_and_say_what_they_show(browser: Browser, tmp_path: Path):
+    shutil.copy(REPORT, tmp_path)
+    page = browser.new_page()
+    page.goto((tmp_path / REPORT.name).as_uri())
+    refused = page.evaluate("Object.values(window.charts)[0]().catch((error) => error.message)")
+    assert "vega.js" in refused
+    charts = page.locator(".chart[id]")
+    assert page.locator(".chart[id] > svg[role=img][aria-label]").count() == charts.count() > 0
+    page.close()
+
+
+def test_the_page_says_when_and_where_it_was_computed_if_the_record_is_its_own(
+    page: Page, tmp_path: Path
+):
+    shutil.copy(REPORT, tmp_path)
+    shutil.copy(REPORT.with_name("vega.js"), tmp_path)
+    digest = re.search(r'data-digest="(\w{64})"', REPORT.read_text())
+    assert digest
+    record = {"date": "2024-10-04", "commit": "abc", "processor": "<b>One</b>", "digest": digest[1]}
+    for own in (True, False):
+        shown = record if own else record | {"digest": "0" * 64}
+        (tmp_path / "computed.js").write_text(f"window.computed = {json.dumps(shown)};")
+        page.goto((tmp_path / REPORT.name).as_uri())
+        said = page.locator("#computed")
+        said.scroll_into_view_if_needed()
+        words = "made on 2024-10-04, at commit abc, on <b>One</b>" if own else "about another one"
+        expect(said).to_contain_text(words)
+        assert ("2024-10-04" in said.inner_text()) == own
+
+
+def test_without_a_record_as_in_a_clone_the_page_says_what_writes_it(page: Page, tmp_path: Path):
+    shutil.copy(REPORT, tmp_path)
+    shutil.copy(REPORT.with_name("vega.js"), tmp_path)
+    page.goto((tmp_path / REPORT.name).as_uri())
+    said = page.locator("#computed")
+    before = said.inner_text()
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("computed.js")):
+        said.scroll_into_view_if_needed()
+    assert said.inner_text() == before and "make repro" in before
+
+
+def test_concepts_are_found_by_name_and_by_category(report: Page):
+    rows = report.locator("#concept-table tbody tr")
+    every, field = rows.count(), report.get_by_role("searchbox", name="Concepts or categories")
+    assert every and rows.filter(visible=True).count() == every
+    words = str(rows.first.get_attribute("data-words"))
+    field.fill(words.upper())
+    expect(report.locator("#found-concepts")).to_have_text(f"1 of {every} concepts")
+    assert rows.filter(visible=True).count() == 1
+    field.fill(f"nothing is called so, {words}, ")
+    assert rows.filter(visible=True).count() == 1
+    field.fill("nothing is called so")
+    expect(report.locator("#found-concepts")).to_have_text(f"0 of {every} concepts")
+    field.fill("")
+    assert rows.filter(visible=True).count() == every
+
+
+def test_concepts_of_directions_alone_are_found_and_their_encoders_counted(report: Page):
+    rows = report.locator("#concept-table tbody tr").filter(visible=True)
+    every = rows.count()
+    report.get_by_role("checkbox", name="directions only").check()
+    assert 0 < rows.count() < every
+    assert report.locator(".pair.features").filter(visible=True).count() == 0
+    for row in rows.all():
+        findings = row.locator(".finding:has(.directions)").filter(visible=True)
+        assert row.locator(".encoders").inner_text() == str(findings.count())
+    report.get_by_role("checkbox", name="directions only").uncheck()
+    assert rows.count() == every
+
+
+def test_a_link_opens_the_fold_that_it_leads_into(report: Page):
+    figure = report.locator("details figure").first
+    assert not figure.is_visible()
+    report.evaluate("(id) => { location.hash = id; }", figure.get_attribute("id"))
+    expect(figure).to_be_visible()
+
+
+def test_everybody_can_read_what_is_folded_too(report: Page):
+    report.emulate_media(color_scheme="dark")
+    report.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
+    # what a picture is drawn with counts for nobody but axe, whom it takes ten seconds
+    report.eval_on_selector_all(".chart svg > *", "all => all.forEach(one => one.remove())")
+    assert violations(report) == []
+    report.set_viewport_size(NARROW)
+    assert excess_width(report) <= 0
+
+
+def test_text_in_charts_is_never_under_eleven_pixels_and_tables_keep_their_first_column(
+    report: Page,
+):
+    report.set_viewport_size(NARROW)
+    report.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
+    small = report.eval_on_selector_all(
+        ".chart svg text",
+        """all => all.filter((one) => {
+          const scale = one.ownerSVGElement.getScreenCTM().a;
+          return parseFloat(getComputedStyle(one).fontSize) * scale < 10.99;
+        }).length""",
+    )
+    assert small == 0
+    scrolled = report.evaluate(
+        """() => {
+          const table = document.querySelector("#robustness .scroll");
+          table.scrollLeft = 150;
+          const left = (one) => one.getBoundingClientRect().left;
+          const first = table.querySelector("tbody th");
+          return [table.scrollLeft, left(first) - left(table)];
+        }"""
+    )
+    assert scrolled[0] == 150 and abs(scrolled[1]) < 1
+
+
+def test_folds_open_to_be_printed_on_portrait_pages(report: Page):
+    folded = report.locator("details:not([open])").count()
+    report.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert folded and report.locator("details:not([open])").count() == 0
+    report.set_viewport_size({"width": 703, "height": 1000})  # A4 less its margins
+    report.emulate_media(media="print")
+    assert excess_width(report) <= 0
+    report.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert report.locator("details:not([open])").count() == folded

@@ -1,0 +1,166 @@
+"""How a stage's process starts and ends."""
+
+import contextlib
+import os
+import platform
+import select
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from interpreting_clip.formats.json import read_json
+from runner.fingerprint import FINGERPRINTS, fingerprints
+from tests.reads import ROOT
+
+STAGE = """
+import os, signal, sys
+from interpreting_clip.errors import InputError
+from runner.process import launch
+def main(*arguments):
+    {body}
+launch(main)
+"""
+
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl(2) is Linux's")
+
+
+def run(body: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a stage whose `main` is one line."""
+    kept = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    command = [sys.executable, "-c", STAGE.format(body=body), *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=kept | variables, capture_output=True, text=True, check=False
+    )
+
+
+def test_passes_the_command_line_on():
+    done = run("print(arguments)", "rn", "vit")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "('rn', 'vit')\n", "")
+
+
+def test_wrong_arguments_are_one_line():
+    done = run("pass", "rn", "vit")
+    assert done.returncode == 0
+    command = [sys.executable, "-m", "stages", "kurtosis"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "error: expected the arguments key, got none\n"
+    done = subprocess.run(
+        [*command, "a\x1b[31m", "b\n"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert done.stderr == b"error: expected the arguments key, got a\\x1b[31m b\\n\n"
+
+
+@pytest.mark.parametrize("tool", ["lock", "offline_plots"])
+def test_a_tool_ends_as_a_stage_does(tool):
+    command = [sys.executable, "-m", f"tools.{tool}", "a", "b\x1b[31m"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: expected the arguments ")
+    assert done.stderr.endswith(r"got a b\x1b[31m" + "\n")
+
+
+def test_what_a_terminal_has_no_letters_for_is_escaped():
+    done = run("print('é')", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, "\\xe9\n")
+
+
+def test_stage_code_mends_a_code_json_that_a_merge_left_in_conflict(code_copy):
+    file = code_copy / FINGERPRINTS
+    file.write_text('{\n<<<<<<< HEAD\n "cka": "1"\n=======\n "cka": "2"\n>>>>>>> other\n}\n')
+    command = [sys.executable, "-m", "stages", "code"]
+    subprocess.run(command, cwd=code_copy, check=True)
+    assert read_json(file) == fingerprints(code_copy)
+
+
+def test_computes_nothing_in_lower_precision():
+    done = run("print('computed')", ONEDNN_DEFAULT_FPMATH_MODE="BF16")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "ONEDNN_DEFAULT_FPMATH_MODE" in done.stderr
+
+
+def test_bad_input_is_one_line_and_exit_1():
+    done = run("raise InputError('params.yaml: 1 is too few')")
+    assert (done.returncode, done.stderr) == (1, "error: params.yaml: 1 is too few\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("raise OSError(28, 'No space left on device', 'data/x.json')", "data/x.json: No space"),
+        ("open('/dev/full', 'w').write('x' * 100_000)", "writing: No space left on device;"),
+        ("open('data/reference').read()", "data/reference: Is a directory; nothing was kept"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line_with_advice(body, expected):
+    done = run(body)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {expected}")
+    assert done.stderr.endswith("run `dvc repro` again\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ("dict()['gone']", "KeyError: 'gone'"),
+        ("raise OSError('unknown')", "OSError: unknown"),
+        ("raise RuntimeError(chr(27) + '[31m' + chr(10) + chr(0xdcff))", r"\x1b[31m\n\udcff"),
+        ("raise MemoryError", "MemoryError"),
+    ],
+)
+def test_a_bug_is_one_line_and_keeps_its_traceback_for_who_asks(body, what):
+    done = run(body)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and "--debug" in done.stderr
+    assert what in done.stderr and done.stderr.count("\n") == 1
+    done = run(body, "--debug")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback (most recent call last)")
+
+
+def test_a_bug_in_the_code_is_named_with_its_line(code_copy):
+    file = code_copy / "interpreting_clip/formats/saved_activations.py"
+    file.write_text(file.read_text() + "\n\ndel read_card\n")
+    (code_copy / "params.yaml").write_text("kernels: native\n")
+    command = [sys.executable, "-m", "stages", "kurtosis", "rn"]
+    done = subprocess.run(command, cwd=code_copy, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("error: stages/kurtosis.py, line ")
+    assert "`python -m stages kurtosis rn --debug`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")]
+)
+def test_threads_wait_passively_unless_the_user_says_otherwise(variables, expected):
+    assert run("print(os.environ['OMP_WAIT_POLICY'])", **variables).stdout == f"{expected}\n"
+
+
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="mallopt(3) is glibc's")
+def test_memory_that_is_freed_stays_and_is_used_again():
+    status = "[l for l in open('/proc/self/status') if l.startswith('VmRSS')][0].split()[1]"
+    body = f"""piece = bytes([1]) * 2**27
+    before, address = {status}, id(piece)
+    del piece
+    print(int(before) - int({status}), id(bytes([1]) * 2**27) == address)"""
+    freed, same = run(body).stdout.split()
+    assert int(freed) < 2**16
+    assert same == "True"
+
+
+@LINUX
+def test_a_stage_ends_when_its_parent_is_killed():
+    stage = STAGE.format(body="print(os.getpid(), flush=True); signal.pause()")
+    shell = ["sh", "-c", '"$0" -c "$1" & wait', sys.executable, stage]
+    with subprocess.Popen(shell, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        process = os.pidfd_open(int(parent.stdout.readline()))
+        try:
+            parent.kill()
+            ended, _, _ = select.select([process], [], [], 20)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+            os.close(process)
+    assert ended

@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from interpreting_clip.controls import drawn_accuracies
+from interpreting_clip.controls.drawn_accuracies import robustness_controls
+from interpreting_clip.measures import effective_robustness, logit_line
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.logit_line import ResampledLines, fit_line, logit
+from tests.unit.controls.conftest import wrong
+
+SHIFTS = ("imagenet_v2", "imagenet_r")
+
+
+@pytest.fixture(autouse=True)
+def fewer(monkeypatch):
+    monkeypatch.setattr(drawn_accuracies, "MODELS", (16,))
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    controls, coverage = robustness_controls(SHIFTS, 0.95, 60, 150, 0)
+    assert wrong(controls) == [] and len(controls) == 6
+    assert [(one.models, one.points) for one in coverage] == [(16, 0.0), (16, 10.0)]
+    assert list(coverage[0].shifts) == list(SHIFTS)
+    planted = 0.95 * 59 / 61
+    assert [control.planted for control in controls[:2]] == [0, 10]
+    assert controls[2].planted == pytest.approx(planted)
+    assert controls[2].tolerance == pytest.approx(3.5 * np.sqrt(planted * (1 - planted) / 150))
+
+
+def narrow(value, draws, confidence):
+    low, high = np.quantile(draws, [0.1, 0.9])
+    return Estimate(float(value), float(low), float(high))
+
+
+def wide(value, draws, confidence):
+    return Estimate(float(value), float(draws.min()) - 9, float(draws.max()) + 9)
+
+
+def exact_line(imagenet, shift, resamples, seed):
+    line = logit_line.fit_line(imagenet, shift)
+    return ResampledLines(np.full(resamples, line.slope), np.full(resamples, line.intercept))
+
+
+def in_percent(imagenet, shift, line):
+    return 100 * (shift - (line.slope * imagenet + line.intercept))
+
+
+def flat_line(imagenet, shift):
+    return replace(fit_line(imagenet, shift), slope=0.0, intercept=float(logit(shift).mean()))
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "broken"),
+    [
+        (effective_robustness, "percentile_interval", narrow),
+        (effective_robustness, "percentile_interval", wide),
+        (effective_robustness, "effective_robustness", in_percent),
+        (logit_line, "resample_lines", exact_line),
+        (logit_line, "fit_line", flat_line),
+    ],
+)
+def test_a_broken_estimate_or_interval_is_seen(monkeypatch, module, name, broken):
+    monkeypatch.setattr(module, name, broken)
+    assert wrong(robustness_controls(SHIFTS, 0.95, 60, 400, 0)[0])

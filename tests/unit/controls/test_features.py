@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from interpreting_clip.controls import features
+from interpreting_clip.controls.features import (
+    kurtosis_controls,
+    limit,
+    most_equal_outliers,
+    outlier_controls,
+    raised_deviations,
+)
+from interpreting_clip.measures import kurtosis
+from tests.unit.controls.conftest import wrong
+
+measure = kurtosis.kurtosis_and_deviations
+standardize = kurtosis.standardized
+
+
+def test_the_kurtosis_of_known_distributions_is_found():
+    controls = kurtosis_controls(64, 6.0, 0)
+    assert wrong(controls) == []
+    gaussian, uniform, laplace = (control.planted for control in controls)
+    assert gaussian == 3 * 63 / 65
+    assert uniform == pytest.approx(1.8, abs=0.1) and laplace == pytest.approx(6, abs=1.5)
+    assert all(0 < control.tolerance < 0.3 for control in controls)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda values, sigma: (measure(values, sigma)[0] - 3, None),
+        lambda values, sigma: (measure(values.T, sigma)[0], None),
+        lambda values, sigma: (measure(values, sigma)[0] * (1 - 1 / values.shape[1]) ** 2, None),
+    ],
+    ids=["excess", "over images", "σ of n - 1"],
+)
+def test_a_broken_kurtosis_is_seen(monkeypatch, broken):
+    monkeypatch.setattr(features, "kurtosis_and_deviations", broken)
+    assert wrong(kurtosis_controls(64, 6.0, 0))
+
+
+def test_the_deviation_of_raised_features_is_that_of_a_plain_computation():
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((5, 40)) * 3 + 7
+    spread = values.std(axis=1, keepdims=True)
+    raised = values.copy()
+    raised[:, :4] += 9 * spread
+    plain = (raised - raised.mean(axis=1, keepdims=True)) / raised.std(axis=1, keepdims=True)
+    own = ((values - values.mean(axis=1, keepdims=True)) / spread)[:, :4]
+    np.testing.assert_allclose(raised_deviations(own, 9.0, 40), plain[:, :4], rtol=1e-12)
+
+
+def test_of_128_features_three_are_found_from_a_size_on_and_four_at_none(activations):
+    assert most_equal_outliers(128, 6.0) == 3 and most_equal_outliers(1024, 6.0) == 27
+    controls, curve, limits = outlier_controls(activations, 6.0, 0.01, 0)
+    assert wrong(controls) == []
+    assert [one.axes for one in limits] == [1, 3, 4]
+    largest = {point.axes: point.found for point in curve}
+    assert largest == {1: 1.0, 3: 1.0, 4: 0.0}
+    size = limits[1].raised_by
+    assert limits[2].raised_by is None and size
+    assert size == pytest.approx(16.66, abs=0.01)
+    assert raised_deviations(np.zeros((1, 3)), size, 128)[0, 0] == pytest.approx(6)
+    assert limits[2].highest == pytest.approx(np.sqrt(124 / 4))
+
+
+def test_few_features_have_no_outliers(activations):
+    controls, curve, limits = outlier_controls(activations[:, :20], 6.0, 0.01, 0)
+    assert wrong(controls) == [] and all(point.found == 0 for point in curve)
+    assert [one.raised_by for one in limits] == [None]
+    assert limit(20, 1, 6.0).highest == pytest.approx(np.sqrt(19))
+
+
+def over_images(values, chunk_size=kurtosis.CHUNK_SIZE):
+    yield slice(0, len(values)), (values - values.mean(axis=0)) / values.std(axis=0)
+
+
+def without_mean(values, chunk_size=kurtosis.CHUNK_SIZE):
+    yield slice(0, len(values)), values / values.std(axis=1, keepdims=True)
+
+
+def one_less(values, chunk_size=kurtosis.CHUNK_SIZE):
+    for rows, z in standardize(values, chunk_size):
+        yield rows, z * np.sqrt(1 - 1 / values.shape[1])
+
+
+@pytest.mark.parametrize("broken", [over_images, without_mean, one_less])
+def test_a_broken_standardization_is_seen(monkeypatch, activations, broken):
+    monkeypatch.setattr(kurtosis, "standardized", broken)
+    assert wrong(outlier_controls(activations, 6.0, 0.01, 0)[0])
+
+
+def test_a_broken_choice_of_outlier_features_is_seen(monkeypatch, activations):
+    last = lambda deviations, share: kurtosis.outlier_features(  # noqa: E731
+        kurtosis.FeatureDeviations(deviations.share[::-1], deviations.mean_abs_z), share
+    )
+    monkeypatch.setattr(features, "outlier_features", last)
+    assert wrong(outlier_controls(activations, 6.0, 0.01, 0)[0])

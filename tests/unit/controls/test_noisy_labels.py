@@ -1,0 +1,113 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from interpreting_clip.controls import noisy_labels
+from interpreting_clip.controls.noisy_labels import (
+    ConceptScoring,
+    chosen_presence,
+    concept_controls,
+    plain_average_precision,
+)
+from interpreting_clip.measures import concepts
+from interpreting_clip.measures.average_precision import average_precisions
+from interpreting_clip.measures.concepts import ConceptLabels
+from tests.unit.controls.conftest import wrong
+
+BALANCED = ConceptScoring("balanced", 3, 0, "fixed", 0.9)
+TIES = "closed form"
+
+
+@pytest.fixture(autouse=True)
+def fewer(monkeypatch):
+    monkeypatch.setattr(noisy_labels, "SIMULATIONS", 15)
+
+
+@pytest.fixture
+def labels() -> ConceptLabels:
+    """Return five concepts of 1,000 images, the second of which is on all images of the first."""
+    rng = np.random.default_rng(0)
+    shown = rng.random((1000, 5)) < 0.25
+    shown[:, 1] |= shown[:, 0]
+    image, concept = np.nonzero(shown)
+    return ConceptLabels(image, 10 + concept)
+
+
+@pytest.mark.parametrize("setting", [{}, {"negatives": "all"}, {"sign": "either"}])
+def test_planted_concepts_are_found_one_or_two_for_a_direction(labels, setting):
+    controls = concept_controls(labels, replace(BALANCED, **setting), 0)
+    assert wrong(controls) == []
+    assert [control.planted for control in controls[1:5]] == [4, 1, 8, 2]
+    assert 0.9 < controls[0].planted < 1 and 0 < controls[0].tolerance < 0.05
+    assert controls[5].planted == 11 / 16
+
+
+def test_without_broden_labels_are_drawn_and_the_control_says_so():
+    controls = concept_controls(None, BALANCED, 0)
+    assert wrong(controls) == [] and "the study has no Broden" in controls[0].what
+    assert [control.planted for control in controls[1:5]] == [8, 1, 16, 2]
+
+
+def test_concepts_that_one_direction_would_encode_are_not_both_taken(labels):
+    shown = chosen_presence(labels)
+    assert shown.shape == (1000, 4)
+    together, alone = shown.astype(int).T @ shown, shown.sum(axis=0)
+    fewest = np.minimum(alone[:, None], alone)
+    assert (together[~np.eye(4, dtype=bool)] <= fewest[~np.eye(4, dtype=bool)] / 2).all()
+
+
+def test_the_plain_average_precision_of_three_images():
+    scores, positive = np.array([0.9, 0.5, 0.1]), np.array([True, False, True])
+    assert plain_average_precision(scores, positive) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def ranked(scores, targets, workers=1):
+    """Compute average precisions as if no two scores were equal: the first image comes first."""
+    places = np.argsort(np.argsort(-scores, axis=0, kind="stable"), axis=0)
+    return average_precisions(-places.astype(np.float64), targets, workers)
+
+
+def test_ties_that_are_broken_are_seen(monkeypatch, labels):
+    monkeypatch.setattr(concepts, "average_precisions", ranked)
+    assert [TIES in what for what in wrong(concept_controls(labels, BALANCED, 0))] == [True]
+
+
+def in_reverse(activations, *rest, **settings):
+    return concepts.probe(-activations, *rest, **settings)
+
+
+def rounded_up(*given, **settings):
+    found = concepts.probe(*given, **settings)
+    return replace(found, precisions=np.sqrt(found.precisions))
+
+
+def against_all(labels, numbers, images, *_, draws):
+    return concepts.concept_targets(labels, numbers, images, "all", 0, draws=draws)
+
+
+def directions_counted(*given, **settings):
+    found = concepts.probe(*given, **settings)
+    count = found.counts[0]
+    return replace(found, counts=[replace(count, unique_concepts=count.encoding_directions)])
+
+
+def others_counted(*given, **settings):
+    found = concepts.probe(*given, **settings)
+    count = found.counts[0]
+    return replace(found, counts=[replace(count, polysemanticity=count.polysemanticity - 1)])
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("probe", in_reverse),
+        ("probe", rounded_up),
+        ("concept_targets", against_all),
+        ("probe", directions_counted),
+        ("probe", others_counted),
+    ],
+)
+def test_broken_precisions_and_counts_are_seen(monkeypatch, labels, name, broken):
+    monkeypatch.setattr(noisy_labels, name, broken)
+    assert wrong(concept_controls(labels, BALANCED, 0))

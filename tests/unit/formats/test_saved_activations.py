@@ -1,0 +1,89 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.saved_activations import (
+    Activations,
+    read_activations,
+    read_card,
+    read_shifts,
+    read_test_sets,
+    write_activations,
+    write_card,
+    write_shifts,
+)
+
+
+def activations(images=4, features=3):
+    values = np.arange(images * features, dtype=np.float32).reshape(images, features)
+    return Activations(values, np.arange(images) % 2, np.array([0, 1]))
+
+
+def write(folder: Path, dataset: str, made: Activations) -> None:
+    more = {name: getattr(made, name) for name in ("classes", "class_indices", "aliases")}
+    write_activations(folder, dataset, made.values, **more)
+
+
+def test_round_trip_with_aliases_only_where_there_are_some(tmp_path):
+    plain, merged = activations(), replace(activations(), aliases={7: 1, 5: 0})
+    for dataset, made in {"imagenet_a": plain, "objectnet": merged}.items():
+        write(tmp_path, dataset, made)
+        again = read_activations(tmp_path, dataset)
+        np.testing.assert_array_equal(again.values, made.values)
+        np.testing.assert_array_equal(again.classes, [0, 1, 0, 1])
+        assert again.aliases == made.aliases
+    stored = read_tensors(tmp_path / "imagenet_a.safetensors")
+    assert stored.keys() == {"activations", "class_indices", "classes"}
+
+
+def test_refuses_nan_on_the_way_in_and_on_the_way_out(tmp_path):
+    bad = activations()
+    bad.values[2, 1] = np.nan
+    with pytest.raises(InputError, match="row 2"):
+        write(tmp_path, "imagenet_a", bad)
+    write(tmp_path, "imagenet_a", activations())
+    file = tmp_path / "imagenet_a.safetensors"
+    last = activations().values[-1:].tobytes()
+    damaged = np.full(3, np.nan, np.float32).tobytes()
+    file.write_bytes(file.read_bytes().replace(last, damaged))
+    with pytest.raises(InputError, match=r"imagenet_a.safetensors: 'activations'.*row 3"):
+        read_activations(tmp_path, "imagenet_a")
+
+
+def test_refuses_counts_that_disagree(tmp_path):
+    arrays = {"activations": np.ones((3, 2), np.float32), "classes": np.zeros(2, np.int64)}
+    write_tensors(tmp_path / "x.safetensors", {**arrays, "class_indices": np.zeros(1, np.int64)})
+    with pytest.raises(InputError, match="3 activations for 2 classes"):
+        read_activations(tmp_path, "x")
+
+
+def test_cards_say_what_was_measured(tmp_path):
+    write_card(tmp_path, "tower", 3)
+    assert read_card(tmp_path) == {"representation": "tower", "feature_width": 3}
+    for shifts in (["imagenet_v2", "imagenet_r"], []):
+        write_shifts(tmp_path, shifts[::-1])
+        assert read_shifts(tmp_path) == shifts
+
+
+def test_an_absent_shift_is_not_read_and_a_missing_one_is_refused(tmp_path):
+    imagenet, shifts = tmp_path / "imagenet", tmp_path / "shifts"
+    write(imagenet, "imagenet_val", activations())
+    write_shifts(shifts, ["imagenet_r"])
+    with pytest.raises(InputError, match=r"imagenet_r\.safetensors: no such file"):
+        read_test_sets(imagenet, shifts)
+    write(shifts, "imagenet_r", activations())
+    assert list(read_test_sets(imagenet, shifts)) == ["imagenet_val", "imagenet_r"]
+
+
+@pytest.mark.parametrize(
+    "card", [{"shifts": ["cifar"]}, {"shifts": ["imagenet_val"]}, {"shifts": "objectnet"}, {}]
+)
+def test_a_card_without_shifts_is_refused(tmp_path, card):
+    write_json(tmp_path / "card.json", card)
+    with pytest.raises(InputError, match=r"card\.json: 'shifts': expected some of imagenet_v2"):
+        read_shifts(tmp_path)

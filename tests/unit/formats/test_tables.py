@@ -1,0 +1,95 @@
+import math
+
+import pytest
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.tables import CURVE_COLUMNS, read_curve, read_table, write_table
+
+
+def test_round_trip(tmp_path):
+    write_table(tmp_path / "t.csv", [{"model": "a,b", "x": 1 / 3}], ["model", "x"])
+    assert read_table(tmp_path / "t.csv", ["x"]) == [{"model": "a,b", "x": "0.333333"}]
+    write_table(tmp_path / "t.csv", [], ["a", "b"])
+    assert (tmp_path / "t.csv").read_text() == "a,b\n"
+
+
+@pytest.mark.parametrize("content", [b"a\n\xff\n", b"a\n" + 200_000 * b"x"])
+def test_refuses_what_is_no_table(tmp_path, content):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(InputError, match=r"t.csv: expected a table in UTF-8, got .*`dvc repro`"):
+        read_table(tmp_path / "t.csv", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "missing: "), (b"a\n1,2\n", "row 1: "), (b"a,b\n1,2\n3\n", "row 2: ")],
+)
+def test_refuses_an_empty_file_and_rows_of_another_length(tmp_path, content, message):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(InputError, match=rf"t\.csv: .*{message}"):
+        read_table(tmp_path / "t.csv", ["a"])
+
+
+def test_refuses_a_missing_file_and_a_missing_column(tmp_path):
+    with pytest.raises(InputError, match=r"t.csv: no such file"):
+        read_table(tmp_path / "t.csv", ["a"])
+    write_table(tmp_path / "t.csv", [{"a": 1}], ["a"])
+    with pytest.raises(InputError, match=r"t.csv: expected the columns a, b; missing: \['b'\]"):
+        read_table(tmp_path / "t.csv", ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "message"),
+    [
+        ({"a": 1, "b": 2}, ValueError, "fields not in fieldnames: 'b'"),
+        ({"a": math.nan}, InputError, r"t.csv.a: a result must be finite, got nan"),
+    ],
+)
+def test_refuses_an_unannounced_column_and_nan_and_writes_nothing(tmp_path, row, error, message):
+    with pytest.raises(error, match=message):
+        write_table(tmp_path / "t.csv", [row], ["a"])
+    assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.fixture
+def curve(tmp_path):
+    folder = tmp_path / "plots/metrics"
+    folder.mkdir(parents=True)
+    for metric in CURVE_COLUMNS:
+        (folder / f"{metric}.tsv").write_text(f"step\t{metric}\n5\t0.5\n10\t0.25\n")
+    return tmp_path
+
+
+def test_joins_the_metrics_by_step(curve):
+    (curve / "plots/metrics/loss.tsv").write_text("step\tloss\n5\t2.5\n10\t1\n")
+    rest = {"accuracy": 0.25, "learning_rate": 0.25}
+    assert read_curve(curve)[1] == {"step": 10, "loss": 1.0, **rest}
+
+
+def test_an_encoder_that_came_ready_has_no_points(tmp_path):
+    (tmp_path / "ready.json").touch()
+    assert read_curve(tmp_path) == []
+
+
+def test_refuses_a_missing_metric(curve):
+    (curve / "plots/metrics/accuracy.tsv").unlink()
+    with pytest.raises(InputError, match=r"accuracy.tsv: no such file; `dvc repro`"):
+        read_curve(curve)
+
+
+COLUMNS = r"loss.tsv: expected the columns step and loss"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("step\tloss\n5\t2.5\n10", "loss.tsv: row 2"),
+        ("step\tloss\n5\tx", COLUMNS),
+        ("step\n5\n", COLUMNS),
+        ("step\tloss\n5\t2.5\n", "not of the same steps"),
+    ],
+)
+def test_refuses_a_damaged_metric_and_one_of_other_steps(curve, text, message):
+    (curve / "plots/metrics/loss.tsv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_curve(curve)

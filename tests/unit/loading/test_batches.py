@@ -1,0 +1,90 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading import batches as module
+from interpreting_clip.loading.batches import (
+    SMALL,
+    LoadedBatch,
+    cache_images,
+    image_batches,
+    load_batches,
+    useful_workers,
+)
+from interpreting_clip.loading.preprocess import Preprocess, resize_and_crop
+
+PREPROCESS = Preprocess(size=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resize=20)
+
+
+def photographs(count: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (*rng.integers(17, 60, 2), 3), np.uint8) for _ in range(count)]
+
+
+def test_batches_come_in_order_and_the_last_may_be_smaller():
+    images, rows = photographs(11), np.array([3, 1, 10, 7, 0])
+    before = torch.random.get_rng_state()
+    batches = list(image_batches(images, rows, PREPROCESS, 2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    expected = [resize_and_crop(images[row], PREPROCESS) for row in rows]
+    assert np.array_equal(np.concatenate(batches), np.stack(expected))
+
+
+@pytest.mark.parametrize("error", [InputError("image 1 is broken"), OSError(5, "bad", "a.tar")])
+def test_an_error_is_raised_in_its_turn(error):
+    def load(index: int) -> np.ndarray:
+        if index == 1:
+            raise error
+        return np.array([index])
+
+    running = load_batches(load, [0, 1, 2], 0)
+    assert next(running) == (0, np.array([0]))
+    with pytest.raises(type(error)) as caught:
+        next(running)
+    assert str(caught.value) == str(error)
+
+
+def test_workers_load_large_images_that_are_not_in_memory():
+    large = [np.zeros((128, SMALL // 128 // 3, 3), np.uint8)]
+    assert useful_workers(large, 3) == 3
+    assert useful_workers(photographs(1), 3) == 0
+    assert useful_workers(np.stack(large), 3) == 0
+    assert useful_workers([], 3) == 0
+
+
+def test_few_images_are_cached_and_many_are_not(monkeypatch):
+    images = photographs(3)
+    cached: Any = cache_images(images, PREPROCESS)
+    assert np.array_equal(cached, [resize_and_crop(image, PREPROCESS) for image in images])
+    monkeypatch.setattr(module, "CACHE_BYTES", 3 * 3 * 16 * 16 - 1)
+    assert cache_images(images, PREPROCESS) is images
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda:1", True)])
+def test_a_gpu_s_pixels_are_pinned_where_they_are_loaded(monkeypatch, device, pinned):
+    class Loader(torch.utils.data.DataLoader):
+        """Loads as on a machine that has the GPU."""
+
+        def __init__(self, dataset: Any, **given: Any) -> None:
+            self.pins = given.pop("pin_memory")
+            super().__init__(dataset, **given)
+
+        def __iter__(self) -> Any:
+            return (one.pin_memory() if self.pins else one for one in super().__iter__())
+
+    monkeypatch.setattr(module, "DataLoader", Loader)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor.clone())
+    images = photographs(3)
+    batches = list(image_batches(images, np.arange(3), PREPROCESS, 2, device=device))
+    assert all(isinstance(batch, torch.Tensor) == pinned for batch in batches)
+    expected = np.stack([resize_and_crop(image, PREPROCESS) for image in images])
+    assert np.array_equal(np.concatenate(batches), expected)
+
+
+def test_an_error_is_not_pinned():
+    broken = InputError("image 1 is broken")
+    assert LoadedBatch(1, broken).pin_memory().content is broken

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from interpreting_clip.loading.preprocess import Preprocess, resize_and_crop, to_device, to_tower
+
+HALF = Preprocess(size=4, mean=(0.5, 0.25, 0.0), std=(0.5, 0.25, 1.0))
+
+
+def pixels(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+
+
+def test_pixels_are_standardised_per_channel():
+    images = pixels(3, 4, 4)
+    images.setflags(write=False)
+    expected = (images / 255 - np.array(HALF.mean)) / np.array(HALF.std)
+    tolerance = float(8 * np.finfo(np.float32).eps)
+    np.testing.assert_allclose(
+        to_tower(images, HALF).permute(0, 2, 3, 1), expected, atol=tolerance * 4
+    )
+
+
+def test_a_wide_image_is_cropped_about_its_centre():
+    image = pixels(4, 8)
+    np.testing.assert_array_equal(resize_and_crop(image, HALF), image[:, 2:6])
+
+
+SIZES = [(37, 53), (301, 224), (224, 301), (500, 333), (20, 20), (225, 225), (90, 1000)]
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def photograph(height: int, width: int) -> np.ndarray:
+    """Return smooth shades with noise over them: what scaling treats least alike."""
+    random = np.random.default_rng(height * width)
+    rows, columns = np.mgrid[:height, :width] / 40
+    shades = 127 + 90 * np.sin(rows[..., None] + columns[..., None] * [1, 2, 3])
+    return np.clip(shades + random.normal(0, 25, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+def torchvision_eval(preprocess: Preprocess) -> object:
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms._presets import ImageClassification
+
+    mode = InterpolationMode(preprocess.interpolation)
+    sizes = {"crop_size": preprocess.size, "resize_size": preprocess.resize}
+    return ImageClassification(**sizes, mean=MEAN, std=STD, interpolation=mode)
+
+
+def open_clip_eval(preprocess: Preprocess) -> object:
+    from open_clip.transform import image_transform
+
+    mode = {"crop": "shortest", "squash": "squash"}[preprocess.mode]
+    return image_transform(
+        preprocess.size, False, MEAN, STD, resize_mode=mode, interpolation=preprocess.interpolation
+    )
+
+
+def timm_eval(preprocess: Preprocess) -> object:
+    from timm.data.transforms_factory import transforms_imagenet_eval
+
+    mode = {"crop": "center", "squash": "squash"}[preprocess.mode]
+    share = preprocess.size / (preprocess.resize or preprocess.size)
+    how = {"crop_mode": mode, "interpolation": preprocess.interpolation, "crop_pct": share}
+    return transforms_imagenet_eval(preprocess.size, mean=MEAN, std=STD, **how)
+
+
+@pytest.mark.parametrize("shape", SIZES)
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize(
+    ("library", "resize", "mode"),
+    [
+        (torchvision_eval, 256, "crop"),
+        (torchvision_eval, 232, "crop"),
+        (open_clip_eval, None, "crop"),
+        (open_clip_eval, None, "squash"),
+        (timm_eval, 235, "crop"),
+        (timm_eval, 249, "squash"),
+    ],
+)
+def test_pixels_are_those_of_the_libraries(library, resize, mode, interpolation, shape):
+    how = {"resize": resize, "interpolation": interpolation, "mode": mode}
+    preprocess = Preprocess(size=224, mean=MEAN, std=STD, **how)
+    image = photograph(*shape)
+    expected = library(preprocess)(Image.fromarray(image))
+    ours = to_tower(resize_and_crop(image, preprocess)[None], preprocess)[0]
+    torch.testing.assert_close(ours, expected, rtol=0, atol=2e-6)
+
+
+def test_pixels_may_be_a_tensor():
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    assert torch.equal(to_tower(torch.from_numpy(pixels), HALF), to_tower(pixels, HALF))
+
+
+def test_copies_to_a_gpu_alone_are_not_waited_for(monkeypatch):
+    noted = {}
+    note = lambda tensor, device, non_blocking: noted.update({device: non_blocking}) or tensor  # noqa: E731
+    monkeypatch.setattr(torch.Tensor, "to", note)
+    for device in ("cpu", "mps", "cuda", "cuda:1"):
+        to_device(torch.zeros(1), device)
+    assert noted == {"cpu": False, "mps": False, "cuda": True, "cuda:1": True}

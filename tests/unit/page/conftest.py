@@ -1,0 +1,343 @@
+"""A made-up study with the structure of real results."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from interpreting_clip.config.encoders import EncoderEntry
+from page.names import INSTRUMENTS
+from page.results import Comparison, Controls, Encoder, Line, Published, Series
+from page.robustness_tables import baseline_rows, published_rows
+from stages.published import COLUMNS
+from tests.reads import ROOT
+
+SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
+LINES = {
+    "imagenet_v2": Line(
+        slope=0.92, intercept=-0.55, r_squared=0.97, models=87, low=0.35, high=0.98
+    ),
+    "imagenet_r": Line(slope=0.8, intercept=-1.6, r_squared=0.97, models=87, low=0.35, high=0.98),
+    "imagenet_sketch": Line(
+        slope=0.7, intercept=-2.4, r_squared=0.97, models=87, low=0.35, high=0.98
+    ),
+    "objectnet": Line(slope=0.9, intercept=-2.1, r_squared=0.97, models=87, low=0.35, high=0.98),
+    "imagenet_a": Line(slope=1.0, intercept=-1.6, r_squared=0.97, models=87, low=0.35, high=0.98),
+}
+# label, training, data, ImageNet accuracy, mean effective robustness, kurtosis
+ENCODERS = {
+    "rn_web_broad": ("RN zero-shot, web-broad", "zero_shot", "web_broad", 83, 28, 2.85),
+    "rn_web_broad_finetuned": ("RN finetuned, web-broad", "finetuned", "web_broad", 93.5, 12, 2.8),
+    "rn_supervised": ("RN supervised", "supervised", "imagenet_train", 95, 0.4, 2.6),
+    "vit_web_broad": ("ViT zero-shot, web-broad", "zero_shot", "web_broad", 61, 2, 2.9),
+    "vit_web_broad_finetuned": ("ViT finetuned, web-broad", "finetuned", "web_broad", 77, -1, 3),
+    "vit_supervised": ("ViT supervised", "supervised", "imagenet_train", 88, -2, 2.8),
+    "rn_web_narrow": ("RN zero-shot, web-narrow", "zero_shot", "web_narrow", 94, 4, 2.8),
+    "rn_imagenet_captions": ("RN zero-shot, captions", "zero_shot", "captions", 92.5, 1, 2.8),
+    "rn_web_broad_labels": ("RN supervised on web-broad", "supervised", "web_broad", 96, 37, 3.2),
+    "rn_untrained": ("RN untrained", "untrained", "none", 8.2, -3, 2.7),
+    "vit_untrained": ("ViT untrained", "untrained", "none", 8.5, -3, 2.95),
+}
+TEMPLATES = ROOT / ".dvc" / "plots"
+BASES = ("directions", "features")
+CATEGORIES = ("object", "part", "scene", "texture", "color")
+
+
+def logit(percent: float) -> float:
+    return math.log(percent / (100 - percent))
+
+
+def beta(shift: str, percent: float) -> float:
+    line = LINES[shift]
+    return 100 / (1 + math.exp(-(line.slope * logit(percent) + line.intercept)))
+
+
+def interval(value: float, width: float, prefix: str = "") -> dict[str, float]:
+    return {f"{prefix}low": value - width, f"{prefix}high": value + width}
+
+
+def counted(unique: int) -> dict[str, Any]:
+    return {"unique": unique, **interval(unique, 1), "polysemanticity": 1.3}
+
+
+def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
+    imagenet, mean, kurtosis = ENCODERS[key][3:]
+    robustness = {s: mean + float(rng.normal(0, 4)) for s in SHIFTS}
+    accuracy = {s: min(max(beta(s, imagenet) + robustness[s], 0.5), 98.0) for s in SHIFTS}
+    robustness = {s: accuracy[s] - beta(s, imagenet) for s in SHIFTS}
+    mean = sum(robustness.values()) / 5
+    unique = int(18 - abs(imagenet - 85) / 6)
+    return {
+        "accuracy": {"imagenet": float(imagenet), **accuracy},
+        "images": dict.fromkeys(("imagenet", *SHIFTS), 1500),
+        "classes": dict.fromkeys(("imagenet", *SHIFTS), 12),
+        "effective_robustness": {
+            **robustness,
+            "mean": mean,
+            **interval(mean, 1.3, "mean_"),
+            "extrapolated": list(SHIFTS) if imagenet < 35 else [],
+        },
+        "kurtosis": {
+            **{"mean": kurtosis, **interval(kurtosis, 0.02)},
+            **{"outlier_features": 0, "largest_share": 0.013},
+        },
+        "directions": {"count": 12, "prunable": 0.2, "importance_ratio": 3.1},
+        "concepts": {
+            "measured": 40,
+            "unique_directions": unique,
+            **interval(unique, 1, "unique_directions_"),
+            "polysemanticity_directions": 1.4,
+            **interval(1.4, 0.1, "polysemanticity_directions_"),
+            "unique_features": unique + 3,
+            **interval(unique + 3, 2, "unique_features_"),
+            "polysemanticity_features": 1.2,
+            **interval(1.2, 0.1, "polysemanticity_features_"),
+        },
+    }
+
+
+def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
+    training, imagenet = ENCODERS[key][1], ENCODERS[key][3]
+    decay = np.exp(-np.arange(12) / 4)
+    steps = () if training == "untrained" else range(0, 600, 10)
+    fractions = [round(0.1 * i, 1) for i in range(10)]
+    keep = {d: imagenet if d == "imagenet" else beta(d, imagenet) for d in ("imagenet", *SHIFTS)}
+    models = [
+        {"name": f"model {i}", "imagenet": x}
+        | {s: beta(s, x) + float(rng.normal()) for s in SHIFTS}
+        for i, x in enumerate(np.linspace(35, 98, 16).tolist())
+    ]
+    return {
+        "representation": "linear",
+        "outliers": {
+            **{"features": 128, "outlier_sigma": 6.0, "outlier_share": 0.5, "hiding_outliers": 4},
+            "sweep": [{"share": s, "outlier_features": n} for s, n in ((0.01, 2), (0.5, 0))],
+            "typical_cosine": 0.21,
+            "axes": [
+                {
+                    **{"feature": 7, "share": 0.013, "outlier": False, "cosine": 0.43, "rank": 3},
+                    "within": 0.625,
+                    "costs": {d: {"value": 0.4, "low": -0.1, "high": 0.9} for d in keep},
+                }
+            ],
+        },
+        "importance": {"head": (0.5 * decay).tolist(), "random_head": [0.2] * 12},
+        "pruning": [
+            {"dataset": d, "fraction": p, "accuracy": a * (1 - p**6), "random_head_accuracy": a - p}
+            for d, a in keep.items()
+            for p in fractions
+        ],
+        "concepts": [
+            {"basis": b, "category": c, **counted(2 + (i + len(key)) % 4 + 9 * (c == "all"))}
+            for b in ("directions", "features")
+            for i, c in enumerate(("all", *CATEGORIES))
+        ],
+        "encoded": [
+            {"basis": b, "number": n, "side": "positive", "category": "object", **pair}
+            for b in ("directions", "features")
+            for n, pair in (
+                (1, {"concept": "star", "precision": 0.9301}),
+                (7, {"concept": "star", "precision": 0.9502}),
+                (7, {"concept": "disc", "precision": 0.9403}),
+            )
+        ],
+        "pairs": {"directions": 3, "features": 3},
+        "sweep": [
+            {"basis": b, "threshold": t, **counted(int(40 * (1 - t) + k))}
+            for k, b in enumerate(("directions", "features"))
+            for t in (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+        ],
+        "concept_names": {b: [f"c{i} (object)" for i in range(len(key))] for b in BASES},
+        "training_curve": [
+            {
+                "step": step,
+                "loss": 2.5 * math.exp(-step / 150) + 0.1 * float(rng.random()),
+                "accuracy": 90 * (1 - math.exp(-step / 150)),
+                "learning_rate": 1e-3,
+            }
+            for step in steps
+        ],
+        "abscissa": {s: {"accuracy": float(imagenet), "images": 2000} for s in SHIFTS},
+        "left_out": {},
+        "robustness": {
+            "models": models,
+            "lines": msgspec.to_builtins(LINES),
+            "abscissa": dict.fromkeys(SHIFTS, "imagenet"),
+        },
+    }
+
+
+def counterpart(data: str, training: str, mean: float, note: str = "") -> dict[str, Any]:
+    value = {"mean": mean, **interval(mean, 0.5), "extrapolated": []}
+    said = {"data": data, "training": training, "image_size": 224, "note": note}
+    return said | {"imagenet": 80.0, "testbed": value, "timm": value}
+
+
+def control(name: str) -> dict[str, Any]:
+    known = {"planted": 3.0, "found": 2.98, "tolerance": 0.05, "as_planted": True}
+    return {"what": f"what was planted for {name}", **known}
+
+
+def comparison(first: str, second: str) -> dict[str, Any]:
+    layers = {
+        "rn": ["stem", "layer1", "layer2", "layer3", "layer4", "pool"],
+        "vit": ["patches", "block1", "block2", "block3", "embedding"],
+    }
+    one, two = (layers[key.partition("_")[0]] for key in (first, second))
+    return {
+        "first": first,
+        "second": second,
+        "first_layers": one,
+        "second_layers": two,
+        "cka": [[1 / (1 + abs(i - j)) for j in range(len(two))] for i in range(len(one))],
+    }
+
+
+@pytest.fixture
+def study() -> dict[str, Any]:
+    return made_up_study()
+
+
+def made_up_study() -> dict[str, Any]:
+    """Return the loaded JSONs of a whole study; each test may change its own copy."""
+    return {
+        "entries": {
+            key: {
+                **dict(zip(("label", "training", "data"), values[:3], strict=True)),
+                "backbone": key.partition("_")[0],
+                "head": "zero_shot",
+            }
+            for key, values in ENCODERS.items()
+        },
+        "metrics": {
+            k: encoder_metrics(k, np.random.default_rng(i)) for i, k in enumerate(ENCODERS)
+        },
+        "series": {k: encoder_series(k, np.random.default_rng(0)) for k in ENCODERS},
+        "comparisons": {
+            "rn_finetuning": comparison("rn_web_broad", "rn_web_broad_finetuned"),
+            "rn_supervision": comparison("rn_web_broad", "rn_supervised"),
+            "backbones": comparison("rn_web_broad", "vit_web_broad"),
+        },
+        "controls": {
+            **{name: {"controls": [control(name)]} for name in INSTRUMENTS},
+            "outlier_features": {
+                "controls": [control("outlier_features")],
+                "curve": [
+                    {"axes": k, "size": a, "found": a / (40 * k), "arithmetic": a / (40 * k)}
+                    for k in (1, 3, 4)
+                    for a in (4.0, 6.0, 8.0, 12.0, 20.0, 30.0)
+                ],
+                "limits": [
+                    {"axes": 3, "highest": 6.45, "raised_by": 16.7},
+                    {"axes": 4, "highest": 5.57, "raised_by": None},
+                ],
+            },
+        },
+        "published": {
+            "lines": msgspec.to_builtins(LINES),
+            "encoders": {
+                "RN50/openai": {"mean": 22.8, "low": 22.1, "high": 23.4, "extrapolated": []},
+                "RN50/cc12m": {"mean": 11.0, "low": 10.1, "high": 12.0, "extrapolated": []},
+            },
+            "leaders": ["RN50/openai"],
+            "confidence": 0.95,
+            "joined": {},
+            "timm_lines": msgspec.to_builtins(LINES),
+            "counterparts": {
+                "ViT-B/32": {
+                    "ViT-B-32/openai": counterpart("OpenAI", "zero_shot", 27.0),
+                    "clip.openai_ft_in1k": counterpart("OpenAI", "finetuned", 8.0),
+                    "augreg_in1k": counterpart("ImageNet", "supervised", 2.0),
+                    "sam_in1k": counterpart("ImageNet", "supervised", 1.0),
+                }
+            },
+        },
+    }
+
+
+def read(study: dict[str, Any]) -> list[Encoder]:
+    """Check the encoders of a study that a test has changed."""
+    return [
+        Encoder(
+            key=key,
+            number=number,
+            entry=msgspec.convert(entry, EncoderEntry),
+            series=msgspec.convert(
+                study["series"][key] | {"measures": study["metrics"][key]}, Series
+            ),
+        )
+        for number, (key, entry) in enumerate(study["entries"].items(), 1)
+    ]
+
+
+@pytest.fixture
+def encoders(study: dict[str, Any]) -> list[Encoder]:
+    return read(study)
+
+
+@pytest.fixture
+def comparisons(study: dict[str, Any]) -> list[Comparison]:
+    return msgspec.convert(list(study["comparisons"].values()), list[Comparison])
+
+
+@pytest.fixture
+def controls(study: dict[str, Any]) -> Controls:
+    return msgspec.convert(study["controls"], Controls)
+
+
+@pytest.fixture
+def published(study: dict[str, Any]) -> Published:
+    return msgspec.convert(study["published"], Published)
+
+
+@pytest.fixture
+def fewer(study: dict[str, Any]) -> dict[str, Any]:
+    """The study without ObjectNet and ImageNet-A."""
+    for metrics in study["metrics"].values():
+        for name in ("objectnet", "imagenet_a"):
+            metrics["accuracy"][name] = metrics["effective_robustness"][name] = None
+        metrics["effective_robustness"]["shifts"] = list(SHIFTS[:3])
+    return study
+
+
+def model(name: str, imagenet: float, above: float) -> dict[str, Any]:
+    """Make a model that lies some points above every line."""
+    return {"name": name, "imagenet": imagenet, **{s: beta(s, imagenet) + above for s in SHIFTS}}
+
+
+def as_read(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
+    """Return a row as it is read from the CSV that it was written to."""
+    return {name: "" if row.get(name) is None else str(row[name]) for name in columns}
+
+
+def published_model(
+    name: str, training: str, imagenet: float, above: float, counterpart_of: str = ""
+) -> dict[str, Any]:
+    """Make a row of the table of published models, some points above every line."""
+    five = training == "zero_shot"
+    shifts = [s for s in SHIFTS if five or s != "objectnet"]
+    ends = {"mean": above, **interval(above, 0.5)}
+    return {
+        **{"name": name, "training": training, "architecture": name, "data": "OpenAI"},
+        **{"counterpart_of": counterpart_of, "imagenet": imagenet},
+        "extrapolated": " ".join(shifts) if imagenet < 35 else "",
+        **{s: beta(s, imagenet) + above for s in shifts},
+        **{f"robustness_{s}": above for s in shifts},
+        **{f"{end}_of_four": value for end, value in ends.items()},
+        **({f"{end}_of_five": value for end, value in ends.items()} if five else {}),
+    }
+
+
+def published_tables(*models: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """Return the tables of published models with these rows, as they are read."""
+    blank = dict.fromkeys(SHIFTS) | {f"robustness_{s}": None for s in SHIFTS}
+    whole = [blank | one for one in models]
+    rows = {
+        "published": published_rows([model("a standard model", 60.0, 0.0)], whole, LINES),
+        "published_models": whole,
+        "baselines": baseline_rows({"testbed": LINES, "timm": LINES}),
+    }
+    return {name: [as_read(row, COLUMNS[name]) for row in rows[name]] for name in rows}

@@ -1,0 +1,90 @@
+"""Comparisons across the encoders of a study."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from page.across_encoders import (
+    by_pretraining,
+    correlation_rows,
+    correlations,
+    shared_concepts,
+)
+from tests.unit.page.conftest import read
+
+BOOTSTRAP = {"resamples": 50, "confidence": 0.9, "seed": 0}
+
+
+def test_measures_are_ranked_with_robustness_apart_by_representation(study):
+    keys = ("rn_web_broad", "rn_supervised", "vit_supervised", "rn_web_narrow")
+    for key in keys[:2]:
+        study["series"][key]["representation"] = "rectified"
+    rows = correlation_rows(read(study))
+    assert "RN untrained" not in {row["label"] for row in rows}
+    found = {
+        (c.representation.partition(" ")[0], c.measure): c for c in correlations(rows, **BOOTSTRAP)
+    }
+    assert len(found) == 6
+    others = [k for k in study["metrics"] if "untrained" not in k and k not in keys[:2]]
+    values = [study["metrics"][k]["kurtosis"]["mean"] for k in others]
+    robustness = [study["metrics"][k]["effective_robustness"]["mean"] for k in others]
+    linear = found["linear", "kurtosis"]
+    assert (linear.encoders, linear.extrapolated) == (len(others), 0)
+    assert linear.value == pytest.approx(stats.spearmanr(values, robustness)[0])
+    few = found["rectified", "kurtosis"]
+    assert (few.encoders, few.value, few.low) == (2, None, None)
+
+
+def test_a_measure_that_is_the_same_for_all_and_one_without_numbers_have_no_correlation(study):
+    for metrics in study["metrics"].values():
+        metrics["concepts"] |= {"unique_directions": 3, "unique_features": None}
+    study["metrics"]["rn_supervised"]["effective_robustness"] |= {
+        **{"mean": None, "mean_low": None, "mean_high": None}
+    }
+    study["metrics"]["rn_web_broad"]["effective_robustness"]["extrapolated"] = ["objectnet"]
+    rows = correlation_rows(read(study))
+    found = {c.measure: c for c in correlations(rows, **BOOTSTRAP)}
+    assert found["concepts of directions"].value is None
+    assert "concepts of features" not in found
+    assert (found["kurtosis"].encoders, found["kurtosis"].extrapolated) == (8, 1)
+
+
+def test_concepts_are_shared_by_name_and_never_across_representations(study):
+    names = {"directions": ["a (object)", "b (part)"], "features": []}
+    study["series"]["rn_web_broad"]["concept_names"] = names
+    study["series"]["rn_web_broad_finetuned"]["concept_names"] = {
+        **{"directions": ["b (part)", "c (scene)", "d (scene)"], "features": ["a (object)"]}
+    }
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    found = [s for s in shared_concepts(read(study)) if s.first.key == "rn_web_broad"]
+    assert {s.second.key for s in found} == {"rn_web_broad_finetuned"}
+    one, other = found
+    assert (one.basis, one.both, one.only_first, one.only_second) == ("directions", 1, 1, 2)
+    assert one.by_chance == pytest.approx(2 * 3 / 40)
+    assert (other.both, other.only_first, other.only_second) == (0, 0, 1)
+
+
+def test_a_study_without_broden_shares_no_concepts(study):
+    for key in study["entries"]:
+        study["metrics"][key]["concepts"]["measured"] = None
+        study["series"][key]["concept_names"] = {}
+    assert shared_concepts(read(study)) == []
+
+
+def test_zero_shot_encoders_alone_are_listed_by_their_pretraining_set(study):
+    study["series"]["vit_web_broad"]["representation"] = "rectified"
+    found = by_pretraining(read(study))
+    keys = {
+        kind: {d: [e.key for e in es] for d, es in sets.items()} for kind, sets in found.items()
+    }
+    assert keys["rectified representations"] == {"web_broad": ["vit_web_broad"]}
+    assert keys["linear representations"]["web_broad"] == ["rn_web_broad"]
+    assert set(keys["linear representations"]) == {"web_broad", "web_narrow", "captions"}
+
+
+def test_the_correlation_does_not_depend_on_the_order_of_measures(study):
+    rows = correlation_rows(read(study))
+    order = np.random.default_rng(0).permutation(len(rows))
+    shuffled = correlations([rows[i] for i in order], **BOOTSTRAP)
+    values = {c.measure: c.value for c in correlations(rows, **BOOTSTRAP)}
+    assert {c.measure: c.value for c in shuffled} == pytest.approx(values)

@@ -1,0 +1,259 @@
+"""The claims follow the numbers, whichever way they fall."""
+
+import msgspec
+import pytest
+
+from page.claims import (
+    concept_order,
+    coverage_of_data,
+    judge_order,
+    kurtosis_above_null,
+    mean_over,
+    outlier_features,
+    prunable_directions,
+    published_order,
+    published_robustness,
+    robustness_order,
+    study_claims,
+)
+from page.families import families, label_controls
+from page.results import Published
+from tests.unit.page.conftest import counterpart, read
+
+
+def set_robustness(study, key, mean):
+    interval = {"mean": mean, "mean_low": mean - 1, "mean_high": mean + 1}
+    study["metrics"][key]["effective_robustness"] |= interval
+
+
+def set_kurtosis(study, key, mean):
+    study["metrics"][key]["kurtosis"] |= {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}
+
+
+@pytest.mark.parametrize(
+    ("means", "verdict"),
+    [
+        ((9, 5, 1), "shown"),
+        ((1, 5, 9), "not shown"),
+        ((9, 5, 4), "undecided"),
+        ((5, 9, 1), "not shown"),
+    ],
+)
+def test_order_is_judged_by_intervals(means, verdict):
+    assert judge_order([(m - 1.0, float(m), m + 1.0) for m in means]) == verdict
+
+
+@pytest.mark.parametrize(("means", "verdict"), [((30, 10, 0), "shown"), ((0, 10, 30), "not shown")])
+def test_the_order_of_robustness_flips_with_the_numbers(study, means, verdict):
+    for backbone in ("rn", "vit"):
+        keys = [f"{backbone}_{k}" for k in ("web_broad", "web_broad_finetuned", "supervised")]
+        for key, mean in zip(keys, means, strict=True):
+            set_robustness(study, key, float(mean))
+    found = robustness_order(read(study))
+    assert found and found.verdict == verdict
+    assert f"zero-shot {means[0]}.0 [" in found.findings[0]
+
+
+def test_backbones_that_differ_are_mixed_and_each_says_how(study):
+    set_robustness(study, "vit_web_broad", -50.0)
+    found = robustness_order(read(study))
+    assert found and found.verdict == "mixed"
+    assert [text.rpartition("(")[2] for text in found.findings] == ["seen)", "not seen)"]
+
+
+@pytest.mark.parametrize(
+    ("control", "verdict", "words"),
+    [
+        (40.0, "shown", "points, mean accuracy on the shifts"),
+        (5.0, "not shown", "5.0 [4.0, 6.0] against"),
+        (28.0, "undecided", "28.0 [27.0, 29.0] against"),
+    ],
+)
+def test_the_control_decides_between_data_and_language(study, control, verdict, words):
+    set_robustness(study, "rn_web_broad", 28.0)
+    set_robustness(study, "rn_web_broad_labels", control)
+    found = coverage_of_data(read(study))
+    assert found and found.verdict == verdict and words in found.findings[0]
+
+
+def test_nothing_is_decided_where_the_line_is_extrapolated(study):
+    abscissa = study["series"]["rn_web_broad_labels"]["abscissa"]
+    for shift, accuracy in (("imagenet_v2", 99.1), ("imagenet_r", 98.8), ("objectnet", 99.5)):
+        abscissa[shift]["accuracy"] = accuracy
+    set_robustness(study, "rn_web_broad_labels", 40.0)
+    robustness = study["metrics"]["rn_web_broad_labels"]["effective_robustness"]
+    robustness["extrapolated"] = ["imagenet_v2", "imagenet_r", "objectnet"]
+    found = coverage_of_data(read(study))
+    assert found and found.verdict == "undecided"
+    outside = "extrapolated to RN supervised on web-broad (ImageNet accuracy 98.8 to 99.5 %)"
+    assert outside in found.findings[0]
+    robustness["extrapolated"] = ["objectnet"]
+    found = coverage_of_data(read(study))
+    assert found and "(ImageNet accuracy 99.5 %)" in found.findings[0]
+
+
+@pytest.mark.parametrize(("kurtosis", "verdict"), [(9.0, "shown"), (1.5, "not shown")])
+def test_kurtosis_is_judged_against_the_untrained_null(study, kurtosis, verdict):
+    for key, entry in study["entries"].items():
+        if entry["training"] == "zero_shot":
+            set_kurtosis(study, key, kurtosis)
+    found = kurtosis_above_null(read(study))
+    assert found and found.verdict == verdict and len(found.findings) == 4
+
+
+@pytest.mark.parametrize(
+    ("zero_shot", "supervised", "verdict"),
+    [(2, 0, "shown"), (0, 0, "not shown"), (0, 3, "not shown"), (2, 1, "mixed")],
+)
+def test_outlier_features_are_counted(study, zero_shot, supervised, verdict):
+    for key, entry in study["entries"].items():
+        counts = {"zero_shot": zero_shot, "supervised": supervised}
+        outliers = counts.get(entry["training"], 0)
+        study["metrics"][key]["kurtosis"]["outlier_features"] = outliers
+    found = outlier_features(read(study))
+    assert found and found.verdict == verdict
+
+
+@pytest.mark.parametrize(("fraction", "verdict"), [(0.8, "shown"), (0.7, "not shown")])
+def test_prunable_is_compared_with_the_paper(study, fraction, verdict):
+    for metrics in study["metrics"].values():
+        metrics["directions"]["prunable"] = fraction
+    found = prunable_directions(read(study))
+    assert found and found.verdict == verdict and "of 12 directions" in found.findings[0]
+
+
+def set_concepts(study, key, unique, width):
+    low, high = (None, None) if width is None else (unique - width, unique + width)
+    ends = {"unique_directions_low": low, "unique_directions_high": high}
+    study["metrics"][key]["concepts"] |= {"unique_directions": unique, **ends}
+
+
+@pytest.mark.parametrize(
+    ("zero_shot", "width", "verdict"),
+    [
+        *((99, 2, "shown"), (1, 2, "not shown"), (16, 2, "undecided")),
+        # The intervals overlap, or there are none.
+        *((18, 2, "undecided"), (14, 1, "undecided"), (18, None, "shown")),
+        *((14, None, "not shown"), (16, None, "undecided")),
+    ],
+)
+def test_concepts_are_compared_within_a_family_by_their_intervals(study, zero_shot, width, verdict):
+    for key in study["metrics"]:
+        set_concepts(study, key, zero_shot if key.endswith("web_broad") else 16, width)
+    found = concept_order(read(study))
+    assert found and found.verdict == verdict and f"zero-shot {zero_shot}" in found.findings[0]
+    assert ("without an interval" in found.text) == (width is None)
+
+
+def test_concepts_are_not_shown_where_one_other_encoder_has_surely_more(study):
+    for key in study["metrics"]:
+        set_concepts(study, key, 16, 1)
+    for backbone in ("rn", "vit"):
+        set_concepts(study, f"{backbone}_supervised", 30, 1)
+    found = concept_order(read(study))
+    assert found and found.verdict == "not shown"
+
+
+def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study):
+    for key in ("rn_web_narrow", "rn_supervised", "vit_supervised", "rn_web_broad_labels"):
+        study["series"][key]["representation"] = "rectified"
+        study["metrics"][key]["kurtosis"] |= {"mean": 99.0, "outlier_features": 99}
+        study["metrics"][key]["concepts"]["unique_directions"] = 999
+    claims = [
+        claim(read(study)) for claim in (kurtosis_above_null, concept_order, outlier_features)
+    ]
+    assert not any("99" in text for found in claims if found for text in found.findings)
+    assert claims[0] and claims[2] and "(linear representations alone)" in claims[2].text
+
+
+def test_published_models_are_counted(study):
+    study["published"]["encoders"]["RN50/cc12m"]["low"] = -0.5
+    found = published_robustness(msgspec.convert(study["published"], Published))
+    assert found and found.verdict == "mixed" and found.findings[0].startswith("1 of 2 models")
+
+
+def test_published_models_to_which_the_line_is_extrapolated_are_neither_counted_nor_quoted(study):
+    models = study["published"]["encoders"]
+    models["tiny/openai"] = models["RN50/openai"] | {"mean": 99.0, "extrapolated": ["imagenet_a"]}
+    found = published_robustness(msgspec.convert(study["published"], Published))
+    assert found and found.verdict == "shown" and found.findings[0].startswith("2 of 2 models")
+    assert found.findings[1].startswith("1 more") and "35.0 to 98.0 %" in found.findings[1]
+    assert not any("tiny" in text or "99.0" in text for text in found.findings)
+
+
+def order_of(study):
+    found = published_order(msgspec.convert(study["published"], Published))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("finetuned", "verdict"), [(8.0, "shown"), (40.0, "not shown"), (2.4, "undecided")]
+)
+def test_published_models_of_one_backbone_are_put_in_order(study, finetuned, verdict):
+    models = study["published"]["counterparts"]["ViT-B/32"]
+    models["clip.openai_ft_in1k"] = counterpart("OpenAI", "finetuned", finetuned)
+    found = order_of(study)
+    (finding,) = found.findings
+    assert found.verdict == verdict
+    assert finding.startswith("ViT-B/32, OpenAI: zero-shot 27.0 [26.5, 27.5], finetuned")
+    assert "supervised 2.0 [" in finding and "1.0 [" not in finding
+
+
+def test_a_published_model_of_another_patch_size_is_named_as_one(study):
+    study["published"]["counterparts"]["ViT-B/32"]["augreg_in1k"]["note"] = "another patch size"
+    assert "supervised (another patch size) 2.0 [" in order_of(study).findings[0]
+
+
+def test_published_models_are_judged_on_the_lines_that_reach_them(study):
+    models = study["published"]["counterparts"]["ViT-B/32"]
+    finetuned = models["clip.openai_ft_in1k"]
+    outside = counterpart("", "", 40.0)["timm"] | {"extrapolated": ["imagenet_a"]}
+    finetuned["testbed"] = outside
+    found = order_of(study)
+    assert found.verdict == "shown" and "finetuned 40.0 [39.5, 40.5]‡" in found.findings[0]
+    finetuned["timm"] = outside
+    assert order_of(study).verdict == "undecided"
+    finetuned |= {
+        "testbed": outside | {"extrapolated": []},
+        "timm": counterpart("", "", 8.0)["timm"],
+    }
+    assert order_of(study).verdict == "mixed"
+
+
+def test_without_numbers_nothing_is_said(study):
+    study["published"] |= {"encoders": {}, "counterparts": {}}
+    assert study_claims([], msgspec.convert(study["published"], Published)) == []
+
+
+def test_a_robustness_without_a_value_makes_no_statement(study):
+    study["metrics"]["rn_web_broad"]["effective_robustness"]["mean"] = None
+    found = robustness_order(read(study))
+    assert found and len(found.findings) == 1
+
+
+def test_a_mean_over_fewer_shifts_says_over_which(encoders, fewer):
+    assert mean_over(encoders) == ""
+    over = " over ImageNet-V2, ImageNet-R, ImageNet-Sketch alone"
+    assert mean_over(read(fewer)) == over
+    found = robustness_order(read(fewer))
+    assert found and f"(mean effective robustness{over})" in found.text
+
+
+def test_families_share_backbone_and_data(encoders):
+    found = [(f.zero_shot.key, f.finetuned.key, f.supervised.key) for f in families(encoders)]
+    assert found == [
+        ("rn_web_broad", "rn_web_broad_finetuned", "rn_supervised"),
+        ("vit_web_broad", "vit_web_broad_finetuned", "vit_supervised"),
+    ]
+
+
+def test_the_control_learnt_from_a_zero_shot_encoder_s_images(encoders):
+    pairs = [(control.key, zero_shot.key) for control, zero_shot in label_controls(encoders)]
+    assert pairs == [("rn_web_broad_labels", "rn_web_broad")]
+
+
+def test_an_incomplete_family_is_none(study):
+    del study["entries"]["rn_web_broad_finetuned"]
+    found = families(read(study))
+    assert [f.name for f in found] == ["ViT zero-shot, web-broad"]

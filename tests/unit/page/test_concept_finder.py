@@ -1,0 +1,53 @@
+import pytest
+
+from page.concept_finder import concept_finder
+from page.links import direction_href
+from tests.unit.page.conftest import read
+
+
+def test_each_concept_has_every_encoder_that_encodes_it(encoders):
+    found = concept_finder(encoders)
+    assert [(one.name, one.category, one.weaker) for one in found] == [
+        ("disc", "object", 0),
+        ("star", "object", 0),
+    ]
+    assert [f.encoder.number for f in found[1].findings] == list(range(1, 12))
+    pairs = found[1].findings[0].pairs
+    assert [pair.precision for pair, _ in pairs] == [0.9502, 0.9502, 0.9301, 0.9301]
+    assert pairs[1][1] == "directions/rn_web_broad/features.html#feature-7"
+
+
+def test_a_feature_that_the_browser_does_not_show_has_no_link(study):
+    study["series"]["rn_web_broad"]["outliers"]["axes"] = []
+    _, star = concept_finder(read(study))
+    addresses = {pair.basis: address for pair, address in star.findings[0].pairs}
+    assert addresses["features"] is None
+    assert addresses["directions"] and "#direction-" in addresses["directions"]
+
+
+def test_of_many_pairs_the_strongest_are_linked_and_the_others_counted(study):
+    study["series"]["vit_supervised"]["encoded"][1]["precision"] = 0.99
+    disc, star = concept_finder(read(study), links=6)
+    assert (disc.weaker, star.weaker) == (2 * 11 - 3, 4 * 11 - 3)
+    assert sum(len(f.pairs) for f in star.findings) == 3
+    strongest = next(f for f in star.findings if f.encoder.key == "vit_supervised")
+    assert strongest.pairs[0][0].precision == 0.99
+
+
+def test_without_concepts_there_is_nothing_to_find(study):
+    for series in study["series"].values():
+        series["encoded"] = []
+    assert concept_finder(read(study)) == []
+
+
+@pytest.mark.parametrize(
+    ("basis", "number", "address"),
+    [
+        ("directions", 1, "directions/a/directions_1.html#direction-1"),
+        ("directions", 100, "directions/a/directions_1.html#direction-100"),
+        ("directions", 101, "directions/a/directions_101.html#direction-101"),
+        ("features", 0, "directions/a/features.html#feature-0"),
+    ],
+)
+def test_a_direction_lies_on_the_page_of_its_hundred(basis, number, address):
+    assert direction_href("a", basis, number) == address

@@ -1,0 +1,207 @@
+import io
+import re
+from dataclasses import replace
+from html import unescape
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from interpreting_clip.datasets.broden.thumbnails import SIDE
+from page.direction_entries import FoundConcept
+from page.direction_pages import browser_files, signed, significant, tiny_position
+from page.links import direction_href
+from page.sprites import TINY
+from tests.drawn_directions import browser_of, draw_browser
+from tests.unit.page.test_page import Nesting
+
+LIMIT = 3_000_000
+"""The most bytes of an index with its sprite."""
+
+HOSTILE = "<script>alert(1)</script>&\"'{{ 7 * 7 }}\u2028"
+
+
+def files_of(browser) -> dict[str, bytes]:
+    return dict(browser_files(browser))
+
+
+def texts(files: dict[str, bytes]) -> dict[str, str]:
+    return {name: data.decode() for name, data in files.items() if name.endswith(".html")}
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    return draw_browser(tmp_path_factory.mktemp("thumbnails"), directions=123, features=130)
+
+
+@pytest.fixture(scope="module")
+def files(browser) -> dict[str, bytes]:
+    return files_of(browser)
+
+
+def test_there_is_a_page_for_every_hundred_directions_and_a_sprite_for_twenty(files):
+    assert {name for name in files if name.endswith(".html")} == {
+        *("index.html", "directions_1.html", "directions_101.html", "features.html")
+    }
+    firsts = [*range(1, 123, 20)]
+    sprites = {f"directions_{first}.jpg" for first in firsts} | {"index.jpg", "features_1.jpg"}
+    assert {name for name in files if name.endswith(".jpg")} == sprites
+    for first in firsts:
+        rows = min(20, 124 - first)
+        sheet = Image.open(io.BytesIO(files[f"directions_{first}.jpg"]))
+        assert sheet.size == (8 * SIDE, rows * SIDE)
+
+
+def test_every_link_leads_to_what_is_there(files):
+    pages = texts(files)
+    ids = {name: set(re.findall(r' id="([^"]+)"', text)) for name, text in pages.items()}
+    for name, text in pages.items():
+        for target in re.findall(r'(?:href|src)="([^"]+)"', text):
+            file, _, anchor = target.partition("#")
+            assert target == "../../report.html" or (file or name) in files, (name, target)
+            assert not anchor or anchor in ids[file or name], (name, target)
+
+
+@pytest.mark.parametrize("number", [1, 17, 100, 101, 123])
+def test_the_report_finds_a_direction(files, number):
+    file, _, anchor = direction_href("rn", "directions", number).partition("#")
+    assert file.startswith("directions/rn/")
+    assert f'id="{anchor}"' in files[file.removeprefix("directions/rn/")].decode()
+
+
+def test_the_report_finds_an_outlier_feature(files, browser):
+    for entry in browser.features:
+        file, _, anchor = direction_href("rn", "features", entry.number).partition("#")
+        assert f'id="{anchor}"' in files[file.removeprefix("directions/rn/")].decode()
+
+
+def test_pages_are_well_formed_and_ask_for_nothing_outside(files):
+    for name, text in texts(files).items():
+        nesting = Nesting(text)
+        assert not nesting.wrong and not nesting.open, name
+        assert not re.search(r"(?:src|href)=\"(?:https?:)?//|@import|url\(", text), name
+
+
+def test_what_is_shown_of_a_direction_is_its_own(files, browser):
+    page = files["directions_1.html"].decode()
+    for entry in browser.directions[:3]:
+        article = page[page.index(f'id="direction-{entry.number}"') :].partition("</article>")[0]
+        for concept in entry.probed.concepts:
+            assert f"<td>{concept.precision:.3f}</td>" in article
+        assert article.count("<img") == 8
+        assert significant(entry.importance) in article and f"{entry.cosine:.2f}" in article
+        below = [concept for concept in entry.probed.concepts if not concept.encoded]
+        assert article.count('class="below"') == len(below)
+        assert f"features.html#feature-{entry.feature}" in article
+        positions = [int(x) for x in re.findall(r"object-position:-(\d+)px", article)]
+        assert positions == [SIDE * place for place in range(8)]
+        for image in (*entry.probed.top, *entry.probed.bottom):
+            assert f'alt="{", ".join(image.concepts) or "no labelled concept"}"' in article
+
+
+def test_the_rows_of_a_sprite_are_those_of_the_page(files, browser):
+    page = files["directions_101.html"].decode()
+    places = re.findall(r'src="(directions_\d+\.jpg)" style="object-position:-0px -(\d+)px"', page)
+    rows = [(f"directions_{101 + 20 * (i // 20)}.jpg", str(SIDE * (i % 20))) for i in range(23)]
+    assert places == rows
+
+
+def test_the_images_of_the_index_lie_beside_each_other():
+    assert tiny_position(1) == (0, 0) and tiny_position(2) == (3 * TINY, 0)
+    assert tiny_position(17) == (0, TINY)
+
+
+def test_each_page_leads_to_every_other_and_to_its_directions(files):
+    for name, text in texts(files).items():
+        header = text.partition("<header>")[2].partition("</header>")[0]
+        targets = ["directions_1.html", "directions_101.html", "#concepts", "features.html"]
+        assert [target in header for target in targets] == [True] * 4, name
+    page = files["directions_101.html"].decode().partition('<article id="direction-101"')[0]
+    assert re.findall(r'href="#direction-(\d+)"', page) == [str(n) for n in range(101, 124)]
+
+
+@pytest.mark.parametrize("name", ["index.html", "directions_1.html", "features.html"])
+def test_pages_say_at_which_end_concepts_are_scored(files, browser, name):
+    assert "scored at both ends" in files[name].decode()
+    bases = ("directions", "features")
+    fixed = {f"{basis}_negative": np.zeros_like(browser.probe.precisions[basis]) for basis in bases}
+    probe = replace(browser.probe, precisions=browser.probe.precisions | fixed)
+    text = files_of(replace(browser, probe=probe))[name].decode()
+    assert "scored at the high end" in text and "both ends" not in text
+    assert ("sign of a direction" in text) == (name != "features.html")
+
+
+@pytest.mark.parametrize(
+    ("name", "category", "said"),
+    [("sky-s", "scene", True), ("red-c", "color", True), ("t-s", "object", False)],
+)
+def test_suffixes_of_concepts_are_explained_where_there_are_any(browser, name, category, said):
+    assert not browser.suffixes
+    named = replace(browser, concepts=[FoundConcept(name, category, 0, [(1, 0.5)])])
+    assert ("-s marks a scene" in files_of(named)["index.html"].decode()) is said
+
+
+@pytest.mark.parametrize(
+    ("outliers", "tab", "field"),
+    [(0, "Extreme", "most extreme feature (<a"), (1, "Outlier", "outlier feature (<a")],
+)
+def test_a_single_feature_is_not_called_the_nearest(tmp_path, outliers, tab, field):
+    files = files_of(draw_browser(tmp_path, outliers=outliers))
+    page = files["directions_1.html"].decode()
+    assert f">{tab} features</a>" in page and field in page
+    assert "Nearest outlier feature" not in page
+    assert f"<h1>{tab} features" in files["features.html"].decode()
+
+
+def test_the_accuracy_of_each_direction_says_how_many_are_pruned(tmp_path):
+    files = files_of(draw_browser(tmp_path))
+    page, index = (files[name].decode() for name in ("directions_1.html", "index.html"))
+    assert "nothing pruned</dt>" in page and "the 0 " not in page
+    assert "(none pruned)" in index and "(6 pruned)" in index
+
+
+def test_names_from_outside_are_shown_as_text(tmp_path):
+    browser = draw_browser(tmp_path, label=HOSTILE, name=HOSTILE.replace("{{ 7 * 7 }}", "{{{{}}}}"))
+    for name, text in texts(files_of(browser)).items():
+        assert "alert(1)</script>" not in text and "49" not in re.findall(r"<h1>.*", text)[0], name
+        tags = Nesting(text)
+        assert not tags.wrong and [tag for tag, _ in tags.tags].count("script") == (
+            name == "index.html"
+        )
+        assert unescape(re.findall(r"<title>.*?: (.*)</title>", text)[0]) == HOSTILE
+
+
+def test_the_same_results_give_the_same_bytes(browser, files):
+    assert files_of(browser) == files
+
+
+def test_without_probe_images_directions_are_listed_all_the_same():
+    files = files_of(browser_of(None, label="rn", directions=5, features=8, outliers=0))
+    assert set(files) == {"index.html", "directions_1.html", "features.html"}
+    for text in texts(files).values():
+        assert "no images with segmented concepts" in text and "<img" not in text
+    assert files["directions_1.html"].count(b"<article") == 5
+    assert b"no outlier feature" in files["features.html"]
+
+
+def test_an_index_of_the_papers_size_is_small(tmp_path):
+    browser = draw_browser(
+        tmp_path, directions=1024, concepts=1197, images=100, shown=12, features=40
+    )
+    pages = browser_files(browser)
+    index, sprite = next(pages), next(pages)
+    assert (index[0], sprite[0]) == ("index.html", "index.jpg")
+    assert len(index[1]) + len(sprite[1]) < LIMIT
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.000193, "0.00019"), (0.0996, "0.10"), (0.902, "0.90"), (14.87, "15"), (0.0, "0.0")],
+)
+def test_small_numbers_keep_their_significant_digits(value, text):
+    assert significant(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.26, "+0.3"), (-0.26, "−0.3"), (0.01, "0.0")])
+def test_changes_have_a_sign(value, text):
+    assert signed(value) == text

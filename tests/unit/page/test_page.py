@@ -1,0 +1,450 @@
+import re
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+
+from interpreting_clip.config.datasets import ImageNetSketch
+from page.across_encoders import Correlation
+from page.charts import CHARTS
+from page.page import report_page
+from page.provenance import Provenance
+from page.results import Controls, Published
+from page.tables import planted_rows, study_tables
+from tests.unit.page.conftest import TEMPLATES, published_model, published_tables, read
+
+VOID = {"meta", "br", "hr", "img", "link", "input"}
+SECTIONS = [
+    *("published-models", "study", "validated", "shows", "robustness", "outliers", "directions"),
+    *("which", "layers", "across", "paper", "provenance", "training"),
+]
+WHY_APART = "Numbers of the two kinds do not compare."
+
+
+class Nesting(HTMLParser):
+    """Lists every tag with its attributes, and those closed out of order, without raising."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.tags: list[tuple[str, list[str]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, [name for name, _ in attrs]))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+@pytest.fixture
+def page(study, comparisons, published):
+    """Return a function that writes the page of the study in its current state."""
+    tables = published_tables(published_model("b/openai", "zero_shot", 60.0, 9.0))
+
+    def write(comparisons=comparisons, published=published, **more) -> str:
+        encoders = read(study)
+        return report_page(
+            title="a <miniature>",
+            description="First & foremost.\n\nSecond.",
+            encoders=encoders,
+            comparisons=comparisons,
+            controls=(controls := msgspec.convert(study["controls"], Controls)),
+            published=published,
+            tables=study_tables(encoders, comparisons)
+            | {"planted_outliers": planted_rows(controls)}
+            | tables,
+            templates=TEMPLATES,
+            **{"provenance": Provenance(), **more},
+        )
+
+    return write
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave the charts empty: drawing them takes most of a page's time."""
+    for module in ("page", "published_section"):
+        monkeypatch.setattr(f"page.{module}.chart_svg", lambda *_: "<svg></svg>")
+    monkeypatch.setattr("page.page.chart_json", lambda *_: "{}")
+
+
+@pytest.fixture
+def few_drawn(monkeypatch):
+    """Draw only the charts with labels as text, on axes and along lines, and drawn by kind."""
+    few = ("kurtosis", "pruning", "concepts")
+    monkeypatch.setattr("page.page.CHARTS", [c for c in CHARTS if c.name in few])
+
+
+def table(page: str, caption: str) -> str:
+    return page[page.index(f"<caption>{caption}</caption>") :].partition("</table>")[0]
+
+
+def cells(table: str, row: str) -> list[str]:
+    """Return the cells of a row of a table by the row's heading."""
+    line = next(line for line in table.split("<tr>") if f">{row}</th>" in line)
+    return re.findall(r"<td[^>]*>(.*?)</td>", line)
+
+
+def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(page):
+    text = page()
+    nesting = Nesting(text)
+    assert (nesting.open, nesting.wrong) == ([], [])
+    assert not re.search(r"<script[^>]*src|@import|<link|<iframe|<img", text)
+    assert not re.search(r"\b(?:src|href)=[\"'](?:https?:)?//(?!arxiv\.org/)", text)
+    assert "max-width: 76rem" in text and text.count("<svg role") == 12 and text == page()
+    identifiers = re.findall(r'\bid="([^"]+)"', text)
+    assert len(identifiers) == len(set(identifiers))
+    charts = re.findall(r'<div class="chart" id="chart-([^"]+)"[^>]*><svg ', text)
+    spec = r'<script type="application/json" id="spec-([^"]+)">(.*?)</script>'
+    specs = dict(re.findall(spec, text))
+    assert charts == list(specs) and {c.name for c in CHARTS} <= set(charts)
+    data = {name: msgspec.json.decode(one)["data"]["values"] for name, one in specs.items()}
+    # published.js makes the published chart's rows, so that the page need not hold them twice.
+    assert [name for name, values in data.items() if not values] == ["published"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_sections_stand_in_order_and_links_within_the_page_lead_somewhere(page):
+    text = page()
+    assert re.findall(r'<section id="([^"]+)"', text) == SECTIONS
+    found = set(re.findall(r'\bid="([^"]+)"', text))
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= found
+    assert all(f'href="#{section}"' in text for section in SECTIONS)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_verdict_leads_to_its_figure_and_back(page, study):
+    text = page()
+    claims = re.findall(r'<li id="(claim-[^"]+)">\s*<a class="verdict [^"]+" href="#([^"]+)"', text)
+    assert len(claims) == 8 and len({claim for claim, _ in claims}) == 8
+    for claim, figure in claims:
+        drawn = text[text.index(f'<figure id="{figure}">') :].partition("</figure>")[0]
+        assert f'href="#{claim}"' in drawn
+    for series in study["series"].values():
+        series["concepts"] = []
+    text = page()
+    assert re.search(r'<li id="claim-concept-order">\s*<span class="verdict', text)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_tables_have_captions_and_scopes(page):
+    text = page()
+    for table_ in re.findall(r"<table.*?</table>", text, re.DOTALL):
+        assert re.match(r"<table[^>]*><caption>[^<]+</caption>", table_)
+        assert "<th>" not in table_ and all(
+            'scope="' in th for th in re.findall("<th .*?>", table_)
+        )
+
+
+@pytest.mark.usefixtures("few_drawn")
+def test_concepts_of_two_kinds_of_representation_are_drawn_apart(page, study):
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    text = page()
+    drawn = text[text.index('<figure id="figure-concepts">') :].partition("</figure>")[0]
+    assert drawn.count("<svg ") == 2 and "<h4>rectified representations</h4>" in drawn
+    linear, _, rectified = drawn.partition("<h4>rectified")
+    assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
+    assert WHY_APART in rectified
+    assert Nesting(text).wrong == []
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_text_is_escaped(page, study):
+    study["entries"]["rn_supervised"]["label"] = "<b>&'"
+    text = page()
+    assert "a &lt;miniature&gt;" in text and "<p>First &amp; foremost.</p>\n<p>Second.</p>" in text
+    assert "<b>" not in text and text.count("</span>&lt;b&gt;&amp;&#39;</th>") == 5
+    assert "supervised" in text and "&amp;lt;" not in text
+
+
+@pytest.mark.usefixtures("few_drawn")
+def test_labels_add_no_element_and_no_attribute(page, study):
+    plain = Nesting(page()).tags
+    for number, entry in enumerate(study["entries"].values()):
+        entry["label"] = f"</script></title></svg><script>{number}</script><b onclick='\"'>"
+    assert sorted(Nesting(page()).tags) == sorted(plain)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_the_page_says_follows_the_numbers(page, study):
+    claim = "80 % of a zero-shot encoder&#39;s least important"
+    says = rf'class="verdict ([a-z-]+)"[^>]*>[^<]+</a>\s*<div><p>{claim}'
+    before = re.findall(says, page())
+    for metrics in study["metrics"].values():
+        metrics["directions"]["prunable"] = 0.9
+    assert (before, re.findall(says, page())) == (["not-shown"], ["shown"])
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_controls_are_folded_by_instrument_and_one_that_fails_is_open(page, study):
+    text = page()
+    validated = table(text, "CKA: planted and found")
+    assert validated.count("<td") == 4 and "✓ yes" in validated and "✗" not in text
+    assert text.count('<details class="control">') == 6
+    assert "<strong>CKA</strong>: 1 of 1 as planted" in text
+    study["controls"]["cka"]["controls"][0] |= {"found": -0.5, "as_planted": False}
+    text = page()
+    broken = table(text, "CKA: planted and found")
+    assert "<td>−0.5000</td>" in broken and "<strong>✗ no</strong>" in broken
+    assert text.count("✗ no") == 1 and text.count('<details class="control" open>') == 1
+    assert "<strong>CKA</strong>: 0 of 1 as planted" in text
+    limits = " ".join(text.split())
+    assert "3 equal outliers among an image's features reach at most 6.45 σ" in limits
+    assert "when raised by 16.7 σ or more" in limits and "5.57 σ and so are found at no" in limits
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_says_of_how_many_concepts_the_encoded_ones_are(page, study):
+    assert "of the 40 that some of the images show" in " ".join(page().split())
+    study["metrics"]["rn_supervised"]["concepts"]["measured"] = 1197
+    assert "of the 40 or 1197 that some" in " ".join(page().split())
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_chart_without_rows_is_left_out(page, study):
+    assert 'id="figure-training_loss"' in page()
+    for series in study["series"].values():
+        series["training_curve"] = []
+    text = page(comparisons=[])
+    assert 'id="figure-training_loss"' not in text and 'id="training"' not in text
+    assert 'id="figure-cka"' not in text and 'id="layers"' not in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_accuracies_and_robustness_equal_the_results(page, study):
+    metrics = study["metrics"]["vit_supervised"]
+    robustness = metrics["effective_robustness"]
+    found = cells(table(page(), "Accuracy and effective robustness"), "ViT supervised")
+    assert found[:6] == [f"{a:.1f}" for a in metrics["accuracy"].values()]
+    assert found[6].startswith(f"{robustness['mean']:.1f}".replace("-", "−"))
+    values = [float(cell.replace("−", "-")) for cell in found[7:]]
+    assert values == [round(robustness[k], 1) for k in list(robustness)[:5]]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash(page, study):
+    study["metrics"]["vit_supervised"]["concepts"]["unique_directions"] = None
+    text = page()
+    kurtosis = table(text, "Kurtosis and outlier features")
+    assert cells(kurtosis, "RN supervised")[:3] == ["2.60 [2.58, 2.62]", "0", "1.3"]
+    concepts = table(text, "Unique concepts")
+    found = cells(concepts, "RN supervised")
+    assert found[:2] == ["16 [15, 17]", "1.40 [1.30, 1.50]"]
+    assert found[2:] == ["19 [17, 21]", "1.20 [1.10, 1.30]"]
+    assert cells(concepts, "ViT supervised")[:2] == ["–", "1.40 [1.30, 1.50]"]
+    directions = table(text, "Privileged directions")
+    link = '<a href="directions/rn_supervised/index.html"><code>rn_supervised</code></a>'
+    assert cells(directions, "RN supervised") == ["12", "20 %", "3.1", link]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_finder_says_which_concepts_are_encoded_and_by_what(page, study):
+    series = study["series"]["rn_supervised"]
+    series["encoded"][0]["side"] = "negative"
+    series["pairs"]["features"] = 900
+    text = page()
+    finder = table(text, "Concepts and what encodes them")
+    assert re.findall(r'data-words="([^"]+)"', finder) == ["disc object", "star object"]
+    star = finder[finder.index("star object") :]
+    own = star[star.index('title="RN supervised"') :].partition('<span class="finding">')[0]
+    assert re.findall(r'<a href="([^"]+)">([^<]+)</a> ([\d.]+)', own) == [
+        ("directions/rn_supervised/directions_1.html#direction-7", "direction 7", "0.95"),
+        ("directions/rn_supervised/features.html#feature-7", "feature 7", "0.95"),
+        ("directions/rn_supervised/directions_1.html#direction-1", "−direction 1", "0.93"),
+    ]
+    assert ">feature 1 0.93<" in own  # the browser shows only the examined features
+    fold = text[text.index('<details id="concepts-rn_supervised">') :].partition("</details>")[0]
+    assert 'href="directions/rn_supervised/index.html"' in fold
+    assert "c0 (object), c1 (object)" in fold
+    assert "strongest 3 of 900 pairs of features" in " ".join(fold.split())
+    assert "<code>data/concepts/rn_supervised/encoded.csv</code>" in fold
+    assert text.count("encoded.csv") == 1
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_each_kind_of_representation_has_a_table_of_its_own(page, study):
+    assert WHY_APART not in page()
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    text = page()
+    assert WHY_APART in text
+    linear, rectified = (
+        table(text, f"Kurtosis and outlier features: {kind} representations")
+        for kind in ("linear", "rectified")
+    )
+    assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
+    assert rectified.count('<th scope="row">') == 1
+    assert linear.count('<th scope="row">') == len(study["entries"]) - 1
+    assert "Unique concepts: rectified representations</caption>" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_outlier_features_stand_with_their_limits_and_at_every_share(page, study):
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    study["series"]["rn_supervised"]["outliers"] |= {"features": 1024, "hiding_outliers": 28}
+    text = page()
+    said = " ".join(text[text.index("An outlier feature lies") :].split())
+    assert "more than 6.0 σ" in said and "at least 50 % of the images" in said
+    assert "so that 4 of 128 and 28 of 1024 are enough" in said and "sparse" in said
+    linear, rectified = (
+        table(text, f"Kurtosis and outlier features: {kind} representations")
+        for kind in ("linear", "rectified")
+    )
+    assert '<th scope="col">1 %</th><th scope="col">50 %</th>' in linear
+    assert cells(linear, "ViT supervised")[2:] == ["1.3", "2", "0"]
+    assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_outlier_features_stand_beside_the_directions_and_what_they_cost(page, study):
+    outliers = study["series"]["vit_supervised"]["outliers"]
+    outlier = outliers["axes"][0] | {"feature": 9, "outlier": True, "share": 0.75}
+    del (outlier := outlier | {"costs": dict(outlier["costs"])})["costs"]["objectnet"]
+    text = page()
+    found = cells(table(text, "Outlier features and the head"), "ViT supervised")
+    assert found[:6] == ["7§", "1.3", "0.43", "0.21", "3", "62"]
+    assert found[6:] == ["0.4 [−0.1, 0.9]"] * 6
+    outliers["axes"] = [outlier]
+    found = cells(table(page(), "Outlier features and the head"), "ViT supervised")
+    assert found[:2] == ["9", "75.0"] and found.count("–") == 1
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_ours_stand_beneath_the_papers_figures(page):
+    paper = table(page(), "Unique Broden concepts of directions")
+    assert cells(paper, "RN50") == ["507", "311", "418", "paper, first version"]
+    assert cells(paper, "ViT zero-shot, web-broad")[-1] == "this study"
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_count_of_another_kind_of_representation_is_marked_in_its_family(page, study):
+    assert "†" not in page()
+    study["series"]["rn_supervised"]["representation"] = "rectified"
+    text = page()
+    found = cells(table(text, "Unique Broden concepts of directions"), "RN zero-shot, web-broad")
+    assert [cell[-1] == "†" for cell in found[:3]] == [False, False, True]
+    assert '<p class="soft">†' in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_extrapolated_numbers_are_marked_in_both_tables_and_the_mark_is_explained(page, study):
+    for metrics in study["metrics"].values():
+        metrics["effective_robustness"]["extrapolated"] = []
+    assert "they span" not in page()
+    study["metrics"]["rn_web_broad"]["effective_robustness"]["extrapolated"] = ["objectnet"]
+    text = page()
+    both = table(text, "Accuracy and effective robustness")
+    found = cells(both, "RN zero-shot, web-broad")
+    assert [i for i, cell in enumerate(found) if cell.endswith("‡")] == [6, 10]
+    assert "‡" not in "".join(cells(both, "RN supervised"))
+    assert "they span 35.0 to 98.0 %" in " ".join(text.split())
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_published_counterparts_stand_side_by_side_on_both_lines(page, study, published):
+    models = study["published"]["counterparts"]["ViT-B/32"]
+    models["augreg_in1k"]["note"] = "another patch size"
+    models["augreg_in1k"]["testbed"] = models["sam_in1k"]["testbed"] | {
+        "extrapolated": ["objectnet"]
+    }
+    text = page(published=msgspec.convert(study["published"], Published))
+    rows = table(text, "Effective robustness of published models by backbone").split("<tr>")[2:]
+    found = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
+    assert [row[:2] for row in found] == [
+        ["zero-shot", "OpenAI"],
+        ["finetuned", "OpenAI"],
+        ["supervised", "ImageNet"],
+        ["supervised", "ImageNet"],
+    ]
+    assert found[2][2:] == [
+        *("augreg_in1k", "224", "80.0"),
+        *("1.0 [0.5, 1.5]‡", "2.0 [1.5, 2.5]", "another patch size"),
+    ]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_names_of_one_set_of_weights_are_said(page, study, published):
+    text = page(published=msgspec.structs.replace(published, joined={"RN50/a": ["RN50-x/a"]}))
+    assert "RN50/a = RN50-x/a." in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_shift_that_the_study_does_without_is_a_dash(page, fewer):
+    accuracy = table(page(), "Accuracy and effective robustness")
+    assert accuracy.count("<td>–") == 4 * len(fewer["entries"])
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_study_without_shifts_and_broden_still_has_a_page(page, study):
+    for key in study["entries"]:
+        for part in ("accuracy", "effective_robustness", "concepts"):
+            metrics = study["metrics"][key][part]
+            metrics |= {name: None for name in metrics if name != "imagenet"}
+        study["metrics"][key]["effective_robustness"] |= {"shifts": [], "extrapolated": []}
+        study["series"][key] |= {"concepts": [], "sweep": []}
+    text = page(comparisons=[])
+    assert "mean of no shift" in " ".join(text.split()) and 'id="figure-concepts"' not in text
+
+
+@pytest.mark.parametrize("kernels", ["portable", "native"])
+def test_the_page_says_which_kernels_the_study_has(page, undrawn, kernels):
+    text = page(provenance=Provenance(kernels=kernels))
+    assert ("Portable:" in text, "Native," in text) == (kernels == "portable", kernels == "native")
+
+
+def test_the_page_says_which_kernels_were_chosen(page, undrawn):
+    assert "kernels of the" not in page()
+    variables = ["MKL_CBWR=AVX2", "OPENBLAS_CORETYPE=Haswell"]
+    text = page(provenance=Provenance(variables=variables))
+    assert "<code>MKL_CBWR=AVX2, OPENBLAS_CORETYPE=Haswell</code>" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_counts_images_and_classes_and_says_what_was_not_compared(page, study):
+    study["metrics"]["rn_web_broad"]["images"]["imagenet_sketch"] = 1234
+    study["metrics"]["rn_web_broad"]["classes"]["imagenet_sketch"] = 7
+    series = study["series"]["rn_web_broad"]
+    series["left_out"] = {"objectnet": "objectnet has images of 9 of the 113 classes"}
+    series["abscissa"]["imagenet_sketch"]["images"] = 876
+    sketch = ImageNetSketch(source="folder", folder="sketch", limit=1200)
+    text = page(provenance=Provenance(datasets={"imagenet_sketch": sketch}))
+    assert cells(table(text, "Datasets"), "imagenet_sketch") == [
+        *("imagenet_sketch", "folder: sketch", "1234", "7", "–"),
+        *("a fixed subset of about 1200 images", "876"),
+    ]
+    assert "No effective robustness on ObjectNet:</strong> objectnet has images of 9 of" in text
+    assert "from ImageNet accuracy on all classes" in text
+    assert "ImageNet accuracy is that on all classes.</figcaption>" in text
+    assert "those of the shift’s classes" not in text
+    for series in study["series"].values():
+        series["robustness"]["abscissa"]["objectnet"] = "imagenet_on_objectnet_classes"
+        for one in series["robustness"]["models"]:
+            one["imagenet_on_objectnet_classes"] = one["imagenet"]
+    text = page()
+    assert "from ImageNet accuracy on the classes of" in text
+    assert "is that on the shift&#39;s classes.</figcaption>" in text
+    assert "those of the shift’s classes" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_correlations_shared_concepts_and_pretraining_sets_are_tables(page, study):
+    numbers = {"encoders": 9, "extrapolated": 1, "value": 0.5, "low": -0.25, "high": 1.0}
+    kind = {"representation": "linear representations", "measure": "kurtosis"}
+    text = page(correlations=[Correlation(**kind, **numbers)])
+    found = cells(
+        table(text, "Rank correlation (Spearman) with mean effective robustness"), "kurtosis"
+    )
+    assert found == ["linear", "9", "1", "0.50 [−0.25, 1.00]"]
+    shared = table(text, "Shared and unique concepts")
+    zero_shot, finetuned = (len(key) for key in ("rn_web_broad", "rn_web_broad_finetuned"))
+    assert cells(shared, "RN zero-shot, web-broad") == [
+        *("RN finetuned, web-broad", "directions", "12"),
+        *(f"{zero_shot * finetuned / 40:.1f}", "0", f"{finetuned - zero_shot}"),
+    ]
+    pretraining = table(text, "Kurtosis of zero-shot encoders by pretraining set")
+    assert cells(pretraining, "web_narrow")[0] == "RN zero-shot, web-narrow"
+    assert "untrained" not in pretraining and "finetuned" not in pretraining

@@ -1,0 +1,72 @@
+import json
+import re
+
+import pytest
+
+from interpreting_clip.errors import InputError
+from page.results import (
+    Comparison,
+    Metrics,
+    Published,
+    Series,
+    measured_shifts,
+    read_result,
+)
+from tests.unit.page.conftest import read
+
+
+@pytest.fixture
+def read_back(tmp_path):
+    """Return a function that writes a result as JSON and reads it."""
+
+    def write_and_read(result, kind):
+        (tmp_path / "result.json").write_text(json.dumps(result))
+        return read_result(tmp_path / "result.json", kind)
+
+    return write_and_read
+
+
+def test_a_result_is_read_as_its_type(study, read_back):
+    metrics = study["metrics"]["rn_supervised"]
+    assert read_back(metrics, Metrics).kurtosis.low == metrics["kurtosis"]["low"]
+    assert read_back(study["published"], Published).lines["imagenet_r"].models == 87
+
+
+def test_a_result_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"none\.json: no such file"):
+        read_result(tmp_path / "none.json", Metrics)
+
+
+def test_a_missing_key_is_named(study, read_back):
+    del study["metrics"]["rn_supervised"]["kurtosis"]["low"]
+    with pytest.raises(InputError, match=r"result\.json: .*`low`.*kurtosis"):
+        read_back(study["metrics"]["rn_supervised"], Metrics)
+
+
+def test_an_unknown_representation_is_refused(study, read_back):
+    study["series"]["rn_supervised"]["representation"] = "magic"
+    with pytest.raises(InputError, match=r"result\.json: .*'magic'.*representation"):
+        read_back(study["series"]["rn_supervised"], Series)
+
+
+def test_half_a_character_is_refused(study, read_back):
+    study["comparisons"]["backbones"]["\ud800"] = 1
+    with pytest.raises(InputError, match=r"result\.json: .*surrogates"):
+        read_back(study["comparisons"]["backbones"], Comparison)
+
+
+def test_a_matrix_that_does_not_fit_its_layers_is_refused(study, read_back):
+    study["comparisons"]["backbones"]["cka"].pop()
+    with pytest.raises(InputError, match=re.escape("expected 6 × 5 CKA values")):
+        read_back(study["comparisons"]["backbones"], Comparison)
+
+
+def test_a_study_measures_all_shifts_or_those_that_it_lists(encoders, fewer):
+    assert len(measured_shifts(encoders)) == 5
+    assert measured_shifts(read(fewer)) == ["imagenet_v2", "imagenet_r", "imagenet_sketch"]
+
+
+def test_encoders_of_different_shifts_are_refused(fewer):
+    fewer["metrics"]["rn_supervised"]["effective_robustness"]["shifts"] = ["imagenet_v2"]
+    with pytest.raises(InputError, match=r"rn_supervised\.json: measured on the shifts"):
+        measured_shifts(read(fewer))

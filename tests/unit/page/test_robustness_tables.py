@@ -1,0 +1,166 @@
+import pytest
+
+from interpreting_clip.errors import InputError
+from page.results import Line
+from page.robustness_tables import (
+    BASELINE_COLUMNS,
+    PUBLISHED_COLUMNS,
+    ROBUSTNESS_COLUMNS,
+    baseline_accuracy,
+    baseline_rows,
+    clip_to_axis,
+    line_ends,
+    published_rows,
+    robustness_rows,
+)
+from tests.unit.page.conftest import LINES, model, published_model, read
+
+KINDS = ("standard", "line", "extrapolated", "encoder")
+
+
+def line(slope: float, intercept: float) -> Line:
+    return Line(slope=slope, intercept=intercept, r_squared=1.0, models=3, low=0.3, high=0.7)
+
+
+def test_untrained_encoders_are_left_out(encoders):
+    rows = [r for r in robustness_rows(encoders) if r["kind"] == "encoder"]
+    assert {r["number"] for r in rows} == set(range(1, 10)) and len(rows) == 9 * 5
+
+
+def test_the_height_above_the_line_is_the_effective_robustness(encoders):
+    for row in robustness_rows(encoders):
+        assert row.keys() <= set(ROBUSTNESS_COLUMNS)
+        if row["kind"] == "encoder":
+            height = row["accuracy"] - row["baseline"]
+            assert height == pytest.approx(row["effective_robustness"], abs=1e-9)
+
+
+def test_the_line_is_solid_over_its_standard_models_alone(encoders):
+    rows = [r for r in robustness_rows(encoders) if r["shift"] == "ImageNet-V2"]
+    spans = {kind: [r["imagenet"] for r in rows if r["kind"] == kind] for kind in KINDS}
+    assert spans["line"] == pytest.approx([min(spans["standard"]), max(spans["standard"])])
+    everyone = spans["standard"] + spans["encoder"]
+    assert spans["extrapolated"] == pytest.approx([min(everyone), max(everyone)])
+
+
+def test_an_encoder_without_an_accuracy_is_left_out_of_that_shift(study):
+    study["metrics"]["rn_web_broad"]["accuracy"]["objectnet"] = None
+    rows = robustness_rows(read(study))
+    assert [r["shift"] for r in rows if r.get("number") == 1].count("ObjectNet") == 0
+
+
+def test_encoders_of_different_baselines_do_not_mix(study):
+    series = study["series"]["rn_supervised"]
+    series["robustness"] = series["robustness"] | {"models": []}
+    with pytest.raises(InputError, match=r"rn_supervised\.json: measured against another"):
+        robustness_rows(read(study))
+
+
+def test_a_shift_without_a_line_is_refused(study):
+    for series in study["series"].values():
+        lines = {k: v for k, v in series["robustness"]["lines"].items() if k != "imagenet_a"}
+        series["robustness"] = series["robustness"] | {"lines": lines}
+    with pytest.raises(InputError, match="no baseline line for \\['imagenet_a'\\]"):
+        robustness_rows(read(study))
+
+
+def test_a_shift_that_the_study_does_without_is_left_out(fewer):
+    shifts = {row["shift"] for row in robustness_rows(read(fewer))}
+    assert shifts == {"ImageNet-V2", "ImageNet-R", "ImageNet-Sketch"}
+
+
+@pytest.fixture
+def published() -> list[dict]:
+    standard = [model("a", 60.0, 0.0), model("b", 80.0, 0.0) | {"imagenet_r": None}]
+    return published_rows(
+        standard,
+        [
+            published_model("RN50/openai", "zero_shot", 50.0, 20.0),
+            published_model("rn50.clip_ft_in12k_in1k", "finetuned_12k", 60.0, 10.0)
+            | {"objectnet": None},
+            published_model("rn50.in1k", "supervised", 60.0, 0.0, "RN50") | {"objectnet": None},
+            published_model("rn101.in1k", "supervised", 60.0, 0.0) | {"objectnet": None},
+        ],
+        LINES,
+    )
+
+
+def test_rows_fit_the_columns_and_a_model_has_all_and_its_height_above_the_line(published):
+    assert all(row.keys() <= set(PUBLISHED_COLUMNS) for row in published)
+    models = [row for row in published if row["kind"] == "encoder"]
+    assert all(row.keys() == set(PUBLISHED_COLUMNS) for row in models)
+    for row in models:
+        height = row["accuracy"] - row["baseline"]
+        assert height == pytest.approx(row["effective_robustness"], abs=1e-9)
+
+
+def test_points_are_coloured_by_training_and_of_supervised_models_counterparts_alone(published):
+    groups = {row["label"]: row["training"] for row in published if "training" in row}
+    assert groups == {
+        **{"a": "standard models", "b": "standard models", "RN50/openai": "zero-shot"},
+        **{"rn50.clip_ft_in12k_in1k": "finetuned", "rn50.in1k": "supervised"},
+    }
+
+
+def test_an_unpublished_accuracy_leaves_its_model_out_of_that_shift_alone(published):
+    for label, missing in (("b", "ImageNet-R"), ("rn50.in1k", "ObjectNet")):
+        shifts = [r["shift"] for r in published if r["label"] == label]
+        assert len(shifts) == 4 and missing not in shifts
+
+
+def test_a_published_model_outside_the_range_is_marked_and_its_line_is_dashed():
+    zoo = [published_model(n, "zero_shot", x, 1.0) for n, x in (("tiny", 20.0), ("RN50", 36.0))]
+    zoo[0]["extrapolated"], zoo[1]["extrapolated"] = "objectnet", "imagenet_r"
+    rows = [r for r in published_rows([], zoo, LINES) if r["shift"] == "ObjectNet"]
+    spans = {kind: [r["imagenet"] for r in rows if r["kind"] == kind] for kind in KINDS}
+    assert spans["line"] == pytest.approx([35.0, 98.0])
+    assert spans["extrapolated"] == pytest.approx([20.0, 98.0])
+    marks = {r["label"]: r["extrapolated"] for r in rows if r["kind"] == "encoder"}
+    assert marks == {"tiny": "‡", "RN50": ""}
+
+
+def test_lines_for_others_have_their_range_and_number_of_models():
+    (row,) = baseline_rows({"timm": {"objectnet": LINES["objectnet"]}})
+    assert set(row) == set(BASELINE_COLUMNS)
+    assert (row["baseline"], row["shift"], row["models"]) == ("timm", "objectnet", 87)
+    assert float(row["slope"]) == pytest.approx(LINES["objectnet"].slope, abs=1e-12)
+    assert (row["lowest_imagenet"], row["highest_imagenet"]) == pytest.approx((35, 98))
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept", "percent", "expected"),
+    [(1.0, 0.0, 0.2, 0.2), (1.0, 0.0, 93.0, 93.0), (2.0, 1.0986122886681098, 50.0, 75.0)],
+)
+def test_a_line_in_logits_has_its_closed_form(slope, intercept, percent, expected):
+    assert baseline_accuracy(slope, intercept, percent) == pytest.approx(expected, rel=1e-12)
+
+
+def test_nothing_and_everything_are_drawn_at_the_edge():
+    assert (clip_to_axis(0.0), clip_to_axis(100.0), clip_to_axis(42.0)) == (0.1, 99.9, 42.0)
+
+
+def test_a_segment_spans_the_accuracies_within_the_drawn_range():
+    left, right = line_ends(line(1.0, 0.0), [30.0, 0.0, 70.0])
+    assert (left, right) == (pytest.approx((0.1, 0.1)), pytest.approx((70.0, 70.0)))
+    assert line_ends(line(1.0, 0.0), []) == line_ends(line(1.0, -50.0), [30.0, 70.0]) == []
+
+
+def test_a_steep_segment_is_cut_where_it_leaves_the_drawn_range():
+    (left, bottom), (right, top) = line_ends(line(3.0, -3.0), [0.5, 99.5])
+    assert (bottom, top) == pytest.approx((0.1, 99.9))
+    assert 0.5 < left < right < 99.5
+    assert baseline_accuracy(3.0, -3.0, left) == pytest.approx(0.1)
+
+
+def test_encoders_and_models_stand_at_the_abscissa_of_the_shift(study):
+    for series in study["series"].values():
+        series["abscissa"]["objectnet"]["accuracy"] = 91.5
+        series["robustness"]["abscissa"]["objectnet"] = "imagenet_on_objectnet_classes"
+        for i, one in enumerate(series["robustness"]["models"]):
+            one["imagenet_on_objectnet_classes"] = 40.0 + i
+    rows = [r for r in robustness_rows(read(study)) if r["shift"] == "ObjectNet"]
+    at = {
+        kind: {r["imagenet"] for r in rows if r["kind"] == kind} for kind in ("encoder", "standard")
+    }
+    assert at["encoder"] == {91.5}
+    assert at["standard"] == {40.0 + i for i in range(16)}

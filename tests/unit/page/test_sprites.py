@@ -1,0 +1,74 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from interpreting_clip.datasets.broden.thumbnails import GRID, SIDE
+from page.sprites import GROUND, TINY, eroded, sprite, tile, tiny
+
+RED, BLUE = (200, 0, 0), (0, 0, 200)
+
+
+def colour(height: int, width: int, rgb: tuple[int, int, int] = RED) -> np.ndarray:
+    return np.full((height, width, 3), rgb, np.uint8)
+
+
+def test_a_small_image_fills_the_tile_and_its_pixels_stay_squares():
+    image = np.concatenate([colour(4, 2, RED), colour(4, 2, BLUE)], axis=1)
+    found, half = tile(image, None), SIDE // 2
+    assert np.array_equal(found[:, :half], colour(SIDE, half, RED))
+    assert np.array_equal(found[:, half:], colour(SIDE, half, BLUE))
+
+
+def test_an_image_that_is_no_square_lies_between_grey():
+    found = tile(colour(SIDE // 2, SIDE), None)
+    quarter = SIDE // 4
+    assert (found[:quarter] == GROUND).all() and (found[-quarter:] == GROUND).all()
+    assert np.array_equal(found[quarter:-quarter], colour(SIDE // 2, SIDE))
+
+
+def test_the_outline_is_white_inside_of_the_mask_and_black_around_it():
+    mask = np.zeros((GRID, GRID), np.bool_)
+    mask[:, : GRID // 2] = True
+    found, half = tile(colour(SIDE, SIDE), mask), SIDE // 2
+    assert (found[:, half - 1] == 255).all() and (found[1:-1, half] == 0).all()
+    assert np.array_equal(found[1:-1, 1 : half - 1], colour(SIDE - 2, half - 2))
+    assert np.array_equal(found[:, half + 1 :], colour(SIDE, half - 1))
+
+
+def test_of_a_mask_that_covers_everything_the_edge_is_white():
+    found = tile(colour(SIDE, SIDE), np.ones((GRID, GRID), np.bool_))
+    assert (found[0] == 255).all() and (found[:, -1] == 255).all()
+    assert np.array_equal(found[1:-1, 1:-1], colour(SIDE - 2, SIDE - 2))
+
+
+def test_nothing_is_drawn_without_a_mask_or_into_the_image_given():
+    image = colour(SIDE, SIDE)
+    assert np.array_equal(tile(image, None), image)
+    tile(image, np.ones((GRID, GRID), np.bool_))
+    assert np.array_equal(image, colour(SIDE, SIDE))
+
+
+@pytest.mark.parametrize("edge", [False, True])
+def test_erosion_agrees_with_a_loop(edge):
+    mask = np.random.default_rng(0).random((9, 7)) < 0.8
+    around = np.pad(mask, 1, constant_values=edge)
+    plain = [[around[i : i + 3, j : j + 3].all() for j in range(7)] for i in range(9)]
+    assert np.array_equal(eroded(mask, edge), plain)
+
+
+def test_tiles_stand_in_rows_and_the_bytes_are_the_same_again():
+    colours = [RED, BLUE, (0, 200, 0)]
+    tiles = [colour(16, 16, each) for each in colours]
+    data = sprite(tiles, 2)
+    assert sprite(tiles, 2) == data
+    found = np.asarray(Image.open(io.BytesIO(data))).astype(int)
+    assert found.shape == (32, 32, 3)
+    for place, expected in enumerate([*colours, (GROUND,) * 3]):
+        top, left = 16 * (place // 2) + 4, 16 * (place % 2) + 4
+        assert np.abs(found[top : top + 8, left : left + 8] - expected).max() < 20
+
+
+def test_a_tiny_tile_is_the_whole_image():
+    assert np.array_equal(tiny(colour(4, 4)), colour(TINY, TINY))

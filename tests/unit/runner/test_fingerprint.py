@@ -1,0 +1,157 @@
+"""A stage computes with the code and the versions of packages that are recorded, or not at all.
+
+What a fingerprint changes with is held in tests/unit/test_dependencies.py.
+"""
+
+import importlib.metadata
+import re
+from importlib.metadata import requires, version
+
+import pytest
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import write_json
+from runner.fingerprint import (
+    BENEATH,
+    CARRYING,
+    COMPUTING,
+    FINGERPRINTS,
+    branch_modules,
+    computing_packages,
+    different_versions,
+    fingerprint,
+    fingerprint_name,
+    locked_versions,
+    named_versions,
+    require_fingerprint,
+    stage_branches,
+)
+from runner.source_code import imported_packages
+from tests.reads import ROOT
+
+STAGES = [("kurtosis", ""), ("head", "random")]
+OTHER = "0" * 12
+
+
+@pytest.mark.parametrize(("stage", "branch"), STAGES)
+def test_accepts_the_recorded_code_and_refuses_other(code_copy, stage, branch):
+    present, name = fingerprint(stage, branch, code_copy), fingerprint_name(stage, branch)
+    write_json(code_copy / FINGERPRINTS, {name: present})
+    require_fingerprint(stage, branch, code_copy)
+    write_json(code_copy / FINGERPRINTS, {name: OTHER})
+    with pytest.raises(InputError) as caught:
+        require_fingerprint(stage, branch, code_copy)
+    said = str(caught.value)
+    assert (
+        f"'{fingerprint_name(stage, branch)}': expected {present}" in said
+        and f"got {OTHER}" in said
+    )
+    assert "`dvc repro code`" in said and "\n" not in said
+
+
+def test_refuses_packages_of_other_versions_than_are_locked(code_copy, monkeypatch):
+    write_json(code_copy / FINGERPRINTS, {"kurtosis": fingerprint("kurtosis", "", code_copy)})
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.1")
+    with pytest.raises(InputError) as caught:
+        require_fingerprint("kurtosis", root=code_copy)
+    said = str(caught.value)
+    assert f"numpy: expected {version('numpy')}, got 0.1" in said
+    assert "`make install`" in said and "\n" not in said
+
+
+def test_checks_nothing_that_dvc_did_not_start(code_copy):
+    require_fingerprint("kurtosis", root=code_copy)
+    write_json(code_copy / FINGERPRINTS, {"cka": OTHER, "study": OTHER})
+    require_fingerprint("kurtosis", root=code_copy)
+    require_fingerprint("study", root=code_copy)
+
+
+CONFLICT = '{\n<<<<<<< HEAD\n "cka": "1"\n=======\n "cka": "2"\n>>>>>>> other\n}\n'
+
+
+@pytest.mark.parametrize("text", [CONFLICT, "[" * 100_000, "[]", '{"cka": 1}'])
+def test_refuses_recorded_fingerprints_that_are_none(code_copy, text):
+    (code_copy / FINGERPRINTS).write_text(text)
+    with pytest.raises(InputError, match=r"code\.json: not legal JSON .*`dvc repro code`"):
+        require_fingerprint("kurtosis", root=code_copy)
+
+
+ALL = set(COMPUTING.values()) | {package for beneath in BENEATH.values() for package in beneath}
+UNUSED = {"torch": {"jinja2"}}
+"""What a package requires for something that no stage does: torch, to compile kernels."""
+
+LINES = "numpy==2.4.6              # via numba\nopen_clip_torch==3.3.0 ; x\n"
+RECORD = "# What pip chose.\ntorch: 2.13.0\ntorchvision: 0.28.0\n"
+
+
+def normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_package_that_is_imported_is_on_one_of_the_lists():
+    code = {ROOT / file for one in stage_branches(ROOT) for file in branch_modules(*one, ROOT)}
+    imported = imported_packages(code)
+    assert imported == COMPUTING.keys() | CARRYING
+    assert not COMPUTING.keys() & CARRYING
+
+
+@pytest.mark.parametrize("package", sorted(ALL))
+def test_what_is_beneath_a_package_is_what_it_requires(package):
+    needed = [r for r in requires(package) or () if "extra ==" not in r]
+    names = {normalized(re.findall(r"[\w.-]+", requirement)[0]) for requirement in needed}
+    assert (names & ALL) - UNUSED.get(package, set()) == set(BENEATH.get(package, ()))
+
+
+def test_what_computes_is_locked_at_the_version_that_is_installed():
+    locked = locked_versions(ALL, ROOT)
+    assert locked == {name: version(name).partition("+")[0] for name in ALL}
+
+
+def test_finds_what_is_beneath():
+    assert computing_packages({"sklearn", "ruamel"}) == {"scikit-learn", "scipy", "numpy"}
+    assert computing_packages({"numba"}) == {"numba", "llvmlite", "numpy"}
+    assert computing_packages({"msgspec", "tqdm"}) == set()
+
+
+def test_refuses_a_module_that_is_on_no_list():
+    with pytest.raises(ValueError, match="cupy: expected an entry in COMPUTING or CARRYING"):
+        computing_packages({"numpy", "cupy"})
+
+
+def write(folder, constraints: str, record: str) -> None:
+    (folder / "constraints.txt").write_text(constraints)
+    (folder / "versions.yaml").write_text(record)
+
+
+def test_reads_versions_without_builds_and_comments(tmp_path):
+    write(tmp_path, LINES, RECORD)
+    found = locked_versions(["torch", "numpy", "open-clip-torch"], tmp_path)
+    assert found == {"numpy": "2.4.6", "open-clip-torch": "3.3.0", "torch": "2.13.0"}
+    write(tmp_path, "# numpy\n", "# torch: 1\n")
+    assert locked_versions([], tmp_path) == named_versions(tmp_path / "versions.yaml") == {}
+
+
+def test_refuses_what_is_not_locked(tmp_path):
+    write(tmp_path, LINES, RECORD)
+    with pytest.raises(
+        InputError, match=r"constraints\.txt: expected a line scipy==<version>, got"
+    ):
+        locked_versions(["numpy", "scipy"], tmp_path)
+    (tmp_path / "versions.yaml").write_bytes(b"torch: \xff")
+    with pytest.raises(InputError, match=r"versions\.yaml: .*; `git checkout"):
+        locked_versions(["numpy"], tmp_path)
+    (tmp_path / "versions.yaml").unlink()
+    with pytest.raises(InputError, match=r"versions\.yaml: no such file; `git checkout"):
+        locked_versions(["numpy"], tmp_path)
+
+
+def test_installed_versions_differ_whatever_the_build(monkeypatch):
+    numpy, torch = version("numpy"), version("torch").partition("+")[0]
+    assert different_versions({"numpy": numpy, "torch": torch}) == []
+    assert different_versions({"numpy": "1.0", "absent": "3.1"}) == [
+        ("numpy", "1.0", numpy),
+        ("absent", "3.1", "none"),
+    ]
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "2.13.0+cu126")
+    assert different_versions({"torch": "2.13.0"}) == []
+    assert different_versions({"torch": "2.13.1"}) == [("torch", "2.13.1", "2.13.0")]

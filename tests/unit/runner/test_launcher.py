@@ -1,0 +1,61 @@
+"""Which launcher a stage has, and locks that a file system does not have."""
+
+import errno
+import fcntl
+from unittest.mock import Mock
+
+import pytest
+
+from interpreting_clip.errors import InputError
+from runner.launcher import SETTINGS, compute_alone, launcher
+from runner.machine import read_machine
+from tests.reads import STAGES
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stages").mkdir()
+    for stage in STAGES:
+        (tmp_path / f"stages/{stage}.py").touch()
+
+
+def test_there_is_none_by_default():
+    assert launcher("kurtosis") == []
+    SETTINGS.write_text("device: cuda\n")
+    assert launcher("kurtosis") == []
+
+
+def test_a_stage_has_its_own_or_that_of_the_others():
+    SETTINGS.write_text("launchers: {finetune: srun -n1 --gpus=1, cka: '', others: srun 'a b'}\n")
+    assert launcher("finetune") == ["srun", "-n1", "--gpus=1"]
+    assert launcher("kurtosis") == ["srun", "a b"]
+    assert launcher("cka") == launcher("study") == launcher("code") == []
+    assert read_machine().launchers["others"] == "srun 'a b'"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("launchers: {finetun: srun}", "finetun.*finetune"),
+        ("launchers: {finetune: 3}", "str.*int"),
+        ("launchers: srun", "object.*str"),
+        ("launchers: {finetune: srun 'a}", "srun 'a.*quot"),
+        ("launchers: {", "compute.yaml"),
+    ],
+)
+def test_names_what_is_wrong(text, expected):
+    SETTINGS.write_text(text)
+    with pytest.raises(InputError, match=f"^compute.yaml: .*{expected}|^compute.yaml: "):
+        launcher("finetune")
+
+
+def test_a_file_system_without_locks_is_refused(monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr("runner.launcher.Thread", Mock())  # it would end this process
+    compute_alone("kurtosis@rn", launched=False)
+    with pytest.raises(InputError, match=r"\.scratch/locks/kurtosis@rn: No locks.*docs/scale\.md"):
+        compute_alone("kurtosis@rn", launched=True)

@@ -1,0 +1,102 @@
+import os
+
+import msgspec
+import pytest
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.kernels import PORTABLE
+from runner import machine
+from runner.machine import Machine, read_machine
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch):
+    for name in Machine.__struct_fields__:
+        monkeypatch.delenv(f"INTERPRETING_CLIP_{name.upper()}", raising=False)
+
+
+def test_has_defaults(tmp_path):
+    assert msgspec.structs.asdict(read_machine(tmp_path / "compute.yaml")) == {
+        "device": "cpu",
+        "batch_size": 256,
+        "processes": 1,
+        "workers": len(os.sched_getaffinity(0)),
+        "downloads": ".scratch/downloads",
+        "folders": ".",
+        "mirror": None,
+        "launchers": {},
+    }
+
+
+def test_takes_as_many_workers_as_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3})
+    assert Machine().workers == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert Machine().workers == 1
+
+
+def test_every_setting_is_read_from_the_environment_and_documented(tmp_path, monkeypatch):
+    given = {
+        "device": "cuda",
+        "batch_size": 3,
+        "processes": 4,
+        "workers": 5,
+        "downloads": "/big/downloads",
+        "folders": "/data",
+        "mirror": "http://mirror.example/all",
+    }
+    assert [*given, "launchers"] == list(Machine.__struct_fields__)
+    assert "`launchers`" in (machine.__doc__ or "")
+    for name, value in given.items():
+        monkeypatch.setenv(f"INTERPRETING_CLIP_{name.upper()}", str(value))
+        assert f"INTERPRETING_CLIP_{name.upper()}, `{name}`" in (machine.__doc__ or "")
+    assert msgspec.structs.asdict(read_machine(tmp_path / "compute.yaml")) == given | {
+        "launchers": {}
+    }
+
+
+def test_the_environment_goes_before_the_file(tmp_path, monkeypatch):
+    file = tmp_path / "compute.yaml"
+    file.write_text("device: cuda:1\nbatch_size: 8\n")
+    assert read_machine(file) == Machine(device="cuda:1", batch_size=8)
+    monkeypatch.setenv("INTERPRETING_CLIP_BATCH_SIZE", "16")
+    assert read_machine(file) == Machine(device="cuda:1", batch_size=16)
+
+
+@pytest.mark.parametrize("place", ["compute.yaml", "the environment"])
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("device", "gpu", "cuda.*got 'gpu'"),
+        ("batch_size", "0", "got '?0.*whole number ≥ 1"),
+        ("workers", "-1", "got '?-1.*whole number ≥ 1"),
+        ("folders", "", "length"),
+        ("mirror", "mirror.example", "https.*got 'mirror.example'"),
+        ("batch_size", "many", "(Expected `int`, got `str`|got 'many'.*whole number ≥ 1)"),
+    ],
+)
+def test_names_what_is_wrong(tmp_path, monkeypatch, *, place, name, value, expected):
+    key = name
+    if place == "compute.yaml":
+        (tmp_path / place).write_text(f"{name}: {value or '!!str'}")
+    else:
+        key = f"INTERPRETING_CLIP_{name.upper()}"
+        monkeypatch.setenv(key, value)
+    with pytest.raises(InputError, match=f"{place}: '{key}'.*{expected}"):
+        read_machine(tmp_path / "compute.yaml")
+
+
+def test_names_the_legal_settings(tmp_path):
+    (tmp_path / "compute.yaml").write_text("devise: cpu")
+    expected = "unknown field `devise`; legal keys: device, batch_size, processes, workers"
+    with pytest.raises(InputError, match=f"compute.yaml: .*{expected}"):
+        read_machine(tmp_path / "compute.yaml")
+
+
+def test_a_study_with_portable_kernels_computes_on_the_cpu(tmp_path, monkeypatch):
+    (tmp_path / "compute.yaml").write_text("device: cuda")
+    for name, value in PORTABLE.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=r"`device`: expected cpu.*`kernels: portable`.*cuda"):
+        read_machine(tmp_path / "compute.yaml")

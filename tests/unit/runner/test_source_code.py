@@ -1,0 +1,128 @@
+"""Which files a stage can import, and what they say to a computer."""
+
+import pytest
+
+from runner.source_code import code_digest, import_closure, imported_packages
+
+CODE = '''\
+"""A module."""
+
+LIMIT = 3
+"""A limit."""
+
+def double(x):
+    """Double."""
+    return 2 * x
+'''
+
+
+@pytest.fixture
+def tree(tmp_path):
+
+    def write(**modules: str):
+        for name, text in modules.items():
+            file = tmp_path / "stages" / f"{name.replace('__', '/')}.py"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        return tmp_path
+
+    return write
+
+
+def closure(root) -> set[str]:
+    return {name.removeprefix("stages/") for name in import_closure("a", root)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import stages.room.b",
+        "from stages.room import b",
+        "from stages.room.b import thing",
+        "def late():\n    if True:\n        from stages.room.b import thing",
+    ],
+)
+def test_follows_an_import_of_any_form_at_any_depth(tree, text):
+    root = tree(a=text, room__b="import stages.c", c="", d="")
+    assert closure(root) == {"a.py", "room/b.py", "c.py"}
+
+
+def test_ignores_packages_and_modules_of_others_and_ends_in_a_circle(tree):
+    root = tree(a="import numpy, stages\nfrom os import path\nimport stages_of_others", b="")
+    (root / "stages_of_others.py").touch()
+    assert closure(root) == {"a.py"}
+    assert closure(tree(a="import stages.b", b="import stages.a")) == {"a.py", "b.py"}
+
+
+def test_leaves_out_the_branch_that_is_not_taken(tree):
+    root = tree(a="import stages.b, stages.c", b="import stages.d", c="", d="")
+    assert import_closure("a", root, {"stages/b.py"}) == {"stages/a.py", "stages/c.py"}
+
+
+def test_finds_the_packages_of_others(tree):
+    text = "import json, numpy.linalg\nfrom scipy import io\nimport stages.b\nimport importlib"
+    root = tree(a=f"{text}\ndef late():\n    importlib.import_module('torch._dynamo')", b="")
+    assert imported_packages([root / "stages/a.py"]) == {"numpy", "scipy", "torch"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "import importlib\nimportlib.import_module(name)",
+            r"b.py:2: import by computed name; wri",
+        ),
+        ("from . import c", r"b.py:1: relative import; import by"),
+    ],
+)
+def test_refuses_an_import_by_computed_name_and_a_relative_one(tree, text, message):
+    with pytest.raises(ValueError, match=message):
+        closure(tree(a="import stages.room.b", room__b=text))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("A module.", "Reworded."),
+        ('    """Double."""\n', ""),
+        ('"""A limit."""\n', ""),
+        ("return 2 * x", "return 2 * x  # twice"),
+        ("return 2 * x", "return (\n        2 * x\n    )"),
+    ],
+)
+def test_a_digest_does_not_see_words_and_layout(tmp_path, old, new):
+    (tmp_path / "a").write_text(CODE)
+    (tmp_path / "b").write_text(CODE.replace(old, new))
+    assert CODE.replace(old, new) != CODE
+    assert code_digest(tmp_path / "a") == code_digest(tmp_path / "b")
+
+
+ANY_PYTHON = "cf2fddb197d2bb522390f78ea73e1146398841aa8899558b5a5a13f523809859"
+
+
+def test_a_digest_is_the_same_by_every_python(tmp_path):
+    """With what versions from 3.11 to 3.13 parse or write differently."""
+    (tmp_path / "a").write_text(
+        "class A(B):\n"
+        "    async def f(self, *, x: int = 0) -> str:\n"
+        "        return f'{x!r:<{x + 1}} {x:{x}}' + f'{x}'\n"
+        "    g = [lambda: None, (), [], '', {**A}]\n"
+    )
+    assert code_digest(tmp_path / "a") == ANY_PYTHON
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(
+            (CODE, CODE.replace(*edit))
+            for edit in (("2 *", "3 *"), ("(x)", "(x=1)"), ("2 *", "x *"))
+        ),
+        *(("x = 'a'", "x = 'b'"), ("x = []", "x = ['']"), ("x = []", "x = [[]]")),
+        *(("x = [None]", "x = []"), ("x = ''", "x = None"), ("x = f'{a}'", "x = f'{a}{b}'")),
+    ],
+)
+def test_a_digest_sees_code_strings_and_what_is_empty(tmp_path, one, other):
+    (tmp_path / "a").write_text(one)
+    (tmp_path / "b").write_text(other)
+    assert one != other and code_digest(tmp_path / "a") != code_digest(tmp_path / "b")

@@ -1,0 +1,41 @@
+import pytest
+
+from interpreting_clip.errors import InputError, error_context
+
+
+def test_names_where_a_measure_found_what_it_refuses():
+    with (
+        pytest.raises(InputError, match=r"^data/a: row 3 is constant$"),
+        error_context("data/a", ValueError),
+    ):
+        raise ValueError("row 3 is constant")
+
+
+@pytest.mark.parametrize("kind", [TypeError, KeyError, OSError])
+def test_lets_any_other_error_through(kind):
+    with pytest.raises(kind), error_context("data/a", ValueError):
+        raise kind("a bug")
+
+
+def test_names_what_an_explanation_is_about():
+    with pytest.raises(InputError, match=r"^data/a: is no CLIP$"), error_context("data/a"):
+        raise InputError("is no CLIP")
+    with pytest.raises(ValueError, match=r"^a bug$"), error_context("data/a"):
+        raise ValueError("a bug")
+
+
+def test_an_error_shows_no_login():
+    assert str(InputError("https://me:can@ary@host/a: gone")) == "https://…@host/a: gone"
+
+
+def test_what_is_long_keeps_its_file_and_its_advice():
+    said = str(InputError(f"data/a: expected 3, got {'9' * 100_000}; run it again", "b" * 2000))
+    first, second = said.split("\n       ")
+    assert first.startswith("data/a: expected 3, got 9") and first.endswith("9; run it again")
+    assert len(first) <= 2000 and second == "b" * 2000
+
+
+def test_what_a_terminal_would_act_on_is_escaped_and_complaints_are_lines():
+    name = "a\x1b[31m\r\n\u2028\udcff\u200bé"
+    said = str(InputError(f"{name}: broken", "another"))
+    assert said == r"a\x1b[31m\r\n\u2028\udcff\u200bé: broken" + "\n       another"

@@ -1,0 +1,113 @@
+"""Variables that change arithmetic are set, refused or recorded."""
+
+import os
+import platform
+from typing import Any
+
+import numpy as np
+import pytest
+
+from interpreting_clip import kernels
+from interpreting_clip.errors import InputError
+from interpreting_clip.kernels import (
+    KERNELS,
+    LOWER_PRECISION,
+    PORTABLE,
+    are_portable,
+    kernel_settings,
+    require_full_precision,
+    restart_with_kernels,
+    set_portable,
+    use_kernels,
+)
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch):
+    """Start without these variables, and forget what a test sets."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    for name in (*KERNELS, *LOWER_PRECISION, *PORTABLE):
+        os.environ.pop(name, None)
+
+
+@pytest.fixture
+def processor(tmp_path, monkeypatch):
+    """Return a function that gives the tests a processor with these instructions."""
+
+    def become(flags: str, machine: str = "x86_64") -> None:
+        monkeypatch.setattr(platform, "machine", lambda: machine)
+        monkeypatch.setattr(kernels, "PROCESSOR", tmp_path / "cpuinfo")
+        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\nbogomips\t: 1\n")
+
+    become("fpu sse2 avx2 fma")
+    return become
+
+
+def test_portable_kernels_replace_what_the_user_has_set(processor):
+    os.environ |= {"OPENBLAS_CORETYPE": "SkylakeX", "MKL_DEBUG_CPU_TYPE": "5"}
+    os.environ |= {"NPY_ENABLE_CPU_FEATURES": "X86_V4", "GLIBC_TUNABLES": "glibc.malloc.check=1"}
+    assert not are_portable()
+    set_portable()
+    assert are_portable() and kernel_settings() == []
+    assert {name for name in KERNELS if name in os.environ} == {*KERNELS} & {*PORTABLE}
+
+
+def test_native_kernels_are_left_to_the_machine(processor):
+    before = dict(os.environ)
+    use_kernels("native")
+    restart_with_kernels("native")
+    assert os.environ == before and not are_portable()
+
+
+def test_kernels_are_chosen_before_a_library_is_loaded(processor):
+    with pytest.raises(RuntimeError, match=r"before \w+ is imported"):
+        use_kernels("portable")
+    assert not are_portable()
+
+
+@pytest.mark.parametrize(
+    ("flags", "machine", "lacking"),
+    [
+        ("sse2 avx", "x86_64", "avx2 and fma"),
+        ("avx2", "x86_64", "lacks fma"),
+        ("asimd", "aarch64", "aarch64"),
+    ],
+)
+def test_a_processor_that_has_no_such_kernels_is_refused(processor, flags, machine, lacking):
+    processor(flags, machine)
+    with pytest.raises(InputError, match=f"{lacking}.*`kernels: native`") as caught:
+        set_portable()
+    assert "\n" not in str(caught.value) and not are_portable()
+
+
+def test_what_chooses_the_kernels_of_the_c_library_is_refused(processor):
+    os.environ["GLIBC_TUNABLES"] = "glibc.cpu.hwcaps=-AVX2"
+    with pytest.raises(InputError, match=r"GLIBC_TUNABLES: .*hwcaps=-AVX2; unset it"):
+        set_portable()
+
+
+def test_numpy_is_told_of_every_kernel_above_avx2():
+    """Another release may have further ones, or other names for them."""
+    disabled = set(PORTABLE["NPY_DISABLE_CPU_FEATURES"].split())
+    core: Any = np._core  # pyright: ignore[reportAttributeAccessIssue]
+    assert {*core._multiarray_umath.__cpu_dispatch__} - {"X86_V3"} == disabled
+
+
+@pytest.mark.parametrize("name", LOWER_PRECISION)
+def test_lower_precision_is_refused(name):
+    for harmless in (LOWER_PRECISION[name], LOWER_PRECISION[name].lower(), ""):
+        os.environ[name] = harmless
+        require_full_precision()
+    for value in ("1", "BF16"):
+        os.environ[name] = value
+        with pytest.raises(InputError, match=f"{name}: .*{value}.*unset"):
+            require_full_precision()
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_choice_of_kernels_is_known(name):
+    os.environ[name] = ""
+    assert kernel_settings() == []
+    os.environ[name] = "AVX2"
+    assert kernel_settings() == [f"{name}=AVX2"]
+    require_full_precision()

@@ -1,0 +1,225 @@
+"""A batch in pieces has the gradient of the whole, and keeps less for the backward pass."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from interpreting_clip.config.encoders import TimmModel, TorchvisionModel
+from interpreting_clip.config.trainings import TrainingRecipe
+from interpreting_clip.encoders.encoder import Encoder, classifier_encoder, clip_encoder
+from interpreting_clip.encoders.tokenizer import build_vocabulary
+from interpreting_clip.errors import InputError
+from interpreting_clip.loading.preprocess import to_tower
+from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.contrastive import contrastive_objective
+from interpreting_clip.training.loop import Objective, train
+from interpreting_clip.training.pieces import averaged_statistics, checkpoint_activations, cut
+from interpreting_clip.training.supervised import label_objective
+from tests.unit.encoders.conftest import small_backbone
+from tests.unit.training.conftest import CAPTIONS, CLASSES, IMAGES, LABELS, small_case
+
+
+@pytest.fixture
+def recipe(recipe) -> TrainingRecipe:
+    return msgspec.structs.replace(recipe, batch_size=12)
+
+
+@pytest.fixture(params=["rn", "vit"])
+def kind(request) -> str:
+    return request.param
+
+
+@pytest.fixture(params=["labels", "captions"])
+def case(request, kind) -> tuple[Encoder, Objective]:
+    return small_case(kind, request.param)
+
+
+def gradients_of(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}
+
+
+def step(recipe: TrainingRecipe, encoder: Encoder, objective: Objective, pieces: int):
+    """Return a batch's loss and accuracy, gradients and buffers, as `train` computes them."""
+    module, recipe = encoder.module.train(), msgspec.structs.replace(recipe, pieces=pieces)
+    module.zero_grad()
+    before = copy.deepcopy(module.state_dict())
+    with averaged_statistics(module, pieces):
+        found = objective(cut(np.arange(12), IMAGES, recipe, 0))
+    gradients = gradients_of(module)
+    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    module.load_state_dict(before)
+    return [float(value) for value in found], gradients, buffers
+
+
+def oracle(encoder: Encoder, labelled: bool, pieces: int):
+    """Compute the same with all pieces in one graph, and every piece's statistics by hand."""
+    module: Any = encoder.module.train()
+    module.zero_grad()
+    before = {name: buffer.clone() for name, buffer in module.named_buffers()}
+
+    def put_back() -> None:
+        for name, buffer in module.named_buffers():
+            buffer.data = before[name].clone()
+
+    parts, statistics = [], []
+    for rows in np.split(np.arange(12), pieces):
+        pixels = to_tower(IMAGES[rows], encoder.card.preprocess)
+        parts.append(module(pixels) if labelled else module.encode_image(pixels, normalize=True))
+        statistics.append({name: buffer.clone() for name, buffer in module.named_buffers()})
+        put_back()
+    if labelled:
+        loss = nn.functional.cross_entropy(torch.cat(parts), LABELS, label_smoothing=0.1)
+        correct = (torch.cat(parts).argmax(1) == LABELS).float().mean()
+    else:
+        texts = module.encode_text(torch.from_numpy(encoder.tokenize(CAPTIONS)), normalize=True)
+        logits = module.logit_scale.exp() * torch.cat(parts) @ texts.T
+        own = torch.arange(12)
+        both = [nn.functional.cross_entropy(one, own) for one in (logits, logits.T)]
+        loss = torch.stack(both).mean()
+        nearest = [CAPTIONS[i] == CAPTIONS[j] for i, j in enumerate(logits.argmax(1).tolist())]
+        correct = sum(nearest) / 12
+    loss.backward()
+    gradients = gradients_of(module)
+    # One move by the momentum toward each piece alone, averaged, is one toward their mean.
+    moved = {n: sum(s[n].double() for s in statistics) / pieces for n in statistics[0]}
+    return [float(loss.detach()), float(correct)], gradients, moved
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3, 6])
+def test_pieces_have_the_gradient_and_the_statistics_of_one_graph(recipe, case, pieces):
+    encoder, objective = case
+    found, gradients, buffers = step(recipe, encoder, objective, pieces)
+    labelled = encoder.card.kind == "classifier"
+    expected, theirs, moved = oracle(encoder, labelled, pieces)
+    assert found == pytest.approx(expected, rel=1e-5)
+    largest = max(float(gradient.abs().max()) for gradient in theirs.values())
+    for name, gradient in theirs.items():  # that of the keys' bias is zero but for rounding
+        near = 1e-4 * float(gradient.abs().max()) + 1e-5 * largest
+        torch.testing.assert_close(gradients[name], gradient, rtol=0, atol=near)
+    for name, buffer in moved.items():
+        torch.testing.assert_close(buffers[name].double(), buffer, rtol=1e-5, atol=1e-6)
+
+
+def test_without_batch_norms_pieces_change_nothing_but_last_bits(recipe, case, kind):
+    found = [step(recipe, *case, pieces=pieces) for pieces in (1, 4)]
+    largest = max(
+        float((found[0][1][name] - found[1][1][name]).abs().max() / gradient.abs().max())
+        for name, gradient in found[0][1].items()
+        if gradient.abs().max() > 1e-6
+    )
+    assert (largest < 1e-3) == (kind == "vit")
+
+
+def test_a_step_in_pieces_is_the_same_twice(recipe, case):
+    first, again = (step(recipe, *case, pieces=3) for _ in range(2))
+    assert first[0] == again[0]
+    for mine, other in zip(first[1:], again[1:], strict=True):
+        assert all(torch.equal(value, other[name]) for name, value in mine.items())
+
+
+@contextmanager
+def kept() -> Iterator[list[int]]:
+    """Count the bytes that autograd keeps at a time, each storage once, weights left out."""
+    now: dict[int, list] = {}
+    peak = [0]
+
+    class Handle:
+        def __init__(self, tensor: torch.Tensor) -> None:
+            storage = tensor.untyped_storage()
+            self.tensor, self.key = tensor, storage._cdata
+            entry = now.setdefault(self.key, [0, storage.nbytes()])
+            entry[0] += 1
+            peak[0] = max(peak[0], sum(size for _, size in now.values()))
+
+        def __del__(self) -> None:
+            now[self.key][0] -= 1
+            if not now[self.key][0]:
+                del now[self.key]
+
+    def pack(tensor: torch.Tensor):
+        return tensor if isinstance(tensor, nn.Parameter) or not tensor.numel() else Handle(tensor)
+
+    def unpack(saved) -> torch.Tensor:
+        return saved.tensor if isinstance(saved, Handle) else saved
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+        yield peak
+
+
+def kept_by(recipe: TrainingRecipe, case: tuple[Encoder, Objective], pieces: int) -> int:
+    with kept() as peak:
+        step(recipe, *case, pieces=pieces)
+    return peak[0]
+
+
+def test_what_is_kept_falls_with_the_pieces(recipe, case):
+    whole, half, sixth = (kept_by(recipe, case, pieces) for pieces in (1, 2, 6))
+    assert half < 0.6 * whole and sixth < 0.25 * whole
+
+
+def test_dropout_depends_on_the_step_and_the_piece_alone(recipe):
+    recipe = msgspec.structs.replace(recipe, pieces=2)
+    seeds = [piece.seed for at in (0, 1) for piece in cut(np.arange(12), IMAGES, recipe, at).own]
+    again = [piece.seed for piece in cut(np.arange(12), IMAGES, recipe, 1).own]
+    assert len(set(seeds)) == 4 and seeds[2:] == again
+
+
+def test_bfloat16_keeps_weights_and_moments_in_float32(recipe, kind):
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        short = msgspec.structs.replace(recipe, precision=precision, epochs=6, batch_size=6)
+        encoder = classifier_encoder(small_backbone(kind), CLASSES, 0, normalize_features=False)
+        points = []
+        objective = label_objective(encoder, LABELS, 0.0, precision)
+        preprocess, callbacks = encoder.card.preprocess, Callbacks(log=points.append)
+        train(encoder.module, objective, IMAGES, preprocess, short, callbacks=callbacks)
+        assert {value.dtype for value in encoder.module.parameters()} == {torch.float32}
+        losses[precision] = [point["loss"] for point in points]
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.1)
+
+
+def test_checkpointed_activations_change_no_bit_and_keep_less(recipe):
+    encoder = clip_encoder(small_backbone("vit"), build_vocabulary(CAPTIONS), 0)
+    case = encoder, contrastive_objective(encoder, CAPTIONS)
+    plain, kept_plainly = step(recipe, *case, pieces=1), kept_by(recipe, case, 1)
+    checkpoint_activations(encoder.module, "vit")
+    again, kept_now = step(recipe, *case, pieces=1), kept_by(recipe, case, 1)
+    assert kept_now < 0.5 * kept_plainly
+    assert all(torch.equal(value, again[1][name]) for name, value in plain[1].items())
+
+
+def test_timm_s_towers_checkpoint_their_activations(recipe):
+    name = TimmModel(model="vit_tiny_patch16_224")
+    encoder = classifier_encoder(name, CLASSES, 0, normalize_features=False)
+    checkpoint_activations(encoder.module, "vit")
+    assert encoder.visual.grad_checkpointing
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [small_backbone("rn"), TorchvisionModel(model="vit_b_16"), TimmModel(model="vgg11")],
+    ids=["ModifiedResNet", "VisionTransformer", "VGG"],
+)
+def test_a_tower_without_checkpointing_is_refused(backbone, request):
+    with torch.device("meta"):
+        encoder = classifier_encoder(backbone, CLASSES, 0, normalize_features=False)
+    with pytest.raises(InputError, match=rf"^rn: .*{request.node.callspec.id}.*pieces"):
+        checkpoint_activations(encoder.module, "rn")
+
+
+def test_a_training_refuses_it_before_the_first_step(recipe):
+    encoder = classifier_encoder(small_backbone("rn"), CLASSES, 0, normalize_features=False)
+    objective = label_objective(encoder, LABELS, 0.0)
+    wrong = msgspec.structs.replace(recipe, activation_checkpointing=True)
+    with pytest.raises(InputError, match="ModifiedResNet"):
+        train(
+            encoder.module, objective, IMAGES, encoder.card.preprocess, wrong, callbacks=Callbacks()
+        )
