@@ -77,7 +77,7 @@ stress: $(VENV)/ready
 check: $(VENV)/ready
 	ruff format --check .
 	ruff check .
-	python -m stages code --check
+	python -m tools.fingerprints
 	@dvc status --quiet code || { >&2 echo \
 	    'error: dvc.lock: out of date for stage code; run `dvc repro code` and commit'; exit 1; }
 	basedpyright --pythonpath $(BIN)/python

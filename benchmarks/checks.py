@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.synthetic import Size, draw_activations, draw_classified, draw_head, draw_labels
 from benchmarks.tables import ROOT, Row, median_seconds, write_table
 from interpreting_clip.formats.arrays import write_tensors
-from interpreting_clip.formats.folders import file_digest
+from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import write_activations, write_card, write_shifts
 from interpreting_clip.formats.saved_heads import write_head

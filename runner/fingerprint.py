@@ -17,7 +17,8 @@ import msgspec
 
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from runner.bytecode import require_source, require_unshadowed
-from runner.source_code import code_digest, import_closure, imported_packages
+from runner.graph import Entry
+from runner.source_code import FINGERPRINTED, code_digest, import_closure, imported_packages
 
 FINGERPRINTS = Path("code.json")
 DIGITS = 12
@@ -44,14 +45,14 @@ As dependencies of `fetch` they would also make drawn datasets stale, which have
 own.
 """
 
+FORMAT = 1
+"""Raised by hand when the runner writes outputs in another form; its code counts nowhere."""
+
 RUNNING = "interpreting_clip/kernels.py"
 """The module that chooses the kernels of every stage, before the stage is imported."""
 
-UNCOUNTED = "runner/fingerprint.py"
-"""This module and what only it imports: it decides whether a stage runs, and changes no result.
-
-So adding a package to its lists makes nothing stale.
-"""
+UNCOUNTED = ("interpreting_clip/errors.py", "interpreting_clip/urls.py")
+"""Modules that word errors and change no result."""
 
 COMPUTES_NOTHING = ("code", "study")
 """Stages that run with any code and packages: users start them by hand to repair a study."""
@@ -87,7 +88,7 @@ BENEATH = {
 
 CARRYING = frozenset(
     {
-        *("dvclive", "filelock", "huggingface_hub", "jaxtyping", "msgspec", "requests", "urllib3"),
+        *("filelock", "huggingface_hub", "jaxtyping", "msgspec", "requests", "urllib3"),
         *("ruamel", "safetensors", "threadpoolctl", "tqdm"),
     }
 )
@@ -137,6 +138,7 @@ def fingerprinted(stage: str, branch: str, root: Path) -> dict[str, dict[str, st
     imported = imported_packages(root / module for module in code)
     packages = set() if stage in COMPUTES_NOTHING else computing_packages(imported)
     return {
+        "runner": {"format": str(FORMAT)},
         "code": {module: code_digest(root / module) for module in code},
         "tables": {t: hashlib.sha256((root / t).read_bytes()).hexdigest() for t in tables},
         "packages": locked_versions(packages, root),
@@ -152,7 +154,7 @@ def content_hash(found: Mapping[str, Mapping[str, str]]) -> str:
 def branch_modules(stage: str, branch: str, root: Path) -> set[str]:
     """Return the modules of ours that can change what a stage computes in one of its branches."""
     branches = BRANCHES.get(stage, {})
-    others = {UNCOUNTED, *branches.values()} - {branches.get(branch)}
+    others = {*UNCOUNTED, *branches.values()} - {branches.get(branch)}
     computing = set() if stage in COMPUTES_NOTHING else {RUNNING}
     return import_closure(stage, root, others) | computing
 
@@ -168,7 +170,7 @@ def computing_packages(modules: Iterable[str]) -> set[str]:
     if unknown := sorted(set(modules) - COMPUTING.keys() - CARRYING):
         raise ValueError(
             f"{', '.join(unknown)}: expected an entry in COMPUTING or CARRYING of "
-            f"{UNCOUNTED}, got none; say whether a result can change with its version"
+            f"runner/fingerprint.py, got none; say whether a result can change with its version"
         )
     todo, found = [COMPUTING[name] for name in modules if name in COMPUTING], set()
     while todo:
@@ -230,7 +232,7 @@ def recorded_fingerprints(file: Path) -> dict[str, str]:
         raise InputError(f"{file}: not legal JSON ({error}); run `dvc repro code`") from None
 
 
-def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> None:
+def require_fingerprint(entry: Entry, root: Path = Path()) -> None:
     """Refuse to compute with other code or packages than the result would be filed under.
 
     If code.json does not have the stage, DVC did not start it, and nothing is checked.
@@ -242,11 +244,14 @@ def require_fingerprint(stage: str, branch: str = "", root: Path = Path()) -> No
         source says, or the installed version of a package is not the locked one.
     """
     require_unshadowed(sys.stdlib_module_names | COMPUTING.keys() | CARRYING, root)
-    ours = [module.__file__ for name, module in sys.modules.items() if name.startswith("stages.")]
-    require_source(Path(file) for file in ours if file)
-    if stage in COMPUTES_NOTHING:
+    ours = {*FINGERPRINTED, "runner"}
+    loaded = [m.__file__ for name, m in sys.modules.items() if name.partition(".")[0] in ours]
+    require_source(Path(file) for file in loaded if file)
+    if entry.stage in COMPUTES_NOTHING:
         return
-    file, name = root / FINGERPRINTS, fingerprint_name(stage, branch)
+    name = entry.fingerprint
+    branch = name.removeprefix(entry.stage).removeprefix("_")
+    file, stage = root / FINGERPRINTS, entry.stage
     recorded = recorded_fingerprints(file).get(name)
     if recorded is None:
         return

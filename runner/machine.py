@@ -26,12 +26,12 @@ From `compute.yaml` only:
 import os
 import re
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.params import convert
-from interpreting_clip.config.quantities import Count, Place, StrictStruct, Url
+from interpreting_clip.config.quantities import Count
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import are_portable
@@ -41,27 +41,13 @@ from runner.launcher import SETTINGS
 PREFIX = "INTERPRETING_CLIP_"
 
 
-def usable_processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+class Settings(Machine, frozen=True, kw_only=True):
+    """The settings of compute.yaml."""
 
-
-class Machine(StrictStruct, frozen=True, kw_only=True):
-    """The machine's settings."""
-
-    device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|cuda(:\d+)?|mps)$")] = "cpu"
-    batch_size: Count = 256
-    processes: Count = 1
-    workers: Count = msgspec.field(default_factory=usable_processors)
-    downloads: Place = ".scratch/downloads"
-    folders: Place = "."
-    mirror: Url | None = None
     launchers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-def read_machine(file: Path = SETTINGS) -> Machine:
+def read_machine(file: Path = SETTINGS) -> Settings:
     """Return the machine's settings.
 
     Raises
@@ -72,14 +58,14 @@ def read_machine(file: Path = SETTINGS) -> Machine:
         this process has portable kernels.
     """
     settings = load_tree(file) if file.exists() else {}
-    convert(settings, Machine, "", file)
-    for field in msgspec.structs.fields(Machine):
+    convert(settings, Settings, "", file)
+    for field in msgspec.structs.fields(Settings):
         name = PREFIX + field.name.upper()
         text = os.environ.get(name)
         if text is not None:
             value = int(text) if field.type is Count and text.isdecimal() else text
             settings[field.name] = convert(value, field.type, name, "the environment")
-    machine = Machine(**settings)
+    machine = Settings(**settings)
     if machine.device != "cpu" and are_portable():
         raise InputError(
             "`device`: expected cpu, since params.yaml has `kernels: portable`, got "

@@ -5,9 +5,11 @@ remote has under the hash's name. So each output has a `contents.json` with its 
 SHA-256 of every file in it and the digests of the outputs that it was made from.
 """
 
+import errno
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +18,10 @@ from typing import NamedTuple
 import msgspec
 
 from interpreting_clip.errors import DAMAGED_JSON, InputError
-from interpreting_clip.formats.folders import complete_directory, file_digest
+from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import write_json, write_whole
 from interpreting_clip.kernels import kernel_settings
+from runner.graph import GRAPH
 
 CONTENTS = "contents.json"
 
@@ -27,6 +30,9 @@ SHARD = ".tar"
 
 CARRIED = "data/weights/"
 """An output records the weights that it comes from, and otherwise only its direct inputs."""
+
+SUMS = ".sha256"
+"""The suffix of the checksums of results in git, in the format of `sha256sum --check`."""
 
 LARGE = 2**24
 """Files of this many bytes or more are checked by threads while a stage computes."""
@@ -56,11 +62,60 @@ class Output(NamedTuple):
     kernels: Sequence[str]
 
 
-class Inputs(NamedTuple):
-    """The outputs that a stage reads, and the checks of their large files, perhaps running."""
+class Inputs:
+    """The dependencies that a stage's entry in dvc.yaml lists; those that it asks for are checked.
 
-    outputs: list[Output]
-    checks: list[Future[None]]
+    What a stage asks for is what its output is made from.
+    """
+
+    def __init__(self, listed: Collection[str], made: Collection[str], stage: str = "") -> None:
+        self.listed, self.made, self.stage = listed, made, stage
+        self.outputs: list[Output] = []
+        self._checks: list[Future[None]] = []
+        self._states: dict[str, tuple[str, str]] = {}
+        self._pool = ThreadPoolExecutor(thread_name_prefix="check")
+
+    def __getitem__(self, path: str | Path) -> Path:
+        """Return a dependency's path, after checking that it is whole and in its place.
+
+        Large files are checked while they are used, and nothing is written before the checks have
+        ended. Shards of a dataset are checked when they are opened, files in git never.
+
+        Raises
+        ------
+        InputError
+            It is not listed; it is missing, holds other bytes than were written, or belongs to
+            another stage or encoder; or it and another one were made from different states of a
+            third.
+        """
+        name = Path(path).as_posix()
+        if name not in self.listed:
+            raise InputError(
+                f"{GRAPH}: stage {self.stage} reads {name} and does not list it; add the line "
+                f"`- {name}` under its `deps`"
+            )
+        if name in self.made and name not in {one.path for one in self.outputs}:
+            self._open(Path(name))
+        return Path(name)
+
+    def _open(self, directory: Path) -> None:
+        contents = read_contents(directory)
+        for name, expected in contents.files.items():
+            file = directory / name
+            if file.stat().st_size < LARGE:
+                require_digest(file, expected, directory)
+            else:
+                self._checks.append(self._pool.submit(require_digest, file, expected, directory))
+        digest = hashlib.sha256(json.dumps(contents.files, sort_keys=True).encode()).hexdigest()
+        made = Output(contents.output, digest, contents.made_from, contents.kernels)
+        self.outputs.append(made)
+        for path, state in {**contents.made_from, contents.output: digest}.items():
+            first, known = self._states.setdefault(path, (contents.output, state))
+            if state != known:
+                raise InputError(
+                    f"{contents.output}: made from another {path} than {first}; delete both and "
+                    "run `dvc repro`, or `dvc checkout` if they lie in DVC's cache"
+                )
 
     def require_whole(self) -> None:
         """Wait for the checks.
@@ -70,47 +125,124 @@ class Inputs(NamedTuple):
         InputError
             A file holds other bytes than were written.
         """
-        for check in self.checks:
+        for check in self._checks:
             check.result()
+
+    def digests(self) -> dict[str, str]:
+        """Return what an output is made from: digests by path, of its inputs and their weights."""
+        found = {}
+        for one in self.outputs:
+            carried = {path: d for path, d in one.made_from.items() if path.startswith(CARRIED)}
+            found |= carried | {one.path: one.digest}
+        return found
 
     def kernels(self) -> list[str]:
         """Return the variables that choose kernels, as they are set now or were for an input."""
         return sorted({*kernel_settings(), *(text for one in self.outputs for text in one.kernels)})
 
 
-NOTHING = Inputs([], [])
+class Outputs:
+    """Where a stage writes the outputs that its entry in dvc.yaml lists.
 
-
-@contextmanager
-def new_output(directory: Path, inputs: Inputs = NOTHING) -> Iterator[Path]:
-    """Give a folder to write an output made from `inputs` into; it appears whole or not at all.
-
-    Raises
-    ------
-    InputError
-        An input holds other bytes than were written, or the disk is full.
+    Each is written into a folder `<output>.partial` and appears whole when all are written, or not
+    at all. The runner adds a `contents.json` to an output in DVC's cache, and writes the SHA-256 of
+    results in git into the listed output that ends in `.sha256`.
     """
-    with complete_directory(directory) as partial:
-        yield partial
-        write_contents(directory, inputs, partial)
+
+    def __init__(self, listed: Collection[str], results: Collection[str], stage: str = "") -> None:
+        self.listed, self.results, self.stage = listed, results, stage
+
+    def __getitem__(self, path: str | Path) -> Path:
+        """Return where to write an output: a folder that is there, or a file's path.
+
+        Raises
+        ------
+        InputError
+            dvc.yaml does not list it.
+        """
+        name = Path(path).as_posix()
+        if name not in self.listed:
+            raise InputError(
+                f"{GRAPH}: stage {self.stage} writes {name} and does not list it; add the line "
+                f"`- {name}` under its `outs`"
+            )
+        partial = partial_folder(Path(name))
+        return partial / Path(name).name if name in self.results else partial
+
+    @contextmanager
+    def written(self, inputs: Inputs) -> Iterator[None]:
+        """Make the folders to write into; move what was written into place if nothing failed.
+
+        Raises
+        ------
+        InputError
+            An input holds other bytes than were written, an output was not written, or the disk is
+            full (or the user's quota is).
+        """
+        try:
+            for path in self.listed:
+                remove_partial(Path(path)).mkdir(parents=True)
+            yield
+            inputs.require_whole()
+            self._seal(inputs)
+            for path in map(Path, self.listed):
+                if path.as_posix() in self.results:
+                    self[path].replace(path)
+                else:
+                    shutil.rmtree(path, ignore_errors=True)
+                    self[path].replace(path)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise InputError(
+                    f"{', '.join(self.listed)}: the disk is full; nothing was left there: free "
+                    "space and run again"
+                ) from error
+            raise
+        finally:
+            for path in self.listed:
+                remove_partial(Path(path))
+
+    def _seal(self, inputs: Inputs) -> None:
+        sums = [path for path in self.results if path.endswith(SUMS)]
+        for path in self.listed:
+            if path in sums:
+                continue
+            if path not in self.results:
+                write_contents(Path(path), inputs, self[path])
+            elif not self[path].exists():
+                raise InputError(
+                    f"{GRAPH}: stage {self.stage} did not write {path}, which it lists"
+                )
+        for path in sums:
+            results = [one for one in sorted(self.results) if one not in sums]
+            lines = [f"# {text}\n" for text in inputs.kernels()]
+            lines += [f"{file_digest(self[one])}  {one}\n" for one in results]
+            write_whole(self[path], "".join(lines).encode())
 
 
-def write_contents(directory: Path, inputs: Inputs = NOTHING, folder: Path | None = None) -> None:
-    """Write the `contents.json` of the output `directory`, which may still be in `folder`.
+def partial_folder(path: Path) -> Path:
+    """Return the folder in which an output is written before it is whole."""
+    return path.with_name(f"{path.name}.partial")
 
-    Raises
-    ------
-    InputError
-        An input holds other bytes than were written.
-    """
-    inputs.require_whole()
-    folder, origins = folder or directory, {}
-    for one in inputs.outputs:
-        carried = {path: d for path, d in one.made_from.items() if path.startswith(CARRIED)}
-        origins |= carried | {one.path: one.digest}
+
+def remove_partial(path: Path) -> Path:
+    """Remove what an interrupted run has left of an output, and return the folder's path."""
+    partial = partial_folder(path)
+    shutil.rmtree(partial, ignore_errors=True)
+    return partial
+
+
+def write_contents(
+    directory: Path, inputs: Inputs | None = None, folder: Path | None = None
+) -> None:
+    """Write the `contents.json` of the output `directory`, which may still be in `folder`."""
+    inputs, folder = inputs or Inputs((), ()), folder or directory
     files = {name: file_digest(folder / name) for name in files_in(folder)}
     contents = Contents(
-        output=directory.as_posix(), files=files, made_from=origins, kernels=inputs.kernels()
+        output=directory.as_posix(),
+        files=files,
+        made_from=inputs.digests(),
+        kernels=inputs.kernels(),
     )
     write_json(folder / CONTENTS, msgspec.to_builtins(contents))
 
@@ -119,43 +251,6 @@ def files_in(folder: Path) -> list[str]:
     """Return the paths of an output's files, except shards and `contents.json`."""
     names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
     return sorted(name for name in names if name != CONTENTS and not name.endswith(SHARD))
-
-
-def open_outputs(*directories: Path) -> Inputs:
-    """Check before reading that each output is whole and in its place, and that they fit together.
-
-    Large files are checked while they are used, and nothing is written before the checks have
-    ended. Shards of a dataset are checked when they are opened.
-
-    Raises
-    ------
-    InputError
-        An output is missing, holds other bytes than were written, or belongs to another stage or
-        encoder; or two outputs were made from different states of a third.
-    """
-    pool = ThreadPoolExecutor(thread_name_prefix="check")
-    inputs = Inputs([], [])
-    seen: dict[str, tuple[str, str]] = {}
-    for directory in directories:
-        contents = read_contents(directory)
-        for name, expected in contents.files.items():
-            file = directory / name
-            if file.stat().st_size < LARGE:
-                require_digest(file, expected, directory)
-            else:
-                inputs.checks.append(pool.submit(require_digest, file, expected, directory))
-        digest = hashlib.sha256(json.dumps(contents.files, sort_keys=True).encode()).hexdigest()
-        made = Output(contents.output, digest, contents.made_from, contents.kernels)
-        inputs.outputs.append(made)
-        for path, state in {**contents.made_from, contents.output: digest}.items():
-            first, known = seen.setdefault(path, (contents.output, state))
-            if state != known:
-                raise InputError(
-                    f"{contents.output}: made from another {path} than {first}; delete both and "
-                    "run `dvc repro`, or `dvc checkout` if they lie in DVC's cache"
-                )
-    pool.shutdown(wait=False)
-    return inputs
 
 
 def read_contents(directory: Path) -> Contents:
@@ -206,18 +301,8 @@ def mended(directory: Path) -> str:
     )
 
 
-def write_checksums(file: Path, *results: Path, inputs: Inputs = NOTHING) -> None:
-    """Write the SHA-256 of results in git, one per line, in the format of `sha256sum --check`.
-
-    Comments before them name the variables that chose kernels, if any are set.
-    """
-    lines = [f"# {text}\n" for text in inputs.kernels()]
-    lines += [f"{file_digest(result)}  {result.as_posix()}\n" for result in results]
-    write_whole(file, "".join(lines).encode())
-
-
 def require_checksums(file: Path, *results: Path) -> list[str]:
-    """Check results in git against what `write_checksums` wrote.
+    """Check results in git against the checksums that the runner wrote.
 
     Returns
     -------

@@ -105,6 +105,11 @@ def explanation(error: Exception, command: str) -> str:
     """Say in one line what went wrong and what to do; several problems take several lines."""
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, PermissionError) and (path := undeclared(error)):
+        return one_line(
+            f"dvc.yaml: the stage opens {path} and does not list it; add it under the stage's "
+            "`deps`, or under `outs` if the stage writes it"
+        )
     if isinstance(error, OSError) and error.errno is not None:
         return one_line(f"{error.filename or 'writing'}: {error.strerror}; {ADVICE}")
     frames = traceback.extract_tb(error.__traceback__)
@@ -116,6 +121,15 @@ def explanation(error: Exception, command: str) -> str:
         f"defect of the program, or the machine's: see more with `{command} {DEBUG}`, and report "
         "what it prints"
     )
+
+
+def undeclared(error: PermissionError) -> str:
+    """Return the file that the runner's lock has refused; nothing if its mode forbids the access.
+
+    access(2) knows about modes and not about Landlock.
+    """
+    path = str(error.filename or "")
+    return os.path.relpath(path) if path and os.access(path, os.R_OK) else ""
 
 
 def is_ours(file: Path) -> bool:

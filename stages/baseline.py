@@ -1,5 +1,6 @@
 """Stage `baseline`: the line of standard models from ImageNet to each shift."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,12 +21,10 @@ from interpreting_clip.formats.published_accuracies import (
 )
 from interpreting_clip.measures.logit_line import baseline_lines
 from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
-from runner.outputs import new_output, open_outputs
-
-DATASETS = Path("data/datasets")
+from runner.outputs import Inputs, Outputs
 
 
-def main() -> None:
+def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write the standard models, their lines and the resampled lines.
 
     `abscissa` has the models' ImageNet accuracies that each shift's line is fitted over, `classes`
@@ -33,12 +32,13 @@ def main() -> None:
 
     With models trained here, a shift whose dataset is absent has no accuracies and so no line.
     """
-    params = Params()
     settings = params.read("baseline", BaselineSettings)
-    trained = settings.source == "trained"
-    names = ("imagenet_train", *TEST_SETS) if trained else ()
-    inputs = open_outputs(*(DATASETS / name for name in names))
-    models, classes = trained_models(settings) if trained else published_models()
+    if settings.source == "trained":
+        names = ("imagenet_train", *TEST_SETS)
+        folders = {name: inputs[f"data/datasets/{name}"] for name in names}
+        models, classes = trained_models(folders, settings)
+    else:
+        models, classes = published_models()
     shifts = [shift for shift in SHIFTS if shift in classes]
     by_class = settings.abscissa == "shift_classes"
     abscissa = {shift: on_classes(shift) if by_class else "imagenet" for shift in shifts}
@@ -57,8 +57,7 @@ def main() -> None:
         "lines": {shift: asdict(line) for shift, line in lines.items()},
         "resampled": {shift: asdict(draws) for shift, draws in resampled.items()},
     }
-    with new_output(Path("data/baseline"), inputs) as out:
-        write_json(out / "baseline.json", result)
+    write_json(outputs["data/baseline"] / "baseline.json", result)
 
 
 def published_models() -> tuple[list[Model], dict[str, list[int]]]:
@@ -73,8 +72,14 @@ def published_models() -> tuple[list[Model], dict[str, list[int]]]:
     return standard_models(), {result_name(name): some.get(name, every) for name in TEST_SETS}
 
 
-def trained_models(settings: BaselineSettings) -> tuple[list[Model], dict[str, list[int]]]:
+def trained_models(
+    folders: Mapping[str, Path], settings: BaselineSettings
+) -> tuple[list[Model], dict[str, list[int]]]:
     """Train standard models on ImageNet's train set and measure them on the test sets.
+
+    Parameters
+    ----------
+    folders : of the datasets, by name
 
     Returns
     -------
@@ -86,14 +91,14 @@ def trained_models(settings: BaselineSettings) -> tuple[list[Model], dict[str, l
         ImageNet's train or test set is absent.
     """
     for name in ("imagenet_train", TEST_SETS[0]):
-        if is_absent(DATASETS / name):
+        if is_absent(folders[name]):
             raise InputError(
                 f"'datasets.{name}': absent, but `baseline.source: trained` needs it; say where "
                 "the set is, or take the published standard models: `baseline.source: published`"
             )
-    train = load("imagenet_train")
-    present = [name for name in TEST_SETS if not is_absent(DATASETS / name)]
-    imagenet, *shifts = (load(name) for name in present)
+    train = load(folders["imagenet_train"])
+    present = [name for name in TEST_SETS if not is_absent(folders[name])]
+    imagenet, *shifts = (load(folders[name]) for name in present)
     sets = dict(zip(present[1:], shifts, strict=True))
     with error_context("the baseline's standard models", ValueError):
         accuracies = standard_model_accuracies(train, imagenet, sets, settings.seed)
@@ -102,8 +107,8 @@ def trained_models(settings: BaselineSettings) -> tuple[list[Model], dict[str, l
     return models, {name: test.class_indices.tolist() for name, test in tests.items()}
 
 
-def load(dataset: str) -> LabelledImages:
+def load(folder: Path) -> LabelledImages:
     """Return a dataset in memory."""
-    with open_shards(DATASETS / dataset) as data:
+    with open_shards(folder) as data:
         card = data.card
         return LabelledImages(data.load(), data.classes, np.array(card.class_indices), card.aliases)

@@ -26,15 +26,13 @@ from interpreting_clip.measures.concepts import (
 from interpreting_clip.measures.directions import Directions
 from interpreting_clip.measures.encoding import encoded_pairs, strongest
 from runner.machine import read_machine
-from runner.outputs import new_output, open_outputs
-
-LABELS, CONCEPTS = Path("data/broden_labels"), Path("data/concepts")
+from runner.outputs import Inputs, Outputs
 
 STRONGEST = 300
 """At most this many encoded pairs of each basis go into git and the report; the CSV has all."""
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write the average precision of every direction and feature of encoder `key` per concept.
 
     `concepts.json` counts what they encode, and lists the strongest encoded pairs of a direction or
@@ -42,12 +40,12 @@ def main(key: str) -> None:
     precision of every pair, encoded or not. Pairs and precisions are those of the first draw.
     `extremes.safetensors` has the images with the highest and lowest projections on each.
     """
-    folder, privileged = Path("data/broden_activations") / key, Path("data/directions") / key
-    inputs = open_outputs(folder, LABELS, privileged)
-    if is_absent(LABELS):
-        write_absent("broden", CONCEPTS / key, inputs)
+    folder, shown_concepts = inputs[f"data/broden_activations/{key}"], inputs["data/broden_labels"]
+    privileged, out = inputs[f"data/directions/{key}"], outputs[f"data/concepts/{key}"]
+    if is_absent(shown_concepts):
+        write_absent("broden", out)
         return
-    params, workers = Params(), read_machine().workers
+    workers = read_machine().workers
     settings = params.read("concepts", ConceptsSettings)
     images = params.read("browse", BrowseSettings).images
     features = read_tensors(folder / "activations.safetensors", "activations")["activations"]
@@ -55,8 +53,8 @@ def main(key: str) -> None:
         privileged / "directions.safetensors", "directions", "singular_values", "importance"
     )
     directions = Directions(arrays["directions"], arrays["singular_values"])
-    concepts = read_json(LABELS / "concepts.json")
-    shown = read_tensors(LABELS / "labels.safetensors", "image", "concept")
+    concepts = read_json(shown_concepts / "concepts.json")
+    shown = read_tensors(shown_concepts / "labels.safetensors", "image", "concept")
     labels = ConceptLabels(shown["image"], shown["concept"])
     which = np.array([concept["number"] for concept in concepts])
     of_concept = np.array([concept["category"] for concept in concepts])
@@ -67,7 +65,7 @@ def main(key: str) -> None:
         *(Group(of_concept == category, threshold) for category in categories),
         *(Group(every, other) for other in settings.sweep),
     ]
-    with error_context(f"{folder} and {LABELS}", ValueError):
+    with error_context(f"{folder} and {shown_concepts}", ValueError):
         targets = concept_targets(
             labels, which, len(features), settings.negatives, settings.seed, draws=settings.draws
         )
@@ -100,14 +98,11 @@ def main(key: str) -> None:
         }
         for basis, one in probes.items()
     }
-    with new_output(CONCEPTS / key, inputs) as out:
-        write_tensors(out / "precisions.safetensors", precision_arrays(probes))
-        write_tensors(out / "extremes.safetensors", extreme_arrays(probes))
-        write_pairs(
-            out / "encoded.csv", {basis: named(basis, each) for basis, each in pairs.items()}
-        )
-        found = {"measured": len(concepts), "draws": targets.draws, **counts}
-        write_json(out / "concepts.json", found)
+    write_tensors(out / "precisions.safetensors", precision_arrays(probes))
+    write_tensors(out / "extremes.safetensors", extreme_arrays(probes))
+    write_pairs(out / "encoded.csv", {basis: named(basis, each) for basis, each in pairs.items()})
+    found = {"measured": len(concepts), "draws": targets.draws, **counts}
+    write_json(out / "concepts.json", found)
 
 
 def summary(

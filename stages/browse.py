@@ -17,21 +17,19 @@ from page.direction_entries import (
     feature_entries,
 )
 from page.direction_pages import Browser, browser_files
-from runner.outputs import new_output, open_outputs
-
-DATA, PAGES = Path("data"), Path("plots/directions")
-LABELS, THUMBNAILS = DATA / "broden_labels", DATA / "thumbnails"
+from runner.outputs import Inputs, Outputs
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s pages: an index, its directions by importance, its outlier features."""
-    params = Params()
     label = params.read(f"encoders.{key}.label", Name)
     threshold = params.read("concepts.threshold", Share)
-    privileged, outliers = DATA / "directions" / key, DATA / "kurtosis" / key
-    concepts = DATA / "concepts" / key
-    inputs = open_outputs(privileged, outliers, concepts, LABELS, THUMBNAILS)
-    probe = None if is_absent(concepts) else read_probe(concepts, threshold)
+    privileged, outliers = inputs[f"data/directions/{key}"], inputs[f"data/kurtosis/{key}"]
+    concepts = inputs[f"data/concepts/{key}"]
+    labels, thumbnails = inputs["data/broden_labels"], inputs["data/thumbnails"]
+    probe = None
+    if not is_absent(concepts):
+        probe = read_probe(concepts, labels, thumbnails, threshold)
     arrays = read_tensors(
         privileged / "directions.safetensors", "directions", "singular_values", "importance"
     )
@@ -46,20 +44,20 @@ def main(key: str) -> None:
         concepts=probe.found(by_importance(arrays["importance"])) if probe else [],
         probe=probe,
     )
-    with new_output(PAGES / key, inputs) as out:
-        for name, content in browser_files(browser):
-            write_whole(out / name, content)
+    out = outputs[f"plots/directions/{key}"]
+    for name, content in browser_files(browser):
+        write_whole(out / name, content)
 
 
-def read_probe(concepts: Path, threshold: float) -> ProbeResults:
+def read_probe(concepts: Path, labels: Path, thumbnails: Path, threshold: float) -> ProbeResults:
     """Read what stage `broden` found for an encoder, and what the probe images show."""
-    labels = read_tensors(LABELS / "labels.safetensors", "image", "concept")
+    shown = read_tensors(labels / "labels.safetensors", "image", "concept")
     return ProbeResults(
-        concepts=read_json(LABELS / "concepts.json"),
+        concepts=read_json(labels / "concepts.json"),
         precisions=read_tensors(concepts / "precisions.safetensors"),
         extremes=read_tensors(concepts / "extremes.safetensors"),
-        label_images=np.asarray(labels["image"]),
-        label_concepts=np.asarray(labels["concept"]),
-        thumbnails=Thumbnails.read(THUMBNAILS),
+        label_images=np.asarray(shown["image"]),
+        label_concepts=np.asarray(shown["concept"]),
+        thumbnails=Thumbnails.read(thumbnails),
         threshold=threshold,
     )

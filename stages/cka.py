@@ -8,26 +8,19 @@ from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.measures.cka import cka
-from runner.outputs import open_outputs, write_checksums
-
-GRAMS = Path("data/layer_grams")
+from runner.outputs import Inputs, Outputs
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write comparison `key`: the CKA of every layer of one encoder with every layer of another."""
-    params = Params()
     pair = params.read(f"comparisons.{key}", Comparison)
-    rows, columns = GRAMS / pair.first, GRAMS / pair.second
-    inputs = open_outputs(*{rows, columns})
+    rows, columns = (inputs[f"data/layer_grams/{one}"] for one in (pair.first, pair.second))
     first, second = read_grams(rows), read_grams(columns)
     with error_context(f"{rows} and {columns}", ValueError):
         matrix = cka(first, second)
     result = {"first": pair.first, "second": pair.second, "cka": matrix}
     layers = {"first_layers": list(first), "second_layers": list(second)}
-    inputs.require_whole()
-    file = Path("plots/comparisons") / f"{key}.json"
-    write_json(file, {**result, **layers})
-    write_checksums(file.with_suffix(".sha256"), file, inputs=inputs)
+    write_json(outputs[f"plots/comparisons/{key}.json"], {**result, **layers})
 
 
 def read_grams(folder: Path) -> dict:

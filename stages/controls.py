@@ -23,14 +23,11 @@ from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures.concepts import ConceptLabels, Negatives, Sign
-from runner.outputs import open_outputs, write_checksums
-
-LABELS = Path("data/broden_labels")
+from runner.outputs import Inputs, Outputs
 
 
-def main() -> None:
+def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write for each instrument what was planted, what it found, and whether they agree."""
-    params = Params()
     settings = params.read("controls", ControlsSettings)
     sigma = params.read("kurtosis.outlier_sigma", Positive)
     share = params.read("kurtosis.outlier_share", Share)
@@ -46,10 +43,10 @@ def main() -> None:
     confidence = params.read("robustness.confidence", Confidence)
     images = params.read("layers.images", Count)
     minibatch = params.read("layers.minibatch", Count)
-    folder, seed = Path("data/activations") / settings.encoder, settings.seed
-    inputs = open_outputs(folder, LABELS)
+    folder, seed = inputs[f"data/activations/{settings.encoder}"], settings.seed
+    shown = inputs["data/broden_labels"]
     activations = read_activations(folder, TEST_SETS[0]).values
-    labels = None if is_absent(LABELS) else read_labels()
+    labels = None if is_absent(shown) else read_labels(shown)
     with threadpool_limits(1), error_context(folder, ValueError):
         kurtosis = kurtosis_controls(activations.shape[1], sigma, seed)
         outliers, curve, limits = outlier_controls(activations, sigma, share, seed)
@@ -69,15 +66,12 @@ def main() -> None:
         "effective_robustness": verdict(robustness, coverage=list(map(asdict, coverage))),
         "cka": verdict(similarity),
     }
-    inputs.require_whole()
-    found = Path("plots/controls.json")
-    write_json(found, result, digits=4)
-    write_checksums(found.with_suffix(".sha256"), found, inputs=inputs)
+    write_json(outputs["plots/controls.json"], result, digits=4)
 
 
-def read_labels() -> ConceptLabels:
+def read_labels(folder: Path) -> ConceptLabels:
     """Return which probe image shows which concept."""
-    pairs = read_tensors(LABELS / "labels.safetensors", "image", "concept")
+    pairs = read_tensors(folder / "labels.safetensors", "image", "concept")
     return ConceptLabels(pairs["image"], pairs["concept"])
 
 

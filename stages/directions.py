@@ -1,7 +1,5 @@
 """Stage `directions`: privileged directions of an encoder's head, and accuracy after pruning."""
 
-from pathlib import Path
-
 import numpy as np
 
 from interpreting_clip.config.measures import DirectionsSettings
@@ -16,19 +14,16 @@ from interpreting_clip.measures.accuracy import map_classes
 from interpreting_clip.measures.directions import Directions, importance, singular_directions
 from interpreting_clip.measures.head import Head, random_head
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
-from runner.outputs import new_output, open_outputs
+from runner.outputs import Inputs, Outputs
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s directions, their importance, and accuracy per pruned fraction."""
-    params = Params()
     settings = params.read("directions", DirectionsSettings)
-    folder, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
-    heads = Path("data/heads") / key
-    inputs = open_outputs(folder, shifts, heads)
-    tests = read_test_sets(folder, shifts)
+    folder = inputs[f"data/activations/{key}"]
+    tests = read_test_sets(folder)
     imagenet = tests[TEST_SETS[0]].values
-    head = read_head(heads, imagenet.shape[1])
+    head = read_head(inputs[f"data/heads/{key}"], imagenet.shape[1])
     with error_context(folder, ValueError):
         own = singular_directions(head.weight)
         random = singular_directions(random_head(head.weight, settings.random_head_seed))
@@ -50,9 +45,9 @@ def main(key: str) -> None:
             np.array(settings.fractions), np.array(curves[0]["imagenet"]), settings.harmless
         ),
     }
-    with new_output(Path("data/directions") / key, inputs) as out:
-        write_tensors(out / "directions.safetensors", {**arrays, "importance": weights[0]})
-        write_json(out / "directions.json", result)
+    out = outputs[f"data/directions/{key}"]
+    write_tensors(out / "directions.safetensors", {**arrays, "importance": weights[0]})
+    write_json(out / "directions.json", result)
 
 
 def pruning_curves(

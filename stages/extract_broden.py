@@ -1,41 +1,36 @@
 """Stage `extract_broden`: an encoder's activations on the probe images."""
 
-from pathlib import Path
+import torch
 
 from interpreting_clip.config.encoders import Precision, Threads
 from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
+from interpreting_clip.encoders.activations import streamed_activations
+from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.loading.processes import is_first, own_machine
 from runner.machine import read_machine
-from runner.outputs import new_output, open_outputs
+from runner.outputs import Inputs, Outputs
+from runner.processes import run_in_processes
 
-BRODEN = Path("data/datasets/broden")
 
-
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s activations on the probe images, in the order of index.csv."""
-    import torch
-
-    from interpreting_clip.encoders.activations import streamed_activations
-    from interpreting_clip.encoders.encoder import load_encoder
-    from interpreting_clip.loading.processes import is_first, own_machine, run_in_processes
-
-    weights, directory = Path("data/weights") / key, Path("data/broden_activations") / key
-    params, machine = Params(), read_machine()
-    if is_absent(BRODEN):
-        write_absent(BRODEN.name, directory, open_outputs(weights, BRODEN))
+    machine = read_machine()
+    weights, dataset = inputs[f"data/weights/{key}"], inputs["data/datasets/broden"]
+    out = outputs[f"data/broden_activations/{key}"]
+    if is_absent(dataset):
+        write_absent(dataset.name, out)
         return
-    if run_in_processes(machine, "stages", "extract_broden", key, output=directory):
+    if run_in_processes(machine, "stages", "extract_broden", key, resumes=False):
         return
-    inputs = open_outputs(weights, BRODEN)
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     encoder = load_encoder(weights)
-    with open_broden(BRODEN) as broden:
+    with open_broden(dataset) as broden:
         streamed = streamed_activations(encoder, broden, own_machine(machine), precision)
-        if not is_first():
-            list(streamed.blocks)  # no rows here: they go to the first process
-            return
-        with new_output(directory, inputs) as out:
+        if is_first():
             write_tensors(out / "activations.safetensors", {"activations": streamed})
+        else:
+            list(streamed.blocks)  # no rows here: they go to the first process

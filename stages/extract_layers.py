@@ -1,39 +1,35 @@
 """Stage `extract_layers`: the Gram matrices of an encoder's layers, for CKA."""
 
-from pathlib import Path
+import torch
 
 from interpreting_clip.config.encoders import Layers, Precision, Threads
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.loading.processes import is_first, own_machine
 from runner.machine import read_machine
-from runner.outputs import new_output, open_outputs
+from runner.outputs import Inputs, Outputs
+from runner.processes import run_in_processes
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write the U-centred Gram matrices of encoder `key`'s layers, minibatch by minibatch."""
-    import torch
-
-    from interpreting_clip.encoders.encoder import load_encoder
-    from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
-    from interpreting_clip.loading.processes import is_first, own_machine, run_in_processes
-
-    params, machine, directory = Params(), read_machine(), Path("data/layer_grams") / key
-    if run_in_processes(machine, "stages", "extract_layers", key, output=directory):
+    machine = read_machine()
+    weights, dataset = inputs[f"data/weights/{key}"], inputs[f"data/datasets/{TEST_SETS[0]}"]
+    if run_in_processes(machine, "stages", "extract_layers", key, resumes=False):
         return
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     layers = params.read("layers", Layers)
-    weights, dataset = Path("data/weights") / key, Path("data/datasets") / TEST_SETS[0]
-    inputs = open_outputs(weights, dataset)
     encoder = load_encoder(weights)
     with open_shards(dataset) as data:
         minibatches = evenly_spaced_minibatches(len(data), layers.images, layers.minibatch)
         grams = layer_grams(encoder, data, minibatches, own_machine(machine), precision)
-    if not is_first():
-        return
-    with new_output(directory, inputs) as out:
+    if is_first():
+        out = outputs[f"data/layer_grams/{key}"]
         write_tensors(out / "grams.safetensors", grams)
         write_json(out / "card.json", {"layers": list(grams)})

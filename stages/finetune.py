@@ -1,53 +1,50 @@
 """Stage `finetune`: a CLIP finetuned with its zero-shot head on labelled images."""
 
-from pathlib import Path
+import torch
 
 from interpreting_clip.config.encoders import Templates
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.trainings import Finetune, TrainingRecipe
 from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.encoders.encoder import load_encoder, save_encoder
+from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
 from interpreting_clip.errors import error_context
+from interpreting_clip.loading.processes import is_first, own_machine
+from interpreting_clip.training.callbacks import training_callbacks
+from interpreting_clip.training.supervised import train_classifier
 from runner.machine import read_machine
-from runner.outputs import open_outputs
+from runner.outputs import Inputs, Outputs
+from runner.processes import run_in_processes
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Train encoder `key` and write its weights and its training curve."""
-    import torch
-
-    from interpreting_clip.encoders.encoder import load_encoder
-    from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
-    from interpreting_clip.loading.processes import own_machine, run_in_processes
-    from interpreting_clip.training.callbacks import save_training, training_callbacks
-    from interpreting_clip.training.supervised import train_classifier
-
-    params, machine = Params(), read_machine()
-    if run_in_processes(machine, "stages", "finetune", key):
-        return
-    machine = own_machine(machine)
+    machine = read_machine()
     item = params.read(f"finetune.{key}", Finetune)
     recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     templates = params.read("heads.zero_shot.templates", Templates)
-    source, folder = Path("data/weights") / item.start, Path("data/datasets") / item.dataset
-    inputs = open_outputs(source, folder)
+    source = inputs[f"data/weights/{item.start}"]
+    dataset = inputs[f"data/datasets/{item.dataset}"]
+    if run_in_processes(machine, "stages", "finetune", key, resumes=True):
+        return
+    own, curve = own_machine(machine), outputs[f"data/training/{key}"]
+    callbacks = training_callbacks(key, curve, own.device, recipe, templates, inputs.digests())
     torch.set_num_threads(recipe.threads)
     start = load_encoder(source)
-    start.module.to(machine.device)
-    with open_shards(folder) as data:
+    start.module.to(own.device)
+    with open_shards(dataset) as data:
         classes = data.card.classes
         with error_context(source):
             head = zero_shot_head(start, classes, templates)
-        with training_callbacks(
-            key, machine.device, recipe, templates, inputs.outputs
-        ) as callbacks:
-            encoder = classifier_from_clip(start, head, classes)
-            train_classifier(
-                encoder,
-                recipe,
-                data,
-                data.classes,
-                callbacks=callbacks,
-                device=machine.device,
-                workers=machine.workers,
-            )
-    save_training(key, encoder, inputs)
+        encoder = classifier_from_clip(start, head, classes)
+        train_classifier(
+            encoder,
+            recipe,
+            data,
+            data.classes,
+            callbacks=callbacks,
+            device=own.device,
+            workers=own.workers,
+        )
+    if is_first():
+        save_encoder(outputs[f"data/weights/{key}"], encoder)

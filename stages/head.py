@@ -1,6 +1,6 @@
 """Stage `head`: an encoder's classifier head, zero-shot, trained or random."""
 
-from pathlib import Path
+import torch
 
 from interpreting_clip.config.encoders import (
     HeadKind,
@@ -12,34 +12,28 @@ from interpreting_clip.config.encoders import (
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.card import read_card
+from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.measures.head import Head, random_unit_rows
-from runner.fingerprint import require_fingerprint
 from runner.machine import read_machine
-from runner.outputs import new_output, open_outputs
+from runner.outputs import Inputs, Outputs
 
 HEADS = {"zero_shot": ZeroShotHead, "trained": TrainedHead, "random": RandomHead}
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s head for the classes of ImageNet."""
-    import torch
-
-    from interpreting_clip.encoders.encoder import load_encoder
-
-    params = Params()
     head = params.read(f"encoders.{key}.head", HeadKind)
-    require_fingerprint("head", head)
     settings = params.read(f"heads.{head}", HEADS[head])
     torch.set_num_threads(params.read("threads", Threads).inference)
-    weights, dataset = Path("data/weights") / key, Path("data/datasets") / TEST_SETS[0]
-    inputs = open_outputs(weights, dataset)
+    weights, dataset = inputs[f"data/weights/{key}"], inputs[f"data/datasets/{TEST_SETS[0]}"]
     encoder = load_encoder(weights)
     classes = read_card(dataset).classes
     normalize = encoder.card.normalize_features
     with error_context(weights):
         if isinstance(settings, ZeroShotHead):
+            # Imported here: the other heads do not depend on this code.
             from interpreting_clip.encoders.heads import zero_shot_head
 
             encoder.module.to(read_machine().device)
@@ -49,5 +43,4 @@ def main(key: str) -> None:
             made = Head(random_unit_rows(len(classes), width, settings.seed), None, normalize)
         else:
             made = Head(*encoder.trained_head(classes), normalize)
-    with new_output(Path("data/heads") / key, inputs) as out:
-        write_head(out, made, head)
+    write_head(outputs[f"data/heads/{key}"], made, head)

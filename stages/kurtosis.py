@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,24 +26,21 @@ from interpreting_clip.measures.kurtosis import (
     outlier_features,
 )
 from interpreting_clip.measures.outlier_axes import align_axes, pruning_costs
-from runner.outputs import new_output, open_outputs
+from runner.outputs import Inputs, Outputs
 
 MOST_AXES = 100
 """The most outlier features that are examined. At most 56 of 1,024 features can be beyond 6 σ in
 half of the images, but with a lower σ there are hundreds, and each costs a pass over all logits."""
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s kurtosis on ImageNet's test images, and its features' deviations."""
-    params = Params()
     settings = params.read("kurtosis", KurtosisSettings)
-    folder, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
-    heads, privileged = Path("data/heads") / key, Path("data/directions") / key
-    inputs = open_outputs(folder, shifts, heads, privileged)
-    tests = read_test_sets(folder, shifts)
+    folder, privileged = inputs[f"data/activations/{key}"], inputs[f"data/directions/{key}"]
+    tests = read_test_sets(folder)
     activations = tests[TEST_SETS[0]].values
     width = activations.shape[1]
-    head = read_head(heads, width)
+    head = read_head(inputs[f"data/heads/{key}"], width)
     arrays = read_tensors(
         privileged / "directions.safetensors", "directions", "singular_values", "importance"
     )
@@ -79,9 +75,9 @@ def main(key: str) -> None:
         ],
         "axes": axes,
     }
-    with new_output(Path("data/kurtosis") / key, inputs) as out:
-        write_json(out / "kurtosis.json", result)
-        write_tensors(out / "features.safetensors", asdict(deviations))
+    out = outputs[f"data/kurtosis/{key}"]
+    write_json(out / "kurtosis.json", result)
+    write_tensors(out / "features.safetensors", asdict(deviations))
 
 
 def costs(

@@ -1,38 +1,34 @@
 """Stage `pretrain`: a CLIP from scratch on captioned images."""
 
-from pathlib import Path
-
 from interpreting_clip.config.encoders import AnyBackbone
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.trainings import Pretrain, TrainingRecipe
 from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.encoders.encoder import save_encoder
 from interpreting_clip.errors import InputError
+from interpreting_clip.loading.processes import is_first, own_machine
+from interpreting_clip.training.callbacks import training_callbacks
+from interpreting_clip.training.contrastive import pretrain
 from runner.machine import read_machine
-from runner.outputs import open_outputs
+from runner.outputs import Inputs, Outputs
+from runner.processes import run_in_processes
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Train encoder `key` and write its weights and its training curve."""
-    from interpreting_clip.loading.processes import own_machine, run_in_processes
-    from interpreting_clip.training.callbacks import save_training, training_callbacks
-    from interpreting_clip.training.contrastive import pretrain
-
-    params, machine = Params(), read_machine()
-    if run_in_processes(machine, "stages", "pretrain", key):
-        return
-    machine = own_machine(machine)
+    machine = read_machine()
     item = params.read(f"pretrain.{key}", Pretrain)
     recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
-    folder = Path("data/datasets") / item.dataset
-    inputs = open_outputs(folder)
-    with (
-        open_shards(folder) as data,
-        training_callbacks(key, machine.device, recipe, backbone, inputs.outputs) as callbacks,
-    ):
+    dataset = inputs[f"data/datasets/{item.dataset}"]
+    if run_in_processes(machine, "stages", "pretrain", key, resumes=True):
+        return
+    own, curve = own_machine(machine), outputs[f"data/training/{key}"]
+    callbacks = training_callbacks(key, curve, own.device, recipe, backbone, inputs.digests())
+    with open_shards(dataset) as data:
         if data.captions is None:
             raise InputError(
-                f"{folder}: pretrain.{key} needs a captioned dataset, this has no captions"
+                f"{dataset}: pretrain.{key} needs a captioned dataset, this has no captions"
             )
         encoder = pretrain(
             recipe,
@@ -40,7 +36,8 @@ def main(key: str) -> None:
             data,
             data.captions,
             callbacks=callbacks,
-            device=machine.device,
-            workers=machine.workers,
+            device=own.device,
+            workers=own.workers,
         )
-    save_training(key, encoder, inputs)
+    if is_first():
+        save_encoder(outputs[f"data/weights/{key}"], encoder)

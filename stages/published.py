@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -42,7 +41,7 @@ from page.robustness_tables import (
     baseline_rows,
     published_rows,
 )
-from runner.outputs import write_checksums
+from runner.outputs import Inputs, Outputs
 
 COLUMNS = {
     "published": PUBLISHED_COLUMNS,
@@ -60,18 +59,13 @@ class Baseline:
     resampled: dict[str, ResampledLines]
 
 
-def main() -> None:
+def main(params: Params, _inputs: Inputs, outputs: Outputs) -> None:
     """Write both baselines, and every published model with its effective robustness in points."""
-    params = Params()
     settings = params.read("published", PublishedSettings)
     result, tables = published_results(settings)
-    plots = Path("plots")
-    found = plots / "published.json"
-    write_json(found, result, digits=4)
-    files = {name: plots / f"{name}.csv" for name in COLUMNS}
-    for name, file in files.items():
-        write_table(file, tables[name], COLUMNS[name])
-    write_checksums(plots / "published.sha256", found, *files.values())
+    write_json(outputs["plots/published.json"], result, digits=4)
+    for name, columns in COLUMNS.items():
+        write_table(outputs[f"plots/{name}.csv"], tables[name], columns)
 
 
 def published_results(

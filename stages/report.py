@@ -1,11 +1,13 @@
 """Stage `report`: the tables behind the plots, the README's figures and the report page."""
 
+from importlib import metadata
 from pathlib import Path
 
 from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.config.measures import CorrelationSettings, Study
 from interpreting_clip.config.params import Params
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.tables import read_table, write_table
@@ -26,61 +28,58 @@ from page.results import (
 from page.robustness_tables import BASELINE_COLUMNS, PUBLISHED_COLUMNS
 from page.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from page.vega import vega_script
-from runner.fingerprint import RECORDED, locked_versions, named_versions
-from runner.outputs import require_checksums
+from runner.outputs import Inputs, Outputs, require_checksums
 
 PLOTS, TEMPLATES = Path("plots"), Path(".dvc/plots")
-
-ROOT = Path(__file__).resolve().parents[1]
-"""The repository of this code, which records the versions of its packages."""
 
 DRAWING = ("numpy", "vl-convert-python")
 """The packages that make the page itself, besides torch's, which made the results."""
 
 
-def main() -> None:
+def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write `plots/*.csv`, the README's figures, and `plots/report.html` with its `vega.js`.
 
     The study's encoders and comparisons are those in params.yaml, in its order: the folders may
     still hold the results of removed ones.
     """
-    params = Params()
     study = params.read("study", Study)
     entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
     settings = params.read("correlation", CorrelationSettings)
     encoders, comparisons, variables = [], [], set()
     for number, (key, entry) in enumerate(entries.items(), 1):
-        file = PLOTS / "encoders" / f"{key}.json"
+        file = inputs[PLOTS / "encoders"] / f"{key}.json"
         variables.update(require_checksums(file.with_suffix(".sha256"), file))
         series = read_result(file, Series)
         encoders.append(Encoder(key=key, number=number, entry=entry, series=series))
     for key in pairs:
-        matrix = PLOTS / "comparisons" / f"{key}.json"
+        matrix = inputs[PLOTS / "comparisons"] / f"{key}.json"
         variables.update(require_checksums(matrix.with_suffix(".sha256"), matrix))
         comparisons.append(read_result(matrix, Comparison))
-    published = PLOTS / "published.json"
+    published = inputs[PLOTS / "published.json"]
     columns = {
         "published": PUBLISHED_COLUMNS,
         "published_models": MODEL_COLUMNS,
         "baselines": BASELINE_COLUMNS,
     }
-    files = {name: PLOTS / f"{name}.csv" for name in columns}
-    variables.update(require_checksums(PLOTS / "published.sha256", published, *files.values()))
-    planted = PLOTS / "controls.json"
-    variables.update(require_checksums(PLOTS / "controls.sha256", planted))
+    files = {name: inputs[PLOTS / f"{name}.csv"] for name in columns}
+    variables.update(
+        require_checksums(inputs[PLOTS / "published.sha256"], published, *files.values())
+    )
+    planted = inputs[PLOTS / "controls.json"]
+    variables.update(require_checksums(inputs[PLOTS / "controls.sha256"], planted))
     controls = read_result(planted, Controls)
     tables = study_tables(encoders, comparisons)
     for name, rows in tables.items():
-        write_table(PLOTS / f"{name}.csv", rows, COLUMNS[name])
+        write_table(outputs[PLOTS / f"{name}.csv"], rows, COLUMNS[name])
     raised = planted_rows(controls)
-    write_table(PLOTS / "planted_outliers.csv", raised, PLANTED_COLUMNS)
+    write_table(outputs[PLOTS / "planted_outliers.csv"], raised, PLANTED_COLUMNS)
     tables["planted_outliers"] = raised
     tables |= {name: read_table(file, columns[name]) for name, file in files.items()}
     for chart in (CHARTS[0], PUBLISHED):
         compact = chart_svg(chart, tables[chart.table], TEMPLATES, panel=(142, 200))
-        write_whole(PLOTS / f"{chart.name}.svg", f"{compact}\n".encode())
-    write_whole(PLOTS / "vega.js", vega_script().encode())
+        write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
+    write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
     page = report_page(
         title=study.title,
         description=study.description,
@@ -98,7 +97,8 @@ def main() -> None:
                 **params.read("finetune", dict[str, Finetune]),
                 **params.read("supervise", dict[str, Supervise]),
             },
-            versions=named_versions(ROOT / RECORDED) | locked_versions(DRAWING, ROOT),
+            versions=load_tree(inputs["versions.yaml"])
+            | {name: metadata.version(name) for name in DRAWING},
             kernels=params.read("kernels", Kernels),
             variables=sorted(variables),
         ),
@@ -106,4 +106,4 @@ def main() -> None:
             tables["correlation"], settings.resamples, settings.confidence, settings.seed
         ),
     )
-    write_whole(PLOTS / "report.html", page.encode())
+    write_whole(outputs[PLOTS / "report.html"], page.encode())

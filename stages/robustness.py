@@ -17,28 +17,22 @@ from interpreting_clip.measures.accuracy import images_of_classes, map_classes, 
 from interpreting_clip.measures.effective_robustness import Accuracy, estimate_effective_robustness
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
-from runner.outputs import new_output, open_outputs
+from runner.outputs import Inputs, Outputs
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s accuracies in percent and effective robustness in points.
 
     A shift whose dataset is absent is left out, and the mean is over the others. If a shift has
     other classes than its line, its accuracy is written, with the reason why it has no effective
     robustness.
     """
-    params = Params()
     settings = params.read("robustness", RobustnessSettings)
-    folder, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
-    heads, lines = Path("data/heads") / key, Path("data/baseline")
-    inputs = open_outputs(folder, shifts, heads, lines)
-    baseline = read_json(lines / "baseline.json")
-    tests = read_test_sets(folder, shifts)
-    head = read_head(heads, tests[TEST_SETS[0]].values.shape[1])
-    measured = {
-        name: measure((shifts if name in SHIFTS else folder) / name, test, head)
-        for name, test in tests.items()
-    }
+    folder = inputs[f"data/activations/{key}"]
+    baseline = read_json(inputs["data/baseline"] / "baseline.json")
+    tests = read_test_sets(folder)
+    head = read_head(inputs[f"data/heads/{key}"], tests[TEST_SETS[0]].values.shape[1])
+    measured = {name: measure(folder / name, test, head) for name, test in tests.items()}
     reasons = {shift: other_classes(tests, shift, baseline) for shift in SHIFTS if shift in tests}
     left_out = {shift: reason for shift, reason in reasons.items() if reason}
     with error_context(folder / TEST_SETS[0], ValueError):
@@ -59,8 +53,7 @@ def main(key: str) -> None:
         "effective_robustness": estimate(pairs, baseline, settings),
         "baseline": {name: baseline[name] for name in ("models", "lines", "abscissa")},
     }
-    with new_output(Path("data/robustness") / key, inputs) as out:
-        write_json(out / "robustness.json", result)
+    write_json(outputs[f"data/robustness/{key}"] / "robustness.json", result)
 
 
 def measure(source: Path, test: Activations, head: Head) -> Accuracy:

@@ -1,37 +1,31 @@
 """Stage `supervise`: a classifier from scratch on labelled images."""
 
-from pathlib import Path
-
 from interpreting_clip.config.encoders import AnyBackbone
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.trainings import Supervise, TrainingRecipe
 from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.encoders.encoder import classifier_encoder, save_encoder
+from interpreting_clip.loading.processes import is_first, own_machine
+from interpreting_clip.training.callbacks import training_callbacks
+from interpreting_clip.training.supervised import train_classifier
 from runner.machine import read_machine
-from runner.outputs import open_outputs
+from runner.outputs import Inputs, Outputs
+from runner.processes import run_in_processes
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Train encoder `key` and write its weights and its training curve."""
-    from interpreting_clip.encoders.encoder import classifier_encoder
-    from interpreting_clip.loading.processes import own_machine, run_in_processes
-    from interpreting_clip.training.callbacks import save_training, training_callbacks
-    from interpreting_clip.training.supervised import train_classifier
-
-    params, machine = Params(), read_machine()
-    if run_in_processes(machine, "stages", "supervise", key):
-        return
-    machine = own_machine(machine)
+    machine = read_machine()
     item = params.read(f"supervise.{key}", Supervise)
     recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
-    folder = Path("data/datasets") / item.dataset
-    inputs = open_outputs(folder)
-    with (
-        open_shards(folder) as data,
-        training_callbacks(
-            key, machine.device, recipe, item.label_smoothing, backbone, inputs.outputs
-        ) as callbacks,
-    ):
+    dataset = inputs[f"data/datasets/{item.dataset}"]
+    if run_in_processes(machine, "stages", "supervise", key, resumes=True):
+        return
+    own, curve = own_machine(machine), outputs[f"data/training/{key}"]
+    facts = (recipe, item.label_smoothing, backbone, inputs.digests())
+    callbacks = training_callbacks(key, curve, own.device, *facts)
+    with open_shards(dataset) as data:
         # The tower is a CLIP's, so that encoders differ only in their training (Crabbé et al.
         # 2024). Its features go into the head as they are, not normalised.
         encoder = classifier_encoder(
@@ -44,7 +38,8 @@ def main(key: str) -> None:
             data.classes,
             label_smoothing=item.label_smoothing,
             callbacks=callbacks,
-            device=machine.device,
-            workers=machine.workers,
+            device=own.device,
+            workers=own.workers,
         )
-    save_training(key, encoder, inputs)
+    if is_first():
+        save_encoder(outputs[f"data/weights/{key}"], encoder)

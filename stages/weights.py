@@ -1,27 +1,23 @@
 """Stage `weights`: one encoder that needs no training here, downloaded or untrained."""
 
 import sys
-from pathlib import Path
 
 from interpreting_clip.config.encoders import AnyBackbone
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.weight_sources import WeightsEntry
+from interpreting_clip.encoders.encoder import save_encoder
+from interpreting_clip.encoders.weights import build_encoder, describe_preprocessing
 from interpreting_clip.formats.json import write_json
 from runner.machine import read_machine
-from runner.outputs import new_output
+from runner.outputs import Inputs, Outputs
 
 
-def main(key: str) -> None:
+def main(key: str, params: Params, _inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s weights, and `ready.json` in place of a training curve."""
-    from interpreting_clip.encoders.encoder import save_encoder
-    from interpreting_clip.encoders.weights import build_encoder, describe_preprocessing
-
-    params, machine = Params(), read_machine()
     item = params.read(f"weights.{key}", WeightsEntry)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
-    encoder = build_encoder(item, backbone, machine)
+    encoder = build_encoder(item, backbone, read_machine())
     said = describe_preprocessing(item, encoder.card.preprocess)
     sys.stdout.write(f"preprocessing: {said}\n")
-    save_encoder(Path("data/weights") / key, encoder)
-    with new_output(Path("data/training") / key) as out:
-        write_json(out / "ready.json", {})
+    save_encoder(outputs[f"data/weights/{key}"], encoder)
+    write_json(outputs[f"data/training/{key}"] / "ready.json", {})

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from interpreting_clip.formats.folders import file_digest
+from interpreting_clip.formats.files import file_digest
 from runner.outputs import write_checksums, write_contents
 
 ROOT = Path(__file__).resolve().parents[1]

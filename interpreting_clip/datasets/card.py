@@ -7,7 +7,6 @@ import msgspec
 from interpreting_clip.config.quantities import Count, Key, Natural
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from interpreting_clip.formats.json import write_json, write_whole
-from runner.outputs import NOTHING, Inputs, new_output
 
 
 class DatasetCard(
@@ -72,10 +71,9 @@ ABSENT = "absent.json"
 """The file in the folder of an absent dataset, and of what would have been computed on it."""
 
 
-def write_absent(key: str, directory: Path, inputs: Inputs = NOTHING) -> None:
-    """Write a folder, whole or not at all, that says that the study has no dataset `key`."""
-    with new_output(directory, inputs) as partial:
-        write_json(partial / ABSENT, {"dataset": key})
+def write_absent(key: str, directory: Path) -> None:
+    """Write into a folder that the study has no dataset `key`."""
+    write_json(directory / ABSENT, {"dataset": key})
 
 
 def is_absent(directory: Path) -> bool:

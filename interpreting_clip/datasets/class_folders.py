@@ -25,7 +25,7 @@ from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.images import SUFFIXES
 from interpreting_clip.downloads.archives import LARGEST, iterate_archive, read_file
 from interpreting_clip.errors import DAMAGED_JSON, InputError
-from interpreting_clip.formats.folders import natural_order
+from interpreting_clip.formats.files import natural_order
 
 
 class File(NamedTuple):

@@ -22,6 +22,7 @@ from interpreting_clip.config.datasets import (
     RealSet,
     Shards,
 )
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.broden.broden1 import write_real_broden
 from interpreting_clip.datasets.captions import image_captions, read_captions
 from interpreting_clip.datasets.card import DatasetCard, write_card
@@ -42,9 +43,7 @@ from interpreting_clip.downloads.archives import read_file
 from interpreting_clip.downloads.http import download
 from interpreting_clip.downloads.hub import Repository, download_file, open_repository
 from interpreting_clip.errors import InputError, error_context
-from interpreting_clip.formats.folders import file_digest
-from runner.machine import Machine
-from runner.outputs import new_output
+from interpreting_clip.formats.files import file_digest
 
 CAPTIONED = PublishedSet({}, (), "that of the images' authors", labels=[], names=[], classes=[])
 """The known facts about captioned images: neither classes nor their number."""
@@ -59,7 +58,7 @@ BLOCK = 8
 def write_real_dataset(
     key: str, entry: RealEntry, shards: Shards, directory: Path, machine: Machine
 ) -> None:
-    """Download or read the dataset `key` and write it to `directory`, whole or not at all.
+    """Download or read the dataset `key` and write it into the folder `directory`.
 
     The bytes of an image stay as they are, and images keep the order of their source. Each is
     decoded once, to find a broken file here and not hours later.
@@ -67,8 +66,8 @@ def write_real_dataset(
     Raises
     ------
     InputError
-        The source is unavailable, not what the entry says or not the whole set; an image is broken;
-        or the disk is full.
+        The source is unavailable, not what the entry says or not the whole set; or an image is
+        broken.
     """
     if isinstance(entry, Broden):
         write_real_broden(key, entry, shards, directory, machine)
@@ -78,31 +77,26 @@ def write_real_dataset(
     with error_context(source.where, ValueError):
         require_complete(source.classes, published, partial=entry.partial)
         chosen = choose(source.classes, entry.limit)
-    with new_output(directory) as partial:
-        digest = hashlib.sha256()
-        images = _read_chosen(key, source, chosen, digest, machine.workers)
-        written = write_images(images, shards.images_per_shard, partial)
-        class_indices = {class_ for class_ in chosen.values() if class_ is not None}
-        card = DatasetCard(
-            dataset=key,
-            images=len(chosen),
-            classes=published.classes,
-            class_indices=sorted(class_indices),
-            source=entry.source,
-            licence=published.licence,
-            shards=written,
-            aliases={
-                alias: class_
-                for alias, class_ in published.aliases.items()
-                if class_ in class_indices
-            },
-            border=published.border,
-            partial=entry.partial,
-            origin={
-                place: content or digest.hexdigest() for place, content in source.origin.items()
-            },
-        )
-        write_card(card, partial)
+    digest = hashlib.sha256()
+    images = _read_chosen(key, source, chosen, digest, machine.workers)
+    written = write_images(images, shards.images_per_shard, directory)
+    class_indices = {class_ for class_ in chosen.values() if class_ is not None}
+    card = DatasetCard(
+        dataset=key,
+        images=len(chosen),
+        classes=published.classes,
+        class_indices=sorted(class_indices),
+        source=entry.source,
+        licence=published.licence,
+        shards=written,
+        aliases={
+            alias: class_ for alias, class_ in published.aliases.items() if class_ in class_indices
+        },
+        border=published.border,
+        partial=entry.partial,
+        origin={place: content or digest.hexdigest() for place, content in source.origin.items()},
+    )
+    write_card(card, directory)
 
 
 @dataclass(frozen=True)

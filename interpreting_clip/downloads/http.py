@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.folders import file_digest
+from interpreting_clip.formats.files import file_digest
 from interpreting_clip.urls import public_url
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from interpreting_clip.downloads.http import (
     require_space,
 )
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.folders import file_digest, natural_order
+from interpreting_clip.formats.files import file_digest, natural_order
 from interpreting_clip.urls import public_url
 
 Kind = Literal["dataset", "model"]

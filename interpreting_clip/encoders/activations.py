@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 
 from interpreting_clip.config.encoders import ComputeType
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import Encoder, forward_passes, to_array
 from interpreting_clip.errors import InputError
@@ -16,7 +17,6 @@ from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.loading.processes import collect, place
-from runner.machine import Machine
 
 
 def extract_dataset(

@@ -20,7 +20,6 @@ from interpreting_clip.config.encoders import (
     TimmModel,
     TorchvisionModel,
 )
-from interpreting_clip.config.params import convert
 from interpreting_clip.encoders.encoder_card import (
     EncoderCard,
     Model,
@@ -33,8 +32,7 @@ from interpreting_clip.encoders.portable import use_portable_operations
 from interpreting_clip.encoders.tokenizer import Vocabulary, open_clip_tokens
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
-from interpreting_clip.formats.json import read_json, write_json
-from runner.outputs import NOTHING, Inputs, new_output
+from interpreting_clip.formats.json import read_struct, write_json
 
 
 class Classifier(nn.Module):
@@ -263,10 +261,8 @@ def new_card(
 WEIGHTS, CARD = "weights.safetensors", "encoder.json"
 
 
-def save_encoder(directory: Path, encoder: Encoder, inputs: Inputs = NOTHING) -> None:
+def save_encoder(directory: Path, encoder: Encoder) -> None:
     """Write `weights.safetensors` and `encoder.json`: equal encoders give equal bytes.
-
-    `inputs` are the outputs that the encoder was made from.
 
     Raises
     ------
@@ -274,9 +270,8 @@ def save_encoder(directory: Path, encoder: Encoder, inputs: Inputs = NOTHING) ->
         A weight is NaN or infinite.
     """
     state = encoder.module.state_dict()
-    with new_output(directory, inputs) as out:
-        write_tensors(out / WEIGHTS, {key: to_array(value) for key, value in state.items()})
-        write_json(out / CARD, msgspec.to_builtins(encoder.card), digits=12)
+    write_tensors(directory / WEIGHTS, {key: to_array(value) for key, value in state.items()})
+    write_json(directory / CARD, msgspec.to_builtins(encoder.card), digits=12)
 
 
 def load_encoder(directory: Path) -> Encoder:
@@ -289,7 +284,7 @@ def load_encoder(directory: Path) -> Encoder:
         names the first array whose name or shape differs, or the widths that do.
     """
     file = directory / CARD
-    card = convert(read_json(file), EncoderCard, "encoder", file)
+    card = read_struct(file, EncoderCard)
     with error_context(file):
         if card.kind == "clip":
             vocabulary = None if card.vocabulary is None else Vocabulary(card.vocabulary)

@@ -14,6 +14,7 @@ from interpreting_clip.config.encoders import (
     TimmModel,
     TorchvisionModel,
 )
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.weight_sources import (
     Checkpoint,
     OpenClip,
@@ -29,8 +30,7 @@ from interpreting_clip.encoders.library_models import require_torchvision_classi
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.open_clip_models import named_config
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.folders import file_digest
-from runner.machine import Machine
+from interpreting_clip.formats.files import file_digest
 
 OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 """The files of weights in an open_clip repository; the first one that exists is used."""

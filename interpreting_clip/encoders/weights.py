@@ -24,6 +24,7 @@ from interpreting_clip.config.encoders import (
     TimmModel,
     TorchvisionModel,
 )
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.weight_sources import (
     PREPROCESSING,
     Checkpoint,
@@ -58,7 +59,6 @@ from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.open_clip_models import named_config, needs_timm, supported_config
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from interpreting_clip.loading.preprocess import FILTERS, Preprocess
-from runner.machine import Machine
 
 Published = OpenClipConfig | TorchvisionModel | TimmModel
 """The architectures that weights are published for."""

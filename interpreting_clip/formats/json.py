@@ -5,9 +5,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
-from interpreting_clip.errors import InputError
+import msgspec
+
+from interpreting_clip.errors import DAMAGED_JSON, InputError
+
+Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 DIGITS = 6
 """Decimal places that floats keep: finer than any measure resolves, coarser than rounding noise."""
@@ -75,6 +79,25 @@ def read_json(file: Path) -> Any:
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"{file}: not legal JSON ({error}); delete it and run `dvc repro`"
+        ) from None
+
+
+def read_struct(file: Path, kind: type[Struct]) -> Struct:
+    """Read a JSON file as a msgspec struct.
+
+    Raises
+    ------
+    InputError
+        The file is missing, not JSON, or not of this kind; names the key.
+    """
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file; `dvc repro` or `dvc pull` makes it") from None
+    except DAMAGED_JSON as error:
+        raise InputError(
+            f"{file}: expected a {kind.__name__}, got something else ({error}); delete it and run "
+            "`dvc repro`"
         ) from None
 
 

@@ -80,36 +80,32 @@ def read_activations(directory: Path, dataset: str) -> Activations:
     return Activations(values, classes, arrays["class_indices"], aliases)
 
 
-def read_test_sets(imagenet: Path, shifts: Path) -> dict[str, Activations]:
+def read_test_sets(directory: Path) -> dict[str, Activations]:
     """Memory-map the activations of ImageNet and of every shift of the study, in their order.
-
-    `imagenet` is an encoder's folder from `extract`, `shifts` the one from `extract_shifts`.
 
     Raises
     ------
     InputError
         As `read_activations` and `read_shifts`; or a shift that the card names is missing.
     """
-    first = TEST_SETS[0]
-    return {first: read_activations(imagenet, first)} | {
-        shift: read_activations(shifts, shift) for shift in read_shifts(shifts)
-    }
+    names = (TEST_SETS[0], *read_shifts(directory))
+    return {name: read_activations(directory, name) for name in names}
 
 
-def write_card(directory: Path, representation: str, feature_width: int) -> None:
-    """Write the facts about all activations of an encoder beside those on ImageNet."""
+def write_card(
+    directory: Path, representation: str, feature_width: int, shifts: Sequence[str]
+) -> None:
+    """Write the facts about an encoder's activations, and which shifts were measured.
+
+    The latter distinguishes an absent shift from a missing file.
+    """
     card = {"representation": representation, "feature_width": feature_width}
-    write_json(directory / "card.json", card)
+    write_json(directory / "card.json", {**card, "shifts": list(shifts)})
 
 
 def read_card(directory: Path) -> dict[str, object]:
     """Read what `write_card` wrote."""
     return read_json(directory / "card.json")
-
-
-def write_shifts(directory: Path, shifts: Sequence[str]) -> None:
-    """Write which shifts were measured, to distinguish an absent shift from a missing file."""
-    write_json(directory / "card.json", {"shifts": list(shifts)})
 
 
 def read_shifts(directory: Path) -> list[str]:
@@ -125,6 +121,6 @@ def read_shifts(directory: Path) -> list[str]:
     if not isinstance(named, list) or not {*map(str, named)} <= {*SHIFTS}:
         raise InputError(
             f"{directory / 'card.json'}: 'shifts': expected some of {', '.join(SHIFTS)}, got "
-            f"{named!r}; run `dvc repro extract_shifts` again"
+            f"{named!r}; run `dvc repro extract` again"
         )
     return [shift for shift in SHIFTS if shift in named]

@@ -5,10 +5,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from interpreting_clip.config.params import convert
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
-from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.json import read_struct, write_json
 from interpreting_clip.measures.head import Head
 
 
@@ -44,8 +43,7 @@ def read_head(directory: Path, features: int) -> Head:
     InputError
         A file is missing or damaged, or the head takes another number of features.
     """
-    file = directory / "card.json"
-    card = convert(read_json(file), HeadCard, "", file)
+    card = read_struct(directory / "card.json", HeadCard)
     arrays = read_tensors(directory / "head.safetensors", "weight")
     width = arrays["weight"].shape[1]
     if width != features:

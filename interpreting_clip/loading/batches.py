@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import Pixels, Preprocess, resize_and_crop
-from runner.process import die_with_parent
 
 CACHE_BYTES = 1 << 30
 """The most bytes of preprocessed images that a training holds in memory."""
@@ -100,7 +99,6 @@ def load_batches(
         collate_fn=lambda batch: batch,
         pin_memory=torch.device(device).type == "cuda",
         multiprocessing_context="fork" if workers else None,
-        worker_init_fn=lambda _worker: die_with_parent(),
         generator=torch.Generator(),  # for the workers' seeds; torch's own generator stays as it is
     )
     for batch in loader:

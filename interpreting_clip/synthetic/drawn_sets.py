@@ -30,7 +30,6 @@ from interpreting_clip.synthetic.attributes import COLOURS, SCENES, TEXTURES
 from interpreting_clip.synthetic.blocks import Block, block_captions, draw_blocks
 from interpreting_clip.synthetic.render import Masks, render_masks
 from interpreting_clip.synthetic.shapes import PARTS, PLANES
-from runner.outputs import new_output
 
 LICENCE = "Apache-2.0"
 
@@ -48,30 +47,29 @@ _FIRST = dict(zip(_NAMES, accumulate(map(len, _NAMES.values()), initial=1), stri
 
 
 def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) -> None:
-    """Draw the set `name` and write its shards and card to `directory`, whole or not at all.
+    """Draw the set `name` and write its shards and card into the folder `directory`.
 
     Raises
     ------
     InputError
-        The disk is full, or an adversarial set's reference net is wrong too rarely.
+        An adversarial set's reference net is wrong too rarely.
     """
-    with new_output(directory) as partial:
-        if isinstance(recipe, Probe):
-            # In one shard: the tables count labels and can be written only after the last image.
-            files = broden_files(draw_probe(recipe, world), probe_concepts(), "world")
-            shards = write_shards(files, recipe.images + 1, partial)
-        else:
-            shards = write_images(_images(recipe, world), world.images_per_shard, partial)
-        card = DatasetCard(
-            dataset=name,
-            images=recipe.images,
-            classes=list(CLASSES),
-            class_indices=recipe.class_indices,
-            source="world",
-            licence=LICENCE,
-            shards=shards,
-        )
-        write_card(card, partial)
+    if isinstance(recipe, Probe):
+        # In one shard: the tables count labels and can be written only after the last image.
+        files = broden_files(draw_probe(recipe, world), probe_concepts(), "world")
+        shards = write_shards(files, recipe.images + 1, directory)
+    else:
+        shards = write_images(_images(recipe, world), world.images_per_shard, directory)
+    card = DatasetCard(
+        dataset=name,
+        images=recipe.images,
+        classes=list(CLASSES),
+        class_indices=recipe.class_indices,
+        source="world",
+        licence=LICENCE,
+        shards=shards,
+    )
+    write_card(card, directory)
 
 
 def _images(recipe: Labelled | Captioned | Adversarial, world: World) -> Iterator[StoredImage]:

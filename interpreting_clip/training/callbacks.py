@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,21 @@ from typing import Any
 import msgspec
 import torch
 
-from interpreting_clip.encoders.encoder import Encoder, save_encoder
-from interpreting_clip.errors import InputError, one_line
+from interpreting_clip.errors import one_line
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.kernels import kernel_settings
 from interpreting_clip.loading.processes import is_first
-from runner.fingerprint import COMPUTING
-from runner.outputs import Inputs, write_contents
 
 SCRATCH = Path(".scratch")
 """The folder of checkpoints: outside of what DVC deletes before a run."""
 
 FILE = "checkpoint.safetensors"
+
+COMPUTING = ("numpy", "open_clip_torch", "pillow", "scipy", "timm", "torch", "torchvision")
+"""The packages that compute in a training."""
+
+OURS = ("interpreting_clip.", "stages.")
+"""The modules whose source decides what a training computes."""
 
 Point = Mapping[str, float | int]
 """One point of a training curve: `step`, the steps taken, and the metrics since the last point."""
@@ -108,51 +111,33 @@ class Callbacks:
     name: str = "training"
 
 
-@contextmanager
-def training_callbacks(key: str, device: str, *facts: object) -> Iterator[Callbacks]:
-    """Open the curve of encoder `key`, and the checkpoint of the training with these facts.
+def training_callbacks(name: str, directory: Path, device: str, *facts: object) -> Callbacks:
+    """Return the callbacks of a training: its curve in a folder, and the checkpoint for the facts.
 
     `facts` are everything that decides the result besides the code and the kind of `device`:
-    recipe, backbone, digests of the data. A training that refuses its input leaves no curve.
+    recipe, backbone, digests of the data.
     """
     kind = torch.device(device).type
     checkpoint = Checkpoint(SCRATCH / training_key(kind, *map(msgspec.json.encode, facts)))
-    if not is_first():
-        yield Callbacks(None, checkpoint, key)
-        return
-    with dvclive_logger(Path("data/training") / key) as log:
-        yield Callbacks(log, checkpoint, key)
+    return Callbacks(partial(log_point, directory) if is_first() else None, checkpoint, name)
 
 
-def save_training(key: str, encoder: Encoder, inputs: Inputs) -> None:
-    """Write the weights of encoder `key` and seal its curve, in one of the processes."""
-    if is_first():
-        save_encoder(Path("data/weights") / key, encoder, inputs)
-        write_contents(Path("data/training") / key, inputs)
+def log_point(directory: Path, point: Point) -> None:
+    """Add a point to the curve in a folder, in the files that DVCLive writes and `dvc plots` draws.
 
-
-@contextmanager
-def dvclive_logger(directory: Path) -> Iterator[Callable[[Point], None]]:
-    """Start a curve in `directory`, in place of what is there; `dvc plots` and editors draw it.
-
-    DVCLive writes only the metrics: plots are declared in dvc.yaml, DVC saves the experiment, and
-    times or facts about the machine would give every run other bytes.
+    `plots/metrics/<metric>.tsv` has a row per point, and `metrics.json` the last one. Times and
+    facts about the machine are left out: they would give every run other bytes.
     """
-    from dvclive.live import Live
-
-    try:
-        with Live(str(directory), dvcyaml=None, report=None, save_dvc_exp=False) as live:
-
-            def log(point: Point) -> None:
-                live.step = int(point["step"])
-                for name in sorted(point.keys() - {"step"}):
-                    live.log_metric(name, float(f"{point[name]:.6g}"))
-                live.make_summary()
-
-            yield log
-    except InputError:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
+    step = int(point["step"])
+    values = {name: float(f"{point[name]:.6g}") for name in sorted(point.keys() - {"step"})}
+    metrics = directory / "plots" / "metrics"
+    metrics.mkdir(parents=True, exist_ok=True)
+    for name, value in values.items():
+        with (metrics / f"{name}.tsv").open("a") as stream:
+            header = "" if stream.tell() else f"step\t{name}\n"
+            stream.write(f"{header}{step}\t{value}\n")
+    text = json.dumps({**values, "step": step}, indent=4)
+    write_whole(directory / "metrics.json", f"{text}\n".encode())
 
 
 def training_key(device: str, *facts: bytes) -> str:
@@ -165,7 +150,7 @@ def training_key(device: str, *facts: bytes) -> str:
     decides nothing.
     """
     program = [device, torch.backends.cpu.get_cpu_capability(), *kernel_settings()]
-    for package in sorted(COMPUTING.values()):
+    for package in COMPUTING:
         with suppress(metadata.PackageNotFoundError):
             program.append(f"{package} {metadata.version(package)}")
     digest = hashlib.sha256()
@@ -175,12 +160,8 @@ def training_key(device: str, *facts: bytes) -> str:
 
 
 def loaded_sources() -> Iterable[bytes]:
-    """Yield the source of every imported module of this project, in the order of their names.
-
-    Python calls the stage that it runs `__main__`; the module's specification has its name.
-    """
-    package = __name__.partition(".")[0]
+    """Yield the source of every imported module that can change a training, sorted by name."""
     specs = (getattr(module, "__spec__", None) for module in list(sys.modules.values()))
     files = {spec.name: spec.origin for spec in specs if spec and spec.origin}
-    for name in sorted(name for name in files if name.startswith(f"{package}.")):
+    for name in sorted(name for name in files if name.startswith(OURS)):
         yield name.encode() + b"\0" + Path(files[name]).read_bytes()

@@ -61,7 +61,7 @@ from interpreting_clip.encoders.tokenizer import build_vocabulary, open_clip_tok
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats import activations
 from interpreting_clip.formats.arrays import read_tensors, require_finite, write_tensors
-from interpreting_clip.formats.folders import file_digest
+from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.published_accuracies import (
     accuracy_fractions,

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from interpreting_clip.config.datasets import Broden as BrodenEntry
 from interpreting_clip.config.datasets import Shards
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.broden.reader import (
     INDEX,
     Broden,
@@ -32,8 +33,6 @@ from interpreting_clip.datasets.tar import write_shards
 from interpreting_clip.downloads.archives import open_zip, readable_archive
 from interpreting_clip.downloads.http import download
 from interpreting_clip.errors import InputError
-from runner.machine import Machine
-from runner.outputs import new_output
 
 IMAGES, CONCEPTS = 63305, 1197
 """The contents of Broden1, the same in each published size."""
@@ -47,7 +46,7 @@ _AHEAD = 64
 def write_real_broden(
     key: str, entry: BrodenEntry, shards: Shards, directory: Path, machine: Machine
 ) -> None:
-    """Write Broden1's files as they are to `directory`, whole or not at all.
+    """Write Broden1's files as they are into the folder `directory`.
 
     Only what `index.csv` names is taken, and every image and map is decoded once. A `limit` takes
     the images whose paths have the smallest SHA-256, since Broden has no classes to balance. Then
@@ -57,7 +56,7 @@ def write_real_broden(
     ------
     InputError
         The source is missing or is not all of Broden1 (unless it is `partial`), a file that the
-        index names is missing or broken, or the disk is full.
+        index names is missing or broken.
     """
     with _open_root(entry, machine) as (root, where, origin):
         broden = read_broden(files_reader(root, where), where)
@@ -72,22 +71,21 @@ def write_real_broden(
         names = (name for row in rows for name in row.files)
         if lacking := [name for name in names if not (root / name).is_file()]:
             raise missing(where, lacking)
-        with new_output(directory) as partial:
-            digest = hashlib.sha256()
-            files = _image_files(broden, rows, digest, machine.workers)
-            written = write_shards(files, shards.images_per_shard, partial)
-            card = DatasetCard(
-                dataset=key,
-                images=len(rows),
-                classes=[],
-                class_indices=[],
-                source=entry.source,
-                licence=LICENCE,
-                shards=written,
-                partial=entry.partial,
-                origin=origin or {str(entry.folder): digest.hexdigest()},
-            )
-            write_card(card, partial)
+        digest = hashlib.sha256()
+        files = _image_files(broden, rows, digest, machine.workers)
+        written = write_shards(files, shards.images_per_shard, directory)
+        card = DatasetCard(
+            dataset=key,
+            images=len(rows),
+            classes=[],
+            class_indices=[],
+            source=entry.source,
+            licence=LICENCE,
+            shards=written,
+            partial=entry.partial,
+            origin=origin or {str(entry.folder): digest.hexdigest()},
+        )
+        write_card(card, directory)
 
 
 def _choose(rows: list[IndexRow], limit: int | None) -> list[IndexRow]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.folders import complete_directory, file_digest, natural_order
+from interpreting_clip.formats.files import complete_directory, file_digest, natural_order
 
 
 def test_the_directory_appears_at_the_end_and_replaces_what_an_earlier_run_left(tmp_path: Path):

@@ -1,0 +1,16 @@
+"""Files: the order of their names, and digests of their content."""
+
+import hashlib
+import re
+from pathlib import Path
+
+
+def natural_order(path: str) -> list[str | int]:
+    """Return a key that sorts paths with the numbers in them as numbers: 2.tar before 10.tar."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]
+
+
+def file_digest(file: Path) -> str:
+    """Return a file's SHA-256, read a block at a time."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

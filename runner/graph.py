@@ -1,0 +1,134 @@
+"""A stage's entry in dvc.yaml: what it reads, which parameters it takes and what it writes."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError, close_names
+
+GRAPH = Path("dvc.yaml")
+
+_NAME = re.compile(r"\$\{([\w.]+)\}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What dvc.yaml lists under a stage, or under one instance of it.
+
+    `params` are dotted paths in params.yaml and `fingerprint` is the key in code.json. `made` are
+    the dependencies that other stages write into DVC's cache; the others are files in git.
+    `results` are the outputs that are kept in git instead of DVC's cache.
+    """
+
+    stage: str
+    key: str
+    deps: tuple[str, ...]
+    made: frozenset[str]
+    params: tuple[str, ...]
+    fingerprint: str
+    outs: tuple[str, ...]
+    results: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name that DVC gives the stage or the instance."""
+        return f"{self.stage}@{self.key}" if self.key else self.stage
+
+
+def stage_names(graph: Path = GRAPH) -> list[str]:
+    """Return the names of all stages, in the order of dvc.yaml."""
+    return list(load_tree(graph)["stages"])
+
+
+def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GRAPH) -> Entry:
+    """Return a stage's entry with the names in it replaced by their values, as DVC replaces them.
+
+    Raises
+    ------
+    InputError
+        There is no such stage, or params.yaml has no such key in the section that it runs over.
+    """
+    stages = load_tree(graph)["stages"]
+    if stage not in stages:
+        raise InputError(
+            f"expected the name of a stage, got {stage!r}; {close_names(stage, stages)}"
+        )
+    body, names = stages[stage], dict(params)
+    if "foreach" in body:
+        section = str(body["foreach"]).strip("${}")
+        entries = params.get(section) or {}
+        if key not in entries:
+            raise InputError(
+                f"params.yaml: '{section}' has no '{key}'; {close_names(key, list(entries))}"
+            )
+        names |= {"key": key, "item": entries[key]}
+        body = body["do"]
+    elif key:
+        raise InputError(f"stage {stage}: expected no arguments, got {key}")
+    filled = {part: _filled(body.get(part, ()), names) for part in ("deps", "params", *OUTPUTS)}
+    outs = {path: options for part in OUTPUTS for path, options in _options(filled[part])}
+    listed = [one for one in filled["params"] if isinstance(one, str)]
+    fingerprints = [
+        key for one in filled["params"] if isinstance(one, dict) for key in one.get("code.json", ())
+    ]
+    written = _written(stages.values())
+    return Entry(
+        stage=stage,
+        key=key,
+        deps=tuple(filled["deps"]),
+        made=frozenset(dep for dep in filled["deps"] if _is_made(dep, written)),
+        params=tuple(listed),
+        fingerprint=fingerprints[0] if fingerprints else "",
+        outs=tuple(outs),
+        results=tuple(path for path, options in outs.items() if options.get("cache") is False),
+    )
+
+
+OUTPUTS = ("outs", "metrics", "plots")
+"""The keys of dvc.yaml under which a stage's outputs stand."""
+
+
+def _options(listed: Iterable[Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    for one in listed:
+        if isinstance(one, str):
+            yield one, {}
+        else:
+            yield from one.items()
+
+
+def _filled(node: Any, names: Mapping[str, Any]) -> Any:
+    """Return a part of dvc.yaml with `${name.of.a.value}` replaced."""
+    if isinstance(node, Mapping):
+        return {_filled(k, names): _filled(v, names) for k, v in node.items()}
+    if isinstance(node, list | tuple):
+        return [_filled(one, names) for one in node]
+    if not isinstance(node, str):
+        return node
+    return _NAME.sub(lambda match: str(_value(match[1], names)), node)
+
+
+def _value(path: str, names: Mapping[str, Any]) -> Any:
+    node: Any = names
+    for step in path.split("."):
+        if not isinstance(node, Mapping) or step not in node:
+            raise InputError(f"{GRAPH}: ${{{path}}}: params.yaml has no such value")
+        node = node[step]
+    return node
+
+
+def _written(bodies: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the cached outputs of all stages, up to the key of an instance."""
+    return {
+        path.partition("${")[0]
+        for body in bodies
+        for part in OUTPUTS
+        for path, options in _options(body.get("do", body).get(part, ()))
+        if options.get("cache") is not False
+    }
+
+
+def _is_made(dep: str, written: set[str]) -> bool:
+    return dep in written or f"{dep.rpartition('/')[0]}/" in written

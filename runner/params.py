@@ -1,0 +1,50 @@
+"""The parameters that a stage's entry in dvc.yaml lists, and no others."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from interpreting_clip.config.params import PARAMS, Params, convert
+from interpreting_clip.errors import InputError
+from runner.graph import GRAPH
+
+
+class ListedParams(Params):
+    """The parameters of a study that a stage lists; any other is refused.
+
+    DVC looks at the listed ones alone, so a result that depended on another one would not be
+    computed again when that changes.
+    """
+
+    def __init__(self, listed: Sequence[str], stage: str, file: Path = PARAMS) -> None:
+        super().__init__(file)
+        self.listed, self.stage = listed, stage
+
+    def read(self, path: str, kind: Any) -> Any:
+        """Return the value at `path` as a `kind`; of a section, only what is listed.
+
+        Raises
+        ------
+        InputError
+            dvc.yaml does not list the parameter, or a field of the section that params.yaml has;
+            or the value is missing or not legal.
+        """
+        if any(path == one or path.startswith(f"{one}.") for one in self.listed):
+            return super().read(path, kind)
+        within = [one for one in self.listed if one.startswith(f"{path}.")]
+        if not within:
+            raise self.missing(path)
+        read = super().read
+        section = {one.removeprefix(f"{path}."): read(one, Any) for one in within}
+        there = read(path, dict)
+        for field in getattr(kind, "__struct_fields__", ()):
+            if field in there and field not in section:
+                raise self.missing(f"{path}.{field}")
+        return convert(section, kind, path, self.file)
+
+    def missing(self, path: str) -> InputError:
+        """Return the error for a parameter that is read and not listed."""
+        return InputError(
+            f"{GRAPH}: stage {self.stage} reads the parameter '{path}' and does not list it; add "
+            f"the line `- {path}` under its `params`"
+        )

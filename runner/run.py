@@ -1,0 +1,150 @@
+"""Runs a stage: reads its entry in dvc.yaml, and gives the stage what stands there."""
+
+import importlib
+import os
+import sys
+import tempfile
+import time
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+from interpreting_clip.config.params import PARAMS, Params
+from interpreting_clip.errors import InputError
+from interpreting_clip.kernels import Kernels, require_full_precision, use_kernels
+from runner.fingerprint import COMPUTES_NOTHING, require_fingerprint
+from runner.graph import GRAPH, Entry, read_entry
+from runner.launcher import LAUNCHED, SETTINGS, compute_alone, launcher, run_elsewhere
+from runner.machine import read_machine
+from runner.outputs import Inputs, Outputs, partial_folder
+from runner.params import ListedParams
+from runner.process import DEBUG, leave
+from runner.sandbox import lock
+
+SECONDS = Path(".scratch/seconds")
+"""The folder that says of each stage how many seconds its last run took on this machine."""
+
+CODE = ("interpreting_clip", "page", "runner", "stages")
+
+READING = ("fetch", "weights")
+"""The stages that read from outside of the repository: a network, or folders of the user's."""
+
+PLACES = ("captions", "file", "folder")
+"""The keys of an entry in params.yaml that name a file or a folder of the user's."""
+
+OWN_FILES = (GRAPH, PARAMS, SETTINGS, Path("code.json"), Path("constraints.txt"))
+OWN_FILES += (Path("versions.yaml"), Path("data/reference"))
+"""What the runner reads again in each process of a stage that has several."""
+
+
+def main(*words: str) -> None:
+    """Run a stage, here or through the launcher that the machine has for it.
+
+    Raises
+    ------
+    InputError
+        There is no such stage, or no such key in params.yaml.
+    """
+    began = time.perf_counter()
+    stage, *given = [word for word in words if word not in (DEBUG, LAUNCHED)] or [""]
+    if len(given) > 1:
+        raise InputError(f"stage {stage}: expected at most one argument, got {' '.join(given)}")
+    launched = LAUNCHED in words
+    one_of_several = "TORCHELASTIC_RUN_ID" in os.environ  # their parent does what they skip here
+    params = Params()
+    entry = read_entry(stage, "".join(given), params.tree)
+    if not (one_of_several or launched) and (launching := launcher(stage)):
+        sys.exit(run_elsewhere(launching, "-m", "stages", *words))
+    computes = stage not in COMPUTES_NOTHING
+    if computes:
+        use_kernels(params.read("kernels", Kernels))
+    if not one_of_several:
+        compute_alone(entry.name, launched)
+    require_full_precision()
+    require_fingerprint(entry)
+    compute(entry, locked=True, one_of_several=one_of_several)
+    if one_of_several:
+        leave()
+    if computes:
+        record_seconds(entry.name, time.perf_counter() - began)
+
+
+def compute(entry: Entry, *, locked: bool = False, one_of_several: bool = False) -> None:
+    """Run a stage's `main` in this process, and keep its outputs if it succeeds.
+
+    A process that is one of several writes where the process that started it says, and that one
+    keeps the outputs.
+    """
+    params = ListedParams(entry.params, entry.stage)
+    inputs = Inputs(entry.deps, entry.made, entry.stage)
+    outputs = Outputs(entry.outs, entry.results, entry.stage)
+    with nullcontext() if one_of_several else outputs.written(inputs):
+        if locked:
+            lock_stage(entry, params.tree)
+        module = importlib.import_module(f"stages.{entry.stage}")
+        module.main(*filter(None, [entry.key]), params, inputs, outputs)
+
+
+def lock_stage(entry: Entry, tree: dict[Any, Any]) -> None:
+    """Lock this process to what the stage's entry lists."""
+    machine = read_machine()
+    outputs = [Path(path) for path in entry.outs]
+    writable = [partial_folder(path) for path in outputs]
+    writable += [Path(".scratch"), temporary_folder(), *bytecode_folders()]
+    readable = [*map(Path, (*CODE, *entry.deps)), SETTINGS]
+    readable += [target for dep in entry.deps for target in link_targets(Path(dep))]
+    reads_outside = entry.stage in READING
+    if reads_outside:
+        readable += sources(tree.get("datasets", {}).get(entry.key), Path(machine.folders))
+        readable += sources(tree.get("weights", {}).get(entry.key), Path(machine.folders))
+        readable += [Path.home() / ".cache", Path.home() / ".netrc"]  # the hub's token, logins
+        writable.append(Path(machine.downloads))
+    several = machine.processes > 1
+    if several:
+        readable += OWN_FILES
+    for folder in writable:
+        folder.mkdir(parents=True, exist_ok=True)
+    lock(
+        readable,
+        writable,
+        {path.parent for path in outputs},
+        network=reads_outside or several,
+    )
+
+
+def bytecode_folders() -> list[Path]:
+    """Return the folders in which Python and numba keep compiled code of ours."""
+    folders = {file.parent for name in CODE for file in Path(name).rglob("*.py")}
+    return sorted(folder / "__pycache__" for folder in folders)
+
+
+def temporary_folder() -> Path:
+    """Return the folder for temporary files, or set one if the repository itself lies in it."""
+    folder = Path(tempfile.gettempdir())
+    if Path().resolve().is_relative_to(folder.resolve()):
+        folder = Path(".scratch/tmp").absolute()
+        os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+    return folder
+
+
+def link_targets(path: Path) -> list[Path]:
+    """Return where the links of a dependency lead: DVC's cache may hold its files."""
+    files = [path, *path.rglob("*")] if path.is_dir() else [path]
+    return [file.resolve() for file in files if file.is_symlink()]
+
+
+def sources(entry: Any, folders: Path) -> list[Path]:
+    """Return the files and folders of the user's that an entry of params.yaml names."""
+    if isinstance(entry, dict):
+        named = [folders / str(entry[key]) for key in PLACES if entry.get(key)]
+        return named + [place for value in entry.values() for place in sources(value, folders)]
+    if isinstance(entry, list):
+        return [place for value in entry for place in sources(value, folders)]
+    return []
+
+
+def record_seconds(name: str, seconds: float) -> None:
+    """Note how long a stage took here, so that `make repro` can say how long a rerun would take."""
+    with suppress(OSError):
+        SECONDS.mkdir(parents=True, exist_ok=True)
+        (SECONDS / name).write_text(f"{seconds:.1f}\n")
