@@ -63,30 +63,26 @@ class Output(NamedTuple):
 
 
 class Inputs:
-    """The dependencies that a stage's entry in dvc.yaml lists; those that it asks for are checked.
+    """The dependencies that a stage's entry in dvc.yaml lists.
 
-    What a stage asks for is what its output is made from.
+    Those that a stage asks for are what its output is made from.
     """
 
     def __init__(self, listed: Collection[str], made: Collection[str], stage: str = "") -> None:
         self.listed, self.made, self.stage = listed, made, stage
-        self.outputs: list[Output] = []
+        self._outputs: dict[str, Output] = {}
+        self._asked: set[str] = set()
         self._checks: list[Future[None]] = []
         self._states: dict[str, tuple[str, str]] = {}
         self._pool = ThreadPoolExecutor(thread_name_prefix="check")
 
     def __getitem__(self, path: str | Path) -> Path:
-        """Return a dependency's path, after checking that it is whole and in its place.
-
-        Large files are checked while they are used, and nothing is written before the checks have
-        ended. Shards of a dataset are checked when they are opened, files in git never.
+        """Return the path of a dependency, which is checked.
 
         Raises
         ------
         InputError
-            It is not listed; it is missing, holds other bytes than were written, or belongs to
-            another stage or encoder; or it and another one were made from different states of a
-            third.
+            dvc.yaml does not list it, or `check` refuses it.
         """
         name = Path(path).as_posix()
         if name not in self.listed:
@@ -94,11 +90,31 @@ class Inputs:
                 f"{GRAPH}: stage {self.stage} reads {name} and does not list it; add the line "
                 f"`- {name}` under its `deps`"
             )
-        if name in self.made and name not in {one.path for one in self.outputs}:
-            self._open(Path(name))
+        if name in self.made:
+            self._open(name)
+            self._asked.add(name)
         return Path(name)
 
-    def _open(self, directory: Path) -> None:
+    def check(self) -> None:
+        """Check that every dependency is whole and in its place, and that they fit together.
+
+        Large files are checked while they are used, and nothing is written before the checks have
+        ended. Shards of a dataset are checked when they are opened, files in git never.
+
+        Raises
+        ------
+        InputError
+            One is missing, holds other bytes than were written, or belongs to another stage or
+            encoder; or two were made from different states of a third.
+        """
+        for name in self.listed:
+            if name in self.made:
+                self._open(name)
+
+    def _open(self, name: str) -> None:
+        if name in self._outputs:
+            return
+        directory = Path(name)
         contents = read_contents(directory)
         for name, expected in contents.files.items():
             file = directory / name
@@ -108,7 +124,7 @@ class Inputs:
                 self._checks.append(self._pool.submit(require_digest, file, expected, directory))
         digest = hashlib.sha256(json.dumps(contents.files, sort_keys=True).encode()).hexdigest()
         made = Output(contents.output, digest, contents.made_from, contents.kernels)
-        self.outputs.append(made)
+        self._outputs[name] = made
         for path, state in {**contents.made_from, contents.output: digest}.items():
             first, known = self._states.setdefault(path, (contents.output, state))
             if state != known:
@@ -116,6 +132,11 @@ class Inputs:
                     f"{contents.output}: made from another {path} than {first}; delete both and "
                     "run `dvc repro`, or `dvc checkout` if they lie in DVC's cache"
                 )
+
+    @property
+    def outputs(self) -> list[Output]:
+        """The dependencies that the stage has asked for."""
+        return [self._outputs[name] for name in self._outputs if name in self._asked]
 
     def require_whole(self) -> None:
         """Wait for the checks.
@@ -213,11 +234,9 @@ class Outputs:
                 raise InputError(
                     f"{GRAPH}: stage {self.stage} did not write {path}, which it lists"
                 )
+        results = {path: self[path] for path in sorted(self.results) if path not in sums}
         for path in sums:
-            results = [one for one in sorted(self.results) if one not in sums]
-            lines = [f"# {text}\n" for text in inputs.kernels()]
-            lines += [f"{file_digest(self[one])}  {one}\n" for one in results]
-            write_whole(self[path], "".join(lines).encode())
+            write_checksums(self[path], results, inputs.kernels())
 
 
 def partial_folder(path: Path) -> Path:
@@ -301,8 +320,19 @@ def mended(directory: Path) -> str:
     )
 
 
+def write_checksums(file: Path, results: Mapping[str, Path], kernels: Sequence[str] = ()) -> None:
+    """Write the SHA-256 of results in git, one per line, in the format of `sha256sum --check`.
+
+    `results` maps their paths to where they are now. Comments before them name the variables that
+    chose kernels, if any are set.
+    """
+    lines = [f"# {text}\n" for text in kernels]
+    lines += [f"{file_digest(where)}  {path}\n" for path, where in results.items()]
+    write_whole(file, "".join(lines).encode())
+
+
 def require_checksums(file: Path, *results: Path) -> list[str]:
-    """Check results in git against the checksums that the runner wrote.
+    """Check results in git against what `write_checksums` wrote.
 
     Returns
     -------

@@ -79,6 +79,7 @@ def compute(entry: Entry, *, locked: bool = False, one_of_several: bool = False)
     inputs = Inputs(entry.deps, entry.made, entry.stage)
     outputs = Outputs(entry.outs, entry.results, entry.stage)
     with nullcontext() if one_of_several else outputs.written(inputs):
+        inputs.check()
         if locked:
             lock_stage(entry, params.tree)
         module = importlib.import_module(f"stages.{entry.stage}")

@@ -46,7 +46,7 @@ def code_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("interpreting_clip", "page", "runner", "stages", "data/reference"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    for name in ("constraints.txt", "versions.yaml"):
+    for name in ("constraints.txt", "versions.yaml", "dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 

@@ -10,16 +10,15 @@ import pytest
 import yaml
 from filelock import FileLock
 
-import stages.fetch
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.downloads.archives import PASSWORD
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.saved_activations import write_activations, write_card, write_shifts
+from interpreting_clip.formats.saved_activations import write_activations, write_card
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.measures.head import Head
 from tests.integration.downloads.loopback import FileServer, HubServer
 from tests.pipeline.workspace import NANO, Workspace, new_workspace
-from tests.reads import ROOT, STAGES, seal
+from tests.reads import ROOT, STAGES, link_code, run_stage, seal
 
 IMAGES = {"imagenet_val": 40, "imagenet_v2": 30, "web_broad": 40, "broden": 150}
 FEATURES = 600
@@ -70,8 +69,7 @@ def snakemake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Draw the datasets and write activations and a head."""
     folder = tmp_path_factory.mktemp("drawn")
-    for name in ("stages", "constraints.txt", "versions.yaml"):
-        (folder / name).symlink_to(ROOT / name)
+    link_code(folder)
     # native: stages compute in the tests' own process, too, whose libraries are loaded
     study = yaml.safe_load(NANO.read_text()) | {"kernels": "native"}
     study["sources"]["world"]["images_per_shard"] = 20
@@ -81,7 +79,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name in IMAGES:
-            stages.fetch.main(name)
+            run_stage("fetch", name)
         write_measured("rn_untrained")
     return folder
 
@@ -89,15 +87,13 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_measured(key: str) -> None:
     """Write what `extract` and `baseline` would write, with random activations."""
     rng = np.random.default_rng(0)
-    imagenet, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
+    folder = Path("data/activations") / key
     for name in TEST_SETS:
         values = rng.standard_normal((40, FEATURES), np.float32)
-        folder = shifts if name in SHIFTS else imagenet
         write_activations(
             folder, name, values, classes=np.arange(40) % 12, class_indices=np.arange(12)
         )
-    write_card(imagenet, "linear", FEATURES)
-    write_shifts(shifts, SHIFTS)
+    write_card(folder, "linear", FEATURES, SHIFTS)
     head = Head(rng.standard_normal((12, FEATURES), np.float32), None, False)
     write_head(Path("data/heads") / key, head, "random")
     write_json(
@@ -120,7 +116,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Run in a folder with only the code and the reference tables; retries do not wait."""
     folder = tmp_path / "place"
     (folder / "data").mkdir(parents=True)
-    (folder / "stages").symlink_to(ROOT / "stages")
+    link_code(folder)
     (folder / "data/reference").symlink_to(ROOT / "data/reference")
     monkeypatch.chdir(folder)
     monkeypatch.setattr("time.sleep", lambda seconds: None)

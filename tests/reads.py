@@ -1,7 +1,5 @@
 """What dvc.yaml and the code say about stages, and how tests handle their results."""
 
-import ast
-import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,19 +7,28 @@ from typing import Any
 
 import yaml
 
+from interpreting_clip.config.params import Params
 from interpreting_clip.formats.files import file_digest
-from runner.outputs import write_checksums, write_contents
+from runner.graph import GRAPH as GRAPH_FILE
+from runner.graph import read_entry
+from runner.outputs import Inputs, write_checksums, write_contents
+from runner.run import CODE, compute
 
 ROOT = Path(__file__).resolve().parents[1]
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = list(GRAPH)
 EXTRACTIONS = {
     "extract": "activations",
-    "extract_shifts": "shift_activations",
     "extract_broden": "broden_activations",
     "extract_layers": "layer_grams",
 }
 """The stages that share their images among processes, with the folder of their outputs."""
+
+
+def link_code(folder: Path) -> None:
+    """Let a folder have the code of the repository, for processes that are started in it."""
+    for name in (*CODE, "dvc.yaml", "constraints.txt", "versions.yaml"):
+        (folder / name).symlink_to(ROOT / name)
 
 
 def body(stage: str) -> dict[str, Any]:
@@ -36,10 +43,9 @@ def seal() -> None:
         for output in [group] if single else group.glob("*/"):
             if group.name not in ("reference", "study") and not output.is_symlink():
                 write_contents(output)
-    for series in Path("plots").glob("encoders/*.json"):
-        write_checksums(series.with_suffix(".sha256"), series)
-    for matrix in Path("plots").glob("comparisons/*.json"):
-        write_checksums(matrix.with_suffix(".sha256"), matrix)
+    for folder in ("encoders", "comparisons"):
+        for result in Path("plots").glob(f"{folder}/*.json"):
+            write_checksums(result.with_suffix(".sha256"), {result.as_posix(): result})
 
 
 def folder_digests(directory: Path) -> dict[str, str]:
@@ -51,49 +57,26 @@ def folder_digests(directory: Path) -> dict[str, str]:
     }
 
 
-def read_params(stage: str, root: Path = ROOT) -> set[str]:
-    """Return the parameters that a stage's code reads, as dvc.yaml writes them.
-
-    A section that is read as a struct counts as its fields. In an f-string, `{key}` is the name of
-    the entry, and every other name is one of its values.
-
-    Raises
-    ------
-    ValueError
-        A path is computed, so the parameter that is read is unknown.
-    """
-    file = root / "stages" / f"{stage}.py"
-    nodes = ast.walk(ast.parse(file.read_text()))
-    calls = [node for node in nodes if isinstance(node, ast.Call)]
-    found = set()
-    for call in (call for call in calls if ast.unparse(call.func) == "params.read"):
-        path = template(call.args[0], file)
-        fields = fields_of(stage, ast.unparse(call.args[1])) if "$" not in path else ()
-        found |= {f"{path}.{field}" for field in fields} or {path}
-    return found
+def digests(*directories: Path) -> dict[str, str]:
+    """Return the digests of outputs, as a stage that reads them takes them down."""
+    names = [directory.as_posix() for directory in directories]
+    inputs = Inputs(names, names)
+    for name in names:
+        assert inputs[name]
+    return inputs.digests()
 
 
-def template(node: ast.expr, file: Path) -> str:
-    """Return the path in a literal or f-string node, with DVC's `${…}` for its names."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if not isinstance(node, ast.JoinedStr):
-        raise ValueError(f"{file}:{node.lineno}: expected a literal path, got {ast.unparse(node)}")
-    return "".join(
-        part.value if isinstance(part, ast.Constant) else interpolated(ast.unparse(part.value))  # pyright: ignore
-        for part in node.values
-    )
+def accept_study() -> None:
+    """Write what stage `study` writes, for stages that wait for it."""
+    if not Path("data/study").exists():
+        Path("data/study").mkdir(parents=True)
+        write_contents(Path("data/study"))
 
 
-def interpolated(name: str) -> str:
-    """Return DVC's form of a name in an f-string: `item.dataset` as `${item.dataset}`."""
-    return "${key}" if name == "key" else f"${{item.{name.removeprefix('item.')}}}"
-
-
-def fields_of(stage: str, kind: str) -> tuple[str, ...]:
-    """Return the fields of the struct that a section is read as; none for a plain value."""
-    struct = getattr(importlib.import_module(f"stages.{stage}"), kind, None)
-    return getattr(struct, "__struct_fields__", ())
+def run_stage(stage: str, key: str = "") -> None:
+    """Run a stage of the study in the working folder in this process, which is not locked."""
+    accept_study()
+    compute(read_entry(stage, key, Params().tree, ROOT / GRAPH_FILE))
 
 
 def said_within(megabytes: int, importing: str, call: str) -> str:

@@ -1,6 +1,6 @@
 """Runs stages that must refuse their input, and writes studies of one entry for that."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +9,18 @@ import yaml
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
-from tests.reads import folder_digests
+from tests.reads import accept_study, folder_digests, run_stage
 
 DATA = Path("data")
 SHARDS = {"images_per_shard": 3}
 
 
-def refused(stage: Callable[..., None], *arguments: str) -> str:
+def refused(stage: str, key: str = "") -> str:
     """Run a stage that must refuse its input, and return its message."""
+    accept_study()
     before = outputs()
     with pytest.raises(InputError) as caught:
-        stage(*arguments)
+        run_stage(stage, key)
     assert outputs() == before
     assert "\n" not in str(caught.value)
     return str(caught.value)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-import stages.weights
 from interpreting_clip.config.encoders import OpenClipModel
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.imagenet import ImageNetClasses, read_imagenet_classes
@@ -19,7 +18,7 @@ from tests.pipeline import official_layouts as layouts
 from tests.pipeline import zoo
 from tests.pipeline.official_layouts import ODD, photograph
 from tests.pipeline.workspace import Workspace, new_workspace
-from tests.reads import ROOT
+from tests.reads import ROOT, run_stage
 from tests.stress.random_studies import filled
 from tests.unit.datasets.conftest import saved
 
@@ -89,7 +88,7 @@ def bring_torchvision(workspace: Workspace, files: FileServer, patch: pytest.Mon
     zoo.put_torchvision(files, patch)
     with pytest.MonkeyPatch.context() as here:
         here.chdir(workspace.folder)
-        stages.weights.main("resnet50")
+        run_stage("weights", "resnet50")
     workspace.run("dvc", "commit", "--force", "weights@resnet50")
 
 

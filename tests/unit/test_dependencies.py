@@ -17,7 +17,6 @@ from interpreting_clip.config.datasets import Sources
 from interpreting_clip.config.encoders import Heads
 from runner.fingerprint import (
     BRANCHES,
-    COMPUTES_NOTHING,
     branch_modules,
     content_hash,
     fingerprint_name,
@@ -26,7 +25,7 @@ from runner.fingerprint import (
     stage_branches,
 )
 from runner.source_code import imported_files, imported_names, imported_packages
-from tests.reads import GRAPH, ROOT, STAGES, body, read_params
+from tests.reads import GRAPH, ROOT, STAGES, body
 
 COMPUTING = [stage for stage in STAGES if stage != "code"]
 BRANCH = {"fetch": "fetch_${item.source}", "head": "head_${item.head}"}
@@ -52,12 +51,6 @@ def test_a_stage_runs_its_module_and_says_what_for(stage):
     key = " ${key}" if "foreach" in GRAPH[stage] else ""
     assert body(stage)["cmd"] == f"exec python -m stages {stage}{key}"
     assert body(stage)["desc"]
-
-
-@pytest.mark.parametrize("stage", COMPUTING)
-def test_the_parameters_are_those_that_the_code_reads(stage):
-    chosen = set() if stage in COMPUTES_NOTHING else {"kernels"}  # before its module is imported
-    assert declared(stage) == read_params(stage) | chosen
 
 
 @pytest.mark.parametrize("stage", COMPUTING)
@@ -111,7 +104,7 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     assert found["study", ""] == found["summarize", ""] == set()
     with_torch = {stage for (stage, _), names in found.items() if "torch" in names}
     trainings = {"pretrain", "finetune", "supervise", "weights", "interpolate", "fetch"}
-    extractions = {"extract", "extract_shifts", "extract_broden", "extract_layers", "head"}
+    extractions = {"extract", "extract_broden", "extract_layers", "head"}
     assert with_torch == trainings | extractions | {"controls"}
     assert found["controls", ""] == {"llvmlite", "numba", "numpy", "torch"}
     assert "torch" not in found["fetch", "hub"]
@@ -237,16 +230,3 @@ def test_follows_imports_inside_of_functions(code_copy):
     with (code_copy / "stages/kurtosis.py").open("a") as stream:
         stream.write("\n\ndef late():\n    from interpreting_clip.measures import cka\n")
     assert "interpreting_clip/measures/cka.py" in branch_modules("kurtosis", "", code_copy)
-
-
-def test_notices_a_read_and_refuses_a_computed_path(code_copy):
-    file = code_copy / "stages/kurtosis.py"
-    file.write_text(f'{file.read_text()}\nparams.read("concepts.threshold", float)\n')
-    assert "concepts.threshold" in read_params("kurtosis", code_copy)
-    file.write_text("params.read(name, float)\n")
-    with pytest.raises(ValueError, match="expected a literal path, got name"):
-        read_params("kurtosis", code_copy)
-
-
-def test_structs_name_their_leaves():
-    assert {"kurtosis.seed", "kurtosis.outlier_sigma"} <= read_params("kurtosis")

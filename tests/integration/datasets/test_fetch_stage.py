@@ -7,8 +7,8 @@ import pytest
 
 from interpreting_clip.datasets.card import is_absent, read_card
 from interpreting_clip.errors import InputError
-from stages import fetch
 from tests.pipeline.refusals import write_dataset, write_params
+from tests.reads import run_stage
 from tests.unit.datasets.conftest import photo, write_files
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -19,13 +19,13 @@ FOLDER = {"kind": "imagenet", "source": "folder", "folder": "photos"}
 def test_a_real_set_is_fetched():
     write_files(Path("photos"), {"n01440764/a.JPEG": photo(1)})
     write_dataset("imagenet_val", FOLDER)
-    fetch.main("imagenet_val")
+    run_stage("fetch", "imagenet_val")
     assert read_card(Path("data/datasets/imagenet_val")).images == 1
 
 
 def test_an_absent_set_says_so():
     write_params(datasets={"objectnet": {"kind": "absent", "source": "none"}}, sources={"none": {}})
-    fetch.main("objectnet")
+    run_stage("fetch", "objectnet")
     assert is_absent(Path("data/datasets/objectnet"))
 
 
@@ -39,4 +39,4 @@ def test_an_absent_set_says_so():
 def test_an_entry_of_two_places_or_of_none_is_refused(more: dict[str, Any], key: str):
     write_dataset("mine", FOLDER, **more)
     with pytest.raises(InputError, match=key):
-        fetch.main("mine")
+        run_stage("fetch", "mine")

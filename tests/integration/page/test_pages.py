@@ -7,8 +7,6 @@ import pytest
 import yaml
 from playwright.sync_api import Page
 
-import stages.published
-import stages.report
 from interpreting_clip.formats.json import write_json
 from runner.outputs import write_checksums
 from tests.integration.page.conftest import (
@@ -19,7 +17,7 @@ from tests.integration.page.conftest import (
     violations,
 )
 from tests.pipeline.workspace import NANO, Workspace
-from tests.reads import ROOT, seal
+from tests.reads import ROOT, run_stage, seal
 from tests.unit.page.conftest import made_up_study
 from tools.offline_plots import write_offline_template
 from tools.outcome import record
@@ -72,8 +70,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_json(controls := Path("plots/controls.json"), study["controls"])
         write_checksums(controls.with_suffix(".sha256"), controls)
         seal()
-        stages.published.main()
-        stages.report.main()
+        run_stage("published")
+        run_stage("report")
         record()
     return folder
 

@@ -8,19 +8,6 @@ import numpy as np
 import pytest
 from safetensors.torch import save
 
-import stages.broden
-import stages.broden_labels
-import stages.directions
-import stages.extract
-import stages.fetch
-import stages.finetune
-import stages.head
-import stages.interpolate
-import stages.kurtosis
-import stages.pretrain
-import stages.robustness
-import stages.study
-import stages.weights
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import write_json
@@ -29,7 +16,7 @@ from interpreting_clip.measures.head import Head
 from tests.fixtures import FEATURES
 from tests.integration.stages.conftest import truncate_image
 from tests.pipeline.refusals import change, refused
-from tests.reads import seal
+from tests.reads import run_stage, seal
 
 pytestmark = pytest.mark.usefixtures("study")
 
@@ -45,8 +32,8 @@ def truncate_shard(dataset: str) -> None:
 @pytest.mark.parametrize(
     ("stage", "key", "dataset"),
     [
-        (stages.extract, KEY, "imagenet_val"),
-        (stages.pretrain, "rn_web_broad", "web_broad"),
+        ("extract", KEY, "imagenet_val"),
+        ("pretrain", "rn_web_broad", "web_broad"),
     ],
 )
 @pytest.mark.parametrize(
@@ -57,33 +44,33 @@ def truncate_shard(dataset: str) -> None:
     ],
 )
 def test_a_damaged_dataset_is_refused(stage, key, dataset, damage, expected):
-    stages.weights.main(KEY)
+    run_stage("weights", KEY)
     damage(dataset)
     seal()
     Path("data/activations", KEY).rename("before")
-    assert re.match(f"data/datasets/{dataset}{expected}", refused(stage.main, key))
+    assert re.match(f"data/datasets/{dataset}{expected}", refused(stage, key))
     assert not Path(".scratch").exists()
 
 
-@pytest.mark.parametrize("stage", [stages.kurtosis, stages.robustness, stages.directions])
+@pytest.mark.parametrize("stage", ["kurtosis", "robustness", "directions"])
 def test_a_measure_refuses_activations_that_are_not_finite(stage):
-    stages.directions.main(KEY)
+    run_stage("directions", KEY)
     file = Path("data/activations") / KEY / "imagenet_val.safetensors"
     row = np.array(read_tensors(file)["activations"][3])
     spoilt = np.where(np.arange(FEATURES) == 7, np.nan, row).astype(np.float32)
     content = file.read_bytes()
     file.write_bytes(content.replace(row.tobytes(), spoilt.tobytes()))
     seal()
-    said = refused(stage.main, KEY)
+    said = refused(stage, KEY)
     assert re.match(f"{file}: 'activations': expected finite numbers, got NaN .* row 3$", said)
 
 
-@pytest.mark.parametrize("stage", [stages.robustness, stages.directions])
+@pytest.mark.parametrize("stage", ["robustness", "directions"])
 def test_a_measure_refuses_the_head_of_another_encoder(stage):
     head = Head(np.ones((24, FEATURES + 1), np.float32), None, False)
     write_head(Path("data/heads") / KEY, head, "random")
     seal()
-    said = refused(stage.main, KEY)
+    said = refused(stage, KEY)
     assert re.match(f"data/heads/{KEY}: .*600 features, its head 601: .*`dvc repro`$", said)
 
 
@@ -91,8 +78,8 @@ def test_broden_labels_refuses_images_that_tell_no_concepts_apart():
     change(
         datasets={"broden": load_tree(Path("params.yaml"))["datasets"]["broden"] | {"images": 1}}
     )
-    stages.fetch.main("broden")
-    said = refused(stages.broden_labels.main)
+    run_stage("fetch", "broden")
+    said = refused("broden_labels")
     assert re.match(r"broden: of \d+ concepts none is on some of the 1 images.*lower `pre", said)
 
 
@@ -112,15 +99,13 @@ def test_broden_refuses_labels_that_do_not_fit_the_images(images, expected):
     pairs = {"image": np.array(images), "concept": np.array([1, 1])}
     write_tensors(out / "broden_labels/labels.safetensors", pairs)
     seal()
-    said = refused(stages.broden.main, KEY)
+    said = refused("broden", KEY)
     assert said.startswith(f"data/broden_activations/{KEY} and data/broden_labels: {expected}")
 
 
 def test_study_refuses_an_illegal_study():
     change(kurtosis={"seed": -1})
-    assert refused(stages.study.main).startswith(
-        "params.yaml: 'kurtosis.seed': Expected `int` >= 0"
-    )
+    assert refused("study").startswith("params.yaml: 'kurtosis.seed': Expected `int` >= 0")
 
 
 TUNED = {"start": "tiny", "dataset": "imagenet_val", "recipe": "finetuning"}
@@ -131,11 +116,11 @@ MIXED = {"first": "tiny", "second": "tiny", "alpha": 0.5}
 @pytest.mark.parametrize(
     ("stage", "key", "section", "entry", "expected"),
     [
-        (stages.head, "tiny", "encoders", {"head": "trained"}, "/tiny: .*1,000 classes.* has 24;"),
-        (stages.head, "tiny", "encoders", {"head": "zero_shot"}, NO_CLIP),
-        (stages.head, KEY, "encoders", {"head": "trained"}, f"/{KEY}: .*has no trained head"),
-        (stages.finetune, "mine", "finetune", TUNED, NO_CLIP),
-        (stages.interpolate, "mixed", "interpolate", MIXED, NO_CLIP),
+        ("head", "tiny", "encoders", {"head": "trained"}, "/tiny: .*1,000 classes.* has 24;"),
+        ("head", "tiny", "encoders", {"head": "zero_shot"}, NO_CLIP),
+        ("head", KEY, "encoders", {"head": "trained"}, f"/{KEY}: .*has no trained head"),
+        ("finetune", "mine", "finetune", TUNED, NO_CLIP),
+        ("interpolate", "mixed", "interpolate", MIXED, NO_CLIP),
     ],
 )
 def test_an_encoder_that_does_not_fit_is_refused(stage, key, section, entry, expected):
@@ -149,8 +134,8 @@ def test_an_encoder_that_does_not_fit_is_refused(stage, key, section, entry, exp
         backbones={"tiny": {"kind": "timm", "model": "test_vit"}},
         weights={"tiny": {"backbone": "tiny", "source": "checkpoint", **file}},
     )
-    stages.weights.main("tiny")
-    stages.weights.main(KEY)
+    run_stage("weights", "tiny")
+    run_stage("weights", KEY)
     change(**{section: {key: entry}})
-    assert re.match(f"data/weights{expected}", refused(stage.main, key))
+    assert re.match(f"data/weights{expected}", refused(stage, key))
     assert not Path(".scratch").exists()

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from stages import weights
 from tests.pipeline.refusals import refused, write_weights
 from tests.pipeline.zoo import pickled
+from tests.reads import run_stage
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -33,7 +33,7 @@ State = dict[str, torch.Tensor]
 )
 def test_what_a_library_does_not_have(hub, backbone, source, tag, expected):
     write_weights(backbone, {"source": source, "tag": tag})
-    assert re.match(expected, refused(weights.main, "mine"))
+    assert re.match(expected, refused("weights", "mine"))
     assert hub.requests == []
 
 
@@ -75,8 +75,8 @@ def write_checkpoint(data: bytes, backbone: dict[str, str]) -> None:
 def test_another_file_is_refused_and_the_right_one_taken(state, case):
     make, backbone, expected = FILES[case]
     write_checkpoint(make(state), backbone)
-    assert re.match(f"(mine.pt|data/weights/mine).*: .*{expected}", refused(weights.main, "mine"))
+    assert re.match(f"(mine.pt|data/weights/mine).*: .*{expected}", refused("weights", "mine"))
     write_checkpoint(save(state), VIT)
-    weights.main("mine")
+    run_stage("weights", "mine")
     assert Path("data/training/mine/ready.json").is_file()
     assert not Path("executed").exists()

@@ -13,7 +13,6 @@ from interpreting_clip.datasets.broden.thumbnails import Thumbnails
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_json
-from stages import browse
 from tests.fixtures import FEATURES, IMAGES
 from tests.pipeline.refusals import change, refused
 from tests.reads import folder_digests, seal
@@ -104,5 +103,5 @@ def test_a_rotten_thumbnail_is_refused(measured):
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(data)
-    said = refused(browse.main, KEY)
+    said = refused("browse", KEY)
     assert said.startswith(str(file)) and not PAGES.exists()

@@ -38,11 +38,9 @@ from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import pretrain
 from interpreting_clip.training.supervised import train_classifier
 from runner.machine import Machine
-from runner.outputs import open_outputs
-from stages import code, extract_broden, fetch, head
 from tests.integration.stages.conftest import merge_a_class
 from tests.pipeline.refusals import change
-from tests.reads import body
+from tests.reads import body, digests, run_stage, seal
 from tests.unit.encoders.conftest import activations
 
 DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
@@ -93,7 +91,7 @@ def card_of(dataset: str) -> DatasetCard:
 def test_code_waits_for_all_that_fingerprints_are_made_of(opened, code_copy, monkeypatch):
     monkeypatch.chdir(code_copy)
     opened.clear()
-    code.main()
+    run_stage("code")
     read = [Path(path) for path in opened if not path.startswith("..")]
     deps = body("code")["deps"]
     assert [path for path in read if not any(map(path.is_relative_to, deps))] == []
@@ -127,17 +125,16 @@ def pretrained() -> Trained:
     with open_shards(DATASETS / "web_broad") as data:
         captions = data.captions or []
         encoder = pretrain(recipe(), backbone(), data, captions, callbacks=Callbacks())
-    return encoder, [recipe(), backbone(), open_outputs(DATASETS / "web_broad").outputs]
+    return encoder, [recipe(), backbone(), digests(DATASETS / "web_broad")]
 
 
 def finetuned() -> Trained:
-    inputs = open_outputs(WEIGHTS / "clip", DATASETS / "imagenet_val")
     start, card = load_encoder(WEIGHTS / "clip"), card_of("imagenet_val")
     weight = zero_shot_head(start, card.classes, TEMPLATES)
     encoder = classifier_from_clip(start, weight, card.classes)
     with open_shards(DATASETS / "imagenet_val") as data:
         train_classifier(encoder, recipe(), data, data.classes, callbacks=Callbacks())
-    return encoder, [recipe(), TEMPLATES, inputs.outputs]
+    return encoder, [recipe(), TEMPLATES, digests(WEIGHTS / "clip", DATASETS / "imagenet_val")]
 
 
 def supervised() -> Trained:
@@ -147,7 +144,7 @@ def supervised() -> Trained:
         train_classifier(
             encoder, recipe(), data, data.classes, label_smoothing=0.3, callbacks=Callbacks()
         )
-    return encoder, [recipe(), 0.3, backbone(), open_outputs(DATASETS / "imagenet_val").outputs]
+    return encoder, [recipe(), 0.3, backbone(), digests(DATASETS / "imagenet_val")]
 
 
 @pytest.mark.parametrize(
@@ -219,6 +216,14 @@ def expected_activations(key: str, dataset: str) -> np.ndarray:
         return activations(load_encoder(WEIGHTS / key), data, 256)
 
 
+@pytest.fixture
+def one_shift() -> None:
+    """Take all shifts but the first from the study."""
+    for name in SHIFTS[1:]:
+        write_absent(name, DATASETS / name)
+
+
+@pytest.mark.usefixtures("one_shift")
 @pytest.mark.parametrize("key", ["clip", "classifier"])
 def test_extract_records_the_encoder_on_imagenet(run, key):
     run("extract", key)
@@ -228,19 +233,20 @@ def test_extract_records_the_encoder_on_imagenet(run, key):
     assert found.class_indices.tolist() == card.class_indices
     with open_shards(DATASETS / "imagenet_val") as data:
         np.testing.assert_array_equal(found.classes, data.classes)
-    assert read_activations_card(folder) == {"representation": "linear", "feature_width": 64}
+    facts = {"representation": "linear", "feature_width": 64, "shifts": [SHIFTS[0]]}
+    assert read_activations_card(folder) == facts
 
 
 @pytest.mark.parametrize("absent", ["imagenet_sketch", "imagenet_a"])
-def test_extract_shifts_records_every_shift_that_there_is(run, study, absent):
+def test_extract_records_every_shift_that_there_is(run, study, absent):
     for name in SHIFTS[1:]:
         shutil.copytree(DATASETS / "imagenet_val", DATASETS / name, dirs_exist_ok=True)
     for name, make in ((absent, write_absent), ("objectnet", copy_of_v2)):
         shutil.rmtree(DATASETS / name)
         make(name, DATASETS / name)
     merge_a_class("objectnet")
-    run("extract_shifts", "clip")
-    folder = Path("data/shift_activations/clip")
+    run("extract", "clip")
+    folder = Path("data/activations/clip")
     assert read_shifts(folder) == [shift for shift in SHIFTS if shift != absent]
     for name in read_shifts(folder):
         found = read_activations(folder, name)
@@ -257,7 +263,8 @@ def test_extract_broden_records_the_probe_images_in_their_order(run):
     found = read_tensors(Path("data/broden_activations/classifier/activations.safetensors"))
     np.testing.assert_array_equal(found["activations"], expected)
     write_absent("broden", DATASETS / "broden")
-    extract_broden.main("clip")
+    seal()
+    run_stage("extract_broden", "clip")
     assert is_absent(Path("data/broden_activations/clip"))
 
 
@@ -275,16 +282,14 @@ def test_extract_layers_records_evenly_spaced_images(run):
 
 EXTRACTED = {
     "extract": "activations/clip/imagenet_val.safetensors",
-    "extract_shifts": "shift_activations/clip/imagenet_v2.safetensors",
     "extract_broden": "broden_activations/clip/activations.safetensors",
     "extract_layers": "layer_grams/clip/grams.safetensors",
 }
 
 
 @pytest.mark.parametrize("stage", EXTRACTED)
+@pytest.mark.usefixtures("one_shift")
 def test_a_stage_passes_images_forward_in_the_precision_of_the_study(run, stage):
-    for name in SHIFTS[1:]:
-        write_absent(name, DATASETS / name)
     found = {}
     for precision in ("float32", "bfloat16"):
         change(precision={"inference": precision})
@@ -304,25 +309,13 @@ def test_a_stage_passes_images_forward_in_the_precision_of_the_study(run, stage)
         ("finetune", "tuned"),
     ],
 )
+@pytest.mark.usefixtures("one_shift")
 def test_a_stage_computes_on_the_threads_of_the_study(run: Callable, monkeypatch, stage, key):
-    for name in SHIFTS[1:]:
-        write_absent(name, DATASETS / name)
     done: list[object] = []
     load = lambda folder: done.append("load") or load_encoder(folder)  # noqa: E731
     monkeypatch.setattr(torch, "set_num_threads", done.append)
-    monkeypatch.setattr("interpreting_clip.encoders.encoder.load_encoder", load)
+    monkeypatch.setattr(f"stages.{stage}.load_encoder", load)
     short = load_tree(Path("params.yaml"))["recipes"]["short"]
     change(threads={"inference": 3}, recipes={"short": short | {"threads": 3}})
     run(stage, key)
     assert done[:2] == [3, "load"]
-
-
-@pytest.mark.parametrize(
-    ("stage", "key", "branch"),
-    [(head, "clip", "zero_shot"), (head, "classifier", "trained"), (fetch, "imagenet_v2", "world")],
-)
-def test_a_stage_checks_the_fingerprint_of_its_branch(monkeypatch, stage, key, branch):
-    asked: list[str] = []
-    monkeypatch.setattr(stage, "require_fingerprint", lambda *given: asked.extend(given))
-    stage.main(key)
-    assert asked == [stage.__name__.removeprefix("stages."), branch]

@@ -1,7 +1,6 @@
 """The stages that measure do it on the inputs that they name, with the settings of the study."""
 
 import csv
-import importlib
 import shutil
 from collections import Counter
 from dataclasses import asdict
@@ -18,7 +17,6 @@ from interpreting_clip.datasets.broden.labels import can_be_probed, concept_pres
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.formats import outputs
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.published_accuracies import (
@@ -34,7 +32,6 @@ from interpreting_clip.formats.saved_activations import (
     Activations,
     write_activations,
     write_card,
-    write_shifts,
 )
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.formats.tables import read_table
@@ -56,6 +53,7 @@ from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, bas
 from interpreting_clip.measures.outlier_axes import align_axes
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
 from page.names import SHIFTS as NAMES
+from runner import outputs
 from stages import baseline, broden_labels, kurtosis
 from tests.integration.stages.conftest import ALIAS, merge_a_class, paths
 from tests.pipeline.refusals import change, refused
@@ -117,12 +115,10 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     baseline |= {"classes": {result_name(name): held for name, held in HELD.items()}}
     write_json(Path("data/baseline/baseline.json"), baseline)
     for key in KEYS:
-        imagenet, shifts = Path("data/activations") / key, Path("data/shift_activations") / key
+        folder = Path("data/activations") / key
         for name in TEST_SETS:
-            folder = shifts if name in SHIFTS else imagenet
             write_activations(folder, name, **vars(activations(key, name)))
-        write_card(imagenet, "rectified" if key == "first" else "linear", FEATURES)
-        write_shifts(shifts, SHIFTS)
+        write_card(folder, "rectified" if key == "first" else "linear", FEATURES, SHIFTS)
         write_head(Path("data/heads") / key, head(key), "random")
         file = Path("data/broden_activations") / key / "activations.safetensors"
         write_tensors(file, {"activations": broden_activations(key)})
@@ -748,7 +744,7 @@ def test_study(run):
     [
         ("robustness", "first", "activations/first/imagenet_val.safetensors", "data/robustness"),
         ("kurtosis", "first", "activations/first/imagenet_val.safetensors", "data/kurtosis"),
-        ("directions", "first", "shift_activations/first/objectnet.safetensors", "data/directions"),
+        ("directions", "first", "activations/first/objectnet.safetensors", "data/directions"),
         ("broden", "first", "directions/first/directions.safetensors", "data/concepts"),
         ("cka", "pair", "layer_grams/second/grams.safetensors", "plots/comparisons"),
         ("summarize", "first", "kurtosis/first/kurtosis.json", "plots/encoders"),
@@ -768,6 +764,6 @@ def test_rot_in_a_large_file_is_refused_before_anything_is_written(
     else:  # the lowest bit of a float32 or float64, not so near the end that it is a class
         place = len(content) - 8
         file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-    said = refused(importlib.import_module(f"stages.{stage}").main, key)
+    said = refused(stage, key)
     assert said.startswith(f"{file}: expected the SHA-256 ") and "`make fsck`" in said
     assert not list(Path().glob(f"{written}/**/*.*"))

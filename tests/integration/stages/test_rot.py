@@ -1,6 +1,5 @@
 """A stage reads what another has written, whole, in its place and of one origin, or nothing."""
 
-import importlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,13 +11,7 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.kernels import KERNELS
-from runner.outputs import (
-    CONTENTS,
-    open_outputs,
-    require_checksums,
-    write_checksums,
-    write_contents,
-)
+from runner.outputs import CONTENTS, Inputs, require_checksums, write_checksums, write_contents
 from tests.integration.stages.conftest import paths
 from tests.pipeline.refusals import refused
 from tests.reads import GRAPH, ROOT, body
@@ -60,35 +53,41 @@ def start(request, tmp_path, monkeypatch):
         folder.mkdir(parents=True)
         write_json(folder / "results.json", {"a": 1})
         write_contents(folder)
-    main = importlib.import_module(f"stages.{stage}").main
-    return main, [key] if key else [], inputs
+    return stage, key, inputs
 
 
 def test_one_flipped_bit_of_any_input_is_refused(start):
-    main, arguments, inputs = start
+    stage, key, inputs = start
     for file in [folder / name for folder in inputs for name in ("results.json", CONTENTS)]:
         content = file.read_bytes()
         file.write_bytes(content.replace(b"a", b"c", 1))
-        said = refused(main, *arguments)
+        said = refused(stage, key)
         assert str(file.parent) in said and "make fsck" in said
         file.write_bytes(content)
 
 
 @pytest.mark.parametrize("change", ["more", "less", "none"])
 def test_a_file_more_or_less_is_refused(start, change):
-    main, arguments, (folder, *_) = start
+    stage, key, (folder, *_) = start
     if change == "more":
         write_json(folder / "another.json", {})
     else:
         (folder / ("results.json" if change == "less" else CONTENTS)).unlink()
-    assert str(folder) in refused(main, *arguments)
+    assert str(folder) in refused(stage, key)
 
 
 def test_an_output_in_another_s_place_is_refused(start):
-    main, arguments, (folder, *_) = start
+    stage, key, (folder, *_) = start
     write_contents(folder.with_name("another"), folder=folder)
-    said = refused(main, *arguments)
+    said = refused(stage, key)
     assert f"{folder}: " in said and str(folder.with_name("another")) in said
+
+
+def read_together(*paths: str) -> Inputs:
+    """Return outputs as a stage gets those that it asks for."""
+    inputs = Inputs(paths, paths)
+    assert all(inputs[path] for path in paths)
+    return inputs
 
 
 @pytest.fixture
@@ -98,7 +97,7 @@ def chain(tmp_path, monkeypatch):
 
     def write(path: str, *inputs: str, content: str = "") -> None:
         write_json(Path(path) / "results.json", {"content": content or path})
-        write_contents(Path(path), open_outputs(*map(Path, inputs)))
+        write_contents(Path(path), read_together(*inputs))
 
     write("data/weights/rn")
     write("data/activations/rn", "data/weights/rn")
@@ -107,12 +106,12 @@ def chain(tmp_path, monkeypatch):
     return write
 
 
-READ_TOGETHER = [Path(f"data/{name}/rn") for name in ("activations", "heads", "directions")]
+READ_TOGETHER = [f"data/{name}/rn" for name in ("activations", "heads", "directions")]
 
 
 def test_outputs_of_one_origin_are_read_together(chain):
-    made = open_outputs(*READ_TOGETHER)
-    assert [Path(one.path) for one in made.outputs] == READ_TOGETHER
+    made = read_together(*READ_TOGETHER)
+    assert [one.path for one in made.outputs] == READ_TOGETHER
     assert set(made.outputs[-1].made_from) == {"data/activations/rn", "data/weights/rn"}
 
 
@@ -126,7 +125,7 @@ def test_outputs_of_different_weights_are_not_read_together(chain, old):
     shutil.rmtree(f"data/{old}/rn")
     Path("kept").rename(f"data/{old}/rn")
     with pytest.raises(InputError, match="made from another data/weights/rn than "):
-        open_outputs(*READ_TOGETHER)
+        read_together(*READ_TOGETHER)
 
 
 def test_the_same_content_made_again_is_the_same_origin(chain):
@@ -147,8 +146,8 @@ def test_variables_that_choose_kernels_go_with_what_was_computed(chain, monkeypa
     for path in ("data/weights/rn", "data/heads/rn", "data/kurtosis/rn"):
         assert "kernels" not in read_json(Path(path) / CONTENTS)
     write_json(Path("a.json"), {})
-    inputs = open_outputs(Path("data/directions/rn"))
-    write_checksums(Path("a.sha256"), Path("a.json"), inputs=inputs)
+    inputs = read_together("data/directions/rn")
+    write_checksums(Path("a.sha256"), {"a.json": Path("a.json")}, inputs.kernels())
     assert require_checksums(Path("a.sha256"), Path("a.json")) == ["MKL_CBWR=AVX2"]
     subprocess.run(["sha256sum", "--check", "--strict", "a.sha256"], check=True)
 
@@ -157,7 +156,7 @@ def test_shards_are_left_to_the_card(tmp_path):
     (tmp_path / "shard-00000.tar").touch()
     write_contents(tmp_path)
     (tmp_path / "shard-00000.tar").write_bytes(b"other")
-    open_outputs(tmp_path)
+    read_together(str(tmp_path))
 
 
 def test_results_in_git_are_checked(tmp_path, monkeypatch):
@@ -165,17 +164,18 @@ def test_results_in_git_are_checked(tmp_path, monkeypatch):
     sums, results = Path("a.sha256"), (Path("a.json"), Path("b.csv"))
     for result in results:
         result.write_text(result.name)
-    write_checksums(sums, *results)
+    write = lambda *some: write_checksums(sums, {one.as_posix(): one for one in some})  # noqa: E731
+    write(*results)
     assert require_checksums(sums, *results) == []
     assert all(len(line.split("  ")[0]) == 64 for line in sums.read_text().splitlines())
     for damage in (
         lambda: results[1].write_text("b.csw"),
         results[1].unlink,
-        lambda: write_checksums(sums, results[0]),
+        lambda: write(results[0]),
         sums.unlink,
     ):
         damage()
         with pytest.raises(InputError, match=r"[ab]\.(csv|sha256): .*dvc repro"):
             require_checksums(sums, *results)
         results[1].write_text("b.csv")
-        write_checksums(sums, *results)
+        write(*results)

@@ -1,6 +1,5 @@
 """Processes that share the images of a stage write what one process writes, to the last bit."""
 
-import importlib
 import os
 import re
 import subprocess
@@ -10,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.encoders.encoder import initialise, save_encoder
 from tests.integration.stages.conftest import truncate_image
 from tests.pipeline.refusals import change
-from tests.reads import EXTRACTIONS, folder_digests, seal
+from tests.reads import EXTRACTIONS, folder_digests, run_stage, seal
 from tests.unit.encoders.conftest import small_backbone
 
 DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
@@ -45,7 +45,8 @@ if rank := os.environ.get("RANK"):
 def encoders(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write two encoders, and let 40 images be three batches and three minibatches."""
     monkeypatch.setenv("INTERPRETING_CLIP_BATCH_SIZE", "16")
-    change(layers={"images": 24, "minibatch": 8})
+    entry = load_tree(Path("params.yaml"))["encoders"]["rn_untrained"]
+    change(layers={"images": 24, "minibatch": 8}, encoders={"rn": entry, "vit": entry})
     for kind in ("rn", "vit"):
         save_encoder(WEIGHTS / kind, initialise(small_backbone(kind), 0))
     for name in SHIFTS[1:]:
@@ -70,7 +71,6 @@ def left(key: str) -> list[Path]:
     [
         ("extract", "rn", 2),
         ("extract", "vit", 5),  # more than there are batches
-        ("extract_shifts", "rn", 2),
         ("extract_broden", "vit", 2),
         ("extract_layers", "rn", 2),
         ("extract_layers", "vit", 2),
@@ -79,7 +79,7 @@ def left(key: str) -> list[Path]:
 def test_several_processes_write_the_bytes_of_one(tmp_path, stage, key, processes):
     (tmp_path / "sitecustomize.py").write_text(COUNT)
     folder = Path("data") / EXTRACTIONS[stage] / key
-    importlib.import_module(f"stages.{stage}").main(key)
+    run_stage(stage, key)
     alone = folder.rename(folder.with_name("alone"))
     done = run(stage, key, processes, PYTHONPATH=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")

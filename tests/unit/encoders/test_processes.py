@@ -1,20 +1,18 @@
 """What each of several processes computes, without starting any."""
 
-import importlib
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders import activations, layers
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading import processes
-from interpreting_clip.loading.processes import Place, collect, own_machine, run_in_processes
-from runner.machine import Machine
-from tests.reads import EXTRACTIONS
+from interpreting_clip.loading.processes import Place, collect, own_machine
+from runner.processes import run_in_processes
 
 MACHINE = Machine(batch_size=5)
 
@@ -66,19 +64,6 @@ def test_results_are_sent_to_the_first_process_which_has_them_in_order(monkeypat
     assert [rows[0, 0] for rows in found] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("stage", EXTRACTIONS)
-def test_a_stage_whose_processes_have_done_it_does_nothing_more(stage, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("{}")
-    asked: list[Any] = []
-    monkeypatch.setattr(
-        processes, "run_in_processes", lambda *given, output: asked.extend([*given, output]) or True
-    )
-    importlib.import_module(f"stages.{stage}").main("rn")
-    assert asked[1:] == ["stages", stage, "rn", Path("data") / EXTRACTIONS[stage] / "rn"]
-    assert [file.name for file in tmp_path.iterdir()] == ["params.yaml"]
-
-
 def test_a_process_has_its_own_gpu_and_its_share_of_the_workers(monkeypatch):
     chosen: list[Any] = []
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
@@ -94,14 +79,15 @@ def test_a_process_has_its_own_gpu_and_its_share_of_the_workers(monkeypatch):
 def test_more_processes_of_a_training_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(InputError, match=r"`processes`: .* 2, got 3; .*compute\.yaml"):
-        run_in_processes(Machine(device="cuda", processes=3), "stages", "pretrain", "rn")
+        run_in_processes(
+            Machine(device="cuda", processes=3), "stages", "pretrain", "rn", resumes=True
+        )
 
 
 def test_an_extraction_takes_as_many_gpus_as_it_sees(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     machine = Machine(device="cuda", processes=3)
-    output = Path("data/activations/rn")
-    assert not run_in_processes(machine, "stages", "extract", "rn", output=output)
+    assert not run_in_processes(machine, "stages", "extract", "rn", resumes=False)
 
 
 def test_gpus_talk_through_nccl_and_results_of_the_cpu_through_gloo(monkeypatch):
@@ -110,5 +96,5 @@ def test_gpus_talk_through_nccl_and_results_of_the_cpu_through_gloo(monkeypatch)
     monkeypatch.setattr(torch.distributed, "init_process_group", backends.append)
     for device in ("cuda", "cpu"):
         machine = Machine(device=device, processes=2)
-        assert not run_in_processes(machine, "stages", "extract", "rn")
+        assert not run_in_processes(machine, "stages", "extract", "rn", resumes=False)
     assert backends == ["cpu:gloo,cuda:nccl", "gloo"]

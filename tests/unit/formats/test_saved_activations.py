@@ -15,7 +15,6 @@ from interpreting_clip.formats.saved_activations import (
     read_test_sets,
     write_activations,
     write_card,
-    write_shifts,
 )
 
 
@@ -63,21 +62,20 @@ def test_refuses_counts_that_disagree(tmp_path):
 
 
 def test_cards_say_what_was_measured(tmp_path):
-    write_card(tmp_path, "tower", 3)
-    assert read_card(tmp_path) == {"representation": "tower", "feature_width": 3}
     for shifts in (["imagenet_v2", "imagenet_r"], []):
-        write_shifts(tmp_path, shifts[::-1])
+        write_card(tmp_path, "tower", 3, shifts[::-1])
+        card = {"representation": "tower", "feature_width": 3, "shifts": shifts[::-1]}
+        assert read_card(tmp_path) == card
         assert read_shifts(tmp_path) == shifts
 
 
 def test_an_absent_shift_is_not_read_and_a_missing_one_is_refused(tmp_path):
-    imagenet, shifts = tmp_path / "imagenet", tmp_path / "shifts"
-    write(imagenet, "imagenet_val", activations())
-    write_shifts(shifts, ["imagenet_r"])
+    write(tmp_path, "imagenet_val", activations())
+    write_card(tmp_path, "tower", 3, ["imagenet_r"])
     with pytest.raises(InputError, match=r"imagenet_r\.safetensors: no such file"):
-        read_test_sets(imagenet, shifts)
-    write(shifts, "imagenet_r", activations())
-    assert list(read_test_sets(imagenet, shifts)) == ["imagenet_val", "imagenet_r"]
+        read_test_sets(tmp_path)
+    write(tmp_path, "imagenet_r", activations())
+    assert list(read_test_sets(tmp_path)) == ["imagenet_val", "imagenet_r"]
 
 
 @pytest.mark.parametrize(
