@@ -3,21 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = (
-    "study",
-    "concepts",
-    "browse",
-    "cka",
-    "extraction",
-    "feeding",
-    "startup",
-    "dag",
-    "measures",
-    "checks",
-    "kernels",
-    "growth",
-    "jobs",
-)
+BENCHMARKS = ("study", "concepts", "feeding", "startup", "dag", "kernels", "growth")
 
 
 def main() -> None:

@@ -5,9 +5,6 @@ tower's size, cropped as for training and as for inference. For comparison, in t
 Pillow decodes them, and decodes and scales them, in such workers, from memory, without checks and
 without passing on a result. Times are processor times, including the workers', so that other
 programs on the machine count for less.
-
-The GPU's images per second follow from the operations of the towers and from the rates that
-`make plan` assumes, which nobody measured.
 """
 
 import io
@@ -22,9 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.extraction import SIZES
 from benchmarks.tables import Row, write_table
-from interpreting_clip.config.encoders import OpenClipModel
 from interpreting_clip.config.trainings import Augmentation
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.shards import ShardedDataset, open_shards, write_images
@@ -33,11 +28,9 @@ from interpreting_clip.loading.batches import image_batches, load_batches
 from interpreting_clip.loading.preprocess import Preprocess
 from runner.process import keep_memory
 from tests.pipeline.official_layouts import jpeg, photograph
-from tools.costs import BACKWARD, cost
-from tools.rates import ASSUMED
 
-MODELS = {"resnet": "RN50-quickgelu", "vit": "ViT-B-32"}
 DRAWN, IMAGES, BATCH, WORKERS, ROUNDS = 64, 512, 64, 2, 7
+SIZE = (375, 500)
 NOTHING = np.empty(0, np.uint8)
 PREPROCESS = Preprocess(size=224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 CROPS = Augmentation(smallest_crop=0.9, flip=0.0)
@@ -57,7 +50,7 @@ def main() -> None:
 
 def write_dataset(folder: Path, images: int) -> None:
     """Write photographs into a dataset's folder, each several times to get enough."""
-    drawn = [jpeg(photograph(f"{image}", image, SIZES[0])) for image in range(DRAWN)]
+    drawn = [jpeg(photograph(f"{image}", image, SIZE)) for image in range(DRAWN)]
     stored = ((data, 0, None) for data in islice(cycle(drawn), images))
     shards = write_images(stored, images, folder)
     card = DatasetCard(
@@ -134,7 +127,6 @@ def measure(images: ShardedDataset, rounds: int) -> list[Row]:
             "… over its decoding and the same scaling", f"{inference / square:.2f}", "at least 0.8"
         ),
         Row("images that one process takes from its workers", f"{piped:,.0f} images/s of a core"),
-        *(row for name in MODELS for row in gpu_rows(name, training, inference)),
     ]
 
 
@@ -173,21 +165,6 @@ def pipe_speed(images: int) -> float:
     numbers, before = range(-(-images // BATCH)), time.process_time()
     exhaust(load_batches(lambda _: batch, numbers, WORKERS))
     return len(numbers) * BATCH / (time.process_time() - before)
-
-
-def gpu_rows(family: str, training: float, inference: float) -> list[Row]:
-    """Return how many cores a GPU of the assumed rates keeps busy, by precision."""
-    rows, operations = [], cost(OpenClipModel(model=MODELS[family])).image.value
-    for precision in ("float32", "bfloat16"):
-        rate = getattr(ASSUMED, f"{precision}_{family}")
-        each = 1e12 * rate / operations
-        needed = (
-            f"{each / BACKWARD / training:.0f} in a training, {each / inference:.0f} in inference"
-        )
-        speeds = f"{each / BACKWARD:,.0f} and {each:,.0f} images/s"
-        what = f"cores for {MODELS[family]}, {precision}, at an assumed {rate:.3g} TFLOP/s"
-        rows.append(Row(what, f"{needed}: {speeds}"))
-    return rows
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.laion import LABELS_PER_IMAGE, Scale, amounts, estimates, sorting_bytes
-from benchmarks.measures import allocated
 from benchmarks.synthetic import Size, draw_classified, draw_head, draw_labels
-from benchmarks.tables import Row, alone, write_table
+from benchmarks.tables import Row, allocated, alone, write_table
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.saved_activations import read_activations, write_activations

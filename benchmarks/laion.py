@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.measures import allocated
 from benchmarks.synthetic import Size, draw_labels
-from benchmarks.tables import Row
+from benchmarks.tables import Row, allocated
 from interpreting_clip.measures.concepts import concept_targets
 
 LABELS_PER_IMAGE = 15

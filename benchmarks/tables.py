@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -79,6 +80,18 @@ def _measured(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple
     result = function(*arguments)
     elapsed = time.perf_counter() - start
     return result, elapsed, peak_memory()
+
+
+def allocated(function: Callable[[], object]) -> float:
+    """Return the most memory that a call holds beyond what was there before, in MiB.
+
+    Pages of mapped files are not counted: the system takes them back when it needs them.
+    """
+    tracemalloc.start()
+    function()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 2**20
 
 
 def peak_memory() -> float:

@@ -1,5 +1,9 @@
 """The layers' Gram matrices, from the hook to the comparison, against the package torch-cka."""
 
+import importlib
+import sys
+from unittest.mock import MagicMock, patch
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +12,6 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.cka import quiet_package
 from interpreting_clip.encoders.layers import minibatch_grams
 from interpreting_clip.measures.cka import cka
 
@@ -16,8 +19,11 @@ from interpreting_clip.measures.cka import cka
 @pytest.fixture
 def torch_cka():
     """The package's class, without its plots and its progress bar."""
-    with quiet_package() as module:
-        yield module.CKA
+    absent = dict.fromkeys(("matplotlib", "matplotlib.pyplot", "mpl_toolkits"), MagicMock())
+    with patch.dict(sys.modules, absent):
+        module = importlib.import_module("torch_cka.cka")
+        with patch.object(module, "tqdm", lambda batches, **_: batches):
+            yield module.CKA
 
 
 @pytest.fixture
