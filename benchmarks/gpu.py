@@ -2,8 +2,8 @@
 
 Times our step, as `train` takes it with its objective and its optimiser, on synthetic images in
 place of a loader's, and the bare forward and backward pass of the same tower on a tensor that is on
-the GPU already. `make plan` computes hours from these rates, and says how the measured peaks of
-memory compare with those that it computes.
+the GPU already. `make plan` computes hours from these rates. The table also compares the measured
+peaks of memory with those that the plan computes.
 """
 
 import sys
@@ -35,9 +35,8 @@ from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.pieces import forward_pass
 from interpreting_clip.training.supervised import label_objective
 from runner.machine import Machine
-from tools.costs import BACKWARD, cost, parameters
+from tools.costs import BACKWARD, MEASURED, Rates, cost, parameters
 from tools.memory import Step, device_memory, step_bytes, usable
-from tools.rates import MEASURED, Rates
 
 MODELS = {"resnet": OpenClipModel(model="RN50-quickgelu"), "vit": OpenClipModel(model="ViT-B-32")}
 PRECISIONS: tuple[TrainingPrecision, ...] = ("float32", "bfloat16")
@@ -59,7 +58,7 @@ def measure(
     device: torch.device, models: Mapping[str, AnyBackbone], room: float, largest: int
 ) -> tuple[list[Row], Rates]:
     """Return the lines of the table and the rates, at the largest batch that fits into `room`."""
-    rows, found, ratios = [], {}, []
+    rows, found = [], {}
     for family, backbone in models.items():
         for precision in PRECISIONS:
             batch, computed = fitting_batch(backbone, precision, room, largest)
@@ -73,14 +72,12 @@ def measure(
                 Row("… over the bare forward and backward pass", f"{ours / bare:.2f}"),
             ]
             if peak is not None:
-                ratios.append(peak / computed)
                 figures = f"{peak / 1e9:.2f} GB: {peak / computed:.3f} of the computed"
                 rows.append(Row("… peak of torch.cuda.max_memory_allocated", figures))
     where = torch.cuda.get_device_name() if device.type == "cuda" else device.type
     day = datetime.now(UTC).date()
     origin = f"measured on {where}, torch {torch.__version__}, {day}"
-    memory = (min(ratios), max(ratios)) if ratios else None
-    return rows, Rates(**found, origin=origin, memory=memory)
+    return rows, Rates(**found, origin=origin)
 
 
 def fitting_batch(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import humanize
 
@@ -32,11 +31,6 @@ class Amount:
 
     def _combined(self, value: float, other: "Amount") -> "Amount":
         return Amount(value, self.exact and other.exact, self.complete and other.complete)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the amount for a JSON file; the value of an unknown amount is null."""
-        value = self.value if self.complete or self.value else None
-        return {"value": value, "exact": self.exact, "complete": self.complete}
 
     def marked(self, text: str) -> str:
         """Return `text`, the value in words, as `~text` if estimated, `text + ?` if partial."""

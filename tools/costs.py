@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from msgspec import Meta
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from interpreting_clip.config.check import ENCODER_SECTIONS
 from interpreting_clip.config.encoders import HUB_MODEL, AnyBackbone, Backbone, OpenClipModel
+from interpreting_clip.config.params import convert
+from interpreting_clip.config.quantities import StrictStruct
 from interpreting_clip.config.sections import Sections
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.config.synthetic import CLASSES
@@ -22,7 +25,7 @@ from interpreting_clip.encoders.layers import named_layers
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.training.loop import steps_per_epoch
 from tools.amounts import UNKNOWN, Amount, about, size, total
-from tools.schedule import TRAININGS
+from tools.jobs import TRAININGS
 
 WORDS = 100
 """A guess of the size of a vocabulary, which is only known once captions are collected."""
@@ -44,8 +47,37 @@ THUMBNAIL, SHOWN = 7_500, 4_500
 STATES = 3
 """A checkpoint holds each weight and AdamW's two running means of it."""
 
+MEASURED = Path("benchmarks/gpu.json")
+"""The file in which `make bench ONLY=gpu` leaves the rates of this machine's GPU."""
+
+RATES = ("float32_vit", "float32_resnet", "bfloat16_vit", "bfloat16_resnet")
+
+Rate = Annotated[float, Meta(gt=0, le=1e6)]
+
 Images = Mapping[str, Amount]
 """The number of images of each dataset."""
+
+
+class Rates(StrictStruct, frozen=True, kw_only=True):
+    """A GPU's TFLOP/s for transformers and convolutions in each precision, and their source."""
+
+    float32_vit: Rate
+    float32_resnet: Rate
+    bfloat16_vit: Rate
+    bfloat16_resnet: Rate
+    origin: str
+
+    def __str__(self) -> str:
+        """Return the rates in words."""
+        found = {name.replace("_", " "): f"{getattr(self, name):.4g}" for name in RATES}
+        equal = set(found.values()) if len({*found.values()}) == 1 else None
+        words = equal or (f"{name} {rate}" for name, rate in found.items())
+        return f"{', '.join(words)} ({self.origin})"
+
+
+def equal_rates(rate: float) -> Rates:
+    """Return the user's own rate for everything."""
+    return convert({**dict.fromkeys(RATES, rate), "origin": "given"}, Rates, "rates")
 
 
 @dataclass(frozen=True)
@@ -213,6 +245,11 @@ def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
         *(Work(stage, key, number, number * price.image) for stage, number in passes.items()),
     ]
     return [item for item in work if item.forward_passes != Amount(0)]
+
+
+def gpu_hours(study: Sections, work: Work, rates: Rates) -> Amount:
+    """Return the hours of a stage on one GPU."""
+    return work.operations * about(1 / getattr(rates, rate_name(study, work)) / 1e12 / 3600)
 
 
 def rate_name(study: Sections, work: Work) -> str:

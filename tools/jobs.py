@@ -26,7 +26,6 @@ from runner.launcher import launching_command
 from runner.machine import Machine, read_machine
 from runner.process import die_with_parent, launch
 from tools.options import Options
-from tools.schedule import TRAININGS, Job, remaining
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -38,6 +37,7 @@ DVC = (sys.executable, "-m", "dvc", "--wait-for-lock", "repro")
 FIRST = ("code", "study")
 """Every other stage waits for these two, and `code` determines which others are stale."""
 
+TRAININGS = ("pretrain", "finetune", "supervise")
 FORWARD = ("head", "extract", "extract_shifts", "extract_broden", "extract_layers")
 MEASURES = ("robustness", "kurtosis", "directions", "broden", "browse", "summarize")
 
@@ -177,14 +177,14 @@ def planned(graph: "DiGraph", machine: Machine) -> Jobs:
     stages = {name: [stage for stage in order if names[stage] == name] for name in jobs}
     kinds = {name: [stage.partition("@")[0] for stage in stages[name]] for name in jobs}
     costs = {name: sum(COSTS.get(kind, 1) for kind in kinds[name]) for name in jobs}
-    left = remaining(
-        {name: Job(costs[name], 0, frozenset(jobs.predecessors(name))) for name in jobs}
-    )
+    left = dict[str, int]()
+    for name in reversed(list(nx.topological_sort(jobs))):
+        left[name] = costs[name] + max((left[later] for later in jobs.successors(name)), default=0)
     return {
         name: {
             "stages": stages[name],
             "after": sorted(jobs.predecessors(name)),
-            "priority": round(left[name]),
+            "priority": left[name],
             "gpus": max(gpus(kind, machine) for kind in kinds[name]),
         }
         for name in jobs

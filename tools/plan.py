@@ -1,21 +1,16 @@
 """`make plan`: what a study would download, store and compute, before anything is started.
 
-    python -m tools.plan [STUDY] [--offline] [--json] [--gpu-memory GB] [--gpus N,N]
-                         [--precision float32 | bfloat16]
-                         [--rates FILE | --card a100 | --tflops N] [--cpu-tflops N]
+    python -m tools.plan [STUDY] [--offline] [--gpu-memory GB] [--rate TFLOPS]
 
 Exits 0 if every source is reachable and everything fits the GPU, else 1. Nothing is downloaded.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec import to_builtins
-from msgspec.structs import replace
 from tabulate import tabulate
 
 from interpreting_clip.config.check import check
@@ -27,13 +22,16 @@ from runner.machine import Machine, read_machine
 from runner.process import launch
 from tools.amounts import Amount, about, count, hours, metric, size, total
 from tools.costs import (
+    MEASURED,
     Images,
+    Rates,
     Work,
     backbone_name,
     cost,
     encoder_work,
+    equal_rates,
     free_space,
-    rate_name,
+    gpu_hours,
     section_of,
     steps,
     storage,
@@ -42,16 +40,6 @@ from tools.costs import (
 )
 from tools.memory import device_memory, memory_table, too_large, usable
 from tools.options import Options
-from tools.rates import ASSUMED, CARDS, MEASURED, Rates, assumed_rates, equal_rates
-from tools.schedule import (
-    TRAININGS,
-    Job,
-    enough_gpus,
-    longest_path,
-    remaining,
-    scheduled_hours,
-    stage_graph,
-)
 from tools.sources import (
     Answer,
     Source,
@@ -63,25 +51,22 @@ from tools.sources import (
     weight_sources,
 )
 
-CPU = 0.2
-"""The TFLOP/s assumed for a CPU: half of the peak of four cores at 3 GHz with AVX2."""
-
 NOTE = """\
 The whole study, even if an earlier run left results. ~ estimated, ? unknown.
-Operations count a multiplication and an addition as two. Hours are only those of passes
-through encoders: drawing and decoding images, the measures and DVC itself come on top. A stage
-takes one GPU, a training as many as `processes` in compute.yaml if they can share its pieces.
+Operations count a multiplication and an addition as two, and only those of passes through
+encoders: drawing and decoding images, the measures and DVC itself come on top.
 Memory is a GPU's, computed from what torch allocates on tensors that have sizes but no data.
 """
+
+NO_HOURS = """\
+No hours: `make bench ONLY=gpu` measures this GPU, or give TFLOP/s: OPTIONS='--rate 40'"""
 
 FORMATS = {
     **dict.fromkeys(["images", "forward_passes", "epochs", "steps", "pieces"], count),
     **dict.fromkeys(["download", "stored", "bytes"], size),
     **dict.fromkeys(["all_weights", "gradients", "moments", "activations", "total"], size),
     **dict.fromkeys(["parameters", "per_image", "per_prompt", "operations"], metric),
-    **dict.fromkeys(["gpu_hours", "cpu_hours", "hours", "longest_path"], hours),
-    **dict.fromkeys(["gpus", "no_gain_beyond"], count),
-    "busy": lambda share: share.marked(f"{share.value:.0%}"),
+    "hours": hours,
 }
 """The function that prints a column's amounts."""
 
@@ -92,38 +77,15 @@ Answers = Mapping[Source, Answer]
 def main(*arguments: str) -> None:
     """Print the plan of a study."""
     options = command_line().parse_args(arguments)
-    study = check(options.study)
-    if precision := options.precision:
-        recipes = {
-            key: replace(recipe, precision=precision) for key, recipe in study.recipes.items()
-        }
-        study = replace(study, recipes=recipes)
-    machine, rates = read_machine(), ASSUMED
-    if options.tflops:
-        rates = equal_rates(options.tflops)
-    elif options.card:
-        rates = assumed_rates(options.card)
-    elif options.rates or MEASURED.exists():
-        file = options.rates or MEASURED
-        rates = convert(read_json(file), Rates, "rates", file)
+    study, machine = check(options.study), read_machine()
+    rates = equal_rates(options.rate) if options.rate else measured_rates()
     gpu = options.gpu_memory * 1e9 if options.gpu_memory else device_memory(machine)
-    plan = make_plan(
-        study,
-        machine,
-        offline=options.offline,
-        rates=rates,
-        cpu=options.cpu_tflops,
-        gpu=gpu,
-        gpus=options.gpus,
+    plan = make_plan(study, machine, offline=options.offline, rates=rates, gpu=gpu)
+    sys.stdout.write(
+        f"{study.study.title}, {one_line(str(options.study))}: encoders {len(study.encoders)}, "
+        f"datasets {len(study.datasets)}, comparisons {len(study.comparisons)}\n{NOTE}\n"
+        f"{as_text(plan, rates)}\n"
     )
-    if options.json:
-        sys.stdout.write(json.dumps(plan, indent=1, default=Amount.to_json) + "\n")
-    else:
-        sys.stdout.write(
-            f"{study.study.title}, {one_line(str(options.study))}: encoders {len(study.encoders)}, "
-            f"datasets {len(study.datasets)}, comparisons {len(study.comparisons)}\n{NOTE}\n"
-            f"{as_text(plan, rates, options.cpu_tflops)}\n"
-        )
     if plan["unreachable"] or plan["too_large"]:
         sys.exit(1)
 
@@ -136,23 +98,12 @@ def command_line() -> Options:
     )
     parser.add_argument("study", nargs="?", type=Path, default=PARAMS, help="default: %(default)s")
     parser.add_argument("--offline", action="store_true", help="contact no hub and no URL")
-    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
     parser.add_argument(
         "--gpu-memory", type=positive, metavar="GB", help="refuse what takes more; default: CUDA's"
     )
     parser.add_argument(
-        "--gpus", type=counts, default=[], metavar="N,N", help="schedule the stages on N GPUs"
+        "--rate", type=positive, metavar="TFLOPS", help=f"print hours at it; default: {MEASURED}"
     )
-    parser.add_argument(
-        "--precision",
-        choices=("float32", "bfloat16"),
-        help="of all trainings; default: the study's",
-    )
-    speed = parser.add_mutually_exclusive_group()
-    speed.add_argument("--rates", type=Path, metavar="FILE", help=f"default: {MEASURED}")
-    speed.add_argument("--card", choices=[*CARDS], help="assume its rates; default: h100's")
-    speed.add_argument("--tflops", type=positive, help="of your GPU, for all encoders")
-    parser.add_argument("--cpu-tflops", type=positive, default=CPU, help="default %(default)s")
     return parser
 
 
@@ -164,12 +115,9 @@ def positive(text: str) -> float:
     return value
 
 
-def counts(text: str) -> list[int]:
-    """Return numbers of GPUs from the command line."""
-    values = [int(word) for word in text.split(",")]
-    if not all(0 < value <= 10_000 for value in values):
-        raise argparse.ArgumentTypeError(f"expected numbers from 1 to 10,000, got {text}")
-    return values
+def measured_rates() -> Rates | None:
+    """Return the rates that the benchmark left on this machine, if it has run."""
+    return convert(read_json(MEASURED), Rates, "rates", MEASURED) if MEASURED.exists() else None
 
 
 def make_plan(
@@ -177,20 +125,12 @@ def make_plan(
     machine: Machine,
     *,
     offline: bool,
-    rates: Rates = ASSUMED,
-    cpu: float = CPU,
+    rates: Rates | None = None,
     gpu: float | None = None,
-    gpus: Iterable[int] = (),
 ) -> dict[str, Any]:
     """Return the plan: tables as lists of rows, what cannot be reached and what does not fit.
 
-    `cpu` is a throughput in TFLOP/s, `gpu` the memory of a GPU in bytes, and `gpus` the numbers of
-    GPUs to schedule the stages on.
-
-    Raises
-    ------
-    InputError
-        A model or weights do not exist in their library.
+    Hours need `rates`; `gpu` is the memory of a GPU in bytes.
     """
     sources = {key: dataset_sources(entry) for key, entry in study.datasets.items()}
     files = {key: found for key, found in weight_sources(study).items() if found}
@@ -225,9 +165,7 @@ def make_plan(
         "memory": memory,
         "too_large": too_large(study, memory, gpu) if gpu else {},
         "gpu_memory": gpu,
-        "compute": compute_rows(study, work, rates, cpu),
-        "schedule": [gpus_row(study, work, rates, machine.processes, number) for number in gpus],
-        "rates": {"gpu": to_builtins(rates), "cpu": cpu},
+        "compute": compute_rows(study, work, rates),
         "disk": [vars(item) for item in stored],
         "free_space": free_space(stored),
         "revisions": [
@@ -235,7 +173,6 @@ def make_plan(
             for source, answer in answers.items()
             if (commit := answer.commit)
         ],
-        "work": [vars(item) for item in work],
         "sources": len(answers),
         "unasked": sum(not answer.asked for answer in answers.values()),
         "unreachable": {str(s): answer.problem for s, answer in answers.items() if answer.problem},
@@ -330,76 +267,35 @@ def training_row(study: Sections, key: str, images: Images, work: list[Work]) ->
     }
 
 
-def compute_rows(study: Sections, work: list[Work], rates: Rates, cpu: float) -> list[Row]:
-    """Return the work of each stage and of all, with the hours on one GPU or on a processor."""
-    hours = {item: gpu_hours(study, item, rates) for item in work}
+def compute_rows(study: Sections, work: list[Work], rates: Rates | None) -> list[Row]:
+    """Return the work of each stage and of all, with the hours on one GPU if rates are known."""
     stages = {stage: [w for w in work if w.stage == stage] for stage in (w.stage for w in work)}
-    rows = []
-    for stage, items in {**stages, "all": work}.items():
-        operations = total(item.operations for item in items)
-        rows.append(
-            {
-                "stage": stage,
-                "forward_passes": total(item.forward_passes for item in items),
-                "operations": operations,
-                "gpu_hours": total(hours[item] for item in items),
-                "cpu_hours": operations * about(1 / (cpu * 1e12 * 3600)),
-            }
-        )
-    return rows
+    return [
+        {
+            "stage": stage,
+            "forward_passes": total(item.forward_passes for item in items),
+            "operations": total(item.operations for item in items),
+            "hours": rates and total(gpu_hours(study, item, rates) for item in items),
+        }
+        for stage, items in {**stages, "all": work}.items()
+    ]
 
 
-def gpu_hours(study: Sections, work: Work, rates: Rates) -> Amount:
-    """Return the hours of a stage on one GPU."""
-    return work.operations * about(1 / getattr(rates, rate_name(study, work)) / 1e12 / 3600)
-
-
-def gpus_row(study: Sections, work: list[Work], rates: Rates, processes: int, gpus: int) -> Row:
-    """Return the hours of a study on some GPUs.
-
-    A stage takes one GPU. A training takes `processes` GPUs if there are that many and its recipe's
-    pieces can be shared evenly; its hours are divided by their number.
-    """
-    jobs = {name: Job(0.0, 0, after) for name, after in stage_graph(study).items()}
-    all_hours = total(gpu_hours(study, item, rates) for item in work)
-    for item in work:
-        wide, name = 1, f"{item.stage}@{item.encoder}"
-        if item.stage in TRAININGS and processes <= gpus:
-            pieces = study.recipes[trainings(study)[item.encoder].recipe].pieces
-            wide = processes if pieces % processes == 0 else 1
-        hours = gpu_hours(study, item, rates).value / wide
-        jobs[name] = Job(hours, wide, jobs[name].after)
-    taken, path = scheduled_hours(jobs, gpus), longest_path(jobs)
-    found = {
-        "hours": taken,
-        "busy": all_hours.value / (gpus * taken) if taken else 0,
-        "longest_path": max(remaining(jobs).values()),
-    }
-    return {
-        "gpus": Amount(gpus),
-        **{name: Amount(value, False, all_hours.complete) for name, value in found.items()},
-        "no_gain_beyond": Amount(enough_gpus(jobs)),
-        "through": ", ".join(path),
-    }
-
-
-def as_text(plan: dict[str, Any], rates: Rates, cpu: float) -> str:
+def as_text(plan: dict[str, Any], rates: Rates | None) -> str:
     """Return the non-empty tables of a plan, what does not fit, and what cannot be reached."""
     disk = [
         {**row, "temporary": "may be deleted" if row["temporary"] else ""} for row in plan["disk"]
     ]
     disk.append({"what": "all", "bytes": total(row["bytes"] for row in plan["disk"])})
-    processor = f"of a CPU {cpu:g} ({'assumed' if cpu == CPU else 'given'})"
-    compared = "; peaks {:.2f} to {:.2f} of it were {}" if rates.memory else ""
-    compared = compared.format(*rates.memory or (), one_line(rates.origin))
+    speed = f", hours on one GPU, TFLOP/s: {one_line(str(rates))}" if rates else ""
+    compute = [table(plan["compute"]), *([] if rates else ["", NO_HOURS])]
     tables = {
         "Datasets": table(plan["datasets"]),
         "Encoders": table(plan["encoders"]),
         "Weights": table(plan["weights"]),
         "Trainings": table(plan["trainings"]),
-        f"Memory of a GPU, computed{compared}": table(plan["memory"]),
-        f"Compute, TFLOP/s {processor}, of a GPU: {one_line(str(rates))}": table(plan["compute"]),
-        "Hours on several GPUs, at these rates": table(plan["schedule"]),
+        "Memory of a GPU, computed": table(plan["memory"]),
+        f"Compute{speed}": "\n".join(compute),
         "Disk": "\n".join([table(disk), *map(one_line, plan["free_space"])]),
         "Revisions to pin, with today's commit": table(plan["revisions"]),
     }

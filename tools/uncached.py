@@ -26,7 +26,9 @@ from runner.process import launch
 from stages.__main__ import SECONDS
 from tools.cache import LOCK, Cache, locked_stages, open_cache
 from tools.fsck import exclusive
-from tools.schedule import GRAPH, TRAININGS
+from tools.jobs import TRAININGS
+
+GRAPH = Path("dvc.yaml")
 
 Entries = dict[str, dict[str, Any]]
 """Entries of dvc.lock by stage: its command, and its inputs and outputs with their MD5."""
@@ -70,7 +72,7 @@ def main() -> None:
 def cached_outputs() -> dict[str, set[str]]:
     """Return by stage the paths of its outputs that DVC caches: all without `cache: false`."""
     params, found = load_tree(PARAMS), {}
-    for kind, stage in load_tree(Path(GRAPH))["stages"].items():
+    for kind, stage in load_tree(GRAPH)["stages"].items():
         paths = [out for out in stage.get("do", stage).get("outs", ()) if isinstance(out, str)]
         if "foreach" not in stage:
             found[kind] = {*paths}

@@ -6,7 +6,7 @@ import sys
 from tests.pipeline.workspace import Workspace
 from tests.reads import GRAPH
 from tools.cache import file_md5
-from tools.schedule import TRAININGS
+from tools.jobs import TRAININGS
 
 
 def compute_elsewhere(workspace: Workspace) -> None:

@@ -1,7 +1,5 @@
-import json
 from pathlib import Path
 
-import msgspec
 import pytest
 import yaml
 
@@ -12,8 +10,8 @@ from tests.pipeline.workspace import NANO
 from tools import plan as plan_module
 from tools import sources
 from tools.amounts import UNKNOWN, Amount, about
-from tools.plan import as_text, main, make_plan, table, total_download
-from tools.rates import ASSUMED, CARDS, RATES, assumed_rates, equal_rates
+from tools.costs import MEASURED, RATES, equal_rates
+from tools.plan import main, make_plan, table, total_download
 from tools.sources import Answer, Source
 
 BRODEN = {"kind": "broden", "source": "folder", "folder": "broden1"}
@@ -69,48 +67,38 @@ def line(said: str, start: str) -> str:
     return found
 
 
-def test_what_nobody_measured_is_said_to_be_assumed_or_computed(capsys, monkeypatch, tmp_path):
+def test_without_a_rate_a_line_says_how_to_get_hours(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # where nothing was measured
     main(str(NANO))
     said = capsys.readouterr().out
-    assert "of a CPU 0.2 (assumed)" in line(said, "Compute")
-    assert "float32 vit 40" in line(said, "Compute") and "(assumed" in line(said, "Compute")
-    assert line(said, "Memory of a GPU").endswith("computed")
+    assert "make bench ONLY=gpu" in line(said, "No hours") and "--rate" in line(said, "No hours")
+    assert "hours" not in line(said, "stage") and line(said, "Compute") == "Compute"
 
 
 @pytest.fixture
-def measured(tmp_path):
-    """Return a file of rates as `make bench ONLY=gpu` writes them."""
-    origin = "measured on a GPU,\x1b[31m torch 2.13.0"
-    file = tmp_path / "benchmarks/gpu.json"
-    rates = {**dict.fromkeys(RATES, 7.0), "bfloat16_vit": 123.4}
-    write_json(file, {**rates, "origin": origin, "memory": [0.97, 1.02]})
-    return file
-
-
-def test_measured_rates_are_taken_from_where_the_benchmark_leaves_them(
-    capsys, monkeypatch, tmp_path, measured
-):
+def measured(tmp_path, monkeypatch):
+    """Return a function that writes rates where `make bench ONLY=gpu` leaves them."""
     monkeypatch.chdir(tmp_path)
+    origin = "measured on a GPU,\x1b[31m torch 2.13.0"
+    rates = {**dict.fromkeys(RATES, 7.0), "origin": origin}
+    return lambda **others: write_json(tmp_path / MEASURED, rates | others)
+
+
+def test_measured_rates_are_taken_from_where_the_benchmark_leaves_them(capsys, measured):
+    measured(bfloat16_vit=123.4)
     main(str(NANO))
     said = capsys.readouterr().out
-    assert (
-        r"bfloat16 vit 123.4, bfloat16 resnet 7 (measured on a GPU,\x1b[31m torch 2.13.0)" in said
-    )
-    assert "0.97 to 1.02" in line(said, "Memory of a GPU")
-    main(str(NANO), "--tflops=3", "--cpu-tflops=0.3")
-    said = capsys.readouterr().out
-    assert "(assumed" not in said and "resnet 3 (given)" in line(said, "Compute")
-    main(str(NANO), f"--rates={measured}", "--json")
-    assert json.loads(capsys.readouterr().out)["rates"]["gpu"]["bfloat16_vit"] == 123.4
+    expected = r"bfloat16 vit 123.4, bfloat16 resnet 7 (measured on a GPU,\x1b[31m torch 2.13.0)"
+    assert expected in line(said, "Compute") and "hours" in line(said, "stage")
+    assert "No hours" not in said
+    main(str(NANO), "--rate=3")
+    assert line(capsys.readouterr().out, "Compute").endswith(": 3 (given)")
 
 
 def test_rates_that_are_none_are_refused(measured):
-    write_json(measured, {**dict.fromkeys(RATES, 0), "origin": "me"})
+    measured(float32_vit=0)
     with pytest.raises(InputError, match=r"gpu\.json.*float32_vit"):
-        main(str(NANO), f"--rates={measured}")
-    with pytest.raises(InputError, match=r"none\.json"):
-        main(str(NANO), "--rates=none.json")
+        main(str(NANO))
 
 
 def test_what_does_not_fit_the_gpu_is_refused(capsys, monkeypatch):
@@ -125,101 +113,21 @@ def test_what_does_not_fit_the_gpu_is_refused(capsys, monkeypatch):
     assert said.endswith("Nothing comes from elsewhere.\n")
     monkeypatch.setattr(plan_module, "device_memory", lambda machine: 1.6e9)
     with pytest.raises(SystemExit):
-        main(str(NANO), "--json")
-    assert "rn_web_broad" in json.loads(capsys.readouterr().out)["too_large"]
+        main(str(NANO))
+    assert "  rn_web_broad: " in capsys.readouterr().out
 
 
-def test_json_holds_the_amounts_of_the_tables(capsys):
-    main(str(NANO), "--json")
-    plan = json.loads(capsys.readouterr().out)
-    assert plan["unreachable"] == {} and plan["unasked"] == plan["sources"] == 0
-    exact = {"exact": True, "complete": True}
-    assert rows(plan)["broden"]["images"] == {"value": 600, **exact}
-    work = {(item["stage"], item["encoder"]): item for item in plan["work"]}
-    assert work["extract_shifts", "rn_untrained"]["forward_passes"] == {"value": 750, **exact}
-    assert not rows(plan, "compute", "stage")["pretrain"]["gpu_hours"]["exact"]
+def test_hours_follow_from_the_rate(nano):
+    def rows_at(rate):
+        plan = make_plan(nano, Machine(), offline=True, rates=equal_rates(rate))
+        return rows(plan, "compute", "stage")
 
-
-def test_hours_follow_from_the_throughput(nano):
-    hours = [
-        make_plan(nano, Machine(), offline=True, rates=rates)["compute"][-1]["gpu_hours"].value
-        for rates in (equal_rates(1), equal_rates(10))
-    ]
-    assert hours[0] == pytest.approx(10 * hours[1])
-
-
-def test_hours_are_those_of_the_precision_and_the_family(nano):
-    hours = {}
-    for name in RATES:
-        rates = msgspec.structs.replace(ASSUMED, **{name: 1e-3})
-        rows = make_plan(nano, Machine(), offline=True, rates=rates)["compute"]
-        hours[name] = {row["stage"]: row["gpu_hours"].value for row in rows}
-    slow = hours.pop("float32_resnet")  # all that the nano study has
-    for other in hours.values():
-        assert all(other[stage] < slow[stage] for stage in slow)
-
-
-def test_the_rates_of_a_card_are_shares_of_its_peaks_and_assumed(capsys):
-    main(str(NANO), "--card=a100")
-    said = line(capsys.readouterr().out, "Compute")
-    assert "float32 vit 11.7," in said and "assumed" in said and "A100" in said
-    for card, peaks in CARDS.items():
-        rates = assumed_rates(card)
-        assert all(getattr(rates, name) < getattr(peaks, name.split("_")[0]) for name in RATES)
-    assert all(
-        getattr(assumed_rates("a100"), name) < getattr(assumed_rates("h100"), name)
-        for name in RATES
-    )
-
-
-def test_another_precision_is_that_of_all_trainings(capsys):
-    hours = []
-    for options in ([], ["--precision=bfloat16"]):
-        main(str(NANO), "--json", "--card=h100", *options)
-        rows_ = rows(json.loads(capsys.readouterr().out), "compute", "stage")
-        hours.append({stage: row["gpu_hours"]["value"] for stage, row in rows_.items()})
-    ratio = ASSUMED.bfloat16_resnet / ASSUMED.float32_resnet
-    assert hours[0]["pretrain"] == pytest.approx(ratio * hours[1]["pretrain"])
-    assert hours[0]["extract"] == hours[1]["extract"]
-
-
-def test_hours_on_several_gpus(nano, capsys):
-    main(str(NANO), "--gpus=1,2,64", "--json")
-    plan = json.loads(capsys.readouterr().out)
-    one, two, many = plan["schedule"]
-    work = rows(plan, "compute", "stage")["all"]["gpu_hours"]["value"]
-    assert one["hours"]["value"] == pytest.approx(work)
-    assert one["busy"]["value"] == pytest.approx(1)
-    assert work / 2 <= two["hours"]["value"] < work
-    assert many["hours"] == many["longest_path"] and not many["hours"]["exact"]
-    assert 1 < many["no_gain_beyond"]["value"] < 64
-    stages = many["through"].split(", ")
-    hours = {
-        f"{item['stage']}@{item['encoder']}": item["operations"]["value"] for item in plan["work"]
-    }
-    rate = ASSUMED.float32_resnet * 1e12 * 3600
-    path = sum(hours[name] for name in stages) / rate
-    assert path == pytest.approx(many["hours"]["value"])
-    main(str(NANO), "--gpus=2")
-    said = capsys.readouterr().out
-    assert stages[0] in line(said, "     2")
-    assert "Hours on several GPUs" not in as_text(
-        make_plan(nano, Machine(), offline=True), ASSUMED, 0.2
-    )
-
-
-def test_a_training_takes_as_many_gpus_as_share_its_pieces(nano):
-    recipes = {key: msgspec.structs.replace(r, pieces=2) for key, r in nano.recipes.items()}
-    study = msgspec.structs.replace(nano, recipes=recipes)
-
-    def row(processes: int, gpus: int):
-        machine = Machine(processes=processes)
-        plan = make_plan(study, machine, offline=True, gpus=[gpus])["schedule"][0]
-        return plan["hours"].value, plan["longest_path"].value
-
-    (_, longest), (hours, shorter) = row(1, 64), row(2, 64)
-    assert hours == shorter and longest / 2 < shorter < longest
-    assert row(2, 1)[1] == row(3, 64)[1] == longest
+    slow, fast = rows_at(1), rows_at(10)
+    for stage, row in slow.items():
+        assert row["hours"].value == pytest.approx(row["operations"].value / 1e12 / 3600)
+        assert row["hours"].value == pytest.approx(10 * fast[stage]["hours"].value)
+        assert not row["hours"].exact
+    assert slow["extract_shifts"]["forward_passes"] == Amount(3 * 750)
 
 
 def test_a_download_is_what_the_host_says_and_a_limit_keeps_its_share(plan):
@@ -298,21 +206,13 @@ def test_a_wrong_command_line_is_one_line(capsys):
     assert r"--what\x1b[31m\n" in said and "--help" in said
 
 
-@pytest.mark.parametrize("option", ["--tflops", "--gpu-memory"])
+@pytest.mark.parametrize("option", ["--rate", "--gpu-memory"])
 @pytest.mark.parametrize("value", ["0", "-1", "inf", "nan", "fast"])
 def test_refuses_a_number_that_is_none(option, value, capsys):
     with pytest.raises(SystemExit) as ended:
         main(str(NANO), f"{option}={value}")
     assert ended.value.code == 2
     assert option in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("value", ["0", "1,0", "-1", "1.5", "many", "1,,2", "100000"])
-def test_refuses_numbers_of_gpus_that_are_none(value, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(str(NANO), f"--gpus={value}")
-    assert ended.value.code == 2
-    assert "--gpus" in capsys.readouterr().err
 
 
 def test_names_of_weights_stand_to_the_left():
