@@ -98,13 +98,7 @@ def locked_stages(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def locked_outputs(root: Path) -> list[Output]:
-    """Return the outputs in a repository's lock file; none if nothing has been run.
-
-    Raises
-    ------
-    InputError
-        The file is damaged.
-    """
+    """Return the outputs in a repository's lock file; none if nothing has been run."""
     return [
         Output(stage, out["path"], out.get("md5", ""))
         for stage, entry in locked_stages(root).items()

@@ -241,13 +241,7 @@ def drawn_image() -> UInt8[np.ndarray, "height width 3"]:
 def forward_pass(
     study: Sections, encoder: Encoder, image: UInt8[np.ndarray, "height width 3"], machine: Machine
 ) -> Float[np.ndarray, " feature"]:
-    """Return the activations of one image, computed as stage `extract` does.
-
-    Raises
-    ------
-    InputError
-        One of them is NaN or infinite.
-    """
+    """Return the activations of one image, computed as stage `extract` does."""
     alone = replace(machine, workers=0)
     streamed = streamed_activations(encoder, [image], alone, study.precision.inference)
     return next(iter(streamed.blocks))[0]

@@ -74,13 +74,7 @@ Place = tuple[str | int, ...]
 
 
 def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> Iterator[Difference]:
-    """Yield the differences of two files of one output; `name` is its path in the repository.
-
-    Raises
-    ------
-    InputError
-        A file is damaged.
-    """
+    """Yield the differences of two files of one output; `name` is its path in the repository."""
     a, b = contents(first, name), contents(second, name)
     for place in a | b:
         where = ": ".join(map(str, place))

@@ -105,11 +105,6 @@ def build(backbone: AnyBackbone) -> Encoder | None:
     """Return an architecture's towers, or None if its configuration is on the hub.
 
     They are built on the meta device, so their weights take no memory.
-
-    Raises
-    ------
-    InputError
-        The library has no such model, or it is not supported.
     """
     if isinstance(backbone, OpenClipModel) and backbone.model.startswith(HUB_MODEL):
         return None
@@ -121,13 +116,7 @@ def build(backbone: AnyBackbone) -> Encoder | None:
 
 @cache
 def cost(backbone: AnyBackbone) -> Cost:
-    """Return what an architecture costs; unknown if its configuration is on the hub.
-
-    Raises
-    ------
-    InputError
-        The library has no such model, or it is not supported.
-    """
+    """Return what an architecture costs; unknown if its configuration is on the hub."""
     encoder = build(backbone)
     if encoder is None:
         return Cost(*[UNKNOWN] * 6, family="vit")

@@ -72,13 +72,7 @@ class Findings:
 
 
 def find_faults(root: Path) -> Findings:
-    """Return everything that is wrong with the cache, the lock file and the list of processes.
-
-    Raises
-    ------
-    InputError
-        `root` is not a DVC repository.
-    """
+    """Return everything that is wrong with the cache, the lock file and the list of processes."""
     cache, faults, outputs = open_cache(root), [], []
     try:
         outputs = locked_outputs(root)

@@ -19,13 +19,7 @@ def main() -> None:
 
 
 def recorded(file: Path) -> str:
-    """Write the installed version of each package that a file names, and return what changed.
-
-    Raises
-    ------
-    InputError
-        The file is missing.
-    """
+    """Write the installed version of each package that a file names, and return what changed."""
     before = named_versions(file)
     now = {name: version(name).partition("+")[0] for name in before}
     others = [name for name in before if before[name] != now[name]]

@@ -142,13 +142,7 @@ class Step(NamedTuple):
 
 @cache
 def step_bytes(step: Step) -> int:
-    """Return the most bytes that a step allocates, with `images` in each piece.
-
-    Raises
-    ------
-    InputError
-        The image tower has no activation checkpointing.
-    """
+    """Return the most bytes that a step allocates, with `images` in each piece."""
     encoder: Any = build(step.backbone)
     side, width = encoder.card.preprocess.size, encoder.card.feature_width
     images, batch, long = step.images, step.images * step.pieces, torch.long

@@ -129,13 +129,7 @@ def newest_run(entry: dict[str, Any], cache: Cache) -> dict[str, Any] | None:
 
 
 def lock_outputs(root: Path, outputs: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Write other outputs of some stages into dvc.lock; all else keeps its bytes and its order.
-
-    Raises
-    ------
-    InputError
-        A DVC command is running.
-    """
+    """Write other outputs of some stages into dvc.lock; all else keeps its bytes and its order."""
     from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
     file = root / LOCK

@@ -124,11 +124,6 @@ def outlier_controls(
     activations : of an encoder; at most 2,000 images are taken, evenly spaced
     sigma, share : beyond how many σ, and in which share of the images, an outlier feature is
     seed : of the choice of features
-
-    Raises
-    ------
-    ValueError
-        As `kurtosis_and_deviations`.
     """
     count = min(len(activations), IMAGES)
     values = np.asarray(activations[np.arange(count) * len(activations) // count], np.float64)

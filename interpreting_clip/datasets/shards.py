@@ -49,13 +49,7 @@ class ShardedDataset:
         return self.archives[archive].read(offset, size)
 
     def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
-        """Return the pixels of an image, without the card's `border`.
-
-        Raises
-        ------
-        InputError
-            The image is broken, or consists only of border.
-        """
+        """Return the pixels of an image, without the card's `border`."""
         name = f"{self.directory}: image {image:08d}"
         return crop(decode_image(self.stored(image), name), self.card.border, name)
 
@@ -183,11 +177,6 @@ def write_images(
     Returns
     -------
     the SHA-256 of each shard, by its name
-
-    Raises
-    ------
-    ValueError
-        The bytes are not an image in a supported format.
     """
     return write_shards(starmap(_image_files, enumerate(images)), images_per_shard, directory)
 

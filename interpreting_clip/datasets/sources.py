@@ -62,12 +62,6 @@ def write_real_dataset(
 
     The bytes of an image stay as they are, and images keep the order of their source. Each is
     decoded once, to find a broken file here and not hours later.
-
-    Raises
-    ------
-    InputError
-        The source is unavailable, not what the entry says or not the whole set; or an image is
-        broken.
     """
     if isinstance(entry, Broden):
         write_real_broden(key, entry, shards, directory, machine)

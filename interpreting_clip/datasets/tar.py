@@ -146,13 +146,7 @@ def open_archive(path: Path, sha256: str) -> Iterator[ArchiveReader]:
 
 @contextmanager
 def open_archives(directory: Path, digests: Mapping[str, str]) -> Iterator[list[ArchiveReader]]:
-    """Open the archives of a folder, by name, like `open_archive`; threads check them.
-
-    Raises
-    ------
-    InputError
-        As `open_archive`, for the first that is refused.
-    """
+    """Open the archives of a folder, by name, like `open_archive`; threads check them."""
     archives = [open_archive(directory / name, digest) for name, digest in sorted(digests.items())]
     with ExitStack() as stack:
         with ThreadPoolExecutor(thread_name_prefix="check") as pool:

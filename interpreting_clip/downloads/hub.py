@@ -174,13 +174,7 @@ def _listed(entry: Any) -> RepositoryFile:
 
 
 def require_access(repository: Repository, path: str, attempts: int = ATTEMPTS) -> None:
-    """Check access to a file without its content: gated repositories list files to anybody.
-
-    Raises
-    ------
-    InputError
-        As `download_file`.
-    """
+    """Check access to a file without its content: gated repositories list files to anybody."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     name, commit, kind, _ = repository

@@ -25,11 +25,6 @@ def extract_dataset(
     """Write an encoder's activations on a dataset's folder of shards into the folder `out`.
 
     A process other than the first has no folder to write into, and only computes its share.
-
-    Raises
-    ------
-    InputError
-        As `streamed_activations`, or the shards are damaged.
     """
     with open_shards(dataset) as images:
         streamed = streamed_activations(encoder, images, machine, precision)
@@ -63,8 +58,8 @@ def streamed_activations(
     Raises
     ------
     InputError
-        While it is written: an image is broken, or an activation is NaN or infinite; names the
-        image.
+        Only once the rows are read: an image is broken, or an activation is NaN or infinite; names
+        the image.
     """
     count, width = len(images), encoder.card.feature_width
     starts = range(0, count, machine.batch_size)

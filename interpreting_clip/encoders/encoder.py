@@ -195,11 +195,6 @@ def classifier_encoder(
     """Return a classifier with a fresh image tower and a head of zeros.
 
     A head of zeros starts with equal odds for every class, and needs no further random numbers.
-
-    Raises
-    ------
-    InputError
-        The library has no such model, it is not supported, or its sizes do not fit.
     """
     model = build_tower(backbone, seed)
     card = new_card(
@@ -218,13 +213,7 @@ def initialise(backbone: AnyBackbone | OpenClipConfig, seed: int) -> Encoder:
 
 
 def build_tower(backbone: AnyBackbone | OpenClipConfig, seed: int) -> Model:
-    """Return an image tower with fresh weights.
-
-    Raises
-    ------
-    InputError
-        The library has no such model, it is not supported, or its sizes do not fit.
-    """
+    """Return an image tower with fresh weights."""
     architecture = architecture_of(backbone)
     if isinstance(architecture, TorchvisionModel | TimmModel):
         return build_library_model(architecture, seed)
@@ -263,11 +252,6 @@ WEIGHTS, CARD = "weights.safetensors", "encoder.json"
 
 def save_encoder(directory: Path, encoder: Encoder) -> None:
     """Write `weights.safetensors` and `encoder.json`: equal encoders give equal bytes.
-
-    Raises
-    ------
-    InputError
-        A weight is NaN or infinite.
     """
     state = encoder.module.state_dict()
     write_tensors(directory / WEIGHTS, {key: to_array(value) for key, value in state.items()})

@@ -104,11 +104,6 @@ def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Float[np.ndarray, "t
 
     In a causal text tower no token sees those after it, so the embedding at a text's end does not
     depend on the padding. So padding beyond the longest text is cut off.
-
-    Raises
-    ------
-    InputError
-        As `Encoder.tokenize`.
     """
     tokens = torch.from_numpy(encoder.tokenize(texts))
     module = encoder.module.eval()

@@ -16,11 +16,6 @@ def interpolate(first: Encoder, second: Encoder, alpha: float) -> Encoder:
     precision. `first` is the zero-shot classifier (see `classifier_from_clip`), `second` its
     finetuned version: if alpha is 0 or 1, the result has exactly the weights of one of them. The
     counters of batch norms, which are integers, are the second's.
-
-    Raises
-    ------
-    InputError
-        The encoders are not of one architecture, or not for the same classes and images.
     """
     require_alike(first, second)
     weights = second.module.state_dict()

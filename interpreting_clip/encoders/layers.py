@@ -145,11 +145,6 @@ def minibatch_grams(
     Parameters
     ----------
     images : one minibatch as the tower sees it, of at least 4 images
-
-    Raises
-    ------
-    InputError
-        A layer has no output with an entry per image, or one that is not finite.
     """
     grams: dict[str, np.ndarray] = {}
 
@@ -180,12 +175,6 @@ def layer_grams(
     Parameters
     ----------
     minibatches : the images of each minibatch, at least four, as indices into `images`
-
-    Raises
-    ------
-    InputError
-        An image is broken, or a layer has no output with an entry per image, or one that is not
-        finite.
     """
     device, preprocess = machine.device, encoder.card.preprocess
     layers, tower = named_layers(encoder.visual), image_tower(encoder, device)

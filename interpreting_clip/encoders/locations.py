@@ -173,13 +173,7 @@ def url_location(url: str, revision: str | None = None) -> AtUrl:
 
 
 def torchvision_weights(item: Torchvision, backbone: TorchvisionModel) -> Any:
-    """Return torchvision's own entry of its weights.
-
-    Raises
-    ------
-    InputError
-        torchvision has no such classifier, or no such weights of it.
-    """
+    """Return torchvision's own entry of its weights."""
     from torchvision import models
 
     require_torchvision_classifier(backbone.model)

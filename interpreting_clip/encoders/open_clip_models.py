@@ -25,13 +25,7 @@ from interpreting_clip.loading.preprocess import Preprocess
 
 
 def architecture_of(backbone: AnyBackbone | OpenClipConfig) -> Architecture:
-    """Return a backbone as an architecture: a name of open_clip's zoo becomes its configuration.
-
-    Raises
-    ------
-    InputError
-        As `named_config`.
-    """
+    """Return a backbone as an architecture: a name of open_clip's zoo becomes its configuration."""
     return named_config(backbone) if isinstance(backbone, OpenClipModel) else backbone
 
 

@@ -111,13 +111,7 @@ def describe_preprocessing(entry: WeightsEntry, preprocess: Preprocess) -> str:
 def published_settings(
     entry: WeightsEntry, backbone: Any, commit: str | None, machine: Machine
 ) -> tuple[Published, dict[str, Any]]:
-    """Return the architecture that weights are for, and the preprocessing that they ask for.
-
-    Raises
-    ------
-    InputError
-        As `hub_settings` and `open_clip_preprocess`.
-    """
+    """Return the architecture that weights are for, and the preprocessing that they ask for."""
     if isinstance(entry, Torchvision):
         transforms = torchvision_weights(entry, backbone).transforms()
         return backbone, asdict(torchvision_preprocess(transforms))
@@ -298,11 +292,6 @@ def load_state_dict(architecture: Published, weights: StateDict, source: str) ->
     Weights of a CLIP's image tower with a linear `head` are a classifier, as `finetune` writes it;
     a head without bias is on unit features. Whole CLIPs have open_clip's names, classifiers those
     of their library.
-
-    Raises
-    ------
-    InputError
-        The weights are not of this architecture: names the first that differs.
     """
     if not isinstance(architecture, OpenClipConfig):
         return load_library_classifier(architecture, weights, source)

@@ -31,13 +31,7 @@ testbed's standard models also have that on the images of each shift's classes (
 
 
 def standard_models(file: Path = TESTBED) -> list[Model]:
-    """Return the testbed's standard models: trained on ImageNet's train set without interventions.
-
-    Raises
-    ------
-    InputError
-        The table is missing, lacks a column or holds a word where a number belongs.
-    """
+    """Return the testbed's standard models: trained on ImageNet's train set, no interventions."""
     parts = [on_classes(shift) for shift in FEWER_CLASSES]
     rows = read_table(file, ["model", "training", "imagenet", *SHIFTS, *parts])
     every = [on_classes(shift) for shift in SHIFTS if shift not in FEWER_CLASSES]
@@ -52,25 +46,13 @@ def standard_models(file: Path = TESTBED) -> list[Model]:
 
 
 def zoo_models(file: Path = ZOO) -> list[Model]:
-    """Return OpenCLIP's models, named `model/weights`.
-
-    Raises
-    ------
-    InputError
-        The table is missing, lacks a column or holds a word where a number belongs.
-    """
+    """Return OpenCLIP's models, named `model/weights`."""
     rows = read_table(file, ["model", "weights", "imagenet", *SHIFTS])
     return [{"name": f"{r['model']}/{r['weights']}", **accuracies(r, file)} for r in rows]
 
 
 def timm_models(file: Path = TIMM) -> list[Model]:
-    """Return timm's models with `image_size` and `training`; a model may have several sizes.
-
-    Raises
-    ------
-    InputError
-        The table is missing, lacks a column or holds a word where a number belongs.
-    """
+    """Return timm's models with `image_size` and `training`; a model may have several sizes."""
     rows = read_table(file, ["model", "image_size", "training", "imagenet", *TIMM_SHIFTS])
     return [
         {"name": row["model"], "image_size": row["image_size"], "training": row["training"]}

@@ -46,11 +46,6 @@ def write_activations(
     """Write the activations of one dataset; streamed ones are written while they are computed.
 
     The arguments are the fields of `Activations`; `aliases` are stored only if there are any.
-
-    Raises
-    ------
-    InputError
-        An activation is NaN or infinite; names the image's row.
     """
     arrays = {
         "activations": values,
@@ -82,11 +77,6 @@ def read_activations(directory: Path, dataset: str) -> Activations:
 
 def read_test_sets(directory: Path) -> dict[str, Activations]:
     """Memory-map the activations of ImageNet and of every shift of the study, in their order.
-
-    Raises
-    ------
-    InputError
-        As `read_activations` and `read_shifts`; or a shift that the card names is missing.
     """
     names = (TEST_SETS[0], *read_shifts(directory))
     return {name: read_activations(directory, name) for name in names}

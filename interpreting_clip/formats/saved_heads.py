@@ -12,13 +12,7 @@ from interpreting_clip.measures.head import Head
 
 
 def write_head(directory: Path, head: Head, kind: str) -> None:
-    """Write a head; `kind` is `zero_shot`, `trained` or `random`.
-
-    Raises
-    ------
-    InputError
-        The weights or the bias hold NaN or an infinity.
-    """
+    """Write a head; `kind` is `zero_shot`, `trained` or `random`."""
     arrays = {"weight": np.asarray(head.weight, np.float32)}
     if head.bias is not None:
         arrays["bias"] = np.asarray(head.bias, np.float32)

@@ -117,11 +117,6 @@ def top1_accuracy(
     Parameters
     ----------
     activations, classes, head, class_map : as in `correct_predictions`
-
-    Raises
-    ------
-    ValueError
-        As `correct_predictions`.
     """
     return float(np.mean(correct_predictions(activations, classes, head, class_map)))
 

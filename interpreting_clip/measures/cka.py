@@ -45,11 +45,6 @@ def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second
     Parameters
     ----------
     first, second : as in `cka`
-
-    Raises
-    ------
-    ValueError
-        An encoder has no layer, minibatches differ, or they hold fewer than 4 images.
     """
     minibatches, images, _ = _common_shape(first, second)
     total = np.zeros((len(first), len(second)))

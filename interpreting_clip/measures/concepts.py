@@ -115,11 +115,6 @@ def concept_targets(
     ----------
     labels, images, negatives, seed, draws : as in `concept_examples`
     concepts : the numbers of the concepts, in the order of the results
-
-    Raises
-    ------
-    ValueError
-        As `concept_examples`.
     """
     examples = concept_examples(labels, concepts, images, negatives, seed, draws=draws)
     return sparse_targets(examples, images)
@@ -152,11 +147,6 @@ def probe(
     groups : the concepts to count
     sign : `fixed` or `either`
     images : how many images with the highest, and with the lowest, scores to keep; 0: none
-
-    Raises
-    ------
-    ValueError
-        As `average_precisions` and `project`.
     """
     count = activations.shape[1] if directions is None else len(directions.vectors)
     concepts = len(targets.positives)

@@ -90,11 +90,6 @@ def importance(
     activations : one row per image
     directions : with as many features
     chunk_size : how many images are held in double precision at a time
-
-    Raises
-    ------
-    ValueError
-        The directions and the activations differ in the number of features.
     """
     _require_width(activations, directions)
     total = np.zeros(len(directions.vectors))

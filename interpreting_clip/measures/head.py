@@ -56,11 +56,6 @@ def logits(
     ----------
     activations : one row per image; an all-zero row cannot be normalised and stays zero
     head : with as many features as the activations
-
-    Raises
-    ------
-    ValueError
-        The head and the activations differ in the number of features.
     """
     require_width(activations, head)
     activations = np.asarray(activations, np.float64)

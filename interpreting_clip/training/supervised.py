@@ -30,11 +30,6 @@ def train_classifier(
 
     `labels` are indices into the classes of the encoder's card; `label_smoothing` is the share of
     the target spread over all classes.
-
-    Raises
-    ------
-    InputError
-        A label is out of range, there is not one per image, or the training diverges.
     """
     require_labels(labels, len(images), len(encoder.card.classes or ()), callbacks.name)
     encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore

@@ -119,35 +119,17 @@ class Broden:
         return len(self.rows)
 
     def __getitem__(self, image: int, /) -> UInt8[ndarray, "height width 3"]:
-        """Return the pixels of an image.
-
-        Raises
-        ------
-        InputError
-            The image is missing or broken.
-        """
+        """Return the pixels of an image."""
         return self.pixels(self.rows[image].image)
 
     def pixels(self, path: str) -> UInt8[ndarray, "height width 3"]:
-        """Return the pixels of an image or label map, by its path in the index.
-
-        Raises
-        ------
-        InputError
-            It is missing or broken.
-        """
+        """Return the pixels of an image or label map, by its path in the index."""
         return decode_image(self.read(f"images/{path}"), f"{self.where}: images/{path}")
 
 
 @contextmanager
 def open_broden(directory: Path) -> Iterator[Broden]:
-    """Open a dataset folder of ours (shards and card) or an extracted Broden1.
-
-    Raises
-    ------
-    InputError
-        A table is missing or malformed, or a shard is not the one that its card describes.
-    """
+    """Open a dataset folder of ours (shards and card) or an extracted Broden1."""
     where = str(directory)
     with ExitStack() as stack:
         packed = (directory / "card.json").exists()
@@ -185,13 +167,7 @@ def read_broden(read: Read, where: str) -> Broden:
 
 
 def code_tables(read: Read, where: str) -> dict[str, str]:
-    """Return the name of each category's table of codes.
-
-    Raises
-    ------
-    InputError
-        `category.csv` is missing or malformed.
-    """
+    """Return the name of each category's table of codes."""
     rows = read_table(read, where, "category.csv", CategoryRow)
     return {row.name: f"c_{row.name}.csv" for row in rows}
 

@@ -41,11 +41,6 @@ def thumbnail(broden: Broden, image: int) -> Thumbnail:
 
     Of several maps of a concept, a mask holds what any of them shows. Numbers that hold for the
     whole image (scene, texture) have no mask.
-
-    Raises
-    ------
-    InputError
-        The image or one of its maps is missing or broken.
     """
     row = broden.rows[image]
     paths = [path for name in CATEGORIES for path in row.labels(name) if isinstance(path, str)]
@@ -121,13 +116,7 @@ class Thumbnails:
 
     @classmethod
     def read(cls, folder: Path) -> "Thumbnails":
-        """Map what `write_thumbnails` wrote.
-
-        Raises
-        ------
-        InputError
-            The file is missing or damaged.
-        """
+        """Map what `write_thumbnails` wrote."""
         names = ("jpegs", "starts", "masks", "mask_images", "mask_concepts")
         return cls(folder / FILE, **read_tensors(folder / FILE, *names))
 
@@ -136,13 +125,7 @@ class Thumbnails:
         return len(self.starts) - 1
 
     def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
-        """Return the pixels of a thumbnail.
-
-        Raises
-        ------
-        InputError
-            It is broken.
-        """
+        """Return the pixels of a thumbnail."""
         jpeg = self.jpegs[self.starts[image] : self.starts[image + 1]].tobytes()
         return decode_image(jpeg, f"{self.file}: image {image}")
 
