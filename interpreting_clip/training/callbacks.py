@@ -56,6 +56,7 @@ class Checkpoint:
         """Replace the checkpoint."""
         from safetensors.torch import save
 
+        # safetensors refuses tensors that are not contiguous, such as kernels with channels last.
         copies = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
         text = json.dumps(facts)
         header = {"facts": text, "sha256": self._digest(copies, text)}
@@ -85,6 +86,8 @@ class Checkpoint:
             return None
 
     def _digest(self, tensors: Mapping[str, torch.Tensor], facts: str) -> str:
+        # With the folder's name, the training's key, so that another training's file is refused
+        # here.
         digest = hashlib.sha256(f"{self.file.parent.name} {facts}".encode())
         for key, tensor in sorted(tensors.items()):
             digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -155,6 +158,7 @@ def training_key(device: str, *facts: bytes) -> str:
             program.append(f"{package} {metadata.version(package)}")
     digest = hashlib.sha256()
     for fact in (*facts, *loaded_sources(), *map(str.encode, program)):
+        # Each fact's length comes first, so that no two lists of facts give the same bytes.
         digest.update(len(fact).to_bytes(8, "little") + fact)
     return digest.hexdigest()[:32]
 

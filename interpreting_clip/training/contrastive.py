@@ -90,9 +90,6 @@ def contrastive_objective(
 ) -> Objective:
     """Return the objective of batches of captioned images.
 
-    A caption that several images of a batch share goes through the text tower once: in the
-    miniature this saves a fifth of the tower's work, and the loss is the same.
-
     Every image is compared with every caption of its batch. So pieces pass twice, as in Gao et al.
     (2021, arXiv 2101.06983). The first time only their features are kept, and the loss gives the
     gradient of these; the second time each piece propagates its part of that gradient.
@@ -109,6 +106,8 @@ def contrastive_objective(
     def image_features(piece: Piece) -> Float[torch.Tensor, "image feature"]:
         with forward_pass(piece.seed, scale.device, precision):
             features = module.encode_image(to_tower(piece.images, preprocess, scale.device))
+        # Outside of autocast, in float32: a cosine in bfloat16 has two or three digits, and the
+        # loss multiplies it by up to 100.
         return normalize(features.float(), dim=-1)
 
     def text_features(numbers: np.ndarray, seed: int) -> Float[torch.Tensor, "text feature"]:
@@ -119,36 +118,52 @@ def contrastive_objective(
 
     def features_of(passes: list[Pass], rows: int) -> Float[torch.Tensor, "row feature"]:
         """Return the features of all pieces; this process computes its own."""
+        # The rows of other processes stay zero, so the sum over processes puts all features
+        # together.
         features = torch.zeros(rows, encoder.card.feature_width, device=scale.device)
         with torch.no_grad():
             for compute, where in passes:
                 features[where] = compute()
         add_up([features])
+        # A leaf: the gradient of the loss stops here, and waits for the second pass.
         return features.requires_grad_()
 
     def objective(pieces: Pieces) -> tuple[torch.Tensor, torch.Tensor]:
         rows, total = pieces.rows, pieces.total
+        # A caption that several images share goes through the text tower once. In the miniature
+        # this saves a fifth of the tower's work, and the loss is the same.
         distinct, places = np.unique(text_of[rows], return_inverse=True)
         own = to_device(torch.from_numpy(places), scale.device)
-        shown = np.resize(distinct, max(len(distinct), total))  # at least one for every piece
+        # Some captions repeat if there are fewer of them than pieces: each piece needs one at
+        # least.
+        shown = np.resize(distinct, max(len(distinct), total))
         of_images, of_texts = (np.array_split(np.arange(n), total) for n in (len(rows), len(shown)))
         towers = [], []
         for number, piece in enumerate(pieces.own, pieces.first):
             texts = shown[of_texts[number]]
             towers[0].append(Pass(partial(image_features, piece), of_images[number]))
+            # Another seed than the image's, so that the towers' dropout is not the same.
             towers[1].append(Pass(partial(text_features, texts, piece.seed + 1), of_texts[number]))
+        # A single piece keeps its graph, so one pass is enough.
         if total == 1:
             image, text = (compute() for ((compute, _),) in towers)
         else:
             image, text = features_of(towers[0], len(rows)), features_of(towers[1], len(shown))
+        # One column per image: copies of a caption count as negatives of one another, as in CLIP.
         loss = loss_of(image, text[own], scale.exp())
         loss.backward()
         if total > 1:
-            scale.grad.div_(place().size)  # every process has computed all of it
+            # The loop adds up gradients over processes, and each has computed all of this one.
+            scale.grad.div_(place().size)
+            # The first pass does not count for the running statistics: the second has the same
+            # pieces.
             restart_statistics(module)
             for features, passes in zip((image, text), towers, strict=True):
                 for compute, where in passes:
+                    # The seed is that of the first pass, so dropout repeats and the gradient fits
+                    # these features.
                     compute().backward(features.grad[where])  # pyright: ignore
+        # Without the repeated captions at the end, which would tie with the first ones.
         return loss.detach(), own_caption(image, text[: len(distinct)], own)
 
     return objective

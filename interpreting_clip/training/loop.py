@@ -76,8 +76,7 @@ def train(
     """Minimise an objective over all parameters of a module, and leave it ready to evaluate.
 
     Batches and their random numbers depend only on the recipe's seed and the step, so a training
-    that resumes from a checkpoint takes the same steps as without the interruption. Images that are
-    not augmented are preprocessed once and kept in memory, if they fit.
+    that resumes from a checkpoint takes the same steps as without the interruption.
 
     Raises
     ------
@@ -93,10 +92,13 @@ def train(
         )
     if recipe.activation_checkpointing:
         checkpoint_activations(module, callbacks.name)
+    # Without augmentation every epoch sees the same pixels, so preprocess them once and keep them
+    # in memory, if they fit.
     if augmentation.smallest_crop == 1 and augmentation.flip == 0:
         images = cache_images(images, preprocess, workers)
 
     def load(batch: Batch) -> UInt8[np.ndarray, "image size size 3"]:
+        # A process loads only the images of its own pieces.
         own = own_rows(len(batch.rows), recipe.pieces)
         pairs = zip(batch.rows[own].tolist(), batch.draws[own], strict=True)
         squares = [augment(images[row], drawn, augmentation, preprocess) for row, drawn in pairs]
@@ -114,8 +116,11 @@ def train(
         for batch, squares in progress_bar(loaded, steps, callbacks.name):
             with averaged_statistics(module, recipe.pieces):
                 loss, correct = objective(cut(batch.rows, squares, recipe, state.step))
+            # A sum, not a mean: losses are already divided by the number of all pieces. AdamW would
+            # hide a gradient of the wrong scale.
             add_up(gradients(module))
             rate = learning_rate(recipe, state.step, epoch_steps)
+            # Set from the step alone, so a resumed training needs no state of a scheduler.
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.step()
@@ -136,14 +141,16 @@ def train(
 def deterministic(threads: int) -> Iterator[None]:
     """Let torch use deterministic algorithms only, and `threads` threads, inside a block.
 
-    With another number of threads, sums are added in another order and rounded differently. torch's
-    random generator is restored afterwards.
+    torch's random generator is restored afterwards.
     """
     use_portable_operations()
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     # Filling memory before it is written would take 3 to 5 % of the miniature's steps.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore
+    # cuBLAS repeats its results only with a workspace of fixed size; torch refuses to multiply on a
+    # GPU without this.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # With another number of threads, sums are added in another order and rounded differently.
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     try:
@@ -155,12 +162,10 @@ def deterministic(threads: int) -> Iterator[None]:
 
 
 def adamw(module: nn.Module, recipe: TrainingRecipe) -> torch.optim.AdamW:
-    """Return AdamW (Loshchilov & Hutter 2019, algorithm 2) on all parameters of a module.
-
-    Gains, biases and scalars (fewer than two axes) do not decay, as in open_clip's training.
-    """
+    """Return AdamW (Loshchilov & Hutter 2019, algorithm 2) on all parameters of a module."""
     groups = [
         {"params": [p for p in module.parameters() if p.ndim >= 2]},
+        # Gains, biases and scalars do not decay, as in open_clip's training.
         {"params": [p for p in module.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(
@@ -177,6 +182,7 @@ def learning_rate(recipe: TrainingRecipe, step: int, epoch_steps: int) -> float:
     """
     peak, warmup = recipe.learning_rate, recipe.warmup_steps
     if step < warmup:
+        # From 1, since the first step would otherwise have a rate of 0 and be lost.
         return peak * (step + 1) / warmup
     if isinstance(recipe.schedule, Drops):
         passed = sum(step >= epoch * epoch_steps for epoch in recipe.schedule.epochs)
@@ -207,13 +213,17 @@ def steps_per_epoch(images: int, batch_size: int) -> int:
 
 
 def sample_batches(images: int, recipe: TrainingRecipe, steps: range) -> Iterator[Batch]:
-    """Yield the batches of some steps: each epoch has every image once, in another order."""
+    """Yield the batches of some steps: no epoch has an image twice, and each has another order."""
     epoch_steps = steps_per_epoch(images, recipe.batch_size)
     order = np.empty(0, np.int64)
     for step in steps:
         epoch, place = divmod(step, epoch_steps)
+        # A resumed training may start in the middle of an epoch.
         if place == 0 or step == steps.start:
+            # Seeded by the epoch, not taken from a running generator: resuming gives the same
+            # order.
             order = np.random.default_rng([ORDER, recipe.seed, epoch]).permutation(images)
+        # Images beyond the last whole batch sit this epoch out; the next order leaves out others.
         rows = order[place * recipe.batch_size :][: recipe.batch_size]
         generator = np.random.default_rng([AUGMENTATION, recipe.seed, step])
         yield Batch(rows, draw(len(rows), recipe.augmentation, generator))
@@ -236,10 +246,13 @@ def log_point(state: TrainingState, rate: float, steps: int, callbacks: Callback
     InputError
         The loss is no longer finite.
     """
+    # The last step is always a point, so that the curve reaches the end.
     pace = max(1, steps // POINTS)
     if state.step % pace and state.step != steps:
         return
     taken = state.step - (state.points[-1]["step"] if state.points else 0)
+    # Reading the numbers waits for the device, so a loss that is no longer finite is only noticed
+    # here, not at every step.
     loss, accuracy = (state.sums / taken).tolist()
     if not math.isfinite(loss):
         raise InputError(
@@ -289,9 +302,11 @@ def restore_checkpoint(
             if tensor.shape == parameters[index].shape:
                 # in the parameter's memory format (channels last), which the fused step requires
                 named[name] = torch.empty_like(parameters[index], requires_grad=False).copy_(tensor)
+    # Only the moments come from the file. Rates and decay are the recipe's.
     optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
     state = TrainingState(**facts)
     if callbacks.log:
+        # DVC deleted the curve before this run: write what came before the interruption again.
         for point in state.points:
             callbacks.log(point)
     return state

@@ -79,6 +79,8 @@ def cut(
     step and the piece, and not on where a training resumed or which process computes the piece.
     """
     numbers = own_pieces(recipe.pieces)
+    # Seeds for all pieces, of which this process takes its own: what a piece draws does not depend
+    # on the process that computes it.
     seeds = np.random.SeedSequence([DROPOUT, recipe.seed, step]).generate_state(recipe.pieces)
     own = rows[own_rows(len(rows), recipe.pieces)]
     each = len(own) // len(numbers)
@@ -106,25 +108,31 @@ def forward_pass(seed: int, device: torch.device, precision: TrainingPrecision) 
 def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
     """Let the running statistics of batch norms move once for all pieces that pass in the block.
 
-    They move by the norm's momentum toward the mean of the pieces' statistics; the paper's recipes
-    do not mention this. One move per piece would favour the last piece, and depend on how many
-    pieces a process computes. With a single piece this is what a batch norm itself does.
+    They move by the norm's momentum toward the mean of the pieces' statistics. With a single piece
+    this is what a batch norm itself does.
     """
     if pieces == 1:
         yield
         return
+    # One move per piece would favour the last piece, and depend on how many pieces a process
+    # computes. The paper's recipes do not mention pieces, so the choice is ours.
     norms = running_norms(module)
     before = [(norm.momentum, {k: v.clone() for k, v in norm.named_buffers()}) for norm in norms]
     for norm in norms:
-        norm.momentum = None  # without momentum, a norm keeps the mean of all since a restart
+        # Without momentum, a norm keeps the mean of all that passes after a restart.
+        norm.momentum = None
     restart_statistics(module)
     yield
     for norm, (momentum, buffers) in zip(norms, before, strict=True):
         norm.momentum = momentum
         seen = norm.num_batches_tracked
+        # The whole batch counts as one, however many pieces passed here.
         seen.copy_(buffers["num_batches_tracked"] + 1)
+        # A norm without momentum of its own averages over all n batches.
         share = 1 / float(seen) if momentum is None else momentum
         for name in ("running_mean", "running_var"):
+            # Each process has the mean of equally many pieces, so the mean of all pieces is that of
+            # the processes.
             found = norm.get_buffer(name).div_(place().size)
             add_up([found])
             found.copy_(torch.lerp(buffers[name], found, share))
@@ -145,9 +153,7 @@ def running_norms(module: nn.Module) -> list[Any]:
 def checkpoint_activations(module: nn.Module, name: str) -> None:
     """Let transformers keep only the input of each block, and recompute the rest of it.
 
-    Weights and gradients stay the same. Only towers that really do so are accepted: open_clip's
-    ModifiedResNet has the switch but ignores it, and its wrapper hides that some of timm's towers
-    have none.
+    Weights and gradients stay the same. Only towers that really do so are accepted.
 
     Raises
     ------
@@ -156,6 +162,8 @@ def checkpoint_activations(module: nn.Module, name: str) -> None:
     """
     visual = module.get_submodule("visual")
     tower: Any = getattr(visual, "trunk", visual)  # of open_clip's wrapper
+    # Not `module.set_grad_checkpointing`: open_clip's ModifiedResNet has that switch but ignores
+    # it, and its wrapper hides that some of timm's towers have none.
     transformer = import_open_clip().transformer.Transformer
     parts: list[Any] = [part for part in module.modules() if isinstance(part, transformer)]
     for part in parts:

@@ -203,6 +203,8 @@ def neighbours(
         own = np.sum(chunk**2, axis=1)
         for class_, rows in enumerate(examples):
             if least := min(number, len(rows)):
+                # Squared distances less the image's own squared length, which does not change their
+                # order and is added below.
                 distances = lengths[class_] - 2 * (chunk @ rows.T)
                 nearest = np.partition(distances, least - 1, axis=1)[:, :least].sum(axis=1)
                 scores[start : start + CHUNK_SIZE, class_] = -(nearest + least * own) / least
@@ -213,7 +215,9 @@ def class_means(learnt: Examples, classes: Classes, count: int, seen: Features) 
     """Score a class by the squared distance to the mean of its images, in whole numbers."""
     present = np.unique(classes)
     means = [
-        learnt[classes == class_].sum(axis=0) // np.sum(classes == class_) for class_ in present
+        # Whole means, so that later sums are exact in any order.
+        learnt[classes == class_].sum(axis=0) // np.sum(classes == class_)
+        for class_ in present
     ]
     return neighbours(1, np.stack(means), present, count, seen)
 
@@ -239,6 +243,7 @@ def perceptron(learnt: Examples, classes: Classes, count: int, seen: Features) -
     for start in 10 * list(range(0, len(learnt), 50)):
         batch, right = learnt[start : start + 50], one_hot[classes[start : start + 50]]
         weights += (right - one_hot[(batch @ weights.T).argmax(axis=1)]).T @ batch
+        # The sum in place of the average: the argmax is the same, and the numbers stay whole.
         total += weights
     return seen @ total.T
 

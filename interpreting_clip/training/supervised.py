@@ -60,8 +60,11 @@ def label_objective(
             expected = targets[to_device(torch.from_numpy(piece.rows), device)]
             with forward_pass(piece.seed, device, precision):
                 logits = module(to_tower(piece.images, preprocess, device))
+            # The cross entropy is computed outside of autocast, in float32.
             logits = logits.float()
             loss = torch.nn.functional.cross_entropy(logits, expected, label_smoothing=smoothing)
+            # The batch's loss is the mean over all of its equal pieces, also over those of other
+            # processes.
             loss = loss / pieces.total
             loss.backward()
             correct = (logits.argmax(dim=1) == expected).float().mean() / pieces.total
