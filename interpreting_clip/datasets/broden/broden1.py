@@ -49,8 +49,8 @@ def write_real_broden(
     """Write Broden1's files as they are into the folder `directory`.
 
     Only what `index.csv` names is taken, and every image and map is decoded once. A `limit` takes
-    the images whose paths have the smallest SHA-256, since Broden has no classes to balance. Then
-    `index.csv` has only their rows; all other tables are those of the whole set.
+    the images whose paths have the smallest SHA-256. Then `index.csv` has only their rows; all
+    other tables are those of the whole set.
 
     Raises
     ------
@@ -68,6 +68,7 @@ def write_real_broden(
                 "`partial: true` in params.yaml to measure on a part of it"
             )
         rows = _choose(broden.rows, entry.limit)
+        # Before the first file is read, so that the error names all that is missing.
         names = (name for row in rows for name in row.files)
         if lacking := [name for name in names if not (root / name).is_file()]:
             raise missing(where, lacking)
@@ -92,6 +93,8 @@ def _choose(rows: list[IndexRow], limit: int | None) -> list[IndexRow]:
     """Return a fixed subset of `limit` rows, or all rows, in the index's order."""
     if limit is None:
         return rows
+    # Broden has no classes to balance. A hash of the path gives the same sample of images whatever
+    # the order of the index, and without a random generator.
     ordered = sorted(rows, key=lambda row: hashlib.sha256(row.image.encode()).digest())
     kept = {row.image for row in ordered[:limit]}
     return [row for row in rows if row.image in kept]
@@ -109,6 +112,7 @@ def _image_files(
     def image(row: IndexRow) -> list[File]:
         found = [(name, broden.read(name)) for name in dict.fromkeys(row.files)]
         for name, data in found:
+            # Finds a broken image here, and not only when the first encoder reads it.
             decode_image(data, f"{broden.where}: {name}")
         return found
 
@@ -121,11 +125,13 @@ def _image_files(
         tables[0] = table_file(INDEX, [row for row in index if row["image"] in kept])
     seen = set[str]()
     with ThreadPoolExecutor(workers) as pool:
+        # `map` submits all that it is given at once, and would hold all of Broden in memory.
         for start in range(0, len(rows), _AHEAD):
             for files in pool.map(image, rows[start : start + _AHEAD]):
                 group = tables + [file for file in files if file[0] not in seen]
                 seen.update(name for name, _ in group)
                 for name, data in group:
+                    # Name and length come first, so that no other files give the same digest.
                     digest.update(f"{name} {len(data)}\n".encode())
                     digest.update(data)
                 yield group
@@ -161,6 +167,7 @@ def _open_root(
                 raise InputError(
                     f"{archive.url}: expected Broden1's zip file, it has no {INDEX}; correct `url`"
                 )
+            # A zip may hold further copies; the one nearest to its root is Broden's.
             index = min(indices, key=lambda name: (name.count("/"), name))
             root = zipfile.Path(packed, index.removesuffix(INDEX))
             yield root, archive.url, {archive.url: archive.sha256}

@@ -14,11 +14,13 @@ LabelMap = Int64[np.ndarray, "height width"]
 
 def to_channels(labels: LabelMap) -> UInt8[np.ndarray, "height width 3"]:
     """Return a label map as the image that is stored."""
+    # NetDissect's encoding: R + 256 · G, and B is not used.
     return np.stack([labels % 256, labels // 256, np.zeros_like(labels)], axis=2).astype(np.uint8)
 
 
 def from_channels(channels: UInt8[np.ndarray, "height width 3"]) -> LabelMap:
     """Return the label map that an image stores."""
+    # In int64, since 256 times a byte does not fit into one.
     return channels[:, :, 0] + np.int64(256) * channels[:, :, 1]
 
 
@@ -28,6 +30,8 @@ def label_shares(maps: Sequence[LabelMap]) -> dict[int, float]:
     A pixel counts once for a label, however many maps show the label there.
     """
     stack = np.sort([labels.ravel() for labels in maps], axis=0)
+    # Sorted, the equal labels of a pixel are neighbours: keep the first, and make the others 0,
+    # which stands for no label.
     stack[1:][stack[1:] == stack[:-1]] = 0
     pixels = np.bincount(stack.ravel())
     numbers = np.flatnonzero(pixels).tolist()
@@ -39,8 +43,7 @@ def concept_presence(broden: Broden, presence: float) -> Bool[np.ndarray, "image
 
     Several maps of one category are combined, and a pixel counts once per label. A number for the
     whole image (scene, texture) covers all of it. If several categories show a concept, the one
-    where it covers most counts. At 0 a single pixel is enough. The paper does not say how large a
-    concept has to be to count as present, so the threshold is our parameter.
+    where it covers most counts. At 0 a single pixel is enough.
 
     Raises
     ------
@@ -58,6 +61,8 @@ def concept_presence(broden: Broden, presence: float) -> Bool[np.ndarray, "image
                         f"{broden.where}: label.csv has no label {number}, which "
                         f"{row.labels(category)} of images/{row.image} show"
                     )
+                # The paper does not say how large a concept has to be to count as present, so the
+                # threshold is our parameter.
                 shown[image, columns[number]] |= share >= presence
     return shown
 
@@ -87,6 +92,7 @@ def _label_shares(broden: Broden, row: IndexRow, category: str) -> dict[int, flo
     labels = row.labels(category)
     shares = dict.fromkeys((label for label in labels if isinstance(label, int) and label), 1.0)
     maps = [_label_map(broden, row, path) for path in labels if isinstance(path, str)]
+    # On the right, so that a number for the whole image wins over the same label in a map.
     return (label_shares(maps) if maps else {}) | shares
 
 

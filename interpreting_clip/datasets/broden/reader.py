@@ -68,6 +68,8 @@ class IndexRow(msgspec.Struct, frozen=True):
         """Label numbers for the whole image, and paths of label maps."""
         cell = getattr(self, category)
         return [
+            # A number is a label of the whole image, all else the path of a label map. Ten digits
+            # are no label; as a path they are reported as a missing file.
             int(part) if part.isdecimal() and len(part) < 10 else part
             for part in cell.split(";")
             if part
@@ -141,7 +143,7 @@ def read_broden(read: Read, where: str) -> Broden:
     """Read the tables of a Broden1 whose files `read` returns; `where` names it in errors.
 
     A concept of several categories belongs to the one where it covers most, as in NetDissect's
-    `loadseg.py`. Broden1 has no row for label 0; if there is one, it is skipped.
+    `loadseg.py`.
 
     Raises
     ------
@@ -152,6 +154,7 @@ def read_broden(read: Read, where: str) -> Broden:
     if not rows:
         raise InputError(f"{where}: index.csv must have a row per image, it has none")
     coverage = {
+        # The column may be empty, which counts as covering nothing.
         (category, code.number): code.coverage or 0
         for category, name in code_tables(read, where).items()
         for code in read_table(read, where, name, CodeRow)
@@ -159,10 +162,12 @@ def read_broden(read: Read, where: str) -> Broden:
     concepts = []
     for label in read_table(read, where, "label.csv", LabelRow):
         categories = [part.partition("(")[0] for part in label.category.split(";")]
+        # Of equal categories the first: label.csv has them by descending frequency.
         main = max(categories, key=lambda name, label=label: coverage.get((name, label.number), 0))
         concepts.append(Concept(label.number, label.name, main))
     if len({concept.number for concept in concepts}) < len(concepts):
         raise InputError(f"{where}: label.csv must have one row per number; replace it")
+    # In label maps 0 stands for no label. Broden1 has no row for it; if there is one, skip it.
     return Broden(where, rows, sorted(c for c in concepts if c.number), read)
 
 
@@ -182,6 +187,7 @@ def read_table(read: Read, where: str, name: str, kind: type[Row]) -> list[Row]:
     """
     rows: list[Row] = []
     try:
+        # With newline="" the csv module itself handles line ends inside quoted cells.
         table = csv.DictReader(io.StringIO(read(name).decode(), newline=""))
         columns = [field.name for field in msgspec.structs.fields(kind) if field.required]
         if absent := set(columns).difference(table.fieldnames or ()):
@@ -189,6 +195,8 @@ def read_table(read: Read, where: str, name: str, kind: type[Row]) -> list[Row]:
                 f"{where}: {name} must have the columns {columns}, it lacks {sorted(absent)}"
             )
         for row in table:
+            # DictReader fills short rows with None, and keeps the surplus of long ones under the
+            # key None.
             values = {key: value or "" for key, value in row.items() if key}
             rows.append(msgspec.convert(values, kind, strict=False))
             if len(rows) > ROWS:
@@ -226,6 +234,7 @@ def is_file(file: Path | zipfile.Path) -> bool:
 
 
 def _shards_reader(directory: Path, stack: ExitStack) -> Read:
+    # Label maps are read in any order, so note where each lies instead of reading in sequence.
     places: dict[str, tuple[ArchiveReader, int, int]] = {}
     for archive in stack.enter_context(open_archives(directory, read_card(directory).shards)):
         for name, offset, size in archive.members():

@@ -53,7 +53,9 @@ def small_jpeg(pixels: UInt8[np.ndarray, "height width 3"]) -> bytes:
     from PIL import Image
 
     image, stream = Image.fromarray(pixels), io.BytesIO()
+    # By default Pillow first shrinks by a whole factor, which is faster and less exact.
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=None)
+    # JPEG's usual halving of the colour channels would blur what is only a few pixels wide.
     image.save(stream, "JPEG", quality=90, subsampling=0)
     return stream.getvalue()
 
@@ -63,7 +65,9 @@ def small_masks(maps: Iterable[LabelMap]) -> dict[int, Mask]:
     masks: dict[int, Mask] = {}
     for labels in maps:
         rows, columns = (
-            (2 * np.arange(GRID) + 1) * length // (2 * GRID) for length in labels.shape
+            # (i + 1/2) · length / GRID in whole numbers: the middle of cell i.
+            (2 * np.arange(GRID) + 1) * length // (2 * GRID)
+            for length in labels.shape
         )
         cells = labels[np.ix_(rows, columns)]
         for number in np.unique(cells[cells > 0]).tolist():

@@ -43,8 +43,10 @@ def broden_files(
         shares = [dict.fromkeys(values, 1.0) for values in numbers.values()]
         for category, planes in maps.items():
             suffixes = [f"_{plane}" for plane in range(1, len(planes) + 1)]
+            # NetDissect numbers the maps of a category only if there are several.
             names = [f"{stem}_{category}{s}.png" for s in (suffixes if len(planes) > 1 else [""])]
             for name, plane in zip(names, planes, strict=True):
+                # Label maps are flat areas, which compress well even at the fastest level.
                 files.append((f"images/{name}", encode_png(to_channels(plane), compress_level=1)))
             cells[category] = ";".join(names)
             shares.append(label_shares(planes))
@@ -52,6 +54,7 @@ def broden_files(
             frequency[number] += 1
             coverage[number] += share
         height, width, _ = image.shape
+        # Nothing here reads the split; NetDissect's tables have it.
         split = "val" if position % _VALIDATION_EVERY == _VALIDATION_EVERY - 1 else "train"
         size = {"ih": height, "iw": width, "sh": height, "sw": width}
         every = {category: cells.get(category, "") for category in CATEGORIES}
@@ -72,6 +75,7 @@ def _tables(
     labels: list[Row] = [
         {"number": number, "name": name, "category": f"{category}({frequency[number]})"}
         | counts(number)
+        # Synonyms, a column of Broden1's table, which drawn concepts do not have.
         | {"syns": ""}
         for number, name, category in concepts
     ]
@@ -90,6 +94,7 @@ def _tables(
             }
         )
         codes: list[Row] = [
+            # A code counts from 1 within its category; `number` is the one that label maps hold.
             {"code": code, "number": number, "name": name} | counts(number)
             for code, (number, name, _) in enumerate(members, 1)
         ]
