@@ -37,6 +37,7 @@ def map_classes(
         An index is not a class of the head, or an alias counts as a class that the test set lacks.
     """
     class_map = np.full(classes, ABSENT, dtype=np.int64)
+    # On the right, so that the test set's own classes count as themselves whatever the aliases say.
     targets = dict(aliases or {}) | {index: index for index in class_indices}
     for index, target in targets.items():
         if not 0 <= index < classes or target not in class_indices:
@@ -161,5 +162,7 @@ def restrict_head(
             f"image {image} is of class {int(classes[image])}, which the head cannot predict: "
             "expected a class of the head that the class map keeps"
         )
+    # Equal classes are dropped after the restriction: the first of them may not be in this test
+    # set.
     kept = columns[head.select(columns).distinct_classes()]
     return head.select(kept).for_argmax(), class_map[kept]

@@ -77,9 +77,12 @@ def average_precisions(
     """
     directions, concepts = scores.shape[1], len(targets.positives)
     precisions = np.empty((targets.draws, directions, concepts))
+    # Few enough for memory, and at least one part for each worker.
     step = max(1, min(SCORES_AT_A_TIME // len(scores), -(-directions // workers)))
 
     def fill(first: int) -> None:
+        # One row per direction, since reading down a column of a large array misses the cache at
+        # every image.
         columns = np.ascontiguousarray(scores[:, first : first + step].T, np.float64)
         if not np.isfinite(columns).all():
             column, image = np.argwhere(~np.isfinite(columns))[0]
@@ -87,6 +90,8 @@ def average_precisions(
                 f"image {image}, direction {first + column}: its score is not a finite number"
             )
         for direction, column in enumerate(columns, first):
+            # The order of equal scores does not matter, since they are one step. So the sort need
+            # not be stable.
             order = np.argsort(-column)
             sums = compiled_sum_precisions(
                 column,
@@ -118,10 +123,12 @@ def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
         Only some concepts list negatives, they differ in the number of draws, or a concept has no
         positive or no negative.
     """
+    # Half the memory of 64-bit indices, which only sets of a billion images need.
     row = np.int32 if 2 * images < 2**31 else np.int64
     rows, cells, sizes, positives = [np.empty(0, row)], [], [], []
     drawn: set[int | None] = set()
     for concept, each in enumerate(examples):
+        # One draw of no negatives, which are implied.
         negatives = each.positives[None, :0] if each.negatives is None else each.negatives
         draws, count = negatives.shape
         rest = images - len(each.positives) if each.negatives is None else count
@@ -205,12 +212,14 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
                 positives[cells[entry]] += 1
             for entry in range(start[2 * image + 1], start[2 * image + 2]):
                 negatives[cells[entry]] += 1
+        # Now the counts are those of all images with at least this score.
         for place in range(first, last):
             image = order[place]
             for entry in range(start[2 * image], start[2 * image + 1]):
                 concept = cells[entry]
                 found = float(positives[concept])
                 if all_negatives:
+                    # Every image so far is a positive or a negative, so there are `last` of them.
                     sums[concept, 0] += found / last
                 else:
                     of_concept = negatives[concept * draws : (concept + 1) * draws]

@@ -33,6 +33,8 @@ def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_
     """
     cross = hsic(first, second)
     scale_first, scale_second = _self_hsic(first), _self_hsic(second)
+    # Averages come before the ratio (Nguyen et al. 2021): the mean of the ratios of small
+    # minibatches would be biased.
     return cross / np.sqrt(scale_first[:, None] * scale_second)
 
 
@@ -56,6 +58,7 @@ def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second
 def _self_hsic(layers: Layers) -> Float[np.ndarray, " layer"]:
     values = np.diag(hsic(layers, layers))
     for name, value in zip(layers, values, strict=True):
+        # Exactly: `u_center` returns zeros where only rounding errors are left.
         if value == 0:
             raise ValueError(
                 f"layer {name}: its output does not vary over the images, so CKA is undefined; "
@@ -65,6 +68,7 @@ def _self_hsic(layers: Layers) -> Float[np.ndarray, " layer"]:
 
 
 def _rows(layers: Layers, minibatch: int) -> Float[np.ndarray, "layer pair"]:
+    # Gram matrices are stored in float32, and their products summed in double precision.
     return np.stack([grams[minibatch].ravel() for grams in layers.values()]).astype(np.float64)
 
 

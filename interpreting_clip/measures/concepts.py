@@ -164,11 +164,13 @@ def probe(
         found = average_precisions(scores, targets, workers)
         if sign == "either":
             negated = average_precisions(-scores, targets, workers)
+            # Of two equal precisions, that of the scores as they are counts.
             negative[part] = negated[0] > found[0]
             np.maximum(found, negated, out=found)
         if images:
             extremes.append(extreme_images(scores, images))
         precisions[part] = found[0]
+        # Part by part, so that the average precisions of all draws are never held at once.
         counts = [old + _count(found, group) for old, group in zip(counts, groups, strict=True)]
     return Probe(
         precisions,
@@ -197,9 +199,12 @@ class _Counts:
 
     def summary(self) -> EncodedConcepts:
         unique = np.count_nonzero(self.shown, axis=1)
+        # 0 where no direction encodes anything, and not NaN, which JSON does not have.
         mean = self.pairs / np.maximum(self.encoding, 1)
         ends = (unique.min(), unique.max(), mean.min(), mean.max())
         return EncodedConcepts(
+            # The first draw, not a median: so counts agree with the average precisions that are
+            # kept.
             int(unique[0]),
             int(self.encoding[0]),
             float(mean[0]),
@@ -249,9 +254,7 @@ def concept_examples(
 
     Positives are the images labelled with the concept. `balanced` draws as many negatives from the
     other images, without replacement, or takes all of these if there are fewer. Draws are
-    independent: each has a generator seeded with `(seed, concept number, draw)`, so a concept's
-    negatives do not depend on which other concepts are measured, nor a draw on the number of draws.
-    `all` takes all other images, once.
+    independent. `all` takes all other images, once.
 
     Parameters
     ----------
@@ -275,11 +278,13 @@ def concept_examples(
         raise ValueError(
             f"a label is of an image outside 0 to {images - 1}: build the concept labels again"
         )
+    # Sorted once, so that each concept's labels are one slice.
     order = np.argsort(labels.concept, kind="stable")
     sorted_concepts = labels.concept[order]
     starts = np.searchsorted(sorted_concepts, concepts, side="left")
     stops = np.searchsorted(sorted_concepts, concepts, side="right")
     for concept, start, stop in zip(concepts.tolist(), starts, stops, strict=True):
+        # In ascending order, so that the negatives drawn do not depend on the order of the labels.
         positives = np.unique(labels.image[order[start:stop]])
         if not 0 < len(positives) < images:
             raise ValueError(
@@ -291,8 +296,12 @@ def concept_examples(
             continue
         candidates = np.setdiff1d(np.arange(images), positives, assume_unique=True)
         count = min(len(positives), len(candidates))
+        # A generator per concept and draw: a concept's negatives do not depend on which other
+        # concepts are measured, nor a draw on the number of draws.
         generators = (np.random.default_rng((seed, concept, draw)) for draw in range(draws))
         drawn = [
-            each.choice(candidates, count, replace=False, shuffle=False) for each in generators
+            # Negatives are a set, so shuffling them would only cost time.
+            each.choice(candidates, count, replace=False, shuffle=False)
+            for each in generators
         ]
         yield Examples(positives, np.stack(drawn))

@@ -45,8 +45,11 @@ def singular_directions(weight: Float[np.ndarray, "class_ feature"]) -> Directio
     if not np.isfinite(weight).all() or not np.any(weight):
         raise ValueError("the head is zero everywhere or holds NaN or infinity: build it again")
     left, values, vectors = np.linalg.svd(np.asarray(weight, np.float64), full_matrices=False)
+    # ε of the precision that the head is stored in, not that of the SVD: the rounding errors are
+    # the stored head's.
     tolerance = max(weight.shape) * np.finfo(weight.dtype).eps * values[0]
     rank = int(np.count_nonzero(values > tolerance))
+    # W v_i = σ_i u_i, so the left vectors say which class is strongest. The paper chooses no sign.
     strongest = np.argmax(np.abs(left), axis=0)
     signs = np.sign(left[strongest, np.arange(len(values))])
     return Directions((signs[:, None] * vectors)[:rank], values[:rank])
@@ -96,6 +99,7 @@ def importance(
     for _, chunk in chunks(activations, chunk_size):
         lengths = np.linalg.norm(chunk, axis=1)
         projections = chunk @ directions.vectors.T
+        # The projections of an all-zero activation are 0, so any length makes its cosine 0.
         total += (1 / np.where(lengths > 0, lengths, 1.0)) @ np.abs(projections, out=projections)
     return directions.singular_values * total / len(activations)
 

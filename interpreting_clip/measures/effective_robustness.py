@@ -97,6 +97,8 @@ def estimate_effective_robustness(
     """
     measured = {shift: accuracy for shift, accuracy in shifts.items() if accuracy is not None}
     _require_baselines(measured, lines, resampled)
+    # Among all shifts, so that one that was not measured leaves the draws of the others as they
+    # are.
     positions = {shift: position for position, shift in enumerate(shifts, start=1)}
     abscissas = imagenet if isinstance(imagenet, Mapping) else dict.fromkeys(measured, imagenet)
     values, draws = [], []
@@ -105,11 +107,13 @@ def estimate_effective_robustness(
             effective_robustness(abscissas[shift].fraction, accuracy.fraction, lines[shift])
         )
         line = resampled[shift]
+        # The same seed for every shift couples the draws of ImageNet accuracies.
         x = _draw_coupled(abscissas[shift], len(line.slope), (seed, 0))
         y = _draw_fractions(accuracy, len(line.slope), (seed, positions[shift]))
         draws.append(100.0 * (y - line.predict(x)))
     pairs = zip(values, draws, strict=True)
     estimates = [percentile_interval(value, drawn, confidence) for value, drawn in pairs]
+    # The mean is taken draw by draw, which keeps the correlation between shifts.
     mean = percentile_interval(float(np.mean(values)), np.mean(draws, axis=0), confidence)
     extrapolated = tuple(s for s in measured if lines[s].is_extrapolated(abscissas[s].fraction))
     return EffectiveRobustness(dict(zip(measured, estimates, strict=True)), mean, extrapolated)
@@ -122,7 +126,10 @@ def _draw_fractions(
         return np.full(resamples, accuracy.fraction)
     correct = accuracy.fraction * accuracy.images
     return np.random.default_rng(seed).beta(
-        correct + 0.5, accuracy.images - correct + 0.5, size=resamples
+        # Jeffreys' prior.
+        correct + 0.5,
+        accuracy.images - correct + 0.5,
+        size=resamples,
     )
 
 

@@ -34,8 +34,10 @@ def gram(features: Float[torch.Tensor, "image ..."]) -> Float[np.ndarray, "image
     rows = in_memory_order(features.detach())
     images, width = rows.shape
     starts = range(0, width, FEATURES_AT_A_TIME)
+    # Half precision is too coarse to centre and multiply in.
     dtype = torch.promote_types(features.dtype, torch.float32)
     centred = rows.new_empty(images, min(width, FEATURES_AT_A_TIME), dtype=dtype)
+    # One product per block, so that the sum over blocks can be taken in double precision.
     products = rows.new_empty(len(starts), images, images, dtype=dtype)
     for start, product in zip(starts, products, strict=True):
         block = rows[:, start : start + FEATURES_AT_A_TIME].to(dtype)
@@ -45,6 +47,7 @@ def gram(features: Float[torch.Tensor, "image ..."]) -> Float[np.ndarray, "image
         moved -= moved.mean(dim=0)
         torch.mm(moved, moved.T, out=product)
     total = products.cpu().numpy().sum(axis=0, dtype=np.float64)
+    # Rounding may leave a product that is not quite symmetric.
     return (total + total.T) / 2
 
 
@@ -94,10 +97,12 @@ def u_center(gram: Float[np.ndarray, "image image"]) -> Float[np.ndarray, "image
     if not np.isfinite(gram).all():
         raise ValueError("the Gram matrix holds NaN or infinity: the layer's output overflowed")
     hollow = np.array(gram, dtype=np.float64)
+    # What makes HSIC_1 unbiased: an image's product with itself never enters.
     np.fill_diagonal(hollow, 0.0)
     sums = hollow.sum(axis=1)
     centred = hollow - (sums[:, None] + sums) / (count - 2)
     centred += sums.sum() / ((count - 1) * (count - 2))
     np.fill_diagonal(centred, 0.0)
+    # If all images look the same, only rounding errors are left, and CKA would be a ratio of noise.
     rounding = count * np.finfo(np.float64).eps * np.abs(gram).max()
     return centred if np.abs(centred).max() > rounding else np.zeros_like(centred)

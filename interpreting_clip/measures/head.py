@@ -40,6 +40,7 @@ class Head:
         bias = np.zeros(len(self.weight)) if self.bias is None else self.bias
         first: dict[bytes, int] = {}
         for class_, (row, offset) in enumerate(zip(self.weight, bias, strict=True)):
+            # Bytes as keys find equal rows in one pass, however many classes there are.
             first.setdefault(row.tobytes() + offset.tobytes(), class_)
         return np.array(list(first.values()), np.int64)
 
@@ -75,6 +76,7 @@ def to_logits(
     head : says whether to normalise, and holds the bias
     """
     if head.normalize_features:
+        # The product of an all-zero activation is 0 already.
         product = product / np.where(lengths > 0, lengths, 1.0)[:, None]
     return product if head.bias is None else product + head.bias
 

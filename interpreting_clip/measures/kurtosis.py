@@ -43,6 +43,7 @@ def standardized(
                 "they have no spread; the encoder is broken or the image is empty"
             )
         z = chunk - chunk.mean(axis=1, keepdims=True)
+        # einsum sums the squares without writing an array of them.
         z /= np.sqrt(np.einsum("ij,ij->i", z, z) / z.shape[1])[:, None]
         yield rows, z
 
@@ -120,6 +121,7 @@ def kurtosis_and_deviations(
 
 def most_extreme_first(deviations: FeatureDeviations) -> OutlierFeatures:
     """Order all features: extreme in the most images first, then farthest out, then by index."""
+    # lexsort takes the last key first, and keeps the order of equal features.
     order = np.lexsort((-deviations.mean_abs_z, -deviations.share))
     return OutlierFeatures(order, deviations.share[order], deviations.mean_abs_z[order])
 

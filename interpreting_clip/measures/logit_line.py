@@ -60,6 +60,7 @@ class ResampledLines:
 def logit(fraction: Float[np.ndarray, " model"]) -> Float[np.ndarray, " model"]:
     """Compute the natural logarithm of the odds: -inf at 0, +inf at 1."""
     with np.errstate(divide="ignore"):
+        # log1p keeps the digits that 1 − fraction would lose near 0.
         return np.log(fraction) - np.log1p(-fraction)
 
 
@@ -88,6 +89,7 @@ def fit_line(
         An accuracy is outside 0 to 1 (a percentage, say), fewer than three models are left, or all
         of them have the same ImageNet accuracy.
     """
+    # Models at 0 or 1 are left out, not clipped: that would invent a point.
     usable = _usable_models(imagenet, shift)
     x, y = logit(imagenet[usable]), logit(shift[usable])
     slope, intercept = _least_squares(x, y)
@@ -141,8 +143,11 @@ def resample_lines(
     kept = np.where(leverage < 1 - 1e-9, 1 - leverage, np.inf)
     residuals = (y - slope * x - intercept) / kept
     normal, others = _standard_normal(resamples, len(imagenet), seed)
+    # The mean of ν squared normal numbers is χ²/ν. They are not those of the residuals, since
+    # Student's t needs both to be independent.
     squares = others[:, :freedom] ** 2
     noise = normal[:, usable] * residuals / np.sqrt(squares.mean(axis=1, keepdims=True))
+    # Least squares is linear in y: fitting the noise and adding it is refitting the line.
     slopes = slope + noise @ centred / np.sum(centred**2)
     return ResampledLines(slopes, y.mean() + noise.mean(axis=1) - slopes * x.mean())
 
@@ -155,6 +160,7 @@ def _standard_normal(
     generator = np.random.default_rng(seed)
     drawn = [generator.standard_normal((resamples, models)) for _ in range(2)]
     for numbers in drawn:
+        # All shifts share these arrays through the cache.
         numbers.flags.writeable = False
     return drawn[0], drawn[1]
 

@@ -64,6 +64,7 @@ def align_axes(
     if len(importance) != count:
         raise ValueError(f"{len(importance)} importances of {count} directions: expected one each")
     _require_features(features, width)
+    # The most important first, so that argmax takes it among directions that are equally near.
     order = least_important_first(importance)[::-1]
     cosines = np.abs(directions.vectors[np.ix_(order, features)])
     nearest = np.argmax(cosines, axis=0)
@@ -113,6 +114,7 @@ def pruning_costs(
     lost, gained = np.zeros((2, len(features)), dtype=np.int64)
     for rows, chunk in chunks(activations, chunk_size):
         product, whole = chunk @ weight.T, np.sum(chunk**2, axis=1)
+        # What cancellation leaves of a length that is 0 must not be scaled up to 1.
         rounding = whole * chunk.shape[1] * np.finfo(np.float64).eps
         logits = to_logits(product, np.sqrt(whole), head)
         before = predictions[np.argmax(logits, axis=1)] == classes[rows]
@@ -124,6 +126,7 @@ def pruning_costs(
             after = predictions[np.argmax(logits, axis=1)] == classes[rows]
             lost[i] += np.count_nonzero(before & ~after)
             gained[i] += np.count_nonzero(after & ~before)
+    # Half an image for each outcome: right both times, lost, gained, wrong both times.
     images = len(classes) + 2
     center = (lost - gained) / images
     error = np.sqrt((lost + gained + 1) / images - center**2) / np.sqrt(images)

@@ -19,6 +19,7 @@ def least_important_first(
 
     Directions are sorted by descending singular value, so that is the one with the lower value.
     """
+    # lexsort takes the last key first.
     return np.lexsort((-np.arange(len(importance)), importance))
 
 
@@ -56,9 +57,8 @@ def pruned_accuracies(
     say which, and it matters only if the head has a bias.
 
     The images are projected once for all fractions: `W h_p = Σ_i ⟨v_i, h⟩ W v_i` over the kept
-    directions, plus the part of `W h` outside the span of all directions. Terms are added from the
-    largest fraction to the smallest. If the directions span the head's rows, as the head's own do,
-    a whole curve costs two matrix products.
+    directions, plus the part of `W h` outside the span of all directions. If the directions span
+    the head's rows, as the head's own do, a whole curve costs two matrix products.
 
     Parameters
     ----------
@@ -107,6 +107,7 @@ def prunable_fraction(
     if not len(fractions):
         raise ValueError("expected a pruning curve of one fraction or more, got none")
     order = np.argsort(fractions, kind="stable")
+    # The paper gives no number for "without harm", so the tolerated loss is our parameter.
     harmful = accuracies[order[0]] - accuracies[order] >= harmless
     kept = int(np.argmax(harmful)) if harmful.any() else len(order)
     return float(fractions[order[max(kept - 1, 0)]])
@@ -142,6 +143,8 @@ def _basis(head: Head, vectors: Float[np.ndarray, "vector feature"]) -> _Basis:
     if np.linalg.norm(outside) <= rounding:
         return _Basis(vectors, along, None)
     missing = features - len(vectors)
+    # Per image: the further projections and their logits, against the product with what lies
+    # outside.
     if missing * (features + classes) > features * classes:
         return _Basis(vectors, along, outside)
     others = np.linalg.qr(vectors.T, mode="complete").Q[:, len(vectors) :].T
@@ -163,9 +166,13 @@ def _pruned_logits(
     shape = len(chunk), len(basis.along)
     product = np.zeros(shape) if basis.outside is None else chunk @ basis.outside.T
     whole = np.sum(chunk**2, axis=1)
+    # The squared length outside the span of all vectors, which no pruning removes.
     squares = whole - np.sum(projections**2, axis=1)
+    # What cancellation leaves of a length that is 0 must not be scaled up to 1.
     rounding = whole * chunk.shape[1] * np.finfo(np.float64).eps
     done = 0
+    # From the largest fraction to the smallest, so that terms are only added: subtracting them
+    # again would leave rounding errors.
     for fraction in np.argsort(-removed, kind="stable"):
         group = slice(done, len(basis.vectors) - removed[fraction])
         product += projections[:, group] @ basis.along[:, group].T

@@ -57,4 +57,5 @@ def _spearman(pairs: Float[np.ndarray, "measure encoder"]) -> float:
 
 def _ranks(values: Float[np.ndarray, " encoder"]) -> Float[np.ndarray, " encoder"]:
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    # Equal values share the mean of their ranks: the last of them, less half of the others.
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
