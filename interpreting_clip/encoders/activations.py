@@ -51,9 +51,8 @@ def streamed_activations(
     A row per image, in their order, as float32 whatever the precision of the forward passes. Each
     image is preprocessed as the encoder's card says.
 
-    Several processes take whole batches in turn, and the first one gets the rows of all. So every
-    batch is the same as in a single process, and the rows are the same to the last bit, which a
-    batch of another shape could change.
+    Several processes take whole batches in turn, and the first one gets the rows of all, the same
+    to the last bit as in a single process.
 
     Raises
     ------
@@ -75,6 +74,8 @@ def activation_batches(
     device, preprocess = machine.device, encoder.card.preprocess
     tower = image_tower(encoder, device)
     (rank, size), every = place(), np.arange(len(images))
+    # Whole batches: one of another shape may take other kernels and change the last bits of its
+    # rows.
     own, begin = every[every // machine.batch_size % size == rank], 0
     batches = image_batches(
         images, own, preprocess, machine.batch_size, machine.workers, device=device
@@ -94,13 +95,10 @@ def activation_batches(
 
 
 def image_tower(encoder: Encoder, device: str) -> torch.nn.Module:
-    """Return an encoder's image tower on a device, in evaluation mode.
-
-    On a GPU, convolution kernels get the layout of the images, channels last; otherwise cuDNN would
-    convert them in every batch. On a CPU they keep theirs, since another layout may change last
-    bits.
-    """
+    """Return an encoder's image tower on a device, in evaluation mode."""
     tower = encoder.visual.to(device).eval()
+    # The layout of the images, to which cuDNN would otherwise convert kernels in every batch. On a
+    # CPU another layout may change last bits.
     if torch.device(device).type == "cuda":
         tower.to(memory_format=torch.channels_last)  # pyright: ignore
     return tower
@@ -110,4 +108,5 @@ def embed(
     tower: torch.nn.Module, images: Float[torch.Tensor, "image 3 size size"]
 ) -> Float[np.ndarray, "image feature"]:
     """Return an image tower's output for a batch: the forward pass itself."""
+    # float32 on the disk, whatever the precision of the forward pass.
     return to_array(tower(images).float())

@@ -85,6 +85,7 @@ def copy_state(
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
+        # torch's message lists every array that differs, which can be hundreds of lines.
         raise InputError(f"{source}: {shorten(str(error), 400)}; {advice}") from None
 
 
@@ -192,16 +193,14 @@ def classifier_encoder(
     *,
     normalize_features: bool,
 ) -> Encoder:
-    """Return a classifier with a fresh image tower and a head of zeros.
-
-    A head of zeros starts with equal odds for every class, and needs no further random numbers.
-    """
+    """Return a classifier with a fresh image tower and a head of zeros."""
     model = build_tower(backbone, seed)
     card = new_card(
         model, kind="classifier", normalize_features=normalize_features, classes=classes
     )
     module = Classifier(model.module, model.width, len(classes), normalize_features)
     if module.head is not None:
+        # Zeros give every class equal odds at the start, and need no further random numbers.
         for parameter in module.head.parameters():
             nn.init.zeros_(parameter)
     return Encoder(card, module)
@@ -272,6 +271,7 @@ def load_encoder(directory: Path) -> Encoder:
     with error_context(file):
         if card.kind == "clip":
             vocabulary = None if card.vocabulary is None else Vocabulary(card.vocabulary)
+            # Any seed will do, here and below: all weights are replaced.
             model = build_clip(card.architecture, vocabulary, 0)  # pyright: ignore
             module = model.module
         else:
@@ -283,6 +283,7 @@ def load_encoder(directory: Path) -> Encoder:
                 f"{model.width} features; make the encoder again"
             )
     arrays = read_tensors(directory / WEIGHTS)
+    # Copies, since the file is mapped read-only and torch writes into its tensors.
     weights = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
     why = "the weights and encoder.json are not of one encoder"
     copy_state(module, weights, str(directory / WEIGHTS), why)

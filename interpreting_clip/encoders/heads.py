@@ -28,9 +28,8 @@ def zero_shot_head(
 
     One row per class: the mean over the templates of the normalised text embeddings, normalised
     again (Radford et al. 2021, section 3.1.4). It applies to features of unit length; the logit
-    scale is left out, since it changes no prediction. Which prompts go through the text tower
-    together does not depend on the machine. 80 templates and 1,000 classes are 80,000 texts, for a
-    ViT-B/32 a minute on a GPU and a quarter of an hour on two cores.
+    scale is left out, since it changes no prediction. 80 templates and 1,000 classes are 80,000
+    texts, for a ViT-B/32 a minute on a GPU and a quarter of an hour on two cores.
 
     Raises
     ------
@@ -47,6 +46,7 @@ def zero_shot_head(
     if encoder.vocabulary is not None:
         require_known_words(encoder.vocabulary, classes)
     prompts = prompt_templates(templates)
+    # Not this machine's batch size: which prompts pass together may change last bits.
     size, rows = max(1, PROMPTS_AT_A_TIME // len(prompts)), []
     # most heads take less, and then a log shows no bar
     pause = 0.5 if sys.stderr.isatty() else 60.0
@@ -55,6 +55,7 @@ def zero_shot_head(
         names = classes[start : start + size]
         texts = [prompt.replace("{}", name) for name in names for prompt in prompts]
         embeddings = unit_rows(encode_texts(encoder, texts)).reshape(len(names), len(prompts), -1)
+        # The mean over templates is that of unit vectors, and is normalised again at the end.
         rows.append(embeddings.mean(axis=1))
     return unit_rows(np.concatenate(rows)).astype(np.float32)
 
@@ -100,17 +101,15 @@ def unit_rows(rows: Float[np.ndarray, "row feature"]) -> Float[np.ndarray, "row 
 
 
 def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Float[np.ndarray, "text feature"]:
-    """Return the text embeddings of a CLIP, before normalisation.
-
-    In a causal text tower no token sees those after it, so the embedding at a text's end does not
-    depend on the padding. So padding beyond the longest text is cut off.
-    """
+    """Return the text embeddings of a CLIP, before normalisation."""
     tokens = torch.from_numpy(encoder.tokenize(texts))
     module = encoder.module.eval()
     device = next(module.parameters()).device
     with torch.inference_mode():
         if not ignores_padding(encoder):
             return to_array(module.encode_text(tokens.to(device)))  # pyright: ignore
+        # In a causal tower no token sees those after it, so padding beyond the longest text can go.
+        # A text ends at its highest token.
         length = int(tokens.argmax(dim=1).max()) + 1
         with shortened_context(module, length):
             return to_array(module.encode_text(tokens[:, :length].to(device)))  # pyright: ignore
@@ -134,6 +133,7 @@ def ignores_padding(encoder: Encoder) -> bool:
 def shortened_context(module: nn.Module, length: int) -> Iterator[None]:
     """Let a text tower read `length` tokens inside a `with` block."""
     positions, mask = module.positional_embedding, module.attn_mask
+    # open_clip adds all positions to the tokens, so there must be as many of both.
     module.positional_embedding = nn.Parameter(positions[:length], requires_grad=False)  # pyright: ignore
     module.attn_mask = mask[:length, :length]  # pyright: ignore
     try:
@@ -161,8 +161,10 @@ def classifier_from_clip(
     expected = (len(classes), start.card.feature_width)
     if head.shape != expected:
         raise InputError(f"expected a head of shape {expected}, got {head.shape}")
+    # Without the CLIP's origin: these are no longer the weights that were published.
     card = replace(start.card, kind="classifier", vocabulary=None, classes=classes, origin=None)
     module = Classifier(deepcopy(start.visual), start.card.feature_width, len(classes), True)
+    # Without the logit scale, logits would be cosines and all classes nearly equally likely.
     scale = start.module.get_parameter("logit_scale").detach().exp().cpu()
     with torch.no_grad():
         module.get_parameter("head.weight").copy_(scale * torch.from_numpy(head))

@@ -14,14 +14,15 @@ def interpolate(first: Encoder, second: Encoder, alpha: float) -> Encoder:
 
     This applies to the image tower and the head (Wortsman et al. 2022, section 3), in double
     precision. `first` is the zero-shot classifier (see `classifier_from_clip`), `second` its
-    finetuned version: if alpha is 0 or 1, the result has exactly the weights of one of them. The
-    counters of batch norms, which are integers, are the second's.
+    finetuned version: if alpha is 0 or 1, the result has exactly the weights of one of them.
     """
     require_alike(first, second)
     weights = second.module.state_dict()
     for name, start in first.module.state_dict().items():
         end = weights[name]
+        # The counters of batch norms are integers; the second's stay.
         if end.is_floating_point():
+            # Not `start + alpha * (end - start)`, which at 1 need not be exactly `end`.
             exact = (1 - alpha) * start.double() + alpha * end.double()
             weights[name] = exact.to(end.dtype)
     with torch.no_grad():

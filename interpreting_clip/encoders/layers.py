@@ -32,6 +32,7 @@ def named_layers(tower: nn.Module) -> dict[str, nn.Module]:
     """
     if hasattr(tower, "attnpool"):
         return resnet_layers(tower, "avgpool") | {"attention_pool": tower.get_submodule("attnpool")}
+    # open_clip wraps timm's towers; their layers are those of the trunk.
     trunk = tower.get_submodule("trunk") if hasattr(tower, "trunk") else tower
     if all(hasattr(trunk, name) for name in ("maxpool", *STAGES.values())):
         layers = resnet_layers(trunk, "maxpool")
@@ -88,6 +89,8 @@ def forward_hooks(
             ) -> None:
                 hook(layer, output)
 
+            # `layer` is bound above as a default, since a closure would see the last name in every
+            # hook.
             hooks.callback(module.register_forward_hook(call).remove)
         yield
 
@@ -127,6 +130,7 @@ def layer_gram(
             "large to be squared; the encoder's training diverged (lower its learning rate) or "
             "its weights are damaged"
         )
+    # Centred in double precision; after that, float32 is exact enough to store.
     return u_center(products).astype(np.float32)
 
 
@@ -154,6 +158,7 @@ def minibatch_grams(
     with forward_hooks(layers, keep), forward_passes(images.device, precision):
         tower(images)
     for layer in layers:
+        # This layer never ran: let `per_image` refuse it.
         if layer not in grams:
             per_image(None, len(images), layer)
     return {layer: grams[layer] for layer in layers}
@@ -179,6 +184,7 @@ def layer_grams(
     device, preprocess = machine.device, encoder.card.preprocess
     layers, tower = named_layers(encoder.visual), image_tower(encoder, device)
     (rank, processes), (count, size) = place(), minibatches.shape
+    # Whole minibatches in turn, since each has one Gram matrix.
     own = minibatches[rank::processes].ravel()
     found = (
         minibatch_grams(tower, layers, to_tower(batch, preprocess, device), precision)
@@ -208,4 +214,5 @@ def evenly_spaced_minibatches(
             f"expected whole minibatches of {minibatch} of the {total} images that there are, "
             f"got {images} images; change `layers` in params.yaml"
         )
+    # Dealt out like cards, so that neighbours in a sorted set are in different minibatches.
     return (np.arange(images) * total // images).reshape(minibatch, -1).T

@@ -60,6 +60,7 @@ def torchvision_classifier(name: str) -> tuple[nn.Module, Any, Preprocess]:
         )
     model = models.get_model(name, weights=None)
     linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    # The first weights that torchvision lists; an untrained tower has no preprocessing of its own.
     transforms = next(iter(models.get_model_weights(name))).transforms()
     return model, linear[-1] if linear else None, torchvision_preprocess(transforms)
 
@@ -180,8 +181,10 @@ def measured_representation(tower: nn.Module, size: int) -> Representation:
             if not any(True for _ in module.children()):
                 hook = module.register_forward_hook(lambda module, *_: calls.append(module))
                 hooks.callback(hook.remove)
+        # In evaluation mode, since batch norms would otherwise move their statistics.
         features = tower.eval()(torch.from_numpy(images).to(device))
     tower.train(training)
+    # A ReLU that is called as a function leaves no module; only its output shows it.
     if not features.is_meta and bool((features >= 0).all()):
         return "rectified"
     for module in reversed(calls):

@@ -115,6 +115,7 @@ def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
         return AtHub(name.removeprefix(HUB_MODEL), OPEN_CLIP_FILES, revision)
     config, zoo = named_config(backbone).config, import_open_clip().pretrained
     plain, tag = name.removesuffix("-quickgelu"), item.tag or ""
+    # open_clip lists some tags under the model's name without the suffix only.
     found = zoo.get_pretrained_cfg(name, tag) or zoo.get_pretrained_cfg(plain, tag)
     if not found:
         require_tag("open_clip", item.tag, name, zoo.list_pretrained_tags_by_model(name))

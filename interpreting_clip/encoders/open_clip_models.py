@@ -117,6 +117,8 @@ def build_clip(
     open_clip = import_open_clip(timm=needs_timm(config))
     kind = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP
     if not text:
+        # Both of open_clip's CLIPs draw the image tower first, so alone it gets the weights that it
+        # has in the whole.
         kind = open_clip.model._build_vision_tower
         config = {key: config[key] for key in config.keys() & TOWER_KEYS}
     try:
@@ -125,6 +127,7 @@ def build_clip(
         tower = module.get_submodule("visual") if text else module
         vision = architecture.vision if isinstance(architecture, Backbone) else None
         if isinstance(vision, VisionTransformer) and vision.stem == "convolutions":
+            # Seeded anew, so that the stem does not depend on how many numbers the towers drew.
             with seeded(seed):
                 tower.conv1 = convolutional_stem(vision.patch, vision.width)
     # open_clip and torch raise any exception, depending on what is illegal
@@ -162,6 +165,7 @@ def convolutional_stem(patch: int, width: int) -> nn.Sequential:
 def build_config(architecture: Backbone | OpenClipConfig, words: int = 0) -> dict[str, Any]:
     """Return an architecture in open_clip's keys; one given by its sizes has `words` tokens."""
     if isinstance(architecture, OpenClipConfig):
+        # A copy, since building takes keys out of it.
         return deepcopy(architecture.config)
     vision, text = architecture.vision, architecture.text
     layers = (
@@ -196,6 +200,7 @@ def needs_timm(config: Mapping[str, Any]) -> bool:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch's CPU generator, which initialises weights, inside a `with` block."""
+    # Only the CPU's generator: weights are drawn there, whatever the device.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield

@@ -28,6 +28,7 @@ def use_portable_operations() -> None:
         register()
 
 
+# The cache keeps the library alive: torch takes its operations back when it is collected.
 @cache
 def register() -> torch.library.Library:
     """Replace them in torch's table of operations, for as long as the result is kept."""
@@ -70,6 +71,7 @@ def sum_with_product(
 
 def as_array(tensor: torch.Tensor) -> np.ndarray:
     """Return a tensor as an array that shares its memory; half precision becomes single."""
+    # NumPy has no bfloat16, and multiplies float16 without BLAS.
     half = tensor.dtype in (torch.bfloat16, torch.float16)
     return (tensor.float() if half else tensor).detach().numpy()
 
@@ -77,12 +79,10 @@ def as_array(tensor: torch.Tensor) -> np.ndarray:
 def batch_norm_gradients(
     gradient: torch.Tensor, images: torch.Tensor, *rest: object
 ) -> tuple[torch.Tensor, ...]:
-    """Return the gradients of a batch norm's input, gain and bias.
-
-    If channels come last and do not fill registers, torch computes the rest of them in a loop that
-    each compiler translates in its own way: 2.13.0+cpu and 2.13.0+cu130 differ there, and nowhere
-    else in the miniature.
-    """
+    """Return the gradients of a batch norm's input, gain and bias."""
+    # If channels come last and do not fill registers, torch computes the rest in a loop that each
+    # compiler translates in its own way: 2.13.0+cpu and 2.13.0+cu130 differ there, and nowhere else
+    # in the miniature.
     if images.shape[1] % LANES:
         gradient, images = gradient.contiguous(), images.contiguous()
     unused = images.new_empty(0)  # what cuDNN keeps from the forward pass

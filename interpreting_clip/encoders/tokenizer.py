@@ -33,6 +33,7 @@ class Vocabulary:
     """
 
     def __init__(self, words: Iterable[str]) -> None:
+        # Sorted, so that tokens do not depend on the order of the captions.
         self.words = sorted(set(words))
         self.tokens = {word: UNKNOWN + 1 + i for i, word in enumerate(self.words)}
         self.start = UNKNOWN + 1 + len(self.words)

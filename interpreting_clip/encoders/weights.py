@@ -81,6 +81,7 @@ def build_encoder(entry: WeightsEntry, backbone: AnyBackbone, machine: Machine) 
     if location is None:
         return initialise(backbone, entry.seed)  # pyright: ignore
     file, origin = download_weights(entry, location, machine)
+    # The commit of the weights, so that both files come from one state of the repository.
     architecture, settings = published_settings(entry, backbone, origin.revision, machine)
     encoder = load_state_dict(architecture, read_state_dict(file, origin.location), origin.location)
     given = entry.preprocessing if isinstance(entry, Checkpoint) else {}
@@ -219,6 +220,7 @@ def read_state_dict(file: Path, source: str) -> dict[str, torch.Tensor]:
                 f"{source}: expected a state dict or a training checkpoint with its weights under "
                 f"'{WRAPPERS[0]}'; '{name}' is no tensor but {type(value).__name__}"
             )
+    # Twice, since the two may come in either order.
     for prefix in PREFIXES * 2:
         if all(name.startswith(prefix) for name in weights):
             weights = {name.removeprefix(prefix): value for name, value in weights.items()}
@@ -255,6 +257,7 @@ def read_pickle(file: Path, source: str) -> Any:
                 "save its `state_dict()` with safetensors, or use the weights on the hub"
             )
         with warnings.catch_warnings():
+            # Some old files make torch warn, and the user can do nothing about it.
             warnings.simplefilter("ignore")
             return torch.load(file, map_location="cpu", weights_only=True)
     except InputError:
@@ -296,6 +299,8 @@ def load_state_dict(architecture: Published, weights: StateDict, source: str) ->
     if not isinstance(architecture, OpenClipConfig):
         return load_library_classifier(architecture, weights, source)
     if "head.weight" in weights:
+        # The file does not name its classes: as many rows as ImageNet has classes are taken for
+        # these.
         classes = imagenet_classes(len(weights["head.weight"]), source)
         unit = "head.bias" not in weights
         encoder = classifier_encoder(architecture, classes, 0, normalize_features=unit)
@@ -334,9 +339,11 @@ def load_library_classifier(
     classes = imagenet_classes(len(named.get("head.weight", model.head.weight)), source)  # pyright: ignore
     module = Classifier(model.module, model.width, len(classes), normalize=False)
     try:
-        module.load_state_dict(named)  # without versions: modules accept their older names
+        # Without the versions that the file may hold, modules accept the names of older releases.
+        module.load_state_dict(named)
     except (RuntimeError, ValueError):
-        copy_state(module, named, source, ADVICE)  # MNASNets need theirs; names what differs
+        # MNASNets need their versions. If it fails here too, the error names what differs.
+        copy_state(module, named, source, ADVICE)
     card = new_card(model, kind="classifier", normalize_features=False, classes=classes)
     return Encoder(card, module)
 
