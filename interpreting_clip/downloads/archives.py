@@ -110,6 +110,8 @@ def iterate_archive(
         missing or wrong.
     """
     with readable_archive(where), _open_file(file) as stream:
+        # Not by the name: a download is named by its digest. The second signature is an empty
+        # zip's.
         zipped = stream.read(4) in (b"PK\3\4", b"PK\5\6")
         stream.seek(0)
         if zipped:
@@ -134,6 +136,7 @@ def read_member(
         It is larger than that.
     """
     most = most or LARGEST
+    # One byte more than is allowed tells a file that is too large.
     data = content.read(most + 1)
     if len(data) > most:
         raise InputError(
@@ -200,9 +203,11 @@ def _check_end(tar: tarfile.TarFile, where: str, most: int) -> None:
         Something else follows, or nothing: `tarfile` would accept both as the end.
     """
     stream = cast("BufferedIOBase", tar.fileobj)
+    # tarfile takes the end of the file, or anything that is no header, for the end.
     stream.seek(tar.offset)
     if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("its end mark is missing")
+    # Of a compressed archive, only reading to the end checks the checksum.
     while stream.read(1 << 20):
         if stream.tell() > most:
             raise _too_much(where)
@@ -211,6 +216,7 @@ def _check_end(tar: tarfile.TarFile, where: str, most: int) -> None:
 def _zip_members(stream: BufferedIOBase, where: str, password: str | None) -> Iterator[Member]:
     """Yield the files of a zip."""
     with open_zip(stream, where) as archive:
+        # In the order of the bytes, so that a large file is read from front to back.
         for item in sorted(archive.infolist(), key=lambda item: item.header_offset):
             if not item.is_dir():
                 name, content = (
@@ -229,6 +235,7 @@ def open_zip(stream: BufferedIOBase, where: str) -> zipfile.ZipFile:
         As `iterate_archive`, for what the directory shows.
     """
     archive, names, most = zipfile.ZipFile(stream), set[str](), _most(stream)
+    # These sizes are only announced; `read_member` limits what really comes out.
     if sum(item.file_size for item in archive.infolist()) > most:
         raise _too_much(where)
     for item in archive.infolist():
@@ -245,6 +252,7 @@ def _open_zipped(
     archive: zipfile.ZipFile, item: zipfile.ZipInfo, where: str, password: str | None
 ) -> BufferedIOBase:
     """Open a file of a zip, with the password if it is encrypted."""
+    # Bit 0 of the flags: the file is encrypted.
     if item.flag_bits & 1 and not password:
         raise InputError(
             f"{where}: encrypted, as ObjectNet's archive is: read its licence at objectnet.dev, "
@@ -274,6 +282,8 @@ def _opened(
             yield name, content
         elif depth < DEPTH:
             folder = name.removesuffix(".tar") + "/"
+            # A tar in an archive has to be a plain one, which cannot unpack to more than its own
+            # size.
             yield from _tar_members(content, f"{where}/{name}", "r:", size, folder, depth=depth + 1)
         else:
             raise InputError(
@@ -317,6 +327,7 @@ def _safe(name: str, where: str) -> str:
             f"{where}: a name in the archive has {len(path.parts):,} parts, at most {PARTS} were "
             f"expected: '{name[:100]}…'; nothing was taken. Fetch it from its publisher"
         )
+    # A backslash separates folders on Windows, and would leave the folder there.
     if path.is_absolute() or ".." in path.parts or "\\" in name:
         raise InputError(
             f"{where}: the archive names '{name}', outside of its own folder; nothing was taken. "

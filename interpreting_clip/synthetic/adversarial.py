@@ -57,12 +57,14 @@ def train_reference(reference: Reference, class_indices: list[int], world: World
     """
     images, classes = draw_labelled(reference.train, world)
     with _torch_threads(reference.threads), torch.random.fork_rng(devices=[]):
+        # Fresh weights and the order of the batches both come from this generator.
         torch.manual_seed(reference.train.seed)
         net = _network(reference.width, world.image_size)
         _fit(net, reference, _scaled(images), torch.from_numpy(classes))
 
     def classify(batch: np.ndarray) -> np.ndarray:
         with _torch_threads(reference.threads), torch.inference_mode():
+            # Only the set's classes, like the heads of the encoders that are measured on it.
             scores = net(_scaled(batch)).numpy()[:, class_indices]
         return np.array(class_indices)[scores.argmax(1)]
 

@@ -41,6 +41,7 @@ def darkness(
     """Return the darkness of the texture, 0 (plain colour) to 1; it turns with the object."""
     dark = np.empty_like(u)
     phase = rng.random((len(texture), 2, 1), np.float32)
+    # In ascending order: patterns draw random numbers, so the order decides which they get.
     for index in np.unique(texture):
         rows = texture == index
         shift = phase[rows]
@@ -103,6 +104,7 @@ def backdrops(
     """Draw the scene of each image without its object, RGB 0 to 1, `size` × `size` pixels."""
     x, y = image_grid(size)
     rgb = np.empty((len(scene), 3, size * size), np.float32)
+    # In ascending order, for the sake of the random numbers that scenes draw.
     for index in np.unique(scene):
         rows = np.flatnonzero(scene == index)
         near, far, amount = _SCENES[SCENES[index]](x, y, len(rows), rng)

@@ -11,6 +11,7 @@ COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "pink", "white")
 TEXTURES = ("solid", "striped", "dotted", "checkered", "shaded", "speckled")
 SCENES = ("sky", "grass", "water", "sand", "night", "room")
 
+# No two classes share colour and texture, or colour and scene, so each has its own look.
 PREFERRED_COLOUR = (1, 4, 7, 2, 5, 0, 3, 6, 1, 4, 7, 2, 5, 0, 3, 6, 1, 4, 7, 2, 5, 0, 3, 6)
 PREFERRED_TEXTURE = (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 3, 3, 4, 4, 5, 5, 0, 0, 1, 1, 2, 2)
 PREFERRED_SCENE = (0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5)
@@ -52,7 +53,9 @@ def draw_attributes(population: Population, images: int, rng: np.random.Generato
         """Draw the preferred value with probability `share`, else any; or any other value."""
         preferred = np.array(by_class)[class_]
         if population.exclude_preferred:
+            # A step of 1 to count − 1, modulo count, reaches every value but the preferred one.
             return (preferred + rng.integers(1, count, images)) % count
+        # Drawn for every image, so that another `share` does not shift later random numbers.
         other = rng.integers(0, count, images)
         return np.where(rng.random(images) < share, preferred, other)
 

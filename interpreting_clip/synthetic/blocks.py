@@ -37,11 +37,14 @@ def draw_block(population: Population, world: World, number: int, images: int) -
 def draw_blocks(population: Population, world: World) -> Iterator[Block]:
     """Draw all images of a set, `BLOCK` at a time."""
     for start in range(0, population.images, BLOCK):
+        # A block's stream depends on its number alone, so a larger set begins with the same images,
+        # but for a last block that was cut short.
         yield draw_block(population, world, start // BLOCK, min(BLOCK, population.images - start))
 
 
 def block_captions(recipe: Captioned, world: World, block: Block) -> list[str]:
     """Write the captions of a block, from a random stream that the images do not share."""
+    # A stream of their own: other captions leave the images as they are.
     rng = block_rng(recipe, world, block.number, 1)
     return write_captions(block.attributes, recipe.mention, rng)
 

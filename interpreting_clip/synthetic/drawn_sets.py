@@ -42,6 +42,7 @@ _NAMES = {
 }
 """The concepts of each category by name, in the order of their numbers in `label.csv`."""
 
+# From 1, since 0 stands for no label in label maps.
 _FIRST = dict(zip(_NAMES, accumulate(map(len, _NAMES.values()), initial=1), strict=False))
 """The number of the first concept of each category."""
 
@@ -105,6 +106,7 @@ def _segmented(block: Block, masks: Masks, row: int) -> Segmented:
     maps = {
         "color": [object_ * (_FIRST["color"] + attributes.colour[row])],
         "object": [object_ * (_FIRST["object"] + attributes.class_[row])],
+        # Parts of one plane never overlap, so their numbers can be added.
         "part": [np.sum([parts[part] for part in plane], axis=0) for plane in PLANES],
     }
     numbers = {

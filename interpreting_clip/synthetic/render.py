@@ -65,16 +65,19 @@ def render(
     """Render images of `size` × `size` pixels, with pixel noise of standard deviation `noise`."""
     inputs = _style_inputs(attributes, size, rng)
     rgb = np.empty_like(inputs.backdrop)
+    # In ascending order, for the sake of the random numbers that styles draw.
     for index in np.unique(attributes.style):
         rows = np.flatnonzero(attributes.style == index)
         rgb[rows] = _STYLES[STYLES[index]](inputs.take(rows), rng)
     rgb += np.float32(noise) * rng.standard_normal(rgb.shape, np.float32)
+    # + 0.5 rounds, since `astype` cuts off.
     pixels = np.clip(rgb * 255 + 0.5, 0, 255).astype(np.uint8)
     return np.ascontiguousarray(pixels.reshape(-1, 3, size, size).transpose(0, 2, 3, 1))
 
 
 def render_masks(attributes: Attributes, size: int) -> Masks:
     """Return the true segmentation of the images that `render` draws from the same attributes."""
+    # From the attributes alone: masks do not follow the outlines that some styles let waver.
     u, v = object_grid(attributes, size)
     inside = signed_distance(attributes.class_, u, v) < 0
     shape = (len(attributes), size, size)
@@ -125,6 +128,7 @@ def _photo(inputs: StyleInputs, rng: np.random.Generator) -> Rgb:
 def _painting(inputs: StyleInputs, rng: np.random.Generator) -> Rgb:
     """Wavering outlines, few tones, warm colours, slanted brush strokes."""
     images, size = len(inputs.eye), inputs.size
+    # Outlines waver by a share of the unit, so that a style looks alike at any image size.
     outline = inputs.distance + _wobble(images, size, 0.8, rng) * inputs.unit
     rgb = _compose(inputs._replace(distance=outline), inputs.surface, inputs.backdrop, 0.7)
     rgb = np.round(rgb * 4) / 4
@@ -174,7 +178,7 @@ def _wobble(images: int, size: int, amount: float, rng: np.random.Generator) -> 
 
 
 def _strokes(images: int, size: int, rng: np.random.Generator) -> Grid:
-    """Noise drawn out along the diagonal, between ±0.5."""
+    """Noise drawn out along the diagonal, between ±1."""
     noise = rng.random((images, size + 3, size + 3), np.float32) - 0.5
     drawn = [noise[:, n : n + size, n : n + size] for n in range(4)]
     return np.sum(drawn, axis=0).reshape(images, -1) / 2

@@ -23,6 +23,7 @@ Grid = Float32[np.ndarray, "image pixel"]
 def image_grid(size: int) -> tuple[Axis, Axis]:
     """Return x and y of each pixel's centre, −1 to 1 across an image of `size` × `size` pixels."""
     centres = ((np.arange(size) + 0.5) * 2 / size - 1).astype(np.float32)
+    # Rows of pixels run downwards, and y points up.
     return np.tile(centres, size), np.repeat(-centres, size)
 
 
@@ -32,6 +33,7 @@ def object_grid(attributes: Attributes, size: int) -> tuple[Grid, Grid]:
     x, y = x - attributes.x[:, None], y - attributes.y[:, None]
     cosine = (np.cos(attributes.rotation) / attributes.scale)[:, None]
     sine = (np.sin(attributes.rotation) / attributes.scale)[:, None]
+    # The pixels turn by −rotation, so that the object turns by +rotation.
     return x * cosine + y * sine, y * cosine - x * sine
 
 
@@ -97,6 +99,7 @@ def _star(u: Grid, v: Grid) -> Grid:
     edge_u, edge_v = 0.2645, -0.586
     along = np.clip((u * edge_u + v * edge_v) / (edge_u**2 + edge_v**2), 0, 1)
     distance = np.sqrt((u - edge_u * along) ** 2 + (v - edge_v * along) ** 2)
+    # The sign says on which side of the edge the pixel lies.
     return np.copysign(distance, v * edge_u - u * edge_v)
 
 
@@ -292,6 +295,7 @@ def part_mask(
     mask = np.zeros_like(inside)
     for name, region in _REGIONS[part].items():
         rows = class_ == CLASSES.index(name)
+        # Regions may reach beyond the object, which keeps them simple.
         mask[rows] = inside[rows] & (region(u[rows], v[rows]) < 0)
     return mask
 
