@@ -250,8 +250,7 @@ WEIGHTS, CARD = "weights.safetensors", "encoder.json"
 
 
 def save_encoder(directory: Path, encoder: Encoder) -> None:
-    """Write `weights.safetensors` and `encoder.json`: equal encoders give equal bytes.
-    """
+    """Write `weights.safetensors` and `encoder.json`: equal encoders give equal bytes."""
     state = encoder.module.state_dict()
     write_tensors(directory / WEIGHTS, {key: to_array(value) for key, value in state.items()})
     write_json(directory / CARD, msgspec.to_builtins(encoder.card), digits=12)

@@ -48,8 +48,7 @@ _FIRST = dict(zip(_NAMES, accumulate(map(len, _NAMES.values()), initial=1), stri
 
 
 def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) -> None:
-    """Draw the set `name` and write its shards and card into the folder `directory`.
-    """
+    """Draw the set `name` and write its shards and card into the folder `directory`."""
     if isinstance(recipe, Probe):
         # In one shard: the tables count labels and can be written only after the last image.
         files = broden_files(draw_probe(recipe, world), probe_concepts(), "world")
