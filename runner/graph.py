@@ -60,6 +60,11 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
     if "foreach" in body:
         section = str(body["foreach"]).strip("${}")
         entries = params.get(section) or {}
+        if not key:
+            raise InputError(
+                f"stage {stage}: expected an entry of '{section}', got none; "
+                f"{close_names(key, list(entries))}"
+            )
         if key not in entries:
             raise InputError(
                 f"params.yaml: '{section}' has no '{key}'; {close_names(key, list(entries))}"

@@ -116,8 +116,8 @@ class Inputs:
             return
         directory = Path(name)
         contents = read_contents(directory)
-        for name, expected in contents.files.items():
-            file = directory / name
+        for one, expected in contents.files.items():
+            file = directory / one
             if file.stat().st_size < LARGE:
                 require_digest(file, expected, directory)
             else:

@@ -1,12 +1,12 @@
 """Runs a stage: reads its entry in dvc.yaml, and gives the stage what stands there."""
 
-import importlib
 import os
 import sys
 import tempfile
 import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from interpreting_clip.config.params import PARAMS, Params
@@ -80,10 +80,10 @@ def compute(entry: Entry, *, locked: bool = False, one_of_several: bool = False)
     outputs = Outputs(entry.outs, entry.results, entry.stage)
     with nullcontext() if one_of_several else outputs.written(inputs):
         inputs.check()
-        if locked:
+        if locked and not one_of_several:  # their processes inherit the lock
             lock_stage(entry, params.tree)
-        module = importlib.import_module(f"stages.{entry.stage}")
-        module.main(*filter(None, [entry.key]), params, inputs, outputs)
+        stage = resolve_name(f"stages.{entry.stage}:main")
+        stage(*filter(None, [entry.key]), params, inputs, outputs)
 
 
 def lock_stage(entry: Entry, tree: dict[Any, Any]) -> None:

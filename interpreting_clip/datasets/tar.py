@@ -45,6 +45,7 @@ def write_shards(
         A file's name is too long for a USTAR header.
     """
     shards: dict[str, str] = {}
+    directory.mkdir(parents=True, exist_ok=True)
     for number, numbered in groupby(enumerate(groups), lambda item: item[0] // per_shard):
         name, digest = f"shard-{number:05d}.tar", hashlib.sha256()
         with (directory / name).open("wb") as stream:

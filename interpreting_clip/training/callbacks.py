@@ -25,7 +25,7 @@ SCRATCH = Path(".scratch")
 
 FILE = "checkpoint.safetensors"
 
-COMPUTING = ("numpy", "open_clip_torch", "pillow", "scipy", "timm", "torch", "torchvision")
+COMPUTING = ("numpy", "open-clip-torch", "pillow", "scipy", "timm", "torch", "torchvision")
 """The packages that compute in a training."""
 
 OURS = ("interpreting_clip.", "stages.")

@@ -288,7 +288,7 @@ def contents(folder: Path) -> Format:
 def checksums(folder: Path) -> Format:
     result = folder / "values.json"
     result.write_text("{}")
-    write_checksums(folder / "values.sha256", result)
+    write_checksums(folder / "values.sha256", {str(result): result})
     return Format(folder / "values.sha256", lambda file: require_checksums(file, result), text=True)
 
 

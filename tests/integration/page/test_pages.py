@@ -68,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for key, result in results.items():
                 write_json(Path("plots") / group / f"{key}.json", result)
         write_json(controls := Path("plots/controls.json"), study["controls"])
-        write_checksums(controls.with_suffix(".sha256"), controls)
+        write_checksums(controls.with_suffix(".sha256"), {str(controls): controls})
         seal()
         run_stage("published")
         run_stage("report")

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 STAGE = """
 import os, sys, time
-def main(key: str) -> None:
+def main(key: str, params, inputs, outputs) -> None:
     print(os.getpid(), key, os.environ.get("PLACE"), flush=True)
     {}
 """
@@ -29,14 +30,19 @@ Probe = Callable[..., "subprocess.Popen[str]"]
 def probe(code_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Probe]:
     """Return what starts a stage that tells its process, in a folder with all code."""
     monkeypatch.chdir(code_copy)
-    Path("params.yaml").write_text("kernels: native\n")
+    Path("params.yaml").write_text("kernels: native\nprobes: {rn: {}}\n")
     started = []
 
     def start(
         body: str, launcher: str, *arguments: str, stage: str = "probe", **variables: str
     ) -> subprocess.Popen[str]:
         Path(f"stages/{stage}.py").write_text(STAGE.format(body))
-        Path("compute.yaml").write_text(f"launchers:\n  {stage}: {launcher}\n" if launcher else "")
+        graph = yaml.safe_load(Path("dvc.yaml").read_text())
+        graph["stages"][stage] = {"foreach": "${probes}", "do": {"outs": ["data/probe/${key}"]}}
+        Path("dvc.yaml").write_text(yaml.safe_dump(graph))
+        Path("compute.yaml").write_text(
+            f"launchers:\n  {stage}: {launcher}\n" if launcher else "{}"
+        )
         command = [sys.executable, "-m", "stages", stage, "rn", *arguments]
         process = subprocess.Popen(
             command,

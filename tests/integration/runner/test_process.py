@@ -45,11 +45,15 @@ def test_wrong_arguments_are_one_line():
     assert done.returncode == 0
     command = [sys.executable, "-m", "stages", "kurtosis"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stderr == "error: expected the arguments key, got none\n"
+    assert done.stderr.startswith(
+        "error: stage kurtosis: expected an entry of 'encoders', got none"
+    )
     done = subprocess.run(
         [*command, "a\x1b[31m", "b\n"], cwd=ROOT, capture_output=True, check=False
     )
-    assert done.stderr == b"error: expected the arguments key, got a\\x1b[31m b\\n\n"
+    assert done.stderr == (
+        b"error: stage kurtosis: expected at most one argument, got a\\x1b[31m b\\n\n"
+    )
 
 
 @pytest.mark.parametrize("tool", ["lock", "offline_plots"])
@@ -121,13 +125,12 @@ def test_a_bug_is_one_line_and_keeps_its_traceback_for_who_asks(body, what):
 
 
 def test_a_bug_in_the_code_is_named_with_its_line(code_copy):
-    file = code_copy / "interpreting_clip/formats/saved_activations.py"
-    file.write_text(file.read_text() + "\n\ndel read_card\n")
-    (code_copy / "params.yaml").write_text("kernels: native\n")
-    command = [sys.executable, "-m", "stages", "kurtosis", "rn"]
+    file = code_copy / "interpreting_clip/config/check.py"
+    file.write_text(file.read_text() + "\n\ndel check\n")
+    command = [sys.executable, "-m", "stages", "study"]
     done = subprocess.run(command, cwd=code_copy, capture_output=True, text=True, check=False)
-    assert done.stderr.startswith("error: stages/kurtosis.py, line ")
-    assert "`python -m stages kurtosis rn --debug`" in done.stderr
+    assert done.stderr.startswith("error: stages/study.py, line ")
+    assert "`python -m stages study --debug`" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ from stages import baseline, broden_labels, kurtosis
 from tests.integration.stages.conftest import ALIAS, merge_a_class, paths
 from tests.pipeline.refusals import change, refused
 from tests.pipeline.workspace import NANO
-from tests.reads import ROOT, seal
+from tests.reads import ROOT, link_code, seal
 
 DATASETS = Path("data/datasets")
 KEYS = ("first", "second")
@@ -97,6 +97,7 @@ RESAMPLED = {
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write two encoders' activations and heads, other numbers for each, and the study."""
     monkeypatch.chdir(tmp_path)
+    link_code(tmp_path)
     for name in ("data/reference", ".dvc/plots"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).symlink_to(ROOT / name)

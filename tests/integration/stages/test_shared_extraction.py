@@ -36,7 +36,7 @@ import os
 from pathlib import Path
 
 if rank := os.environ.get("RANK"):
-    Path(__file__).with_name("rank" + rank).touch()
+    Path(".scratch", "rank" + rank).touch()
 """
 """A module `sitecustomize`: each of several processes leaves a file."""
 
@@ -77,13 +77,14 @@ def left(key: str) -> list[Path]:
     ],
 )
 def test_several_processes_write_the_bytes_of_one(tmp_path, stage, key, processes):
-    (tmp_path / "sitecustomize.py").write_text(COUNT)
+    (site := tmp_path / "site").mkdir()
+    (site / "sitecustomize.py").write_text(COUNT)
     folder = Path("data") / EXTRACTIONS[stage] / key
     run_stage(stage, key)
     alone = folder.rename(folder.with_name("alone"))
-    done = run(stage, key, processes, PYTHONPATH=str(tmp_path))
+    done = run(stage, key, processes, PYTHONPATH=str(site))
     assert (done.returncode, done.stderr) == (0, "")
-    assert len([*tmp_path.glob("rank*")]) == processes
+    assert len([*Path(".scratch").glob("rank*")]) == processes
     assert folder_digests(folder) == folder_digests(alone)
 
 
@@ -101,8 +102,9 @@ def test_a_broken_image_of_another_process_is_named_in_one_line():
     ("rank", "file"), [(0, "imagenet_val.safetensors.partial"), (1, "shard-00000.tar")]
 )
 def test_a_killed_process_ends_the_stage_in_one_line(tmp_path, rank, file):
-    (tmp_path / "sitecustomize.py").write_text(KILL.format(rank=f"{rank}", file=file))
-    done = run("extract", "rn", 2, PYTHONPATH=str(tmp_path))
+    (site := tmp_path / "site").mkdir()
+    (site / "sitecustomize.py").write_text(KILL.format(rank=f"{rank}", file=file))
+    done = run("extract", "rn", 2, PYTHONPATH=str(site))
     (line,) = done.stderr.splitlines()
     assert done.returncode == 1
     assert re.match(rf"error: rn: process {rank + 1} of 2 .*SIGKILL.*`batch_size`", line)

@@ -26,8 +26,15 @@ from runner.fingerprint import (
     require_fingerprint,
     stage_branches,
 )
+from runner.graph import Entry
 from runner.source_code import imported_packages
 from tests.reads import ROOT
+
+
+def entry(fingerprint: str, stage: str = "") -> Entry:
+    """Return the entry of a stage that lists nothing but its fingerprint."""
+    return Entry(stage or fingerprint, "", (), frozenset(), (), fingerprint, (), ())
+
 
 STAGES = [("kurtosis", ""), ("head", "random")]
 OTHER = "0" * 12
@@ -37,10 +44,10 @@ OTHER = "0" * 12
 def test_accepts_the_recorded_code_and_refuses_other(code_copy, stage, branch):
     present, name = fingerprint(stage, branch, code_copy), fingerprint_name(stage, branch)
     write_json(code_copy / FINGERPRINTS, {name: present})
-    require_fingerprint(stage, branch, code_copy)
+    require_fingerprint(entry(name, stage), code_copy)
     write_json(code_copy / FINGERPRINTS, {name: OTHER})
     with pytest.raises(InputError) as caught:
-        require_fingerprint(stage, branch, code_copy)
+        require_fingerprint(entry(name, stage), code_copy)
     said = str(caught.value)
     assert (
         f"'{fingerprint_name(stage, branch)}': expected {present}" in said
@@ -53,17 +60,17 @@ def test_refuses_packages_of_other_versions_than_are_locked(code_copy, monkeypat
     write_json(code_copy / FINGERPRINTS, {"kurtosis": fingerprint("kurtosis", "", code_copy)})
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.1")
     with pytest.raises(InputError) as caught:
-        require_fingerprint("kurtosis", root=code_copy)
+        require_fingerprint(entry("kurtosis"), code_copy)
     said = str(caught.value)
     assert f"numpy: expected {version('numpy')}, got 0.1" in said
     assert "`make install`" in said and "\n" not in said
 
 
 def test_checks_nothing_that_dvc_did_not_start(code_copy):
-    require_fingerprint("kurtosis", root=code_copy)
+    require_fingerprint(entry("kurtosis"), code_copy)
     write_json(code_copy / FINGERPRINTS, {"cka": OTHER, "study": OTHER})
-    require_fingerprint("kurtosis", root=code_copy)
-    require_fingerprint("study", root=code_copy)
+    require_fingerprint(entry("kurtosis"), code_copy)
+    require_fingerprint(entry("study"), code_copy)
 
 
 CONFLICT = '{\n<<<<<<< HEAD\n "cka": "1"\n=======\n "cka": "2"\n>>>>>>> other\n}\n'
@@ -73,7 +80,7 @@ CONFLICT = '{\n<<<<<<< HEAD\n "cka": "1"\n=======\n "cka": "2"\n>>>>>>> other\n}
 def test_refuses_recorded_fingerprints_that_are_none(code_copy, text):
     (code_copy / FINGERPRINTS).write_text(text)
     with pytest.raises(InputError, match=r"code\.json: not legal JSON .*`dvc repro code`"):
-        require_fingerprint("kurtosis", root=code_copy)
+        require_fingerprint(entry("kurtosis"), code_copy)
 
 
 ALL = set(COMPUTING.values()) | {package for beneath in BENEATH.values() for package in beneath}

@@ -1,4 +1,3 @@
-import errno
 from pathlib import Path
 
 import msgspec
@@ -17,8 +16,6 @@ from interpreting_clip.config.synthetic import (
 from interpreting_clip.datasets.broden.labels import concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.errors import InputError
-from interpreting_clip.synthetic import drawn_sets
 from interpreting_clip.synthetic.attributes import COLOURS, SCENES, TEXTURES
 from interpreting_clip.synthetic.blocks import block_captions, draw_blocks, draw_labelled
 from interpreting_clip.synthetic.drawn_sets import draw_probe, probe_concepts, write_drawn_set
@@ -98,16 +95,6 @@ def test_the_bytes_are_the_same_every_time(kind: str, tmp_path: Path):
         write_drawn_set("set", recipe(kind), WORLD, tmp_path / "set")
         drawn.append({path.name: path.read_bytes() for path in (tmp_path / "set").iterdir()})
     assert drawn[0] == drawn[1]
-
-
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(drawn_sets, "write_card", full)
-    with pytest.raises(InputError, match="disk is full"):
-        write_drawn_set("set", recipe("labelled"), WORLD, tmp_path / "out")
-    assert not list(tmp_path.iterdir())
 
 
 def probe(population: Population) -> Probe:

@@ -58,7 +58,8 @@ def test_a_curve_is_in_the_files_of_dvclive():
     assert files == {
         "loss.tsv": "step\tloss\n5\t0.333333\n10\t0.333333\n",
         "learning_rate.tsv": "step\tlearning_rate\n5\t2e-06\n10\t1e-06\n",
-        "metrics.json": '{\n    "learning_rate": 1e-06,\n    "loss": 0.333333,\n    "step": 10\n}\n',
+        "metrics.json": '{\n    "learning_rate": 1e-06,\n    "loss": 0.333333,\n    "step": 10\n}'
+        "\n",
     }
 
 
