@@ -1,6 +1,7 @@
 # make repro    run the study in params.yaml; make repro JOBS=2 runs two stages at a time
 # make unit     unit tests, about two minutes     make test    unit, integration and pipeline tests
-# make check    format, lint, types, code.json    make stress  kills, full disks, servers, random studies
+# make check    format, lint, types, generated files  make stress  kills, full disks, servers, random studies
+# make docs     writes what is generated from the code: the templates of `dvc plots`
 # make emulate  do other processors compute the same bytes? QEMU (Debian: qemu-user) emulates four
 # make plan     what a study would download, store and compute: make plan STUDY=studies/paper.yaml
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
@@ -27,7 +28,7 @@ COMPILE := pip-compile -q --strip-extras --annotation-style line --no-header --n
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan check-encoder prune install install-light unit test stress emulate check bench plots \
+.PHONY: repro plan check-encoder prune install install-light unit test stress emulate check docs bench plots \
     lock clean fsck compare push
 .DELETE_ON_ERROR:
 
@@ -78,9 +79,13 @@ check: $(VENV)/ready
 	ruff format --check .
 	ruff check .
 	python -m tools.fingerprints
+	python -m page.plot_templates --check
 	@dvc status --quiet code || { >&2 echo \
 	    'error: dvc.lock: out of date for stage code; run `dvc repro code` and commit'; exit 1; }
 	basedpyright --pythonpath $(BIN)/python
+
+docs: $(VENV)/ready
+	python -m page.plot_templates
 
 bench: $(VENV)/ready
 	python -m benchmarks $(ONLY)

@@ -1,52 +1,29 @@
-"""The charts: the table that each draws, its caption, and the drawing itself."""
+"""The charts: the table that each draws, its axes and its caption."""
 
-import json
-import re
-from itertools import groupby
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 
-from page.vega import (
-    Rows,
-    csv_text,
-    draw_svg,
-    fill_template,
-    read_template,
-    script_json,
-)
-
-TRAINING_COLOURS = {
-    "zero-shot": "#0072B2",
-    "finetuned": "#D55E00",
-    "supervised": "#009E73",
-    "untrained": "#6B7280",
-}
-"""Okabe and Ito's colours, one per kind of training in all charts; nothing else has them."""
-
-POINTS = 60
-"""The most points per line that the page draws: an encoder may have a thousand directions."""
+from page import accuracy_charts, line_charts, measure_charts
+from page.vega_lite import Axes, Spec
 
 
-class Chart(msgspec.Struct, frozen=True, kw_only=True):
-    """One chart of the CSV `plots/<table>.csv`, with the template `.dvc/plots/<table>.json`.
+class Chart(Axes, frozen=True, kw_only=True):
+    """One chart of the CSV `plots/<table>.csv`.
 
+    `specify` returns its specification in Vega-Lite, without rows, for the columns on its axes.
     A chart drawn `by_representation` ranks encoders, so each kind of representation has its own.
-    The page draws only the rows that have the cells `only`, as the template does. If the template
-    has a column for each panel, the page wraps after `columns` panels.
+    The page draws only the rows that have the cells `only`, as the specification does. If that has
+    a column for each panel, the page wraps after `columns` panels.
     """
 
     name: str
     title: str
     table: str
-    x: str
-    y: str
-    x_label: str
-    y_label: str
+    specify: Callable[[Axes], Spec]
     caption: str
     by_representation: bool = False
-    only: dict[str, str] = {}
+    only: dict[str, str] = msgspec.field(default_factory=dict)
     columns: int = 0
 
 
@@ -55,6 +32,7 @@ CHARTS = (
         name="effective_robustness",
         title="Effective robustness",
         table="effective_robustness",
+        specify=accuracy_charts.effective_robustness,
         x="imagenet",
         y="accuracy",
         x_label="ImageNet accuracy (%)",
@@ -71,6 +49,7 @@ CHARTS = (
         name="kurtosis",
         title="Kurtosis of the activations",
         table="kurtosis",
+        specify=measure_charts.kurtosis,
         x="kurtosis",
         y="label",
         x_label="mean kurtosis per image",
@@ -85,6 +64,7 @@ CHARTS = (
         name="importance",
         title="Importance of the directions",
         table="importance",
+        specify=line_charts.importance,
         x="rank",
         y="importance",
         x_label="direction, by importance",
@@ -99,6 +79,7 @@ CHARTS = (
         name="pruning",
         title="Pruning the least important directions",
         table="pruning",
+        specify=line_charts.pruning,
         x="fraction",
         y="accuracy",
         x_label="directions pruned",
@@ -113,6 +94,7 @@ CHARTS = (
         name="concepts",
         title="Broden concepts that are encoded",
         table="concepts",
+        specify=measure_charts.concepts,
         x="unique",
         y="label",
         x_label="unique concepts",
@@ -128,6 +110,7 @@ CHARTS = (
         name="sweep",
         title="Unique concepts against the threshold",
         table="sweep",
+        specify=line_charts.sweep,
         x="threshold",
         y="unique",
         x_label="threshold of average precision",
@@ -140,6 +123,7 @@ CHARTS = (
         name="correlation",
         title="Kurtosis and concepts against effective robustness",
         table="correlation",
+        specify=measure_charts.correlation,
         x="value",
         y="effective_robustness",
         x_label="value of the measure",
@@ -153,6 +137,7 @@ CHARTS = (
         name="cka",
         title="Similarity of layers (CKA)",
         table="cka",
+        specify=measure_charts.cka,
         x="first_layer",
         y="second_layer",
         x_label="layer of the first encoder",
@@ -165,6 +150,7 @@ CHARTS = (
         name="training_loss",
         title="Training: loss",
         table="training",
+        specify=line_charts.training_curves,
         x="step",
         y="loss",
         x_label="step",
@@ -177,6 +163,7 @@ CHARTS = (
         name="training_accuracy",
         title="Training: accuracy",
         table="training",
+        specify=line_charts.training_curves,
         x="step",
         y="accuracy",
         x_label="step",
@@ -190,6 +177,7 @@ PUBLISHED = Chart(
     name="published",
     title="Effective robustness of the published models",
     table="published",
+    specify=accuracy_charts.published,
     x="imagenet",
     y="accuracy",
     x_label="ImageNet accuracy (%)",
@@ -206,6 +194,7 @@ PLANTED_OUTLIERS = Chart(
     name="planted_outliers",
     title="Planted outlier features",
     table="planted_outliers",
+    specify=measure_charts.planted_outliers,
     x="size",
     y="found",
     x_label="raised by (standard deviations of the image)",
@@ -216,117 +205,3 @@ PLANTED_OUTLIERS = Chart(
     "deviation that they are measured in, so that too many of them hide each other.",
 )
 """The chart of the controls, which the page shows beside them."""
-
-PUBLISHED_FRAME = {"imagenet": (25.0, 91.0), "accuracy": (0.5, 97.5)}
-"""What the published chart's template shows, in percent: tiny models would shrink the rest."""
-
-
-def points_outside_frame(rows: Rows) -> int:
-    """Return how many points of the published chart lie outside its frame."""
-    return sum(
-        row["kind"] in ("standard", "encoder")
-        and any(not a <= float(row[axis]) <= b for axis, (a, b) in PUBLISHED_FRAME.items())
-        for row in rows
-    )
-
-
-def of_representation(chart: Chart, kind: str) -> Chart:
-    """Return the chart for one kind of representation, with its own name and title."""
-    name = f"{chart.name}_{kind.partition(' ')[0]}"
-    return msgspec.structs.replace(chart, name=name, title=f"{chart.title}: {kind}")
-
-
-def chart_spec(
-    chart: Chart, rows: Rows, templates: Path, panel: tuple[int, int] | None = None
-) -> dict[str, Any]:
-    """Return the Vega-Lite specification of a chart with its data; `panel` is a panel's size.
-
-    Raises
-    ------
-    InputError
-        The template is missing or broken, or holds an anchor that no chart fills.
-    """
-    drawn = thinned([r for r in rows if all(str(r[k]) == v for k, v in chart.only.items())])
-    template = read_template(templates, chart.table)
-    named = {chart.x, chart.y, *re.findall(r"\w+", json.dumps(template))}
-    anchors = {
-        "data": csv_text([{"rev": "", **row} for row in filled(drawn, named)]),
-        "title": "",
-        "x": chart.x,
-        "y": chart.y,
-        "x_label": chart.x_label,
-        "y_label": chart.y_label,
-    }
-    spec = fill_template(template, anchors)
-    del spec["title"]
-    spec["data"]["format"]["type"] = "csv"
-    list_drawn(spec, "training", {str(row.get("training")) for row in drawn})
-    categories = {r["category"] for r in drawn if "category" in r and float(r[chart.x] or 0)}
-    list_drawn(spec, "category", categories)
-    if panel:
-        spec["spec"] |= dict(zip(("width", "height"), panel, strict=True))
-    elif chart.columns:
-        spec |= {"facet": spec["facet"]["column"], "columns": chart.columns}
-        spec |= {"bounds": "flush", "spacing": {"column": 60, "row": 75}}
-        spec |= {"resolve": {"axis": {"x": "independent", "y": "independent"}}}
-        spec["spec"] |= {"width": 300, "height": 250}
-    return spec
-
-
-def chart_svg(
-    chart: Chart, rows: Rows, templates: Path, panel: tuple[int, int] | None = None
-) -> str:
-    """Draw a chart of rows as one `<svg>` element; `panel` is a panel's size in pixels.
-
-    Raises
-    ------
-    InputError
-        The template is missing or broken, or holds an anchor that no chart fills.
-    """
-    spec = chart_spec(chart, rows, templates, panel)
-    return draw_svg(spec, chart.name, alternative(chart))
-
-
-def chart_json(chart: Chart, rows: Rows, templates: Path) -> str:
-    """Return the specification of a chart as text for a `<script>` of the page."""
-    spec = chart_spec(chart, rows, templates)
-    spec["config"] |= {"aria": False}  # the page gives the chart its alternative text
-    return script_json(spec)
-
-
-def alternative(chart: Chart) -> str:
-    """Return a chart's alternative text."""
-    return f"{chart.title}. {chart.caption}"
-
-
-def filled(rows: Rows, named: set[str]) -> Rows:
-    """Return the rows with a cell for each of the named columns that any of them has."""
-    columns = [c for c in dict.fromkeys(name for row in rows for name in row) if c in named]
-    return [{name: row.get(name) for name in columns} for row in rows]
-
-
-def thinned(rows: Rows) -> Rows:
-    """Return rows with about `POINTS` per line of ranks or steps at most, including its ends."""
-    along = next((name for name in ("rank", "step") if rows and name in rows[0]), None)
-    if along is None:
-        return rows
-    kept = []
-    for _, line in groupby(rows, lambda row: (row["label"], row.get("head"))):
-        points = list(line)
-        every = -(-len(points) // POINTS)
-        kept += [p for i, p in enumerate(points) if i % every == 0 or i < 10 or p is points[-1]]
-    return kept
-
-
-def list_drawn(spec: Any, field: str, drawn: set[str]) -> None:
-    """Make the legends of a field list only the values that are drawn."""
-    if isinstance(spec, list):
-        for one in spec:
-            list_drawn(one, field, drawn)
-    if not isinstance(spec, dict):
-        return
-    if spec.get("field") == field and spec.get("legend"):
-        known = spec["legend"].get("values") or spec["scale"]["domain"]
-        spec["legend"] = {**spec["legend"], "values": [one for one in known if one in drawn]}
-    for value in spec.values():
-        list_drawn(value, field, drawn)

@@ -7,21 +7,14 @@ fingerprint covers only Python modules.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 
 from page.across_encoders import Correlation, by_pretraining, shared_concepts
-from page.charts import (
-    CHARTS,
-    PLANTED_OUTLIERS,
-    Chart,
-    chart_json,
-    chart_svg,
-    of_representation,
-)
+from page.charts import CHARTS, PLANTED_OUTLIERS, Chart
 from page.claims import Claim, mean_over, study_claims
 from page.concept_finder import concept_finder
+from page.drawing import chart_json, chart_svg, of_representation
 from page.families import families
 from page.names import (
     BASELINES,
@@ -74,7 +67,6 @@ def report_page(
     controls: Controls,
     published: Published,
     tables: Mapping[str, Rows],
-    templates: Path,
     provenance: Provenance,
     correlations: Sequence[Correlation] = (),
 ) -> str:
@@ -92,8 +84,6 @@ def report_page(
     tables
         The rows of every chart's CSV by name, including `published` and `planted_outliers`, and
         those of `published_models` and `baselines`; numbers may be strings.
-    templates
-        The folder of the plot templates, `.dvc/plots`.
     provenance
         Where the results come from.
     correlations
@@ -102,7 +92,7 @@ def report_page(
     Raises
     ------
     InputError
-        The results do not fit one another, or a plot template is missing or broken.
+        The results do not fit one another.
     """
     claims = study_claims(encoders, published)
     environment = template_environment(
@@ -136,7 +126,7 @@ def report_page(
         by_pretraining=by_pretraining(encoders),
         paper_concepts=PAPER_CONCEPTS,
         figures={
-            chart.name: _figure(chart, rows, templates, claims)
+            chart.name: _figure(chart, rows, claims)
             for chart in (*(_saying_classes(c, encoders) for c in CHARTS), PLANTED_OUTLIERS)
             if (rows := tables[chart.table])
         },
@@ -147,7 +137,7 @@ def report_page(
         published=published,
         baselines=BASELINES,
         counterpart_trainings=COUNTERPARTS,
-        published_section=published_section(published, tables, templates, claims),
+        published_section=published_section(published, tables, claims),
         datasets=DATASETS,
         shifts=SHIFTS,
         trainings=TRAININGS,
@@ -164,7 +154,7 @@ def _saying_classes(chart: Chart, encoders: Sequence[Encoder]) -> Chart:
     return msgspec.structs.replace(chart, caption=said)
 
 
-def _figure(chart: Chart, rows: Rows, templates: Path, claims: Iterable[Claim]) -> Figure:
+def _figure(chart: Chart, rows: Rows, claims: Iterable[Claim]) -> Figure:
     charts = {"": (chart, rows)}
     kinds = {row["representation"] for row in rows} if chart.by_representation else set()
     if len(kinds) > 1:
@@ -181,8 +171,8 @@ def _figure(chart: Chart, rows: Rows, templates: Path, claims: Iterable[Claim]) 
         drawings={
             kind: Drawing(
                 name=one.name,
-                svg=chart_svg(one, own, templates),
-                spec=chart_json(one, own, templates),
+                svg=chart_svg(one, own),
+                spec=chart_json(one, own),
             )
             for kind, (one, own) in charts.items()
         },

@@ -1,14 +1,15 @@
 """What the page's section of published models shows: `published.html.jinja`, `published.js`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from interpreting_clip.errors import InputError
-from page.charts import PUBLISHED, Chart, chart_svg, points_outside_frame
+from page.accuracy_charts import PUBLISHED_FRAME
+from page.charts import PUBLISHED, Chart
 from page.claims import Claim
+from page.drawing import chart_svg, undescribed
 from page.names import COUNTERPARTS, SHIFTS
 from page.published_models import (
     PublishedModel,
@@ -18,7 +19,8 @@ from page.published_models import (
 )
 from page.results import Counterpart, Published
 from page.robustness_tables import training_group
-from page.vega import Rows, fill_template, read_template, script_json
+from page.vega import Rows, script_json
+from page.vega_lite import Spec
 
 
 class PublishedSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +65,6 @@ class PublishedSection(msgspec.Struct, frozen=True, kw_only=True):
 def published_section(
     published: Published,
     tables: Mapping[str, Rows],
-    templates: Path,
     claims: Iterable[Claim] = (),
 ) -> PublishedSection:
     """Return what the section shows; the same results give the same bytes.
@@ -75,15 +76,13 @@ def published_section(
     tables
         The rows of `plots/published.csv`, `plots/published_models.csv` and `plots/baselines.csv`,
         by name.
-    templates
-        The folder of the plot templates, `.dvc/plots`.
     claims
         The claims about the study and about published models.
 
     Raises
     ------
     InputError
-        A table has an invalid cell, or the plot template is missing or broken.
+        A table has an invalid cell.
     """
     every = by_robustness(read_models(tables["published_models"]))
     models = [m for m in every if m.training != "supervised" or m.counterpart_of]
@@ -92,8 +91,8 @@ def published_section(
     ranks = {m.name: rank for rank, m in enumerate(within, 1)}
     return PublishedSection(
         chart=PUBLISHED,
-        svg=chart_svg(PUBLISHED, tables["published"], templates),
-        spec=script_json(_specification(templates)),
+        svg=chart_svg(PUBLISHED, tables["published"]),
+        spec=script_json(_without_rows(PUBLISHED)),
         numbers=script_json(
             {
                 "shifts": SHIFTS,
@@ -120,6 +119,15 @@ def published_section(
     )
 
 
+def points_outside_frame(rows: Rows) -> int:
+    """Return how many points of the chart lie outside its frame."""
+    return sum(
+        row["kind"] in ("standard", "encoder")
+        and any(not a <= float(row[axis]) <= b for axis, (a, b) in PUBLISHED_FRAME.items())
+        for row in rows
+    )
+
+
 def counterparts(published: Published) -> list[tuple[str, str, Counterpart]]:
     """Return backbone, name and model, in the order of the table: by data, supervised last."""
     return sorted(
@@ -138,15 +146,10 @@ def counterparts(published: Published) -> list[tuple[str, str, Counterpart]]:
     )
 
 
-def _specification(templates: Path) -> dict[str, Any]:
-    anchors = {"title": "", "x": PUBLISHED.x, "y": PUBLISHED.y, "data": []}
-    labels = {"x_label": PUBLISHED.x_label, "y_label": PUBLISHED.y_label}
-    template = read_template(templates, PUBLISHED.table)
-    template["data"] = template["data"] | {"name": "published"}
-    # The page describes the whole chart; a label for each of a thousand points would drown it.
-    template["config"] = template["config"] | {"aria": False}
-    del template["title"]
-    return fill_template(template, anchors | labels)
+def _without_rows(chart: Chart) -> Spec:
+    spec = undescribed(chart.specify(chart))
+    spec["data"] = {"values": [], **spec["data"], "name": chart.name}
+    return spec
 
 
 def _lines(rows: Rows) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""Vega-Lite: templates filled as DVC fills them, drawn as short SVG, and packed for the page."""
+"""Vega for the page: its script, its data, and drawings as short SVG."""
 
 import csv
 import io
@@ -9,14 +9,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from interpreting_clip.errors import InputError
-
 VEGA_LITE = "5.20"
-"""The Vega-Lite version that draws; the templates declare version 5, as DVC's own do."""
+"""The Vega-Lite version that draws; specifications declare version 5, as DVC's own do."""
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -34,61 +31,10 @@ def vega_script() -> str:
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
 
 
-def read_template(folder: Path, name: str) -> dict[str, Any]:
-    """Read the template `name` from a folder of templates.
-
-    Raises
-    ------
-    InputError
-        The template is missing or is not a JSON object.
-    """
-    file = folder / f"{name}.json"
-    try:
-        template = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such plot template; `git restore {file}`") from None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{file}: not legal JSON ({error}); `git restore {file}`") from None
-    if not isinstance(template, dict):
-        raise InputError(f"{file}: expected a Vega-Lite object, got {type(template).__name__}")
-    return template
-
-
-_ANCHOR = re.compile(r"<DVC_METRIC_([A-Z_]+)>")
-
-
-def fill_template(template: Any, anchors: Mapping[str, Any]) -> Any:
-    """Return the template with each anchor `<DVC_METRIC_NAME>` replaced by `anchors["name"]`.
-
-    An anchor that is a whole string becomes the value, of any type; an anchor inside a longer
-    string needs a string. DVC does the same, but it leaves unknown anchors, which this refuses.
-
-    Raises
-    ------
-    InputError
-        The template holds an anchor that `anchors` lacks.
-    """
-    if isinstance(template, dict):
-        return {key: fill_template(value, anchors) for key, value in template.items()}
-    if isinstance(template, list):
-        return [fill_template(value, anchors) for value in template]
-    if not isinstance(template, str):
-        return template
-    names = [name.lower() for name in _ANCHOR.findall(template)]
-    if unknown := [name for name in names if name not in anchors]:
-        raise InputError(
-            f"plot template: no value for <DVC_METRIC_{unknown[0].upper()}>; known: "
-            f"{', '.join(anchors)}"
-        )
-    if _ANCHOR.fullmatch(template):
-        return anchors[names[0]]
-    return _ANCHOR.sub(lambda match: anchors[match[1].lower()], template)
-
-
 def csv_text(rows: Rows) -> str:
     """Return rows as CSV, which names each column once, with `DIGITS` significant digits.
 
-    DVC reads the same columns from files; either way, a template sees text and `parse`s numbers.
+    DVC reads the same columns from files; either way, a chart sees text and `parse`s numbers.
     Without rows, the text has no columns either.
     """
     if not rows:

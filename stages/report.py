@@ -13,7 +13,8 @@ from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.tables import read_table, write_table
 from interpreting_clip.kernels import Kernels
 from page.across_encoders import correlations
-from page.charts import CHARTS, PUBLISHED, chart_svg
+from page.charts import CHARTS, PUBLISHED
+from page.drawing import chart_svg
 from page.page import report_page
 from page.provenance import Provenance
 from page.published_models import MODEL_COLUMNS
@@ -30,7 +31,7 @@ from page.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from page.vega import vega_script
 from runner.outputs import Inputs, Outputs, require_checksums
 
-PLOTS, TEMPLATES = Path("plots"), Path(".dvc/plots")
+PLOTS = Path("plots")
 
 DRAWING = ("numpy", "vl-convert-python")
 """The packages that make the page itself, besides torch's, which made the results."""
@@ -77,7 +78,7 @@ def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
     tables["planted_outliers"] = raised
     tables |= {name: read_table(file, columns[name]) for name, file in files.items()}
     for chart in (CHARTS[0], PUBLISHED):
-        compact = chart_svg(chart, tables[chart.table], TEMPLATES, panel=(142, 200))
+        compact = chart_svg(chart, tables[chart.table], panel=(142, 200))
         write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
     write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
     page = report_page(
@@ -88,7 +89,6 @@ def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
         controls=controls,
         published=read_result(published, Published),
         tables=tables,
-        templates=TEMPLATES,
         provenance=Provenance(
             datasets=params.read("datasets", dict[str, DatasetEntry]),
             recipes=params.read("recipes", dict[str, TrainingRecipe]),

@@ -58,7 +58,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data").mkdir()
     for name in ("data/reference", "constraints.txt", "versions.yaml"):
         (folder / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for group, results in (
@@ -115,11 +114,9 @@ def test_everybody_can_read_the_page(report: Page, scheme):
 def plots(folder: Path) -> Path:
     """Let DVC fill its page of plots, as `make plots` does."""
     workspace = Workspace(folder)
-    templates = shutil.move(folder / ".dvc/plots", folder / "templates")
     workspace.run("git", "init", "--quiet")
-    shutil.rmtree(folder / ".dvc")
     workspace.run("dvc", "init", "--quiet")
-    shutil.move(templates, folder / ".dvc/plots")
+    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"plots": PLOTS}))
     write_offline_template(folder / ".dvc/offline.html")
     workspace.run("dvc", "config", "--local", "plots.html_template", "offline.html")

@@ -62,7 +62,6 @@ def write_page(file: Path, result: dict[str, Any], tables: dict[str, list]) -> N
         controls=controls,
         published=msgspec.convert(result, Published),
         tables=study_tables([], []) | {"planted_outliers": planted_rows(controls)} | tables,
-        templates=ROOT / ".dvc/plots",
         provenance=Provenance(),
     )
     (file.parent / "vega.js").write_text(vega_script())

@@ -13,7 +13,6 @@ from page.names import INSTRUMENTS
 from page.results import Comparison, Controls, Encoder, Line, Published, Series
 from page.robustness_tables import baseline_rows, published_rows
 from stages.published import COLUMNS
-from tests.reads import ROOT
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
 LINES = {
@@ -41,7 +40,6 @@ ENCODERS = {
     "rn_untrained": ("RN untrained", "untrained", "none", 8.2, -3, 2.7),
     "vit_untrained": ("ViT untrained", "untrained", "none", 8.5, -3, 2.95),
 }
-TEMPLATES = ROOT / ".dvc" / "plots"
 BASES = ("directions", "features")
 CATEGORIES = ("object", "part", "scene", "texture", "color")
 

@@ -8,34 +8,25 @@ import msgspec
 import pytest
 import yaml
 
-from page.charts import (
-    CHARTS,
-    PLANTED_OUTLIERS,
-    POINTS,
-    PUBLISHED,
-    PUBLISHED_FRAME,
-    TRAINING_COLOURS,
-    chart_json,
-    chart_spec,
-    chart_svg,
-    points_outside_frame,
-    thinned,
-)
+from page.charts import CHARTS, PLANTED_OUTLIERS, PUBLISHED
+from page.drawing import POINTS, chart_json, chart_spec, chart_svg, thinned
 from page.names import TRAININGS
+from page.plot_templates import plot_template
+from page.published_section import points_outside_frame
 from page.robustness_tables import PUBLISHED_COLUMNS
 from page.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
-from page.vega import VEGA_LITE, draw_svg, fill_template, read_template
+from page.vega import VEGA_LITE, draw_svg
+from page.vega_lite import TRAINING_COLOURS
 from tests.reads import ROOT
-from tests.unit.page.conftest import TEMPLATES, read
+from tests.unit.page.conftest import read
 
 # Vega-Lite warns of this for any layered chart with a step per row; its assumption holds here.
 BENIGN = "Detected faceted independent scales that union domain of the same fields"
 
 
 def specification(chart, rows):
-    names = {k: getattr(chart, k) for k in ("x", "y", "x_label", "y_label", "title")}
-    anchors = {"data": rows, **names}
-    return fill_template(read_template(TEMPLATES, chart.table), anchors)
+    spec = chart.specify(chart)
+    return spec | {"data": {**spec["data"], "values": rows}}
 
 
 def found(scenegraph, name):
@@ -79,7 +70,7 @@ def told(monkeypatch, capfd):
 
 @pytest.mark.parametrize("chart", [*CHARTS, PLANTED_OUTLIERS], ids=lambda c: c.name)
 def test_each_chart_draws_its_table_without_a_warning(chart, tables, told):
-    drawn = chart_svg(chart, tables[chart.table], TEMPLATES)
+    drawn = chart_svg(chart, tables[chart.table])
     assert told() == [] and drawn.count("<path") > 12 and "DVC_METRIC" not in drawn
 
 
@@ -89,15 +80,14 @@ def test_a_channel_that_does_not_fit_is_told_of(told):
     assert told()
 
 
-def inline_rows(template):
-    """Return every row of data that a template itself holds."""
-    if isinstance(template, list):
-        return [row for one in template for row in inline_rows(one)]
-    if not isinstance(template, dict):
+def inline_rows(spec):
+    """Return every row of data that a specification itself holds."""
+    if isinstance(spec, list):
+        return [row for one in spec for row in inline_rows(one)]
+    if not isinstance(spec, dict):
         return []
-    own = template.get("data", {}).get("values", [])
-    own = own if isinstance(own, list) else []
-    return own + [row for one in template.values() for row in inline_rows(one)]
+    own = spec.get("data", {}).get("values", [])
+    return own + [row for one in spec.values() for row in inline_rows(one)]
 
 
 @pytest.mark.parametrize("chart", [*CHARTS, PLANTED_OUTLIERS, PUBLISHED], ids=lambda c: c.name)
@@ -105,11 +95,12 @@ def test_each_chart_names_columns_of_its_table(chart):
     others = {"planted_outliers": PLANTED_COLUMNS, "published": PUBLISHED_COLUMNS}
     columns = ({**COLUMNS} | others)[chart.table]
     assert chart.x in columns and chart.y in columns
-    template = json.dumps(read_template(TEMPLATES, chart.table))
-    fields = set(re.findall(r'"field": "([^"]+)"', template))
-    made = set(re.findall(r'"as": "([^"]+)"', template))
-    made |= {name for row in inline_rows(json.loads(template)) for name in row}
-    assert {f for f in fields - made if "<" not in f} <= {*columns, "rev", "training"}
+    spec = chart.specify(chart)
+    text = json.dumps(spec)
+    fields = set(re.findall(r'"field": "([^"]+)"', text))
+    made = set(re.findall(r'"as": "([^"]+)"', text))
+    made |= {name for row in inline_rows(spec) for name in row}
+    assert fields - made <= {*columns, "rev", "training"}
 
 
 def test_dvc_plots_shows_the_same_charts():
@@ -149,16 +140,6 @@ def test_revisions_of_a_wrapped_chart_have_their_own_panels(encoders):
     assert len(titles) == 4
 
 
-def test_the_frame_of_the_published_chart_is_that_of_its_template():
-    template = json.dumps(read_template(TEMPLATES, "published"))
-    for axis, (low, high) in (
-        ("x", PUBLISHED_FRAME["imagenet"]),
-        ("y", PUBLISHED_FRAME["accuracy"]),
-    ):
-        shown = f"datum.{axis}_percent >= {low:g} && datum.{axis}_percent <= {high:g}"
-        assert shown in template
-
-
 def test_points_outside_the_frame_are_counted_and_lines_are_not():
     rows = [published_row("encoder", 3, 50), published_row("standard", "60", "0.2")]
     rows += [published_row("encoder", 60, 50), published_row("line", 3, 3)]
@@ -177,9 +158,8 @@ def encodings(spec, channel):
 
 COLOURS_OF_OTHERS = {
     colour
-    for template in TEMPLATES.glob("*.json")
-    if template.stem != "published"
-    for one in encodings(json.loads(template.read_text()), "color")
+    for chart in (*CHARTS, PLANTED_OUTLIERS)
+    for one in encodings(chart.specify(chart), "color")
     if one.get("field") != "training"
     for colour in one.get("scale", {}).get("range", [])
 }
@@ -192,11 +172,11 @@ def test_a_colour_stands_for_a_kind_of_training_or_for_something_else():
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda c: c.name)
 def test_every_chart_colours_trainings_alike_and_tells_them_apart_without_colour(chart):
-    template = read_template(TEMPLATES, chart.table)
-    coloured = [one for one in encodings(template, "color") if one.get("field") == "training"]
+    spec = chart.specify(chart)
+    coloured = [one for one in encodings(spec, "color") if one.get("field") == "training"]
     for scale in (one["scale"] for one in coloured):
         assert scale["range"] == [TRAINING_COLOURS[kind] for kind in scale["domain"]]
-    apart = [*encodings(template, "shape"), *encodings(template, "strokeDash")]
+    apart = [*encodings(spec, "shape"), *encodings(spec, "strokeDash")]
     for one in (one for one in apart if one["field"] == "training"):
         assert len(set(map(str, one["scale"]["range"]))) == len(one["scale"]["domain"])
     assert not coloured or "training" in {one["field"] for one in apart}
@@ -206,7 +186,7 @@ def test_a_legend_lists_the_trainings_that_are_drawn(encoders):
     rows = study_tables(encoders[2:4], [])["kurtosis"]
     (legend, *others) = [
         one["legend"]
-        for one in encodings(chart_spec(CHARTS[1], rows, TEMPLATES), "shape")
+        for one in encodings(chart_spec(CHARTS[1], rows), "shape")
         if one["field"] == "training"
     ]
     assert legend["values"] == ["zero-shot", "supervised"] and others == []
@@ -217,14 +197,14 @@ def test_a_legend_lists_the_categories_that_have_a_bar(study):
         one["unique"] *= one["category"] in ("all", "scene", "object")
     chart = next(c for c in CHARTS if c.name == "concepts")
     rows = study_tables([e for e in read(study) if e.key == "rn_supervised"], [])["concepts"]
-    (colour,) = encodings(chart_spec(chart, rows, TEMPLATES), "color")
+    (colour,) = encodings(chart_spec(chart, rows), "color")
     assert colour["legend"]["values"] == ["object", "scene"]
 
 
 @pytest.mark.parametrize("name", ["pruning", "importance", "sweep"])
 def test_encoders_of_a_backbone_share_a_panel_and_their_labels_do_not_touch(name, encoders):
     chart = next(c for c in CHARTS if c.name == name)
-    drawn = cells(chart_spec(chart, study_tables(encoders, [])[chart.table], TEMPLATES))
+    drawn = cells(chart_spec(chart, study_tables(encoders, [])[chart.table]))
     assert len(drawn) == (2 if name == "importance" else 4)
     for cell, members in zip(drawn, (7, 4) if name == "importance" else (7, 7, 4, 4), strict=True):
         labels = [one for one in text_marks(cell) if re.match(r"\d+  ", str(one.get("text")))]
@@ -246,7 +226,7 @@ def text_marks(scenegraph):
 
 @pytest.mark.parametrize("chart", [*CHARTS, PLANTED_OUTLIERS], ids=lambda c: c.name)
 def test_no_text_of_a_chart_is_smaller_than_eleven_pixels(chart, tables):
-    svg = chart_svg(chart, tables[chart.table], TEMPLATES)
+    svg = chart_svg(chart, tables[chart.table])
     sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)', svg)]
     assert sizes and min(sizes) >= 11
 
@@ -258,34 +238,37 @@ def test_a_long_line_is_thinned_to_points_that_show_its_course():
     assert thinned(rows[:20]) == rows[:20]
 
 
-def test_the_page_draws_what_the_template_chooses(encoders):
+def test_the_page_draws_the_rows_that_the_chart_keeps(encoders):
     chart = next(c for c in CHARTS if c.name == "pruning")
     rows = study_tables(encoders[:1], [])["pruning"]
-    data = chart_spec(chart, rows, TEMPLATES)["data"]["values"].splitlines()
+    data = chart_spec(chart, rows)["data"]["values"].splitlines()
     assert len(data) - 1 == len(rows) / 2 and not any("random head" in line for line in data)
 
 
 def test_a_specification_cannot_end_the_script_that_holds_it(study):
     study["entries"]["rn_web_broad"]["label"] = "</script><!--<script>&"
-    text = chart_json(CHARTS[1], study_tables(read(study)[:2], [])["kurtosis"], TEMPLATES)
+    text = chart_json(CHARTS[1], study_tables(read(study)[:2], [])["kurtosis"])
     assert not set("<>&") & set(text)
     assert "</script><!--<script>&" in msgspec.json.decode(text)["data"]["values"]
 
 
 def test_the_figure_of_the_readme_is_one_compact_svg(tables):
-    svg = chart_svg(CHARTS[0], tables["effective_robustness"], TEMPLATES, panel=(142, 200))
+    svg = chart_svg(CHARTS[0], tables["effective_robustness"], panel=(142, 200))
     width = re.search(r'viewBox="0 0 (\d+)', svg)
     assert width and int(width[1]) < 860 and svg.startswith("<svg ") and svg.endswith("</svg>")
 
 
-def test_dvc_fills_the_templates_alike():
+@pytest.mark.parametrize("chart", [*CHARTS, PLANTED_OUTLIERS, PUBLISHED], ids=lambda c: c.name)
+def test_dvc_fills_a_template_to_the_chart_of_the_page(chart, tmp_path):
     from dvc_render.vega import VegaRenderer
 
-    rows = [{"rev": "main", "fraction": 0.1, "accuracy": 3.0}]
-    names = {"x": "fraction", "y": "accuracy", "x_label": "x", "y_label": "y", "title": "t"}
-    theirs = VegaRenderer(rows, "p", template="pruning", template_dir=str(TEMPLATES), **names)
-    ours = fill_template(read_template(TEMPLATES, "pruning"), {"data": rows, **names})
-    assert theirs.get_filled_template() == ours
+    rows = [{"rev": "main", chart.x: 0.1, chart.y: 3.0}]
+    (tmp_path / "chart.json").write_text(json.dumps(plot_template(chart)))
+    said = {name: getattr(chart, name) for name in ("x", "y", "x_label", "y_label", "title")}
+    theirs = VegaRenderer(rows, "p", template="chart", template_dir=str(tmp_path), **said)
+    filled = theirs.get_filled_template()
+    assert isinstance(filled, dict) and filled.pop("title")["text"] == chart.title
+    assert filled == specification(chart, rows)
 
 
 LABELS = [
@@ -302,18 +285,13 @@ LABELS = [
 def test_a_label_is_text_in_a_drawing(study, label):
     study["entries"]["rn_web_broad"]["label"] = label
     rows = study_tables(read(study)[:2], [])["kurtosis"]
-    svg = chart_svg(CHARTS[1], rows, TEMPLATES)
+    svg = chart_svg(CHARTS[1], rows)
     drawn = ElementTree.fromstring(svg)  # noqa: S314
     assert label in ["".join(e.itertext()) for e in drawn.iter() if e.tag.endswith("}text")]
     known = {"svg", "g", "rect", "path", "line", "text", "defs", "use"}
     assert {e.tag.partition("}")[2] for e in drawn.iter()} <= known
 
 
-def test_all_templates_look_alike():
-    configs = [json.loads(f.read_text())["config"] for f in sorted(TEMPLATES.glob("*.json"))]
-    assert len(configs) == 11 and all(config == configs[0] for config in configs)
-
-
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
 def test_a_chart_without_rows_is_drawn_empty(chart):
-    assert chart_svg(chart, [], TEMPLATES).startswith("<svg ")
+    assert chart_svg(chart, []).startswith("<svg ")

@@ -11,7 +11,7 @@ from page.page import report_page
 from page.provenance import Provenance
 from page.results import Controls, Published
 from page.tables import planted_rows, study_tables
-from tests.unit.page.conftest import TEMPLATES, published_model, published_tables, read
+from tests.unit.page.conftest import published_model, published_tables, read
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 SECTIONS = [
@@ -58,7 +58,6 @@ def page(study, comparisons, published):
             tables=study_tables(encoders, comparisons)
             | {"planted_outliers": planted_rows(controls)}
             | tables,
-            templates=TEMPLATES,
             **{"provenance": Provenance(), **more},
         )
 

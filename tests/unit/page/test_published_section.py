@@ -11,7 +11,7 @@ from interpreting_clip.errors import InputError
 from page.published_section import published_section
 from page.results import Published
 from page.vega import VEGA_LITE
-from tests.unit.page.conftest import LINES, TEMPLATES, published_model, published_tables
+from tests.unit.page.conftest import LINES, published_model, published_tables
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\u2028&'\""
 
@@ -32,7 +32,7 @@ def numbers(section) -> dict:
 
 
 def test_the_table_has_counterparts_alone_and_the_script_every_model(published, tables):
-    section = published_section(published, tables, TEMPLATES)
+    section = published_section(published, tables)
     listed = ["low/openai", "high/openai", "b.clip_ft_in1k", "b.in1k"]
     assert [m.name for m in section.models] == listed
     assert [m[0] for m in numbers(section)["models"]] == [*listed, "other.in1k"]
@@ -42,14 +42,14 @@ def test_the_table_has_counterparts_alone_and_the_script_every_model(published, 
 def test_the_most_robust_that_are_known_and_the_highest_of_all_are_told_apart(study, tables):
     study["published"]["leaders"] = ["low/openai"]
     published = msgspec.convert(study["published"], Published)
-    section = published_section(published, tables, TEMPLATES)
+    section = published_section(published, tables)
     assert section.ranks == {"low/openai": 1}
     assert section.first and section.first.name == "high/openai" and section.first.extrapolated
     assert [m.name for m in section.leaders] == ["low/openai"]
 
 
 def test_the_script_has_the_testbeds_lines_at_full_precision(published, tables):
-    lines = numbers(published_section(published, tables, TEMPLATES))["lines"]
+    lines = numbers(published_section(published, tables))["lines"]
     assert lines.keys() == LINES.keys()
     for shift, line in LINES.items():
         known = {key: getattr(line, key) for key in ("slope", "intercept", "low", "high")}
@@ -59,13 +59,13 @@ def test_the_script_has_the_testbeds_lines_at_full_precision(published, tables):
 def test_other_names_of_the_same_weights_can_be_found(study, tables):
     study["published"]["joined"] = {"low/openai": ["low-quickgelu/openai"]}
     published = msgspec.convert(study["published"], Published)
-    models = {m[0]: m for m in numbers(published_section(published, tables, TEMPLATES))["models"]}
+    models = {m[0]: m for m in numbers(published_section(published, tables))["models"]}
     assert models["low/openai"][-1] == "low-quickgelu/openai"
 
 
 def test_hostile_names_stay_text_in_scripts(published):
     tables = published_tables(published_model(HOSTILE, "zero_shot", 60.0, 9.0))
-    section = published_section(published, tables, TEMPLATES)
+    section = published_section(published, tables)
     for text in (section.numbers, section.spec):
         assert not re.search("[<>&\u2028]", text)
     assert numbers(section)["models"][0][0] == HOSTILE and "<img" not in section.svg
@@ -74,11 +74,11 @@ def test_hostile_names_stay_text_in_scripts(published):
 def test_a_slope_that_is_no_number_is_refused(published, tables):
     tables["baselines"][0]["slope"] = "steep"
     with pytest.raises(InputError, match=r"baselines\.csv: expected numbers"):
-        published_section(published, tables, TEMPLATES)
+        published_section(published, tables)
 
 
 def test_the_specification_waits_for_the_rows_that_the_script_makes(published, tables):
-    spec = json.loads(published_section(published, tables, TEMPLATES).spec)
+    spec = json.loads(published_section(published, tables).spec)
     assert (spec["data"]["name"], spec["data"]["values"]) == ("published", [])
     assert {one["name"] for one in spec["params"]} == {"chosen", "hidden"}
     assert vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)["signals"]

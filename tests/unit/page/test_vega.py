@@ -1,14 +1,9 @@
 import os
 import re
 
-import pytest
-
-from interpreting_clip.errors import InputError
 from page.vega import (
     csv_text,
     draw_svg,
-    fill_template,
-    read_template,
     script_json,
     vega_script,
 )
@@ -18,23 +13,6 @@ POINTS = {
     "mark": {"type": "point", "clip": True},
     "encoding": {"x": {"field": "x", "type": "quantitative"}},
 }
-
-
-def test_an_anchor_is_replaced_once_whole_or_within_a_string_and_an_unknown_one_refused():
-    template = {"a": ["<DVC_METRIC_DATA>"], "b": {"c": "datum['<DVC_METRIC_X>'] > 0"}}
-    filled = fill_template(template, {"data": "<DVC_METRIC_X>", "x": "step"})
-    assert filled == {"a": ["<DVC_METRIC_X>"], "b": {"c": "datum['step'] > 0"}}
-    with pytest.raises(InputError, match="no value for <DVC_METRIC_X>"):
-        fill_template(template, {"data": []})
-
-
-def test_a_missing_or_broken_template_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"none\.json: no such plot template"):
-        read_template(tmp_path, "none")
-    for text, words in (("{", "not legal JSON"), ("[]", "expected a Vega-Lite object")):
-        (tmp_path / "bad.json").write_text(text)
-        with pytest.raises(InputError, match=words):
-            read_template(tmp_path, "bad")
 
 
 def test_a_drawing_says_what_it_shows_and_owns_its_identifiers():

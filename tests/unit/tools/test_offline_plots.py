@@ -8,7 +8,8 @@ import pytest
 from dvc_render.html import HTML
 from dvc_render.vega import VegaRenderer
 
-from tests.unit.page.conftest import TEMPLATES
+from page.plot_templates import FOLDER
+from tests.reads import ROOT
 from tools.offline_plots import write_offline_template
 
 LABEL = "</script><!--<script><img onerror=alert(1)></plaintext>\u2028'); var spec = 1;"
@@ -34,7 +35,8 @@ def template(tmp_path) -> str:
 @pytest.fixture
 def plot() -> VegaRenderer:
     names = {"x": "fraction", "y": "accuracy", "x_label": "x", "y_label": "y", "title": "t"}
-    return VegaRenderer(ROWS, "a plot", template="pruning", template_dir=str(TEMPLATES), **names)
+    folder = str(ROOT / FOLDER)
+    return VegaRenderer(ROWS, "a plot", template="pruning", template_dir=folder, **names)
 
 
 def test_dvc_fills_the_page_and_nothing_is_loaded_from_outside(template):

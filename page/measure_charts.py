@@ -1,0 +1,301 @@
+"""Charts of kurtosis, concepts, their correlation with robustness, CKA and planted features."""
+
+from typing import Any
+
+from page.vega_lite import (
+    COLOUR,
+    DASHES,
+    INK,
+    REVISION_ROWS,
+    SHAPE,
+    SOFT_INK,
+    WHITE,
+    Axes,
+    Spec,
+    calculate,
+    field,
+    flush,
+    independent,
+    joined,
+    keep,
+    layer,
+    nominal,
+    numbered,
+    panel,
+    quantitative,
+    scale,
+    shown_if,
+    spacing,
+    specification,
+    tooltip,
+    value,
+    wrapped,
+)
+
+CATEGORY_COLOURS = {
+    "object": "#56B4E9",
+    "part": "#E69F00",
+    "scene": "#CC79A7",
+    "texture": "#F0E442",
+    "material": INK,
+    "color": "#7B4FA3",
+}
+HAS_INTERVAL = "isValid(datum.low) && isValid(datum.high)"
+ROW_AXIS = {
+    "ticks": False,
+    "domain": False,
+    "labelLimit": 0,
+    "labelPadding": 8,
+    "labelFontSize": 12,
+}
+
+
+def kurtosis(chart: Axes) -> Spec:
+    """Draw an encoder per row, with its interval and the untrained encoder of its backbone."""
+    drawn = {"invalid": None}  # otherwise a row without an interval or a null is left out
+    tips = ("rev", "label", "training", chart.x, "low", "high", "null", "outlier_features")
+    gaussian = {
+        "data": {"values": [{"gaussian": 3, "said": "a Gaussian: 3"}]},
+        "encoding": {"x": quantitative("gaussian")},
+        "layer": [
+            layer("rule", look={"color": SOFT_INK, "strokeDash": [2, 3]}),
+            layer(
+                "text",
+                look={"color": SOFT_INK, "align": "left", "baseline": "bottom", "dx": 0},
+                y=value(-3),
+                text=field("said"),
+            ),
+        ],
+    }
+    encoders = {
+        "encoding": {"y": _rows(chart.y, "number", grid=True), "yOffset": nominal("rev", sort=[])},
+        "layer": [
+            layer(
+                "tick",
+                look={**drawn, "color": INK, "thickness": 2, "size": 13},
+                x=quantitative("null"),
+                opacity=shown_if("isValid(datum['null'])", 0.55),
+            ),
+            layer(
+                "rule",
+                look={**drawn, "strokeWidth": 2},
+                x=quantitative("low"),
+                x2=field("high"),
+                color=COLOUR,
+                opacity=shown_if(HAS_INTERVAL),
+            ),
+            layer(
+                "point",
+                look={**drawn, "filled": True, "size": 75, "opacity": 1},
+                x=chart.along_x(scale={"zero": False, "nice": True, "padding": 10}),
+                color=COLOUR,
+                tooltip=tooltip(*tips),
+                shape=SHAPE,
+            ),
+            layer(
+                "text",
+                look={**drawn, "align": "left", "dx": 8, "color": SOFT_INK},
+                x=quantitative("high"),
+                text=nominal("rev"),
+            ),
+        ],
+    }
+    return specification(
+        "number kurtosis low high null",
+        **wrapped(1, [], "representation"),
+        spec={"width": 560, "height": {"step": 22}, "layer": [gaussian, encoders]},
+        **independent(scale="xy"),
+    )
+
+
+def concepts(chart: Axes) -> Spec:
+    """Draw an encoder per row, its concepts by category, and the totals of all draws."""
+    names = list(CATEGORY_COLOURS)
+    every = keep("datum.category === 'all'")
+    basis = (
+        "datum.value === 'directions' ? 'right singular vectors of the head' : 'single features'"
+    )
+    below = "datum.representation === 'rectified representations' ? 1e6 : 0"
+    interval = f"{HAS_INTERVAL} ? ' [' + datum.low + ', ' + datum.high + ']' : ''"
+    tips = ("rev", "label", "representation", "basis", "category", chart.x, "low", "high")
+    legend = {"title": "Broden category", "symbolType": "square", "symbolStrokeWidth": 0}
+    x_axis = {"tickMinStep": 1, "format": "d"}
+    layers = [
+        layer(
+            "bar",
+            keep("datum.category !== 'all'"),
+            look={"stroke": WHITE, "strokeWidth": 0.8},
+            x=chart.along_x(stack="zero", axis=x_axis),
+            color=nominal("category", scale=scale(names, CATEGORY_COLOURS.values()), legend=legend),
+            order=quantitative("order"),
+            tooltip=tooltip(*tips, "polysemanticity"),
+        ),
+        *(
+            layer(
+                "rule",
+                every,
+                look={"invalid": None, "color": colour, "strokeWidth": width},
+                x=quantitative("low"),
+                x2=field("high"),
+                opacity=shown_if(HAS_INTERVAL),
+            )
+            for colour, width in ((WHITE, 3.5), (INK, 1.5))
+        ),
+        layer(
+            "text",
+            every,
+            calculate("total", f"datum['{chart.x}'] + ({interval})"),
+            look={"align": "left", "dx": 8, "color": SOFT_INK},
+            x=value("width"),
+            text=nominal("total"),
+        ),
+    ]
+    bases = ["directions", "features"]
+    return specification(
+        "number unique polysemanticity low high",
+        transform=[
+            calculate("order", f"indexof({names}, datum.category)"),
+            calculate("place", f"datum.number + ({below})"),
+        ],
+        facet={
+            "column": nominal("basis", sort=bases, title=None, header={"labelExpr": basis}),
+            **REVISION_ROWS,
+        },
+        spec={
+            "width": 325,
+            "height": {"step": 22},
+            "encoding": {"y": _rows(chart.y, "place")},
+            "layer": layers,
+        },
+        **spacing(85, 20),
+    )
+
+
+def correlation(chart: Axes) -> Spec:
+    """Draw a numbered point per encoder and a panel per measure; hollow: extrapolated."""
+    point = {"size": 75, "opacity": 1}
+    tips = tooltip("rev", "label", "measure", chart.x, chart.y, "extrapolated")
+    channels = {"color": COLOUR, "tooltip": tips, "shape": SHAPE}
+    padded, axis = {"zero": False, "padding": 10}, {"tickCount": 5}
+    layers = [
+        layer("point", look={**point, "strokeWidth": 2}, **channels, fillOpacity=value(0)),
+        layer("point", keep("!datum.extrapolated"), look={**point, "filled": True}, **channels),
+        # Neighbours have their numbers on different sides.
+        *(
+            layer(
+                "text",
+                keep(f"datum.place % 2 === {odd}"),
+                look={"color": INK, "align": align, "baseline": "middle", "dx": off, "dy": off},
+                text=quantitative("number"),
+            )
+            for odd, align, off in ((1, "right", -6), (0, "left", 6))
+        ),
+    ]
+    return specification(
+        "number value effective_robustness",
+        transform=[panel("datum.measure"), numbered("place", chart.x, "panel")],
+        **wrapped(3, []),
+        spec={
+            "width": 270,
+            "height": 200,
+            "encoding": {
+                "x": chart.along_x(scale={**padded, "nice": True}, axis=axis),
+                "y": chart.along_y(scale=padded, axis=axis),
+            },
+            "layer": layers,
+        },
+        **independent(scale="x", axis="x"),
+        **spacing(14, 14),
+    )
+
+
+def cka(chart: Axes) -> Spec:
+    """Draw a matrix of layers per comparison, with its numbers if they fit into the cells."""
+    bare = {"labelLimit": 0, "ticks": False, "domain": False, "grid": False}
+    legend = {"title": "CKA", "orient": "right", "gradientLength": 160, "format": ".1f"}
+    first, second = ({"field": f"{which}_index", "op": "min"} for which in ("first", "second"))
+    cells = quantitative(
+        "cka",
+        scale={"domain": [0, 1], "clamp": True, "scheme": "purples"},
+        legend={**legend, "tickCount": 5},
+    )
+    on_dark = {"condition": {"test": "datum.cka > 0.66", "value": WHITE}, "value": "#111111"}
+    tips = ("rev", "first_label", chart.x, "second_label", chart.y, "cka")
+    return specification(
+        "first_index second_index cka",
+        transform=[
+            panel("datum.first_label + ' (across)\\n' + datum.second_label + ' (up)'"),
+            joined("panel", last_index=("max", "first_index"), last_second=("max", "second_index")),
+        ],
+        **wrapped(3, []),
+        spec={
+            "width": 255,
+            "height": 235,
+            "encoding": {
+                "x": nominal(chart.x, sort=first, title=None, axis={**bare, "labelAngle": -40}),
+                "y": nominal(
+                    chart.y, sort={**second, "order": "descending"}, title=None, axis=bare
+                ),
+            },
+            "layer": [
+                layer("rect", color=cells, tooltip=tooltip(*tips)),
+                layer(
+                    "text",
+                    keep("datum.last_index < 8 && datum.last_second < 8"),
+                    text=quantitative("cka", format=".2f"),
+                    color=on_dark,
+                ),
+            ],
+        },
+        **independent(scale="xy"),
+        **flush(92, 112),
+    )
+
+
+def planted_outliers(chart: Axes) -> Spec:
+    """Draw the share of images in which raised features were found, beside the arithmetic's."""
+    sizes = [2, 4, 6, 8, 10, 15, 20, 30, 60, 120]
+    x = chart.along_x(
+        scale={"type": "log", "nice": False},
+        axis={"grid": False, "values": sizes, "labelOverlap": True},
+    )
+    percent = {"axis": {"tickCount": 5}, "scale": {"domain": [0, 100]}}
+    tips = tooltip("rev", "features", chart.x, chart.y, "arithmetic")
+    legend = {"symbolSize": 90, "symbolFillColor": INK, "symbolStrokeColor": INK}
+
+    def by_features(values: list[Any], legend: Spec | None) -> Spec:
+        return nominal("features", sort=None, legend=legend, scale={"range": values})
+
+    layers = [
+        layer(
+            "line",
+            look={"strokeWidth": 1.75, "color": INK},
+            x=x,
+            y=quantitative("arithmetic", title=chart.y_label, **percent),
+            detail=[nominal("features"), nominal("rev")],
+            tooltip=tips,
+            strokeDash=by_features(DASHES, None),
+        ),
+        layer(
+            "point",
+            look={"filled": True, "size": 60, "color": INK, "opacity": 1},
+            x=x,
+            y=chart.along_y(**percent),
+            tooltip=tips,
+            shape=by_features(
+                ["circle", "square", "triangle-up", "diamond"], {"title": "features", **legend}
+            ),
+        ),
+    ]
+    return specification(
+        "size found arithmetic",
+        facet=REVISION_ROWS,
+        spec={"width": 420, "height": 200, "layer": layers},
+        spacing={"row": 24},
+    )
+
+
+def _rows(column: str, along: str, **axis: bool) -> Spec:
+    """Give each encoder a row, named at the left."""
+    order = {"field": along, "op": "min"}
+    return nominal(column, sort=order, title=None, axis={**ROW_AXIS, **axis})
