@@ -6,6 +6,7 @@ import numpy as np
 
 from interpreting_clip.measures.logit_line import logit
 from page.names import SHIFTS
+from page.robustness_tables import DRAWN_RANGE, STANDARD
 from page.vega_lite import (
     INK,
     REVISION_ROWS,
@@ -31,16 +32,10 @@ from page.vega_lite import (
     training,
 )
 
-DRAWN_RANGE = (0.1, 99.9)
-"""The range of a logit axis in percent: accuracies of 0 and 100 % have no logit."""
-
 PUBLISHED_FRAME = {"imagenet": (25.0, 91.0), "accuracy": (0.5, 97.5)}
 """What the chart of published models shows, in percent: tiny models would shrink the rest."""
 
 GREY = "#9aa1ab"
-STANDARD = "standard models"
-"""The name, in the chart of published models, of those that the line is fitted to."""
-
 OWN = "your model"
 STAR = (
     "M0,-1L0.225,-0.309L0.951,-0.309L0.363,0.118L0.588,0.809L0,0.382L-0.588,0.809L-0.363,0.118"

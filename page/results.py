@@ -9,6 +9,7 @@ import msgspec
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json
+from interpreting_clip.measures.logit_line import LogitLine
 from page.names import INSTRUMENTS, SHIFTS
 
 Number = float | None
@@ -224,21 +225,6 @@ class TrainingStep(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: float
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """The baseline `logit(shift) = slope · logit(ImageNet) + intercept`, and its fit.
-
-    `r_squared` is the share of the variance that the line explains, of `models` standard models,
-    whose ImageNet accuracies are the fractions from `low` to `high`.
-    """
-
-    slope: float
-    intercept: float
-    r_squared: float
-    models: int
-    low: float
-    high: float
-
-
 class Abscissa(msgspec.Struct, frozen=True, kw_only=True):
     """ImageNet accuracy in percent at which a shift's line is read, and the number of images."""
 
@@ -253,7 +239,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     models: list[dict[str, str | float | None]]
-    lines: dict[str, Line]
+    lines: dict[str, LogitLine]
     abscissa: dict[str, str]
 
 
@@ -352,12 +338,12 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     `counterparts` holds the models of each backbone by name.
     """
 
-    lines: dict[str, Line]
+    lines: dict[str, LogitLine]
     encoders: dict[str, PublishedRobustness]
     leaders: list[str]
     confidence: float
     joined: dict[str, list[str]]
-    timm_lines: dict[str, Line]
+    timm_lines: dict[str, LogitLine]
     counterparts: dict[str, dict[str, Counterpart]]
 
 

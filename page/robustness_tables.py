@@ -4,18 +4,23 @@
 models; both also hold the standard models and the baseline line through them.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from interpreting_clip.errors import InputError
+from interpreting_clip.measures.logit_line import LogitLine, expit, logit
 from page.names import COUNTERPARTS, SHIFTS, TRAININGS, format_number
-from page.results import Baseline, Encoder, Line, measured_shifts
+from page.results import Baseline, Encoder, measured_shifts
 
 Row = dict[str, Any]
 
 Model = Mapping[str, Any]
 """A model's `name`, and its accuracy in percent on `imagenet` and each shift, None if unknown."""
+
+DRAWN_RANGE = (0.1, 99.9)
+"""The range of a logit axis in percent: accuracies of 0 and 100 % have no logit."""
 
 ENCODER_COLUMNS = ("number", "label", "training", "backbone")
 """The columns that identify an encoder; `number` keys a chart to the main table."""
@@ -58,19 +63,15 @@ def encoder_cells(encoder: Encoder) -> Row:
     return dict(zip(ENCODER_COLUMNS, values, strict=True))
 
 
-def baseline_accuracy(slope: float, intercept: float, imagenet: float) -> float:
-    """Return the accuracy in percent that a line gives at an ImageNet accuracy in percent.
-
-    `100 · expit(slope · logit(imagenet / 100) + intercept)` (Taori et al. 2020, section 3). An
-    accuracy of 0 or 100 % has no logit and is taken as 0.1 or 99.9 %, where charts draw it too.
-    """
-    share = clip_to_axis(imagenet) / 100
-    return 100 / (1 + math.exp(-(slope * math.log(share / (1 - share)) + intercept)))
+def baseline_accuracy(line: LogitLine, imagenet: float) -> float:
+    """Return β at an ImageNet accuracy, both in percent, as a chart draws it: in `DRAWN_RANGE`."""
+    return 100 * float(line.predict(np.array([clip_to_axis(imagenet) / 100]))[0])
 
 
 def clip_to_axis(percent: float) -> float:
-    """Return an accuracy in percent clipped to the range of a logit axis, 0.1 to 99.9."""
-    return min(max(percent, 0.1), 99.9)
+    """Return an accuracy in percent clipped to `DRAWN_RANGE`."""
+    low, high = DRAWN_RANGE
+    return min(max(percent, low), high)
 
 
 def mark(extrapolated: bool) -> str:
@@ -84,7 +85,7 @@ def on_shift_classes(encoders: Sequence[Encoder]) -> bool:
     return any(name != "imagenet" for name in starts)
 
 
-def line_spans(lines: Mapping[str, Line]) -> str:
+def line_spans(lines: Mapping[str, LogitLine]) -> str:
     """Say which ImageNet accuracies the lines' models span, by shift only if these differ."""
     shifts: dict[str, list[str]] = {}
     for shift, line in lines.items():
@@ -95,21 +96,20 @@ def line_spans(lines: Mapping[str, Line]) -> str:
     return ", ".join(f"{span} ({', '.join(names)})" for span, names in shifts.items())
 
 
-def line_ends(line: Line, imagenet: Iterable[float]) -> list[tuple[float, float]]:
+def line_ends(line: LogitLine, imagenet: Iterable[float]) -> list[tuple[float, float]]:
     """Return both ends of the line as drawn over ImageNet accuracies in percent.
 
     A steep line leaves the range of the shift's axis before it has crossed ImageNet's; it is cut
-    there, at 0.1 and 99.9 %. Empty without accuracies, or if all of the line lies outside.
+    there, at an end of `DRAWN_RANGE`. Empty without accuracies, or if all of it lies outside.
     """
     drawn = [clip_to_axis(percent) for percent in imagenet]
     if not drawn:
         return []
     low, high = min(drawn), max(drawn)
-    slope, intercept = line.slope, line.intercept
-    if slope:
-        edges = [baseline_accuracy(1 / slope, -intercept / slope, y) for y in (0.1, 99.9)]
-        low, high = max(low, min(edges)), min(high, max(edges))
-    return [(x, baseline_accuracy(slope, intercept, x)) for x in (low, high)] if low <= high else []
+    if line.slope:
+        leaves = expit((logit(np.array(DRAWN_RANGE) / 100) - line.intercept) / line.slope)
+        low, high = max(low, 100 * float(leaves.min())), min(high, 100 * float(leaves.max()))
+    return [(x, baseline_accuracy(line, x)) for x in (low, high)] if low <= high else []
 
 
 def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
@@ -143,7 +143,7 @@ def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
         rows += [
             {"kind": "encoder", **encoder_cells(e), "shift": SHIFTS[shift]}
             | {"imagenet": x, "accuracy": y}
-            | {"baseline": baseline_accuracy(line.slope, line.intercept, x)}
+            | {"baseline": baseline_accuracy(line, x)}
             | {"effective_robustness": getattr(e.metrics.effective_robustness, shift)}
             | {"extrapolated": mark(shift in e.metrics.effective_robustness.extrapolated)}
             for e, x, y in points
@@ -152,7 +152,7 @@ def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
 
 
 def published_rows(
-    standard: Sequence[Model], models: Iterable[Mapping[str, Any]], lines: Mapping[str, Line]
+    standard: Sequence[Model], models: Iterable[Mapping[str, Any]], lines: Mapping[str, LogitLine]
 ) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and models.
 
@@ -185,7 +185,7 @@ def published_rows(
                 "shift": SHIFTS[shift],
                 "imagenet": m["imagenet"],
                 "accuracy": m[shift],
-                "baseline": baseline_accuracy(line.slope, line.intercept, m["imagenet"]),
+                "baseline": baseline_accuracy(line, m["imagenet"]),
                 "effective_robustness": m[f"robustness_{shift}"],
                 "extrapolated": mark(shift in m["extrapolated"].split()),
                 "mean_of_five": m.get("mean_of_five"),
@@ -205,8 +205,8 @@ def training_group(training: str) -> str:
     return COUNTERPARTS[training.removesuffix("_12k")]
 
 
-def baseline_rows(baselines: Mapping[str, Mapping[str, Line]]) -> list[Row]:
-    """Return the lines by baseline and shift, for others to use (`baseline_accuracy`).
+def baseline_rows(baselines: Mapping[str, Mapping[str, LogitLine]]) -> list[Row]:
+    """Return the lines by baseline and shift, for others to use (`LogitLine.predict`).
 
     Slope and intercept have twelve decimals, so that anyone who uses them gets our numbers.
     """
@@ -245,7 +245,7 @@ def _standard_rows(shift: str, models: Iterable[Model]) -> list[Row]:
     ]
 
 
-def _line_rows(shift: str, line: Line, imagenet: Iterable[float]) -> list[Row]:
+def _line_rows(shift: str, line: LogitLine, imagenet: Iterable[float]) -> list[Row]:
     """Return the line over the models that it was fitted to, and over all that it is drawn for."""
     fitted = (100 * line.low, 100 * line.high)
     return [

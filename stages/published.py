@@ -1,7 +1,7 @@
 """Stage `published`: effective robustness of real models, from published accuracies."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -29,12 +29,12 @@ from interpreting_clip.formats.tables import write_table
 from interpreting_clip.measures.effective_robustness import (
     Accuracy,
     EffectiveRobustness,
+    above_line,
     estimate_effective_robustness,
 )
 from interpreting_clip.measures.intervals import percentile_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, baseline_lines
 from page.published_models import MODEL_COLUMNS, model_row
-from page.results import Line
 from page.robustness_tables import (
     BASELINE_COLUMNS,
     PUBLISHED_COLUMNS,
@@ -84,10 +84,7 @@ def published_results(
         said = {key: m[key] for key in ("data", "training", "note", "imagenet")}
         size = {"image_size": int(m["image_size"])}
         compared.setdefault(m["backbone"], {})[m["name"]] = said | size | values
-    lines = {
-        name: {shift: Line(**asdict(line)) for shift, line in baseline.lines.items()}
-        for name, baseline in baselines.items()
-    }
+    lines = {name: baseline.lines for name, baseline in baselines.items()}
     models = model_rows(zoo, timm, chosen, testbed, settings)
     return {
         "lines": msgspec.to_builtins(lines["testbed"]),
@@ -195,13 +192,11 @@ def leaders(models: Sequence[Model], baseline: Baseline, confidence: float) -> l
         imagenet = model["imagenet"] / 100
         if any(baseline.lines[shift].is_extrapolated(imagenet) for shift in SHIFTS):
             continue
-        accuracies = [model[shift] for shift in SHIFTS]
-        fitted = [baseline.lines[shift].predict(np.array([imagenet]))[0] for shift in SHIFTS]
-        resampled = [baseline.resampled[shift] for shift in SHIFTS]
-        drawn = [line.predict(np.full(len(line.slope), imagenet)) for line in resampled]
+        fitted = [above_line(imagenet, model[s] / 100, baseline.lines[s]) for s in SHIFTS]
+        drawn = [above_line(imagenet, model[s] / 100, baseline.resampled[s]) for s in SHIFTS]
         judged.append(model["name"])
-        values.append(np.mean(accuracies) - 100 * np.mean(fitted))
-        draws.append(np.mean(accuracies) - 100 * np.mean(drawn, axis=0))
+        values.append(float(np.mean(fitted)))
+        draws.append(np.mean(drawn, axis=0))
     order = sorted(range(len(judged)), key=lambda i: (-values[i], judged[i]))
     return [
         judged[i]

@@ -58,7 +58,23 @@ def effective_robustness(imagenet: float, shift: float, line: LogitLine) -> floa
             raise ValueError(
                 f"accuracy {fraction}: expected a fraction from 0 to 1, not a percentage"
             )
-    return 100.0 * (shift - float(line.predict(np.array([imagenet]))[0]))
+    return float(above_line(imagenet, shift, line)[0])
+
+
+def above_line(
+    imagenet: float | Float[np.ndarray, " line"],
+    shift: float | Float[np.ndarray, " line"],
+    line: LogitLine | ResampledLines,
+) -> Float[np.ndarray, " line"]:
+    """Compute the same formula for each of some resampled lines, or for one, without the check.
+
+    Parameters
+    ----------
+    imagenet, shift : accuracies as in `effective_robustness`, the same for all lines or one each
+    line : β as fitted or as resampled
+    """
+    abscissas = np.broadcast_to(imagenet, np.shape(line.slope) or (1,))
+    return 100.0 * (shift - line.predict(abscissas))
 
 
 def estimate_effective_robustness(
@@ -110,7 +126,7 @@ def estimate_effective_robustness(
         # The same seed for every shift couples the draws of ImageNet accuracies.
         x = _draw_coupled(abscissas[shift], len(line.slope), (seed, 0))
         y = _draw_fractions(accuracy, len(line.slope), (seed, positions[shift]))
-        draws.append(100.0 * (y - line.predict(x)))
+        draws.append(above_line(x, y, line))
     pairs = zip(values, draws, strict=True)
     estimates = [percentile_interval(value, drawn, confidence) for value, drawn in pairs]
     # The mean is taken draw by draw, which keeps the correlation between shifts.

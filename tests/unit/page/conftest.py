@@ -9,22 +9,19 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.measures.logit_line import LogitLine
 from page.names import INSTRUMENTS
-from page.results import Comparison, Controls, Encoder, Line, Published, Series
+from page.results import Comparison, Controls, Encoder, Published, Series
 from page.robustness_tables import baseline_rows, published_rows
 from stages.published import COLUMNS
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
 LINES = {
-    "imagenet_v2": Line(
-        slope=0.92, intercept=-0.55, r_squared=0.97, models=87, low=0.35, high=0.98
-    ),
-    "imagenet_r": Line(slope=0.8, intercept=-1.6, r_squared=0.97, models=87, low=0.35, high=0.98),
-    "imagenet_sketch": Line(
-        slope=0.7, intercept=-2.4, r_squared=0.97, models=87, low=0.35, high=0.98
-    ),
-    "objectnet": Line(slope=0.9, intercept=-2.1, r_squared=0.97, models=87, low=0.35, high=0.98),
-    "imagenet_a": Line(slope=1.0, intercept=-1.6, r_squared=0.97, models=87, low=0.35, high=0.98),
+    "imagenet_v2": LogitLine(0.92, -0.55, 0.97, 87, 0.35, 0.98),
+    "imagenet_r": LogitLine(0.8, -1.6, 0.97, 87, 0.35, 0.98),
+    "imagenet_sketch": LogitLine(0.7, -2.4, 0.97, 87, 0.35, 0.98),
+    "objectnet": LogitLine(0.9, -2.1, 0.97, 87, 0.35, 0.98),
+    "imagenet_a": LogitLine(1.0, -1.6, 0.97, 87, 0.35, 0.98),
 }
 # label, training, data, ImageNet accuracy, mean effective robustness, kurtosis
 ENCODERS = {

@@ -1,7 +1,7 @@
 import pytest
 
 from interpreting_clip.errors import InputError
-from page.results import Line
+from interpreting_clip.measures.logit_line import LogitLine
 from page.robustness_tables import (
     BASELINE_COLUMNS,
     PUBLISHED_COLUMNS,
@@ -18,8 +18,8 @@ from tests.unit.page.conftest import LINES, model, published_model, read
 KINDS = ("standard", "line", "extrapolated", "encoder")
 
 
-def line(slope: float, intercept: float) -> Line:
-    return Line(slope=slope, intercept=intercept, r_squared=1.0, models=3, low=0.3, high=0.7)
+def line(slope: float, intercept: float) -> LogitLine:
+    return LogitLine(slope=slope, intercept=intercept, r_squared=1.0, models=3, low=0.3, high=0.7)
 
 
 def test_untrained_encoders_are_left_out(encoders):
@@ -132,7 +132,7 @@ def test_lines_for_others_have_their_range_and_number_of_models():
     [(1.0, 0.0, 0.2, 0.2), (1.0, 0.0, 93.0, 93.0), (2.0, 1.0986122886681098, 50.0, 75.0)],
 )
 def test_a_line_in_logits_has_its_closed_form(slope, intercept, percent, expected):
-    assert baseline_accuracy(slope, intercept, percent) == pytest.approx(expected, rel=1e-12)
+    assert baseline_accuracy(line(slope, intercept), percent) == pytest.approx(expected, rel=1e-12)
 
 
 def test_nothing_and_everything_are_drawn_at_the_edge():
@@ -149,7 +149,7 @@ def test_a_steep_segment_is_cut_where_it_leaves_the_drawn_range():
     (left, bottom), (right, top) = line_ends(line(3.0, -3.0), [0.5, 99.5])
     assert (bottom, top) == pytest.approx((0.1, 99.9))
     assert 0.5 < left < right < 99.5
-    assert baseline_accuracy(3.0, -3.0, left) == pytest.approx(0.1)
+    assert baseline_accuracy(line(3.0, -3.0), left) == pytest.approx(0.1)
 
 
 def test_encoders_and_models_stand_at_the_abscissa_of_the_shift(study):
