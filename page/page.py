@@ -28,7 +28,7 @@ from page.names import (
 from page.provenance import Provenance, dataset_rows, training_rows
 from page.published_section import published_section
 from page.rendering import template_environment
-from page.results import Comparison, Controls, Encoder, Published
+from page.results import Baseline, Comparison, Controls, Encoder, Published
 from page.robustness_tables import line_spans, mark, on_shift_classes
 from page.vega import Rows
 
@@ -64,6 +64,7 @@ def report_page(
     description: str,
     encoders: Sequence[Encoder],
     comparisons: Sequence[Comparison],
+    baseline: Baseline,
     controls: Controls,
     published: Published,
     tables: Mapping[str, Rows],
@@ -79,11 +80,11 @@ def report_page(
     ----------
     title, description
         What this study is, in plain text; blank lines separate a description's paragraphs.
-    encoders, comparisons, controls, published
+    encoders, comparisons, baseline, controls, published
         The study's results.
     tables
         The rows of every chart's CSV by name, including `published` and `planted_outliers`, and
-        those of `published_models` and `baselines`; numbers may be strings.
+        those of `published_models` and `published_lines`; numbers may be strings.
     provenance
         Where the results come from.
     correlations
@@ -104,13 +105,14 @@ def report_page(
         claims=claims,
         encoders=encoders,
         comparisons=comparisons,
+        baseline=baseline,
         labels={e.key: e.entry.label for e in encoders},
         by_representation={
             name: members
             for kind, name in REPRESENTATIONS.items()
             if (members := [e for e in encoders if e.series.representation == kind])
         },
-        on_shift_classes=on_shift_classes(encoders),
+        on_shift_classes=on_shift_classes(baseline),
         hiding_outliers={
             e.series.outliers.features: e.series.outliers.hiding_outliers for e in encoders
         },
@@ -127,7 +129,7 @@ def report_page(
         paper_concepts=PAPER_CONCEPTS,
         figures={
             chart.name: _figure(chart, rows, claims)
-            for chart in (*(_saying_classes(c, encoders) for c in CHARTS), PLANTED_OUTLIERS)
+            for chart in (*(_saying_classes(c, baseline) for c in CHARTS), PLANTED_OUTLIERS)
             if (rows := tables[chart.table])
         },
         controls=controls,
@@ -146,10 +148,10 @@ def report_page(
     return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
 
 
-def _saying_classes(chart: Chart, encoders: Sequence[Encoder]) -> Chart:
+def _saying_classes(chart: Chart, baseline: Baseline) -> Chart:
     if chart.name != "effective_robustness":
         return chart
-    classes = "the shift's classes" if on_shift_classes(encoders) else "all classes"
+    classes = "the shift's classes" if on_shift_classes(baseline) else "all classes"
     said = f"{chart.caption} ImageNet accuracy is that on {classes}."
     return msgspec.structs.replace(chart, caption=said)
 

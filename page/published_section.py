@@ -74,8 +74,8 @@ def published_section(
     published
         The result on published accuracies.
     tables
-        The rows of `plots/published.csv`, `plots/published_models.csv` and `plots/baselines.csv`,
-        by name.
+        The rows of `plots/published.csv`, `plots/published_models.csv` and
+        `plots/published_lines.csv`, by name.
     claims
         The claims about the study and about published models.
 
@@ -98,7 +98,7 @@ def published_section(
                 "shifts": SHIFTS,
                 "trainings": COUNTERPARTS,
                 "groups": {name: training_group(name) for name in COUNTERPARTS},
-                "lines": _lines(tables["baselines"]),
+                "lines": _lines(tables["published_lines"]),
                 "models": [
                     _numbers(m, ranks.get(m.name), published.joined.get(m.name, [])) for m in every
                 ],
@@ -167,7 +167,7 @@ def _lines(rows: Rows) -> dict[str, dict[str, float]]:
         }
     except ValueError as error:
         raise InputError(
-            f"plots/baselines.csv: expected numbers, got {error}; run "
+            f"plots/published_lines.csv: expected numbers, got {error}; run "
             "`dvc repro --force --single-item published`"
         ) from None
 

@@ -235,7 +235,8 @@ class Abscissa(msgspec.Struct, frozen=True, kw_only=True):
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """The standard models (name and accuracies in percent) and the line through them, per shift.
 
-    `abscissa` names the ImageNet accuracy that is the abscissa of each line.
+    `abscissa` names the ImageNet accuracy that is the abscissa of each line. The file is
+    `plots/baseline.json`.
     """
 
     models: list[dict[str, str | float | None]]
@@ -263,7 +264,6 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     training_curve: list[TrainingStep]
     abscissa: dict[str, Abscissa]
     left_out: dict[str, str]
-    robustness: Baseline
 
 
 class Encoder(msgspec.Struct, frozen=True, kw_only=True):
@@ -276,6 +276,11 @@ class Encoder(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     entry: EncoderEntry
     series: Series
+
+    @property
+    def file(self) -> str:
+        """The file that `series` was read from."""
+        return f"plots/encoders/{self.key}.json"
 
     @property
     def metrics(self) -> Metrics:
@@ -430,7 +435,7 @@ def measured_shifts(encoders: Sequence[Encoder]) -> list[str]:
     for e, shifts in zip(encoders, measured, strict=True):
         if shifts != measured[0]:
             raise InputError(
-                f"plots/encoders/{e.key}.json: measured on the shifts {shifts or list(SHIFTS)}, "
+                f"{e.file}: measured on the shifts {shifts or list(SHIFTS)}, "
                 f"`{encoders[0].key}` on {measured[0] or list(SHIFTS)}; run `dvc repro`"
             )
     listed = measured[0] if measured else None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from interpreting_clip.errors import InputError
+from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.measures.logit_line import LogitLine, expit, logit
 from page.names import COUNTERPARTS, SHIFTS, TRAININGS, format_number
 from page.results import Baseline, Encoder, measured_shifts
@@ -21,6 +22,9 @@ Model = Mapping[str, Any]
 
 DRAWN_RANGE = (0.1, 99.9)
 """The range of a logit axis in percent: accuracies of 0 and 100 % have no logit."""
+
+TOLERANCE = 0.01
+"""In points: accuracies are rounded to ten-thousandths of a percent."""
 
 ENCODER_COLUMNS = ("number", "label", "training", "backbone")
 """The columns that identify an encoder; `number` keys a chart to the main table."""
@@ -43,7 +47,7 @@ is ‡ if the line is extrapolated to an encoder.
 """
 
 
-BASELINE_COLUMNS = (
+LINE_COLUMNS = (
     "baseline",
     "shift",
     "slope",
@@ -79,10 +83,9 @@ def mark(extrapolated: bool) -> str:
     return "‡" if extrapolated else ""
 
 
-def on_shift_classes(encoders: Sequence[Encoder]) -> bool:
+def on_shift_classes(baseline: Baseline) -> bool:
     """Return whether any abscissa is ImageNet accuracy on a shift's classes instead of on all."""
-    starts = encoders[0].series.robustness.abscissa.values() if encoders else ()
-    return any(name != "imagenet" for name in starts)
+    return any(name != "imagenet" for name in baseline.abscissa.values())
 
 
 def line_spans(lines: Mapping[str, LogitLine]) -> str:
@@ -112,7 +115,7 @@ def line_ends(line: LogitLine, imagenet: Iterable[float]) -> list[tuple[float, f
     return [(x, baseline_accuracy(line, x)) for x in (low, high)] if low <= high else []
 
 
-def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
+def robustness_rows(encoders: Sequence[Encoder], baseline: Baseline) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and encoders.
 
     Untrained encoders are left out: at chance, their distance to the line means nothing. So are
@@ -122,12 +125,13 @@ def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
     Raises
     ------
     InputError
-        The encoders were measured against different baselines, or a shift has no line.
+        An encoder was measured against another baseline, or a shift has no line.
     """
     if not encoders:
         return []
     shifts = measured_shifts(encoders)
-    baseline = _common_baseline(encoders, shifts)
+    if missing := [shift for shift in shifts if shift not in baseline.lines]:
+        raise InputError(f"plots/baseline.json: no line for {missing}; run `dvc repro`")
     trained = [e for e in encoders if e.entry.training != "untrained"]
     rows: list[Row] = []
     for shift in shifts:
@@ -138,6 +142,8 @@ def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
             if (y := getattr(e.metrics.accuracy, shift)) is not None
         ]
         models = [m | {"imagenet": m[baseline.abscissa[shift]]} for m in baseline.models]
+        for e, x, y in points:
+            _require_line(e, shift, effective_robustness(x / 100, y / 100, line))
         rows += _standard_rows(shift, _with_accuracies(models, shift))
         rows += _line_rows(shift, line, [x for _, x, _ in points])
         rows += [
@@ -205,7 +211,7 @@ def training_group(training: str) -> str:
     return COUNTERPARTS[training.removesuffix("_12k")]
 
 
-def baseline_rows(baselines: Mapping[str, Mapping[str, LogitLine]]) -> list[Row]:
+def published_line_rows(baselines: Mapping[str, Mapping[str, LogitLine]]) -> list[Row]:
     """Return the lines by baseline and shift, for others to use (`LogitLine.predict`).
 
     Slope and intercept have twelve decimals, so that anyone who uses them gets our numbers.
@@ -220,17 +226,14 @@ def baseline_rows(baselines: Mapping[str, Mapping[str, LogitLine]]) -> list[Row]
     ]
 
 
-def _common_baseline(encoders: Sequence[Encoder], shifts: Sequence[str]) -> Baseline:
-    baseline = encoders[0].series.robustness
-    for e in encoders:
-        if e.series.robustness != baseline:
-            raise InputError(
-                f"plots/encoders/{e.key}.json: measured against another baseline than "
-                f"`{encoders[0].key}`; run `dvc repro`"
-            )
-        if missing := [s for s in shifts if s not in e.series.robustness.lines]:
-            raise InputError(f"plots/encoders/{e.key}.json: no baseline line for {missing}")
-    return baseline
+def _require_line(encoder: Encoder, shift: str, points: float) -> None:
+    """Refuse an encoder that has another effective robustness than it has on this line."""
+    measured = getattr(encoder.metrics.effective_robustness, shift)
+    if abs(measured - points) > TOLERANCE:
+        raise InputError(
+            f"{encoder.file}: {measured} points on {shift}, but {points:.4f} above the line in "
+            "plots/baseline.json: measured against another one; run `dvc repro`"
+        )
 
 
 def _with_accuracies(models: Iterable[Model], shift: str) -> list[Model]:

@@ -117,7 +117,6 @@ def plot_series(
         "training_curve": [{**point, "accuracy": 100 * point["accuracy"]} for point in curve],
         "abscissa": robustness["abscissa"],
         "left_out": robustness["left_out"],
-        "robustness": robustness["baseline"],
     }
 
 

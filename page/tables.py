@@ -8,7 +8,7 @@ from interpreting_clip.errors import InputError
 from page.across_encoders import CORRELATION_COLUMNS, correlation_rows
 from page.families import untrained_null
 from page.names import DATASETS, REPRESENTATIONS
-from page.results import Comparison, Controls, Encoder
+from page.results import Baseline, Comparison, Controls, Encoder
 from page.robustness_tables import (
     ENCODER_COLUMNS,
     ROBUSTNESS_COLUMNS,
@@ -60,18 +60,18 @@ PLANTED_COLUMNS = ("features", "size", "found", "arithmetic")
 
 
 def study_tables(
-    encoders: Sequence[Encoder], comparisons: Sequence[Comparison]
+    encoders: Sequence[Encoder], comparisons: Sequence[Comparison], baseline: Baseline
 ) -> dict[str, list[Row]]:
     """Return the rows of every CSV of the study by its name in `COLUMNS`.
 
     Raises
     ------
     InputError
-        The encoders were measured against different baselines, a shift has no line, or pruning is
-        of an unknown dataset.
+        An encoder was measured against another baseline, a shift has no line, or pruning is of an
+        unknown dataset.
     """
     return {
-        "effective_robustness": robustness_rows(encoders),
+        "effective_robustness": robustness_rows(encoders, baseline),
         "kurtosis": kurtosis_rows(encoders),
         "importance": importance_rows(encoders),
         "pruning": pruning_rows(encoders),

@@ -36,9 +36,9 @@ from interpreting_clip.measures.intervals import percentile_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, baseline_lines
 from page.published_models import MODEL_COLUMNS, model_row
 from page.robustness_tables import (
-    BASELINE_COLUMNS,
+    LINE_COLUMNS,
     PUBLISHED_COLUMNS,
-    baseline_rows,
+    published_line_rows,
     published_rows,
 )
 from runner.outputs import Inputs, Outputs
@@ -46,7 +46,7 @@ from runner.outputs import Inputs, Outputs
 COLUMNS = {
     "published": PUBLISHED_COLUMNS,
     "published_models": MODEL_COLUMNS,
-    "baselines": BASELINE_COLUMNS,
+    "published_lines": LINE_COLUMNS,
 }
 """The tables `plots/<name>.csv` that the stage writes."""
 
@@ -97,7 +97,7 @@ def published_results(
     }, {
         "published": published_rows(standard, models, lines["testbed"]),
         "published_models": models,
-        "baselines": baseline_rows(lines),
+        "published_lines": published_line_rows(lines),
     }
 
 

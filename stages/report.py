@@ -19,6 +19,7 @@ from page.page import report_page
 from page.provenance import Provenance
 from page.published_models import MODEL_COLUMNS
 from page.results import (
+    Baseline,
     Comparison,
     Controls,
     Encoder,
@@ -26,7 +27,7 @@ from page.results import (
     Series,
     read_result,
 )
-from page.robustness_tables import BASELINE_COLUMNS, PUBLISHED_COLUMNS
+from page.robustness_tables import LINE_COLUMNS, PUBLISHED_COLUMNS
 from page.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from page.vega import vega_script
 from runner.outputs import Inputs, Outputs, require_checksums
@@ -57,11 +58,14 @@ def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
         matrix = inputs[PLOTS / "comparisons"] / f"{key}.json"
         variables.update(require_checksums(matrix.with_suffix(".sha256"), matrix))
         comparisons.append(read_result(matrix, Comparison))
+    standard = inputs[PLOTS / "baseline.json"]
+    variables.update(require_checksums(inputs[PLOTS / "baseline.sha256"], standard))
+    baseline = read_result(standard, Baseline)
     published = inputs[PLOTS / "published.json"]
     columns = {
         "published": PUBLISHED_COLUMNS,
         "published_models": MODEL_COLUMNS,
-        "baselines": BASELINE_COLUMNS,
+        "published_lines": LINE_COLUMNS,
     }
     files = {name: inputs[PLOTS / f"{name}.csv"] for name in columns}
     variables.update(
@@ -70,7 +74,7 @@ def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
     planted = inputs[PLOTS / "controls.json"]
     variables.update(require_checksums(inputs[PLOTS / "controls.sha256"], planted))
     controls = read_result(planted, Controls)
-    tables = study_tables(encoders, comparisons)
+    tables = study_tables(encoders, comparisons, baseline)
     for name, rows in tables.items():
         write_table(outputs[PLOTS / f"{name}.csv"], rows, COLUMNS[name])
     raised = planted_rows(controls)
@@ -86,6 +90,7 @@ def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
         description=study.description,
         encoders=encoders,
         comparisons=comparisons,
+        baseline=baseline,
         controls=controls,
         published=read_result(published, Published),
         tables=tables,

@@ -51,7 +51,6 @@ def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
         },
         "left_out": left_out,
         "effective_robustness": estimate(pairs, baseline, settings),
-        "baseline": {name: baseline[name] for name in ("models", "lines", "abscissa")},
     }
     write_json(outputs[f"data/robustness/{key}"] / "robustness.json", result)
 

@@ -3,8 +3,8 @@
     python -m tools.effective_robustness --imagenet 76.2 --imagenet_v2 70.1 --imagenet_a 23.3
 
 Accuracies are top-1 in percent; ImageNet's is over all 1,000 classes. The lines come from stage
-`published` (plots/baselines.csv). The intervals in brackets are those of the lines: the accuracies
-are taken as exact.
+`published` (plots/published_lines.csv). The intervals in brackets are those of the lines: the
+accuracies are taken as exact.
 """
 
 import sys

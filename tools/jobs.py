@@ -147,7 +147,7 @@ def job_name(stage: str, on_cpu: bool) -> str:
         kind == "fetch" and key in TEST_SETS
     ):
         return "test_sets"
-    if stage in ("baseline", "published"):
+    if stage in ("baseline", "summarize_baseline", "published"):
         return "standard_models"
     if kind == "cka":
         return "comparisons"

@@ -20,7 +20,8 @@ ORDER = (
     *("study", "fetch", "weights", "pretrain", "finetune", "supervise", "interpolate"),
     *("head", "extract", "extract_shifts", "extract_broden", "extract_layers"),
     *("baseline", "robustness", "directions", "kurtosis", "broden_labels", "broden"),
-    *("cka", "controls", "summarize", "published", "thumbnails", "browse", "report"),
+    *("cka", "controls", "summarize", "summarize_baseline", "published", "thumbnails", "browse"),
+    "report",
 )
 """All stages but `code`, each after those whose results it reads; without `code`, none looks at the
 fingerprint of its code."""

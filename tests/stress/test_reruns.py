@@ -30,6 +30,6 @@ def test_a_setting_of_a_measure_reruns_that_measure_alone(clean, path, value, st
 def test_another_setting_of_a_shift_passes_no_image_of_imagenet_through_an_encoder(clean):
     clean.change("datasets.imagenet_r.noise", 0.06)
     ran = clean.repro()
-    expected = {"study", "fetch@imagenet_r", "baseline", *clean.of_every_encoder(*SHIFTED)}
-    assert ran - {"report"} <= expected
+    expected = {"study", "fetch@imagenet_r", "baseline", "summarize_baseline"}
+    assert ran - {"report"} <= expected | clean.of_every_encoder(*SHIFTED)
     assert clean.of_every_encoder("extract_shifts", "robustness", "directions") <= ran

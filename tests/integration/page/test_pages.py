@@ -37,8 +37,8 @@ def hostile_study() -> dict:
         }
         for pair in series["encoded"]:
             pair["concept"] = f"{pair['concept']} {HOSTILE}"
-        for model in series["robustness"]["models"]:
-            model["name"] += HOSTILE
+    for model in study["baseline"]["models"]:
+        model["name"] += HOSTILE
     for comparison in study["comparisons"].values():
         comparison["first_layers"][0] += HOSTILE
     for instrument in study["controls"].values():
@@ -66,8 +66,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ):
             for key, result in results.items():
                 write_json(Path("plots") / group / f"{key}.json", result)
-        write_json(controls := Path("plots/controls.json"), study["controls"])
-        write_checksums(controls.with_suffix(".sha256"), {str(controls): controls})
+        for name in ("baseline", "controls"):
+            write_json(file := Path("plots") / f"{name}.json", study[name])
+            write_checksums(file.with_suffix(".sha256"), {str(file): file})
         seal()
         run_stage("published")
         run_stage("report")

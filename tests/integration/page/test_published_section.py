@@ -19,7 +19,7 @@ from interpreting_clip.measures.logit_line import baseline_lines
 from page.names import INSTRUMENTS
 from page.page import report_page
 from page.provenance import Provenance
-from page.results import Controls, Published
+from page.results import Baseline, Controls, Published
 from page.tables import planted_rows, study_tables
 from page.vega import vega_script
 from stages.published import COLUMNS, published_results
@@ -54,14 +54,18 @@ def write_page(file: Path, result: dict[str, Any], tables: dict[str, list]) -> N
     known = dict.fromkeys(INSTRUMENTS, none)
     known |= {"outlier_features": none | {"curve": curve, "limits": []}}
     controls = msgspec.convert(known, Controls)
+    baseline = Baseline(models=[], lines={}, abscissa={})
     html = report_page(
         title="published models",
         description="No encoder.",
         encoders=[],
         comparisons=[],
+        baseline=baseline,
         controls=controls,
         published=msgspec.convert(result, Published),
-        tables=study_tables([], []) | {"planted_outliers": planted_rows(controls)} | tables,
+        tables=study_tables([], [], baseline)
+        | {"planted_outliers": planted_rows(controls)}
+        | tables,
         provenance=Provenance(),
     )
     (file.parent / "vega.js").write_text(vega_script())

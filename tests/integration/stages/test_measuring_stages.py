@@ -216,9 +216,6 @@ def test_robustness(run, key):
     for name, one in {**estimate.shifts, "mean": estimate.mean}.items():
         assert measured[name] == pytest.approx(asdict(one), abs=1e-4)
         assert measured[name]["low"] < measured[name]["high"]
-    for shift, line in LINES.items():
-        assert found["baseline"]["lines"][shift] == pytest.approx(asdict(line))
-    assert [model["name"] for model in found["baseline"]["models"]] == ["standard"]
 
 
 def test_a_part_of_a_set_is_not_scored_against_a_line_of_the_whole(run):
@@ -506,7 +503,7 @@ def test_published(run):
     one = models["ViT-B-32/openai"]["testbed"]
     four = [found["encoders"]["ViT-B-32/openai"][shift] for shift in TIMM_SHIFTS]
     assert one["mean"] == pytest.approx(np.mean(four), abs=1e-3)
-    slopes = {(row["baseline"], row["shift"]): row for row in rows("baselines")}
+    slopes = {(row["baseline"], row["shift"]): row for row in rows("published_lines")}
     assert len(slopes) == len(SHIFTS) + len(TIMM_SHIFTS)
     for shift, line in found["timm_lines"].items():
         assert float(slopes["timm", shift]["slope"]) == pytest.approx(line["slope"], abs=1e-4)
@@ -699,9 +696,20 @@ def test_summarize():
         assert points == ([] if key == "first" else [(1, 2.5, 25.0), (2, 1.5, 50.0)])
 
 
+def test_summarize_baseline(run):
+    run("summarize_baseline")
+    found = result("plots/baseline.json")
+    for shift, line in LINES.items():
+        assert found["lines"][shift] == pytest.approx(asdict(line))
+    assert [model["name"] for model in found["models"]] == ["standard"]
+    assert found["abscissa"] == result("data/baseline/baseline.json")["abscissa"]
+    assert "resampled" not in found
+
+
 @pytest.mark.usefixtures("measured")
 def test_report(run):
     run("published", unread=["data/study"])
+    run("summarize_baseline")
     run("controls")
     layers = {"first_layers": ["stem"], "second_layers": ["a", "b"], "cka": [[0.25, 0.75]]}
     pair = {"first": "first", "second": "second", **layers}

@@ -11,8 +11,8 @@ import pytest
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.measures.logit_line import LogitLine
 from page.names import INSTRUMENTS
-from page.results import Comparison, Controls, Encoder, Published, Series
-from page.robustness_tables import baseline_rows, published_rows
+from page.results import Baseline, Comparison, Controls, Encoder, Published, Series
+from page.robustness_tables import published_line_rows, published_rows
 from stages.published import COLUMNS
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
@@ -94,17 +94,26 @@ def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def study_baseline() -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    models = [
+        {"name": f"model {i}", "imagenet": x}
+        | {s: beta(s, x) + float(rng.normal()) for s in SHIFTS}
+        for i, x in enumerate(np.linspace(35, 98, 16).tolist())
+    ]
+    return {
+        "models": models,
+        "lines": msgspec.to_builtins(LINES),
+        "abscissa": dict.fromkeys(SHIFTS, "imagenet"),
+    }
+
+
 def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
     training, imagenet = ENCODERS[key][1], ENCODERS[key][3]
     decay = np.exp(-np.arange(12) / 4)
     steps = () if training == "untrained" else range(0, 600, 10)
     fractions = [round(0.1 * i, 1) for i in range(10)]
     keep = {d: imagenet if d == "imagenet" else beta(d, imagenet) for d in ("imagenet", *SHIFTS)}
-    models = [
-        {"name": f"model {i}", "imagenet": x}
-        | {s: beta(s, x) + float(rng.normal()) for s in SHIFTS}
-        for i, x in enumerate(np.linspace(35, 98, 16).tolist())
-    ]
     return {
         "representation": "linear",
         "outliers": {
@@ -157,11 +166,6 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
         ],
         "abscissa": {s: {"accuracy": float(imagenet), "images": 2000} for s in SHIFTS},
         "left_out": {},
-        "robustness": {
-            "models": models,
-            "lines": msgspec.to_builtins(LINES),
-            "abscissa": dict.fromkeys(SHIFTS, "imagenet"),
-        },
     }
 
 
@@ -216,6 +220,7 @@ def made_up_study() -> dict[str, Any]:
             "rn_supervision": comparison("rn_web_broad", "rn_supervised"),
             "backbones": comparison("rn_web_broad", "vit_web_broad"),
         },
+        "baseline": study_baseline(),
         "controls": {
             **{name: {"controls": [control(name)]} for name in INSTRUMENTS},
             "outlier_features": {
@@ -268,9 +273,19 @@ def read(study: dict[str, Any]) -> list[Encoder]:
     ]
 
 
+def read_baseline(study: dict[str, Any]) -> Baseline:
+    """Check the baseline of a study that a test has changed."""
+    return msgspec.convert(study["baseline"], Baseline)
+
+
 @pytest.fixture
 def encoders(study: dict[str, Any]) -> list[Encoder]:
     return read(study)
+
+
+@pytest.fixture
+def baseline(study: dict[str, Any]) -> Baseline:
+    return read_baseline(study)
 
 
 @pytest.fixture
@@ -333,6 +348,6 @@ def published_tables(*models: dict[str, Any]) -> dict[str, list[dict[str, str]]]
     rows = {
         "published": published_rows([model("a standard model", 60.0, 0.0)], whole, LINES),
         "published_models": whole,
-        "baselines": baseline_rows({"testbed": LINES, "timm": LINES}),
+        "published_lines": published_line_rows({"testbed": LINES, "timm": LINES}),
     }
     return {name: [as_read(row, COLUMNS[name]) for row in rows[name]] for name in rows}

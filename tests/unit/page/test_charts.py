@@ -52,8 +52,10 @@ def published_row(kind, imagenet, accuracy):
 
 
 @pytest.fixture
-def tables(encoders, comparisons, controls):
-    return study_tables(encoders, comparisons) | {"planted_outliers": planted_rows(controls)}
+def tables(encoders, comparisons, baseline, controls):
+    return study_tables(encoders, comparisons, baseline) | {
+        "planted_outliers": planted_rows(controls)
+    }
 
 
 @pytest.fixture
@@ -121,8 +123,12 @@ def test_dvc_plots_shows_the_same_charts():
     ]
 
 
-def test_revisions_of_a_faceted_chart_stand_in_their_own_row(encoders):
-    rows = [r for r in study_tables(encoders, [])["effective_robustness"] if r["kind"] == "line"]
+def test_revisions_of_a_faceted_chart_stand_in_their_own_row(encoders, baseline):
+    rows = [
+        r
+        for r in study_tables(encoders, [], baseline)["effective_robustness"]
+        if r["kind"] == "line"
+    ]
     extra = [r for i, r in enumerate(rows[::2]) for _ in range(i)]
     both = [{**r, "rev": "main"} for r in extra] + [{**r, "rev": "other"} for r in rows]
     drawn = cells(specification(CHARTS[0], both))
@@ -131,9 +137,9 @@ def test_revisions_of_a_faceted_chart_stand_in_their_own_row(encoders):
     assert points == [0, 1, 2, 3, 4, 2, 2, 2, 2, 2]
 
 
-def test_revisions_of_a_wrapped_chart_have_their_own_panels(encoders):
+def test_revisions_of_a_wrapped_chart_have_their_own_panels(encoders, baseline):
     chart = next(c for c in CHARTS if c.name == "pruning")
-    rows = study_tables(encoders[:2], [])["pruning"]
+    rows = study_tables(encoders[:2], [], baseline)["pruning"]
     both = [{**r, "rev": rev} for rev in ("main", "other") for r in rows]
     text = json.dumps(cells(specification(chart, both)))
     titles = Counter(re.findall(r'"(rn: (?:ImageNet|the shifts, mean))", "(main|other)"', text))
@@ -182,8 +188,8 @@ def test_every_chart_colours_trainings_alike_and_tells_them_apart_without_colour
     assert not coloured or "training" in {one["field"] for one in apart}
 
 
-def test_a_legend_lists_the_trainings_that_are_drawn(encoders):
-    rows = study_tables(encoders[2:4], [])["kurtosis"]
+def test_a_legend_lists_the_trainings_that_are_drawn(encoders, baseline):
+    rows = study_tables(encoders[2:4], [], baseline)["kurtosis"]
     (legend, *others) = [
         one["legend"]
         for one in encodings(chart_spec(CHARTS[1], rows), "shape")
@@ -192,19 +198,22 @@ def test_a_legend_lists_the_trainings_that_are_drawn(encoders):
     assert legend["values"] == ["zero-shot", "supervised"] and others == []
 
 
-def test_a_legend_lists_the_categories_that_have_a_bar(study):
+def test_a_legend_lists_the_categories_that_have_a_bar(study, baseline):
     for one in study["series"]["rn_supervised"]["concepts"]:
         one["unique"] *= one["category"] in ("all", "scene", "object")
     chart = next(c for c in CHARTS if c.name == "concepts")
-    rows = study_tables([e for e in read(study) if e.key == "rn_supervised"], [])["concepts"]
+    (own,) = (e for e in read(study) if e.key == "rn_supervised")
+    rows = study_tables([own], [], baseline)["concepts"]
     (colour,) = encodings(chart_spec(chart, rows), "color")
     assert colour["legend"]["values"] == ["object", "scene"]
 
 
 @pytest.mark.parametrize("name", ["pruning", "importance", "sweep"])
-def test_encoders_of_a_backbone_share_a_panel_and_their_labels_do_not_touch(name, encoders):
+def test_encoders_of_a_backbone_share_a_panel_and_their_labels_do_not_touch(
+    name, encoders, baseline
+):
     chart = next(c for c in CHARTS if c.name == name)
-    drawn = cells(chart_spec(chart, study_tables(encoders, [])[chart.table]))
+    drawn = cells(chart_spec(chart, study_tables(encoders, [], baseline)[chart.table]))
     assert len(drawn) == (2 if name == "importance" else 4)
     for cell, members in zip(drawn, (7, 4) if name == "importance" else (7, 7, 4, 4), strict=True):
         labels = [one for one in text_marks(cell) if re.match(r"\d+  ", str(one.get("text")))]
@@ -238,16 +247,16 @@ def test_a_long_line_is_thinned_to_points_that_show_its_course():
     assert thinned(rows[:20]) == rows[:20]
 
 
-def test_the_page_draws_the_rows_that_the_chart_keeps(encoders):
+def test_the_page_draws_the_rows_that_the_chart_keeps(encoders, baseline):
     chart = next(c for c in CHARTS if c.name == "pruning")
-    rows = study_tables(encoders[:1], [])["pruning"]
+    rows = study_tables(encoders[:1], [], baseline)["pruning"]
     data = chart_spec(chart, rows)["data"]["values"].splitlines()
     assert len(data) - 1 == len(rows) / 2 and not any("random head" in line for line in data)
 
 
-def test_a_specification_cannot_end_the_script_that_holds_it(study):
+def test_a_specification_cannot_end_the_script_that_holds_it(study, baseline):
     study["entries"]["rn_web_broad"]["label"] = "</script><!--<script>&"
-    text = chart_json(CHARTS[1], study_tables(read(study)[:2], [])["kurtosis"])
+    text = chart_json(CHARTS[1], study_tables(read(study)[:2], [], baseline)["kurtosis"])
     assert not set("<>&") & set(text)
     assert "</script><!--<script>&" in msgspec.json.decode(text)["data"]["values"]
 
@@ -282,9 +291,9 @@ LABELS = [
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_a_label_is_text_in_a_drawing(study, label):
+def test_a_label_is_text_in_a_drawing(study, label, baseline):
     study["entries"]["rn_web_broad"]["label"] = label
-    rows = study_tables(read(study)[:2], [])["kurtosis"]
+    rows = study_tables(read(study)[:2], [], baseline)["kurtosis"]
     svg = chart_svg(CHARTS[1], rows)
     drawn = ElementTree.fromstring(svg)  # noqa: S314
     assert label in ["".join(e.itertext()) for e in drawn.iter() if e.tag.endswith("}text")]

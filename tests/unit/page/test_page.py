@@ -11,7 +11,7 @@ from page.page import report_page
 from page.provenance import Provenance
 from page.results import Controls, Published
 from page.tables import planted_rows, study_tables
-from tests.unit.page.conftest import published_model, published_tables, read
+from tests.unit.page.conftest import published_model, published_tables, read, read_baseline
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 SECTIONS = [
@@ -47,15 +47,16 @@ def page(study, comparisons, published):
     tables = published_tables(published_model("b/openai", "zero_shot", 60.0, 9.0))
 
     def write(comparisons=comparisons, published=published, **more) -> str:
-        encoders = read(study)
+        encoders, baseline = read(study), read_baseline(study)
         return report_page(
             title="a <miniature>",
             description="First & foremost.\n\nSecond.",
             encoders=encoders,
             comparisons=comparisons,
+            baseline=baseline,
             controls=(controls := msgspec.convert(study["controls"], Controls)),
             published=published,
-            tables=study_tables(encoders, comparisons)
+            tables=study_tables(encoders, comparisons, baseline)
             | {"planted_outliers": planted_rows(controls)}
             | tables,
             **{"provenance": Provenance(), **more},
@@ -419,10 +420,9 @@ def test_the_page_counts_images_and_classes_and_says_what_was_not_compared(page,
     assert "from ImageNet accuracy on all classes" in text
     assert "ImageNet accuracy is that on all classes.</figcaption>" in text
     assert "those of the shift’s classes" not in text
-    for series in study["series"].values():
-        series["robustness"]["abscissa"]["objectnet"] = "imagenet_on_objectnet_classes"
-        for one in series["robustness"]["models"]:
-            one["imagenet_on_objectnet_classes"] = one["imagenet"]
+    study["baseline"]["abscissa"]["objectnet"] = "imagenet_on_objectnet_classes"
+    for one in study["baseline"]["models"]:
+        one["imagenet_on_objectnet_classes"] = one["imagenet"]
     text = page()
     assert "from ImageNet accuracy on the classes of" in text
     assert "is that on the shift&#39;s classes.</figcaption>" in text

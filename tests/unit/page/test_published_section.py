@@ -72,8 +72,8 @@ def test_hostile_names_stay_text_in_scripts(published):
 
 
 def test_a_slope_that_is_no_number_is_refused(published, tables):
-    tables["baselines"][0]["slope"] = "steep"
-    with pytest.raises(InputError, match=r"baselines\.csv: expected numbers"):
+    tables["published_lines"][0]["slope"] = "steep"
+    with pytest.raises(InputError, match=r"published_lines\.csv: expected numbers"):
         published_section(published, tables)
 
 

@@ -3,17 +3,17 @@ import pytest
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.logit_line import LogitLine
 from page.robustness_tables import (
-    BASELINE_COLUMNS,
+    LINE_COLUMNS,
     PUBLISHED_COLUMNS,
     ROBUSTNESS_COLUMNS,
     baseline_accuracy,
-    baseline_rows,
     clip_to_axis,
     line_ends,
+    published_line_rows,
     published_rows,
     robustness_rows,
 )
-from tests.unit.page.conftest import LINES, model, published_model, read
+from tests.unit.page.conftest import LINES, beta, model, published_model, read, read_baseline
 
 KINDS = ("standard", "line", "extrapolated", "encoder")
 
@@ -22,21 +22,21 @@ def line(slope: float, intercept: float) -> LogitLine:
     return LogitLine(slope=slope, intercept=intercept, r_squared=1.0, models=3, low=0.3, high=0.7)
 
 
-def test_untrained_encoders_are_left_out(encoders):
-    rows = [r for r in robustness_rows(encoders) if r["kind"] == "encoder"]
+def test_untrained_encoders_are_left_out(encoders, baseline):
+    rows = [r for r in robustness_rows(encoders, baseline) if r["kind"] == "encoder"]
     assert {r["number"] for r in rows} == set(range(1, 10)) and len(rows) == 9 * 5
 
 
-def test_the_height_above_the_line_is_the_effective_robustness(encoders):
-    for row in robustness_rows(encoders):
+def test_the_height_above_the_line_is_the_effective_robustness(encoders, baseline):
+    for row in robustness_rows(encoders, baseline):
         assert row.keys() <= set(ROBUSTNESS_COLUMNS)
         if row["kind"] == "encoder":
             height = row["accuracy"] - row["baseline"]
             assert height == pytest.approx(row["effective_robustness"], abs=1e-9)
 
 
-def test_the_line_is_solid_over_its_standard_models_alone(encoders):
-    rows = [r for r in robustness_rows(encoders) if r["shift"] == "ImageNet-V2"]
+def test_the_line_is_solid_over_its_standard_models_alone(encoders, baseline):
+    rows = [r for r in robustness_rows(encoders, baseline) if r["shift"] == "ImageNet-V2"]
     spans = {kind: [r["imagenet"] for r in rows if r["kind"] == kind] for kind in KINDS}
     assert spans["line"] == pytest.approx([min(spans["standard"]), max(spans["standard"])])
     everyone = spans["standard"] + spans["encoder"]
@@ -45,27 +45,24 @@ def test_the_line_is_solid_over_its_standard_models_alone(encoders):
 
 def test_an_encoder_without_an_accuracy_is_left_out_of_that_shift(study):
     study["metrics"]["rn_web_broad"]["accuracy"]["objectnet"] = None
-    rows = robustness_rows(read(study))
+    rows = robustness_rows(read(study), read_baseline(study))
     assert [r["shift"] for r in rows if r.get("number") == 1].count("ObjectNet") == 0
 
 
-def test_encoders_of_different_baselines_do_not_mix(study):
-    series = study["series"]["rn_supervised"]
-    series["robustness"] = series["robustness"] | {"models": []}
-    with pytest.raises(InputError, match=r"rn_supervised\.json: measured against another"):
-        robustness_rows(read(study))
+def test_an_encoder_that_was_measured_against_another_line_is_refused(study):
+    study["metrics"]["rn_supervised"]["effective_robustness"]["imagenet_r"] += 0.1
+    with pytest.raises(InputError, match=r"rn_supervised\.json: .* above the line"):
+        robustness_rows(read(study), read_baseline(study))
 
 
 def test_a_shift_without_a_line_is_refused(study):
-    for series in study["series"].values():
-        lines = {k: v for k, v in series["robustness"]["lines"].items() if k != "imagenet_a"}
-        series["robustness"] = series["robustness"] | {"lines": lines}
-    with pytest.raises(InputError, match="no baseline line for \\['imagenet_a'\\]"):
-        robustness_rows(read(study))
+    del study["baseline"]["lines"]["imagenet_a"]
+    with pytest.raises(InputError, match=r"baseline\.json: no line for \['imagenet_a'\]"):
+        robustness_rows(read(study), read_baseline(study))
 
 
 def test_a_shift_that_the_study_does_without_is_left_out(fewer):
-    shifts = {row["shift"] for row in robustness_rows(read(fewer))}
+    shifts = {row["shift"] for row in robustness_rows(read(fewer), read_baseline(fewer))}
     assert shifts == {"ImageNet-V2", "ImageNet-R", "ImageNet-Sketch"}
 
 
@@ -120,8 +117,8 @@ def test_a_published_model_outside_the_range_is_marked_and_its_line_is_dashed():
 
 
 def test_lines_for_others_have_their_range_and_number_of_models():
-    (row,) = baseline_rows({"timm": {"objectnet": LINES["objectnet"]}})
-    assert set(row) == set(BASELINE_COLUMNS)
+    (row,) = published_line_rows({"timm": {"objectnet": LINES["objectnet"]}})
+    assert set(row) == set(LINE_COLUMNS)
     assert (row["baseline"], row["shift"], row["models"]) == ("timm", "objectnet", 87)
     assert float(row["slope"]) == pytest.approx(LINES["objectnet"].slope, abs=1e-12)
     assert (row["lowest_imagenet"], row["highest_imagenet"]) == pytest.approx((35, 98))
@@ -153,12 +150,16 @@ def test_a_steep_segment_is_cut_where_it_leaves_the_drawn_range():
 
 
 def test_encoders_and_models_stand_at_the_abscissa_of_the_shift(study):
-    for series in study["series"].values():
+    for key, series in study["series"].items():
         series["abscissa"]["objectnet"]["accuracy"] = 91.5
-        series["robustness"]["abscissa"]["objectnet"] = "imagenet_on_objectnet_classes"
-        for i, one in enumerate(series["robustness"]["models"]):
-            one["imagenet_on_objectnet_classes"] = 40.0 + i
-    rows = [r for r in robustness_rows(read(study)) if r["shift"] == "ObjectNet"]
+        metrics = study["metrics"][key]
+        above = metrics["accuracy"]["objectnet"] - beta("objectnet", 91.5)
+        metrics["effective_robustness"]["objectnet"] = above
+    study["baseline"]["abscissa"]["objectnet"] = "imagenet_on_objectnet_classes"
+    for i, one in enumerate(study["baseline"]["models"]):
+        one["imagenet_on_objectnet_classes"] = 40.0 + i
+    rows = robustness_rows(read(study), read_baseline(study))
+    rows = [r for r in rows if r["shift"] == "ObjectNet"]
     at = {
         kind: {r["imagenet"] for r in rows if r["kind"] == kind} for kind in ("encoder", "standard")
     }

@@ -30,7 +30,6 @@ def measured() -> tuple[dict, dict, dict, dict]:
             "classes": dict.fromkeys(SETS, 12),
             "abscissa": {"imagenet_v2": {"accuracy": 81.0, "images": 1400}},
             "left_out": {"imagenet_a": "imagenet_a has images of 3 of the 200 classes"},
-            "baseline": {"models": [], "lines": {}, "abscissa": {}},
         },
         {
             "representation": "linear",

@@ -6,16 +6,16 @@ from page.tables import COLUMNS, concept_rows, kurtosis_rows, study_tables
 from tests.unit.page.conftest import read
 
 
-def test_every_table_has_exactly_its_columns(encoders, comparisons):
-    tables = study_tables(encoders, comparisons)
+def test_every_table_has_exactly_its_columns(encoders, comparisons, baseline):
+    tables = study_tables(encoders, comparisons, baseline)
     assert list(tables) == list(COLUMNS)
     for name, rows in tables.items():
         assert rows and all(row.keys() <= set(COLUMNS[name]) for row in rows), name
         assert set().union(*rows) == set(COLUMNS[name]), name
 
 
-def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons):
-    tables = study_tables(encoders, comparisons)
+def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons, baseline):
+    tables = study_tables(encoders, comparisons, baseline)
     pruned = study["series"]["rn_web_broad"]["pruning"][3]
     rows = [r["accuracy"] for r in tables["pruning"][6:8]]
     assert rows == [pruned["accuracy"], pruned["random_head_accuracy"]]
@@ -39,15 +39,15 @@ def test_rows_say_their_kind_of_representation_and_a_rectified_one_has_no_linear
         assert set(kinds.values()) == {"linear representations"}
 
 
-def test_an_unknown_dataset_is_refused(study):
+def test_an_unknown_dataset_is_refused(study, baseline):
     study["series"]["rn_web_broad"]["pruning"][0]["dataset"] = "cifar"
     encoders = read(study)
     with pytest.raises(InputError, match=r"rn_web_broad\.json: .*`cifar`.*imagenet_v2"):
-        study_tables(encoders, [])
+        study_tables(encoders, [], baseline)
 
 
-def test_a_study_of_nothing_has_empty_tables():
-    assert all(rows == [] for rows in study_tables([], []).values())
+def test_a_study_of_nothing_has_empty_tables(baseline):
+    assert all(rows == [] for rows in study_tables([], [], baseline).values())
 
 
 def test_numbers_have_a_true_minus_no_negative_zero_and_brackets_around_an_interval():
