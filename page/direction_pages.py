@@ -1,7 +1,7 @@
 """The direction browser of one encoder: an index, pages of its directions, and their sprites.
 
-Text and tables are in `browser*.html.jinja`, style in `browser.css`, the finder in `browser.js`;
-all are dependencies of stage `browse` in dvc.yaml.
+Text and tables are in `templates/browser`, style in `browser.css`, the finder in `browser.js`. The
+folder is a dependency of stage `browse` in dvc.yaml.
 """
 
 from collections.abc import Iterator, Sequence
@@ -84,7 +84,7 @@ def browser_files(browser: Browser) -> Iterator[File]:
     InputError
         A thumbnail is broken.
     """
-    environment = template_environment({"signed": signed, "significant": significant})
+    environment = template_environment("browser", {"signed": signed, "significant": significant})
     firsts = range(1, len(browser.directions) + 1, DIRECTIONS_PER_PAGE)
     pages = [
         (first, min(first + DIRECTIONS_PER_PAGE - 1, len(browser.directions))) for first in firsts

@@ -1,8 +1,8 @@
 """The report: one HTML page that can be read without a script and needs no network.
 
-Its text and tables are in `page.html.jinja` and the templates that it includes, its style in
-`page.css`, its script in `page.js`; all are dependencies of stage `report` in dvc.yaml, since a
-fingerprint covers only Python modules.
+Its text and tables are in `templates/report/page.html.jinja` and the templates that it includes,
+its style in `page.css`, its script in `page.js`. The folder is a dependency of stage `report` in
+dvc.yaml, since a fingerprint covers only Python modules.
 """
 
 import hashlib
@@ -97,7 +97,7 @@ def report_page(
     """
     claims = study_claims(encoders, published)
     environment = template_environment(
-        {"interval": format_interval, "spans": line_spans, "mark": mark}
+        "report", {"interval": format_interval, "spans": line_spans, "mark": mark}
     )
     html = environment.get_template("page.html.jinja").render(
         title=title,
