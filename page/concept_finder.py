@@ -21,7 +21,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     pairs: list[tuple[EncodedPair, str | None]]
 
 
-class FoundConcept(msgspec.Struct, frozen=True, kw_only=True):
+class ConceptFindings(msgspec.Struct, frozen=True, kw_only=True):
     """A concept, and what encodes it by encoder; `weaker` counts the pairs that are left out."""
 
     name: str
@@ -30,7 +30,7 @@ class FoundConcept(msgspec.Struct, frozen=True, kw_only=True):
     weaker: int
 
 
-def concept_finder(encoders: Sequence[Encoder], links: int = LINKS) -> list[FoundConcept]:
+def concept_finder(encoders: Sequence[Encoder], links: int = LINKS) -> list[ConceptFindings]:
     """Return each concept that any encoder encodes, by name, with about `links` links at most.
 
     Each concept gets an equal share of the links, but at least one.
@@ -41,7 +41,7 @@ def concept_finder(encoders: Sequence[Encoder], links: int = LINKS) -> list[Foun
             pairs.setdefault((pair.concept, pair.category), []).append((encoder, pair))
     most = max(1, links // max(1, len(pairs)))
     return [
-        FoundConcept(
+        ConceptFindings(
             name=name,
             category=category,
             findings=_by_encoder(strongest(found)[:most]),

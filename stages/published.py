@@ -52,7 +52,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Baseline:
+class FittedLines:
     """The lines of standard models from ImageNet to the shifts, as fitted and as resampled."""
 
     lines: dict[str, LogitLine]
@@ -105,7 +105,7 @@ def model_rows(
     zoo: Sequence[Model],
     timm: Sequence[Model],
     compared: Sequence[Model],
-    testbed: Baseline,
+    testbed: FittedLines,
     settings: PublishedSettings,
 ) -> list[dict[str, Any]]:
     """Return the rows of every published model on the testbed's line.
@@ -136,7 +136,7 @@ def model_rows(
 
 def published_baselines(
     settings: PublishedSettings, standard: Sequence[Model], timm: Sequence[Model]
-) -> dict[str, Baseline]:
+) -> dict[str, FittedLines]:
     """Fit the lines of the testbed's standard models, and those of timm's ImageNet-1k models."""
     baselines = {}
     for name, file, models, shifts in (
@@ -144,7 +144,7 @@ def published_baselines(
         ("timm", TIMM, timm, TIMM_SHIFTS),
     ):
         with error_context(file, ValueError):
-            baselines[name] = Baseline(
+            baselines[name] = FittedLines(
                 *baseline_lines(
                     accuracy_fractions(models, "imagenet"),
                     {shift: accuracy_fractions(models, shift) for shift in shifts},
@@ -156,7 +156,10 @@ def published_baselines(
 
 
 def estimate(
-    model: Mapping[str, Any], shifts: Sequence[str], baseline: Baseline, settings: PublishedSettings
+    model: Mapping[str, Any],
+    shifts: Sequence[str],
+    baseline: FittedLines,
+    settings: PublishedSettings,
 ) -> EffectiveRobustness:
     """Return a model's effective robustness from its accuracies in percent.
 
@@ -176,7 +179,7 @@ def estimate(
     )
 
 
-def leaders(models: Sequence[Model], baseline: Baseline, confidence: float) -> list[str]:
+def leaders(models: Sequence[Model], baseline: FittedLines, confidence: float) -> list[str]:
     """Return the names of the models that may be the most robust, the highest mean first.
 
     These are the one with the highest mean effective robustness over all shifts, and those whose
@@ -210,7 +213,10 @@ def leaders(models: Sequence[Model], baseline: Baseline, confidence: float) -> l
 
 
 def robustness(
-    model: Mapping[str, Any], shifts: Sequence[str], baseline: Baseline, settings: PublishedSettings
+    model: Mapping[str, Any],
+    shifts: Sequence[str],
+    baseline: FittedLines,
+    settings: PublishedSettings,
 ) -> dict[str, Any]:
     """Return a model's effective robustness per shift, its mean and the mean's interval.
 

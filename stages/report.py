@@ -15,9 +15,9 @@ from interpreting_clip.kernels import Kernels
 from page.across_encoders import correlations
 from page.charts import CHARTS, PUBLISHED
 from page.drawing import chart_svg
-from page.page import report_page
 from page.provenance import Provenance
 from page.published_models import MODEL_COLUMNS
+from page.report_page import report_page
 from page.results import (
     Baseline,
     Comparison,
@@ -28,7 +28,7 @@ from page.results import (
     read_result,
 )
 from page.robustness_tables import LINE_COLUMNS, PUBLISHED_COLUMNS
-from page.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
+from page.study_tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from page.vega import vega_script
 from runner.outputs import Inputs, Outputs, require_checksums
 

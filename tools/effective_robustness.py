@@ -25,7 +25,7 @@ from page.names import BASELINES, format_interval, format_number
 from page.names import SHIFTS as NAMES
 from page.robustness_tables import mark
 from runner.process import launch
-from stages.published import Baseline, estimate, published_baselines
+from stages.published import FittedLines, estimate, published_baselines
 from tools.options import Options
 
 OPTIONS = ", ".join(f"--{shift}" for shift in SHIFTS)
@@ -76,7 +76,7 @@ def require_percentages(model: dict[str, float]) -> None:
 
 
 def robustness_table(
-    title: str, model: dict[str, float], baseline: Baseline, settings: PublishedSettings
+    title: str, model: dict[str, float], baseline: FittedLines, settings: PublishedSettings
 ) -> str:
     """Return the model's effective robustness per shift, and its mean, on one baseline's lines."""
     shifts = [shift for shift in SHIFTS if shift in model and shift in baseline.lines]

@@ -17,10 +17,10 @@ from interpreting_clip.formats.published_accuracies import accuracy_fractions, s
 from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.measures.logit_line import baseline_lines
 from page.names import INSTRUMENTS
-from page.page import report_page
 from page.provenance import Provenance
+from page.report_page import report_page
 from page.results import Baseline, Controls, Published
-from page.tables import planted_rows, study_tables
+from page.study_tables import planted_rows, study_tables
 from page.vega import vega_script
 from stages.published import COLUMNS, published_results
 from tests.integration.page.conftest import HOSTILE, NARROW, excess_width, violations

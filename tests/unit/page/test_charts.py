@@ -14,7 +14,7 @@ from page.names import TRAININGS
 from page.plot_templates import plot_template
 from page.published_section import points_outside_frame
 from page.robustness_tables import PUBLISHED_COLUMNS
-from page.tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
+from page.study_tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from page.vega import VEGA_LITE, draw_svg
 from page.vega_lite import TRAINING_COLOURS
 from tests.reads import ROOT

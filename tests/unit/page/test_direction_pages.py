@@ -13,7 +13,7 @@ from page.direction_pages import browser_files, signed, significant, tiny_positi
 from page.links import direction_href
 from page.sprites import TINY
 from tests.drawn_directions import browser_of, draw_browser
-from tests.unit.page.test_page import Nesting
+from tests.unit.page.test_report_page import Nesting
 
 LIMIT = 3_000_000
 """The most bytes of an index with its sprite."""

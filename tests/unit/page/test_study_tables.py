@@ -2,7 +2,7 @@ import pytest
 
 from interpreting_clip.errors import InputError
 from page.names import format_interval, format_number, format_percent
-from page.tables import COLUMNS, concept_rows, kurtosis_rows, study_tables
+from page.study_tables import COLUMNS, concept_rows, kurtosis_rows, study_tables
 from tests.unit.page.conftest import read
 
 

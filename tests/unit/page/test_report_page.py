@@ -7,10 +7,10 @@ import pytest
 from interpreting_clip.config.datasets import ImageNetSketch
 from page.across_encoders import Correlation
 from page.charts import CHARTS
-from page.page import report_page
 from page.provenance import Provenance
+from page.report_page import report_page
 from page.results import Controls, Published
-from page.tables import planted_rows, study_tables
+from page.study_tables import planted_rows, study_tables
 from tests.unit.page.conftest import published_model, published_tables, read, read_baseline
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -68,16 +68,16 @@ def page(study, comparisons, published):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Leave the charts empty: drawing them takes most of a page's time."""
-    for module in ("page", "published_section"):
+    for module in ("report_page", "published_section"):
         monkeypatch.setattr(f"page.{module}.chart_svg", lambda *_: "<svg></svg>")
-    monkeypatch.setattr("page.page.chart_json", lambda *_: "{}")
+    monkeypatch.setattr("page.report_page.chart_json", lambda *_: "{}")
 
 
 @pytest.fixture
 def few_drawn(monkeypatch):
     """Draw only the charts with labels as text, on axes and along lines, and drawn by kind."""
     few = ("kurtosis", "pruning", "concepts")
-    monkeypatch.setattr("page.page.CHARTS", [c for c in CHARTS if c.name in few])
+    monkeypatch.setattr("page.report_page.CHARTS", [c for c in CHARTS if c.name in few])
 
 
 def table(page: str, caption: str) -> str:
