@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.synthetic import Size, draw_activations, draw_head, draw_labels
 from benchmarks.tables import Cost, Row, alone, write_table
+from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.measures.average_precision import SparseTargets, average_precisions
 from interpreting_clip.measures.concepts import (
@@ -26,7 +27,6 @@ from interpreting_clip.measures.concepts import (
     probe,
 )
 from interpreting_clip.measures.directions import singular_directions
-from runner.machine import usable_processors
 
 BRODEN = Size(images=63_305, features=1_024, concepts=1_197, classes=1_000)
 SAMPLE = 200

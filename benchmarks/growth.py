@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.laion import LABELS_PER_IMAGE, Scale, amounts, estimates, sorting_bytes
 from benchmarks.synthetic import Size, draw_classified, draw_head, draw_labels
 from benchmarks.tables import Row, allocated, alone, write_table
+from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.saved_activations import read_activations, write_activations
@@ -28,7 +29,6 @@ from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import bootstrap_mean
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
 from interpreting_clip.measures.pruning import pruned_accuracies
-from runner.machine import usable_processors
 
 FACTORS = 2, 4
 FRACTIONS = np.arange(10) / 10

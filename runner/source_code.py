@@ -24,7 +24,8 @@ def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[
         A file imports relatively: leaf modules are imported by absolute path.
     """
     todo, seen = [root / "stages" / f"{stage}.py"], set()
-    if (package := root / "stages" / "__init__.py").stat().st_size:
+    package = root / "stages" / "__init__.py"
+    if package.is_file() and package.stat().st_size:
         todo.append(package)
     while todo:
         file = todo.pop()

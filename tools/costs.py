@@ -222,8 +222,7 @@ def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
         effort += recipe.activation_checkpointing + (section == "pretrain" and recipe.pieces > 1)
     step = price.image + price.text if section == "pretrain" else price.image
     passes = {
-        "extract": images[TEST_SETS[0]],
-        "extract_shifts": total(images[shift] for shift in SHIFTS),
+        "extract": total(images[name] for name in TEST_SETS),
         "extract_broden": images["broden"],
         "extract_layers": Amount(study.layers.images),
     }

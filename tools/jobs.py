@@ -38,7 +38,7 @@ FIRST = ("code", "study")
 """Every other stage waits for these two, and `code` determines which others are stale."""
 
 TRAININGS = ("pretrain", "finetune", "supervise")
-FORWARD = ("head", "extract", "extract_shifts", "extract_broden", "extract_layers")
+FORWARD = ("head", "extract", "extract_broden", "extract_layers")
 MEASURES = ("robustness", "kurtosis", "directions", "broden", "browse", "summarize")
 
 COSTS = {

@@ -23,7 +23,7 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
 from runner.process import launch
-from stages.__main__ import SECONDS
+from runner.run import SECONDS
 from tools.cache import LOCK, Cache, locked_stages, open_cache
 from tools.fsck import exclusive
 from tools.jobs import TRAININGS

@@ -28,13 +28,13 @@ UNOPENED = {
 
 LARGE = {
     *("torch", "torch._dynamo", "torchvision", "open_clip", "timm", "transformers"),
-    *("huggingface_hub", "sklearn", "scipy", "pandas", "numba", "dvclive", "vl_convert"),
+    *("huggingface_hub", "sklearn", "scipy", "pandas", "numba", "vl_convert"),
 }
 """Packages that take a tenth of a second or more to import."""
 
 CLIP = {"torch", "torchvision", "open_clip"}
 TORCH = {"torch", "torch._dynamo"}  # torch.optim imports TorchDynamo
-TRAINING = CLIP | TORCH | {"dvclive", "pandas"}  # DVCLive imports pandas where it is
+TRAINING = CLIP | TORCH
 USED = {
     "fetch@imagenet_a": TORCH,
     "weights": CLIP,
@@ -42,7 +42,6 @@ USED = {
     "finetune": TRAINING,
     "head": CLIP,
     "extract": CLIP,
-    "extract_shifts": CLIP,
     "extract_broden": CLIP,
     "extract_layers": CLIP,
     "baseline": {"sklearn", "scipy", "pandas"},  # scikit-learn imports pandas where it is
@@ -52,7 +51,7 @@ USED = {
 }
 """Which of them a stage, or an instance of it, is for; the others need none."""
 
-EXTRACTS = ("head", "extract", "extract_shifts", "extract_broden", "extract_layers")
+EXTRACTS = ("head", "extract", "extract_broden", "extract_layers")
 RAN = sorted(set(STAGES) - {"supervise", "interpolate"})
 
 
@@ -66,15 +65,11 @@ CODE = re.compile(r"(interpreting_clip|page|runner|stages)/.*(\.py|__pycache__)"
 """Modules and what Python and numba keep of them; what else lies there has to be a dependency."""
 
 STARTING = {
-    *(
-        "stages/__main__.py",
-        "interpreting_clip/config/params.py",
-        "interpreting_clip/config/syntax.py",
-    ),
-    *(f"runner/{name}.py" for name in ("bytecode", "errors", "fingerprint", "hosts")),
-    *(f"runner/{name}.py" for name in ("launch", "source_code", "urls")),
+    *("stages/__main__.py", "interpreting_clip/errors.py", "interpreting_clip/urls.py"),
+    *(f"interpreting_clip/config/{name}.py" for name in ("machine", "params", "syntax")),
+    "interpreting_clip/config/quantities.py",
 }
-"""What starts every stage and ends it, and computes nothing."""
+"""What the runner imports in every stage, and computes nothing."""
 
 
 def spied(workspace: Workspace) -> dict[str, list[dict]]:
@@ -116,6 +111,16 @@ def test_what_a_stage_touches_is_what_dvc_knows(nano, stage):
         assert [p for p in opened if not p.startswith(allowed)] == []
         known = locked.get("params", {}).get("params.yaml", {})
         assert all(any(f"{k}.".startswith(f"{p}.") for k in known) for p in process["read"])
+
+
+@pytest.mark.parametrize("stage", RAN)
+def test_what_dvc_yaml_lists_of_the_parameters_is_read(nano, stage):
+    lock, read = nano.lock(), set()
+    for process in spied(nano)[stage]:
+        read |= set(process["read"])
+    for process in spied(nano)[stage]:
+        known = lock[instance(stage, process)].get("params", {}).get("params.yaml", {})
+        assert all(any(f"{k}.".startswith(f"{p}.") for p in read) for k in known)
 
 
 @pytest.mark.parametrize("stage", RAN)

@@ -95,10 +95,10 @@ def test_another_version_reaches_what_computes_with_it(clean):
     assert stale(clean) == {"baseline"}
 
 
-def test_another_setting_of_a_shift_reaches_the_extraction_of_shifts_alone(clean):
+def test_another_setting_of_a_shift_reaches_the_extraction_of_test_images_alone(clean):
     clean.change("datasets.imagenet_r.noise", 0.06)
     assert clean.repro("fetch@imagenet_r") == {"study", "fetch@imagenet_r"}
-    assert stale(clean) == {"baseline", "report", *clean.of_every_encoder("extract_shifts")}
+    assert stale(clean) == {"baseline", "report", *clean.of_every_encoder("extract")}
 
 
 def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edited):
@@ -111,7 +111,7 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
     ("path", "value", "expected"),
     [
         ("sources.world.images_per_shard", 400, "fetch"),
-        ("threads.inference", 2, "head extract extract_shifts extract_broden extract_layers"),
+        ("threads.inference", 2, "head extract extract_broden extract_layers"),
         ("encoders.rn_untrained.label", "another", "browse report"),
         ("concepts.threshold", 0.85, "broden browse controls"),
         ("comparisons.rn_finetuning.second", "rn_untrained", "cka report"),

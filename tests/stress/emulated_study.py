@@ -6,19 +6,19 @@ An emulated process takes half a minute to import torch, so a process per stage,
 would take an hour. The folder needs the code, the reference tables and params.yaml.
 """
 
-import importlib
 import sys
 import time
-from pathlib import Path
 
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.kernels import use_kernels
+from runner.graph import read_entry
+from runner.run import compute
 from tests.reads import GRAPH
 
 ORDER = (
     *("study", "fetch", "weights", "pretrain", "finetune", "supervise", "interpolate"),
-    *("head", "extract", "extract_shifts", "extract_broden", "extract_layers"),
+    *("head", "extract", "extract_broden", "extract_layers"),
     *("baseline", "robustness", "directions", "kurtosis", "broden_labels", "broden"),
     *("cka", "controls", "summarize", "summarize_baseline", "published", "thumbnails", "browse"),
     "report",
@@ -35,13 +35,11 @@ def main() -> None:
     for stage in ORDER:
         began = time.perf_counter()
         group = GRAPH[stage].get("foreach", "").strip("${}")
-        module = importlib.import_module(f"stages.{stage}")
-        for key in study[group] if group else [None]:
-            module.main(*([key] if key else []))
+        for key in study[group] if group else [""]:
+            compute(read_entry(stage, key, study))
         sys.stdout.write(f"{stage} {time.perf_counter() - began:.1f} s\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    Path("metrics/encoders").mkdir(parents=True, exist_ok=True)
     main()

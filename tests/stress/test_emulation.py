@@ -24,7 +24,10 @@ QEMU = shutil.which("qemu-x86_64")
 
 pytestmark = pytest.mark.skipif(QEMU is None, reason="QEMU's user mode is not installed")
 
-CODE = ("stages", "tests", "dvc.yaml", "constraints.txt", "versions.yaml")
+CODE = (
+    *("interpreting_clip", "page", "runner", "stages", "tests"),
+    *("dvc.yaml", "constraints.txt", "versions.yaml"),
+)
 RESULTS = ("data", "metrics", "plots")
 
 

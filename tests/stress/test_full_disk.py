@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-import stages.directions
-import stages.fetch
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from tests.fixtures import IMAGES
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline.refusals import write_dataset
 from tests.pipeline.workspace import Workspace, new_workspace
-from tests.reads import folder_digests
+from tests.reads import accept_study, folder_digests, run_stage
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 
@@ -57,19 +55,20 @@ def run_twice(workspace: Workspace, mount: str, size: str, command: str) -> str:
 
 
 STAGES = [
-    (stages.directions, "rn_untrained", "data/directions", "8k"),
-    (stages.fetch, "imagenet_v2", "data/datasets", "72k"),
+    ("directions", "rn_untrained", "data/directions", "8k"),
+    ("fetch", "imagenet_v2", "data/datasets", "72k"),
 ]
 
 
 @pytest.mark.parametrize(("stage", "key", "mount", "size"), STAGES)
 def test_a_stage_leaves_nothing_behind_and_recovers(study, stage, key, mount, size):
-    command = f"{sys.executable} -m stages {stage.__name__.removeprefix('stages.')} {key}"
+    accept_study()
+    command = f"{sys.executable} -m stages {stage} {key}"
     said = run_twice(Workspace(study), mount, size, command)
     assert said.startswith(f"error: {mount}/{key}: the disk is full; nothing was left there: free ")
     assert ((study / "first.rc").read_text(), said.count("\n")) == ("1\n", 1)
     assert list((study / "first").iterdir()) == []
-    stage.main(key)
+    run_stage(stage, key)
     assert folder_digests(study / "second" / key) == folder_digests(Path(mount) / key)
 
 

@@ -1,6 +1,5 @@
 """A training whose process is killed goes on where it was, and ends in the very same bytes."""
 
-import importlib
 import shutil
 import subprocess
 import sys
@@ -14,9 +13,8 @@ from safetensors.torch import load_file
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.training.callbacks import FILE, SCRATCH
-from stages import fetch, pretrain
 from tests.pipeline.refusals import change
-from tests.reads import folder_digests
+from tests.reads import folder_digests, run_stage
 
 KEY, START = "killed", "rn_web_broad"
 
@@ -50,7 +48,8 @@ def results() -> dict[str, dict[str, str]]:
 def remove_results() -> None:
     """Do as DVC does before it runs a stage."""
     for name in ("weights", "training"):
-        shutil.rmtree(Path("data") / name / KEY, ignore_errors=True)
+        for folder in (KEY, f"{KEY}.partial"):
+            shutil.rmtree(Path("data") / name / folder, ignore_errors=True)
 
 
 def declare(stage: str, **recipe: Any) -> None:
@@ -87,9 +86,9 @@ def test_a_killed_training_goes_on_bit_for_bit(study, stage):
     if stage == "finetune":  # from a CLIP whose captions name every class
         captioned = load_tree(Path("params.yaml"))["datasets"]["web_broad"]
         change(datasets={"web_broad": captioned | {"images": 150}})
-        fetch.main("web_broad")
-        pretrain.main(START)
-    importlib.import_module(f"stages.{stage}").main(KEY)
+        run_stage("fetch", "web_broad")
+        run_stage("pretrain", START)
+    run_stage(stage, KEY)
     whole = results()
     assert all(whole.values())
     remove_results()
@@ -101,7 +100,7 @@ def test_a_killed_training_goes_on_bit_for_bit(study, stage):
 @pytest.mark.parametrize("stage", ["pretrain", "supervise"])
 def test_a_killed_training_goes_on_in_more_processes(study, stage, monkeypatch):
     declare(stage, pieces=2)
-    importlib.import_module(f"stages.{stage}").main(KEY)
+    run_stage(stage, KEY)
     file = Path("data/weights") / KEY / "weights.safetensors"
     whole = load_file(file)
     remove_results()

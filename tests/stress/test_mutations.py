@@ -59,7 +59,7 @@ from interpreting_clip.encoders.encoder import clip_encoder, copy_state, load_en
 from interpreting_clip.encoders.open_clip_models import build_clip
 from interpreting_clip.encoders.tokenizer import build_vocabulary, open_clip_tokens
 from interpreting_clip.errors import InputError, error_context
-from interpreting_clip.formats import activations
+from interpreting_clip.formats import saved_activations
 from interpreting_clip.formats.arrays import read_tensors, require_finite, write_tensors
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json
@@ -83,7 +83,7 @@ from runner.fingerprint import (
 )
 from runner.machine import PREFIX, Machine, read_machine
 from runner.outputs import (
-    open_outputs,
+    Inputs,
     require_checksums,
     write_checksums,
     write_contents,
@@ -223,12 +223,12 @@ def our_arrays(folder: Path) -> Format:
 def our_activations(folder: Path) -> Format:
     values, classes = np.ones((3, 2), np.float32), np.arange(3)
     aliases = {5: 1, 6: 2}
-    activations.write_activations(
+    saved_activations.write_activations(
         folder, "imagenet_a", values, classes=classes, class_indices=classes, aliases=aliases
     )
     return Format(
         folder / "imagenet_a.safetensors",
-        lambda file: activations.read_activations(file.parent, file.stem),
+        lambda file: saved_activations.read_activations(file.parent, file.stem),
     )
 
 
@@ -250,9 +250,9 @@ def header_of(build: Build) -> Build:
 
 
 def card_of_shifts(folder: Path) -> Format:
-    activations.write_shifts(folder, ["imagenet_a", "imagenet_r"])
+    saved_activations.write_card(folder, "linear", 3, ["imagenet_a", "imagenet_r"])
     return Format(
-        folder / "card.json", lambda file: activations.read_shifts(file.parent), text=True
+        folder / "card.json", lambda file: saved_activations.read_shifts(file.parent), text=True
     )
 
 
@@ -282,7 +282,12 @@ def contents(folder: Path) -> Format:
     (folder / "below").mkdir()
     (folder / "below/more.json").write_text("[]")
     write_contents(folder)
-    return Format(folder / "contents.json", lambda file: open_outputs(file.parent), text=True)
+    return Format(folder / "contents.json", lambda file: read_output(file.parent), text=True)
+
+
+def read_output(folder: Path) -> Path:
+    name = folder.as_posix()
+    return Inputs([name], [name])[name]
 
 
 def checksums(folder: Path) -> Format:

@@ -15,7 +15,7 @@ from tests.stress.remotes import Remote, s3_remote, ssh_remote
 KEY = "rn_web_broad_finetuned"
 SEED = "recipes.finetuning.seed"
 OF_AN_ENCODER = (
-    *("finetune", "head", "extract", "extract_shifts", "extract_broden", "extract_layers"),
+    *("finetune", "head", "extract", "extract_broden", "extract_layers"),
     *("robustness", "kurtosis"),
     *("directions", "broden", "browse", "summarize"),
 )

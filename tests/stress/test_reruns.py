@@ -3,7 +3,7 @@
 import pytest
 
 SHIFTED = (
-    "extract_shifts",
+    "extract",
     "robustness",
     "directions",
     "kurtosis",
@@ -27,9 +27,9 @@ def test_a_setting_of_a_measure_reruns_that_measure_alone(clean, path, value, st
     assert clean.repro() == {*expected, *planted, "study", "report"}
 
 
-def test_another_setting_of_a_shift_passes_no_image_of_imagenet_through_an_encoder(clean):
+def test_another_setting_of_a_shift_passes_no_probe_image_through_an_encoder(clean):
     clean.change("datasets.imagenet_r.noise", 0.06)
     ran = clean.repro()
     expected = {"study", "fetch@imagenet_r", "baseline", "summarize_baseline"}
     assert ran - {"report"} <= expected | clean.of_every_encoder(*SHIFTED)
-    assert clean.of_every_encoder("extract_shifts", "robustness", "directions") <= ran
+    assert clean.of_every_encoder("extract", "robustness", "directions") <= ran

@@ -12,12 +12,13 @@ import torch
 
 from interpreting_clip.config.trainings import TrainingRecipe
 from interpreting_clip.errors import InputError
-from interpreting_clip.loading.processes import add_up, is_first, place, run_in_processes
+from interpreting_clip.loading.processes import add_up, is_first, place
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.loop import gradients, train
 from interpreting_clip.training.pieces import averaged_statistics, cut, own_rows
 from runner.machine import Machine
 from runner.process import launch, leave
+from runner.processes import run_in_processes
 from tests.unit.training.conftest import IMAGES, small_case
 
 
@@ -25,7 +26,7 @@ def main(folder: str) -> None:
     """Compute a batch's gradient, then train; the first process writes its results."""
     task = json.loads((Path(folder) / "task.json").read_text())
     if task["processes"] > 1 and run_in_processes(
-        Machine(processes=task["processes"]), "tests.stress.training_step", folder
+        Machine(processes=task["processes"]), "tests.stress.training_step", folder, resumes=True
     ):
         return
     if task.get("fault"):

@@ -16,6 +16,9 @@ from typing import Any
 ROOT = Path.cwd()
 OPENED: set[str] = set()
 READ: set[str] = set()
+OURS = ("interpreting_clip", "page", "stages")
+"""The packages that are fingerprinted."""
+
 READER = "interpreting_clip.config.params"
 
 
@@ -59,7 +62,8 @@ class ReaderFinder:
 
 def report() -> None:
     """Append the record of this process."""
-    modules = [getattr(m, "__file__", None) for n, m in sys.modules.items() if "stages" in n]
+    named = sys.modules.items()
+    modules = [getattr(m, "__file__", None) for n, m in named if n.partition(".")[0] in OURS]
     loaded = sorted({p for m in [*modules, sys.argv[0]] if m and (p := inside(m))})
     packages = sorted(name for name in sys.modules if name.count(".") < 2)
     seen = {"opened": sorted(OPENED), "loaded": loaded, "packages": packages, "read": sorted(READ)}

@@ -95,7 +95,7 @@ def test_work_is_the_images_of_each_stage_times_the_tower(nano, images):
     price = cost(nano.backbones["rn"])
     work = by_stage(nano, "rn_web_broad", images)
     shifts = sum(images[shift].value for shift in SHIFTS)
-    expected = {"extract": 200, "extract_shifts": shifts, "extract_broden": 600}
+    expected = {"extract": 200 + shifts, "extract_broden": 600}
     for stage, passes in (expected | {"extract_layers": 64}).items():
         assert work[stage] == Work(stage, "rn_web_broad", Amount(passes), price.image * passes)
     assert work["head"] == Work("head", "rn_web_broad", Amount(6 * 24), price.text * 144)
@@ -152,7 +152,7 @@ def test_finetuning_makes_the_head_that_it_starts_from(nano, images):
 
 def test_an_untrained_encoder_is_neither_trained_nor_prompted(nano, images):
     work = by_stage(nano, "rn_untrained", images)
-    assert list(work) == ["extract", "extract_shifts", "extract_broden", "extract_layers"]
+    assert list(work) == ["extract", "extract_broden", "extract_layers"]
 
 
 def test_only_whole_batches_are_seen(nano):

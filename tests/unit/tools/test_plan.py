@@ -127,7 +127,7 @@ def test_hours_follow_from_the_rate(nano):
         assert row["hours"].value == pytest.approx(row["operations"].value / 1e12 / 3600)
         assert row["hours"].value == pytest.approx(10 * fast[stage]["hours"].value)
         assert not row["hours"].exact
-    assert slow["extract_shifts"]["forward_passes"] == Amount(3 * 750)
+    assert slow["extract"]["forward_passes"] == Amount(3 * (200 + 750))
 
 
 def test_a_download_is_what_the_host_says_and_a_limit_keeps_its_share(plan):

@@ -1,0 +1,106 @@
+"""A locked process reads and writes what it was given and nothing else, by whatever library."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from tests.reads import ROOT
+
+LOCKED = """
+import json, os, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+import runner.sandbox as sandbox
+if {hook}:
+    sandbox.restrict = lambda rights, network: False
+done = sandbox.lock([Path("listed")], [Path("out")], [Path("place")], network={network})
+assert done != {hook}
+try:
+    found = {expression}
+except Exception as error:
+    found = type(error).__name__ + ": " + str(error)
+print(json.dumps(str(found)))
+"""
+
+CHILD = "__import__('subprocess').run(['cat', {!r}], capture_output=True, text=True).stdout"
+READS = {
+    "open": "open({!r}).read()",
+    "os.open": "os.read(os.open({!r}, os.O_RDONLY), 9)",
+    "path": "Path({!r}).read_bytes()",
+    "numpy": "__import__('numpy').fromfile({!r}, 'uint8').tobytes()",
+    "child": CHILD,
+    "worker": "__import__('multiprocessing').get_context('fork').Pool(1).apply(open, ({!r},))",
+    "safetensors": "__import__('safetensors').safe_open({!r}, 'np')",
+    "torch": "__import__('torch').UntypedStorage.from_file({!r}, False, 4)",
+    "torchvision": "__import__('torchvision').io.read_file({!r})",
+}
+UNSEEN = ("child", "safetensors", "torch", "torchvision")
+"""What Python's audit hook does not see, since other code than Python's opens the file."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("listed", "out", "place", "secret"):
+        (tmp_path / name).mkdir()
+    for name in ("listed", "secret"):
+        (tmp_path / name / "a").write_text("content")
+        save_file({"a": np.zeros(3)}, tmp_path / name / "a.safetensors")
+    return tmp_path
+
+
+def locked(folder: Path, expression: str, *, hook: bool = False, network: bool = False) -> str:
+    """Return what an expression gives in a process that has locked itself in a folder."""
+    code = LOCKED.format(root=str(ROOT), hook=hook, network=network, expression=expression)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def path(name: str, place: str) -> str:
+    return f"{place}/a.safetensors" if name == "safetensors" else f"{place}/a"
+
+
+@pytest.mark.parametrize("name", READS)
+def test_what_is_listed_is_read_and_nothing_else(folder, name):
+    refused = locked(folder, READS[name].format(path(name, "secret")))
+    # safetensors calls any file that it cannot open missing; `cat` says why on its own stderr
+    assert re.search("ermission denied|No such file or directory: secret|^$", refused)
+    if name != "worker":  # a file cannot be sent back
+        allowed = locked(folder, READS[name].format(path(name, "listed")))
+        assert "Error" not in allowed and "denied" not in allowed and allowed
+
+
+@pytest.mark.parametrize("name", sorted(READS.keys() - {*UNSEEN, "worker"}))
+def test_without_landlock_a_hook_refuses_what_python_opens(folder, name):
+    assert "ermission denied" in locked(folder, READS[name].format("secret/a"), hook=True)
+    assert "content" in locked(folder, READS[name].format("listed/a"), hook=True)
+
+
+def test_outputs_are_written_and_moved_into_place(folder):
+    write = "(Path('out/b').write_text('b'), Path('out/b').replace('place/b'))"
+    assert "Error" not in locked(folder, write)
+    assert (folder / "place/b").read_text() == "b"
+    for refused in ("Path('listed/b').touch()", "Path('place/b').write_text('c')"):
+        assert "PermissionError" in locked(folder, refused)
+    assert (folder / "place/b").read_text() == "b"
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_the_network_is_for_those_that_may(folder, network):
+    connect = "__import__('socket').create_connection(('127.0.0.1', 9), 1)"
+    said = locked(folder, connect, network=network)
+    assert said.startswith("ConnectionRefusedError" if network else "PermissionError")
+
+
+def test_the_environment_is_read(folder):
+    assert "Error" not in locked(folder, "__import__('json.tool')")
+    assert "Error" not in locked(folder, "os.listdir('.')")
+    assert os.fspath(folder) in locked(folder, "os.getcwd()")

@@ -1,0 +1,32 @@
+"""Without any one of its lines in dvc.yaml, a stage fails at once and names what it lacks."""
+
+import re
+import sys
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.pipeline.test_pipeline import RAN, UNOPENED
+from tests.reads import GRAPH, body
+
+
+def first_key(study: dict[str, Any], stage: str) -> list[str]:
+    section = GRAPH[stage].get("foreach", "").strip("${}")
+    return [next(iter(study[section]))] if section else []
+
+
+@pytest.mark.parametrize("stage", sorted({*RAN} - {"code"}))
+def test_a_missing_dependency_is_named(edited, stage):
+    key = first_key(edited.params(), stage)
+    unread = UNOPENED.get(stage, set())
+    for dep in set(body(stage).get("deps", ())) - unread:
+        graph = yaml.safe_load((edited.folder / "dvc.yaml").read_text())
+        entry = graph["stages"][stage]
+        entry = entry.get("do", entry)
+        entry["deps"] = [one for one in entry["deps"] if one != dep]
+        (edited.folder / "dvc.yaml").write_text(yaml.safe_dump(graph, sort_keys=False))
+        said = edited.run(sys.executable, "-m", "stages", stage, *key, ok=False)
+        named = re.escape(re.sub(r"/\$\{.*", "/", dep))
+        assert re.match(f"error: dvc.yaml: .*{named}.* does not list it|", said)[0], (dep, said)
+        edited.restore()
