@@ -35,7 +35,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 repro: $(VENV)/ready $(if $(PARALLEL),$(SNAKEMAKE)/ready)
 	python -m stages study
 	@python -m tools.uncached
-	$(if $(PARALLEL),python -m tools.jobs $(JOBS) $(SNAKEMAKE)/bin/snakemake,dvc repro)
+	$(if $(PARALLEL),python -m tools.jobs $(JOBS) $(SNAKEMAKE)/bin/snakemake,python -m tools.fast_dvc repro)
 	@echo
 	@python -m tools.outcome
 

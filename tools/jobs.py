@@ -25,6 +25,7 @@ from interpreting_clip.formats.json import read_json, write_json
 from runner.launcher import launching_command
 from runner.machine import Settings, read_machine
 from runner.process import die_with_parent, launch
+from tools.fast_dvc import speed_up
 from tools.options import Options
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 FOLDER, LOCK = Path(".scratch/jobs"), Path(".scratch/jobs.lock")
 SNAKEFILE = Path(__file__).with_name("Snakefile")
-DVC = (sys.executable, "-m", "dvc", "--wait-for-lock", "repro")
+DVC = (sys.executable, "-m", "tools.fast_dvc", "--wait-for-lock", "repro")
 
 FIRST = ("code", "study")
 """Every other stage waits for these two, and `code` determines which others are stale."""
@@ -126,6 +127,7 @@ def stale_graph(targets: Sequence[str] = ()) -> "DiGraph":
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    speed_up()
     try:
         with Repo(_wait_for_lock=True) as repo:
             stale: Any = repo.status(list(targets))
@@ -278,6 +280,7 @@ def run(name: str, stages: Sequence[str]) -> int:
     with log.open("ab") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
+    speed_up()
     code = dvc([*DVC[3:], "--single-item", *stages])
     seconds = time.monotonic() - start
     if not code:

@@ -1,0 +1,93 @@
+"""`make repro`'s DVC and plain DVC take turns in one repository."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.workspace import Workspace
+from tests.reads import ROOT
+
+GRAPH = """
+stages:
+  code:
+    cmd: cp stages/version code.json
+    deps: [stages]
+    outs: [code.json: {cache: false}]
+  draw:
+    foreach: ${sets}
+    do:
+      cmd: seq ${item.images} > data/${key}.txt
+      params:
+        - sets.${key}
+        - code.json: [draw]
+      outs: ["data/${key}.txt"]
+  count:
+    cmd: cat data/a.txt data/b.txt | wc -l > data/count.txt
+    deps: [data/a.txt, data/b.txt]
+    outs: [data/count.txt]
+"""
+PARAMS = """\
+sets: # what is drawn
+  a: {images: 3, note: 'a long note, with ''quotes'', that is folded where 80 columns end'}
+  b:
+    images: 4 # few
+"""
+FAST, PLAIN = (sys.executable, "-m", "tools.fast_dvc"), ("dvc",)
+
+
+def repro(study: Workspace, program: tuple[str, ...], *options: str) -> set[str]:
+    """Run `repro` and return the names of the stages that it ran."""
+    lines = study.run(*program, "repro", *options).splitlines()
+    return {x.split("'")[1] for x in lines if x.startswith("Running stage")}
+
+
+@pytest.fixture
+def study(workspace: Workspace) -> Workspace:
+    Path("dvc.yaml").write_text(GRAPH)
+    Path("params.yaml").write_text(PARAMS)
+    Path("dvc.lock").unlink()
+    workspace.surroundings["PYTHONPATH"] = str(ROOT)
+    return workspace
+
+
+def test_both_write_the_same_lock_file_and_neither_runs_what_the_other_ran(study):
+    everything = {"code", "draw@a", "draw@b", "count"}
+    assert repro(study, FAST) == everything
+    lock = Path("dvc.lock").read_bytes()
+    assert repro(study, FAST) == repro(study, PLAIN) == set()
+    assert repro(study, FAST, "--force") == everything
+    assert Path("dvc.lock").read_bytes() == lock
+    Path("dvc.lock").unlink()
+    assert repro(study, PLAIN, "--force") == everything
+    assert Path("dvc.lock").read_bytes() == lock
+
+
+def test_a_parameter_and_code_that_change_are_seen(study):
+    repro(study, FAST)
+    Path("params.yaml").write_text(PARAMS.replace("4 # few", "5 # few"))
+    assert repro(study, FAST, "--single-item", "draw@b", "count") == {"draw@b", "count"}
+    assert Path("data/count.txt").read_text().strip() == "8"
+    Path("stages/version").write_text('{"draw": 2}')
+    assert repro(study, FAST) == {"code", "draw@a", "draw@b"}  # as `code` changes it in this run
+    assert study.run("dvc", "status", "--json").strip() == "{}"
+    assert json.loads(Path("code.json").read_text()) == {"draw": 2}
+
+
+def test_a_damaged_lock_file_is_refused_as_dvc_does(study):
+    repro(study, FAST)
+    lock = Path("dvc.lock").read_text()
+    Path("dvc.lock").write_text(lock[: lock.index("outs:") + 3])
+    said = [study.run(*program, "repro", ok=False) for program in (FAST, PLAIN)]
+    assert "dvc.lock' is invalid" in said[0] and said[0] == said[1]
+
+
+def test_an_experiment_keeps_the_comments_of_params(study):
+    repro(study, FAST)
+    study.run("git", "add", "--all")
+    study.run("git", "-c", "user.name=a", "-c", "user.email=a", "commit", "--quiet", "-m", "one")
+    study.run(*FAST, "exp", "run", "--set-param", "sets.b.images=6")
+    text = Path("params.yaml").read_text()
+    assert "images: 6 # few" in text and "sets: # what is drawn" in text
+    assert Path("data/count.txt").read_text().strip() == "9"

@@ -1,0 +1,182 @@
+"""DVC's own functions and those that replace them: the same data, and the same bytes."""
+
+from collections import OrderedDict
+from pathlib import Path
+
+import dpath
+import pytest
+import yaml
+from dvc import dvcfile
+from dvc.dependency import param
+from dvc.utils import serialize, strictyaml
+from dvc.utils.serialize import modify_yaml, parse_yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.reads import ROOT
+from tools.fast_dvc import HEAD, get, load, modify, parse, speed_up, split_entries
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=120)
+# Not more digits: ruamel.yaml may change the last of 1.2831183976204349e-28 when it rewrites it.
+FLOATS = st.builds(lambda digits, e: digits * 10.0**e, st.integers(-999, 999), st.integers(-9, 9))
+LEAVES = st.none() | st.booleans() | st.integers() | FLOATS.map(lambda x: float(f"{x:.3g}")) | TEXTS
+VALUES = st.recursive(
+    LEAVES, lambda v: st.lists(v, max_size=3) | st.dictionaries(TEXTS, v, max_size=3), max_leaves=8
+)
+CALLS = st.lists(
+    st.tuples(st.sampled_from(["a", "b@1", "study", "on"]), VALUES), min_size=1, max_size=5
+)
+LOCK = """\
+schema: '2.0'
+stages:
+  study:
+    cmd: make study
+  fetch@a:
+    cmd: make fetch a
+    deps:
+    - path: data/study
+      hash: md5
+      md5: 047fa3e08c79111778882d9a66e29f8e.dir
+      size: 19
+  report:
+    cmd: make report
+    params:
+      params.yaml:
+        title: The study
+"""
+OTHER_LAYOUTS = {
+    "comment": LOCK.replace("stages:\n", "stages:\n  # by hand\n", 1),
+    "quoted": LOCK.replace("  study:\n", '  "study":\n', 1),
+    "flow": "schema: '2.0'\nstages: {study: {cmd: x}}\n",
+    "nothing": "schema: '2.0'\nstages: {}\n",
+    "no end of line": LOCK.rstrip("\n"),
+    "datasets": f"{LOCK}datasets:\n- name: x\n  type: dvc\n",
+}
+
+
+def record(change, file: Path, name: str, entry: object) -> bytes:
+    """Put an entry into dvc.lock as DVC's `Lockfile.dump_stages` does; return the file."""
+    with change(str(file)) as data:
+        if not data:
+            data.update({"schema": "2.0"})
+        data["stages"] = data.get("stages", {})
+        data["stages"].update({name: entry})
+    return file.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def locks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a lock file that DVC writes, and one that is written fast."""
+    first, second = (tmp_path_factory.mktemp(name) / "dvc.lock" for name in ("dvc", "fast"))
+    return first, second
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(CALLS)
+def test_after_each_stage_the_lock_file_has_the_bytes_that_dvc_writes(locks, calls):
+    plain, fast = locks
+    for file in locks:
+        file.unlink(missing_ok=True)
+    for name, value in calls:
+        entry = OrderedDict(cmd=f"make {name}", params={"params.yaml": OrderedDict(key=value)})
+        assert record(modify, fast, name, entry) == record(modify_yaml, plain, name, entry)
+        assert load(str(fast)) == parse_yaml(fast.read_text("utf-8"), "")
+
+
+def test_only_the_entry_of_the_stage_is_written_anew(tmp_path: Path):
+    file = tmp_path / "dvc.lock"
+    lock = LOCK.replace("cmd: make study", "cmd: 'make study' # by hand")
+    file.write_text(lock)
+    record(modify, file, "fetch@a", {"cmd": "other"})
+    start, end = lock.index("    cmd: make fetch a"), lock.index("  report:")
+    assert file.read_text() == f"{lock[:start]}    cmd: other\n{lock[end:]}"
+
+
+def test_this_repositorys_lock_file_is_laid_out_as_dvc_does():
+    text = (ROOT / "dvc.lock").read_text()
+    entries = split_entries(text, parse_yaml(text, ""))
+    assert len(entries) > 100 and HEAD + "".join(entries.values()) == text
+
+
+@pytest.mark.parametrize("layout", OTHER_LAYOUTS)
+def test_a_lock_file_of_another_layout_is_left_to_dvc(tmp_path: Path, layout):
+    files = [tmp_path / name / "dvc.lock" for name in ("dvc", "fast")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(OTHER_LAYOUTS[layout])
+    plain, fast = files
+    assert record(modify, fast, "new", {"cmd": "x"}) == record(
+        modify_yaml, plain, "new", {"cmd": "x"}
+    )
+
+
+def test_a_key_beside_the_stages_is_written(tmp_path: Path):
+    file = tmp_path / "dvc.lock"
+    file.write_text(LOCK)
+    with modify(str(file)) as data:
+        data["datasets"] = [{"name": "x"}]
+    assert yaml.safe_load(file.read_text()) == yaml.safe_load(LOCK) | {"datasets": [{"name": "x"}]}
+
+
+def test_an_error_leaves_the_lock_file(tmp_path: Path):
+    file = tmp_path / "dvc.lock"
+    file.write_text(LOCK)
+    with pytest.raises(ZeroDivisionError), modify(str(file)) as data:
+        data["stages"].clear()
+        _ = 1 / 0
+    assert file.read_text() == LOCK
+
+
+def test_comments_of_another_file_are_kept(tmp_path: Path):
+    file = tmp_path / "dvc.yaml"
+    file.write_text("stages: # all\n  a: {cmd: x} # one\n")
+    with modify(str(file)) as data:
+        data["stages"]["a"]["cmd"] = "y"
+    assert file.read_text() == "stages: # all\n  a: {cmd: y} # one\n"
+
+
+def test_a_file_is_parsed_again_when_its_text_changes_and_callers_share_nothing(tmp_path: Path):
+    file = tmp_path / "params.yaml"
+    file.write_text("a: {b: 1}")
+    load(str(file))["a"]["b"] = 7
+    assert load(str(file)) == {"a": {"b": 1}}
+    file.write_text("a: {b: 2}")
+    assert load(str(file)) == {"a": {"b": 2}}
+
+
+@pytest.mark.parametrize("key", ["a", "a.b", "a.b.c", "l.1", "a.x", "x", "a.b.c.d", "?", "a.*.c"])
+def test_a_parameter_is_found_where_dpath_finds_it(key):
+    config = {"a": {"b": {"c": 1}}, "l": [1, {"d": 2}], "a.b.x": 3}
+    try:
+        expected = dpath.get(config, key, separator=".")
+    except (KeyError, ValueError) as error:
+        with pytest.raises(type(error)):
+            get(config, key, separator=".")
+    else:
+        assert get(config, key, separator=".") == expected
+
+
+@pytest.fixture
+def restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what a test replaces in DVC."""
+    monkeypatch.setattr(dvcfile, "modify_yaml", dvcfile.modify_yaml)
+    monkeypatch.setattr(strictyaml, "parse_yaml", strictyaml.parse_yaml)
+    monkeypatch.setattr(param, "dpath", param.dpath)
+    monkeypatch.setitem(serialize.LOADERS, ".yaml", serialize.load_yaml)
+
+
+@pytest.mark.usefixtures("restored")
+def test_dvcs_functions_are_replaced():
+    speed_up()
+    speed_up()
+    assert dvcfile.modify_yaml is modify and strictyaml.parse_yaml is parse
+    assert serialize.LOADERS[".yaml"] is load and param.dpath.get is get
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize("missing", ["modify_yaml", "dumps_yaml"])
+def test_a_dvc_that_lacks_a_function_keeps_its_own(monkeypatch, missing):
+    monkeypatch.delattr(dvcfile if missing == "modify_yaml" else serialize, missing)
+    speed_up()
+    assert strictyaml.parse_yaml is parse_yaml
+    assert serialize.LOADERS[".yaml"] is serialize.load_yaml and param.dpath is dpath
