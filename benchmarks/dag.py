@@ -4,12 +4,12 @@ The real dvc.yaml on the paper's study, with a shell script in place of each sta
 writes the outputs that the stage declares, with a checksum of its dependencies and of params.yaml
 in them, so that a change spreads as it would in a study. `code` and `study` stay as they are, since
 they decide how far a change reaches. For comparison, the same run has as many stages that copy a
-file, which is DVC's minimum. Beside each wall time is the processor time, user and system, which
-other programs on the machine disturb less.
+file, which is plain DVC's minimum. Beside each wall time is the processor time, user and system,
+which other programs on the machine disturb less.
 
-DVC reads and writes the whole lock file after each stage that ran, so a first run grows with the
-square of the stages. It is timed with a fifth of the encoders. For all of them the lock file is
-prepared beforehand, and reading and writing it once is timed.
+Plain DVC reads and writes the whole lock file after each stage that ran, so a first run grows with
+the square of the stages. It is timed with a fifth of the encoders; `make repro`, which runs
+tools/fast_dvc.py, with all.
 """
 
 import json
@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,12 +43,8 @@ SCRIPT = """\
 """
 
 
-class Graph(NamedTuple):
-    """A repository whose stages have run, and the names of those that another threshold re-ran."""
-
-    stages: int
-    lines: int
-    ran: set[str]
+PLAIN, FAST = ("dvc", "repro"), (sys.executable, "-m", "tools.fast_dvc", "repro")
+"""Plain DVC, and what `make repro` runs."""
 
 
 class Spent(NamedTuple):
@@ -63,11 +59,16 @@ class Spent(NamedTuple):
 
 
 class Times(NamedTuple):
-    """The cost of `dvc repro` with nothing to do and after a change, and of rewriting dvc.lock."""
+    """The costs of a graph of all encoders, and the stages that another threshold re-ran.
 
+    They are those of a first run, of runs with nothing to do, plain and fast, and of the change.
+    """
+
+    first: Spent
+    plain_noop: Spent
     noop: Spent
     change: Spent
-    rewrite: Spent
+    ran: set[str]
 
 
 def main() -> None:
@@ -76,65 +77,57 @@ def main() -> None:
         lines = first_run(Path(scratch), FEW)
         graph, floor = Path(scratch) / "graph", Path(scratch) / "floor"
         write_graph(graph, ENCODERS)
-        prepare(graph)
-        times, ran = graph_times(graph)
-        found = Graph(*locked(graph), ran)
-        write_floor(floor, found.stages, len(ran))
-        prepare(floor)
-        lines += rows(times, floor_times(floor), found)
-    title = f"The graph of {ENCODERS} encoders, {found.stages} stages that compute nothing"
-    write_table("dag", title, lines)
+        times = graph_times(graph)
+        stages, length = locked(graph)
+        write_floor(floor, stages)
+        repro(floor, FAST)
+        least = median_cost(lambda: repro(floor, PLAIN), REPEATS)
+        lines += [*rows(times, least), rewriting(graph, length)]
+    write_table("dag", f"The graph of {ENCODERS} encoders, {stages} stages without work", lines)
 
 
 def first_run(folder: Path, encoders: int) -> list[Row]:
-    """Return the lines of the first `dvc repro` of a few encoders, without preparation."""
-    graph, floor = folder / "few", folder / "few_copies"
-    write_graph(graph, encoders)
-    own = spent(lambda: run(graph, "dvc", "repro", "--quiet"))
-    stages, _ = locked(graph)
+    """Return the lines of the first run of a few encoders."""
+    plain, fast, floor = (folder / name for name in ("plain", "fast", "copies"))
+    for graph in (plain, fast):
+        write_graph(graph, encoders)
+    first = spent(lambda: repro(plain, PLAIN))
+    own = spent(lambda: repro(fast, FAST))
+    stages, _ = locked(plain)
     write_floor(floor, stages)
-    least = spent(lambda: run(floor, "dvc", "repro", "--quiet"))
-    return compared(f"first `dvc repro` of {encoders} encoders, {stages} stages", own, least)
+    least = spent(lambda: repro(floor, PLAIN))
+    return compared(f"a first run of {encoders} encoders, {stages} stages,", first, own, least)
 
 
-def prepare(folder: Path) -> None:
-    """Run all stages of a repository, with its lock file written once."""
-    run(folder, sys.executable, str(ROOT / "benchmarks/prepare.py"))
-
-
-def graph_times(folder: Path, repeats: int = REPEATS) -> tuple[Times, set[str]]:
-    """Return the times of a graph that has run, and the stages that another threshold re-ran."""
-    noop, rewrite = noop_cost(folder, repeats), rewrite_cost(folder, repeats)
+def graph_times(folder: Path, repeats: int = REPEATS) -> Times:
+    """Return the times of a graph that has not run yet."""
+    first = spent(lambda: repro(folder, FAST))
+    plain_noop = median_cost(lambda: repro(folder, PLAIN), repeats)
+    noop = median_cost(lambda: repro(folder, FAST), repeats)
     params = folder / "params.yaml"
     study = yaml.safe_load(params.read_text())
     study["concepts"]["threshold"] = 0.8
     params.write_text(yaml.safe_dump(study, sort_keys=False))
     ran: set[str] = set()
     change = spent(lambda: ran.update(reproduced(folder)))
-    return Times(noop, change, rewrite), ran
+    return Times(first, plain_noop, noop, change, ran)
 
 
-def floor_times(folder: Path, repeats: int = REPEATS) -> Times:
-    """Return the times of stages that copy a file and have run."""
-    noop, rewrite = noop_cost(folder, repeats), rewrite_cost(folder, repeats)
-    (folder / "turn").write_text("turned")
-    return Times(noop, spent(lambda: reproduced(folder)), rewrite)
+def repro(folder: Path, how: Sequence[str]) -> float:
+    """Run a folder's stages in one of both ways."""
+    return run(folder, *how, "--quiet", PYTHONPATH=str(ROOT))
 
 
-def rewrite_cost(folder: Path, repeats: int = REPEATS) -> Spent:
-    """Return the median cost of DVC's reading and rewriting a folder's dvc.lock."""
+def rewriting(folder: Path, lines: int) -> Row:
+    """Return the line for plain DVC's reading and writing of a lock file."""
     from dvc.utils.serialize import modify_yaml
 
     def rewrite() -> None:
         with modify_yaml(str(folder / "dvc.lock")):
             pass
 
-    return median_cost(rewrite, repeats)
-
-
-def noop_cost(folder: Path, repeats: int = REPEATS) -> Spent:
-    """Return the median cost of a `dvc repro` with nothing to do."""
-    return median_cost(lambda: run(folder, "dvc", "repro", "--quiet"), repeats)
+    what = f"plain DVC reads and writes dvc.lock, {lines:,} lines, after each stage"
+    return Row(what, str(median_cost(rewrite, 1)))
 
 
 def median_cost(function: Callable[[], Any], repeats: int) -> Spent:
@@ -152,14 +145,14 @@ def spent(function: Callable[[], Any]) -> Spent:
 
 
 def reproduced(folder: Path) -> set[str]:
-    """Run `dvc repro` and return the names of the stages that it ran."""
+    """Run all that is stale and return the names of these stages."""
     done = subprocess.run(
-        ["dvc", "repro"],
+        FAST,
         cwd=folder,
         check=True,
         capture_output=True,
         text=True,
-        env=this_python(),
+        env=this_python() | {"PYTHONPATH": str(ROOT)},
     )
     lines = (line for line in done.stdout.splitlines() if line.startswith("Running stage"))
     return {line.split("'")[1] for line in lines}
@@ -242,26 +235,30 @@ def written(out: str) -> list[str]:
     return [f"mkdir -p {folder}", *(f'echo "{file} $sum" > {file}' for file in files)]
 
 
-def rows(times: Times, floor: Times, graph: Graph) -> list[Row]:
+def rows(times: Times, least: Spent) -> list[Row]:
     """Return the lines of the graph of all encoders."""
-    kinds = ", ".join(sorted({name.partition("@")[0] for name in graph.ran}))
-    change = f"`dvc repro` after another `concepts.threshold`, {len(graph.ran)} stages"
-    each = Spent(*(seconds / len(graph.ran) for seconds in times.change))
-    rewrite = f"DVC reads and writes dvc.lock, {graph.lines:,} lines, after each of these"
+    kinds = ", ".join(sorted({name.partition("@")[0] for name in times.ran}))
+    each = Spent(*(seconds / len(times.ran) for seconds in times.change))
     return [
-        *compared("`dvc repro` with nothing to do", times.noop, floor.noop),
-        *compared(change, times.change, floor.change),
+        Row("a first run of all encoders, `make repro`", str(times.first)),
+        *compared("nothing to do,", times.plain_noop, times.noop, least),
+        Row(f"another `concepts.threshold`, {len(times.ran)} stages", str(times.change)),
         Row("… for each stage that ran", str(each)),
         Row("… the stages that ran", kinds),
-        *compared(rewrite, times.rewrite, floor.rewrite),
     ]
 
 
-def compared(what: str, own: Spent, least: Spent) -> list[Row]:
-    """Return the lines of a cost and of its ratio to that of as many stages that copy a file."""
-    wall, processor = own.wall / least.wall, own.processor / least.processor
-    ratios = f"{wall:.2f}, {processor:.2f} of the processor"
-    return [Row(what, str(own)), Row("… over that of as many that copy a file", ratios)]
+def compared(what: str, plain: Spent, own: Spent, least: Spent) -> list[Row]:
+    """Return the lines of what plain DVC and `make repro` cost, and copying as many files."""
+    return [
+        Row(f"{what} `dvc repro`", str(plain)),
+        Row("… `make repro`", str(own)),
+        Row("… processor time over that of `dvc repro`", f"{own.processor / plain.processor:.2f}"),
+        Row(
+            "… over that of `dvc repro` for as many copies",
+            f"{own.processor / least.processor:.2f}",
+        ),
+    ]
 
 
 if __name__ == "__main__":

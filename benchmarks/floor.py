@@ -9,19 +9,13 @@ from pathlib import Path
 from benchmarks.tables import run
 
 
-def write_floor(folder: Path, stages: int, changing: int = 0) -> None:
-    """Make a repository of `stages` stages in a new folder, without running them.
-
-    `changing` of them depend on the file `turn`, the others on the file `still`, so a new `turn`
-    makes only the former stale.
-    """
+def write_floor(folder: Path, stages: int) -> None:
+    """Make a repository of `stages` stages in a new folder, without running them."""
     new_repository(folder)
-    for name in ("turn", "still"):
-        (folder / name).write_text(name)
-    sources = ["turn"] * changing + ["still"] * (stages - changing)
+    (folder / "original").write_text("original")
     graph = {
-        f"copy{i}": {"cmd": f"cp {source} out{i}", "deps": [source], "outs": [f"out{i}"]}
-        for i, source in enumerate(sources)
+        f"copy{i}": {"cmd": f"cp original out{i}", "deps": ["original"], "outs": [f"out{i}"]}
+        for i in range(stages)
     }
     (folder / "dvc.yaml").write_text(json.dumps({"stages": graph}))
 
