@@ -10,6 +10,7 @@ from tests.integration.datasets.layouts import webdataset
 from tests.integration.downloads.loopback import TOKEN, HubServer
 from tests.pipeline.refusals import write_dataset
 from tests.pipeline.workspace import SECRETS, Workspace
+from tests.reads import accept_study
 
 NAME = "clip-benchmark/wds_imagenet1k"
 
@@ -55,6 +56,7 @@ def test_a_token_that_is_used_is_not_written(
     hub.use(monkeypatch, token)
     if status:
         hub.statuses[f"/datasets/{NAME}/resolve/{commit}/test/0.tar"] = status
+    accept_study()
     code, said = run("fetch")
     assert (code == 0) == (not words) and words in said
     sent = [request.headers.get("authorization") for request in hub.requests]

@@ -33,7 +33,7 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.spied = folder.with_name(f"{folder.name}.spy")
+        self.spied = folder / ".scratch/spied"
         self.printed = ""
         self.surroundings: dict[str, str] = {}
         self.umask = -1

@@ -14,7 +14,6 @@ from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.sources import write_real_dataset
 from interpreting_clip.errors import InputError
 from runner.machine import Machine
-from tests.reads import folder_digests
 from tests.unit.datasets.conftest import photo, tar
 
 KNOWN = read_imagenet_classes()
@@ -52,11 +51,8 @@ def fetched(directory: Path, entry: Mapping[str, Any], **machine: Any) -> Path:
 
 
 def refusal(directory: Path, entry: Mapping[str, Any]) -> str:
-    """Return the one line that refuses a set; only sets that were fetched before are left."""
-    before = folder_digests(directory / "out")
+    """Return the one line that refuses a set."""
     with pytest.raises(InputError) as caught:
         fetched(directory, entry)
-    assert folder_digests(directory / "out") == before
-    assert not (directory / "out.partial").exists()
     assert "\n" not in str(caught.value)
     return str(caught.value)
