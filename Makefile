@@ -80,12 +80,14 @@ check: $(VENV)/ready
 	ruff check .
 	python -m tools.fingerprints
 	python -m page.plot_templates --check
+	python -m tools.manual --check
 	@dvc status --quiet code || { >&2 echo \
 	    'error: dvc.lock: out of date for stage code; run `dvc repro code` and commit'; exit 1; }
 	basedpyright --pythonpath $(BIN)/python
 
 docs: $(VENV)/ready
 	python -m page.plot_templates
+	python -m tools.manual
 
 bench: $(VENV)/ready
 	python -m benchmarks $(ONLY)

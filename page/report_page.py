@@ -42,6 +42,10 @@ PAPER_CONCEPTS = (
 supervised."""
 
 
+WITH_A_SECTION = ("robustness", "kurtosis", "directions", "concepts")
+"""The measures whose sections are written by hand; all others share one."""
+
+
 class Drawing(msgspec.Struct, frozen=True, kw_only=True):
     """A chart as a picture, and as the specification that replaces it where scripts run."""
 
@@ -120,6 +124,7 @@ def report_page(
             {n for e in encoders if (n := e.metrics.concepts.measured) is not None}
         ),
         found_concepts=concept_finder(encoders),
+        further_measures=further_measures(encoders),
         negative_sides=any(p.side == "negative" for e in encoders for p in e.series.encoded),
         mean_over=mean_over(encoders),
         families=families(encoders),
@@ -146,6 +151,12 @@ def report_page(
     )
     digest = hashlib.sha256(html.encode()).hexdigest()
     return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
+
+
+def further_measures(encoders: Sequence[Encoder]) -> list[str]:
+    """Return the measures of the study that have no section of their own on the page."""
+    found = dict.fromkeys(name for e in encoders for name in e.series.numbers)
+    return [name for name in found if name not in WITH_A_SECTION]
 
 
 def _saying_classes(chart: Chart, baseline: Baseline) -> Chart:

@@ -244,14 +244,29 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     abscissa: dict[str, str]
 
 
+class SaidNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """A number of a measure, with all that `interpreting_clip.measures.result` says of it."""
+
+    name: str
+    label: str
+    unit: str
+    digits: int
+    headline: str
+    value: Number
+    low: Number
+    high: Number
+    chance: Number
+
+
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """One encoder's measures and the series behind its plots: `plots/encoders/<encoder>.json`.
 
-    `encoded` has the strongest of the `pairs` of each basis. `left_out` says why a shift has no
-    effective robustness.
+    `numbers` has those of every measure by the measure's name. `encoded` has the strongest of the
+    `pairs` of each basis. `left_out` says why a shift has no effective robustness.
     """
 
     measures: Metrics
+    numbers: dict[str, list[SaidNumber]]
     representation: Literal["linear", "rectified"]
     outliers: Outliers
     importance: Importance

@@ -52,6 +52,16 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "cka",
     ),
     "training": (*ENCODER_COLUMNS, "step", "loss", "accuracy"),
+    "measures": (
+        *ENCODER_COLUMNS,
+        "measure",
+        "number_of_measure",
+        "unit",
+        "value",
+        "low",
+        "high",
+        "chance",
+    ),
 }
 """Columns of `plots/<name>.csv`, by name; accuracies in percent, robustness in points."""
 
@@ -80,6 +90,7 @@ def study_tables(
         "correlation": correlation_rows(encoders),
         "cka": cka_rows(encoders, comparisons),
         "training": training_rows(encoders),
+        "measures": measure_rows(encoders),
     }
 
 
@@ -180,6 +191,18 @@ def cka_rows(encoders: Sequence[Encoder], comparisons: Sequence[Comparison]) -> 
         for c in comparisons
         for i, first in enumerate(c.first_layers)
         for j, second in enumerate(c.second_layers)
+    ]
+
+
+def measure_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """Return every number of every measure, with its interval and its chance level."""
+    return [
+        encoder_cells(e)
+        | {"measure": measure, "number_of_measure": one.label, "unit": one.unit, "value": one.value}
+        | {"low": one.low, "high": one.high, "chance": one.chance}
+        for e in encoders
+        for measure, found in e.series.numbers.items()
+        for one in found
     ]
 
 

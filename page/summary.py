@@ -1,10 +1,10 @@
-"""One encoder's results: its measures, the few that DVC's tables show, and series for its plots.
+"""One encoder's results as the page shows them: its measures, and the series of its plots.
 
 What a study does not have is null: a shift's numbers, and `concepts` if it has no Broden.
 """
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 from page.names import DATASETS, SHIFTS
@@ -46,27 +46,6 @@ def encoder_metrics(
             "importance_ratio": importance[0] / median(importance),
         },
         "concepts": _concept_metrics(concepts),
-    }
-
-
-def headline(metrics: Mapping[str, Any]) -> dict[str, float | int | None]:
-    """Return `metrics/encoders/<encoder>.json`, from what `encoder_metrics` returns.
-
-    DVC's tables have a column for each, as wide as its name. `robust` is the mean effective
-    robustness, `shifts` the mean accuracy on the same shifts, and `extrapolated` how many of their
-    lines are; `concepts` are those of directions.
-    """
-    accuracy, robustness = metrics["accuracy"], metrics["effective_robustness"]
-    shifts = robustness.get("shifts", list(SHIFTS))
-    return {
-        "imagenet": accuracy["imagenet"],
-        "shifts": fmean(accuracy[shift] for shift in shifts) if shifts else None,
-        "robust": robustness["mean"],
-        "extrapolated": len(robustness["extrapolated"]),
-        "kurtosis": metrics["kurtosis"]["mean"],
-        "outliers": metrics["kurtosis"]["outlier_features"],
-        "concepts": metrics["concepts"]["unique_directions"],
-        "prunable": metrics["directions"]["prunable"],
     }
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from interpreting_clip.config.measures import BaselineSettings
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, on_classes, result_name
 from interpreting_clip.datasets.card import is_absent
@@ -19,7 +18,7 @@ from interpreting_clip.formats.published_accuracies import (
     accuracy_fractions,
     standard_models,
 )
-from interpreting_clip.measures.logit_line import baseline_lines
+from interpreting_clip.measures.logit_line import Settings, baseline_lines
 from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
 from runner.outputs import Inputs, Outputs
 
@@ -32,7 +31,7 @@ def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
 
     With models trained here, a shift whose dataset is absent has no accuracies and so no line.
     """
-    settings = params.read("baseline", BaselineSettings)
+    settings = params.read("baseline", Settings)
     if settings.source == "trained":
         names = ("imagenet_train", *TEST_SETS)
         folders = {name: inputs[f"data/datasets/{name}"] for name in names}
@@ -73,7 +72,7 @@ def published_models() -> tuple[list[Model], dict[str, list[int]]]:
 
 
 def trained_models(
-    folders: Mapping[str, Path], settings: BaselineSettings
+    folders: Mapping[str, Path], settings: Settings
 ) -> tuple[list[Model], dict[str, list[int]]]:
     """Train standard models on ImageNet's train set and measure them on the test sets.
 

@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip.config.measures import BrowseSettings, ConceptsSettings
 from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_json, whole_file, write_json
+from interpreting_clip.formats.numbers import write_numbers
+from interpreting_clip.measures import extremes
 from interpreting_clip.measures.concepts import (
     ConceptLabels,
     EncodedConcepts,
     Group,
     Probe,
+    Result,
+    Settings,
     concept_targets,
     probe,
 )
@@ -44,10 +47,11 @@ def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     privileged, out = inputs[f"data/directions/{key}"], outputs[f"data/concepts/{key}"]
     if is_absent(shown_concepts):
         write_absent("broden", out)
+        write_numbers(out, Result(*[None] * 6))
         return
     workers = read_machine().workers
-    settings = params.read("concepts", ConceptsSettings)
-    images = params.read("browse", BrowseSettings).images
+    settings = params.read("concepts", Settings)
+    images = params.read("browse", extremes.Settings).images
     features = read_tensors(folder / "activations.safetensors", "activations")["activations"]
     arrays = read_tensors(
         privileged / "directions.safetensors", "directions", "singular_values", "importance"
@@ -103,6 +107,16 @@ def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     write_pairs(out / "encoded.csv", {basis: named(basis, each) for basis, each in pairs.items()})
     found = {"measured": len(concepts), "draws": targets.draws, **counts}
     write_json(out / "concepts.json", found)
+    first, second = (probes[basis].counts[0] for basis in ("directions", "features"))
+    result = Result(
+        directions=first.unique_concepts,
+        directions_low=first.unique_low,
+        directions_high=first.unique_high,
+        features=second.unique_concepts,
+        features_low=second.unique_low,
+        features_high=second.unique_high,
+    )
+    write_numbers(out, result)
 
 
 def summary(

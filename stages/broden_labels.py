@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from interpreting_clip.config.measures import PresenceSettings
 from interpreting_clip.config.params import Params
-from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
+from interpreting_clip.datasets.broden.labels import Settings, can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.formats.arrays import write_tensors
@@ -22,7 +21,7 @@ def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
     if is_absent(dataset):
         write_absent(dataset.name, out)
         return
-    settings = params.read("presence", PresenceSettings)
+    settings = params.read("presence", Settings)
     with open_broden(dataset) as broden:
         shown = concept_presence(broden, settings.pixels)
     kept = can_be_probed(shown)

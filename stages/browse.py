@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from interpreting_clip.config.params import Params
-from interpreting_clip.config.quantities import Name, Share
 from interpreting_clip.datasets.broden.thumbnails import Thumbnails
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json, write_whole
+from interpreting_clip.quantities import Name, Share
 from page.direction_entries import (
     ProbeResults,
     by_importance,

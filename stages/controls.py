@@ -7,11 +7,9 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from interpreting_clip.config.measures import ControlsSettings
 from interpreting_clip.config.params import Params
-from interpreting_clip.config.quantities import Confidence, Count, Percents, Positive, Seed, Share
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
-from interpreting_clip.controls.control import Control
+from interpreting_clip.controls.control import Control, Settings
 from interpreting_clip.controls.drawn_accuracies import robustness_controls
 from interpreting_clip.controls.features import kurtosis_controls, outlier_controls
 from interpreting_clip.controls.low_rank_head import head_controls
@@ -23,12 +21,13 @@ from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures.concepts import ConceptLabels, Negatives, Sign
+from interpreting_clip.quantities import Confidence, Count, Percents, Positive, Seed, Share
 from runner.outputs import Inputs, Outputs
 
 
 def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write for each instrument what was planted, what it found, and whether they agree."""
-    settings = params.read("controls", ControlsSettings)
+    settings = params.read("controls", Settings)
     sigma = params.read("kurtosis.outlier_sigma", Positive)
     share = params.read("kurtosis.outlier_share", Share)
     steps = params.read("directions.pruning_steps", Count)

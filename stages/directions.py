@@ -2,16 +2,22 @@
 
 import numpy as np
 
-from interpreting_clip.config.measures import DirectionsSettings
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, result_name
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.numbers import write_numbers
 from interpreting_clip.formats.saved_activations import Activations, read_test_sets
 from interpreting_clip.formats.saved_heads import read_head
 from interpreting_clip.measures.accuracy import map_classes
-from interpreting_clip.measures.directions import Directions, importance, singular_directions
+from interpreting_clip.measures.directions import (
+    Directions,
+    Result,
+    Settings,
+    importance,
+    singular_directions,
+)
 from interpreting_clip.measures.head import Head, random_head
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
 from runner.outputs import Inputs, Outputs
@@ -19,7 +25,7 @@ from runner.outputs import Inputs, Outputs
 
 def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s directions, their importance, and accuracy per pruned fraction."""
-    settings = params.read("directions", DirectionsSettings)
+    settings = params.read("directions", Settings)
     folder = inputs[f"data/activations/{key}"]
     tests = read_test_sets(folder)
     imagenet = tests[TEST_SETS[0]].values
@@ -33,6 +39,10 @@ def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
             for directions, weight in zip((own, random), weights, strict=True)
         ]
     arrays = {"directions": own.vectors, "singular_values": own.singular_values}
+    importances = np.flip(np.sort(weights[0]))
+    prunable = prunable_fraction(
+        np.array(settings.fractions), np.array(curves[0]["imagenet"]), settings.harmless
+    )
     result = {
         # The lists may differ in length: a head may have a lower rank.
         "importance": {
@@ -41,12 +51,12 @@ def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
         },
         "fractions": settings.fractions,
         "accuracy": {"head": curves[0], "random_head": curves[1]},
-        "prunable": prunable_fraction(
-            np.array(settings.fractions), np.array(curves[0]["imagenet"]), settings.harmless
-        ),
+        "prunable": prunable,
     }
     out = outputs[f"data/directions/{key}"]
     write_tensors(out / "directions.safetensors", {**arrays, "importance": weights[0]})
+    ratio = float(importances[0] / np.median(importances))
+    write_numbers(out, Result(len(importances), prunable, ratio))
     write_json(out / "directions.json", result)
 
 

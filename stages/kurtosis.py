@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip.config.measures import KurtosisSettings
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, result_name
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.numbers import write_numbers
 from interpreting_clip.formats.saved_activations import Activations, read_card, read_test_sets
 from interpreting_clip.formats.saved_heads import read_head
 from interpreting_clip.measures.accuracy import map_classes
@@ -20,6 +20,8 @@ from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import bootstrap_mean
 from interpreting_clip.measures.kurtosis import (
     OutlierFeatures,
+    Result,
+    Settings,
     hiding_outliers,
     kurtosis_and_deviations,
     most_extreme_first,
@@ -35,7 +37,7 @@ half of the images, but with a lower σ there are hundreds, and each costs a pas
 
 def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s kurtosis on ImageNet's test images, and its features' deviations."""
-    settings = params.read("kurtosis", KurtosisSettings)
+    settings = params.read("kurtosis", Settings)
     folder, privileged = inputs[f"data/activations/{key}"], inputs[f"data/directions/{key}"]
     tests = read_test_sets(folder)
     activations = tests[TEST_SETS[0]].values
@@ -76,6 +78,7 @@ def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
         "axes": axes,
     }
     out = outputs[f"data/kurtosis/{key}"]
+    write_numbers(out, Result(kurtosis, len(outliers.feature), float(ordered.share[0])))
     write_json(out / "kurtosis.json", result)
     write_tensors(out / "features.safetensors", asdict(deviations))
 

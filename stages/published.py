@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from interpreting_clip.config.measures import PublishedSettings
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.errors import error_context
@@ -17,6 +16,7 @@ from interpreting_clip.formats.published_accuracies import (
     TIMM,
     TIMM_SHIFTS,
     Model,
+    Settings,
     accuracy_fractions,
     counterparts,
     distinct_models,
@@ -61,7 +61,7 @@ class FittedLines:
 
 def main(params: Params, _inputs: Inputs, outputs: Outputs) -> None:
     """Write both baselines, and every published model with its effective robustness in points."""
-    settings = params.read("published", PublishedSettings)
+    settings = params.read("published", Settings)
     result, tables = published_results(settings)
     write_json(outputs["plots/published.json"], result, digits=4)
     for name, columns in COLUMNS.items():
@@ -69,7 +69,7 @@ def main(params: Params, _inputs: Inputs, outputs: Outputs) -> None:
 
 
 def published_results(
-    settings: PublishedSettings,
+    settings: Settings,
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
     """Return the content of `plots/published.json`, and the rows of each table of `COLUMNS`."""
     standard, timm = standard_models(), timm_models()
@@ -106,7 +106,7 @@ def model_rows(
     timm: Sequence[Model],
     compared: Sequence[Model],
     testbed: FittedLines,
-    settings: PublishedSettings,
+    settings: Settings,
 ) -> list[dict[str, Any]]:
     """Return the rows of every published model on the testbed's line.
 
@@ -135,7 +135,7 @@ def model_rows(
 
 
 def published_baselines(
-    settings: PublishedSettings, standard: Sequence[Model], timm: Sequence[Model]
+    settings: Settings, standard: Sequence[Model], timm: Sequence[Model]
 ) -> dict[str, FittedLines]:
     """Fit the lines of the testbed's standard models, and those of timm's ImageNet-1k models."""
     baselines = {}
@@ -159,7 +159,7 @@ def estimate(
     model: Mapping[str, Any],
     shifts: Sequence[str],
     baseline: FittedLines,
-    settings: PublishedSettings,
+    settings: Settings,
 ) -> EffectiveRobustness:
     """Return a model's effective robustness from its accuracies in percent.
 
@@ -216,7 +216,7 @@ def robustness(
     model: Mapping[str, Any],
     shifts: Sequence[str],
     baseline: FittedLines,
-    settings: PublishedSettings,
+    settings: Settings,
 ) -> dict[str, Any]:
     """Return a model's effective robustness per shift, its mean and the mean's interval.
 

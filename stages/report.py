@@ -5,13 +5,14 @@ from pathlib import Path
 
 from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import EncoderEntry
-from interpreting_clip.config.measures import CorrelationSettings, Study
 from interpreting_clip.config.params import Params
+from interpreting_clip.config.sections import Study
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.tables import read_table, write_table
 from interpreting_clip.kernels import Kernels
+from interpreting_clip.measures.rank_correlation import Settings
 from page.across_encoders import correlations
 from page.charts import CHARTS, PUBLISHED
 from page.drawing import chart_svg
@@ -47,7 +48,7 @@ def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
     study = params.read("study", Study)
     entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
-    settings = params.read("correlation", CorrelationSettings)
+    settings = params.read("correlation", Settings)
     encoders, comparisons, variables = [], [], set()
     for number, (key, entry) in enumerate(entries.items(), 1):
         file = inputs[PLOTS / "encoders"] / f"{key}.json"

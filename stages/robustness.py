@@ -1,21 +1,29 @@
 """Stage `robustness`: an encoder's accuracies and its effective robustness."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 
-from interpreting_clip.config.measures import RobustnessSettings
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, result_name
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.numbers import write_numbers
 from interpreting_clip.formats.saved_activations import Activations, read_test_sets
 from interpreting_clip.formats.saved_heads import read_head
 from interpreting_clip.measures.accuracy import images_of_classes, map_classes, top1_accuracy
-from interpreting_clip.measures.effective_robustness import Accuracy, estimate_effective_robustness
+from interpreting_clip.measures.effective_robustness import (
+    Accuracy,
+    Result,
+    Settings,
+    estimate_effective_robustness,
+)
 from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
 from runner.outputs import Inputs, Outputs
 
@@ -27,7 +35,7 @@ def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
     other classes than its line, its accuracy is written, with the reason why it has no effective
     robustness.
     """
-    settings = params.read("robustness", RobustnessSettings)
+    settings = params.read("robustness", Settings)
     folder = inputs[f"data/activations/{key}"]
     baseline = read_json(inputs["data/baseline"] / "baseline.json")
     tests = read_test_sets(folder)
@@ -52,7 +60,21 @@ def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
         "left_out": left_out,
         "effective_robustness": estimate(pairs, baseline, settings),
     }
-    write_json(outputs[f"data/robustness/{key}"] / "robustness.json", result)
+    out = outputs[f"data/robustness/{key}"]
+    write_numbers(out, headline(result))
+    write_json(out / "robustness.json", result)
+
+
+def headline(result: Mapping[str, Any]) -> Result:
+    """Return the numbers of accuracies and effective robustness that stand for an encoder."""
+    accuracy, robustness = result["accuracy"], result["effective_robustness"]
+    shifts = [accuracy[shift] for shift in SHIFTS if shift in robustness]
+    return Result(
+        imagenet=accuracy["imagenet"],
+        shifts=fmean(shifts) if shifts else None,
+        robustness=Estimate(**robustness["mean"]) if shifts else None,
+        extrapolated=len(robustness.get("extrapolated", ())),
+    )
 
 
 def measure(source: Path, test: Activations, head: Head) -> Accuracy:
@@ -112,7 +134,7 @@ def imagenet_accuracy(
 
 
 def estimate(
-    pairs: dict[str, tuple[Accuracy, Accuracy]], baseline: dict, settings: RobustnessSettings
+    pairs: dict[str, tuple[Accuracy, Accuracy]], baseline: dict, settings: Settings
 ) -> dict[str, Any]:
     """Return effective robustness per measured shift and its mean; empty without a shift.
 

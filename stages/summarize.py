@@ -1,10 +1,13 @@
 """Stage `summarize`: one encoder's measures and the series of its plots, in git."""
 
+from pathlib import Path
+
 from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.formats.json import read_json, rounded, write_json
+from interpreting_clip.formats.numbers import read_numbers
 from interpreting_clip.formats.tables import read_curve
-from page.summary import encoder_metrics, headline, plot_series
+from page.summary import encoder_metrics, plot_series
 from runner.outputs import Inputs, Outputs
 
 
@@ -18,8 +21,17 @@ def main(key: str, _params: Params, inputs: Inputs, outputs: Outputs) -> None:
         None if is_absent(concepts) else read_json(concepts / "concepts.json"),
     )
     curve = read_curve(inputs[f"data/training/{key}"])
-    measures = encoder_metrics(*measured)
-    write_json(outputs[f"metrics/encoders/{key}.json"], headline(measures), digits=3)
-    measures = rounded(measures, 4, "measures")
-    series = {"measures": measures, **plot_series(*measured, curve=curve)}
+    numbers = {Path(name).parts[1]: read_numbers(inputs[name]) for name in inputs.listed}
+    headline = {
+        one["headline"]: one["value"]
+        for found in numbers.values()
+        for one in found.values()
+        if one["headline"]
+    }
+    write_json(outputs[f"metrics/encoders/{key}.json"], headline, digits=3)
+    series = {
+        "measures": rounded(encoder_metrics(*measured), 4, "measures"),
+        "numbers": {measure: list(found.values()) for measure, found in numbers.items() if found},
+        **plot_series(*measured, curve=curve),
+    }
     write_json(outputs[f"plots/encoders/{key}.json"], series)

@@ -11,11 +11,11 @@ import sys
 
 from tabulate import tabulate
 
-from interpreting_clip.config.measures import PublishedSettings
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.formats.published_accuracies import (
+    Settings,
     standard_models,
     timm_models,
     timm_standard_models,
@@ -43,7 +43,7 @@ def main(*arguments: str) -> None:
         raise InputError(f"{one_line(' '.join(unknown))}: unknown; the shifts are {OPTIONS}")
     model = {name: value for name, value in vars(options).items() if value is not None}
     require_percentages(model)
-    settings = Params().read("published", PublishedSettings)
+    settings = Params().read("published", Settings)
     timm = timm_standard_models(timm_models())
     baselines = published_baselines(settings, standard_models(), timm)
     tables = [
@@ -76,7 +76,7 @@ def require_percentages(model: dict[str, float]) -> None:
 
 
 def robustness_table(
-    title: str, model: dict[str, float], baseline: FittedLines, settings: PublishedSettings
+    title: str, model: dict[str, float], baseline: FittedLines, settings: Settings
 ) -> str:
     """Return the model's effective robustness per shift, and its mean, on one baseline's lines."""
     shifts = [shift for shift in SHIFTS if shift in model and shift in baseline.lines]

@@ -17,9 +17,9 @@ from tabulate import tabulate
 
 from interpreting_clip.config.check import check
 from interpreting_clip.config.params import PARAMS
-from interpreting_clip.config.quantities import KEY
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError, one_line
+from interpreting_clip.quantities import KEY
 from runner.process import launch
 from tools.options import Options
 

@@ -18,7 +18,7 @@ from interpreting_clip.config.check_datasets import (
     tag,
 )
 from interpreting_clip.config.params import convert, problems
-from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.sections import EverySection, Sections
 from interpreting_clip.config.syntax import illegal_syntax, load_tree, short
 from interpreting_clip.config.weight_sources import (
     Checkpoint,
@@ -89,7 +89,7 @@ def check(file: Path) -> Sections:
     refuse(illegal_syntax(file))
     tree = load_tree(file)
     refuse(f"{file}: {complaint}" for complaint in illegal_sections(tree))
-    study = convert(tree, Sections, "", file)
+    study = convert(tree, EverySection, "", file)
     refuse(f"{file}: {complaint}" for check_part in CHECKS for complaint in check_part(study))
     return study
 
@@ -102,7 +102,7 @@ def refuse(complaints: Iterable[str]) -> None:
 
 def illegal_sections(tree: Mapping[str, Any]) -> Complaints:
     """Yield what is wrong inside sections, for every key of every entry."""
-    kinds = {field.name: field.type for field in msgspec.structs.fields(Sections)}
+    kinds = {field.name: field.type for field in msgspec.structs.fields(EverySection)}
     legal = ", ".join(kinds)
     for name in tree:
         if name not in kinds:

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from interpreting_clip.config.quantities import (
+from interpreting_clip.config.synthetic import Recipe, World
+from interpreting_clip.quantities import (
     Count,
     Kind,
     Name,
@@ -14,7 +15,6 @@ from interpreting_clip.config.quantities import (
     Url,
     require_public,
 )
-from interpreting_clip.config.synthetic import Recipe, World
 
 
 class Hub(StrictStruct, frozen=True, kw_only=True):

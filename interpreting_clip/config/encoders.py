@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from interpreting_clip.config.quantities import (
+from interpreting_clip.quantities import (
     CONTROL,
     LITERAL,
     Depth,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from interpreting_clip.config.quantities import Count, Place, StrictStruct, Url
+from interpreting_clip.quantities import Count, Place, StrictStruct, Url
 
 
 def usable_processors() -> int:

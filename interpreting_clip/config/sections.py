@@ -1,5 +1,15 @@
-"""All of params.yaml: its sections, and the type of each."""
+"""All of params.yaml: its sections, and the type of each.
 
+A measure's section has its `Settings` and its module's name. Those that are older than this rule
+are listed below; all others are found in `interpreting_clip.measures`.
+"""
+
+import pkgutil
+from typing import Annotated
+
+import msgspec
+
+from interpreting_clip import measures
 from interpreting_clip.config.datasets import DatasetEntry, Sources
 from interpreting_clip.config.encoders import (
     AnyBackbone,
@@ -11,23 +21,29 @@ from interpreting_clip.config.encoders import (
     Precision,
     Threads,
 )
-from interpreting_clip.config.measures import (
-    BaselineSettings,
-    BrowseSettings,
-    ConceptsSettings,
-    ControlsSettings,
-    CorrelationSettings,
-    DirectionsSettings,
-    KurtosisSettings,
-    PresenceSettings,
-    PublishedSettings,
-    RobustnessSettings,
-    Study,
-)
-from interpreting_clip.config.quantities import Key, StrictStruct
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.config.weight_sources import WeightsEntry
+from interpreting_clip.controls import control
+from interpreting_clip.datasets.broden import labels
+from interpreting_clip.formats import published_accuracies
 from interpreting_clip.kernels import Kernels
+from interpreting_clip.measures import (
+    concepts,
+    directions,
+    effective_robustness,
+    extremes,
+    kurtosis,
+    logit_line,
+    rank_correlation,
+)
+from interpreting_clip.quantities import LINES, Key, Name, StrictStruct
+
+
+class Study(StrictStruct, frozen=True, kw_only=True):
+    """The report's title and the paragraph under it."""
+
+    title: Name
+    description: Annotated[str, msgspec.Meta(max_length=5000), LINES]
 
 
 class Sections(StrictStruct, frozen=True, kw_only=True):
@@ -50,13 +66,33 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     encoders: dict[Key, EncoderEntry]
     layers: Layers
     comparisons: dict[Key, Comparison]
-    baseline: BaselineSettings
-    robustness: RobustnessSettings
-    kurtosis: KurtosisSettings
-    directions: DirectionsSettings
-    presence: PresenceSettings
-    concepts: ConceptsSettings
-    browse: BrowseSettings
-    correlation: CorrelationSettings
-    published: PublishedSettings
-    controls: ControlsSettings
+    baseline: logit_line.Settings
+    robustness: effective_robustness.Settings
+    kurtosis: kurtosis.Settings
+    directions: directions.Settings
+    presence: labels.Settings
+    concepts: concepts.Settings
+    browse: extremes.Settings
+    correlation: rank_correlation.Settings
+    published: published_accuracies.Settings
+    controls: control.Settings
+
+
+def further_measures() -> dict[str, type[msgspec.Struct]]:
+    """Return the settings of the measures that `Sections` does not list, by name."""
+    listed = [field.type for field in msgspec.structs.fields(Sections)]
+    found = {}
+    for module in pkgutil.iter_modules(measures.__path__):
+        # Found by name, so that a new measure needs no edit here. Stage `study` checks it, and no
+        # result depends on the check.
+        one = pkgutil.resolve_name(f"{measures.__name__}.{module.name}")
+        settings = getattr(one, "Settings", None)
+        if settings and settings not in listed:
+            found[module.name] = settings
+    return found
+
+
+EverySection = msgspec.defstruct(
+    "EverySection", list(further_measures().items()), bases=(Sections,), frozen=True, kw_only=True
+)
+"""`Sections` and those of all further measures."""

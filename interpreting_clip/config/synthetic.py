@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from interpreting_clip.config.quantities import (
+from interpreting_clip.quantities import (
     Count,
     Epochs,
     Fraction,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from interpreting_clip.config.quantities import (
+from interpreting_clip.quantities import (
     Epochs,
     Fraction,
     Key,

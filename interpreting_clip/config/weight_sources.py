@@ -8,7 +8,7 @@ from typing import Any, Literal
 from msgspec.structs import asdict
 
 from interpreting_clip.config.encoders import Spread
-from interpreting_clip.config.quantities import (
+from interpreting_clip.quantities import (
     Fraction,
     Key,
     Name,

@@ -1,6 +1,9 @@
 """A positive control: what was planted, what the measure found, and how far the two may differ."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from interpreting_clip.quantities import Described, Key, Resamples, Seed, StrictStruct
 
 STANDARD_ERRORS = 3.5
 """How many standard errors a working measure may be off.
@@ -8,6 +11,36 @@ STANDARD_ERRORS = 3.5
 A Gaussian error is larger once in 2,000 controls, so about one study in a hundred calls a working
 measure wrong.
 """
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """The encoder in whose activations outlier features are planted, and the draws."""
+
+    encoder: Annotated[
+        Key,
+        Described(
+            "the encoder whose activations of ImageNet's test images are used: some of their "
+            "features are raised, and a rotated copy of them is compared with the original",
+            legal="an entry of `encoders`",
+        ),
+    ]
+    seed: Annotated[Seed, Described("of what is planted")]
+    repetitions: Annotated[
+        Resamples,
+        Described(
+            "how many encoders are drawn, each with its own standard models, to count how many "
+            "intervals of effective robustness hold the truth",
+            "repetitions",
+        ),
+    ]
+    resamples: Annotated[
+        Resamples,
+        Described(
+            "lines drawn for each of these intervals; n lines let an interval of 95 % hold "
+            "95 · (n − 1) / (n + 1) %",
+            "lines",
+        ),
+    ]
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import msgspec
 
-from interpreting_clip.config.quantities import Count, Key, Natural
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from interpreting_clip.formats.json import write_json, write_whole
+from interpreting_clip.quantities import Count, Key, Natural
 
 
 class DatasetCard(

@@ -7,8 +7,8 @@ import msgspec
 from torch import nn
 
 from interpreting_clip.config.encoders import Backbone, TimmModel, TorchvisionModel
-from interpreting_clip.config.quantities import Count
 from interpreting_clip.loading.preprocess import Preprocess
+from interpreting_clip.quantities import Count
 
 
 class OpenClipConfig(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from jaxtyping import Float
 from interpreting_clip.config.shifts import SHIFTS, on_classes
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import read_table
+from interpreting_clip.quantities import Confidence, Described, Resamples, Seed, StrictStruct
 
 TESTBED = Path("data/reference/imagenet_testbed_accuracies.csv")
 ZOO = Path("data/reference/clip_zoo_accuracies.csv")
@@ -28,6 +29,16 @@ Model = Mapping[str, Any]
 ImageNet accuracy is over all 1,000 classes for every shift, since OpenCLIP publishes no other. The
 testbed's standard models also have that on the images of each shift's classes (`on_classes`).
 """
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """The intervals of published models' effective robustness."""
+
+    resamples: Annotated[
+        Resamples, Described("lines drawn for the intervals, as in `baseline`", "lines")
+    ]
+    seed: Annotated[Seed, Described("of the resamples")]
+    confidence: Annotated[Confidence, Described("of the interval", "probability")]
 
 
 def standard_models(file: Path = TESTBED) -> list[Model]:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from interpreting_clip.config.quantities import Count, Fraction, Positive
+from interpreting_clip.quantities import Count, Fraction, Positive
 
 FILTERS = {"bicubic": 3, "bilinear": 2}
 """Pillow's numbers of its resampling filters, which widen when they shrink an image

@@ -1,11 +1,12 @@
 """Average precision of many directions for many concepts, with one ranking per direction."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int, UInt
 
@@ -93,7 +94,7 @@ def average_precisions(
             # The order of equal scores does not matter, since they are one step. So the sort need
             # not be stable.
             order = np.argsort(-column)
-            sums = compiled_sum_precisions(
+            sums = compiled(sum_precisions)(
                 column,
                 order,
                 targets.start,
@@ -154,7 +155,7 @@ def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
     start = np.concatenate([[0], np.cumsum(np.bincount(key, minlength=2 * images))])
     return SparseTargets(
         start=start,
-        cells=compiled_sort_by_row(key, np.repeat(np.array(cells, cell), sizes), start),
+        cells=compiled(sort_by_row)(key, np.repeat(np.array(cells, cell), sizes), start),
         positives=np.array(positives, np.int64),
         draws=draws or 1,
         all_negatives=bool(positives) and draws is None,
@@ -175,9 +176,6 @@ def sort_by_row(
         found[free[rows[entry]]] = cells[entry]
         free[rows[entry]] += 1
     return found
-
-
-compiled_sort_by_row = numba.njit(nogil=True, cache=True)(inspect.unwrap(sort_by_row))
 
 
 def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only arguments
@@ -230,8 +228,12 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
     return sums
 
 
-# numpy's rule for division by zero, which cannot occur here, lets the compiler vectorise divisions.
-compiled_sum_precisions = numba.njit(nogil=True, cache=True, error_model="numpy")(
-    inspect.unwrap(sum_precisions)
-)
-"""`sum_precisions` compiled; `unwrap` removes the type checks that tests wrap around functions."""
+@cache
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return one of the two functions above compiled; numba is imported here, when it is needed."""
+    import numba
+
+    # numpy's rule for division by zero, which cannot occur here, lets the compiler vectorise
+    # divisions. `unwrap` removes the type checks that tests wrap around functions.
+    compile_it = numba.njit(nogil=True, cache=True, error_model="numpy")
+    return compile_it(inspect.unwrap(function))

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from msgspec import Meta
 
 from interpreting_clip.measures.average_precision import (
     Examples,
@@ -16,6 +17,8 @@ from interpreting_clip.measures.average_precision import (
 from interpreting_clip.measures.directions import Directions, project
 from interpreting_clip.measures.encoding import encodes_concepts
 from interpreting_clip.measures.extremes import Extremes, extreme_images, joined
+from interpreting_clip.measures.result import number
+from interpreting_clip.quantities import Described, Seed, Share, StrictStruct, Sweep
 
 Negatives = Literal["balanced", "all"]
 
@@ -23,6 +26,74 @@ Sign = Literal["fixed", "either"]
 
 NUMBERS_AT_A_TIME = 2**24
 """How many scores, and how many average precisions, are held at a time: 128 MiB of each."""
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """A concept's negatives, and the threshold of its average precision, with a sweep.
+
+    `balanced` draws as many negatives as there are positives, `draws` times; `all` takes every
+    other image. With `either`, the negative side of a direction counts too.
+    """
+
+    negatives: Annotated[
+        Negatives,
+        Described(
+            "`balanced`: as many images without the concept as there are with it, drawn at random. "
+            "`all`: every other image",
+            paper="`balanced`",
+        ),
+    ]
+    draws: Annotated[
+        int,
+        Meta(ge=1, le=1000),
+        Described(
+            "how often these negatives are drawn. Counts are those of the first draw, with the "
+            "smallest and the largest of all draws as interval: with n draws, another one falls "
+            "between them with a probability of (n − 1) / (n + 1), 90 % for 20. The interval is "
+            "over negatives alone, not over images or encoders. With one draw, or with `all`, "
+            "which draws nothing, there is no interval",
+            "draws",
+            paper="not given",
+        ),
+    ]
+    seed: Annotated[Seed, Described("of the draws")]
+    sign: Annotated[
+        Sign,
+        Described(
+            "which side of a direction or a feature counts. `fixed`: as it is; a direction points "
+            "to its strongest class. `either`: the larger of the average precisions of both sides. "
+            "`either` finds more concepts, by chance too",
+            paper="not given",
+        ),
+    ]
+    threshold: Annotated[
+        Share,
+        Described(
+            "the average precision that a concept needs to count as encoded",
+            "average precision",
+            paper="0.9",
+        ),
+    ]
+    sweep: Annotated[Sweep, Described("further thresholds, for the chart", "average precision")]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The numbers of the concepts that directions and features encode; None without Broden."""
+
+    directions: int | None = number(
+        "unique concepts of directions",
+        0,
+        ends=("directions_low", "directions_high"),
+        headline="concepts",
+    )
+    directions_low: int | None
+    directions_high: int | None
+    features: int | None = number(
+        "unique concepts of features", 0, ends=("features_low", "features_high")
+    )
+    features_low: int | None
+    features_high: int | None
 
 
 @dataclass(frozen=True, eq=False)

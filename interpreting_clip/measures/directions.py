@@ -1,11 +1,61 @@
 """Privileged directions: the singular directions of the head and their importance."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
+from msgspec import Meta
 
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
+from interpreting_clip.measures.result import number
+from interpreting_clip.quantities import Described, Percents, Seed, StrictStruct
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """The steps in which directions are pruned, and the random head that is the null.
+
+    A share is prunable as long as it costs less than `harmless` points of ImageNet accuracy.
+    """
+
+    pruning_steps: Annotated[
+        int,
+        Meta(ge=1, le=1000),
+        Described(
+            "n steps: the shares 0, 1 / n, … (n − 1) / n of the directions are pruned",
+            "steps",
+            paper="10: shares of 0 to 0.9",
+        ),
+    ]
+    harmless: Annotated[
+        Percents,
+        Described(
+            "how much ImageNet accuracy a prunable share may cost",
+            "percentage points",
+            paper="not given",
+        ),
+    ]
+    random_head_seed: Annotated[
+        Seed,
+        Described(
+            "of the random head that is the null",
+            legal="0 to 2,147,483,647, but not `heads.random.seed`",
+        ),
+    ]
+
+    @property
+    def fractions(self) -> list[float]:
+        """The pruned shares of the directions: 0, 1 / n, … up to (n - 1) / n for n steps."""
+        return [step / self.pruning_steps for step in range(self.pruning_steps)]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The numbers of a head's privileged directions and of their pruning."""
+
+    directions: int = number("privileged directions", 0)
+    prunable: float = number("share of the directions that can be pruned", 2, headline="prunable")
+    importance_ratio: float = number("largest importance / median", 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,38 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.measures.intervals import Estimate, percentile_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+from interpreting_clip.measures.result import number
+from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """The confidence of the interval and the seed of its draws, one per line of the baseline."""
+
+    seed: Annotated[Seed, Described("of the draws")]
+    confidence: Annotated[Confidence, Described("of the interval", "probability")]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The numbers of an encoder's accuracy and effective robustness.
+
+    `shifts` and `robustness` are means over the shifts that have an effective robustness, and None
+    if none has. `extrapolated` counts the shifts whose line is extrapolated to the encoder.
+    """
+
+    imagenet: float = number("accuracy on ImageNet", 1, unit="%", headline="imagenet")
+    shifts: float | None = number("mean accuracy on the shifts", 1, unit="%", headline="shifts")
+    robustness: Estimate | None = number(
+        "mean effective robustness", 1, unit="points", headline="robust"
+    )
+    extrapolated: int = number("shifts whose line is extrapolated", 0, headline="extrapolated")
 
 
 @dataclass(frozen=True)

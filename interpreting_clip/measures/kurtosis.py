@@ -3,14 +3,65 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.result import number
+from interpreting_clip.quantities import (
+    Confidence,
+    Described,
+    Positive,
+    Resamples,
+    Seed,
+    Share,
+    StrictStruct,
+    Sweep,
+)
 
 CHUNK_SIZE = 128
 """A chunk of this many images fits in a core's cache: 1 MiB at 1,024 features."""
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """The bootstrap over images, and what an outlier feature is, with a sweep over shares.
+
+    A feature is an outlier feature when it lies beyond `outlier_sigma` standard deviations of its
+    image's features in at least the share `outlier_share` of the images.
+    """
+
+    resamples: Annotated[Resamples, Described("bootstrap resamples of the images", "resamples")]
+    seed: Annotated[Seed, Described("of the resamples")]
+    confidence: Annotated[Confidence, Described("of the interval", "probability")]
+    outlier_sigma: Annotated[
+        Positive,
+        Described(
+            "how far from the mean of its image's features an outlier feature is",
+            "standard deviations",
+            paper="6",
+        ),
+    ]
+    sweep: Annotated[Sweep, Described("further shares, for the table", "share")]
+    outlier_share: Annotated[
+        Share,
+        Described(
+            "in which share of the images it has to be so far away",
+            "share",
+            paper="not given; ours: 0.5, most images",
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The numbers of an encoder's kurtosis and outlier features."""
+
+    kurtosis: Estimate = number("mean kurtosis per image", 2, headline="kurtosis")
+    outlier_features: int = number("outlier features", 0, headline="outliers")
+    largest_share: float = number("images in which the most extreme feature is extreme", 3)
 
 
 def standardized(

@@ -3,14 +3,53 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
+
+from interpreting_clip.quantities import Described, Resamples, Seed, StrictStruct
 
 MIN_MODELS = 3
 
 ROUNDING = 1e-6
 """Tolerance for accuracies and ranges that were rounded to six decimals in a result."""
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """Where the standard models come from, and the bootstrap of the lines fitted to them.
+
+    `trained`: classifiers of pixels and edges, trained here; `published`: the testbed's standard
+    models in `data/reference/`. The lines start at ImageNet accuracy on the classes of the shift or
+    on all of them (`abscissa`).
+    """
+
+    source: Annotated[
+        Literal["trained", "published"],
+        Described(
+            "`trained`: classifiers of pixels and edges, trained here on `imagenet_train`, for "
+            "drawn sets only. `published`: the ImageNet testbed's, in `data/reference`, for real "
+            "sets",
+            paper="`published`",
+        ),
+    ]
+    abscissa: Annotated[
+        Literal["shift_classes", "all_classes"],
+        Described(
+            "the ImageNet accuracy that the lines start from. `shift_classes`: on ImageNet's "
+            "images of the shift's classes, among these alone, as the testbed compares ImageNet-R, "
+            "ImageNet-A and ObjectNet. `all_classes`: on all"
+        ),
+    ]
+    seed: Annotated[Seed, Described("of the classifiers and of the resamples")]
+    resamples: Annotated[
+        Resamples,
+        Described(
+            "lines drawn for the intervals, which vary as much as the fitted line is uncertain (a "
+            "wild bootstrap with Student's tails)",
+            "lines",
+        ),
+    ]
 
 
 @dataclass(frozen=True)

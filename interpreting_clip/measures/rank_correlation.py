@@ -1,12 +1,23 @@
 """Spearman's rank correlation, with an interval from a bootstrap over encoders."""
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.measures.intervals import Estimate, percentile_interval
+from interpreting_clip.quantities import Confidence, Described, Resamples, Seed, StrictStruct
 
 MIN_ENCODERS = 4
 """With three encoders, chance alone gives a correlation of 1 or -1 in one of three cases."""
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """The bootstrap over encoders."""
+
+    resamples: Annotated[Resamples, Described("bootstrap resamples of the encoders", "resamples")]
+    seed: Annotated[Seed, Described("of the resamples")]
+    confidence: Annotated[Confidence, Described("of the interval", "probability")]
 
 
 def rank_correlation(

@@ -11,9 +11,11 @@ from dvc.repo import Repo
 from runner.fingerprint import COMPUTING, branch_modules, fingerprinted
 from tests.integration.page.conftest import leads_somewhere
 from tests.pipeline.workspace import Workspace
-from tests.reads import ROOT, STAGES
+from tests.reads import ROOT, STAGES, body
 
-MEASURES = ("robustness", "kurtosis", "directions", "broden", "browse", "summarize")
+WRITTEN = {out: stage for stage in STAGES for out in body(stage)["outs"] if isinstance(out, str)}
+MEASURES = {WRITTEN[dep] for dep in body("summarize")["deps"] if "training" not in dep}
+MEASURES |= {"browse", "summarize"}
 ONCE = {"study", "report"}
 UNOPENED = {
     "fetch": {"data/study"},
@@ -67,7 +69,7 @@ CODE = re.compile(r"(interpreting_clip|page|runner|stages)/.*(\.py|__pycache__)"
 STARTING = {
     *("stages/__main__.py", "interpreting_clip/errors.py", "interpreting_clip/urls.py"),
     *(f"interpreting_clip/config/{name}.py" for name in ("machine", "params", "syntax")),
-    "interpreting_clip/config/quantities.py",
+    "interpreting_clip/quantities.py",
 }
 """What the runner imports in every stage, and computes nothing."""
 

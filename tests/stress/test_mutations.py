@@ -31,7 +31,6 @@ from safetensors.torch import save
 from scipy.io import savemat
 
 from interpreting_clip.config.datasets import ImageNet, ImageNetA, ImageNetCaptions, ObjectNet
-from interpreting_clip.config.measures import KurtosisSettings
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.syntax import illegal_syntax
 from interpreting_clip.datasets import card as dataset_card
@@ -72,6 +71,7 @@ from interpreting_clip.formats.published_accuracies import (
 from interpreting_clip.formats.saved_heads import read_head, write_head
 from interpreting_clip.formats.tables import read_curve, read_table
 from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.kurtosis import Settings
 from interpreting_clip.training.callbacks import FILE, Checkpoint
 from page.results import Comparison, Published, Series, read_result
 from page.robustness_tables import PUBLISHED_COLUMNS
@@ -644,7 +644,7 @@ def read_study(file: Path) -> None:
     if lines := list(illegal_syntax(file)):
         raise InputError(lines[0])
     params = Params(file)
-    params.read("kurtosis", KurtosisSettings)
+    params.read("kurtosis", Settings)
     params.read("study", Any)
 
 

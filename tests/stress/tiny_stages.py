@@ -1,13 +1,16 @@
 """What stages do with the settings of a study, on very small arrays."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
 import torch
 from msgspec.structs import replace
 
+from interpreting_clip import measures
 from interpreting_clip.config.datasets import RealSet, Shards
 from interpreting_clip.config.encoders import (
     AnyBackbone,
@@ -18,22 +21,16 @@ from interpreting_clip.config.encoders import (
     Precision,
     TextTransformer,
 )
-from interpreting_clip.config.measures import (
-    BaselineSettings,
-    ConceptsSettings,
-    ControlsSettings,
-    DirectionsSettings,
-    KurtosisSettings,
-    PresenceSettings,
-)
-from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.sections import Sections, further_measures
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.config.synthetic import Adversarial, Labelled, Probe, Recipe, World
 from interpreting_clip.config.trainings import TrainingRecipe
+from interpreting_clip.controls import control as planted
 from interpreting_clip.controls.drawn_accuracies import robustness_controls
 from interpreting_clip.controls.features import kurtosis_controls, outlier_controls
 from interpreting_clip.controls.low_rank_head import head_controls
 from interpreting_clip.controls.noisy_labels import ConceptScoring, concept_controls
+from interpreting_clip.datasets.broden import labels as presence
 from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.sources import write_real_dataset
@@ -102,6 +99,9 @@ def runs(study: Sections) -> Iterator[Run]:
     yield kurtosis, (study.kurtosis,)
     yield directions, (study.directions,)
     yield concepts, (study.concepts,)
+    for name in further_measures():
+        measure = resolve_name(f"interpreting_clip.measures.{name}:{name}")
+        yield partial(measure, FEATURES), (getattr(study, name),)
     yield layers, (study.layers, study.precision)
     yield heads, (study.heads,)
     yield threads, (study.threads.inference,)
@@ -115,7 +115,7 @@ def runs(study: Sections) -> Iterator[Run]:
         yield baseline, (study.baseline, train)
 
 
-def draw(recipe: Recipe, world: World, presence: PresenceSettings) -> None:
+def draw(recipe: Recipe, world: World, presence: presence.Settings) -> None:
     """Draw a few images of a set; for a probe set, find its concepts."""
     few = min(recipe.images, 4 if world.image_size > 64 else IMAGES)
     small: Any = replace(recipe, images=few)
@@ -186,14 +186,14 @@ def threads(count: int) -> None:
         pass
 
 
-def kurtosis(settings: KurtosisSettings) -> None:
+def kurtosis(settings: measures.kurtosis.Settings) -> None:
     of_images, deviations = kurtosis_and_deviations(FEATURES, settings.outlier_sigma)
     bootstrap_mean(of_images, settings.resamples, settings.confidence, settings.seed)
     for share in (settings.outlier_share, *settings.sweep):
         outlier_features(deviations, share)
 
 
-def directions(settings: DirectionsSettings) -> None:
+def directions(settings: measures.directions.Settings) -> None:
     fractions, head = np.array(settings.fractions), Head(HEAD, None, True)
     for weight in (HEAD, random_head(HEAD, settings.random_head_seed)):
         found = singular_directions(weight)
@@ -202,7 +202,7 @@ def directions(settings: DirectionsSettings) -> None:
         prunable_fraction(fractions, 100 * shares, settings.harmless)
 
 
-def concepts(settings: ConceptsSettings) -> None:
+def concepts(settings: measures.concepts.Settings) -> None:
     labels, numbered = ConceptLabels(np.arange(IMAGES), LABELS), np.arange(3)
     targets = concept_targets(
         labels, numbered, IMAGES, settings.negatives, settings.seed, draws=settings.draws
@@ -236,10 +236,10 @@ def robustness(resamples: int, seed: int, confidence: float, draws: int) -> None
 
 
 def planted(
-    settings: ControlsSettings,
-    kurtosis: KurtosisSettings,
-    directions: DirectionsSettings,
-    concepts: ConceptsSettings,
+    settings: planted.Settings,
+    kurtosis: measures.kurtosis.Settings,
+    directions: measures.directions.Settings,
+    concepts: measures.concepts.Settings,
     confidence: float,
 ) -> None:
     """Plant what the stage plants, with few repetitions."""
@@ -255,7 +255,7 @@ def planted(
     robustness_controls(SHIFTS, confidence, *few, seed)
 
 
-def baseline(settings: BaselineSettings, train: Labelled) -> None:
+def baseline(settings: measures.logit_line.Settings, train: Labelled) -> None:
     """Train standard models on noise, with as many classes as the study has."""
     classes = np.array(train.class_indices)
     rows = np.arange(min(train.images, 50 * len(classes)))

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreting_clip.config.quantities import require_public
 from interpreting_clip.errors import InputError
+from interpreting_clip.quantities import require_public
 from interpreting_clip.urls import public_url
 from runner.machine import Machine, read_machine
 

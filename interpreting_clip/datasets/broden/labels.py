@@ -1,15 +1,31 @@
 """Label maps, and which concepts each image of Broden shows."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from interpreting_clip.datasets.broden.reader import CATEGORIES, Broden, IndexRow
 from interpreting_clip.errors import InputError
+from interpreting_clip.quantities import Described, Fraction, StrictStruct
 
 LabelMap = Int64[np.ndarray, "height width"]
 """The number of the concept at each pixel, 0 for none."""
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """A segmented concept is present in an image if it covers at least the share `pixels` of it."""
+
+    pixels: Annotated[
+        Fraction,
+        Described(
+            "the smallest share of an image's pixels that a concept covers where it is present; at "
+            "0 one pixel is enough",
+            "share",
+            paper="not given",
+        ),
+    ]
 
 
 def to_channels(labels: LabelMap) -> UInt8[np.ndarray, "height width 3"]:

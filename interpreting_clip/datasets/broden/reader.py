@@ -20,12 +20,12 @@ import msgspec
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from interpreting_clip.config.quantities import Natural
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.datasets.tar import ArchiveReader, open_archives
 from interpreting_clip.downloads.archives import read_member, readable_archive
 from interpreting_clip.errors import InputError
+from interpreting_clip.quantities import Natural
 
 INDEX = "index.csv"
 

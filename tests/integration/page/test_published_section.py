@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from interpreting_clip.config.measures import PublishedSettings
 from interpreting_clip.config.shifts import SHIFTS
-from interpreting_clip.formats.published_accuracies import accuracy_fractions, standard_models
+from interpreting_clip.formats.published_accuracies import (
+    Settings,
+    accuracy_fractions,
+    standard_models,
+)
 from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.measures.logit_line import baseline_lines
 from page.names import INSTRUMENTS
@@ -27,7 +30,7 @@ from tests.integration.page.conftest import HOSTILE, NARROW, excess_width, viola
 from tests.reads import ROOT
 from tests.unit.page.conftest import as_read, published_model, published_tables
 
-SETTINGS = PublishedSettings(resamples=20, seed=0, confidence=0.95)
+SETTINGS = Settings(resamples=20, seed=0, confidence=0.95)
 
 POINT = """([label, shift]) => {
   const marks = [...document.querySelectorAll("#chart-published path")];

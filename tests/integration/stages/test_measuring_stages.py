@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from interpreting_clip.config.sections import further_measures
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, on_classes, result_name
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
@@ -659,7 +660,7 @@ def measured(run) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"step\t{metric}\n1\t{one}\n2\t{other}\n")
     for key in KEYS:
-        for stage in ("robustness", "directions", "kurtosis", "broden"):
+        for stage in ("robustness", "directions", "kurtosis", "broden", *further_measures()):
             run(stage, key)
         run("summarize", key)
 
@@ -668,6 +669,12 @@ def measured(run) -> None:
 def test_summarize():
     for key in KEYS:
         series, shown = (result(f"{x}/encoders/{key}.json") for x in ("plots", "metrics"))
+        assert set(series["numbers"]) == {
+            *("robustness", "kurtosis", "directions", "concepts", *further_measures())
+        }
+        said = [one for found in series["numbers"].values() for one in found]
+        expected = {one["headline"]: one["value"] for one in said if one["headline"]}
+        assert shown == pytest.approx(expected, abs=1e-3)
         metrics = series["measures"]
         assert shown["robust"] == pytest.approx(metrics["effective_robustness"]["mean"], abs=1e-3)
         robust, peaked = (

@@ -11,14 +11,15 @@ import pytest
 from dvc.utils.serialize import loads_yaml
 
 from interpreting_clip.config.params import complaint, element_types
-from interpreting_clip.config.sections import Sections
+from interpreting_clip.config.sections import EverySection
 from interpreting_clip.config.syntax import load_tree
 from tests.reads import ROOT
+from tools.manual import span
 
 MANUAL = ROOT / "docs/params.md"
 ENCODERS = ROOT / "docs/encoders.md"
 HEADER = "| key | meaning | unit | legal values | paper |"
-KINDS = {field.name: field.type for field in msgspec.structs.fields(Sections)}
+KINDS = {field.name: field.type for field in msgspec.structs.fields(EverySection)}
 
 
 class Key(NamedTuple):
@@ -103,22 +104,6 @@ def words(info: Any) -> Iterator[str]:
     single = [getattr(info, name) for name in inside if hasattr(info, name)]
     for member in (*single, *getattr(info, "types", ()), *getattr(info, "item_types", ())):
         yield from words(member)
-
-
-def span(info: Any) -> str:
-    """Return a range as the manual writes it."""
-    whole = isinstance(info, msgspec.inspect.IntType)
-    low, high = info.ge if info.gt is None else info.gt, info.le if info.lt is None else info.lt
-    if whole and info.lt is not None:
-        return f"{low:,} to {high - 1:,}"
-    if info.gt is not None:
-        return f"above {number(low)}, {'below' if info.le is None else 'at most'} {number(high)}"
-    return f"{number(low)} to {'' if info.lt is None else 'below '}{number(high)}"
-
-
-def number(value: float) -> str:
-    """Return a number with commas and without a power of ten."""
-    return re.sub(r"\.?0*$", "", f"{value:,.9f}")
 
 
 @pytest.mark.parametrize("section", KINDS)

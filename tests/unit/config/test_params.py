@@ -7,8 +7,8 @@ import yaml
 from dvc.utils.serialize import load_yaml
 
 from interpreting_clip.config.params import Params, convert
-from interpreting_clip.config.quantities import Fraction, Key, Positive
 from interpreting_clip.errors import InputError
+from interpreting_clip.quantities import Fraction, Key, Positive
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -108,6 +108,12 @@ def study_baseline() -> dict[str, Any]:
     }
 
 
+def said(label: str, value: float, chance: float | None) -> dict[str, Any]:
+    """Return a number of a measure."""
+    found = {"name": label, "label": label, "unit": "", "digits": 1, "headline": "", "value": value}
+    return found | {"low": value - 1, "high": value + 1, "chance": chance}
+
+
 def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
     training, imagenet = ENCODERS[key][1], ENCODERS[key][3]
     decay = np.exp(-np.arange(12) / 4)
@@ -116,6 +122,13 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
     keep = {d: imagenet if d == "imagenet" else beta(d, imagenet) for d in ("imagenet", *SHIFTS)}
     return {
         "representation": "linear",
+        "numbers": {
+            "kurtosis": [said("kurtosis", 3.1, None)],
+            "participation_ratio": [
+                said("dimensions used", 21.4, 90.1),
+                said("features", 128, None),
+            ],
+        },
         "outliers": {
             **{"features": 128, "outlier_sigma": 6.0, "outlier_share": 0.5, "hiding_outliers": 4},
             "sweep": [{"share": s, "outlier_features": n} for s, n in ((0.01, 2), (0.5, 0))],

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interpreting_clip.config.measures import BaselineSettings, RobustnessSettings
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.errors import InputError
+from interpreting_clip.measures import effective_robustness, logit_line
 from interpreting_clip.measures.effective_robustness import Accuracy
 from interpreting_clip.training.standard_models import LabelledImages
 from stages import baseline
@@ -23,7 +23,7 @@ for name in SHIFTS:
 
 
 def test_the_mean_is_over_the_shifts_that_there_are():
-    settings = RobustnessSettings(seed=0, confidence=0.9)
+    settings = effective_robustness.Settings(seed=0, confidence=0.9)
     pair = (Accuracy(0.6, 100), Accuracy(0.6, 100))
     some = {"imagenet_r": pair, "objectnet": pair}
     found = estimate(some, LINES, settings)
@@ -34,8 +34,8 @@ def test_the_mean_is_over_the_shifts_that_there_are():
 
 
 @pytest.fixture
-def settings() -> BaselineSettings:
-    return BaselineSettings(source="trained", abscissa="shift_classes", seed=0, resamples=1)
+def settings() -> logit_line.Settings:
+    return logit_line.Settings(source="trained", abscissa="shift_classes", seed=0, resamples=1)
 
 
 def sets(folder: Path) -> dict[str, Path]:

@@ -2,7 +2,6 @@ import csv
 
 import pytest
 
-from interpreting_clip.config.measures import PublishedSettings
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.errors import InputError
@@ -10,6 +9,7 @@ from interpreting_clip.formats.published_accuracies import (
     TESTBED,
     TIMM,
     TIMM_SHIFTS,
+    Settings,
     standard_models,
     timm_models,
     timm_standard_models,
@@ -37,7 +37,7 @@ def placed(monkeypatch, capsys):
 
 
 def test_places_a_published_model_where_the_stage_does(placed):
-    settings = Params(ROOT / "params.yaml").read("published", PublishedSettings)
+    settings = Params(ROOT / "params.yaml").read("published", Settings)
     standard = standard_models(ROOT / TESTBED), timm_standard_models(timm_models(ROOT / TIMM))
     baselines = published_baselines(settings, *standard)
     testbed, timm = placed(VIT)

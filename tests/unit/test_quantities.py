@@ -4,7 +4,7 @@ from typing import Annotated
 import msgspec
 import pytest
 
-from interpreting_clip.config import quantities as q
+from interpreting_clip import quantities as q
 
 LEGAL = [
     (q.Count, [1, 10**9], [0, -1, 1.5, True, "1", 10**9 + 1, 10**30]),

@@ -3,6 +3,7 @@
 Every number has an upper bound: far above any use, and low enough to compute with.
 """
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -13,6 +14,24 @@ from interpreting_clip.urls import PUBLIC_QUERY, public_url
 
 class StrictStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mapping in params.yaml: immutable, and an unknown key is an error."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the manual says of a key besides its type: `Annotated[Seed, Described("of the draws")]`.
+
+    Attributes
+    ----------
+    meaning : as a phrase
+    unit : or – if there is none
+    paper : the value of Crabbé et al. 2024, "not given", or – if the question does not arise
+    legal : the legal values in words, if the type does not say all
+    """
+
+    meaning: str
+    unit: str = "–"
+    paper: str = "–"
+    legal: str = ""
 
 
 class Kind(StrictStruct, frozen=True, kw_only=True, tag_field="kind"):
@@ -66,6 +85,9 @@ Positive = Annotated[float, Meta(gt=0.0, le=1e6)]
 
 NonNegative = Annotated[float, Meta(ge=0.0, le=1e6)]
 """Zero or a number above it."""
+
+Sweep = Annotated[list[Share], Meta(min_length=1, max_length=1000)]
+"""Further thresholds at which counts are given."""
 
 KEY = r"^[a-z0-9_]+\Z"
 """What the name of an entry matches."""

@@ -1,0 +1,105 @@
+"""Participation ratio: how many dimensions the activations of an encoder use."""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+from msgspec import Meta
+
+from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.result import number
+from interpreting_clip.quantities import Confidence, Described, StrictStruct
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """The interval: a jackknife over blocks of images."""
+
+    blocks: Annotated[
+        int, Meta(ge=2, le=1000), Described("blocks of images, each of which is left out once")
+    ]
+    confidence: Annotated[Confidence, Described("of the interval", "probability")]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How many dimensions the activations use, of how many features.
+
+    `isotropic` is what activations without any structure would have: as many images of as many
+    independent Gaussian features of equal variance.
+    """
+
+    dimensions: Estimate = number("dimensions used", 1, chance="isotropic", headline="dimensions")
+    features: int = number("features", 0)
+    isotropic: float
+
+
+def participation_ratio(
+    activations: Float[np.ndarray, "image feature"], settings: Settings
+) -> Result:
+    """Compute `(Σ λ)² / Σ λ²`, with the eigenvalues λ of the features' covariance.
+
+    Gao et al. 2017, "A theory of multineuronal dimensionality, dynamics and measurement". It is 1
+    if all images lie on a line, and n if n features vary equally and independently. No eigenvalue
+    is computed: the sums are the trace of the covariance C and that of C².
+
+    With few images the ratio comes out too low, since the sampled covariance of independent
+    features has chance correlations: n features and N images have n N / (n + N) in place of n,
+    which is `isotropic`. The interval leaves out each of `blocks` blocks of images in turn; it is
+    the jackknife's, symmetric, and covers neither this bias nor another training. The measure is
+    not in Crabbé et al. 2024.
+
+    Parameters
+    ----------
+    activations : one row per image, before L2 normalisation
+
+    Raises
+    ------
+    ValueError
+        There are fewer than two images per block, or all images have the same activation.
+    """
+    images, features = activations.shape
+    if images < 2 * settings.blocks:
+        raise ValueError(
+            f"{images} images in {settings.blocks} blocks: expected at least two images per block; "
+            "lower `participation_ratio.blocks`"
+        )
+    # Every k-th image in one block: sets are sorted by class, and a block of one class would say
+    # more about the class than about the sample.
+    sums = [block_sums(activations[start :: settings.blocks]) for start in range(settings.blocks)]
+    count, total, products = (sum(one) for one in zip(*sums, strict=True))
+    # The spread around the mean is lost in rounding errors if it is this small beside the mean.
+    if np.trace(products) - total @ total / count <= 1e-12 * np.trace(products):
+        raise ValueError("all images have the same activation: expected some that vary")
+    value = ratio(count, total, products)
+    left = [ratio(count - c, total - t, products - p) for c, t, p in sums]
+    blocks = settings.blocks
+    variance = (blocks - 1) / blocks * float(np.sum((np.array(left) - np.mean(left)) ** 2))
+    reach = NormalDist().inv_cdf((1 + settings.confidence) / 2) * variance**0.5
+    return Result(
+        dimensions=Estimate(value, value - reach, value + reach),
+        features=features,
+        isotropic=features * images / (features + images),
+    )
+
+
+def block_sums(
+    activations: Float[np.ndarray, "image feature"],
+) -> tuple[int, Float[np.ndarray, " feature"], Float[np.ndarray, "feature feature"]]:
+    """Return the number of images, the sum of their activations, and that of their products."""
+    features = activations.shape[1]
+    total, products = np.zeros(features), np.zeros((features, features))
+    for _, chunk in chunks(activations):
+        total += chunk.sum(axis=0)
+        products += chunk.T @ chunk
+    return len(activations), total, products
+
+
+def ratio(
+    count: int, total: Float[np.ndarray, " feature"], products: Float[np.ndarray, "feature feature"]
+) -> float:
+    """Return the participation ratio of images from their sums."""
+    covariance = products / count - np.outer(total, total) / count**2
+    return float(np.trace(covariance) ** 2 / np.sum(covariance**2))

@@ -1,0 +1,82 @@
+"""What a measure's result says of its numbers: label, unit, digits, interval, chance level.
+
+From this come an encoder's metrics, `plots/measures.csv`, a row of a table on the page, the columns
+of `dvc metrics show` and the table in docs/measures.md.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from interpreting_clip.measures.intervals import Estimate
+
+
+@dataclass(frozen=True)
+class Label:
+    """What is said of a number.
+
+    Attributes
+    ----------
+    label : in words, for the head of a table
+    digits : decimal places that are shown
+    unit : such as %; empty for a count or a ratio
+    ends : names of the fields with the ends of its interval, if it is not an `Estimate`
+    chance : name of the field with the value that chance alone would give
+    headline : its name in `dvc metrics show`; empty if it has no column there
+    """
+
+    label: str
+    digits: int
+    unit: str = ""
+    ends: tuple[str, str] | None = None
+    chance: str = ""
+    headline: str = ""
+
+
+def number(label: str, digits: int, **more: Any) -> Any:
+    """Declare a number of a result, as `Label` describes it; other fields are not shown."""
+    return field(metadata={"label": Label(label, digits, **more)})
+
+
+def labels(kind: type) -> dict[str, Label]:
+    """Return the labels of a result's numbers, by field."""
+    return {one.name: one.metadata["label"] for one in fields(kind) if "label" in one.metadata}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number with all that is said of it; None where the study lacks what it needs."""
+
+    name: str
+    label: str
+    unit: str
+    digits: int
+    headline: str
+    value: float | int | None
+    low: float | int | None
+    high: float | int | None
+    chance: float | int | None
+
+
+def numbers(result: Any) -> list[Number]:
+    """Return the numbers of a result, in the order of its fields."""
+    return [_number(result, name, label) for name, label in labels(type(result)).items()]
+
+
+def _number(result: Any, name: str, label: Label) -> Number:
+    value = getattr(result, name)
+    low, high = None, None
+    if isinstance(value, Estimate):
+        value, low, high = value.value, value.low, value.high
+    elif label.ends:
+        low, high = (getattr(result, end) for end in label.ends)
+    return Number(
+        name=name,
+        label=label.label,
+        unit=label.unit,
+        digits=label.digits,
+        headline=label.headline,
+        value=value,
+        low=low,
+        high=high,
+        chance=getattr(result, label.chance) if label.chance else None,
+    )

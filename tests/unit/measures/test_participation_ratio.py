@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from msgspec import structs
+
+from interpreting_clip.measures.participation_ratio import Settings, participation_ratio
+
+SETTINGS = Settings(blocks=10, confidence=0.95)
+
+
+def draw(images: int, scales: list[float], seed: int = 0) -> np.ndarray:
+    """Return independent Gaussian features with these standard deviations."""
+    return np.random.default_rng(seed).standard_normal((images, len(scales))) * scales
+
+
+def dimensions(activations: np.ndarray) -> float:
+    return participation_ratio(activations, SETTINGS).dimensions.value
+
+
+def test_k_directions_of_equal_variance_are_k_dimensions():
+    corners = np.concatenate([np.eye(4), -np.eye(4)]).repeat(5, axis=0)
+    rotation = np.linalg.qr(draw(6, [1.0] * 6))[0][:4]
+    assert dimensions(corners @ rotation) == pytest.approx(4)
+    assert dimensions(corners[:, :1] @ rotation[:1]) == pytest.approx(1)
+
+
+def test_scale_offset_and_rotation_change_nothing():
+    activations = draw(200, [3.0, 2.0, 1.0, 0.5])
+    rotation = np.linalg.qr(draw(4, [1.0] * 4, 1))[0]
+    assert dimensions(7 * activations @ rotation + 100) == pytest.approx(dimensions(activations))
+
+
+def test_the_eigenvalues_of_the_covariance_say_the_same():
+    activations = draw(300, [5.0, 1.0, 1.0, 0.1])
+    values = np.linalg.eigvalsh(np.cov(activations.T))
+    assert dimensions(activations) == pytest.approx(values.sum() ** 2 / (values**2).sum())
+
+
+def test_the_interval_is_the_jackknife_over_blocks():
+    activations = draw(60, [2.0, 1.0, 1.0])
+    found = participation_ratio(activations, SETTINGS).dimensions
+    left = [dimensions(np.delete(activations, np.s_[i::10], axis=0)) for i in range(10)]
+    error = np.sqrt(0.9 * np.sum((np.array(left) - np.mean(left)) ** 2))
+    assert found.high - found.value == pytest.approx(1.959964 * error)
+    assert found.value - found.low == pytest.approx(1.959964 * error)
+
+
+def test_noise_has_what_chance_gives_and_one_dominant_feature_one_dimension():
+    noise = participation_ratio(draw(400, [1.0] * 50), SETTINGS)
+    assert noise.isotropic == pytest.approx(50 * 400 / 450)
+    assert noise.dimensions.value == pytest.approx(noise.isotropic, rel=0.02)
+    assert dimensions(draw(400, [1.0] * 49 + [1000.0])) == pytest.approx(1, abs=0.001)
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+    settings = structs.replace(SETTINGS, blocks=20, confidence=0.8)
+    truth, held = (4 + 1 + 1) ** 2 / (16 + 1 + 1), 0
+    for seed in range(200):
+        found = participation_ratio(draw(400, [2.0, 1.0, 1.0], seed), settings).dimensions
+        held += found.low <= truth <= found.high
+    assert 140 <= held <= 180  # of 160 expected, three standard errors to each side and a bias
+
+
+@pytest.mark.parametrize(
+    ("activations", "said"),
+    [
+        (np.ones((19, 3)), "19 images in 10 blocks"),
+        (np.full((40, 3), 1e6), "all images have the same activation"),
+        (np.full((40, 3), np.nan), "NaN"),
+    ],
+)
+def test_what_has_no_ratio_is_refused(activations, said):
+    with pytest.raises(ValueError, match=said):
+        participation_ratio(activations, SETTINGS)
