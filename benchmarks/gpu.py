@@ -34,7 +34,7 @@ from interpreting_clip.training import loop
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.pieces import forward_pass
 from interpreting_clip.training.supervised import label_objective
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tools.costs import BACKWARD, MEASURED, Rates, cost, parameters
 from tools.memory import Step, device_memory, step_bytes, usable
 

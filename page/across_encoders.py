@@ -8,7 +8,7 @@ import numpy as np
 from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, rank_correlation
 from page.families import families, trained
 from page.names import REPRESENTATIONS
-from page.results import Encoder
+from page.results import StudyEncoder
 from page.robustness_tables import ENCODER_COLUMNS, Row, encoder_cells, mark
 
 CORRELATION_COLUMNS = (
@@ -45,15 +45,15 @@ class SharedConcepts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     basis: str
-    first: Encoder
-    second: Encoder
+    first: StudyEncoder
+    second: StudyEncoder
     both: int
     by_chance: float
     only_first: int
     only_second: int
 
 
-def correlation_rows(encoders: Sequence[Encoder]) -> list[Row]:
+def correlation_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return kurtosis and concepts beside effective robustness, for each encoder that has both.
 
     Untrained encoders are left out: at chance, their effective robustness means nothing.
@@ -105,7 +105,7 @@ def correlations(
     return found
 
 
-def shared_concepts(encoders: Sequence[Encoder]) -> list[SharedConcepts]:
+def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[SharedConcepts]:
     """Compare each zero-shot encoder's concepts with its finetuned and supervised counterpart's.
 
     A counterpart with another kind of representation is left out. All encoders of a study are
@@ -133,9 +133,9 @@ def shared_concepts(encoders: Sequence[Encoder]) -> list[SharedConcepts]:
     return found
 
 
-def by_pretraining(encoders: Sequence[Encoder]) -> dict[str, dict[str, list[Encoder]]]:
+def by_pretraining(encoders: Sequence[StudyEncoder]) -> dict[str, dict[str, list[StudyEncoder]]]:
     """Return the zero-shot encoders by kind of representation and by pretraining set."""
-    found: dict[str, dict[str, list[Encoder]]] = {}
+    found: dict[str, dict[str, list[StudyEncoder]]] = {}
     for kind, name in REPRESENTATIONS.items():
         for e in trained(encoders, "zero_shot"):
             if e.series.representation == kind:

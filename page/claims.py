@@ -15,7 +15,7 @@ from page.names import (
     format_number,
     format_percent,
 )
-from page.results import Encoder, Published, measured_shifts
+from page.results import PublishedResults, StudyEncoder, measured_shifts
 from page.robustness_tables import line_spans, mark
 
 Verdict = Literal["shown", "not shown", "undecided", "mixed"]
@@ -37,7 +37,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""  # its address on the page
 
 
-def study_claims(encoders: Sequence[Encoder], published: Published) -> list[Claim]:
+def study_claims(encoders: Sequence[StudyEncoder], published: PublishedResults) -> list[Claim]:
     """Return every claim that the study has the encoders and the numbers to judge."""
     claims = {
         "robustness-order": robustness_order(encoders),
@@ -52,7 +52,7 @@ def study_claims(encoders: Sequence[Encoder], published: Published) -> list[Clai
     return [msgspec.structs.replace(claim, key=key) for key, claim in claims.items() if claim]
 
 
-def robustness_order(encoders: Sequence[Encoder]) -> Claim | None:
+def robustness_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
     cases = []
     for f in families(encoders):
@@ -71,7 +71,7 @@ def robustness_order(encoders: Sequence[Encoder]) -> Claim | None:
     )
 
 
-def coverage_of_data(encoders: Sequence[Encoder]) -> Claim | None:
+def coverage_of_data(encoders: Sequence[StudyEncoder]) -> Claim | None:
     """Compare encoders that learnt labels with those that learnt captions of the same images."""
     cases = []
     over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders)) else ""
@@ -88,7 +88,7 @@ def coverage_of_data(encoders: Sequence[Encoder]) -> Claim | None:
     )
 
 
-def kurtosis_above_null(encoders: Sequence[Encoder]) -> Claim | None:
+def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
     """Compare each zero-shot encoder's kurtosis with that of its backbone's untrained encoder."""
     cases = []
     for e in trained(encoders, "zero_shot"):
@@ -103,7 +103,7 @@ def kurtosis_above_null(encoders: Sequence[Encoder]) -> Claim | None:
     )
 
 
-def outlier_features(encoders: Sequence[Encoder]) -> Claim | None:
+def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
     """Count the encoders of each kind of training that have an outlier feature.
 
     Rectified representations are left out: an extreme among mostly zeros means something else.
@@ -133,7 +133,7 @@ def outlier_features(encoders: Sequence[Encoder]) -> Claim | None:
     )
 
 
-def prunable_directions(encoders: Sequence[Encoder]) -> Claim | None:
+def prunable_directions(encoders: Sequence[StudyEncoder]) -> Claim | None:
     """Compare the prunable fraction of zero-shot encoders with the paper's 80 %."""
     cases: list[tuple[Verdict, str]] = [
         (
@@ -151,7 +151,7 @@ def prunable_directions(encoders: Sequence[Encoder]) -> Claim | None:
     )
 
 
-def concept_order(encoders: Sequence[Encoder]) -> Claim | None:
+def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     """Compare the unique concepts of zero-shot encoders with finetuned and supervised ones.
 
     A finetuned or supervised encoder with another kind of representation is not comparable.
@@ -185,7 +185,7 @@ def concept_order(encoders: Sequence[Encoder]) -> Claim | None:
     )
 
 
-def published_robustness(published: Published) -> Claim | None:
+def published_robustness(published: PublishedResults) -> Claim | None:
     """Count the published CLIP models whose interval of mean robustness is above zero.
 
     Models to which the line is extrapolated are not counted.
@@ -220,7 +220,7 @@ def published_robustness(published: Published) -> Claim | None:
     )
 
 
-def published_order(published: Published) -> Claim | None:
+def published_order(published: PublishedResults) -> Claim | None:
     """Compare published zero-shot, finetuned and supervised models of one backbone.
 
     Use each baseline whose line is extrapolated to none of the models compared. If a backbone has
@@ -266,7 +266,7 @@ def judge_order(estimates: Sequence[Estimate]) -> Verdict:
     return "shown" if all(earlier[0] > later[2] for earlier, later in pairs) else "undecided"
 
 
-def mean_over(encoders: Sequence[Encoder]) -> str:
+def mean_over(encoders: Sequence[StudyEncoder]) -> str:
     """Name the shifts that a mean is over, or return nothing if it is over all five."""
     shifts = measured_shifts(encoders)
     if len(shifts) == len(SHIFTS):
@@ -274,7 +274,7 @@ def mean_over(encoders: Sequence[Encoder]) -> str:
     return f" over {', '.join(SHIFTS[s] for s in shifts)} alone" if shifts else " of no shift"
 
 
-def _robustness(encoders: Sequence[Encoder]) -> list[Estimate]:
+def _robustness(encoders: Sequence[StudyEncoder]) -> list[Estimate]:
     """Return the mean effective robustness of each encoder; nothing if one has no value."""
     measured = [e.metrics.effective_robustness for e in encoders]
     known = [
@@ -285,13 +285,13 @@ def _robustness(encoders: Sequence[Encoder]) -> list[Estimate]:
     return known if len(known) == len(measured) else []
 
 
-def _counted(encoder: Encoder) -> tuple[int | None, int | None, int | None]:
+def _counted(encoder: StudyEncoder) -> tuple[int | None, int | None, int | None]:
     found = encoder.metrics.concepts
     ends = found.unique_directions_low, found.unique_directions_high
     return found.unique_directions, *ends
 
 
-def _unique_concepts(encoder: Encoder) -> Estimate | None:
+def _unique_concepts(encoder: StudyEncoder) -> Estimate | None:
     """Return the unique concepts of directions; without draws the interval is the count itself."""
     count, low, high = _counted(encoder)
     if count is None:
@@ -300,7 +300,9 @@ def _unique_concepts(encoder: Encoder) -> Estimate | None:
     return float(ends[0]), float(ends[1]), float(ends[2])
 
 
-def _against(pair: tuple[Encoder, Encoder], estimates: Sequence[Estimate], digits: int = 1) -> str:
+def _against(
+    pair: tuple[StudyEncoder, StudyEncoder], estimates: Sequence[Estimate], digits: int = 1
+) -> str:
     return " against ".join(
         f"{e.entry.label} {format_interval(mean, low, high, digits)}"
         for e, (low, mean, high) in zip(pair, estimates, strict=True)
@@ -308,7 +310,7 @@ def _against(pair: tuple[Encoder, Encoder], estimates: Sequence[Estimate], digit
 
 
 def _unless_extrapolated(
-    encoders: Sequence[Encoder], verdict: Verdict, text: str
+    encoders: Sequence[StudyEncoder], verdict: Verdict, text: str
 ) -> tuple[Verdict, str]:
     """Return a case of a claim, undecided if the line is extrapolated to one of the encoders.
 
@@ -326,7 +328,7 @@ def _unless_extrapolated(
     return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
 
 
-def _mean_shift_accuracy(encoder: Encoder) -> str:
+def _mean_shift_accuracy(encoder: StudyEncoder) -> str:
     values = [getattr(encoder.metrics.accuracy, shift) for shift in measured_shifts([encoder])]
     return "–" if not values or None in values else format_number(sum(values) / len(values))
 

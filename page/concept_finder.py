@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from page.links import direction_href
-from page.results import EncodedPair, Encoder
+from page.results import EncodedPair, StudyEncoder
 
 LINKS = 3000
 """The most links in the finder, so that even a large study's page opens at once."""
@@ -17,7 +17,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     The direction browser shows every direction, but only the features that `kurtosis` examines.
     """
 
-    encoder: Encoder
+    encoder: StudyEncoder
     pairs: list[tuple[EncodedPair, str | None]]
 
 
@@ -30,12 +30,12 @@ class ConceptFindings(msgspec.Struct, frozen=True, kw_only=True):
     weaker: int
 
 
-def concept_finder(encoders: Sequence[Encoder], links: int = LINKS) -> list[ConceptFindings]:
+def concept_finder(encoders: Sequence[StudyEncoder], links: int = LINKS) -> list[ConceptFindings]:
     """Return each concept that any encoder encodes, by name, with about `links` links at most.
 
     Each concept gets an equal share of the links, but at least one.
     """
-    pairs: dict[tuple[str, str], list[tuple[Encoder, EncodedPair]]] = {}
+    pairs: dict[tuple[str, str], list[tuple[StudyEncoder, EncodedPair]]] = {}
     for encoder in encoders:
         for pair in encoder.series.encoded:
             pairs.setdefault((pair.concept, pair.category), []).append((encoder, pair))
@@ -52,14 +52,14 @@ def concept_finder(encoders: Sequence[Encoder], links: int = LINKS) -> list[Conc
 
 
 def strongest(
-    found: Iterable[tuple[Encoder, EncodedPair]],
-) -> list[tuple[Encoder, EncodedPair]]:
+    found: Iterable[tuple[StudyEncoder, EncodedPair]],
+) -> list[tuple[StudyEncoder, EncodedPair]]:
     """Return pairs by descending precision; ties keep the order of the study."""
     return sorted(found, key=lambda pair: -pair[1].precision)
 
 
-def _by_encoder(found: Sequence[tuple[Encoder, EncodedPair]]) -> list[Finding]:
-    grouped: dict[int, list[tuple[Encoder, EncodedPair]]] = {}
+def _by_encoder(found: Sequence[tuple[StudyEncoder, EncodedPair]]) -> list[Finding]:
+    grouped: dict[int, list[tuple[StudyEncoder, EncodedPair]]] = {}
     for encoder, pair in found:
         grouped.setdefault(encoder.number, []).append((encoder, pair))
     return [
@@ -71,7 +71,7 @@ def _by_encoder(found: Sequence[tuple[Encoder, EncodedPair]]) -> list[Finding]:
     ]
 
 
-def _address(encoder: Encoder, pair: EncodedPair) -> str | None:
+def _address(encoder: StudyEncoder, pair: EncodedPair) -> str | None:
     examined = {axis.feature for axis in encoder.series.outliers.axes}
     if pair.basis == "features" and pair.number not in examined:
         return None

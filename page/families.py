@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from page.results import Encoder
+from page.results import StudyEncoder
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
     """A zero-shot encoder, its finetuned version and a supervised one of the same backbone."""
 
-    zero_shot: Encoder
-    finetuned: Encoder
-    supervised: Encoder
+    zero_shot: StudyEncoder
+    finetuned: StudyEncoder
+    supervised: StudyEncoder
 
     @property
     def name(self) -> str:
@@ -20,7 +20,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         return self.zero_shot.entry.label
 
     @property
-    def members(self) -> tuple[Encoder, Encoder, Encoder]:
+    def members(self) -> tuple[StudyEncoder, StudyEncoder, StudyEncoder]:
         """The zero-shot, the finetuned and the supervised encoder."""
         return (self.zero_shot, self.finetuned, self.supervised)
 
@@ -29,12 +29,12 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         """Whether all have the same kind of representation, so that concepts are comparable."""
         return all(map(self.comparable, self.members))
 
-    def comparable(self, encoder: Encoder) -> bool:
+    def comparable(self, encoder: StudyEncoder) -> bool:
         """Return whether an encoder has the zero-shot encoder's kind of representation."""
         return encoder.series.representation == self.zero_shot.series.representation
 
 
-def families(encoders: Sequence[Encoder]) -> list[Family]:
+def families(encoders: Sequence[StudyEncoder]) -> list[Family]:
     """Return every complete family.
 
     The finetuned encoder has the backbone and the data of its zero-shot encoder; the supervised one
@@ -54,7 +54,7 @@ def families(encoders: Sequence[Encoder]) -> list[Family]:
     return found
 
 
-def label_controls(encoders: Sequence[Encoder]) -> list[tuple[Encoder, Encoder]]:
+def label_controls(encoders: Sequence[StudyEncoder]) -> list[tuple[StudyEncoder, StudyEncoder]]:
     """Return (control, zero-shot) pairs: same images and backbone, labels instead of captions."""
     return [
         (control, z)
@@ -64,7 +64,7 @@ def label_controls(encoders: Sequence[Encoder]) -> list[tuple[Encoder, Encoder]]
     ]
 
 
-def untrained_null(encoder: Encoder, encoders: Sequence[Encoder]) -> Encoder | None:
+def untrained_null(encoder: StudyEncoder, encoders: Sequence[StudyEncoder]) -> StudyEncoder | None:
     """Return the untrained encoder of the same backbone and kind of representation, if any.
 
     One of another kind would be no null: pooled ReLU features have a high kurtosis without a single
@@ -79,10 +79,10 @@ def untrained_null(encoder: Encoder, encoders: Sequence[Encoder]) -> Encoder | N
     return next(nulls, None)
 
 
-def trained(encoders: Sequence[Encoder], training: str) -> list[Encoder]:
+def trained(encoders: Sequence[StudyEncoder], training: str) -> list[StudyEncoder]:
     """Return the encoders of one kind of training, in the study's order."""
     return [e for e in encoders if e.entry.training == training]
 
 
-def _same_backbone_and_data(one: Encoder, other: Encoder) -> bool:
+def _same_backbone_and_data(one: StudyEncoder, other: StudyEncoder) -> bool:
     return (one.entry.backbone, one.entry.data) == (other.entry.backbone, other.entry.data)

@@ -8,7 +8,7 @@ from interpreting_clip.config.datasets import Absent, DatasetEntry, RealSet
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.kernels import Kernels
 from page.names import DATASETS
-from page.results import Encoder
+from page.results import StudyEncoder
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class TrainingRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def dataset_rows(
-    datasets: Mapping[str, DatasetEntry], encoders: Sequence[Encoder]
+    datasets: Mapping[str, DatasetEntry], encoders: Sequence[StudyEncoder]
 ) -> list[DatasetRow]:
     """Return the datasets in the study's order; a test set counts the images that were measured."""
     rows = []
@@ -81,7 +81,7 @@ def dataset_rows(
     return rows
 
 
-def training_rows(provenance: Provenance, encoders: Sequence[Encoder]) -> list[TrainingRow]:
+def training_rows(provenance: Provenance, encoders: Sequence[StudyEncoder]) -> list[TrainingRow]:
     """Return a row for each encoder that was trained here, in the study's order."""
     rows = []
     for e in encoders:

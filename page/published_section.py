@@ -17,7 +17,7 @@ from page.published_models import (
     most_robust,
     read_models,
 )
-from page.results import Counterpart, Published
+from page.results import Counterpart, PublishedResults
 from page.robustness_tables import training_group
 from page.vega import Rows, script_json
 from page.vega_lite import Spec
@@ -63,7 +63,7 @@ class PublishedSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def published_section(
-    published: Published,
+    published: PublishedResults,
     tables: Mapping[str, Rows],
     claims: Iterable[Claim] = (),
 ) -> PublishedSection:
@@ -128,7 +128,7 @@ def points_outside_frame(rows: Rows) -> int:
     )
 
 
-def counterparts(published: Published) -> list[tuple[str, str, Counterpart]]:
+def counterparts(published: PublishedResults) -> list[tuple[str, str, Counterpart]]:
     """Return backbone, name and model, in the order of the table: by data, supervised last."""
     return sorted(
         (

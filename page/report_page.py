@@ -28,7 +28,7 @@ from page.names import (
 from page.provenance import Provenance, dataset_rows, training_rows
 from page.published_section import published_section
 from page.rendering import template_environment
-from page.results import Baseline, Comparison, Controls, Encoder, Published
+from page.results import Baseline, Controls, LayerComparison, PublishedResults, StudyEncoder
 from page.robustness_tables import line_spans, mark, on_shift_classes
 from page.vega import Rows
 
@@ -66,11 +66,11 @@ def report_page(
     *,
     title: str,
     description: str,
-    encoders: Sequence[Encoder],
-    comparisons: Sequence[Comparison],
+    encoders: Sequence[StudyEncoder],
+    comparisons: Sequence[LayerComparison],
     baseline: Baseline,
     controls: Controls,
-    published: Published,
+    published: PublishedResults,
     tables: Mapping[str, Rows],
     provenance: Provenance,
     correlations: Sequence[Correlation] = (),
@@ -153,7 +153,7 @@ def report_page(
     return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
 
 
-def further_measures(encoders: Sequence[Encoder]) -> list[str]:
+def further_measures(encoders: Sequence[StudyEncoder]) -> list[str]:
     """Return the measures of the study that have no section of their own on the page."""
     found = dict.fromkeys(name for e in encoders for name in e.series.numbers)
     return [name for name in found if name not in WITH_A_SECTION]

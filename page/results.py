@@ -73,7 +73,7 @@ class Kurtosis(msgspec.Struct, frozen=True, kw_only=True):
     largest_share: float
 
 
-class Directions(msgspec.Struct, frozen=True, kw_only=True):
+class DirectionNumbers(msgspec.Struct, frozen=True, kw_only=True):
     """Count of directions, prunable fraction (0 to 1), largest over median importance."""
 
     count: int
@@ -111,7 +111,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     classes: Counts
     effective_robustness: Robustness
     kurtosis: Kurtosis
-    directions: Directions
+    directions: DirectionNumbers
     concepts: Concepts
 
 
@@ -122,7 +122,7 @@ class OutliersAt(msgspec.Struct, frozen=True, kw_only=True):
     outlier_features: int
 
 
-class Cost(msgspec.Struct, frozen=True, kw_only=True):
+class AccuracyCost(msgspec.Struct, frozen=True, kw_only=True):
     """Points of accuracy lost, with an interval."""
 
     value: float
@@ -145,7 +145,7 @@ class OutlierAxis(msgspec.Struct, frozen=True, kw_only=True):
     cosine: float
     rank: int
     within: float
-    costs: dict[str, Cost]
+    costs: dict[str, AccuracyCost]
 
 
 class Outliers(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,7 +281,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     left_out: dict[str, str]
 
 
-class Encoder(msgspec.Struct, frozen=True, kw_only=True):
+class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
     """One encoder of the study; `number` counts from 1 and keys the charts to the table.
 
     `entry` is its entry in params.yaml.
@@ -303,7 +303,7 @@ class Encoder(msgspec.Struct, frozen=True, kw_only=True):
         return self.series.measures
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+class LayerComparison(msgspec.Struct, frozen=True, kw_only=True):
     """CKA of the layers of two encoders, by key: `cka[first_layer][second_layer]`, 0 to 1.
 
     The file is `plots/comparisons/<comparison>.json`.
@@ -349,7 +349,7 @@ class Counterpart(msgspec.Struct, frozen=True, kw_only=True):
     timm: PublishedRobustness
 
 
-class Published(msgspec.Struct, frozen=True, kw_only=True):
+class PublishedResults(msgspec.Struct, frozen=True, kw_only=True):
     """The results for published accuracies: `plots/published.json`.
 
     `lines` are the testbed's and `timm_lines` those of timm's ImageNet-1k models. `leaders` are
@@ -367,7 +367,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     counterparts: dict[str, dict[str, Counterpart]]
 
 
-class Control(msgspec.Struct, frozen=True, kw_only=True):
+class FoundControl(msgspec.Struct, frozen=True, kw_only=True):
     """One planted number beside the one found, and whether they agree within `tolerance`."""
 
     what: str
@@ -380,7 +380,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """The controls of one measure."""
 
-    controls: list[Control]
+    controls: list[FoundControl]
 
 
 class RaisedFeatures(msgspec.Struct, frozen=True, kw_only=True):
@@ -403,7 +403,7 @@ class OutlierLimit(msgspec.Struct, frozen=True, kw_only=True):
 class OutlierInstrument(msgspec.Struct, frozen=True, kw_only=True):
     """The controls of the outlier features, the curve over sizes, and the limits."""
 
-    controls: list[Control]
+    controls: list[FoundControl]
     curve: list[RaisedFeatures]
     limits: list[OutlierLimit]
 
@@ -438,7 +438,7 @@ def read_result(file: Path, kind: type[Result]) -> Result:
         raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
 
 
-def measured_shifts(encoders: Sequence[Encoder]) -> list[str]:
+def measured_shifts(encoders: Sequence[StudyEncoder]) -> list[str]:
     """Return the shifts that the study measures, in the order of `SHIFTS`; all if none are listed.
 
     Raises

@@ -13,7 +13,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.measures.logit_line import LogitLine, expit, logit
 from page.names import COUNTERPARTS, SHIFTS, TRAININGS, format_number
-from page.results import Baseline, Encoder, measured_shifts
+from page.results import Baseline, StudyEncoder, measured_shifts
 
 Row = dict[str, Any]
 
@@ -60,7 +60,7 @@ LINE_COLUMNS = (
 """Columns of the lines through published standard models; the range is in percent."""
 
 
-def encoder_cells(encoder: Encoder) -> Row:
+def encoder_cells(encoder: StudyEncoder) -> Row:
     """Return the cells that identify an encoder, `ENCODER_COLUMNS`."""
     entry = encoder.entry
     values = (encoder.number, entry.label, TRAININGS[entry.training], entry.backbone)
@@ -115,7 +115,7 @@ def line_ends(line: LogitLine, imagenet: Iterable[float]) -> list[tuple[float, f
     return [(x, baseline_accuracy(line, x)) for x in (low, high)] if low <= high else []
 
 
-def robustness_rows(encoders: Sequence[Encoder], baseline: Baseline) -> list[Row]:
+def robustness_rows(encoders: Sequence[StudyEncoder], baseline: Baseline) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and encoders.
 
     Untrained encoders are left out: at chance, their distance to the line means nothing. So are
@@ -226,7 +226,7 @@ def published_line_rows(baselines: Mapping[str, Mapping[str, LogitLine]]) -> lis
     ]
 
 
-def _require_line(encoder: Encoder, shift: str, points: float) -> None:
+def _require_line(encoder: StudyEncoder, shift: str, points: float) -> None:
     """Refuse an encoder that has another effective robustness than it has on this line."""
     measured = getattr(encoder.metrics.effective_robustness, shift)
     if abs(measured - points) > TOLERANCE:

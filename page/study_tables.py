@@ -8,7 +8,7 @@ from interpreting_clip.errors import InputError
 from page.across_encoders import CORRELATION_COLUMNS, correlation_rows
 from page.families import untrained_null
 from page.names import DATASETS, REPRESENTATIONS
-from page.results import Baseline, Comparison, Controls, Encoder
+from page.results import Baseline, Controls, LayerComparison, StudyEncoder
 from page.robustness_tables import (
     ENCODER_COLUMNS,
     ROBUSTNESS_COLUMNS,
@@ -70,7 +70,7 @@ PLANTED_COLUMNS = ("features", "size", "found", "arithmetic")
 
 
 def study_tables(
-    encoders: Sequence[Encoder], comparisons: Sequence[Comparison], baseline: Baseline
+    encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerComparison], baseline: Baseline
 ) -> dict[str, list[Row]]:
     """Return the rows of every CSV of the study by its name in `COLUMNS`.
 
@@ -107,7 +107,7 @@ def planted_rows(controls: Controls) -> list[Row]:
     ]
 
 
-def kurtosis_rows(encoders: Sequence[Encoder]) -> list[Row]:
+def kurtosis_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return each encoder's kurtosis; `null` is that of the untrained encoder of its backbone."""
     rows = []
     for e in encoders:
@@ -124,7 +124,7 @@ def kurtosis_rows(encoders: Sequence[Encoder]) -> list[Row]:
     return rows
 
 
-def importance_rows(encoders: Sequence[Encoder]) -> list[Row]:
+def importance_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return the importance of each direction by rank, of the head and of the random head."""
     return [
         encoder_cells(e) | {"head": head, "rank": rank, "importance": value}
@@ -137,7 +137,7 @@ def importance_rows(encoders: Sequence[Encoder]) -> list[Row]:
     ]
 
 
-def pruning_rows(encoders: Sequence[Encoder]) -> list[Row]:
+def pruning_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return accuracy against the fraction of directions pruned, per dataset and head.
 
     Raises
@@ -159,7 +159,7 @@ def pruning_rows(encoders: Sequence[Encoder]) -> list[Row]:
     return rows
 
 
-def concept_rows(encoders: Sequence[Encoder]) -> list[Row]:
+def concept_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return the unique concepts per category and of all, of directions and of single features."""
     return [
         encoder_cells(e)
@@ -170,12 +170,12 @@ def concept_rows(encoders: Sequence[Encoder]) -> list[Row]:
     ]
 
 
-def sweep_rows(encoders: Sequence[Encoder]) -> list[Row]:
+def sweep_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return the unique concepts at each threshold of the average precision."""
     return [encoder_cells(e) | structs.asdict(at) for e in encoders for at in e.series.sweep]
 
 
-def cka_rows(encoders: Sequence[Encoder], comparisons: Sequence[Comparison]) -> list[Row]:
+def cka_rows(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerComparison]) -> list[Row]:
     """Return CKA of each pair of layers of each comparison; indices count layers from 0."""
     labels = {e.key: e.entry.label for e in encoders}
     return [
@@ -194,7 +194,7 @@ def cka_rows(encoders: Sequence[Encoder], comparisons: Sequence[Comparison]) -> 
     ]
 
 
-def measure_rows(encoders: Sequence[Encoder]) -> list[Row]:
+def measure_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return every number of every measure, with its interval and its chance level."""
     return [
         encoder_cells(e)
@@ -206,7 +206,7 @@ def measure_rows(encoders: Sequence[Encoder]) -> list[Row]:
     ]
 
 
-def training_rows(encoders: Sequence[Encoder]) -> list[Row]:
+def training_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return loss and accuracy per step of each encoder that was trained here."""
     return [
         encoder_cells(e) | structs.asdict(step)

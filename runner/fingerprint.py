@@ -17,7 +17,7 @@ import msgspec
 
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from runner.bytecode import require_source, require_unshadowed
-from runner.graph import Entry
+from runner.graph import StageEntry
 from runner.source_code import FINGERPRINTED, code_digest, import_closure, imported_packages
 
 FINGERPRINTS = Path("code.json")
@@ -232,7 +232,7 @@ def recorded_fingerprints(file: Path) -> dict[str, str]:
         raise InputError(f"{file}: not legal JSON ({error}); run `dvc repro code`") from None
 
 
-def require_fingerprint(entry: Entry, root: Path = Path()) -> None:
+def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
     """Refuse to compute with other code or packages than the result would be filed under.
 
     If code.json does not have the stage, DVC did not start it, and nothing is checked.

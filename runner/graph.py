@@ -15,7 +15,7 @@ _NAME = re.compile(r"\$\{([\w.]+)\}")
 
 
 @dataclass(frozen=True)
-class Entry:
+class StageEntry:
     """What dvc.yaml lists under a stage, or under one instance of it.
 
     `params` are dotted paths in params.yaml and `fingerprint` is the key in code.json. `made` are
@@ -43,7 +43,7 @@ def stage_names(graph: Path = GRAPH) -> list[str]:
     return list(load_tree(graph)["stages"])
 
 
-def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GRAPH) -> Entry:
+def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GRAPH) -> StageEntry:
     """Return a stage's entry with the names in it replaced by their values, as DVC replaces them.
 
     Raises
@@ -80,7 +80,7 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
         key for one in filled["params"] if isinstance(one, dict) for key in one.get("code.json", ())
     ]
     written = _written(stages.values())
-    return Entry(
+    return StageEntry(
         stage=stage,
         key=key,
         deps=tuple(filled["deps"]),

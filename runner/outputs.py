@@ -53,7 +53,7 @@ class Contents(
     kernels: list[str] = []
 
 
-class Output(NamedTuple):
+class MadeOutput(NamedTuple):
     """An output: its path, a digest of its files, the digests of its origins, and its kernels."""
 
     path: str
@@ -70,7 +70,7 @@ class Inputs:
 
     def __init__(self, listed: Collection[str], made: Collection[str], stage: str = "") -> None:
         self.listed, self.made, self.stage = listed, made, stage
-        self._outputs: dict[str, Output] = {}
+        self._outputs: dict[str, MadeOutput] = {}
         self._asked: set[str] = set()
         self._checks: list[Future[None]] = []
         self._states: dict[str, tuple[str, str]] = {}
@@ -123,7 +123,7 @@ class Inputs:
             else:
                 self._checks.append(self._pool.submit(require_digest, file, expected, directory))
         digest = hashlib.sha256(json.dumps(contents.files, sort_keys=True).encode()).hexdigest()
-        made = Output(contents.output, digest, contents.made_from, contents.kernels)
+        made = MadeOutput(contents.output, digest, contents.made_from, contents.kernels)
         self._outputs[name] = made
         for path, state in {**contents.made_from, contents.output: digest}.items():
             first, known = self._states.setdefault(path, (contents.output, state))
@@ -134,7 +134,7 @@ class Inputs:
                 )
 
     @property
-    def outputs(self) -> list[Output]:
+    def outputs(self) -> list[MadeOutput]:
         """The dependencies that the stage has asked for."""
         return [self._outputs[name] for name in self._outputs if name in self._asked]
 

@@ -13,11 +13,11 @@ from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import Kernels, require_full_precision, use_kernels
 from runner.fingerprint import COMPUTES_NOTHING, require_fingerprint
-from runner.graph import GRAPH, Entry, read_entry
+from runner.graph import GRAPH, StageEntry, read_entry
 from runner.launcher import LAUNCHED, SETTINGS, compute_alone, launcher, run_elsewhere
-from runner.machine import read_machine
+from runner.listed_params import ListedParams
+from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs, partial_folder
-from runner.params import ListedParams
 from runner.process import DEBUG, leave
 from runner.sandbox import lock
 
@@ -69,7 +69,7 @@ def main(*words: str) -> None:
         record_seconds(entry.name, time.perf_counter() - began)
 
 
-def compute(entry: Entry, *, locked: bool = False, one_of_several: bool = False) -> None:
+def compute(entry: StageEntry, *, locked: bool = False, one_of_several: bool = False) -> None:
     """Run a stage's `main` in this process, and keep its outputs if it succeeds.
 
     A process that is one of several writes where the process that started it says, and that one
@@ -86,7 +86,7 @@ def compute(entry: Entry, *, locked: bool = False, one_of_several: bool = False)
         stage(*filter(None, [entry.key]), params, inputs, outputs)
 
 
-def lock_stage(entry: Entry, tree: dict[Any, Any]) -> None:
+def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     """Lock this process to what the stage's entry lists."""
     machine = read_machine()
     outputs = [Path(path) for path in entry.outs]

@@ -28,7 +28,7 @@ from interpreting_clip.measures.concepts import (
 )
 from interpreting_clip.measures.directions import Directions
 from interpreting_clip.measures.encoding import encoded_pairs, strongest
-from runner.machine import read_machine
+from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 
 STRONGEST = 300

@@ -10,9 +10,9 @@ from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.formats.saved_activations import write_card
 from interpreting_clip.loading.processes import is_first, own_machine
-from runner.machine import read_machine
+from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
-from runner.processes import run_in_processes
+from runner.torchrun import run_in_processes
 
 
 def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:

@@ -11,9 +11,9 @@ from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_g
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.loading.processes import is_first, own_machine
-from runner.machine import read_machine
+from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
-from runner.processes import run_in_processes
+from runner.torchrun import run_in_processes
 
 
 def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:

@@ -4,7 +4,7 @@ from interpreting_clip.config.datasets import Absent, DatasetEntry, Shards
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.synthetic import Recipe, World
 from interpreting_clip.datasets.card import write_absent
-from runner.machine import read_machine
+from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 
 

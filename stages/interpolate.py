@@ -9,7 +9,7 @@ from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_hea
 from interpreting_clip.encoders.interpolation import interpolate
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.json import write_json
-from runner.machine import read_machine
+from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 
 

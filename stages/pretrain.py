@@ -9,9 +9,9 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
 from interpreting_clip.training.contrastive import pretrain
-from runner.machine import read_machine
+from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
-from runner.processes import run_in_processes
+from runner.torchrun import run_in_processes
 
 
 def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:

@@ -21,11 +21,11 @@ from page.published_models import MODEL_COLUMNS
 from page.report_page import report_page
 from page.results import (
     Baseline,
-    Comparison,
     Controls,
-    Encoder,
-    Published,
+    LayerComparison,
+    PublishedResults,
     Series,
+    StudyEncoder,
     read_result,
 )
 from page.robustness_tables import LINE_COLUMNS, PUBLISHED_COLUMNS
@@ -54,11 +54,11 @@ def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
         file = inputs[PLOTS / "encoders"] / f"{key}.json"
         variables.update(require_checksums(file.with_suffix(".sha256"), file))
         series = read_result(file, Series)
-        encoders.append(Encoder(key=key, number=number, entry=entry, series=series))
+        encoders.append(StudyEncoder(key=key, number=number, entry=entry, series=series))
     for key in pairs:
         matrix = inputs[PLOTS / "comparisons"] / f"{key}.json"
         variables.update(require_checksums(matrix.with_suffix(".sha256"), matrix))
-        comparisons.append(read_result(matrix, Comparison))
+        comparisons.append(read_result(matrix, LayerComparison))
     standard = inputs[PLOTS / "baseline.json"]
     variables.update(require_checksums(inputs[PLOTS / "baseline.sha256"], standard))
     baseline = read_result(standard, Baseline)
@@ -93,7 +93,7 @@ def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
         comparisons=comparisons,
         baseline=baseline,
         controls=controls,
-        published=read_result(published, Published),
+        published=read_result(published, PublishedResults),
         tables=tables,
         provenance=Provenance(
             datasets=params.read("datasets", dict[str, DatasetEntry]),

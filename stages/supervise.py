@@ -8,9 +8,9 @@ from interpreting_clip.encoders.encoder import classifier_encoder, save_encoder
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
 from interpreting_clip.training.supervised import train_classifier
-from runner.machine import read_machine
+from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
-from runner.processes import run_in_processes
+from runner.torchrun import run_in_processes
 
 
 def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:

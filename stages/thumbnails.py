@@ -7,7 +7,7 @@ from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.broden.thumbnails import thumbnail, write_thumbnails
 from interpreting_clip.datasets.card import is_absent, write_absent
-from runner.machine import read_machine
+from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 
 

@@ -8,7 +8,7 @@ from interpreting_clip.config.weight_sources import WeightsEntry
 from interpreting_clip.encoders.encoder import save_encoder
 from interpreting_clip.encoders.weights import build_encoder, describe_preprocessing
 from interpreting_clip.formats.json import write_json
-from runner.machine import read_machine
+from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 
 

@@ -31,11 +31,11 @@ from interpreting_clip.encoders.weights import build_encoder, describe_preproces
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
 from interpreting_clip.kernels import Kernels, restart_with_kernels
 from interpreting_clip.measures.head import Head, random_unit_rows
-from runner.machine import Machine, read_machine
+from runner.machine_settings import Machine, read_machine
 from runner.process import launch
 from tools.amounts import Amount, metric, size
 from tools.options import Options
-from tools.sources import ask_url
+from tools.reachable import ask_url
 
 TOP = 3
 """How many classes are named for an image, the most similar first."""

@@ -189,7 +189,7 @@ NO_RESULTS = ("code.json", "data/study")
 
 
 @dataclass(frozen=True)
-class Result:
+class ComparedResult:
     """The outputs of a study by path: in a folder or, for a revision, in git and DVC's cache."""
 
     name: str
@@ -211,7 +211,7 @@ class Result:
 
 
 @contextmanager
-def open_result(name: str) -> Iterator[Result]:
+def open_result(name: str) -> Iterator[ComparedResult]:
     """Find the result that a folder or a git revision holds.
 
     Raises
@@ -228,7 +228,7 @@ def open_result(name: str) -> Iterator[Result]:
             outputs = {output.path: output for output in locked_outputs(folder)}
         if not outputs:
             raise InputError(f"{name}: no dvc.lock in it, so no result; `dvc repro` makes one")
-        yield Result(name, outputs, folder, cache)
+        yield ComparedResult(name, outputs, folder, cache)
 
 
 def write_revision(revision: str, folder: Path) -> None:
@@ -306,7 +306,9 @@ def size(text: str) -> float:
     return value
 
 
-def compare(path: str, a: Result, b: Result, tolerance: Tolerance) -> tuple[str, str]:
+def compare(
+    path: str, a: ComparedResult, b: ComparedResult, tolerance: Tolerance
+) -> tuple[str, str]:
     """Return the verdict on one output, and the place of the largest difference."""
     for name, result in (("A", a), ("B", b)):
         if path not in result.outputs:

@@ -23,7 +23,7 @@ from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_json
 from runner.launcher import launching_command
-from runner.machine import Settings, read_machine
+from runner.machine_settings import MachineSettings, read_machine
 from runner.process import die_with_parent, launch
 from tools.fast_dvc import speed_up
 from tools.options import Options
@@ -158,7 +158,7 @@ def job_name(stage: str, on_cpu: bool) -> str:
     return stage
 
 
-def planned(graph: "DiGraph", machine: Settings) -> Jobs:
+def planned(graph: "DiGraph", machine: MachineSettings) -> Jobs:
     """Divide stages into jobs.
 
     Jobs that would wait for each other are split into their stages. A job's priority is the time
@@ -193,7 +193,7 @@ def planned(graph: "DiGraph", machine: Settings) -> Jobs:
     }
 
 
-def gpus(kind: str, machine: Settings) -> int:
+def gpus(kind: str, machine: MachineSettings) -> int:
     """Return how many GPUs of this host a kind of stage holds."""
     if machine.device == "cpu" or launching_command(machine.launchers, kind):
         return 0
@@ -202,7 +202,7 @@ def gpus(kind: str, machine: Settings) -> int:
     return int(kind in (*FORWARD, "interpolate"))
 
 
-def usable_gpus(jobs: Jobs, machine: Settings) -> list[str]:
+def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:
     """Return the GPUs that jobs share, in CUDA_VISIBLE_DEVICES' names; "" for a `device` that is
     set.
 

@@ -11,7 +11,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -121,7 +121,7 @@ def numbers_table() -> str:
         for name, label in (labels(kind) if kind else {}).items():
             column = f"`{label.headline}`" if label.headline else "–"
             chance = f"`{label.chance}`" if label.chance else "none"
-            interval = "yes" if label.ends or "Estimate" in str(kind.__annotations__[name]) else "–"
+            interval = "yes" if label.ends or "Estimate" in str(get_type_hints(kind)[name]) else "–"
             cells = (f"`{one.name}.{name}`", label.label, label.unit or "–", interval)
             rows.append((*cells, chance, column))
     return table(("number", "what it is", "unit", "interval", "chance level", "column"), rows)

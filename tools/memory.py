@@ -27,7 +27,7 @@ from interpreting_clip.encoders.encoder import Classifier, autocast
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
 from interpreting_clip.training.pieces import checkpoint_activations
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tools.amounts import UNKNOWN, Amount, about, size
 from tools.costs import (
     FLOAT,

@@ -18,7 +18,7 @@ from interpreting_clip.config.params import PARAMS, convert
 from interpreting_clip.config.sections import Sections
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.json import read_json
-from runner.machine import Machine, read_machine
+from runner.machine_settings import Machine, read_machine
 from runner.process import launch
 from tools.amounts import Amount, about, count, hours, metric, size, total
 from tools.costs import (
@@ -40,9 +40,9 @@ from tools.costs import (
 )
 from tools.memory import device_memory, memory_table, too_large, usable
 from tools.options import Options
-from tools.sources import (
+from tools.reachable import (
     Answer,
-    Source,
+    AskedSource,
     ask_all,
     dataset_sources,
     image_bytes,
@@ -71,7 +71,7 @@ FORMATS = {
 """The function that prints a column's amounts."""
 
 Row = dict[str, Any]
-Answers = Mapping[Source, Answer]
+Answers = Mapping[AskedSource, Answer]
 
 
 def main(*arguments: str) -> None:
@@ -180,7 +180,7 @@ def make_plan(
 
 
 def dataset_row(
-    study: Sections, key: str, images: Amount, sources: list[Source], answers: Answers
+    study: Sections, key: str, images: Amount, sources: list[AskedSource], answers: Answers
 ) -> Row:
     """Return the known facts about a dataset.
 
@@ -206,13 +206,15 @@ def dataset_row(
     }
 
 
-def download(sources: list[Source], answers: Answers, estimate: Amount) -> Amount:
+def download(sources: list[AskedSource], answers: Answers, estimate: Amount) -> Amount:
     """Return the bytes of all sources, or an estimate if a source does not state its size."""
     said = total(answers[source].download for source in sources)
     return said if said.complete else estimate * about(1)
 
 
-def total_download(downloads: Iterable[tuple[list[Source], Amount]], answers: Answers) -> Amount:
+def total_download(
+    downloads: Iterable[tuple[list[AskedSource], Amount]], answers: Answers
+) -> Amount:
     """Return the sum; a source that several datasets or encoders share counts once."""
     once: dict[object, Amount] = {}
     for sources, amount in downloads:
@@ -223,7 +225,7 @@ def total_download(downloads: Iterable[tuple[list[Source], Amount]], answers: An
     return total(once.values())
 
 
-def state(sources: list[Source], answers: Answers) -> str:
+def state(sources: list[AskedSource], answers: Answers) -> str:
     """Say whether all sources can be reached; nothing if there are none."""
     found = [answers[source] for source in sources]
     if any(answer.problem for answer in found):

@@ -21,7 +21,7 @@ from interpreting_clip.config.params import convert, problems
 from interpreting_clip.config.sections import EverySection, Sections
 from interpreting_clip.config.syntax import illegal_syntax, load_tree, short
 from interpreting_clip.config.weight_sources import (
-    Checkpoint,
+    CheckpointFile,
     OpenClip,
     Timm,
     Torchvision,
@@ -38,7 +38,7 @@ ARCHITECTURES = {
     OpenClip: encoders.OpenClipModel,
     Torchvision: encoders.TorchvisionModel,
     Timm: encoders.TimmModel,
-    Checkpoint: encoders.OpenClipModel | encoders.TorchvisionModel | encoders.TimmModel,
+    CheckpointFile: encoders.OpenClipModel | encoders.TorchvisionModel | encoders.TimmModel,
 }
 """The architectures for which each source has weights."""
 
@@ -46,7 +46,7 @@ ENCODER_SECTIONS = ("weights", "pretrain", "finetune", "supervise", "interpolate
 """The sections that say where an encoder's weights come from."""
 
 
-class Reference(NamedTuple):
+class EntryReference(NamedTuple):
     """What a key's value names: an entry of the section `target`, of one of the `kinds`.
 
     The target `clips` stands for all trained CLIPs. `lacks` says what an entry of another kind
@@ -58,21 +58,21 @@ class Reference(NamedTuple):
     lacks: str = ""
 
 
-BACKBONE, RECIPE = Reference("backbones", CLIPS), Reference("recipes")
-CAPTIONED = Reference(
+BACKBONE, RECIPE = EntryReference("backbones", CLIPS), EntryReference("recipes")
+CAPTIONED = EntryReference(
     "datasets", synthetic.Captioned | datasets.Captions | datasets.ImageNetCaptions, "captions"
 )
-LABELLED = Reference("datasets", Drawn | datasets.ImageNetLike, "classes")
-ENCODER = Reference("encoders")
+LABELLED = EntryReference("datasets", Drawn | datasets.ImageNetLike, "classes")
+ENCODER = EntryReference("encoders")
 
 REFERENCES = {
-    "datasets": {"source": Reference("sources")},
-    "weights": {"backbone": Reference("backbones")},
+    "datasets": {"source": EntryReference("sources")},
+    "weights": {"backbone": EntryReference("backbones")},
     "pretrain": {"backbone": BACKBONE, "dataset": CAPTIONED, "recipe": RECIPE},
-    "finetune": {"start": Reference("clips"), "dataset": LABELLED, "recipe": RECIPE},
+    "finetune": {"start": EntryReference("clips"), "dataset": LABELLED, "recipe": RECIPE},
     "supervise": {"backbone": BACKBONE, "dataset": LABELLED, "recipe": RECIPE},
-    "interpolate": {"first": Reference("clips"), "second": Reference("finetune")},
-    "encoders": {"backbone": Reference("backbones")},
+    "interpolate": {"first": EntryReference("clips"), "second": EntryReference("finetune")},
+    "encoders": {"backbone": EntryReference("backbones")},
     "comparisons": {"first": ENCODER, "second": ENCODER},
 }
 """By section and key, what the key names. In `weights`, the source decides the architectures."""
@@ -299,4 +299,4 @@ def head_kinds(study: Sections, section: str, key: str) -> list[str]:
         return ["random"]
     if not is_trained_clip(study, entry):
         return ["trained"]
-    return ["zero_shot", "trained"] if isinstance(entry, Checkpoint) else ["zero_shot"]
+    return ["zero_shot", "trained"] if isinstance(entry, CheckpointFile) else ["zero_shot"]

@@ -25,7 +25,7 @@ DATASET_KINDS = {
     "imagenet_sketch": Drawn | datasets.ImageNetSketch | datasets.Absent,
     "objectnet": Drawn | datasets.ObjectNet | datasets.Absent,
     "imagenet_a": Drawn | datasets.ImageNetA | datasets.Absent,
-    "broden": synthetic.Probe | datasets.Broden | datasets.Absent,
+    "broden": synthetic.ProbeSet | datasets.BrodenEntry | datasets.Absent,
 }
 """The kinds that each needed dataset can be of."""
 

@@ -90,7 +90,7 @@ class ImageNetA(RealSet, frozen=True, kw_only=True, tag="imagenet_a"):
     """ImageNet-A (Hendrycks et al. 2021b): images that a ResNet-50 gets wrong, 200 classes."""
 
 
-class Broden(RealSet, frozen=True, kw_only=True, tag="broden"):
+class BrodenEntry(RealSet, frozen=True, kw_only=True, tag="broden"):
     """Broden1 (Bau et al. 2017): images with segmented concepts."""
 
 
@@ -116,7 +116,7 @@ class Absent(Kind, frozen=True, kw_only=True, tag="absent"):
 ImageNetLike = ImageNet | ImageNetV2 | ImageNetR | ImageNetSketch | ObjectNet | ImageNetA
 """The sets whose images have an ImageNet class."""
 
-RealEntry = ImageNetLike | Broden | Captions | ImageNetCaptions
+RealEntry = ImageNetLike | BrodenEntry | Captions | ImageNetCaptions
 
 
 class Shards(StrictStruct, frozen=True, kw_only=True):

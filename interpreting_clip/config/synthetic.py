@@ -156,11 +156,11 @@ class Adversarial(Population, frozen=True, kw_only=True, tag_field="kind", tag="
     reference: Reference
 
 
-class Probe(Population, frozen=True, kw_only=True, tag_field="kind", tag="probe"):
+class ProbeSet(Population, frozen=True, kw_only=True, tag_field="kind", tag="probe"):
     """Images with a segmentation of every concept, in Broden's layout."""
 
     source: Literal["world"]
 
 
-Recipe = Labelled | Captioned | Adversarial | Probe
+Recipe = Labelled | Captioned | Adversarial | ProbeSet
 """An entry of `datasets:` with `source: world`; its `kind` says which."""

@@ -58,7 +58,7 @@ class Timm(Source, frozen=True, kw_only=True, tag="timm"):
     revision: Name | None = None
 
 
-class Checkpoint(Source, frozen=True, kw_only=True, tag="checkpoint"):
+class CheckpointFile(Source, frozen=True, kw_only=True, tag="checkpoint"):
     """A file of weights for the backbone, here (`file`) or elsewhere (`url`), with its SHA-256.
 
     A relative `file` is below the machine's `folders`. If the weights were trained with other
@@ -90,5 +90,5 @@ PREPROCESSING = ("mean", "std", "resize", "interpolation")
 """The keys of the preprocessing that a checkpoint's entry can give."""
 
 
-WeightsEntry = Untrained | OpenClip | Torchvision | Timm | Checkpoint
+WeightsEntry = Untrained | OpenClip | Torchvision | Timm | CheckpointFile
 """An entry of `weights:`; its `source` says which."""

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from interpreting_clip.config.datasets import (
-    Broden,
+    BrodenEntry,
     Captions,
     ImageNet,
     ImageNetCaptions,
@@ -63,7 +63,7 @@ def write_real_dataset(
     The bytes of an image stay as they are, and images keep the order of their source. Each is
     decoded once, to find a broken file here and not hours later.
     """
-    if isinstance(entry, Broden):
+    if isinstance(entry, BrodenEntry):
         write_real_broden(key, entry, shards, directory, machine)
         return
     source = open_source(entry, machine)

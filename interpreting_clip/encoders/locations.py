@@ -16,7 +16,7 @@ from interpreting_clip.config.encoders import (
 )
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.weight_sources import (
-    Checkpoint,
+    CheckpointFile,
     OpenClip,
     Timm,
     Torchvision,
@@ -80,14 +80,14 @@ def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None
     match item, backbone:
         case Untrained(), _:
             return None
-        case Checkpoint(), Backbone():
+        case CheckpointFile(), Backbone():
             raise InputError(
                 "weights: a CLIP by its sizes (`kind: clip`) has a vocabulary, which no checkpoint "
                 "holds; name a backbone of the kind open_clip, torchvision or timm"
             )
-        case Checkpoint(), OpenClipModel(model=name) if name.startswith(HUB_MODEL):
+        case CheckpointFile(), OpenClipModel(model=name) if name.startswith(HUB_MODEL):
             raise InputError(f"weights: '{name}' lies on the hub; use `source: open_clip` for it")
-        case Checkpoint(), _:
+        case CheckpointFile(), _:
             url = AtUrl(str(item.url), item.sha256)
             return url if item.file is None else AtPath(Path(item.file), item.sha256)
         case OpenClip(), OpenClipModel():

@@ -27,7 +27,7 @@ from interpreting_clip.config.encoders import (
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.weight_sources import (
     PREPROCESSING,
-    Checkpoint,
+    CheckpointFile,
     Timm,
     Torchvision,
     Untrained,
@@ -84,7 +84,7 @@ def build_encoder(entry: WeightsEntry, backbone: AnyBackbone, machine: Machine) 
     # The commit of the weights, so that both files come from one state of the repository.
     architecture, settings = published_settings(entry, backbone, origin.revision, machine)
     encoder = load_state_dict(architecture, read_state_dict(file, origin.location), origin.location)
-    given = entry.preprocessing if isinstance(entry, Checkpoint) else {}
+    given = entry.preprocessing if isinstance(entry, CheckpointFile) else {}
     try:
         preprocess = replace(encoder.card.preprocess, **settings | given)
     except ValueError as error:
@@ -97,8 +97,10 @@ def build_encoder(entry: WeightsEntry, backbone: AnyBackbone, machine: Machine) 
 
 def describe_preprocessing(entry: WeightsEntry, preprocess: Preprocess) -> str:
     """Say in one line how images reach a tower, and who says so."""
-    given = entry.preprocessing if isinstance(entry, Checkpoint) else {}
-    default = "the architecture's" if isinstance(entry, Checkpoint | Untrained) else "the weights'"
+    given = entry.preprocessing if isinstance(entry, CheckpointFile) else {}
+    default = (
+        "the architecture's" if isinstance(entry, CheckpointFile | Untrained) else "the weights'"
+    )
     values = {key: getattr(preprocess, key) for key in PREPROCESSING}
     values["resize"] = preprocess.resize or preprocess.size
     said: dict[str, list[str]] = {}

@@ -17,7 +17,7 @@ from interpreting_clip.measures.average_precision import (
 from interpreting_clip.measures.directions import Directions, project
 from interpreting_clip.measures.encoding import encodes_concepts
 from interpreting_clip.measures.extremes import Extremes, extreme_images, joined
-from interpreting_clip.measures.result import number
+from interpreting_clip.measures.result import Label
 from interpreting_clip.quantities import Described, Seed, Share, StrictStruct, Sweep
 
 Negatives = Literal["balanced", "all"]
@@ -81,17 +81,20 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 class Result:
     """The numbers of the concepts that directions and features encode; None without Broden."""
 
-    directions: int | None = number(
-        "unique concepts of directions",
-        0,
-        ends=("directions_low", "directions_high"),
-        headline="concepts",
-    )
+    directions: Annotated[
+        int | None,
+        Label(
+            "unique concepts of directions",
+            0,
+            ends=("directions_low", "directions_high"),
+            headline="concepts",
+        ),
+    ]
     directions_low: int | None
     directions_high: int | None
-    features: int | None = number(
-        "unique concepts of features", 0, ends=("features_low", "features_high")
-    )
+    features: Annotated[
+        int | None, Label("unique concepts of features", 0, ends=("features_low", "features_high"))
+    ]
     features_low: int | None
     features_high: int | None
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from msgspec import Meta
 
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
-from interpreting_clip.measures.result import number
+from interpreting_clip.measures.result import Label
 from interpreting_clip.quantities import Described, Percents, Seed, StrictStruct
 
 
@@ -53,9 +53,11 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 class Result:
     """The numbers of a head's privileged directions and of their pruning."""
 
-    directions: int = number("privileged directions", 0)
-    prunable: float = number("share of the directions that can be pruned", 2, headline="prunable")
-    importance_ratio: float = number("largest importance / median", 1)
+    directions: Annotated[int, Label("privileged directions", 0)]
+    prunable: Annotated[
+        float, Label("share of the directions that can be pruned", 2, headline="prunable")
+    ]
+    importance_ratio: Annotated[float, Label("largest importance / median", 1)]
 
 
 @dataclass(frozen=True, eq=False)

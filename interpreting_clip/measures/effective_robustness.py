@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from interpreting_clip.measures.intervals import Estimate, percentile_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
-from interpreting_clip.measures.result import number
+from interpreting_clip.measures.result import Label
 from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
 
 
@@ -28,12 +28,16 @@ class Result:
     if none has. `extrapolated` counts the shifts whose line is extrapolated to the encoder.
     """
 
-    imagenet: float = number("accuracy on ImageNet", 1, unit="%", headline="imagenet")
-    shifts: float | None = number("mean accuracy on the shifts", 1, unit="%", headline="shifts")
-    robustness: Estimate | None = number(
-        "mean effective robustness", 1, unit="points", headline="robust"
-    )
-    extrapolated: int = number("shifts whose line is extrapolated", 0, headline="extrapolated")
+    imagenet: Annotated[float, Label("accuracy on ImageNet", 1, unit="%", headline="imagenet")]
+    shifts: Annotated[
+        float | None, Label("mean accuracy on the shifts", 1, unit="%", headline="shifts")
+    ]
+    robustness: Annotated[
+        Estimate | None, Label("mean effective robustness", 1, unit="points", headline="robust")
+    ]
+    extrapolated: Annotated[
+        int, Label("shifts whose line is extrapolated", 0, headline="extrapolated")
+    ]
 
 
 @dataclass(frozen=True)

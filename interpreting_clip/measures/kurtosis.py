@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.result import number
+from interpreting_clip.measures.result import Label
 from interpreting_clip.quantities import (
     Confidence,
     Described,
@@ -59,9 +59,9 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 class Result:
     """The numbers of an encoder's kurtosis and outlier features."""
 
-    kurtosis: Estimate = number("mean kurtosis per image", 2, headline="kurtosis")
-    outlier_features: int = number("outlier features", 0, headline="outliers")
-    largest_share: float = number("images in which the most extreme feature is extreme", 3)
+    kurtosis: Annotated[Estimate, Label("mean kurtosis per image", 2, headline="kurtosis")]
+    outlier_features: Annotated[int, Label("outlier features", 0, headline="outliers")]
+    largest_share: Annotated[float, Label("images in which the most extreme feature is extreme", 3)]
 
 
 def standardized(

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.result import number
+from interpreting_clip.measures.result import Label
 from interpreting_clip.quantities import Confidence, Described, StrictStruct
 
 
@@ -31,8 +31,10 @@ class Result:
     independent Gaussian features of equal variance.
     """
 
-    dimensions: Estimate = number("dimensions used", 1, chance="isotropic", headline="dimensions")
-    features: int = number("features", 0)
+    dimensions: Annotated[
+        Estimate, Label("dimensions used", 1, chance="isotropic", headline="dimensions")
+    ]
+    features: Annotated[int, Label("features", 0)]
     isotropic: float
 
 
@@ -69,7 +71,9 @@ def participation_ratio(
     # Every k-th image in one block: sets are sorted by class, and a block of one class would say
     # more about the class than about the sample.
     sums = [block_sums(activations[start :: settings.blocks]) for start in range(settings.blocks)]
-    count, total, products = (sum(one) for one in zip(*sums, strict=True))
+    count = images
+    total = np.sum([one for _, one, _ in sums], axis=0)
+    products = np.sum([one for _, _, one in sums], axis=0)
     # The spread around the mean is lost in rounding errors if it is this small beside the mean.
     if np.trace(products) - total @ total / count <= 1e-12 * np.trace(products):
         raise ValueError("all images have the same activation: expected some that vary")

@@ -4,15 +4,17 @@ From this come an encoder's metrics, `plots/measures.csv`, a row of a table on t
 of `dvc metrics show` and the table in docs/measures.md.
 """
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_type_hints
 
 from interpreting_clip.measures.intervals import Estimate
 
 
 @dataclass(frozen=True)
 class Label:
-    """What is said of a number.
+    """What is said of a number of a result: `share: Annotated[float, Label("share", 2)]`.
+
+    Fields without a label are not shown.
 
     Attributes
     ----------
@@ -32,14 +34,15 @@ class Label:
     headline: str = ""
 
 
-def number(label: str, digits: int, **more: Any) -> Any:
-    """Declare a number of a result, as `Label` describes it; other fields are not shown."""
-    return field(metadata={"label": Label(label, digits, **more)})
-
-
 def labels(kind: type) -> dict[str, Label]:
     """Return the labels of a result's numbers, by field."""
-    return {one.name: one.metadata["label"] for one in fields(kind) if "label" in one.metadata}
+    hints = get_type_hints(kind, include_extras=True)
+    return {
+        name: said
+        for name, hint in hints.items()
+        for said in getattr(hint, "__metadata__", ())
+        if isinstance(said, Label)
+    }
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from interpreting_clip.config.synthetic import (
     Adversarial,
     Captioned,
     Labelled,
-    Probe,
+    ProbeSet,
     Recipe,
     World,
 )
@@ -49,7 +49,7 @@ _FIRST = dict(zip(_NAMES, accumulate(map(len, _NAMES.values()), initial=1), stri
 
 def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) -> None:
     """Draw the set `name` and write its shards and card into the folder `directory`."""
-    if isinstance(recipe, Probe):
+    if isinstance(recipe, ProbeSet):
         # In one shard: the tables count labels and can be written only after the last image.
         files = broden_files(draw_probe(recipe, world), probe_concepts(), "world")
         shards = write_shards(files, recipe.images + 1, directory)
@@ -89,7 +89,7 @@ def probe_concepts() -> list[Concept]:
     return [Concept(number, name, category) for number, (name, category) in enumerate(pairs, 1)]
 
 
-def draw_probe(recipe: Probe, world: World) -> Iterator[Segmented]:
+def draw_probe(recipe: ProbeSet, world: World) -> Iterator[Segmented]:
     """Yield the images of a probe set in order, each with its true segmentation."""
     for block in draw_blocks(recipe, world):
         masks = render_masks(block.attributes, world.image_size)

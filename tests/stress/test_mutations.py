@@ -73,7 +73,7 @@ from interpreting_clip.formats.tables import read_curve, read_table
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.kurtosis import Settings
 from interpreting_clip.training.callbacks import FILE, Checkpoint
-from page.results import Comparison, Published, Series, read_result
+from page.results import LayerComparison, PublishedResults, Series, read_result
 from page.robustness_tables import PUBLISHED_COLUMNS
 from runner.fingerprint import (
     LOCKED,
@@ -81,7 +81,7 @@ from runner.fingerprint import (
     locked_versions,
     recorded_fingerprints,
 )
-from runner.machine import PREFIX, Machine, read_machine
+from runner.machine_settings import PREFIX, Machine, read_machine
 from runner.outputs import (
     Inputs,
     require_checksums,
@@ -693,9 +693,9 @@ FORMATS: dict[str, Build] = {
     "card of a dataset": card_of_dataset,
     "card of an encoder": card_of_encoder,
     "series": result(Series, encoder_series(KEY, RNG) | {"measures": encoder_metrics(KEY, RNG)}),
-    "comparison": result(Comparison, comparison("rn_web_broad", "vit_web_broad")),
+    "comparison": result(LayerComparison, comparison("rn_web_broad", "vit_web_broad")),
     "published": result(
-        Published,
+        PublishedResults,
         {
             "lines": LINES,
             "timm_lines": LINES,

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from msgspec.structs import replace
 
-from interpreting_clip import measures
 from interpreting_clip.config.datasets import RealSet, Shards
 from interpreting_clip.config.encoders import (
     AnyBackbone,
@@ -23,14 +22,14 @@ from interpreting_clip.config.encoders import (
 )
 from interpreting_clip.config.sections import Sections, further_measures
 from interpreting_clip.config.shifts import SHIFTS
-from interpreting_clip.config.synthetic import Adversarial, Labelled, Probe, Recipe, World
+from interpreting_clip.config.synthetic import Adversarial, Labelled, ProbeSet, Recipe, World
 from interpreting_clip.config.trainings import TrainingRecipe
-from interpreting_clip.controls import control as planted
+from interpreting_clip.controls.control import Settings as ControlsSettings
 from interpreting_clip.controls.drawn_accuracies import robustness_controls
 from interpreting_clip.controls.features import kurtosis_controls, outlier_controls
 from interpreting_clip.controls.low_rank_head import head_controls
 from interpreting_clip.controls.noisy_labels import ConceptScoring, concept_controls
-from interpreting_clip.datasets.broden import labels as presence
+from interpreting_clip.datasets.broden.labels import Settings as PresenceSettings
 from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.sources import write_real_dataset
@@ -46,11 +45,15 @@ from interpreting_clip.measures.concepts import (
     concept_targets,
     probe,
 )
+from interpreting_clip.measures.concepts import Settings as ConceptsSettings
+from interpreting_clip.measures.directions import Settings as DirectionsSettings
 from interpreting_clip.measures.directions import importance, singular_directions
 from interpreting_clip.measures.effective_robustness import Accuracy, estimate_effective_robustness
 from interpreting_clip.measures.head import Head, random_head, random_unit_rows
 from interpreting_clip.measures.intervals import bootstrap_mean
+from interpreting_clip.measures.kurtosis import Settings as KurtosisSettings
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier_features
+from interpreting_clip.measures.logit_line import Settings as BaselineSettings
 from interpreting_clip.measures.logit_line import baseline_lines
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
 from interpreting_clip.synthetic.drawn_sets import write_drawn_set
@@ -59,7 +62,7 @@ from interpreting_clip.training.contrastive import pretrain
 from interpreting_clip.training.loop import deterministic, learning_rate
 from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
 from interpreting_clip.training.supervised import train_classifier
-from runner.machine import Machine
+from runner.machine_settings import Machine
 
 IMAGES, CLASSES = 24, ["circle", "square", "star"]
 RNG = np.random.default_rng(0)
@@ -115,7 +118,7 @@ def runs(study: Sections) -> Iterator[Run]:
         yield baseline, (study.baseline, train)
 
 
-def draw(recipe: Recipe, world: World, presence: presence.Settings) -> None:
+def draw(recipe: Recipe, world: World, presence: PresenceSettings) -> None:
     """Draw a few images of a set; for a probe set, find its concepts."""
     few = min(recipe.images, 4 if world.image_size > 64 else IMAGES)
     small: Any = replace(recipe, images=few)
@@ -125,7 +128,7 @@ def draw(recipe: Recipe, world: World, presence: presence.Settings) -> None:
         net = replace(net, train=train, epochs=min(net.epochs, 2), width=2, threads=1)
         small = replace(small, reference=net)
     write_drawn_set("drawn", small, world, Path("drawn"))
-    if isinstance(recipe, Probe):
+    if isinstance(recipe, ProbeSet):
         with open_broden(Path("drawn")) as broden:
             can_be_probed(concept_presence(broden, presence.pixels))
 
@@ -186,14 +189,14 @@ def threads(count: int) -> None:
         pass
 
 
-def kurtosis(settings: measures.kurtosis.Settings) -> None:
+def kurtosis(settings: KurtosisSettings) -> None:
     of_images, deviations = kurtosis_and_deviations(FEATURES, settings.outlier_sigma)
     bootstrap_mean(of_images, settings.resamples, settings.confidence, settings.seed)
     for share in (settings.outlier_share, *settings.sweep):
         outlier_features(deviations, share)
 
 
-def directions(settings: measures.directions.Settings) -> None:
+def directions(settings: DirectionsSettings) -> None:
     fractions, head = np.array(settings.fractions), Head(HEAD, None, True)
     for weight in (HEAD, random_head(HEAD, settings.random_head_seed)):
         found = singular_directions(weight)
@@ -202,7 +205,7 @@ def directions(settings: measures.directions.Settings) -> None:
         prunable_fraction(fractions, 100 * shares, settings.harmless)
 
 
-def concepts(settings: measures.concepts.Settings) -> None:
+def concepts(settings: ConceptsSettings) -> None:
     labels, numbered = ConceptLabels(np.arange(IMAGES), LABELS), np.arange(3)
     targets = concept_targets(
         labels, numbered, IMAGES, settings.negatives, settings.seed, draws=settings.draws
@@ -236,10 +239,10 @@ def robustness(resamples: int, seed: int, confidence: float, draws: int) -> None
 
 
 def planted(
-    settings: planted.Settings,
-    kurtosis: measures.kurtosis.Settings,
-    directions: measures.directions.Settings,
-    concepts: measures.concepts.Settings,
+    settings: ControlsSettings,
+    kurtosis: KurtosisSettings,
+    directions: DirectionsSettings,
+    concepts: ConceptsSettings,
     confidence: float,
 ) -> None:
     """Plant what the stage plants, with few repetitions."""
@@ -255,7 +258,7 @@ def planted(
     robustness_controls(SHIFTS, confidence, *few, seed)
 
 
-def baseline(settings: measures.logit_line.Settings, train: Labelled) -> None:
+def baseline(settings: BaselineSettings, train: Labelled) -> None:
     """Train standard models on noise, with as many classes as the study has."""
     classes = np.array(train.class_indices)
     rows = np.arange(min(train.images, 50 * len(classes)))

@@ -16,9 +16,9 @@ from interpreting_clip.loading.processes import add_up, is_first, place
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.loop import gradients, train
 from interpreting_clip.training.pieces import averaged_statistics, cut, own_rows
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from runner.process import launch, leave
-from runner.processes import run_in_processes
+from runner.torchrun import run_in_processes
 from tests.unit.training.conftest import IMAGES, small_case
 
 

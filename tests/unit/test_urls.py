@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from interpreting_clip.errors import InputError
 from interpreting_clip.quantities import require_public
 from interpreting_clip.urls import public_url
-from runner.machine import Machine, read_machine
+from runner.machine_settings import Machine, read_machine
 
 SECRET = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).map(
     lambda text: f"canary{text}yranac"

@@ -13,8 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
-from interpreting_clip.config.datasets import Broden as BrodenEntry
-from interpreting_clip.config.datasets import Shards
+from interpreting_clip.config.datasets import BrodenEntry, Shards
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.broden.reader import (
     INDEX,

@@ -13,7 +13,7 @@ from interpreting_clip.config.datasets import RealEntry, Shards
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.sources import write_real_dataset
 from interpreting_clip.errors import InputError
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.unit.datasets.conftest import photo, tar
 
 KNOWN = read_imagenet_classes()

@@ -19,7 +19,7 @@ from interpreting_clip.encoders.activations import extract_dataset, streamed_act
 from interpreting_clip.encoders.encoder import Encoder, initialise
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.saved_activations import read_activations
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.unit.datasets.conftest import card
 from tests.unit.encoders.conftest import small_backbone
 

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from interpreting_clip.config.encoders import Backbone, OpenClipModel, TimmModel, TorchvisionModel
 from interpreting_clip.config.params import convert
 from interpreting_clip.config.weight_sources import (
-    Checkpoint,
+    CheckpointFile,
     OpenClip,
     Timm,
     Torchvision,
@@ -28,7 +28,7 @@ from interpreting_clip.encoders.weights import (
 )
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import Preprocess
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.pipeline.zoo import pickled, training_checkpoint
 from tests.unit.encoders.conftest import TINY, small_backbone
 
@@ -132,7 +132,7 @@ def test_a_checkpoint_on_this_machine(machine, tmp_path):
     weights = clip_encoder(backbone, None, 1).module
     (tmp_path / "epoch_32.pt").write_bytes(training_checkpoint(weights))
     digest = hashlib.sha256((tmp_path / "epoch_32.pt").read_bytes()).hexdigest()
-    item = Checkpoint(backbone="b", file="epoch_32.pt", sha256=digest)
+    item = CheckpointFile(backbone="b", file="epoch_32.pt", sha256=digest)
     encoder = build_encoder(item, backbone, machine)
     assert same(encoder, weights)
     assert encoder.card.origin is not None and encoder.card.origin.location == "epoch_32.pt"
@@ -147,7 +147,7 @@ def test_a_checkpoint_elsewhere(server, machine):
     model = timm.create_model("resnet18")
     server.files["/last.pth.tar"] = content = training_checkpoint(model)
     digest = hashlib.sha256(content).hexdigest()
-    item = Checkpoint(backbone="b", url=f"{server.url}/last.pth.tar", sha256=digest)
+    item = CheckpointFile(backbone="b", url=f"{server.url}/last.pth.tar", sha256=digest)
     encoder = build_encoder(item, backbone, machine)
     assert torch.equal(
         encoder.module.get_parameter("head.weight"), model.get_parameter("fc.weight")
@@ -165,7 +165,7 @@ OTHER = {
 }
 
 
-def checkpoint(folder: Path, **preprocessing: Any) -> Checkpoint:
+def checkpoint(folder: Path, **preprocessing: Any) -> CheckpointFile:
     import timm
 
     (folder / "mine.pt").write_bytes(pickled(timm.create_model(RESNET.model).state_dict()))
@@ -240,7 +240,7 @@ def test_an_image_smaller_than_the_tower_s_is_refused(machine, tmp_path):
 def test_a_checkpoint_that_is_not_this_file_is_refused(machine, tmp_path, damage):
     if damage == "other":
         (tmp_path / "a.pt").write_bytes(b"something else")
-    item = Checkpoint(backbone="b", file="a.pt", sha256="ab" * 32)
+    item = CheckpointFile(backbone="b", file="a.pt", sha256="ab" * 32)
     message = {"missing": "no such file.*compute.yaml", "other": "expected the SHA-256 abab"}
     with pytest.raises(InputError, match=message[damage]):
         build_encoder(item, OpenClipModel(model="RN50"), machine)
@@ -249,7 +249,7 @@ def test_a_checkpoint_that_is_not_this_file_is_refused(machine, tmp_path, damage
 def test_a_clip_by_its_sizes_takes_no_checkpoint(machine):
     backbone = small_backbone("rn")
     assert isinstance(backbone, Backbone)
-    item = Checkpoint(backbone="b", file="a.pt", sha256="ab" * 32)
+    item = CheckpointFile(backbone="b", file="a.pt", sha256="ab" * 32)
     with pytest.raises(InputError, match="vocabulary"):
         build_encoder(item, backbone, machine)
 

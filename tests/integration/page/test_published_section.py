@@ -22,7 +22,7 @@ from interpreting_clip.measures.logit_line import baseline_lines
 from page.names import INSTRUMENTS
 from page.provenance import Provenance
 from page.report_page import report_page
-from page.results import Baseline, Controls, Published
+from page.results import Baseline, Controls, PublishedResults
 from page.study_tables import planted_rows, study_tables
 from page.vega import vega_script
 from stages.published import COLUMNS, published_results
@@ -65,7 +65,7 @@ def write_page(file: Path, result: dict[str, Any], tables: dict[str, list]) -> N
         comparisons=[],
         baseline=baseline,
         controls=controls,
-        published=msgspec.convert(result, Published),
+        published=msgspec.convert(result, PublishedResults),
         tables=study_tables([], [], baseline)
         | {"planted_outliers": planted_rows(controls)}
         | tables,

@@ -37,7 +37,7 @@ from interpreting_clip.measures.head import random_unit_rows
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import pretrain
 from interpreting_clip.training.supervised import train_classifier
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.integration.stages.conftest import merge_a_class
 from tests.pipeline.refusals import change
 from tests.reads import body, digests, run_stage, seal

@@ -18,7 +18,7 @@ from interpreting_clip.encoders.layers import forward_hooks, named_layers, per_i
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.loading.batches import ImageDataset
 from interpreting_clip.loading.preprocess import resize_and_crop, to_tower
-from runner.machine import Machine
+from runner.machine_settings import Machine
 
 VISIONS = {
     "rn": ModifiedResNet(layers=(1, 1, 1, 1), width=2, head_width=16),

@@ -5,7 +5,7 @@ import torch
 from interpreting_clip.encoders.activations import image_tower, streamed_activations
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import to_tower
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import activations
 
 

@@ -15,7 +15,7 @@ from interpreting_clip.encoders.layers import (
 )
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.gram import gram, u_center
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import TINY, layer_features, require_layers, small_backbone
 
 HALVES = np.arange(12).reshape(2, 6)

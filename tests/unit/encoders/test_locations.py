@@ -4,7 +4,7 @@ import pytest
 
 from interpreting_clip.config.encoders import OpenClipModel, TimmModel, TorchvisionModel
 from interpreting_clip.config.weight_sources import (
-    Checkpoint,
+    CheckpointFile,
     OpenClip,
     Timm,
     Torchvision,
@@ -58,8 +58,12 @@ LAION = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
             TimmModel(model="resnet18"),
             AtHub("timm/resnet18.a1_in1k", TIMM_FILES, "main"),
         ),
-        (Checkpoint(backbone="b", file="a.pt", sha256=DIGEST), RN50, AtPath(Path("a.pt"), DIGEST)),
-        (Checkpoint(backbone="b", url=URL, sha256=DIGEST), RN50, AtUrl(URL, DIGEST)),
+        (
+            CheckpointFile(backbone="b", file="a.pt", sha256=DIGEST),
+            RN50,
+            AtPath(Path("a.pt"), DIGEST),
+        ),
+        (CheckpointFile(backbone="b", url=URL, sha256=DIGEST), RN50, AtUrl(URL, DIGEST)),
         (Untrained(backbone="b", seed=0), RN50, None),
     ],
 )

@@ -12,7 +12,7 @@ from interpreting_clip.encoders import activations, layers
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading import processes
 from interpreting_clip.loading.processes import Place, collect, own_machine
-from runner.processes import run_in_processes
+from runner.torchrun import run_in_processes
 
 MACHINE = Machine(batch_size=5)
 

@@ -22,7 +22,7 @@ from interpreting_clip.encoders.heads import classifier_from_clip, encode_texts
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.weights import build_encoder, load_state_dict, read_state_dict
 from interpreting_clip.errors import InputError
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import TINY
 
 RESNET = TorchvisionModel(model="resnet18")

@@ -11,7 +11,7 @@ import pytest
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.measures.logit_line import LogitLine
 from page.names import INSTRUMENTS
-from page.results import Baseline, Comparison, Controls, Encoder, Published, Series
+from page.results import Baseline, Controls, LayerComparison, PublishedResults, Series, StudyEncoder
 from page.robustness_tables import published_line_rows, published_rows
 from stages.published import COLUMNS
 
@@ -271,10 +271,10 @@ def made_up_study() -> dict[str, Any]:
     }
 
 
-def read(study: dict[str, Any]) -> list[Encoder]:
+def read(study: dict[str, Any]) -> list[StudyEncoder]:
     """Check the encoders of a study that a test has changed."""
     return [
-        Encoder(
+        StudyEncoder(
             key=key,
             number=number,
             entry=msgspec.convert(entry, EncoderEntry),
@@ -292,7 +292,7 @@ def read_baseline(study: dict[str, Any]) -> Baseline:
 
 
 @pytest.fixture
-def encoders(study: dict[str, Any]) -> list[Encoder]:
+def encoders(study: dict[str, Any]) -> list[StudyEncoder]:
     return read(study)
 
 
@@ -302,8 +302,8 @@ def baseline(study: dict[str, Any]) -> Baseline:
 
 
 @pytest.fixture
-def comparisons(study: dict[str, Any]) -> list[Comparison]:
-    return msgspec.convert(list(study["comparisons"].values()), list[Comparison])
+def comparisons(study: dict[str, Any]) -> list[LayerComparison]:
+    return msgspec.convert(list(study["comparisons"].values()), list[LayerComparison])
 
 
 @pytest.fixture
@@ -312,8 +312,8 @@ def controls(study: dict[str, Any]) -> Controls:
 
 
 @pytest.fixture
-def published(study: dict[str, Any]) -> Published:
-    return msgspec.convert(study["published"], Published)
+def published(study: dict[str, Any]) -> PublishedResults:
+    return msgspec.convert(study["published"], PublishedResults)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from page.claims import (
     study_claims,
 )
 from page.families import families, label_controls
-from page.results import Published
+from page.results import PublishedResults
 from tests.unit.page.conftest import counterpart, read
 
 
@@ -168,21 +168,21 @@ def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(s
 
 def test_published_models_are_counted(study):
     study["published"]["encoders"]["RN50/cc12m"]["low"] = -0.5
-    found = published_robustness(msgspec.convert(study["published"], Published))
+    found = published_robustness(msgspec.convert(study["published"], PublishedResults))
     assert found and found.verdict == "mixed" and found.findings[0].startswith("1 of 2 models")
 
 
 def test_published_models_to_which_the_line_is_extrapolated_are_neither_counted_nor_quoted(study):
     models = study["published"]["encoders"]
     models["tiny/openai"] = models["RN50/openai"] | {"mean": 99.0, "extrapolated": ["imagenet_a"]}
-    found = published_robustness(msgspec.convert(study["published"], Published))
+    found = published_robustness(msgspec.convert(study["published"], PublishedResults))
     assert found and found.verdict == "shown" and found.findings[0].startswith("2 of 2 models")
     assert found.findings[1].startswith("1 more") and "35.0 to 98.0 %" in found.findings[1]
     assert not any("tiny" in text or "99.0" in text for text in found.findings)
 
 
 def order_of(study):
-    found = published_order(msgspec.convert(study["published"], Published))
+    found = published_order(msgspec.convert(study["published"], PublishedResults))
     assert found
     return found
 
@@ -223,7 +223,7 @@ def test_published_models_are_judged_on_the_lines_that_reach_them(study):
 
 def test_without_numbers_nothing_is_said(study):
     study["published"] |= {"encoders": {}, "counterparts": {}}
-    assert study_claims([], msgspec.convert(study["published"], Published)) == []
+    assert study_claims([], msgspec.convert(study["published"], PublishedResults)) == []
 
 
 def test_a_robustness_without_a_value_makes_no_statement(study):

@@ -9,7 +9,7 @@ import vl_convert
 
 from interpreting_clip.errors import InputError
 from page.published_section import published_section
-from page.results import Published
+from page.results import PublishedResults
 from page.vega import VEGA_LITE
 from tests.unit.page.conftest import LINES, published_model, published_tables
 
@@ -41,7 +41,7 @@ def test_the_table_has_counterparts_alone_and_the_script_every_model(published, 
 
 def test_the_most_robust_that_are_known_and_the_highest_of_all_are_told_apart(study, tables):
     study["published"]["leaders"] = ["low/openai"]
-    published = msgspec.convert(study["published"], Published)
+    published = msgspec.convert(study["published"], PublishedResults)
     section = published_section(published, tables)
     assert section.ranks == {"low/openai": 1}
     assert section.first and section.first.name == "high/openai" and section.first.extrapolated
@@ -58,7 +58,7 @@ def test_the_script_has_the_testbeds_lines_at_full_precision(published, tables):
 
 def test_other_names_of_the_same_weights_can_be_found(study, tables):
     study["published"]["joined"] = {"low/openai": ["low-quickgelu/openai"]}
-    published = msgspec.convert(study["published"], Published)
+    published = msgspec.convert(study["published"], PublishedResults)
     models = {m[0]: m for m in numbers(published_section(published, tables))["models"]}
     assert models["low/openai"][-1] == "low-quickgelu/openai"
 

@@ -9,7 +9,7 @@ from page.across_encoders import Correlation
 from page.charts import CHARTS
 from page.provenance import Provenance
 from page.report_page import report_page
-from page.results import Controls, Published
+from page.results import Controls, PublishedResults
 from page.study_tables import planted_rows, study_tables
 from tests.unit.page.conftest import published_model, published_tables, read, read_baseline
 
@@ -351,7 +351,7 @@ def test_published_counterparts_stand_side_by_side_on_both_lines(page, study, pu
     models["augreg_in1k"]["testbed"] = models["sam_in1k"]["testbed"] | {
         "extrapolated": ["objectnet"]
     }
-    text = page(published=msgspec.convert(study["published"], Published))
+    text = page(published=msgspec.convert(study["published"], PublishedResults))
     rows = table(text, "Effective robustness of published models by backbone").split("<tr>")[2:]
     found = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
     assert [row[:2] for row in found] == [

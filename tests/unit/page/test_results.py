@@ -5,9 +5,9 @@ import pytest
 
 from interpreting_clip.errors import InputError
 from page.results import (
-    Comparison,
+    LayerComparison,
     Metrics,
-    Published,
+    PublishedResults,
     Series,
     measured_shifts,
     read_result,
@@ -29,7 +29,7 @@ def read_back(tmp_path):
 def test_a_result_is_read_as_its_type(study, read_back):
     metrics = study["metrics"]["rn_supervised"]
     assert read_back(metrics, Metrics).kurtosis.low == metrics["kurtosis"]["low"]
-    assert read_back(study["published"], Published).lines["imagenet_r"].models == 87
+    assert read_back(study["published"], PublishedResults).lines["imagenet_r"].models == 87
 
 
 def test_a_result_that_is_not_there_is_refused(tmp_path):
@@ -52,13 +52,13 @@ def test_an_unknown_representation_is_refused(study, read_back):
 def test_half_a_character_is_refused(study, read_back):
     study["comparisons"]["backbones"]["\ud800"] = 1
     with pytest.raises(InputError, match=r"result\.json: .*surrogates"):
-        read_back(study["comparisons"]["backbones"], Comparison)
+        read_back(study["comparisons"]["backbones"], LayerComparison)
 
 
 def test_a_matrix_that_does_not_fit_its_layers_is_refused(study, read_back):
     study["comparisons"]["backbones"]["cka"].pop()
     with pytest.raises(InputError, match=re.escape("expected 6 × 5 CKA values")):
-        read_back(study["comparisons"]["backbones"], Comparison)
+        read_back(study["comparisons"]["backbones"], LayerComparison)
 
 
 def test_a_study_measures_all_shifts_or_those_that_it_lists(encoders, fewer):

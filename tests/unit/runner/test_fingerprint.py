@@ -26,14 +26,14 @@ from runner.fingerprint import (
     require_fingerprint,
     stage_branches,
 )
-from runner.graph import Entry
+from runner.graph import StageEntry
 from runner.source_code import imported_packages
 from tests.reads import ROOT
 
 
-def entry(fingerprint: str, stage: str = "") -> Entry:
+def entry(fingerprint: str, stage: str = "") -> StageEntry:
     """Return the entry of a stage that lists nothing but its fingerprint."""
-    return Entry(stage or fingerprint, "", (), frozenset(), (), fingerprint, (), ())
+    return StageEntry(stage or fingerprint, "", (), frozenset(), (), fingerprint, (), ())
 
 
 STAGES = [("kurtosis", ""), ("head", "random")]

@@ -8,7 +8,7 @@ import pytest
 
 from interpreting_clip.errors import InputError
 from runner.launcher import SETTINGS, compute_alone, launcher
-from runner.machine import read_machine
+from runner.machine_settings import read_machine
 from tests.reads import STAGES
 
 

@@ -9,7 +9,7 @@ from interpreting_clip.config.synthetic import (
     Captioned,
     Labelled,
     Population,
-    Probe,
+    ProbeSet,
     Recipe,
     World,
 )
@@ -75,7 +75,7 @@ def test_a_probe_set_comes_back_with_its_true_presence(tmp_path: Path):
     write_drawn_set("broden", probe, WORLD, tmp_path / "out")
     with open_broden(tmp_path / "out") as broden:
         shown, stored = concept_presence(broden, 0.005), [broden[row] for row in range(150)]
-    assert isinstance(probe, Probe)
+    assert isinstance(probe, ProbeSet)
     truth, images = set(), []
     for image, (pixels, maps, numbers) in enumerate(draw_probe(probe, WORLD)):
         images.append(pixels)
@@ -97,8 +97,8 @@ def test_the_bytes_are_the_same_every_time(kind: str, tmp_path: Path):
     assert drawn[0] == drawn[1]
 
 
-def probe(population: Population) -> Probe:
-    return Probe(**msgspec.structs.asdict(population), source="world")
+def probe(population: Population) -> ProbeSet:
+    return ProbeSet(**msgspec.structs.asdict(population), source="world")
 
 
 def test_every_word_of_the_world_is_a_concept_once():

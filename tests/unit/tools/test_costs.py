@@ -12,7 +12,7 @@ from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
 from interpreting_clip.encoders.layers import layer_grams
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import small_backbone
 from tools.amounts import UNKNOWN, Amount, about
 from tools.costs import (
@@ -31,7 +31,7 @@ from tools.costs import (
     storage,
     weight_bytes,
 )
-from tools.sources import image_count
+from tools.reachable import image_count
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interpreting_clip.errors import InputError
-from runner.machine import Settings
+from runner.machine_settings import MachineSettings
 from tools.jobs import FORWARD, MEASURES, main, planned, usable_gpus, wait_for_others
 
-CPU, CUDA = Settings(), Settings(device="cuda", processes=2)
+CPU, CUDA = MachineSettings(), MachineSettings(device="cuda", processes=2)
 STUDY = nx.DiGraph(
     [
         ("fetch@web", "pretrain@a"),
@@ -82,7 +82,7 @@ def test_a_gpu_is_held_by_what_computes_on_it_alone():
 
 
 def test_what_computes_on_another_host_holds_no_gpu_here():
-    launched = Settings(device="cuda", launchers={"extract": "", "others": "srun -n1"})
+    launched = MachineSettings(device="cuda", launchers={"extract": "", "others": "srun -n1"})
     needed = {name: job["gpus"] for name, job in planned(STUDY, launched).items() if job["gpus"]}
     assert needed == {"forward@a": 1, "forward@b": 1}
 
@@ -113,7 +113,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
 
 
 def test_one_job_at_a_time_has_a_device_that_is_named():
-    named = Settings(device="cuda:1")
+    named = MachineSettings(device="cuda:1")
     assert usable_gpus(planned(STUDY, named), named) == [""]
     assert usable_gpus(planned(STUDY, CPU), CPU) == []
 

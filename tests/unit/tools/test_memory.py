@@ -15,7 +15,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.training.contrastive import contrastive_objective
 from interpreting_clip.training.pieces import checkpoint_activations, cut
 from interpreting_clip.training.supervised import label_objective
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import small_backbone
 from tools import memory
 from tools.amounts import Amount

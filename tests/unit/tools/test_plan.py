@@ -5,14 +5,14 @@ import yaml
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_json
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.pipeline.workspace import NANO
 from tools import plan as plan_module
-from tools import sources
+from tools import reachable
 from tools.amounts import UNKNOWN, Amount, about
 from tools.costs import MEASURED, RATES, equal_rates
 from tools.plan import main, make_plan, table, total_download
-from tools.sources import Answer, Source
+from tools.reachable import Answer, AskedSource
 
 BRODEN = {"kind": "broden", "source": "folder", "folder": "broden1"}
 
@@ -44,7 +44,7 @@ def plan(remote, monkeypatch):
         problem = "val: gone" if source.kind == "folder" else None
         return Answer(problem, UNKNOWN if offline else SIZES[source.kind], asked=not offline)
 
-    monkeypatch.setattr(sources, "ask", answer)
+    monkeypatch.setattr(reachable, "ask", answer)
     return lambda offline: make_plan(remote, Machine(), offline=offline)
 
 
@@ -153,7 +153,7 @@ def test_a_download_is_estimated_where_nobody_was_asked(plan):
 
 
 def test_a_source_that_two_entries_share_counts_once():
-    a, b, c = (Source("url", f"http://host/{name}") for name in "abc")
+    a, b, c = (AskedSource("url", f"http://host/{name}") for name in "abc")
     answers = {
         a: Answer(None, Amount(1)),
         b: Answer(None, Amount(10)),

@@ -18,7 +18,7 @@ from interpreting_clip.config.weight_sources import (
 from interpreting_clip.encoders.encoder import initialise
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from tests.reads import ROOT
-from tools.sources import weight_sources
+from tools.reachable import weight_sources
 
 FILES = [ROOT / f"studies/{name}.yaml" for name in ("paper", "claims", "laptop")]
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from msgspec import convert
 
-from interpreting_clip.config.datasets import Broden, Shards
+from interpreting_clip.config.datasets import BrodenEntry, Shards
 from interpreting_clip.datasets.broden.broden1 import write_real_broden
 from interpreting_clip.datasets.broden.labels import concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.errors import InputError
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.integration.datasets.layouts import zipped as zip_files
 from tests.integration.downloads.loopback import FileServer
 from tests.unit.datasets.broden.conftest import MAPS, TABLES, write_broden1
@@ -34,7 +34,7 @@ def fetch(tmp_path: Path, published: Path):
         given = (
             given if "source" in given else {"source": "folder", "folder": published.name} | given
         )
-        entry = convert({"kind": "broden", "partial": True} | given, Broden)
+        entry = convert({"kind": "broden", "partial": True} | given, BrodenEntry)
         machine = Machine(folders=str(tmp_path), downloads=str(tmp_path / "kept"), workers=workers)
         shards = Shards(images_per_shard=per_shard)
         write_real_broden("broden", entry, shards, tmp_path / name, machine)

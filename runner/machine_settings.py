@@ -41,13 +41,13 @@ from runner.launcher import SETTINGS
 PREFIX = "INTERPRETING_CLIP_"
 
 
-class Settings(Machine, frozen=True, kw_only=True):
+class MachineSettings(Machine, frozen=True, kw_only=True):
     """The settings of compute.yaml."""
 
     launchers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-def read_machine(file: Path = SETTINGS) -> Settings:
+def read_machine(file: Path = SETTINGS) -> MachineSettings:
     """Return the machine's settings.
 
     Raises
@@ -58,14 +58,14 @@ def read_machine(file: Path = SETTINGS) -> Settings:
         this process has portable kernels.
     """
     settings = load_tree(file) if file.exists() else {}
-    convert(settings, Settings, "", file)
-    for field in msgspec.structs.fields(Settings):
+    convert(settings, MachineSettings, "", file)
+    for field in msgspec.structs.fields(MachineSettings):
         name = PREFIX + field.name.upper()
         text = os.environ.get(name)
         if text is not None:
             value = int(text) if field.type is Count and text.isdecimal() else text
             settings[field.name] = convert(value, field.type, name, "the environment")
-    machine = Settings(**settings)
+    machine = MachineSettings(**settings)
     if machine.device != "cpu" and are_portable():
         raise InputError(
             "`device`: expected cpu, since params.yaml has `kernels: portable`, got "

@@ -16,7 +16,7 @@ from interpreting_clip.downloads.hub import open_repository, require_access
 from interpreting_clip.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
 from interpreting_clip.errors import InputError
 from interpreting_clip.urls import public_url
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tools.amounts import UNKNOWN, Amount, about
 
 THREADS = 16
@@ -26,7 +26,7 @@ TIMEOUT = (5.0, 10.0)
 
 
 @dataclass(frozen=True)
-class Source:
+class AskedSource:
     """A repository of the Hugging Face hub, a URL, or a file or folder on this machine.
 
     For a repository, `files` are glob patterns; the first one that matches a file is used.
@@ -56,20 +56,20 @@ class Answer:
     asked: bool = True
 
 
-def dataset_sources(entry: DatasetEntry) -> list[Source]:
+def dataset_sources(entry: DatasetEntry) -> list[AskedSource]:
     """Return the sources of a dataset; one that is drawn or absent has none."""
     if not isinstance(entry, RealSet):
         return []
     if entry.hub is not None:
         hub = entry.hub
-        return [Source("dataset", hub.repository, hub.revision, (hub.files,))]
+        return [AskedSource("dataset", hub.repository, hub.revision, (hub.files,))]
     if entry.archive is not None:
-        return [Source("url", archive.url) for archive in entry.archive]
+        return [AskedSource("url", archive.url) for archive in entry.archive]
     captions = [entry.captions] if isinstance(entry, ImageNetCaptions) else []
-    return [Source("folder", path) for path in (entry.folder, *captions) if path is not None]
+    return [AskedSource("folder", path) for path in (entry.folder, *captions) if path is not None]
 
 
-def weight_sources(study: Sections) -> dict[str, list[Source]]:
+def weight_sources(study: Sections) -> dict[str, list[AskedSource]]:
     """Return the sources of each entry of `weights`; untrained weights have none.
 
     Raises
@@ -87,11 +87,11 @@ def weight_sources(study: Sections) -> dict[str, list[Source]]:
         match location:
             case AtHub():
                 hub = location.repository, location.revision, location.files
-                found[key] = [Source("model", *hub)]
+                found[key] = [AskedSource("model", *hub)]
             case AtUrl():
-                found[key] = [Source("url", location.url)]
+                found[key] = [AskedSource("url", location.url)]
             case AtPath():
-                found[key] = [Source("folder", str(location.file))]
+                found[key] = [AskedSource("folder", str(location.file))]
             case None:
                 found[key] = []
     if broken:
@@ -99,7 +99,9 @@ def weight_sources(study: Sections) -> dict[str, list[Source]]:
     return found
 
 
-def ask_all(sources: Iterable[Source], machine: Machine, *, offline: bool) -> dict[Source, Answer]:
+def ask_all(
+    sources: Iterable[AskedSource], machine: Machine, *, offline: bool
+) -> dict[AskedSource, Answer]:
     """Ask every source once, many at a time; `offline` only looks at folders of this machine."""
     once = list(dict.fromkeys(sources))
     with ThreadPoolExecutor(THREADS) as pool:
@@ -107,7 +109,7 @@ def ask_all(sources: Iterable[Source], machine: Machine, *, offline: bool) -> di
         return dict(zip(once, answers, strict=True))
 
 
-def ask(source: Source, machine: Machine, *, offline: bool) -> Answer:
+def ask(source: AskedSource, machine: Machine, *, offline: bool) -> Answer:
     """Ask one source; nothing is downloaded."""
     if source.kind == "folder":
         return ask_folder(Path(machine.folders) / source.name)
@@ -151,7 +153,7 @@ def ask_url(url: str) -> Answer:
     return Answer(download=Amount(int(length)) if length.isdecimal() else UNKNOWN)
 
 
-def ask_hub(source: Source) -> Answer:
+def ask_hub(source: AskedSource) -> Answer:
     """Ask the hub for the files of the first pattern that matches any, and for access to them.
 
     Gated repositories list their files to anybody, so access to the first file is checked, without
@@ -170,7 +172,7 @@ def ask_hub(source: Source) -> Answer:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFiles:
     """The published facts about a dataset: images, classes, images of its smallest class, bytes.
 
     Without classes, a limit is the number of images; a `smallest` class of 0 is unknown.
@@ -183,15 +185,15 @@ class Published:
 
 
 SETS = {
-    "imagenet_train": Published(1_281_167, smallest=732, archive=147.9e9),
-    "imagenet_val": Published(50_000, smallest=50, archive=6.74e9),
-    "imagenet_v2": Published(10_000, smallest=10, archive=1.26e9),
-    "imagenet_r": Published(30_000, classes=200, archive=2.19e9),
-    "imagenet_sketch": Published(50_889, archive=7.6e9),
-    "objectnet": Published(18_574, classes=113),
-    "imagenet_a": Published(7_500, classes=200, archive=0.69e9),
-    "broden": Published(63_305, classes=0, archive=63_305 * 0.6 * 224**2),
-    "imagenet_captions": Published(463_622, classes=0, archive=463_622 * 115e3),
+    "imagenet_train": PublishedFiles(1_281_167, smallest=732, archive=147.9e9),
+    "imagenet_val": PublishedFiles(50_000, smallest=50, archive=6.74e9),
+    "imagenet_v2": PublishedFiles(10_000, smallest=10, archive=1.26e9),
+    "imagenet_r": PublishedFiles(30_000, classes=200, archive=2.19e9),
+    "imagenet_sketch": PublishedFiles(50_889, archive=7.6e9),
+    "objectnet": PublishedFiles(18_574, classes=113),
+    "imagenet_a": PublishedFiles(7_500, classes=200, archive=0.69e9),
+    "broden": PublishedFiles(63_305, classes=0, archive=63_305 * 0.6 * 224**2),
+    "imagenet_captions": PublishedFiles(463_622, classes=0, archive=463_622 * 115e3),
 }
 """The sets by kind, ImageNet's two by entry; of ObjectNet, the images of ImageNet's classes.
 
@@ -243,6 +245,6 @@ def image_bytes(key: str, entry: DatasetEntry, world: World | None) -> Amount:
     return about(known.archive / known.images) if known and known.archive else UNKNOWN
 
 
-def published(key: str, entry: DatasetEntry) -> Published | None:
+def published(key: str, entry: DatasetEntry) -> PublishedFiles | None:
     """Return the published facts about an entry's set, if there are any."""
     return SETS.get(key if isinstance(entry, ImageNet) else str(entry.__struct_config__.tag))

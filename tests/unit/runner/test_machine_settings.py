@@ -5,13 +5,13 @@ import pytest
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import PORTABLE
-from runner import machine
-from runner.machine import Settings, read_machine
+from runner import machine_settings
+from runner.machine_settings import MachineSettings, read_machine
 
 
 @pytest.fixture(autouse=True)
 def plain(monkeypatch):
-    for name in Settings.__struct_fields__:
+    for name in MachineSettings.__struct_fields__:
         monkeypatch.delenv(f"INTERPRETING_CLIP_{name.upper()}", raising=False)
 
 
@@ -30,10 +30,10 @@ def test_has_defaults(tmp_path):
 
 def test_takes_as_many_workers_as_the_process_may_use(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3})
-    assert Settings().workers == 2
+    assert MachineSettings().workers == 2
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert Settings().workers == 1
+    assert MachineSettings().workers == 1
 
 
 def test_every_setting_is_read_from_the_environment_and_documented(tmp_path, monkeypatch):
@@ -46,11 +46,11 @@ def test_every_setting_is_read_from_the_environment_and_documented(tmp_path, mon
         "folders": "/data",
         "mirror": "http://mirror.example/all",
     }
-    assert [*given, "launchers"] == list(Settings.__struct_fields__)
-    assert "`launchers`" in (machine.__doc__ or "")
+    assert [*given, "launchers"] == list(MachineSettings.__struct_fields__)
+    assert "`launchers`" in (machine_settings.__doc__ or "")
     for name, value in given.items():
         monkeypatch.setenv(f"INTERPRETING_CLIP_{name.upper()}", str(value))
-        assert f"INTERPRETING_CLIP_{name.upper()}, `{name}`" in (machine.__doc__ or "")
+        assert f"INTERPRETING_CLIP_{name.upper()}, `{name}`" in (machine_settings.__doc__ or "")
     assert msgspec.structs.asdict(read_machine(tmp_path / "compute.yaml")) == given | {
         "launchers": {}
     }
@@ -59,9 +59,9 @@ def test_every_setting_is_read_from_the_environment_and_documented(tmp_path, mon
 def test_the_environment_goes_before_the_file(tmp_path, monkeypatch):
     file = tmp_path / "compute.yaml"
     file.write_text("device: cuda:1\nbatch_size: 8\n")
-    assert read_machine(file) == Settings(device="cuda:1", batch_size=8)
+    assert read_machine(file) == MachineSettings(device="cuda:1", batch_size=8)
     monkeypatch.setenv("INTERPRETING_CLIP_BATCH_SIZE", "16")
-    assert read_machine(file) == Settings(device="cuda:1", batch_size=16)
+    assert read_machine(file) == MachineSettings(device="cuda:1", batch_size=16)
 
 
 @pytest.mark.parametrize("place", ["compute.yaml", "the environment"])

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tests.integration.downloads.loopback import TOKEN
 from tests.pipeline.workspace import NANO
 from tools.amounts import UNKNOWN, Amount
 from tools.plan import main
-from tools.sources import Answer, Source, ask_all
+from tools.reachable import Answer, AskedSource, ask_all
 
 DATA = b"7" * 300_000
 
@@ -22,19 +22,19 @@ def commit(hub):
     return hub.add("owner/set", files)
 
 
-def shards(name: str = "owner/set", revision: str = "main", *patterns: str) -> Source:
-    return Source("dataset", name, revision, patterns or ("test/*.tar",))
+def shards(name: str = "owner/set", revision: str = "main", *patterns: str) -> AskedSource:
+    return AskedSource("dataset", name, revision, patterns or ("test/*.tar",))
 
 
-def ask(source: Source | str, **settings) -> Answer:
-    source = Source("url", source) if isinstance(source, str) else source
+def ask(source: AskedSource | str, **settings) -> Answer:
+    source = AskedSource("url", source) if isinstance(source, str) else source
     return ask_all([source], Machine(**settings), offline=False)[source]
 
 
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_url_is_asked_once_for_a_byte_and_has_a_size(server, ranges):
     server.files["/a.tar"], server.ranges = DATA, ranges
-    source = Source("url", f"{server.url}/a.tar")
+    source = AskedSource("url", f"{server.url}/a.tar")
     found = ask_all([source, source], Machine(), offline=False)
     assert found == {source: Answer(None, Amount(len(DATA)))}
     (request,) = server.requests

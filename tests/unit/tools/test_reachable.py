@@ -7,11 +7,11 @@ from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import AnyBackbone
 from interpreting_clip.config.weight_sources import WeightsEntry
 from interpreting_clip.errors import InputError
-from runner.machine import Machine
+from runner.machine_settings import Machine
 from tools.amounts import UNKNOWN, Amount, about
-from tools.sources import (
+from tools.reachable import (
     Answer,
-    Source,
+    AskedSource,
     ask_all,
     dataset_sources,
     image_bytes,
@@ -55,12 +55,15 @@ def with_weights(study, backbone, **entry):
 
 def test_a_dataset_is_where_its_entry_says(remote):
     found = {key: dataset_sources(entry) for key, entry in remote.datasets.items()}
-    assert found["imagenet_val"] == [Source("folder", "val")]
-    assert found["imagenet_v2"] == [Source("dataset", "owner/v2", "main", ("test/*.tar",))]
-    assert found["imagenet_a"] == [Source("url", "http://host/a.tar")]
+    assert found["imagenet_val"] == [AskedSource("folder", "val")]
+    assert found["imagenet_v2"] == [AskedSource("dataset", "owner/v2", "main", ("test/*.tar",))]
+    assert found["imagenet_a"] == [AskedSource("url", "http://host/a.tar")]
     assert found["imagenet_r"] == found["imagenet_sketch"] == []
     entry = folder("imagenet_captions", captions="captions.json")
-    assert dataset_sources(entry) == [Source("folder", "x"), Source("folder", "captions.json")]
+    assert dataset_sources(entry) == [
+        AskedSource("folder", "x"),
+        AskedSource("folder", "captions.json"),
+    ]
 
 
 RESNET = {"kind": "torchvision", "model": "resnet50"}
@@ -72,16 +75,16 @@ FORMATS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 @pytest.mark.parametrize(
     ("backbone", "entry", "expected"),
     [
-        (RESNET, {"source": "torchvision", "tag": "IMAGENET1K_V1"}, Source("url", URL)),
+        (RESNET, {"source": "torchvision", "tag": "IMAGENET1K_V1"}, AskedSource("url", URL)),
         (
             CLIP,
             {"source": "open_clip", "tag": "openai", "revision": "v1"},
-            Source("model", "timm/resnet50_clip.openai", "v1", FORMATS),
+            AskedSource("model", "timm/resnet50_clip.openai", "v1", FORMATS),
         ),
         (
             CLIP,
             {"source": "checkpoint", "file": "a.pt", "sha256": "0" * 64},
-            Source("folder", "a.pt"),
+            AskedSource("folder", "a.pt"),
         ),
     ],
     ids=["torchvision", "hub", "checkpoint"],
@@ -101,8 +104,11 @@ def test_refuses_weights_that_do_not_exist_and_names_the_entry(nano):
 def test_offline_asks_nobody_but_looks_at_folders(tmp_path):
     (tmp_path / "here").touch()
     (tmp_path / "empty").mkdir()
-    folders = [Source("folder", name) for name in ("here", "gone", "empty")]
-    others = [Source("url", "http://unreachable.invalid/a"), Source("dataset", "a/b", "main")]
+    folders = [AskedSource("folder", name) for name in ("here", "gone", "empty")]
+    others = [
+        AskedSource("url", "http://unreachable.invalid/a"),
+        AskedSource("dataset", "a/b", "main"),
+    ]
     found = ask_all(folders + others, Machine(folders=str(tmp_path)), offline=True)
     assert found[folders[0]] == Answer(None, Amount(0))
     assert str(found[folders[1]].problem).startswith(f"{tmp_path}/gone: not there")
@@ -111,7 +117,7 @@ def test_offline_asks_nobody_but_looks_at_folders(tmp_path):
 
 
 def test_an_absolute_folder_is_taken_as_it_is_and_has_to_be_legible(tmp_path, monkeypatch):
-    source = Source("folder", str(tmp_path))
+    source = AskedSource("folder", str(tmp_path))
     (tmp_path / "file").touch()
     assert ask_all([source], Machine(folders="elsewhere"), offline=False)[source].problem is None
     monkeypatch.setattr(os, "access", lambda _, mode: mode == os.F_OK)
