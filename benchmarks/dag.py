@@ -26,8 +26,8 @@ import yaml
 
 from benchmarks.floor import write_floor
 from benchmarks.tables import ROOT, Row, run, this_python, write_table
-from interpreting_clip.config.check_datasets import NEEDED
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.study.check_datasets import NEEDED
 
 ENCODERS, FEW = 46, 9
 REPEATS = 3

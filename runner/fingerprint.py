@@ -134,7 +134,7 @@ def fingerprint(stage: str, branch: str, root: Path) -> str:
 def fingerprinted(stage: str, branch: str, root: Path) -> dict[str, dict[str, str]]:
     """Return what is fingerprinted: digests of code and tables, and versions of packages."""
     code = branch_modules(stage, branch, root)
-    tables = [table for module in sorted(code) for table in TABLES.get(module, ())]
+    tables = counted_tables(code)
     imported = imported_packages(root / module for module in code)
     packages = set() if stage in COMPUTES_NOTHING else computing_packages(imported)
     return {
@@ -143,6 +143,17 @@ def fingerprinted(stage: str, branch: str, root: Path) -> dict[str, dict[str, st
         "tables": {t: hashlib.sha256((root / t).read_bytes()).hexdigest() for t in tables},
         "packages": locked_versions(packages, root),
     }
+
+
+def counted_tables(code: Iterable[str]) -> list[str]:
+    """Return the tables that some modules read and that count as their code."""
+    return [table for module in sorted(code) for table in TABLES.get(module, ())]
+
+
+def readable_tables(entry: StageEntry, root: Path = Path()) -> list[str]:
+    """Return the tables that a stage may read although dvc.yaml does not list them."""
+    branch = entry.fingerprint.removeprefix(entry.stage).removeprefix("_")
+    return counted_tables(branch_modules(entry.stage, branch, root))
 
 
 def content_hash(found: Mapping[str, Mapping[str, str]]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import Kernels, require_full_precision, use_kernels
-from runner.fingerprint import COMPUTES_NOTHING, require_fingerprint
+from runner.fingerprint import COMPUTES_NOTHING, readable_tables, require_fingerprint
 from runner.graph import GRAPH, StageEntry, read_entry
 from runner.launcher import LAUNCHED, SETTINGS, compute_alone, launcher, run_elsewhere
 from runner.listed_params import ListedParams
@@ -93,6 +93,7 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     writable = [partial_folder(path) for path in outputs]
     writable += [Path(".scratch"), temporary_folder(), *bytecode_folders()]
     readable = [*map(Path, (*CODE, *entry.deps)), SETTINGS]
+    readable += map(Path, readable_tables(entry))
     readable += [target for dep in entry.deps for target in link_targets(Path(dep))]
     reads_outside = entry.stage in READING
     if reads_outside:

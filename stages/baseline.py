@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, on_classes, result_name
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
@@ -20,10 +19,11 @@ from interpreting_clip.formats.published_accuracies import (
 )
 from interpreting_clip.measures.logit_line import Settings, baseline_lines
 from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the standard models, their lines and the resampled lines.
 
     `abscissa` has the models' ImageNet accuracies that each shift's line is fitted over, `classes`

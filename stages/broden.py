@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
@@ -28,6 +27,7 @@ from interpreting_clip.measures.concepts import (
 )
 from interpreting_clip.measures.directions import Directions
 from interpreting_clip.measures.encoding import encoded_pairs, strongest
+from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 
@@ -35,7 +35,7 @@ STRONGEST = 300
 """At most this many encoded pairs of each basis go into git and the report; the CSV has all."""
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the average precision of every direction and feature of encoder `key` per concept.
 
     `concepts.json` counts what they encode, and lists the strongest encoded pairs of a direction or

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.broden.labels import Settings, can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the pairs of image and concept number, and the names of the concepts.
 
     Pairs are sorted by concept, then image. Concepts that no image shows, or that all show, cannot

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.broden.thumbnails import Thumbnails
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.formats.arrays import read_tensors
@@ -17,10 +16,11 @@ from page.direction_entries import (
     feature_entries,
 )
 from page.direction_pages import Browser, browser_files
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s pages: an index, its directions by importance, its outlier features."""
     label = params.read(f"encoders.{key}.label", Name)
     threshold = params.read("concepts.threshold", Share)

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from interpreting_clip.config.encoders import Comparison
-from interpreting_clip.config.params import Params
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.measures.cka import cka
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write comparison `key`: the CKA of every layer of one encoder with every layer of another."""
     pair = params.read(f"comparisons.{key}", Comparison)
     rows, columns = (inputs[f"data/layer_grams/{one}"] for one in (pair.first, pair.second))

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.formats.json import write_json
 from runner.fingerprint import FINGERPRINTS, fingerprints
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(_params: Params, _inputs: Inputs, outputs: Outputs) -> None:
+def main(_params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:
     """Write code.json."""
     write_json(outputs[FINGERPRINTS], fingerprints(Path()))

@@ -7,7 +7,6 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.controls.control import Control, Settings
 from interpreting_clip.controls.drawn_accuracies import robustness_controls
@@ -22,10 +21,11 @@ from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures.concepts import ConceptLabels, Negatives, Sign
 from interpreting_clip.quantities import Confidence, Count, Percents, Positive, Seed, Share
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write for each instrument what was planted, what it found, and whether they agree."""
     settings = params.read("controls", Settings)
     sigma = params.read("kurtosis.outlier_sigma", Positive)

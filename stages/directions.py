@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, result_name
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import write_tensors
@@ -20,10 +19,11 @@ from interpreting_clip.measures.directions import (
 )
 from interpreting_clip.measures.head import Head, random_head
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s directions, their importance, and accuracy per pruned fraction."""
     settings = params.read("directions", Settings)
     folder = inputs[f"data/activations/{key}"]

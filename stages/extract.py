@@ -3,19 +3,19 @@
 import torch
 
 from interpreting_clip.config.encoders import Precision, Threads
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.formats.saved_activations import write_card
 from interpreting_clip.loading.processes import is_first, own_machine
+from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 from runner.torchrun import run_in_processes
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s activations on ImageNet's test images and on the study's shifts."""
     machine = read_machine()
     weights = inputs[f"data/weights/{key}"]

@@ -3,19 +3,19 @@
 import torch
 
 from interpreting_clip.config.encoders import Precision, Threads
-from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.loading.processes import is_first, own_machine
+from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 from runner.torchrun import run_in_processes
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s activations on the probe images, in the order of index.csv."""
     machine = read_machine()
     weights, dataset = inputs[f"data/weights/{key}"], inputs["data/datasets/broden"]

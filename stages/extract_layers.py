@@ -3,7 +3,6 @@
 import torch
 
 from interpreting_clip.config.encoders import Layers, Precision, Threads
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder
@@ -11,12 +10,13 @@ from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_g
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.loading.processes import is_first, own_machine
+from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 from runner.torchrun import run_in_processes
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the U-centred Gram matrices of encoder `key`'s layers, minibatch by minibatch."""
     machine = read_machine()
     weights, dataset = inputs[f"data/weights/{key}"], inputs[f"data/datasets/{TEST_SETS[0]}"]

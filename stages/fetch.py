@@ -1,14 +1,14 @@
 """Stage `fetch`: read one dataset from its source and write it as shards."""
 
 from interpreting_clip.config.datasets import Absent, DatasetEntry, Shards
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.synthetic import Recipe, World
 from interpreting_clip.datasets.card import write_absent
+from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 
 
-def main(key: str, params: Params, _inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:
     """Draw, download or read dataset `key`."""
     item = params.read(f"datasets.{key}", DatasetEntry)
     out = outputs[f"data/datasets/{key}"]

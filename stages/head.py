@@ -9,20 +9,20 @@ from interpreting_clip.config.encoders import (
     TrainedHead,
     ZeroShotHead,
 )
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.measures.head import Head, random_unit_rows
+from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 
 HEADS = {"zero_shot": ZeroShotHead, "trained": TrainedHead, "random": RandomHead}
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s head for the classes of ImageNet."""
     head = params.read(f"encoders.{key}.head", HeadKind)
     settings = params.read(f"heads.{head}", HEADS[head])

@@ -3,17 +3,17 @@
 import torch
 
 from interpreting_clip.config.encoders import Interpolation, Templates, Threads
-from interpreting_clip.config.params import Params
 from interpreting_clip.encoders.encoder import load_encoder, save_encoder
 from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
 from interpreting_clip.encoders.interpolation import interpolate
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.json import write_json
+from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s weights, and `ready.json` in place of a training curve."""
     torch.set_num_threads(params.read("threads", Threads).inference)
     item = params.read(f"interpolate.{key}", Interpolation)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, result_name
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
@@ -28,6 +27,7 @@ from interpreting_clip.measures.kurtosis import (
     outlier_features,
 )
 from interpreting_clip.measures.outlier_axes import align_axes, pruning_costs
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 MOST_AXES = 100
@@ -35,7 +35,7 @@ MOST_AXES = 100
 half of the images, but with a lower σ there are hundreds, and each costs a pass over all logits."""
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s kurtosis on ImageNet's test images, and its features' deviations."""
     settings = params.read("kurtosis", Settings)
     folder, privileged = inputs[f"data/activations/{key}"], inputs[f"data/directions/{key}"]

@@ -1,15 +1,15 @@
 """Stage `participation_ratio`: how many dimensions an encoder's activations use."""
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.numbers import write_numbers
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures.participation_ratio import Settings, participation_ratio
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the participation ratio of encoder `key`'s activations on ImageNet's test images."""
     settings = params.read("participation_ratio", Settings)
     folder = inputs[f"data/activations/{key}"]

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import write_json
@@ -41,6 +40,7 @@ from page.robustness_tables import (
     published_line_rows,
     published_rows,
 )
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 COLUMNS = {
@@ -59,7 +59,7 @@ class FittedLines:
     resampled: dict[str, ResampledLines]
 
 
-def main(params: Params, _inputs: Inputs, outputs: Outputs) -> None:
+def main(params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:
     """Write both baselines, and every published model with its effective robustness in points."""
     settings = params.read("published", Settings)
     result, tables = published_results(settings)

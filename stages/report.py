@@ -5,8 +5,6 @@ from pathlib import Path
 
 from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import EncoderEntry
-from interpreting_clip.config.params import Params
-from interpreting_clip.config.sections import Study
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.formats.json import write_whole
@@ -31,6 +29,7 @@ from page.results import (
 from page.robustness_tables import LINE_COLUMNS, PUBLISHED_COLUMNS
 from page.study_tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from page.vega import vega_script
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs, require_checksums
 
 PLOTS = Path("plots")
@@ -39,13 +38,13 @@ DRAWING = ("numpy", "vl-convert-python")
 """The packages that make the page itself, besides torch's, which made the results."""
 
 
-def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write `plots/*.csv`, the README's figures, and `plots/report.html` with its `vega.js`.
 
     The study's encoders and comparisons are those in params.yaml, in its order: the folders may
     still hold the results of removed ones.
     """
-    study = params.read("study", Study)
+    title, description = params.read("study.title", str), params.read("study.description", str)
     entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
     settings = params.read("correlation", Settings)
@@ -87,8 +86,8 @@ def main(params: Params, inputs: Inputs, outputs: Outputs) -> None:
         write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
     write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
     page = report_page(
-        title=study.title,
-        description=study.description,
+        title=title,
+        description=description,
         encoders=encoders,
         comparisons=comparisons,
         baseline=baseline,

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, result_name
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import read_json, write_json
@@ -25,10 +24,11 @@ from interpreting_clip.measures.effective_robustness import (
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s accuracies in percent and effective robustness in points.
 
     A shift whose dataset is absent is left out, and the mean is over the others. If a shift has

@@ -4,13 +4,13 @@ Every stage checks what it reads; this one checks the rest: unknown sections and
 nothing. Its output never changes, so that a legal change makes nothing else stale.
 """
 
-from interpreting_clip.config.check import check
-from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.study.check import check
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(_params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write that the study is legal, or say in which keys it is not."""
-    check(inputs[PARAMS])
+    check(inputs["params.yaml"])
     write_json(outputs["data/study"] / "legal.json", {"legal": True})

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.formats.json import read_json, rounded, write_json
 from interpreting_clip.formats.numbers import read_numbers
 from interpreting_clip.formats.tables import read_curve
 from page.summary import encoder_metrics, plot_series
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(key: str, _params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, _params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s headline numbers for DVC's tables, and all that the report reads."""
     concepts = inputs[f"data/concepts/{key}"]
     measured = (

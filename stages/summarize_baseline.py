@@ -3,12 +3,12 @@
 Stage `baseline` may train these models, and outputs in git would keep DVC from its run cache.
 """
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.formats.json import read_json, write_json
+from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 
-def main(_params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write what the report says about the baseline."""
     baseline = read_json(inputs["data/baseline"] / "baseline.json")
     found = {name: baseline[name] for name in ("models", "lines", "abscissa")}

@@ -1,19 +1,19 @@
 """Stage `supervise`: a classifier from scratch on labelled images."""
 
 from interpreting_clip.config.encoders import AnyBackbone
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.trainings import Supervise, TrainingRecipe
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import classifier_encoder, save_encoder
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
 from interpreting_clip.training.supervised import train_classifier
+from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 from runner.torchrun import run_in_processes
 
 
-def main(key: str, params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Train encoder `key` and write its weights and its training curve."""
     machine = read_machine()
     item = params.read(f"supervise.{key}", Supervise)

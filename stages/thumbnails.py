@@ -3,15 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.broden.thumbnails import thumbnail, write_thumbnails
 from interpreting_clip.datasets.card import is_absent, write_absent
+from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 
 
-def main(_params: Params, inputs: Inputs, outputs: Outputs) -> None:
+def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write a thumbnail of each probe image, in the order of index.csv."""
     dataset, out = inputs["data/datasets/broden"], outputs["data/thumbnails"]
     if is_absent(dataset):

@@ -3,16 +3,16 @@
 import sys
 
 from interpreting_clip.config.encoders import AnyBackbone
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.weight_sources import WeightsEntry
 from interpreting_clip.encoders.encoder import save_encoder
 from interpreting_clip.encoders.weights import build_encoder, describe_preprocessing
 from interpreting_clip.formats.json import write_json
+from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
 
 
-def main(key: str, params: Params, _inputs: Inputs, outputs: Outputs) -> None:
+def main(key: str, params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s weights, and `ready.json` in place of a training curve."""
     item = params.read(f"weights.{key}", WeightsEntry)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)

@@ -14,9 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from msgspec.structs import replace
 
-from interpreting_clip.config.check import ENCODER_SECTIONS, check
 from interpreting_clip.config.params import PARAMS, Params
-from interpreting_clip.config.sections import Sections
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.synthetic import CLASSES, Recipe
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
@@ -31,6 +29,8 @@ from interpreting_clip.encoders.weights import build_encoder, describe_preproces
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
 from interpreting_clip.kernels import Kernels, restart_with_kernels
 from interpreting_clip.measures.head import Head, random_unit_rows
+from interpreting_clip.study.check import ENCODER_SECTIONS, check
+from interpreting_clip.study.sections import Sections
 from runner.machine_settings import Machine, read_machine
 from runner.process import launch
 from tools.amounts import Amount, metric, size

@@ -12,10 +12,8 @@ from msgspec import Meta
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from interpreting_clip.config.check import ENCODER_SECTIONS
 from interpreting_clip.config.encoders import HUB_MODEL, AnyBackbone, Backbone, OpenClipModel
 from interpreting_clip.config.params import convert
-from interpreting_clip.config.sections import Sections
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.config.synthetic import CLASSES
 from interpreting_clip.config.trainings import Training, TrainingRecipe
@@ -23,6 +21,8 @@ from interpreting_clip.encoders.encoder import Encoder, clip_encoder, initialise
 from interpreting_clip.encoders.layers import named_layers
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.quantities import StrictStruct
+from interpreting_clip.study.check import ENCODER_SECTIONS
+from interpreting_clip.study.sections import Sections
 from interpreting_clip.training.loop import steps_per_epoch
 from tools.amounts import UNKNOWN, Amount, about, size, total
 from tools.jobs import TRAININGS

@@ -16,11 +16,11 @@ from typing import Any, get_type_hints
 import msgspec
 
 from interpreting_clip import measures
-from interpreting_clip.config.sections import Sections, further_measures
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.measures.result import labels
 from interpreting_clip.quantities import Described
+from interpreting_clip.study.sections import Sections, further_measures
 from runner.process import launch
 
 PARAMS, MEASURES = Path("docs/params.md"), Path("docs/measures.md")

@@ -21,11 +21,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from interpreting_clip.config.encoders import AnyBackbone, ComputeType
-from interpreting_clip.config.sections import Sections
 from interpreting_clip.config.trainings import TrainingPrecision
 from interpreting_clip.encoders.encoder import Classifier, autocast
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
+from interpreting_clip.study.sections import Sections
 from interpreting_clip.training.pieces import checkpoint_activations
 from runner.machine_settings import Machine
 from tools.amounts import UNKNOWN, Amount, about, size

@@ -13,11 +13,11 @@ from typing import Any
 
 from tabulate import tabulate
 
-from interpreting_clip.config.check import check
 from interpreting_clip.config.params import PARAMS, convert
-from interpreting_clip.config.sections import Sections
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.json import read_json
+from interpreting_clip.study.check import check
+from interpreting_clip.study.sections import Sections
 from runner.machine_settings import Machine, read_machine
 from runner.process import launch
 from tools.amounts import Amount, about, count, hours, metric, size, total

@@ -15,11 +15,11 @@ from pathlib import Path
 import humanize
 from tabulate import tabulate
 
-from interpreting_clip.config.check import check
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.quantities import KEY
+from interpreting_clip.study.check import check
 from runner.process import launch
 from tools.options import Options
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from interpreting_clip.config.datasets import DatasetEntry, ImageNet, ImageNetCaptions, RealSet
-from interpreting_clip.config.sections import Sections
 from interpreting_clip.config.synthetic import Recipe, World
 from interpreting_clip.downloads.http import mirrored, refusal
 from interpreting_clip.downloads.hub import open_repository, require_access
 from interpreting_clip.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
 from interpreting_clip.errors import InputError
+from interpreting_clip.study.sections import Sections
 from interpreting_clip.urls import public_url
 from runner.machine_settings import Machine
 from tools.amounts import UNKNOWN, Amount, about

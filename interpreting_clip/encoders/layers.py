@@ -12,11 +12,12 @@ from interpreting_clip.config.encoders import ComputeType
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders.activations import image_tower
 from interpreting_clip.encoders.encoder import Encoder, forward_passes
+from interpreting_clip.encoders.gram import gram
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.loading.processes import collect, is_first, place
-from interpreting_clip.measures.gram import gram, u_center
+from interpreting_clip.measures.cka import u_center
 
 STAGES = {f"stage{i}": f"layer{i}" for i in range(1, 5)}
 """The four stages of every ResNet, by the names that open_clip, torchvision and timm share."""

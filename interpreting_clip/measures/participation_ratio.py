@@ -31,9 +31,7 @@ class Result:
     independent Gaussian features of equal variance.
     """
 
-    dimensions: Annotated[
-        Estimate, Label("dimensions used", 1, chance="isotropic", headline="dimensions")
-    ]
+    dimensions: Annotated[Estimate, Label("dimensions used", 1, chance="isotropic")]
     features: Annotated[int, Label("features", 0)]
     isotropic: float
 

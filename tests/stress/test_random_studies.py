@@ -7,10 +7,10 @@ from random import Random
 import pytest
 from dvc.utils.serialize import load_yaml
 
-from interpreting_clip.config.check import check
-from interpreting_clip.config.sections import Sections
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
+from interpreting_clip.study.check import check
+from interpreting_clip.study.sections import Sections
 from tests.reads import ROOT
 from tests.stress.random_studies import bases, draw_study
 from tests.stress.tiny_stages import runs

@@ -20,7 +20,6 @@ from interpreting_clip.config.encoders import (
     Precision,
     TextTransformer,
 )
-from interpreting_clip.config.sections import Sections, further_measures
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.config.synthetic import Adversarial, Labelled, ProbeSet, Recipe, World
 from interpreting_clip.config.trainings import TrainingRecipe
@@ -56,6 +55,7 @@ from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier
 from interpreting_clip.measures.logit_line import Settings as BaselineSettings
 from interpreting_clip.measures.logit_line import baseline_lines
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
+from interpreting_clip.study.sections import Sections, further_measures
 from interpreting_clip.synthetic.drawn_sets import write_drawn_set
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import pretrain

@@ -7,8 +7,8 @@ tests/integration/downloads and tests/pipeline/test_hostile_study.py.
 
 import ast
 
-from interpreting_clip.config.sections import Sections
 from interpreting_clip.quantities import KEY
+from interpreting_clip.study.sections import Sections
 from tests.reads import GRAPH, ROOT, body
 
 ROOMS = ("interpreting_clip", "page", "runner", "stages", "tools", "benchmarks")

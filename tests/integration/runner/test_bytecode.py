@@ -17,7 +17,7 @@ from runner.fingerprint import FINGERPRINTS
 
 MODULES = [
     "stages/kurtosis.py",
-    "interpreting_clip/quantities.py",
+    "interpreting_clip/measures/intervals.py",
     "interpreting_clip/measures/kurtosis.py",
 ]
 """The stage itself, a module that it imports, and one that a test's edit shall reach."""

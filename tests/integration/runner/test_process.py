@@ -125,7 +125,7 @@ def test_a_bug_is_one_line_and_keeps_its_traceback_for_who_asks(body, what):
 
 
 def test_a_bug_in_the_code_is_named_with_its_line(code_copy):
-    file = code_copy / "interpreting_clip/config/check.py"
+    file = code_copy / "interpreting_clip/study/check.py"
     file.write_text(file.read_text() + "\n\ndel check\n")
     command = [sys.executable, "-m", "stages", "study"]
     done = subprocess.run(command, cwd=code_copy, capture_output=True, text=True, check=False)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import yaml
 
-from interpreting_clip.config.sections import further_measures
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, on_classes, result_name
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
@@ -36,7 +35,7 @@ from interpreting_clip.formats.saved_activations import (
 )
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.formats.tables import read_table
-from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.cka import cka, u_center
 from interpreting_clip.measures.concepts import (
     ConceptLabels,
     EncodedConcepts,
@@ -46,13 +45,13 @@ from interpreting_clip.measures.concepts import (
 )
 from interpreting_clip.measures.directions import importance, singular_directions
 from interpreting_clip.measures.effective_robustness import Accuracy, estimate_effective_robustness
-from interpreting_clip.measures.gram import u_center
 from interpreting_clip.measures.head import Head, random_head
 from interpreting_clip.measures.intervals import bootstrap_mean
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, baseline_lines
 from interpreting_clip.measures.outlier_axes import align_axes
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
+from interpreting_clip.study.sections import further_measures
 from page.names import SHIFTS as NAMES
 from runner import outputs
 from stages import baseline, broden_labels, kurtosis

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from interpreting_clip.config.check import check
 from interpreting_clip.errors import InputError
+from interpreting_clip.study.check import check
 from tests.pipeline.workspace import NANO
 
 TITLE, SEED = "The nano study", "seed: 171"

@@ -5,6 +5,7 @@ from torch import nn
 
 from interpreting_clip.config.encoders import ComputeType, TimmModel
 from interpreting_clip.encoders.encoder import initialise
+from interpreting_clip.encoders.gram import gram
 from interpreting_clip.encoders.layers import (
     evenly_spaced_minibatches,
     forward_hooks,
@@ -14,7 +15,7 @@ from interpreting_clip.encoders.layers import (
     per_image,
 )
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures.gram import gram, u_center
+from interpreting_clip.measures.cka import u_center
 from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import TINY, layer_features, require_layers, small_backbone
 

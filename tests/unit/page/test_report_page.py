@@ -16,7 +16,7 @@ from tests.unit.page.conftest import published_model, published_tables, read, re
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 SECTIONS = [
     *("published-models", "study", "validated", "shows", "robustness", "outliers", "directions"),
-    *("which", "layers", "across", "paper", "provenance", "training"),
+    *("which", "further", "layers", "across", "paper", "provenance", "training"),
 ]
 WHY_APART = "Numbers of the two kinds do not compare."
 
@@ -158,7 +158,7 @@ def test_the_text_is_escaped(page, study):
     study["entries"]["rn_supervised"]["label"] = "<b>&'"
     text = page()
     assert "a &lt;miniature&gt;" in text and "<p>First &amp; foremost.</p>\n<p>Second.</p>" in text
-    assert "<b>" not in text and text.count("</span>&lt;b&gt;&amp;&#39;</th>") == 5
+    assert "<b>" not in text and text.count("</span>&lt;b&gt;&amp;&#39;</th>") == 6
     assert "supervised" in text and "&amp;lt;" not in text
 
 

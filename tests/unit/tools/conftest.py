@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from interpreting_clip.config.check import check
 from interpreting_clip.config.params import convert
-from interpreting_clip.config.sections import Sections
+from interpreting_clip.study.check import check
+from interpreting_clip.study.sections import EverySection, Sections
 from tests.pipeline.workspace import NANO
 
 REMOTE = {
@@ -38,4 +38,4 @@ def remote() -> Sections:
     tree["datasets"] |= REMOTE
     shards = {"images_per_shard": 1000}
     tree["sources"] |= {"hub": shards, "archive": shards, "folder": shards, "none": {}}
-    return convert(tree, Sections, "", Path("remote.yaml"))
+    return convert(tree, EverySection, "", Path("remote.yaml"))

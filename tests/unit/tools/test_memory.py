@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from interpreting_clip.config.encoders import OpenClipModel, TorchvisionModel
-from interpreting_clip.config.sections import Sections
 from interpreting_clip.encoders.encoder import Encoder, classifier_encoder, clip_encoder
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError
+from interpreting_clip.study.sections import Sections
 from interpreting_clip.training.contrastive import contrastive_objective
 from interpreting_clip.training.pieces import checkpoint_activations, cut
 from interpreting_clip.training.supervised import label_objective

@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 import torch
 
-from interpreting_clip.config.check import check
-from interpreting_clip.config.sections import Sections
 from interpreting_clip.config.trainings import Drops
 from interpreting_clip.config.weight_sources import (
     OpenClip,
@@ -17,6 +15,8 @@ from interpreting_clip.config.weight_sources import (
 )
 from interpreting_clip.encoders.encoder import initialise
 from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.study.check import check
+from interpreting_clip.study.sections import Sections
 from tests.reads import ROOT
 from tools.reachable import weight_sources
 

@@ -11,8 +11,8 @@ import pytest
 from dvc.utils.serialize import loads_yaml
 
 from interpreting_clip.config.params import complaint, element_types
-from interpreting_clip.config.sections import EverySection
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.study.sections import EverySection
 from tests.reads import ROOT
 from tools.manual import span
 

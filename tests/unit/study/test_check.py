@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from interpreting_clip.config.check import check
-from interpreting_clip.config.check_datasets import NEEDED
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.study.check import check
+from interpreting_clip.study.check_datasets import NEEDED
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 

@@ -7,18 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from interpreting_clip.config import datasets, encoders, synthetic
-from interpreting_clip.config.check_datasets import (
-    NEEDED,
-    Complaints,
-    Drawn,
-    check_baseline,
-    check_layers,
-    check_needed_datasets,
-    check_worlds,
-    tag,
-)
 from interpreting_clip.config.params import convert, problems
-from interpreting_clip.config.sections import EverySection, Sections
 from interpreting_clip.config.syntax import illegal_syntax, load_tree, short
 from interpreting_clip.config.weight_sources import (
     CheckpointFile,
@@ -29,6 +18,17 @@ from interpreting_clip.config.weight_sources import (
     WeightsEntry,
 )
 from interpreting_clip.errors import InputError, close_names
+from interpreting_clip.study.check_datasets import (
+    NEEDED,
+    Complaints,
+    Drawn,
+    check_baseline,
+    check_layers,
+    check_needed_datasets,
+    check_worlds,
+    tag,
+)
+from interpreting_clip.study.sections import EverySection, Sections
 
 CLIPS = encoders.Backbone | encoders.OpenClipModel
 """The architectures that have a text tower."""

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interpreting_clip.measures.gram import FEATURES_AT_A_TIME, gram, in_memory_order, u_center
+from interpreting_clip.encoders.gram import FEATURES_AT_A_TIME, gram, in_memory_order
+from interpreting_clip.measures.cka import u_center
 
 EPS = float(np.finfo(np.float32).eps)
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from interpreting_clip.config.check import check
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
+from interpreting_clip.study.check import check
 from tests.pipeline.workspace import NANO
 
 TREE = load_tree(NANO)

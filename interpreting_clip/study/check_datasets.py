@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from interpreting_clip.config import datasets, synthetic
-from interpreting_clip.config.sections import Sections
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.study.sections import Sections
 
 Complaints = Iterator[str]
 """What is wrong, one line per key, with the legal values."""
