@@ -6,17 +6,17 @@ from typing import Any
 import msgspec
 
 from interpreting_clip.errors import InputError
-from page.accuracy_charts import PUBLISHED_FRAME
-from page.charts import PUBLISHED, Chart
-from page.claims import Claim
-from page.drawing import chart_svg, undescribed
-from page.names import COUNTERPARTS, SHIFTS
-from page.published_models import (
+from interpreting_clip.formats.published_models import (
     PublishedModel,
     by_robustness,
     most_robust,
     read_models,
 )
+from page.accuracy_charts import PUBLISHED_FRAME
+from page.charts import PUBLISHED, Chart
+from page.claims import Claim
+from page.drawing import chart_svg, undescribed
+from page.names import COUNTERPARTS, SHIFTS
 from page.results import Counterpart, PublishedResults
 from page.robustness_tables import training_group
 from page.vega import Rows, script_json

@@ -47,19 +47,6 @@ is ‡ if the line is extrapolated to an encoder.
 """
 
 
-LINE_COLUMNS = (
-    "baseline",
-    "shift",
-    "slope",
-    "intercept",
-    "r_squared",
-    "models",
-    "lowest_imagenet",
-    "highest_imagenet",
-)
-"""Columns of the lines through published standard models; the range is in percent."""
-
-
 def encoder_cells(encoder: StudyEncoder) -> Row:
     """Return the cells that identify an encoder, `ENCODER_COLUMNS`."""
     entry = encoder.entry
@@ -209,21 +196,6 @@ STANDARD = "standard models"
 def training_group(training: str) -> str:
     """Return the group that colours a published model; via ImageNet-12k counts as finetuned."""
     return COUNTERPARTS[training.removesuffix("_12k")]
-
-
-def published_line_rows(baselines: Mapping[str, Mapping[str, LogitLine]]) -> list[Row]:
-    """Return the lines by baseline and shift, for others to use (`LogitLine.predict`).
-
-    Slope and intercept have twelve decimals, so that anyone who uses them gets our numbers.
-    """
-    return [
-        {"baseline": name, "shift": shift}
-        | {"slope": f"{line.slope:.12f}", "intercept": f"{line.intercept:.12f}"}
-        | {"r_squared": line.r_squared, "models": line.models}
-        | {"lowest_imagenet": 100 * line.low, "highest_imagenet": 100 * line.high}
-        for name, lines in baselines.items()
-        for shift, line in lines.items()
-    ]
 
 
 def _require_line(encoder: StudyEncoder, shift: str, points: float) -> None:

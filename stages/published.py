@@ -24,6 +24,12 @@ from interpreting_clip.formats.published_accuracies import (
     timm_standard_models,
     zoo_models,
 )
+from interpreting_clip.formats.published_models import (
+    LINE_COLUMNS,
+    MODEL_COLUMNS,
+    model_row,
+    published_line_rows,
+)
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.measures.effective_robustness import (
     Accuracy,
@@ -33,18 +39,10 @@ from interpreting_clip.measures.effective_robustness import (
 )
 from interpreting_clip.measures.intervals import percentile_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, baseline_lines
-from page.published_models import MODEL_COLUMNS, model_row
-from page.robustness_tables import (
-    LINE_COLUMNS,
-    PUBLISHED_COLUMNS,
-    published_line_rows,
-    published_rows,
-)
 from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
 COLUMNS = {
-    "published": PUBLISHED_COLUMNS,
     "published_models": MODEL_COLUMNS,
     "published_lines": LINE_COLUMNS,
 }
@@ -95,7 +93,6 @@ def published_results(
         "joined": joined,
         "counterparts": compared,
     }, {
-        "published": published_rows(standard, models, lines["testbed"]),
         "published_models": models,
         "published_lines": published_line_rows(lines),
     }

@@ -8,6 +8,13 @@ from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.formats.json import write_whole
+from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
+from interpreting_clip.formats.published_models import (
+    LINE_COLUMNS,
+    MODEL_COLUMNS,
+    numeric_row,
+    read_lines,
+)
 from interpreting_clip.formats.tables import read_table, write_table
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.measures.rank_correlation import Settings
@@ -15,7 +22,6 @@ from page.across_encoders import correlations
 from page.charts import CHARTS, PUBLISHED
 from page.drawing import chart_svg
 from page.provenance import Provenance
-from page.published_models import MODEL_COLUMNS
 from page.report_page import report_page
 from page.results import (
     Baseline,
@@ -26,7 +32,7 @@ from page.results import (
     StudyEncoder,
     read_result,
 )
-from page.robustness_tables import LINE_COLUMNS, PUBLISHED_COLUMNS
+from page.robustness_tables import PUBLISHED_COLUMNS, published_rows
 from page.study_tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from page.vega import vega_script
 from runner.listed_params import ListedParams
@@ -63,7 +69,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     baseline = read_result(standard, Baseline)
     published = inputs[PLOTS / "published.json"]
     columns = {
-        "published": PUBLISHED_COLUMNS,
         "published_models": MODEL_COLUMNS,
         "published_lines": LINE_COLUMNS,
     }
@@ -81,6 +86,13 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     write_table(outputs[PLOTS / "planted_outliers.csv"], raised, PLANTED_COLUMNS)
     tables["planted_outliers"] = raised
     tables |= {name: read_table(file, columns[name]) for name, file in files.items()}
+    drawn = published_rows(
+        standard_models(inputs[TESTBED]),
+        map(numeric_row, tables["published_models"]),
+        read_lines(tables["published_lines"], "testbed"),
+    )
+    write_table(outputs[PLOTS / "published.csv"], drawn, PUBLISHED_COLUMNS)
+    tables["published"] = read_table(outputs[PLOTS / "published.csv"], PUBLISHED_COLUMNS)
     for chart in (CHARTS[0], PUBLISHED):
         compact = chart_svg(chart, tables[chart.table], panel=(142, 200))
         write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())

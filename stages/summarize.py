@@ -5,8 +5,8 @@ from pathlib import Path
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.formats.json import read_json, rounded, write_json
 from interpreting_clip.formats.numbers import read_numbers
+from interpreting_clip.formats.summary import encoder_metrics, plot_series
 from interpreting_clip.formats.tables import read_curve
-from page.summary import encoder_metrics, plot_series
 from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.formats.published_models import published_line_rows
 from interpreting_clip.measures.logit_line import LogitLine
 from page.names import INSTRUMENTS
 from page.results import Baseline, Controls, LayerComparison, PublishedResults, Series, StudyEncoder
-from page.robustness_tables import published_line_rows, published_rows
+from page.robustness_tables import published_rows
 from stages.published import COLUMNS
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")

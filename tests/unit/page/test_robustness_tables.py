@@ -1,15 +1,14 @@
 import pytest
 
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.published_models import LINE_COLUMNS, published_line_rows
 from interpreting_clip.measures.logit_line import LogitLine
 from page.robustness_tables import (
-    LINE_COLUMNS,
     PUBLISHED_COLUMNS,
     ROBUSTNESS_COLUMNS,
     baseline_accuracy,
     clip_to_axis,
     line_ends,
-    published_line_rows,
     published_rows,
     robustness_rows,
 )

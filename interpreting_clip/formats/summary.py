@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from page.names import DATASETS, SHIFTS
+from interpreting_clip.config.shifts import SHIFTS
+
+SETS = ("imagenet", *SHIFTS)
 
 BASES = ("directions", "features")
 
@@ -29,9 +31,9 @@ def encoder_metrics(
     """
     kurtosis_mean, importance = kurtosis["kurtosis"], directions["importance"]["head"]
     return {
-        "accuracy": {name: robustness["accuracy"].get(name) for name in DATASETS},
-        "images": {name: robustness["images"].get(name) for name in DATASETS},
-        "classes": {name: robustness["classes"].get(name) for name in DATASETS},
+        "accuracy": {name: robustness["accuracy"].get(name) for name in SETS},
+        "images": {name: robustness["images"].get(name) for name in SETS},
+        "classes": {name: robustness["classes"].get(name) for name in SETS},
         "effective_robustness": _robustness_metrics(robustness["effective_robustness"]),
         "kurtosis": {
             "mean": kurtosis_mean["value"],

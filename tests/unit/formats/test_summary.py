@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
+from interpreting_clip.formats.summary import encoder_metrics, plot_series
 from interpreting_clip.measures.intervals import Estimate
 from page.results import Series
-from page.summary import encoder_metrics, plot_series
 from stages.robustness import headline
 
 SETS = ("imagenet", "imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")

@@ -1,9 +1,7 @@
 import pytest
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures.effective_robustness import EffectiveRobustness
-from interpreting_clip.measures.intervals import Estimate
-from page.published_models import (
+from interpreting_clip.formats.published_models import (
     MODEL_COLUMNS,
     Training,
     by_robustness,
@@ -13,6 +11,8 @@ from page.published_models import (
     read_models,
     split_name,
 )
+from interpreting_clip.measures.effective_robustness import EffectiveRobustness
+from interpreting_clip.measures.intervals import Estimate
 from stages.published import COLUMNS
 from tests.unit.page.conftest import SHIFTS, as_read, model
 

@@ -11,6 +11,7 @@ import msgspec
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
+from interpreting_clip.measures.logit_line import LogitLine
 
 Training = Literal["zero_shot", "finetuned", "finetuned_12k", "supervised"]
 
@@ -30,6 +31,18 @@ MODEL_COLUMNS = (
 `data/reference/counterparts.csv`; `extrapolated` lists the shifts whose line is extrapolated to it.
 A cell is empty where nothing is published.
 """
+
+LINE_COLUMNS = (
+    "baseline",
+    "shift",
+    "slope",
+    "intercept",
+    "r_squared",
+    "models",
+    "lowest_imagenet",
+    "highest_imagenet",
+)
+"""Columns of the lines through published standard models; the range is in percent."""
 
 _DATA = (
     ("openai", "OpenAI"),
@@ -129,6 +142,44 @@ def model_row(
             ends = {"mean": mean.value, "low": mean.low, "high": mean.high}
             row |= {f"{end}_of_{name}": round(value, 4) for end, value in ends.items()}
     return row
+
+
+def published_line_rows(baselines: Mapping[str, Mapping[str, LogitLine]]) -> list[dict[str, Any]]:
+    """Return the lines by baseline and shift, for others to use (`LogitLine.predict`).
+
+    Slope and intercept have twelve decimals, so that anyone who uses them gets our numbers.
+    """
+    return [
+        {"baseline": name, "shift": shift}
+        | {"slope": f"{line.slope:.12f}", "intercept": f"{line.intercept:.12f}"}
+        | {"r_squared": line.r_squared, "models": line.models}
+        | {"lowest_imagenet": 100 * line.low, "highest_imagenet": 100 * line.high}
+        for name, lines in baselines.items()
+        for shift, line in lines.items()
+    ]
+
+
+def numeric_row(row: Mapping[str, str]) -> dict[str, Any]:
+    """Return a row of the table with numbers in place of their text, None for an empty cell."""
+    first, last = MODEL_COLUMNS.index("imagenet"), -1
+    numbers = {key: float(row[key]) if row[key] else None for key in MODEL_COLUMNS[first:last]}
+    return {**row, **numbers}
+
+
+def read_lines(rows: Iterable[Mapping[str, str]], baseline: str) -> dict[str, LogitLine]:
+    """Return the line of each shift of a baseline, from the rows of `published_line_rows`."""
+    return {
+        row["shift"]: LogitLine(
+            slope=float(row["slope"]),
+            intercept=float(row["intercept"]),
+            r_squared=float(row["r_squared"]),
+            models=int(row["models"]),
+            low=float(row["lowest_imagenet"]) / 100,
+            high=float(row["highest_imagenet"]) / 100,
+        )
+        for row in rows
+        if row["baseline"] == baseline
+    }
 
 
 def read_models(rows: Iterable[Mapping[str, str]]) -> list[PublishedModel]:
