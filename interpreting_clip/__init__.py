@@ -6,7 +6,7 @@ They take arrays of NumPy and return numbers; the rest of the package makes such
 * `directions.singular_directions`, `directions.importance`, `pruning.pruned_accuracies`
 * `outlier_axes.align_axes`, `outlier_axes.pruning_costs`
 * `concepts.concept_targets`, `concepts.probe`, `average_precision.average_precisions`
-* `cka.u_center`, `cka.cka`
+* `u_centring.u_center`, `cka.cka`
 * `accuracy.top1_accuracy`, `logit_line.baseline_lines`,
   `effective_robustness.estimate_effective_robustness`
 * `participation_ratio.participation_ratio`

@@ -6,7 +6,8 @@ from jaxtyping import Float
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control
 from interpreting_clip.encoders.gram import gram
-from interpreting_clip.measures.cka import cka, u_center
+from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.u_centring import u_center
 
 
 def cka_controls(

@@ -17,7 +17,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.loading.processes import collect, is_first, place
-from interpreting_clip.measures.cka import u_center
+from interpreting_clip.measures.u_centring import u_center
 
 STAGES = {f"stage{i}": f"layer{i}" for i in range(1, 5)}
 """The four stages of every ResNet, by the names that open_clip, torchvision and timm share."""

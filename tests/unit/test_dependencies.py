@@ -186,8 +186,9 @@ HEADS = {"head_zero_shot", "head_trained", "head_random"}
 REAL = {"fetch_hub", "fetch_archive", "fetch_folder"}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 EDITS = [
-    ("interpreting_clip/measures/cka.py", EDIT, {"cka", "controls", "extract_layers"}),
+    ("interpreting_clip/measures/cka.py", EDIT, {"cka", "controls"}),
     ("interpreting_clip/config/weight_sources.py", EDIT, {"study", "weights"}),
+    ("interpreting_clip/measures/u_centring.py", EDIT, {"cka", "extract_layers", "controls"}),
     ("interpreting_clip/encoders/gram.py", EDIT, {"extract_layers", "controls"}),
     ("interpreting_clip/synthetic/shapes.py", "# a comment\n", set()),
     ("interpreting_clip/synthetic/shapes.py", '"""A docstring."""', set()),

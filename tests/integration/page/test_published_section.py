@@ -18,11 +18,12 @@ from interpreting_clip.formats.published_accuracies import (
     standard_models,
 )
 from interpreting_clip.measures.effective_robustness import effective_robustness
-from interpreting_clip.measures.logit_line import baseline_lines
+from interpreting_clip.measures.logit_line import LogitLine, baseline_lines
 from page.names import INSTRUMENTS
 from page.provenance import Provenance
 from page.report_page import report_page
 from page.results import Baseline, Controls, PublishedResults
+from page.robustness_tables import PUBLISHED_COLUMNS, published_rows
 from page.study_tables import planted_rows, study_tables
 from page.vega import vega_script
 from stages.published import COLUMNS, published_results
@@ -81,8 +82,11 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         result, rows = published_results(SETTINGS)
+        lines = {shift: LogitLine(**line) for shift, line in result["lines"].items()}
+        rows["published"] = published_rows(standard_models(), rows["published_models"], lines)
         file = tmp_path_factory.mktemp("published") / "report.html"
-        tables = {name: [as_read(row, COLUMNS[name]) for row in rows[name]] for name in rows}
+        columns = {**COLUMNS, "published": PUBLISHED_COLUMNS}
+        tables = {name: [as_read(row, columns[name]) for row in rows[name]] for name in rows}
         write_page(file, result, tables)
         yield file
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpreting_clip.encoders.gram import FEATURES_AT_A_TIME, gram, in_memory_order
-from interpreting_clip.measures.cka import u_center
+from interpreting_clip.measures.u_centring import u_center
 
 EPS = float(np.finfo(np.float32).eps)
 

@@ -15,7 +15,7 @@ from interpreting_clip.encoders.layers import (
     per_image,
 )
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures.cka import u_center
+from interpreting_clip.measures.u_centring import u_center
 from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import TINY, layer_features, require_layers, small_backbone
 

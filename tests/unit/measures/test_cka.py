@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpreting_clip.encoders.gram import gram
-from interpreting_clip.measures.cka import cka, hsic, u_center
+from interpreting_clip.measures.cka import cka, hsic
+from interpreting_clip.measures.u_centring import u_center
 
 RNG = np.random.default_rng(0)
 

@@ -13,7 +13,7 @@ from interpreting_clip.formats.published_models import published_line_rows
 from interpreting_clip.measures.logit_line import LogitLine
 from page.names import INSTRUMENTS
 from page.results import Baseline, Controls, LayerComparison, PublishedResults, Series, StudyEncoder
-from page.robustness_tables import published_rows
+from page.robustness_tables import PUBLISHED_COLUMNS, published_rows
 from stages.published import COLUMNS
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
@@ -364,4 +364,5 @@ def published_tables(*models: dict[str, Any]) -> dict[str, list[dict[str, str]]]
         "published_models": whole,
         "published_lines": published_line_rows({"testbed": LINES, "timm": LINES}),
     }
-    return {name: [as_read(row, COLUMNS[name]) for row in rows[name]] for name in rows}
+    columns = {**COLUMNS, "published": PUBLISHED_COLUMNS}
+    return {name: [as_read(row, columns[name]) for row in rows[name]] for name in rows}

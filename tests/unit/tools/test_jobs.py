@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from interpreting_clip.errors import InputError
 from runner.machine_settings import MachineSettings
-from tools.jobs import FORWARD, MEASURES, main, planned, usable_gpus, wait_for_others
+from tools.jobs import FORWARD, main, planned, usable_gpus, wait_for_others
 
 CPU, CUDA = MachineSettings(), MachineSettings(device="cuda", processes=2)
 STUDY = nx.DiGraph(
@@ -30,7 +30,16 @@ STUDY = nx.DiGraph(
         *((f"extract@{key}", f"cka@{pair}") for key in "ab" for pair in ("first", "second")),
     ]
 )
-KINDS = ("pretrain", "interpolate", "fetch", "unheard_of", *FORWARD, *MEASURES)
+KINDS = (
+    "pretrain",
+    "interpolate",
+    "fetch",
+    "unheard_of",
+    *FORWARD,
+    "kurtosis",
+    "broden",
+    "summarize",
+)
 
 
 def check(graph: nx.DiGraph, jobs: dict) -> None:
@@ -87,8 +96,13 @@ def test_what_computes_on_another_host_holds_no_gpu_here():
     assert needed == {"forward@a": 1, "forward@b": 1}
 
 
-def test_a_measure_between_others_of_its_encoder_gets_a_job_of_its_own():
+def test_a_new_measure_shares_the_job_of_its_encoder():
     graph = nx.DiGraph([("directions@a", "new@a"), ("new@a", "summarize@a")])
+    assert set(planned(graph, CPU)) == {"encoder@a"}
+
+
+def test_jobs_that_would_wait_for_each_other_are_split():
+    graph = nx.DiGraph([("directions@a", "interpolate@a"), ("interpolate@a", "summarize@a")])
     jobs = planned(graph, CPU)
     check(graph, jobs)
     assert set(jobs) == set(graph)
