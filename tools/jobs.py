@@ -40,7 +40,8 @@ FIRST = ("code", "study")
 
 TRAININGS = ("pretrain", "finetune", "supervise")
 FORWARD = ("head", "extract", "extract_broden", "extract_layers")
-MEASURES = ("robustness", "kurtosis", "directions", "broden", "browse", "summarize")
+APART = (*TRAININGS, "weights", "interpolate", "fetch")
+"""Stages of a key that share no job; all others are of an encoder and share its job."""
 
 COSTS = {
     **dict.fromkeys(TRAININGS, 30),
@@ -153,7 +154,7 @@ def job_name(stage: str, on_cpu: bool) -> str:
         return "standard_models"
     if kind == "cka":
         return "comparisons"
-    if kind in FORWARD + MEASURES:
+    if key and kind not in APART:
         return f"{'encoder' if on_cpu else 'forward' if kind in FORWARD else 'measures'}@{key}"
     return stage
 
