@@ -1,7 +1,7 @@
 # make repro    run the study in params.yaml; make repro JOBS=2 runs two stages at a time
 # make unit     unit tests, about two minutes     make test    unit, integration and pipeline tests
 # make check    format, lint, types, generated files  make stress  kills, full disks, servers, random studies
-# make docs     writes what is generated from the code: the templates of `dvc plots`
+# make docs     writes what is generated from the code: templates of `dvc plots`, tables of the manual
 # make emulate  do other processors compute the same bytes? QEMU (Debian: qemu-user) emulates four
 # make plan     what a study would download, store and compute: make plan STUDY=studies/paper.yaml
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed

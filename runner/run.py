@@ -32,6 +32,10 @@ READING = ("fetch", "weights")
 PLACES = ("captions", "file", "folder")
 """The keys of an entry in params.yaml that name a file or a folder of the user's."""
 
+ACCESS = ("CURL_CA_BUNDLE", "HF_HOME", "HF_TOKEN_PATH", "NETRC", "REQUESTS_CA_BUNDLE")
+ACCESS += ("SSL_CERT_DIR", "SSL_CERT_FILE")
+"""Variables that say where tokens, logins and certificates are."""
+
 OWN_FILES = (GRAPH, PARAMS, SETTINGS, Path("code.json"), Path("constraints.txt"))
 OWN_FILES += (Path("versions.yaml"), Path("data/reference"))
 """What the runner reads again in each process of a stage that has several."""
@@ -92,14 +96,16 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     outputs = [Path(path) for path in entry.outs]
     writable = [partial_folder(path) for path in outputs]
     writable += [Path(".scratch"), temporary_folder(), *bytecode_folders()]
-    readable = [*map(Path, (*CODE, *entry.deps)), SETTINGS]
+    # Modules one by one: what else lies among them, such as templates, has to be a dependency.
+    readable = [*modules(), *map(Path, entry.deps), SETTINGS]
     readable += map(Path, readable_tables(entry))
     readable += [target for dep in entry.deps for target in link_targets(Path(dep))]
     reads_outside = entry.stage in READING
     if reads_outside:
         readable += sources(tree.get("datasets", {}).get(entry.key), Path(machine.folders))
         readable += sources(tree.get("weights", {}).get(entry.key), Path(machine.folders))
-        readable += [Path.home() / ".cache", Path.home() / ".netrc"]  # the hub's token, logins
+        readable += [Path.home() / ".cache/huggingface", Path.home() / ".netrc"]
+        readable += [Path(os.environ[name]) for name in ACCESS if os.environ.get(name)]
         writable.append(Path(machine.downloads))
     several = machine.processes > 1
     if several:
@@ -110,14 +116,19 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
         readable,
         writable,
         {path.parent for path in outputs},
+        map(Path, CODE),
         network=reads_outside or several,
     )
 
 
 def bytecode_folders() -> list[Path]:
     """Return the folders in which Python and numba keep compiled code of ours."""
-    folders = {file.parent for name in CODE for file in Path(name).rglob("*.py")}
-    return sorted(folder / "__pycache__" for folder in folders)
+    return sorted({file.parent / "__pycache__" for file in modules()})
+
+
+def modules() -> list[Path]:
+    """Return our Python modules."""
+    return sorted(file for name in CODE for file in Path(name).rglob("*.py"))
 
 
 def temporary_folder() -> Path:

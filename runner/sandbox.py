@@ -57,7 +57,12 @@ class _PathRule(ctypes.Structure):
 
 
 def lock(
-    readable: Iterable[Path], writable: Iterable[Path], movable: Iterable[Path], *, network: bool
+    readable: Iterable[Path],
+    writable: Iterable[Path],
+    movable: Iterable[Path],
+    listable: Iterable[Path] = (),
+    *,
+    network: bool,
 ) -> bool:
     """Lock this process; return whether Landlock did it, or else a hook in Python does.
 
@@ -67,14 +72,15 @@ def lock(
     writable : files and folders to write, besides devices
     movable : folders in which finished outputs are moved into place; what lies there already can
         be replaced, but not read or changed
+    listable : folders whose names of files can be read, besides the working folder; Python looks
+        for modules in such lists
     network : whether TCP connections are allowed
     """
     kept = [*environment(), *readable]
     written = [Path("/dev"), *writable]
     rights = [(path, READ) for path in kept]
     rights += [(path, WRITE) for path in written] + [(path, MOVE) for path in movable]
-    # The listing of a folder shows names and no content; Python needs that of its working folder.
-    rights += [(Path(), READ_DIR)]
+    rights += [(path, READ_DIR) for path in (Path(), *listable)]
     if restrict(rights, network=network):
         return True
     watch([path.resolve() for path in (*kept, *written)])

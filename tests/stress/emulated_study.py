@@ -8,31 +8,55 @@ would take an hour. The folder needs the code, the reference tables and params.y
 
 import sys
 import time
+from graphlib import TopologicalSorter
 
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.kernels import use_kernels
 from runner.graph import read_entry
 from runner.run import compute
-from tests.reads import GRAPH
+from tests.reads import GRAPH, body
 
-ORDER = (
-    *("study", "fetch", "weights", "pretrain", "finetune", "supervise", "interpolate"),
-    *("head", "extract", "extract_broden", "extract_layers"),
-    *("baseline", "robustness", "directions", "kurtosis", "broden_labels", "broden"),
-    *("cka", "controls", "summarize", "summarize_baseline", "published", "thumbnails", "browse"),
-    "report",
-)
-"""All stages but `code`, each after those whose results it reads; without `code`, none looks at the
-fingerprint of its code."""
+WRITTEN = {
+    path.partition("${")[0]: stage
+    for stage in GRAPH
+    for part in ("outs", "metrics")
+    for out in body(stage).get(part, ())
+    for path in ([out] if isinstance(out, str) else out)
+}
+"""The stage that writes each output, by the output's path up to its key."""
+
+
+def order() -> list[str]:
+    """Return all stages but `code`, each after those whose results it reads.
+
+    Without `code`, none looks at the fingerprint of its code.
+    """
+    before = {
+        stage: {
+            writer
+            for dep in body(stage).get("deps", ())
+            for path, writer in WRITTEN.items()
+            if f"{dep}/".startswith(path) or path.startswith(f"{dep}/")
+        }
+        for stage in GRAPH
+    }
+    # one that trains may start from what another one wrote
+    trainings = ["weights", "pretrain", "finetune", "supervise", "interpolate"]
+    for place, stage in enumerate(trainings):
+        before[stage] = {one for one in before[stage] if one not in trainings[place:]}
+        before[stage] |= {*trainings[:place]}
+    for stage in set(GRAPH) - {*trainings}:
+        if "interpolate" in before[stage]:
+            before[stage] |= {*trainings}
+    return [stage for stage in TopologicalSorter(before).static_order() if stage != "code"]
 
 
 def main() -> None:
     """Run the stages, and print what each takes."""
     study = load_tree(PARAMS)
     use_kernels(study["kernels"])
-    assert {*ORDER, "code"} == set(GRAPH)
-    for stage in ORDER:
+    for stage in order():
         began = time.perf_counter()
         group = GRAPH[stage].get("foreach", "").strip("${}")
         for key in study[group] if group else [""]:

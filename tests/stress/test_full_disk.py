@@ -76,6 +76,7 @@ def test_a_real_dataset_is_whole_or_not_there_at_all(place):
     known = read_imagenet_classes()
     layouts.write_files(place / "val", layouts.class_folders(known, [0, 1], 6, "val"))
     write_dataset("imagenet_val", {"kind": "imagenet", "source": "folder", "folder": "val"})
+    accept_study()
     command = f"{sys.executable} -m stages fetch imagenet_val"
     said = run_twice(Workspace(place), "data/datasets", "40k", command)
     assert said.startswith("error: data/datasets/imagenet_val: the disk is full; nothing was left")
@@ -88,6 +89,7 @@ def test_a_download_comes_when_there_is_room_again(place, server):
     server.files["/v2.tar.gz"] = data
     archive = {"url": f"{server.url}/v2.tar.gz", "sha256": hashlib.sha256(data).hexdigest()}
     write_dataset("imagenet_v2", {"kind": "imagenet_v2", "source": "archive", "archive": [archive]})
+    accept_study()
     command = f"{sys.executable} -m stages fetch imagenet_v2"
     said = run_twice(Workspace(place), ".scratch/downloads", "8k", command)
     assert said.startswith("error: .scratch/downloads: the disk is full; nothing of the file was")

@@ -16,7 +16,8 @@ from tests.stress.test_kills import mend, processes, wait_for
 from tools import jobs
 
 KEY, OTHERS = "rn_untrained", ("rn_web_broad", "rn_web_broad_finetuned")
-RAISE = "    if key == 'rn_untrained':\n        raise ValueError('a fault')\n    params = Params()"
+FIRST = '    settings = params.read("kurtosis", Settings)'
+RAISE = f"    if key == 'rn_untrained':\n        raise ValueError('a fault')\n{FIRST}"
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="prctl(2) and /proc are Linux's"
@@ -63,7 +64,8 @@ def test_nothing_is_started_where_nothing_is_stale(study, snakemake):
 def test_a_parameter_starts_what_it_reaches_and_a_failure_stops_no_other(study, snakemake, nano):
     module = study.folder / "stages/kurtosis.py"
     code = module.read_text()
-    module.write_text(code.replace("    params = Params()", RAISE, 1))
+    assert FIRST in code
+    module.write_text(code.replace(FIRST, RAISE, 1))
     before = study.lock()
     started = repro(study, snakemake, ok=False)
     assert started == {f"encoder@{key}" for key in (KEY, *OTHERS)}

@@ -8,17 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipeline.test_pipeline import EXTRACTS, MEASURES
 from tests.pipeline.workspace import Workspace, clone
 from tests.reads import folder_digests
 from tests.stress.remotes import Remote, s3_remote, ssh_remote
 
 KEY = "rn_web_broad_finetuned"
 SEED = "recipes.finetuning.seed"
-OF_AN_ENCODER = (
-    *("finetune", "head", "extract", "extract_broden", "extract_layers"),
-    *("robustness", "kurtosis"),
-    *("directions", "broden", "browse", "summarize"),
-)
+OF_AN_ENCODER = ("finetune", *EXTRACTS, *MEASURES)
 RERUN = {f"{stage}@{KEY}" for stage in OF_AN_ENCODER} | {*("cka@rn_finetuning", "study", "report")}
 MAKE = ("make", "--silent")
 

@@ -2,15 +2,9 @@
 
 import pytest
 
-SHIFTED = (
-    "extract",
-    "robustness",
-    "directions",
-    "kurtosis",
-    "broden",
-    "browse",
-    "summarize",
-)
+from tests.pipeline.test_pipeline import MEASURES
+
+SHIFTED = ("extract", *MEASURES)
 """An encoder's stages that depend on the shifts."""
 
 
@@ -30,6 +24,6 @@ def test_a_setting_of_a_measure_reruns_that_measure_alone(clean, path, value, st
 def test_another_setting_of_a_shift_passes_no_probe_image_through_an_encoder(clean):
     clean.change("datasets.imagenet_r.noise", 0.06)
     ran = clean.repro()
-    expected = {"study", "fetch@imagenet_r", "baseline", "summarize_baseline"}
+    expected = {"study", "fetch@imagenet_r", "baseline", "summarize_baseline", "controls"}
     assert ran - {"report"} <= expected | clean.of_every_encoder(*SHIFTED)
     assert clean.of_every_encoder("extract", "robustness", "directions") <= ran

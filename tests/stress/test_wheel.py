@@ -17,10 +17,12 @@ import interpreting_clip
 from interpreting_clip.measures.average_precision import (
     Examples, average_precisions, sparse_targets
 )
-from interpreting_clip.measures.cka import cka, u_center
+from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.u_centring import u_center
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
 from interpreting_clip.measures.participation_ratio import Settings, participation_ratio
 from interpreting_clip.measures.result import numbers
+from interpreting_clip.measures.u_centring import u_center
 
 before = "numba" in sys.modules
 rng = np.random.default_rng(0)

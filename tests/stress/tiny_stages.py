@@ -1,7 +1,6 @@
 """What stages do with the settings of a study, on very small arrays."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -37,6 +36,7 @@ from interpreting_clip.encoders.heads import zero_shot_head
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.encoders.open_clip_models import architecture_of
 from interpreting_clip.encoders.tokenizer import build_vocabulary
+from interpreting_clip.errors import error_context
 from interpreting_clip.measures.cka import cka
 from interpreting_clip.measures.concepts import (
     ConceptLabels,
@@ -103,8 +103,7 @@ def runs(study: Sections) -> Iterator[Run]:
     yield directions, (study.directions,)
     yield concepts, (study.concepts,)
     for name in further_measures():
-        measure = resolve_name(f"interpreting_clip.measures.{name}:{name}")
-        yield partial(measure, FEATURES), (getattr(study, name),)
+        yield further, (name, getattr(study, name))
     yield layers, (study.layers, study.precision)
     yield heads, (study.heads,)
     yield threads, (study.threads.inference,)
@@ -194,6 +193,12 @@ def kurtosis(settings: KurtosisSettings) -> None:
     bootstrap_mean(of_images, settings.resamples, settings.confidence, settings.seed)
     for share in (settings.outlier_share, *settings.sweep):
         outlier_features(deviations, share)
+
+
+def further(name: str, settings: Any) -> None:
+    """Measure a few images; the function has its module's name."""
+    with error_context("images", ValueError):
+        resolve_name(f"interpreting_clip.measures.{name}:{name}")(FEATURES, settings)
 
 
 def directions(settings: DirectionsSettings) -> None:

@@ -59,7 +59,10 @@ def locked(folder: Path, expression: str, *, hook: bool = False, network: bool =
     """Return what an expression gives in a process that has locked itself in a folder."""
     code = LOCKED.format(root=str(ROOT), hook=hook, network=network, expression=expression)
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    given = os.environ | {"TMPDIR": str(folder / "out")}  # torchvision looks for such a folder
+    done = subprocess.run(
+        command, cwd=folder, env=given, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
