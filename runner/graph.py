@@ -38,11 +38,6 @@ class StageEntry:
         return f"{self.stage}@{self.key}" if self.key else self.stage
 
 
-def stage_names(graph: Path = GRAPH) -> list[str]:
-    """Return the names of all stages, in the order of dvc.yaml."""
-    return list(load_tree(graph)["stages"])
-
-
 def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GRAPH) -> StageEntry:
     """Return a stage's entry with the names in it replaced by their values, as DVC replaces them.
 

@@ -1,10 +1,9 @@
 """The parameters that a stage's entry in dvc.yaml lists, and no others."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from interpreting_clip.config.params import PARAMS, Params, convert
+from interpreting_clip.config.params import Params, convert
 from interpreting_clip.errors import InputError
 from runner.graph import GRAPH
 
@@ -16,8 +15,9 @@ class ListedParams(Params):
     computed again when that changes.
     """
 
-    def __init__(self, listed: Sequence[str], stage: str, file: Path = PARAMS) -> None:
-        super().__init__(file)
+    def __init__(self, study: Params, listed: Sequence[str], stage: str) -> None:
+        # Not read again: every stage would parse params.yaml twice.
+        self.file, self.tree = study.file, study.tree
         self.listed, self.stage = listed, stage
 
     def read(self, path: str, kind: Any) -> Any:

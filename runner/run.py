@@ -66,26 +66,28 @@ def main(*words: str) -> None:
         compute_alone(entry.name, launched)
     require_full_precision()
     require_fingerprint(entry)
-    compute(entry, locked=True, one_of_several=one_of_several)
+    compute(entry, params, locked=True, one_of_several=one_of_several)
     if one_of_several:
         leave()
     if computes:
         record_seconds(entry.name, time.perf_counter() - began)
 
 
-def compute(entry: StageEntry, *, locked: bool = False, one_of_several: bool = False) -> None:
+def compute(
+    entry: StageEntry, study: Params, *, locked: bool = False, one_of_several: bool = False
+) -> None:
     """Run a stage's `main` in this process, and keep its outputs if it succeeds.
 
     A process that is one of several writes where the process that started it says, and that one
     keeps the outputs.
     """
-    params = ListedParams(entry.params, entry.stage)
+    params = ListedParams(study, entry.params, entry.stage)
     inputs = Inputs(entry.deps, entry.made, entry.stage)
     outputs = Outputs(entry.outs, entry.results, entry.stage)
     with nullcontext() if one_of_several else outputs.written(inputs):
         inputs.check()
         if locked and not one_of_several:  # their processes inherit the lock
-            lock_stage(entry, params.tree)
+            lock_stage(entry, study.tree)
         stage = resolve_name(f"stages.{entry.stage}:main")
         stage(*filter(None, [entry.key]), params, inputs, outputs)
 

@@ -76,7 +76,8 @@ def accept_study() -> None:
 def run_stage(stage: str, key: str = "") -> None:
     """Run a stage of the study in the working folder in this process, which is not locked."""
     accept_study()
-    compute(read_entry(stage, key, Params().tree, ROOT / GRAPH_FILE))
+    study = Params()
+    compute(read_entry(stage, key, study.tree, ROOT / GRAPH_FILE), study)
 
 
 def said_within(megabytes: int, importing: str, call: str) -> str:

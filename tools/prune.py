@@ -20,10 +20,11 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.quantities import KEY
 from interpreting_clip.study.check import check
+from runner.graph import GRAPH, OUTPUTS
 from runner.process import launch
 from tools.options import Options
 
-GRAPH, LOCK = Path("dvc.yaml"), Path("dvc.lock")
+LOCK = Path("dvc.lock")
 
 INSTANCE = "${key}"
 """The placeholder for an entry's name in the path of an output."""
@@ -92,7 +93,7 @@ def instances() -> Iterator[Path]:
     """Yield existing paths that could be an instance of an output whose path has `${key}`."""
     for stage in load_tree(GRAPH)["stages"].values():
         body = stage.get("do", {})
-        for out in (out for part in ("outs", "metrics", "plots") for out in body.get(part, ())):
+        for out in (out for part in OUTPUTS for out in body.get(part, ())):
             template = out if isinstance(out, str) else next(iter(out))
             before, _, after = template.partition(INSTANCE)
             for path in Path(before).iterdir() if Path(before).is_dir() else ():

@@ -22,13 +22,12 @@ from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
+from runner.graph import GRAPH
 from runner.process import launch
 from runner.run import SECONDS
 from tools.cache import LOCK, Cache, locked_stages, open_cache
 from tools.fsck import exclusive
 from tools.jobs import TRAININGS
-
-GRAPH = Path("dvc.yaml")
 
 Entries = dict[str, dict[str, Any]]
 """Entries of dvc.lock by stage: its command, and its inputs and outputs with their MD5."""

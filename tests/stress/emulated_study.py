@@ -10,8 +10,7 @@ import sys
 import time
 from graphlib import TopologicalSorter
 
-from interpreting_clip.config.params import PARAMS
-from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.config.params import Params
 from interpreting_clip.kernels import use_kernels
 from runner.graph import read_entry
 from runner.run import compute
@@ -54,13 +53,13 @@ def order() -> list[str]:
 
 def main() -> None:
     """Run the stages, and print what each takes."""
-    study = load_tree(PARAMS)
-    use_kernels(study["kernels"])
+    study = Params()
+    use_kernels(study.tree["kernels"])
     for stage in order():
         began = time.perf_counter()
         group = GRAPH[stage].get("foreach", "").strip("${}")
-        for key in study[group] if group else [""]:
-            compute(read_entry(stage, key, study))
+        for key in study.tree[group] if group else [""]:
+            compute(read_entry(stage, key, study.tree), study)
         sys.stdout.write(f"{stage} {time.perf_counter() - began:.1f} s\n")
         sys.stdout.flush()
 
