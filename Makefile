@@ -1,5 +1,5 @@
 # make repro    run the study in params.yaml; make repro JOBS=2 runs two stages at a time
-# make unit     unit tests, about two minutes     make test    unit, integration and pipeline tests
+# make unit     unit tests, about a minute        make test    unit, integration and pipeline tests
 # make check    format, lint, types, generated files  make stress  kills, full disks, servers, random studies
 # make docs     writes what is generated from the code: templates of `dvc plots`, tables of the manual
 # make emulate  do other processors compute the same bytes? QEMU (Debian: qemu-user) emulates four
@@ -21,7 +21,7 @@ TEST_PROCESSES ?= 2
 VENV := .venv
 SNAKEMAKE := .venv-snakemake
 PARALLEL := $(filter-out 1,$(JOBS))
-PYTEST := python -m pytest -q --numprocesses $(TEST_PROCESSES)
+PYTEST := python -m pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile
 BIN := $(VENV)/bin
 COMPILE := pip-compile -q --strip-extras --annotation-style line --no-header --no-emit-find-links \
     --no-emit-index-url --no-emit-trusted-host --no-emit-options

@@ -4,13 +4,12 @@ import os
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.reads import ROOT
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["tests.browser", "tests.fixtures"]
 
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # test processes run side by side
@@ -24,19 +23,6 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"skipped, and SKIP_NOTHING is set: {report.longrepr}"
     return report
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Run a file's tests in one process, and tests/pipeline in one, which runs the nano study."""
-    from xdist.scheduler import LoadFileScheduling
-
-    class Scheduling(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file = super()._split_scope(nodeid)
-            return "tests/pipeline" if file.startswith("tests/pipeline/") else file
-
-    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Fixtures of several tiers: the nano study after a run, a small study, loopback servers."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from interpreting_clip.formats.saved_activations import write_activations, write
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.measures.head import Head
 from tests.integration.downloads.loopback import FileServer, HubServer
-from tests.pipeline.workspace import NANO, Workspace, new_workspace
-from tests.reads import ROOT, STAGES, link_code, run_stage, seal
+from tests.pipeline.nano_study import run_nano
+from tests.pipeline.workspace import NANO, Workspace
+from tests.reads import ROOT, link_code, run_stage, seal
 
 IMAGES = {"imagenet_val": 40, "imagenet_v2": 30, "web_broad": 40, "broden": 150}
 FEATURES = 600
@@ -26,12 +28,21 @@ FEATURES = 600
 
 @pytest.fixture(scope="session")
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a clone in which the study has been run and committed, with each process recorded."""
-    workspace = new_workspace(tmp_path_factory.mktemp("nano") / "clone")
-    ran = workspace.repro(spy=True)
-    assert {name.partition("@")[0] for name in ran} == set(STAGES) - {"supervise", "interpolate"}
-    workspace.commit("Run the nano study")
-    return workspace
+    """Return a clone in which the study has been run and committed, with each process recorded.
+
+    The first test process that asks runs the study; each gets a copy of its own to change.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    made = shared / "nano"
+    with FileLock(f"{made}.lock"):
+        if not made.exists():
+            partial = shared / "nano.partial"
+            shutil.rmtree(partial, ignore_errors=True)  # of a process that failed
+            run_nano(partial)
+            partial.rename(made)
+    copy = shutil.copytree(made, tmp_path_factory.mktemp("clone") / "nano", symlinks=True)
+    return Workspace(copy)
 
 
 @pytest.fixture

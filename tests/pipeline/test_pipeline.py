@@ -9,7 +9,7 @@ import pytest
 from dvc.repo import Repo
 
 from runner.fingerprint import COMPUTING, branch_modules, fingerprinted
-from tests.integration.page.conftest import leads_somewhere
+from tests.browser import leads_somewhere
 from tests.pipeline.workspace import Workspace
 from tests.reads import ROOT, STAGES, body
 
@@ -89,8 +89,9 @@ def test_every_stage_waits_for_a_legal_study(nano):
     assert free == {"study", "code"}
 
 
-def test_a_second_run_runs_nothing(nano):
+def test_a_second_run_runs_nothing_with_plain_dvc_either(nano):
     assert nano.repro() == set()
+    assert "Running stage" not in nano.run("dvc", "repro")
     assert nano.run("git", "status", "--porcelain") == ""
 
 

@@ -1,4 +1,4 @@
-"""What DVC itself says and does after an edit of a parameter, of code or of a locked version."""
+"""What DVC says and does after an edit of a parameter, of code or of a locked version."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ KURTOSIS = "kurtosis@rn_web_broad"
 
 def stale(workspace: Workspace) -> set[str]:
     """Return what `dvc status` names, and each other that would run before it runs at all."""
-    return set(json.loads(workspace.run("dvc", "status", "--json"))) - {"study"}
+    return set(json.loads(workspace.dvc("status", "--json"))) - {"study"}
 
 
 def edit(workspace: Workspace, file: str, old: str, new: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.integration.page.conftest import (
+from tests.browser import (
     HOSTILE,
     NARROW,
     broken_links,

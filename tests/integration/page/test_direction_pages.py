@@ -113,8 +113,10 @@ def test_without_scripts_the_tables_are_there_and_no_finder(chromium, pages):
     page.close()
 
 
-@pytest.mark.parametrize("name", ["index", "directions_101", "features"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [("index", "light"), ("index", "dark"), ("directions_101", "light"), ("features", "dark")],
+)
 def test_pages_are_accessible(chromium, pages, name, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = chromium.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 900})

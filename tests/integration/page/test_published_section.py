@@ -27,7 +27,7 @@ from page.robustness_tables import PUBLISHED_COLUMNS, published_rows
 from page.study_tables import planted_rows, study_tables
 from page.vega import vega_script
 from stages.published import COLUMNS, published_results
-from tests.integration.page.conftest import HOSTILE, NARROW, excess_width, violations
+from tests.browser import HOSTILE, NARROW, excess_width, violations
 from tests.reads import ROOT
 from tests.unit.page.conftest import as_read, published_model, published_tables
 

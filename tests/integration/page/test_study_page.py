@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.integration.page.conftest import NARROW, excess_width, violations
+from tests.browser import NARROW, excess_width, violations
 from tests.reads import ROOT
 
 REPORT = ROOT / "plots/report.html"
