@@ -3,8 +3,10 @@
 import importlib.util
 import os
 import py_compile
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -15,12 +17,8 @@ from interpreting_clip.formats.json import read_json
 from runner.bytecode import CHECKED, require_source, require_unshadowed
 from runner.fingerprint import FINGERPRINTS
 
-MODULES = [
-    "stages/kurtosis.py",
-    "interpreting_clip/measures/intervals.py",
-    "interpreting_clip/measures/kurtosis.py",
-]
-"""The stage itself, a module that it imports, and one that a test's edit shall reach."""
+MODULES = ["stages/kurtosis.py", "interpreting_clip/measures/kurtosis.py"]
+"""The stage itself, and a module that it imports."""
 
 KURTOSIS = ("stages", "kurtosis", "rn_web_broad")
 
@@ -35,12 +33,21 @@ def start(root: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.fixture(scope="module")
+def compiled(code_tree: Path) -> Iterator[Path]:
+    """Let a stage run once in the copy of the code, with the bytecode that Python writes there."""
+    assert start(code_tree, "stages", "code") == ""
+    assert start(code_tree, "compileall", "-q", "stages", "interpreting_clip") == ""
+    assert "contents.json: no such file" in start(code_tree, *KURTOSIS)
+    yield code_tree
+    for folder in [*code_tree.rglob("__pycache__")]:
+        shutil.rmtree(folder)
+
+
 @pytest.fixture
-def tree(code_copy):
-    """Return a copy of the code that is fingerprinted and that a stage has run in once."""
-    assert start(code_copy, "stages", "code") == ""
-    assert start(code_copy, "compileall", "-q", "stages", "interpreting_clip") == ""
-    assert "contents.json: no such file" in start(code_copy, *KURTOSIS)
+def tree(compiled: Path, code_copy: Path) -> Path:
+    """Lend a test the copy of the code that is fingerprinted and that a stage has run in once."""
+    assert compiled == code_copy
     return code_copy
 
 

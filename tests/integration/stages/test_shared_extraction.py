@@ -69,10 +69,8 @@ def left(key: str) -> list[Path]:
 @pytest.mark.parametrize(
     ("stage", "key", "processes"),
     [
-        ("extract", "rn", 2),
-        ("extract", "vit", 5),  # more than there are batches
+        ("extract", "rn", 5),  # more than there are batches
         ("extract_broden", "vit", 2),
-        ("extract_layers", "rn", 2),
         ("extract_layers", "vit", 2),
     ],
 )
