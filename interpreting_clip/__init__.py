@@ -4,6 +4,7 @@ They take arrays of NumPy and return numbers; the rest of the package makes such
 
 * `kurtosis.kurtosis_and_deviations`, `kurtosis.outlier_features`
 * `directions.singular_directions`, `directions.importance`, `pruning.pruned_accuracies`
+* `logit_variance.logit_variance_shares`
 * `outlier_axes.align_axes`, `outlier_axes.pruning_costs`
 * `concepts.concept_targets`, `concepts.probe`, `average_precision.average_precisions`
 * `u_centring.u_center`, `cka.cka`

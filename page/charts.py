@@ -72,7 +72,7 @@ CHARTS = (
         caption="Importance of the right singular vectors v of the head, σ · mean over images of "
         "|cos(v, h)|, sorted, as a share of the encoder's largest, on a logarithmic axis; a panel "
         "per backbone. The steeper a line, the fewer directions the head rests on. "
-        "plots/importance.csv also has those of a random head.",
+        "plots/importance.csv also has the other centring, and the mean over random heads.",
         only={"head": "head"},
     ),
     Chart(
@@ -87,7 +87,7 @@ CHARTS = (
         caption="Top-1 accuracy in percent after the least important fraction of the head's "
         "directions is projected out of the activations, on ImageNet and in the mean of the "
         "shifts; a panel per backbone. Dotted: the paper prunes up to 80 % without harm. "
-        "plots/pruning.csv has each shift, and the directions of a random head.",
+        "plots/pruning.csv has each shift, the other centring, and the mean over random heads.",
         only={"head": "head"},
     ),
     Chart(

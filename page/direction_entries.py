@@ -69,6 +69,7 @@ class Pruned(NamedTuple):
 class DirectionEntry(NamedTuple):
     """A direction, numbered by importance from 1; `share` is its part of all importances' sum.
 
+    `logit_variance` is the share of the variance of the logits over classes that it carries.
     `pruned` is the largest measured pruning that removes only less important directions, and
     `feature` is the examined feature whose axis is nearest.
     """
@@ -77,6 +78,7 @@ class DirectionEntry(NamedTuple):
     singular_value: float
     importance: float
     share: float
+    logit_variance: float
     feature: int
     cosine: float
     pruned: Pruned
@@ -248,6 +250,7 @@ def direction_entries(
             singular_value=float(arrays["singular_values"][row]),
             importance=float(importance[place]),
             share=float(importance[place] / importance.sum()),
+            logit_variance=float(arrays["logit_variance"][row]),
             feature=int(features[nearest[place]]),
             cosine=float(cosines[place, nearest[place]]),
             pruned=pruned_below(place + 1, len(rows), pruning),
@@ -259,7 +262,8 @@ def direction_entries(
 
 def pruned_below(number: int, directions: int, pruning: Mapping[str, Any]) -> Pruned:
     """Return the largest measured pruning that removes no direction as important as `number`."""
-    fractions, accuracies = pruning["fractions"], pruning["accuracy"]["head"]["imagenet"]
+    fractions = pruning["fractions"]
+    accuracies = pruning["heads"][pruning["centre"]]["accuracy"]["imagenet"]
     removed = count_removed(np.array(fractions), directions)
     fitting = [place for place, count in enumerate(removed) if count <= directions - number]
     place = max(fitting, key=lambda place: fractions[place])

@@ -40,11 +40,13 @@ Places = dict[int, tuple[str, int]]
 class Browser:
     """What an encoder's browser shows.
 
-    `concepts` are those that the finder lists, by name. `probe` is None without probe images, and
-    `outliers` says how many outlier features the encoder has.
+    `centred` says whether the head was taken minus its mean row. `concepts` are those that the
+    finder lists, by name. `probe` is None without probe images, and `outliers` says how many
+    outlier features the encoder has.
     """
 
     label: str
+    centred: bool
     threshold: float
     directions: Sequence[DirectionEntry]
     features: Sequence[FeatureEntry]

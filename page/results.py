@@ -73,12 +73,67 @@ class Kurtosis(msgspec.Struct, frozen=True, kw_only=True):
     largest_share: float
 
 
-class DirectionNumbers(msgspec.Struct, frozen=True, kw_only=True):
-    """Count of directions, prunable fraction (0 to 1), largest over median importance."""
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """The mean over random heads, and the quantiles of 5 and 95 %."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Prunable(msgspec.Struct, frozen=True, kw_only=True):
+    """Prunable fractions (0 to 1) of random heads, by accuracy and robustness and by each alone."""
+
+    prunable: Spread | None
+    by_accuracy: Spread
+    by_robustness: Spread | None
+
+
+class MeanRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The mean of a head's rows: its share of the energy, and |cosine| with the first direction."""
+
+    energy: float
+    cosine: float
+
+
+class HeadDirections(msgspec.Struct, frozen=True, kw_only=True):
+    """The directions of a head with one centring.
+
+    `spectrum` is the participation ratio of the squared singular values, `first_logit_variance` the
+    share of the logit variance that the most important direction carries, and `by_accuracy` the
+    prunable fraction by ImageNet accuracy alone.
+    """
 
     count: int
-    prunable: float
     importance_ratio: float
+    spectrum: float
+    first_logit_variance: float
+    by_accuracy: float
+
+
+class DirectionNumbers(msgspec.Struct, frozen=True, kw_only=True):
+    """Directions with the study's `centre`, and what can be pruned of them (fractions, 0 to 1).
+
+    `importance_ratio` is the largest importance over the median one. `prunable` is what neither
+    harms ImageNet accuracy nor mean effective robustness, `by_accuracy` and `by_robustness` what
+    harms one of them not; None if there is no robustness. `extrapolated` lists the pruned fractions
+    at which a line is extrapolated. `heads` has both centrings by name.
+    """
+
+    centre: Literal["none", "classes"]
+    count: int
+    importance_ratio: float
+    prunable: Number
+    by_accuracy: float
+    by_robustness: Number
+    extrapolated: list[float]
+    random_heads: Prunable
+    mean_row: MeanRow
+    heads: dict[Literal["none", "classes"], HeadDirections]
+
+    def is_extrapolated(self, prunable: Number) -> bool:
+        """Return whether a line is extrapolated at a fraction up to a prunable one."""
+        return prunable is not None and any(one <= prunable for one in self.extrapolated)
 
 
 class Concepts(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +191,8 @@ class OutlierAxis(msgspec.Struct, frozen=True, kw_only=True):
     `share` is the fraction of images in which it is beyond `outlier_sigma`; if that is too small
     for an `outlier`, it is the most extreme feature. `cosine` is the largest |cos| with a
     direction, `rank` that direction's place by importance, `within` the share of the axis that the
-    head sees.
+    head sees, `within_top` that in the span of the most important directions, as many as each of
+    `tops`. `logit_variance` is the share of the logit variance that the feature carries.
     """
 
     feature: int
@@ -145,6 +201,8 @@ class OutlierAxis(msgspec.Struct, frozen=True, kw_only=True):
     cosine: float
     rank: int
     within: float
+    within_top: list[float]
+    logit_variance: float
     costs: dict[str, AccuracyCost]
 
 
@@ -152,7 +210,7 @@ class Outliers(msgspec.Struct, frozen=True, kw_only=True):
     """The definition of an outlier feature, and how many there are at other shares of the images.
 
     Of an encoder's `features`, `hiding_outliers` is the fewest equal outliers that hide each other.
-    `typical_cosine` is the median of `cosine` over all features.
+    `typical_cosine` and `typical_logit_variance` are medians over all features.
     """
 
     features: int
@@ -161,23 +219,46 @@ class Outliers(msgspec.Struct, frozen=True, kw_only=True):
     hiding_outliers: int
     sweep: list[OutliersAt]
     typical_cosine: float
+    typical_logit_variance: float
+    tops: list[int]
     axes: list[OutlierAxis]
 
 
 class Importance(msgspec.Struct, frozen=True, kw_only=True):
-    """Importance of each direction, largest first, of the head and of a random head."""
+    """Importance of each direction, largest first: of the head, with the other centring, by chance.
+
+    `random_head` is the mean over random heads.
+    """
 
     head: list[float]
+    other: list[float]
     random_head: list[float]
 
 
 class Pruning(msgspec.Struct, frozen=True, kw_only=True):
-    """Accuracy in percent on `dataset` after pruning a `fraction` (0 to 1) of the directions."""
+    """Accuracy in percent on `dataset` after pruning a `fraction` (0 to 1) of the directions.
+
+    Of the directions with the other centring, and of random heads (their mean), too.
+    """
 
     dataset: str
     fraction: float
     accuracy: float
+    other_accuracy: float
     random_head_accuracy: float
+
+
+class PrunedRobustness(msgspec.Struct, frozen=True, kw_only=True):
+    """Mean effective robustness in points after pruning a `fraction` (0 to 1) of the directions.
+
+    `random_head_robustness` is the mean over random heads; `extrapolated` says whether the line of
+    a shift is extrapolated to the pruned encoder.
+    """
+
+    fraction: float
+    robustness: float
+    random_head_robustness: float
+    extrapolated: bool
 
 
 class CategoryConcepts(msgspec.Struct, frozen=True, kw_only=True):
@@ -270,7 +351,9 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     representation: Literal["linear", "rectified"]
     outliers: Outliers
     importance: Importance
+    logit_variance: list[float]
     pruning: list[Pruning]
+    pruned_robustness: list[PrunedRobustness]
     concepts: list[CategoryConcepts]
     encoded: list[EncodedPair]
     pairs: dict[str, int]

@@ -65,6 +65,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Columns of `plots/<name>.csv`, by name; accuracies in percent, robustness in points."""
 
+HEADS = ("head", "other centring", "random head")
+"""Whose directions: the head's, those with the centring that the study does not use, the null's."""
+
 PLANTED_COLUMNS = ("features", "size", "found", "arithmetic")
 """Columns of `plots/planted_outliers.csv`; shares in percent."""
 
@@ -125,13 +128,18 @@ def kurtosis_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
 
 
 def importance_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
-    """Return the importance of each direction by rank, of the head and of the random head."""
+    """Return the importance of each direction by rank, by `HEADS`."""
     return [
         encoder_cells(e) | {"head": head, "rank": rank, "importance": value}
         for e in encoders
-        for head, values in (
-            ("head", e.series.importance.head),
-            ("random head", e.series.importance.random_head),
+        for head, values in zip(
+            HEADS,
+            (
+                e.series.importance.head,
+                e.series.importance.other,
+                e.series.importance.random_head,
+            ),
+            strict=True,
         )
         for rank, value in enumerate(values, 1)
     ]
@@ -153,7 +161,8 @@ def pruning_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
                     f"plots/encoders/{e.key}.json: pruning of the unknown dataset `{p.dataset}`; "
                     f"expected one of {', '.join(DATASETS)}"
                 )
-            for head, y in (("head", p.accuracy), ("random head", p.random_head_accuracy)):
+            accuracies = p.accuracy, p.other_accuracy, p.random_head_accuracy
+            for head, y in zip(HEADS, accuracies, strict=True):
                 cells = {"dataset": DATASETS[p.dataset], "head": head, "fraction": p.fraction}
                 rows.append(encoder_cells(e) | cells | {"accuracy": y})
     return rows

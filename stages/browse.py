@@ -31,12 +31,17 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     if not is_absent(concepts):
         probe = read_probe(concepts, labels, thumbnails, threshold)
     arrays = read_tensors(
-        privileged / "directions.safetensors", "directions", "singular_values", "importance"
+        privileged / "directions.safetensors",
+        "directions",
+        "singular_values",
+        "importance",
+        "logit_variance",
     )
     kurtosis = read_json(outliers / "kurtosis.json")
     pruning = read_json(privileged / "directions.json")
     browser = Browser(
         label=label,
+        centred=pruning["centre"] == "classes",
         threshold=threshold,
         directions=direction_entries(arrays, pruning, kurtosis["axes"], probe),
         features=feature_entries(kurtosis, probe),

@@ -26,7 +26,7 @@ from interpreting_clip.measures.kurtosis import (
     most_extreme_first,
     outlier_features,
 )
-from interpreting_clip.measures.outlier_axes import align_axes, pruning_costs
+from interpreting_clip.measures.outlier_axes import align_axes, pruning_costs, tops
 from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
@@ -44,7 +44,11 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     width = activations.shape[1]
     head = read_head(inputs[f"data/heads/{key}"], width)
     arrays = read_tensors(
-        privileged / "directions.safetensors", "directions", "singular_values", "importance"
+        privileged / "directions.safetensors",
+        "directions",
+        "singular_values",
+        "importance",
+        "feature_logit_variance",
     )
     directions = Directions(arrays["directions"], arrays["singular_values"])
     with error_context(folder / TEST_SETS[0], ValueError):
@@ -59,6 +63,9 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         axes = {
             "typical_cosine": np.median(aligned.cosine),
             "costs": costs(tests, head, examined, settings.confidence),
+            "logit_variance": arrays["feature_logit_variance"][examined.feature],
+            "typical_logit_variance": np.median(arrays["feature_logit_variance"]),
+            "tops": tops(len(directions.vectors)),
             **{name: values[examined.feature] for name, values in asdict(aligned).items()},
             **asdict(examined),
         }

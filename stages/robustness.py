@@ -1,6 +1,6 @@
-"""Stage `robustness`: an encoder's accuracies and its effective robustness."""
+"""Stage `robustness`: accuracies, effective robustness, and how much of a head can be pruned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, result_name
+from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, on_classes, result_name
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.numbers import write_numbers
@@ -20,10 +20,14 @@ from interpreting_clip.measures.effective_robustness import (
     Result,
     Settings,
     estimate_effective_robustness,
+    robustness_curve,
 )
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+from interpreting_clip.measures.pruning import Result as PruningResult
+from interpreting_clip.measures.pruning import prunable_fractions
+from interpreting_clip.quantities import Percents
 from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
@@ -33,11 +37,14 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
 
     A shift whose dataset is absent is left out, and the mean is over the others. If a shift has
     other classes than its line, its accuracy is written, with the reason why it has no effective
-    robustness.
+    robustness. `pruned` says how robustness changes as directions are pruned, and how many of them
+    can be.
     """
     settings = params.read("robustness", Settings)
+    harmless = params.read("directions.harmless", Percents)
     folder = inputs[f"data/activations/{key}"]
     baseline = read_json(inputs["data/baseline"] / "baseline.json")
+    directions = read_json(inputs[f"data/directions/{key}"] / "directions.json")
     tests = read_test_sets(folder)
     head = read_head(inputs[f"data/heads/{key}"], tests[TEST_SETS[0]].values.shape[1])
     measured = {name: measure(folder / name, test, head) for name, test in tests.items()}
@@ -59,9 +66,10 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         },
         "left_out": left_out,
         "effective_robustness": estimate(pairs, baseline, settings),
+        "pruned": pruned(directions, list(pairs), baseline, harmless),
     }
     out = outputs[f"data/robustness/{key}"]
-    write_numbers(out, headline(result))
+    write_numbers(out, headline(result), prunable(result["pruned"]))
     write_json(out / "robustness.json", result)
 
 
@@ -157,3 +165,74 @@ def estimate(
     )
     shifts = {shift: asdict(estimate) for shift, estimate in result.shifts.items()}
     return shifts | {"mean": asdict(result.mean), "extrapolated": list(result.extrapolated)}
+
+
+def pruned(
+    directions: Mapping[str, Any],
+    shifts: Sequence[str],
+    baseline: Mapping[str, Any],
+    harmless: float,
+) -> dict[str, Any]:
+    """Return mean effective robustness at every pruned fraction, and the prunable fractions.
+
+    Of the head and of each random head in `directions.json`; `shifts` are those of the mean. A
+    pruned encoder is less accurate, and a line may be extrapolated to it: `extrapolated` lists the
+    fractions at which any is.
+    """
+    fractions = np.array(directions["fractions"])
+    head = directions["heads"][directions["centre"]]["accuracy"]
+    every = [head, *directions["random_heads"]["accuracy"]]
+    lines = {shift: LogitLine(**baseline["lines"][shift]) for shift in shifts}
+    at = [{shift: abscissas(curves, shift, baseline) for shift in shifts} for curves in every]
+    robust = [
+        robustness_curve(x, {shift: as_fractions(curves[shift]) for shift in shifts}, lines)
+        for curves, x in zip(every, at, strict=True)
+        if shifts
+    ]
+    found = [
+        prunable_fractions(
+            fractions, np.array(curves["imagenet"]), robust[i] if shifts else None, harmless
+        )
+        for i, curves in enumerate(every)
+    ]
+    outside = [
+        any(line.is_extrapolated(float(at[0][shift][i])) for shift, line in lines.items())
+        for i in range(len(fractions))
+    ]
+    return {
+        "fractions": fractions,
+        "robustness": robust[0] if shifts else None,
+        "random_robustness": np.mean(robust[1:], axis=0) if shifts else None,
+        "extrapolated": fractions[outside],
+        "head": asdict(found[0]),
+        "random_heads": [asdict(one) for one in found[1:]],
+    }
+
+
+def abscissas(
+    curves: Mapping[str, Sequence[float]], shift: str, baseline: Mapping[str, Any]
+) -> np.ndarray:
+    """Return the ImageNet accuracies of a pruning curve at which a shift's line is read.
+
+    On the same classes as in `imagenet_accuracy`.
+    """
+    whole = baseline["abscissa"].get(shift, "imagenet") == "imagenet"
+    fewer = not whole and on_classes(shift) in curves
+    return as_fractions(curves[on_classes(shift) if fewer else "imagenet"])
+
+
+def as_fractions(percents: Sequence[float]) -> np.ndarray:
+    """Return accuracies in percent as fractions."""
+    return np.array(percents) / 100
+
+
+def prunable(found: Mapping[str, Any]) -> PruningResult:
+    """Return the prunable fractions of `pruned`, each with its mean over random heads."""
+    random = found["random_heads"]
+    robust = found["robustness"] is not None
+    return PruningResult(
+        **found["head"],
+        chance=fmean(one["prunable"] for one in random) if robust else None,
+        accuracy_chance=fmean(one["by_accuracy"] for one in random),
+        robustness_chance=fmean(one["by_robustness"] for one in random) if robust else None,
+    )

@@ -94,10 +94,12 @@ def browser_of(
         "directions": vectors[:, :features],
         "singular_values": np.linspace(3, 1, directions),
         "importance": rng.uniform(0.01, 1, directions),
+        "logit_variance": np.full(directions, 1 / directions),
     }
     fractions = [step / 10 for step in range(10)]
     accuracies = [60.0 - 5 * step for step in range(10)]
-    pruning = {"fractions": fractions, "accuracy": {"head": {"imagenet": accuracies}}}
+    heads = {"classes": {"accuracy": {"imagenet": accuracies}}}
+    pruning = {"fractions": fractions, "centre": "classes", "heads": heads}
     examined = list(range(3, 3 + max(outliers, 1)))
     ranks = rng.integers(1, directions + 1, len(examined)).tolist()
     numbers = np.linspace(0.1, 0.7, len(examined)).tolist()
@@ -106,6 +108,7 @@ def browser_of(
     kurtosis = {"axes": axes, "outlier_features": {"feature": examined if outliers else []}}
     return Browser(
         label=label,
+        centred=True,
         threshold=THRESHOLD,
         directions=direction_entries(arrays, pruning, axes, probe),
         features=feature_entries(kurtosis, probe),

@@ -10,15 +10,16 @@ from interpreting_clip.measures.result import numbers
 NUMBERS = "numbers.json"
 
 
-def write_numbers(directory: Path, result: Any) -> None:
-    """Write the numbers of a measure's `Result`.
+def write_numbers(directory: Path, *results: Any) -> None:
+    """Write the numbers of the `Result` of a measure, or of several that share a stage.
 
     Raises
     ------
     InputError
         One is NaN or infinite; names it.
     """
-    write_json(directory / NUMBERS, {one.name: asdict(one) for one in numbers(result)})
+    found = {one.name: asdict(one) for result in results for one in numbers(result)}
+    write_json(directory / NUMBERS, found)
 
 
 def read_numbers(directory: Path) -> dict[str, dict[str, Any]]:

@@ -4,8 +4,10 @@ What a study does not have is null: a shift's numbers, and `concepts` if it has 
 """
 
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import fmean
 from typing import Any
+
+import numpy as np
 
 from interpreting_clip.config.shifts import SHIFTS
 
@@ -20,6 +22,10 @@ OUTLIERS = ("features", "outlier_sigma", "outlier_share", "hiding_outliers", "sw
 """What the page says about an encoder's outlier features besides their number."""
 
 
+AXIS = ("feature", "share", "cosine", "rank", "within", "within_top", "logit_variance")
+"""What the page says about the axis of an outlier feature besides its costs."""
+
+
 def encoder_metrics(
     robustness: dict, kurtosis: dict, directions: dict, concepts: dict | None
 ) -> dict[str, Any]:
@@ -29,7 +35,7 @@ def encoder_metrics(
     absent, or has other classes than its line, `shifts` lists those that the mean effective
     robustness is over.
     """
-    kurtosis_mean, importance = kurtosis["kurtosis"], directions["importance"]["head"]
+    kurtosis_mean = kurtosis["kurtosis"]
     return {
         "accuracy": {name: robustness["accuracy"].get(name) for name in SETS},
         "images": {name: robustness["images"].get(name) for name in SETS},
@@ -42,11 +48,7 @@ def encoder_metrics(
             "outlier_features": len(kurtosis["outlier_features"]["feature"]),
             "largest_share": kurtosis["largest_share"],
         },
-        "directions": {
-            "count": len(importance),
-            "prunable": directions["prunable"],
-            "importance_ratio": importance[0] / median(importance),
-        },
+        "directions": _direction_metrics(directions, robustness["pruned"]),
         "concepts": _concept_metrics(concepts),
     }
 
@@ -64,22 +66,31 @@ def plot_series(
     `curve` holds the points of the training curve, accuracy as a fraction, and is empty for an
     encoder that was not trained here.
     """
-    head, random_head = directions["accuracy"]["head"], directions["accuracy"]["random_head"]
+    own, other = _own_and_other(directions)
+    random = directions["random_heads"]
     bases = [(basis, concepts[basis]) for basis in BASES] if concepts else []
     return {
         "representation": kurtosis["representation"],
         "outliers": {name: kurtosis[name] for name in OUTLIERS} | _outlier_axes(kurtosis),
-        "importance": directions["importance"],
+        "importance": {
+            "head": own["importance"],
+            "other": other["importance"],
+            "random_head": random["importance"],
+        },
+        "logit_variance": own["logit_variance"],
         "pruning": [
             {
                 "dataset": dataset,
                 "fraction": fraction,
-                "accuracy": head[dataset][i],
-                "random_head_accuracy": random_head[dataset][i],
+                "accuracy": own["accuracy"][dataset][i],
+                "other_accuracy": other["accuracy"][dataset][i],
+                "random_head_accuracy": fmean(one[dataset][i] for one in random["accuracy"]),
             }
-            for dataset in head
+            for dataset in SETS
+            if dataset in own["accuracy"]
             for i, fraction in enumerate(directions["fractions"])
         ],
+        "pruned_robustness": _pruned_robustness(robustness["pruned"]),
         "concepts": [
             {"basis": basis, "category": category, **_encoded(counts)}
             for basis, encoded in bases
@@ -101,6 +112,61 @@ def plot_series(
     }
 
 
+def _own_and_other(directions: dict) -> tuple[dict, dict]:
+    """Return the directions with the study's centring, and those with the other one."""
+    heads, centre = directions["heads"], directions["centre"]
+    (other,) = (name for name in heads if name != centre)
+    return heads[centre], heads[other]
+
+
+def _direction_metrics(directions: dict, pruned: dict) -> dict[str, Any]:
+    own, _ = _own_and_other(directions)
+    return {
+        "centre": directions["centre"],
+        "count": len(own["importance"]),
+        "importance_ratio": own["importance_ratio"],
+        **pruned["head"],
+        "extrapolated": pruned["extrapolated"],
+        "random_heads": {
+            name: _spread([one[name] for one in pruned["random_heads"]]) for name in pruned["head"]
+        },
+        "mean_row": directions["mean_row"],
+        "heads": {
+            name: {
+                "count": len(one["importance"]),
+                "importance_ratio": one["importance_ratio"],
+                "spectrum": one["spectrum"],
+                "first_logit_variance": one["logit_variance"][0],
+                "by_accuracy": one["prunable"],
+            }
+            for name, one in directions["heads"].items()
+        },
+    }
+
+
+def _spread(values: Sequence[float | None]) -> dict[str, float] | None:
+    """Return the mean over random heads and the quantiles of 5 and 95 %; None without values."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    low, high = np.quantile(known, (0.05, 0.95)).tolist()
+    return {"mean": fmean(known), "low": low, "high": high}
+
+
+def _pruned_robustness(pruned: dict) -> list[dict[str, Any]]:
+    robust, random = pruned["robustness"], pruned["random_robustness"]
+    return [
+        {
+            "fraction": fraction,
+            "robustness": robust[i],
+            "random_head_robustness": random[i],
+            "extrapolated": fraction in pruned["extrapolated"],
+        }
+        for i, fraction in enumerate(pruned["fractions"])
+        if robust is not None
+    ]
+
+
 def _robustness_metrics(estimates: dict) -> dict[str, Any]:
     mean = estimates.get("mean", {})
     measured = [shift for shift in SHIFTS if shift in estimates]
@@ -118,11 +184,11 @@ def _outlier_axes(kurtosis: dict) -> dict[str, Any]:
     axes, outliers = kurtosis["axes"], len(kurtosis["outlier_features"]["feature"])
     return {
         "typical_cosine": axes["typical_cosine"],
+        "typical_logit_variance": axes["typical_logit_variance"],
+        "tops": axes["tops"],
         "axes": [
             {
-                **{
-                    name: axes[name][i] for name in ("feature", "share", "cosine", "rank", "within")
-                },
+                **{name: axes[name][i] for name in AXIS},
                 "outlier": i < outliers,
                 "costs": {
                     dataset: {end: values[i] for end, values in cost.items()}

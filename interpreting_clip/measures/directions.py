@@ -1,23 +1,43 @@
 """Privileged directions: the singular directions of the head and their importance."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
+from interpreting_clip.measures.head import center_classes
 from interpreting_clip.measures.result import Label
 from interpreting_clip.quantities import Described, Percents, Seed, StrictStruct
 
+Centre = Literal["none", "classes"]
+"""What is subtracted from the head before its directions are found: nothing, or its mean row."""
+
+CENTRES: tuple[Centre, ...] = get_args(Centre)
+
+TIE = 1e-9
+"""Classes whose weights along a direction differ by less than this share are equally strong."""
+
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
-    """The steps in which directions are pruned, and the random head that is the null.
+    """Which directions are found, the steps in which they are pruned, and the random heads.
 
-    A share is prunable as long as it costs less than `harmless` points of ImageNet accuracy.
+    A share is prunable as long as it costs less than `harmless` points of accuracy on ImageNet and
+    of mean effective robustness.
     """
 
+    centre: Annotated[
+        Centre,
+        Described(
+            "the head whose directions are pruned, searched for concepts and shown. `classes`: the "
+            "head minus its mean row, so that a vector added to every class, which changes no "
+            "prediction, changes no direction either. `none`: the head as it is. Both are compared "
+            "in `directions.json` and on the page",
+            paper="`none`",
+        ),
+    ]
     pruning_steps: Annotated[
         int,
         Meta(ge=1, le=1000),
@@ -30,18 +50,22 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     harmless: Annotated[
         Percents,
         Described(
-            "how much ImageNet accuracy a prunable share may cost",
+            "how much accuracy on ImageNet, and how much mean effective robustness, a prunable "
+            "share may cost",
             "percentage points",
             paper="not given",
         ),
     ]
-    random_head_seed: Annotated[
-        Seed,
+    random_heads: Annotated[
+        int,
+        Meta(ge=1, le=1000),
         Described(
-            "of the random head that is the null",
-            legal="0 to 2,147,483,647, but not `heads.random.seed`",
+            "how many random heads are drawn, which are the null: heads with the singular values "
+            "of the encoder's own and other directions in the same span",
+            "heads",
         ),
     ]
+    random_head_seed: Annotated[Seed, Described("of the random heads")]
 
     @property
     def fractions(self) -> list[float]:
@@ -51,13 +75,15 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Result:
-    """The numbers of a head's privileged directions and of their pruning."""
+    """The numbers of a head's privileged directions, centred as the study says.
+
+    `mean_row` is that of the head as it is, whatever the study centres.
+    """
 
     directions: Annotated[int, Label("privileged directions", 0)]
-    prunable: Annotated[
-        float, Label("share of the directions that can be pruned", 2, headline="prunable")
-    ]
     importance_ratio: Annotated[float, Label("largest importance / median", 1)]
+    spectrum: Annotated[float, Label("participation ratio of the squared singular values", 1)]
+    mean_row: Annotated[float, Label("share of the head's energy in its mean row", 2)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +100,33 @@ class Directions:
     singular_values: Float[np.ndarray, " direction"]
 
 
-def singular_directions(weight: Float[np.ndarray, "class_ feature"]) -> Directions:
+@dataclass(frozen=True)
+class MeanRow:
+    """The mean of a head's rows, which says nothing of how the classes differ.
+
+    Attributes
+    ----------
+    energy : the share, 0 to 1, of the head's squared Frobenius norm that is lost without it
+    cosine : its |cosine| with the first direction of the head as it is, 0 to 1; 0 if the mean row
+        is zero
+    """
+
+    energy: float
+    cosine: float
+
+
+def singular_directions(
+    weight: Float[np.ndarray, "class_ feature"], centre: Centre = "none"
+) -> Directions:
     """Find the right singular vectors of the head and their singular values.
 
     `W = U Σ Vᵀ` (Crabbé et al. 2024); the columns of V are the directions. Only those whose
-    singular value exceeds `max(shape) · ε · σ_1`, the rank tolerance of numpy with ε of the head's
-    own precision, are directions: the others are rounding errors.
+    singular value exceeds `max(shape) · ε · σ_1`, the rank tolerance of numpy with ε and `σ_1` of
+    the head as it is stored, are directions: the others are rounding errors.
+
+    A vector added to every row of W changes no prediction, but it changes these directions. With
+    `centre="classes"`, W is taken minus the mean of its rows, which undoes any such vector; this is
+    ours. C classes then have C - 1 directions at most.
 
     The sign of a singular vector is arbitrary and the paper does not choose one. Here a direction
     points to its strongest class: the class with the largest `|W v_i|` (the lowest such class) has
@@ -88,23 +135,94 @@ def singular_directions(weight: Float[np.ndarray, "class_ feature"]) -> Directio
     Parameters
     ----------
     weight : the head's weights
+    centre : `none` or `classes`
 
     Raises
     ------
     ValueError
-        The head holds NaN or infinity, or is zero everywhere.
+        The head holds NaN or infinity, is zero everywhere, or has equal rows and is centred.
     """
     if not np.isfinite(weight).all() or not np.any(weight):
         raise ValueError("the head is zero everywhere or holds NaN or infinity: build it again")
-    left, values, vectors = np.linalg.svd(np.asarray(weight, np.float64), full_matrices=False)
-    # ε of the precision that the head is stored in, not that of the SVD: the rounding errors are
-    # the stored head's.
-    tolerance = max(weight.shape) * np.finfo(weight.dtype).eps * values[0]
+    matrix = np.asarray(weight, np.float64) if centre == "none" else center_classes(weight)
+    left, values, vectors = np.linalg.svd(matrix, full_matrices=False)
+    # ε of the precision that the head is stored in, not that of the SVD, and the size of what is
+    # stored, of which little may be left without its mean row: the rounding errors are the stored
+    # head's. The mean row has a singular value of its own, and both together bound σ_1.
+    removed = np.sqrt(len(weight)) * np.linalg.norm(weight.mean(axis=0, dtype=np.float64))
+    largest = values[0] if centre == "none" else np.hypot(values[0], removed)
+    tolerance = max(weight.shape) * np.finfo(weight.dtype).eps * largest
     rank = int(np.count_nonzero(values > tolerance))
+    if not rank:
+        raise ValueError(
+            "all rows of the head are equal, so that it tells no classes apart: build it again, or "
+            "set `directions.centre` to `none`"
+        )
     # W v_i = σ_i u_i, so the left vectors say which class is strongest. The paper chooses no sign.
-    strongest = np.argmax(np.abs(left), axis=0)
+    # Rounding must not: two centred classes are always equally strong.
+    strength = np.abs(left)
+    strongest = np.argmax(strength >= (1 - TIE) * strength.max(axis=0), axis=0)
     signs = np.sign(left[strongest, np.arange(len(values))])
     return Directions((signs[:, None] * vectors)[:rank], values[:rank])
+
+
+def mean_row(weight: Float[np.ndarray, "class_ feature"]) -> MeanRow:
+    """Compute how much of the head its mean row is, and how near its first direction is to it.
+
+    Parameters
+    ----------
+    weight : the head's weights, as they are
+
+    Raises
+    ------
+    ValueError
+        As `singular_directions`.
+    """
+    first = singular_directions(weight).vectors[0]
+    mean = weight.mean(axis=0, dtype=np.float64)
+    squared = float(mean @ mean)
+    total = float(np.sum(np.asarray(weight, np.float64) ** 2))
+    cosine = abs(float(first @ mean)) / np.sqrt(squared) if squared else 0.0
+    return MeanRow(len(weight) * squared / total, min(float(cosine), 1.0))
+
+
+def spectrum_participation(singular_values: Float[np.ndarray, " direction"]) -> float:
+    """Compute the participation ratio of the squared singular values, `(Σ σ²)² / Σ σ⁴`.
+
+    It is 1 if one direction has all of the head's energy, and their number if all have as much.
+
+    Parameters
+    ----------
+    singular_values : of `Directions`
+    """
+    squared = (singular_values / singular_values[0]) ** 2
+    return float(squared.sum() ** 2 / np.sum(squared**2))
+
+
+def rotated_directions(directions: Directions, seed: int, draw: int) -> Directions:
+    """Draw directions with the same span and singular values: those of a random head.
+
+    The random head is `U Σ R Vᵀ`, with the left singular vectors and the singular values of the
+    encoder's head `U Σ Vᵀ`, and a random rotation R from the uniform (Haar) distribution, by the QR
+    decomposition of a Gaussian matrix with the signs of R's diagonal fixed (Mezzadri 2007). Nothing
+    privileges its directions among those that the head reads. It stays within their span: a random
+    direction of the whole space lies mostly where a head of few classes reads nothing, and costs
+    next to nothing to prune.
+
+    This null, which is ours, tells whether the head's own directions are special within the space
+    that the head reads. It tells neither whether that space is, nor anything of the singular
+    values, since every draw shares both.
+
+    Parameters
+    ----------
+    directions : of the encoder's head
+    seed, draw : of the draws, and the number of this one
+    """
+    size = len(directions.vectors)
+    gaussian = np.random.default_rng((seed, draw)).standard_normal((size, size))
+    orthonormal, triangular = np.linalg.qr(gaussian)
+    rotation = orthonormal * np.sign(np.diag(triangular))
+    return Directions(rotation.T @ directions.vectors, directions.singular_values)
 
 
 def project(

@@ -165,6 +165,37 @@ def estimate_effective_robustness(
     return EffectiveRobustness(dict(zip(measured, estimates, strict=True)), mean, extrapolated)
 
 
+def robustness_curve(
+    imagenet: Mapping[str, Float[np.ndarray, " fraction"]],
+    shifts: Mapping[str, Float[np.ndarray, " fraction"]],
+    lines: Mapping[str, LogitLine],
+) -> Float[np.ndarray, " fraction"]:
+    """Compute the mean effective robustness, in points, of an encoder that is pruned more and more.
+
+    Each shift is compared with what its line predicts from the accuracy on ImageNet of the encoder
+    *as pruned*, so that robustness falls only where the shift suffers more than ImageNet does.
+
+    Parameters
+    ----------
+    imagenet : per shift, the accuracies on ImageNet at which its line is read, 0 to 1
+    shifts : the accuracies on each shift, one or more, 0 to 1, at the same pruned fractions
+    lines : β of each shift
+
+    Raises
+    ------
+    ValueError
+        An accuracy is not a fraction from 0 to 1.
+    """
+    curves = [
+        [
+            effective_robustness(float(x), float(y), lines[shift])
+            for x, y in zip(imagenet[shift], accuracies, strict=True)
+        ]
+        for shift, accuracies in shifts.items()
+    ]
+    return np.mean(curves, axis=0)
+
+
 def _draw_fractions(
     accuracy: Accuracy, resamples: int, seed: tuple[int, int]
 ) -> Float[np.ndarray, " resample"]:

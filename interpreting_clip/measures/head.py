@@ -1,4 +1,4 @@
-"""The linear head that turns an activation into one logit per class; random heads as controls."""
+"""The linear head that turns an activation into one logit per class."""
 
 from dataclasses import dataclass
 
@@ -96,26 +96,17 @@ def require_width(activations: Float[np.ndarray, "image feature"], head: Head) -
         )
 
 
-def random_head(
-    weight: Float[np.ndarray, "class_ feature"], seed: int
+def center_classes(
+    weight: Float[np.ndarray, "class_ feature"],
 ) -> Float[np.ndarray, "class_ feature"]:
-    """Draw a Gaussian head with the shape and the Frobenius norm of a given one.
-
-    Nothing privileges its singular directions. Comparing importances, and accuracies after pruning,
-    between them and the head's own directions separates what is due to the head from what is due to
-    the width of the space. The equal norm makes importances comparable.
-
-    Parameters
-    ----------
-    weight : the head to imitate
-    seed : of the random weights
+    """Subtract the mean row: no difference of two logits, and so no prediction, changes.
 
     Returns
     -------
     float64, whatever the precision of `weight`
     """
-    drawn = np.random.default_rng(seed).standard_normal(weight.shape)
-    return drawn * (np.linalg.norm(np.asarray(weight, np.float64)) / np.linalg.norm(drawn))
+    weight = np.asarray(weight, np.float64)
+    return weight - weight.mean(axis=0)
 
 
 def random_unit_rows(classes: int, width: int, seed: int) -> Float[np.ndarray, "class_ feature"]:

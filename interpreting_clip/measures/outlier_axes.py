@@ -12,6 +12,9 @@ from interpreting_clip.measures.directions import Directions
 from interpreting_clip.measures.head import Head, to_logits
 from interpreting_clip.measures.pruning import least_important_first
 
+TOP = (1, 3, 10, 30, 100)
+"""Numbers of most important directions in whose span an axis is looked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class AxisAlignment:
@@ -23,11 +26,14 @@ class AxisAlignment:
     rank : that direction's place by importance, 1 being the most important
     within : the fraction, 0 to 1, of the axis's squared length in the span of all directions; the
         head that they belong to ignores the rest
+    within_top : the same of the span of the most important directions alone, as many as each entry
+        of `tops`; an axis that has nothing to do with k directions of n features has k / n there
     """
 
     cosine: Float[np.ndarray, " outlier"]
     rank: Int[np.ndarray, " outlier"]
     within: Float[np.ndarray, " outlier"]
+    within_top: Float[np.ndarray, "outlier top"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +45,11 @@ class PruningCosts:
     high: Float[np.ndarray, " outlier"]
 
 
+def tops(directions: int) -> list[int]:
+    """Return the numbers of directions in `TOP` that an encoder has."""
+    return [count for count in TOP if count <= directions]
+
+
 def align_axes(
     features: Int[np.ndarray, " outlier"],
     directions: Directions,
@@ -48,7 +59,9 @@ def align_axes(
 
     Axis and direction have length one, so `cos(e_i, v)` is `v`'s coordinate i; signs mean nothing.
     Crabbé et al. (2024) link outlier features to privileged directions; measuring the link by the
-    direction nearest to the axis is our choice. Of equally near ones, the most important counts.
+    direction nearest to the axis is our choice. Of equally near ones, the most important counts. An
+    axis between several important directions is near to none of them, but it lies in their span:
+    `within_top`.
 
     Parameters
     ----------
@@ -68,10 +81,12 @@ def align_axes(
     order = least_important_first(importance)[::-1]
     cosines = np.abs(directions.vectors[np.ix_(order, features)])
     nearest = np.argmax(cosines, axis=0)
+    spanned = np.cumsum(cosines**2, axis=0)
     return AxisAlignment(
         cosine=cosines[nearest, np.arange(len(features))],
         rank=nearest + 1,
         within=np.sum(cosines**2, axis=0),
+        within_top=spanned[np.array(tops(count)) - 1].T,
     )
 
 

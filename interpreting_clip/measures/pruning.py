@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -9,7 +10,45 @@ from jaxtyping import Float, Int
 from interpreting_clip.measures.accuracy import restrict_head
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
 from interpreting_clip.measures.directions import Directions
-from interpreting_clip.measures.head import Head, to_logits
+from interpreting_clip.measures.head import Head, center_classes, to_logits
+from interpreting_clip.measures.result import Label
+
+ROUNDING = 1e-6
+"""Tolerance for accuracies, in percent, that were rounded to six decimals in a result."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How many of an encoder's least important directions can be pruned, 0 to 1.
+
+    The paper prunes without harm to accuracy *and* robustness. Without effective robustness, all
+    numbers but those of accuracy are None. The chance levels are the means over random heads.
+    """
+
+    prunable: Annotated[
+        float | None,
+        Label(
+            "share of the directions that can be pruned, by accuracy and robustness",
+            2,
+            chance="chance",
+            headline="prunable",
+        ),
+    ]
+    by_accuracy: Annotated[
+        float,
+        Label("share that can be pruned, by ImageNet accuracy alone", 2, chance="accuracy_chance"),
+    ]
+    by_robustness: Annotated[
+        float | None,
+        Label(
+            "share that can be pruned, by mean effective robustness alone",
+            2,
+            chance="robustness_chance",
+        ),
+    ]
+    chance: float | None
+    accuracy_chance: float
+    robustness_chance: float | None
 
 
 def least_important_first(
@@ -56,6 +95,9 @@ def pruned_accuracies(
     unchanged head. A head that normalises features normalises `h_p`, not `h`; the paper does not
     say which, and it matters only if the head has a bias.
 
+    The head is centred over the classes that can be predicted, which changes no prediction but for
+    rounding. So directions of the centred head and those of the head as it is both span its rows.
+
     The images are projected once for all fractions: `W h_p = Σ_i ⟨v_i, h⟩ W v_i` over the kept
     directions, plus the part of `W h` outside the span of all directions. If the directions span
     the head's rows, as the head's own do, a whole curve costs two matrix products.
@@ -63,7 +105,7 @@ def pruned_accuracies(
     Parameters
     ----------
     activations, classes, head, class_map, chunk_size : as in `correct_predictions`
-    directions, importance : of the head or, as a control, of a random head
+    directions, importance : of the head, centred or not, or, as a control, of a random head
     fractions : of the directions to remove, each from 0 to below 1, in any order
 
     Raises
@@ -107,10 +149,49 @@ def prunable_fraction(
     if not len(fractions):
         raise ValueError("expected a pruning curve of one fraction or more, got none")
     order = np.argsort(fractions, kind="stable")
-    # The paper gives no number for "without harm", so the tolerated loss is our parameter.
-    harmful = accuracies[order[0]] - accuracies[order] >= harmless
+    # The paper gives no number for "without harm", so the tolerated loss is our parameter. Losing
+    # exactly as much is harm, whichever way it was rounded.
+    harmful = accuracies[order[0]] - accuracies[order] >= harmless - ROUNDING
     kept = int(np.argmax(harmful)) if harmful.any() else len(order)
     return float(fractions[order[max(kept - 1, 0)]])
+
+
+@dataclass(frozen=True)
+class Prunable:
+    """The prunable fractions, 0 to 1, by accuracy and robustness and by each alone.
+
+    Without any effective robustness, only that by accuracy is known.
+    """
+
+    prunable: float | None
+    by_accuracy: float
+    by_robustness: float | None
+
+
+def prunable_fractions(
+    fractions: Float[np.ndarray, " fraction"],
+    imagenet: Float[np.ndarray, " fraction"],
+    robustness: Float[np.ndarray, " fraction"] | None,
+    harmless: float,
+) -> Prunable:
+    """Find what can be pruned without harm to accuracy and robustness, as the paper has it.
+
+    Each of the two loses less than `harmless` up to its own fraction (`prunable_fraction`), and so
+    both do up to the lower one. Robustness alone says little: it is measured at the accuracy that
+    pruning leaves on ImageNet, and may rise where accuracy falls.
+
+    Parameters
+    ----------
+    fractions : the pruned fractions
+    imagenet : the accuracy on ImageNet at each, in percent
+    robustness : the mean effective robustness at each, in points (`robustness_curve`), or None
+    harmless : the tolerated loss of either, in points
+    """
+    by_accuracy = prunable_fraction(fractions, imagenet, harmless)
+    if robustness is None:
+        return Prunable(None, by_accuracy, None)
+    by_robustness = prunable_fraction(fractions, robustness, harmless)
+    return Prunable(min(by_accuracy, by_robustness), by_accuracy, by_robustness)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,16 +211,19 @@ class _Basis:
 
 
 def _basis(head: Head, vectors: Float[np.ndarray, "vector feature"]) -> _Basis:
-    """Split the head's weights into parts along the vectors and a part outside their span.
+    """Split the centred head's weights into parts along the vectors and a part outside their span.
 
     Where the vectors span all but a few dimensions, as those of a random head with nearly as many
     classes as features do, the basis is completed: that costs less than another product.
     """
-    weight = np.asarray(head.weight, np.float64)
+    # The mean row is in the span of the head's directions as it is, and not in that of the centred
+    # head's. Without it both span the rows.
+    weight = center_classes(head.weight)
     along = weight @ vectors.T
     outside = weight - along @ vectors
     classes, features = weight.shape
-    rounding = max(classes, features) * np.finfo(np.float64).eps * np.linalg.norm(weight)
+    stored = np.linalg.norm(np.asarray(head.weight, np.float64))
+    rounding = max(classes, features) * np.finfo(np.float64).eps * stored
     if np.linalg.norm(outside) <= rounding:
         return _Basis(vectors, along, None)
     missing = features - len(vectors)

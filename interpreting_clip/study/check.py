@@ -237,15 +237,6 @@ def check_unused(study: Sections) -> Complaints:
                 )
 
 
-def check_seeds(study: Sections) -> Complaints:
-    """The random head that directions are compared with is not an encoder's own head."""
-    if study.directions.random_head_seed == (seed := study.heads.random.seed):
-        yield (
-            f"'directions.random_head_seed': expected another seed than 'heads.random.seed', got "
-            f"{seed} twice: the null would be the head of the untrained encoders itself"
-        )
-
-
 def check_controls(study: Sections) -> Complaints:
     """Controls plant structure in the activations of an encoder that the study has."""
     if (key := study.controls.encoder) not in study.encoders:
@@ -264,7 +255,6 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_worlds,
     check_layers,
     check_unused,
-    check_seeds,
     check_controls,
 )
 """The checks across sections; each yields its complaints about a study."""

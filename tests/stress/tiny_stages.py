@@ -46,14 +46,19 @@ from interpreting_clip.measures.concepts import (
 )
 from interpreting_clip.measures.concepts import Settings as ConceptsSettings
 from interpreting_clip.measures.directions import Settings as DirectionsSettings
-from interpreting_clip.measures.directions import importance, singular_directions
+from interpreting_clip.measures.directions import (
+    importance,
+    rotated_directions,
+    singular_directions,
+)
 from interpreting_clip.measures.effective_robustness import Accuracy, estimate_effective_robustness
-from interpreting_clip.measures.head import Head, random_head, random_unit_rows
+from interpreting_clip.measures.head import Head, random_unit_rows
 from interpreting_clip.measures.intervals import bootstrap_mean
 from interpreting_clip.measures.kurtosis import Settings as KurtosisSettings
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from interpreting_clip.measures.logit_line import Settings as BaselineSettings
 from interpreting_clip.measures.logit_line import baseline_lines
+from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
 from interpreting_clip.study.sections import Sections, further_measures
 from interpreting_clip.synthetic.drawn_sets import write_drawn_set
@@ -203,11 +208,12 @@ def further(name: str, settings: Any) -> None:
 
 def directions(settings: DirectionsSettings) -> None:
     fractions, head = np.array(settings.fractions), Head(HEAD, None, True)
-    for weight in (HEAD, random_head(HEAD, settings.random_head_seed)):
-        found = singular_directions(weight)
+    own = singular_directions(HEAD, settings.centre)
+    for found in (own, rotated_directions(own, settings.random_head_seed, settings.random_heads)):
         weights = importance(FEATURES, found)
         shares = pruned_accuracies(FEATURES, LABELS, head, found, weights, fractions=fractions)
         prunable_fraction(fractions, 100 * shares, settings.harmless)
+    logit_variance_shares(second_moment(FEATURES, head), HEAD, own.vectors)
 
 
 def concepts(settings: ConceptsSettings) -> None:

@@ -71,6 +71,7 @@ def test_a_measure_refuses_activations_that_are_not_finite(stage):
 
 @pytest.mark.parametrize("stage", ["robustness", "directions"])
 def test_a_measure_refuses_the_head_of_another_encoder(stage):
+    run_stage("directions", KEY)
     head = Head(np.ones((24, FEATURES + 1), np.float32), None, False)
     write_head(Path("data/heads") / KEY, head, "random")
     seal()

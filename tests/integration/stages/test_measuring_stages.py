@@ -35,6 +35,7 @@ from interpreting_clip.formats.saved_activations import (
 )
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.formats.tables import read_table
+from interpreting_clip.measures.accuracy import ABSENT, map_classes
 from interpreting_clip.measures.cka import cka
 from interpreting_clip.measures.concepts import (
     ConceptLabels,
@@ -43,12 +44,24 @@ from interpreting_clip.measures.concepts import (
     concept_targets,
     probe,
 )
-from interpreting_clip.measures.directions import importance, singular_directions
-from interpreting_clip.measures.effective_robustness import Accuracy, estimate_effective_robustness
-from interpreting_clip.measures.head import Head, random_head
+from interpreting_clip.measures.directions import (
+    Directions,
+    importance,
+    mean_row,
+    rotated_directions,
+    singular_directions,
+    spectrum_participation,
+)
+from interpreting_clip.measures.effective_robustness import (
+    Accuracy,
+    effective_robustness,
+    estimate_effective_robustness,
+)
+from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import bootstrap_mean
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier_features
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, baseline_lines
+from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.measures.outlier_axes import align_axes
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
 from interpreting_clip.measures.u_centring import u_center
@@ -74,7 +87,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
         **{"resamples": 50, "seed": 6, "confidence": 0.7},
         **{"outlier_sigma": 1.5, "sweep": [0.01, 0.3], "outlier_share": 0.1},
     },
-    "directions": {"pruning_steps": 5, "harmless": 20.0, "random_head_seed": 7},
+    "directions": {
+        **{"centre": "classes", "pruning_steps": 5, "harmless": 20.0},
+        **{"random_heads": 2, "random_head_seed": 7},
+    },
     "concepts": {
         **{"negatives": "balanced", "draws": 3, "seed": 8, "sign": "either"},
         **{"threshold": 0.6, "sweep": [0.5, 0.6, 0.7]},
@@ -188,6 +204,7 @@ def result(path: str) -> Any:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_robustness(run, key):
+    run("directions", key)
     run("robustness", key)
     found = result(f"data/robustness/{key}/robustness.json")
     measured_here = {name: accuracy(key, name) for name in TEST_SETS}
@@ -223,6 +240,7 @@ def test_a_part_of_a_set_is_not_scored_against_a_line_of_the_whole(run):
     whole = result("data/baseline/baseline.json")
     classes = whole["classes"] | {"imagenet_r": [1, 2, 3], "objectnet": [0]}
     write_json(Path("data/baseline/baseline.json"), whole | {"classes": classes})
+    run("directions", "first")
     run("robustness", "first")
     found = result("data/robustness/first/robustness.json")
     assert found["left_out"].keys() == {"imagenet_r", "objectnet"}
@@ -245,6 +263,7 @@ def test_imagenet_has_to_have_the_classes_of_the_abscissa(run, abscissa, kept):
         classes[shift] = HELD[shift] if shift == "objectnet" else list(range(9))
     changed = {"abscissa": names, "classes": classes}
     write_json(Path("data/baseline/baseline.json"), whole | changed)
+    run("directions", "first")
     run("robustness", "first")
     found = result("data/robustness/first/robustness.json")
     assert found["left_out"].keys() == {*SHIFTS} - ({kept, "objectnet"} if kept else set())
@@ -262,6 +281,7 @@ def test_kurtosis(run, key):
     weights = importance(test.values, directions)
     arrays = {**asdict(directions), "importance": weights}
     arrays["directions"] = arrays.pop("vectors")
+    arrays["feature_logit_variance"] = np.linspace(0.5, 0.1, FEATURES)
     write_tensors(Path(f"data/directions/{key}/directions.safetensors"), arrays)
     run("kurtosis", key)
     found = result(f"data/kurtosis/{key}/kurtosis.json")
@@ -279,6 +299,11 @@ def test_kurtosis(run, key):
     assert axes["feature"] == outliers.feature.tolist() and len(axes["feature"]) > 1
     assert axes["rank"] == aligned.rank.tolist()
     assert axes["cosine"] == pytest.approx(aligned.cosine, abs=1e-5)
+    assert axes["tops"] == [1, 3]
+    assert np.array(axes["within_top"]) == pytest.approx(aligned.within_top, abs=1e-5)
+    assert axes["logit_variance"] == pytest.approx(
+        arrays["feature_logit_variance"][outliers.feature], abs=1e-5
+    )
     typical = np.median(align_axes(np.arange(FEATURES), directions, weights).cosine)
     assert axes["typical_cosine"] == pytest.approx(typical, abs=1e-5)
     for name in TEST_SETS:
@@ -315,37 +340,99 @@ def test_no_more_than_so_many_outlier_features_are_looked_at(run, monkeypatch):
     assert len(features) > 2 and found["axes"]["feature"] == features[:2]
 
 
+def pruned(key: str, name: str, basis: Directions, classes: list[int] | None = None) -> np.ndarray:
+    """Return the accuracies in percent on a test set, or on ImageNet's images of some classes."""
+    weights = importance(activations(key, "imagenet_val").values, basis)
+    test = activations(key, "imagenet_val" if classes else name)
+    class_map = map_classes(HELD[name], CLASSES, ALIASES.get(name))
+    chosen = class_map[test.classes] != ABSENT
+    found = pruned_accuracies(
+        test.values[chosen],
+        class_map[test.classes[chosen]] if classes else test.classes,
+        head(key),
+        basis,
+        weights,
+        fractions=np.arange(5) / 5,
+        class_map=class_map,
+    )
+    return 100 * found
+
+
+@pytest.mark.parametrize("centre", ["classes", "none"])
 @pytest.mark.parametrize("key", KEYS)
-def test_directions(run, key):
+def test_directions(run, key, centre):
+    change(directions=SETTINGS["directions"] | {"centre": centre})
     run("directions", key)
     found = result(f"data/directions/{key}/directions.json")
-    own = singular_directions(head(key).weight)
-    null = singular_directions(random_head(head(key).weight, 7))
-    assert (len(own.vectors), len(null.vectors)) == (5 if key == "first" else 3, 5)
-    assert found["fractions"] == [0.0, 0.2, 0.4, 0.6, 0.8]
-    curves = found["accuracy"]
-    for name in TEST_SETS:
-        expected = 100 * accuracy(key, name).fraction
-        for curve in curves.values():
-            assert curve[name.removesuffix("_val")][0] == pytest.approx(expected, abs=1e-4)
-    test = activations(key, "imagenet_val")
-    for name, basis in (("random_head", null), ("head", own)):
-        weights = importance(test.values, basis)
-        assert found["importance"][name] == pytest.approx(sorted(weights, reverse=True), rel=1e-5)
-        pruned = 100 * pruned_accuracies(
-            test.values,
-            test.classes,
-            head(key),
-            basis,
-            weights,
-            fractions=np.array(found["fractions"]),
+    assert found["centre"] == centre and found["fractions"] == [0.0, 0.2, 0.4, 0.6, 0.8]
+    weight, images = head(key).weight, activations(key, "imagenet_val").values
+    own = {name: singular_directions(weight, name) for name in ("none", "classes")}
+    moment = second_moment(images, head(key))
+    random = [rotated_directions(own[centre], 7, draw) for draw in (0, 1)]
+    for name, basis in own.items():
+        one, weights = found["heads"][name], importance(images, basis)
+        order = np.argsort(-weights)
+        assert one["importance"] == pytest.approx(weights[order], rel=1e-5)
+        assert one["spectrum"] == pytest.approx(spectrum_participation(basis.singular_values))
+        variance = logit_variance_shares(moment, weight, basis.vectors)[order]
+        assert one["logit_variance"] == pytest.approx(variance, abs=1e-5)
+        curve = pruned(key, "imagenet_val", basis)
+        assert one["prunable"] == prunable_fraction(np.arange(5) / 5, curve, 20.0)
+        assert one["accuracy"]["imagenet"][0] == pytest.approx(
+            100 * accuracy(key, "imagenet_val").fraction, abs=1e-4
         )
-        assert curves[name]["imagenet"] == pytest.approx(pruned, abs=1e-4)
-    assert found["prunable"] == prunable_fraction(np.array(found["fractions"]), pruned, 20.0)
+    curves = [found["heads"][centre]["accuracy"], *found["random_heads"]["accuracy"]]
+    for curve, basis in zip(curves, (own[centre], *random), strict=True):
+        fewer = {on_classes(name): name for name in ("imagenet_r", "objectnet")}
+        assert curve.keys() == {*(name.removesuffix("_val") for name in TEST_SETS), *fewer}
+        for name in TEST_SETS:
+            expected = pruned(key, name, basis)
+            assert curve[name.removesuffix("_val")] == pytest.approx(expected, abs=1e-4)
+        for name, shift in fewer.items():
+            assert curve[name] == pytest.approx(pruned(key, shift, basis, HELD[shift]), abs=1e-4)
+    sorted_weights = [np.sort(importance(images, basis))[::-1] for basis in random]
+    expected = np.mean(sorted_weights, axis=0)
+    assert found["random_heads"]["importance"] == pytest.approx(expected, rel=1e-4)
+    assert found["mean_row"] == pytest.approx(asdict(mean_row(weight)), abs=1e-5)
     arrays = read_tensors(Path(f"data/directions/{key}/directions.safetensors"))
-    np.testing.assert_array_equal(arrays["directions"], own.vectors)
-    np.testing.assert_array_equal(arrays["singular_values"], own.singular_values)
-    np.testing.assert_array_equal(arrays["importance"], weights)
+    np.testing.assert_array_equal(arrays["directions"], own[centre].vectors)
+    np.testing.assert_array_equal(arrays["singular_values"], own[centre].singular_values)
+    np.testing.assert_array_equal(arrays["importance"], importance(images, own[centre]))
+    features = logit_variance_shares(moment, weight)
+    np.testing.assert_array_equal(arrays["feature_logit_variance"], features)
+
+
+@pytest.mark.parametrize("abscissa", ["all_classes", "shift_classes"])
+def test_prunable_is_by_accuracy_and_by_the_robustness_at_the_lines_of_the_baseline(run, abscissa):
+    whole = result("data/baseline/baseline.json")
+    if abscissa == "all_classes":
+        whole["abscissa"] = dict.fromkeys(SHIFTS, "imagenet")
+        write_json(Path("data/baseline/baseline.json"), whole)
+    run("directions", "first")
+    run("robustness", "first")
+    curves = result("data/directions/first/directions.json")["heads"]["classes"]["accuracy"]
+    found = result("data/robustness/first/robustness.json")
+    expected = []
+    for shift in SHIFTS:
+        name = on_classes(shift) if abscissa == "shift_classes" else "imagenet"
+        start = curves.get(name, curves["imagenet"])
+        above = [
+            effective_robustness(x / 100, y / 100, LINES[shift])
+            for x, y in zip(start, curves[shift], strict=True)
+        ]
+        assert above[0] == pytest.approx(found["effective_robustness"][shift]["value"], abs=1e-4)
+        expected.append(above)
+    robust = np.mean(expected, axis=0)
+    one = found["pruned"]["head"]
+    assert found["pruned"]["robustness"] == pytest.approx(robust, abs=1e-4)
+    fractions, imagenet = np.arange(5) / 5, np.array(curves["imagenet"])
+    assert one["by_accuracy"] == prunable_fraction(fractions, imagenet, 20.0)
+    assert one["by_robustness"] == prunable_fraction(fractions, robust, 20.0)
+    assert one["prunable"] == min(one["by_accuracy"], one["by_robustness"])
+    said = result("data/robustness/first/numbers.json")
+    assert said["prunable"]["value"] == one["prunable"]
+    random = [each["prunable"] for each in found["pruned"]["random_heads"]]
+    assert len(random) == 2 and said["prunable"]["chance"] == pytest.approx(np.mean(random))
 
 
 def counts_in(found: dict) -> EncodedConcepts:
@@ -656,7 +743,7 @@ def measured(run) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"step\t{metric}\n1\t{one}\n2\t{other}\n")
     for key in KEYS:
-        for stage in ("robustness", "directions", "kurtosis", "broden", *further_measures()):
+        for stage in ("directions", "robustness", "kurtosis", "broden", *further_measures()):
             run(stage, key)
         run("summarize", key)
 
@@ -689,11 +776,13 @@ def test_summarize():
         mean, low, high = (metrics["kurtosis"][name] for name in ("mean", "low", "high"))
         expected = {"value": mean, "low": low, "high": high}
         assert expected == pytest.approx(peaked["kurtosis"], abs=1e-3)
-        assert metrics["directions"]["prunable"] == directions["prunable"]
+        assert metrics["directions"]["prunable"] == robust["pruned"]["head"]["prunable"]
+        own = directions["heads"][directions["centre"]]
+        assert metrics["directions"]["by_accuracy"] == own["prunable"]
         for basis in ("directions", "features"):
             unique = concepts[basis]["unique_concepts"]
             assert metrics["concepts"][f"unique_{basis}"] == unique
-        assert series["importance"] == directions["importance"]
+        assert series["importance"]["head"] == own["importance"]
         assert series["representation"] == peaked["representation"]
         points = [(one["step"], one["loss"], one["accuracy"]) for one in series["training_curve"]]
         assert points == ([] if key == "first" else [(1, 2.5, 25.0), (2, 1.5, 50.0)])

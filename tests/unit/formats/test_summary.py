@@ -19,10 +19,16 @@ BASIS = COUNTS | {"categories": {"object": COUNTS}, "sweep": [{"threshold": 0.8,
 BASIS |= {"encoded": [PAIR], "pairs": 6, "names": ["x (object)"]}
 
 
+LONE = {"mean": 0.5, "low": 0.5, "high": 0.5}
+NUMBERS = ("prunable", "by_accuracy", "by_robustness")
+OF_HEAD = {"importance_ratio": 4.0, "logit_variance": [0.5, 0.3], "spectrum": 2.5, "prunable": 0.0}
+
+
 @pytest.fixture
 def measured() -> tuple[dict, dict, dict, dict]:
     """The results of the four measures, as their stages write them."""
-    curve = {name: [80.0, 70.0] for name in SETS}
+    on_fewer_classes = "imagenet_on_r_classes"
+    curve, worse = ({name: [80.0, y] for name in (*SETS, on_fewer_classes)} for y in (70.0, 60.0))
     return (
         {
             "accuracy": dict.fromkeys(SETS, 80.0),
@@ -32,6 +38,12 @@ def measured() -> tuple[dict, dict, dict, dict]:
             "classes": dict.fromkeys(SETS, 12),
             "abscissa": {"imagenet_v2": {"accuracy": 81.0, "images": 1400}},
             "left_out": {"imagenet_a": "imagenet_a has images of 3 of the 200 classes"},
+            "pruned": {
+                **{"fractions": [0.0, 0.5], "extrapolated": [0.5]},
+                **{"robustness": [3.0, 2.5], "random_robustness": [3.0, 1.0]},
+                "head": {"by_accuracy": 0.0, "by_robustness": 0.5, "prunable": 0.0},
+                "random_heads": [dict.fromkeys(NUMBERS, x) for x in (0.0, 0.5)],
+            },
         },
         {
             "representation": "linear",
@@ -46,14 +58,20 @@ def measured() -> tuple[dict, dict, dict, dict]:
             "axes": {
                 **{"typical_cosine": 0.2, "feature": [3, 9], "share": [0.75, 0.5]},
                 **{"cosine": [0.4, 0.6], "rank": [2, 1], "within": [0.5, 1.0]},
+                **{"tops": [1, 3], "within_top": [[0.1, 0.5], [0.4, 1.0]]},
+                **{"typical_logit_variance": 0.1, "logit_variance": [0.3, 0.2]},
                 "costs": {s: {n: [0.0, 1.5] for n in ("value", "low", "high")} for s in SETS},
             },
         },
         {
-            "importance": {"head": [8.0, 2.0, 1.0], "random_head": [1.0, 1.0, 1.0]},
+            "centre": "classes",
             "fractions": [0.0, 0.5],
-            "accuracy": {"head": curve, "random_head": curve},
-            "prunable": 0.5,
+            "heads": {
+                "none": OF_HEAD | {"importance": [9.0, 4.0, 2.0, 1.0], "accuracy": worse},
+                "classes": OF_HEAD | {"importance": [8.0, 2.0, 1.0], "accuracy": curve},
+            },
+            "mean_row": {"energy": 0.6, "cosine": 0.9},
+            "random_heads": {"importance": [1.0, 1.0, 1.0], "accuracy": [curve, worse]},
         },
         {"measured": 40, "directions": BASIS, "features": BASIS},
     )
@@ -91,8 +109,21 @@ def test_the_report_reads_what_the_summary_writes(measured):
         ("features", 2),
     ]
     assert series.pairs == {"directions": 6, "features": 6}
-    directions = metrics.directions  # the ratio is the largest importance over the median
-    assert (directions.count, directions.prunable, directions.importance_ratio) == (3, 0.5, 4.0)
+    directions = metrics.directions
+    assert (directions.count, directions.prunable, directions.importance_ratio) == (3, 0.0, 4.0)
+    assert (directions.by_accuracy, directions.by_robustness) == (0.0, 0.5)
+    assert [directions.is_extrapolated(one) for one in (0.0, 0.5, None)] == [False, True, False]
+    random = directions.random_heads.prunable
+    assert random and (random.mean, random.low, random.high) == pytest.approx((0.25, 0.025, 0.475))
+    assert {name: one.count for name, one in directions.heads.items()} == {"none": 4, "classes": 3}
+    assert [(at.robustness, at.extrapolated) for at in series.pruned_robustness] == [
+        (3.0, False),
+        (2.5, True),
+    ]
+    assert [axis.within_top for axis in series.outliers.axes] == [[0.1, 0.5], [0.4, 1.0]]
+    assert series.importance.other == [9.0, 4.0, 2.0, 1.0]
+    of_half = next(row for row in series.pruning if row.fraction)
+    assert (of_half.accuracy, of_half.other_accuracy, of_half.random_head_accuracy) == (70, 60, 65)
     assert "shifts" not in encoder_metrics(*measured)["effective_robustness"]
     assert series.training_curve[0].accuracy == 25.0
     assert len(series.pruning) == len(SETS) * 2
@@ -121,6 +152,11 @@ def test_a_study_of_imagenet_alone_has_no_mean(measured):
     robustness, *others = measured
     robustness |= {"accuracy": {"imagenet": 80.0}, "effective_robustness": {}}
     metrics = encoder_metrics(robustness, *others)
+    robustness["pruned"] |= {"robustness": None, "random_robustness": None}
+    robustness["pruned"]["random_heads"] = [dict.fromkeys(NUMBERS[::2]) | {NUMBERS[1]: 0.5}]
+    random = encoder_metrics(robustness, *others)["directions"]["random_heads"]
+    assert random == {"prunable": None, "by_accuracy": LONE, "by_robustness": None}
+    assert plot_series(robustness, *others, curve=[])["pruned_robustness"] == []
     shown, found = headline(robustness), metrics["effective_robustness"]
     assert (shown.shifts, shown.robustness, shown.extrapolated) == (None, None, 0)
     assert found.pop("shifts") == found.pop("extrapolated") == []

@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from interpreting_clip.measures.directions import (
     Directions,
     importance,
+    mean_row,
     project,
+    rotated_directions,
     singular_directions,
+    spectrum_participation,
 )
-from interpreting_clip.measures.head import random_head
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(12, 30))
@@ -77,10 +80,85 @@ def test_directions_that_no_image_uses_have_no_importance():
     assert importance(np.zeros((3, 30)), DIRECTIONS).tolist() == [0] * 12
 
 
-def test_a_random_head_has_no_directions_in_common_with_the_head():
-    drawn = random_head(WEIGHT, seed=2)
-    cosines = np.abs(singular_directions(drawn).vectors @ DIRECTIONS.vectors.T)
-    assert cosines.max() < 0.8
+def test_centred_directions_are_those_of_the_head_minus_its_mean_row():
+    found, plain = singular_directions(WEIGHT, "classes"), WEIGHT - WEIGHT.mean(axis=0)
+    _, values, vectors = np.linalg.svd(plain)
+    assert len(found.vectors) == 11
+    np.testing.assert_allclose(found.singular_values, values[:11], rtol=1e-12)
+    np.testing.assert_allclose(np.abs(np.sum(found.vectors * vectors[:11], axis=1)), 1, rtol=1e-12)
+
+
+def test_a_vector_added_to_every_class_changes_no_centred_direction_but_the_first_plain_one():
+    shifted, centred = WEIGHT + 50 * RNG.normal(size=30), singular_directions(WEIGHT, "classes")
+    found = singular_directions(shifted, "classes")
+    np.testing.assert_allclose(found.vectors, centred.vectors, atol=1e-11)
+    np.testing.assert_allclose(found.singular_values, centred.singular_values, rtol=1e-12)
+    first = singular_directions(shifted).vectors[0]
+    assert abs(first @ DIRECTIONS.vectors[0]) < 0.8
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_errors_of_a_large_mean_row_are_no_directions(dtype):
+    low_rank = RNG.normal(size=(12, 4)) @ RNG.normal(size=(4, 30)) + 1e3
+    assert len(singular_directions(low_rank.astype(dtype), "classes").vectors) == 4
+
+
+def test_of_two_equally_strong_classes_the_first_has_the_positive_side():
+    for weight in (RNG.normal(size=(2, 30)) for _ in range(20)):
+        found = singular_directions(weight, "classes")
+        assert len(found.vectors) == 1
+        assert (weight[0] - weight[1]) @ found.vectors[0] > 0
+
+
+def test_the_mean_row_has_its_share_of_the_energy_and_its_cosine():
+    weight = np.array([[3.0, 1, 0, 0], [3, -1, 0, 0], [3, 0, 2, 0], [3, 0, -2, 0]])
+    found = mean_row(weight)
+    assert found.energy == pytest.approx(36 / 46) and found.cosine == pytest.approx(1)
+    none = mean_row(weight * [0, 1, 1, 1])
+    assert (none.energy, none.cosine) == (0, 0)
+    assert mean_row(WEIGHT).cosine < 0.9  # of a head without structure
+
+
+def test_energy_without_the_mean_row_is_what_is_left():
+    left = np.sum((WEIGHT - WEIGHT.mean(axis=0)) ** 2) / np.sum(WEIGHT**2)
+    assert mean_row(WEIGHT).energy == pytest.approx(1 - left)
+
+
+def test_the_spectrum_counts_directions_of_equal_energy():
+    assert spectrum_participation(np.full(7, 3.0)) == pytest.approx(7)
+    assert spectrum_participation(np.array([1e3, 1e-3])) == pytest.approx(1)
+    values = DIRECTIONS.singular_values
+    plain = np.sum(values**2) ** 2 / np.sum(values**4)
+    assert spectrum_participation(values) == pytest.approx(plain)
+    assert spectrum_participation(1e-200 * values) == pytest.approx(plain)
+
+
+def test_a_random_head_has_the_spectrum_and_the_span_of_the_head():
+    drawn = rotated_directions(DIRECTIONS, seed=2, draw=0)
+    np.testing.assert_array_equal(drawn.singular_values, DIRECTIONS.singular_values)
+    np.testing.assert_allclose(drawn.vectors @ drawn.vectors.T, np.eye(12), atol=1e-14)
+    within = drawn.vectors @ DIRECTIONS.vectors.T
+    np.testing.assert_allclose(np.sum(within**2, axis=1), 1, rtol=1e-13)
+    # Its head, with the same left vectors, has these singular values.
+    weight = np.linalg.svd(WEIGHT, full_matrices=False).U * drawn.singular_values @ drawn.vectors
+    found = singular_directions(weight)
+    np.testing.assert_allclose(found.singular_values, DIRECTIONS.singular_values, rtol=1e-13)
+
+
+def test_random_heads_differ_by_draw_and_by_seed_alone():
+    vectors = [rotated_directions(DIRECTIONS, *pair).vectors for pair in ((2, 0), (2, 1), (3, 0))]
+    assert all(np.abs(vectors[0] - other).max() > 0.1 for other in vectors[1:])
+    np.testing.assert_array_equal(rotated_directions(DIRECTIONS, 2, 0).vectors, vectors[0])
+
+
+def test_rotations_are_uniform():
+    axes = Directions(np.eye(3), np.ones(3))
+    vectors = np.stack([rotated_directions(axes, 0, draw).vectors for draw in range(2000)])
+    # A coordinate of a uniform unit vector in three dimensions is uniform from −1 to 1.
+    for row, column in ((0, 0), (1, 2), (2, 1)):
+        found = stats.kstest(vectors[:, row, column], stats.uniform(-1, 2).cdf)
+        assert found.pvalue > 1e-4
+    assert abs(np.linalg.det(vectors).mean()) < 4 / np.sqrt(2000)
 
 
 def test_projects_every_image_on_every_direction():
@@ -91,6 +169,11 @@ def test_projects_every_image_on_every_direction():
 def test_refuses_an_empty_head():
     with pytest.raises(ValueError, match="zero everywhere"):
         singular_directions(np.zeros((3, 4)))
+
+
+def test_refuses_to_centre_a_head_of_equal_rows():
+    with pytest.raises(ValueError, match=r"tells no classes apart.*`directions\.centre`"):
+        singular_directions(np.tile(RNG.normal(size=30), (12, 1)), "classes")
 
 
 @pytest.mark.parametrize("measure", [project, importance])

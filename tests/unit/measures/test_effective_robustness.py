@@ -10,6 +10,7 @@ from interpreting_clip.measures.effective_robustness import (
     Accuracy,
     effective_robustness,
     estimate_effective_robustness,
+    robustness_curve,
 )
 from interpreting_clip.measures.logit_line import (
     ResampledLines,
@@ -46,6 +47,21 @@ def test_the_mean_is_over_the_shifts():
     values = [effective_robustness(0.7, shifts[s].fraction, LINES[s]) for s in shifts]
     assert [result.shifts[shift].value for shift in shifts] == values
     assert result.mean.value == pytest.approx(np.mean(values))
+
+
+def test_a_curve_is_the_mean_over_shifts_at_every_fraction():
+    imagenet = {"near": np.array([0.8, 0.7, 0.5]), "far": np.array([0.82, 0.6, 0.5])}
+    shifts = {"near": np.array([0.7, 0.6, 0.4]), "far": np.array([0.5, 0.5, 0.1])}
+    found = robustness_curve(imagenet, shifts, LINES)
+    for i, one in enumerate(found):
+        plain = [effective_robustness(imagenet[s][i], shifts[s][i], LINES[s]) for s in shifts]
+        assert one == pytest.approx(np.mean(plain))
+    # Who loses on both as the line says stays as robust as before.
+    along = np.array([0.8, 0.6, 0.3])
+    follows = robustness_curve({"far": along}, {"far": LINES["far"].predict(along)}, LINES)
+    np.testing.assert_allclose(follows, 0, atol=1e-12)
+    with pytest.raises(ValueError, match="not a percentage"):
+        robustness_curve({"far": 100 * along}, {"far": along}, LINES)
 
 
 def test_says_which_shifts_line_is_extrapolated():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.head import Head, logits, random_head, random_unit_rows
+from interpreting_clip.measures.head import Head, center_classes, logits, random_unit_rows
 
 RNG = np.random.default_rng(0)
 ACTIVATIONS = RNG.normal(size=(7, 5)).astype(np.float32)
@@ -48,14 +48,19 @@ def test_of_equal_classes_the_first_is_distinct():
     assert kept == [[0, 1, 2], [0, 1, 2, 5]]
 
 
-def test_random_heads_keep_the_norm_they_promise():
+def test_random_rows_have_unit_length_and_depend_on_the_seed():
     rows = random_unit_rows(4, 9, seed=0)
     assert (rows.shape, rows.dtype) == ((4, 9), np.float32)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-6)
-    drawn = random_head(WEIGHT, seed=0)
-    np.testing.assert_allclose(np.linalg.norm(drawn), np.linalg.norm(WEIGHT), rtol=1e-6)
-    assert not np.allclose(drawn, random_head(WEIGHT, seed=1))
     assert not np.allclose(rows, random_unit_rows(4, 9, seed=1))
+
+
+def test_a_centred_head_has_no_mean_row_and_the_same_differences_of_logits():
+    centred = center_classes(WEIGHT)
+    assert centred.dtype == np.float64
+    np.testing.assert_allclose(centred.sum(axis=0), 0, atol=1e-15 * WEIGHT.size)
+    before, after = (logits(ACTIVATIONS, Head(w, BIAS, True)) for w in (WEIGHT, centred))
+    np.testing.assert_allclose(np.diff(after, axis=1), np.diff(before, axis=1), atol=1e-13)
 
 
 def test_refuses_another_number_of_features():

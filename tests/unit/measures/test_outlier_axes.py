@@ -8,7 +8,7 @@ from scipy import stats
 from interpreting_clip.measures.accuracy import correct_predictions, map_classes
 from interpreting_clip.measures.directions import Directions, importance, singular_directions
 from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.outlier_axes import align_axes, pruning_costs
+from interpreting_clip.measures.outlier_axes import TOP, align_axes, pruning_costs, tops
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(10, 24))
@@ -58,6 +58,29 @@ def test_alignment_agrees_with_one_cosine_after_another():
         assert found.within[feature] == pytest.approx(seen @ seen)
 
 
+def test_the_span_of_the_top_directions_holds_an_axis_between_them():
+    vectors = np.array([[1.0, 1, 1, 0], [1, -1, 0, 0], [1, 1, -2, 0]])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    weights = np.array([0.3, 0.2, 0.1])
+    found = align_axes(np.arange(4), Directions(vectors, np.ones(3)), weights)
+    assert tops(3) == [1, 3]
+    np.testing.assert_allclose(found.within_top[:, 0], [1 / 3, 1 / 3, 1 / 3, 0], atol=1e-15)
+    np.testing.assert_allclose(found.within_top[:, 1], [1, 1, 1, 0], atol=1e-15)
+
+
+def test_spans_agree_with_least_squares_and_grow():
+    found = align_axes(ALL, DIRECTIONS, IMPORTANCE)
+    by_importance = DIRECTIONS.vectors[np.argsort(-IMPORTANCE)]
+    for place, count in enumerate(tops(10)):
+        for feature in ALL:
+            axis = np.eye(24)[feature]
+            seen = np.linalg.lstsq(by_importance[:count].T, axis)[0] @ by_importance[:count]
+            assert found.within_top[feature, place] == pytest.approx(seen @ seen)
+    assert np.all(np.diff(found.within_top, axis=1) >= 0)
+    np.testing.assert_allclose(found.within_top[:, -1], found.within)
+    assert tops(10) == [1, 3, 10] and tops(1000) == list(TOP)
+
+
 def test_signs_and_the_order_of_directions_change_nothing():
     order = RNG.permutation(10)
     flipped = Directions(-DIRECTIONS.vectors[order], DIRECTIONS.singular_values[order])
@@ -76,6 +99,8 @@ def test_axes_in_a_rotated_space_are_near_to_no_direction():
     # Of all 512² coordinates, about normal with a variance of 1 / 512, none is beyond 6 σ.
     assert found.cosine.max() < 6 / np.sqrt(width)
     np.testing.assert_allclose(found.within, 1)
+    # On average k of n directions hold k / n of an axis: exactly, over all axes.
+    np.testing.assert_allclose(found.within_top.mean(axis=0), np.array(TOP) / width)
 
 
 def test_pruning_the_feature_of_a_class_costs_that_class():

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from interpreting_clip.measures.accuracy import map_classes, top1_accuracy
 from interpreting_clip.measures.directions import Directions, importance, singular_directions
-from interpreting_clip.measures.head import Head, random_head
+from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.pruning import (
     count_removed,
     least_important_first,
     prunable_fraction,
+    prunable_fractions,
     pruned_accuracies,
 )
 
@@ -44,7 +45,7 @@ def test_an_axis_is_removed_and_with_it_its_class():
     np.testing.assert_allclose(found, [1, 2 / 3, 1 / 3])
 
 
-def pruning_case(seed, classes, features, *, bias, normalize, null):
+def pruning_case(seed, classes, features, *, bias, normalize, whose):
     """Return a head of any rank, what its classes count as, images, their classes, directions."""
     rng = np.random.default_rng(seed)
     rank = rng.integers(1, min(classes, features) + 1)
@@ -54,9 +55,11 @@ def pruning_case(seed, classes, features, *, bias, normalize, null):
     own = rng.integers(1, classes + 1)
     aliases = {c: int(rng.integers(own)) for c in range(own, classes) if rng.random() < 0.5}
     images = rng.normal(size=(20, features)) * 10.0 ** rng.integers(-3, 4)
-    drawn = random_head(weight, seed=1) if null else weight
+    # Of a stranger's head, the centred head where it tells classes apart, or the head itself.
+    drawn = rng.normal(size=weight.shape) if whose == "stranger" else weight
+    centre = "classes" if whose == "centred" and np.ptp(weight, axis=0).any() else "none"
     class_map = map_classes(range(own), classes, aliases)
-    return head, class_map, images, rng.integers(own, size=20), singular_directions(drawn)
+    return head, class_map, images, rng.integers(own, size=20), singular_directions(drawn, centre)
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
@@ -66,7 +69,7 @@ def pruning_case(seed, classes, features, *, bias, normalize, null):
     features=st.integers(3, 12),
     bias=st.booleans(),
     normalize=st.booleans(),
-    null=st.booleans(),
+    whose=st.sampled_from(["own", "centred", "stranger"]),
 )
 def test_agrees_with_the_plain_definition(**shape):
     head, class_map, images, labels, directions = pruning_case(**shape)
@@ -79,6 +82,24 @@ def test_agrees_with_the_plain_definition(**shape):
         gone = directions.vectors[order[:count]]
         plain.append(top1_accuracy(images - images @ gone.T @ gone, labels, head, class_map))
     np.testing.assert_array_equal(found, plain)
+
+
+def test_a_vector_added_to_every_class_changes_no_accuracy():
+    centred = singular_directions(WEIGHT, "classes")
+    weights = importance(ACTIVATIONS, centred)
+    for bias, normalize in ((None, False), (HEADS[2].bias, True)):
+        curves = [
+            pruned_accuracies(
+                ACTIVATIONS,
+                CLASSES,
+                Head(weight, bias, normalize),
+                centred,
+                weights,
+                fractions=FRACTIONS,
+            )
+            for weight in (WEIGHT, WEIGHT + 30 * RNG.normal(size=24))
+        ]
+        np.testing.assert_array_equal(curves[0], curves[1])
 
 
 def test_chunks_the_order_of_fractions_and_signs_change_nothing():
@@ -132,6 +153,8 @@ def test_refuses_directions_of_another_encoder():
         ([80.0, 79.0, 79.9, 79.9], 0.0),
         ([80.0, 80.5, 81.0, 79.5], 0.9),
         ([80.0, 79.5, 70.0, 79.9], 0.3),
+        # 1.1 − 0.1 is not 1, but losing one point is harm.
+        ([1.1, 0.1, 1.1, 1.1], 0.0),
     ],
 )
 def test_prunable_ends_before_the_first_harmful_fraction(accuracies, expected):
@@ -148,3 +171,16 @@ def test_prunable_does_not_depend_on_the_order_of_the_curve():
 def test_prunable_refuses_an_empty_curve():
     with pytest.raises(ValueError, match="got none"):
         prunable_fraction(np.array([]), np.array([]), harmless=1.0)
+
+
+def test_what_harms_neither_accuracy_nor_robustness_is_the_lower_fraction():
+    thirds, flat = np.array([0.0, 0.3, 0.6, 0.9]), np.full(4, 9.0)
+    falls = np.array([9.0, 8.5, 7.0, 7.0])
+    for accuracy, robustness, expected in (
+        (flat, falls, (0.3, 0.9, 0.3)),
+        (falls, flat, (0.3, 0.3, 0.9)),
+        (falls, falls, (0.3, 0.3, 0.3)),
+        (flat, None, (None, 0.9, None)),
+    ):
+        found = prunable_fractions(thirds, accuracy, robustness, 1.0)
+        assert (found.prunable, found.by_accuracy, found.by_robustness) == expected

@@ -59,6 +59,21 @@ def counted(unique: int) -> dict[str, Any]:
     return {"unique": unique, **interval(unique, 1), "polysemanticity": 1.3}
 
 
+def direction_numbers() -> dict[str, Any]:
+    head = {"spectrum": 6.5, "first_logit_variance": 0.31, "by_accuracy": 0.3}
+    random = {"mean": 0.125, "low": 0.0, "high": 0.2}
+    return {
+        **{"centre": "classes", "count": 12, "importance_ratio": 3.1, "extrapolated": []},
+        **{"prunable": 0.2, "by_accuracy": 0.3, "by_robustness": 0.2},
+        "random_heads": dict.fromkeys(("prunable", "by_accuracy", "by_robustness"), random),
+        "mean_row": {"energy": 0.604, "cosine": 0.9994},
+        "heads": {
+            "none": {**head, "count": 13, "importance_ratio": 41.5},
+            "classes": {**head, "count": 12, "importance_ratio": 3.1},
+        },
+    }
+
+
 def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
     imagenet, mean, kurtosis = ENCODERS[key][3:]
     robustness = {s: mean + float(rng.normal(0, 4)) for s in SHIFTS}
@@ -80,7 +95,7 @@ def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
             **{"mean": kurtosis, **interval(kurtosis, 0.02)},
             **{"outlier_features": 0, "largest_share": 0.013},
         },
-        "directions": {"count": 12, "prunable": 0.2, "importance_ratio": 3.1},
+        "directions": direction_numbers(),
         "concepts": {
             "measured": 40,
             "unique_directions": unique,
@@ -133,19 +148,30 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
         "outliers": {
             **{"features": 128, "outlier_sigma": 6.0, "outlier_share": 0.5, "hiding_outliers": 4},
             "sweep": [{"share": s, "outlier_features": n} for s, n in ((0.01, 2), (0.5, 0))],
-            "typical_cosine": 0.21,
+            **{"typical_cosine": 0.21, "typical_logit_variance": 0.008, "tops": [1, 3, 10]},
             "axes": [
                 {
                     **{"feature": 7, "share": 0.013, "outlier": False, "cosine": 0.43, "rank": 3},
-                    "within": 0.625,
+                    **{"within": 0.625, "within_top": [0.05, 0.25, 0.5], "logit_variance": 0.012},
                     "costs": {d: {"value": 0.4, "low": -0.1, "high": 0.9} for d in keep},
                 }
             ],
         },
-        "importance": {"head": (0.5 * decay).tolist(), "random_head": [0.2] * 12},
+        "importance": {
+            "head": (0.5 * decay).tolist(),
+            "other": [2.0, *(0.5 * decay).tolist()],
+            "random_head": [0.2] * 12,
+        },
+        "logit_variance": (decay / decay.sum()).tolist(),
         "pruning": [
-            {"dataset": d, "fraction": p, "accuracy": a * (1 - p**6), "random_head_accuracy": a - p}
+            {"dataset": d, "fraction": p, "accuracy": a * (1 - p**6)}
+            | {"other_accuracy": a * (1 - p**5), "random_head_accuracy": a - p}
             for d, a in keep.items()
+            for p in fractions
+        ],
+        "pruned_robustness": [
+            {"fraction": p, "robustness": 9 - 20 * p, "random_head_robustness": 9 - 40 * p}
+            | {"extrapolated": p > 0.7}
             for p in fractions
         ],
         "concepts": [

@@ -17,6 +17,7 @@ from page.claims import (
     study_claims,
 )
 from page.families import families, label_controls
+from page.names import format_percent
 from page.results import PublishedResults
 from tests.unit.page.conftest import counterpart, read
 
@@ -114,12 +115,34 @@ def test_outlier_features_are_counted(study, zero_shot, supervised, verdict):
     assert found and found.verdict == verdict
 
 
-@pytest.mark.parametrize(("fraction", "verdict"), [(0.8, "shown"), (0.7, "not shown")])
-def test_prunable_is_compared_with_the_paper(study, fraction, verdict):
+@pytest.mark.parametrize(
+    ("both", "accuracy", "extrapolated", "verdict"),
+    [
+        (0.8, 0.9, [0.9], "shown"),
+        (0.7, 0.7, [], "not shown"),
+        (0.7, 0.9, [], "not shown"),
+        # Robustness is not known, or a guess.
+        (None, 0.9, [], "undecided"),
+        (0.8, 0.8, [0.5], "undecided"),
+        (None, 0.7, [], "not shown"),
+    ],
+)
+def test_prunable_is_compared_with_the_paper(study, both, accuracy, extrapolated, verdict):
     for metrics in study["metrics"].values():
-        metrics["directions"]["prunable"] = fraction
+        found = {"prunable": both, "by_accuracy": accuracy, "by_robustness": both}
+        metrics["directions"] |= found | {"extrapolated": extrapolated}
     found = prunable_directions(read(study))
     assert found and found.verdict == verdict and "of 12 directions" in found.findings[0]
+    assert f"by accuracy alone {format_percent(accuracy)}" in found.findings[0]
+    assert "random heads 12 % [0 %, 20 %]" in found.findings[0]
+
+
+def test_without_robustness_no_random_head_is_named(study):
+    for metrics in study["metrics"].values():
+        metrics["directions"] |= {"prunable": None, "by_robustness": None}
+        metrics["directions"]["random_heads"] |= {"prunable": None, "by_robustness": None}
+    found = prunable_directions(read(study))
+    assert found and "random" not in found.findings[0] and "– of 12" in found.findings[0]
 
 
 def set_concepts(study, key, unique, width):

@@ -11,10 +11,15 @@ from page.direction_entries import (
 )
 from tests.drawn_directions import THRESHOLD, draw_browser
 
-CURVE = {
-    "fractions": [0.0, 0.25, 0.5, 0.75],
-    "accuracy": {"head": {"imagenet": [60.0, 61.0, 50.0, 20.0]}},
-}
+ACCURACIES = [60.0, 61.0, 50.0, 20.0]
+
+
+def curve(fractions, accuracies):
+    heads = {"classes": {"accuracy": {"imagenet": accuracies}}}
+    return {"fractions": fractions, "centre": "classes", "heads": heads}
+
+
+CURVE = curve([0.0, 0.25, 0.5, 0.75], ACCURACIES)
 
 
 @pytest.fixture
@@ -35,10 +40,7 @@ def test_the_cost_is_that_of_the_most_that_prunes_less_important_directions_alon
 
 
 def test_the_order_of_the_fractions_does_not_matter():
-    turned = {
-        "fractions": CURVE["fractions"][::-1],
-        "accuracy": {"head": {"imagenet": CURVE["accuracy"]["head"]["imagenet"][::-1]}},
-    }
+    turned = curve(CURVE["fractions"][::-1], ACCURACIES[::-1])
     found = pruned_below(4, 8, turned)
     assert (found.removed, found.accuracy) == (4, 50)
 
@@ -47,10 +49,12 @@ def test_directions_are_numbered_by_importance_with_their_nearest_feature():
     importance = np.array([0.1, 0.6, 0.3])
     vectors = np.array([[1.0, 0.0, 0.0], [0.0, 0.6, -0.8], [0.0, 0.8, 0.6]])
     arrays = {"directions": vectors, "singular_values": np.arange(3.0), "importance": importance}
+    arrays |= {"logit_variance": np.array([0.7, 0.1, 0.2])}
     found = direction_entries(arrays, CURVE, {"feature": [1, 2]}, None)
     assert [entry.number for entry in found] == [1, 2, 3]
     assert [entry.singular_value for entry in found] == [1, 2, 0]
     assert [entry.share for entry in found] == pytest.approx([0.6, 0.3, 0.1])
+    assert [entry.logit_variance for entry in found] == [0.1, 0.2, 0.7]
     assert [(entry.feature, entry.cosine) for entry in found[:2]] == [(2, 0.8), (1, 0.8)]
     assert all(entry.probed is None for entry in found)
     # as in stage `broden`: if importances are equal, the first row comes first

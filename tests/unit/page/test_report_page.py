@@ -158,7 +158,7 @@ def test_the_text_is_escaped(page, study):
     study["entries"]["rn_supervised"]["label"] = "<b>&'"
     text = page()
     assert "a &lt;miniature&gt;" in text and "<p>First &amp; foremost.</p>\n<p>Second.</p>" in text
-    assert "<b>" not in text and text.count("</span>&lt;b&gt;&amp;&#39;</th>") == 6
+    assert "<b>" not in text and text.count("</span>&lt;b&gt;&amp;&#39;</th>") == 8
     assert "supervised" in text and "&amp;lt;" not in text
 
 
@@ -176,7 +176,7 @@ def test_what_the_page_says_follows_the_numbers(page, study):
     says = rf'class="verdict ([a-z-]+)"[^>]*>[^<]+</a>\s*<div><p>{claim}'
     before = re.findall(says, page())
     for metrics in study["metrics"].values():
-        metrics["directions"]["prunable"] = 0.9
+        metrics["directions"] |= {"prunable": 0.9, "by_accuracy": 0.9}
     assert (before, re.findall(says, page())) == (["not-shown"], ["shown"])
 
 
@@ -239,7 +239,42 @@ def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash
     assert cells(concepts, "ViT supervised")[:2] == ["–", "1.40 [1.30, 1.50]"]
     directions = table(text, "Privileged directions")
     link = '<a href="directions/rn_supervised/index.html"><code>rn_supervised</code></a>'
-    assert cells(directions, "RN supervised") == ["12", "20 %", "3.1", link]
+    shares = ["20 %", "30 %", "20 %", "12 % [0 %, 20 %]"]
+    assert cells(directions, "RN supervised") == ["12", *shares, link]
+    both = table(text, "Directions with and without the mean of the class vectors")
+    both = cells(both, "RN supervised")
+    assert both[:2] == ["60.4", "0.999"]
+    assert [both[2:7], both[7:]] == [
+        [count, "6.5", ratio, "31.0", "30 %"] for count, ratio in (("12", "3.1"), ("13", "41.5"))
+    ]
+    pruned = table(text, "Mean effective robustness (points) by the share of directions pruned")
+    assert cells(pruned, "RN supervised")[::9] == ["9.0", "−9.0‡"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_study_without_robustness_says_by_dashes_what_cannot_be_pruned(page, study):
+    study["series"]["rn_web_broad"]["pruned_robustness"] = []
+    for metrics in study["metrics"].values():
+        metrics["directions"] |= {"prunable": None, "by_robustness": None}
+        metrics["directions"]["random_heads"] |= {"prunable": None, "by_robustness": None}
+    text = page()
+    found = cells(table(text, "Privileged directions"), "RN supervised")
+    assert found[1:5] == ["–", "30 %", "–", "–"]
+    assert "as directions are pruned" not in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_says_what_is_subtracted_and_marks_a_guess(page, study):
+    assert "mean of the class vectors is subtracted first" in page()
+    for metrics in study["metrics"].values():
+        metrics["directions"] |= {"centre": "none", "extrapolated": [0.1]}
+    text = page()
+    assert "keeps the mean of the class vectors, as the paper does" in text
+    assert cells(table(text, "Privileged directions"), "RN supervised")[1:4] == [
+        "20 %‡",
+        "30 %",
+        "20 %‡",
+    ]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -306,8 +341,10 @@ def test_outlier_features_stand_beside_the_directions_and_what_they_cost(page, s
     del (outlier := outlier | {"costs": dict(outlier["costs"])})["costs"]["objectnet"]
     text = page()
     found = cells(table(text, "Outlier features and the head"), "ViT supervised")
-    assert found[:6] == ["7§", "1.3", "0.43", "0.21", "3", "62"]
-    assert found[6:] == ["0.4 [−0.1, 0.9]"] * 6
+    assert found[:5] == ["7§", "1.3", "0.43", "0.21", "3"]
+    # In brackets: what k of 128 directions hold of a random axis.
+    assert found[5:9] == ["5 (1)", "25 (2)", "50 (8)", "62 (9)"]
+    assert found[9:] == ["1.2", "0.8", *["0.4 [−0.1, 0.9]"] * 6]
     outliers["axes"] = [outlier]
     found = cells(table(page(), "Outlier features and the head"), "ViT supervised")
     assert found[:2] == ["9", "75.0"] and found.count("–") == 1

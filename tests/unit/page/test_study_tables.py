@@ -17,8 +17,8 @@ def test_every_table_has_exactly_its_columns(encoders, comparisons, baseline):
 def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons, baseline):
     tables = study_tables(encoders, comparisons, baseline)
     pruned = study["series"]["rn_web_broad"]["pruning"][3]
-    rows = [r["accuracy"] for r in tables["pruning"][6:8]]
-    assert rows == [pruned["accuracy"], pruned["random_head_accuracy"]]
+    rows = [r["accuracy"] for r in tables["pruning"][9:12]]
+    assert rows == [pruned[f"{whose}accuracy"] for whose in ("", "other_", "random_head_")]
     assert tables["cka"][7]["cka"] == study["comparisons"]["rn_finetuning"]["cka"][1][1]
 
 

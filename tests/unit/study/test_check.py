@@ -78,7 +78,6 @@ MISFITS = [
     ({"datasets/imagenet_v2": ABSENT, "sources/none": {}}, "source': 'trained' needs drawn"),
     ({"datasets/web_broad": ABSENT, "sources/none": {}}, "only imagenet_train, .* can be absent"),
     ({"datasets/imagenet_train": ABSENT, "sources/none": {}}, "'imagenet_train' has no classes"),
-    ({"directions/random_head_seed": 0}, "'directions.random_head_seed': .*other seed than 'head"),
     (
         {"datasets/imagenet_val/classes": ["ring"]},
         "'datasets.imagenet_v2.classes': .*abscissa: all_cl",

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from interpreting_clip.measures.directions import singular_directions
+from interpreting_clip.measures.head import Head, logits
+from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
+
+RNG = np.random.default_rng(0)
+WEIGHT = RNG.normal(size=(7, 12)) + RNG.normal(size=12)
+ACTIVATIONS = RNG.normal(size=(90, 12)) * RNG.lognormal(size=(90, 1)) + 0.5
+HEAD = Head(WEIGHT, None, normalize_features=False)
+MOMENT = second_moment(ACTIVATIONS, HEAD)
+CENTRED = singular_directions(WEIGHT, "classes")
+
+
+def test_of_a_head_that_reads_one_feature_per_class_pair_shares_are_known():
+    # Two classes per feature, with weights ± 1 and ± 2, and features of mean square 1 and 4.
+    weight = np.array([[1.0, 0, 0], [-1, 0, 0], [0, 2, 0], [0, -2, 0]])
+    images = np.array([[1.0, 2, 9], [-1, 2, 9], [1, -2, 9]])
+    moment = second_moment(images, Head(weight, None, False))
+    # 2 · 1 · 1 and 2 · 4 · 4; the head ignores the third feature.
+    np.testing.assert_allclose(logit_variance_shares(moment, weight), [2 / 34, 32 / 34, 0])
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("centre", ["classes", "none"])
+def test_agrees_with_the_variances_of_logits_image_by_image(normalize, centre):
+    head = Head(WEIGHT, RNG.normal(size=7), normalize)
+    vectors = singular_directions(WEIGHT, centre).vectors
+    moment = second_moment(ACTIVATIONS, head, chunk_size=11)
+    plain = Head(WEIGHT, None, normalize)
+    scale = np.linalg.norm(ACTIVATIONS, axis=1, keepdims=True) if normalize else 1
+    whole = logits(ACTIVATIONS, plain).var(axis=1).mean()
+    for axes, found in (
+        (vectors, logit_variance_shares(moment, WEIGHT, vectors)),
+        (np.eye(12), logit_variance_shares(moment, WEIGHT)),
+    ):
+        parts = [(ACTIVATIONS / scale @ np.outer(v, v) @ WEIGHT.T).var(axis=1) for v in axes]
+        np.testing.assert_allclose(found, np.mean(parts, axis=1) / whole)
+
+
+def test_shares_of_centred_directions_add_up_and_others_do_not():
+    assert logit_variance_shares(MOMENT, WEIGHT, CENTRED.vectors).sum() == pytest.approx(1)
+    along = CENTRED.singular_values**2 * np.mean((ACTIVATIONS @ CENTRED.vectors.T) ** 2, axis=0)
+    found = logit_variance_shares(MOMENT, WEIGHT, CENTRED.vectors)
+    np.testing.assert_allclose(found, along / along.sum())
+    others = singular_directions(WEIGHT).vectors
+    assert abs(logit_variance_shares(MOMENT, WEIGHT, others).sum() - 1) > 0.01
+    assert abs(logit_variance_shares(MOMENT, WEIGHT).sum() - 1) > 0.01
+
+
+def test_a_vector_added_to_every_class_and_a_rotation_change_nothing():
+    before = logit_variance_shares(MOMENT, WEIGHT, CENTRED.vectors)
+    shifted = WEIGHT + 40 * RNG.normal(size=12)
+    np.testing.assert_allclose(logit_variance_shares(MOMENT, shifted, CENTRED.vectors), before)
+    rotation = np.linalg.qr(RNG.normal(size=(12, 12))).Q
+    turned = Head(WEIGHT @ rotation, None, False)
+    after = logit_variance_shares(
+        second_moment(ACTIVATIONS @ rotation, turned), turned.weight, CENTRED.vectors @ rotation
+    )
+    np.testing.assert_allclose(after, before)
+
+
+def test_the_direction_of_the_mean_row_carries_nothing():
+    mean = RNG.normal(size=12)
+    mean /= np.linalg.norm(mean)
+    weight = WEIGHT - WEIGHT @ np.outer(mean, mean) + 90 * mean
+    assert abs(singular_directions(weight).vectors[0] @ mean) > 0.99
+    shares = logit_variance_shares(MOMENT, weight, np.stack([mean]))
+    np.testing.assert_allclose(shares, 0, atol=1e-12)
+
+
+def test_an_all_zero_image_adds_nothing():
+    head = Head(WEIGHT, None, True)
+    with_zero = second_moment(np.concatenate([ACTIVATIONS, np.zeros((90, 12))]), head)
+    np.testing.assert_allclose(2 * with_zero, second_moment(ACTIVATIONS, head))
+
+
+@pytest.mark.parametrize(
+    ("activations", "weight"),
+    [(np.zeros((4, 12)), WEIGHT), (ACTIVATIONS, np.tile(WEIGHT[0], (7, 1)))],
+)
+def test_refuses_logits_that_are_the_same_for_all_classes(activations, weight):
+    moment = second_moment(activations, Head(weight, None, False))
+    with pytest.raises(ValueError, match="the same for all classes"):
+        logit_variance_shares(moment, weight)
+
+
+def test_refuses_activations_of_another_width():
+    with pytest.raises(ValueError, match="takes 12 features"):
+        second_moment(ACTIVATIONS[:, :5], HEAD)
