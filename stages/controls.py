@@ -14,6 +14,7 @@ from interpreting_clip.controls.features import kurtosis_controls, outlier_contr
 from interpreting_clip.controls.low_rank_head import head_controls
 from interpreting_clip.controls.noisy_labels import ConceptScoring, concept_controls
 from interpreting_clip.controls.rotations import cka_controls
+from interpreting_clip.controls.shifted_head import shift_controls
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
@@ -49,7 +50,11 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     with threadpool_limits(1), error_context(folder, ValueError):
         kurtosis = kurtosis_controls(activations.shape[1], sigma, seed)
         outliers, curve, limits = outlier_controls(activations, sigma, share, seed)
-        directions = head_controls([step / steps for step in range(steps)], harmless, seed)
+        fractions = [step / steps for step in range(steps)]
+        directions = [
+            *head_controls(fractions, harmless, seed),
+            *shift_controls(fractions, seed),
+        ]
         concepts = concept_controls(labels, scoring, seed)
         robustness, coverage = robustness_controls(
             SHIFTS, confidence, settings.resamples, settings.repetitions, seed
