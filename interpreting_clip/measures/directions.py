@@ -207,7 +207,7 @@ def rotated_directions(directions: Directions, seed: int, draw: int) -> Directio
     decomposition of a Gaussian matrix with the signs of R's diagonal fixed (Mezzadri 2007). Nothing
     privileges its directions among those that the head reads. It stays within their span: a random
     direction of the whole space lies mostly where a head of few classes reads nothing, and costs
-    next to nothing to prune.
+    next to nothing to prune. Where a head has as many directions as features, both are the same.
 
     This null, which is ours, tells whether the head's own directions are special within the space
     that the head reads. It tells neither whether that space is, nor anything of the singular
