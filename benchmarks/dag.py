@@ -199,7 +199,8 @@ def short_study(study: dict[str, Any], encoders: int) -> dict[str, Any]:
     used = {entry["source"] for entry in short["datasets"].values()}
     short["sources"] = chosen(study["sources"], used)
     pairs = {k: v for k, v in study["comparisons"].items() if {v["first"], v["second"]} <= kept}
-    return {**study, **short, "comparisons": pairs}
+    nulls = chosen(study["untrained"], {one["backbone"] for one in short["encoders"].values()})
+    return {**study, **short, "comparisons": pairs, "untrained": nulls}
 
 
 def chosen(section: dict[str, Any], names: set[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ They take arrays of NumPy and return numbers; the rest of the package makes such
 * `u_centring.u_center`, `cka.cka`
 * `accuracy.top1_accuracy`, `logit_line.baseline_lines`,
   `effective_robustness.estimate_effective_robustness`
-* `participation_ratio.participation_ratio`
+* `participation_ratio.participation_ratio`, `privileged_basis.privileged_basis`
 * `rank_correlation.rank_correlation`, `intervals.bootstrap_mean`
 
 Each is in a module of its own, with its definition, its source and the units of its arguments.

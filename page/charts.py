@@ -56,9 +56,10 @@ CHARTS = (
         y_label="encoder",
         caption="Kurtosis of one image's activation vector, mean over features of ((h − μ)/σ)⁴ "
         "without unit and not excess, averaged over the ImageNet test images; bars are bootstrap "
-        "intervals. The upright mark is the untrained encoder of the same backbone. Linear and "
-        "rectified representations stand apart: sparse ReLU features have a high kurtosis without "
-        "any outlier feature.",
+        "intervals. The upright mark is the mean of untrained encoders of the same backbone, and "
+        "the grey band reaches from the lowest to the highest of them. Linear and rectified "
+        "representations stand apart: sparse ReLU features have a high kurtosis without any "
+        "outlier feature.",
     ),
     Chart(
         name="importance",

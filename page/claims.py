@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from interpreting_clip.measures.null_rank import rank_p_value
 from page.families import families, label_controls, trained, untrained_null
 from page.names import (
     BASELINES,
@@ -14,6 +15,7 @@ from page.names import (
     format_interval,
     format_number,
     format_percent,
+    format_spread,
 )
 from page.results import PublishedResults, StudyEncoder, measured_shifts
 from page.robustness_tables import line_spans, mark
@@ -25,6 +27,10 @@ Estimate = tuple[float, float, float]
 
 PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
+
+LEVEL = 0.05
+"""A value is above a null if its p is at most this; the choice is ours, and with 19 draws or more
+it means at or near the top."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,16 +95,22 @@ def coverage_of_data(encoders: Sequence[StudyEncoder]) -> Claim | None:
 
 
 def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
-    """Compare each zero-shot encoder's kurtosis with that of its backbone's untrained encoder."""
-    cases = []
+    """Compare each zero-shot encoder's kurtosis with those of its backbone's untrained encoders."""
+    cases: list[tuple[Verdict, str]] = []
     for e in trained(encoders, "zero_shot"):
-        if null := untrained_null(e, encoders):
-            measured = (e.metrics.kurtosis, null.metrics.kurtosis)
-            estimates = [(k.low, k.mean, k.high) for k in measured]
-            cases.append((judge_order(estimates), _against((e, null), estimates, digits=2)))
+        if e.null:
+            null, kurtosis = e.null.numbers.kurtosis, e.metrics.kurtosis
+            p = rank_p_value(kurtosis.mean, null)
+            text = (
+                f"{e.entry.label} {format_interval(kurtosis.mean, kurtosis.low, kurtosis.high, 2)} "
+                f"against {format_spread(null, 2)} of {len(null)} untrained encoders, "
+                f"p = {format_number(p, 2)}"
+            )
+            cases.append((judge_against_null(kurtosis.low, kurtosis.high, null), text))
     return _claim(
         "kurtosis",
-        "The kurtosis of a zero-shot encoder's activations is above that of an untrained encoder.",
+        "The kurtosis of a zero-shot encoder's activations is above that of untrained encoders of "
+        f"its backbone (rank among them, p ≤ {LEVEL:g} at both ends of the interval).",
         cases,
     )
 
@@ -286,6 +298,17 @@ def judge_order(estimates: Sequence[Estimate]) -> Verdict:
     if any(later[0] > earlier[2] for earlier, later in pairs):
         return "not shown"
     return "shown" if all(earlier[0] > later[2] for earlier, later in pairs) else "undecided"
+
+
+def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdict:
+    """Judge whether a value is above a null by its rank, at both ends of the value's interval.
+
+    Undecided if only one end is, or if the null has too few draws for any p to reach the level.
+    """
+    if rank_p_value(float("inf"), null) > LEVEL:
+        return "undecided"
+    above = [rank_p_value(end, null) <= LEVEL for end in (low, high)]
+    return "shown" if all(above) else "undecided" if any(above) else "not shown"
 
 
 def mean_over(encoders: Sequence[StudyEncoder]) -> str:

@@ -1,10 +1,10 @@
 """Which encoders of a study are compared: families, label controls, untrained nulls."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from page.results import StudyEncoder
+from page.results import StudyEncoder, UntrainedNull
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +77,17 @@ def untrained_null(encoder: StudyEncoder, encoders: Sequence[StudyEncoder]) -> S
         and e.series.representation == encoder.series.representation
     )
     return next(nulls, None)
+
+
+def with_null(encoder: StudyEncoder, nulls: Mapping[str, UntrainedNull]) -> StudyEncoder:
+    """Return an encoder with the untrained encoders of its backbone, if it can have them as a null.
+
+    Those of another kind of representation would be none, as in `untrained_null`.
+    """
+    null = nulls.get(encoder.entry.backbone)
+    if null is None or null.representation != encoder.series.representation:
+        return encoder
+    return msgspec.structs.replace(encoder, null=null)
 
 
 def trained(encoders: Sequence[StudyEncoder], training: str) -> list[StudyEncoder]:

@@ -51,9 +51,10 @@ ROW_AXIS = {
 
 
 def kurtosis(chart: Axes) -> Spec:
-    """Draw an encoder per row, with its interval and the untrained encoder of its backbone."""
+    """Draw an encoder per row, with its interval and the untrained encoders of its backbone."""
     drawn = {"invalid": None}  # otherwise a row without an interval or a null is left out
-    tips = ("rev", "label", "training", chart.x, "low", "high", "null", "outlier_features")
+    tips = ("rev", "label", "training", chart.x, "low", "high", "outlier_features")
+    null = ("null", "null_low", "null_high")
     gaussian = {
         "data": {"values": [{"gaussian": 3, "said": "a Gaussian: 3"}]},
         "encoding": {"x": quantitative("gaussian")},
@@ -70,6 +71,13 @@ def kurtosis(chart: Axes) -> Spec:
     encoders = {
         "encoding": {"y": _rows(chart.y, "number", grid=True), "yOffset": nominal("rev", sort=[])},
         "layer": [
+            layer(
+                "rule",
+                look={**drawn, "color": SOFT_INK, "strokeWidth": 7},
+                x=quantitative("null_low"),
+                x2=field("null_high"),
+                opacity=shown_if("isValid(datum['null_low'])", 0.18),
+            ),
             layer(
                 "tick",
                 look={**drawn, "color": INK, "thickness": 2, "size": 13},
@@ -89,7 +97,7 @@ def kurtosis(chart: Axes) -> Spec:
                 look={**drawn, "filled": True, "size": 75, "opacity": 1},
                 x=chart.along_x(scale={"zero": False, "nice": True, "padding": 10}),
                 color=COLOUR,
-                tooltip=tooltip(*tips),
+                tooltip=tooltip(*tips, *null),
                 shape=SHAPE,
             ),
             layer(
@@ -101,7 +109,7 @@ def kurtosis(chart: Axes) -> Spec:
         ],
     }
     return specification(
-        "number kurtosis low high null",
+        "number kurtosis low high null null_low null_high",
         **wrapped(1, [], "representation"),
         spec={"width": 560, "height": {"step": 22}, "layer": [gaussian, encoders]},
         **independent(scale="xy"),

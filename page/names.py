@@ -1,5 +1,8 @@
 """The names that tables, charts and the page give to the keys of results, and number formats."""
 
+from collections.abc import Sequence
+from statistics import mean, stdev
+
 SHIFTS = {
     "imagenet_v2": "ImageNet-V2",
     "imagenet_r": "ImageNet-R",
@@ -15,6 +18,7 @@ DATASETS = {"imagenet": "ImageNet", **SHIFTS}
 INSTRUMENTS = {
     "kurtosis": "Kurtosis",
     "outlier_features": "Outlier features",
+    "privileged_basis": "Features against random directions",
     "directions": "Directions and pruning",
     "concepts": "Concepts",
     "effective_robustness": "Effective robustness",
@@ -64,6 +68,18 @@ def format_interval(
         return format_number(value, digits)
     ends = f"{format_number(low, digits)}, {format_number(high, digits)}"
     return f"{format_number(value, digits)} [{ends}]"
+
+
+def format_spread(values: Sequence[float | int | None], digits: int = 1) -> str:
+    """Return the mean of values ± their standard deviation; a dash if one is missing.
+
+    A single value has no standard deviation.
+    """
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return format_number(None)
+    middle = format_number(mean(known), digits)
+    return middle if len(known) == 1 else f"{middle} ± {format_number(stdev(known), digits)}"
 
 
 def format_percent(fraction: float | None) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from interpreting_clip.measures.null_rank import rank_p_value
 from page.across_encoders import Correlation, by_pretraining, shared_concepts
 from page.charts import CHARTS, PLANTED_OUTLIERS, Chart
 from page.claims import Claim, mean_over, study_claims
@@ -24,6 +25,7 @@ from page.names import (
     SHIFTS,
     TRAININGS,
     format_interval,
+    format_spread,
 )
 from page.provenance import Provenance, dataset_rows, training_rows
 from page.published_section import published_section
@@ -42,7 +44,7 @@ PAPER_CONCEPTS = (
 supervised."""
 
 
-WITH_A_SECTION = ("robustness", "kurtosis", "directions", "concepts")
+WITH_A_SECTION = ("robustness", "kurtosis", "privileged_basis", "directions", "concepts")
 """The measures whose sections are written by hand; all others share one."""
 
 
@@ -101,7 +103,14 @@ def report_page(
     """
     claims = study_claims(encoders, published)
     environment = template_environment(
-        "report", {"interval": format_interval, "spans": line_spans, "mark": mark}
+        "report",
+        {
+            "interval": format_interval,
+            "mark": mark,
+            "p_among": rank_p_value,
+            "spans": line_spans,
+            "spread": format_spread,
+        },
     )
     html = environment.get_template("page.html.jinja").render(
         title=title,
@@ -120,6 +129,7 @@ def report_page(
         hiding_outliers={
             e.series.outliers.features: e.series.outliers.hiding_outliers for e in encoders
         },
+        nulls={e.entry.backbone: e.null for e in encoders if e.null},
         concept_counts=sorted(
             {n for e in encoders if (n := e.metrics.concepts.measured) is not None}
         ),

@@ -364,16 +364,47 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     left_out: dict[str, str]
 
 
+class UntrainedNumbers(msgspec.Struct, frozen=True, kw_only=True):
+    """What the measures of features found, of each untrained encoder in the same order.
+
+    The names are those of the measures; `dimensions` is the participation ratio.
+    """
+
+    kurtosis: list[float]
+    outlier_features: list[int]
+    max_to_median: list[Number]
+    rms_kurtosis: list[float]
+    robust_outliers: list[int | None]
+    dimensions: list[float]
+
+
+class UntrainedNull(msgspec.Struct, frozen=True, kw_only=True):
+    """Many untrained encoders of one backbone: `plots/untrained/<backbone>.json`.
+
+    `images` is how many of ImageNet's test images they were measured on.
+    """
+
+    representation: Literal["linear", "rectified"]
+    images: int
+    numbers: UntrainedNumbers
+
+    @property
+    def count(self) -> int:
+        """How many encoders there are."""
+        return len(self.numbers.kurtosis)
+
+
 class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
     """One encoder of the study; `number` counts from 1 and keys the charts to the table.
 
-    `entry` is its entry in params.yaml.
+    `entry` is its entry in params.yaml, `null` the untrained encoders that it is compared with.
     """
 
     key: str
     number: int
     entry: EncoderEntry
     series: Series
+    null: UntrainedNull | None = None
 
     @property
     def file(self) -> str:
@@ -496,6 +527,7 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
 
     kurtosis: Instrument
     outlier_features: OutlierInstrument
+    privileged_basis: Instrument
     directions: Instrument
     concepts: Instrument
     effective_robustness: Instrument

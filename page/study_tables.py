@@ -1,6 +1,7 @@
 """The rows of each CSV under `plots/` that a study's results make."""
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 
 from msgspec import structs
 
@@ -26,6 +27,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "low",
         "high",
         "null",
+        "null_low",
+        "null_high",
         "outlier_features",
     ),
     "importance": (*ENCODER_COLUMNS, "head", "rank", "importance"),
@@ -111,16 +114,23 @@ def planted_rows(controls: Controls) -> list[Row]:
 
 
 def kurtosis_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
-    """Return each encoder's kurtosis; `null` is that of the untrained encoder of its backbone."""
+    """Return each encoder's kurtosis beside the mean, lowest and highest of its null.
+
+    Without many untrained encoders of its backbone, `null` is that of the study's own one.
+    """
     rows = []
     for e in encoders:
-        kurtosis, null = e.metrics.kurtosis, untrained_null(e, encoders)
+        kurtosis, single = e.metrics.kurtosis, untrained_null(e, encoders)
+        null = e.null.numbers.kurtosis if e.null else []
+        one = single.metrics.kurtosis.mean if single else None
         cells = {
             "representation": REPRESENTATIONS[e.series.representation],
             "kurtosis": kurtosis.mean,
             "low": kurtosis.low,
             "high": kurtosis.high,
-            "null": null.metrics.kurtosis.mean if null else None,
+            "null": mean(null) if null else one,
+            "null_low": min(null, default=None),
+            "null_high": max(null, default=None),
             "outlier_features": kurtosis.outlier_features,
         }
         rows.append(encoder_cells(e) | cells)

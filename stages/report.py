@@ -21,6 +21,7 @@ from interpreting_clip.measures.rank_correlation import Settings
 from page.across_encoders import correlations
 from page.charts import CHARTS, PUBLISHED
 from page.drawing import chart_svg
+from page.families import with_null
 from page.provenance import Provenance
 from page.report_page import report_page
 from page.results import (
@@ -30,6 +31,7 @@ from page.results import (
     PublishedResults,
     Series,
     StudyEncoder,
+    UntrainedNull,
     read_result,
 )
 from page.robustness_tables import PUBLISHED_COLUMNS, published_rows
@@ -47,19 +49,24 @@ DRAWING = ("numpy", "vl-convert-python")
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write `plots/*.csv`, the README's figures, and `plots/report.html` with its `vega.js`.
 
-    The study's encoders and comparisons are those in params.yaml, in its order: the folders may
-    still hold the results of removed ones.
+    The study's encoders, nulls and comparisons are those in params.yaml, in its order: the folders
+    may still hold the results of removed ones.
     """
     title, description = params.read("study.title", str), params.read("study.description", str)
     entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
     settings = params.read("correlation", Settings)
-    encoders, comparisons, variables = [], [], set()
+    encoders, comparisons, nulls, variables = [], [], dict[str, UntrainedNull](), set()
+    for backbone in params.read("untrained", dict[str, dict]):
+        file = inputs[PLOTS / "untrained"] / f"{backbone}.json"
+        variables.update(require_checksums(file.with_suffix(".sha256"), file))
+        nulls[backbone] = read_result(file, UntrainedNull)
     for number, (key, entry) in enumerate(entries.items(), 1):
         file = inputs[PLOTS / "encoders"] / f"{key}.json"
         variables.update(require_checksums(file.with_suffix(".sha256"), file))
         series = read_result(file, Series)
-        encoders.append(StudyEncoder(key=key, number=number, entry=entry, series=series))
+        encoder = StudyEncoder(key=key, number=number, entry=entry, series=series)
+        encoders.append(with_null(encoder, nulls))
     for key in pairs:
         matrix = inputs[PLOTS / "comparisons"] / f"{key}.json"
         variables.update(require_checksums(matrix.with_suffix(".sha256"), matrix))

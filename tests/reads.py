@@ -43,7 +43,7 @@ def seal() -> None:
         for output in [group] if single else group.glob("*/"):
             if group.name not in ("reference", "study") and not output.is_symlink():
                 write_contents(output)
-    for folder in ("encoders", "comparisons"):
+    for folder in ("encoders", "untrained", "comparisons"):
         for result in Path("plots").glob(f"{folder}/*.json"):
             write_checksums(result.with_suffix(".sha256"), {result.as_posix(): result})
 

@@ -25,7 +25,7 @@ from interpreting_clip.study.check import ENCODER_SECTIONS
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.training.loop import steps_per_epoch
 from tools.amounts import UNKNOWN, Amount, about, size, total
-from tools.jobs import TRAININGS
+from tools.jobs import TRAININGS, UNTRAINED
 
 WORDS = 100
 """A guess of the size of a vocabulary, which is only known once captions are collected."""
@@ -193,7 +193,7 @@ def prompt_count(study: Sections) -> Amount:
 
 @dataclass(frozen=True)
 class Work:
-    """What one stage does for one encoder.
+    """What one stage does for one encoder, or for the untrained encoders of one backbone.
 
     A training step counts its images as forward passes, and three times their operations, or more
     if a batch passes twice.
@@ -235,6 +235,15 @@ def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
     return [item for item in work if item.forward_passes != Amount(0)]
 
 
+def untrained_work(study: Sections) -> list[Work]:
+    """Return the work for the untrained encoders of each backbone, which `encoder` names."""
+    passes = {key: Amount(null.encoders * null.images) for key, null in study.untrained.items()}
+    return [
+        Work(UNTRAINED[0], key, number, number * cost(study.backbones[key]).image)
+        for key, number in passes.items()
+    ]
+
+
 def gpu_hours(study: Sections, work: Work, rates: Rates) -> Amount:
     """Return the hours of a stage on one GPU."""
     return work.operations * about(1 / getattr(rates, rate_name(study, work)) / 1e12 / 3600)
@@ -242,7 +251,9 @@ def gpu_hours(study: Sections, work: Work, rates: Rates) -> Amount:
 
 def rate_name(study: Sections, work: Work) -> str:
     """Return which of a GPU's `Rates` applies to some work; float16 is like bfloat16."""
-    precision, family = study.precision.inference, encoder_cost(study, work.encoder).family
+    untrained, precision = work.stage == UNTRAINED[0], study.precision.inference
+    name = work.encoder if untrained else backbone_name(study, work.encoder)
+    family = cost(study.backbones[name]).family
     if work.stage in TRAININGS:
         precision = study.recipes[trainings(study)[work.encoder].recipe].precision
     return f"{'float32' if precision == 'float32' else 'bfloat16'}_{family}"
@@ -282,6 +293,10 @@ def storage(
         "heads": total(head_bytes(study, key) for key in keys),
         "activations": activation_bytes(study, images[TEST_SETS[0]]),
         "shift activations": activation_bytes(study, total(images[s] for s in SHIFTS)),
+        "untrained activations": total(
+            cost(study.backbones[key]).width * (null.encoders * null.images * FLOAT)
+            for key, null in study.untrained.items()
+        ),
         "Broden activations": activation_bytes(study, images["broden"]),
         "thumbnails": images["broden"] * about(THUMBNAIL),
         "layer Grams": total(encoder_cost(study, key).layers * grams for key in keys),

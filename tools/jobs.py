@@ -43,9 +43,12 @@ FORWARD = ("head", "extract", "extract_broden", "extract_layers")
 APART = (*TRAININGS, "weights", "interpolate", "fetch")
 """Stages of a key that share no job; all others are of an encoder and share its job."""
 
+UNTRAINED = ("extract_untrained", "untrained")
+"""Stages of a backbone, which share a job."""
+
 COSTS = {
     **dict.fromkeys(TRAININGS, 30),
-    **dict.fromkeys(("fetch", "baseline"), 5),
+    **dict.fromkeys(("fetch", "baseline", UNTRAINED[0]), 5),
     "controls": 15,
     **dict.fromkeys(FORWARD, 2),
 }
@@ -154,6 +157,8 @@ def job_name(stage: str, on_cpu: bool) -> str:
         return "standard_models"
     if kind == "cka":
         return "comparisons"
+    if kind in UNTRAINED:
+        return f"{UNTRAINED[1] if on_cpu else kind}@{key}"
     if key and kind not in APART:
         return f"{'encoder' if on_cpu else 'forward' if kind in FORWARD else 'measures'}@{key}"
     return stage
@@ -200,7 +205,7 @@ def gpus(kind: str, machine: MachineSettings) -> int:
         return 0
     if kind in TRAININGS:
         return machine.processes
-    return int(kind in (*FORWARD, "interpolate"))
+    return int(kind in (*FORWARD, UNTRAINED[0], "interpolate"))
 
 
 def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:

@@ -36,6 +36,7 @@ from tools.costs import (
     steps,
     storage,
     trainings,
+    untrained_work,
     weight_bytes,
 )
 from tools.memory import device_memory, memory_table, too_large, usable
@@ -156,6 +157,7 @@ def make_plan(
         machine.downloads,
     )
     work = [item for key in study.encoders for item in encoder_work(study, key, images)]
+    all_work = [*work, *untrained_work(study)]
     memory = memory_table(study, machine.batch_size)
     return {
         "datasets": datasets,
@@ -165,7 +167,7 @@ def make_plan(
         "memory": memory,
         "too_large": too_large(study, memory, gpu) if gpu else {},
         "gpu_memory": gpu,
-        "compute": compute_rows(study, work, rates),
+        "compute": compute_rows(study, all_work, rates),
         "disk": [vars(item) for item in stored],
         "free_space": free_space(stored),
         "revisions": [

@@ -23,8 +23,8 @@ from interpreting_clip.study.check_datasets import (
     Complaints,
     Drawn,
     check_baseline,
-    check_layers,
     check_needed_datasets,
+    check_subsets,
     check_worlds,
     tag,
 )
@@ -215,6 +215,25 @@ def check_prompts(study: Sections) -> Complaints:
             )
 
 
+def check_untrained(study: Sections) -> Complaints:
+    """Untrained encoders are drawn of backbones that an encoder has and that need no weights."""
+    legal = sorted({entry.backbone for entry in study.encoders.values()})
+    for key in study.untrained:
+        backbone = study.backbones.get(key)
+        if key not in legal:
+            yield (
+                f"'untrained.{key}': expected the backbone of an encoder; legal names: "
+                f"{', '.join(legal)}"
+            )
+        elif isinstance(backbone, encoders.OpenClipModel) and backbone.model.startswith(
+            encoders.HUB_MODEL
+        ):
+            yield (
+                f"'untrained.{key}': {short(backbone.model)} is known with its weights alone; name "
+                "the model of open_clip that it is"
+            )
+
+
 def check_unused(study: Sections) -> Complaints:
     """Every entry is named by another one; an unused entry would have no effect."""
     for target, field in (
@@ -253,7 +272,8 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_prompts,
     check_baseline,
     check_worlds,
-    check_layers,
+    check_subsets,
+    check_untrained,
     check_unused,
     check_controls,
 )

@@ -103,17 +103,19 @@ def check_worlds(study: Sections) -> Complaints:
         yield f"'datasets': at least one of {', '.join(SHIFTS)} has to be there, not absent"
 
 
-def check_layers(study: Sections) -> Complaints:
-    """The validation set has enough images for the layers to be measured on."""
+def check_subsets(study: Sections) -> Complaints:
+    """The validation set has enough images for layers and untrained encoders."""
     if (validation := study.datasets.get(TEST_SETS[0])) is None:
         return
     drawn = isinstance(validation, synthetic.Recipe)
     most = validation.images if drawn else getattr(validation, "limit", None) or IMAGENET_VAL
-    if study.layers.images > most:
-        yield (
-            f"'layers.images': expected at most the {most} images of '{TEST_SETS[0]}', "
-            f"got {study.layers.images}"
-        )
+    nulls = {f"untrained.{key}": null.images for key, null in study.untrained.items()}
+    for section, images in ({"layers": study.layers.images} | nulls).items():
+        if images > most:
+            yield (
+                f"'{section}.images': expected at most the {most} images of '{TEST_SETS[0]}', "
+                f"got {images}"
+            )
 
 
 def tag(entry: Any) -> str:

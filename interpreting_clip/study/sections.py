@@ -22,6 +22,7 @@ from interpreting_clip.config.encoders import (
     Threads,
 )
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
+from interpreting_clip.config.untrained import UntrainedEntry
 from interpreting_clip.config.weight_sources import WeightsEntry
 from interpreting_clip.controls import control
 from interpreting_clip.datasets.broden import labels
@@ -64,6 +65,7 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     supervise: dict[Key, Supervise]
     interpolate: dict[Key, Interpolation]
     encoders: dict[Key, EncoderEntry]
+    untrained: dict[Key, UntrainedEntry]
     layers: Layers
     comparisons: dict[Key, Comparison]
     baseline: logit_line.Settings

@@ -46,6 +46,7 @@ USED = {
     "extract": CLIP,
     "extract_broden": CLIP,
     "extract_layers": CLIP,
+    "extract_untrained": CLIP,
     "baseline": {"sklearn", "scipy", "pandas"},  # scikit-learn imports pandas where it is
     "broden": {"numba", "scipy"},  # numba imports scipy
     "controls": {"torch", "numba", "scipy"},
@@ -185,8 +186,8 @@ def test_adding_and_removing_an_encoder_rerun_no_other(clean):
 def test_a_branch_reruns_the_measure_of_its_setting_and_reads_well_beside_main(clean):
     clean.run("git", "checkout", "--quiet", "-b", "stricter")
     clean.change("kurtosis.outlier_sigma", 2.0)
-    expected = clean.of_every_encoder("kurtosis", "browse", "summarize")
-    assert clean.repro() == {*expected, "controls", *ONCE}
+    expected = clean.of_every_encoder("kurtosis", "privileged_basis", "browse", "summarize")
+    assert clean.repro() == {*expected, "untrained@rn", "controls", *ONCE}
     clean.commit("Count outliers from two sigma")
     difference = json.loads(clean.run("dvc", "metrics", "diff", "main", "stricter", "--json"))
     changed = difference["metrics/encoders/rn_untrained.json"]

@@ -60,7 +60,8 @@ def test_code_is_seen_by_status_once_the_fingerprints_are_made(clean):
     )
     assert stale(clean) == {"code"}
     clean.repro("code")
-    assert stale(clean) == clean.of_every_encoder("kurtosis") | {"controls"}
+    expected = clean.of_every_encoder("kurtosis", "privileged_basis")
+    assert stale(clean) == expected | {"untrained@rn", "controls"}
 
 
 def test_what_editors_leave_beside_a_module_is_no_code(edited):
@@ -111,12 +112,13 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
     ("path", "value", "expected"),
     [
         ("sources.world.images_per_shard", 400, "fetch"),
-        ("threads.inference", 2, "head extract extract_broden extract_layers"),
+        ("threads.inference", 2, "head extract extract_broden extract_layers extract_untrained"),
         ("encoders.rn_untrained.label", "another", "browse report"),
         ("concepts.threshold", 0.85, "broden browse controls"),
         ("comparisons.rn_finetuning.second", "rn_untrained", "cka report"),
         ("recipes.pretraining.seed", 3, "pretrain report"),
-        ("backbones.rn.embedding", 32, "weights pretrain"),
+        ("backbones.rn.embedding", 32, "weights pretrain extract_untrained"),
+        ("untrained.rn.seed", 9, "extract_untrained report"),
     ],
 )
 def test_a_parameter_reaches_the_stages_that_read_it(edited, path, value, expected):

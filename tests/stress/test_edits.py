@@ -10,13 +10,13 @@ from tests.reads import ROOT
 
 FETCH = {f"fetch_{source}" for source in ("world", "hub", "archive", "folder", "none")}
 HEADS = {"head_zero_shot", "head_trained", "head_random"}
-EXTRACT = {"extract", "extract_broden", "extract_layers"}
+EXTRACT = {"extract", "extract_broden", "extract_layers", "extract_untrained"}
 TRAIN = {"pretrain", "finetune", "supervise"}
 ENCODERS = TRAIN | EXTRACT | HEADS | {"weights", "interpolate"}
 PAGE = {"report", "browse"}
 MEASURE = {
     *("baseline", "robustness", "kurtosis", "directions", "participation_ratio", "broden", "cka"),
-    *("controls", "published", "summarize"),
+    *("controls", "published", "summarize", "privileged_basis", "untrained"),
 }
 LABELS = {"broden_labels", "thumbnails"}
 ALL = FETCH | ENCODERS | MEASURE | LABELS | PAGE | {"study", "summarize_baseline"}

@@ -53,6 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = hostile_study()
     settings = yaml.safe_load(NANO.read_text())
     settings |= {"encoders": study["entries"], "comparisons": study["comparisons"]}
+    settings |= {"untrained": study["nulls"]}
     settings["study"] = {"title": f"The {HOSTILE}", "description": f"First.\n\nThen {HOSTILE}"}
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))
     (folder / "data").mkdir()
@@ -62,6 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         for group, results in (
             ("encoders", study["series"]),
+            ("untrained", study["nulls"]),
             ("comparisons", study["comparisons"]),
         ):
             for key, result in results.items():

@@ -106,7 +106,7 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     assert found["summarize", ""] == {"numpy"}
     with_torch = {stage for (stage, _), names in found.items() if "torch" in names}
     trainings = {"pretrain", "finetune", "supervise", "weights", "interpolate", "fetch"}
-    extractions = {"extract", "extract_broden", "extract_layers", "head"}
+    extractions = {"extract", "extract_broden", "extract_layers", "extract_untrained", "head"}
     assert with_torch == trainings | extractions | {"controls"}
     assert found["controls", ""] == {"llvmlite", "numba", "numpy", "torch"}
     assert "torch" not in found["fetch", "hub"]
@@ -187,6 +187,7 @@ REAL = {"fetch_hub", "fetch_archive", "fetch_folder"}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 EDITS = [
     ("interpreting_clip/measures/cka.py", EDIT, {"cka", "controls"}),
+    ("interpreting_clip/config/untrained.py", EDIT, {"study", "extract_untrained"}),
     ("interpreting_clip/config/weight_sources.py", EDIT, {"study", "weights"}),
     ("interpreting_clip/measures/u_centring.py", EDIT, {"cka", "extract_layers", "controls"}),
     ("interpreting_clip/encoders/gram.py", EDIT, {"extract_layers", "controls"}),

@@ -21,6 +21,7 @@ from interpreting_clip.encoders.encoder import (
     Encoder,
     classifier_encoder,
     clip_encoder,
+    initialise,
     load_encoder,
     save_encoder,
 )
@@ -279,6 +280,21 @@ def test_extract_layers_records_evenly_spaced_images(run):
     assert read_json(folder / "card.json") == {"layers": list(expected)}
     for layer, grams in expected.items():
         np.testing.assert_array_equal(found[layer], grams)
+
+
+def test_extract_untrained_records_every_seed_on_evenly_spaced_images(run):
+    change(untrained={"rn": {"encoders": 3, "images": 7, "seed": 5}})
+    run("extract_untrained", "rn")
+    folder = Path("data/untrained_activations/rn")
+    found = read_tensors(folder / "activations.safetensors")["activations"]
+    assert found.shape == (3, 7, 64)
+    with open_shards(DATASETS / "imagenet_val") as data:
+        images = np.stack([data[i * len(data) // 7] for i in range(7)])
+    for seed, values in enumerate(found, 5):
+        expected = activations(initialise(backbone(), seed), images)
+        np.testing.assert_array_equal(values, expected)
+    assert read_json(folder / "card.json") == {"representation": "linear"}
+    assert len(np.unique(found[:, 0, 0])) == 3
 
 
 EXTRACTED = {

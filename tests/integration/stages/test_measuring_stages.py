@@ -35,6 +35,7 @@ from interpreting_clip.formats.saved_activations import (
 )
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.formats.tables import read_table
+from interpreting_clip.measures import participation_ratio
 from interpreting_clip.measures.accuracy import ABSENT, map_classes
 from interpreting_clip.measures.cka import cka
 from interpreting_clip.measures.concepts import (
@@ -63,7 +64,13 @@ from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, baseline_lines
 from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.measures.outlier_axes import align_axes
+from interpreting_clip.measures.privileged_basis import (
+    Settings,
+    basis_numbers,
+    privileged_basis,
+)
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
+from interpreting_clip.measures.result import numbers
 from interpreting_clip.measures.u_centring import u_center
 from interpreting_clip.study.sections import further_measures
 from page.names import SHIFTS as NAMES
@@ -87,6 +94,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
         **{"resamples": 50, "seed": 6, "confidence": 0.7},
         **{"outlier_sigma": 1.5, "sweep": [0.01, 0.3], "outlier_share": 0.1},
     },
+    "privileged_basis": {"rotations": 6, "seed": 12, "robust_deviations": 3.0},
+    "participation_ratio": {"blocks": 5, "confidence": 0.9},
     "directions": {
         **{"centre": "classes", "pruning_steps": 5, "harmless": 20.0},
         **{"random_heads": 2, "random_head_seed": 7},
@@ -317,6 +326,46 @@ def test_kurtosis(run, key):
     features = read_tensors(Path(f"data/kurtosis/{key}/features.safetensors"))
     for name, values in asdict(deviations).items():
         np.testing.assert_array_equal(features[name], values)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_privileged_basis(run, key):
+    run("privileged_basis", key)
+    values = activations(key, "imagenet_val").values
+    settings = Settings(rotations=6, seed=12, robust_deviations=3.0)
+    expected = numbers(privileged_basis(values, 1.5, 0.1, settings))
+    found = result(f"data/privileged_basis/{key}/numbers.json")
+    assert list(found) == sorted(one.name for one in expected)
+    for one in expected:
+        for end in ("value", "low", "high", "chance"):
+            assert found[one.name][end] == pytest.approx(getattr(one, end), abs=1e-5)
+
+
+def write_untrained(representation: str) -> np.ndarray:
+    """Write the activations of three untrained encoders."""
+    values = generator("untrained", "rn").standard_normal((3, IMAGES, FEATURES)).astype(np.float32)
+    folder = Path("data/untrained_activations/rn")
+    write_tensors(folder / "activations.safetensors", {"activations": values})
+    write_json(folder / "card.json", {"representation": representation})
+    return values
+
+
+def test_untrained(run):
+    values = write_untrained("rectified")
+    run("untrained", "rn")
+    found = result("plots/untrained/rn.json")
+    assert (found["representation"], found["images"]) == ("rectified", IMAGES)
+    expected = [vars(basis_numbers(one, 1.5, 0.1, 3.0)) for one in values]
+    dimensions = [
+        participation_ratio.participation_ratio(
+            one, participation_ratio.Settings(blocks=5, confidence=0.9)
+        ).dimensions.value
+        for one in values
+    ]
+    assert found["numbers"].pop("dimensions") == pytest.approx(dimensions, abs=1e-5)
+    assert found["numbers"].keys() == expected[0].keys()
+    for name, drawn in found["numbers"].items():
+        assert drawn == pytest.approx([one[name] for one in expected], abs=1e-5)
 
 
 def test_where_no_feature_is_an_outlier_the_most_extreme_one_is_looked_at(run):
@@ -550,7 +599,8 @@ def test_controls(run):
     run("controls")
     found = result("plots/controls.json")
     assert found.keys() == {
-        *("kurtosis", "outlier_features", "directions", "concepts", "effective_robustness", "cka")
+        *("kurtosis", "outlier_features", "privileged_basis", "directions", "concepts"),
+        *("effective_robustness", "cka"),
     }
     assert [key for key, one in found.items() if not one["as_planted"]] == []
     rows = [row for one in found.values() for row in one["controls"]]
@@ -561,6 +611,8 @@ def test_controls(run):
     for setting in (
         f"of {FEATURES} Gaussian features",
         f"of {FEATURES} features raised by 7.5 σ: share of images in which they lie beyond 1.5 σ",
+        f"3 of {FEATURES} Gaussian features",
+        "after a random rotation, mean of 6",
         "in steps of 20 %",
         "at an average precision of 0.6",
         "Broden labels",
@@ -806,7 +858,9 @@ def test_report(run):
     layers = {"first_layers": ["stem"], "second_layers": ["a", "b"], "cka": [[0.25, 0.75]]}
     pair = {"first": "first", "second": "second", **layers}
     write_json(Path("plots/comparisons/pair.json"), pair)
-    for folder in ("plots/encoders", "plots/comparisons"):
+    write_untrained("linear")
+    run("untrained", "rn")
+    for folder in ("plots/encoders", "plots/untrained", "plots/comparisons"):
         Path(folder, "removed.json").write_text("{}")
     run("report")
     labels = ["the second", "the first"]
@@ -816,6 +870,11 @@ def test_report(run):
     for row, key in zip(rows("kurtosis"), reversed(KEYS), strict=True):
         expected = result(f"plots/encoders/{key}.json")["measures"]["kurtosis"]["mean"]
         assert float(row["kurtosis"]) == pytest.approx(expected)
+    null = result("plots/untrained/rn.json")["numbers"]["kurtosis"]
+    linear, rectified = rows("kurtosis")
+    assert float(linear["null"]) == pytest.approx(np.mean(null), abs=1e-5)
+    assert float(linear["null_high"]) == pytest.approx(max(null), abs=1e-5)
+    assert rectified["null"] == ""
     assert [row["label"] for row in rows("training")] == ["the second"] * 2
     model = zoo_models()[0]["name"]
     drawn = {one["shift"]: one for one in rows("published") if one["label"] == model}

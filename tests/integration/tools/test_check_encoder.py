@@ -38,7 +38,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         tree["weights"] = {"mine": {"backbone": "own", **weights}}
         kind = {"trained": "supervised", "random": "untrained"}.get(head, head)
         entry = {"label": "Mine", "training": kind, "backbone": "own", "data": "own", "head": head}
-        tree["encoders"], tree["comparisons"] = {"mine": entry}, {}
+        tree["encoders"], tree["comparisons"], tree["untrained"] = {"mine": entry}, {}, {}
         tree["controls"]["encoder"] = "mine"
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
 

@@ -11,8 +11,17 @@ import pytest
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.formats.published_models import published_line_rows
 from interpreting_clip.measures.logit_line import LogitLine
+from page.families import with_null
 from page.names import INSTRUMENTS
-from page.results import Baseline, Controls, LayerComparison, PublishedResults, Series, StudyEncoder
+from page.results import (
+    Baseline,
+    Controls,
+    LayerComparison,
+    PublishedResults,
+    Series,
+    StudyEncoder,
+    UntrainedNull,
+)
 from page.robustness_tables import PUBLISHED_COLUMNS, published_rows
 from stages.published import COLUMNS
 
@@ -130,6 +139,33 @@ def said(label: str, value: float, chance: float | None) -> dict[str, Any]:
     return found | {"low": value - 1, "high": value + 1, "chance": chance}
 
 
+def basis_numbers() -> list[dict[str, Any]]:
+    """Return the numbers of an encoder's features against random directions."""
+    numbers = {
+        "rotated_kurtosis": (2.93, 2.95),
+        "kurtosis_p": (0.619, None),
+        "rotated_outliers": (0.0, None),
+        "max_to_median": (4.12, 4.18),
+        "rms_kurtosis": (1.27, 1.33),
+        "robust_outliers": (None, 0.25),
+    }
+    blank = {"unit": "", "digits": 1, "headline": "", "low": None, "high": None}
+    return [
+        {**blank, "name": name, "label": name, "value": value, "chance": chance}
+        for name, (value, chance) in numbers.items()
+    ]
+
+
+def untrained_null(lowest: float, highest: float) -> dict[str, Any]:
+    """Return twenty untrained encoders whose kurtosis is spread evenly."""
+    kurtosis = np.linspace(lowest, highest, 20).tolist()
+    numbers = {
+        **{"kurtosis": kurtosis, "outlier_features": [0] * 20, "robust_outliers": [0] * 20},
+        **{"max_to_median": kurtosis, "rms_kurtosis": kurtosis, "dimensions": kurtosis},
+    }
+    return {"representation": "linear", "images": 500, "numbers": numbers}
+
+
 def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
     training, imagenet = ENCODERS[key][1], ENCODERS[key][3]
     decay = np.exp(-np.arange(12) / 4)
@@ -140,6 +176,7 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
         "representation": "linear",
         "numbers": {
             "kurtosis": [said("kurtosis", 3.1, None)],
+            "privileged_basis": basis_numbers(),
             "participation_ratio": [
                 said("dimensions used", 21.4, 90.1),
                 said("features", 128, None),
@@ -255,6 +292,7 @@ def made_up_study() -> dict[str, Any]:
             k: encoder_metrics(k, np.random.default_rng(i)) for i, k in enumerate(ENCODERS)
         },
         "series": {k: encoder_series(k, np.random.default_rng(0)) for k in ENCODERS},
+        "nulls": {"rn": untrained_null(2.3, 3.4), "vit": untrained_null(2.5, 4.1)},
         "comparisons": {
             "rn_finetuning": comparison("rn_web_broad", "rn_web_broad_finetuned"),
             "rn_supervision": comparison("rn_web_broad", "rn_supervised"),
@@ -300,14 +338,18 @@ def made_up_study() -> dict[str, Any]:
 
 def read(study: dict[str, Any]) -> list[StudyEncoder]:
     """Check the encoders of a study that a test has changed."""
+    nulls = msgspec.convert(study["nulls"], dict[str, UntrainedNull])
     return [
-        StudyEncoder(
-            key=key,
-            number=number,
-            entry=msgspec.convert(entry, EncoderEntry),
-            series=msgspec.convert(
-                study["series"][key] | {"measures": study["metrics"][key]}, Series
+        with_null(
+            StudyEncoder(
+                key=key,
+                number=number,
+                entry=msgspec.convert(entry, EncoderEntry),
+                series=msgspec.convert(
+                    study["series"][key] | {"measures": study["metrics"][key]}, Series
+                ),
             ),
+            nulls,
         )
         for number, (key, entry) in enumerate(study["entries"].items(), 1)
     ]

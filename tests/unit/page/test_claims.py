@@ -6,6 +6,7 @@ import pytest
 from page.claims import (
     concept_order,
     coverage_of_data,
+    judge_against_null,
     judge_order,
     kurtosis_above_null,
     mean_over,
@@ -19,7 +20,7 @@ from page.claims import (
 from page.families import families, label_controls
 from page.names import format_percent
 from page.results import PublishedResults
-from tests.unit.page.conftest import counterpart, read
+from tests.unit.page.conftest import counterpart, read, untrained_null
 
 
 def set_robustness(study, key, mean):
@@ -93,13 +94,42 @@ def test_nothing_is_decided_where_the_line_is_extrapolated(study):
     assert found and "(ImageNet accuracy 99.5 %)" in found.findings[0]
 
 
-@pytest.mark.parametrize(("kurtosis", "verdict"), [(9.0, "shown"), (1.5, "not shown")])
-def test_kurtosis_is_judged_against_the_untrained_null(study, kurtosis, verdict):
+@pytest.mark.parametrize(
+    ("kurtosis", "verdict"),
+    # the interval reaches 0.1 to each side, the nulls from 2.3 to 3.4 and from 2.5 to 4.1
+    [(9.0, "shown"), (1.5, "not shown"), (3.0, "not shown")],
+)
+def test_kurtosis_is_judged_against_many_untrained_encoders(study, kurtosis, verdict):
     for key, entry in study["entries"].items():
         if entry["training"] == "zero_shot":
             set_kurtosis(study, key, kurtosis)
     found = kurtosis_above_null(read(study))
     assert found and found.verdict == verdict and len(found.findings) == 4
+    assert "against 2.85 ± 0.34 of 20 untrained encoders, p = " in found.findings[0]
+
+
+def test_a_zero_shot_encoder_without_untrained_ones_is_not_judged(study):
+    del study["nulls"]["vit"]
+    found = kurtosis_above_null(read(study))
+    assert found and len(found.findings) == 3
+    study["nulls"] = {}
+    assert kurtosis_above_null(read(study)) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "draws", "verdict"),
+    [
+        (3.5, 3.6, 20, "shown"),
+        (3.3, 3.6, 20, "undecided"),
+        (3.2, 3.3, 20, "not shown"),
+        # the smallest p of so few is above the level
+        (3.5, 3.6, 18, "undecided"),
+        (1.0, 1.1, 18, "undecided"),
+    ],
+)
+def test_a_value_is_above_a_null_if_both_ends_of_its_interval_are(low, high, draws, verdict):
+    null = untrained_null(2.3, 3.4)["numbers"]["kurtosis"][-draws:]
+    assert judge_against_null(low, high, null) == verdict
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_controls_are_folded_by_instrument_and_one_that_fails_is_open(page, stud
     text = page()
     validated = table(text, "CKA: planted and found")
     assert validated.count("<td") == 4 and "✓ yes" in validated and "✗" not in text
-    assert text.count('<details class="control">') == 6
+    assert text.count('<details class="control">') == 7
     assert "<strong>CKA</strong>: 1 of 1 as planted" in text
     study["controls"]["cka"]["controls"][0] |= {"found": -0.5, "as_planted": False}
     text = page()
@@ -231,7 +231,8 @@ def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash
     study["metrics"]["vit_supervised"]["concepts"]["unique_directions"] = None
     text = page()
     kurtosis = table(text, "Kurtosis and outlier features")
-    assert cells(kurtosis, "RN supervised")[:3] == ["2.60 [2.58, 2.62]", "0", "1.3"]
+    null = ["2.85 ± 0.34", "0.71"]  # 14 of its 20 are 2.6 or more
+    assert cells(kurtosis, "RN supervised")[:5] == ["2.60 [2.58, 2.62]", *null, "0", "1.3"]
     concepts = table(text, "Unique concepts")
     found = cells(concepts, "RN supervised")
     assert found[:2] == ["16 [15, 17]", "1.40 [1.30, 1.50]"]
@@ -330,8 +331,22 @@ def test_outlier_features_stand_with_their_limits_and_at_every_share(page, study
         for kind in ("linear", "rectified")
     )
     assert '<th scope="col">1 %</th><th scope="col">50 %</th>' in linear
-    assert cells(linear, "ViT supervised")[2:] == ["1.3", "2", "0"]
+    assert cells(linear, "ViT supervised")[4:] == ["1.3", "2", "0"]
+    assert cells(rectified, "RN supervised")[1:3] == ["–", "–"]  # its null has another kind
     assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_features_stand_beside_random_directions_and_untrained_encoders(page, study):
+    text = page()
+    found = cells(table(text, "Features against random directions"), "RN supervised")
+    assert found[:5] == ["2.60", "2.93", "0.62", "0", "0.0"]
+    assert found[5:] == ["4.1", "4.2", "1.27", "1.33", "–", "0.2"]
+    nulls = table(text, "Untrained encoders, mean ± SD")
+    assert cells(nulls, "<code>rn</code>")[:4] == ["20", "500", "2.85 ± 0.34", "0.0 ± 0.0"]
+    assert nulls.count('<th scope="row">') == 2
+    study["nulls"] = {}
+    assert "Untrained encoders, mean ± SD" not in page()
 
 
 @pytest.mark.usefixtures("undrawn")

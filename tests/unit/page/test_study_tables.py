@@ -22,10 +22,21 @@ def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons, base
     assert tables["cka"][7]["cka"] == study["comparisons"]["rn_finetuning"]["cka"][1][1]
 
 
-def test_the_null_of_kurtosis_is_the_untrained_encoder_of_the_backbone(study, encoders):
-    nulls = {r["label"]: r["null"] for r in kurtosis_rows(encoders)}
+def test_the_null_of_kurtosis_is_the_untrained_encoders_of_the_backbone(encoders):
+    rows = {row["label"]: row for row in kurtosis_rows(encoders)}
+    found = [
+        [rows[label][name] for name in ("null", "null_low", "null_high")]
+        for label in ("RN supervised", "ViT supervised")
+    ]
+    assert found == [pytest.approx([2.85, 2.3, 3.4]), pytest.approx([3.3, 2.5, 4.1])]
+
+
+def test_without_many_the_null_of_kurtosis_is_the_study_s_untrained_encoder(study):
+    study["nulls"] = {}
+    rows = {row["label"]: row for row in kurtosis_rows(read(study))}
     expected = study["metrics"]["vit_untrained"]["kurtosis"]["mean"]
-    assert nulls["ViT supervised"] == expected != nulls["RN supervised"]
+    assert rows["ViT supervised"]["null"] == expected != rows["RN supervised"]["null"]
+    assert rows["ViT supervised"]["null_low"] is rows["ViT supervised"]["null_high"] is None
 
 
 def test_rows_say_their_kind_of_representation_and_a_rectified_one_has_no_linear_null(study):

@@ -24,6 +24,8 @@ BROKEN = [
     ("encoders/rn_untrained/backbone", "vit", "'encoders.rn_untrained.backbone': .*values: rn$"),
     ("pretrain/rn_web_broad/dataset", "web", "dataset': there is no 'web'; .*: .*web_broad"),
     ("pretrain/rn_web_broad/dataset", "imagenet_r", "has no captions; legal values: web_broad\n"),
+    ("untrained/vit", {"encoders": 3, "images": 50, "seed": 1}, "'untrained.vit': .*names: rn$"),
+    ("untrained/rn/images", 320, "'untrained.rn.images': expected at most the 200 images .*got 3"),
     ("layers/images", 320, "'layers.images': expected at most the 200 images .*got 320"),
     ("encoders/rn_untrained/head", "trained", "head': .* of 'weights.rn_untrained' .*'random'"),
     (
@@ -60,6 +62,7 @@ def test_names_several_mistakes_at_once(complaint):
 
 
 ZOO = {"kind": "open_clip", "model": "RN50-quickgelu"}
+HUB = {"kind": "open_clip", "model": "hf-hub:owner/name"}
 REAL = {"source": "folder", "folder": "val"}
 ABSENT = {"kind": "absent", "source": "none"}
 HALF = {"first": "rn_web_broad", "second": "rn_web_broad_finetuned", "alpha": 0.5}
@@ -86,6 +89,7 @@ MISFITS = [
     ({f"{TRAIN}/classes": ["ring"]}, "'datasets.imagenet_train': .* of two classes"),
     ({f"{TRAIN}/classes": ["ring", "star"]}, "'datasets.imagenet_r.classes': .*train.*circle"),
     ({"encoders/rn_untrained/label": "RN zero-shot, web-broad"}, ".*label': expected a label of"),
+    ({"backbones/rn": HUB}, "'untrained.rn': .*owner/name.* is known with its weights alone"),
     ({"encoders": {}}, "'encoders': expected one or more"),
     ({"datasets/web_broad/classes": ["ring"]}, "'datasets.web_broad.classes': expected all"),
     ({"backbones/rn/text/context": 6}, "'backbones.rn.text.context': expected 7 or more.*got 6"),

@@ -29,6 +29,7 @@ from tools.costs import (
     rate_name,
     steps,
     storage,
+    untrained_work,
     weight_bytes,
 )
 from tools.reachable import image_count
@@ -153,6 +154,13 @@ def test_finetuning_makes_the_head_that_it_starts_from(nano, images):
 def test_an_untrained_encoder_is_neither_trained_nor_prompted(nano, images):
     work = by_stage(nano, "rn_untrained", images)
     assert list(work) == ["extract", "extract_broden", "extract_layers"]
+
+
+def test_untrained_nulls_pass_their_images_through_each_encoder(nano):
+    (work,) = untrained_work(nano)
+    passes = cost(nano.backbones["rn"]).image * 150
+    assert work == Work("extract_untrained", "rn", Amount(3 * 50), passes)
+    assert rate_name(nano, work) == "float32_resnet"
 
 
 def test_only_whole_batches_are_seen(nano):

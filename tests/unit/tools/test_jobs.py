@@ -96,6 +96,15 @@ def test_what_computes_on_another_host_holds_no_gpu_here():
     assert needed == {"forward@a": 1, "forward@b": 1}
 
 
+def test_the_untrained_encoders_of_a_backbone_share_no_job_with_an_encoder_of_its_name():
+    graph = nx.DiGraph([("extract_untrained@a", "untrained@a"), ("extract@a", "kurtosis@a")])
+    jobs = planned(graph, CPU)
+    assert jobs["untrained@a"]["stages"] == ["extract_untrained@a", "untrained@a"]
+    assert jobs["encoder@a"]["stages"] == ["extract@a", "kurtosis@a"]
+    needed = {name: job["gpus"] for name, job in planned(graph, CUDA).items() if job["gpus"]}
+    assert needed == {"extract_untrained@a": 1, "forward@a": 1}
+
+
 def test_a_new_measure_shares_the_job_of_its_encoder():
     graph = nx.DiGraph([("directions@a", "new@a"), ("new@a", "summarize@a")])
     assert set(planned(graph, CPU)) == {"encoder@a"}

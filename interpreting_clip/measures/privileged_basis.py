@@ -1,0 +1,238 @@
+"""Privileged basis: whether an encoder's features differ from random directions of their space."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+from msgspec import Meta
+
+from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
+from interpreting_clip.measures.null_rank import rank_p_value
+from interpreting_clip.measures.result import Label
+from interpreting_clip.quantities import Described, Positive, Seed, StrictStruct
+
+GAUSSIAN_MAD = NormalDist().inv_cdf(0.75)
+"""The median absolute deviation of a Gaussian, in standard deviations: 0.6745, or 1 / 1.4826."""
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """The random rotations, and how far out the mean of a feature counts as extreme."""
+
+    rotations: Annotated[
+        int, Meta(ge=1, le=1000), Described("random rotations of the features", "rotations")
+    ]
+    seed: Annotated[Seed, Described("of the rotations")]
+    robust_deviations: Annotated[
+        Positive,
+        Described(
+            "how far from the median feature's mean over images that of an extreme feature is",
+            "standard deviations, from the median absolute deviation",
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The numbers of the features as they are, each beside that of random rotations.
+
+    An `Estimate` over rotations has their mean, the lowest and the highest. `isotropic` is the
+    kurtosis that is expected after a random rotation, whatever the activations.
+    """
+
+    rotated_kurtosis: Annotated[
+        Estimate, Label("mean kurtosis per image, rotated", 2, chance="isotropic")
+    ]
+    kurtosis_p: Annotated[float, Label("p of the kurtosis among rotations", 3)]
+    rotated_outliers: Annotated[Estimate, Label("outlier features, rotated", 1)]
+    max_to_median: Annotated[
+        float | None,
+        Label("largest over median absolute value", 1, chance="rotated_max_to_median"),
+    ]
+    rms_kurtosis: Annotated[
+        float,
+        Label("kurtosis of the features' root mean squares", 2, chance="rotated_rms_kurtosis"),
+    ]
+    robust_outliers: Annotated[
+        int | None, Label("features with an extreme mean", 0, chance="rotated_robust_outliers")
+    ]
+    isotropic: float
+    rotated_max_to_median: float | None
+    rotated_rms_kurtosis: float
+    rotated_robust_outliers: float | None
+
+
+@dataclass(frozen=True)
+class BasisNumbers:
+    """What tells features with outliers from others, in one basis.
+
+    Attributes
+    ----------
+    kurtosis : mean over images of the kurtosis over features
+    outlier_features : beyond `sigma` standard deviations in at least a share of the images
+    max_to_median : median over images of the largest |value| over the median one; None if the
+        median image has a median of 0
+    rms_kurtosis : fourth moment of the features' root mean squares over their squared second one
+    robust_outliers : features whose mean is extreme; None if most features have the same mean
+    """
+
+    kurtosis: float
+    outlier_features: int
+    max_to_median: float | None
+    rms_kurtosis: float
+    robust_outliers: int | None
+
+
+def privileged_basis(
+    activations: Float[np.ndarray, "image feature"], sigma: float, share: float, settings: Settings
+) -> Result:
+    """Measure the features in four ways, as they are and after random rotations.
+
+    A basis is privileged if its features differ from random directions (Elhage et al. 2023,
+    "Privileged Bases in the Transformer Residual Stream"). So each number stands beside its mean
+    over `rotations` random rotations, uniform over all of them.
+
+    * *Kurtosis and outlier features* as in Crabbé et al. 2024. After a random rotation the expected
+      kurtosis is that of n Gaussian features, `3 (n - 1) / (n + 1)`, for any activations, since a
+      rotated vector points anywhere with equal probability. But if an encoder's images share one
+      direction, a single rotation can be far from it: the lowest and the highest say how far.
+      `kurtosis_p` is `(r + 1) / (rotations + 1)` if r rotations have at least the kurtosis of the
+      features.
+    * *Largest / median |value|*, per image, and the median over images: massive activations (Sun et
+      al. 2024), the max-median ratio of He et al. 2024 (arXiv 2405.19279).
+    * *Kurtosis of the features' root mean squares*: `mean(s⁴) / mean(s²)²` over features, where s
+      is the root mean square of a feature over images (He et al. 2024). Nothing is centred. It is 1
+      if all features are equally large, and n if all but one of n are 0; if images share one
+      direction that outweighs all else, rotations have about 3.
+    * *Features with an extreme mean*: their mean over images is more than `robust_deviations` from
+      the median of all features, in standard deviations of a Gaussian with the same median absolute
+      deviation. Outliers hardly change medians, so they do not hide each other, as long as they
+      are fewer than half of the features.
+
+    The measure is ours; Crabbé et al. 2024 has kurtosis and outlier features alone. There is no
+    interval over images.
+
+    Parameters
+    ----------
+    activations : one row per image, before L2 normalisation
+    sigma, share : beyond how many standard deviations of its image, and in which share of the
+        images, an outlier feature is
+
+    Raises
+    ------
+    ValueError
+        As `kurtosis_and_deviations`.
+    """
+    # Name an image without spread here, by its number among all: below there are only chunks.
+    kurtosis_and_deviations(activations, sigma)
+    features, robust = activations.shape[1], settings.robust_deviations
+    own = basis_numbers(activations, sigma, share, robust)
+    rotated = []
+    for number in range(settings.rotations):
+        # A generator each, so that more rotations leave the first ones as they are.
+        rotation = random_rotation(features, np.random.default_rng((settings.seed, number)))
+        rotated.append(basis_numbers(activations, sigma, share, robust, rotation))
+    kurtosis = [one.kurtosis for one in rotated]
+    return Result(
+        rotated_kurtosis=_mean_and_range(kurtosis),
+        kurtosis_p=rank_p_value(own.kurtosis, kurtosis),
+        rotated_outliers=_mean_and_range([one.outlier_features for one in rotated]),
+        max_to_median=own.max_to_median,
+        rms_kurtosis=own.rms_kurtosis,
+        robust_outliers=own.robust_outliers,
+        isotropic=3 * (features - 1) / (features + 1),
+        rotated_max_to_median=_mean([one.max_to_median for one in rotated]),
+        rotated_rms_kurtosis=float(np.mean([one.rms_kurtosis for one in rotated])),
+        rotated_robust_outliers=_mean([one.robust_outliers for one in rotated]),
+    )
+
+
+def basis_numbers(
+    activations: Float[np.ndarray, "image feature"],
+    sigma: float,
+    share: float,
+    robust_deviations: float,
+    rotation: Float[np.ndarray, "feature feature"] | None = None,
+) -> BasisNumbers:
+    """Measure the features of activations, or those that a rotation makes of them.
+
+    Parameters
+    ----------
+    activations : one row per image
+    sigma, share : as in `privileged_basis`
+    robust_deviations : how far out the mean of a feature is extreme
+    rotation : orthogonal; None leaves the features as they are
+
+    Raises
+    ------
+    ValueError
+        As `kurtosis_and_deviations`; an image's number counts from its chunk.
+    """
+    images, features = activations.shape
+    kurtosis, ratios = np.empty(images), np.empty(images)
+    beyond, total, squares = np.zeros((3, features))
+    for rows, chunk in chunks(activations):
+        values = chunk if rotation is None else chunk @ rotation
+        kurtosis[rows], deviations = kurtosis_and_deviations(values, sigma)
+        beyond += deviations.share * len(values)
+        total += values.sum(axis=0)
+        squares += np.einsum("ij,ij->j", values, values)
+        ratios[rows] = max_to_median(values)
+    ratio = float(np.median(ratios))
+    return BasisNumbers(
+        kurtosis=float(kurtosis.mean()),
+        # Whole numbers of images again, so that no rounding decides at the limit.
+        outlier_features=int(np.count_nonzero(np.rint(beyond) / images >= share)),
+        max_to_median=ratio if np.isfinite(ratio) else None,
+        rms_kurtosis=float(np.mean(squares**2) / np.mean(squares) ** 2),
+        robust_outliers=robust_outliers(total / images, robust_deviations),
+    )
+
+
+def max_to_median(values: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, " image"]:
+    """Return the largest |value| of each image over its median one; infinite if that is 0."""
+    sizes = np.abs(values)
+    with np.errstate(divide="ignore"):
+        return sizes.max(axis=1) / np.median(sizes, axis=1)
+
+
+def robust_outliers(means: Float[np.ndarray, " feature"], deviations: float) -> int | None:
+    """Count the features whose mean is far from the median of all.
+
+    None if half of the features or more have the same mean, as the dead ones of a ReLU: then there
+    is no deviation to count in.
+
+    Parameters
+    ----------
+    means : of each feature over images
+    deviations : how far is far, in standard deviations as a Gaussian's median absolute deviation
+        gives them
+    """
+    distance = np.abs(means - np.median(means))
+    typical = np.median(distance)
+    if not typical:
+        return None
+    return int(np.count_nonzero(distance > deviations / GAUSSIAN_MAD * typical))
+
+
+def random_rotation(
+    features: int, rng: np.random.Generator
+) -> Float[np.ndarray, "feature feature"]:
+    """Draw an orthogonal matrix, uniform over all (Haar), half of which also reflect."""
+    orthogonal, triangle = np.linalg.qr(rng.standard_normal((features, features)))
+    # QR chooses signs by its algorithm, which is not uniform (Mezzadri 2007).
+    return orthogonal * np.sign(np.diagonal(triangle))
+
+
+def _mean_and_range(values: Sequence[float | int]) -> Estimate:
+    return Estimate(float(np.mean(values)), float(min(values)), float(max(values)))
+
+
+def _mean(values: Sequence[float | int | None]) -> float | None:
+    """Return the mean; None if a value is."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None

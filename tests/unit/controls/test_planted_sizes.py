@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from interpreting_clip.controls import planted_sizes
+from interpreting_clip.controls.planted_sizes import basis_controls, single_features
+from interpreting_clip.measures import privileged_basis as measure
+from interpreting_clip.measures.privileged_basis import Settings
+from tests.unit.controls.conftest import wrong
+
+SETTINGS = Settings(rotations=20, seed=0, robust_deviations=6.0)
+
+
+@pytest.mark.parametrize("features", [128, 20, 8, 2])
+def test_planted_sizes_are_found(activations, features):
+    controls = basis_controls(activations[:, :features], 6.0, 0.5, SETTINGS, 0)
+    assert wrong(controls) == []
+
+
+def test_four_of_128_hide_each_other_and_are_found_by_their_means(activations):
+    hidden, means, *_ = basis_controls(activations, 6.0, 0.5, SETTINGS, 0)
+    assert (hidden.planted, means.planted, means.found) == (0, 4, 4)
+
+
+def test_with_so_low_a_sigma_that_half_of_the_features_hide_none_are_planted(activations):
+    controls = basis_controls(activations, 0.9, 0.5, SETTINGS, 0)
+    assert len(controls) == 5 and wrong(controls) == []
+
+
+def test_the_error_of_the_mean_over_rotations_is_not_below_the_true_one():
+    settings = [Settings(rotations=4, seed=seed, robust_deviations=6.0) for seed in range(60)]
+    rotated = [list(single_features(32, 6.0, 0.5, one))[1] for one in settings]
+    spread = np.std([control.found for control in rotated])
+    assert spread < 1.2 * rotated[0].tolerance / 3.5
+    assert spread > 0.5 * rotated[0].tolerance / 3.5
+
+
+def test_an_encoder_without_a_ratio_keeps_having_none(activations):
+    sparse = np.where(np.arange(128) < 100, 0, activations)
+    assert wrong(basis_controls(sparse, 6.0, 0.5, SETTINGS, 0)) == []
+
+
+numbers = measure.basis_numbers
+
+
+def standard_deviations(values, sigma, share, robust, rotation=None):
+    means = values.mean(axis=0)
+    far = np.abs(means - means.mean()) > robust * means.std()
+    return replace(numbers(values, sigma, share, robust, rotation), robust_outliers=int(far.sum()))
+
+
+def over_the_mean(values, *settings):
+    sizes = np.abs(values)
+    ratio = float(np.median(sizes.max(axis=1) / sizes.mean(axis=1)))
+    return replace(numbers(values, *settings), max_to_median=ratio)
+
+
+def of_the_squares(values, *settings):
+    squares = (values**2).mean(axis=0) ** 2
+    moment = float((squares**2).mean() / squares.mean() ** 2)
+    return replace(numbers(values, *settings), rms_kurtosis=moment)
+
+
+def of_the_first(values, *settings):
+    return replace(numbers(values, *settings), rms_kurtosis=float(abs(values[0, 0])))
+
+
+@pytest.mark.parametrize(
+    "broken", [standard_deviations, over_the_mean, of_the_squares, of_the_first]
+)
+def test_broken_numbers_are_seen(monkeypatch, activations, broken):
+    monkeypatch.setattr(planted_sizes, "basis_numbers", broken)
+    assert wrong(basis_controls(activations, 6.0, 0.5, SETTINGS, 0))
+
+
+def test_a_rotation_of_too_few_features_is_seen(monkeypatch, activations):
+    def half(features, rng):
+        rotation = np.eye(features)
+        rotation[: features // 2, : features // 2] = drawn(features // 2, rng)
+        return rotation
+
+    drawn = measure.random_rotation
+    monkeypatch.setattr(measure, "random_rotation", half)
+    assert wrong(basis_controls(activations, 6.0, 0.5, SETTINGS, 0))

@@ -1,0 +1,196 @@
+import numpy as np
+import pytest
+from msgspec import structs
+
+from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier_features
+from interpreting_clip.measures.privileged_basis import (
+    BasisNumbers,
+    Settings,
+    basis_numbers,
+    privileged_basis,
+    random_rotation,
+    robust_outliers,
+)
+
+SETTINGS = Settings(rotations=20, seed=3, robust_deviations=6.0)
+SIGMA, SHARE = 6.0, 0.5
+
+
+def draw(images: int, features: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((images, features))
+
+
+def measured(activations: np.ndarray, rotation: np.ndarray | None = None) -> BasisNumbers:
+    return basis_numbers(activations, SIGMA, SHARE, SETTINGS.robust_deviations, rotation)
+
+
+def found(activations: np.ndarray):
+    return privileged_basis(activations, SIGMA, SHARE, SETTINGS)
+
+
+def outlying(images: int = 1500, features: int = 64) -> np.ndarray:
+    """Return Gaussian images, one of whose features is large in all of them."""
+    activations = draw(images, features)
+    activations[:, 5] += 30
+    return activations
+
+
+# --- closed forms
+
+
+def test_a_single_feature_of_n_has_the_kurtosis_of_its_images_and_of_its_sizes():
+    single = np.zeros((30, 16))
+    single[:, 3] = np.linspace(-2, -1, 30)
+    one = measured(single)
+    assert one.kurtosis == pytest.approx((16**2 - 3 * 16 + 3) / 15)
+    assert one.rms_kurtosis == pytest.approx(16)
+    assert one.outlier_features == 0 and one.max_to_median is one.robust_outliers is None
+
+
+def test_features_of_equal_size_have_one_and_the_ratio_is_that_of_their_sizes():
+    signs = np.where(draw(50, 9) < 0, -1.0, 1.0)
+    assert measured(signs).rms_kurtosis == pytest.approx(1)
+    assert measured(signs * [7, 2, 2, 2, 2, 2, 1, 1, 1]).max_to_median == 3.5
+
+
+def test_a_rotation_of_any_activations_has_the_kurtosis_of_gaussian_features_on_average():
+    single = np.eye(24)
+    result = privileged_basis(single, SIGMA, SHARE, structs.replace(SETTINGS, rotations=200))
+    assert result.isotropic == pytest.approx(3 * 23 / 25)
+    assert result.rotated_kurtosis.value == pytest.approx(result.isotropic, abs=0.06)
+
+
+# --- invariances
+
+
+def test_scale_and_the_order_of_features_and_images_change_nothing():
+    activations = outlying() * np.linspace(1, 3, 64) + np.linspace(-1, 1, 64) ** 3
+    rng = np.random.default_rng(1)
+    shuffled = activations[rng.permutation(1500)][:, rng.permutation(64)]
+    assert vars(measured(7 * shuffled)) == pytest.approx(vars(measured(activations)))
+
+
+def test_a_rotation_and_its_inverse_change_nothing_and_a_rotation_alone_much():
+    activations, rotation = outlying(), random_rotation(64, np.random.default_rng(0))
+    own = measured(activations)
+    assert vars(measured(activations @ rotation.T, rotation)) == pytest.approx(vars(own))
+    rotated = measured(activations, rotation)
+    assert vars(rotated) == pytest.approx(vars(measured(activations @ rotation)))
+    assert own.outlier_features == own.robust_outliers == 1
+    assert rotated.outlier_features == rotated.robust_outliers == 0
+    assert rotated.kurtosis < 5 < own.kurtosis
+    assert rotated.rms_kurtosis < 4 < own.rms_kurtosis
+
+
+def test_rotations_are_orthogonal_uniform_and_of_the_seed():
+    rng = np.random.default_rng(0)
+    drawn = np.stack([random_rotation(3, rng) for _ in range(3000)])
+    np.testing.assert_allclose(
+        drawn @ drawn.transpose(0, 2, 1), np.broadcast_to(np.eye(3), drawn.shape), atol=1e-12
+    )
+    # uniform: every entry has mean 0, variance 1/3 and fourth moment 1/5; QR's own signs have not
+    error = 4 / 3000**0.5
+    assert np.abs(drawn.mean(axis=0)).max() < error
+    assert np.abs((drawn**2).mean(axis=0) - 1 / 3).max() < error
+    assert np.abs((drawn**4).mean(axis=0) - 1 / 5).max() < error
+    activations = outlying(40, 8)
+    assert found(activations) == found(activations)
+    other = privileged_basis(activations, SIGMA, SHARE, structs.replace(SETTINGS, seed=4))
+    assert found(activations).rotated_kurtosis != other.rotated_kurtosis
+    assert found(activations).rms_kurtosis == other.rms_kurtosis
+
+
+def test_more_rotations_leave_the_first_ones_as_they_are():
+    few = privileged_basis(outlying(), SIGMA, SHARE, structs.replace(SETTINGS, rotations=1))
+    more = found(outlying()).rotated_kurtosis
+    assert more.low <= few.rotated_kurtosis.value <= more.high
+
+
+# --- a plain oracle
+
+
+def test_a_plain_computation_says_the_same():
+    activations = (outlying(2500) * np.linspace(1, 4, 64)).astype(np.float32)
+    values = activations.astype(np.float64)
+    kurtosis, deviations = kurtosis_and_deviations(activations, SIGMA)
+    sizes = np.sqrt((values**2).mean(axis=0))
+    means = values.mean(axis=0)
+    spread = 1.482602 * np.median(np.abs(means - np.median(means)))
+    ratios = [sorted(map(abs, row))[-1] / np.median(np.abs(row)) for row in values.tolist()]
+    assert vars(measured(activations)) == pytest.approx(
+        {
+            "kurtosis": kurtosis.mean(),
+            "outlier_features": len(outlier_features(deviations, SHARE).feature),
+            "max_to_median": np.median(ratios),
+            "rms_kurtosis": (sizes**4).mean() / (sizes**2).mean() ** 2,
+            "robust_outliers": sum(abs(one - np.median(means)) > 6 * spread for one in means),
+        }
+    )
+
+
+def test_the_result_has_the_numbers_of_the_features_and_the_means_of_the_rotations():
+    activations = outlying(300)
+    own, result = measured(activations), found(activations)
+    rotated = [
+        measured(activations, random_rotation(64, np.random.default_rng((3, number))))
+        for number in range(20)
+    ]
+    assert (result.max_to_median, result.rms_kurtosis) == (own.max_to_median, own.rms_kurtosis)
+    assert result.robust_outliers == own.robust_outliers == 1
+    kurtosis = [one.kurtosis for one in rotated]
+    assert result.rotated_kurtosis.value == pytest.approx(np.mean(kurtosis))
+    assert (result.rotated_kurtosis.low, result.rotated_kurtosis.high) == (
+        min(kurtosis),
+        max(kurtosis),
+    )
+    assert result.kurtosis_p == 1 / 21
+    assert result.rotated_outliers.value == 0
+    for name in ("max_to_median", "rms_kurtosis", "robust_outliers"):
+        expected = np.mean([getattr(one, name) for one in rotated])
+        assert getattr(result, f"rotated_{name}") == pytest.approx(expected)
+
+
+# --- negative controls
+
+
+def test_noise_has_no_privileged_basis():
+    result = found(draw(1500, 64))
+    low, high = result.rotated_kurtosis.low, result.rotated_kurtosis.high
+    assert low - 0.05 < result.isotropic < high + 0.05
+    assert result.robust_outliers == 0 and result.rotated_outliers.high == 0
+    assert result.rms_kurtosis == pytest.approx(1, abs=0.02)
+    assert result.max_to_median == pytest.approx(result.rotated_max_to_median, rel=0.05)
+
+
+def test_features_in_a_random_basis_are_seldom_at_the_top():
+    at_the_top = 0
+    for seed in range(100):
+        rotation = random_rotation(16, np.random.default_rng((9, seed)))
+        at_the_top += found(outlying(50, 16) @ rotation).kurtosis_p <= 1 / 21
+    assert at_the_top <= 12  # of 100 / 21 expected, three standard errors above
+
+
+def test_outliers_that_hide_each_other_are_found_by_their_means():
+    activations = draw(200, 128)
+    activations[:, :4] = 100
+    assert measured(activations).outlier_features == 0
+    assert measured(activations).robust_outliers == 4
+
+
+def test_dead_features_leave_nothing_to_count_deviations_in():
+    assert robust_outliers(np.array([0.0, 0.0, 0.0, 5.0]), 6.0) is None
+    assert robust_outliers(np.array([0.1, 0.0, -0.1, 5.0]), 6.0) == 1
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [(np.nan, "image 1500: .*NaN"), (0.0, "image 1500: all its features are equal")],
+)
+def test_an_image_without_spread_is_named_by_its_own_number(broken, said):
+    activations = draw(2000, 4)
+    activations[1500] = broken
+    with pytest.raises(ValueError, match=said):
+        found(activations)
