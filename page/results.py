@@ -313,16 +313,26 @@ class Abscissa(msgspec.Struct, frozen=True, kw_only=True):
     images: int
 
 
+class Chance(msgspec.Struct, frozen=True, kw_only=True):
+    """What guessing gives on a shift, and the lowest accuracy that is above it, in percent."""
+
+    accuracy: float
+    above: float
+
+
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """The standard models (name and accuracies in percent) and the line through them, per shift.
 
-    `abscissa` names the ImageNet accuracy that is the abscissa of each line. The file is
+    `abscissa` names the ImageNet accuracy that is the abscissa of each line. `at_chance` names the
+    models that are not above `chance` on a shift and so no part of its line. The file is
     `plots/baseline.json`.
     """
 
     models: list[dict[str, str | float | None]]
     lines: dict[str, LogitLine]
     abscissa: dict[str, str]
+    chance: dict[str, Chance]
+    at_chance: dict[str, list[str]]
 
 
 class SaidNumber(msgspec.Struct, frozen=True, kw_only=True):
@@ -420,20 +430,37 @@ class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
 class LayerComparison(msgspec.Struct, frozen=True, kw_only=True):
     """CKA of the layers of two encoders, by key: `cka[first_layer][second_layer]`, 0 to 1.
 
-    The file is `plots/comparisons/<comparison>.json`.
+    `without_outliers` is CKA without the outlier features of either layer, None where nothing else
+    varies; `first_outliers` and `second_outliers` have the most of each layer in any minibatch. The
+    file is `plots/comparisons/<comparison>.json`.
     """
 
     first: str
     second: str
     first_layers: list[str]
     second_layers: list[str]
+    first_outliers: list[int]
+    second_outliers: list[int]
     cka: list[list[float]]
+    without_outliers: list[list[Number]]
 
     def __post_init__(self) -> None:
         """Refuse a matrix that does not fit its layers."""
         rows, columns = len(self.first_layers), len(self.second_layers)
-        if [len(row) for row in self.cka] != [columns] * rows:
-            raise ValueError(f"expected {rows} × {columns} CKA values, one per pair of layers")
+        for matrix in (self.cka, self.without_outliers):
+            if [len(row) for row in matrix] != [columns] * rows:
+                raise ValueError(f"expected {rows} × {columns} CKA values, one per pair of layers")
+
+    @property
+    def moved(self) -> float:
+        """The largest difference that leaving out outlier features makes to a pair of layers."""
+        changes = [
+            abs(whole - rest)
+            for row, other in zip(self.cka, self.without_outliers, strict=True)
+            for whole, rest in zip(row, other, strict=True)
+            if rest is not None
+        ]
+        return max(changes, default=0.0)
 
 
 class PublishedRobustness(msgspec.Struct, frozen=True, kw_only=True):
@@ -448,10 +475,18 @@ class PublishedRobustness(msgspec.Struct, frozen=True, kw_only=True):
     extrapolated: list[str]
 
 
+class PublishedEncoder(PublishedRobustness, frozen=True, kw_only=True):
+    """A published model with its accuracy in percent on ImageNet and its mean over the shifts."""
+
+    imagenet: float
+    shifts: float
+
+
 class Counterpart(msgspec.Struct, frozen=True, kw_only=True):
     """A published model beside others of its backbone, on the testbed's line and on timm's.
 
-    ImageNet accuracy is in percent; `note` says what sets it apart, or is empty.
+    ImageNet accuracy and the mean accuracy on the shifts are in percent; `note` says what sets it
+    apart, or is empty.
     """
 
     data: str
@@ -459,6 +494,7 @@ class Counterpart(msgspec.Struct, frozen=True, kw_only=True):
     image_size: int
     note: str
     imagenet: float
+    shifts: float
     testbed: PublishedRobustness
     timm: PublishedRobustness
 
@@ -473,7 +509,7 @@ class PublishedResults(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     lines: dict[str, LogitLine]
-    encoders: dict[str, PublishedRobustness]
+    encoders: dict[str, PublishedEncoder]
     leaders: list[str]
     confidence: float
     joined: dict[str, list[str]]

@@ -53,6 +53,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "first_index",
         "second_index",
         "cka",
+        "without_outliers",
     ),
     "training": (*ENCODER_COLUMNS, "step", "loss", "accuracy"),
     "measures": (
@@ -206,6 +207,7 @@ def cka_rows(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerCompar
             "first_index": i,
             "second_index": j,
             "cka": c.cka[i][j],
+            "without_outliers": c.without_outliers[i][j],
         }
         for c in comparisons
         for i, first in enumerate(c.first_layers)

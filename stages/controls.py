@@ -12,11 +12,13 @@ from interpreting_clip.controls.control import Control, Settings
 from interpreting_clip.controls.drawn_accuracies import robustness_controls
 from interpreting_clip.controls.features import kurtosis_controls, outlier_controls
 from interpreting_clip.controls.low_rank_head import head_controls
+from interpreting_clip.controls.moved_images import ruled_cka_controls
 from interpreting_clip.controls.noisy_labels import ConceptScoring, concept_controls
 from interpreting_clip.controls.planted_sizes import basis_controls
 from interpreting_clip.controls.rotations import cka_controls
 from interpreting_clip.controls.shifted_head import shift_controls
 from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import write_json
@@ -64,6 +66,8 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             SHIFTS, confidence, settings.resamples, settings.repetitions, seed
         )
         similarity = cka_controls(activations, images, minibatch, seed)
+        limit = OutlierLimits(sigma, share)
+        ruled = ruled_cka_controls(activations, images, minibatch, limit, seed)
     result = {
         "kurtosis": verdict(kurtosis),
         "outlier_features": verdict(
@@ -73,7 +77,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         "directions": verdict(directions),
         "concepts": verdict(concepts),
         "effective_robustness": verdict(robustness, coverage=list(map(asdict, coverage))),
-        "cka": verdict(similarity),
+        "cka": verdict([*similarity, *ruled]),
     }
     write_json(outputs["plots/controls.json"], result, digits=4)
 

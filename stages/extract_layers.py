@@ -6,10 +6,12 @@ from interpreting_clip.config.encoders import Layers, Precision, Threads
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.loading.processes import is_first, own_machine
+from interpreting_clip.quantities import Positive, Share
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
@@ -17,7 +19,11 @@ from runner.torchrun import run_in_processes
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write the U-centred Gram matrices of encoder `key`'s layers, minibatch by minibatch."""
+    """Write the U-centred Gram matrices of encoder `key`'s layers, minibatch by minibatch.
+
+    `without_outliers` has those of the layers that have outlier features, without these; the card
+    has the most that a layer has in any minibatch.
+    """
     machine = read_machine()
     weights, dataset = inputs[f"data/weights/{key}"], inputs[f"data/datasets/{TEST_SETS[0]}"]
     if run_in_processes(machine, "stages", "extract_layers", key, resumes=False):
@@ -25,11 +31,20 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     layers = params.read("layers", Layers)
+    # As for the activations, so that "outlier feature" means the same in both.
+    limits = OutlierLimits(
+        params.read("kurtosis.outlier_sigma", Positive),
+        params.read("kurtosis.outlier_share", Share),
+    )
     encoder = load_encoder(weights)
     with open_shards(dataset) as data:
         minibatches = evenly_spaced_minibatches(len(data), layers.images, layers.minibatch)
-        grams = layer_grams(encoder, data, minibatches, own_machine(machine), precision)
+        grams = layer_grams(
+            encoder, data, minibatches, own_machine(machine), precision, limits=limits
+        )
     if is_first():
         out = outputs[f"data/layer_grams/{key}"]
-        write_tensors(out / "grams.safetensors", grams)
-        write_json(out / "card.json", {"layers": list(grams)})
+        write_tensors(out / "grams.safetensors", grams.whole)
+        write_tensors(out / "without_outliers.safetensors", grams.rest)
+        card = {"layers": list(grams.whole), "outliers": list(grams.outliers.values())}
+        write_json(out / "card.json", card)

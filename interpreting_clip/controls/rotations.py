@@ -28,9 +28,8 @@ def cka_controls(
     seed : of the rotation and of the independent features
     """
     rng = np.random.default_rng(seed)
-    count, width = min(images, len(activations)) // minibatch, activations.shape[1]
-    spaced = np.arange(count * minibatch) * len(activations) // (count * minibatch)
-    values = np.asarray(activations[spaced.reshape(minibatch, count).T.ravel()], np.float64)
+    values = dealt_images(activations, images, minibatch)
+    count, width = len(values) // minibatch, values.shape[1]
     rotation = np.linalg.qr(rng.standard_normal((width, width))).Q
     first, second = (rng.standard_normal(values.shape) for _ in range(2))
     layers = {"own": values, "rotated": 3 * values @ rotation + 1, "one": first, "other": second}
@@ -52,6 +51,15 @@ def cka_controls(
             float(error),
         ),
     ]
+
+
+def dealt_images(
+    activations: Float[np.ndarray, "image feature"], images: int, minibatch: int
+) -> Float[np.ndarray, "_dealt feature"]:
+    """Return at most `images` rows, evenly spaced, minibatch after minibatch, dealt out in turn."""
+    count = min(images, len(activations)) // minibatch
+    spaced = np.arange(count * minibatch) * len(activations) // (count * minibatch)
+    return np.asarray(activations[spaced.reshape(minibatch, count).T.ravel()], np.float64)
 
 
 def minibatch_grams(

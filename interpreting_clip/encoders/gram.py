@@ -2,13 +2,16 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 FEATURES_AT_A_TIME = 2**13
 """Few enough that a block fits in a processor's cache and single-precision sums stay accurate."""
 
 
-def gram(features: Float[torch.Tensor, "image ..."]) -> Float[np.ndarray, "image image"]:
+def gram(
+    features: Float[torch.Tensor, "image ..."],
+    left_out: Int[torch.Tensor, " column"] | None = None,
+) -> Float[np.ndarray, "image image"]:
     """Compute the linear Gram matrix `X Xᵀ` of one layer's output for one minibatch.
 
     X holds the features less their means over the minibatch. U-centring cancels a constant vector
@@ -22,6 +25,7 @@ def gram(features: Float[torch.Tensor, "image ..."]) -> Float[np.ndarray, "image
     Parameters
     ----------
     features : one entry per image, of any shape; features are read in memory order
+    left_out : ascending places of the features, in memory order, that the matrix is without
 
     Returns
     -------
@@ -42,6 +46,12 @@ def gram(features: Float[torch.Tensor, "image ..."]) -> Float[np.ndarray, "image
         # Subtract the first image before the mean: features equal in all images become exactly 0.
         torch.sub(block, block[0], out=moved)
         moved -= moved.mean(dim=0)
+        if left_out is not None:
+            # Zeroed rather than subtracted from the whole matrix later: a large feature would leave
+            # its rounding error behind.
+            ends = torch.tensor([start, start + FEATURES_AT_A_TIME], device=left_out.device)
+            first, last = torch.searchsorted(left_out, ends).tolist()
+            moved[:, left_out[first:last] - start] = 0
         torch.mm(moved, moved.T, out=product)
     total = products.cpu().numpy().sum(axis=0, dtype=np.float64)
     # Rounding may leave a product that is not quite symmetric.

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders.activations import image_tower
 from interpreting_clip.encoders.encoder import Encoder, forward_passes
 from interpreting_clip.encoders.gram import gram
+from interpreting_clip.encoders.layer_outliers import OutlierLimits, outlier_columns
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.preprocess import to_tower
@@ -114,10 +117,21 @@ def per_image(output: object, images: int, layer: str) -> Float[torch.Tensor, "i
     )
 
 
+class LayerGram(NamedTuple):
+    """The U-centred Gram matrices of a layer's output for one minibatch, float32.
+
+    `rest` is without the outlier features (`outlier_columns`), of which there are so many.
+    """
+
+    whole: Float[np.ndarray, "image image"]
+    rest: Float[np.ndarray, "image image"]
+    outliers: int
+
+
 def layer_gram(
-    features: Float[torch.Tensor, "image ..."], layer: str
-) -> Float[np.ndarray, "image image"]:
-    """Return the U-centred Gram matrix of a layer's output for one minibatch, float32.
+    features: Float[torch.Tensor, "image ..."], layer: str, limits: OutlierLimits
+) -> LayerGram:
+    """Return the Gram matrices of a layer's output, of all its features and without outliers.
 
     Raises
     ------
@@ -132,16 +146,22 @@ def layer_gram(
             "its weights are damaged"
         )
     # Centred in double precision; after that, float32 is exact enough to store.
-    return u_center(products).astype(np.float32)
+    whole = u_center(products).astype(np.float32)
+    outliers = outlier_columns(features, limits)
+    if not len(outliers):
+        return LayerGram(whole, whole, 0)
+    rest = u_center(gram(features, left_out=outliers)).astype(np.float32)
+    return LayerGram(whole, rest, len(outliers))
 
 
 def minibatch_grams(
     tower: nn.Module,
     layers: Mapping[str, nn.Module],
     images: Float[torch.Tensor, "image ..."],
+    limits: OutlierLimits,
     precision: ComputeType = "float32",
-) -> dict[str, Float[np.ndarray, "image image"]]:
-    """Return the U-centred Gram matrix of every layer of a tower, from one forward pass.
+) -> dict[str, LayerGram]:
+    """Return the U-centred Gram matrices of every layer of a tower, from one forward pass.
 
     Each is computed when its layer returns, on the tower's device: beyond a plain forward pass,
     memory holds one block of one layer's features. If a layer runs several times, its last output
@@ -151,10 +171,10 @@ def minibatch_grams(
     ----------
     images : one minibatch as the tower sees it, of at least 4 images
     """
-    grams: dict[str, np.ndarray] = {}
+    grams: dict[str, LayerGram] = {}
 
     def keep(layer: str, output: object) -> None:
-        grams[layer] = layer_gram(per_image(output, len(images), layer), layer)
+        grams[layer] = layer_gram(per_image(output, len(images), layer), layer, limits)
 
     with forward_hooks(layers, keep), forward_passes(images.device, precision):
         tower(images)
@@ -165,18 +185,43 @@ def minibatch_grams(
     return {layer: grams[layer] for layer in layers}
 
 
+Minibatches = Float[np.ndarray, "minibatch image image"]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerGrams:
+    """The U-centred Gram matrices of an encoder's layers, one per minibatch.
+
+    Attributes
+    ----------
+    whole : of every layer, in the order of the layers
+    rest : without the outlier features, of the layers that have any in some minibatch
+    outliers : of every layer, the most outlier features in any minibatch
+    """
+
+    whole: dict[str, Minibatches]
+    rest: dict[str, Minibatches]
+    outliers: dict[str, int]
+
+
 def layer_grams(
     encoder: Encoder,
     images: ImageDataset,
     minibatches: Int[np.ndarray, "minibatch image"],
     machine: Machine,
     precision: ComputeType,
-) -> dict[str, Float[np.ndarray, "minibatch image image"]]:
+    *,
+    limits: OutlierLimits,
+) -> LayerGrams:
     """Return the U-centred Gram matrices of every layer, one per minibatch of images.
 
     HSIC_1 of two layers is then a dot product of their matrices (Nguyen et al. 2021, equation 3),
     so any two encoders are compared without another forward pass. Several processes take the
     minibatches in turn; the first returns the matrices of all, the others none.
+
+    Outlier features are found in each minibatch by itself, as minibatch CKA centres each by itself:
+    to find them among all images first would take a second pass. So a feature that is extreme in
+    about the required share of the images is left out in some minibatches and not in others.
 
     Parameters
     ----------
@@ -185,17 +230,30 @@ def layer_grams(
     device, preprocess = machine.device, encoder.card.preprocess
     layers, tower = named_layers(encoder.visual), image_tower(encoder, device)
     (rank, processes), (count, size) = place(), minibatches.shape
-    # Whole minibatches in turn, since each has one Gram matrix.
+    # Whole minibatches in turn, since each has its own Gram matrices.
     own = minibatches[rank::processes].ravel()
-    found = (
-        minibatch_grams(tower, layers, to_tower(batch, preprocess, device), precision)
-        for batch in image_batches(images, own, preprocess, size, machine.workers, device=device)
-    )
-    stacks = (np.stack([grams[layer] for layer in layers]) for grams in found)
-    every = list(collect(stacks, [(len(layers), size, size)] * count))
+    numbers: list[np.ndarray] = []
+
+    def stacks() -> Iterator[np.ndarray]:
+        workers = machine.workers
+        for batch in image_batches(images, own, preprocess, size, workers, device=device):
+            pixels = to_tower(batch, preprocess, device)
+            found = minibatch_grams(tower, layers, pixels, limits, precision)
+            numbers.append(np.array([one.outliers for one in found.values()], np.float32))
+            yield np.stack([[one.whole, one.rest] for one in found.values()])
+
+    every = list(collect(stacks(), [(len(layers), 2, size, size)] * count))
+    # After the matrices: those arrive while they are computed, and these wait in their process.
+    outliers = list(collect(numbers, [(len(layers),)] * count))
     if not is_first():
-        return {}
-    return {layer: np.stack([one[number] for one in every]) for number, layer in enumerate(layers)}
+        return LayerGrams({}, {}, {})
+    most = dict(zip(layers, np.max(outliers, axis=0).astype(int).tolist(), strict=True))
+    numbered = list(enumerate(layers))
+    return LayerGrams(
+        {layer: np.stack([one[n, 0] for one in every]) for n, layer in numbered},
+        {layer: np.stack([one[n, 1] for one in every]) for n, layer in numbered if most[layer]},
+        most,
+    )
 
 
 def evenly_spaced_minibatches(

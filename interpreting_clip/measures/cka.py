@@ -30,11 +30,37 @@ def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_
         An encoder has no layer, minibatches differ, they hold fewer than 4 images, or a layer's
         output does not vary over the images (the layer is named).
     """
-    cross = hsic(first, second)
-    scale_first, scale_second = _self_hsic(first), _self_hsic(second)
-    # Averages come before the ratio (Nguyen et al. 2021): the mean of the ratios of small
-    # minibatches would be biased.
-    return cross / np.sqrt(scale_first[:, None] * scale_second)
+    scales = _self_hsic(first), _self_hsic(second)
+    for side, values in zip((first, second), scales, strict=True):
+        for name, value in zip(side, values, strict=True):
+            # Exactly: `u_center` returns zeros where only rounding errors are left.
+            if value == 0:
+                raise ValueError(
+                    f"layer {name}: its output does not vary over the images, so CKA is undefined; "
+                    "leave the layer out"
+                )
+    return _ratio(first, second, scales)
+
+
+def cka_where_defined(
+    first: Layers, second: Layers
+) -> Float[np.ndarray, "first_layer second_layer"]:
+    """Compute `cka`, with NaN for a layer whose output does not vary over the images.
+
+    Without its outlier features, a layer may have nothing left that varies. Davari et al. (2022)
+    show that a few features or images can rule CKA: give matrices without the outlier features of
+    either layer, and compare with those of all features.
+
+    Parameters
+    ----------
+    first, second : as in `cka`
+
+    Raises
+    ------
+    ValueError
+        As `cka`, but for a layer that does not vary.
+    """
+    return _ratio(first, second, (_self_hsic(first), _self_hsic(second)))
 
 
 def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_layer"]:
@@ -54,16 +80,17 @@ def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second
     return total / (minibatches * images * (images - 3))
 
 
+def _ratio(
+    first: Layers, second: Layers, scales: tuple[np.ndarray, np.ndarray]
+) -> Float[np.ndarray, "first_layer second_layer"]:
+    # Averages come before the ratio (Nguyen et al. 2021): the mean of the ratios of small
+    # minibatches would be biased.
+    with np.errstate(invalid="ignore"):
+        return hsic(first, second) / np.sqrt(scales[0][:, None] * scales[1])
+
+
 def _self_hsic(layers: Layers) -> Float[np.ndarray, " layer"]:
-    values = np.diag(hsic(layers, layers))
-    for name, value in zip(layers, values, strict=True):
-        # Exactly: `u_center` returns zeros where only rounding errors are left.
-        if value == 0:
-            raise ValueError(
-                f"layer {name}: its output does not vary over the images, so CKA is undefined; "
-                "leave the layer out"
-            )
-    return values
+    return np.diag(hsic(layers, layers))
 
 
 def _rows(layers: Layers, minibatch: int) -> Float[np.ndarray, "layer pair"]:

@@ -26,6 +26,7 @@ from interpreting_clip.encoders.encoder import (
     save_encoder,
 )
 from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
+from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.formats.arrays import read_tensors
@@ -271,15 +272,23 @@ def test_extract_broden_records_the_probe_images_in_their_order(run):
 
 
 def test_extract_layers_records_evenly_spaced_images(run):
+    settings = load_tree(Path("params.yaml"))["kurtosis"]
+    change(kurtosis=settings | {"outlier_sigma": 2.5, "outlier_share": 0.9})
     run("extract_layers", "clip")
     with open_shards(DATASETS / "imagenet_val") as data:
         rows = evenly_spaced_minibatches(len(data), 32, 16)
-        expected = layer_grams(load_encoder(WEIGHTS / "clip"), data, rows, Machine(), "float32")
+        encoder = load_encoder(WEIGHTS / "clip")
+        limits = OutlierLimits(2.5, 0.9)
+        expected = layer_grams(encoder, data, rows, Machine(), "float32", limits=limits)
     folder = Path("data/layer_grams/clip")
-    found = read_tensors(folder / "grams.safetensors")
-    assert read_json(folder / "card.json") == {"layers": list(expected)}
-    for layer, grams in expected.items():
-        np.testing.assert_array_equal(found[layer], grams)
+    assert expected.rest and len(expected.rest) < len(expected.whole)
+    for file, written in (("grams", expected.whole), ("without_outliers", expected.rest)):
+        found = read_tensors(folder / f"{file}.safetensors")
+        assert found.keys() == written.keys()
+        for layer, grams in written.items():
+            np.testing.assert_array_equal(found[layer], grams)
+    card = {"layers": list(expected.whole), "outliers": list(expected.outliers.values())}
+    assert read_json(folder / "card.json") == card
 
 
 def test_extract_untrained_records_every_seed_on_evenly_spaced_images(run):

@@ -6,6 +6,7 @@ from torch import nn
 from interpreting_clip.config.encoders import ComputeType, TimmModel
 from interpreting_clip.encoders.encoder import initialise
 from interpreting_clip.encoders.gram import gram
+from interpreting_clip.encoders.layer_outliers import OutlierLimits, outlier_columns
 from interpreting_clip.encoders.layers import (
     evenly_spaced_minibatches,
     forward_hooks,
@@ -22,9 +23,11 @@ from tests.unit.encoders.conftest import TINY, layer_features, require_layers, s
 HALVES = np.arange(12).reshape(2, 6)
 """Two minibatches of the twelve images."""
 
+LIMITS = OutlierLimits(6.0, 0.5)
+
 
 def grams_of(encoder, images, precision: ComputeType = "float32"):
-    return layer_grams(encoder, images, HALVES, Machine(), precision)
+    return layer_grams(encoder, images, HALVES, Machine(), precision, limits=LIMITS).whole
 
 
 def hooks_of(module: torch.nn.Module) -> int:
@@ -82,14 +85,14 @@ class Turned(nn.Module):
 def test_a_layer_without_an_entry_per_image_is_refused_and_hooks_go():
     tower = nn.Sequential(nn.Linear(3, 2), Turned())
     with pytest.raises(InputError, match=r"layer 'odd'.*4 images.*got the shape \(2, 4\)"):
-        minibatch_grams(tower, {"fine": tower[0], "odd": tower[1]}, torch.ones(4, 3))
+        minibatch_grams(tower, {"fine": tower[0], "odd": tower[1]}, torch.ones(4, 3), LIMITS)
     assert hooks_of(tower) == 0
 
 
 def test_a_layer_that_does_not_run_is_refused():
     tower = nn.Sequential(nn.Linear(3, 2))
     with pytest.raises(InputError, match=r"layer 'idle'.*got no tensor"):
-        minibatch_grams(tower, {"fine": tower[0], "idle": nn.Identity()}, torch.ones(4, 3))
+        minibatch_grams(tower, {"fine": tower[0], "idle": nn.Identity()}, torch.ones(4, 3), LIMITS)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
@@ -105,10 +108,10 @@ def test_a_layer_counts_as_it_was_before_the_next_changed_it():
     tower = nn.Sequential(nn.Linear(12, 5), nn.ReLU(inplace=True))
     images = torch.randn(6, 12)
     linear = u_center(gram(tower[0](images))).astype(np.float32)
-    found = minibatch_grams(tower, {"rectified": tower[1], "linear": tower[0]}, images)
+    found = minibatch_grams(tower, {"rectified": tower[1], "linear": tower[0]}, images, LIMITS)
     assert list(found) == ["rectified", "linear"]
-    assert np.array_equal(found["linear"], linear)
-    assert not np.array_equal(found["rectified"], linear)
+    assert np.array_equal(found["linear"].whole, linear)
+    assert not np.array_equal(found["rectified"].whole, linear)
 
 
 def test_grams_are_those_of_each_minibatch(encoder, images):
@@ -129,12 +132,36 @@ def test_grams_of_a_lower_precision_differ(encoder, images):
 
 def test_only_the_pass_has_a_lower_precision():
     tower, images = nn.Linear(3, 5), torch.randn(4, 3)
-    (matrix,) = minibatch_grams(tower, {"linear": tower}, images, "bfloat16").values()
+    (found,) = minibatch_grams(tower, {"linear": tower}, images, LIMITS, "bfloat16").values()
+    matrix = found.whole
     with torch.autocast("cpu", torch.bfloat16):
         features = tower(images)
     assert features.dtype == torch.bfloat16
     assert np.array_equal(matrix, u_center(gram(features)).astype(np.float32))
     assert np.abs(matrix - u_center(gram(tower(images)))).max() > 0
+
+
+def test_a_layers_outlier_features_are_left_out_of_each_minibatch(encoder, images):
+    limits = OutlierLimits(2.0, 0.8)
+    found = layer_grams(encoder, images, HALVES, Machine(), "float32", limits=limits)
+    some = {layer for layer, count in found.outliers.items() if count}
+    assert list(found.outliers) == list(found.whole)
+    assert some and some < set(found.whole) and set(found.rest) == some
+    for layer in some:
+        counts = []
+        for rows, rest in zip(HALVES, found.rest[layer], strict=True):
+            features = layer_features(encoder, images[rows])[layer]
+            outliers = outlier_columns(features, limits)
+            counts.append(len(outliers))
+            assert np.array_equal(rest, u_center(gram(features, outliers)).astype(np.float32))
+        assert found.outliers[layer] == max(counts)
+
+
+def test_without_outlier_features_nothing_is_repeated(encoder, images):
+    found = layer_grams(
+        encoder, images, HALVES, Machine(), "float32", limits=OutlierLimits(1e6, 0.5)
+    )
+    assert found.rest == {} and not any(found.outliers.values())
 
 
 def test_every_minibatch_is_spread_over_all_rows():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import minibatch_grams
 from interpreting_clip.measures.cka import cka
 
@@ -49,8 +50,8 @@ def tower(kind, width):
 
 def ours(model, batches):
     layers = dict(model.named_children())
-    found = [minibatch_grams(model, layers, batch) for batch in batches]
-    return {layer: np.stack([grams[layer] for grams in found]) for layer in layers}
+    found = [minibatch_grams(model, layers, batch, OutlierLimits(6.0, 0.5)) for batch in batches]
+    return {layer: np.stack([grams[layer].whole for grams in found]) for layer in layers}
 
 
 def package_cka(torch_cka, one, two, images, size):

@@ -9,6 +9,7 @@ import pytest
 from interpreting_clip.config.encoders import OpenClipModel, TorchvisionModel, VisionTransformer
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
+from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import layer_grams
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError
@@ -199,7 +200,9 @@ def test_every_folder_is_stored_once_and_as_large_as_what_is_written_there(nano,
     assert weight_bytes(nano, "rn_web_broad").value == pytest.approx(real, rel=0.1)
     pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
     minibatches = np.arange(64).reshape(-1, nano.layers.minibatch)
-    made = layer_grams(encoder, pixels, minibatches, Machine(), "float32")
+    made = layer_grams(
+        encoder, pixels, minibatches, Machine(), "float32", limits=OutlierLimits(6.0, 0.5)
+    ).whole
     assert found["data/layer_grams"] == Amount(3 * sum(gram.nbytes for gram in made.values()))
 
 

@@ -1,0 +1,124 @@
+"""Layers that differ by one feature or by a subset of the images, which CKA exaggerates."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from interpreting_clip.controls.control import Control
+from interpreting_clip.controls.rotations import dealt_images, minibatch_grams
+from interpreting_clip.encoders.gram import gram
+from interpreting_clip.encoders.layer_outliers import OutlierLimits, outlier_columns
+from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.u_centring import u_center
+
+FAR = 1e4
+"""How far something is moved, in root mean square lengths of the centred activations."""
+
+TOLERANCE = 20 / FAR
+"""How near CKA is to its limit for infinitely far: what is left over is a few times 1 / FAR."""
+
+
+def ruled_cka_controls(
+    activations: Float[np.ndarray, "image feature"],
+    images: int,
+    minibatch: int,
+    limits: OutlierLimits,
+    seed: int,
+) -> list[Control]:
+    """Compare activations with a copy in which one feature, or a quarter of the images, is far off.
+
+    Davari et al. (2022) show that both rule CKA. Far enough, all that CKA sees of the copy is this
+    feature, or which images were moved; these limits are what is planted. Without outlier features,
+    CKA finds the rest of the copy again if a feature was inflated. It cannot if images were moved
+    along a direction that is no feature's: then there is no outlier feature to leave out, and this
+    control holds the instrument to that limit.
+
+    Parameters
+    ----------
+    activations : of an encoder
+    images, minibatch : as in `cka_controls`
+    limits : what an outlier feature is
+    seed : of the feature, of the images that are moved and of the direction
+    """
+    rng = np.random.default_rng(seed)
+    values = dealt_images(activations, images, minibatch)
+    count, width = values.shape
+    length = np.sqrt(((values - values.mean(axis=0)) ** 2).sum() / count)
+    # Rectified features may be 0 in all images: inflating such a one changes nothing.
+    feature = int(rng.choice(np.flatnonzero(np.ptp(values, axis=0))))
+    alone = np.zeros_like(values)
+    alone[:, feature] = values[:, feature] - values[:, feature].mean()
+    inflated = values + FAR * length / np.sqrt((alone**2).sum() / count) * alone
+    # Two at least: of a single image in a minibatch, HSIC_1 sees nothing.
+    quarter = max(2, minibatch // 4)
+    chosen = [rng.permutation(minibatch) < quarter for _ in range(count // minibatch)]
+    moved_images = np.concatenate(chosen).astype(np.float64)[:, None]
+    # Equal in size and balanced in sign, so that no feature of a moved image is an outlier.
+    direction = rng.permutation(np.where(np.arange(width) % 2, -1.0, 1.0)) / np.sqrt(width)
+    shift = moved_images * direction
+    moved = values + FAR * length * shift
+    rest = np.delete(values, feature, axis=1)
+    layers = {"own": values, "inflated": inflated, "alone": alone, "moved": moved}
+    layers["shift"] = shift
+    whole = {name: minibatch_grams(layer, minibatch) for name, layer in layers.items()}
+    outliers = {
+        name: [outlier_columns(batch, limits) for batch in split(layers[name], minibatch)]
+        for name in ("own", "inflated", "moved")
+    }
+    without = {
+        name: grams_without(layers[name], minibatch, columns) for name, columns in outliers.items()
+    }
+    # One feature reaches at most √(n − 1) σ of its image: with few features, none is an outlier.
+    visible = width - 1 > limits.sigma**2
+    without["rest"] = minibatch_grams(rest, minibatch) if visible else whole["alone"]
+    without["shift"] = grams_without(shift, minibatch, outliers["moved"])
+    plain, trimmed = cka({"own": whole["own"]}, whole)[0], cka({"own": without["own"]}, without)[0]
+    found = dict(zip(whole, plain.tolist(), strict=True))
+    left = dict(zip(without, trimmed.tolist(), strict=True))
+    one = f"CKA of the activations and a copy with one of {width:,} features inflated"
+    part = f"CKA of the activations and a copy with {quarter} of each {minibatch} images moved away"
+    return [
+        Control(f"{one}: that feature decides", found["alone"], found["inflated"], TOLERANCE),
+        Control(
+            f"{one}, without outlier features: "
+            + (
+                "that of a copy that lacks it"
+                if visible
+                else "as before, too few features to see it"
+            ),
+            left["rest"],
+            left["inflated"],
+            TOLERANCE,
+        ),
+        Control(
+            f"{part} along one direction: which images were moved decides",
+            found["shift"],
+            found["moved"],
+            TOLERANCE,
+        ),
+        Control(
+            f"{part}, without outlier features: as much, since no feature is one",
+            left["shift"],
+            left["moved"],
+            TOLERANCE,
+        ),
+    ]
+
+
+def grams_without(
+    features: Float[np.ndarray, "image feature"],
+    minibatch: int,
+    columns: Sequence[Int[torch.Tensor, " _column"]],
+) -> Float[np.ndarray, "minibatch _image _image"]:
+    """Return a layer's U-centred Gram matrices, each without some features."""
+    pairs = zip(split(features, minibatch), columns, strict=True)
+    return np.stack([u_center(gram(batch, left_out=some)) for batch, some in pairs])
+
+
+def split(
+    features: Float[np.ndarray, "image feature"], minibatch: int
+) -> Sequence[Float[torch.Tensor, "_image feature"]]:
+    """Return the features of each minibatch."""
+    return torch.from_numpy(features).split(minibatch)

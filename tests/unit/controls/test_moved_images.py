@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from interpreting_clip.controls import moved_images
+from interpreting_clip.controls.moved_images import ruled_cka_controls
+from interpreting_clip.encoders.layer_outliers import OutlierLimits
+from tests.unit.controls.conftest import wrong
+
+LIMITS = OutlierLimits(6.0, 0.5)
+
+
+def controls(activations, limits=LIMITS, seed=0):
+    return ruled_cka_controls(activations, 256, 32, limits, seed)
+
+
+def test_one_feature_rules_the_plain_cka_and_not_the_one_without_outliers(activations):
+    plain, without, *_ = found = controls(activations)
+    assert wrong(found) == []
+    assert plain.found < 0.5 and without.found > 0.95
+
+
+def test_moved_images_rule_both(activations):
+    *_, plain, without = controls(activations)
+    assert abs(plain.found) < 0.1 and without.found == plain.found
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("width", [8, 30, 64])
+def test_finds_what_was_planted_for_any_seed_and_few_features(activations, width, seed):
+    found = controls(activations[:, :width], seed=seed)
+    assert wrong(found) == []
+    assert ("too few features" in found[1].what) == (width < 38)
+
+
+def test_own_outlier_features_are_left_out_of_both(activations):
+    own = activations.copy()
+    own[:, :2] += 30
+    own *= np.random.default_rng(0).exponential(1, (len(own), 1))
+    assert wrong(controls(own)) == []
+
+
+def test_a_feature_that_never_varies_is_not_inflated(activations):
+    rectified = np.where(np.arange(activations.shape[1]) % 4, 0, activations)
+    assert wrong(controls(rectified)) == []
+
+
+def nothing(features, _limits):
+    return moved_images.torch.arange(0)
+
+
+def first(features, _limits):
+    return moved_images.torch.arange(1)
+
+
+@pytest.mark.parametrize("broken", [nothing, first])
+def test_outliers_that_are_not_found_are_seen(monkeypatch, activations, broken):
+    monkeypatch.setattr(moved_images, "outlier_columns", broken)
+    assert wrong(controls(activations))
