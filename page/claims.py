@@ -64,10 +64,11 @@ def robustness_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     for f in families(encoders):
         if estimates := _robustness(f.members):
             values = ", ".join(
-                f"{TRAININGS[e.entry.training]} {format_interval(mean, low, high)}"
+                f"{TRAININGS[e.entry.training]} {format_interval(mean, low, high)} points "
+                f"({_accuracies(e)})"
                 for e, (low, mean, high) in zip(f.members, estimates, strict=True)
             )
-            verdict, text = judge_order(estimates), f"{f.name}: {values} points"
+            verdict, text = judge_order(estimates), f"{f.name}: {values}"
             cases.append(_unless_extrapolated(f.members, verdict, text))
     return _claim(
         "effective_robustness",
@@ -83,8 +84,8 @@ def coverage_of_data(encoders: Sequence[StudyEncoder]) -> Claim | None:
     over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders)) else ""
     for pair in label_controls(encoders):
         if estimates := _robustness(pair):
-            raw = " against ".join(_mean_shift_accuracy(e) for e in pair)
-            text = f"{_against(pair, estimates)} points, mean accuracy on the shifts {raw} %"
+            raw = " against ".join(_accuracies(e) for e in pair)
+            text = f"{_against(pair, estimates)} points, {raw}"
             cases.append(_unless_extrapolated(pair, judge_order(estimates), text))
     return _claim(
         "effective_robustness",
@@ -247,7 +248,8 @@ def published_robustness(published: PublishedResults) -> Claim | None:
                 else []
             ),
             *(
-                f"{name}: {format_number(models[name].mean)} points"
+                f"{name}: {format_number(models[name].mean)} points "
+                f"({said_accuracies(models[name].imagenet, models[name].shifts)})"
                 for name in dict.fromkeys((lowest, highest))
             ),
         ],
@@ -265,23 +267,26 @@ def published_order(published: PublishedResults) -> Claim | None:
         for data in sorted({m.data for m in models.values() if m.training == "zero_shot"}):
             verdicts, texts = set(), []
             for baseline, whose in BASELINES.items():
-                values, notes = {}, {}
+                values, notes, raw = {}, {}, {}
                 for kind in TRAININGS:
                     found = [
-                        (getattr(m, baseline), m.note)
+                        (getattr(m, baseline), m.note, said_accuracies(m.imagenet, m.shifts))
                         for m in models.values()
                         if m.training == kind and (kind == "supervised" or m.data == data)
                     ]
                     if found:
-                        values[kind], notes[kind] = max(found, key=lambda pair: pair[0].mean)
+                        best = max(found, key=lambda one: one[0].mean)
+                        values[kind], notes[kind], raw[kind] = best
                 if not any(r.extrapolated for r in values.values()):
                     verdicts.add(judge_order([(r.low, r.mean, r.high) for r in values.values()]))
                 numbers = ", ".join(
                     f"{TRAININGS[kind]}{f' ({notes[kind]})' if notes[kind] else ''} "
-                    f"{format_interval(r.mean, r.low, r.high)}{mark(bool(r.extrapolated))}"
+                    f"{format_interval(r.mean, r.low, r.high)}{mark(bool(r.extrapolated))} points"
+                    # Once, not on each line again.
+                    f"{'' if raw[kind] in ''.join(texts) else f' ({raw[kind]})'}"
                     for kind, r in values.items()
                 )
-                texts.append(f"{numbers} points on the line of {whose}")
+                texts.append(f"{numbers} on the line of {whose}")
             verdict: Verdict = "mixed" if len(verdicts) > 1 else next(iter(verdicts), "undecided")
             cases.append((verdict, f"{backbone}, {data}: {'; '.join(texts)}"))
     return _claim(
@@ -317,6 +322,12 @@ def mean_over(encoders: Sequence[StudyEncoder]) -> str:
     if len(shifts) == len(SHIFTS):
         return ""
     return f" over {', '.join(SHIFTS[s] for s in shifts)} alone" if shifts else " of no shift"
+
+
+def mean_shift_accuracy(encoder: StudyEncoder) -> float | None:
+    """Return the mean accuracy in percent over the shifts that the mean robustness is over."""
+    values = [getattr(encoder.metrics.accuracy, shift) for shift in measured_shifts([encoder])]
+    return None if not values or None in values else sum(values) / len(values)
 
 
 def _robustness(encoders: Sequence[StudyEncoder]) -> list[Estimate]:
@@ -373,9 +384,14 @@ def _unless_extrapolated(
     return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
 
 
-def _mean_shift_accuracy(encoder: StudyEncoder) -> str:
-    values = [getattr(encoder.metrics.accuracy, shift) for shift in measured_shifts([encoder])]
-    return "–" if not values or None in values else format_number(sum(values) / len(values))
+def said_accuracies(imagenet: float, shifts: float | None) -> str:
+    """Return the accuracies behind an effective robustness, which is a distance to a line."""
+    return f"ImageNet {format_number(imagenet)} %, shifts {format_number(shifts)} %"
+
+
+def _accuracies(encoder: StudyEncoder) -> str:
+    accuracy = encoder.metrics.accuracy
+    return said_accuracies(accuracy.imagenet, mean_shift_accuracy(encoder))
 
 
 _SEEN = {"shown": "seen", "not shown": "not seen", "undecided": "undecided", "mixed": "mixed"}

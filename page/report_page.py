@@ -13,7 +13,7 @@ import msgspec
 from interpreting_clip.measures.null_rank import rank_p_value
 from page.across_encoders import Correlation, by_pretraining, shared_concepts
 from page.charts import CHARTS, PLANTED_OUTLIERS, Chart
-from page.claims import Claim, mean_over, study_claims
+from page.claims import Claim, mean_over, mean_shift_accuracy, study_claims
 from page.concept_finder import concept_finder
 from page.drawing import chart_json, chart_svg, of_representation
 from page.families import families
@@ -137,6 +137,7 @@ def report_page(
         further_measures=further_measures(encoders),
         negative_sides=any(p.side == "negative" for e in encoders for p in e.series.encoded),
         mean_over=mean_over(encoders),
+        mean_shift_accuracy=mean_shift_accuracy,
         families=families(encoders),
         correlations=correlations,
         shared_concepts=shared_concepts(encoders),

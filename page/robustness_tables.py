@@ -105,6 +105,7 @@ def line_ends(line: LogitLine, imagenet: Iterable[float]) -> list[tuple[float, f
 def robustness_rows(encoders: Sequence[StudyEncoder], baseline: Baseline) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and encoders.
 
+    Standard models that are not above chance on a shift are left out, as they are of its line.
     Untrained encoders are left out: at chance, their distance to the line means nothing. So are
     shifts that the study does not have. ImageNet accuracy is over the classes that the baseline's
     `abscissa` names.
@@ -128,7 +129,11 @@ def robustness_rows(encoders: Sequence[StudyEncoder], baseline: Baseline) -> lis
             for e in trained
             if (y := getattr(e.metrics.accuracy, shift)) is not None
         ]
-        models = [m | {"imagenet": m[baseline.abscissa[shift]]} for m in baseline.models]
+        models = [
+            m | {"imagenet": m[baseline.abscissa[shift]]}
+            for m in baseline.models
+            if m["name"] not in baseline.at_chance.get(shift, [])
+        ]
         for e, x, y in points:
             _require_line(e, shift, effective_robustness(x / 100, y / 100, line))
         rows += _standard_rows(shift, _with_accuracies(models, shift))

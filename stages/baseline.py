@@ -13,11 +13,13 @@ from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.published_accuracies import (
+    GUESSING,
     Model,
     accuracy_fractions,
     standard_models,
 )
-from interpreting_clip.measures.logit_line import Settings, baseline_lines
+from interpreting_clip.measures.guessing import Guessing, above_chance
+from interpreting_clip.measures.logit_line import MIN_MODELS, Settings, baseline_lines
 from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
 from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
@@ -27,24 +29,34 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the standard models, their lines and the resampled lines.
 
     `abscissa` has the models' ImageNet accuracies that each shift's line is fitted over, `classes`
-    the classes of the test sets that they were measured on.
+    the classes of the test sets that they were measured on. `chance` has what guessing gives on
+    each shift and the lowest accuracy that is above it, in percent, and `at_chance` the models that
+    are not above it. These are no part of the shift's line: an accuracy at chance says nothing
+    about robustness. The rule is ours. Of the testbed's models, it leaves out the ResNet-50 that
+    ImageNet-A was selected against, on ImageNet-A.
 
-    With models trained here, a shift whose dataset is absent has no accuracies and so no line.
+    With models trained here, a shift whose dataset is absent has no accuracies and so no line. Nor
+    has a shift on which fewer than three models are above chance.
     """
     settings = params.read("baseline", Settings)
     if settings.source == "trained":
         names = ("imagenet_train", *TEST_SETS)
         folders = {name: inputs[f"data/datasets/{name}"] for name in names}
-        models, classes = trained_models(folders, settings)
+        models, classes, guessing = trained_models(folders, settings)
     else:
         models, classes = published_models()
+        guessing = GUESSING
     shifts = [shift for shift in SHIFTS if shift in classes]
     by_class = settings.abscissa == "shift_classes"
     abscissa = {shift: on_classes(shift) if by_class else "imagenet" for shift in shifts}
+    measured = {shift: accuracy_fractions(models, shift) for shift in shifts}
+    above = {shift: above_chance(measured[shift], guessing[shift]) for shift in shifts}
+    with_line = [shift for shift in shifts if np.count_nonzero(above[shift]) >= MIN_MODELS]
     with error_context("the baseline's standard models", ValueError):
         lines, resampled = baseline_lines(
-            {shift: accuracy_fractions(models, name) for shift, name in abscissa.items()},
-            {shift: accuracy_fractions(models, shift) for shift in shifts},
+            {shift: accuracy_fractions(models, abscissa[shift]) for shift in with_line},
+            # A model that is left out keeps its place, and so all others their resamples.
+            {shift: np.where(above[shift], measured[shift], np.nan) for shift in with_line},
             settings.resamples,
             settings.seed,
         )
@@ -53,6 +65,23 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         "abscissa": abscissa,
         "classes": classes,
         "models": models,
+        "chance": {
+            shift: {
+                "accuracy": 100 * guessing[shift].accuracy,
+                "above": 100 * guessing[shift].above,
+            }
+            for shift in shifts
+        },
+        "at_chance": {
+            shift: [
+                model["name"]
+                for model, value, is_above in zip(
+                    models, measured[shift], above[shift], strict=True
+                )
+                if not (is_above or np.isnan(value))
+            ]
+            for shift in shifts
+        },
         "lines": {shift: asdict(line) for shift, line in lines.items()},
         "resampled": {shift: asdict(draws) for shift, draws in resampled.items()},
     }
@@ -73,7 +102,7 @@ def published_models() -> tuple[list[Model], dict[str, list[int]]]:
 
 def trained_models(
     folders: Mapping[str, Path], settings: Settings
-) -> tuple[list[Model], dict[str, list[int]]]:
+) -> tuple[list[Model], dict[str, list[int]], dict[str, Guessing]]:
     """Train standard models on ImageNet's train set and measure them on the test sets.
 
     Parameters
@@ -82,7 +111,7 @@ def trained_models(
 
     Returns
     -------
-    models, classes : the models, and the classes of each test set
+    models, classes, guessing : the models, and the classes and the chance level of each test set
 
     Raises
     ------
@@ -103,7 +132,11 @@ def trained_models(
         accuracies = standard_model_accuracies(train, imagenet, sets, settings.seed)
     models: list[Model] = [{"name": name, **row} for name, row in accuracies.items()]
     tests = {"imagenet": imagenet, **sets}
-    return models, {name: test.class_indices.tolist() for name, test in tests.items()}
+    classes = {name: test.class_indices.tolist() for name, test in tests.items()}
+    guessing = {
+        name: Guessing(len(test.images), len(classes[name])) for name, test in tests.items()
+    }
+    return models, classes, guessing
 
 
 def load(folder: Path) -> LabelledImages:

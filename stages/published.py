@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import msgspec
 import numpy as np
+from jaxtyping import Float
 
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.published_accuracies import (
+    GUESSING,
     TESTBED,
     TIMM,
     TIMM_SHIFTS,
@@ -37,6 +40,7 @@ from interpreting_clip.measures.effective_robustness import (
     above_line,
     estimate_effective_robustness,
 )
+from interpreting_clip.measures.guessing import above_chance
 from interpreting_clip.measures.intervals import percentile_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, baseline_lines
 from runner.listed_params import ListedParams
@@ -79,7 +83,7 @@ def published_results(
     compared: dict[str, dict[str, Any]] = {}
     for m in chosen:
         values = {name: robustness(m, TIMM_SHIFTS, b, settings) for name, b in baselines.items()}
-        said = {key: m[key] for key in ("data", "training", "note", "imagenet")}
+        said = {key: m[key] for key in ("data", "training", "note")} | raw(m, TIMM_SHIFTS)
         size = {"image_size": int(m["image_size"])}
         compared.setdefault(m["backbone"], {})[m["name"]] = said | size | values
     lines = {name: baseline.lines for name, baseline in baselines.items()}
@@ -87,7 +91,9 @@ def published_results(
     return {
         "lines": msgspec.to_builtins(lines["testbed"]),
         "timm_lines": msgspec.to_builtins(lines["timm"]),
-        "encoders": {m["name"]: robustness(m, SHIFTS, testbed, settings) for m in zoo},
+        "encoders": {
+            m["name"]: robustness(m, SHIFTS, testbed, settings) | raw(m, SHIFTS) for m in zoo
+        },
         "leaders": leaders(zoo, testbed, settings.confidence),
         "confidence": settings.confidence,
         "joined": joined,
@@ -134,7 +140,10 @@ def model_rows(
 def published_baselines(
     settings: Settings, standard: Sequence[Model], timm: Sequence[Model]
 ) -> dict[str, FittedLines]:
-    """Fit the lines of the testbed's standard models, and those of timm's ImageNet-1k models."""
+    """Fit the lines of the testbed's standard models, and those of timm's ImageNet-1k models.
+
+    A model that is not above chance on a shift is no part of that shift's line.
+    """
     baselines = {}
     for name, file, models, shifts in (
         ("testbed", TESTBED, standard, SHIFTS),
@@ -144,12 +153,24 @@ def published_baselines(
             baselines[name] = FittedLines(
                 *baseline_lines(
                     accuracy_fractions(models, "imagenet"),
-                    {shift: accuracy_fractions(models, shift) for shift in shifts},
+                    {shift: fractions_above_chance(models, shift) for shift in shifts},
                     settings.resamples,
                     settings.seed,
                 )
             )
     return baselines
+
+
+def fractions_above_chance(models: Sequence[Model], shift: str) -> Float[np.ndarray, " model"]:
+    """Return the models' accuracies on a shift, NaN where unknown or not above chance."""
+    known = accuracy_fractions(models, shift)
+    return np.where(above_chance(known, GUESSING[shift]), known, np.nan)
+
+
+def raw(model: Model, shifts: Sequence[str]) -> dict[str, float]:
+    """Return a model's ImageNet accuracy and its mean over the shifts that were measured."""
+    known = [model[shift] for shift in shifts if model[shift] is not None]
+    return {"imagenet": model["imagenet"], "shifts": fmean(known)}
 
 
 def estimate(

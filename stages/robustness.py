@@ -24,7 +24,7 @@ from interpreting_clip.measures.effective_robustness import (
 )
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+from interpreting_clip.measures.logit_line import MIN_MODELS, LogitLine, ResampledLines
 from interpreting_clip.measures.pruning import Result as PruningResult
 from interpreting_clip.measures.pruning import prunable_fractions
 from interpreting_clip.quantities import Percents
@@ -35,10 +35,10 @@ from runner.outputs import Inputs, Outputs
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s accuracies in percent and effective robustness in points.
 
-    A shift whose dataset is absent is left out, and the mean is over the others. If a shift has
-    other classes than its line, its accuracy is written, with the reason why it has no effective
-    robustness. `pruned` says how robustness changes as directions are pruned, and how many of them
-    can be.
+    A shift whose dataset is absent is left out, and the mean is over the others. If a shift has no
+    line or other classes than its line, its accuracy is written, with the reason why it has no
+    effective robustness. `pruned` says how robustness changes as directions are pruned, and how
+    many of them can be.
     """
     settings = params.read("robustness", Settings)
     harmless = params.read("directions.harmless", Percents)
@@ -48,7 +48,11 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     tests = read_test_sets(folder)
     head = read_head(inputs[f"data/heads/{key}"], tests[TEST_SETS[0]].values.shape[1])
     measured = {name: measure(folder / name, test, head) for name, test in tests.items()}
-    reasons = {shift: other_classes(tests, shift, baseline) for shift in SHIFTS if shift in tests}
+    reasons = {
+        shift: no_line(shift, baseline) or other_classes(tests, shift, baseline)
+        for shift in SHIFTS
+        if shift in tests
+    }
     left_out = {shift: reason for shift, reason in reasons.items() if reason}
     with error_context(folder / TEST_SETS[0], ValueError):
         pairs = {
@@ -93,6 +97,18 @@ def measure(source: Path, test: Activations, head: Head) -> Accuracy:
     return Accuracy(fraction, len(test.classes))
 
 
+def no_line(shift: str, baseline: dict) -> str:
+    """Say why too few standard models have an accuracy that counts on a shift, or nothing."""
+    at_chance = baseline["at_chance"].get(shift)
+    if shift in baseline["lines"] or at_chance is None:
+        return ""
+    models = len(baseline["models"])
+    return (
+        f"{len(at_chance)} of {models} standard models are not above chance on it, and a line "
+        f"needs {MIN_MODELS} that are"
+    )
+
+
 def other_classes(tests: dict[str, Activations], shift: str, baseline: dict) -> str:
     """Say how the classes of a shift's line differ from those of the test sets, or nothing.
 
@@ -116,7 +132,8 @@ def other_classes(tests: dict[str, Activations], shift: str, baseline: dict) -> 
             others = f" and {len(held - of_line):,} others" if held - of_line else ""
             return (
                 f"{name} has images of {len(held & of_line):,} of the {len(of_line):,} classes "
-                f"that the line's models were measured on{others}"
+                f"that the line's models were measured on{others}; fewer classes are easier to "
+                "tell apart, so that this accuracy does not compare with the line"
             )
     return ""
 

@@ -11,5 +11,6 @@ from runner.outputs import Inputs, Outputs
 def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write what the report says about the baseline."""
     baseline = read_json(inputs["data/baseline"] / "baseline.json")
-    found = {name: baseline[name] for name in ("models", "lines", "abscissa")}
+    said = ("models", "lines", "abscissa", "chance", "at_chance")
+    found = {name: baseline[name] for name in said}
     write_json(outputs["plots/baseline.json"], found)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from interpreting_clip.config.shifts import SHIFTS, on_classes
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import read_table
+from interpreting_clip.measures.guessing import Guessing
 from interpreting_clip.quantities import Confidence, Described, Resamples, Seed, StrictStruct
 
 TESTBED = Path("data/reference/imagenet_testbed_accuracies.csv")
@@ -22,6 +23,15 @@ TIMM_SHIFTS = tuple(shift for shift in SHIFTS if shift != "objectnet")
 
 FEWER_CLASSES = ("imagenet_r", "imagenet_a", "objectnet")
 """The shifts whose images show only some of ImageNet's classes."""
+
+GUESSING = {
+    "imagenet_v2": Guessing(10_000, 1000),
+    "imagenet_r": Guessing(30_000, 200),
+    "imagenet_sketch": Guessing(50_889, 1000),
+    "objectnet": Guessing(18_574, 113),
+    "imagenet_a": Guessing(7_500, 200),
+}
+"""The images and the classes of each shift, as published."""
 
 Model = Mapping[str, Any]
 """A model: `name`, and top-1 accuracy in percent on `imagenet` and each shift, None if unknown.

@@ -3,7 +3,13 @@
 The baseline of effective robustness is a line through models that were trained on the labelled
 train set alone (Taori et al. 2020). The miniature has no testbed of published models, so these take
 their place: classifiers of several kinds and of very different strengths, so that the line can be
-fitted over a range. The choice is ours, and was made by their accuracies on ImageNet's test images.
+fitted over a range.
+
+The choice is ours. It was made by the models' own accuracies on ImageNet and on the shifts, and by
+the range of the encoders' ImageNet accuracies, by nothing else. There are four kinds of features,
+so that no kind decides the line, and four models of each, all above chance on every shift of the
+miniature. Their ImageNet accuracies are near 45, 75, 90 and 98 %; but colours alone are above
+chance everywhere only between 74 and 87 %, and edges with colours from 58 % on.
 
 Every effective robustness is a distance to their line, so their accuracies must not depend on the
 last bits of a CPU's kernels. They see sums of 8-bit pixels. They add and multiply only whole
@@ -141,28 +147,28 @@ def standard_models(seed: int) -> dict[str, StandardModel]:
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.tree import DecisionTreeClassifier
 
-    grey_2, colours_1, colours_2 = partial(grey, 2), partial(colours, 1), partial(colours, 2)
-    colours_4, colours_8, edges_4 = partial(colours, 4), partial(colours, 8), partial(edges, 4)
-    nearest, nearest_5 = partial(neighbours, 1), partial(neighbours, 5)
+    grey_8, colours_8, edges_4 = partial(grey, 8), partial(colours, 8), partial(edges, 4)
+    both_4, orientations_6 = partial(edges_and_colours, 4), partial(orientations, 6)
+    nearest = partial(neighbours, 1)
     tree = partial(trees, DecisionTreeClassifier(random_state=seed))
     extra_trees = partial(trees, ExtraTreesClassifier(60, random_state=seed))
     return {
-        "mean_grey_2": StandardModel(grey_2, class_means),
-        "mean_colours_1": StandardModel(colours_1, class_means),
-        "mean_colours_2": StandardModel(colours_2, class_means),
-        "mean_colours_8": StandardModel(colours_8, class_means),
-        "neighbours_colours_8_2%": StandardModel(colours_8, nearest, 0.02),
-        "neighbours_colours_8_10%": StandardModel(colours_8, nearest, 0.1),
-        "neighbours_5_colours_4": StandardModel(colours_4, nearest_5),
-        "neighbours_colours_8": StandardModel(colours_8, nearest),
-        "tree_colours_4": StandardModel(colours_4, tree),
-        "extra_trees_colours_8": StandardModel(colours_8, extra_trees),
-        "perceptron_colours_4": StandardModel(colours_4, perceptron),
+        "neighbours_grey_8_30%": StandardModel(grey_8, nearest, 0.3),
+        "perceptron_grey_8": StandardModel(grey_8, perceptron),
         "perceptron_colours_8": StandardModel(colours_8, perceptron),
-        "mean_edges_4": StandardModel(edges_4, class_means),
-        "extra_trees_edges_4": StandardModel(edges_4, extra_trees),
-        "neighbours_edges_4": StandardModel(edges_4, nearest),
+        "neighbours_colours_8": StandardModel(colours_8, nearest),
+        "extra_trees_edges_4_1%": StandardModel(edges_4, extra_trees, 0.01),
+        "tree_edges_4": StandardModel(edges_4, tree),
+        "neighbours_edges_4_30%": StandardModel(edges_4, nearest, 0.3),
         "perceptron_edges_4": StandardModel(edges_4, perceptron),
+        "perceptron_both_4_1%": StandardModel(both_4, perceptron, 0.01),
+        "tree_both_4": StandardModel(both_4, tree),
+        "extra_trees_both_4": StandardModel(both_4, extra_trees),
+        "perceptron_both_4": StandardModel(both_4, perceptron),
+        "tree_orientations_6_5%": StandardModel(orientations_6, tree, 0.05),
+        "perceptron_orientations_6_2%": StandardModel(orientations_6, perceptron, 0.02),
+        "mean_orientations_6_5%": StandardModel(orientations_6, class_means, 0.05),
+        "neighbours_orientations_6": StandardModel(orientations_6, nearest),
     }
 
 
@@ -189,6 +195,30 @@ def edges(side: int, images: Images) -> Features:
     octant = 4 * (right > 0) + 2 * (down > 0) + (np.abs(right) > np.abs(down))
     sums = [_block_sums(np.where(octant == o, size, 0), side) for o in range(8)]
     return np.stack(sums, axis=-1).reshape(len(images), -1)
+
+
+def edges_and_colours(side: int, images: Images) -> Features:
+    """Return `edges` and half of `colours`, which has about the same spread on drawn photos."""
+    return np.concatenate([edges(side, images), colours(side, images) // 2], axis=1)
+
+
+def orientations(side: int, images: Images) -> Features:
+    """Return the share of an image's edges in each of four orientations, over blocks of the pixels.
+
+    Like `edges`, but a pixel's gradient is that of the channel where it is largest, opposite
+    directions count as one, and the sums are in 65,536ths of the sum over the image, so that
+    neither which side is brighter nor the contrast matters.
+    """
+    pixels = images.astype(np.int32)
+    right = pixels[:, 1:-1, 2:] - pixels[:, 1:-1, :-2]
+    down = pixels[:, 2:, 1:-1] - pixels[:, :-2, 1:-1]
+    strongest = (np.abs(right) + np.abs(down)).argmax(axis=3)[..., None]
+    right, down = (np.take_along_axis(each, strongest, 3)[..., 0] for each in (right, down))
+    size = np.abs(right) + np.abs(down)
+    orientation = 2 * ((right > 0) == (down > 0)) + (np.abs(right) > np.abs(down))
+    sums = [_block_sums(np.where(orientation == o, size, 0), side) for o in range(4)]
+    found = np.stack(sums, axis=-1).reshape(len(images), -1)
+    return 2**16 * found // np.maximum(found.sum(axis=1, keepdims=True), 1)
 
 
 def neighbours(

@@ -33,6 +33,7 @@ from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.sources import write_real_dataset
 from interpreting_clip.encoders.encoder import classifier_encoder, clip_encoder, initialise
 from interpreting_clip.encoders.heads import zero_shot_head
+from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.encoders.open_clip_models import architecture_of
 from interpreting_clip.encoders.tokenizer import build_vocabulary
@@ -109,7 +110,8 @@ def runs(study: Sections) -> Iterator[Run]:
     yield concepts, (study.concepts,)
     for name in further_measures():
         yield further, (name, getattr(study, name))
-    yield layers, (study.layers, study.precision)
+    outliers = OutlierLimits(study.kurtosis.outlier_sigma, study.kurtosis.outlier_share)
+    yield layers, (study.layers, study.precision, outliers)
     yield heads, (study.heads,)
     yield threads, (study.threads.inference,)
     one, other = study.robustness, study.published
@@ -226,12 +228,14 @@ def concepts(settings: ConceptsSettings) -> None:
         probe(FEATURES, directions, targets, groups, sign=settings.sign)
 
 
-def layers(settings: Layers, precision: Precision) -> None:
+def layers(settings: Layers, precision: Precision, limits: OutlierLimits) -> None:
     """Compare the layers of an encoder, if there are enough images for a minibatch."""
     if images := min(settings.images, IMAGES // settings.minibatch * settings.minibatch):
         rows = evenly_spaced_minibatches(IMAGES, images, settings.minibatch)
-        grams = layer_grams(initialise(TINY, 0), PIXELS, rows, Machine(), precision.inference)
-        cka(grams, grams)
+        grams = layer_grams(
+            *(initialise(TINY, 0), PIXELS, rows, Machine(), precision.inference), limits=limits
+        )
+        cka(grams.whole, grams.whole)
 
 
 def heads(settings: Heads) -> None:

@@ -58,6 +58,7 @@ from interpreting_clip.measures.effective_robustness import (
     effective_robustness,
     estimate_effective_robustness,
 )
+from interpreting_clip.measures.guessing import Guessing
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import bootstrap_mean
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier_features
@@ -138,6 +139,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resampled = {shift: asdict(lines) for shift, lines in RESAMPLED.items()}
     baseline = {"lines": lines, "resampled": resampled, "models": models}
     baseline |= {"abscissa": {shift: on_classes(shift) for shift in SHIFTS}}
+    baseline |= {"chance": {}, "at_chance": {shift: [] for shift in SHIFTS}}
     baseline |= {"classes": {result_name(name): held for name, held in HELD.items()}}
     write_json(Path("data/baseline/baseline.json"), baseline)
     for key in KEYS:
@@ -259,6 +261,19 @@ def test_a_part_of_a_set_is_not_scored_against_a_line_of_the_whole(run):
     assert found["accuracy"].keys() == {result_name(name) for name in TEST_SETS}
     others = {"imagenet_v2", "imagenet_sketch", "imagenet_a"}
     assert found["effective_robustness"].keys() == {*others, "mean", "extrapolated"}
+
+
+def test_a_shift_without_a_line_has_no_effective_robustness(run):
+    whole = result("data/baseline/baseline.json")
+    for part in ("lines", "resampled"):
+        del whole[part]["objectnet"]
+    whole["at_chance"]["objectnet"] = ["standard"]
+    write_json(Path("data/baseline/baseline.json"), whole)
+    run("robustness", "first")
+    found = result("data/robustness/first/robustness.json")
+    assert found["left_out"].keys() == {"objectnet"}
+    assert "1 of 1 standard models are not above chance" in found["left_out"]["objectnet"]
+    assert "objectnet" in found["accuracy"] and "objectnet" not in found["effective_robustness"]
 
 
 @pytest.mark.parametrize(
@@ -571,18 +586,25 @@ def test_broden_labels(run, study, monkeypatch):
 
 
 def write_grams() -> dict[str, dict[str, np.ndarray]]:
-    """Write and return the Gram matrices of both encoders' layers."""
+    """Write and return the Gram matrices of both encoders' layers; `c` has outlier features."""
     grams = {}
     for key, layers in (("first", ["stem", "block"]), ("second", ["a", "c", "b"])):
         rng = generator(key, "layers")
         features = {layer: rng.standard_normal((2, 6, 5)) for layer in layers}
-        grams[key] = {
-            layer: np.stack([u_center(one @ one.T) for one in rows])
-            for layer, rows in features.items()
-        }
+        grams[key], rest = (
+            {
+                layer: np.stack([u_center(one[:, kept] @ one[:, kept].T) for one in rows])
+                for layer, rows in features.items()
+            }
+            for kept in (slice(None), slice(2))
+        )
         folder = Path("data/layer_grams") / key
         write_tensors(folder / "grams.safetensors", grams[key])
-        write_json(folder / "card.json", {"layers": layers})
+        rest = {layer: rest[layer] for layer in layers if layer == "c"}
+        write_tensors(folder / "without_outliers.safetensors", rest)
+        outliers = [3 if layer == "c" else 0 for layer in layers]
+        write_json(folder / "card.json", {"layers": layers, "outliers": outliers})
+        grams[f"{key} without"] = grams[key] | rest
     return grams
 
 
@@ -591,8 +613,23 @@ def test_cka(run):
     run("cka", "pair")
     found = result("plots/comparisons/pair.json")
     np.testing.assert_allclose(found["cka"], cka(grams["first"], grams["second"]), atol=1e-5)
+    expected = cka(grams["first without"], grams["second without"])
+    np.testing.assert_allclose(found["without_outliers"], expected, atol=1e-5)
+    assert not np.allclose(found["cka"], expected)
+    assert (found["first_outliers"], found["second_outliers"]) == ([0, 0], [0, 3, 0])
     assert (found["first"], found["second"]) == KEYS
     assert (found["first_layers"], found["second_layers"]) == (["stem", "block"], ["a", "c", "b"])
+
+
+def test_cka_without_outlier_features_is_unknown_where_nothing_else_varies(run):
+    write_grams()
+    write_tensors(
+        Path("data/layer_grams/second/without_outliers.safetensors"), {"c": np.zeros((2, 6, 6))}
+    )
+    run("cka", "pair")
+    found = result("plots/comparisons/pair.json")
+    assert [row[1] for row in found["without_outliers"]] == [None, None]
+    assert [row[0] for row in found["without_outliers"]] == [row[0] for row in found["cka"]]
 
 
 def test_controls(run):
@@ -757,10 +794,11 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
     change(baseline=SETTINGS["baseline"] | {"source": "trained"})
     asked: list[Any] = []
     names = ("imagenet", *SHIFTS[:2], *map(on_classes, SHIFTS[:2]))
-    accuracies = {
-        f"model {i}": dict(zip(names, (30 + i, 20 + i, 10 + i, 40 + i, 50 - i), strict=True))
+    accuracies: dict[str, dict[str, float]] = {
+        f"model {i}": dict(zip(names, (30.0 + i, 20 + i, 35 + i, 40 + i, 50 - i), strict=True))
         for i in range(5)
     }
+    accuracies["guesser"] = accuracies["model 0"] | {"imagenet_r": 0.5}
     measure = lambda *given: asked.extend(given) or accuracies  # noqa: E731
     monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
     tables = ("imagenet_testbed_accuracies", "imagenet_classes", "objectnet_to_imagenet")
@@ -781,6 +819,34 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
     assert found["abscissa"] == {shift: on_classes(shift) for shift in SHIFTS[:2]}
     assert found["lines"]["imagenet_r"]["low"] == pytest.approx(0.46)
     assert found["classes"]["imagenet"] == imagenet.class_indices.tolist()
+    assert found["at_chance"] == {"imagenet_v2": [], "imagenet_r": ["guesser"]}
+    assert {shift: line["models"] for shift, line in found["lines"].items()} == {
+        **{"imagenet_v2": 6, "imagenet_r": 5}
+    }
+    for shift, chance in found["chance"].items():
+        classes = len(found["classes"][shift])
+        guessing = Guessing(len(shifts[shift].images), classes)
+        assert chance == pytest.approx(
+            {"accuracy": 100 / classes, "above": 100 * guessing.above}, abs=1e-4
+        )
+
+
+def test_a_shift_on_which_few_standard_models_are_above_chance_has_no_line(run, study, monkeypatch):
+    for name in SHIFTS[2:]:
+        write_absent(name, DATASETS / name)
+    shutil.copytree(DATASETS / "imagenet_val", DATASETS / "imagenet_train")
+    shutil.copytree(DATASETS / "imagenet_v2", DATASETS / "imagenet_r")
+    change(baseline=SETTINGS["baseline"] | {"source": "trained"})
+    row = dict.fromkeys(("imagenet", *SHIFTS[:2], *map(on_classes, SHIFTS[:2])), 60.0)
+    accuracies = {f"model {i}": row | {"imagenet_on_v2_classes": 50.0 + i} for i in range(4)}
+    for i in range(2):
+        accuracies[f"model {i}"]["imagenet_r"] = 0.5
+    monkeypatch.setattr(baseline, "standard_model_accuracies", lambda *_: accuracies)
+    tables = ("imagenet_testbed_accuracies", "imagenet_classes", "objectnet_to_imagenet")
+    run("baseline", unread=[f"data/reference/{name}.csv" for name in tables])
+    made = result("data/baseline/baseline.json")
+    assert made["lines"].keys() == made["resampled"].keys() == {"imagenet_v2"}
+    assert made["at_chance"] == {"imagenet_v2": [], "imagenet_r": ["model 0", "model 1"]}
 
 
 CURVE = {"loss": [2.5, 1.5], "accuracy": [0.25, 0.5], "learning_rate": [0.1, 0.2]}
@@ -856,6 +922,7 @@ def test_report(run):
     run("summarize_baseline")
     run("controls")
     layers = {"first_layers": ["stem"], "second_layers": ["a", "b"], "cka": [[0.25, 0.75]]}
+    layers |= {"first_outliers": [0], "second_outliers": [0, 2], "without_outliers": [[0.25, 0.5]]}
     pair = {"first": "first", "second": "second", **layers}
     write_json(Path("plots/comparisons/pair.json"), pair)
     write_untrained("linear")

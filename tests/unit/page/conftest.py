@@ -48,6 +48,7 @@ ENCODERS = {
     "vit_untrained": ("ViT untrained", "untrained", "none", 8.5, -3, 2.95),
 }
 BASES = ("directions", "features")
+PUBLISHED = {"extrapolated": [], "imagenet": 59.8, "shifts": 41.2}
 CATEGORIES = ("object", "part", "scene", "texture", "color")
 
 
@@ -130,6 +131,8 @@ def study_baseline() -> dict[str, Any]:
         "models": models,
         "lines": msgspec.to_builtins(LINES),
         "abscissa": dict.fromkeys(SHIFTS, "imagenet"),
+        "chance": {s: {"accuracy": 8.3, "above": 9.5} for s in SHIFTS},
+        "at_chance": {s: [] for s in SHIFTS},
     }
 
 
@@ -249,7 +252,7 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
 def counterpart(data: str, training: str, mean: float, note: str = "") -> dict[str, Any]:
     value = {"mean": mean, **interval(mean, 0.5), "extrapolated": []}
     said = {"data": data, "training": training, "image_size": 224, "note": note}
-    return said | {"imagenet": 80.0, "testbed": value, "timm": value}
+    return said | {"imagenet": 80.0, "shifts": 50.0, "testbed": value, "timm": value}
 
 
 def control(name: str) -> dict[str, Any]:
@@ -263,12 +266,15 @@ def comparison(first: str, second: str) -> dict[str, Any]:
         "vit": ["patches", "block1", "block2", "block3", "embedding"],
     }
     one, two = (layers[key.partition("_")[0]] for key in (first, second))
+    similar = [[1 / (1 + abs(i - j)) for j in range(len(two))] for i in range(len(one))]
     return {
         "first": first,
         "second": second,
         "first_layers": one,
         "second_layers": two,
-        "cka": [[1 / (1 + abs(i - j)) for j in range(len(two))] for i in range(len(one))],
+        "first_outliers": [0] * len(one),
+        "second_outliers": [0] * len(two),
+        **dict.fromkeys(("cka", "without_outliers"), similar),
     }
 
 
@@ -317,8 +323,8 @@ def made_up_study() -> dict[str, Any]:
         "published": {
             "lines": msgspec.to_builtins(LINES),
             "encoders": {
-                "RN50/openai": {"mean": 22.8, "low": 22.1, "high": 23.4, "extrapolated": []},
-                "RN50/cc12m": {"mean": 11.0, "low": 10.1, "high": 12.0, "extrapolated": []},
+                "RN50/openai": PUBLISHED | {"mean": 22.8, "low": 22.1, "high": 23.4},
+                "RN50/cc12m": PUBLISHED | {"mean": 11.0, "low": 10.1, "high": 12.0},
             },
             "leaders": ["RN50/openai"],
             "confidence": 0.95,

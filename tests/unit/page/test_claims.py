@@ -20,7 +20,7 @@ from page.claims import (
 from page.families import families, label_controls
 from page.names import format_percent
 from page.results import PublishedResults
-from tests.unit.page.conftest import counterpart, read, untrained_null
+from tests.unit.page.conftest import SHIFTS, counterpart, read, untrained_null
 
 
 def set_robustness(study, key, mean):
@@ -56,6 +56,13 @@ def test_the_order_of_robustness_flips_with_the_numbers(study, means, verdict):
     assert f"zero-shot {means[0]}.0 [" in found.findings[0]
 
 
+def test_the_accuracies_stand_beside_effective_robustness(study):
+    accuracy = study["metrics"]["rn_web_broad"]["accuracy"]
+    accuracy |= {"imagenet": 61.24, **dict.fromkeys(SHIFTS, 40.0), "objectnet": 20.0}
+    found = robustness_order(read(study))
+    assert found and "points (ImageNet 61.2 %, shifts 36.0 %), finetuned" in found.findings[0]
+
+
 def test_backbones_that_differ_are_mixed_and_each_says_how(study):
     set_robustness(study, "vit_web_broad", -50.0)
     found = robustness_order(read(study))
@@ -66,7 +73,7 @@ def test_backbones_that_differ_are_mixed_and_each_says_how(study):
 @pytest.mark.parametrize(
     ("control", "verdict", "words"),
     [
-        (40.0, "shown", "points, mean accuracy on the shifts"),
+        (40.0, "shown", "points, ImageNet 96.0 %, shifts"),
         (5.0, "not shown", "5.0 [4.0, 6.0] against"),
         (28.0, "undecided", "28.0 [27.0, 29.0] against"),
     ],
@@ -249,7 +256,8 @@ def test_published_models_of_one_backbone_are_put_in_order(study, finetuned, ver
     found = order_of(study)
     (finding,) = found.findings
     assert found.verdict == verdict
-    assert finding.startswith("ViT-B/32, OpenAI: zero-shot 27.0 [26.5, 27.5], finetuned")
+    raw = "points (ImageNet 80.0 %, shifts 50.0 %)"
+    assert finding.startswith(f"ViT-B/32, OpenAI: zero-shot 27.0 [26.5, 27.5] {raw}, finetuned")
     assert "supervised 2.0 [" in finding and "1.0 [" not in finding
 
 

@@ -2,6 +2,7 @@ import re
 from html.parser import HTMLParser
 
 import msgspec
+import numpy as np
 import pytest
 
 from interpreting_clip.config.datasets import ImageNetSketch
@@ -9,9 +10,15 @@ from page.across_encoders import Correlation
 from page.charts import CHARTS
 from page.provenance import Provenance
 from page.report_page import report_page
-from page.results import Controls, PublishedResults
+from page.results import Controls, LayerComparison, PublishedResults
 from page.study_tables import planted_rows, study_tables
-from tests.unit.page.conftest import published_model, published_tables, read, read_baseline
+from tests.unit.page.conftest import (
+    SHIFTS,
+    published_model,
+    published_tables,
+    read,
+    read_baseline,
+)
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 SECTIONS = [
@@ -221,8 +228,9 @@ def test_accuracies_and_robustness_equal_the_results(page, study):
     robustness = metrics["effective_robustness"]
     found = cells(table(page(), "Accuracy and effective robustness"), "ViT supervised")
     assert found[:6] == [f"{a:.1f}" for a in metrics["accuracy"].values()]
-    assert found[6].startswith(f"{robustness['mean']:.1f}".replace("-", "−"))
-    values = [float(cell.replace("−", "-")) for cell in found[7:]]
+    assert float(found[6]) == round(np.mean([metrics["accuracy"][s] for s in SHIFTS]), 1)
+    assert found[7].startswith(f"{robustness['mean']:.1f}".replace("-", "−"))
+    values = [float(cell.replace("−", "-")) for cell in found[8:]]
     assert values == [round(robustness[k], 1) for k in list(robustness)[:5]]
 
 
@@ -391,7 +399,7 @@ def test_extrapolated_numbers_are_marked_in_both_tables_and_the_mark_is_explaine
     text = page()
     both = table(text, "Accuracy and effective robustness")
     found = cells(both, "RN zero-shot, web-broad")
-    assert [i for i, cell in enumerate(found) if cell.endswith("‡")] == [6, 10]
+    assert [i for i, cell in enumerate(found) if cell.endswith("‡")] == [7, 11]
     assert "‡" not in "".join(cells(both, "RN supervised"))
     assert "they span 35.0 to 98.0 %" in " ".join(text.split())
 
@@ -413,9 +421,37 @@ def test_published_counterparts_stand_side_by_side_on_both_lines(page, study, pu
         ["supervised", "ImageNet"],
     ]
     assert found[2][2:] == [
-        *("augreg_in1k", "224", "80.0"),
+        *("augreg_in1k", "224", "80.0", "50.0"),
         *("1.0 [0.5, 1.5]‡", "2.0 [1.5, 2.5]", "another patch size"),
     ]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_says_how_many_standard_models_are_at_chance(page, study):
+    study["baseline"]["at_chance"]["objectnet"] = ["model 0", "model 1"]
+    text = " ".join(page().split())
+    assert "Left out of 16: ImageNet-V2 0 (chance 8.3 %, above it from 9.5 %)," in text
+    assert "ObjectNet 2 (chance" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_cka_without_outlier_features_stands_beside_the_plain_one(page, study):
+    text = page()
+    assert "CKA without outlier features" not in text
+    assert cells(table(text, "Similarity of layers"), "RN zero-shot, web-broad")[4:] == [
+        *("0", "0", "0.000")
+    ]
+    pair = study["comparisons"]["backbones"]
+    pair |= {"first_outliers": [0, 2, 0, 0, 0, 1], "without_outliers": [*pair["cka"]]}
+    pair["without_outliers"][1] = [0.5, 0.25, None, 1 / 3, 0.25]
+    text = page(comparisons=msgspec.convert([pair], list[LayerComparison]))
+    assert cells(table(text, "Similarity of layers"), "RN zero-shot, web-broad")[4:] == [
+        *("3", "0", "0.750")
+    ]
+    matrix = table(
+        text, "CKA without outlier features, and of all features in brackets where it differs"
+    )
+    assert cells(matrix, "layer1 (2)") == ["0.50", "0.25 (1.00)", "– (0.50)", "0.33", "0.25"]
 
 
 @pytest.mark.usefixtures("undrawn")
