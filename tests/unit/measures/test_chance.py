@@ -1,0 +1,167 @@
+"""The probability of an average precision by chance, and what follows from it."""
+
+import math
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from interpreting_clip.measures import chance
+from interpreting_clip.measures.chance import (
+    ChanceLevel,
+    best_direction_chance,
+    chance_level,
+    chance_of_precision,
+    discoveries,
+    exact_chance,
+    fewest_images,
+)
+
+# The published probabilities of an average precision of 0.9 with as many negatives as positives.
+KNOWN = {5: 0.0317, 8: 0.00435, 10: 0.00135, 15: 7.6e-5}
+
+
+def enumerated(precision, positives, negatives):
+    """Count the rankings by scikit-learn's function, one by one."""
+    images = positives + negatives
+    scores, reached, total = -np.arange(images), 0, 0
+    for some in combinations(range(images), positives):
+        found = average_precision_score(np.isin(np.arange(images), some), scores)
+        reached += found >= precision - 1e-12
+        total += 1
+    return reached / total
+
+
+def simulated(positives, negatives, draws, seed=0):
+    """Draw average precisions of random rankings."""
+    rng = np.random.default_rng(seed)
+    shown = np.zeros((draws, positives + negatives), np.bool_)
+    shown[:, :positives] = True
+    shown = rng.permuted(shown, axis=1)
+    precision = np.cumsum(shown, axis=1) / np.arange(1, positives + negatives + 1)
+    return (precision * shown).sum(axis=1) / positives
+
+
+@pytest.mark.parametrize(("positives", "expected"), KNOWN.items())
+def test_the_known_probabilities_of_the_papers_threshold(positives, expected):
+    assert exact_chance(0.9, positives, positives) == pytest.approx(expected, rel=6e-3)
+
+
+@pytest.mark.parametrize("sizes", [(1, 4), (3, 3), (2, 5), (5, 3)])
+@pytest.mark.parametrize("precision", [0.2, 0.5, 0.75, 0.9, 1.0])
+def test_enumeration_agrees_with_scikit_learn_on_every_ranking(sizes, precision):
+    assert exact_chance(precision, *sizes) == pytest.approx(enumerated(precision, *sizes))
+
+
+def test_a_perfect_ranking_is_one_of_all():
+    for found in (exact_chance(1.0, 12, 20), chance_of_precision(1.0, 12, 20)):
+        assert found == pytest.approx(1 / math.comb(32, 12))
+    assert exact_chance(1e-9, 6, 6) == 1
+
+
+@pytest.mark.parametrize(
+    ("positives", "precision", "within"),
+    [(11, 0.7, 0.03), (11, 0.9, 0.03), (15, 0.85, 0.02), (20, 0.9, 0.015), (22, 0.9, 0.015)],
+)
+def test_the_saddle_point_agrees_with_the_enumeration(positives, precision, within):
+    precisions, roots = chance._saddle_points(positives, positives)
+    root = np.interp(precision, precisions, roots)
+    approximate = math.erfc(root / math.sqrt(2)) / 2
+    assert approximate == pytest.approx(exact_chance(precision, positives, positives), rel=within)
+
+
+@pytest.mark.parametrize(("positives", "negatives"), [(25, 25), (60, 60), (30, 12), (60, 200)])
+def test_the_approximation_agrees_with_random_rankings(positives, negatives):
+    draws = 40_000
+    found = simulated(positives, negatives, draws)
+    for share in (0.3, 0.05, 0.01):
+        precision = float(np.quantile(found, 1 - share))
+        error = 3.5 * math.sqrt(share / draws) + 0.03 * share
+        assert chance_of_precision(precision, positives, negatives) == pytest.approx(
+            share, abs=error
+        )
+
+
+def test_beyond_the_largest_table_the_probability_is_rather_too_high(monkeypatch):
+    few = [chance_of_precision(p, 700, 700) for p in (0.52, 0.55, 0.58)]
+    monkeypatch.setattr(chance, "LARGEST", 700)
+    for extrapolated, computed in zip(
+        few, [chance_of_precision(p, 700, 700) for p in (0.52, 0.55, 0.58)], strict=True
+    ):
+        assert 1 < extrapolated / computed < 3
+
+
+def test_more_images_and_a_higher_precision_are_less_probable():
+    for sizes in (range(2, 60), range(200, 600, 40)):
+        by_size = [chance_of_precision(0.8, n, n) for n in sizes]
+        assert all(a > b for a, b in pairwise(by_size))
+    rising = [chance_of_precision(p, 300, 100) for p in np.linspace(0.7, 1, 40)]
+    assert all(a >= b for a, b in pairwise(rising))
+
+
+def test_the_fewest_images_are_those_where_chance_expects_less_than_one_concept():
+    for threshold, directions, concepts in ((0.9, 24, 50), (0.9, 2048, 1197), (0.8, 128, 50)):
+        least = fewest_images(threshold, directions, concepts)
+        at, below = (
+            directions * concepts * chance_of_precision(threshold, n, n) for n in (least, least - 1)
+        )
+        assert at < 1 <= below
+    # With ten images at least one of 1,024 directions encodes a concept three times out of four.
+    assert 1 - (1 - exact_chance(0.9, 10, 10)) ** 1024 == pytest.approx(0.75, abs=5e-3)
+    assert fewest_images(0.9, 24, 50, sides=2) == fewest_images(0.9, 48, 50)
+    with pytest.raises(ValueError, match="raise the threshold"):
+        fewest_images(0.5, 10, 10)
+
+
+def test_the_best_direction_is_charged_for_all_of_them():
+    precisions = np.array([[0.5, 0.9], [0.8, 0.2], [0.7, 0.1]])
+    positives, negatives = np.array([12, 10]), np.array([12, 1000])
+    found = best_direction_chance(precisions, positives, negatives)
+    plain = [exact_chance(0.8, 12, 12), exact_chance(0.9, 10, 10)]
+    np.testing.assert_allclose(found, 3 * np.array(plain))
+    both = best_direction_chance(precisions, positives, negatives, sides=2)
+    np.testing.assert_allclose(both, 6 * np.array(plain))
+    low = best_direction_chance(np.full((500, 1), 0.5), positives[:1], negatives[:1])
+    np.testing.assert_array_equal(low, 1)
+
+
+def test_more_negatives_than_positives_make_a_precision_less_probable():
+    by_negatives = [exact_chance(0.8, 8, negatives) for negatives in (8, 12, 30)]
+    assert by_negatives[0] > by_negatives[1] > by_negatives[2]
+
+
+def test_discoveries_are_those_of_benjamini_and_hochberg():
+    # Their example (1995, table 1): four of fifteen at 5 %.
+    values = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]
+    values += [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
+    order = np.random.default_rng(0).permutation(15)
+    found = discoveries(np.array(values)[order], 0.05)
+    np.testing.assert_array_equal(found, np.array([True] * 4 + [False] * 11)[order])
+    assert not discoveries(np.full(5, 0.5), 0.05).any()
+    assert discoveries(np.empty(0), 0.05).shape == (0,)
+
+
+def test_discoveries_among_noise_are_rare():
+    rng = np.random.default_rng(0)
+    some = [discoveries(rng.random(50), 0.05).any() for _ in range(2000)]
+    assert np.mean(some) < 0.05 + 3.5 * math.sqrt(0.05 * 0.95 / 2000)
+
+
+def test_a_chance_level_is_a_mean_with_counts_that_were_drawn():
+    assert chance_level([0, 0, 1, 3]) == ChanceLevel(1.0, 0, 3)
+    assert chance_level([]) == ChanceLevel(None, None, None)
+    assert chance_level(list(range(100))) == ChanceLevel(49.5, 4, 94)
+
+
+@pytest.mark.parametrize("compute", [exact_chance, chance_of_precision])
+def test_refuses_a_ranking_of_one_kind(compute):
+    with pytest.raises(ValueError, match="expected at least one of each"):
+        compute(0.9, 5, 0)
+
+
+def test_refuses_to_enumerate_too_many_rankings_and_a_rate_that_is_none():
+    with pytest.raises(ValueError, match="use `chance_of_precision`"):
+        exact_chance(0.6, 30, 30)
+    with pytest.raises(ValueError, match="above 0, below 1"):
+        discoveries(np.zeros(3), 1.0)
