@@ -7,6 +7,7 @@ They take arrays of NumPy and return numbers; the rest of the package makes such
 * `logit_variance.logit_variance_shares`
 * `outlier_axes.align_axes`, `outlier_axes.pruning_costs`
 * `concepts.concept_targets`, `concepts.probe`, `average_precision.average_precisions`
+* `chance.chance_of_precision`, `chance.fewest_images`, `concept_nulls.random_direction_counts`
 * `u_centring.u_center`, `cka.cka`
 * `accuracy.top1_accuracy`, `logit_line.baseline_lines`,
   `effective_robustness.estimate_effective_robustness`

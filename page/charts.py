@@ -104,7 +104,7 @@ CHARTS = (
         "of the projection at or above the threshold), by category; left for the "
         "right singular vectors of the head, right for single features. Bars and the totals beside "
         "them are of the first draw of the negatives; black rules and brackets span the totals of "
-        "all draws.",
+        "all draws. Grey ticks: as many random directions, in the mean.",
         by_representation=True,
     ),
     Chart(
@@ -118,7 +118,8 @@ CHARTS = (
         y_label="unique concepts",
         caption="Number of unique concepts as the threshold of the average precision moves, of the "
         "right singular vectors of the head and of single features; a panel per backbone. "
-        "plots/sweep.csv also has the spread over the draws of the negatives.",
+        "plots/sweep.csv also has the spread over the draws of the negatives, and what permuted "
+        "images and random directions give at each threshold.",
     ),
     Chart(
         name="correlation",

@@ -202,7 +202,7 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
             continue
         drawn = drawn or f.zero_shot.metrics.concepts.unique_directions_low is not None
         counts = ", ".join(
-            f"{TRAININGS[e.entry.training]} {format_interval(n, low, high, 0)}"
+            f"{TRAININGS[e.entry.training]} {format_interval(n, low, high, 0)}{_beside_chance(e)}"
             for e in (f.zero_shot, *others, *([null] if null else []))
             for n, low, high in [_counted(e)]
         )
@@ -215,7 +215,8 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     return _claim(
         "concepts",
         "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
-        f"(directions; {over}).",
+        f"(directions; {over}; in parentheses with images permuted, of as many random directions, "
+        "and against all images).",
         cases,
     )
 
@@ -345,6 +346,15 @@ def _counted(encoder: StudyEncoder) -> tuple[int | None, int | None, int | None]
     found = encoder.metrics.concepts
     ends = found.unique_directions_low, found.unique_directions_high
     return found.unique_directions, *ends
+
+
+def _beside_chance(encoder: StudyEncoder) -> str:
+    """Return what stands beside a count of unique concepts, in the order that the claim says."""
+    chance = encoder.metrics.concepts.chance_directions
+    if chance is None:
+        return ""
+    values = (chance.permuted, chance.random)
+    return f" ({', '.join(map(format_number, values))}; {chance.over_all})"
 
 
 def _unique_concepts(encoder: StudyEncoder) -> Estimate | None:

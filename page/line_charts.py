@@ -116,12 +116,12 @@ def sweep(chart: Axes) -> Spec:
             axis={"tickCount": 5, "grid": False, "format": ".2~f"},
         ),
         chart.along_y(axis={"orient": "right", "tickCount": 5, "tickMinStep": 1}),
-        ("basis", chart.x, chart.y, "low", "high", "polysemanticity"),
+        ("basis", chart.x, chart.y, "low", "high", "permuted", "random", "over_all"),
         at="first",
         step="(datum.most * 0.07)",
     )
     return specification(
-        "number threshold unique low high polysemanticity",
+        "number threshold unique low high permuted random over_all",
         transform=[
             *_by_backbone_and("basis", "directions", chart),
             joined(most=("max", chart.y)),

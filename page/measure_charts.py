@@ -126,6 +126,7 @@ def concepts(chart: Axes) -> Spec:
     below = "datum.representation === 'rectified representations' ? 1e6 : 0"
     interval = f"{HAS_INTERVAL} ? ' [' + datum.low + ', ' + datum.high + ']' : ''"
     tips = ("rev", "label", "representation", "basis", "category", chart.x, "low", "high")
+    tips += ("permuted", "random", "over_all")
     legend = {"title": "Broden category", "symbolType": "square", "symbolStrokeWidth": 0}
     x_axis = {"tickMinStep": 1, "format": "d"}
     layers = [
@@ -150,6 +151,14 @@ def concepts(chart: Axes) -> Spec:
             for colour, width in ((WHITE, 3.5), (INK, 1.5))
         ),
         layer(
+            "tick",
+            every,
+            look={"invalid": None, "color": INK, "thickness": 2, "size": 18},
+            x=quantitative("random"),
+            opacity=shown_if("isValid(datum.random)", 0.55),
+            tooltip=tooltip(*tips),
+        ),
+        layer(
             "text",
             every,
             calculate("total", f"datum['{chart.x}'] + ({interval})"),
@@ -160,7 +169,7 @@ def concepts(chart: Axes) -> Spec:
     ]
     bases = ["directions", "features"]
     return specification(
-        "number unique polysemanticity low high",
+        "number unique polysemanticity low high permuted random over_all",
         transform=[
             calculate("order", f"indexof({names}, datum.category)"),
             calculate("place", f"datum.number + ({below})"),

@@ -136,26 +136,54 @@ class DirectionNumbers(msgspec.Struct, frozen=True, kw_only=True):
         return prunable is not None and any(one <= prunable for one in self.extrapolated)
 
 
+class ConceptChance(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands beside a count of unique concepts; None without draws of the nulls.
+
+    `permuted` and `random` are the means over draws of the two nulls, permuted images and random
+    directions, with the middle 90 %. `over_all` counts against all images, and its chance levels
+    are those two, too.
+    """
+
+    permuted: Number
+    permuted_low: int | None
+    permuted_high: int | None
+    random: Number
+    random_low: int | None
+    random_high: int | None
+    over_all: int
+    over_all_permuted: Number
+    over_all_random: Number
+
+
 class Concepts(msgspec.Struct, frozen=True, kw_only=True):
     """Unique Broden concepts out of those `measured`, and polysemanticity, for each basis.
 
     The ends of intervals are the minimum and the maximum over several draws of the negatives, and
-    None if there was only one.
+    None if there was only one. `left_out` concepts are on fewer than `minimum_images`.
+    `discovered` counts the concepts at the false discovery rate.
     """
 
     measured: int | None
+    minimum_images: int | None
+    left_out: int | None
+    null_draws: int | None
+    false_discovery_rate: Number
     unique_directions: int | None
     unique_directions_low: int | None
     unique_directions_high: int | None
     polysemanticity_directions: Number
     polysemanticity_directions_low: Number
     polysemanticity_directions_high: Number
+    chance_directions: ConceptChance | None
+    discovered_directions: int | None
     unique_features: int | None
     unique_features_low: int | None
     unique_features_high: int | None
     polysemanticity_features: Number
     polysemanticity_features_low: Number
     polysemanticity_features_high: Number
+    chance_features: ConceptChance | None
+    discovered_features: int | None
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,7 +289,7 @@ class PrunedRobustness(msgspec.Struct, frozen=True, kw_only=True):
     extrapolated: bool
 
 
-class CategoryConcepts(msgspec.Struct, frozen=True, kw_only=True):
+class CategoryConcepts(ConceptChance, frozen=True, kw_only=True):
     """Unique concepts with their interval and polysemanticity in one Broden category, or `all`."""
 
     basis: Literal["directions", "features"]
@@ -287,7 +315,7 @@ class EncodedPair(msgspec.Struct, frozen=True, kw_only=True):
     precision: float
 
 
-class ThresholdConcepts(msgspec.Struct, frozen=True, kw_only=True):
+class ThresholdConcepts(ConceptChance, frozen=True, kw_only=True):
     """Unique concepts and polysemanticity at one threshold of the average precision."""
 
     basis: Literal["directions", "features"]

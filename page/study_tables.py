@@ -9,7 +9,7 @@ from interpreting_clip.errors import InputError
 from page.across_encoders import CORRELATION_COLUMNS, correlation_rows
 from page.families import untrained_null
 from page.names import DATASETS, REPRESENTATIONS
-from page.results import Baseline, Controls, LayerComparison, StudyEncoder
+from page.results import Baseline, ConceptChance, Controls, LayerComparison, StudyEncoder
 from page.robustness_tables import (
     ENCODER_COLUMNS,
     ROBUSTNESS_COLUMNS,
@@ -17,6 +17,9 @@ from page.robustness_tables import (
     encoder_cells,
     robustness_rows,
 )
+
+CHANCE_COLUMNS = tuple(field.name for field in structs.fields(ConceptChance))
+"""What stands beside a count of concepts: both nulls, and the count against all images."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "effective_robustness": ROBUSTNESS_COLUMNS,
@@ -42,8 +45,18 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "low",
         "high",
         "polysemanticity",
+        *CHANCE_COLUMNS,
     ),
-    "sweep": (*ENCODER_COLUMNS, "basis", "threshold", "unique", "low", "high", "polysemanticity"),
+    "sweep": (
+        *ENCODER_COLUMNS,
+        "basis",
+        "threshold",
+        "unique",
+        "low",
+        "high",
+        "polysemanticity",
+        *CHANCE_COLUMNS,
+    ),
     "correlation": CORRELATION_COLUMNS,
     "cka": (
         "first_label",

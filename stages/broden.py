@@ -15,9 +15,11 @@ from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_json, whole_file, write_json
 from interpreting_clip.formats.numbers import write_numbers
 from interpreting_clip.measures import extremes
+from interpreting_clip.measures.chance import ChanceLevel, best_direction_chance, discoveries
+from interpreting_clip.measures.concept_nulls import image_permutations, random_direction_counts
 from interpreting_clip.measures.concepts import (
+    ByChance,
     ConceptLabels,
-    EncodedConcepts,
     Group,
     Probe,
     Result,
@@ -38,16 +40,17 @@ STRONGEST = 300
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the average precision of every direction and feature of encoder `key` per concept.
 
-    `concepts.json` counts what they encode, and lists the strongest encoded pairs of a direction or
-    feature and a concept; `encoded.csv` lists all, and `precisions.safetensors` holds the average
-    precision of every pair, encoded or not. Pairs and precisions are those of the first draw.
-    `extremes.safetensors` has the images with the highest and lowest projections on each.
+    `concepts.json` counts what they encode, beside what chance gives, and lists the strongest
+    encoded pairs of a direction or feature and a concept; `encoded.csv` lists all, and
+    `precisions.safetensors` holds the average precision of every pair, encoded or not. Pairs and
+    precisions are those of the first draw. `extremes.safetensors` has the images with the highest
+    and lowest projections on each.
     """
     folder, shown_concepts = inputs[f"data/broden_activations/{key}"], inputs["data/broden_labels"]
     privileged, out = inputs[f"data/directions/{key}"], outputs[f"data/concepts/{key}"]
     if is_absent(shown_concepts):
         write_absent("broden", out)
-        write_numbers(out, Result(*[None] * 6))
+        write_numbers(out, Result())
         return
     workers = read_machine().workers
     settings = params.read("concepts", Settings)
@@ -82,9 +85,26 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
                 sign=settings.sign,
                 workers=workers,
                 images=images,
+                permutations=image_permutations(len(features), settings.null_draws, settings.seed),
             )
             for basis, each in (("directions", directions), ("features", None))
         }
+        sizes = {basis: len(one.precisions) for basis, one in probes.items()}
+        random = random_direction_counts(
+            features,
+            list(sizes.values()),
+            targets,
+            groups,
+            draws=settings.null_draws,
+            seed=settings.seed,
+            sign=settings.sign,
+            workers=workers,
+        )
+    random_of = dict(zip(sizes, random, strict=True))
+    discovered = {
+        basis: discovered_concepts(one, targets.positives, len(features), settings)
+        for basis, one in probes.items()
+    }
     # Directions are numbered by importance, from 1, features as in the activations, from 0.
     ranks = np.argsort(np.argsort(-arrays["importance"], kind="stable")) + 1
     numbers = {"directions": ranks, "features": np.arange(features.shape[1])}
@@ -95,7 +115,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
 
     counts = {
         basis: {
-            **summary(one.counts, categories, settings.sweep),
+            **summary(one, random_of[basis], categories, settings.sweep),
+            "discovered": discovered[basis],
             "pairs": len(pairs[basis]),
             "encoded": list(named(basis, strongest(pairs[basis], one.precisions, STRONGEST))),
             "names": encoded_names(pairs[basis], concepts),
@@ -105,25 +126,74 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     write_tensors(out / "precisions.safetensors", precision_arrays(probes))
     write_tensors(out / "extremes.safetensors", extreme_arrays(probes))
     write_pairs(out / "encoded.csv", {basis: named(basis, each) for basis, each in pairs.items()})
-    found = {"measured": len(concepts), "draws": targets.draws, **counts}
+    found = {
+        "measured": len(concepts),
+        "minimum_images": settings.minimum_images,
+        "left_out": left_out_concepts(shown_concepts, settings.minimum_images),
+        "draws": targets.draws,
+        "null_draws": settings.null_draws,
+        "false_discovery_rate": settings.false_discovery_rate,
+        **counts,
+    }
     write_json(out / "concepts.json", found)
-    first, second = (probes[basis].counts[0] for basis in ("directions", "features"))
-    result = Result(
-        directions=first.unique_concepts,
-        directions_low=first.unique_low,
-        directions_high=first.unique_high,
-        features=second.unique_concepts,
-        features_low=second.unique_low,
-        features_high=second.unique_high,
+    write_numbers(out, Result(**numbers_of("directions", counts), **numbers_of("features", counts)))
+
+
+def left_out_concepts(folder: Path, minimum: int) -> int:
+    """Return how many concepts some images show, but too few."""
+    file = folder / "left_out.json"
+    return sum(0 < one["images"] < minimum for one in read_json(file)) if file.exists() else 0
+
+
+def discovered_concepts(
+    found: Probe, positives: np.ndarray, images: int, settings: Settings
+) -> int:
+    """Count the concepts that the best direction tells from chance, in the first draw."""
+    sides = 2 if settings.sign == "either" else 1
+    probabilities = best_direction_chance(
+        found.precisions, positives, images - positives, sides=sides
     )
-    write_numbers(out, result)
+    return int(np.count_nonzero(discoveries(probabilities, settings.false_discovery_rate)))
+
+
+def numbers_of(basis: str, counts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the fields of `Result` for directions or for features."""
+    found = counts[basis]
+    return {
+        basis: found["unique_concepts"],
+        f"{basis}_low": found["unique_low"],
+        f"{basis}_high": found["unique_high"],
+        f"{basis}_permuted": found["permuted"]["mean"],
+        f"{basis}_random": found["random"]["mean"],
+        f"{basis}_random_low": found["random"]["low"],
+        f"{basis}_random_high": found["random"]["high"],
+        f"{basis}_over_all": found["over_all"],
+        f"{basis}_over_all_permuted": found["over_all_permuted"]["mean"],
+        f"{basis}_discovered": found["discovered"],
+    }
 
 
 def summary(
-    counts: Sequence[EncodedConcepts], categories: Sequence[str], sweep: Sequence[float]
+    found: Probe, random: Sequence[ByChance], categories: Sequence[str], sweep: Sequence[float]
 ) -> dict[str, Any]:
-    """Return the counts of all concepts, of each category, and at each threshold of the sweep."""
-    whole, *others = map(asdict, counts)
+    """Return the counts of all concepts, of each category, and at each threshold of the sweep.
+
+    Each stands beside the count against all images, and beside what both nulls give for both.
+    """
+    nothing = [ByChance(ChanceLevel(), ChanceLevel())] * len(found.counts)
+    whole, *others = (
+        {
+            **asdict(counts),
+            "permuted": asdict(permuted.drawn),
+            "random": asdict(of_random.drawn),
+            "over_all": over_all.unique_concepts,
+            "over_all_permuted": asdict(permuted.over_all),
+            "over_all_random": asdict(of_random.over_all),
+        }
+        for counts, over_all, permuted, of_random in zip(
+            found.counts, found.over_all, found.permuted or nothing, random or nothing, strict=True
+        )
+    )
     return {
         **whole,
         "categories": dict(zip(categories, others, strict=False)),

@@ -5,8 +5,10 @@ import numpy as np
 from interpreting_clip.datasets.broden.labels import Settings, can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
+from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.quantities import Count
 from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
@@ -15,18 +17,30 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the pairs of image and concept number, and the names of the concepts.
 
     Pairs are sorted by concept, then image. Concepts that no image shows, or that all show, cannot
-    be probed; `left_out.json` lists them.
+    be probed, and those on few images are encoded by chance; `left_out.json` lists them, each with
+    its number of images.
     """
     dataset, out = inputs["data/datasets/broden"], outputs["data/broden_labels"]
     if is_absent(dataset):
         write_absent(dataset.name, out)
         return
     settings = params.read("presence", Settings)
+    minimum = params.read("concepts.minimum_images", Count)
     with open_broden(dataset) as broden:
         shown = concept_presence(broden, settings.pixels)
-    kept = can_be_probed(shown)
+    images = shown.sum(axis=0)
+    kept = can_be_probed(shown) & (images >= minimum)
+    if not kept.any():
+        raise InputError(
+            f"broden: none of {len(kept)} concepts is on {minimum} of the {len(shown)} images; "
+            "lower `concepts.minimum_images` or take more images"
+        )
     concepts = list(zip(broden.concepts, kept.tolist(), strict=True))
-    left_out = [concept._asdict() for concept, keep in concepts if not keep]
+    left_out = [
+        {**concept._asdict(), "images": count}
+        for (concept, keep), count in zip(concepts, images.tolist(), strict=True)
+        if not keep
+    ]
     numbers = np.array([concept.number for concept in broden.concepts])
     column, image = np.nonzero(shown.T & kept[:, None])
     write_tensors(out / "labels.safetensors", {"image": image, "concept": numbers[column]})

@@ -201,7 +201,8 @@ def _outlier_axes(kurtosis: dict) -> dict[str, Any]:
 
 
 def _concept_metrics(concepts: dict | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"measured": concepts["measured"] if concepts else None}
+    shared = ("measured", "minimum_images", "left_out", "null_draws", "false_discovery_rate")
+    found: dict[str, Any] = {name: (concepts or {}).get(name) for name in shared}
     for basis in BASES:
         counts = concepts[basis] if concepts else {}
         found[f"unique_{basis}"] = counts.get("unique_concepts")
@@ -209,6 +210,8 @@ def _concept_metrics(concepts: dict | None) -> dict[str, Any]:
         for end in ("low", "high"):
             found[f"unique_{basis}_{end}"] = counts.get(f"unique_{end}")
             found[f"polysemanticity_{basis}_{end}"] = counts.get(f"polysemanticity_{end}")
+        found[f"chance_{basis}"] = _by_chance(counts) if concepts else None
+        found[f"discovered_{basis}"] = counts.get("discovered")
     return found
 
 
@@ -218,4 +221,19 @@ def _encoded(counts: dict) -> dict[str, Any]:
         "low": counts["unique_low"],
         "high": counts["unique_high"],
         "polysemanticity": counts["polysemanticity"],
+        **_by_chance(counts),
+    }
+
+
+def _by_chance(counts: dict) -> dict[str, Any]:
+    """Return the count against all images, and what both nulls give for it and for the other."""
+    nulls = {
+        f"{null}{suffix}": counts[null][key]
+        for null in ("permuted", "random")
+        for suffix, key in (("", "mean"), ("_low", "low"), ("_high", "high"))
+    }
+    return nulls | {
+        "over_all": counts["over_all"],
+        "over_all_permuted": counts["over_all_permuted"]["mean"],
+        "over_all_random": counts["over_all_random"]["mean"],
     }

@@ -1,7 +1,7 @@
 """Average precision of many directions for many concepts, with one ranking per direction."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -47,6 +47,21 @@ class SparseTargets:
     all_negatives: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Precisions:
+    """The average precisions of directions for concepts, with the labels as they are and permuted.
+
+    Attributes
+    ----------
+    drawn : above 0, at most 1, for each draw of the negatives; the first labelling is that of the
+        targets, the others are its permutations
+    over_all : the same if all other images are negatives
+    """
+
+    drawn: Float[np.ndarray, "labelling draw direction concept"]
+    over_all: Float[np.ndarray, "labelling direction concept"]
+
+
 def average_precisions(
     scores: Float[np.ndarray, "image direction"], targets: SparseTargets, workers: int = 1
 ) -> Float[np.ndarray, "draw direction concept"]:
@@ -76,8 +91,33 @@ def average_precisions(
     ValueError
         A score is not finite (its image and direction are named).
     """
+    return permuted_average_precisions(scores, targets, (), workers).drawn[0]
+
+
+def permuted_average_precisions(
+    scores: Float[np.ndarray, "image direction"],
+    targets: SparseTargets,
+    permutations: Sequence[Int[np.ndarray, " image"]],
+    workers: int = 1,
+) -> Precisions:
+    """Compute average precisions with the labels as they are, and with those of other images.
+
+    A permutation gives image i the labels of image `permutation[i]`, positives and negatives of all
+    concepts alike. So concepts coincide as often as before and directions are ranked as before, but
+    nothing connects the two. The ranking is shared, so a permutation costs less than another call.
+
+    The average precision over all images needs no further pass either: the precision at a positive
+    is its number among the positives, divided by its place in the ranking.
+
+    Parameters
+    ----------
+    scores, targets, workers : as in `average_precisions`
+    permutations : each of all images
+    """
     directions, concepts = scores.shape[1], len(targets.positives)
-    precisions = np.empty((targets.draws, directions, concepts))
+    labellings = 1 + len(permutations)
+    drawn = np.empty((labellings, targets.draws, directions, concepts))
+    over_all = np.empty((labellings, directions, concepts))
     # Few enough for memory, and at least one part for each worker.
     step = max(1, min(SCORES_AT_A_TIME // len(scores), -(-directions // workers)))
 
@@ -94,20 +134,25 @@ def average_precisions(
             # The order of equal scores does not matter, since they are one step. So the sort need
             # not be stable.
             order = np.argsort(-column)
-            sums = compiled(sum_precisions)(
-                column,
-                order,
-                targets.start,
-                targets.cells,
-                concepts,
-                targets.draws,
-                targets.all_negatives,
-            )
-            precisions[:, direction] = sums.T / targets.positives
+            for labelling in range(labellings):
+                # Which image's labels stand at each place of the ranking.
+                labelled = permutations[labelling - 1][order] if labelling else order
+                sums = compiled(sum_precisions)(
+                    column,
+                    order,
+                    labelled,
+                    targets.start,
+                    targets.cells,
+                    concepts,
+                    targets.draws,
+                    targets.all_negatives,
+                )
+                drawn[labelling, :, direction] = sums[:, :-1].T / targets.positives
+                over_all[labelling, direction] = sums[:, -1] / targets.positives
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(fill, range(0, directions, step)))
-    return precisions
+    return Precisions(drawn, over_all)
 
 
 def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
@@ -181,22 +226,26 @@ def sort_by_row(
 def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only arguments
     scores: Float[np.ndarray, " image"],
     order: Int[np.ndarray, " image"],
+    labelled: Int[np.ndarray, " image"],
     start: Int[np.ndarray, " bound"],
     cells: UInt[np.ndarray, " entry"],
     count: int,
     draws: int,
     all_negatives: bool,
-) -> Float[np.ndarray, "concept draw"]:
+) -> Float[np.ndarray, "concept column"]:
     """Sum for each concept, over its positives, the precision at the positive's score.
+
+    Returns a column for each draw and one, the last, over all images.
 
     Parameters
     ----------
     scores : those of one direction
     order : the images by descending score, equal scores in any order
+    labelled : the images whose labels count, in the same order
     start, cells, draws, all_negatives : as in `SparseTargets`
     count : number of concepts
     """
-    sums = np.zeros((count, draws))
+    sums = np.zeros((count, draws + 1))
     positives, negatives = np.zeros(count, np.int32), np.zeros(count * draws, np.int32)
     first = 0
     while first < len(order):
@@ -205,26 +254,27 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
         while last < len(order) and scores[order[last]] == scores[order[first]]:
             last += 1
         for place in range(first, last):
-            image = order[place]
+            image = labelled[place]
             for entry in range(start[2 * image], start[2 * image + 1]):
                 positives[cells[entry]] += 1
             for entry in range(start[2 * image + 1], start[2 * image + 2]):
                 negatives[cells[entry]] += 1
         # Now the counts are those of all images with at least this score.
         for place in range(first, last):
-            image = order[place]
+            image = labelled[place]
             for entry in range(start[2 * image], start[2 * image + 1]):
                 concept = cells[entry]
                 found = float(positives[concept])
-                if all_negatives:
-                    # Every image so far is a positive or a negative, so there are `last` of them.
-                    sums[concept, 0] += found / last
-                else:
+                total = sums[concept]
+                # Every image so far is a positive or not, so there are `last` of them.
+                total[draws] += found / last
+                if not all_negatives:
                     of_concept = negatives[concept * draws : (concept + 1) * draws]
-                    total = sums[concept]
                     for draw in range(draws):
                         total[draw] += found / (found + of_concept[draw])
         first = last
+    if all_negatives:
+        sums[:, 0] = sums[:, 1]
     return sums
 
 

@@ -10,15 +10,17 @@ from msgspec import Meta
 
 from interpreting_clip.measures.average_precision import (
     Examples,
+    Precisions,
     SparseTargets,
-    average_precisions,
+    permuted_average_precisions,
     sparse_targets,
 )
+from interpreting_clip.measures.chance import ChanceLevel, chance_level
 from interpreting_clip.measures.directions import Directions, project
 from interpreting_clip.measures.encoding import encodes_concepts
 from interpreting_clip.measures.extremes import Extremes, extreme_images, joined
 from interpreting_clip.measures.result import Label
-from interpreting_clip.quantities import Described, Seed, Share, StrictStruct, Sweep
+from interpreting_clip.quantities import Count, Described, Seed, Share, StrictStruct, Sweep
 
 Negatives = Literal["balanced", "all"]
 
@@ -32,7 +34,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     """A concept's negatives, and the threshold of its average precision, with a sweep.
 
     `balanced` draws as many negatives as there are positives, `draws` times; `all` takes every
-    other image. With `either`, the negative side of a direction counts too.
+    other image. With `either`, the negative side of a direction counts too. `null_draws` is the
+    number of draws of each null.
     """
 
     negatives: Annotated[
@@ -75,11 +78,45 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         ),
     ]
     sweep: Annotated[Sweep, Described("further thresholds, for the chart", "average precision")]
+    null_draws: Annotated[
+        int,
+        Meta(ge=0, le=1000),
+        Described(
+            "draws of each [null](measures.md#chance-levels): permuted images, and random "
+            "directions. Each is counted in every draw of the negatives. At 0, counts have no "
+            "chance level. A draw of both takes about twice as long as the count itself",
+            "draws",
+            paper="not given",
+        ),
+    ]
+    minimum_images: Annotated[
+        Count,
+        Described(
+            "concepts on fewer images are left out. The default of each study is the least with "
+            "which chance expects less than one unique concept over all directions "
+            "(`chance.fewest_images`)",
+            "images",
+            paper="not given",
+        ),
+    ]
+    false_discovery_rate: Annotated[
+        float,
+        Meta(gt=0.0, lt=1.0),
+        Described(
+            "of the concepts that are counted beside those at the threshold: on average at most "
+            "this share of them is there by chance",
+            "share",
+        ),
+    ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Result:
-    """The numbers of the concepts that directions and features encode; None without Broden."""
+    """The numbers of the concepts that directions and features encode; None without Broden.
+
+    The chance level of a count is its mean over permuted images. What as many random directions
+    give is a number of its own. A false discovery rate has its chance built in.
+    """
 
     directions: Annotated[
         int | None,
@@ -87,16 +124,71 @@ class Result:
             "unique concepts of directions",
             0,
             ends=("directions_low", "directions_high"),
+            chance="directions_permuted",
             headline="concepts",
         ),
-    ]
-    directions_low: int | None
-    directions_high: int | None
+    ] = None
+    directions_low: int | None = None
+    directions_high: int | None = None
+    directions_permuted: float | None = None
+    directions_random: Annotated[
+        float | None,
+        Label(
+            "unique concepts of as many random directions",
+            1,
+            ends=("directions_random_low", "directions_random_high"),
+            chance="directions_permuted",
+        ),
+    ] = None
+    directions_random_low: int | None = None
+    directions_random_high: int | None = None
+    directions_over_all: Annotated[
+        int | None,
+        Label(
+            "unique concepts of directions against all images",
+            0,
+            chance="directions_over_all_permuted",
+        ),
+    ] = None
+    directions_over_all_permuted: float | None = None
+    directions_discovered: Annotated[
+        int | None, Label("concepts of directions at the false discovery rate", 0)
+    ] = None
     features: Annotated[
-        int | None, Label("unique concepts of features", 0, ends=("features_low", "features_high"))
-    ]
-    features_low: int | None
-    features_high: int | None
+        int | None,
+        Label(
+            "unique concepts of features",
+            0,
+            ends=("features_low", "features_high"),
+            chance="features_permuted",
+        ),
+    ] = None
+    features_low: int | None = None
+    features_high: int | None = None
+    features_permuted: float | None = None
+    features_random: Annotated[
+        float | None,
+        Label(
+            "unique concepts of as many random directions as features",
+            1,
+            ends=("features_random_low", "features_random_high"),
+            chance="features_permuted",
+        ),
+    ] = None
+    features_random_low: int | None = None
+    features_random_high: int | None = None
+    features_over_all: Annotated[
+        int | None,
+        Label(
+            "unique concepts of features against all images",
+            0,
+            chance="features_over_all_permuted",
+        ),
+    ] = None
+    features_over_all_permuted: float | None = None
+    features_discovered: Annotated[
+        int | None, Label("concepts of features at the false discovery rate", 0)
+    ] = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +248,17 @@ class Group:
             raise ValueError(f"threshold {self.threshold}: expected a precision above 0, at most 1")
 
 
+@dataclass(frozen=True)
+class ByChance:
+    """The unique concepts of a group by chance, in the draws of the negatives and over all images.
+
+    Each draw of a null is counted in every draw of the negatives.
+    """
+
+    drawn: ChanceLevel
+    over_all: ChanceLevel
+
+
 @dataclass(frozen=True, eq=False)
 class Probe:
     """What the directions or features of an encoder encode.
@@ -165,12 +268,16 @@ class Probe:
     precisions : average precision in the first draw of the negatives
     negative : whether it is that of the negated scores
     counts : those of each group
+    over_all : the same if all other images are negatives
+    permuted : those of each group with permuted images; none without permutations
     extremes : the images with the highest and lowest scores, None if not requested
     """
 
     precisions: Float[np.ndarray, "direction concept"]
     negative: Bool[np.ndarray, "direction concept"]
     counts: list[EncodedConcepts]
+    over_all: list[EncodedConcepts]
+    permuted: list[ByChance]
     extremes: Extremes | None = None
 
 
@@ -203,6 +310,7 @@ def probe(
     sign: Sign = "fixed",
     workers: int = 1,
     images: int = 0,
+    permutations: Sequence[Int[np.ndarray, " image"]] = (),
 ) -> Probe:
     """Count the concepts that directions encode by their projections `⟨v_i, h⟩`, in every draw.
 
@@ -221,13 +329,63 @@ def probe(
     groups : the concepts to count
     sign : `fixed` or `either`
     images : how many images with the highest, and with the lowest, scores to keep; 0: none
+    permutations : of the images, each of which gives a count by chance (`concept_nulls`)
     """
     count = activations.shape[1] if directions is None else len(directions.vectors)
     concepts = len(targets.positives)
     precisions, negative = np.empty((count, concepts)), np.zeros((count, concepts), np.bool_)
-    counts = [_Counts.none(group, targets.draws) for group in groups]
+    tallies = [Tally.none(groups, targets.draws) for _ in range(1 + len(permutations))]
     extremes: list[Extremes] = []
-    step = max(1, NUMBERS_AT_A_TIME // max(len(activations), targets.draws * concepts))
+    scored = scored_parts(
+        activations, directions, targets, sign=sign, workers=workers, permutations=permutations
+    )
+    for part in scored:
+        if images:
+            extremes.append(extreme_images(part.scores, images))
+        precisions[part.directions] = part.found.drawn[0, 0]
+        negative[part.directions] = part.negative
+        # Part by part, so that the average precisions of all draws are never held at once.
+        tallies = [
+            tally + Tally.of(*each, groups)
+            for tally, *each in zip(tallies, part.found.drawn, part.found.over_all, strict=True)
+        ]
+    own, *permuted = tallies
+    return Probe(
+        precisions,
+        negative,
+        [each.summary() for each in own.drawn],
+        [each.summary() for each in own.over_all],
+        by_chance(permuted),
+        joined(extremes) if extremes else None,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPart:
+    """Some of the directions: the scores of the images, and what they encode.
+
+    `negative` says in the first draw of the negatives which precision is of the negated scores.
+    """
+
+    directions: slice
+    scores: Float[np.ndarray, "image direction"]
+    found: Precisions
+    negative: Bool[np.ndarray, "direction concept"]
+
+
+def scored_parts(
+    activations: Float[np.ndarray, "image feature"],
+    directions: Directions | None,
+    targets: SparseTargets,
+    *,
+    sign: Sign,
+    workers: int,
+    permutations: Sequence[Int[np.ndarray, " image"]] = (),
+) -> Iterator[ScoredPart]:
+    """Score directions a few at a time; all parameters as in `probe`."""
+    count = activations.shape[1] if directions is None else len(directions.vectors)
+    held = (1 + len(permutations)) * (targets.draws + 1) * len(targets.positives)
+    step = max(1, NUMBERS_AT_A_TIME // max(len(activations), held))
     for first in range(0, count, step):
         part = slice(first, first + step)
         if directions is None:
@@ -235,27 +393,19 @@ def probe(
         else:
             some = Directions(directions.vectors[part], directions.singular_values[part])
             scores = project(activations, some)
-        found = average_precisions(scores, targets, workers)
+        found = permuted_average_precisions(scores, targets, permutations, workers)
+        negative = np.zeros(found.over_all.shape[1:], np.bool_)
         if sign == "either":
-            negated = average_precisions(-scores, targets, workers)
+            negated = permuted_average_precisions(-scores, targets, permutations, workers)
             # Of two equal precisions, that of the scores as they are counts.
-            negative[part] = negated[0] > found[0]
-            np.maximum(found, negated, out=found)
-        if images:
-            extremes.append(extreme_images(scores, images))
-        precisions[part] = found[0]
-        # Part by part, so that the average precisions of all draws are never held at once.
-        counts = [old + _count(found, group) for old, group in zip(counts, groups, strict=True)]
-    return Probe(
-        precisions,
-        negative,
-        [each.summary() for each in counts],
-        joined(extremes) if extremes else None,
-    )
+            negative = negated.drawn[0, 0] > found.drawn[0, 0]
+            np.maximum(found.drawn, negated.drawn, out=found.drawn)
+            np.maximum(found.over_all, negated.over_all, out=found.over_all)
+        yield ScoredPart(part, scores, found, negative)
 
 
 @dataclass(frozen=True, eq=False)
-class _Counts:
+class Counts:
     """What a set of directions encodes in each draw; `+` gives that of two sets together."""
 
     shown: Bool[np.ndarray, "draw concept"]
@@ -263,16 +413,32 @@ class _Counts:
     encoding: Int[np.ndarray, " draw"]
 
     @classmethod
-    def none(cls, group: Group, draws: int) -> "_Counts":
+    def none(cls, group: Group, draws: int) -> "Counts":
+        """Return the counts of no direction."""
         shown = np.zeros((draws, np.count_nonzero(group.concepts)), np.bool_)
         return cls(shown, np.zeros(draws, np.int64), np.zeros(draws, np.int64))
 
-    def __add__(self, other: "_Counts") -> "_Counts":
+    @classmethod
+    def of(cls, precisions: Float[np.ndarray, "draw direction concept"], group: Group) -> "Counts":
+        """Count what some directions encode of a group."""
+        encodes = encodes_concepts(precisions[:, :, group.concepts], group.threshold)
+        per_direction = np.count_nonzero(encodes, axis=2)
+        shown = np.logical_or.reduce(encodes, axis=1)
+        return cls(shown, per_direction.sum(axis=1), np.count_nonzero(per_direction, axis=1))
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Return the counts of both sets of directions together."""
         shown = np.logical_or(self.shown, other.shown)
-        return _Counts(shown, self.pairs + other.pairs, self.encoding + other.encoding)
+        return Counts(shown, self.pairs + other.pairs, self.encoding + other.encoding)
+
+    @property
+    def unique(self) -> Int[np.ndarray, " draw"]:
+        """The number of unique concepts in each draw."""
+        return np.count_nonzero(self.shown, axis=1)
 
     def summary(self) -> EncodedConcepts:
-        unique = np.count_nonzero(self.shown, axis=1)
+        """Return the counts of the first draw, with the ends over all of them."""
+        unique = self.unique
         # 0 where no direction encodes anything, and not NaN, which JSON does not have.
         mean = self.pairs / np.maximum(self.encoding, 1)
         ends = (unique.min(), unique.max(), mean.min(), mean.max())
@@ -286,11 +452,49 @@ class _Counts:
         )
 
 
-def _count(precisions: Float[np.ndarray, "draw direction concept"], group: Group) -> _Counts:
-    encodes = encodes_concepts(precisions[:, :, group.concepts], group.threshold)
-    per_direction = np.count_nonzero(encodes, axis=2)
-    shown = np.logical_or.reduce(encodes, axis=1)
-    return _Counts(shown, per_direction.sum(axis=1), np.count_nonzero(per_direction, axis=1))
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """The counts of each group, in each draw of the negatives and over all images."""
+
+    drawn: list[Counts]
+    over_all: list[Counts]
+
+    @classmethod
+    def none(cls, groups: Sequence[Group], draws: int) -> "Tally":
+        """Return the counts of no direction."""
+        return cls([Counts.none(g, draws) for g in groups], [Counts.none(g, 1) for g in groups])
+
+    @classmethod
+    def of(
+        cls,
+        drawn: Float[np.ndarray, "draw direction concept"],
+        over_all: Float[np.ndarray, "direction concept"],
+        groups: Sequence[Group],
+    ) -> "Tally":
+        """Count what some directions encode of each group."""
+        return cls(
+            [Counts.of(drawn, group) for group in groups],
+            [Counts.of(over_all[None], group) for group in groups],
+        )
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Return the counts of both sets of directions together."""
+        return Tally(
+            [a + b for a, b in zip(self.drawn, other.drawn, strict=True)],
+            [a + b for a, b in zip(self.over_all, other.over_all, strict=True)],
+        )
+
+
+def by_chance(draws: Sequence[Tally]) -> list[ByChance]:
+    """Return the chance level of each group from the draws of a null; none without draws."""
+    groups = range(len(draws[0].drawn)) if draws else ()
+    return [
+        ByChance(
+            chance_level([n for each in draws for n in each.drawn[group].unique.tolist()]),
+            chance_level([n for each in draws for n in each.over_all[group].unique.tolist()]),
+        )
+        for group in groups
+    ]
 
 
 def encoded_concepts(
@@ -312,7 +516,7 @@ def encoded_concepts(
         The threshold is not above 0 and at most 1.
     """
     every = np.ones(precisions.shape[2], np.bool_)
-    return _count(precisions, Group(every, threshold)).summary()
+    return Counts.of(precisions, Group(every, threshold)).summary()
 
 
 def concept_examples(

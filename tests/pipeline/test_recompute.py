@@ -115,6 +115,8 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
         ("threads.inference", 2, "head extract extract_broden extract_layers extract_untrained"),
         ("encoders.rn_untrained.label", "another", "browse report"),
         ("concepts.threshold", 0.85, "broden browse controls"),
+        ("concepts.null_draws", 3, "broden"),
+        ("concepts.minimum_images", 20, "broden broden_labels"),
         ("comparisons.rn_finetuning.second", "rn_untrained", "cka report"),
         ("recipes.pretraining.seed", 3, "pretrain report"),
         ("backbones.rn.embedding", 32, "weights pretrain extract_untrained"),

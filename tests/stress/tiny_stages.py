@@ -38,7 +38,9 @@ from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_g
 from interpreting_clip.encoders.open_clip_models import architecture_of
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.errors import error_context
+from interpreting_clip.measures.chance import best_direction_chance, discoveries
 from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.concept_nulls import image_permutations, random_direction_counts
 from interpreting_clip.measures.concepts import (
     ConceptLabels,
     Group,
@@ -224,8 +226,20 @@ def concepts(settings: ConceptsSettings) -> None:
         labels, numbered, IMAGES, settings.negatives, settings.seed, draws=settings.draws
     )
     groups = [Group(numbered > 0, threshold) for threshold in (settings.threshold, *settings.sweep)]
+    draws, sign = min(settings.null_draws, 3), settings.sign
+    permutations = image_permutations(IMAGES, draws, settings.seed)
+    sides = 2 if sign == "either" else 1
     for directions in (singular_directions(HEAD), None):
-        probe(FEATURES, directions, targets, groups, sign=settings.sign)
+        found = probe(
+            FEATURES, directions, targets, groups, sign=sign, permutations=permutations
+        ).precisions
+        chance = best_direction_chance(
+            found, targets.positives, IMAGES - targets.positives, sides=sides
+        )
+        discoveries(chance, settings.false_discovery_rate)
+    random_direction_counts(
+        FEATURES, [2, FEATURES.shape[1]], targets, groups, draws=draws, seed=settings.seed
+    )
 
 
 def layers(settings: Layers, precision: Precision, limits: OutlierLimits) -> None:

@@ -37,7 +37,9 @@ from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.measures import participation_ratio
 from interpreting_clip.measures.accuracy import ABSENT, map_classes
+from interpreting_clip.measures.chance import best_direction_chance, discoveries
 from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.concept_nulls import image_permutations, random_direction_counts
 from interpreting_clip.measures.concepts import (
     ConceptLabels,
     EncodedConcepts,
@@ -104,6 +106,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "concepts": {
         **{"negatives": "balanced", "draws": 3, "seed": 8, "sign": "either"},
         **{"threshold": 0.6, "sweep": [0.5, 0.6, 0.7]},
+        **{"null_draws": 2, "minimum_images": 3, "false_discovery_rate": 0.2},
     },
     "browse": {"images": 3},
     "baseline": {"source": "published", "abscissa": "shift_classes", "seed": 9, "resamples": 20},
@@ -513,6 +516,8 @@ def test_broden(run, key):
         arrays = {"directions": found.vectors, "singular_values": found.singular_values}
         arrays["importance"] = weights[encoder]
         write_tensors(Path(f"data/directions/{encoder}/directions.safetensors"), arrays)
+    left_out = [{"number": n, "images": images} for n, images in ((1, 0), (2, 2), (9, IMAGES))]
+    write_json(Path("data/broden_labels/left_out.json"), left_out)
     run("broden", key)
     targets = concept_targets(
         concept_labels(), np.array(list(CATEGORIES)), IMAGES, "balanced", 8, draws=3
@@ -523,11 +528,20 @@ def test_broden(run, key):
     values, directions = broden_activations(key), singular_directions(head(key).weight)
     found = result(f"data/concepts/{key}/concepts.json")
     assert (found["measured"], found["draws"]) == (len(CONCEPTS), 3)
+    assert (found["null_draws"], found["minimum_images"], found["left_out"]) == (2, 3, 1)
+    permutations = image_permutations(IMAGES, 2, 8)
+    nulls = random_direction_counts(
+        values, [len(directions.vectors), FEATURES], targets, groups, draws=2, seed=8, sign="either"
+    )
     arrays = read_tensors(Path(f"data/concepts/{key}/precisions.safetensors"))
     ends = read_tensors(Path(f"data/concepts/{key}/extremes.safetensors"))
     listed = read_table(Path(f"data/concepts/{key}/encoded.csv"), ["basis", "side"])
-    for basis, each in (("directions", directions), ("features", None)):
-        expected = probe(values, each, targets, groups, sign="either", images=3)
+    for basis, each, random in zip(
+        ("directions", "features"), (directions, None), nulls, strict=True
+    ):
+        expected = probe(
+            values, each, targets, groups, sign="either", images=3, permutations=permutations
+        )
         np.testing.assert_array_equal(arrays[basis], expected.precisions)
         np.testing.assert_array_equal(arrays[f"{basis}_negative"], expected.negative)
         assert expected.extremes is not None and expected.extremes.top.shape[1] == 3
@@ -538,6 +552,16 @@ def test_broden(run, key):
         by_category = [counts["categories"][name] for name in CATEGORIES.values()]
         for one, own in zip((counts, *counts["sweep"], *by_category), expected.counts, strict=True):
             assert asdict(counts_in(one)) == pytest.approx(asdict(own), abs=1e-6)
+        for null, levels in (("permuted", expected.permuted), ("random", random)):
+            for one, level in zip((counts, *counts["sweep"], *by_category), levels, strict=True):
+                assert one[null] == pytest.approx(asdict(level.drawn), abs=1e-6)
+                against_all = one[f"over_all_{null}"]
+                assert against_all == pytest.approx(asdict(level.over_all), abs=1e-6)
+        assert counts["over_all"] == expected.over_all[0].unique_concepts
+        chance = best_direction_chance(
+            expected.precisions, targets.positives, IMAGES - targets.positives, sides=2
+        )
+        assert counts["discovered"] == np.count_nonzero(discoveries(chance, 0.2))
         places = list(range(FEATURES)) if each is None else np.argsort(-weights[key]).tolist()
         pairs = [
             {
@@ -580,9 +604,12 @@ def test_broden_labels(run, study, monkeypatch):
     assert set(found) == expected
     images = shown.sum(axis=0)
     images[left_out[0]] = 0
-    assert kept == [n for n, i in column.items() if 0 < images[i] < len(shown)]
-    unkept = [c["number"] for c in result("data/broden_labels/left_out.json")]
-    assert unkept == [n for n in column if n not in kept]
+    least = load_tree(Path("params.yaml"))["concepts"]["minimum_images"]
+    assert kept == [n for n, i in column.items() if least <= images[i] < len(shown)]
+    unkept = result("data/broden_labels/left_out.json")
+    assert [c["number"] for c in unkept] == [n for n in column if n not in kept]
+    counts = [int(shown[:, column[c["number"]]].sum()) for c in unkept]
+    assert [c["images"] for c in unkept] == counts
 
 
 def write_grams() -> dict[str, dict[str, np.ndarray]]:

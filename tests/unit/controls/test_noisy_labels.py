@@ -11,7 +11,7 @@ from interpreting_clip.controls.noisy_labels import (
     plain_average_precision,
 )
 from interpreting_clip.measures import concepts
-from interpreting_clip.measures.average_precision import average_precisions
+from interpreting_clip.measures.average_precision import permuted_average_precisions
 from interpreting_clip.measures.concepts import ConceptLabels
 from tests.unit.controls.conftest import wrong
 
@@ -62,14 +62,14 @@ def test_the_plain_average_precision_of_three_images():
     assert plain_average_precision(scores, positive) == pytest.approx((1 + 2 / 3) / 2)
 
 
-def ranked(scores, targets, workers=1):
+def ranked(scores, *others):
     """Compute average precisions as if no two scores were equal: the first image comes first."""
     places = np.argsort(np.argsort(-scores, axis=0, kind="stable"), axis=0)
-    return average_precisions(-places.astype(np.float64), targets, workers)
+    return permuted_average_precisions(-places.astype(np.float64), *others)
 
 
 def test_ties_that_are_broken_are_seen(monkeypatch, labels):
-    monkeypatch.setattr(concepts, "average_precisions", ranked)
+    monkeypatch.setattr(concepts, "permuted_average_precisions", ranked)
     assert [TIES in what for what in wrong(concept_controls(labels, BALANCED, 0))] == [True]
 
 

@@ -15,7 +15,14 @@ COUNTS = {
     **{"polysemanticity": 1.25, "polysemanticity_low": 1.0, "polysemanticity_high": 1.5},
 }
 PAIR = {"number": 2, "side": "negative", "concept": "x", "category": "object", "precision": 0.91}
-BASIS = COUNTS | {"categories": {"object": COUNTS}, "sweep": [{"threshold": 0.8, **COUNTS}]}
+LEVEL = {"mean": 0.25, "low": 0, "high": 1}
+COUNTS |= {"permuted": LEVEL, "random": LEVEL | {"mean": 2.5}, "over_all": 2}
+COUNTS |= {"over_all_permuted": LEVEL, "over_all_random": LEVEL | {"mean": 0.75}}
+BASIS = (
+    COUNTS
+    | {"discovered": 30}
+    | {"categories": {"object": COUNTS}, "sweep": [{"threshold": 0.8, **COUNTS}]}
+)
 BASIS |= {"encoded": [PAIR], "pairs": 6, "names": ["x (object)"]}
 
 
@@ -73,7 +80,11 @@ def measured() -> tuple[dict, dict, dict, dict]:
             "mean_row": {"energy": 0.6, "cosine": 0.9},
             "random_heads": {"importance": [1.0, 1.0, 1.0], "accuracy": [curve, worse]},
         },
-        {"measured": 40, "directions": BASIS, "features": BASIS},
+        {
+            **{"measured": 40, "minimum_images": 14, "left_out": 3, "null_draws": 5},
+            "false_discovery_rate": 0.05,
+            **{"directions": BASIS, "features": BASIS},
+        },
     )
 
 
@@ -102,6 +113,11 @@ def test_the_report_reads_what_the_summary_writes(measured):
     concepts = metrics.concepts
     assert (concepts.unique_directions_low, concepts.unique_features_high) == (4, 7)
     assert concepts.polysemanticity_features_high == 1.5
+    assert (concepts.left_out, concepts.discovered_features) == (3, 30)
+    assert concepts.chance_directions is not None
+    for chance in (concepts.chance_directions, *series.concepts, *series.sweep):
+        assert (chance.permuted, chance.random, chance.random_high) == (0.25, 2.5, 1)
+        assert (chance.over_all, chance.over_all_random) == (2, 0.75)
     assert [row.category for row in series.concepts] == ["all", "object"] * 2
     assert {(row.low, row.high) for row in (*series.concepts, *series.sweep)} == {(4, 7)}
     assert [(pair.basis, pair.number) for pair in series.encoded] == [

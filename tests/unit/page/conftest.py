@@ -65,8 +65,18 @@ def interval(value: float, width: float, prefix: str = "") -> dict[str, float]:
     return {f"{prefix}low": value - width, f"{prefix}high": value + width}
 
 
+def by_chance(unique: int) -> dict[str, Any]:
+    """Return what stands beside a count of unique concepts."""
+    return {
+        **{"permuted": 0.25, "permuted_low": 0, "permuted_high": 1},
+        **{"random": unique / 2, "random_low": unique // 4, "random_high": unique - 1},
+        **{"over_all": unique // 3, "over_all_permuted": 0.0, "over_all_random": 0.5},
+    }
+
+
 def counted(unique: int) -> dict[str, Any]:
-    return {"unique": unique, **interval(unique, 1), "polysemanticity": 1.3}
+    counts = {"unique": unique, **interval(unique, 1), "polysemanticity": 1.3}
+    return counts | by_chance(unique)
 
 
 def direction_numbers() -> dict[str, Any]:
@@ -107,7 +117,10 @@ def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
         },
         "directions": direction_numbers(),
         "concepts": {
-            "measured": 40,
+            **{"measured": 40, "minimum_images": 14, "left_out": 3, "null_draws": 5},
+            "false_discovery_rate": 0.05,
+            **{"chance_directions": by_chance(unique), "discovered_directions": 33},
+            **{"chance_features": by_chance(unique + 3), "discovered_features": 35},
             "unique_directions": unique,
             **interval(unique, 1, "unique_directions_"),
             "polysemanticity_directions": 1.4,

@@ -213,6 +213,24 @@ def test_the_page_says_of_how_many_concepts_the_encoded_ones_are(page, study):
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_the_page_says_what_is_left_out_and_when_counts_have_no_chance_level(page, study):
+    said = " ".join(page().split())
+    assert "on fewer than 14 images are left out" in said and "here there are 3." in said
+    assert "at most 5 % of them" in said and "no chance level" not in said
+    fold = said[said.index('<details id="concepts-rn_supervised">') :].partition("</summary>")[0]
+    assert "16 of directions (images permuted 0.2, random directions 8.0)," in fold
+    for metrics in study["metrics"].values():
+        metrics["concepts"]["null_draws"] = 0
+        for basis in ("directions", "features"):
+            chance = metrics["concepts"][f"chance_{basis}"]
+            chance |= {name: None for name in chance if name != "over_all"}
+    text = page()
+    assert "no chance level" in " ".join(text.split())
+    found = cells(table(text, "Unique concepts of directions"), "RN supervised")
+    assert found[1:4] == ["–", "–", "5 (by chance –, –)"]
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_chart_without_rows_is_left_out(page, study):
     assert 'id="figure-training_loss"' in page()
     for series in study["series"].values():
@@ -241,11 +259,14 @@ def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash
     kurtosis = table(text, "Kurtosis and outlier features")
     null = ["2.85 ± 0.34", "0.71"]  # 14 of its 20 are 2.6 or more
     assert cells(kurtosis, "RN supervised")[:5] == ["2.60 [2.58, 2.62]", *null, "0", "1.3"]
-    concepts = table(text, "Unique concepts")
+    concepts = table(text, "Unique concepts of directions")
     found = cells(concepts, "RN supervised")
-    assert found[:2] == ["16 [15, 17]", "1.40 [1.30, 1.50]"]
-    assert found[2:] == ["19 [17, 21]", "1.20 [1.10, 1.30]"]
-    assert cells(concepts, "ViT supervised")[:2] == ["–", "1.40 [1.30, 1.50]"]
+    assert (found[0], found[-1]) == ("16 [15, 17]", "1.40 [1.30, 1.50]")
+    # Beside both nulls, against all images with both, and at the false discovery rate.
+    assert found[1:5] == ["0.2 [0.0, 1.0]", "8.0 [4.0, 15.0]", "5 (by chance 0.0, 0.5)", "33"]
+    features = cells(table(text, "Unique concepts of features"), "RN supervised")
+    assert (features[0], features[-1]) == ("19 [17, 21]", "1.20 [1.10, 1.30]")
+    assert cells(concepts, "ViT supervised")[0] == "–"
     directions = table(text, "Privileged directions")
     link = '<a href="directions/rn_supervised/index.html"><code>rn_supervised</code></a>'
     shares = ["20 %", "30 %", "20 %", "12 % [0 %, 20 %]"]
@@ -323,7 +344,7 @@ def test_each_kind_of_representation_has_a_table_of_its_own(page, study):
     assert ">RN supervised<" in rectified and ">RN supervised<" not in linear
     assert rectified.count('<th scope="row">') == 1
     assert linear.count('<th scope="row">') == len(study["entries"]) - 1
-    assert "Unique concepts: rectified representations</caption>" in text
+    assert "Unique concepts of features: rectified representations</caption>" in text
 
 
 @pytest.mark.usefixtures("undrawn")
