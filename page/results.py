@@ -578,6 +578,25 @@ class OutlierLimit(msgspec.Struct, frozen=True, kw_only=True):
     raised_by: Number
 
 
+class SanityCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """A score of concepts after labels were removed or added, by frequency of the concepts.
+
+    `fell` is the share of the concepts whose score fell, 0 to 1, at each frequency.
+    """
+
+    score: str
+    check: str
+    fell: dict[str, float]
+    passes: bool
+
+
+class ConceptInstrument(msgspec.Struct, frozen=True, kw_only=True):
+    """The controls of concepts, and which of their scores pass the sanity checks."""
+
+    controls: list[FoundControl]
+    checks: list[SanityCheck]
+
+
 class OutlierInstrument(msgspec.Struct, frozen=True, kw_only=True):
     """The controls of the outlier features, the curve over sizes, and the limits."""
 
@@ -593,12 +612,12 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
     outlier_features: OutlierInstrument
     privileged_basis: Instrument
     directions: Instrument
-    concepts: Instrument
+    concepts: ConceptInstrument
     effective_robustness: Instrument
     cka: Instrument
 
     @property
-    def instruments(self) -> dict[str, Instrument | OutlierInstrument]:
+    def instruments(self) -> dict[str, Instrument | OutlierInstrument | ConceptInstrument]:
         """The measures' names as the page writes them, each with its controls."""
         return {name: getattr(self, key) for key, name in INSTRUMENTS.items()}
 

@@ -11,6 +11,7 @@ from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.controls.control import Control, Settings
 from interpreting_clip.controls.drawn_accuracies import robustness_controls
 from interpreting_clip.controls.features import kurtosis_controls, outlier_controls
+from interpreting_clip.controls.label_checks import sanity_checks
 from interpreting_clip.controls.low_rank_head import head_controls
 from interpreting_clip.controls.moved_images import ruled_cka_controls
 from interpreting_clip.controls.noisy_labels import ConceptScoring, concept_controls
@@ -62,6 +63,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             *shift_controls(fractions, seed),
         ]
         concepts = concept_controls(labels, scoring, seed)
+        checks = sanity_checks(scoring.threshold, seed)
         robustness, coverage = robustness_controls(
             SHIFTS, confidence, settings.resamples, settings.repetitions, seed
         )
@@ -75,7 +77,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         ),
         "privileged_basis": verdict(basis),
         "directions": verdict(directions),
-        "concepts": verdict(concepts),
+        "concepts": verdict(concepts, checks=list(map(asdict, checks))),
         "effective_robustness": verdict(robustness, coverage=list(map(asdict, coverage))),
         "cka": verdict([*similarity, *ruled]),
     }

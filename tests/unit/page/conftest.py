@@ -49,6 +49,10 @@ ENCODERS = {
 }
 BASES = ("directions", "features")
 PUBLISHED = {"extrapolated": [], "imagenet": 59.8, "shifts": 41.2}
+CHECKS = [
+    {"score": "balanced", "check": "missing labels", "fell": {"0.01": 0.1}, "passes": False},
+    {"score": "all images", "check": "missing labels", "fell": {"0.01": 1.0}, "passes": True},
+]
 CATEGORIES = ("object", "part", "scene", "texture", "color")
 
 
@@ -320,6 +324,7 @@ def made_up_study() -> dict[str, Any]:
         "baseline": study_baseline(),
         "controls": {
             **{name: {"controls": [control(name)]} for name in INSTRUMENTS},
+            "concepts": {"controls": [control("concepts")], "checks": CHECKS},
             "outlier_features": {
                 "controls": [control("outlier_features")],
                 "curve": [

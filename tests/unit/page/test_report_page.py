@@ -231,6 +231,14 @@ def test_the_page_says_what_is_left_out_and_when_counts_have_no_chance_level(pag
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_the_page_says_which_scores_pass_the_sanity_checks(page):
+    checks = table(page(), "Sanity checks of concept scores")
+    assert "concepts on 1 % of the images" in checks
+    assert cells(checks, "balanced") == ["missing labels", "10 %", "<strong>no</strong>"]
+    assert cells(checks, "all images") == ["missing labels", "100 %", "yes"]
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_chart_without_rows_is_left_out(page, study):
     assert 'id="figure-training_loss"' in page()
     for series in study["series"].values():
