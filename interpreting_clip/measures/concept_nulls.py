@@ -21,6 +21,7 @@ from interpreting_clip.measures.concepts import (
     scored_parts,
 )
 from interpreting_clip.measures.directions import Directions
+from interpreting_clip.measures.random_rotation import random_rotation
 
 _PERMUTED, _RANDOM = 0, 1
 """Keys that keep the random numbers of the nulls apart from each other and from the negatives'."""
@@ -49,10 +50,7 @@ def random_directions(features: int, count: int, seed: int, draw: int) -> Direct
     count : how many directions, at most `features`
     seed, draw : not negative
     """
-    gaussian = _generator(seed, _RANDOM, draw).standard_normal((features, features))
-    # Without the signs of R, the directions of a QR decomposition are not uniform (Mezzadri 2007).
-    basis, triangle = np.linalg.qr(gaussian)
-    vectors = (basis * np.sign(np.diag(triangle))).T[:count]
+    vectors = random_rotation(features, _generator(seed, _RANDOM, draw)).T[:count]
     return Directions(np.ascontiguousarray(vectors), np.ones(count))
 
 

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
 from interpreting_clip.measures.head import center_classes
+from interpreting_clip.measures.random_rotation import random_rotation
 from interpreting_clip.measures.result import Label
 from interpreting_clip.quantities import Described, Percents, Seed, StrictStruct
 
@@ -203,8 +204,7 @@ def rotated_directions(directions: Directions, seed: int, draw: int) -> Directio
     """Draw directions with the same span and singular values: those of a random head.
 
     The random head is `U Σ R Vᵀ`, with the left singular vectors and the singular values of the
-    encoder's head `U Σ Vᵀ`, and a random rotation R from the uniform (Haar) distribution, by the QR
-    decomposition of a Gaussian matrix with the signs of R's diagonal fixed (Mezzadri 2007). Nothing
+    encoder's head `U Σ Vᵀ`, and a random rotation R from the uniform (Haar) distribution. Nothing
     privileges its directions among those that the head reads. It stays within their span: a random
     direction of the whole space lies mostly where a head of few classes reads nothing, and costs
     next to nothing to prune. Where a head has as many directions as features, both are the same.
@@ -218,10 +218,7 @@ def rotated_directions(directions: Directions, seed: int, draw: int) -> Directio
     directions : of the encoder's head
     seed, draw : of the draws, and the number of this one
     """
-    size = len(directions.vectors)
-    gaussian = np.random.default_rng((seed, draw)).standard_normal((size, size))
-    orthonormal, triangular = np.linalg.qr(gaussian)
-    rotation = orthonormal * np.sign(np.diag(triangular))
+    rotation = random_rotation(len(directions.vectors), np.random.default_rng((seed, draw)))
     return Directions(rotation.T @ directions.vectors, directions.singular_values)
 
 

@@ -13,6 +13,7 @@ from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
 from interpreting_clip.measures.null_rank import rank_p_value
+from interpreting_clip.measures.random_rotation import random_rotation
 from interpreting_clip.measures.result import Label
 from interpreting_clip.quantities import Described, Positive, Seed, StrictStruct
 
@@ -217,15 +218,6 @@ def robust_outliers(means: Float[np.ndarray, " feature"], deviations: float) -> 
     if not typical:
         return None
     return int(np.count_nonzero(distance > deviations / GAUSSIAN_MAD * typical))
-
-
-def random_rotation(
-    features: int, rng: np.random.Generator
-) -> Float[np.ndarray, "feature feature"]:
-    """Draw an orthogonal matrix, uniform over all (Haar), half of which also reflect."""
-    orthogonal, triangle = np.linalg.qr(rng.standard_normal((features, features)))
-    # QR chooses signs by its algorithm, which is not uniform (Mezzadri 2007).
-    return orthogonal * np.sign(np.diagonal(triangle))
 
 
 def _mean_and_range(values: Sequence[float | int]) -> Estimate:

@@ -8,9 +8,9 @@ from interpreting_clip.measures.privileged_basis import (
     Settings,
     basis_numbers,
     privileged_basis,
-    random_rotation,
     robust_outliers,
 )
+from interpreting_clip.measures.random_rotation import random_rotation
 
 SETTINGS = Settings(rotations=20, seed=3, robust_deviations=6.0)
 SIGMA, SHARE = 6.0, 0.5
