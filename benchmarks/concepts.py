@@ -17,7 +17,12 @@ from benchmarks.synthetic import Size, draw_activations, draw_head, draw_labels
 from benchmarks.tables import Cost, Row, alone, write_table
 from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
-from interpreting_clip.measures.average_precision import SparseTargets, average_precisions
+from interpreting_clip.measures.average_precision import (
+    SparseTargets,
+    average_precisions,
+    permuted_average_precisions,
+)
+from interpreting_clip.measures.concept_nulls import image_permutations, random_direction_counts
 from interpreting_clip.measures.concepts import (
     ConceptLabels,
     Group,
@@ -68,14 +73,26 @@ def rows(folder: Path, size: Size, sample: int) -> list[Row]:
         difference = float(np.abs(cost.result[pairs] - loop.precisions).max())
         whole = loop.seconds * size.features * size.concepts
         lines += lines_of(negatives, cost, sample, loop=whole, difference=difference)
-    for draws in (1, DRAWS):
-        stage = alone(both_bases, folder, draws)
+        lines += null_lines(alone(permuted, folder, negatives), cost, whole)
+    for draws, nulls in ((1, 0), (1, 1), (DRAWS, 0), (DRAWS, 1)):
+        stage = alone(both_bases, folder, draws, nulls)
         what = f"directions and features as stage `broden`, draws of negatives: {draws}"
+        if nulls:
+            what = "… with one draw of both nulls"
         lines += [
             Row(what, f"{stage.seconds:.1f} s"),
             Row("… peak memory", f"{stage.memory:.0f} MiB", "under 2 GiB"),
         ]
     return lines
+
+
+def null_lines(null: Cost, cost: Cost, loop: float) -> list[Row]:
+    """Return the lines for one draw of permuted images; its time includes the real labels."""
+    return [
+        Row("… with one draw of permuted images", f"{null.seconds:.1f} s"),
+        Row("… … of the time without", f"{null.seconds / cost.seconds:.2f}", "at most 2"),
+        Row("… … ratio to one loop of scikit-learn", f"{loop / null.seconds:,.0f}"),
+    ]
 
 
 def lines_of(
@@ -122,14 +139,30 @@ def precisions(folder: Path, negatives: Negatives) -> np.ndarray:
     return average_precisions(*read_targets(folder, negatives), usable_processors())[0]
 
 
-def both_bases(folder: Path, draws: int) -> int:
+def permuted(folder: Path, negatives: Negatives) -> None:
+    """Compute the same with the labels as they are and with those of permuted images."""
+    scores, targets = read_targets(folder, negatives)
+    permutations = image_permutations(len(scores), 1, SEED)
+    permuted_average_precisions(scores, targets, permutations, usable_processors())
+
+
+def both_bases(folder: Path, draws: int, nulls: int) -> int:
     """Compute what stage `broden` computes, for the head's directions and for the features."""
     scores, targets = read_targets(folder, "balanced", draws)
     directions = singular_directions(read_tensors(folder / "head.safetensors")["weight"])
     groups = [Group(targets.positives > 0, threshold) for threshold in THRESHOLDS]
     workers = usable_processors()
-    bases = (probe(scores, each, targets, groups, workers=workers) for each in (directions, None))
-    return sum(len(found.precisions) for found in bases)
+    permutations = image_permutations(len(scores), nulls, SEED)
+    sizes = [
+        len(
+            probe(
+                scores, each, targets, groups, workers=workers, permutations=permutations
+            ).precisions
+        )
+        for each in (directions, None)
+    ]
+    random_direction_counts(scores, sizes, targets, groups, draws=nulls, seed=SEED, workers=workers)
+    return sum(sizes)
 
 
 def draw_pairs(size: Size, sample: int) -> tuple[np.ndarray, np.ndarray]:
