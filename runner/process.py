@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.kernels import require_full_precision
@@ -68,7 +69,7 @@ def explained(command: str, debug: bool) -> Iterator[None]:
         if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
             facts = {"message": said, "extraInfo": {"timestamp": int(time.time())}}
             Path(file).write_text(json.dumps({"message": facts}))
-            sys.exit(1)
+            leave(1)
         sys.exit(f"error: {said}")
     finally:
         gc.freeze()
@@ -90,15 +91,15 @@ def require_arguments(main: Callable[..., None], given: Sequence[str]) -> None:
         raise InputError(f"expected the arguments {names or 'none'}, got {got}") from None
 
 
-def leave() -> None:
-    """End one of a stage's processes, all of whose results are written.
+def leave(status: int = 0) -> NoReturn:
+    """End one of a stage's processes, which has written its results or its error.
 
     The interpreter's own end now and then aborts such a process: a thread of the connection's may
     outlive what it uses.
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(status)
 
 
 def explanation(error: Exception, command: str) -> str:
