@@ -49,6 +49,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     confidence = params.read("robustness.confidence", Confidence)
     images = params.read("layers.images", Count)
     minibatch = params.read("layers.minibatch", Count)
+    limits_of_layers = OutlierLimits(
+        params.read("cka.outlier_sigma", Positive), params.read("cka.outlier_share", Share)
+    )
     folder, seed = inputs[f"data/activations/{settings.encoder}"], settings.seed
     shown = inputs["data/broden_labels"]
     activations = read_activations(folder, TEST_SETS[0]).values
@@ -68,8 +71,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             SHIFTS, confidence, settings.resamples, settings.repetitions, seed
         )
         similarity = cka_controls(activations, images, minibatch, seed)
-        limit = OutlierLimits(sigma, share)
-        ruled = ruled_cka_controls(activations, images, minibatch, limit, seed)
+        ruled = ruled_cka_controls(activations, images, minibatch, limits_of_layers, seed)
     result = {
         "kurtosis": verdict(kurtosis),
         "outlier_features": verdict(

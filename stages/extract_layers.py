@@ -31,10 +31,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     layers = params.read("layers", Layers)
-    # As for the activations, so that "outlier feature" means the same in both.
     limits = OutlierLimits(
-        params.read("kurtosis.outlier_sigma", Positive),
-        params.read("kurtosis.outlier_share", Share),
+        params.read("cka.outlier_sigma", Positive), params.read("cka.outlier_share", Share)
     )
     encoder = load_encoder(weights)
     with open_shards(dataset) as data:

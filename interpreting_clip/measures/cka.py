@@ -1,15 +1,41 @@
 """Minibatch CKA: how similarly the layers of two encoders represent the same images."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.measures.u_centring import MIN_IMAGES
+from interpreting_clip.quantities import Described, Positive, Share, StrictStruct
 
 # The underscores keep jaxtyping from comparing sizes: `_common_shape` explains a mismatch better.
 Grams = Float[np.ndarray, "_minibatch _image _image"]
 Layers = Mapping[str, Grams]
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """What an outlier feature of a layer is: CKA is also given without these.
+
+    `kurtosis` has settings of its own, so that a change there computes no layer again.
+    """
+
+    outlier_sigma: Annotated[
+        Positive,
+        Described(
+            "how far from the mean of its image's features in the layer an outlier feature is",
+            "standard deviations",
+            paper="6, of activations",
+        ),
+    ]
+    outlier_share: Annotated[
+        Share,
+        Described(
+            "in which share of a minibatch's images it has to be so far away",
+            "share",
+            paper="not given; ours: 0.5, most images",
+        ),
+    ]
 
 
 def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_layer"]:
@@ -83,10 +109,11 @@ def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second
 def _ratio(
     first: Layers, second: Layers, scales: tuple[np.ndarray, np.ndarray]
 ) -> Float[np.ndarray, "first_layer second_layer"]:
+    cross = hsic(first, second)
     # Averages come before the ratio (Nguyen et al. 2021): the mean of the ratios of small
     # minibatches would be biased.
     with np.errstate(invalid="ignore"):
-        return hsic(first, second) / np.sqrt(scales[0][:, None] * scales[1])
+        return cross / np.sqrt(scales[0][:, None] * scales[1])
 
 
 def _self_hsic(layers: Layers) -> Float[np.ndarray, " layer"]:

@@ -29,6 +29,7 @@ from interpreting_clip.datasets.broden import labels
 from interpreting_clip.formats import published_accuracies
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.measures import (
+    cka,
     concepts,
     directions,
     effective_robustness,
@@ -68,6 +69,7 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     untrained: dict[Key, UntrainedEntry]
     layers: Layers
     comparisons: dict[Key, Comparison]
+    cka: cka.Settings
     baseline: logit_line.Settings
     robustness: effective_robustness.Settings
     kurtosis: kurtosis.Settings

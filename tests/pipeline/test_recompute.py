@@ -48,7 +48,7 @@ def test_a_reworded_comment_runs_the_fingerprints_alone(clean):
 
 def test_an_edit_of_a_measure_runs_its_stages_and_what_rests_on_them(clean):
     edit(clean, "interpreting_clip/measures/cka.py", "return cross / np", "return 0.5 * cross / np")
-    assert clean.repro() == {"code", "cka@rn_finetuning", "controls", "report"}
+    assert clean.repro() == {"code", "study", "cka@rn_finetuning", "controls", "report"}
 
 
 def test_code_is_seen_by_status_once_the_fingerprints_are_made(clean):
@@ -119,7 +119,7 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
         ("concepts.minimum_images", 20, "broden broden_labels"),
         ("comparisons.rn_finetuning.second", "rn_untrained", "cka report"),
         ("recipes.pretraining.seed", 3, "pretrain report"),
-        ("backbones.rn.embedding", 32, "weights pretrain extract_untrained"),
+        ("backbones.rn.embedding", 32, "weights pretrain extract_untrained report"),
         ("untrained.rn.seed", 9, "extract_untrained report"),
     ],
 )

@@ -111,8 +111,8 @@ def runs(study: Sections) -> Iterator[Run]:
     yield directions, (study.directions,)
     yield concepts, (study.concepts,)
     for name in further_measures():
-        yield further, (name, getattr(study, name))
-    outliers = OutlierLimits(study.kurtosis.outlier_sigma, study.kurtosis.outlier_share)
+        yield further, (name, getattr(study, name), study.kurtosis)
+    outliers = OutlierLimits(study.cka.outlier_sigma, study.cka.outlier_share)
     yield layers, (study.layers, study.precision, outliers)
     yield heads, (study.heads,)
     yield threads, (study.threads.inference,)
@@ -204,10 +204,12 @@ def kurtosis(settings: KurtosisSettings) -> None:
         outlier_features(deviations, share)
 
 
-def further(name: str, settings: Any) -> None:
+def further(name: str, settings: Any, kurtosis: KurtosisSettings) -> None:
     """Measure a few images; the function has its module's name."""
+    measure = resolve_name(f"interpreting_clip.measures.{name}:{name}")
+    limits = (kurtosis.outlier_sigma, kurtosis.outlier_share) if name == "privileged_basis" else ()
     with error_context("images", ValueError):
-        resolve_name(f"interpreting_clip.measures.{name}:{name}")(FEATURES, settings)
+        measure(FEATURES, *limits, settings)
 
 
 def directions(settings: DirectionsSettings) -> None:

@@ -272,8 +272,7 @@ def test_extract_broden_records_the_probe_images_in_their_order(run):
 
 
 def test_extract_layers_records_evenly_spaced_images(run):
-    settings = load_tree(Path("params.yaml"))["kurtosis"]
-    change(kurtosis=settings | {"outlier_sigma": 2.5, "outlier_share": 0.9})
+    change(cka={"outlier_sigma": 2.5, "outlier_share": 0.9})
     run("extract_layers", "clip")
     with open_shards(DATASETS / "imagenet_val") as data:
         rows = evenly_spaced_minibatches(len(data), 32, 16)

@@ -113,6 +113,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "published": {"resamples": 30, "seed": 10, "confidence": 0.6},
     "controls": {"encoder": "first", "seed": 11, "repetitions": 20, "resamples": 20},
     "layers": {"images": 36, "minibatch": 12},
+    "cka": {"outlier_sigma": 1.5, "outlier_share": 0.1},
 }
 LINES = {
     shift: LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9, 0.2, 0.9) for i, shift in enumerate(SHIFTS)
@@ -272,6 +273,7 @@ def test_a_shift_without_a_line_has_no_effective_robustness(run):
         del whole[part]["objectnet"]
     whole["at_chance"]["objectnet"] = ["standard"]
     write_json(Path("data/baseline/baseline.json"), whole)
+    run("directions", "first")
     run("robustness", "first")
     found = result("data/robustness/first/robustness.json")
     assert found["left_out"].keys() == {"objectnet"}

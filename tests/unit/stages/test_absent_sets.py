@@ -10,6 +10,7 @@ from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures import effective_robustness, logit_line
 from interpreting_clip.measures.effective_robustness import Accuracy
+from interpreting_clip.measures.guessing import Guessing
 from interpreting_clip.training.standard_models import LabelledImages
 from stages import baseline
 from stages.robustness import estimate
@@ -57,9 +58,10 @@ def test_standard_models_are_measured_on_the_sets_that_there_are(settings, tmp_p
     monkeypatch.setattr(baseline, "load", lambda name: held)
     measure = lambda *given: {"model": dict.fromkeys(["imagenet", *given[2]], 50.0)}  # noqa: E731
     monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
-    (model,), classes = baseline.trained_models(folders, settings)
+    (model,), classes, guessing = baseline.trained_models(folders, settings)
     assert set(model) == {"name", "imagenet", *SHIFTS} - {"objectnet"}
     assert classes == {name: [7] for name in ("imagenet", *SHIFTS) if name != "objectnet"}
+    assert guessing == dict.fromkeys(classes, Guessing(images=1, classes=1))
 
 
 def test_without_broden_labels_and_concepts_are_absent(tmp_path, monkeypatch):

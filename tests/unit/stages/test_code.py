@@ -30,7 +30,7 @@ def test_the_check_names_what_is_out_of_date_and_writes_nothing(copy):
     with (copy / "interpreting_clip/measures/cka.py").open("a") as stream:
         stream.write("EDITED = True\n")
     before = (copy / "code.json").read_bytes()
-    with pytest.raises(InputError, match="out of date for cka, controls;"):
+    with pytest.raises(InputError, match="out of date for cka, controls, study;"):
         fingerprints_tool.main()
     assert (copy / "code.json").read_bytes() == before
     run_stage("code")
