@@ -17,6 +17,7 @@ from page.names import (
     format_percent,
     format_spread,
 )
+from page.replicas import format_replicas
 from page.results import PublishedResults, StudyEncoder, measured_shifts
 from page.robustness_tables import line_spans, mark
 
@@ -27,6 +28,10 @@ Estimate = tuple[float, float, float]
 
 PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
+
+ROBUSTNESS, KURTOSIS, CONCEPTS = "robustness.robustness", "kurtosis.kurtosis", "concepts.directions"
+PRUNED = "robustness.prunable"
+"""The numbers that claims compare, by the names that their replicas have."""
 
 LEVEL = 0.05
 """A value is above a null if its p is at most this; the choice is ours, and with 19 draws or more
@@ -64,11 +69,12 @@ def robustness_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     for f in families(encoders):
         if estimates := _robustness(f.members):
             values = ", ".join(
-                f"{TRAININGS[e.entry.training]} {format_interval(mean, low, high)} points "
-                f"({_accuracies(e)})"
+                f"{TRAININGS[e.entry.training]} {format_interval(mean, low, high)} points"
+                f"{_over_seeds(e, ROBUSTNESS)} ({_accuracies(e)})"
                 for e, (low, mean, high) in zip(f.members, estimates, strict=True)
             )
-            verdict, text = judge_order(estimates), f"{f.name}: {values}"
+            verdict = judge_order(_with_seeds(f.members, ROBUSTNESS, estimates))
+            text = f"{f.name}: {values}"
             cases.append(_unless_extrapolated(f.members, verdict, text))
     return _claim(
         "effective_robustness",
@@ -85,8 +91,9 @@ def coverage_of_data(encoders: Sequence[StudyEncoder]) -> Claim | None:
     for pair in label_controls(encoders):
         if estimates := _robustness(pair):
             raw = " against ".join(_accuracies(e) for e in pair)
-            text = f"{_against(pair, estimates)} points, {raw}"
-            cases.append(_unless_extrapolated(pair, judge_order(estimates), text))
+            text = f"{_against(pair, estimates)}, {raw}"
+            verdict = judge_order(_with_seeds(pair, ROBUSTNESS, estimates))
+            cases.append(_unless_extrapolated(pair, verdict, text))
     return _claim(
         "effective_robustness",
         "Robustness comes with the coverage of the data and not with language: labels give more of "
@@ -103,11 +110,13 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
             null, kurtosis = e.null.numbers.kurtosis, e.metrics.kurtosis
             p = rank_p_value(kurtosis.mean, null)
             text = (
-                f"{e.entry.label} {format_interval(kurtosis.mean, kurtosis.low, kurtosis.high, 2)} "
-                f"against {format_spread(null, 2)} of {len(null)} untrained encoders, "
-                f"p = {format_number(p, 2)}"
+                f"{e.entry.label} {format_interval(kurtosis.mean, kurtosis.low, kurtosis.high, 2)}"
+                f"{_over_seeds(e, KURTOSIS, 2)} against {format_spread(null, 2)} of {len(null)} "
+                f"untrained encoders, p = {format_number(p, 2)}"
             )
-            cases.append((judge_against_null(kurtosis.low, kurtosis.high, null), text))
+            estimate = (kurtosis.low, kurtosis.mean, kurtosis.high)
+            ((low, _, high),) = _with_seeds([e], KURTOSIS, [estimate])
+            cases.append((judge_against_null(low, high, null), text))
     return _claim(
         "kurtosis",
         "The kurtosis of a zero-shot encoder's activations is above that of untrained encoders of "
@@ -161,6 +170,9 @@ def prunable_directions(encoders: Sequence[StudyEncoder]) -> Claim | None:
             verdict = "shown" if reaches else "not shown"
             if found.prunable is None or found.is_extrapolated(found.prunable):
                 verdict = "undecided"
+        if replicas := e.replicas.get(PRUNED):
+            seen = {value >= PRUNABLE for value in replicas.values}
+            verdict = verdict if seen == {verdict == "shown"} else "undecided"
         alone = {"accuracy": found.by_accuracy, "robustness": found.by_robustness}
         parts = ", ".join(f"by {name} alone {format_percent(x)}" for name, x in alone.items())
         random = found.random_heads.prunable
@@ -202,7 +214,8 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
             continue
         drawn = drawn or f.zero_shot.metrics.concepts.unique_directions_low is not None
         counts = ", ".join(
-            f"{TRAININGS[e.entry.training]} {format_interval(n, low, high, 0)}{_beside_chance(e)}"
+            f"{TRAININGS[e.entry.training]} {format_interval(n, low, high, 0)}"
+            f"{_over_seeds(e, CONCEPTS)}{_beside_chance(e)}"
             for e in (f.zero_shot, *others, *([null] if null else []))
             for n, low, high in [_counted(e)]
         )
@@ -317,6 +330,24 @@ def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdic
     return "shown" if all(above) else "undecided" if any(above) else "not shown"
 
 
+def _with_seeds(
+    encoders: Sequence[StudyEncoder], number: str, estimates: Sequence[Estimate]
+) -> list[Estimate]:
+    """Widen intervals to hold the values of all replicas: a claim has to hold beyond both."""
+    widened = []
+    for e, (low, mean, high) in zip(encoders, estimates, strict=True):
+        found = e.replicas.get(number)
+        ends = (found.low, found.high) if found else (low, high)
+        widened.append((min(low, ends[0]), mean, max(high, ends[1])))
+    return widened
+
+
+def _over_seeds(encoder: StudyEncoder, number: str, digits: int = 1) -> str:
+    """Return what stands after an interval in a finding, if the encoder has replicas."""
+    said = format_replicas(encoder.replicas.get(number), digits)
+    return f",{said} over seeds" if said else ""
+
+
 def mean_over(encoders: Sequence[StudyEncoder]) -> str:
     """Name the shifts that a mean is over, or return nothing if it is over all five."""
     shifts = measured_shifts(encoders)
@@ -358,19 +389,23 @@ def _beside_chance(encoder: StudyEncoder) -> str:
 
 
 def _unique_concepts(encoder: StudyEncoder) -> Estimate | None:
-    """Return the unique concepts of directions; without draws the interval is the count itself."""
+    """Return the unique concepts of directions, widened by replicas.
+
+    Without draws of negatives the interval is the count itself.
+    """
     count, low, high = _counted(encoder)
     if count is None:
         return None
     ends = (count if low is None else low, count, count if high is None else high)
-    return float(ends[0]), float(ends[1]), float(ends[2])
+    (widened,) = _with_seeds(
+        [encoder], CONCEPTS, [(float(ends[0]), float(ends[1]), float(ends[2]))]
+    )
+    return widened
 
 
-def _against(
-    pair: tuple[StudyEncoder, StudyEncoder], estimates: Sequence[Estimate], digits: int = 1
-) -> str:
+def _against(pair: tuple[StudyEncoder, StudyEncoder], estimates: Sequence[Estimate]) -> str:
     return " against ".join(
-        f"{e.entry.label} {format_interval(mean, low, high, digits)}"
+        f"{e.entry.label} {format_interval(mean, low, high)} points{_over_seeds(e, ROBUSTNESS)}"
         for e, (low, mean, high) in zip(pair, estimates, strict=True)
     )
 

@@ -30,6 +30,7 @@ from page.names import (
 from page.provenance import Provenance, dataset_rows, training_rows
 from page.published_section import published_section
 from page.rendering import template_environment
+from page.replicas import format_replicas
 from page.results import Baseline, Controls, LayerComparison, PublishedResults, StudyEncoder
 from page.robustness_tables import line_spans, mark, on_shift_classes
 from page.vega import Rows
@@ -108,6 +109,7 @@ def report_page(
             "interval": format_interval,
             "mark": mark,
             "p_among": rank_p_value,
+            "seeds": format_replicas,
             "spans": line_spans,
             "spread": format_spread,
         },
@@ -135,6 +137,7 @@ def report_page(
         ),
         found_concepts=concept_finder(encoders),
         further_measures=further_measures(encoders),
+        replicated=[e for e in encoders if e.replicas],
         negative_sides=any(p.side == "negative" for e in encoders for p in e.series.encoded),
         mean_over=mean_over(encoders),
         mean_shift_accuracy=mean_shift_accuracy,

@@ -11,6 +11,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.measures.logit_line import LogitLine
 from page.names import INSTRUMENTS, SHIFTS
+from page.replicas import Replicated
 
 Number = float | None
 """A result, or None if the study does not have the data that it needs."""
@@ -435,7 +436,8 @@ class UntrainedNull(msgspec.Struct, frozen=True, kw_only=True):
 class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
     """One encoder of the study; `number` counts from 1 and keys the charts to the table.
 
-    `entry` is its entry in params.yaml, `null` the untrained encoders that it is compared with.
+    `entry` is its entry in params.yaml, `null` the untrained encoders that it is compared with, and
+    `replicas` its numbers over other seeds, by names such as `robustness.robustness`.
     """
 
     key: str
@@ -443,6 +445,7 @@ class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
     entry: EncoderEntry
     series: Series
     null: UntrainedNull | None = None
+    replicas: dict[str, Replicated] = {}
 
     @property
     def file(self) -> str:

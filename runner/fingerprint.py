@@ -243,6 +243,12 @@ def recorded_fingerprints(file: Path) -> dict[str, str]:
         raise InputError(f"{file}: not legal JSON ({error}); run `dvc repro code`") from None
 
 
+def listed_fingerprints(entry: StageEntry, root: Path = Path()) -> dict[str, str]:
+    """Return those fingerprints in code.json that a stage's entry lists."""
+    recorded = recorded_fingerprints(root / FINGERPRINTS) if entry.fingerprints else {}
+    return {name: recorded[name] for name in entry.fingerprints if name in recorded}
+
+
 def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
     """Refuse to compute with other code or packages than the result would be filed under.
 

@@ -18,9 +18,9 @@ _NAME = re.compile(r"\$\{([\w.]+)\}")
 class StageEntry:
     """What dvc.yaml lists under a stage, or under one instance of it.
 
-    `params` are dotted paths in params.yaml and `fingerprint` is the key in code.json. `made` are
-    the dependencies that other stages write into DVC's cache; the others are files in git.
-    `results` are the outputs that are kept in git instead of DVC's cache.
+    `params` are dotted paths in params.yaml, and `fingerprints` keys in code.json, the stage's own
+    first. `made` are the dependencies that other stages write into DVC's cache; the others are
+    files in git. `results` are the outputs that are kept in git instead of DVC's cache.
     """
 
     stage: str
@@ -28,7 +28,7 @@ class StageEntry:
     deps: tuple[str, ...]
     made: frozenset[str]
     params: tuple[str, ...]
-    fingerprint: str
+    fingerprints: tuple[str, ...]
     outs: tuple[str, ...]
     results: tuple[str, ...]
 
@@ -36,6 +36,11 @@ class StageEntry:
     def name(self) -> str:
         """The name that DVC gives the stage or the instance."""
         return f"{self.stage}@{self.key}" if self.key else self.stage
+
+    @property
+    def fingerprint(self) -> str:
+        """The stage's own key in code.json; empty if it has none."""
+        return self.fingerprints[0] if self.fingerprints else ""
 
 
 def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GRAPH) -> StageEntry:
@@ -81,7 +86,7 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
         deps=tuple(filled["deps"]),
         made=frozenset(dep for dep in filled["deps"] if _is_made(dep, written)),
         params=tuple(listed),
-        fingerprint=fingerprints[0] if fingerprints else "",
+        fingerprints=tuple(fingerprints),
         outs=tuple(outs),
         results=tuple(path for path, options in outs.items() if options.get("cache") is False),
     )

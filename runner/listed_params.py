@@ -1,6 +1,6 @@
 """The parameters that a stage's entry in dvc.yaml lists, and no others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interpreting_clip.config.params import Params, convert
@@ -15,10 +15,18 @@ class ListedParams(Params):
     computed again when that changes.
     """
 
-    def __init__(self, study: Params, listed: Sequence[str], stage: str) -> None:
+    def __init__(
+        self,
+        study: Params,
+        listed: Sequence[str],
+        stage: str,
+        fingerprints: Mapping[str, str] | None = None,
+    ) -> None:
         # Not read again: every stage would parse params.yaml twice.
         self.file, self.tree = study.file, study.tree
         self.listed, self.stage = listed, stage
+        self.fingerprints = dict(fingerprints or {})
+        """What the stage lists of code.json, beside its own fingerprint."""
 
     def read(self, path: str, kind: Any) -> Any:
         """Return the value at `path` as a `kind`; of a section, only what is listed.

@@ -5,6 +5,7 @@ import sys
 import tempfile
 import time
 from contextlib import nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -12,7 +13,12 @@ from typing import Any
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import Kernels, require_full_precision, use_kernels
-from runner.fingerprint import COMPUTES_NOTHING, readable_tables, require_fingerprint
+from runner.fingerprint import (
+    COMPUTES_NOTHING,
+    listed_fingerprints,
+    readable_tables,
+    require_fingerprint,
+)
 from runner.graph import GRAPH, StageEntry, read_entry
 from runner.launcher import LAUNCHED, SETTINGS, compute_alone, launcher, run_elsewhere
 from runner.listed_params import ListedParams
@@ -81,7 +87,7 @@ def compute(
     A process that is one of several writes where the process that started it says, and that one
     keeps the outputs.
     """
-    params = ListedParams(study, entry.params, entry.stage)
+    params = ListedParams(study, entry.params, entry.stage, listed_fingerprints(entry))
     inputs = Inputs(entry.deps, entry.made, entry.stage)
     outputs = Outputs(entry.outs, entry.results, entry.stage)
     with nullcontext() if one_of_several else outputs.written(inputs):
@@ -128,6 +134,7 @@ def bytecode_folders() -> list[Path]:
     return sorted({file.parent / "__pycache__" for file in modules()})
 
 
+@cache
 def modules() -> list[Path]:
     """Return our Python modules."""
     return sorted(file for name in CODE for file in Path(name).rglob("*.py"))

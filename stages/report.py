@@ -23,6 +23,7 @@ from page.charts import CHARTS, PUBLISHED
 from page.drawing import chart_svg
 from page.families import with_null
 from page.provenance import Provenance
+from page.replicas import read_replicas
 from page.report_page import report_page
 from page.results import (
     Baseline,
@@ -42,6 +43,9 @@ from runner.outputs import Inputs, Outputs, require_checksums
 
 PLOTS = Path("plots")
 
+TRAINED_FROM = ("backbones", "datasets", "recipes", "pretrain", "finetune", "supervise")
+"""The sections that say how an encoder is trained."""
+
 DRAWING = ("numpy", "vl-convert-python")
 """The packages that make the page itself, besides torch's, which made the results."""
 
@@ -56,6 +60,8 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
     settings = params.read("correlation", Settings)
+    study = {name: params.read(name, dict) for name in TRAINED_FROM}
+    replicas = read_replicas(inputs["studies/replicas.csv"], study, params.fingerprints)
     encoders, comparisons, nulls, variables = [], [], dict[str, UntrainedNull](), set()
     for backbone in params.read("untrained", dict[str, dict]):
         file = inputs[PLOTS / "untrained"] / f"{backbone}.json"
@@ -65,7 +71,13 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         file = inputs[PLOTS / "encoders"] / f"{key}.json"
         variables.update(require_checksums(file.with_suffix(".sha256"), file))
         series = read_result(file, Series)
-        encoder = StudyEncoder(key=key, number=number, entry=entry, series=series)
+        encoder = StudyEncoder(
+            key=key,
+            number=number,
+            entry=entry,
+            series=series,
+            replicas=replicas.get(key, {}),
+        )
         encoders.append(with_null(encoder, nulls))
     for key in pairs:
         matrix = inputs[PLOTS / "comparisons"] / f"{key}.json"

@@ -27,7 +27,7 @@ EXTRACTIONS = {
 
 def link_code(folder: Path) -> None:
     """Let a folder have the code of the repository, for processes that are started in it."""
-    for name in (*CODE, "dvc.yaml", "constraints.txt", "versions.yaml"):
+    for name in (*CODE, "dvc.yaml", "constraints.txt", "versions.yaml", "studies"):
         (folder / name).symlink_to(ROOT / name)
 
 

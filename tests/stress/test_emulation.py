@@ -66,7 +66,7 @@ def small_study() -> dict[str, Any]:
 def compute(folder: Path, *emulator: str) -> dict[str, str]:
     """Run the small study in a folder, and return the digest of every result."""
     (folder / "data").mkdir(parents=True)
-    for name in (*CODE, "data/reference"):
+    for name in (*CODE, "data/reference", "studies"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "params.yaml").write_text(yaml.safe_dump(small_study()))
     command = [*emulator, sys.executable, "-m", "tests.stress.emulated_study"]

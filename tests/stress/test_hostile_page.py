@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings["study"] = {"title": f"The {HOSTILE}", "description": f"First.\n\nThen {HOSTILE}"}
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))
     (folder / "data").mkdir()
-    for name in ("data/reference", "constraints.txt", "versions.yaml"):
+    for name in ("data/reference", "constraints.txt", "versions.yaml", "studies"):
         (folder / name).symlink_to(ROOT / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -32,7 +32,7 @@ from scipy.io import savemat
 
 from interpreting_clip.config.datasets import ImageNet, ImageNetA, ImageNetCaptions, ObjectNet
 from interpreting_clip.config.params import Params
-from interpreting_clip.config.syntax import illegal_syntax
+from interpreting_clip.config.syntax import illegal_syntax, load_tree
 from interpreting_clip.datasets import card as dataset_card
 from interpreting_clip.datasets import class_folders
 from interpreting_clip.datasets.broden.labels import concept_presence
@@ -73,6 +73,7 @@ from interpreting_clip.formats.tables import read_curve, read_table
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.kurtosis import Settings
 from interpreting_clip.training.callbacks import FILE, Checkpoint
+from page.replicas import read_replicas, training_settings
 from page.results import LayerComparison, PublishedResults, Series, read_result
 from page.robustness_tables import PUBLISHED_COLUMNS
 from runner.fingerprint import (
@@ -674,6 +675,8 @@ def versions(folder: Path) -> Format:
 TESTBED_ROWS, ZOO_ROWS, TIMM_ROWS = 8, 6, 6
 RNG = np.random.default_rng(0)
 KEY = "rn_web_broad"
+MINIATURE = load_tree(ROOT / "params.yaml")
+SETTINGS = training_settings(KEY, MINIATURE)
 FORMATS: dict[str, Build] = {
     "torch zip": weights_of_others(pickled(CHECKPOINT)),
     "torch zip, its pickle": inner_pickle,
@@ -700,7 +703,10 @@ FORMATS: dict[str, Build] = {
             "lines": LINES,
             "timm_lines": LINES,
             "encoders": {
-                "a/b": {"mean": 1.0, "low": 0.5, "high": 2.0, "extrapolated": ["objectnet"]}
+                "a/b": {
+                    **{"mean": 1.0, "low": 0.5, "high": 2.0, "extrapolated": ["objectnet"]},
+                    **{"imagenet": 60.0, "shifts": 50.0},
+                }
             },
             "leaders": ["a/b"],
             "confidence": 0.95,
@@ -709,6 +715,12 @@ FORMATS: dict[str, Build] = {
         },
     ),
     "json": table_of("x.json", '{"a": [1, 2.5, null], "b": {"c": "d\\u00e9"}}', read_json),
+    "csv of replicas": table_of(
+        "replicas.csv",
+        "encoder,seed,settings,code,kurtosis.kurtosis\n"
+        + "".join(f"{KEY},{seed},{SETTINGS},x,2.{seed}\n" for seed in range(3)),
+        lambda file: read_replicas(file, MINIATURE, {}),
+    ),
     "csv of published": table_of(
         "published.csv",
         ",".join(PUBLISHED_COLUMNS) + "\n" + ",".join("1" for _ in PUBLISHED_COLUMNS) + "\n",

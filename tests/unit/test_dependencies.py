@@ -16,6 +16,7 @@ import yaml
 
 from interpreting_clip.config.datasets import Sources
 from interpreting_clip.config.encoders import Heads
+from page.replicas import TRAININGS
 from runner.fingerprint import (
     BRANCHES,
     branch_modules,
@@ -56,7 +57,8 @@ def test_a_stage_runs_its_module_and_says_what_for(stage):
 
 @pytest.mark.parametrize("stage", COMPUTING)
 def test_the_fingerprint_is_that_of_the_stage_or_of_its_branch(stage):
-    assert declared(stage, "code.json") == {BRANCH.get(stage, stage)}
+    others = set(TRAININGS) if stage == "report" else set()  # are replicas of their code?
+    assert declared(stage, "code.json") == {BRANCH.get(stage, stage)} | others
 
 
 def test_every_branch_has_a_fingerprint():
@@ -186,10 +188,14 @@ HEADS = {"head_zero_shot", "head_trained", "head_random"}
 REAL = {"fetch_hub", "fetch_archive", "fetch_folder"}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 EDITS = [
-    ("interpreting_clip/measures/cka.py", EDIT, {"cka", "controls"}),
+    ("interpreting_clip/measures/cka.py", EDIT, {"cka", "controls", "study"}),
     ("interpreting_clip/config/untrained.py", EDIT, {"study", "extract_untrained"}),
     ("interpreting_clip/config/weight_sources.py", EDIT, {"study", "weights"}),
-    ("interpreting_clip/measures/u_centring.py", EDIT, {"cka", "extract_layers", "controls"}),
+    (
+        "interpreting_clip/measures/u_centring.py",
+        EDIT,
+        {"cka", "extract_layers", "controls", "study"},
+    ),
     ("interpreting_clip/encoders/gram.py", EDIT, {"extract_layers", "controls"}),
     ("interpreting_clip/synthetic/shapes.py", "# a comment\n", set()),
     ("interpreting_clip/synthetic/shapes.py", '"""A docstring."""', set()),

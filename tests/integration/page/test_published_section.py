@@ -29,7 +29,7 @@ from page.vega import vega_script
 from stages.published import COLUMNS, published_results
 from tests.browser import HOSTILE, NARROW, excess_width, violations
 from tests.reads import ROOT
-from tests.unit.page.conftest import as_read, published_model, published_tables
+from tests.unit.page.conftest import CHECKS, as_read, published_model, published_tables
 
 SETTINGS = Settings(resamples=20, seed=0, confidence=0.95)
 
@@ -57,8 +57,9 @@ def write_page(file: Path, result: dict[str, Any], tables: dict[str, list]) -> N
     curve = [{"axes": 1, "size": 6.0, "found": 0.5, "arithmetic": 0.5}]
     known = dict.fromkeys(INSTRUMENTS, none)
     known |= {"outlier_features": none | {"curve": curve, "limits": []}}
+    known |= {"concepts": none | {"checks": CHECKS}}
     controls = msgspec.convert(known, Controls)
-    baseline = Baseline(models=[], lines={}, abscissa={})
+    baseline = Baseline(models=[], lines={}, abscissa={}, chance={}, at_chance={})
     html = report_page(
         title="published models",
         description="No encoder.",

@@ -372,6 +372,7 @@ def read(study: dict[str, Any]) -> list[StudyEncoder]:
                 series=msgspec.convert(
                     study["series"][key] | {"measures": study["metrics"][key]}, Series
                 ),
+                replicas=study.get("replicas", {}).get(key, {}),
             ),
             nulls,
         )

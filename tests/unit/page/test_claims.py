@@ -74,8 +74,8 @@ def test_backbones_that_differ_are_mixed_and_each_says_how(study):
     ("control", "verdict", "words"),
     [
         (40.0, "shown", "points, ImageNet 96.0 %, shifts"),
-        (5.0, "not shown", "5.0 [4.0, 6.0] against"),
-        (28.0, "undecided", "28.0 [27.0, 29.0] against"),
+        (5.0, "not shown", "5.0 [4.0, 6.0] points against"),
+        (28.0, "undecided", "28.0 [27.0, 29.0] points against"),
     ],
 )
 def test_the_control_decides_between_data_and_language(study, control, verdict, words):

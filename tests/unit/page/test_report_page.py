@@ -22,8 +22,8 @@ from tests.unit.page.conftest import (
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 SECTIONS = [
-    *("published-models", "study", "validated", "shows", "robustness", "outliers", "directions"),
-    *("which", "further", "layers", "across", "paper", "provenance", "training"),
+    *("published-models", "study", "validated", "shows", "seeds", "robustness", "outliers"),
+    *("directions", "which", "further", "layers", "across", "paper", "provenance", "training"),
 ]
 WHY_APART = "Numbers of the two kinds do not compare."
 
@@ -165,7 +165,7 @@ def test_the_text_is_escaped(page, study):
     study["entries"]["rn_supervised"]["label"] = "<b>&'"
     text = page()
     assert "a &lt;miniature&gt;" in text and "<p>First &amp; foremost.</p>\n<p>Second.</p>" in text
-    assert "<b>" not in text and text.count("</span>&lt;b&gt;&amp;&#39;</th>") == 8
+    assert "<b>" not in text and text.count("</span>&lt;b&gt;&amp;&#39;</th>") == 10
     assert "supervised" in text and "&amp;lt;" not in text
 
 

@@ -33,7 +33,7 @@ from tests.reads import ROOT
 
 def entry(fingerprint: str, stage: str = "") -> StageEntry:
     """Return the entry of a stage that lists nothing but its fingerprint."""
-    return StageEntry(stage or fingerprint, "", (), frozenset(), (), fingerprint, (), ())
+    return StageEntry(stage or fingerprint, "", (), frozenset(), (), (fingerprint,), (), ())
 
 
 STAGES = [("kurtosis", ""), ("head", "random")]

@@ -1,0 +1,140 @@
+"""Replicas: the same encoders from other seeds, and how far their numbers spread.
+
+An interval is over images, lines or draws of one trained encoder; it knows nothing of the encoder
+that another seed would have given. `studies/replicas.yaml` trains each encoder of the default study
+with five seeds, `python -m tools.replicas` keeps what was measured as one table, and the page shows
+the spread beside the intervals. The paper trains each encoder once and reports no such spread.
+"""
+
+import hashlib
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.tables import read_table
+from page.names import format_number
+
+TRAININGS = ("pretrain", "finetune", "supervise")
+"""The stages that train, which are the sections of params.yaml with their encoders, too."""
+
+IDENTITY = ("encoder", "seed", "settings", "code")
+"""The columns of the table before the numbers; the last two are those of the training."""
+
+
+class Replicated(msgspec.Struct, frozen=True, kw_only=True):
+    """A number of an encoder over its replicas.
+
+    `outdated` says that the code of the training has changed since the replicas were trained.
+    """
+
+    values: list[float]
+    outdated: bool
+
+    @property
+    def mean(self) -> float:
+        """The mean over the replicas."""
+        return statistics.fmean(self.values)
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation, of n - 1 degrees of freedom."""
+        return statistics.stdev(self.values)
+
+    @property
+    def low(self) -> float:
+        """The lowest value of a replica."""
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        """The highest value of a replica."""
+        return max(self.values)
+
+
+def format_replicas(found: Replicated | None, digits: int = 1) -> str:
+    """Return the standard deviation over replicas with its sign, to stand after an interval.
+
+    A pilcrow marks replicas that are outdated. Without replicas the text is empty.
+    """
+    if found is None:
+        return ""
+    return f" ± {format_number(found.deviation, digits)}{'¶' if found.outdated else ''}"
+
+
+def training_of(key: str, study: Mapping[str, Any]) -> str:
+    """Return the stage that trains an encoder of a study, or nothing if none does."""
+    return next((stage for stage in TRAININGS if key in study.get(stage, {})), "")
+
+
+def training_settings(key: str, study: Mapping[str, Any]) -> str:
+    """Return 12 hex digits that stand for the settings of an encoder's training but for its seed.
+
+    These are the recipe, the backbone, the dataset, and for a finetuned encoder the settings of the
+    training that it starts from.
+
+    Parameters
+    ----------
+    key : an encoder that `training_of` has a stage for
+    study : the sections of params.yaml
+    """
+    entry = study[training_of(key, study)][key]
+    recipe = {k: v for k, v in study["recipes"][entry["recipe"]].items() if k != "seed"}
+    parts = {
+        "recipe": recipe,
+        "backbone": study["backbones"][entry["backbone"]] if "backbone" in entry else None,
+        "start": training_settings(entry["start"], study) if "start" in entry else None,
+        "dataset": study["datasets"][entry["dataset"]],
+        "label_smoothing": entry.get("label_smoothing"),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def training_code(key: str, study: Mapping[str, Any], code: Mapping[str, str]) -> str:
+    """Return the fingerprints, in code.json, of the stages that an encoder's training takes."""
+    stage = training_of(key, study)
+    start = study[stage][key].get("start")
+    own = code.get(stage, "")
+    return f"{training_code(start, study, code)}+{own}" if start else own
+
+
+def read_replicas(
+    file: Path, study: Mapping[str, Any], code: Mapping[str, str]
+) -> dict[str, dict[str, Replicated]]:
+    """Read from the table those replicas that have the settings of the study's own encoders.
+
+    Returns the numbers of each encoder by their names, such as `robustness.robustness`.
+
+    Raises
+    ------
+    InputError
+        The table is missing or damaged, or an encoder in it has one replica.
+    """
+    rows: dict[str, list[dict[str, str]]] = {}
+    for row in read_table(file, IDENTITY):
+        key = row["encoder"]
+        if training_of(key, study) and row["settings"] == training_settings(key, study):
+            rows.setdefault(key, []).append(row)
+    found = {}
+    for key, replicas in rows.items():
+        if len(replicas) < 2:
+            raise InputError(f"{file}: expected two replicas of {key} or more, got one")
+        present = training_code(key, study, code)
+        outdated = any(row["code"] != present for row in replicas)
+        found[key] = {
+            name: Replicated(values=_numbers(file, replicas, name), outdated=outdated)
+            for name in replicas[0]
+            if name not in IDENTITY and all(row[name] for row in replicas)
+        }
+    return found
+
+
+def _numbers(file: Path, rows: Sequence[Mapping[str, str]], name: str) -> list[float]:
+    try:
+        return [float(row[name]) for row in rows]
+    except ValueError as error:
+        raise InputError(f"{file}: {name}: expected numbers: {error}") from None

@@ -1,0 +1,73 @@
+"""The study of replicas, and its table."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.tables import read_table
+from interpreting_clip.study.check import check
+from page.replicas import IDENTITY, training_settings
+from tests.reads import ROOT
+from tools.replicas import SEEDS, STUDY, TABLE, main, replicated, study_text
+
+
+@pytest.fixture
+def study() -> dict:
+    return load_tree(ROOT / "params.yaml")
+
+
+def test_the_study_in_the_repository_is_that_of_params(study):
+    assert (ROOT / STUDY).read_text() == study_text(study), "python -m tools.replicas --study"
+
+
+def test_the_study_is_legal_and_has_each_trained_encoder_five_times():
+    encoders = check(ROOT / STUDY).encoders
+    own = load_tree(ROOT / "params.yaml")["encoders"]
+    trained = [key for key, entry in own.items() if entry["training"] != "untrained"]
+    assert list(encoders) == [f"{key}_{number}" for key in trained for number in range(SEEDS)]
+
+
+def test_replicas_differ_in_their_seed_alone(study):
+    made = replicated(study)
+    for key in ("rn_web_broad", "vit_web_broad_finetuned", "rn_web_broad_labels"):
+        settings = {training_settings(f"{key}_{number}", made) for number in range(SEEDS)}
+        assert settings == {training_settings(key, study)}
+    seeds = [made["recipes"][f"rn_broad_{number}"]["seed"] for number in range(SEEDS)]
+    assert seeds == [0, 1, 2, 3, 4]
+    assert made["finetune"]["rn_web_broad_finetuned_3"]["start"] == "rn_web_broad_3"
+
+
+@pytest.fixture
+def ran(study, tmp_path, monkeypatch) -> Path:
+    """Return a folder in which the study of replicas has run."""
+    monkeypatch.chdir(tmp_path)
+    Path("studies").mkdir()
+    Path("params.yaml").write_text(study_text(study))
+    Path("code.json").write_text('{"pretrain": "aa", "finetune": "bb", "supervise": "cc"}')
+    Path("plots/encoders").mkdir(parents=True)
+    for number, key in enumerate(replicated(study)["encoders"]):
+        values = [{"name": "kurtosis", "value": 2 + number / 100}, {"name": "other", "value": None}]
+        Path(f"plots/encoders/{key}.json").write_text(json.dumps({"numbers": {"kurtosis": values}}))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("ran")
+def test_the_table_has_a_row_for_each_replica(study, capsys):
+    main("--table")
+    rows = read_table(TABLE, (*IDENTITY, "kurtosis.kurtosis", "kurtosis.other"))
+    assert "45 replicas" in capsys.readouterr().out and len(rows) == 45
+    first = rows[1]
+    assert (first["encoder"], first["seed"], first["code"]) == ("rn_web_broad", "1", "aa")
+    assert first["settings"] == training_settings("rn_web_broad", study)
+    assert (first["kurtosis.kurtosis"], first["kurtosis.other"]) == ("2.01", "")
+
+
+@pytest.mark.usefixtures("ran")
+def test_another_study_s_results_are_refused():
+    Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+    with pytest.raises(InputError, match=r"'rn_web_broad' is not a replica.*in a clone"):
+        main("--table")
+    assert not TABLE.exists()

@@ -1,0 +1,148 @@
+"""The study of replicas, and the table of what it measured.
+
+    python -m tools.replicas --study    # writes studies/replicas.yaml from params.yaml
+    python -m tools.replicas --table    # writes studies/replicas.csv from the results here
+
+The study has five seeds of each encoder that the default study trains, and all else as it is there.
+It runs in a clone of its own (`cp studies/replicas.yaml params.yaml; make repro`), where --table
+then writes the table to commit. A change of a training outdates the table, and the page says so.
+"""
+
+import copy
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from interpreting_clip.config.params import PARAMS
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import read_json, write_whole
+from interpreting_clip.formats.tables import write_table
+from page.replicas import IDENTITY, TRAININGS, training_code, training_of, training_settings
+from runner.fingerprint import FINGERPRINTS
+from runner.process import launch
+from tools.options import Options
+
+STUDY, TABLE = Path("studies/replicas.yaml"), Path("studies/replicas.csv")
+SEEDS = 5
+
+HEAD = """\
+# Five seeds of each encoder that the default study trains, and all else as it is there: how far do
+# its numbers depend on the seed? Written by `python -m tools.replicas --study` from params.yaml.
+
+"""
+
+TITLE = "Replicas of the miniature"
+DESCRIPTION = (
+    "The encoders of the miniature from five seeds each, to see how far its numbers spread."
+)
+
+
+def main(*arguments: str) -> None:
+    """Write the study or the table."""
+    parser = Options(prog="python -m tools.replicas", description=__doc__)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--study", action="store_true", help=f"write {STUDY}")
+    which.add_argument("--table", action="store_true", help=f"write {TABLE}")
+    if parser.parse_args(arguments).study:
+        write_whole(STUDY, study_text(load_tree(PARAMS)).encode())
+        sys.stdout.write(f"{STUDY}: written\n")
+    else:
+        rows, names = table_rows(load_tree(PARAMS))
+        write_table(TABLE, rows, (*IDENTITY, *names))
+        sys.stdout.write(f"{TABLE}: {len(rows)} replicas\n")
+
+
+def study_text(study: dict[str, Any]) -> str:
+    """Return the study of replicas as YAML, in the form that DVC leaves after an experiment."""
+    from dvc.utils.serialize import dumps_yaml
+
+    # Copies of what stands in several places, for which there would be anchors.
+    replicas = json.loads(json.dumps(replicated(study)))
+    return HEAD + dumps_yaml(replicas)
+
+
+def replicated(study: dict[str, Any], seeds: int = SEEDS) -> dict[str, Any]:
+    """Return a study with each trained encoder once for each seed, from that of its recipe on."""
+    made = copy.deepcopy(study)
+    made["study"] = {"title": TITLE, "description": DESCRIPTION}
+    made["comparisons"] = {}
+    made["encoders"] = {
+        replica(key, number): entry | {"label": f"{entry['label']}, seed {seed}"}
+        for key, entry in study["encoders"].items()
+        if training_of(key, study)
+        for number in range(seeds)
+        for seed in [seed_of(key, study) + number]
+    }
+    used = {entry["recipe"] for stage in TRAININGS for entry in study[stage].values()}
+    made["recipes"] = {
+        replica(name, number): recipe | {"seed": recipe["seed"] + number}
+        for name, recipe in study["recipes"].items()
+        if name in used
+        for number in range(seeds)
+    }
+    for stage in TRAININGS:
+        made[stage] = {
+            replica(key, number): replicated_entry(entry, number)
+            for key, entry in study[stage].items()
+            for number in range(seeds)
+        }
+    used_weights = made["encoders"].keys() & study.get("weights", {}).keys()
+    made["weights"] = {key: study["weights"][key] for key in sorted(used_weights)}
+    planted = study["controls"]["encoder"]
+    made["controls"] = study["controls"] | {"encoder": replica(planted, 0)}
+    return made
+
+
+def replicated_entry(entry: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return a training with the recipe of a seed, and the encoder of it that it starts from."""
+    changed = {key: replica(entry[key], number) for key in ("recipe", "start") if key in entry}
+    return entry | changed
+
+
+def replica(key: str, number: int) -> str:
+    """Return the key of a replica; they are counted from 0."""
+    return f"{key}_{number}"
+
+
+def seed_of(key: str, study: dict[str, Any]) -> int:
+    """Return the seed of an encoder's training."""
+    return study["recipes"][study[training_of(key, study)][key]["recipe"]]["seed"]
+
+
+def table_rows(study: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return a row for each replica of the study that was run here, and the numbers' names.
+
+    Raises
+    ------
+    InputError
+        An encoder of params.yaml is no replica, or its results are missing.
+    """
+    code, rows, names = read_json(FINGERPRINTS), [], dict[str, None]()
+    for key in study["encoders"]:
+        stem, _, number = key.rpartition("_")
+        if not number.isdecimal() or not training_of(key, study):
+            raise InputError(
+                f"{PARAMS}: '{key}' is not a replica: run the study of {STUDY} in a clone, and "
+                "this there"
+            )
+        measured = read_json(Path(f"plots/encoders/{key}.json"))["numbers"]
+        values = {
+            f"{measure}.{one['name']}": one["value"]
+            for measure, numbers in measured.items()
+            for one in numbers
+        }
+        names |= dict.fromkeys(values)
+        identity = (
+            stem,
+            seed_of(key, study),
+            training_settings(key, study),
+            training_code(key, study, code),
+        )
+        rows.append({**dict(zip(IDENTITY, identity, strict=True)), **values})
+    return rows, list(names)
+
+
+if __name__ == "__main__":
+    launch(main)
