@@ -5,6 +5,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -64,13 +65,18 @@ def small_study() -> dict[str, Any]:
 
 
 def compute(folder: Path, *emulator: str) -> dict[str, str]:
-    """Run the small study in a folder, and return the digest of every result."""
+    """Run the small study in a folder, and return the digest of every result.
+
+    Return none if the emulator itself crashes.
+    """
     (folder / "data").mkdir(parents=True)
     for name in (*CODE, "data/reference", "studies"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "params.yaml").write_text(yaml.safe_dump(small_study()))
     command = [*emulator, sys.executable, "-m", "tests.stress.emulated_study"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if emulator and done.returncode == -signal.SIGSEGV:
+        return {}
     assert done.returncode == 0, done.stderr
     return {
         f"{name}/{path}": digest
@@ -87,7 +93,9 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.parametrize("processor", TRIED)
 def test_an_emulated_processor_computes_the_same_bytes(own, tmp_path, processor):
-    found = compute(tmp_path / "study", str(QEMU), "-cpu", processor)
+    command = (str(QEMU), "-cpu", processor)
+    # QEMU's user mode crashes now and then, with the threads of V8 in `report`.
+    found = compute(tmp_path / "study", *command) or compute(tmp_path / "again", *command)
     assert found.keys() == own.keys()
     assert [path for path in own if found[path] != own[path]] == []
 
