@@ -18,7 +18,7 @@ from interpreting_clip.formats.saved_activations import write_activations, write
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.measures.head import Head
 from tests.integration.downloads.loopback import FileServer, HubServer
-from tests.pipeline.nano_study import run_nano
+from tests.pipeline.nano_study import PRINTED, run_nano
 from tests.pipeline.workspace import NANO, Workspace
 from tests.reads import ROOT, link_code, run_stage, seal
 
@@ -42,7 +42,9 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
             run_nano(partial)
             partial.rename(made)
     copy = shutil.copytree(made, tmp_path_factory.mktemp("clone") / "nano", symlinks=True)
-    return Workspace(copy)
+    workspace = Workspace(copy)
+    workspace.printed = (copy / PRINTED).read_text()
+    return workspace
 
 
 @pytest.fixture

@@ -10,9 +10,13 @@ from filelock import FileLock
 
 from tests.pipeline.workspace import new_workspace
 from tests.reads import ROOT, STAGES
+from tools.prune import size
 
 KEPT = ROOT / ".scratch/nano"
 """DVC's cache of the last run, and the records of its processes; `make clean` deletes it."""
+
+PRINTED = ".scratch/printed"
+"""The file of the clone that has what the run printed, for the workspaces of its copies."""
 
 MOST = 500 * 2**20
 """Bytes of KEPT from which on a run starts without it: caches only grow."""
@@ -47,8 +51,4 @@ def run_nano(folder: Path) -> None:
             shutil.copytree(cache, KEPT / "cache")
             shutil.copy(workspace.spied, KEPT / "spied")
     workspace.commit("Run the nano study")
-
-
-def size(folder: Path) -> int:
-    """Return how many bytes the files of a folder have."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    (folder / PRINTED).write_text(workspace.printed)
