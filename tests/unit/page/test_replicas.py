@@ -18,7 +18,7 @@ from page.replicas import (
     training_settings,
 )
 from tests.reads import ROOT
-from tests.unit.page.conftest import read
+from tests.unit.page.conftest import made_up_study, read
 
 CODE = {"pretrain": "aa", "finetune": "bb", "supervise": "cc"}
 ZERO_SHOT, FINETUNED = "rn_web_broad", "rn_web_broad_finetuned"
@@ -130,14 +130,8 @@ def with_robustness(made_up: dict, **seeds: list[float]) -> dict:
     return made_up
 
 
-@pytest.fixture
-def made_up(request) -> dict:
-    from tests.unit.page.conftest import made_up_study
-
-    return made_up_study()
-
-
-def test_a_claim_is_seen_only_beyond_the_range_over_seeds(made_up):
+def test_a_claim_is_seen_only_beyond_the_range_over_seeds():
+    made_up = made_up_study()
     for key in made_up["entries"]:
         if key.startswith("vit"):
             made_up["entries"][key]["data"] = f"{key} alone"
