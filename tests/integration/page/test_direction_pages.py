@@ -1,24 +1,15 @@
 """The direction browser in Chromium: links, the finder, no request that leaves its files."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from page.direction_pages import browser_files
 from page.links import direction_href
+from tests.browser import NARROW, excess_width, violations
 from tests.drawn_directions import draw_browser
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -36,43 +27,18 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return plots
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+@pytest.fixture(autouse=True)
+def _on_a_telephone(page: Page) -> None:
+    page.set_viewport_size(NARROW)
 
 
-@pytest.fixture
-def page(chromium: Any) -> Iterator[Any]:
-    """Lend a test a page of a phone's width, and fail on any message or request of its own."""
-    page = chromium.new_page(viewport={"width": 390, "height": 800})
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("requestfailed", lambda request: said.append(request.url))
-    page.on(
-        "request",
-        lambda request: None if request.url.startswith("file:") else said.append(request.url),
-    )
-    yield page
-    page.close()
-    assert said == []
-
-
-def fits(page: Any) -> bool:
-    """Say whether a page needs no horizontal scrolling."""
-    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def test_a_deep_link_lands_on_its_direction(page, pages):
+def test_a_deep_link_lands_on_its_direction(page: Page, pages: Path):
     page.goto((pages / direction_href("rn", "directions", 117)).as_uri().replace("%23", "#"))
     heading = page.get_by_role("heading", name="Direction 117", exact=True)
     box = heading.bounding_box()
-    assert box and 0 <= box["y"] < 800
+    assert box and 0 <= box["y"] < NARROW["height"]
     assert page.locator("article:target").count() == 1
-    assert fits(page)
+    assert excess_width(page) == 0
     page.get_by_role("link", name="101", exact=True).click()
     assert page.locator("article:target").get_attribute("id") == "direction-101"
     images = page.locator("article:target img")
@@ -81,12 +47,12 @@ def test_a_deep_link_lands_on_its_direction(page, pages):
     )
     assert images.count() == 8
     page.get_by_role("link", name="The study").click()
-    assert page.title() == "The study"
+    expect(page).to_have_title("The study")
 
 
-def test_the_finder_leaves_what_holds_the_concept(page, pages):
+def test_the_finder_leaves_what_holds_the_concept(page: Page, pages: Path):
     page.goto((pages / "directions/rn/index.html").as_uri())
-    assert fits(page)
+    assert excess_width(page) == 0
     rows, found = page.locator("table.directions tbody tr"), page.locator("table.found tbody tr")
     assert (rows.count(), found.count()) == (120, 12)
     page.get_by_role("searchbox").fill("CONCEPT 11")
@@ -102,11 +68,11 @@ def test_the_finder_leaves_what_holds_the_concept(page, pages):
     page.get_by_role("searchbox").fill("")
     assert rows.filter(visible=True).count() == 120
     found.first.get_by_role("link").first.click()
-    assert page.locator("article:target").count() == 1
+    expect(page.locator("article:target")).to_have_count(1)
 
 
-def test_without_scripts_the_tables_are_there_and_no_finder(chromium, pages):
-    page = chromium.new_page(java_script_enabled=False)
+def test_without_scripts_the_tables_are_there_and_no_finder(browser: Browser, pages: Path):
+    page = browser.new_page(java_script_enabled=False)
     page.goto((pages / "directions/rn/index.html").as_uri())
     assert not page.get_by_role("searchbox").is_visible()
     assert page.locator("table.found tbody tr").last.is_visible()
@@ -117,10 +83,8 @@ def test_without_scripts_the_tables_are_there_and_no_finder(chromium, pages):
     ("name", "scheme"),
     [("index", "light"), ("index", "dark"), ("directions_101", "light"), ("features", "dark")],
 )
-def test_pages_are_accessible(chromium, pages, name, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    page = chromium.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 900})
+def test_pages_are_accessible(page: Page, pages: Path, name: str, scheme: str):
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.emulate_media(color_scheme=scheme)
     page.goto((pages / f"directions/rn/{name}.html").as_uri())
-    violations = axe.run(page).response["violations"]
-    page.close()
-    assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
+    assert violations(page) == []
