@@ -138,7 +138,7 @@ lock: $(VENV)/ready
 	$(BIN)/pip install -q 'pip-tools>=7.5'
 	$(COMPILE) --all-extras --unsafe-package torch --unsafe-package torchvision \
 	    -o constraints.all.txt pyproject.toml
-	grep -v -E '^(triton|cuda-|nvidia-(c|n))' constraints.all.txt > constraints.txt
+	grep -v -E '^(triton|cuda-|nvidia-(c|n)|interpreting-clip )' constraints.all.txt > constraints.txt
 	rm constraints.all.txt
 	echo 'snakemake>=9,<10' | $(COMPILE) -o requirements-snakemake.txt -
 
