@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -10,6 +11,8 @@ from page.direction_pages import browser_files
 from page.links import direction_href
 from tests.browser import NARROW, excess_width, violations
 from tests.drawn_directions import draw_browser
+
+Scheme = Literal["light", "dark"]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +86,7 @@ def test_without_scripts_the_tables_are_there_and_no_finder(browser: Browser, pa
     ("name", "scheme"),
     [("index", "light"), ("index", "dark"), ("directions_101", "light"), ("features", "dark")],
 )
-def test_pages_are_accessible(page: Page, pages: Path, name: str, scheme: str):
+def test_pages_are_accessible(page: Page, pages: Path, name: str, scheme: Scheme):
     page.set_viewport_size({"width": 1280, "height": 900})
     page.emulate_media(color_scheme=scheme)
     page.goto((pages / f"directions/rn/{name}.html").as_uri())
