@@ -179,7 +179,8 @@ def concepts(chart: Axes) -> Spec:
             **REVISION_ROWS,
         },
         spec={
-            "width": 325,
+            # With labels, and totals on the right, no wider than the page on a common screen.
+            "width": 285,
             "height": {"step": 22},
             "encoding": {"y": _rows(chart.y, "place")},
             "layer": layers,
