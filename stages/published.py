@@ -7,13 +7,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Float
 
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.published_accuracies import (
-    GUESSING,
     TESTBED,
     TIMM,
     TIMM_SHIFTS,
@@ -22,6 +20,7 @@ from interpreting_clip.formats.published_accuracies import (
     accuracy_fractions,
     counterparts,
     distinct_models,
+    fractions_above_chance,
     standard_models,
     timm_models,
     timm_standard_models,
@@ -40,7 +39,6 @@ from interpreting_clip.measures.effective_robustness import (
     above_line,
     estimate_effective_robustness,
 )
-from interpreting_clip.measures.guessing import above_chance
 from interpreting_clip.measures.intervals import percentile_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, baseline_lines
 from runner.listed_params import ListedParams
@@ -159,12 +157,6 @@ def published_baselines(
                 )
             )
     return baselines
-
-
-def fractions_above_chance(models: Sequence[Model], shift: str) -> Float[np.ndarray, " model"]:
-    """Return the models' accuracies on a shift, NaN where unknown or not above chance."""
-    known = accuracy_fractions(models, shift)
-    return np.where(above_chance(known, GUESSING[shift]), known, np.nan)
 
 
 def raw(model: Model, shifts: Sequence[str]) -> dict[str, float]:

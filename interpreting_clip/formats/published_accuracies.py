@@ -1,4 +1,4 @@
-"""The published accuracies in `data/reference/`."""
+"""The published accuracies: the testbed's, in the package, and those in `data/reference/`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,10 +10,12 @@ from jaxtyping import Float
 from interpreting_clip.config.shifts import SHIFTS, on_classes
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import read_table
-from interpreting_clip.measures.guessing import Guessing
+from interpreting_clip.measures.guessing import Guessing, above_chance
 from interpreting_clip.quantities import Confidence, Described, Resamples, Seed, StrictStruct
 
-TESTBED = Path("data/reference/imagenet_testbed_accuracies.csv")
+TESTBED = Path("interpreting_clip/reference/imagenet_testbed_accuracies.csv")
+"""In the package: without the testbed's standard models there is no effective robustness."""
+
 ZOO = Path("data/reference/clip_zoo_accuracies.csv")
 TIMM = Path("data/reference/timm_accuracies.csv")
 COUNTERPARTS = Path("data/reference/counterparts.csv")
@@ -153,3 +155,9 @@ def accuracies(
 def accuracy_fractions(models: Sequence[Model], name: str) -> Float[np.ndarray, " model"]:
     """Return the models' accuracies on one test set as fractions, NaN where unknown."""
     return np.array([np.nan if m[name] is None else m[name] / 100 for m in models], np.float64)
+
+
+def fractions_above_chance(models: Sequence[Model], shift: str) -> Float[np.ndarray, " model"]:
+    """Return the models' accuracies on a shift, NaN where unknown or not above chance."""
+    known = accuracy_fractions(models, shift)
+    return np.where(above_chance(known, GUESSING[shift]), known, np.nan)

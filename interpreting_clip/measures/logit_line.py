@@ -20,16 +20,15 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     """Where the standard models come from, and the bootstrap of the lines fitted to them.
 
     `trained`: classifiers of pixels and edges, trained here; `published`: the testbed's standard
-    models in `data/reference/`. The lines start at ImageNet accuracy on the classes of the shift or
-    on all of them (`abscissa`).
+    models, which the package holds. The lines start at ImageNet accuracy on the classes of the
+    shift or on all of them (`abscissa`).
     """
 
     source: Annotated[
         Literal["trained", "published"],
         Described(
             "`trained`: classifiers of pixels and edges, trained here on `imagenet_train`, for "
-            "drawn sets only. `published`: the ImageNet testbed's, in `data/reference`, for real "
-            "sets",
+            "drawn sets only. `published`: the ImageNet testbed's, for real sets",
             paper="`published`",
         ),
     ]

@@ -63,6 +63,7 @@ from interpreting_clip.formats.arrays import read_tensors, require_finite, write
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.published_accuracies import (
+    TESTBED,
     accuracy_fractions,
     standard_models,
     timm_models,
@@ -326,12 +327,12 @@ def table_of(name: str, text: str, read: Callable[[Path], object]) -> Build:
 
 
 def reference(name: str, lines: int, read: Callable[[Path], object]) -> Build:
-    """Return a table of `data/reference`, its first lines, beside the others."""
+    """Return a table of published figures, its first lines, beside the others."""
 
     def build(folder: Path) -> Format:
-        for file in (ROOT / "data/reference").glob("*.csv"):
+        for file in (*(ROOT / "data/reference").glob("*.csv"), ROOT / TESTBED):
             (folder / file.name).write_bytes(file.read_bytes())
-        text = (ROOT / "data/reference" / name).read_text().splitlines(keepends=True)
+        text = (folder / name).read_text().splitlines(keepends=True)
         (folder / name).write_text("".join(text[:lines]))
         if (
             name == "imagenet_classes.csv"

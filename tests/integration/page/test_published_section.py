@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.formats.published_accuracies import (
+    TESTBED,
     Settings,
     accuracy_fractions,
     standard_models,
@@ -84,7 +85,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(ROOT)
         result, rows = published_results(SETTINGS)
         lines = {shift: LogitLine(**line) for shift, line in result["lines"].items()}
-        rows["published"] = published_rows(standard_models(), rows["published_models"], lines)
+        rows["published"] = published_rows(
+            standard_models(ROOT / TESTBED), rows["published_models"], lines
+        )
         file = tmp_path_factory.mktemp("published") / "report.html"
         columns = {**COLUMNS, "published": PUBLISHED_COLUMNS}
         tables = {name: [as_read(row, columns[name]) for row in rows[name]] for name in rows}
@@ -350,7 +353,7 @@ def test_an_own_model_beyond_the_lines_is_marked_and_what_is_no_percentage_refus
 
 
 def test_effective_robustness_in_the_browser_is_that_of_the_measure(section: Page):
-    standard = standard_models(ROOT / "data/reference/imagenet_testbed_accuracies.csv")
+    standard = standard_models(ROOT / TESTBED)
     shifts = {shift: accuracy_fractions(standard, shift) for shift in SHIFTS}
     lines, _ = baseline_lines(accuracy_fractions(standard, "imagenet"), shifts, 1, 0)
     rng = np.random.default_rng(0)

@@ -86,6 +86,7 @@ from tests.reads import ROOT, link_code, seal
 
 DATASETS = Path("data/datasets")
 KEYS = ("first", "second")
+UNREAD_TABLES = ["data/reference/imagenet_classes.csv", "data/reference/objectnet_to_imagenet.csv"]
 FEATURES, CLASSES, IMAGES = 8, 5, 40
 HELD = {name: [0, 1, 2, 3, 4] for name in TEST_SETS} | {"imagenet_r": [1, 3], "objectnet": [0, 2]}
 ALIASES = {"objectnet": {4: 2}}
@@ -830,8 +831,7 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
     accuracies["guesser"] = accuracies["model 0"] | {"imagenet_r": 0.5}
     measure = lambda *given: asked.extend(given) or accuracies  # noqa: E731
     monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
-    tables = ("imagenet_testbed_accuracies", "imagenet_classes", "objectnet_to_imagenet")
-    run("baseline", unread=[f"data/reference/{name}.csv" for name in tables])
+    run("baseline", unread=UNREAD_TABLES)
     train, imagenet, shifts, *settings = asked
     assert settings == [9]
     assert list(shifts) == [*SHIFTS[:2]]
@@ -871,8 +871,7 @@ def test_a_shift_on_which_few_standard_models_are_above_chance_has_no_line(run, 
     for i in range(2):
         accuracies[f"model {i}"]["imagenet_r"] = 0.5
     monkeypatch.setattr(baseline, "standard_model_accuracies", lambda *_: accuracies)
-    tables = ("imagenet_testbed_accuracies", "imagenet_classes", "objectnet_to_imagenet")
-    run("baseline", unread=[f"data/reference/{name}.csv" for name in tables])
+    run("baseline", unread=UNREAD_TABLES)
     made = result("data/baseline/baseline.json")
     assert made["lines"].keys() == made["resampled"].keys() == {"imagenet_v2"}
     assert made["at_chance"] == {"imagenet_v2": [], "imagenet_r": ["model 0", "model 1"]}

@@ -1,11 +1,11 @@
 import csv
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from interpreting_clip.formats.published_accuracies import TESTBED, ZOO
 from interpreting_clip.measures.effective_robustness import (
     Accuracy,
     effective_robustness,
@@ -19,6 +19,7 @@ from interpreting_clip.measures.logit_line import (
     logit,
     resample_lines,
 )
+from tests.reads import ROOT
 
 RNG = np.random.default_rng(0)
 IMAGENET = RNG.uniform(0.4, 0.9, size=60)
@@ -154,12 +155,11 @@ def test_refuses_shifts_without_lines_and_lines_that_do_not_fit(shifts, resample
         estimate(Accuracy(0.7, None), shifts, resampled)
 
 
-REFERENCE = Path(__file__).parents[3] / "data" / "reference"
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
 
 
 def table(name):
-    with (REFERENCE / name).open() as file:
+    with (ROOT / name).open() as file:
         return list(csv.DictReader(file))
 
 
@@ -169,7 +169,7 @@ def shares(rows, column):
 
 @pytest.fixture(scope="module")
 def lines():
-    rows = [r for r in table("imagenet_testbed_accuracies.csv") if r["training"] == "standard"]
+    rows = [r for r in table(TESTBED) if r["training"] == "standard"]
     return {shift: fit_line(shares(rows, "imagenet"), shares(rows, shift)) for shift in SHIFTS}
 
 
@@ -184,7 +184,7 @@ def test_the_lines_of_standard_models(lines):
     ("model", "points"), [("RN50", 22.8), ("ViT-B-32", 26.6), ("ViT-L-14", 38.9)]
 )
 def test_the_effective_robustness_of_openai_clip(lines, model, points):
-    rows = [r for r in table("clip_zoo_accuracies.csv") if r["model"] == model]
+    rows = [r for r in table(ZOO) if r["model"] == model]
     (row,) = [row for row in rows if row["weights"] == "openai"]
     imagenet, *shifts = (float(shares([row], column)[0]) for column in ("imagenet", *SHIFTS))
     on_shifts = zip(shifts, lines.values(), strict=True)

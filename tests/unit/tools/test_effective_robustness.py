@@ -60,7 +60,7 @@ def test_a_shift_that_timm_lacks_has_no_line_there(placed):
 
 
 def test_a_standard_model_of_the_testbed_lies_near_its_line(placed):
-    with (ROOT / "data/reference/imagenet_testbed_accuracies.csv").open() as stream:
+    with (ROOT / TESTBED).open() as stream:
         rows = {row["model"]: row for row in csv.DictReader(stream)}
     model = {name: float(rows["resnet50"][name]) for name in ("imagenet", "imagenet_v2")}
     line = next(row for row in placed(model)[0].splitlines() if row.startswith("ImageNet-V2"))
