@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+import interpreting_clip
 from interpreting_clip.config.datasets import Sources
 from interpreting_clip.config.encoders import Heads
 from page.replicas import TRAININGS
@@ -120,7 +121,7 @@ PACKAGES = (
     *("interpreting_clip", *(f"interpreting_clip.{name}" for name in LIBRARY)),
     *(
         f"interpreting_clip.{name}"
-        for name in ("loading", "encoders", "controls", "training", "study")
+        for name in ("loading", "encoders", "controls", "training", "study", "instruments")
     ),
     *("runner", "page", "stages"),
 )
@@ -159,12 +160,27 @@ def test_the_library_imports_nothing_of_the_graph():
 
 def test_packages_are_empty_and_in_the_list_and_no_modules_import_each_other():
     own = ROOT / "interpreting_clip/__init__.py"
-    assert [type(node) for node in ast.parse(own.read_text()).body] == [ast.Expr]  # a docstring
+    assert imported_names(own) == {"typing", "typing.TYPE_CHECKING", "typing.Any"}
     for folder in FOLDERS:
         files = {*(ROOT / folder).rglob("__init__.py")} - {own}
         assert all(file.stat().st_size == 0 for file in files)
     assert {package(file) for file in MODULES} == set(PACKAGES)
     TopologicalSorter({file: imported_files(file, ROOT) for file in MODULES}).prepare()
+
+
+def test_no_module_imports_an_instrument_lazily():
+    """What `interpreting_clip.__getattr__` imports is in no stage's fingerprint."""
+    lazy = {f"interpreting_clip.{name}" for name in interpreting_clip.__all__}
+    for file in MODULES:
+        assert imported_names(file).isdisjoint(lazy), file
+        imports = [n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Import)]
+        assert "interpreting_clip" not in {one.name for n in imports for one in n.names}, file
+
+
+def test_no_stage_counts_the_instruments():
+    for stage, branch in stage_branches(ROOT):
+        found = {m for m in branch_modules(stage, branch, ROOT) if "/instruments/" in m}
+        assert found == set(), stage
 
 
 def test_the_stages_alone_read_params():

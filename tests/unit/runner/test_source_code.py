@@ -126,3 +126,17 @@ def test_a_digest_sees_code_strings_and_what_is_empty(tmp_path, one, other):
     (tmp_path / "a").write_text(one)
     (tmp_path / "b").write_text(other)
     assert one != other and code_digest(tmp_path / "a") != code_digest(tmp_path / "b")
+
+
+def test_leaves_out_what_a_package_imports_when_a_name_is_asked_for(tree):
+    lazy = (
+        "import stages.d\n"
+        "if TYPE_CHECKING:\n    from stages.b import thing\n"
+        "def __getattr__(name):\n    from stages import c\n    return c\n"
+        "def other():\n    from stages import e\n"
+    )
+    root = tree(a="from stages.room import f", room__f="", b="", c="", d="", e="")
+    (root / "stages/room/__init__.py").write_text(lazy)
+    assert closure(root) == {"a.py", "room/__init__.py", "room/f.py", "d.py", "e.py"}
+    # Only a package is asked for names that it lacks.
+    assert closure(tree(a=lazy)) == {"a.py", "b.py", "c.py", "d.py", "e.py"}
