@@ -1,0 +1,191 @@
+"""Small charts as SVG: a histogram, curves, and values with intervals.
+
+A page that `page/` draws uses Vega, which the library by itself does not install. Colours are those
+of the page's style sheet, so that a chart follows it into the dark.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+import numpy as np
+from jaxtyping import Float
+
+WIDTH, HEIGHT = 560, 260
+LEFT, RIGHT, TOP, BOTTOM = 60, 20, 28, 46
+ROW = 26
+"""The height of a row of values with intervals, in pixels."""
+
+NAMES = 190
+"""The width of the names of such rows."""
+
+TICKS = 5
+BINS = 40
+
+STYLES = ("own", "null")
+"""Classes of the style sheet for the first line of a chart, and for what chance gives."""
+
+
+@dataclass
+class Frame:
+    """A chart with two axes; its parts are added to `parts`.
+
+    `x` and `y` are the ends of the axes in the units of the data.
+    """
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    height: int = HEIGHT
+    left: int = LEFT
+    parts: list[str] = field(default_factory=list)
+
+    def across(self, value: float | int) -> float:
+        """Return the horizontal place of a value, in pixels."""
+        low, high = self.x
+        return self.left + (value - low) / (high - low) * (WIDTH - self.left - RIGHT)
+
+    def down(self, value: float | int) -> float:
+        """Return the vertical place of a value, in pixels."""
+        low, high = self.y
+        return self.height - BOTTOM - (value - low) / (high - low) * (self.height - TOP - BOTTOM)
+
+    def text(
+        self, x: float | int, y: float | int, words: str, anchor: str = "middle", extra: str = ""
+    ) -> None:
+        """Add a text, escaped."""
+        self.parts.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{escape(words)}</text>'
+        )
+
+    def line(self, points: Sequence[tuple[float, float]], style: str) -> None:
+        """Add a line through points in the units of the data."""
+        places = " ".join(f"{self.across(x):.1f},{self.down(y):.1f}" for x, y in points)
+        self.parts.append(f'<polyline class="{style}" points="{places}"/>')
+
+    def upright(self, value: float, style: str) -> None:
+        """Add a vertical line across the whole chart."""
+        self.line([(value, self.y[0]), (value, self.y[1])], style)
+
+    def axes(self, x_label: str, y_label: str) -> None:
+        """Add ticks and labels."""
+        for value in ticks(*self.x):
+            self.parts.append(
+                f'<line class="grid" x1="{self.across(value):.1f}" x2="{self.across(value):.1f}" '
+                f'y1="{TOP}" y2="{self.height - BOTTOM}"/>'
+            )
+            self.text(self.across(value), self.height - BOTTOM + 16, tick_text(value))
+        self.text((self.left + WIDTH - RIGHT) / 2, self.height - 8, x_label)
+        if not y_label:
+            return
+        for value in ticks(*self.y):
+            self.parts.append(
+                f'<line class="grid" x1="{self.left}" x2="{WIDTH - RIGHT}" '
+                f'y1="{self.down(value):.1f}" y2="{self.down(value):.1f}"/>'
+            )
+            self.text(self.left - 6, self.down(value) + 4, tick_text(value), "end")
+        middle = (TOP + self.height - BOTTOM) / 2
+        self.text(14, middle, y_label, extra=f' transform="rotate(-90 14 {middle:.0f})"')
+
+    def legend(self, names: Sequence[str], styles: Sequence[str]) -> None:
+        """Add what each style stands for, above the chart."""
+        x = float(self.left)
+        for name, style in zip(names, styles, strict=True):
+            self.parts.append(f'<polyline class="{style}" points="{x:.0f},12 {x + 20:.0f},12"/>')
+            self.text(x + 25, 16, name, "start")
+            x += 45 + 6.5 * len(name)
+
+    def svg(self, alternative: str) -> str:
+        """Return the chart as one element that needs nothing from outside."""
+        return (
+            f'<svg role="img" aria-label="{escape(alternative)}" viewBox="0 0 {WIDTH} '
+            f'{self.height}">{"".join(self.parts)}</svg>'
+        )
+
+
+def histogram(
+    values: Float[np.ndarray, " value"],
+    marks: Mapping[str, float],
+    x_label: str,
+    y_label: str,
+    alternative: str,
+) -> str:
+    """Draw how often values occur, with vertical lines at `marks`, the last of them chance's."""
+    ends = [*marks.values(), float(values.min()), float(values.max())]
+    low, high = widened(min(ends), max(ends))
+    counts, edges = np.histogram(values, BINS, (low, high))
+    frame = Frame((low, high), (0.0, float(counts.max()) * 1.05))
+    frame.axes(x_label, y_label)
+    for count, begin, end in zip(counts.tolist(), edges[:-1], edges[1:], strict=True):
+        if count:
+            x, y = frame.across(begin), frame.down(count)
+            frame.parts.append(
+                f'<rect class="bar" x="{x:.1f}" y="{y:.1f}" width="{frame.across(end) - x:.1f}" '
+                f'height="{frame.down(0) - y:.1f}"/>'
+            )
+    styles = [*[STYLES[0]] * (len(marks) - 1), STYLES[1]][: len(marks)]
+    for value, style in zip(marks.values(), styles, strict=True):
+        frame.upright(value, style)
+    frame.legend(list(marks), styles)
+    return frame.svg(alternative)
+
+
+def curves(
+    lines: Mapping[str, tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]],
+    x_label: str,
+    y_label: str,
+    alternative: str,
+) -> str:
+    """Draw lines, the second of them what chance gives; y starts at 0."""
+    every_x = np.concatenate([x for x, _ in lines.values()])
+    top = max(float(y.max()) for _, y in lines.values())
+    frame = Frame(
+        widened(float(every_x.min()), float(every_x.max()), margin=0.0), (0.0, 1.05 * top or 1.0)
+    )
+    frame.axes(x_label, y_label)
+    styles = STYLES[: len(lines)]
+    for (x, y), style in zip(lines.values(), styles, strict=True):
+        frame.line(list(zip(x.tolist(), y.tolist(), strict=True)), style)
+    frame.legend(list(lines), styles)
+    return frame.svg(alternative)
+
+
+def intervals(
+    rows: Sequence[tuple[str, float, float, float]], chance: float, x_label: str, alternative: str
+) -> str:
+    """Draw a value with its interval in each row, and a vertical line at what chance gives."""
+    ends = [chance, *(low for *_, low, _ in rows), *(high for *_, high in rows)]
+    height = TOP + BOTTOM + ROW * len(rows)
+    frame = Frame(widened(min(ends), max(ends)), (0.0, float(len(rows))), height, NAMES)
+    frame.axes(x_label, "")
+    frame.upright(chance, STYLES[1])
+    for place, (name, value, low, high) in enumerate(rows):
+        y = len(rows) - place - 0.5
+        frame.text(NAMES - 8, frame.down(y) + 4, name, "end")
+        frame.line([(low, y), (high, y)], STYLES[0])
+        frame.parts.append(
+            f'<circle class="own" cx="{frame.across(value):.1f}" cy="{frame.down(y):.1f}" r="4"/>'
+        )
+    return frame.svg(alternative)
+
+
+def widened(low: float, high: float, margin: float = 0.04) -> tuple[float, float]:
+    """Return the ends of an axis, a little outside of the data; never equal."""
+    if low == high:
+        reach = abs(low) / 2 or 0.5
+        return low - reach, high + reach
+    reach = margin * (high - low)
+    return low - reach, high + reach
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Return about `TICKS` round numbers between the ends of an axis."""
+    power = 10.0 ** math.floor(math.log10((high - low) / TICKS))
+    step = next(s * power for s in (1, 2, 5, 10) if s * power * TICKS >= high - low)
+    first = math.ceil(low / step - 1e-9)
+    return [place * step for place in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def tick_text(value: float) -> str:
+    """Return the text of a tick, with a true minus."""
+    return f"{value + 0.0:.6g}".replace("-", "−")

@@ -1,0 +1,84 @@
+"""Charts are well-formed, stay inside their frame, and escape what they are given."""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from interpreting_clip.instruments import svg
+
+RNG = np.random.default_rng(0)
+HOSTILE = '</svg><script>alert("1")</script>&'
+
+
+def drawn(text: str) -> ElementTree.Element:
+    """Return a chart's root; every number in it is inside of its frame."""
+    root = ElementTree.fromstring(text)  # noqa: S314 — our own
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    for element in root.iter():
+        for name, most in (("x", width), ("cx", width), ("y", height), ("cy", height)):
+            assert 0 <= float(element.get(name, 0)) <= most
+        for x, y in re.findall(r"([-\d.]+),([-\d.]+)", element.get("points", "")):
+            assert 0 <= float(x) <= width and 0 <= float(y) <= height
+    return root
+
+
+def parts(root: ElementTree.Element, name: str, style: str = "") -> list[ElementTree.Element]:
+    return [one for one in root.iter(name) if one.get("class", "") == style]
+
+
+def test_a_histogram_counts_every_value():
+    values = RNG.normal(3, 1, 500)
+    root = drawn(svg.histogram(values, {"mean": 3.1, HOSTILE: 2.9}, "x", HOSTILE, HOSTILE))
+    bars = parts(root, "rect", "bar")
+    heights = np.array([float(bar.get("height", 0)) for bar in bars])
+    counts, _ = np.histogram(values, svg.BINS, svg.widened(values.min(), values.max()))
+    assert len(bars) == np.count_nonzero(counts)
+    np.testing.assert_allclose(
+        heights / heights.max(), counts[counts > 0] / counts.max(), atol=0.01
+    )
+    assert root.get("aria-label") == HOSTILE
+    assert sum(one.text == HOSTILE for one in root.iter("text")) == 2
+
+
+def test_curves_go_from_end_to_end_and_up_with_their_values():
+    x = np.arange(1.0, 11)
+    root = drawn(svg.curves({"own": (x, x), HOSTILE: (x, x / 2)}, "rank", "value", "two lines"))
+    line, null = (parts(root, "polyline", style)[0] for style in svg.STYLES)
+    points = [tuple(map(float, p.split(","))) for p in line.attrib["points"].split()]
+    assert points[0][0] == svg.LEFT and points[-1][0] == svg.WIDTH - svg.RIGHT
+    assert [y for _, y in points] == sorted((y for _, y in points), reverse=True)
+    assert len(null.attrib["points"].split()) == 10
+
+
+def test_intervals_have_a_dot_inside_of_each_line():
+    rows = [("a", 1.0, -2.0, 3.0), (HOSTILE, -4.0, -5.0, -4.0)]
+    root = drawn(svg.intervals(rows, 0.0, "points", "chart"))
+    for dot, line in zip(parts(root, "circle", "own"), parts(root, "polyline", "own"), strict=True):
+        low, high = (float(p.split(",")[0]) for p in line.attrib["points"].split())
+        assert low - 0.1 <= float(dot.attrib["cx"]) <= high + 0.1
+    assert len(parts(root, "polyline", "null")) == 1
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, 1e-9, 1e9])
+def test_equal_values_have_an_axis_too(value):
+    drawn(svg.histogram(np.full(5, value), {"mean": value}, "x", "y", "chart"))
+    drawn(svg.curves({"a": (np.ones(1), np.full(1, abs(value)))}, "x", "y", "chart"))
+    drawn(svg.intervals([("a", value, value, value)], value, "x", "chart"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.0, 10.0, [0, 2, 4, 6, 8, 10]),
+        (-0.07, 0.31, [0, 0.1, 0.2, 0.3]),
+        (2.2, 2.9, [2.2, 2.4, 2.6, 2.8]),
+    ],
+)
+def test_ticks_are_round_numbers_within_the_axis(low, high, expected):
+    assert svg.ticks(low, high) == pytest.approx(expected)
+
+
+def test_a_tick_has_a_true_minus_and_no_negative_zero():
+    assert [svg.tick_text(x) for x in (-2.5, -0.0, 1e6)] == ["−2.5", "0", "1e+06"]
