@@ -1,0 +1,70 @@
+"""The tutorial runs in a clone that has computed nothing, and shows what it computes."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.reads import ROOT
+
+TUTORIAL = ROOT / "docs/tutorial.ipynb"
+
+RUN = """
+import sys, nbformat
+from nbclient import NotebookClient
+notebook = nbformat.read(sys.argv[1], 4)
+NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+nbformat.write(notebook, sys.argv[2])
+"""
+
+
+@pytest.fixture(scope="module")
+def committed() -> Any:
+    return nbformat.read(TUTORIAL, 4)
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Execute the notebook in an empty folder, in a process of its own."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    words = [sys.executable, "-c", RUN, TUTORIAL, folder / "executed.ipynb"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder)}
+    environment |= {"MPLCONFIGDIR": str(folder), "PYTHONWARNINGS": ""}
+    done = subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return nbformat.read(folder / "executed.ipynb", 4)
+
+
+def texts(notebook: Any) -> list[list[str]]:
+    """Return the texts that each cell shows."""
+    return [
+        [one.get("text") or one["data"].get("text/plain", "") for one in cell.get("outputs", ())]
+        for cell in notebook.cells
+    ]
+
+
+def test_it_shows_what_it_computes(committed, executed):
+    """A cell that raises has failed before. Numbers are rounded, so they are equal everywhere."""
+    assert texts(executed) == texts(committed)
+
+
+def test_it_has_a_picture_or_a_table_of_every_instrument(committed):
+    source = "\n".join(cell.source for cell in committed.cells if cell.cell_type == "code")
+    import interpreting_clip
+
+    assert all(f"ic.{name}(" in source for name in interpreting_clip.__all__)
+    shown = [one for cell in committed.cells for one in cell.get("outputs", ())]
+    assert sum("image/png" in one.get("data", {}) for one in shown) >= 7
+    assert not any(one.output_type == "error" for one in shown)
+
+
+def test_it_is_small_and_leads_to_pages_that_exist(committed):
+    assert TUTORIAL.stat().st_size < 400_000
+    for cell in committed.cells:
+        for part in cell.source.split("](")[1:] if cell.cell_type == "markdown" else ():
+            assert (ROOT / "docs" / part.partition(")")[0]).exists()
