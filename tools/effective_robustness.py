@@ -5,6 +5,9 @@
 Accuracies are top-1 in percent; ImageNet's is over all 1,000 classes. The lines come from stage
 `published` (plots/published_lines.csv). The intervals in brackets are those of the lines: the
 accuracies are taken as exact.
+
+`interpreting-clip measure --accuracy imagenet=76.2 …` needs no repository, and has the testbed's
+lines alone.
 """
 
 import sys
@@ -20,6 +23,7 @@ from interpreting_clip.formats.published_accuracies import (
     timm_models,
     timm_standard_models,
 )
+from interpreting_clip.instruments.from_accuracies import percentage
 from interpreting_clip.kernels import Kernels, restart_with_kernels
 from page.names import BASELINES, format_interval, format_number
 from page.names import SHIFTS as NAMES
@@ -66,13 +70,10 @@ def require_percentages(model: dict[str, float]) -> None:
     if len(model) == 1:
         raise InputError(f"no shift: give the accuracy on at least one of {OPTIONS}")
     for name, value in model.items():
-        if not 0 <= value <= 100:
-            raise InputError(f"--{name} {value}: expected a percentage, 0 to 100")
-        # Only on ImageNet-A do standard models score less than 1 %.
-        if value <= 1 and name != "imagenet_a":
-            raise InputError(
-                f"--{name} {value}: expected percent, not a fraction; is it {100 * value:g}?"
-            )
+        try:
+            percentage(name, value)
+        except ValueError as error:
+            raise InputError(f"--{error}") from None
 
 
 def robustness_table(

@@ -218,10 +218,10 @@ def percentage(name: str, value: Any) -> float:
         got = one_line(repr(value))[:SHOWN]
         raise TypeError(f"{name}: expected an accuracy in percent, got {got}") from None
     if not 0 <= percent <= 100:
-        raise ValueError(f"{name} {percent:g}: expected a percentage, 0 to 100")
+        raise ValueError(f"{name} {percent}: expected a percentage, 0 to 100")
     # Only on ImageNet-A do standard models score less than 1 %.
     if percent <= 1 and name != "imagenet_a":
         raise ValueError(
-            f"{name} {percent:g}: expected percent, not a fraction; is it {100 * percent:g}?"
+            f"{name} {percent}: expected percent, not a fraction; is it {100 * percent:g}?"
         )
     return percent

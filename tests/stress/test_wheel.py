@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.instruments import ic
 from tests.reads import ROOT
 
 USE = """
@@ -70,14 +71,76 @@ def test_it_is_used_without_torch_and_without_the_repository(python, tmp_path):
     assert found["numba"] == [False, True] and found["heavy"] == []
 
 
+FRONT_DOOR = """
+import json, sys
+import interpreting_clip as ic
+
+light = sorted(sys.modules.keys() & {"numpy", "numba", "msgspec"})
+import numpy as np
+
+rng = np.random.default_rng(0)
+head, classes = rng.standard_normal((5, 30)), np.arange(200) % 5
+activations = rng.standard_normal((200, 30)) + head[classes]
+labels = {"first": activations[:, 0] > 0.5}
+directions = ic.directions(head, activations)
+results = [
+    ic.kurtosis(activations), ic.outlier_features(activations.tolist()),
+    ic.participation_ratio(activations), ic.privileged_basis(activations, rotations=2),
+    ic.accuracy(activations, head, classes), directions, ic.pruning(activations, head, classes),
+    ic.concepts(activations, labels, directions), ic.cka(activations, activations[:, :9]),
+    ic.effective_robustness({"imagenet": 63.32, "imagenet_v2": 55.92}),
+]
+print(json.dumps({
+    "light": light,
+    "names": [type(one).__name__ for one in results],
+    "shown": all("chance level" in repr(one) for one in results),
+    "kurtosis": results[0].kurtosis.value,
+    "robustness": results[-1].robustness.value,
+    "concepts": results[7].encoded,
+    "heavy": sorted({"torch", "dvc", "runner", "stages", "page"} & sys.modules.keys()),
+}))
+np.save("h.npy", activations)
+np.save("w.npy", head)
+np.save("y.npy", classes)
+"""
+
+
+def test_every_instrument_and_the_command_work(python, tmp_path):
+    done = subprocess.run([python, "-c", FRONT_DOOR], cwd=tmp_path, capture_output=True, check=True)
+    found = json.loads(done.stdout)
+    assert found["light"] == [] and found["heavy"] == [] and found["shown"]
+    assert len(set(found["names"])) == 10 and found["concepts"] == []
+    with_torch = ic.effective_robustness({"imagenet": 63.32, "imagenet_v2": 55.92})
+    assert found["robustness"] == with_torch.robustness.value
+    words = ["measure", "h.npy", "--head", "w.npy", "--labels", "y.npy", "--report", "out"]
+    words += ["--accuracy", "imagenet=63.32", "--accuracy", "imagenet_v2=55.92"]
+    for command in ([python.parent / "interpreting-clip"], [python, "-m", "interpreting_clip"]):
+        subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, check=True)
+        written = json.loads((tmp_path / "out/measures.json").read_text())["measures"]
+        mean = written["effective_robustness"]["numbers"]["robustness"]["value"]
+        assert mean == pytest.approx(found["robustness"], abs=1e-6)
+        value = written["kurtosis"]["numbers"]["kurtosis"]["value"]
+        assert value == pytest.approx(found["kurtosis"], abs=1e-6)
+        assert "<svg" in (tmp_path / "out/index.html").read_text()
+    wrong = [python.parent / "interpreting-clip", "measure", "none.npy"]
+    failed = subprocess.run(wrong, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1 and failed.stderr.startswith("error: none.npy: no such file")
+    assert failed.stderr.count("\n") == 1
+
+
 def test_the_library_alone_is_in_it(python):
     show = [python, "-m", "pip", "show", "--files", "interpreting-clip"]
     shown = subprocess.run(show, capture_output=True, text=True, check=True).stdout
     files = [line.strip() for line in shown.partition("Files:")[2].splitlines() if line.strip()]
-    tops = {file.split("/")[0] for file in files}
+    commands = {file for file in files if file.startswith("..")}
+    assert {Path(file).name for file in commands} == {"interpreting-clip"}
+    tops = {file.split("/")[0] for file in files if file not in commands}
     assert {top for top in tops if not top.endswith("dist-info")} == {"interpreting_clip"}
     assert "interpreting_clip/measures/kurtosis.py" in files
+    assert "interpreting_clip/reference/imagenet_testbed_accuracies.csv" in files
     listed = subprocess.run(
         [python, "-m", "pip", "list"], capture_output=True, text=True, check=True
     )
-    assert not {"torch", "dvc"} & {line.split()[0] for line in listed.stdout.splitlines() if line}
+    assert not {"torch", "dvc", "safetensors", "jinja2"} & {
+        line.split()[0] for line in listed.stdout.splitlines() if line
+    }

@@ -420,7 +420,7 @@ def test_measured_accuracies_bring_their_number_of_images():
     ("changes", "error", "said"),
     [
         ({"imagenet": 0.76}, ValueError, "percent, not a fraction; is it 76?"),
-        ({"imagenet": 762}, ValueError, "imagenet 762: expected a percentage"),
+        ({"imagenet": 762}, ValueError, "imagenet 762.0: expected a percentage"),
         ({"imagenet": float("nan")}, ValueError, "imagenet nan: expected a percentage"),
         ({"imagenet": "many"}, TypeError, "imagenet: expected an accuracy in percent, got 'many'"),
         ({"imagenet": [76.0, 75.0]}, TypeError, "imagenet: expected an accuracy"),
