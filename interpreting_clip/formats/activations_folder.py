@@ -1,0 +1,235 @@
+"""A folder of activations that were computed elsewhere: how to write it, and its manifest.
+
+    manifest.json           what is there, with the SHA-256 of every file
+    imagenet_val.npy        a row per image, in the order of the dataset
+    …                       further datasets, as many as there are
+    head.npy, bias.npy      the classifier head, if there is one
+
+Files may as well be safetensors. Writing needs NumPy and msgspec, so it works where the encoder is.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.errors import DAMAGED_JSON, InputError
+from interpreting_clip.formats.files import file_digest
+from interpreting_clip.formats.image_lists import order_digest, read_image_list
+from interpreting_clip.formats.json import whole_file, write_json
+from interpreting_clip.quantities import Count, Key, Name, Sha256
+
+MANIFEST = "manifest.json"
+
+DATASETS = (*TEST_SETS, "broden", "imagenet_train")
+"""The datasets that a folder can have activations of; ImageNet's test images are required."""
+
+LARGEST = 2**24
+"""The most bytes of a manifest; one with 1,000 classes has 30 thousand."""
+
+FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", max_length=200)]
+"""The name of a file in the folder itself: no path, so that it leads nowhere else."""
+
+Features = Annotated[int, Meta(ge=1, le=2**20)]
+"""How many numbers an activation has."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping in the manifest, in which an unknown key is an error."""
+
+
+class GivenFile(Record, frozen=True, kw_only=True):
+    """A file of the folder with its SHA-256."""
+
+    file: FileName
+    sha256: Sha256
+
+
+class GivenDataset(GivenFile, frozen=True, kw_only=True):
+    """The activations on one dataset: of how many images, and the digest of their order.
+
+    `order` is `image_lists.order_digest` of the dataset's images.
+    """
+
+    images: Count
+    order: Sha256
+
+
+class GivenHead(Record, frozen=True, kw_only=True):
+    """A linear head: its weight, one row per class, its bias, and its classes in their order."""
+
+    weight: GivenFile
+    bias: GivenFile | None = None
+    classes: Annotated[list[Name], Meta(min_length=1, max_length=100_000)]
+
+
+class Manifest(Record, frozen=True, kw_only=True):
+    """`manifest.json`: what a folder of activations holds."""
+
+    format: Literal[1]
+    features: Features
+    datasets: dict[Key, GivenDataset]
+    head: GivenHead | None = None
+
+
+def write_activations_folder(
+    folder: Path | str,
+    activations: Mapping[str, Any],
+    lists: Path | str,
+    *,
+    head: Any = None,
+    bias: Any = None,
+    classes: Sequence[str] | None = None,
+) -> str:
+    """Write activations as a folder that an encoder of a study can come from.
+
+    Arrays are NumPy's, also memory-mapped ones, or what NumPy makes into an array, such as JAX's.
+    Float16 and float32 are kept; any other type of numbers becomes float32. The manifest is written
+    last, so a folder that was interrupted has none.
+
+    Parameters
+    ----------
+    folder : where to write; files of an earlier folder with the same names are replaced
+    activations : by dataset, what feeds the head, before any scaling to unit length; image ×
+        feature, in the order of the dataset's list. `imagenet_val` is required
+    lists : the folder of the lists that `python -m tools.image_list` wrote, `<dataset>.csv`
+    head : class × feature; of a CLIP, the text embedding of each class
+    bias : of the head, a number per class, if it has one
+    classes : the names of the head's classes in its order, as `classes.txt` of the lists has them
+
+    Returns
+    -------
+    the SHA-256 of the manifest, for the entry in params.yaml
+
+    Raises
+    ------
+    ValueError
+        ImageNet is missing or a dataset is unknown; an array has another number of rows than its
+        list or another number of features than the first, or holds NaN or infinity; or the head
+        does not fit its classes, its bias or the activations.
+    InputError
+        A list is missing or damaged.
+    """
+    out, there = Path(folder), list(activations)
+    if TEST_SETS[0] not in there or not {*there} <= {*DATASETS}:
+        raise ValueError(
+            f"expected activations of {TEST_SETS[0]}, and of others of {', '.join(DATASETS[1:])} "
+            f"where there are any; got {', '.join(there) or 'none'}"
+        )
+    features = np.shape(activations[TEST_SETS[0]])[-1]
+    orders: dict[str, tuple[int, str]] = {}
+    for name, values in activations.items():
+        listed = read_image_list(Path(lists) / f"{name}.csv")
+        require_shape(name, values, (len(listed), features))
+        orders[name] = len(listed), order_digest(image.sha256 for image in listed)
+    if head is not None:
+        if classes is None:
+            raise ValueError("a head needs its `classes`, in the order of its rows")
+        require_shape("head", head, (len(classes), features))
+        if bias is not None:
+            require_shape("bias", bias, (len(classes),))
+    elif bias is not None or classes is not None:
+        raise ValueError("`bias` and `classes` belong to a `head`, and there is none")
+    (out / MANIFEST).unlink(missing_ok=True)
+    datasets = {}
+    for name, values in activations.items():
+        images, order = orders[name]
+        datasets[name] = {"images": images, "order": order, **write_npy(out, name, values)}
+    manifest: dict[str, Any] = {"format": 1, "features": features, "datasets": datasets}
+    if head is not None:
+        manifest["head"] = {"weight": write_npy(out, "head", head), "classes": list(classes or ())}
+        if bias is not None:
+            manifest["head"]["bias"] = write_npy(out, "bias", bias)
+    write_json(out / MANIFEST, manifest)
+    return file_digest(out / MANIFEST)
+
+
+def require_shape(name: str, values: Any, shape: tuple[int, ...]) -> None:
+    """Refuse an array of another shape.
+
+    Raises
+    ------
+    ValueError
+        Names both shapes.
+    """
+    if np.shape(values) != shape:
+        raise ValueError(f"{name}: expected the shape {shape}, got {np.shape(values)}")
+
+
+def write_npy(folder: Path, name: str, values: Any) -> dict[str, str]:
+    """Write an array as .npy, whole or not at all; return the file's name and its SHA-256."""
+    array, file = np.asanyarray(values), folder / f"{name}.npy"
+    if array.dtype not in (np.float16, np.float32):
+        array = array.astype(np.float32)
+    for begin in range(0, len(array), 4096):
+        finite = np.isfinite(array[begin : begin + 4096]).reshape(
+            len(array[begin : begin + 4096]), -1
+        )
+        if not finite.all():
+            row = begin + int(np.argmin(finite.all(axis=1)))
+            raise ValueError(f"{name}: expected finite numbers, got NaN or infinity in row {row}")
+    with whole_file(file) as stream:
+        np.lib.format.write_array(stream, array, allow_pickle=False)
+    return {"file": file.name, "sha256": file_digest(file)}
+
+
+def read_manifest(folder: Path, sha256: str) -> Manifest:
+    """Read the manifest of a folder.
+
+    Raises
+    ------
+    InputError
+        There is none, it has another SHA-256, or it is not a legal manifest; or it lacks ImageNet's
+        test images or names a dataset that no study has.
+    """
+    file = folder / MANIFEST
+    if not file.is_file():
+        raise InputError(
+            f"{file}: no such file; write the folder with `write_activations_folder`, or let "
+            "`folders` in compute.yaml name the folder that it is in"
+        )
+    if (size := file.stat().st_size) > LARGEST:
+        raise InputError(f"{file}: expected at most {LARGEST:,} bytes, got {size:,}")
+    if (found := file_digest(file)) != sha256:
+        raise InputError(
+            f"{file}: expected the SHA-256 {sha256}, got {found}; if the folder was written anew, "
+            "correct `sha256` in params.yaml"
+        )
+    try:
+        manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
+    except DAMAGED_JSON as error:
+        raise InputError(
+            f"{file}: not a manifest ({error}); write the folder with `write_activations_folder`"
+        ) from None
+    if TEST_SETS[0] not in manifest.datasets:
+        raise InputError(f"{file}: expected activations of {TEST_SETS[0]}, got none")
+    if unknown := sorted(manifest.datasets.keys() - {*DATASETS}):
+        raise InputError(
+            f"{file}: there is no dataset '{unknown[0]}'; legal names: {', '.join(DATASETS)}"
+        )
+    return manifest
+
+
+def given_file(folder: Path, given: GivenFile) -> Path:
+    """Return the path of a file that a manifest names, after checking its content.
+
+    Raises
+    ------
+    InputError
+        There is no such file in the folder, it is a link to elsewhere, or has another SHA-256.
+    """
+    file = folder / given.file
+    if not file.is_file():
+        raise InputError(f"{file}: no such file, but {MANIFEST} names it; write the folder again")
+    if file.resolve().parent != folder.resolve():
+        raise InputError(f"{file}: a link that leads out of the folder; put the file itself there")
+    if (found := file_digest(file)) != given.sha256:
+        raise InputError(
+            f"{file}: expected the SHA-256 {given.sha256} of {MANIFEST}, got {found}; it was "
+            "changed or damaged: write the folder again"
+        )
+    return file

@@ -1,0 +1,192 @@
+import hashlib
+import json
+import os
+
+import numpy as np
+import pytest
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.activations_folder import (
+    LARGEST,
+    MANIFEST,
+    given_file,
+    read_manifest,
+    write_activations_folder,
+)
+from interpreting_clip.formats.files import file_digest
+from interpreting_clip.formats.image_lists import ListedImage, order_digest, write_image_list
+
+IMAGES = {"imagenet_val": 6, "imagenet_r": 4, "broden": 5}
+CLASSES = ["tench", "goldfish"]
+
+
+def digests(dataset):
+    return [hashlib.sha256(f"{dataset}{i}".encode()).hexdigest() for i in range(IMAGES[dataset])]
+
+
+@pytest.fixture
+def lists(tmp_path):
+    for name in IMAGES:
+        rows = [ListedImage(digest, str(i), 0) for i, digest in enumerate(digests(name))]
+        write_image_list(tmp_path / f"lists/{name}.csv", rows)
+    return tmp_path / "lists"
+
+
+def arrays(*names, features=3, dtype=np.float32):
+    rng = np.random.default_rng(0)
+    return {n: rng.standard_normal((IMAGES[n], features)).astype(dtype) for n in names or IMAGES}
+
+
+def test_what_is_written_is_read(tmp_path, lists):
+    given, head = arrays(), np.eye(2, 3)
+    folder = tmp_path / "mine"
+    digest = write_activations_folder(
+        folder, given, lists, head=head, bias=np.zeros(2), classes=CLASSES
+    )
+    assert digest == file_digest(folder / MANIFEST)
+    manifest = read_manifest(folder, digest)
+    assert manifest.features == 3 and manifest.datasets.keys() == IMAGES.keys()
+    for name, one in manifest.datasets.items():
+        assert (one.images, one.order) == (IMAGES[name], order_digest(digests(name)))
+        np.testing.assert_array_equal(np.load(given_file(folder, one)), given[name])
+    assert manifest.head is not None and manifest.head.classes == CLASSES
+    np.testing.assert_array_equal(np.load(given_file(folder, manifest.head.weight)), head)
+
+
+def test_equal_arrays_give_equal_bytes(tmp_path, lists):
+    first, second = (
+        write_activations_folder(tmp_path / name, arrays(), lists) for name in ("a", "b")
+    )
+    assert first == second
+    changed = arrays()
+    changed["broden"][0, 0] += 1
+    assert write_activations_folder(tmp_path / "c", changed, lists) != first
+
+
+@pytest.mark.parametrize(("dtype", "stored"), [("f2", "f2"), ("f4", "f4"), ("f8", "f4")])
+def test_half_and_single_precision_are_kept(tmp_path, lists, dtype, stored):
+    write_activations_folder(tmp_path, arrays("imagenet_val", dtype=dtype), lists)
+    assert np.load(tmp_path / "imagenet_val.npy").dtype == stored
+
+
+def test_an_array_may_be_mapped(tmp_path, lists):
+    np.save(tmp_path / "given.npy", arrays()["imagenet_val"])
+    mapped = np.load(tmp_path / "given.npy", mmap_mode="r")
+    write_activations_folder(tmp_path, {"imagenet_val": mapped}, lists)
+    assert (tmp_path / "given.npy").read_bytes() == (tmp_path / "imagenet_val.npy").read_bytes()
+
+
+NAN = {"imagenet_val": np.where(np.arange(18).reshape(6, 3) == 13, np.nan, 1)}
+VAL = arrays("imagenet_val")
+REFUSED = [
+    ({}, {}, "expected activations of imagenet_val"),
+    (arrays("imagenet_r"), {}, "expected activations of imagenet_val"),
+    ({**VAL, "imagenet_x": VAL["imagenet_val"]}, {}, "imagenet_x"),
+    ({"imagenet_val": VAL["imagenet_val"][1:]}, {}, r"imagenet_val: .*\(6, 3\), got \(5, 3\)"),
+    ({**VAL, **arrays("imagenet_r", features=4)}, {}, r"imagenet_r: .*\(4, 3\), got \(4, 4\)"),
+    (NAN, {}, "imagenet_val: .*row 4"),
+    (VAL, {"head": np.eye(2, 3)}, "needs its `classes`"),
+    (VAL, {"head": np.eye(3), "classes": CLASSES}, r"head: .*\(2, 3\), got \(3, 3\)"),
+    (VAL, {"head": np.eye(2, 3), "bias": np.ones(3), "classes": CLASSES}, "bias: "),
+    (VAL, {"bias": np.ones(2)}, "there is none"),
+]
+
+
+@pytest.mark.parametrize(("given", "more", "expected"), REFUSED)
+def test_what_does_not_fit_is_refused_and_leaves_no_manifest(
+    tmp_path, lists, given, more, expected
+):
+    with pytest.raises(ValueError, match=expected):
+        write_activations_folder(tmp_path / "mine", given, lists, **more)
+    assert not (tmp_path / "mine" / MANIFEST).exists()
+
+
+def test_an_interrupted_folder_has_no_manifest(tmp_path, lists):
+    folder = tmp_path / "mine"
+    write_activations_folder(folder, VAL, lists)
+    with pytest.raises(ValueError, match="row 4"):
+        write_activations_folder(folder, NAN, lists)
+    assert not (folder / MANIFEST).exists()
+
+
+@pytest.fixture
+def folder(tmp_path, lists):
+    write_activations_folder(tmp_path / "mine", arrays(), lists)
+    return tmp_path / "mine"
+
+
+def edited(folder, change):
+    """Change the manifest of a folder; return its SHA-256."""
+    tree = json.loads((folder / MANIFEST).read_text())
+    change(tree)
+    (folder / MANIFEST).write_text(json.dumps(tree))
+    return file_digest(folder / MANIFEST)
+
+
+def without_imagenet(tree):
+    del tree["datasets"]["imagenet_val"]
+
+
+def of_another_name(tree):
+    tree["datasets"]["imagenet_x"] = tree["datasets"]["imagenet_r"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (without_imagenet, "expected activations of imagenet_val"),
+        (of_another_name, "no dataset 'imagenet_x'"),
+        (lambda tree: tree.update(format=2), "not a manifest"),
+        (lambda tree: tree.update(more=1), "not a manifest"),
+        (lambda tree: tree.update(features=10**12), "not a manifest"),
+        (lambda tree: tree.update(head={"classes": []}), "not a manifest"),
+    ],
+)
+def test_an_illegal_manifest_is_refused(folder, change, expected):
+    with pytest.raises(InputError, match=rf"manifest\.json: .*{expected}"):
+        read_manifest(folder, edited(folder, change))
+
+
+@pytest.mark.parametrize("name", ["../x.npy", "/etc/passwd", "a/b.npy", "..", ".hidden", "", "a\n"])
+def test_a_file_s_name_is_no_path(folder, name):
+    digest = edited(folder, lambda tree: tree["datasets"]["broden"].update(file=name))
+    with pytest.raises(InputError, match=r"manifest\.json: not a manifest"):
+        read_manifest(folder, digest)
+
+
+def test_a_manifest_that_is_missing_huge_or_another_is_refused(folder):
+    with pytest.raises(InputError, match=r"manifest\.json: expected the SHA-256 0.* got .*sha256"):
+        read_manifest(folder, "0" * 64)
+    os.truncate(folder / MANIFEST, LARGEST + 1)
+    with pytest.raises(InputError, match="expected at most 16,777,216 bytes"):
+        read_manifest(folder, "0" * 64)
+    (folder / MANIFEST).unlink()
+    with pytest.raises(
+        InputError, match=r"no such file; .*write_activations_folder.*compute\.yaml"
+    ):
+        read_manifest(folder, "0" * 64)
+
+
+def test_a_file_that_was_changed_is_missing_or_leads_elsewhere_is_refused(folder, tmp_path):
+    one = read_manifest(folder, file_digest(folder / MANIFEST)).datasets["broden"]
+    file = folder / "broden.npy"
+    moved = file.rename(tmp_path / "moved.npy")
+    with pytest.raises(InputError, match=r"broden\.npy: no such file"):
+        given_file(folder, one)
+    file.symlink_to(moved)  # the right bytes, but from elsewhere
+    with pytest.raises(InputError, match=r"broden\.npy: a link"):
+        given_file(folder, one)
+    file.unlink()
+    os.mkfifo(file)  # would be waited for without end
+    with pytest.raises(InputError, match=r"broden\.npy: no such file"):
+        given_file(folder, one)
+    file.unlink()
+    file.write_bytes(moved.read_bytes()[:-1] + b"\x7f")
+    with pytest.raises(InputError, match=r"broden\.npy: expected the SHA-256"):
+        given_file(folder, one)
+
+
+def test_a_folder_of_activations_may_itself_be_a_link(folder, tmp_path):
+    (tmp_path / "link").symlink_to(folder)
+    manifest = read_manifest(tmp_path / "link", file_digest(folder / MANIFEST))
+    assert given_file(tmp_path / "link", manifest.datasets["broden"]).exists()

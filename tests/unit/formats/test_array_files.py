@@ -1,0 +1,172 @@
+import io
+import json
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats import array_files
+from interpreting_clip.formats.array_files import open_array
+
+VALUES = np.array([[1.5, -2.0, 0.1], [3e-5, 6e4, 7.0]])
+
+
+def read(file, name="activations"):
+    blocks = list(open_array(file, name).blocks())
+    assert all(block.dtype == np.float32 and block.flags.c_contiguous for block in blocks)
+    return np.concatenate(blocks)
+
+
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", "<f8", ">f4", ">f8"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_npy_of_every_type_and_layout(tmp_path, dtype, order):
+    stored = np.asarray(VALUES, dtype, order)
+    np.save(tmp_path / "a.npy", stored)
+    np.testing.assert_array_equal(read(tmp_path / "a.npy"), stored.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_safetensors_of_every_type(tmp_path, dtype):
+    stored = torch.from_numpy(VALUES).to(getattr(torch, dtype))
+    # The label before it must not move the array that is read.
+    labels = torch.arange(5)
+    save_file({"labels": labels, "activations": stored}, tmp_path / "a.safetensors")
+    np.testing.assert_array_equal(read(tmp_path / "a.safetensors"), stored.float().numpy())
+
+
+def test_the_only_array_needs_no_name(tmp_path):
+    save_file({"x": torch.from_numpy(VALUES)}, tmp_path / "a.safetensors")
+    assert read(tmp_path / "a.safetensors").shape == (2, 3)
+    save_file({"x": torch.ones(2), "y": torch.ones(2)}, tmp_path / "b.safetensors")
+    with pytest.raises(InputError, match=r"b\.safetensors: .*'activations', got x, y"):
+        open_array(tmp_path / "b.safetensors", "activations")
+
+
+def test_blocks_are_small_and_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(array_files, "BLOCK", 7)
+    values = np.arange(30, dtype=np.float32).reshape(10, 3)
+    np.save(tmp_path / "a.npy", values)
+    blocks = list(open_array(tmp_path / "a.npy", "").blocks())
+    assert [len(block) for block in blocks] == [2] * 5
+    np.testing.assert_array_equal(np.concatenate(blocks), values)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(np.nan, "NaN or infinity"), (-np.inf, "NaN or infinity"), (1e39, "too large for float32")],
+)
+def test_a_number_that_is_not_finite_is_named_by_its_row(tmp_path, monkeypatch, value, expected):
+    monkeypatch.setattr(array_files, "BLOCK", 6)
+    values = np.ones((9, 3))
+    values[7, 1] = value
+    np.save(tmp_path / "a.npy", values)
+    with pytest.raises(InputError, match=rf"a\.npy: .*row 7 holds .*{expected}"):
+        read(tmp_path / "a.npy")
+
+
+def test_a_bfloat16_nan_is_refused_too(tmp_path):
+    save_file({"x": torch.tensor([[1.0], [float("nan")]]).bfloat16()}, tmp_path / "a.safetensors")
+    with pytest.raises(InputError, match="row 1 holds NaN"):
+        read(tmp_path / "a.safetensors")
+
+
+def npy(header: str, data: bytes = b"", magic: bytes = b"\x93NUMPY\x01\x00") -> bytes:
+    return magic + len(header).to_bytes(2, "little") + header.encode() + data
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+def objects() -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.array([Bomb()], object), allow_pickle=True)
+    return stream.getvalue()
+
+
+HUGE = "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4096)}\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "not a .npy"),
+        (b"\x93NUMPY", "not a .npy"),
+        (pickle.dumps(Bomb()), "not a .npy"),
+        (objects(), "expected float16, float32, float64, got object"),
+        (npy("__import__('os').system('touch executed')\n"), "not a .npy"),
+        (npy("(" * 5000 + "\n"), "not a .npy"),
+        (npy(HUGE, b"1234"), "expected 16,384,000,000,000,"),
+        (npy(HUGE.replace("1000000000000", "-1"), b"1234"), "got the shape"),
+        (npy(HUGE.replace("1000000000000, 4096", ""), b"1234"), "got the shape"),
+        (npy(HUGE.replace("1000000000000", "0")), "got the shape"),
+        (npy(HUGE.replace("<f4", "<i8"), b"1234"), "got int64"),
+        (npy(HUGE.replace("<f4", "|V2"), b"1234"), "bfloat16 goes into safetensors"),
+        (npy(HUGE, magic=b"\x93NUMPY\x03\x00"), "no such beginning"),
+        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 'a')}"), "not a .npy"),
+        (npy("{'descr': ['<f4'], 'fortran_order': False, 'shape': (2,)}"), "not a .npy"),
+        (npy("{'descr': '<f4', 'shape': (2,)}"), "not a .npy"),
+        (npy("[1, 2]"), "not a .npy"),
+        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "a header of 4,294,967,295 bytes"),
+    ],
+)
+def test_hostile_npy_files_are_refused(tmp_path, monkeypatch, content, expected):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.npy: .*{expected}") as caught:
+        open_array(tmp_path / "a.npy", "activations")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_file_that_was_cut_short_or_has_more_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", VALUES)
+    whole = (tmp_path / "a.npy").read_bytes()
+    for content in (whole[:-1], whole + b"0"):
+        (tmp_path / "a.npy").write_bytes(content)
+        with pytest.raises(InputError, match="write it again"):
+            open_array(tmp_path / "a.npy", "")
+
+
+def safetensors(header: object, data: bytes = b"") -> bytes:
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "not a whole safetensors"),
+        ((2**62).to_bytes(8, "little") + b"{}", "not a whole safetensors"),
+        (safetensors({}), "got none"),
+        (
+            safetensors({"x": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}),
+            "not a whole safetensors",
+        ),
+        (
+            safetensors({"x": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]}}, bytes(8)),
+            "got I64; convert it",
+        ),
+        (
+            safetensors({"x": {"dtype": "F32", "shape": [0, 4], "data_offsets": [0, 0]}}),
+            "got the shape",
+        ),
+    ],
+)
+def test_hostile_safetensors_are_refused(tmp_path, content, expected):
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.safetensors: .*{expected}"):
+        open_array(tmp_path / "a.safetensors", "activations")
+
+
+def test_other_files_and_none_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"a\.npy: no such file"):
+        open_array(tmp_path / "a.npy", "")
+    (tmp_path / "a.pt").touch()
+    with pytest.raises(InputError, match=r"ends in \.npy or \.safetensors"):
+        open_array(tmp_path / "a.pt", "")

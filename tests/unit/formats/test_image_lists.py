@@ -1,0 +1,52 @@
+import hashlib
+
+import pytest
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.image_lists import (
+    ListedImage,
+    order_digest,
+    read_image_list,
+    write_image_list,
+)
+
+ONE, TWO = (hashlib.sha256(text).hexdigest() for text in (b"one", b"two"))
+
+
+def test_the_digest_is_that_of_the_lines():
+    assert order_digest([ONE, TWO]) == hashlib.sha256(f"{ONE}\n{TWO}\n".encode()).hexdigest()
+    assert order_digest([]) == hashlib.sha256().hexdigest()
+
+
+def test_the_digest_depends_on_the_order_and_on_every_image():
+    assert len({order_digest(some) for some in ([ONE, TWO], [TWO, ONE], [ONE], [ONE, ONE])}) == 4
+
+
+def test_round_trip_with_names_that_csv_quotes(tmp_path):
+    images = [ListedImage(ONE, "ade20k/a, b.jpg", None), ListedImage(TWO, "00000001", 17)]
+    write_image_list(tmp_path / "list.csv", images)
+    assert read_image_list(tmp_path / "list.csv") == images
+    rows = (tmp_path / "list.csv").read_text().splitlines()
+    # What the docstring says of `cut`, names with commas included.
+    assert order_digest(row.split(",")[0] for row in rows[1:]) == order_digest([ONE, TWO])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"", "columns sha256"),
+        (b"image,sha256,class\n", "columns sha256"),
+        (b"sha256,image,class\nabc,00000000,1\n", "row 1"),
+        (f"sha256,image,class\n{ONE},0,1\n{ONE},0\n".encode(), "row 2"),
+        (b"\xff\xfe", "list of images"),
+    ],
+)
+def test_what_is_no_list_is_refused(tmp_path, text, expected):
+    (tmp_path / "list.csv").write_bytes(text)
+    with pytest.raises(InputError, match=rf"list\.csv: .*{expected}.*tools\.image_list"):
+        read_image_list(tmp_path / "list.csv")
+
+
+def test_a_list_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.csv: no such list"):
+        read_image_list(tmp_path / "none.csv")

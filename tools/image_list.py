@@ -1,0 +1,89 @@
+"""The images of this study's datasets in their order, for activations that are computed elsewhere.
+
+    python -m tools.image_list [DATASET …] [--to FOLDER]
+
+Writes for each dataset `<dataset>.csv`: a row per image, with the SHA-256 of its file, its name in
+the dataset and its class index; and `classes.txt`, the names of the classes by their index. Without
+names, all datasets that have been fetched are listed but `imagenet_train`, of which 148 GB would be
+read. `write_activations_folder` takes the lists.
+"""
+
+import sys
+from pathlib import Path
+
+from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.datasets.card import is_absent, read_card
+from interpreting_clip.datasets.listed_images import listed_images
+from interpreting_clip.errors import InputError, close_names
+from interpreting_clip.formats.activations_folder import DATASETS
+from interpreting_clip.formats.image_lists import order_digest, write_image_list
+from interpreting_clip.formats.json import write_whole
+from runner.process import launch
+from tools.options import Options
+
+FETCHED = Path("data/datasets")
+
+
+def main(*arguments: str) -> None:
+    """Write the lists, and print the number and the digest of each one's images.
+
+    Raises
+    ------
+    InputError
+        A dataset is unknown, absent, has not been fetched, or is damaged.
+    """
+    parser = Options(
+        prog="python -m tools.image_list", description="List the images of datasets in their order."
+    )
+    parser.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all test sets")
+    parser.add_argument("--to", type=Path, default=Path("lists"), help="default: %(default)s")
+    options = parser.parse_args(arguments)
+    names = options.datasets or fetched()
+    for name in names:
+        require_fetched(name)
+    for name in names:
+        images = list(listed_images(FETCHED / name))
+        file = options.to / f"{name}.csv"
+        write_image_list(file, images)
+        digest = order_digest(image.sha256 for image in images)
+        border = read_card(FETCHED / name).border
+        crop = f", crop {border} pixels from each side of an image" if border else ""
+        sys.stdout.write(f"{file}: {len(images):,} images, order {digest}{crop}\n")
+        sys.stdout.flush()
+    if (FETCHED / TEST_SETS[0] / "card.json").exists():
+        classes = "".join(f"{name}\n" for name in read_card(FETCHED / TEST_SETS[0]).classes)
+        write_whole(options.to / "classes.txt", classes.encode())
+
+
+def fetched() -> list[str]:
+    """Return the datasets that are here, without ImageNet's train images.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    names = [n for n in DATASETS if n != "imagenet_train" and (FETCHED / n / "card.json").exists()]
+    if not names:
+        raise InputError(f"{FETCHED}: no dataset has been fetched; run `dvc repro fetch`")
+    return names
+
+
+def require_fetched(name: str) -> None:
+    """Refuse a dataset that is not here.
+
+    Raises
+    ------
+    InputError
+        It is none that activations can be of, absent from the study, or not fetched.
+    """
+    if name not in DATASETS:
+        raise InputError(f"{name}: no such dataset; {close_names(name, DATASETS)}")
+    if is_absent(FETCHED / name):
+        raise InputError(f"{name}: absent from this study; list the others")
+    if not (FETCHED / name / "card.json").exists():
+        raise InputError(f"{FETCHED / name}: not fetched; run `dvc repro fetch@{name}` first")
+
+
+if __name__ == "__main__":
+    launch(main)
