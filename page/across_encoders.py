@@ -108,14 +108,16 @@ def correlations(
 def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[SharedConcepts]:
     """Compare each zero-shot encoder's concepts with its finetuned and supervised counterpart's.
 
-    A counterpart with another kind of representation is left out. All encoders of a study are
-    scored on the same negatives, so a concept is equally difficult for both.
+    A counterpart with another kind of representation, or without concepts, is left out. All
+    encoders of a study are scored on the same negatives, so a concept is equally difficult for
+    both.
     """
     found = []
     for family in families(encoders):
         first, measured = family.zero_shot, family.zero_shot.metrics.concepts.measured
         for second in (family.finetuned, family.supervised):
-            if not measured or not family.comparable(second):
+            found_none = second.metrics.concepts.measured is None
+            if not measured or found_none or not family.comparable(second):
                 continue
             for basis, names in first.series.concept_names.items():
                 one, other = set(names), set(second.series.concept_names.get(basis, ()))

@@ -358,6 +358,8 @@ def mean_over(encoders: Sequence[StudyEncoder]) -> str:
 
 def mean_shift_accuracy(encoder: StudyEncoder) -> float | None:
     """Return the mean accuracy in percent over the shifts that the mean robustness is over."""
+    if encoder.metrics.effective_robustness.not_given:
+        return None
     values = [getattr(encoder.metrics.accuracy, shift) for shift in measured_shifts([encoder])]
     return None if not values or None in values else sum(values) / len(values)
 

@@ -6,22 +6,25 @@ import msgspec
 
 from interpreting_clip.config.datasets import Absent, DatasetEntry, RealSet
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
+from interpreting_clip.config.weight_sources import ActivationsFolder
 from interpreting_clip.kernels import Kernels
 from page.names import DATASETS
-from page.results import StudyEncoder
+from page.results import StudyEncoder, first_complete
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """What the page says about the origin of its results.
 
-    `versions` are those of packages; `kernels` are the study's; `variables` are those of the user's
-    environment that chose other kernels, as `name=value`. No fingerprint of code: an edit that
-    changes no result changes no byte.
+    `given` are the encoders whose activations were computed elsewhere. `versions` are those of
+    packages; `kernels` are the study's; `variables` are those of the user's environment that chose
+    other kernels, as `name=value`. No fingerprint of code: an edit that changes no result changes
+    no byte.
     """
 
     datasets: Mapping[str, DatasetEntry] = {}
     recipes: Mapping[str, TrainingRecipe] = {}
     trainings: Mapping[str, Pretrain | Finetune | Supervise] = {}
+    given: Mapping[str, ActivationsFolder] = {}
     versions: Mapping[str, str] = {}
     kernels: Kernels = "native"
     variables: Sequence[str] = ()
@@ -56,12 +59,12 @@ def dataset_rows(
     datasets: Mapping[str, DatasetEntry], encoders: Sequence[StudyEncoder]
 ) -> list[DatasetRow]:
     """Return the datasets in the study's order; a test set counts the images that were measured."""
-    rows = []
+    rows, first = [], first_complete(encoders)
     for name, entry in datasets.items():
         result = "imagenet" if name == "imagenet_val" else name
         images = classes = None
-        if encoders and result in DATASETS:
-            metrics = encoders[0].metrics
+        if first is not None and result in DATASETS:
+            metrics = first.metrics
             images, classes = getattr(metrics.images, result), getattr(metrics.classes, result)
         match entry:
             case Absent():

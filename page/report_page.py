@@ -31,7 +31,14 @@ from page.provenance import Provenance, dataset_rows, training_rows
 from page.published_section import published_section
 from page.rendering import template_environment
 from page.replicas import format_replicas
-from page.results import Baseline, Controls, LayerComparison, PublishedResults, StudyEncoder
+from page.results import (
+    Baseline,
+    Controls,
+    LayerComparison,
+    PublishedResults,
+    StudyEncoder,
+    first_complete,
+)
 from page.robustness_tables import line_spans, mark, on_shift_classes
 from page.vega import Rows
 
@@ -139,6 +146,7 @@ def report_page(
         further_measures=further_measures(encoders),
         replicated=[e for e in encoders if e.replicas],
         negative_sides=any(p.side == "negative" for e in encoders for p in e.series.encoded),
+        complete=first_complete(encoders),
         mean_over=mean_over(encoders),
         mean_shift_accuracy=mean_shift_accuracy,
         families=families(encoders),

@@ -45,7 +45,8 @@ class Robustness(msgspec.Struct, frozen=True, kw_only=True):
     """Effective robustness in points: per shift, and their mean with an interval.
 
     `extrapolated` lists the shifts whose line is extrapolated to the encoder. `shifts` lists those
-    that the mean is over, or is None if it is over all five.
+    that the mean is over, or is None if it is over all five. If a folder of activations lacks some,
+    these are in `not_given`, and there is no mean.
     """
 
     imagenet_v2: Number
@@ -58,6 +59,7 @@ class Robustness(msgspec.Struct, frozen=True, kw_only=True):
     mean_high: Number
     extrapolated: list[str]
     shifts: list[str] | None = None
+    not_given: list[str] = []
 
 
 class Kurtosis(msgspec.Struct, frozen=True, kw_only=True):
@@ -639,14 +641,24 @@ def read_result(file: Path, kind: type[Result]) -> Result:
         raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
 
 
+def first_complete(encoders: Sequence[StudyEncoder]) -> StudyEncoder | None:
+    """Return the first encoder that was measured on all shifts of the study, or the first one."""
+    complete = (e for e in encoders if not e.metrics.effective_robustness.not_given)
+    return next(complete, encoders[0] if encoders else None)
+
+
 def measured_shifts(encoders: Sequence[StudyEncoder]) -> list[str]:
     """Return the shifts that the study measures, in the order of `SHIFTS`; all if none are listed.
+
+    A shift that a folder of activations lacks counts as measured, if other encoders have it.
 
     Raises
     ------
     InputError
         Two encoders were measured on different shifts, so their means are not comparable.
     """
+    compared = [e for e in encoders if not e.metrics.effective_robustness.not_given]
+    encoders = compared or encoders
     measured = [e.metrics.effective_robustness.shifts for e in encoders]
     for e, shifts in zip(encoders, measured, strict=True):
         if shifts != measured[0]:

@@ -48,7 +48,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     """
     folder, shown_concepts = inputs[f"data/broden_activations/{key}"], inputs["data/broden_labels"]
     privileged, out = inputs[f"data/directions/{key}"], outputs[f"data/concepts/{key}"]
-    if is_absent(shown_concepts):
+    if is_absent(shown_concepts) or is_absent(folder):
         write_absent("broden", out)
         write_numbers(out, Result())
         return

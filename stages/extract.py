@@ -7,6 +7,7 @@ from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.given_activations import are_given, write_given_test_sets
 from interpreting_clip.formats.saved_activations import write_card
 from interpreting_clip.loading.processes import is_first, own_machine
 from runner.listed_params import ListedParams
@@ -20,6 +21,9 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     machine = read_machine()
     weights = inputs[f"data/weights/{key}"]
     datasets = {name: inputs[f"data/datasets/{name}"] for name in TEST_SETS}
+    if are_given(weights):
+        write_given_test_sets(weights, datasets, outputs[f"data/activations/{key}"])
+        return
     if run_in_processes(machine, "stages", "extract", key, resumes=False):
         return
     own = own_machine(machine)

@@ -7,6 +7,7 @@ from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.given_activations import are_given, write_given_broden
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.loading.processes import is_first, own_machine
 from runner.listed_params import ListedParams
@@ -22,6 +23,9 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     out = outputs[f"data/broden_activations/{key}"]
     if is_absent(dataset):
         write_absent(dataset.name, out)
+        return
+    if are_given(weights):
+        write_given_broden(weights, dataset, out)
         return
     if run_in_processes(machine, "stages", "extract_broden", key, resumes=False):
         return

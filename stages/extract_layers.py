@@ -4,8 +4,10 @@ import torch
 
 from interpreting_clip.config.encoders import Layers, Precision, Threads
 from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.given_activations import are_given
 from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.formats.arrays import write_tensors
@@ -26,6 +28,10 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     """
     machine = read_machine()
     weights, dataset = inputs[f"data/weights/{key}"], inputs[f"data/datasets/{TEST_SETS[0]}"]
+    if are_given(weights):
+        # A folder has no activations of layers; the check of a study allows no comparison of it.
+        write_absent("layers", outputs[f"data/layer_grams/{key}"])
+        return
     if run_in_processes(machine, "stages", "extract_layers", key, resumes=False):
         return
     torch.set_num_threads(params.read("threads", Threads).inference)

@@ -12,6 +12,7 @@ from interpreting_clip.config.encoders import (
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.given_activations import are_given, given_head, random_given_head
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.measures.head import Head, random_unit_rows
@@ -28,8 +29,16 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     settings = params.read(f"heads.{head}", HEADS[head])
     torch.set_num_threads(params.read("threads", Threads).inference)
     weights, dataset = inputs[f"data/weights/{key}"], inputs[f"data/datasets/{TEST_SETS[0]}"]
-    encoder = load_encoder(weights)
     classes = read_card(dataset).classes
+    if are_given(weights):
+        made = (
+            random_given_head(weights, len(classes), settings.seed)
+            if isinstance(settings, RandomHead)
+            else given_head(weights, classes)
+        )
+        write_head(outputs[f"data/heads/{key}"], made, head)
+        return
+    encoder = load_encoder(weights)
     normalize = encoder.card.normalize_features
     with error_context(weights):
         if isinstance(settings, ZeroShotHead):

@@ -7,6 +7,7 @@ from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
+from interpreting_clip.config.weight_sources import ActivationsFolder, WeightsEntry
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
 from interpreting_clip.formats.published_models import (
@@ -132,6 +133,11 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
                 **params.read("pretrain", dict[str, Pretrain]),
                 **params.read("finetune", dict[str, Finetune]),
                 **params.read("supervise", dict[str, Supervise]),
+            },
+            given={
+                key: entry
+                for key, entry in params.read("weights", dict[str, WeightsEntry]).items()
+                if isinstance(entry, ActivationsFolder)
             },
             versions=load_tree(inputs["versions.yaml"])
             | {name: metadata.version(name) for name in DRAWING},

@@ -12,7 +12,11 @@ from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, on_classes, resul
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.numbers import write_numbers
-from interpreting_clip.formats.saved_activations import Activations, read_test_sets
+from interpreting_clip.formats.saved_activations import (
+    Activations,
+    read_not_given,
+    read_test_sets,
+)
 from interpreting_clip.formats.saved_heads import read_head
 from interpreting_clip.measures.accuracy import images_of_classes, map_classes, top1_accuracy
 from interpreting_clip.measures.effective_robustness import (
@@ -35,7 +39,8 @@ from runner.outputs import Inputs, Outputs
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s accuracies in percent and effective robustness in points.
 
-    A shift whose dataset is absent is left out, and the mean is over the others. If a shift has no
+    A shift whose dataset is absent is left out, and the mean is over the others; a shift that a
+    folder of activations does not have is in `not_given`, and there is no mean. If a shift has no
     line or other classes than its line, its accuracy is written, with the reason why it has no
     effective robustness. `pruned` says how robustness changes as directions are pruned, and how
     many of them can be.
@@ -60,6 +65,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             for shift in reasons
             if shift not in left_out
         }
+    robustness, not_given = estimate(pairs, baseline, settings), read_not_given(folder)
     result = {
         "accuracy": {result_name(d): 100 * a.fraction for d, a in measured.items()},
         "images": {result_name(d): a.images for d, a in measured.items()},
@@ -69,10 +75,12 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             for shift, (x, _) in pairs.items()
         },
         "left_out": left_out,
-        "effective_robustness": estimate(pairs, baseline, settings),
-        "pruned": pruned(directions, list(pairs), baseline, harmless),
+        "effective_robustness": without_mean(robustness) if not_given else robustness,
+        "pruned": pruned(directions, [] if not_given else list(pairs), baseline, harmless),
     }
     out = outputs[f"data/robustness/{key}"]
+    if not_given:
+        result["not_given"] = not_given
     write_numbers(out, headline(result), prunable(result["pruned"]))
     write_json(out / "robustness.json", result)
 
@@ -81,10 +89,11 @@ def headline(result: Mapping[str, Any]) -> Result:
     """Return the numbers of accuracies and effective robustness that stand for an encoder."""
     accuracy, robustness = result["accuracy"], result["effective_robustness"]
     shifts = [accuracy[shift] for shift in SHIFTS if shift in robustness]
+    comparable = "mean" in robustness
     return Result(
         imagenet=accuracy["imagenet"],
-        shifts=fmean(shifts) if shifts else None,
-        robustness=Estimate(**robustness["mean"]) if shifts else None,
+        shifts=fmean(shifts) if comparable else None,
+        robustness=Estimate(**robustness["mean"]) if comparable else None,
         extrapolated=len(robustness.get("extrapolated", ())),
     )
 
@@ -182,6 +191,11 @@ def estimate(
     )
     shifts = {shift: asdict(estimate) for shift, estimate in result.shifts.items()}
     return shifts | {"mean": asdict(result.mean), "extrapolated": list(result.extrapolated)}
+
+
+def without_mean(robustness: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the mean over shifts: without those that were not given, none compares with it."""
+    return {name: value for name, value in robustness.items() if name != "mean"}
 
 
 def pruned(

@@ -3,8 +3,9 @@
 import sys
 
 from interpreting_clip.config.encoders import AnyBackbone
-from interpreting_clip.config.weight_sources import WeightsEntry
+from interpreting_clip.config.weight_sources import ActivationsFolder, WeightsEntry
 from interpreting_clip.encoders.encoder import save_encoder
+from interpreting_clip.encoders.import_folder import import_folder
 from interpreting_clip.encoders.weights import build_encoder, describe_preprocessing
 from interpreting_clip.formats.json import write_json
 from runner.listed_params import ListedParams
@@ -13,11 +14,14 @@ from runner.outputs import Inputs, Outputs
 
 
 def main(key: str, params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:
-    """Write encoder `key`'s weights, and `ready.json` in place of a training curve."""
+    """Write encoder `key`'s weights or given activations; `ready.json` instead of a curve."""
     item = params.read(f"weights.{key}", WeightsEntry)
+    write_json(outputs[f"data/training/{key}"] / "ready.json", {})
+    if isinstance(item, ActivationsFolder):
+        import_folder(item, read_machine(), outputs[f"data/weights/{key}"])
+        return
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     encoder = build_encoder(item, backbone, read_machine())
     said = describe_preprocessing(item, encoder.card.preprocess)
     sys.stdout.write(f"preprocessing: {said}\n")
     save_encoder(outputs[f"data/weights/{key}"], encoder)
-    write_json(outputs[f"data/training/{key}"] / "ready.json", {})

@@ -3,10 +3,13 @@
     python -m tools.check_encoder KEY [--image FILE] [--download]
 
 Loads the weights as stage `weights` does, tries the head that the study asks for, and passes one
-image forward. Prints a line for each finding; exits 0 if the encoder can be measured, else 1.
+image forward. A folder of activations is read as stage `weights` does it, and the order of its
+images is checked for the datasets that have been fetched. Prints a line for each finding; exits 0
+if the encoder can be measured, else 1.
 """
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,16 +20,26 @@ from msgspec.structs import replace
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.synthetic import CLASSES, Recipe
+from interpreting_clip.config.weight_sources import ActivationsFolder
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image
+from interpreting_clip.datasets.listed_images import listed_images
 from interpreting_clip.downloads.http import mirrored
 from interpreting_clip.downloads.hub import open_repository
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder
+from interpreting_clip.encoders.given_activations import (
+    given_activations,
+    given_head,
+    random_given_head,
+    read_given_card,
+)
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
+from interpreting_clip.encoders.import_folder import import_folder
 from interpreting_clip.encoders.locations import AtHub, AtUrl, Location, locate_weights
 from interpreting_clip.encoders.weights import build_encoder, describe_preprocessing
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
+from interpreting_clip.formats.activations_folder import DATASETS
 from interpreting_clip.kernels import Kernels, restart_with_kernels
 from interpreting_clip.measures.head import Head, random_unit_rows
 from interpreting_clip.study.check import ENCODER_SECTIONS, check
@@ -36,6 +49,8 @@ from runner.process import launch
 from tools.amounts import Amount, metric, size
 from tools.options import Options
 from tools.reachable import ask_url
+
+SCRATCH = Path(".scratch")
 
 TOP = 3
 """How many classes are named for an image, the most similar first."""
@@ -57,6 +72,10 @@ def main(*arguments: str) -> None:
         image, shown = read_image(file), file.name
     key, head = options.encoder, None
     require_entry(study, key)
+    if isinstance(study.weights[key], ActivationsFolder):
+        for name, finding in folder_findings(study, key, machine):
+            say(name, finding)
+        return
     require_weights(study, key, machine, download=options.download)
     entry = study.weights[key]
     with error_context(f"'weights.{key}'"):
@@ -176,6 +195,55 @@ def findings(study: Sections, key: str, encoder: Encoder) -> Iterator[tuple[str,
         yield "", f"{len(state):,} arrays of {numbers} numbers, all fit {model}"
     yield "preprocessing", describe_preprocessing(entry, card.preprocess)
     yield "representation", f"{card.representation}, {card.feature_width:,} features"
+
+
+def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tuple[str, str]]:
+    """Yield the findings about a folder of activations, whose arrays are stored for a moment.
+
+    Raises
+    ------
+    InputError
+        Something in the folder is wrong, or its activations are of other images than a dataset's.
+    """
+    entry, about = study.weights[key], study.encoders[key]
+    if not isinstance(entry, ActivationsFolder):
+        return
+    yield "encoder", f"{key}: {about.label} ({about.training}, head {about.head})"
+    yield "activations", f"{entry.folder}, manifest's SHA-256 {entry.sha256[:12]}…"
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch, error_context(f"'weights.{key}'"):
+        weights = Path(scratch)
+        import_folder(entry, machine, weights)
+        card = read_given_card(weights)
+        yield "representation", f"{card.representation}, {card.feature_width:,} features"
+        yield "head", given_head_finding(study, key, weights)
+        for name in DATASETS:
+            if name in card.orders or name != "imagenet_train":
+                yield name, order_finding(study, weights, name)
+
+
+def given_head_finding(study: Sections, key: str, weights: Path) -> str:
+    """Describe the head that the study asks for, of a folder of activations."""
+    kind, names = study.encoders[key].head, class_names(study)
+    if kind == "random":
+        made = random_given_head(weights, len(names), study.heads.random.seed)
+    else:
+        made = given_head(weights, names)
+    scale = "of unit length" if made.normalize_features else "as they are"
+    return f"{kind}: {len(names):,} classes × {made.weight.shape[1]:,} features {scale}"
+
+
+def order_finding(study: Sections, weights: Path, name: str) -> str:
+    """Say whether there are activations on a dataset, and whether its images have their order."""
+    dataset = Path("data/datasets") / name
+    if name not in read_given_card(weights).orders:
+        return (
+            "none" if study.datasets[name].source == "none" else "none: nothing is measured on it"
+        )
+    if not (dataset / "card.json").exists():
+        return f"there; `dvc repro fetch@{name}` and check again for the order of its images"
+    values = given_activations(weights, name, listed_images(dataset))
+    return f"{0 if values is None else len(values):,} images, in the dataset's order"
 
 
 def make_head(study: Sections, key: str, encoder: Encoder, *, whole: bool) -> tuple[Head, str]:

@@ -12,11 +12,16 @@ from msgspec import Meta
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from interpreting_clip.config.encoders import HUB_MODEL, AnyBackbone, Backbone, OpenClipModel
+from interpreting_clip.config.encoders import HUB_MODEL, Backbone, OpenClipModel
 from interpreting_clip.config.params import convert
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.config.synthetic import CLASSES
 from interpreting_clip.config.trainings import Training, TrainingRecipe
+from interpreting_clip.config.weight_sources import (
+    ActivationsFolder,
+    BackboneEntry,
+    ExternalModel,
+)
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder, initialise
 from interpreting_clip.encoders.layers import named_layers
 from interpreting_clip.encoders.tokenizer import Vocabulary
@@ -100,12 +105,17 @@ class Cost:
     family: Literal["vit", "resnet"]
 
 
+UNKNOWN_COST = Cost(*[UNKNOWN] * 6, family="vit")
+
+
 @cache
-def build(backbone: AnyBackbone) -> Encoder | None:
-    """Return an architecture's towers, or None if its configuration is on the hub.
+def build(backbone: BackboneEntry) -> Encoder | None:
+    """Return an architecture's towers, or None if its configuration is on the hub or elsewhere.
 
     They are built on the meta device, so their weights take no memory.
     """
+    if isinstance(backbone, ExternalModel):
+        return None
     if isinstance(backbone, OpenClipModel) and backbone.model.startswith(HUB_MODEL):
         return None
     with torch.device("meta"):
@@ -115,11 +125,11 @@ def build(backbone: AnyBackbone) -> Encoder | None:
 
 
 @cache
-def cost(backbone: AnyBackbone) -> Cost:
-    """Return what an architecture costs; unknown if its configuration is on the hub."""
+def cost(backbone: BackboneEntry) -> Cost:
+    """Return what an architecture costs; unknown if it is not built here."""
     encoder = build(backbone)
     if encoder is None:
-        return Cost(*[UNKNOWN] * 6, family="vit")
+        return UNKNOWN_COST
     text = rest = Amount(0)
     with torch.device("meta"):
         if encoder.card.kind == "clip":
@@ -169,8 +179,15 @@ def backbone_name(study: Sections, key: str) -> str:
     return entry.backbone
 
 
+def is_given(study: Sections, key: str) -> bool:
+    """Say whether an encoder is a folder of activations, and passes no image forward here."""
+    return isinstance(study.weights.get(key), ActivationsFolder)
+
+
 def encoder_cost(study: Sections, key: str) -> Cost:
-    """Return what an encoder's architecture costs."""
+    """Return what an encoder's architecture costs; unknown for a folder of activations."""
+    if is_given(study, key):
+        return UNKNOWN_COST
     return cost(study.backbones[backbone_name(study, key)])
 
 
@@ -211,6 +228,8 @@ def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
     This leaves out what costs little in comparison: drawing and decoding images, the standard
     models that a study trains for its baseline, and the measures, which only see activations.
     """
+    if is_given(study, key):
+        return []
     price, prompts = encoder_cost(study, key), prompt_count(study)
     section, _ = section_of(study, key)
     # Finetuning and interpolation start from their CLIP's zero-shot head, so they compute it too.

@@ -42,7 +42,7 @@ def main(*arguments: str) -> None:
     for name in names:
         require_fetched(name)
     for name in names:
-        images = list(listed_images(FETCHED / name))
+        images = listed_images(FETCHED / name)
         file = options.to / f"{name}.csv"
         write_image_list(file, images)
         digest = order_digest(image.sha256 for image in images)

@@ -20,8 +20,9 @@ from torch.nn.functional import cross_entropy, normalize
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from interpreting_clip.config.encoders import AnyBackbone, ComputeType
+from interpreting_clip.config.encoders import ComputeType
 from interpreting_clip.config.trainings import TrainingPrecision
+from interpreting_clip.config.weight_sources import BackboneEntry
 from interpreting_clip.encoders.encoder import Classifier, autocast
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
@@ -36,6 +37,7 @@ from tools.costs import (
     class_count,
     encoder_cost,
     head_bytes,
+    is_given,
     section_of,
     trainings,
     weight_bytes,
@@ -132,7 +134,7 @@ def forward(compute: Any, *inputs: torch.Tensor, precision: ComputeType) -> torc
 class Step(NamedTuple):
     """What the activations of a training depend on; a CLIP has no classes."""
 
-    backbone: AnyBackbone
+    backbone: BackboneEntry
     classes: int
     precision: TrainingPrecision
     checkpointing: bool
@@ -184,7 +186,7 @@ def step_bytes(step: Step) -> int:
 
 
 @cache
-def pass_bytes(backbone: AnyBackbone, precision: ComputeType, images: int) -> int:
+def pass_bytes(backbone: BackboneEntry, precision: ComputeType, images: int) -> int:
     """Return the most bytes that the forward pass of some images allocates, without gradients."""
     encoder: Any = build(backbone)
     side = encoder.card.preprocess.size
@@ -201,7 +203,7 @@ Row = dict[str, Any]
 def memory_table(study: Sections, images: int) -> list[Row]:
     """Return what each training takes, and the largest forward pass of `images` images."""
     rows = [memory_row(study, key) for key in trainings(study)]
-    passes = [pass_row(study, key, images) for key in study.encoders]
+    passes = [pass_row(study, key, images) for key in study.encoders if not is_given(study, key)]
     return rows + sorted(passes, key=lambda row: row["total"].value)[-1:]
 
 

@@ -27,7 +27,7 @@ from tools.costs import (
     Rates,
     Work,
     backbone_name,
-    cost,
+    encoder_cost,
     encoder_work,
     equal_rates,
     free_space,
@@ -244,7 +244,7 @@ def encoder_row(study: Sections, key: str, work: list[Work]) -> Row:
         "interpolate": lambda: f"interpolate {entry.alpha:g}",
     }
     name = backbone_name(study, key)
-    price = cost(study.backbones[name])
+    price = encoder_cost(study, key)
     mine = [item for item in work if item.encoder == key]
     return {
         "encoder": key,

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from msgspec.structs import asdict
 
-from interpreting_clip.config.encoders import Spread
+from interpreting_clip.config.encoders import AnyBackbone, Spread
 from interpreting_clip.quantities import (
     Fraction,
     Key,
+    Kind,
     Name,
     Place,
     Seed,
@@ -90,5 +91,30 @@ PREPROCESSING = ("mean", "std", "resize", "interpolation")
 """The keys of the preprocessing that a checkpoint's entry can give."""
 
 
-WeightsEntry = Untrained | OpenClip | Torchvision | Timm | CheckpointFile
+class ActivationsFolder(Source, frozen=True, kw_only=True, tag="activations"):
+    """No weights: a folder with activations that were computed elsewhere, and its head.
+
+    A relative `folder` is below the machine's `folders`; `sha256` is that of its `manifest.json`,
+    which has the SHA-256 of every other file. `representation` says whether the features end in a
+    linear layer or in an activation function, `normalize_features` whether the head takes them
+    scaled to length one. The backbone is not built: it groups the report.
+    """
+
+    folder: Place
+    sha256: Sha256
+    representation: Literal["linear", "rectified"]
+    normalize_features: bool
+
+
+WeightsEntry = Untrained | OpenClip | Torchvision | Timm | CheckpointFile | ActivationsFolder
 """An entry of `weights:`; its `source` says which."""
+
+
+class ExternalModel(Kind, frozen=True, kw_only=True, tag="external"):
+    """An architecture that no library here has; only `source: activations` can name it."""
+
+    model: Name
+
+
+BackboneEntry = AnyBackbone | ExternalModel
+"""An entry of `backbones:`; its `kind` says which."""

@@ -4,16 +4,30 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from interpreting_clip.datasets.broden.reader import open_broden
-from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.datasets.broden.reader import Broden, open_broden
+from interpreting_clip.datasets.shards import ShardedDataset, open_shards
 from interpreting_clip.formats.image_lists import ListedImage
 
 
-def listed_images(dataset: Path) -> Iterator[ListedImage]:
-    """Yield the images of a dataset's folder in their order, after verifying it.
+def shard_images(images: ShardedDataset) -> Iterator[ListedImage]:
+    """Yield the images of open shards; each has its number there as a name, and its class.
 
-    Every file is read once: 6.7 GB of ImageNet's validation images. Broden's images have their
-    paths in `index.csv` as names, all others the numbers that they have in the shards.
+    Every file is read once: 6.7 GB of ImageNet's validation images.
+    """
+    for number, class_ in enumerate(images.classes.tolist()):
+        digest = hashlib.sha256(images.stored(number)).hexdigest()
+        yield ListedImage(digest, f"{number:08d}", None if class_ < 0 else class_)
+
+
+def broden_images(broden: Broden) -> Iterator[ListedImage]:
+    """Yield the images of an open Broden by their paths, in the order of `index.csv`."""
+    for row in broden.rows:
+        content = broden.read(f"images/{row.image}")
+        yield ListedImage(hashlib.sha256(content).hexdigest(), row.image, None)
+
+
+def listed_images(dataset: Path) -> list[ListedImage]:
+    """Return the images of a dataset's folder, which is verified.
 
     Raises
     ------
@@ -22,15 +36,6 @@ def listed_images(dataset: Path) -> Iterator[ListedImage]:
     """
     if dataset.name == "broden":
         with open_broden(dataset) as broden:
-            for row in broden.rows:
-                yield ListedImage(sha256(broden.read(f"images/{row.image}")), row.image, None)
-        return
+            return list(broden_images(broden))
     with open_shards(dataset) as images:
-        for number, class_ in enumerate(images.classes.tolist()):
-            name = f"{number:08d}"
-            yield ListedImage(sha256(images.stored(number)), name, None if class_ < 0 else class_)
-
-
-def sha256(content: bytes) -> str:
-    """Return the SHA-256 of a file's content."""
-    return hashlib.sha256(content).hexdigest()
+        return list(shard_images(images))

@@ -8,7 +8,6 @@ from typing import Any
 
 from interpreting_clip.config.encoders import (
     HUB_MODEL,
-    AnyBackbone,
     Backbone,
     OpenClipModel,
     TimmModel,
@@ -16,6 +15,8 @@ from interpreting_clip.config.encoders import (
 )
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.weight_sources import (
+    ActivationsFolder,
+    BackboneEntry,
     CheckpointFile,
     OpenClip,
     Timm,
@@ -30,6 +31,7 @@ from interpreting_clip.encoders.library_models import require_torchvision_classi
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.open_clip_models import named_config
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.activations_folder import MANIFEST
 from interpreting_clip.formats.files import file_digest
 
 OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -67,8 +69,10 @@ class AtPath:
 Location = AtUrl | AtHub | AtPath
 
 
-def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None:
+def locate_weights(item: WeightsEntry, backbone: BackboneEntry) -> Location | None:
     """Return where an entry's weights are, without contacting a server; None if untrained.
+
+    Of a folder of activations, it is the manifest.
 
     Raises
     ------
@@ -80,6 +84,8 @@ def locate_weights(item: WeightsEntry, backbone: AnyBackbone) -> Location | None
     match item, backbone:
         case Untrained(), _:
             return None
+        case ActivationsFolder(), _:
+            return AtPath(Path(item.folder) / MANIFEST, item.sha256)
         case CheckpointFile(), Backbone():
             raise InputError(
                 "weights: a CLIP by its sizes (`kind: clip`) has a vocabulary, which no checkpoint "

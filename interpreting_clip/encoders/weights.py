@@ -19,7 +19,6 @@ from msgspec.structs import asdict, replace
 
 from interpreting_clip.config.encoders import (
     HUB_MODEL,
-    AnyBackbone,
     OpenClipModel,
     TimmModel,
     TorchvisionModel,
@@ -27,6 +26,7 @@ from interpreting_clip.config.encoders import (
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.weight_sources import (
     PREPROCESSING,
+    BackboneEntry,
     CheckpointFile,
     Timm,
     Torchvision,
@@ -67,7 +67,7 @@ StateDict = Mapping[str, torch.Tensor]
 """Weights by their names in the model."""
 
 
-def build_encoder(entry: WeightsEntry, backbone: AnyBackbone, machine: Machine) -> Encoder:
+def build_encoder(entry: WeightsEntry, backbone: BackboneEntry, machine: Machine) -> Encoder:
     """Return the encoder of an entry in `weights:`, its own preprocessing on its card.
 
     Raises

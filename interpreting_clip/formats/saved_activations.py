@@ -82,14 +82,20 @@ def read_test_sets(directory: Path) -> dict[str, Activations]:
 
 
 def write_card(
-    directory: Path, representation: str, feature_width: int, shifts: Sequence[str]
+    directory: Path,
+    representation: str,
+    feature_width: int,
+    shifts: Sequence[str],
+    not_given: Sequence[str] = (),
 ) -> None:
     """Write the facts about an encoder's activations, and which shifts were measured.
 
-    The latter distinguishes an absent shift from a missing file.
+    The latter distinguishes an absent shift from a missing file. `not_given` are shifts of the
+    study that there are no activations of, which happens only if these come from a folder.
     """
     card = {"representation": representation, "feature_width": feature_width}
-    write_json(directory / "card.json", {**card, "shifts": list(shifts)})
+    missing = {"not_given": list(not_given)} if not_given else {}
+    write_json(directory / "card.json", {**card, "shifts": list(shifts), **missing})
 
 
 def read_card(directory: Path) -> dict[str, object]:
@@ -113,3 +119,12 @@ def read_shifts(directory: Path) -> list[str]:
             f"{named!r}; run `dvc repro extract` again"
         )
     return [shift for shift in SHIFTS if shift in named]
+
+
+def read_not_given(directory: Path) -> list[str]:
+    """Return the shifts of the study that a folder of activations did not have."""
+    return [
+        shift
+        for shift in SHIFTS
+        if shift in read_json(directory / "card.json").get("not_given", ())
+    ]

@@ -33,14 +33,16 @@ def encoder_metrics(
 
     `importance_ratio` is the largest importance of a direction over the median one. If a shift is
     absent, or has other classes than its line, `shifts` lists those that the mean effective
-    robustness is over.
+    robustness is over. `not_given` lists those that an encoder's folder of activations lacks.
     """
     kurtosis_mean = kurtosis["kurtosis"]
     return {
         "accuracy": {name: robustness["accuracy"].get(name) for name in SETS},
         "images": {name: robustness["images"].get(name) for name in SETS},
         "classes": {name: robustness["classes"].get(name) for name in SETS},
-        "effective_robustness": _robustness_metrics(robustness["effective_robustness"]),
+        "effective_robustness": _robustness_metrics(
+            robustness["effective_robustness"], robustness.get("not_given", [])
+        ),
         "kurtosis": {
             "mean": kurtosis_mean["value"],
             "low": kurtosis_mean["low"],
@@ -167,7 +169,7 @@ def _pruned_robustness(pruned: dict) -> list[dict[str, Any]]:
     ]
 
 
-def _robustness_metrics(estimates: dict) -> dict[str, Any]:
+def _robustness_metrics(estimates: dict, not_given: list[str]) -> dict[str, Any]:
     mean = estimates.get("mean", {})
     measured = [shift for shift in SHIFTS if shift in estimates]
     return {
@@ -177,6 +179,7 @@ def _robustness_metrics(estimates: dict) -> dict[str, Any]:
         "mean_high": mean.get("high"),
         "extrapolated": estimates.get("extrapolated", []),
         **({} if len(measured) == len(SHIFTS) else {"shifts": measured}),
+        **({"not_given": not_given} if not_given else {}),
     }
 
 

@@ -10,7 +10,10 @@ from interpreting_clip.config import datasets, encoders, synthetic
 from interpreting_clip.config.params import convert, problems
 from interpreting_clip.config.syntax import illegal_syntax, load_tree, short
 from interpreting_clip.config.weight_sources import (
+    ActivationsFolder,
+    BackboneEntry,
     CheckpointFile,
+    ExternalModel,
     OpenClip,
     Timm,
     Torchvision,
@@ -39,6 +42,7 @@ ARCHITECTURES = {
     Torchvision: encoders.TorchvisionModel,
     Timm: encoders.TimmModel,
     CheckpointFile: encoders.OpenClipModel | encoders.TorchvisionModel | encoders.TimmModel,
+    ActivationsFolder: BackboneEntry,
 }
 """The architectures for which each source has weights."""
 
@@ -232,6 +236,20 @@ def check_untrained(study: Sections) -> Complaints:
                 f"'untrained.{key}': {short(backbone.model)} is known with its weights alone; name "
                 "the model of open_clip that it is"
             )
+        elif isinstance(backbone, ExternalModel):
+            model = short(backbone.model)
+            yield f"'untrained.{key}': {model} is not built here; take the entry out"
+
+
+def check_comparisons(study: Sections) -> Complaints:
+    """Only encoders that are here have layers to compare."""
+    for key, entry in study.comparisons.items():
+        for side, name in (("first", entry.first), ("second", entry.second)):
+            if isinstance(study.weights.get(name), ActivationsFolder):
+                yield (
+                    f"'comparisons.{key}.{side}': '{name}' is a folder of activations, without "
+                    "those of its layers; take the comparison out, or name another encoder"
+                )
 
 
 def check_unused(study: Sections) -> Complaints:
@@ -274,6 +292,7 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_worlds,
     check_subsets,
     check_untrained,
+    check_comparisons,
     check_unused,
     check_controls,
 )
@@ -294,19 +313,23 @@ def entries(study: Sections, target: str) -> Mapping[str, Any]:
 def is_trained_clip(study: Sections, entry: WeightsEntry) -> bool:
     """Say whether an entry of `weights:` is a trained CLIP."""
     architecture = study.backbones.get(entry.backbone)
-    return isinstance(architecture, CLIPS) and not isinstance(entry, Untrained)
+    weights = not isinstance(entry, Untrained | ActivationsFolder)
+    return isinstance(architecture, CLIPS) and weights
 
 
 def head_kinds(study: Sections, section: str, key: str) -> list[str]:
     """Return the kinds of head that an encoder of a section can have.
 
-    A CLIP's checkpoint can hold both towers, or the image tower with a trained head.
+    A CLIP's checkpoint can hold both towers, or the image tower with a trained head. The head in a
+    folder of activations counts as trained, whatever made it.
     """
     if section != "weights":
         return ["zero_shot" if section == "pretrain" else "trained"]
     entry = study.weights[key]
     if isinstance(entry, Untrained):
         return ["random"]
+    if isinstance(entry, ActivationsFolder):
+        return ["trained", "random"]
     if not is_trained_clip(study, entry):
         return ["trained"]
     return ["zero_shot", "trained"] if isinstance(entry, CheckpointFile) else ["zero_shot"]

@@ -12,7 +12,6 @@ import msgspec
 from interpreting_clip import measures
 from interpreting_clip.config.datasets import DatasetEntry, Sources
 from interpreting_clip.config.encoders import (
-    AnyBackbone,
     Comparison,
     EncoderEntry,
     Heads,
@@ -23,7 +22,7 @@ from interpreting_clip.config.encoders import (
 )
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.config.untrained import UntrainedEntry
-from interpreting_clip.config.weight_sources import WeightsEntry
+from interpreting_clip.config.weight_sources import BackboneEntry, WeightsEntry
 from interpreting_clip.controls import control
 from interpreting_clip.datasets.broden import labels
 from interpreting_clip.formats import published_accuracies
@@ -57,7 +56,7 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     precision: Precision
     sources: Sources
     datasets: dict[Key, DatasetEntry]
-    backbones: dict[Key, AnyBackbone]
+    backbones: dict[Key, BackboneEntry]
     heads: Heads
     weights: dict[Key, WeightsEntry]
     recipes: dict[Key, TrainingRecipe]

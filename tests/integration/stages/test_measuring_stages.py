@@ -282,6 +282,26 @@ def test_a_shift_without_a_line_has_no_effective_robustness(run):
     assert "objectnet" in found["accuracy"] and "objectnet" not in found["effective_robustness"]
 
 
+def test_without_a_shift_that_was_not_given_there_is_no_mean(run):
+    run("directions", "first")
+    run("robustness", "first")
+    whole = result("data/robustness/first/robustness.json")
+    folder, missing = Path("data/activations/first"), ["imagenet_r", "imagenet_a"]
+    shifts = [shift for shift in SHIFTS if shift not in missing]
+    write_card(folder, "rectified", FEATURES, shifts, missing)
+    run("directions", "first")
+    run("robustness", "first")
+    found = result("data/robustness/first/robustness.json")
+    assert found["not_given"] == missing and "not_given" not in whole
+    assert found["effective_robustness"].keys() == {*shifts, "extrapolated"}
+    for shift in shifts:  # what there is, is the same
+        assert found["accuracy"][shift] == whole["accuracy"][shift]
+        assert found["effective_robustness"][shift] == whole["effective_robustness"][shift]
+    assert found["pruned"]["robustness"] is None
+    numbers = result("data/robustness/first/numbers.json")
+    assert numbers["shifts"]["value"] is None and numbers["robustness"]["value"] is None
+
+
 @pytest.mark.parametrize(
     ("abscissa", "kept"), [("shift_classes", "imagenet_r"), ("all_classes", "")]
 )

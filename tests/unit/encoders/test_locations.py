@@ -4,7 +4,9 @@ import pytest
 
 from interpreting_clip.config.encoders import OpenClipModel, TimmModel, TorchvisionModel
 from interpreting_clip.config.weight_sources import (
+    ActivationsFolder,
     CheckpointFile,
+    ExternalModel,
     OpenClip,
     Timm,
     Torchvision,
@@ -23,6 +25,11 @@ from interpreting_clip.encoders.locations import (
 from interpreting_clip.errors import InputError
 
 DIGEST, URL = "ab" * 32, "https://example.org/a.pt"
+
+
+FOLDER = ActivationsFolder(
+    backbone="b", folder="mine", sha256=DIGEST, representation="linear", normalize_features=True
+)
 
 
 def open_clip(model: str, tag: str | None) -> object:
@@ -65,6 +72,8 @@ LAION = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
         ),
         (CheckpointFile(backbone="b", url=URL, sha256=DIGEST), RN50, AtUrl(URL, DIGEST)),
         (Untrained(backbone="b", seed=0), RN50, None),
+        (FOLDER, RN50, AtPath(Path("mine/manifest.json"), DIGEST)),
+        (FOLDER, ExternalModel(model="in JAX"), AtPath(Path("mine/manifest.json"), DIGEST)),
     ],
 )
 def test_weights_lie_where_their_source_says(item, backbone, expected):

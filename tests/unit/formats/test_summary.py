@@ -164,6 +164,18 @@ def test_a_shift_that_a_study_does_without_is_null_and_the_mean_says_over_which(
     assert headline(robustness).shifts == 80.0
 
 
+def test_a_shift_that_was_not_given_is_named_and_there_is_no_mean(measured):
+    robustness, *others = measured
+    for part in ("accuracy", "effective_robustness"):
+        del robustness[part]["objectnet"]
+    del robustness["effective_robustness"]["mean"]
+    robustness["not_given"] = ["objectnet"]
+    found = encoder_metrics(robustness, *others)["effective_robustness"]
+    assert found["not_given"] == ["objectnet"] and found["mean"] is None
+    assert found["shifts"] == [shift for shift in SETS[1:] if shift != "objectnet"]
+    assert headline(robustness).shifts is None and headline(robustness).robustness is None
+
+
 def test_a_study_of_imagenet_alone_has_no_mean(measured):
     robustness, *others = measured
     robustness |= {"accuracy": {"imagenet": 80.0}, "effective_robustness": {}}

@@ -71,6 +71,14 @@ def test_a_study_without_broden_shares_no_concepts(study):
     assert shared_concepts(read(study)) == []
 
 
+def test_an_encoder_without_concepts_shares_none_with_its_family(study):
+    before = shared_concepts(read(study))
+    study["metrics"]["rn_web_broad_finetuned"]["concepts"]["measured"] = None
+    found = shared_concepts(read(study))
+    assert found == [s for s in before if s.second.key != "rn_web_broad_finetuned"]
+    assert len(found) < len(before)
+
+
 def test_zero_shot_encoders_alone_are_listed_by_their_pretraining_set(study):
     study["series"]["vit_web_broad"]["representation"] = "rectified"
     found = by_pretraining(read(study))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.datasets import ImageNetSketch
+from interpreting_clip.config.weight_sources import ActivationsFolder
 from page.across_encoders import Correlation
 from page.charts import CHARTS
 from page.provenance import Provenance
@@ -493,6 +494,39 @@ def test_names_of_one_set_of_weights_are_said(page, study, published):
 def test_a_shift_that_the_study_does_without_is_a_dash(page, fewer):
     accuracy = table(page(), "Accuracy and effective robustness")
     assert accuracy.count("<td>–") == 4 * len(fewer["entries"])
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_a_folder_of_activations_lacks_is_said_and_is_a_dash(page, study):
+    whole = table(page(), "Accuracy and effective robustness")
+    metrics = study["metrics"]["rn_web_broad"]  # the first encoder's
+    metrics["accuracy"]["objectnet"] = None
+    metrics["effective_robustness"] |= {
+        **dict.fromkeys(("objectnet", "mean", "mean_low", "mean_high")),
+        **{"shifts": [s for s in SHIFTS if s != "objectnet"], "not_given": ["objectnet"]},
+    }
+    metrics["concepts"] = dict.fromkeys(metrics["concepts"])
+    study["series"]["rn_web_broad"] |= {"concepts": [], "sweep": [], "encoded": []}
+    study["series"]["rn_web_broad"] |= {"pairs": {}, "concept_names": {}}
+    given = ActivationsFolder(
+        backbone="jax",
+        folder="runs/<mine>",
+        sha256="ab" * 32,
+        representation="linear",
+        normalize_features=True,
+    )
+    text = page(provenance=Provenance(given={"rn_web_broad": given}))
+    said = " ".join(text.split())
+    assert (
+        "No means of RN zero-shot, web-broad:</strong> its folder of activations has none on"
+        in said
+    )
+    assert "ObjectNet, and a mean over the other shifts would not compare" in said
+    assert "No concepts of RN zero-shot, web-broad:</strong>" in said
+    assert "<code>runs/&lt;mine&gt;</code>, manifest with the SHA-256 <code>abab" in said
+    accuracy = table(text, "Accuracy and effective robustness")
+    assert accuracy.count("<td>–") == whole.count("<td>–") + 4
+    assert "mean of the five shifts" in said  # of the others
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -9,10 +9,11 @@ from page.results import (
     Metrics,
     PublishedResults,
     Series,
+    first_complete,
     measured_shifts,
     read_result,
 )
-from tests.unit.page.conftest import read
+from tests.unit.page.conftest import SHIFTS, read
 
 
 @pytest.fixture
@@ -64,6 +65,17 @@ def test_a_matrix_that_does_not_fit_its_layers_is_refused(study, read_back):
 def test_a_study_measures_all_shifts_or_those_that_it_lists(encoders, fewer):
     assert len(measured_shifts(encoders)) == 5
     assert measured_shifts(read(fewer)) == ["imagenet_v2", "imagenet_r", "imagenet_sketch"]
+
+
+def test_a_shift_that_was_not_given_is_one_of_the_study(study):
+    robustness = study["metrics"]["rn_web_broad"]["effective_robustness"]  # the first encoder's
+    robustness |= {"shifts": list(SHIFTS[1:]), "not_given": ["imagenet_v2"], "mean": None}
+    encoders = read(study)
+    first = first_complete(encoders)
+    assert measured_shifts(encoders) == list(SHIFTS)
+    assert measured_shifts(encoders[:1]) == list(SHIFTS[1:])
+    assert first is not None and first.key == "rn_web_broad_finetuned"
+    assert first_complete(encoders[:1]) is encoders[0] and first_complete([]) is None
 
 
 def test_encoders_of_different_shifts_are_refused(fewer):

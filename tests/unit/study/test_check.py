@@ -1,6 +1,7 @@
 import re
 
 import pytest
+import yaml
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.study.check import check
@@ -99,6 +100,64 @@ MISFITS = [
 @pytest.mark.parametrize(("changes", "expected"), MISFITS)
 def test_refuses_what_does_not_fit(complaint, changes, expected):
     assert re.search(expected, complaint(changes), re.MULTILINE)
+
+
+EXTERNAL = {"kind": "external", "model": "a net in JAX"}
+GIVEN = {
+    "source": "activations",
+    "backbone": "jax",
+    "folder": "mine",
+    "sha256": "0" * 64,
+    "representation": "linear",
+    "normalize_features": True,
+}
+GIVEN_STUDY = {"backbones/jax": EXTERNAL, WEIGHTS: GIVEN, "encoders/rn_untrained/head": "trained"}
+GIVEN_MISFITS = [
+    ({"encoders/rn_untrained/head": "zero_shot"}, "head of the kind 'trained or random', got 'z"),
+    ({WEIGHTS: GIVEN | {"backbone": "rn2"}}, "'weights.rn_untrained.backbone': there is no 'rn2'"),
+    ({WEIGHTS: GIVEN | {"representation": "x"}}, "'weights.rn_untrained.representation'"),
+    ({WEIGHTS: GIVEN | {"sha256": "0" * 63}}, "'weights.rn_untrained.sha256'"),
+    (
+        {"comparisons/rn_finetuning/first": "rn_untrained"},
+        "'comparisons.rn_finetuning.first': 'rn_untrained' is a folder of activations",
+    ),
+    (
+        {f"{FINETUNE}/start": "rn_untrained", WEIGHTS: GIVEN | {"backbone": "rn"}},
+        "start': there is no 'rn_untrained'; legal values: rn_web_broad$",
+    ),
+    (
+        {
+            "encoders/rn_untrained/backbone": "jax",
+            "untrained": {"jax": {"encoders": 3, "images": 50, "seed": 1}},
+        },
+        "'untrained.jax': .*a net in JAX.* is not built here",
+    ),
+    ({WEIGHTS: UNTRAINED | {"backbone": "jax"}}, "'weights.rn_untrained.backbone': 'jax' is of t"),
+    (
+        {"pretrain/rn_web_broad/backbone": "jax"},
+        "'pretrain.rn_web_broad.backbone': 'jax' is of the kind 'external'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), GIVEN_MISFITS)
+def test_refuses_what_a_folder_of_activations_cannot_have(complaint, changes, expected):
+    assert re.search(expected, complaint(GIVEN_STUDY | changes), re.MULTILINE)
+
+
+@pytest.mark.parametrize("backbone", ["jax", "rn"])
+@pytest.mark.parametrize("head", ["trained", "random"])
+def test_a_folder_of_activations_is_legal_with_any_backbone(tmp_path, backbone, head):
+    tree = load_tree(NANO)
+    tree["backbones"]["jax"] = EXTERNAL
+    tree["weights"]["mine"] = GIVEN | {"backbone": "jax"}
+    tree["encoders"]["mine"] = tree["encoders"]["rn_untrained"] | {
+        "label": "Mine",
+        "backbone": backbone,
+        "head": head,
+    }
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
+    assert check(tmp_path / "params.yaml").encoders["mine"].head == head
 
 
 TREE = load_tree(NANO)

@@ -8,6 +8,7 @@ import pytest
 
 from interpreting_clip.config.encoders import OpenClipModel, TorchvisionModel, VisionTransformer
 from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.weight_sources import ActivationsFolder, ExternalModel
 from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
 from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import layer_grams
@@ -33,6 +34,7 @@ from tools.costs import (
     untrained_work,
     weight_bytes,
 )
+from tools.memory import memory_table
 from tools.reachable import image_count
 
 
@@ -86,6 +88,27 @@ def test_published_costs_are_met():
 def test_what_lies_on_the_hub_is_unknown():
     unknown = cost(OpenClipModel(model="hf-hub:owner/name"))
     assert unknown.parameters == unknown.image == unknown.text == UNKNOWN
+
+
+@pytest.mark.parametrize("backbone", ["jax", "rn"])
+def test_a_folder_of_activations_passes_no_image_and_costs_are_unknown(nano, images, backbone):
+    external = ExternalModel(model="a net in JAX")
+    folder = ActivationsFolder(
+        backbone=backbone,
+        folder="mine",
+        sha256="0" * 64,
+        representation="linear",
+        normalize_features=True,
+    )
+    study = msgspec.structs.replace(
+        nano, weights={"rn_untrained": folder}, backbones={**nano.backbones, "jax": external}
+    )
+    assert encoder_work(study, "rn_untrained", images) == []
+    assert weight_bytes(study, "rn_untrained") == head_bytes(study, "rn_untrained") == UNKNOWN
+    assert cost(external).image == UNKNOWN
+    assert weight_bytes(study, "rn_web_broad") == weight_bytes(nano, "rn_web_broad")
+    rows = memory_table(study, 8)
+    assert all("rn_untrained" not in row["what"] for row in rows) and len(rows) == 3
 
 
 def test_refuses_a_model_that_no_library_has():

@@ -176,6 +176,24 @@ def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
     assert "Every source can be reached: 1 of 1." in said and "63,305" in said
 
 
+def test_a_folder_of_activations_is_reached_by_its_manifest(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERPRETING_CLIP_FOLDERS", str(tmp_path))
+    tree = yaml.safe_load(NANO.read_text())
+    tree["backbones"]["jax"] = {"kind": "external", "model": "a net in JAX"}
+    entry = {"source": "activations", "backbone": "jax", "folder": "mine", "sha256": "0" * 64}
+    tree["weights"]["mine"] = entry | {"representation": "linear", "normalize_features": True}
+    mine = tree["encoders"]["rn_untrained"] | {"label": "Mine", "backbone": "jax"}
+    tree["encoders"]["mine"] = mine | {"head": "trained"}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(SystemExit):
+        main(str(tmp_path / "study.yaml"), "--offline")
+    assert f"{tmp_path}/mine/manifest.json: not there" in capsys.readouterr().out
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/manifest.json").write_text("{}")
+    main(str(tmp_path / "study.yaml"), "--offline")
+    assert "Every source can be reached: 1 of 1." in capsys.readouterr().out
+
+
 def test_refuses_a_study_that_is_not_legal(study):
     file = study(imagenet_val={"kind": "imagenet"}, broden={"kind": "probe"})
     with pytest.raises(InputError) as refused:

@@ -1,0 +1,159 @@
+"""An encoder that is nothing but a folder of activations which were computed elsewhere.
+
+`import_folder` stores its arrays where an encoder's weights would be. The stages that would pass
+images through the encoder take its activations from there.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from jaxtyping import Float
+
+from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.card import is_absent, write_absent
+from interpreting_clip.datasets.listed_images import broden_images, shard_images
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.encoders.encoder_card import Origin, Representation
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.image_lists import ListedImage, order_digest
+from interpreting_clip.formats.json import read_struct
+from interpreting_clip.formats.saved_activations import write_activations, write_card
+from interpreting_clip.measures.head import Head, random_unit_rows
+from interpreting_clip.quantities import Count
+
+CARD, HEAD = "activations.json", "head.safetensors"
+
+
+class GivenCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`activations.json`: everything about such an encoder but its arrays.
+
+    `orders` has the digest of the order of images of every dataset that there are activations of.
+    `classes` are the head's, in the order of its rows, or None without a head.
+    """
+
+    representation: Representation
+    normalize_features: bool
+    feature_width: Count
+    orders: dict[str, str]
+    classes: list[str] | None
+    origin: Origin
+
+
+def are_given(weights: Path) -> bool:
+    """Say whether there are activations in place of an encoder's weights."""
+    return (weights / CARD).exists()
+
+
+def read_given_card(weights: Path) -> GivenCard:
+    """Read the card of such an encoder."""
+    return read_struct(weights / CARD, GivenCard)
+
+
+def given_activations(
+    weights: Path, dataset: str, images: Iterable[ListedImage]
+) -> Float[np.ndarray, "image feature"] | None:
+    """Memory-map an encoder's given activations on a dataset; None if there are none.
+
+    `images` are those of the dataset, in their order; they are read only if there are activations.
+
+    Raises
+    ------
+    InputError
+        The activations are of other images, or of these in another order.
+    """
+    card = read_given_card(weights)
+    if dataset not in card.orders:
+        return None
+    values = read_tensors(weights / f"{dataset}.safetensors", "activations")["activations"]
+    digests = [image.sha256 for image in images]
+    given, found = card.orders[dataset], order_digest(digests)
+    advice = (
+        f"`python -m tools.image_list {dataset}` lists its images: compute the activations in this "
+        "order, and write the folder again"
+    )
+    if len(values) != len(digests):
+        raise InputError(
+            f"{card.origin.location}: activations of {len(values):,} images, but {dataset} has "
+            f"{len(digests):,}; {advice}"
+        )
+    if given != found:
+        raise InputError(
+            f"{card.origin.location}: activations of other images than those of {dataset}, or of "
+            f"these in another order (digest {given[:12]}…, expected {found[:12]}…); {advice}"
+        )
+    return values
+
+
+def write_given_test_sets(weights: Path, datasets: Mapping[str, Path], out: Path) -> None:
+    """Write the given activations on ImageNet's test images and on the study's shifts.
+
+    The card says which shifts of the study there are no activations of.
+
+    Raises
+    ------
+    InputError
+        They are not of the images of a dataset.
+    """
+    card, there, missing = read_given_card(weights), [], []
+    for name in (TEST_SETS[0], *(shift for shift in SHIFTS if not is_absent(datasets[shift]))):
+        with open_shards(datasets[name]) as images:
+            values = given_activations(weights, name, shard_images(images))
+            (missing if values is None else there).append(name)
+            if values is not None:
+                write_activations(
+                    out,
+                    name,
+                    values,
+                    classes=images.classes,
+                    class_indices=np.array(images.card.class_indices),
+                    aliases=images.card.aliases,
+                )
+    write_card(out, card.representation, card.feature_width, there[1:], missing)
+
+
+def write_given_broden(weights: Path, dataset: Path, out: Path) -> None:
+    """Write the given activations on the probe images, or that there are none."""
+    with open_broden(dataset) as broden:
+        values = given_activations(weights, dataset.name, broden_images(broden))
+    if values is None:
+        write_absent(dataset.name, out)
+    else:
+        write_tensors(out / "activations.safetensors", {"activations": values})
+
+
+def given_head(weights: Path, classes: list[str]) -> Head:
+    """Return the head that came with given activations, for these classes.
+
+    Raises
+    ------
+    InputError
+        There is none, or it is for other classes or for these in another order.
+    """
+    card = read_given_card(weights)
+    where = card.origin.location
+    if card.classes is None:
+        raise InputError(f"{where}: there is no head; write one into the folder, or use `random`")
+    if len(card.classes) != len(classes):
+        raise InputError(
+            f"{where}: the head has {len(card.classes):,} classes, and imagenet_val has "
+            f"{len(classes):,}; give the folder a head for these"
+        )
+    for index, (own, expected) in enumerate(zip(card.classes, classes, strict=True)):
+        if own != expected:
+            raise InputError(
+                f"{where}: class {index} of the head is {own!r}, that of imagenet_val "
+                f"{expected!r}; order its rows as in `classes.txt` of `python -m tools.image_list`"
+            )
+    arrays = read_tensors(weights / HEAD, "weight")
+    return Head(arrays["weight"], arrays.get("bias"), card.normalize_features)
+
+
+def random_given_head(weights: Path, classes: int, seed: int) -> Head:
+    """Return a random head for given activations."""
+    card = read_given_card(weights)
+    rows = random_unit_rows(classes, card.feature_width, seed)
+    return Head(rows, None, card.normalize_features)

@@ -1,0 +1,78 @@
+"""An encoder's own activations, given back as a folder, lead to its own results."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.formats.activations_folder import write_activations_folder
+from interpreting_clip.formats.arrays import read_tensors
+from tests.pipeline.workspace import Workspace
+from tests.reads import folder_digests
+
+OWN = "rn_web_broad_finetuned"
+MEASURED = ("activations", "heads", "broden_activations", "directions", "robustness", "kurtosis")
+MEASURED += ("participation_ratio", "privileged_basis", "concepts")
+
+
+@pytest.fixture
+def given(clean: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """Give a study an encoder `mine`, whose activations are those of another encoder of it."""
+    monkeypatch.chdir(clean.folder)
+    clean.run("python", "-m", "tools.image_list")
+    arrays = {
+        name: read_tensors(Path(f"data/activations/{OWN}/{name}.safetensors"))["activations"]
+        for name in TEST_SETS
+    }
+    file = Path(f"data/broden_activations/{OWN}/activations.safetensors")
+    arrays["broden"] = read_tensors(file)["activations"]
+    head = read_tensors(Path(f"data/heads/{OWN}/head.safetensors"))["weight"]
+    classes = Path("lists/classes.txt").read_text().splitlines()
+    digest = write_activations_folder("given", arrays, "lists", head=head, classes=classes)
+    tree = clean.params()
+    tree["backbones"]["elsewhere"] = {"kind": "external", "model": "a ResNet in JAX"}
+    entry = {"source": "activations", "backbone": "elsewhere", "folder": "given", "sha256": digest}
+    tree["weights"]["mine"] = entry | {"representation": "linear", "normalize_features": True}
+    tree["encoders"]["mine"] = tree["encoders"][OWN] | {"label": "Mine"}
+    Path("params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    return clean
+
+
+def own_files(folder: str, key: str) -> dict[str, str]:
+    found = folder_digests(Path(folder) / key)
+    assert found.pop("contents.json")  # has the output's own path
+    return found
+
+
+def test_the_results_are_those_of_the_encoder_byte_for_byte(given):
+    ran = given.repro()
+    every = {name.partition("@")[0] for name in given.lock() if name.endswith(f"@{OWN}")}
+    assert ran >= {f"{stage}@mine" for stage in (every - {"finetune"}) | {"weights"}}
+    assert not any(name.endswith(f"@{OWN}") for name in ran)
+    for name in MEASURED:
+        assert own_files(f"data/{name}", "mine") == own_files(f"data/{name}", OWN), name
+    metrics = Path("metrics/encoders")
+    assert (metrics / "mine.json").read_bytes() == (metrics / f"{OWN}.json").read_bytes()
+    mine, own = (
+        json.loads(Path(f"plots/encoders/{key}.json").read_text()) for key in ("mine", OWN)
+    )
+    assert mine.pop("training_curve") == [] and own.pop("training_curve")
+    assert mine == own
+    assert "computed elsewhere: <code>given</code>" in Path("plots/report.html").read_text()
+    assert given.repro() == set()
+
+
+def test_a_folder_that_is_gone_stops_its_encoder_alone(given):
+    shutil.rmtree("given")
+    said = given.run("dvc", "repro", "weights@mine", ok=False)
+    assert "given/manifest.json: no such file" in said
+    assert not Path("data/weights/mine").exists()
+    array = np.ones((3, 2), np.float32)
+    Path("given").mkdir()
+    np.save("given/imagenet_val.npy", array)
+    said = given.run("dvc", "repro", "weights@mine", ok=False)
+    assert "given/manifest.json: no such file" in said
