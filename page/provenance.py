@@ -6,10 +6,16 @@ import msgspec
 
 from interpreting_clip.config.datasets import Absent, DatasetEntry, RealSet
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
-from interpreting_clip.config.weight_sources import ActivationsFolder
 from interpreting_clip.kernels import Kernels
 from page.names import DATASETS
 from page.results import StudyEncoder, first_complete
+
+
+class GivenFolder(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder of activations that were computed elsewhere, and the SHA-256 of its manifest."""
+
+    folder: str
+    sha256: str
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +30,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     datasets: Mapping[str, DatasetEntry] = {}
     recipes: Mapping[str, TrainingRecipe] = {}
     trainings: Mapping[str, Pretrain | Finetune | Supervise] = {}
-    given: Mapping[str, ActivationsFolder] = {}
+    given: Mapping[str, GivenFolder] = {}
     versions: Mapping[str, str] = {}
     kernels: Kernels = "native"
     variables: Sequence[str] = ()

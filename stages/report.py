@@ -7,7 +7,6 @@ from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
-from interpreting_clip.config.weight_sources import ActivationsFolder, WeightsEntry
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
 from interpreting_clip.formats.published_models import (
@@ -23,7 +22,7 @@ from page.across_encoders import correlations
 from page.charts import CHARTS, PUBLISHED
 from page.drawing import chart_svg
 from page.families import with_null
-from page.provenance import Provenance
+from page.provenance import GivenFolder, Provenance
 from page.replicas import read_replicas
 from page.report_page import report_page
 from page.results import (
@@ -135,9 +134,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
                 **params.read("supervise", dict[str, Supervise]),
             },
             given={
-                key: entry
-                for key, entry in params.read("weights", dict[str, WeightsEntry]).items()
-                if isinstance(entry, ActivationsFolder)
+                key: GivenFolder(folder=entry["folder"], sha256=entry["sha256"])
+                for key, entry in params.read("weights", dict[str, dict]).items()
+                if entry["source"] == "activations"
             },
             versions=load_tree(inputs["versions.yaml"])
             | {name: metadata.version(name) for name in DRAWING},

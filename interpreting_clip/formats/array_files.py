@@ -23,7 +23,7 @@ BLOCK = 2**22
 NPY = {"f2": "float16", "f4": "float32", "f8": "float64"}
 """The element types that are read from .npy files, which have none for bfloat16."""
 
-NPY_LENGTHS = {(1, 0): 2, (2, 0): 4}
+NPY_LENGTHS = {b"\x01\x00": 2, b"\x02\x00": 4}
 """How many bytes say how long the header is, by the version of the format."""
 
 NPY_HEADER = 10_000
@@ -127,7 +127,7 @@ def read_npy_header(stream: IO[bytes]) -> dict[str, Any]:
     NumPy's own reader would take a header that is damaged apart once more, as Python 2 wrote it,
     with a warning or any exception.
     """
-    magic, version = stream.read(6), tuple(stream.read(2))
+    magic, version = stream.read(6), stream.read(2)
     if magic != b"\x93NUMPY" or version not in NPY_LENGTHS:
         raise ValueError("no such beginning")
     length = int.from_bytes(stream.read(NPY_LENGTHS[version]), "little")

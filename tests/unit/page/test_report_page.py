@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.datasets import ImageNetSketch
-from interpreting_clip.config.weight_sources import ActivationsFolder
 from page.across_encoders import Correlation
 from page.charts import CHARTS
-from page.provenance import Provenance
+from page.provenance import GivenFolder, Provenance
 from page.report_page import report_page
 from page.results import Controls, LayerComparison, PublishedResults
 from page.study_tables import planted_rows, study_tables
@@ -508,13 +507,7 @@ def test_what_a_folder_of_activations_lacks_is_said_and_is_a_dash(page, study):
     metrics["concepts"] = dict.fromkeys(metrics["concepts"])
     study["series"]["rn_web_broad"] |= {"concepts": [], "sweep": [], "encoded": []}
     study["series"]["rn_web_broad"] |= {"pairs": {}, "concept_names": {}}
-    given = ActivationsFolder(
-        backbone="jax",
-        folder="runs/<mine>",
-        sha256="ab" * 32,
-        representation="linear",
-        normalize_features=True,
-    )
+    given = GivenFolder(folder="runs/<mine>", sha256="ab" * 32)
     text = page(provenance=Provenance(given={"rn_web_broad": given}))
     said = " ".join(text.split())
     assert (
