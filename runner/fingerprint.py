@@ -89,7 +89,7 @@ BENEATH = {
 CARRYING = frozenset(
     {
         *("filelock", "huggingface_hub", "jaxtyping", "msgspec", "requests", "urllib3"),
-        *("ruamel", "safetensors", "threadpoolctl", "tqdm"),
+        *("pyarrow", "ruamel", "safetensors", "threadpoolctl", "tqdm"),
     }
 )
 """Modules from outside that check, fetch, read, write or show, and compute no number."""

@@ -156,9 +156,13 @@ def link_targets(path: Path) -> list[Path]:
 
 
 def sources(entry: Any, folders: Path) -> list[Path]:
-    """Return the files and folders of the user's that an entry of params.yaml names."""
+    """Return the files and folders of the user's that an entry of params.yaml names.
+
+    Of a pattern for parquet files, that is the folder that they are in.
+    """
     if isinstance(entry, dict):
         named = [folders / str(entry[key]) for key in PLACES if entry.get(key)]
+        named = [place.parent if place.suffix == ".parquet" else place for place in named]
         return named + [place for value in entry.values() for place in sources(value, folders)]
     if isinstance(entry, list):
         return [place for value in entry for place in sources(value, folders)]

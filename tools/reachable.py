@@ -10,6 +10,7 @@ from typing import Literal
 
 from interpreting_clip.config.datasets import DatasetEntry, ImageNet, ImageNetCaptions, RealSet
 from interpreting_clip.config.synthetic import Recipe, World
+from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
 from interpreting_clip.downloads.http import mirrored, refusal
 from interpreting_clip.downloads.hub import open_repository, require_access
 from interpreting_clip.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
@@ -121,9 +122,16 @@ def ask(source: AskedSource, machine: Machine, *, offline: bool) -> Answer:
 
 
 def ask_folder(path: Path) -> Answer:
-    """Check that a file or folder exists, is readable and is not empty."""
+    """Check that a file or folder exists, is readable and is not empty.
+
+    A path that ends in `.parquet` may be a pattern.
+    """
     problem = None
-    if not path.exists():
+    if path.suffix == SUFFIX and not parquet_files(path):
+        problem = "no such files; check the pattern in params.yaml and `folders` of this machine"
+    elif path.suffix == SUFFIX:
+        pass
+    elif not path.exists():
         problem = "not there; check the path in params.yaml and `folders` of this machine"
     elif not os.access(path, os.R_OK):
         problem = "may not be read; change its permissions"

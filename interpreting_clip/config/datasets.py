@@ -18,10 +18,11 @@ from interpreting_clip.quantities import (
 
 
 class Hub(StrictStruct, frozen=True, kw_only=True):
-    """Webdataset shards in a dataset repository of the Hugging Face hub.
+    """Webdataset shards or parquet files in a dataset repository of the Hugging Face hub.
 
     `revision` is a commit, a tag or a branch, which can move; `files` is the glob pattern of the
-    repository's shards. The token comes from the environment (HF_TOKEN).
+    repository's shards, or one that ends in `.parquet`. The token comes from the environment
+    (HF_TOKEN).
     """
 
     repository: Annotated[str, Meta(pattern=r"^[\w.-]+/[\w.-]+\Z", max_length=200)]
@@ -43,7 +44,8 @@ class Archive(StrictStruct, frozen=True, kw_only=True):
 class RealSet(Kind, frozen=True, kw_only=True):
     """A published dataset: its `source`, and one key of that name that says where it is.
 
-    `folder` is a path; a relative one is below the machine's `folders`. `limit` takes a fixed
+    `folder` is a path, or a pattern that ends in `.parquet`; a relative one is below the machine's
+    `folders`. `limit` takes a fixed
     subset of about that many images, the same number of each class; without it all images are
     taken. `partial` accepts fewer images and classes than the published set has, and the card says
     so.

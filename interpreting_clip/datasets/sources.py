@@ -37,6 +37,12 @@ from interpreting_clip.datasets.class_folders import (
 )
 from interpreting_clip.datasets.imagenet import PublishedSet, published_set, read_imagenet_classes
 from interpreting_clip.datasets.images import EXTENSIONS, decode_image, image_extension
+from interpreting_clip.datasets.parquet import (
+    SUFFIX,
+    parquet_classes,
+    parquet_files,
+    parquet_images,
+)
 from interpreting_clip.datasets.shards import StoredImage, crop, write_images
 from interpreting_clip.datasets.webdataset import check_classnames, shard_images, shard_labels
 from interpreting_clip.downloads.archives import read_file
@@ -114,8 +120,8 @@ class Source:
 def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Machine) -> Source:
     """Open the source of an entry, after downloading it if necessary.
 
-    Captioned sets and the sets of the hub are webdataset shards; others are class folders, on disk
-    or in archives.
+    Captioned sets and the sets of the hub are webdataset shards, or parquet files if their names
+    end so; others are class folders, on disk or in archives, or a folder of parquet files.
 
     Raises
     ------
@@ -131,8 +137,15 @@ def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Mach
     published = CAPTIONED if captioned else published_set(entry, read_imagenet_classes())
     where, origin, local = _locate(entry, published, machine)
     captions: dict[str, str] = {}
+    parquet = _parquet(local)
     with error_context(where, ValueError):
-        if captioned or entry.hub is not None:
+        if parquet and captioned:
+            raise ValueError("webdataset shards (*.tar) were expected, these are parquet files")
+        if parquet:
+            numbered = isinstance(entry, ImageNet | ImageNetCaptions)
+            files = parquet_images(parquet, where)
+            classes = parquet_classes(parquet, published, where, numbered=numbered)
+        elif captioned or entry.hub is not None:
             shards = local if isinstance(local, dict) else _shards_below(local)
             classes, captions = shard_labels(shards, published, where)
             files = shard_images(shards, where)
@@ -161,7 +174,8 @@ def _locate(
         repository = open_repository(entry.hub.repository, entry.hub.revision)
         where = f"{repository.name}@{repository.revision[:12]}"
         paths = repository.matching(entry.hub.files)
-        if not isinstance(entry, Captions):
+        # The names of the labels are in the parquet files themselves.
+        if not (isinstance(entry, Captions) or paths[0].endswith(SUFFIX)):
             with error_context(where, ValueError):
                 _check_labels(entry, repository, published, downloads)
         shards = {path: download_file(repository, path, downloads) for path in paths}
@@ -175,12 +189,32 @@ def _locate(
         return entry.archive[0].url, origin, archives
     folder = str(entry.folder)
     root = Path(machine.folders) / folder
-    if not root.is_dir():
+    if not (root.is_dir() or parquet_files(root)):
         raise InputError(
             f"{root}: the folder of a dataset was expected, there is none; check `folder` in "
             "params.yaml, and the machine's setting `folders`, below which relative paths lie"
         )
     return str(root), {folder: ""}, root
+
+
+def _parquet(local: Path | dict[str, Path]) -> dict[str, Path]:
+    """Return a source's parquet files; none if it has others.
+
+    Raises
+    ------
+    InputError
+        It has both.
+    """
+    if isinstance(local, Path):
+        return parquet_files(local)
+    found = {path: file for path, file in local.items() if path.endswith(SUFFIX)}
+    if found and len(found) < len(local):
+        others = local.keys() - found
+        raise InputError(
+            f"{min(found)} is a parquet file and {min(others)} is not; check `files` in "
+            "params.yaml, whose pattern matches both"
+        )
+    return found
 
 
 def _shards_below(root: Path) -> dict[str, Path]:

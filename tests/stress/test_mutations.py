@@ -50,6 +50,7 @@ from interpreting_clip.datasets.class_folders import (
 )
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image, image_extension
+from interpreting_clip.datasets.parquet import parquet_classes, parquet_images
 from interpreting_clip.datasets.shards import open_shards, write_images
 from interpreting_clip.datasets.webdataset import check_classnames, shard_images, shard_labels
 from interpreting_clip.downloads.archives import PASSWORD, iterate_archive
@@ -90,6 +91,8 @@ from runner.outputs import (
     write_checksums,
     write_contents,
 )
+from tests.integration.datasets.test_fetch_parquet import file as parquet_file
+from tests.integration.datasets.test_fetch_parquet import imagenet, table
 from tests.integration.downloads.encrypted_zip import encrypted_zip
 from tests.reads import ROOT
 from tests.stress.mutations import damaged
@@ -523,6 +526,20 @@ def shard_of_others(folder: Path) -> Format:
     return Format(folder / "0.tar", read, seal=sealed_tar)
 
 
+def parquet_of_others(folder: Path) -> Format:
+    """The labels have no names, which would be most of the file."""
+
+    def read(file: Path) -> None:
+        with error_context("here", ValueError):
+            classes = parquet_classes({"0.parquet": file}, ILSVRC, "here", numbered=True)
+            for one in parquet_images({"0.parquet": file}, "here")(classes.__contains__):
+                one.read()
+
+    rows = table(imagenet(*range(9)), None)
+    (folder / "0.parquet").write_bytes(parquet_file(rows, write_page_checksum=True))
+    return Format(folder / "0.parquet", read)
+
+
 # Tables of others
 
 
@@ -752,6 +769,7 @@ FORMATS: dict[str, Build] = {
     "zip encrypted": archive(encrypted_zip(FILES, b"secret")),
     "our shard": our_shard,
     "shard of others": shard_of_others,
+    "parquet of others": parquet_of_others,
     "ilsvrc ids": ground_truth(
         ILSVRC_IDS, b"3\n1\n2\n", **{META: meta(("n01751748", "n09193705", "n01440764"))}
     ),

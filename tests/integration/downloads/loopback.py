@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 TOKEN = "hf_good"  # noqa: S105
 """The token that opens gated repositories of `HubServer`."""
 
-LARGE = (".tar", ".zip", ".safetensors", ".bin", ".pt", ".pth")
+LARGE = (".tar", ".zip", ".safetensors", ".bin", ".pt", ".pth", ".parquet")
 """The suffixes of files that a hub keeps outside of git."""
 
 

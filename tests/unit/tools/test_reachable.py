@@ -116,6 +116,14 @@ def test_offline_asks_nobody_but_looks_at_folders(tmp_path):
     assert {found[source] for source in others} == {Answer(None, UNKNOWN, asked=False)}
 
 
+def test_a_pattern_of_parquet_files_has_to_match_one(tmp_path):
+    (tmp_path / "train-0.parquet").touch()
+    sources = [AskedSource("folder", f"{split}-*.parquet") for split in ("train", "val")]
+    found = ask_all(sources, Machine(folders=str(tmp_path)), offline=True)
+    assert found[sources[0]].problem is None
+    assert "val-*.parquet: no such files" in str(found[sources[1]].problem)
+
+
 def test_an_absolute_folder_is_taken_as_it_is_and_has_to_be_legible(tmp_path, monkeypatch):
     source = AskedSource("folder", str(tmp_path))
     (tmp_path / "file").touch()

@@ -1,0 +1,111 @@
+"""The names that a copy gives to its labels, and the classes that they mean."""
+
+import re
+from collections.abc import Sequence
+
+from interpreting_clip.datasets.imagenet import PublishedSet
+
+AGREEING = 0.5
+"""The share of ImageNet's labels whose names have to contain the name that we know.
+
+Of the WordNet names that the hub has, 83 % do; the others are synonyms, or names that have changed.
+"""
+
+
+def label_classes(names: Sequence[str], published: PublishedSet) -> list[int | None]:
+    """Return the class that each label means, None for a class that the set does not have.
+
+    Names are folders (WordNet ids, ObjectNet's `alarm_clock`) or, where the set has all of
+    ImageNet's classes, names in ImageNet's order, and else the names of the set's classes. Case,
+    spaces and punctuation do not count.
+
+    Raises
+    ------
+    ValueError
+        A class of the set has no label or two, or ImageNet's names are in another order.
+    """
+    every = len(published.labels) == len(published.classes)
+    if every and not published.folders.keys() >= set(names):
+        check_order(names, published)
+        return list(published.labels)
+    found = named_classes(names, published)
+    missing = [folder for folder, class_ in published.folders.items() if class_ not in found]
+    if missing:
+        raise ValueError(
+            f"labels of {len(published.folders)} classes were expected, {len(missing)} have none: "
+            f"{', '.join(missing[:3])}; check `kind` and `files` or `folder` in params.yaml"
+        )
+    return found
+
+
+def named_classes(names: Sequence[str], published: PublishedSet) -> list[int | None]:
+    """Return the class of each name, None for a class that the set does not have.
+
+    Raises
+    ------
+    ValueError
+        A name is of no class although the set has no others, or two names are of one class.
+    """
+    known: dict[str, set[int]] = {}
+    for name, class_ in [
+        *zip(published.names, published.labels, strict=True),
+        *published.folders.items(),
+    ]:
+        known.setdefault(_fold(name), set()).add(class_)
+    found: list[int | None] = []
+    for name in names:
+        classes = known.get(_fold(name), set())
+        class_ = published.folders.get(name, min(classes) if len(classes) == 1 else None)
+        if class_ is None and not published.other_folders:
+            raise ValueError(
+                f"{name!r} is the name of no class of this set; names such as "
+                f"{', '.join(map(repr, published.names[:2]))} were expected; check `kind`"
+            )
+        if class_ is not None and class_ in found:
+            raise ValueError(
+                f"two labels mean one class, {name!r} and {names[found.index(class_)]!r}"
+            )
+        found.append(class_)
+    return found
+
+
+def check_order(names: Sequence[str], published: PublishedSet) -> None:
+    """Compare the names of a copy's labels with ImageNet's classes, in their order.
+
+    The hub has WordNet's names (`tench, Tinca tinca`), prompts have newer ones, so a name may be of
+    no class that we know. But where a label has another class's name, that class's label has to
+    have it too, as with `chime, bell, gong` and `gong, tam-tam`.
+
+    Raises
+    ------
+    ValueError
+        There is another number of names, a label has the name of another class, or too few agree.
+    """
+    if len(names) != len(published.names):
+        raise ValueError(
+            f"{len(published.names):,} names of labels were expected, there are {len(names):,}; "
+            "check `kind` and `files` or `folder` in params.yaml"
+        )
+    own = [_fold(name) for name in published.names]
+    given = [{_fold(word) for word in (name, *name.split(","))} for name in names]
+    agrees = [name in words for name, words in zip(own, given, strict=True)]
+    labels: dict[str, list[int]] = {}
+    for label, name in enumerate(own):
+        labels.setdefault(name, []).append(label)
+    for label, words in enumerate(given):
+        others = [other for word in words for other in labels.get(word, ())]
+        if not agrees[label] and not all(agrees[other] for other in others):
+            raise ValueError(_disorder(label, names, published))
+    if sum(agrees) < AGREEING * len(names):
+        raise ValueError(_disorder(agrees.index(False), names, published))
+
+
+def _disorder(label: int, names: Sequence[str], published: PublishedSet) -> str:
+    return (
+        f"label {label} is called {names[label]!r}, {published.names[label]!r} was expected: the "
+        "labels are numbered otherwise; check `kind`, and `files` or `folder`"
+    )
+
+
+def _fold(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.casefold())

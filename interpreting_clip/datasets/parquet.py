@@ -1,0 +1,355 @@
+"""Images in parquet files, as the Hugging Face hub's library `datasets` writes them.
+
+We looked up the layout in that library (`features/image.py`, `arrow_writer.py`, `config.py`) and in
+code that reads `ILSVRC/imagenet-1k`: a column `image`, a struct of `bytes` (the image's file) and
+`path` (its name, or null); a column `label`; and in the schema's metadata, under `huggingface`,
+JSON with the names of the labels. Row groups have 100 images or about 100 MB.
+
+ImageNet has `data/train-*.parquet` (294 files), `data/validation-*.parquet` (14) and
+`data/test-*.parquet` (28), whose labels are all −1. A name has the WordNet id at its end:
+`ILSVRC2012_val_00000293_n01440764.JPEG`.
+
+Of `timm/objectnet`, which is gated, only the format is public: parquet with images and texts,
+lossless WebP in the original size. We assume the same columns, labels that are named like
+ObjectNet's folders or classes, and images with their red border.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from interpreting_clip.datasets.class_folders import File, Files
+from interpreting_clip.datasets.imagenet import PublishedSet
+from interpreting_clip.datasets.label_names import label_classes, named_classes
+from interpreting_clip.downloads.archives import LARGEST, RATIO
+from interpreting_clip.errors import DAMAGED_JSON, InputError
+from interpreting_clip.formats.files import natural_order
+
+SUFFIX = ".parquet"
+
+IMAGE, LABEL = "image", "label"
+"""The columns that are read; others are ignored."""
+
+GROUP = 1 << 28
+"""The most bytes of a row group that is read into memory as a whole.
+
+A larger one is read through a buffer, a page at a time. Not smaller ones: with a buffer, pyarrow
+believes a page's header, which may announce 2 GB.
+"""
+
+BUFFER = 1 << 20
+
+ROWS = 64
+"""How many labels and names are decoded at a time."""
+
+TEXTS = 1 << 27
+"""The most bytes of a file's labels and names, which are kept in memory together."""
+
+Label = int | str | None
+
+
+def parquet_files(place: Path) -> dict[str, Path]:
+    """Return the parquet files in a folder, or those that match `folder/pattern.parquet`, by name.
+
+    Only files in the folder itself count. Their order is that of their names, with 2 before 10.
+    """
+    folder, pattern = (
+        (place.parent, place.name) if place.suffix == SUFFIX else (place, f"*{SUFFIX}")
+    )
+    found = sorted(folder.glob(pattern), key=lambda file: natural_order(file.name))
+    return {file.name: file for file in found}
+
+
+def parquet_classes(
+    files: Mapping[str, Path], published: PublishedSet, where: str, *, numbered: bool
+) -> dict[str, int]:
+    """Return the class of each image, by a path that `parquet_images` has too; reads no image.
+
+    Images of classes that the set does not have are left out where the published set has others
+    (ObjectNet). `numbered` says whether labels without names may be ImageNet's indices.
+
+    Raises
+    ------
+    InputError
+        A file is damaged, has other columns, or labels and names of more than `TEXTS` bytes.
+    ValueError
+        The labels are those of another set, in another order, missing, or contradict the WordNet
+        id in an image's name.
+    """
+    classes: dict[str, int] = {}
+    names: list[str] | None = None
+    meaning: dict[Label, int | None] = {}
+    for number, (file, local) in enumerate(files.items()):
+        with _opened(local, f"{where}: {file}") as table:
+            found = _label_names(table, file)
+            if number and found != names:
+                raise ValueError(f"{file}: its labels have other names than those of other files")
+            if not number:
+                names, meaning = found, _meaning(table, found, published, numbered=numbered)
+            for path, name, label in _rows(table, file, f"{where}: {file}"):
+                if isinstance(label, str) and label not in meaning:
+                    meaning[label] = named_classes([label], published)[0]
+                class_ = _class(label, meaning, path)
+                if class_ is not None:
+                    _check_wnid(name, class_, path, published)
+                    classes[path] = class_
+    return classes
+
+
+def parquet_images(files: Mapping[str, Path], where: str) -> Files:
+    """Return the images of parquet files; row groups without a wanted image are skipped."""
+
+    def images(wanted: Callable[[str], bool]) -> Iterator[File]:
+        for file, local in files.items():
+            with _opened(local, f"{where}: {file}") as table:
+                large = _largest_group(table) > GROUP
+            with _opened(local, f"{where}: {file}", BUFFER if large else 0) as table:
+                yield from _images(table, file, wanted, f"{where}: {file}", local.stat().st_size)
+
+    return images
+
+
+def _meaning(
+    table: Any, names: list[str] | None, published: PublishedSet, *, numbered: bool
+) -> dict[Label, int | None]:
+    """Return the class that each number means; none where the labels are names themselves."""
+    from pyarrow import types
+
+    if not types.is_integer(table.schema_arrow.field(LABEL).type):
+        return {}
+    if names is not None:
+        return dict(enumerate(label_classes(names, published)))
+    if numbered:
+        return dict(enumerate(published.labels))
+    raise ValueError(
+        "names of the labels were expected in the schema's metadata, since they alone say which "
+        "classes the numbers mean; take another copy, or class folders"
+    )
+
+
+def _class(label: Label, meaning: Mapping[Label, int | None], path: str) -> int | None:
+    """Return the class of an image.
+
+    Raises
+    ------
+    ValueError
+        The image has no label, or one that means nothing.
+    """
+    if label in meaning:
+        return meaning[label]
+    advice = (
+        "the images of the test split have no labels; take those of `validation`"
+        if label == -1
+        else "check `kind` and `files` or `folder` in params.yaml"
+    )
+    raise ValueError(
+        f"{path}: a label of 0 to {len(meaning) - 1} was expected, got "
+        f"{'none' if label is None else label}; {advice}"
+    )
+
+
+def _check_wnid(name: str, class_: int, path: str, published: PublishedSet) -> None:
+    """Compare an image's class with the WordNet ids in its name, if it has any of the set's."""
+    wnids = [wnid for wnid in re.findall(r"n\d{8}", name) if wnid in published.folders]
+    if wnids and class_ not in {published.folders[wnid] for wnid in wnids}:
+        raise ValueError(
+            f"{path}: its label means class {class_} and its name says {wnids[-1]}; the labels are "
+            "numbered otherwise"
+        )
+
+
+def _rows(table: Any, file: str, where: str) -> Iterator[tuple[str, str, Label]]:
+    """Yield each image's path, its name as it is in the file, and its label.
+
+    Raises
+    ------
+    InputError
+        They have more than `TEXTS` bytes, or rows are missing.
+    """
+    row, size = 0, 0
+    for batch in table.iter_batches(ROWS, columns=[LABEL, f"{IMAGE}.path"], use_threads=False):
+        size += batch.nbytes
+        if size > TEXTS:
+            raise InputError(
+                f"{where}: labels and names of at most {TEXTS:,} bytes were expected, it has more; "
+                "get it again"
+            )
+        labels = batch.column(LABEL).to_pylist()
+        for name, label in zip(_names(batch), labels, strict=True):
+            yield _path(file, row, name), name, label
+            row += 1
+    _require_rows(row, table.metadata.num_rows, where)
+
+
+def _images(
+    table: Any, file: str, wanted: Callable[[str], bool], where: str, size: int
+) -> Iterator[File]:
+    """Yield the wanted images of a file.
+
+    Raises
+    ------
+    InputError
+        A row has no image, rows are missing, an image is larger than `LARGEST`, or all of them
+        unpack to too much.
+    """
+    first, unpacked = 0, 0
+    for group in range(table.num_row_groups):
+        only: dict[str, Any] = {"row_groups": [group], "use_threads": False}
+        batches = table.iter_batches(ROWS, columns=[f"{IMAGE}.path"], **only)
+        names = [name for batch in batches for name in _names(batch)]
+        _require_rows(len(names), table.metadata.row_group(group).num_rows, where)
+        paths = [_path(file, first + row, name) for row, name in enumerate(names)]
+        if not (chosen := {row for row, path in enumerate(paths) if wanted(path)}):
+            first += len(names)
+            continue
+        row = 0
+        # One at a time, since a large image may stand in a dictionary and be meant by many rows.
+        for batch in table.iter_batches(1, columns=[f"{IMAGE}.bytes"], **only):
+            unpacked += batch.nbytes
+            if unpacked > LARGEST + RATIO * size:
+                raise InputError(
+                    f"{where}: it unpacks to more than {RATIO} times its size, and images hardly "
+                    "compress; nothing was taken. Fetch it from its publisher"
+                )
+            if row in chosen:
+                image = batch.column(0)[0].as_py() or {}
+                yield File(paths[row], _reader(image.get("bytes"), f"{where}: row {first + row}"))
+            row += 1
+        _require_rows(row, len(names), where)
+        first += len(names)
+
+
+def _reader(data: bytes | None, where: str) -> Callable[[], bytes]:
+    """Return what gives an image's bytes.
+
+    Raises
+    ------
+    InputError
+        There are none, or too many.
+    """
+    if data is None:
+        raise InputError(
+            f"{where}: the bytes of an image were expected, there are none (a path alone names a "
+            "file of its author's); get it again"
+        )
+    if len(data) > LARGEST:
+        raise InputError(
+            f"{where}: an image of at most {LARGEST:,} bytes was expected, it has {len(data):,}; "
+            "get it from its publisher"
+        )
+    return lambda: data
+
+
+def _largest_group(table: Any) -> int:
+    """Return the bytes of the largest row group, as it unpacks.
+
+    A column's own sizes are not asked for: pyarrow 26 ends the process if its description is
+    damaged.
+    """
+    groups = map(table.metadata.row_group, range(table.num_row_groups))
+    return max((group.total_byte_size for group in groups), default=0)
+
+
+def _require_rows(found: int, expected: int, where: str) -> None:
+    """Refuse a file that gives another number of rows than it announces.
+
+    pyarrow ends without an error where a damaged page announces more bytes than there are.
+    """
+    if found != expected:
+        raise InputError(
+            f"{where}: {expected:,} rows were expected, {found:,} came: it is damaged or cut "
+            "short; get a whole copy"
+        )
+
+
+def _names(batch: Any) -> list[str]:
+    """Return the names of the images of a batch, empty where there is none."""
+    if IMAGE not in batch.schema.names:  # a file without `path`
+        return [""] * batch.num_rows
+    # null for an image without a name, and for a row without an image
+    return [name or "" for name in batch.column(IMAGE).field("path").to_pylist()]
+
+
+def _path(file: str, row: int, name: str) -> str:
+    """Return an image's path: its file, row and name, without a WordNet id that was added.
+
+    So the name is that of the official class folders, and a `limit` takes the same images.
+    """
+    official = re.sub(r"(?<=.)_n\d{8}(?=\.\w+\Z)", "", PurePosixPath(name).name)
+    return f"{file}/{row}/{official}" if official else f"{file}/{row}"
+
+
+def _label_names(table: Any, file: str) -> list[str] | None:
+    """Return the names of the labels in the schema's metadata, if there are any.
+
+    Raises
+    ------
+    ValueError
+        The metadata are no JSON of `datasets`.
+    """
+    text = (table.schema_arrow.metadata or {}).get(b"huggingface")
+    if text is None:
+        return None
+    try:
+        features = msgspec.json.decode(text)["info"]["features"]
+        names = features.get(LABEL, {}).get("names")
+        return None if names is None else msgspec.convert(names, list[str])
+    except (*DAMAGED_JSON, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{file}: the schema's metadata `huggingface` were expected to describe the columns "
+            f"({error}); get it again"
+        ) from error
+
+
+@contextmanager
+def _opened(file: Path, where: str, buffer: int = 0) -> Iterator[Any]:
+    """Open a parquet file and check its columns; explain it if it cannot be read.
+
+    Raises
+    ------
+    InputError
+        It is no file, damaged or cut short, or has other columns.
+    """
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    if not file.is_file():
+        raise InputError(f"{where}: a file was expected, it is a pipe, a folder or a broken link")
+    options = {"buffer_size": buffer, "page_checksum_verification": True}
+    try:
+        with ParquetFile(file, pre_buffer=False, **options) as table:
+            _check_columns(table.schema_arrow, where)
+            yield table
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError, MemoryError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise InputError(
+            f"{where}: no parquet file, damaged or cut short ({str(error).partition(chr(10))[0]}); "
+            "get a whole copy"
+        ) from error
+
+
+def _check_columns(schema: Any, where: str) -> None:
+    """Refuse other columns than those of labelled images."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    fields = {field.name: field.type for field in schema}
+    image, label = fields.get(IMAGE, pa.null()), fields.get(LABEL, pa.null())
+    inner = {field.name: field.type for field in image} if types.is_struct(image) else {}
+    data, path = inner.get("bytes", pa.null()), inner.get("path", pa.null())
+    names = (types.is_string, types.is_large_string)
+    if not (
+        any(fits(data) for fits in (types.is_binary, types.is_large_binary))
+        and any(fits(path) for fits in (*names, types.is_null))
+        and any(fits(label) for fits in (*names, types.is_integer))
+    ):
+        found = ", ".join(f"{name}: {type_}" for name, type_ in fields.items())
+        raise InputError(
+            f"{where}: a column `{IMAGE}` of bytes and path and a column `{LABEL}` of numbers or "
+            f"names were expected, there are {found}; check `files` or `folder` in params.yaml"
+        )

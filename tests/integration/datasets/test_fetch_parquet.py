@@ -1,0 +1,358 @@
+"""Parquet files, as the hub's `datasets` library writes them, become shards and a card."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from pyarrow.parquet import write_table
+
+from interpreting_clip.datasets.card import read_card
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.errors import InputError
+from tests.integration.datasets.layouts import KNOWN, fetched, refusal, webdataset
+from tests.integration.downloads.loopback import TOKEN, HubServer
+from tests.pipeline.refusals import write_dataset
+from tests.reads import ROOT, folder_digests, run_stage
+from tests.unit.datasets.conftest import photo, saved, write_files
+
+NAME = "ILSVRC/imagenet-1k"
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+OBJECTNET = ["air_freshener", *KNOWN.objectnet]
+
+Row = tuple[bytes | None, str | None, Any]
+"""An image, its name and its label."""
+
+
+def table(rows: Sequence[Row], names: Iterable[str] | None = KNOWN.names) -> pa.Table:
+    """Return rows in the columns of `datasets`, with its metadata if the labels have names."""
+    images = pa.array([{"bytes": data, "path": path} for data, path, _ in rows], IMAGE)
+    found = pa.table({"image": images, "label": pa.array([label for *_, label in rows])})
+    if names is None:
+        return found
+    label = {"names": list(names), "_type": "ClassLabel"}
+    about = {"info": {"features": {"image": {"_type": "Image"}, "label": label}}}
+    return found.replace_schema_metadata({"huggingface": json.dumps(about)})
+
+
+def file(rows: pa.Table | Sequence[Row], **options: Any) -> bytes:
+    """Return a parquet file with two images per row group, as options may change."""
+    stream = io.BytesIO()
+    content = rows if isinstance(rows, pa.Table) else table(rows)
+    write_table(content, stream, **{"row_group_size": 2} | options)
+    return stream.getvalue()
+
+
+def imagenet(*classes: int, split: str = "val", first: int = 1) -> list[Row]:
+    """Return an image of each class, named as in the hub's ImageNet."""
+    names = {
+        "val": "ILSVRC2012_val_{number:08d}_{wnid}.JPEG",
+        "train": "{wnid}_{number}_{wnid}.JPEG",
+    }
+    return [
+        (photo(number), names[split].format(number=number, wnid=KNOWN.wnids[class_]), class_)
+        for number, class_ in enumerate(classes, first)
+    ]
+
+
+def entry(kind: str = "imagenet", files: str = "data/validation-*.parquet", **more: Any):
+    hub = {"repository": NAME, "revision": "main", "files": files}
+    return {"kind": kind, "source": "hub", "hub": hub, "partial": True} | more
+
+
+def from_folder(kind: str = "imagenet", folder: str = "data", **more: Any) -> dict[str, Any]:
+    return {"kind": kind, "source": "folder", "folder": folder, "partial": True} | more
+
+
+def test_the_hub_s_imagenet_is_read_split_by_split(hub: HubServer, tmp_path: Path, monkeypatch):
+    hub.use(monkeypatch, TOKEN)
+    splits = {
+        "data/test-00000-of-00001.parquet": file([(photo(99), "ILSVRC2012_test_1.JPEG", -1)]),
+        "data/train-00000-of-00001.parquet": file(imagenet(5, 5, split="train", first=40)),
+        "data/validation-00000-of-00002.parquet": file(imagenet(0, 999, 281)),
+        "data/validation-00001-of-00002.parquet": file(imagenet(281, first=9)),
+    }
+    commit = hub.add(NAME, splits, gated=True)
+    out = fetched(tmp_path, entry())
+    card = read_card(out)
+    assert (card.origin, card.class_indices) == ({NAME: commit}, [0, 281, 999])
+    with open_shards(out) as opened:
+        assert opened.classes.tolist() == [0, 999, 281, 281]
+        assert [opened.stored(i) for i in range(4)] == [photo(n) for n in (1, 2, 3, 9)]
+    train = fetched(tmp_path, entry(files="data/train-*.parquet"))
+    assert read_card(train).class_indices == [5]
+    said = refusal(tmp_path, entry(files="data/test-*.parquet"))
+    assert "got -1" in said and "take those of `validation`" in said
+
+
+def test_a_gated_repository_asks_for_its_licence(hub: HubServer, tmp_path: Path):
+    hub.add(NAME, {"data/validation-0.parquet": file(imagenet(0))}, gated=True)
+    assert f"accept its licence at {hub.url}/datasets/{NAME}" in refusal(tmp_path, entry())
+
+
+@pytest.mark.parametrize("folder", ["data/validation-*.parquet", "validation"])
+def test_a_folder_or_a_pattern_of_files_is_read(tmp_path: Path, folder: str):
+    write_files(tmp_path, {f"validation/{n}.parquet": file(imagenet(n)) for n in (10, 2)})
+    write_files(tmp_path, {f"data/validation-{n}.parquet": file(imagenet(n)) for n in (10, 2)})
+    write_files(tmp_path, {"data/train-0.parquet": file(imagenet(7))})
+    out = fetched(tmp_path, from_folder(folder=folder))
+    with open_shards(out) as opened:
+        assert opened.classes.tolist() == [2, 10]
+    assert list(read_card(out).origin) == [folder]
+
+
+def test_a_limit_takes_the_images_that_it_takes_of_class_folders(tmp_path: Path):
+    rows = imagenet(*[3] * 9, *[4] * 9)
+    write_files(tmp_path, {"data/0.parquet": file(rows[:7]), "data/1.parquet": file(rows[7:])})
+    official = {f"{KNOWN.wnids[c]}/{name[:-15]}.JPEG": data for data, name, c in rows if name}
+    write_files(tmp_path / "folders", official)
+    from_files = fetched(tmp_path, from_folder(limit=6))
+    with open_shards(from_files) as opened:
+        taken = {opened.stored(i) for i in range(6)}
+        assert opened.classes.tolist() == [3] * 3 + [4] * 3
+    with open_shards(fetched(tmp_path, from_folder(folder="folders", limit=6))) as opened:
+        assert {opened.stored(i) for i in range(6)} == taken
+
+
+def test_only_the_wanted_row_groups_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A limit reads labels of all rows, and images of the groups that hold a chosen one."""
+    read: list[list[int]] = []
+    original = parquet.ParquetFile.iter_batches
+
+    def noted(self: Any, *args: Any, **more: Any) -> Any:
+        if more.get("columns") == ["image.bytes"]:
+            read.append(more["row_groups"])
+        return original(self, *args, **more)
+
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", noted)
+    write_files(tmp_path, {"data/0.parquet": file(imagenet(*[3] * 20))})
+    fetched(tmp_path, from_folder(limit=2))
+    assert 1 <= len(read) <= 2
+    read.clear()
+    fetched(tmp_path, from_folder())
+    assert read == [[group] for group in range(10)]
+
+
+def objectnet(*names: str) -> bytes:
+    """Return images as in ObjectNet: a red border of one pixel, lossless."""
+    rows: list[Row] = []
+    for number, name in enumerate(names):
+        pixels = np.full((8, 10, 3), (255, 0, 0), np.uint8)
+        pixels[1:-1, 1:-1] = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8)
+        rows.append((saved(pixels, "WEBP", lossless=True), None, OBJECTNET.index(name)))
+    return file(table(rows, OBJECTNET))
+
+
+def test_of_objectnet_the_classes_of_imagenet_are_taken_and_the_border_is_cropped(tmp_path: Path):
+    write_files(tmp_path, {"data/test-0.parquet": objectnet("wok", "air_freshener", "alarm_clock")})
+    out = fetched(tmp_path, from_folder("objectnet"))
+    assert (read_card(out).images, read_card(out).border) == (2, 1)
+    with open_shards(out) as opened:
+        assert opened.classes.tolist() == [KNOWN.objectnet["wok"][0], 409]
+        assert opened[0].shape == (6, 8, 3)
+        red = (opened[0] == (255, 0, 0)).all(axis=2)
+        assert not red.all(axis=0).any() and not red.all(axis=1).any()
+
+
+def test_labels_may_be_names(tmp_path: Path):
+    names = ("wok", "Air freshener", "Banana")
+    rows: list[Row] = [(photo(n), None, name) for n, name in enumerate(names)]
+    write_files(tmp_path, {"data/0.parquet": file(table(rows, None))})
+    with open_shards(fetched(tmp_path, from_folder("objectnet"))) as opened:
+        assert opened.classes.tolist() == [KNOWN.objectnet["wok"][0], KNOWN.objectnet["banana"][0]]
+
+
+def test_labels_without_names_are_indices_of_imagenet_alone(tmp_path: Path):
+    write_files(tmp_path, {"data/0.parquet": file(table(imagenet(7, 999), None))})
+    assert read_card(fetched(tmp_path, from_folder())).class_indices == [7, 999]
+    said = refusal(tmp_path, from_folder("imagenet_v2"))
+    assert "names of the labels were expected in the schema's metadata" in said
+
+
+def test_columns_that_are_not_needed_and_a_missing_path_do_no_harm(tmp_path: Path):
+    bare = pa.array([{"bytes": photo(n)} for n in range(3)], pa.struct([("bytes", pa.binary())]))
+    content = pa.table(
+        {"height": [1, 2, 3], "label": pa.array([1, 2, 3], pa.int16()), "image": bare}
+    )
+    write_files(tmp_path, {"data/0.parquet": file(content)})
+    with open_shards(fetched(tmp_path, from_folder())) as opened:
+        assert opened.classes.tolist() == [1, 2, 3]
+
+
+def test_captions_of_imagenet_find_their_images(tmp_path: Path):
+    write_files(tmp_path, {"data/train-0.parquet": file(imagenet(0, 1, split="train"))})
+    captions = [{"filename": f"{KNOWN.wnids[1]}_2.JPEG", "title": "a goldfish"}]
+    (tmp_path / "captions.json").write_text(json.dumps(captions))
+    out = fetched(tmp_path, from_folder("imagenet_captions", captions="captions.json"))
+    with open_shards(out) as opened:
+        assert (opened.captions, opened.classes.tolist()) == (["a goldfish"], [1])
+
+
+GOOD = imagenet(0, 1, 2)
+SWAPPED = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no parquet file, damaged or cut short"),
+        (b"PAR1 and PAR1", "no parquet file, damaged"),
+        (file(GOOD)[:-9], "no parquet file, damaged or cut short"),
+        (file(table(GOOD, SWAPPED)), "label 0 is called 'goldfish', 'tench' was expected"),
+        (file(table(GOOD, KNOWN.names[:10])), "1,000 names of labels were expected, there are 10"),
+        (file([(photo(1), "n01491361_1.JPEG", 4)]), "class 4 and its name says n01491361"),
+        (file([(photo(1), None, 1000)]), "label of 0 to 999 was expected, got 1000"),
+        (file([(photo(1), None, None), (photo(1), None, 1)]), "was expected, got none; check"),
+        (file([(None, "elsewhere/a.JPEG", 1)]), "0.parquet: row 0: the bytes of an image"),
+        (
+            file([(photo(1), None, 1), (b"", None, 1)]),
+            "0.parquet/1: an image .* its content is none",
+        ),
+        (file([(photo(1)[:-30], "a.JPEG", 1)]), "0.parquet/0/a.JPEG: .*broken"),
+        (file(pa.table({"webp": [photo(1)], "cls": [1]})), "there are webp: binary, cls: int64"),
+        (file(pa.table({"image": [photo(1)], "label": [1]})), "`image` of bytes and path"),
+        (file(table([(photo(1), None, 0.5)])), "`label` of numbers or names .* label: double"),
+        (
+            file(table(GOOD).replace_schema_metadata({"huggingface": "{"})),
+            "0.parquet: the schema's metadata `huggingface`",
+        ),
+        (file(table(GOOD)[:0]), "images were expected, there are none"),
+    ],
+)
+def test_what_is_no_such_file_is_refused(tmp_path: Path, content: bytes, message: str):
+    write_files(tmp_path, {"data/0.parquet": content})
+    assert re.search(message, refusal(tmp_path, from_folder())), refusal(tmp_path, from_folder())
+    assert not (tmp_path / "out/card.json").exists()
+
+
+def test_a_row_without_an_image_is_refused(tmp_path: Path):
+    images = pa.array([{"bytes": photo(1), "path": None}, None], IMAGE)
+    write_files(tmp_path, {"data/0.parquet": file(pa.table({"image": images, "label": [1, 2]}))})
+    assert "0.parquet: row 1: the bytes of an image" in refusal(tmp_path, from_folder())
+
+
+@pytest.mark.parametrize("place", range(50, 4000, 211))
+def test_damage_anywhere_is_noticed_or_changes_nothing(tmp_path: Path, place: int):
+    """Pages have checksums here, as `write_page_checksum` writes them."""
+    whole = file(imagenet(0, 1, 2, 3), write_page_checksum=True, compression="none")
+    write_files(tmp_path, {"data/0.parquet": whole})
+    expected = folder_digests(fetched(tmp_path, from_folder()))
+    place %= len(whole)
+    damaged = whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :]
+    write_files(tmp_path, {"data/0.parquet": damaged})
+    try:
+        found = folder_digests(fetched(tmp_path, from_folder()))
+    except InputError as error:
+        assert "0.parquet" in str(error)
+    else:
+        assert found == expected
+
+
+@pytest.mark.parametrize("column", ["label", "image.path", "image.bytes"])
+def test_rows_that_are_lost_without_an_error_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str
+):
+    """As pyarrow 26 loses a column's rows where its page announces more bytes than there are."""
+    original = parquet.ParquetFile.iter_batches
+
+    def fewer(self: Any, *args: Any, **more: Any) -> Any:
+        batches = list(original(self, *args, **more))
+        return batches[: -1 if more["columns"][0] == column else None]
+
+    write_files(tmp_path, {"data/0.parquet": file(imagenet(*range(9)))})
+    fetched(tmp_path, from_folder())
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", fewer)
+    assert re.search(
+        r"0\.parquet: \d rows were expected, \d came", refusal(tmp_path, from_folder())
+    )
+
+
+def test_files_of_other_names_are_refused(tmp_path: Path):
+    first, second = table(GOOD), table(GOOD, [*KNOWN.names[:-1], "toilet tissue"])
+    write_files(tmp_path, {"data/0.parquet": file(first), "data/1.parquet": file(second)})
+    assert "1.parquet: its labels have other names" in refusal(tmp_path, from_folder())
+
+
+def test_a_pattern_that_matches_other_files_too_is_refused(hub: HubServer, tmp_path: Path):
+    hub.add(NAME, {"test/0.parquet": file(GOOD), "test/1.tar": webdataset([0])})
+    assert "test/0.parquet is a parquet file and test/1.tar is not" in refusal(
+        tmp_path, entry(files="test/*")
+    )
+
+
+def test_captions_are_not_read_from_parquet(hub: HubServer, tmp_path: Path):
+    hub.add(NAME, {"test/0.parquet": file(GOOD)})
+    said = refusal(tmp_path, entry("captions", files="test/*.parquet"))
+    assert "webdataset shards" in said
+
+
+def test_a_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A dictionary holds an image once, and many rows mean it: no size in the file says so."""
+    monkeypatch.setattr("interpreting_clip.datasets.parquet.LARGEST", 50_000)
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+    image = saved(pixels, "PNG")
+    bomb = file([(image, None, 1)] * 40, row_group_size=40)
+    assert 2 * len(image) < len(bomb) + 50_000 and 10 * len(bomb) < 40 * len(image)
+    write_files(tmp_path, {"data/0.parquet": bomb})
+    assert "0.parquet: it unpacks to more than 10 times" in refusal(tmp_path, from_folder())
+
+
+def test_a_large_image_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("interpreting_clip.datasets.parquet.LARGEST", 100)
+    write_files(tmp_path, {"data/0.parquet": file([(photo(1), None, 1)])})
+    assert "row 0: an image of at most 100 bytes" in refusal(tmp_path, from_folder())
+
+
+def test_labels_that_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("interpreting_clip.datasets.parquet.TEXTS", 100)
+    write_files(tmp_path, {"data/0.parquet": file(imagenet(*range(9)))})
+    assert "0.parquet: labels and names of at most 100 bytes" in refusal(tmp_path, from_folder())
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("folder", ["data/val-*.parquet", "data"])
+def test_the_stage_reads_a_folder_under_its_lock(tmp_path: Path, folder: str):
+    write_files(tmp_path / "sets", {"data/val-0.parquet": file(GOOD)})
+    write_dataset("imagenet_val", from_folder(folder=str(tmp_path / "sets" / folder)))
+    run_stage("fetch", "imagenet_val")
+    assert read_card(Path("data/datasets/imagenet_val")).images == 3
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+import pyarrow.parquet
+from interpreting_clip.datasets import parquet
+parquet.GROUP = int(sys.argv[2])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+images = parquet.parquet_images({"0.parquet": Path(sys.argv[1])}, "here")
+size = sum(len(image.read()) for image in images(bool))
+print(size, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.parametrize(("rows_per_group", "largest_group"), [(100, 1 << 28), (1200, 1 << 20)])
+def test_memory_does_not_grow_with_the_file(
+    tmp_path: Path, rows_per_group: int, largest_group: int
+):
+    """At the peak, a small part of the file is in memory, even if it is a single row group.
+
+    So are row groups of 100 images, as on the hub; and one of all images, that counts as large.
+    """
+    draw = np.random.default_rng(0)
+    rows: list[Row] = [(draw.bytes(100_000), f"{n}.JPEG", 1) for n in range(1200)]
+    path = tmp_path / "0.parquet"
+    path.write_bytes(file(rows, row_group_size=rows_per_group, write_batch_size=8))
+    command = [sys.executable, "-c", PEAK, str(path), str(largest_group)]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    size, peak = map(int, said.split())
+    assert size == 1200 * 100_000 < path.stat().st_size
+    assert peak < size / 4

@@ -1,0 +1,93 @@
+"""What the labels of a copy mean, by their names."""
+
+import random
+from pathlib import Path
+
+import pytest
+import timm
+
+from interpreting_clip.config.datasets import ImageNet, ImageNetR, ImageNetV2, ObjectNet
+from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
+from interpreting_clip.datasets.label_names import check_order, label_classes, named_classes
+
+KNOWN = read_imagenet_classes()
+IMAGENET, R, V2, OBJECTNET = (
+    published_set(kind(source="folder", folder="x"), KNOWN)
+    for kind in (ImageNet, ImageNetR, ImageNetV2, ObjectNet)
+)
+LEMMAS = Path(timm.__file__).parent / "data/_info/imagenet_synset_to_lemma.txt"
+"""WordNet's names by id, as timm has them; the hub's ImageNet is labelled with these names."""
+
+
+@pytest.fixture(scope="module")
+def wordnet() -> list[str]:
+    lines = (line.split("\t") for line in LEMMAS.read_text().splitlines())
+    names = dict(lines)
+    return [names[wnid] for wnid in KNOWN.wnids]
+
+
+def test_wordnet_s_names_are_imagenet_s_in_their_order(wordnet: list[str]):
+    assert wordnet[0] == "tench, Tinca tinca"
+    assert label_classes(wordnet, IMAGENET) == list(range(1000))
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (7, 8), (998, 999)])
+def test_two_swapped_names_are_refused_if_one_is_a_name_that_we_know(wordnet, pair):
+    first, second = pair
+    names = list(wordnet)
+    names[first], names[second] = names[second], names[first]
+    with pytest.raises(ValueError, match=r"label \d+ is called .*; check `kind`"):
+        check_order(names, IMAGENET)
+
+
+def test_every_swap_of_names_that_agree_is_refused():
+    draw = random.Random(0)
+    for _ in range(50):
+        names = list(KNOWN.names)
+        first, second = draw.sample(range(1000), 2)
+        names[first], names[second] = names[second], names[first]
+        if names == KNOWN.names:  # missile, sunglasses: two classes of one name
+            continue
+        with pytest.raises(ValueError, match="numbered otherwise"):
+            label_classes(names, IMAGENET)
+
+
+@pytest.mark.parametrize("moved", [1, 500, 999])
+def test_shifted_names_and_unknown_ones_are_refused(wordnet: list[str], moved: int):
+    with pytest.raises(ValueError, match="numbered otherwise"):
+        check_order(wordnet[moved:] + wordnet[:moved], IMAGENET)
+    with pytest.raises(ValueError, match="label 0 is called 'class 0', 'tench' was expected"):
+        check_order([f"class {i}" for i in range(1000)], IMAGENET)
+
+
+def test_another_number_of_names_is_refused(wordnet: list[str]):
+    with pytest.raises(ValueError, match="1,000 names of labels were expected, there are 100"):
+        label_classes(wordnet[:100], IMAGENET)
+
+
+def test_folders_are_names_in_any_order():
+    order = sorted(map(str, range(1000)))  # 0, 1, 10, 100, …: as a program lists V2's folders
+    assert label_classes(order, V2) == [int(name) for name in order]
+    assert label_classes(KNOWN.wnids[::-1], IMAGENET) == list(range(1000))[::-1]
+    wnids = [KNOWN.wnids[index] for index in KNOWN.imagenet_r]
+    assert label_classes(wnids[::-1], R) == KNOWN.imagenet_r[::-1]
+
+
+@pytest.mark.parametrize("names", [list(KNOWN.objectnet), list(KNOWN.objectnet_labels.values())])
+def test_objectnet_s_classes_have_their_folder_s_or_their_own_name(names: list[str]):
+    others = ["air_freshener", "Bottle opener"]
+    found = label_classes([*others, *names], OBJECTNET)
+    assert found == [None, None, *[KNOWN.objectnet[folder][0] for folder in KNOWN.objectnet]]
+
+
+def test_a_class_without_a_label_and_two_labels_of_one_class_are_refused():
+    names = list(KNOWN.objectnet)
+    with pytest.raises(ValueError, match="113 classes were expected, 1 have none: alarm_clock"):
+        label_classes(names[1:], OBJECTNET)
+    with pytest.raises(ValueError, match="two labels mean one class, 'Alarm clock'"):
+        named_classes(["alarm_clock", "Alarm clock"], OBJECTNET)
+
+
+def test_a_name_of_no_class_is_refused_where_the_set_has_no_others():
+    with pytest.raises(ValueError, match="'air_freshener' is the name of no class"):
+        named_classes(["air_freshener"], R)
