@@ -185,6 +185,15 @@ def test_says_that_there_is_no_repository(hub, monkeypatch, token):
         open_repository("no/such", "main")
 
 
+def test_the_first_digits_of_a_commit_stand_for_all(commit, tmp_path):
+    """Files are asked of the whole commit, since only the API knows short ones."""
+    opened = open_repository("some/set", commit[:7])
+    assert opened.revision == commit
+    assert download_file(opened, "test/0.tar", tmp_path).parts[-3] == commit
+    with pytest.raises(InputError, match="no revision 'fffffff'"):
+        open_repository("some/set", "f" * 7)
+
+
 def test_says_that_a_revision_or_a_file_is_not_there(commit, tmp_path):
     with pytest.raises(InputError, match="no revision 'v9'; check `revision`"):
         open_repository("some/set", "v9")

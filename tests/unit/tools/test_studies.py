@@ -1,10 +1,13 @@
 """The studies in this repository name what exists."""
 
+import re
 from typing import Any
 
 import pytest
 import torch
 
+from interpreting_clip.config.datasets import RealSet
+from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.trainings import Drops
 from interpreting_clip.config.weight_sources import (
     OpenClip,
@@ -20,7 +23,10 @@ from interpreting_clip.study.sections import Sections
 from tests.reads import ROOT
 from tools.reachable import weight_sources
 
-FILES = [ROOT / f"studies/{name}.yaml" for name in ("paper", "claims", "laptop")]
+STUDIES = ("paper", "claims", "laptop", "local", "acceptance")
+FILES = [ROOT / f"studies/{name}.yaml" for name in STUDIES]
+
+DATA = (ROOT / "docs/data.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +137,25 @@ def test_the_laptop_has_a_clip_with_its_finetuned_and_a_supervised_version():
     for key in ("vit_b_32_openai_finetuned", "vit_b_32_supervised", "vit_b_32_untrained"):
         assert ("vit_b_32_openai", key) in pairs
         assert laptop.encoders[key].backbone == laptop.encoders["vit_b_32_openai"].backbone
+
+
+def test_every_study_of_the_folder_is_checked_here_or_is_generated():
+    assert {*STUDIES, "replicas"} == {file.stem for file in ROOT.glob("studies/*.yaml")}
+
+
+def test_the_local_study_has_every_set_in_a_folder_and_asks_no_hub_for_one():
+    local = check(ROOT / "studies/local.yaml")
+    there = {key: entry for key, entry in local.datasets.items() if entry.source != "none"}
+    assert {entry.source for entry in there.values()} == {"folder"}
+    assert there.keys() == {*TEST_SETS, "broden"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_shifts_of_the_hub_are_pinned_to_what_the_documentation_lists(file):
+    listed = dict(re.findall(r"^\| `([\w.-]+/[\w.-]+)` \| `([0-9a-f]{7,40})", DATA, re.MULTILINE))
+    for key, entry in check(file).datasets.items():
+        if isinstance(entry, RealSet) and entry.hub is not None and entry.hub.repository in listed:
+            assert entry.hub.revision == listed[entry.hub.repository], key
 
 
 def test_of_the_claims_torchvision_s_resnets_alone_rectify_their_features(claims):
