@@ -38,13 +38,21 @@ from interpreting_clip.formats.json import read_struct, write_json
 class Classifier(nn.Module):
     """An image tower and a linear head, on features of unit length or on the features as they are.
 
-    A head on unit features has no bias, since a zero-shot head has none.
+    A head on unit features has no bias unless `bias` says so, since a zero-shot head has none.
     """
 
-    def __init__(self, visual: nn.Module, width: int, classes: int, normalize: bool) -> None:
+    def __init__(
+        self,
+        visual: nn.Module,
+        width: int,
+        classes: int,
+        normalize: bool,
+        bias: bool | None = None,
+    ) -> None:
         super().__init__()
         self.visual, self.normalize = visual, normalize
-        self.head = nn.Linear(width, classes, bias=not normalize) if classes else None
+        bias = not normalize if bias is None else bias
+        self.head = nn.Linear(width, classes, bias=bias) if classes else None
 
     def forward(
         self, images: Float[torch.Tensor, "image 3 size size"]
@@ -267,6 +275,7 @@ def load_encoder(directory: Path) -> Encoder:
     """
     file = directory / CARD
     card = read_struct(file, EncoderCard)
+    arrays = read_tensors(directory / WEIGHTS)
     with error_context(file):
         if card.kind == "clip":
             vocabulary = None if card.vocabulary is None else Vocabulary(card.vocabulary)
@@ -275,13 +284,13 @@ def load_encoder(directory: Path) -> Encoder:
             module = model.module
         else:
             model, classes = build_tower(card.architecture, 0), len(card.classes or [])
-            module = Classifier(model.module, model.width, classes, card.normalize_features)
+            bias = "head.bias" in arrays
+            module = Classifier(model.module, model.width, classes, card.normalize_features, bias)
         if card.feature_width != model.width:
             raise InputError(
                 f"feature_width is {card.feature_width}, but the tower's embedding has "
                 f"{model.width} features; make the encoder again"
             )
-    arrays = read_tensors(directory / WEIGHTS)
     # Copies, since the file is mapped read-only and torch writes into its tensors.
     weights = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
     why = "the weights and encoder.json are not of one encoder"

@@ -62,7 +62,9 @@ class Origin(
     """The origin of weights that were not made here, and the SHA-256 of their file.
 
     `source` is the source of the entry in `weights:`, `tag` its tag; `location` the URL, the path
-    or the hub's repository and file; `revision` the commit of a repository.
+    or the hub's repository and file; `revision` the commit of a repository. Of a checkpoint,
+    `state` is the key of the state dict that was taken, `prefix` what stood before the names of its
+    image tower, and `head_name` what its head was called; empty ones are left out.
     """
 
     source: str
@@ -70,6 +72,9 @@ class Origin(
     sha256: str
     tag: str | None = None
     revision: str | None = None
+    state: str | None = None
+    prefix: str | None = None
+    head_name: str | None = None
 
 
 class EncoderCard(
