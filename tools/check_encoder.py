@@ -37,7 +37,8 @@ from interpreting_clip.encoders.given_activations import (
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.import_folder import import_folder
 from interpreting_clip.encoders.locations import AtHub, AtUrl, Location, locate_weights
-from interpreting_clip.encoders.weights import build_encoder, describe_preprocessing
+from interpreting_clip.encoders.state_dicts import Found, describe_found
+from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
 from interpreting_clip.formats.activations_folder import DATASETS
 from interpreting_clip.kernels import Kernels, restart_with_kernels
@@ -79,8 +80,8 @@ def main(*arguments: str) -> None:
     require_weights(study, key, machine, download=options.download)
     entry = study.weights[key]
     with error_context(f"'weights.{key}'"):
-        encoder = build_encoder(entry, study.backbones[entry.backbone], machine)
-    for name, finding in findings(study, key, encoder):
+        encoder, found = find_encoder(entry, study.backbones[entry.backbone], machine)
+    for name, finding in findings(study, key, encoder, found):
         say(name, finding)
     try:
         head, finding = make_head(study, key, encoder, whole=bool(options.image))
@@ -180,7 +181,9 @@ def to_download(location: Location | None, machine: Machine) -> str:
     return ""
 
 
-def findings(study: Sections, key: str, encoder: Encoder) -> Iterator[tuple[str, str]]:
+def findings(
+    study: Sections, key: str, encoder: Encoder, found: Found | None
+) -> Iterator[tuple[str, str]]:
     """Yield the findings about an encoder that need no forward pass."""
     card, entry, about = encoder.card, study.weights[key], study.encoders[key]
     origin, state = card.origin, encoder.module.state_dict()
@@ -193,6 +196,8 @@ def findings(study: Sections, key: str, encoder: Encoder) -> Iterator[tuple[str,
         place = origin.location + (f" at {origin.revision}" if origin.revision else "")
         yield "weights", f"{place}, SHA-256 {origin.sha256[:12]}…"
         yield "", f"{len(state):,} arrays of {numbers} numbers, all fit {model}"
+    if found is not None:
+        yield "", f"taken: {describe_found(found)}"
     yield "preprocessing", describe_preprocessing(entry, card.preprocess)
     yield "representation", f"{card.representation}, {card.feature_width:,} features"
 

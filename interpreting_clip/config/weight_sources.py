@@ -3,12 +3,14 @@
 Separate from the architectures, so that a new source does not re-run trainings or extractions.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from msgspec import Meta
 from msgspec.structs import asdict
 
 from interpreting_clip.config.encoders import AnyBackbone, Spread
 from interpreting_clip.quantities import (
+    ONE_LINE,
     Fraction,
     Key,
     Kind,
@@ -59,16 +61,36 @@ class Timm(Source, frozen=True, kw_only=True, tag="timm"):
     revision: Name | None = None
 
 
+class ClassOrder(StrictStruct, frozen=True, kw_only=True):
+    """A file that lists the classes of a head in the order of its rows, and the file's SHA-256.
+
+    One class per line, by its WordNet id or by its name in OpenCLIP's list.
+    """
+
+    file: Place
+    sha256: Sha256
+
+
 class CheckpointFile(Source, frozen=True, kw_only=True, tag="checkpoint"):
     """A file of weights for the backbone, here (`file`) or elsewhere (`url`), with its SHA-256.
 
     A relative `file` is below the machine's `folders`. If the weights were trained with other
     preprocessing than the architecture's, the entry gives the differences, key by key.
+
+    The tower and the head are found by their names and shapes. Where that leaves a choice, the
+    entry makes it: `state` is which of the file's state dicts, `prefix` what stands before the
+    tower's names, `head_name` what the head is called. `normalize_features` says whether the head
+    is on features of unit length, `classes` in which order its rows are if not in ImageNet's.
     """
 
     sha256: Sha256
     file: Place | None = None
     url: Url | None = None
+    state: Name | None = None
+    prefix: Annotated[str, Meta(max_length=200), ONE_LINE] | None = None
+    head_name: Name | None = None
+    normalize_features: bool | None = None
+    classes: ClassOrder | None = None
     mean: tuple[Fraction, Fraction, Fraction] | None = None
     std: tuple[Spread, Spread, Spread] | None = None
     resize: Side | None = None

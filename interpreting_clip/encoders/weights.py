@@ -1,21 +1,19 @@
 """Encoders with published weights: from an entry of `weights:` in params.yaml to the module.
 
-`locations` says where the weights lie and downloads them. Here their state dict is read, in the
-format that others wrote it in, and the architecture that the study names takes it.
+`locations` says where the weights lie and downloads them, `checkpoints` reads their file without
+executing it, `state_dicts` finds tower and head in it. Here the architecture that the study names
+takes them.
 """
 
-import re
-import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace as with_parts
-from errno import EINVAL
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
 from msgspec.structs import asdict, replace
+from torch import nn
 
 from interpreting_clip.config.encoders import (
     HUB_MODEL,
@@ -35,17 +33,20 @@ from interpreting_clip.config.weight_sources import (
 )
 from interpreting_clip.downloads.archives import read_file
 from interpreting_clip.downloads.hub import download_file, open_repository
+from interpreting_clip.encoders.checkpoints import NOT_WEIGHTS, StateDict, read_checkpoint
+from interpreting_clip.encoders.class_order import read_class_order
 from interpreting_clip.encoders.encoder import (
     Classifier,
     Encoder,
-    classifier_encoder,
+    build_tower,
     clip_encoder,
     copy_state,
     initialise,
     new_card,
 )
-from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.encoder_card import Model, OpenClipConfig
 from interpreting_clip.encoders.library_models import (
+    DENSE_LAYER,
     build_library_model,
     classifier_weights,
     torchvision_preprocess,
@@ -57,14 +58,19 @@ from interpreting_clip.encoders.locations import (
 )
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.open_clip_models import named_config, needs_timm, supported_config
+from interpreting_clip.encoders.state_dicts import (
+    Choice,
+    Found,
+    Wanted,
+    find_head,
+    find_tower,
+    misfit,
+)
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from interpreting_clip.loading.preprocess import FILTERS, Preprocess
 
 Published = OpenClipConfig | TorchvisionModel | TimmModel
 """The architectures that weights are published for."""
-
-StateDict = Mapping[str, torch.Tensor]
-"""Weights by their names in the model."""
 
 
 def build_encoder(entry: WeightsEntry, backbone: BackboneEntry, machine: Machine) -> Encoder:
@@ -77,13 +83,27 @@ def build_encoder(entry: WeightsEntry, backbone: BackboneEntry, machine: Machine
         those of the backbone, or would have to be executed; or a `resize` that is given is smaller
         than the images that the tower sees.
     """
+    return find_encoder(entry, backbone, machine)[0]
+
+
+def find_encoder(
+    entry: WeightsEntry, backbone: AnyBackbone, machine: Machine
+) -> tuple[Encoder, Found | None]:
+    """Return the encoder of an entry, and what was taken of its file; None without a file.
+
+    Raises
+    ------
+    InputError
+        As `build_encoder`.
+    """
     location = locate_weights(entry, backbone)
     if location is None:
-        return initialise(backbone, entry.seed)  # pyright: ignore
+        return initialise(backbone, entry.seed), None  # pyright: ignore
     file, origin = download_weights(entry, location, machine)
     # The commit of the weights, so that both files come from one state of the repository.
     architecture, settings = published_settings(entry, backbone, origin.revision, machine)
-    encoder = load_state_dict(architecture, read_state_dict(file, origin.location), origin.location)
+    states, choice = read_checkpoint(file, origin.location), file_choice(entry, machine)
+    encoder, found = load_weights(architecture, states, choice, origin.location)
     given = entry.preprocessing if isinstance(entry, CheckpointFile) else {}
     try:
         preprocess = replace(encoder.card.preprocess, **settings | given)
@@ -91,8 +111,24 @@ def build_encoder(entry: WeightsEntry, backbone: BackboneEntry, machine: Machine
         raise InputError(
             f"weights: {error}; correct it in params.yaml, or leave it out for the architecture's"
         ) from None
+    if isinstance(entry, CheckpointFile):
+        # None for what is empty: the whole file, no prefix, no head.
+        parts = {"state": found.state, "prefix": found.prefix, "head_name": found.head_name}
+        origin = replace(origin, **{key: value or None for key, value in parts.items()})
     card = replace(encoder.card, preprocess=preprocess, origin=origin)
-    return with_parts(encoder, card=card)
+    return with_parts(encoder, card=card), found
+
+
+def file_choice(entry: WeightsEntry, machine: Machine) -> Choice:
+    """Return what an entry says about the names in its file; nothing unless it is a checkpoint."""
+    if not isinstance(entry, CheckpointFile):
+        return Choice()
+    prefix, rows = entry.prefix, None
+    if prefix and not prefix.endswith("."):
+        prefix += "."
+    if entry.classes is not None:
+        rows = read_class_order(entry.classes, Path(machine.folders))
+    return Choice(entry.state, prefix, entry.head_name, entry.normalize_features, rows)
 
 
 def describe_preprocessing(entry: WeightsEntry, preprocess: Preprocess) -> str:
@@ -180,156 +216,177 @@ def open_clip_preprocess(settings: Mapping[str, Any], name: str) -> dict[str, An
     return {"mode": modes[mode], "interpolation": interpolation, **scaling}
 
 
-WRAPPERS = ("state_dict", "model_state_dict", "model")
-"""The keys under which training checkpoints keep the weights; the first that is there."""
-
-PREFIXES = ("module.", "_orig_mod.")
-"""What distributed training and compilation put before every name, in either order."""
-
-NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
-"""Numbers that OpenAI's state dicts hold beside the weights."""
-
-
-def read_state_dict(file: Path, source: str) -> dict[str, torch.Tensor]:
-    """Return the weights in a file, by their names in the model.
-
-    The content says which format it is, for a downloaded file is named by its digest. Nothing in
-    it is executed: a pickle is read by torch's restricted reader (`weights_only`), a TorchScript
-    archive, which holds a program, is refused.
-
-    Raises
-    ------
-    InputError
-        The file is damaged, would have to be executed, or holds no weights; names `source`.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        content = load_file(file) if is_safetensors(file) else read_pickle(file, source)
-    except SafetensorError as error:
-        raise InputError(f"{source}: damaged safetensors ({error}); get the file again") from None
-    for wrapper in WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
-            break
-    if not isinstance(content, Mapping) or not content:
-        raise InputError(f"{source}: expected a state dict, got {type(content).__name__}")
-    weights = {str(name): value for name, value in content.items() if name not in NOT_WEIGHTS}
-    for name, value in weights.items():
-        if not isinstance(value, torch.Tensor):
-            raise InputError(
-                f"{source}: expected a state dict or a training checkpoint with its weights under "
-                f"'{WRAPPERS[0]}'; '{name}' is no tensor but {type(value).__name__}"
-            )
-    # Twice, since the two may come in either order.
-    for prefix in PREFIXES * 2:
-        if all(name.startswith(prefix) for name in weights):
-            weights = {name.removeprefix(prefix): value for name, value in weights.items()}
-    return weights
-
-
-def is_safetensors(file: Path) -> bool:
-    """Say whether a file begins as safetensors do: the length of its header, then the header."""
-    with file.open("rb") as stream:
-        start = stream.read(9)
-    length = int.from_bytes(start[:8], "little")
-    return start[8:] == b"{" and 8 + length <= file.stat().st_size
-
-
-def read_pickle(file: Path, source: str) -> Any:
-    """Read what `torch.save` wrote, without executing anything in it.
-
-    Raises
-    ------
-    InputError
-        It is damaged, or would have to be executed.
-    """
-    try:
-        members = zipped_members(file)
-        # `torch.save` compresses nothing, so more than the file's own size is a bomb.
-        if sum(member.file_size for member in members) > file.stat().st_size:
-            raise InputError(
-                f"{source}: its members unpack to more than the {file.stat().st_size:,} bytes that "
-                "it has, and torch would read them into memory; get it from its publisher"
-            )
-        if any("/code/" in member.filename for member in members):
-            raise InputError(
-                f"{source}: a TorchScript archive holds a program, and nothing is executed here; "
-                "save its `state_dict()` with safetensors, or use the weights on the hub"
-            )
-        with warnings.catch_warnings():
-            # Some old files make torch warn, and the user can do nothing about it.
-            warnings.simplefilter("ignore")
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except InputError:
-        raise
-    except Exception as error:  # a damaged file raises anything, by what is hit
-        if isinstance(error, OSError) and error.errno not in (None, EINVAL):
-            raise  # of the disk; a place before the file's begin is damage
-        raise InputError(
-            f"{source}: cannot be read without executing what it holds, or is damaged "
-            f"({complaint(error)}); get it again, or save the model's `state_dict()` alone, best "
-            "with safetensors"
-        ) from None
-
-
-def complaint(error: Exception) -> str:
-    """Return what torch's reader found, without its advice to execute the file after all."""
-    found = str(error).rpartition("WeightsUnpickler error:")[2].strip()
-    return re.split(r"\.\s|\n", found)[0] or type(error).__name__
-
-
-def zipped_members(file: Path) -> list[zipfile.ZipInfo]:
-    """Return the members of the zip that a file is; none if it is no zip."""
-    if not zipfile.is_zipfile(file):
-        return []
-    with zipfile.ZipFile(file) as archive:
-        return archive.infolist()
-
-
-ADVICE = "the weights are of another architecture: name the backbone that they belong to"
-
-
 def load_state_dict(architecture: Published, weights: StateDict, source: str) -> Encoder:
-    """Return an encoder of an architecture with the weights of a state dict.
+    """Return an encoder of an architecture with the weights of a state dict."""
+    return load_weights(architecture, {"": weights}, Choice(), source)[0]
 
-    Weights of a CLIP's image tower with a linear `head` are a classifier, as `finetune` writes it;
-    a head without bias is on unit features. Whole CLIPs have open_clip's names, classifiers those
-    of their library.
+
+def load_weights(
+    architecture: Published, states: Mapping[str, StateDict], choice: Choice, source: str
+) -> tuple[Encoder, Found]:
+    """Return an encoder of an architecture with weights of a file, and what was taken of the file.
+
+    `states` are the file's state dicts. An image tower with a linear head is a classifier; a whole
+    CLIP without a head is a CLIP; a tower without either is an encoder without a head.
+
+    Raises
+    ------
+    InputError
+        The file has no image tower of the architecture, several to choose from, a head for other
+        classes than ImageNet's, or only a part of a text tower.
     """
-    if not isinstance(architecture, OpenClipConfig):
-        return load_library_classifier(architecture, weights, source)
-    if "head.weight" in weights:
-        # The file does not name its classes: as many rows as ImageNet has classes are taken for
-        # these.
-        classes = imagenet_classes(len(weights["head.weight"]), source)
-        unit = "head.bias" not in weights
-        encoder = classifier_encoder(architecture, classes, 0, normalize_features=unit)
-    else:
+    if isinstance(architecture, OpenClipConfig):
+        return load_clip(architecture, states, choice, source)
+    return load_library_classifier(architecture, states, choice, source)
+
+
+def load_clip(
+    architecture: OpenClipConfig, states: Mapping[str, StateDict], choice: Choice, source: str
+) -> tuple[Encoder, Found]:
+    """Return a CLIP of open_clip, or a classifier with its image tower.
+
+    If the file has a head, its text tower is ignored. The head is on features of unit length if it
+    has no bias, as a zero-shot head, or is called `classification_head`, as WiSE-FT and model soups
+    call theirs, which normalise features and have a bias (Wortsman et al. 2022).
+    """
+    model = build_tower(architecture, 0)
+    wanted = Wanted(source, architecture.model, model.module.state_dict(), model.width)
+
+    def renamed(weights: StateDict) -> StateDict:
+        return open_clip_names(architecture, weights)
+
+    found = find_tower(states, wanted, choice, renamed)
+    name = find_head(found, wanted, choice)
+    found = with_parts(found, head_name=name)
+    text = {} if name is not None else text_arrays(found)
+    if text:
         encoder = clip_encoder(architecture, None, 0)
-        weights = open_clip_names(encoder.module, architecture, weights)
-    copy_state(encoder.module, weights, source, ADVICE)
-    return encoder
+        copy_clip(encoder.module, found, text, wanted)
+        return encoder, with_parts(found, prefix=found.prefix.removesuffix("visual."))
+    head = found.head() if name is not None else {}
+    unit = choice.normalize_features
+    if unit is None:
+        unit = bool(head) and ("bias" not in head or is_wise_ft(str(name)))
+    return classifier(model, found, choice, wanted, unit=unit), found
 
 
-def open_clip_names(
-    module: Any, architecture: OpenClipConfig, weights: StateDict
-) -> dict[str, torch.Tensor]:
-    """Return weights under the names of open_clip's module, from older or other names.
+def is_wise_ft(head_name: str) -> bool:
+    """Say whether a head has the name that WiSE-FT and model soups give to theirs."""
+    return head_name.rpartition(".")[2] == "classification_head"
+
+
+SCALES = ("logit_scale", "logit_bias")
+"""What a CLIP has besides its towers."""
+
+
+def text_arrays(found: Found) -> dict[str, torch.Tensor]:
+    """Return what a file has beside an image tower `visual`, by names in the CLIP; {} if no text.
+
+    The temperature alone is no text tower.
+    """
+    parent = found.prefix.removesuffix("visual.")
+    if parent == found.prefix:
+        return {}
+    beside = {
+        name.removeprefix(parent): value
+        for name, value in found.weights.items()
+        if name.startswith(parent) and not name.startswith(found.prefix)
+    }
+    beside = {name: value for name, value in beside.items() if name not in NOT_WEIGHTS}
+    return beside if beside.keys() - set(SCALES) else {}
+
+
+TEXT_ADVICE = (
+    "A zero-shot head needs the whole text tower: get the file of the whole CLIP, or name the "
+    "backbone that the text tower belongs to"
+)
+
+
+def copy_clip(
+    module: nn.Module, found: Found, text: dict[str, torch.Tensor], wanted: Wanted
+) -> None:
+    """Copy both towers into a CLIP.
+
+    Raises
+    ------
+    InputError
+        An array of either tower is missing, has another shape, or is unknown.
+    """
+    if not hasattr(module, "positional_embedding"):
+        text = import_open_clip().model.convert_to_custom_text_state_dict(text)
+    tower = {f"visual.{name}": value for name, value in found.tower().items()}
+    try:
+        copy_state(module, tower | text, wanted.source, "")
+    except InputError:
+        if found.tower().keys() != wanted.arrays.keys():
+            raise InputError(misfit(found, wanted)) from None
+        state = {k: v for k, v in module.state_dict().items() if not k.startswith("visual.")}
+        beside = Found(text, found.state, "")
+        told = misfit(beside, with_parts(wanted, arrays=state), "text tower", TEXT_ADVICE)
+        raise InputError(told) from None
+
+
+def classifier(
+    model: Model, found: Found, choice: Choice, wanted: Wanted, *, unit: bool
+) -> Encoder:
+    """Return a tower with a file's weights, and with its head if it has one.
+
+    Raises
+    ------
+    InputError
+        The head has another number of rows than ImageNet has classes, or an array of the tower is
+        missing, has another shape, or is unknown.
+    """
+    head = found.head() if found.head_name is not None else {}
+    classes = imagenet_classes(len(head["weight"]), wanted.source) if head else []
+    if choice.rows is not None and not head:
+        raise InputError(
+            f"{wanted.source}: `classes` orders the rows of a head, and the file has none"
+        )
+    if choice.rows is not None:
+        head = {part: value[choice.rows] for part, value in head.items()}
+    if head and not unit:
+        # Of a library's classifier; on unit features a head without a bias is a zero-shot head.
+        head.setdefault("bias", torch.zeros(len(classes)))
+    module = Classifier(model.module, model.width, len(classes), unit, "bias" in head)
+    named = classifier_weights(model, found.tower())
+    named |= {f"head.{part}": value for part, value in head.items()}
+    try:
+        # Without the versions that the file may hold, modules accept the names of older releases.
+        module.load_state_dict(named)
+    except (RuntimeError, ValueError):
+        try:
+            # MNASNets need their versions.
+            copy_state(module, named, wanted.source, "")
+        except InputError:
+            raise InputError(misfit(found, wanted)) from None
+    card = new_card(model, kind="classifier", normalize_features=unit, classes=classes)
+    return Encoder(card, module)
+
+
+def open_clip_names(architecture: OpenClipConfig, weights: StateDict) -> StateDict:
+    """Return weights under the names of open_clip's module if they have Apple's for MobileCLIPs.
 
     open_clip's own loading does the same, and would also fit weights to another image size.
     """
+    if not any(name.startswith("image_encoder.model.patch_emb") for name in weights):
+        return weights
+    module = clip_encoder(architecture, None, 0).module
     open_clip = import_open_clip(timm=needs_timm(architecture.config))
-    named = dict(open_clip.convert.convert_state_dict(module, dict(weights)))
-    if "positional_embedding" in named and not hasattr(module, "positional_embedding"):
-        named = open_clip.model.convert_to_custom_text_state_dict(named)
-    return named
+    return open_clip.convert.convert_state_dict(module, dict(weights))
+
+
+def newer_names(weights: StateDict) -> StateDict:
+    """Return weights under the names that torchvision's DenseNets have now."""
+    return {DENSE_LAYER.sub(r"\1\2", name): value for name, value in weights.items()}
 
 
 def load_library_classifier(
-    architecture: TorchvisionModel | TimmModel, weights: StateDict, source: str
-) -> Encoder:
+    architecture: TorchvisionModel | TimmModel,
+    states: Mapping[str, StateDict],
+    choice: Choice,
+    source: str,
+) -> tuple[Encoder, Found]:
     """Return a classifier of torchvision or timm with its own head.
 
     Older files are read as their library reads them: torchvision's ViTs and DenseNets were
@@ -337,17 +394,12 @@ def load_library_classifier(
     of batch norms.
     """
     model = build_library_model(architecture, 0)
-    named = classifier_weights(model, weights)
-    classes = imagenet_classes(len(named.get("head.weight", model.head.weight)), source)  # pyright: ignore
-    module = Classifier(model.module, model.width, len(classes), normalize=False)
-    try:
-        # Without the versions that the file may hold, modules accept the names of older releases.
-        module.load_state_dict(named)
-    except (RuntimeError, ValueError):
-        # MNASNets need their versions. If it fails here too, the error names what differs.
-        copy_state(module, named, source, ADVICE)
-    card = new_card(model, kind="classifier", normalize_features=False, classes=classes)
-    return Encoder(card, module)
+    arrays = model.module.state_dict()
+    wanted = Wanted(source, architecture.model, arrays, model.width, model.head_name)
+    found = find_tower(states, wanted, choice, newer_names)
+    found = with_parts(found, head_name=find_head(found, wanted, choice))
+    unit = bool(choice.normalize_features)
+    return classifier(model, found, choice, wanted, unit=unit), found
 
 
 def imagenet_classes(rows: int, source: str) -> list[str]:

@@ -320,8 +320,8 @@ def is_trained_clip(study: Sections, entry: WeightsEntry) -> bool:
 def head_kinds(study: Sections, section: str, key: str) -> list[str]:
     """Return the kinds of head that an encoder of a section can have.
 
-    A CLIP's checkpoint can hold both towers, or the image tower with a trained head. The head in a
-    folder of activations counts as trained, whatever made it.
+    A CLIP's checkpoint can hold both towers, or the image tower with a trained head; and any may
+    hold a tower alone. The head in a folder of activations counts as trained, whatever made it.
     """
     if section != "weights":
         return ["zero_shot" if section == "pretrain" else "trained"]
@@ -330,6 +330,7 @@ def head_kinds(study: Sections, section: str, key: str) -> list[str]:
         return ["random"]
     if isinstance(entry, ActivationsFolder):
         return ["trained", "random"]
-    if not is_trained_clip(study, entry):
-        return ["trained"]
-    return ["zero_shot", "trained"] if isinstance(entry, CheckpointFile) else ["zero_shot"]
+    kinds = ["zero_shot"] if is_trained_clip(study, entry) else ["trained"]
+    if isinstance(entry, CheckpointFile):
+        return list(dict.fromkeys([*kinds, "trained", "random"]))
+    return kinds

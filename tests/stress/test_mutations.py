@@ -55,8 +55,10 @@ from interpreting_clip.datasets.shards import open_shards, write_images
 from interpreting_clip.datasets.webdataset import check_classnames, shard_images, shard_labels
 from interpreting_clip.downloads.archives import PASSWORD, iterate_archive
 from interpreting_clip.encoders import weights
+from interpreting_clip.encoders.checkpoints import read_checkpoint
 from interpreting_clip.encoders.encoder import clip_encoder, copy_state, load_encoder, save_encoder
 from interpreting_clip.encoders.open_clip_models import build_clip
+from interpreting_clip.encoders.state_dicts import Choice, Wanted, find_tower
 from interpreting_clip.encoders.tokenizer import build_vocabulary, open_clip_tokens
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats import saved_activations
@@ -165,8 +167,9 @@ MODULE = torch.nn.Sequential(torch.nn.Linear(3, 2), Scale())
 
 
 def read_weights(file: Path) -> None:
-    state = weights.read_state_dict(file, "zoo/mine.pt")
-    copy_state(MODULE, state, "zoo/mine.pt", weights.ADVICE)
+    states = read_checkpoint(file, "zoo/mine.pt")
+    wanted = Wanted("zoo/mine.pt", "tiny", MODULE.state_dict(), 2)
+    copy_state(MODULE, find_tower(states, wanted, Choice()).tower(), "zoo/mine.pt", "get another")
 
 
 def pickled(content: object, **options: Any) -> bytes:

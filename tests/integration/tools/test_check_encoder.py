@@ -1,6 +1,7 @@
 """`make check-encoder`: an entry of params.yaml is checked before anything is computed."""
 
 import hashlib
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,16 @@ import yaml
 from PIL import Image
 from safetensors.torch import save
 
-from interpreting_clip.config.encoders import OpenClipModel
+from interpreting_clip.config.encoders import OpenClipModel, TimmModel
+from interpreting_clip.config.params import convert
+from interpreting_clip.config.weight_sources import WeightsEntry
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.encoder import classifier_encoder, clip_encoder
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.open_clip_models import named_config
+from interpreting_clip.encoders.weights import build_encoder
 from interpreting_clip.errors import InputError
+from runner.machine_settings import Machine
 from tests.pipeline.zoo import pickled, training_checkpoint
 from tests.reads import ROOT
 from tools.check_encoder import main
@@ -68,9 +74,9 @@ def lines(printed: str) -> dict[str, str]:
 def test_a_classifier_that_fits(study, capsys):
     study(TIMM, checkpoint(pickled(timm_model().state_dict()), **HALF))
     main("mine")
-    found = lines(capsys.readouterr().out)
+    found = lines(printed := capsys.readouterr().out)
     assert found["weights"].startswith("mine.pt, SHA-256 ")
-    assert "all fit test_resnet" in found[""]
+    assert "all fit test_resnet" in printed and "taken: the whole file; head 'fc'" in printed
     assert "mean 0.5 0.5 0.5, std 0.5 0.5 0.5 (given)" in found["preprocessing"]
     assert "the architecture's" in found["preprocessing"]
     assert found["representation"] == "rectified, 96 features"
@@ -110,6 +116,54 @@ def test_a_clip_s_zero_shot_head_is_tried_on_two_classes(study, capsys):
     assert found["representation"].startswith("linear")
 
 
+def test_what_was_taken_of_a_training_s_file_is_said_and_on_the_card(study, capsys):
+    model = timm_model()
+    averaged = {f"module.{name}": value + 1 for name, value in model.state_dict().items()}
+    content = {"state_dict": model.state_dict(), "state_dict_ema": averaged, "args": Namespace()}
+    study(TIMM, checkpoint(pickled(content)))
+    main("mine")
+    printed = capsys.readouterr().out
+    assert "taken: the state dict 'state_dict', not 'state_dict_ema' (`state` chooses)" in printed
+    entry = checkpoint(pickled(content), state="state_dict_ema", head_name="fc", prefix="module")
+    study(TIMM, entry)
+    main("mine")
+    assert "'state_dict_ema', not" not in capsys.readouterr().out
+    item = convert(entry | {"backbone": "own"}, WeightsEntry, "weights.mine")
+    encoder = build_encoder(item, TimmModel(model=TIMM["model"]), Machine())
+    origin = encoder.card.origin
+    assert origin is not None
+    assert (origin.state, origin.prefix, origin.head_name) == (
+        "state_dict_ema",
+        "module.",
+        "module.fc",
+    )
+    assert torch.equal(encoder.module.get_parameter("head.weight"), averaged["module.fc.weight"])
+
+
+def test_a_head_in_another_order_is_put_into_imagenet_s(study, capsys):
+    model, names = timm_model(), read_imagenet_classes().wnids
+    with torch.no_grad():
+        model.get_parameter("fc.bias")[7] = 1e6
+    Path("classes.txt").write_text("\n".join(names[::-1]))
+    digest = hashlib.sha256(Path("classes.txt").read_bytes()).hexdigest()
+    entry = checkpoint(pickled(model.state_dict()))
+    Image.fromarray(np.full((50, 80, 3), 90, np.uint8)).save("photo.png")
+    study(TIMM, entry | {"classes": {"file": "classes.txt", "sha256": digest}})
+    main("mine", "--image", "photo.png")
+    seen = lines(capsys.readouterr().out)["looks like"]
+    assert seen.startswith(f"{import_open_clip().IMAGENET_CLASSNAMES[-8]}, ")
+
+
+def test_a_tower_alone_has_no_head(study, capsys):
+    clip = clip_encoder(OpenClipModel(model=CLIP["model"]), None, 2)
+    study(CLIP, checkpoint(pickled(clip.visual.state_dict())), "random")
+    main("mine")
+    assert lines(capsys.readouterr().out)["head"].startswith("random: 1,000 classes")
+    study(CLIP, checkpoint(pickled(clip.visual.state_dict())))
+    with pytest.raises(InputError, match=r"'encoders\.mine\.head'.*no trained head"):
+        main("mine")
+
+
 def test_a_kind_of_head_that_the_file_cannot_have_is_refused_after_the_forward_pass(study, capsys):
     config = named_config(OpenClipModel(model=CLIP["model"]))
     names = list(import_open_clip().IMAGENET_CLASSNAMES)
@@ -128,7 +182,7 @@ def test_the_first_array_that_does_not_fit_is_named(study):
         main("mine")
     del weights["layer1.0.conv1.weight"]
     study(TIMM, checkpoint(pickled(weights)))
-    with pytest.raises(InputError, match=r"Missing.*layer1\.0\.conv1\.weight"):
+    with pytest.raises(InputError, match=r"missing are 1: layer1\.0\.conv1\.weight"):
         main("mine")
 
 

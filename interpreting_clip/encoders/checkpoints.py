@@ -1,0 +1,402 @@
+"""Files of weights as others wrote them: read without executing anything, down to state dicts.
+
+A pickle names classes and functions, and says what to call them with. torch's restricted reader
+(`weights_only`) calls only its own list; a file that also holds its run's arguments, a
+configuration or a whole model names others. Each of these names gets a stand-in here: a class that
+keeps what it is given and does nothing. So the tensors are read, and no code of the file's choosing
+is imported or called.
+"""
+
+import pickletools
+import re
+import warnings
+import zipfile
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from errno import EINVAL
+from io import BufferedIOBase, BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from interpreting_clip.errors import InputError, error_context
+
+StateDict = Mapping[str, torch.Tensor]
+"""Weights by their names in the model."""
+
+
+def read_checkpoint(file: Path, source: str) -> dict[str, StateDict]:
+    """Return the state dicts in a file of weights by the path of keys to each, "" for the whole.
+
+    The content says which format it is, for a downloaded file is named by its digest. Nothing in
+    it is executed: a pickle is read by torch's restricted reader (`weights_only`), with stand-ins
+    for the classes that it does not know; a TorchScript archive, which holds a program, is refused.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, would have to be executed, or holds no weights; names `source` and the
+        keys that the file has.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        content = load_file(file) if is_safetensors(file) else read_pickle(file, source)
+    except SafetensorError as error:
+        raise InputError(f"{source}: damaged safetensors ({error}); get the file again") from None
+    with error_context(source):
+        found = dict(state_dicts(content))
+    if not found:
+        raise InputError(
+            f"{source}: expected a state dict, or a training checkpoint with one under a key such "
+            f"as 'state_dict', got {described(content)}; save the model's `state_dict()`"
+        )
+    return found
+
+
+def described(content: object) -> str:
+    """Return what a file holds in place of weights, with its first and last keys."""
+    if not isinstance(content, Mapping):
+        return stood_for(content)
+    keys = [f"{key!r} ({stood_for(value)})" for key, value in content.items()]
+    return f"a mapping of {abridged(keys)}" if keys else "an empty mapping"
+
+
+def stood_for(value: object) -> str:
+    """Return the name of a value's class, also of one that a stand-in is for."""
+    kind = type(value)
+    return f"{kind.__module__}.{kind.__qualname__}" if isinstance(value, StandIn) else kind.__name__
+
+
+SHOWN = 4
+"""How many of a file's names are listed from the start, and at most half as many from the end."""
+
+
+def abridged(names: list[str]) -> str:
+    """Return names as one text: the first and the last few, and how many they are."""
+    if len(names) <= SHOWN + SHOWN // 2:
+        return f"{len(names)}: {', '.join(names)}"
+    return f"{len(names):,}: {', '.join(names[:SHOWN])}, … {', '.join(names[-SHOWN // 2 :])}"
+
+
+# ---------------------------------------------------------------------------------------------
+# State dicts
+# ---------------------------------------------------------------------------------------------
+
+NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
+"""Numbers that OpenAI's state dicts hold beside the weights."""
+
+NESTED = 4
+"""How deep in a checkpoint's mappings state dicts are looked for (`ema` → `module` is 2)."""
+
+DEEPEST_MODULE, MOST_MODULES = 64, 20_000
+"""How deep the modules of a pickled model may be nested, and how many there may be, each counted
+once per place; a hostile one contains itself. A ViT of 48 blocks has some 500."""
+
+
+def state_dicts(content: object) -> Iterator[tuple[str, StateDict]]:
+    """Yield the state dicts in what a file holds, with the keys that lead to each, joined by dots.
+
+    A state dict is a mapping with tensors; what else it holds, such as the epoch, is left out. A
+    whole model, as `torch.save(model, …)` writes it, is the state dict that
+    it would have. The state of an optimiser may look like a state dict: which one an encoder needs
+    is decided by its names.
+    """
+    waiting: list[tuple[str, object, int]] = [("", content, 0)]
+    seen: set[int] = set()
+    while waiting:
+        path, value, depth = waiting.pop(0)
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, StandIn) and is_module(value):
+            yield path, dict(module_weights(value))
+        if not isinstance(value, Mapping):
+            continue
+        inner = {k: v for k, v in value.items() if isinstance(v, Mapping | StandIn)}
+        tensors = {
+            str(key): tensor
+            for key, tensor in value.items()
+            if isinstance(tensor, torch.Tensor) and key not in NOT_WEIGHTS
+        }
+        if tensors:
+            yield path, tensors
+        if depth < NESTED:
+            waiting += [(f"{path}.{k}" if path else str(k), v, depth + 1) for k, v in inner.items()]
+
+
+def is_module(value: "StandIn") -> bool:
+    """Say whether a stand-in is for a torch module, by its attributes."""
+    state = value.state
+    return isinstance(state, Mapping) and all(
+        isinstance(state.get(group), Mapping) for group in ("_parameters", "_buffers", "_modules")
+    )
+
+
+def module_weights(module: "StandIn") -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the parameters and persistent buffers of a pickled module, as its `state_dict` would.
+
+    Raises
+    ------
+    InputError
+        There are too many modules, or they are nested too deeply.
+    """
+    waiting, visited = [("", module, 0)], 0
+    while waiting:
+        prefix, here, depth = waiting.pop()
+        visited += 1
+        if depth > DEEPEST_MODULE or visited > MOST_MODULES:
+            raise InputError(
+                f"a pickled model of more than {MOST_MODULES:,} modules, or {DEEPEST_MODULE} in "
+                "each other; save its `state_dict()`"
+            )
+        computed = here.state.get("_non_persistent_buffers_set") or ()
+        for name, value in [*here.state["_parameters"].items(), *here.state["_buffers"].items()]:
+            if isinstance(value, torch.Tensor) and name not in computed:
+                yield f"{prefix}{name}", value
+        waiting += [
+            (f"{prefix}{name}.", child, depth + 1)
+            for name, child in here.state["_modules"].items()
+            if isinstance(child, StandIn) and is_module(child)
+        ]
+
+
+# ---------------------------------------------------------------------------------------------
+# Formats
+# ---------------------------------------------------------------------------------------------
+
+
+def is_safetensors(file: Path) -> bool:
+    """Say whether a file begins as safetensors do: the length of its header, then the header."""
+    with file.open("rb") as stream:
+        start = stream.read(9)
+    length = int.from_bytes(start[:8], "little")
+    return start[8:] == b"{" and 8 + length <= file.stat().st_size
+
+
+def read_pickle(file: Path, source: str) -> Any:
+    """Read what `torch.save` wrote, without executing anything in it.
+
+    Raises
+    ------
+    InputError
+        It is damaged, or would have to be executed.
+    """
+    try:
+        members = zipped_members(file)
+        if any("/code/" in member.filename for member in members):
+            raise InputError(
+                f"{source}: a TorchScript archive holds a program, and nothing is executed here; "
+                "save its `state_dict()` with safetensors, or use the weights on the hub"
+            )
+        # `torch.save` compresses nothing, so more than the file's own size is a bomb.
+        if sum(member.file_size for member in members) > file.stat().st_size:
+            raise InputError(
+                f"{source}: its members unpack to more than the {file.stat().st_size:,} bytes that "
+                "it has, and torch would read them into memory; get it from its publisher"
+            )
+        if not members and is_plain_pickle(file):
+            raise InputError(
+                f"{source}: a plain pickle, as `pickle.dump` writes it, holds its tensors as "
+                "programs; load it where you trust it, and `torch.save` the model's `state_dict()`"
+            )
+        stand_ins = make_stand_ins(file, members, source)
+        with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins):
+            # Some old files make torch warn, and the user can do nothing about it.
+            warnings.simplefilter("ignore")
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file raises anything, by what is hit
+        if isinstance(error, OSError) and error.errno not in (None, EINVAL):
+            raise  # of the disk; a place before the file's begin is damage
+        raise InputError(
+            f"{source}: cannot be read without executing what it holds, or is damaged "
+            f"({complaint(error)}); get it again, or save the model's `state_dict()` alone, best "
+            "with safetensors"
+        ) from None
+
+
+BLOCKED = re.compile(r"unsupported GLOBAL \S+ whose module \S+ is blocked")
+"""How torch refuses the modules that it never reads from."""
+
+
+def complaint(error: Exception) -> str:
+    """Return what torch's reader found, without its advice to execute the file after all."""
+    said = str(error)
+    if blocked := BLOCKED.search(said):
+        return blocked[0]
+    found = said.rpartition("WeightsUnpickler error:")[2].strip()
+    return re.split(r"\.\s|\n", found)[0] or type(error).__name__
+
+
+def zipped_members(file: Path) -> list[zipfile.ZipInfo]:
+    """Return the members of the zip that a file is; none if it is no zip."""
+    if not zipfile.is_zipfile(file):
+        return []
+    with zipfile.ZipFile(file) as archive:
+        return archive.infolist()
+
+
+DAMAGED = (ValueError, IndexError, MemoryError)
+"""What comes of following a pickle that is damaged, or states sizes that nothing has."""
+
+TORCH_MAGIC = 0x1950A86A20F9469CFC6C
+"""The first pickle in every file that `torch.save` wrote before it wrote zips."""
+
+
+def is_plain_pickle(file: Path) -> bool:
+    """Say whether a file is a whole pickle that is not one of `torch.save`'s."""
+    with file.open("rb") as stream, suppress(*DAMAGED):
+        first = next((arg for op, arg, _ in pickletools.genops(stream) if op.name == "LONG1"), None)
+        return first != TORCH_MAGIC
+    return False
+
+
+# ---------------------------------------------------------------------------------------------
+# Stand-ins
+# ---------------------------------------------------------------------------------------------
+
+
+class StandIn:
+    """What is read of an object whose class is not torch's: its attributes, and no behaviour.
+
+    Each name in a pickle gets a subclass of its own, called as the class that it is for. Objects
+    that the pickle fills with items, such as a `defaultdict`, are plain containers instead, since
+    torch's reader fills only these.
+    """
+
+    state: Any = None
+    container: type | None = None
+
+    def __new__(cls, *_arguments: object) -> Any:
+        """Return an object without attributes, or a container, whatever the arguments."""
+        return cls.container() if cls.container else super().__new__(cls)
+
+    def __init__(self, *_arguments: object) -> None:
+        """Ignore the arguments."""
+
+    def __setstate__(self, state: Any) -> None:
+        """Keep what would become the object's attributes."""
+        self.state = state
+
+
+MOST_NAMES = 1000
+"""The most classes and functions that a pickle may name; a whole model names some fifty. torch
+looks through all of them at every object."""
+
+FILLS_MEMORY = ("builtins", "bytearray")
+"""A name that torch's reader knows, and calls: with a number, it fills that much memory."""
+
+
+def make_stand_ins(file: Path, members: list[zipfile.ZipInfo], source: str) -> list[Any]:
+    """Return stand-ins for all classes and functions that a file of `torch.save` names.
+
+    torch's reader looks in its own list first, so those that it knows stay as they are.
+
+    Raises
+    ------
+    InputError
+        There are too many names, or one that would fill the memory.
+    """
+    containers: dict[tuple[str, str], type | None] = {}
+    for stream in pickles(file, members):
+        # A damaged pickle is torch's to refuse: whatever was found before the damage will do.
+        with suppress(*DAMAGED):
+            for name, container in named_classes(stream):
+                containers[name] = container or containers.get(name)
+                if len(containers) > MOST_NAMES:
+                    break
+    # torch knows only some of Python 2's names by those of Python 3.
+    containers |= {renamed(*name): container for name, container in containers.items()}
+    if len(containers) > MOST_NAMES or FILLS_MEMORY in containers:
+        what = f"more than {MOST_NAMES:,} classes"
+        if FILLS_MEMORY in containers:
+            what = ".".join(FILLS_MEMORY)
+        raise InputError(
+            f"{source}: names {what}, which no checkpoint needs; get it from its publisher, or "
+            "save the model's `state_dict()` alone"
+        )
+    return [
+        type(
+            "StandIn",
+            (StandIn,),
+            {"__module__": module, "__qualname__": name, "container": container},
+        )
+        for (module, name), container in containers.items()
+    ]
+
+
+def pickles(file: Path, members: list[zipfile.ZipInfo]) -> Iterator[BufferedIOBase]:
+    """Yield a stream at the start of each pickle in a file, one after the other."""
+    if members:
+        with zipfile.ZipFile(file) as archive:
+            for member in members:
+                if member.filename.endswith("data.pkl"):
+                    yield BytesIO(archive.read(member))
+        return
+    with file.open("rb") as stream:
+        # Before zips, `torch.save` wrote a magic number, a version, sizes of types, and the object.
+        for _ in range(4):
+            yield stream
+
+
+def named_classes(stream: BufferedIOBase) -> Iterator[tuple[tuple[str, str], type | None]]:
+    """Yield what a pickle names, and the container that instances of it are filled as, if any.
+
+    The pickle's instructions are followed without carrying them out: of everything on its stack,
+    only the name behind a class or an instance is kept. The stream ends behind the pickle.
+    """
+    stack: list[Any] = []
+    memo: dict[Any, Any] = {}
+    mark = object()
+    for code, argument, _ in pickletools.genops(stream):  # pyright: ignore
+        match code.name:
+            case "GLOBAL":
+                module, _, name = str(argument).partition(" ")
+                stack.append((module, name))
+                yield stack[-1], None
+            case "MARK":
+                stack.append(mark)
+            case "PUT" | "BINPUT" | "LONG_BINPUT":
+                memo[argument] = stack[-1]
+            case "GET" | "BINGET" | "LONG_BINGET":
+                stack.append(memo.get(argument))
+            case "NEWOBJ" | "REDUCE":
+                stack.pop()  # the arguments; what was called stays, now for what it returned
+            case "BUILD":
+                stack.pop()
+            case "SETITEM" | "SETITEMS" | "APPEND" | "APPENDS":
+                pops = {"SETITEM": 2, "APPEND": 1}.get(code.name, 0)
+                del stack[len(stack) - pops if pops else last(stack, mark) :]
+                if isinstance(stack[-1], tuple):
+                    yield stack[-1], OrderedDict if code.name.startswith("SET") else list
+            case _:
+                takes = [kind.name for kind in code.stack_before]
+                if "mark" in takes:
+                    del stack[last(stack, mark) :]
+                    takes = takes[: takes.index("mark")]
+                del stack[len(stack) - len(takes) :]
+                stack += [None] * len(code.stack_after)
+
+
+def last(stack: list[Any], mark: object) -> int:
+    """Return the place of the uppermost mark on a stack.
+
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
+    return len(stack) - 1 - stack[::-1].index(mark)
+
+
+def renamed(module: str, name: str) -> tuple[str, str]:
+    """Return a name of Python 2, in which old protocols are written, as Python 3 has it."""
+    if (module, name) in NAME_MAPPING:
+        return NAME_MAPPING[module, name]
+    return IMPORT_MAPPING.get(module, module), name

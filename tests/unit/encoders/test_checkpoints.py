@@ -1,0 +1,301 @@
+"""Files of weights, honest and hostile: their tensors are read, and nothing in them is executed."""
+
+import argparse
+import builtins
+import collections
+import datetime
+import io
+import pickle
+import resource
+import runpy
+import shutil
+import subprocess
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+
+from interpreting_clip.encoders.checkpoints import StandIn, read_checkpoint, read_pickle
+from interpreting_clip.errors import InputError
+
+WEIGHTS = {"a.weight": torch.arange(6.0).view(2, 3), "b": torch.ones(()), "n": torch.tensor([3])}
+
+
+def pickled(content: object, **how: Any) -> bytes:
+    stream = io.BytesIO()
+    torch.save(content, stream, **how)
+    return stream.getvalue()
+
+
+def read(tmp_path: Path, content: bytes) -> dict[str, Mapping[str, torch.Tensor]]:
+    file = tmp_path / "0123abcd"
+    file.write_bytes(content)
+    return read_checkpoint(file, "zoo/mine.pt")
+
+
+def require_weights(found: Mapping[str, Mapping[str, torch.Tensor]], state: str) -> None:
+    weights = found[state]
+    assert weights.keys() == WEIGHTS.keys()
+    assert all(torch.equal(weights[name], value) for name, value in WEIGHTS.items())
+
+
+class Settings(dict):
+    """A dict with attributes, as configurations of many libraries are."""
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(values)
+        self.__dict__ = self
+
+
+class Steps(list):
+    """A list of its own class."""
+
+
+RUN = {
+    "args": argparse.Namespace(lr=1e-3, out=Path("runs/1"), start=datetime.datetime(2026, 1, 2)),
+    "metric": np.float64(81.3),
+    "best": np.float32(2),
+    "random": np.random.default_rng(0).bit_generator.state,
+    "classes": np.arange(4),
+    "config": Settings(model="vit", deep=Settings(er=1)),
+    "history": collections.defaultdict(list, loss=[1.0]),
+    "recent": collections.deque([1, 2], maxlen=3),
+    "steps": Steps([1, 2]),
+    "act": torch.nn.functional.gelu,
+    "dtype": torch.float16,
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "state"),
+    [
+        (save(WEIGHTS), ""),
+        (pickled(WEIGHTS), ""),
+        (pickled(WEIGHTS, _use_new_zipfile_serialization=False), ""),
+        (pickled({"epoch": 3, "state_dict": WEIGHTS, "optimizer": {"lr": 0.1}}), "state_dict"),
+        (pickled({"ema": {"module": WEIGHTS, "decay": 0.9}}), "ema.module"),
+        (pickled(WEIGHTS | {"input_resolution": torch.tensor(224), "vocab_size": 49408}), ""),
+        (pickled({"state_dict": WEIGHTS} | RUN), "state_dict"),
+        (
+            pickled({"state_dict": WEIGHTS} | RUN, _use_new_zipfile_serialization=False),
+            "state_dict",
+        ),
+        (pickled(collections.defaultdict(dict, model=Settings(**WEIGHTS))), "model"),
+    ],
+    ids=["safetensors", "zip", "old", "training", "ema", "openai", "run", "old run", "own dicts"],
+)
+def test_every_format_gives_the_same_weights(tmp_path, content, state):
+    require_weights(read(tmp_path, content), state)
+
+
+def test_objects_of_others_keep_their_attributes_and_do_nothing(tmp_path):
+    file = tmp_path / "mine.pt"
+    file.write_bytes(pickled(RUN))
+    content = read_pickle(file, "mine.pt")
+    args = content["args"]
+    assert isinstance(args, StandIn) and type(args).__qualname__ == "Namespace"
+    assert args.state["lr"] == 1e-3 and isinstance(args.state["out"], StandIn)
+    assert content["history"] == {"loss": [1.0]} and content["steps"] == [1, 2]
+    assert content["config"]["deep"] == {"er": 1}
+    allowed = torch.serialization.get_safe_globals()
+    assert not any(isinstance(known, type) and issubclass(known, StandIn) for known in allowed)
+
+
+def model_of_parts() -> torch.nn.Sequential:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.MultiheadAttention(4, 2)
+    )
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_whole_model_gives_its_state_dict(tmp_path, wrapped):
+    model = model_of_parts()
+    model[0].register_buffer("computed", torch.ones(3), persistent=False)
+    found = read(tmp_path, pickled({"model": model, "epoch": 3} if wrapped else model))
+    weights, state = found["model" if wrapped else ""], model.state_dict()
+    assert weights.keys() == state.keys()
+    assert all(torch.equal(weights[name], value) for name, value in state.items())
+
+
+class Reduced:
+    """What is written as a call of a function."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self) -> tuple:
+        return self.function, self.arguments
+
+
+class Restored:
+    """What runs code when its attributes are restored, also with `__new__` and as a dict."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def __setstate__(self, state: dict) -> None:
+        Path(state["file"]).touch()
+
+
+class Items(dict):
+    def __setitem__(self, key: str, value: Any) -> None:
+        Path(value).touch()
+
+
+HOSTILE = {
+    "copy": lambda file: Reduced(shutil.copy, "/dev/null", file),
+    "eval": lambda file: Reduced(builtins.eval, f"open({file!r}, 'w')"),
+    "import": lambda _: Reduced(builtins.__import__, "antigravity"),
+    "Popen": lambda file: Reduced(subprocess.Popen, ["touch", file]),
+    "getattr": lambda _: Reduced(getattr, Path, "touch"),
+    "nested": lambda file: Reduced(print, Reduced(builtins.exec, f"open({file!r}, 'w')")),
+    "load": lambda file: Reduced(torch.load, file),
+    "run_path": lambda file: Reduced(runpy.run_path, file),
+    "setstate": Restored,
+    "setitem": lambda file: Items({"a": file}),
+    "in a list": lambda file: [[Restored(file)], {"x": (Reduced(print, Restored(file)),)}],
+}
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "old"])
+@pytest.mark.parametrize("how", HOSTILE)
+def test_harmful_objects_are_stood_in_for(tmp_path, how, zipped):
+    canary = tmp_path / "canary"
+    content = {"state_dict": WEIGHTS, "hook": HOSTILE[how](str(canary))}
+    found = read(tmp_path, pickled(content, _use_new_zipfile_serialization=zipped))
+    canary.unlink(missing_ok=True)  # pickling `Items` sets an item
+    require_weights(found, "state_dict")
+    require_weights(
+        read(tmp_path, pickled(content, _use_new_zipfile_serialization=zipped)), "state_dict"
+    )
+    assert not canary.exists()
+
+
+def zipped_pickle(program: bytes) -> bytes:
+    """Return a checkpoint of torch with a pickle of our own."""
+    stream, whole = io.BytesIO(), zipfile.ZipFile(io.BytesIO(pickled(WEIGHTS)))
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in whole.namelist():
+            is_pickle = name.endswith("data.pkl")
+            archive.writestr(name, program if is_pickle else whole.read(name))
+    return stream.getvalue()
+
+
+def called(name: bytes, arguments: bytes) -> bytes:
+    """Return a pickle that calls a function by name."""
+    return b"\x80\x02c" + name + b"\n" + arguments + b"R."
+
+
+THOUSANDS = b"".join(b"cm\nname%d\n0" % number for number in range(2000))
+BIG = b"\x8a\x08" + (10**12).to_bytes(8, "little")
+PROGRAMS = {
+    "os.system": (called(b"os\nsystem", b"X\x04\x00\x00\x00true\x85"), "module os is blocked"),
+    "posix": (called(b"posix\nsystem", b"X\x04\x00\x00\x00true\x85"), "posix is blocked"),
+    "method": (pickle.dumps({"a": Reduced(Path.touch, Path("x"))}, 2), "unrecognized function"),
+    "call of a result": (b"\x80\x02cbuiltins\ngetattr\n)R)R.", "unrecognized function"),
+    "bytearray": (called(b"__builtin__\nbytearray", BIG + b"\x85"), "builtins.bytearray"),
+    "tensor": (called(b"torch\nTensor", BIG + b"\x85"), "damaged"),
+    "storage": (called(b"torch.storage\nUntypedStorage", BIG + b"\x85"), "damaged"),
+    "names": (b"\x80\x02" + THOUSANDS + b"}.", "more than 1,000 classes"),
+    "long text": (b"\x80\x02X\xff\xff\xff\xffshort.", "damaged"),
+    "far memo": (b"\x80\x02}r\xff\xff\xff\xff.", "an empty mapping"),
+    "no memo": (b"\x80\x02j\xff\xff\xff\xff.", "damaged"),
+    "no mark": (b"\x80\x02}u.", "damaged"),
+    "protocol 4": (pickle.dumps({"a": Reduced(Path.touch, Path("x"))}, 4), "damaged"),
+    "extension": (b"\x80\x02\x82\x01.", "damaged"),
+    "instance": (b"(ios\nsystem\n.", "damaged"),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_of_a_pickle_are_refused_in_one_line(tmp_path, name):
+    program, message = PROGRAMS[name]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match=rf"^zoo/mine\.pt: .*{message}") as caught:
+        read(tmp_path, zipped_pickle(program))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 1024
+    said = str(caught.value)
+    assert said.isprintable() and "weights_only" not in said
+
+
+def module(state: bytes) -> bytes:
+    """Return a pickle of a torch module whose submodules are `state`, made when it is memo 0."""
+    groups = b"X\x0b\x00\x00\x00_parameters}X\x08\x00\x00\x00_buffers}X\x08\x00\x00\x00_modules"
+    return b"\x80\x02cm\nNet\n)\x81q\x00}(" + groups + b"}(" + state + b"uub."
+
+
+LOOPS = {
+    "module": (
+        module(b"X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00"),
+        "a pickled model of more",
+    ),
+    "mapping": (b"\x80\x02}q\x00(X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00u.", "mapping of 2"),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_what_contains_itself_is_refused(tmp_path, name):
+    program, message = LOOPS[name]
+    with pytest.raises(InputError, match=rf"^zoo/mine\.pt: .*{message}"):
+        read(tmp_path, zipped_pickle(program))
+
+
+def test_a_plain_pickle_is_refused_with_the_reason(tmp_path):
+    harmful = {"state_dict": WEIGHTS, "hook": Reduced(Path.touch, tmp_path / "canary")}
+    for protocol in (2, 4, 5):
+        with pytest.raises(InputError, match=r"^zoo/mine\.pt: a plain pickle.*torch\.save"):
+            read(tmp_path, pickle.dumps(harmful, protocol))
+    assert not (tmp_path / "canary").exists()
+
+
+def test_a_zip_that_unpacks_to_more_than_it_has_is_refused(tmp_path):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mine/data.pkl", bytes(1 << 20))
+    with pytest.raises(InputError, match=r"zoo/mine\.pt: .*unpack to more than the .* bytes"):
+        read(tmp_path, stream.getvalue())
+
+
+def test_programs_are_refused(tmp_path):
+    stream = io.BytesIO()
+    with warnings.catch_warnings():  # torch deprecates what its users have saved for years
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.trace(torch.nn.Linear(3, 2), torch.ones(1, 3)), stream)
+    with pytest.raises(InputError, match=r"TorchScript.*state_dict"):
+        read(tmp_path, stream.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (save(WEIGHTS)[:-5], "damaged safetensors"),
+        (pickled(WEIGHTS)[:-200], "damaged"),
+        (pickled(WEIGHTS).replace(b"PK\1\2", b"PK\1\3", 1), "damaged"),
+        (b"<html>not found</html>", "damaged"),
+        (b"", "damaged"),
+        (pickled(torch.ones(3)), "expected a state dict.*got Tensor"),
+        (pickled({}), "expected a state dict.*an empty mapping"),
+        (
+            pickled({"epoch": 3, "net": Restored("x")} | {f"k{i}": i for i in range(50)}),
+            r"got a mapping of 52: 'epoch' \(int\), 'net' \(.*Restored\), .*'k49' \(int\)",
+        ),
+    ],
+)
+def test_damaged_and_other_files_are_refused(tmp_path, content, message):
+    with pytest.raises(InputError, match=rf"zoo/mine\.pt: .*{message}"):
+        read(tmp_path, content)
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path):
+    content = {"epoch": 3, "state_dict": WEIGHTS, "args": argparse.Namespace(lr=0.1)}
+    whole = pickled(content, _use_new_zipfile_serialization=False)
+    for length in range(0, len(whole) - 1, 7):
+        with pytest.raises(InputError, match=r"^zoo/mine\.pt: .*damaged.*get it again"):
+            read(tmp_path, whole[:length])

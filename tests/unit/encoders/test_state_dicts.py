@@ -1,0 +1,407 @@
+"""Checkpoints as they come: which state dict, prefix and head are taken, and what is refused."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from interpreting_clip.config.encoders import TimmModel
+from interpreting_clip.encoders.checkpoints import read_checkpoint
+from interpreting_clip.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
+from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.heads import encode_texts
+from interpreting_clip.encoders.open_clip_models import build_clip
+from interpreting_clip.encoders.state_dicts import Choice, Found, describe_found
+from interpreting_clip.encoders.weights import load_weights
+from interpreting_clip.errors import InputError
+from tests.unit.encoders.conftest import TINY
+
+TIMM = TimmModel(model="test_resnet")
+Tensors = dict[str, torch.Tensor]
+
+
+class Files(NamedTuple):
+    """A classifier of timm's, averaged weights of it, a CLIP, and a linear head on its features."""
+
+    timm: nn.Module
+    averaged: Tensors
+    clip: nn.Module
+    head: nn.Linear
+
+    @property
+    def state(self) -> Tensors:
+        return self.timm.state_dict()
+
+    @property
+    def tower(self) -> Tensors:
+        return self.clip.get_submodule("visual").state_dict()
+
+    def headed(self, name: str, bias: bool = True) -> Tensors:
+        return {f"{name}.{k}": v for k, v in self.head.state_dict().items() if bias or k != "bias"}
+
+
+@pytest.fixture(scope="module")
+def files() -> Files:
+    import timm
+
+    torch.manual_seed(0)
+    model = timm.create_model(TIMM.model).eval()
+    averaged = {
+        name: value + 0.1 if value.is_floating_point() else value
+        for name, value in model.state_dict().items()
+    }
+    return Files(model, averaged, build_clip(TINY, None, 3).module.eval(), nn.Linear(16, 1000))
+
+
+def under(prefix: str, weights: Tensors) -> Tensors:
+    return {f"{prefix}{name}": value for name, value in weights.items()}
+
+
+def renamed(weights: Tensors, old: str, new: str) -> Tensors:
+    return {name.replace(old, new, 1): value for name, value in weights.items()}
+
+
+class LitModel(nn.Module):
+    """A module of somebody's own, pickled whole."""
+
+    def __init__(self, **parts: nn.Module) -> None:
+        super().__init__()
+        self.settings = argparse.Namespace(lr=0.1)
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+
+def timm_training(files: Files) -> dict[str, Any]:
+    """Return what timm's `train.py` saves with `--model-ema`."""
+    return {
+        "epoch": 3,
+        "arch": TIMM.model,
+        "state_dict": under("module.", files.state),
+        "optimizer": {"state": {0: {"step": torch.ones(()), "exp_avg": torch.ones(3)}}},
+        "version": 2,
+        "args": argparse.Namespace(lr=0.1, output=Path("out")),
+        "amp_scaler": {"scale": 65536.0},
+        "metric": np.float64(81.2),
+        "state_dict_ema": files.averaged,
+    }
+
+
+def wise_ft(files: Files) -> Tensors:
+    """Return WiSE-FT's `ImageClassifier`: a CLIP without its text transformer, and a head."""
+    clip = under("image_encoder.model.", files.clip.state_dict())
+    kept = {name: value for name, value in clip.items() if ".model.transformer." not in name}
+    return kept | files.headed("classification_head")
+
+
+class Case(NamedTuple):
+    """A file, what an entry says of it, and what has to be taken: state, prefix and head."""
+
+    content: Callable[[Files], Any]
+    taken: tuple[str, str, str | None]
+    choice: Choice = Choice()
+
+
+CLASSIFIERS = {
+    "plain": Case(lambda f: f.state, ("", "", "fc")),
+    "DistributedDataParallel": Case(
+        lambda f: under("module.", f.state), ("", "module.", "module.fc")
+    ),
+    "compiled and distributed": Case(
+        lambda f: under("_orig_mod.module.", f.state),
+        ("", "_orig_mod.module.", "_orig_mod.module.fc"),
+    ),
+    "Lightning": Case(
+        lambda f: {
+            "state_dict": under("model.", f.state) | {"criterion.weight": torch.ones(1000)},
+            "hyper_parameters": argparse.Namespace(lr=0.1),
+            "callbacks": {"ModelCheckpoint": {"best": torch.tensor(0.3)}},
+        },
+        ("state_dict", "model.", "model.fc"),
+    ),
+    "Lightning, compiled": Case(
+        lambda f: {"state_dict": under("net._orig_mod.", f.state)},
+        ("state_dict", "net._orig_mod.", "net._orig_mod.fc"),
+    ),
+    "under net": Case(
+        lambda f: {"net": under("module.", f.state), "acc": np.float64(93.1), "epoch": 3},
+        ("net", "module.", "module.fc"),
+    ),
+    "model_state_dict": Case(
+        lambda f: {"model_state_dict": f.state, "optimizer_state_dict": {"state": {}}},
+        ("model_state_dict", "", "fc"),
+    ),
+    "timm's training": Case(timm_training, ("state_dict", "module.", "module.fc")),
+    "timm's training, averaged": Case(
+        timm_training, ("state_dict_ema", "", "fc"), Choice(state="state_dict_ema")
+    ),
+    "model and model_ema": Case(
+        lambda f: {"model": f.state, "model_ema": f.averaged, "args": argparse.Namespace()},
+        ("model", "", "fc"),
+    ),
+    "averaged weights alone": Case(
+        lambda f: {"ema": {"module": f.averaged, "decay": 0.999}, "epoch": 1},
+        ("ema.module", "", "fc"),
+    ),
+    "a whole model": Case(lambda f: f.timm, ("", "", "fc")),
+    "a whole model in a checkpoint": Case(
+        lambda f: {"model": LitModel(net=f.timm), "ema": None}, ("model", "net.", "net.fc")
+    ),
+    "two encoders, one chosen": Case(
+        lambda f: under("module.encoder_q.", f.state) | under("module.encoder_k.", f.averaged),
+        ("", "module.encoder_k.", "module.encoder_k.fc"),
+        Choice(prefix="module.encoder_k."),
+    ),
+    "one tower under two names": Case(
+        lambda f: under("backbone.", f.state) | under("model.", f.state),
+        ("", "backbone.", "backbone.fc"),
+    ),
+    "a head called classifier": Case(
+        lambda f: renamed(under("module.", f.state), "module.fc.", "module.classifier."),
+        ("", "module.", "module.classifier"),
+    ),
+    "a head outside of the backbone": Case(
+        lambda f: renamed(under("backbone.", f.state), "backbone.fc.", "head."),
+        ("", "backbone.", "head"),
+    ),
+    "a head of another name": Case(
+        lambda f: renamed(under("backbone.", f.state), "backbone.fc.", "probe.top."),
+        ("", "backbone.", "probe.top"),
+        Choice(head_name="probe.top"),
+    ),
+    "nn.Sequential": Case(lambda f: renamed(under("0.", f.state), "0.fc.", "1."), ("", "0.", "1")),
+    "numbers among the arrays": Case(lambda f: f.state | {"epoch": 3, "best": 0.5}, ("", "", "fc")),
+}
+
+
+def written(content: Any, file: Path) -> Path:
+    torch.save(content, file)
+    return file
+
+
+def load(tmp_path: Path, content: Any, architecture: Any, choice: Choice) -> tuple[Encoder, Found]:
+    states = read_checkpoint(written(content, tmp_path / "mine.pt"), "mine.pt")
+    return load_weights(architecture, states, choice, "mine.pt")
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_classifiers_of_timm(tmp_path, files, name):
+    case = CLASSIFIERS[name]
+    encoder, found = load(tmp_path, case.content(files), TIMM, case.choice)
+    assert (found.state, found.prefix, found.head_name) == case.taken
+    averaged = any(word in f"{found.state} {found.prefix}" for word in ("ema", "encoder_k"))
+    state = files.averaged if averaged else files.state
+    loaded = encoder.module.state_dict()
+    assert torch.equal(loaded["visual.conv1.0.weight"], state["conv1.0.weight"])
+    assert torch.equal(loaded["head.bias"], state["fc.bias"])
+    if not averaged:
+        images = torch.randn(2, 3, 160, 160)
+        torch.testing.assert_close(encoder.module.eval()(images), files.timm(images))
+    described = describe_found(found)
+    assert all(part in described for part in case.taken if part)
+
+
+OF_CLIPS = {
+    "both towers": Case(lambda f: under("module.", f.clip.state_dict()), ("", "module.", None)),
+    "both towers, OpenAI's numbers": Case(
+        lambda f: f.clip.state_dict() | {"input_resolution": torch.tensor(32), "vocab_size": 49408},
+        ("", "", None),
+    ),
+    "both towers, their prefix given": Case(
+        lambda f: (
+            under("a.", f.clip.state_dict())
+            | under("b.", build_clip(TINY, None, 8).module.state_dict())
+        ),
+        ("", "a.", None),
+        Choice(prefix="a."),
+    ),
+    "a whole CLIP with a head": Case(
+        lambda f: f.clip.state_dict() | f.headed("head"), ("", "visual.", "head")
+    ),
+    "the image tower with a head without bias": Case(
+        lambda f: under("visual.", f.tower) | f.headed("head", bias=False),
+        ("", "visual.", "head"),
+    ),
+    "the image tower with fc": Case(
+        lambda f: under("model.visual.", f.tower) | f.headed("model.fc"),
+        ("", "model.visual.", "model.fc"),
+    ),
+    "WiSE-FT": Case(wise_ft, ("", "image_encoder.model.visual.", "classification_head")),
+    "WiSE-FT, its model whole": Case(
+        lambda f: LitModel(image_encoder=LitModel(model=f.clip), classification_head=f.head),
+        ("", "image_encoder.model.visual.", "classification_head"),
+    ),
+    "model soups": Case(
+        lambda f: (
+            under("module.model.", f.clip.state_dict()) | f.headed("module.classification_head")
+        ),
+        ("", "module.model.visual.", "module.classification_head"),
+    ),
+    "nn.Sequential": Case(lambda f: under("0.", f.tower) | f.headed("1"), ("", "0.", "1")),
+    "nn.Sequential that normalises": Case(
+        lambda f: under("0.", f.tower) | f.headed("2"),
+        ("", "0.", "2"),
+        Choice(normalize_features=True),
+    ),
+    "a bare image tower": Case(lambda f: f.tower, ("", "", None)),
+    "an image tower and a temperature": Case(
+        lambda f: under("visual.", f.tower) | {"logit_scale": torch.tensor(2.0)},
+        ("", "visual.", None),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_CLIPS)
+def test_clips_and_their_image_towers(tmp_path, files, name):
+    case = OF_CLIPS[name]
+    encoder, found = load(tmp_path, case.content(files), TINY, case.choice)
+    assert (found.state, found.prefix, found.head_name) == case.taken
+    images = torch.randn(2, 3, 32, 32)
+    features = files.clip.get_submodule("visual")(images)
+    torch.testing.assert_close(encoder.visual.eval()(images), features)
+    assert encoder.card.representation == "linear"
+    if found.head_name is not None:
+        unit = case.choice.normalize_features or any(
+            word in name for word in ("without bias", "WiSE", "soups")
+        )
+        given = nn.functional.normalize(features, dim=-1) if unit else features
+        bias = 0 if "without bias" in name else files.head.bias
+        torch.testing.assert_close(
+            encoder.module.eval()(images), given @ files.head.weight.T + bias
+        )
+        assert encoder.card.normalize_features == unit
+    elif "both" in name:
+        texts = ["a cat", "an old dog"]
+        whole = Encoder(encoder.card, files.clip)
+        np.testing.assert_allclose(encode_texts(encoder, texts), encode_texts(whole, texts))
+    else:
+        assert (encoder.card.kind, encoder.head, encoder.card.classes) == ("classifier", None, [])
+    save_encoder(tmp_path / "saved", encoder)
+    read = load_encoder(tmp_path / "saved")
+    assert read.card == encoder.card
+    state = read.module.state_dict()
+    assert all(torch.equal(state[k], v) for k, v in encoder.module.state_dict().items())
+
+
+def test_safetensors_have_prefixes_too(tmp_path, files):
+    (tmp_path / "mine.safetensors").write_bytes(save(under("model.", files.state)))
+    states = read_checkpoint(tmp_path / "mine.safetensors", "mine.safetensors")
+    _, found = load_weights(TIMM, states, Choice(), "mine.safetensors")
+    assert (found.prefix, found.head_name) == ("model.", "model.fc")
+
+
+def test_what_else_a_file_has_is_said(tmp_path, files):
+    _, found = load(tmp_path, timm_training(files), TIMM, Choice())
+    assert "'state_dict', not 'state_dict_ema' (`state` chooses)" in describe_found(found)
+    _, found = load(tmp_path, files.clip.state_dict() | files.headed("head"), TINY, Choice())
+    assert "not used are" in describe_found(found)
+    assert "token_embedding" not in describe_found(found)  # some names stand for all
+
+
+def test_rows_of_a_head_are_put_into_order(tmp_path, files):
+    order = torch.randperm(1000, generator=torch.Generator().manual_seed(0))
+    state = files.state
+    shuffled = state | {"fc.weight": state["fc.weight"][order], "fc.bias": state["fc.bias"][order]}
+    rows = torch.argsort(order).tolist()
+    encoder, _ = load(tmp_path, shuffled, TIMM, Choice(rows=rows))
+    assert torch.equal(encoder.module.get_parameter("head.weight"), state["fc.weight"])
+    assert torch.equal(encoder.module.get_parameter("head.bias"), state["fc.bias"])
+
+
+REFUSED = {
+    "two towers": Case(
+        lambda f: under("student.", f.state) | under("teacher.", f.averaged),
+        ("under the prefixes 'student.', 'teacher.'", "`prefix`", None),
+    ),
+    "two unknown state dicts": Case(
+        lambda f: {"student": f.state, "teacher": f.averaged},
+        ("under 'student', 'teacher'", "`state`", None),
+    ),
+    "two heads": Case(
+        lambda f: (
+            renamed(under("backbone.", f.state), "backbone.fc.", "head.")
+            | {"fc.weight": f.state["fc.weight"]}
+        ),
+        ("the head could be 'head', 'fc'|the head could be 'fc', 'head'", "`head_name`", None),
+    ),
+    "no such state": Case(
+        timm_training,
+        ("no state dict under 'ema'.*'state_dict'.*'state_dict_ema'", "`state`", None),
+        Choice(state="ema"),
+    ),
+    "no such prefix": Case(
+        lambda f: under("module.", f.state),
+        ("got 0 of them under 'model\\.'", "module\\.conv1\\.0\\.weight", None),
+        Choice(prefix="model."),
+    ),
+    "no such head": Case(
+        lambda f: f.state,
+        ("'top\\.weight' with 96 columns.*1: fc", "`head_name`", None),
+        Choice(head_name="top"),
+    ),
+    "a head that has no usual name": Case(
+        lambda f: renamed(f.state, "fc.", "top."),
+        ("unknown to it are 2: top\\.weight, top\\.bias", "`head_name`", None),
+    ),
+    "a missing array": Case(
+        lambda f: {k: v for k, v in f.state.items() if k != "layer1.0.conv1.weight"},
+        ("missing are 1: layer1\\.0\\.conv1\\.weight", "another version", None),
+    ),
+    "arrays of another kind": Case(
+        lambda _: {f"layer{i}.kernel": torch.ones(3) for i in range(30)},
+        (
+            "file holds 30: layer0\\.kernel, .*, … layer28\\.kernel, layer29\\.kernel",
+            "another arch",
+            None,
+        ),
+    ),
+    "an order of a head that is none": Case(
+        lambda f: (
+            renamed(f.state, "fc.", "x.") and {k: v for k, v in f.state.items() if "fc" not in k}
+        ),
+        ("`classes` orders", "the file has none", None),
+        Choice(rows=[0]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_leaves_a_choice_or_does_not_fit_is_refused(tmp_path, files, name):
+    case = REFUSED[name]
+    facts = [fact for fact in case.taken if fact]
+    with pytest.raises(InputError, match=rf"^mine\.pt: .*({facts[0]})") as caught:
+        load(tmp_path, case.content(files), TIMM, case.choice)
+    with pytest.raises(InputError, match=facts[1]):
+        raise caught.value
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("cut", ["transformer.resblocks.1.", "token_embedding."])
+def test_part_of_a_text_tower_is_not_called_another_architecture(tmp_path, files, cut):
+    weights = {k: v for k, v in files.clip.state_dict().items() if not k.startswith(cut)}
+    with pytest.raises(InputError, match=rf"text tower, got .*missing are .*{cut}") as caught:
+        load(tmp_path, weights, TINY, Choice())
+    assert "another architecture" not in str(caught.value) and "image tower" not in str(
+        caught.value
+    )
+
+
+def test_a_tower_that_differs_from_a_whole_clip_s_is_named(tmp_path, files):
+    deep = OpenClipConfig(
+        model="deep", config=TINY.config | {"vision_cfg": TINY.config["vision_cfg"] | {"layers": 3}}
+    )
+    whole = clip_encoder(deep, None, 0).module.state_dict()
+    with pytest.raises(InputError, match=r"tiny's image tower, got 32 of them.*unknown.*blocks\.2"):
+        load(tmp_path, whole, TINY, Choice())
+
+
+def test_a_file_of_very_many_names_is_refused_in_a_short_line(files):
+    many = {f"{'x' * 300}.{number}": torch.ones(1) for number in range(3000)}
+    with pytest.raises(InputError) as caught:
+        load_weights(TIMM, {"": many}, Choice(), "mine.pt")
+    assert len(str(caught.value)) <= 2600 and "\n" not in str(caught.value)
