@@ -55,9 +55,12 @@ class Torchvision(Source, frozen=True, kw_only=True, tag="torchvision"):
 
 
 class Timm(Source, frozen=True, kw_only=True, tag="timm"):
-    """A classifier of timm: the backbone's model with the weights `tag` (a1_in1k)."""
+    """A model of timm, with a classifier or without: the backbone's with the weights `tag`.
 
-    tag: Name
+    `tag`, `revision` and a backbone `hf-hub:<owner>/<repository>` are as for `OpenClip`.
+    """
+
+    tag: Name | None = None
     revision: Name | None = None
 
 

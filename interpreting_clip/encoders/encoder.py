@@ -150,8 +150,8 @@ class Encoder:
         """
         if self.head is None:
             raise InputError(
-                "the encoder has no trained head, it is a CLIP or untrained: give it the `head` "
-                "zero_shot or random"
+                "the encoder has no trained head: give it the `head` zero_shot if it is a CLIP, or "
+                "random; or make a linear probe of it in the section `probe`"
             )
         own = self.card.classes or []
         if len(own) != len(classes):

@@ -1,4 +1,4 @@
-"""Classifiers of torchvision and timm: an image tower, and the linear head taken off it."""
+"""Models of torchvision and timm: an image tower, and the linear head taken off it."""
 
 import math
 import re
@@ -66,7 +66,7 @@ def torchvision_classifier(name: str) -> tuple[nn.Module, Any, Preprocess]:
 
 
 def timm_classifier(name: str) -> tuple[nn.Module, Any, Preprocess]:
-    """Return a classifier of timm, its head, and how it prepares images."""
+    """Return a model of timm, its head (drawn if its weights have none), and its preprocessing."""
     import timm
     from timm.data.config import resolve_model_data_config
 
@@ -74,6 +74,10 @@ def timm_classifier(name: str) -> tuple[nn.Module, Any, Preprocess]:
     if name.partition(".")[0] not in known:
         raise InputError(f"backbones: timm has no model '{name}'; {close_names(name, known)}")
     model: Any = timm.create_model(name, pretrained=False)
+    if not model.num_classes:
+        # Self-supervised weights have no head. One is made, to be taken off like any other: it
+        # shows where a tower's features are and how many.
+        model = timm.create_model(name, pretrained=False, num_classes=1)
     preprocess = timm_preprocess(name, resolve_model_data_config(model))
     return model, model.get_classifier(), preprocess
 

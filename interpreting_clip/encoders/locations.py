@@ -91,8 +91,12 @@ def locate_weights(item: WeightsEntry, backbone: BackboneEntry) -> Location | No
                 "weights: a CLIP by its sizes (`kind: clip`) has a vocabulary, which no checkpoint "
                 "holds; name a backbone of the kind open_clip, torchvision or timm"
             )
-        case CheckpointFile(), OpenClipModel(model=name) if name.startswith(HUB_MODEL):
-            raise InputError(f"weights: '{name}' lies on the hub; use `source: open_clip` for it")
+        case (
+            CheckpointFile(),
+            OpenClipModel(model=name) | TimmModel(model=name),
+        ) if name.startswith(HUB_MODEL):
+            kind = backbone.__struct_config__.tag
+            raise InputError(f"weights: '{name}' lies on the hub; use `source: {kind}` for it")
         case CheckpointFile(), _:
             url = AtUrl(str(item.url), item.sha256)
             return url if item.file is None else AtPath(Path(item.file), item.sha256)
@@ -116,9 +120,7 @@ def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
     """
     name, revision = backbone.model, item.revision or "main"
     if name.startswith(HUB_MODEL):
-        if item.tag is not None:
-            raise InputError(f"weights: '{name}' names its weights itself; leave out the key `tag`")
-        return AtHub(name.removeprefix(HUB_MODEL), OPEN_CLIP_FILES, revision)
+        return named_repository(item, name, OPEN_CLIP_FILES)
     config, zoo = named_config(backbone).config, import_open_clip().pretrained
     plain, tag = name.removesuffix("-quickgelu"), item.tag or ""
     # open_clip lists some tags under the model's name without the suffix only.
@@ -136,6 +138,19 @@ def open_clip_location(item: OpenClip, backbone: OpenClipModel) -> Location:
         repository, _, file = found["hf_hub"].rpartition("/")
         return AtHub(repository, prefer_safetensors(file) or OPEN_CLIP_FILES, revision)
     return url_location(found["url"], item.revision)
+
+
+def named_repository(item: OpenClip | Timm, name: str, files: tuple[str, ...]) -> AtHub:
+    """Return where the weights of a backbone are whose name is that of a repository.
+
+    Raises
+    ------
+    InputError
+        The entry names its weights again.
+    """
+    if item.tag is not None:
+        raise InputError(f"weights: '{name}' names its weights itself; leave out the key `tag`")
+    return AtHub(name.removeprefix(HUB_MODEL), files, item.revision or "main")
 
 
 def require_tag(library: str, tag: str | None, model: str, tags: Collection[str]) -> None:
@@ -196,19 +211,22 @@ def timm_location(item: Timm, backbone: TimmModel) -> Location:
     Raises
     ------
     InputError
-        There are no such weights, or they are not a classifier of ImageNet's classes.
+        There are no such weights, or they are a classifier of other classes than ImageNet's.
     """
     import timm
 
+    if backbone.model.startswith(HUB_MODEL):
+        return named_repository(item, backbone.model, TIMM_FILES)
     tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone.model}.*")]
     require_tag("timm", item.tag, backbone.model, tags)
     found: Any = timm.get_pretrained_cfg(f"{backbone.model}.{item.tag}")
     # On the hub timm's weights are a state dict, even if its URL has them in another format.
     own_format = found.custom_load == "hf" if found.hf_hub_id else found.custom_load
-    if own_format or found.label_offset or found.num_classes != 1000:
+    # Self-supervised weights have no classes.
+    if own_format or found.label_offset or found.num_classes not in (0, 1000):
         raise InputError(
             f"weights: timm's '{backbone.model}.{item.tag}' is no classifier of ImageNet's 1,000 "
-            "classes in timm's own format; choose other weights"
+            "classes in timm's own format, and no encoder without a head; choose other weights"
         )
     if found.hf_hub_id:
         repository, _, revision = found.hf_hub_id.partition("@")

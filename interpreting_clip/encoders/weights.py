@@ -5,7 +5,8 @@ executing it, `state_dicts` finds tower and head in it. Here the architecture th
 takes them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace as with_parts
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ from interpreting_clip.encoders.library_models import (
     DENSE_LAYER,
     build_library_model,
     classifier_weights,
+    timm_preprocess,
     torchvision_preprocess,
 )
 from interpreting_clip.encoders.locations import (
@@ -155,6 +157,8 @@ def published_settings(
         transforms = torchvision_weights(entry, backbone).transforms()
         return backbone, asdict(torchvision_preprocess(transforms))
     if isinstance(entry, Timm):
+        if backbone.model.startswith(HUB_MODEL):
+            return timm_hub_settings(backbone.model, str(commit), machine)
         return TimmModel(model=f"{backbone.model}.{entry.tag}"), {}
     if not isinstance(backbone, OpenClipModel):
         return backbone, {}
@@ -166,9 +170,9 @@ def published_settings(
     return architecture, open_clip_preprocess(settings, backbone.model)
 
 
-CONFIG, CONFIG_SIZE = "open_clip_config.json", 1 << 20
-"""The file of a hub's repository that configures its model and the preprocessing of images, and the
-most bytes that it may have."""
+CONFIG, TIMM_CONFIG, CONFIG_SIZE = "open_clip_config.json", "config.json", 1 << 20
+"""The files of a hub's repository that configure a model of open_clip or timm and the preprocessing
+of its images, and the most bytes that they may have."""
 
 
 def hub_settings(
@@ -181,15 +185,63 @@ def hub_settings(
     InputError
         The repository has no such file, or the file is no configuration of open_clip.
     """
-    repository = open_repository(name.removeprefix(HUB_MODEL), commit, "model")
-    (path,) = repository.matching(CONFIG)
-    file = download_file(repository, path, Path(machine.downloads))
-    try:
-        tree = msgspec.json.decode(read_file(file, CONFIG_SIZE))
+    with hub_config(name, commit, CONFIG, machine) as tree:
         return supported_config(name, tree["model_cfg"]), tree.get("preprocess_cfg", {})
+
+
+def timm_hub_settings(name: str, commit: str, machine: Machine) -> tuple[TimmModel, dict[str, Any]]:
+    """Return a model of timm and its preprocessing from its repository, at the weights' commit.
+
+    The model is that of the installed timm by the name in the file, with its tag if timm knows it.
+
+    Raises
+    ------
+    InputError
+        The repository has no such file, the file is no configuration of timm, or the model is built
+        with arguments or pooled otherwise than timm's own of that name.
+    """
+    import timm
+    from timm.data.config import resolve_data_config
+
+    with hub_config(name, commit, TIMM_CONFIG, machine) as tree:
+        settings = tree["pretrained_cfg"]
+        plain, tag = str(tree["architecture"]), settings.get("tag", "")
+        known = timm.is_model(plain) and f"{plain}.{tag}" in timm.list_pretrained(f"{plain}.*")
+        model = TimmModel(model=f"{plain}.{tag}" if known else plain)
+        arguments = set(tree.get("model_args") or {}) - {"num_classes"}
+        own = getattr(build_library_model(model, 0).module, "global_pool", None)
+        pool = tree.get("global_pool") or own
+        if arguments or pool != own:
+            changed = sorted(arguments) or [f"global_pool {pool}"]
+            raise InputError(
+                f"weights: '{name}' is timm's {plain} built with {', '.join(changed)}, which is "
+                "not supported; choose a repository with a model as timm builds it"
+            )
+        preprocess = asdict(timm_preprocess(name, resolve_data_config(pretrained_cfg=settings)))
+        # JSON has no tuples, which all other preprocessing has.
+        return model, preprocess | {key: tuple(preprocess[key]) for key in ("mean", "std")}
+
+
+@contextmanager
+def hub_config(name: str, commit: str, config: str, machine: Machine) -> Iterator[Any]:
+    """Give what a JSON file of a model's repository holds to a block that looks into it.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it is not JSON or lacks what the block looks for.
+    """
+    repository = open_repository(name.removeprefix(HUB_MODEL), commit, "model")
+    (path,) = repository.matching(config)
+    file = download_file(repository, path, Path(machine.downloads))
+    library = "timm" if config == TIMM_CONFIG else "open_clip"
+    try:
+        yield msgspec.json.decode(read_file(file, CONFIG_SIZE))
+    except InputError:
+        raise
     except (*DAMAGED_JSON, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{repository.name}@{commit}: {CONFIG} is no configuration of open_clip "
+            f"{repository.name}@{commit}: {config} is no configuration of {library} "
             f"({type(error).__name__}: {error}); choose another repository"
         ) from None
 
@@ -387,7 +439,7 @@ def load_library_classifier(
     choice: Choice,
     source: str,
 ) -> tuple[Encoder, Found]:
-    """Return a classifier of torchvision or timm with its own head.
+    """Return a model of torchvision or timm with its own head, or without if the file has none.
 
     Older files are read as their library reads them: torchvision's ViTs and DenseNets were
     published under names that their modules no longer have, and its oldest files lack the counters

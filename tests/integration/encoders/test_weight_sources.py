@@ -79,6 +79,89 @@ def test_a_classifier_of_timm_comes_from_the_hub(hub, machine):
     assert encoder.card.architecture == TimmModel(model="resnet18.a1_in1k")
 
 
+@pytest.mark.parametrize("tag", ["fcmae", ""])
+def test_self_supervised_weights_of_timm_have_no_head(hub, machine, tmp_path, tag):
+    """With a tag of timm's or by a repository's name, with or without the tag in its file."""
+    import timm
+
+    model = timm.create_model("convnextv2_atto", num_classes=0).eval()
+    if tag:
+        name, files = "timm/convnextv2_atto.fcmae", {}
+        item, backbone = Timm(backbone="b", tag=tag), TimmModel(model="convnextv2_atto")
+    else:
+        name, files = "me/atto", {"config.json": timm_config("convnextv2_atto", "mine")}
+        item, backbone = Timm(backbone="b"), TimmModel(model="hf-hub:me/atto")
+    hub.add(name, {"model.safetensors": saved(model), **files}, "model")
+    encoder = build_encoder(item, backbone, machine)
+    images = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(encoder.visual.eval()(images), model(images))
+    assert encoder.head is None and encoder.card.classes == []
+    assert encoder.card.preprocess.mean == ((0.485, 0.456, 0.406) if tag else (0.5, 0.4, 0.3))
+    save_encoder(tmp_path / "saved", encoder)
+    again = load_encoder(tmp_path / "saved")
+    torch.testing.assert_close(again.visual(images), model(images))
+    with pytest.raises(InputError, match=r"no trained head.*`probe`"):
+        again.trained_head(["a"])
+
+
+def timm_config(architecture: str, tag: str, **changes: Any) -> bytes:
+    """Return the `config.json` that timm's `push_to_hf_hub` writes for a model without a head."""
+    settings = {
+        "tag": tag,
+        "input_size": [3, 64, 64],
+        "interpolation": "bilinear",
+        "crop_pct": 0.9,
+        "crop_mode": "center",
+        "mean": [0.5, 0.4, 0.3],
+        "std": [0.2, 0.2, 0.2],
+        "num_classes": 0,
+    }
+    config = {"architecture": architecture, "num_classes": 0, "pretrained_cfg": settings}
+    return json.dumps(config | changes).encode()
+
+
+@pytest.mark.parametrize("classes", [0, 1000])
+def test_a_repository_says_how_its_model_of_timm_is_prepared(hub, machine, classes):
+    import timm
+
+    model = timm.create_model("test_vit", num_classes=classes).eval()
+    config = timm_config("test_vit", "r160_in1k", global_pool="token")
+    config = config.replace(b"[3, 64, 64]", b"[3, 160, 160]")
+    hub.add(
+        "me/vit", {"pytorch_model.bin": pickled(model.state_dict()), "config.json": config}, "model"
+    )
+    encoder = build_encoder(Timm(backbone="b"), TimmModel(model="hf-hub:me/vit"), machine)
+    images = torch.randn(2, 3, 160, 160)
+    module = encoder.module if classes else encoder.visual
+    torch.testing.assert_close(module.eval()(images), model(images))
+    assert encoder.card.architecture == TimmModel(model="test_vit.r160_in1k")
+    assert len(encoder.card.classes or []) == classes
+    assert encoder.card.preprocess == Preprocess(
+        size=160, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2), resize=177, interpolation="bilinear"
+    )
+    assert encoder.card.origin is not None and encoder.card.origin.revision
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (b"{", "me/vit@.*config.json is no configuration of timm"),
+        (b"[]", "me/vit@.*config.json is no configuration of timm"),
+        (b"{}", "me/vit@.*'architecture'|me/vit@.*'pretrained_cfg'"),
+        (timm_config("their_vit", ""), "timm has no model 'their_vit'"),
+        (timm_config("test_vit", "", model_args={"img_size": 64}), "built with img_size"),
+        (timm_config("test_vit", "", global_pool="avg"), "built with global_pool avg"),
+    ],
+)
+def test_a_repository_with_another_model_than_timm_s_is_refused(hub, machine, config, message):
+    import timm
+
+    weights = saved(timm.create_model("test_vit", num_classes=0))
+    hub.add("me/vit", {"model.safetensors": weights, "config.json": config}, "model")
+    with pytest.raises(InputError, match=message):
+        build_encoder(Timm(backbone="b"), TimmModel(model="hf-hub:me/vit"), machine)
+
+
 def test_a_checkpoint_elsewhere(server, machine):
     import timm
 

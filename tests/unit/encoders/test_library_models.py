@@ -40,6 +40,23 @@ def test_a_model_from_scratch_has_the_library_s_tower_and_is_counted_without_mem
 
 
 @pytest.mark.parametrize(
+    ("model", "width", "size"),
+    [
+        ("vit_base_patch14_dinov2.lvd142m", 768, 518),
+        ("vit_base_patch16_dinov3.lvd1689m", 768, 256),
+        ("vit_base_patch16_224.mae", 768, 224),
+        ("convnextv2_atto.fcmae", 320, 224),
+    ],
+)
+def test_self_supervised_models_have_no_head_and_their_last_norm_s_features(model, width, size):
+    with torch.device("meta"):
+        encoder = initialise(TimmModel(model=model), 0)
+    assert encoder.head is None and encoder.card.classes == []
+    assert (encoder.card.feature_width, encoder.card.preprocess.size) == (width, size)
+    assert encoder.card.representation == "linear"
+
+
+@pytest.mark.parametrize(
     ("backbone", "message"),
     [
         (TorchvisionModel(model="resnet51"), "resnet50"),

@@ -66,6 +66,16 @@ LAION = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
             AtHub("timm/resnet18.a1_in1k", TIMM_FILES, "main"),
         ),
         (
+            Timm(backbone="b", tag="lvd142m"),
+            TimmModel(model="vit_base_patch14_dinov2"),
+            AtHub("timm/vit_base_patch14_dinov2.lvd142m", TIMM_FILES, "main"),
+        ),
+        (
+            Timm(backbone="b", revision="v1"),
+            TimmModel(model="hf-hub:me/mine"),
+            AtHub("me/mine", TIMM_FILES, "v1"),
+        ),
+        (
             CheckpointFile(backbone="b", file="a.pt", sha256=DIGEST),
             RN50,
             AtPath(Path("a.pt"), DIGEST),
@@ -105,6 +115,12 @@ def test_another_activation_than_that_of_the_training_is_refused(model, tag, rig
         (Torchvision(backbone="b", tag="DEFAULT"), TorchvisionModel(model="resnet50"), "K_V2"),
         (Torchvision(backbone="b", tag="V1"), TorchvisionModel(model="resnet51"), "resnet50"),
         (Timm(backbone="b", tag="mine"), TimmModel(model="resnet18"), "a1_in1k"),
+        (Timm(backbone="b", tag="a"), TimmModel(model="hf-hub:a/b"), "leave out the key `tag`"),
+        (
+            CheckpointFile(backbone="b", file="a.pt", sha256=DIGEST),
+            TimmModel(model="hf-hub:a/b"),
+            "use `source: timm`",
+        ),
         (
             Timm(backbone="b", tag="augreg_in21k"),
             TimmModel(model="vit_tiny_patch16_224"),
