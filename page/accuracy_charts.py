@@ -43,7 +43,8 @@ STAR = (
 )
 
 TICKS = (1.0, 3.0, 10.0, 25.0, 50.0, 75.0, 90.0, 97.0)
-WITH_TRAINING = TRAININGS[:3]  # untrained encoders are at chance, where a line means nothing
+WITH_TRAINING = TRAININGS[:4]  # untrained encoders are at chance, where a line means nothing
+PUBLISHED_TRAININGS = TRAININGS[:3]  # nobody publishes probes
 ON_LINE = "datum.kind === 'line' || datum.kind === 'extrapolated'"
 ENCODER = "datum.kind === 'encoder'"
 BY_SHIFT = {"column": nominal("shift", sort=list(SHIFTS.values()), title=None), **REVISION_ROWS}
@@ -136,9 +137,9 @@ def published(chart: Axes) -> Spec:
         f"(datum.x_percent >= {left:g} && datum.x_percent <= {right:g} && "
         f"datum.y_percent >= {low:g} && datum.y_percent <= {high:g})"
     )
-    listed = [*WITH_TRAINING, STANDARD]
-    colours = [TRAINING_COLOURS[name] for name in WITH_TRAINING] + [GREY, "#CC79A7"]
-    shapes = [*SHAPES[: len(WITH_TRAINING)], "circle", STAR]
+    listed = [*PUBLISHED_TRAININGS, STANDARD]
+    colours = [TRAINING_COLOURS[name] for name in PUBLISHED_TRAININGS] + [GREY, "#CC79A7"]
+    shapes = [*SHAPES[: len(PUBLISHED_TRAININGS)], "circle", STAR]
     own = f"datum.training === '{OWN}'"
     sizes = [{"test": "datum.kind === 'standard'", "value": 20}, {"test": own, "value": 260}]
     titles = {"label": "model", "training": "training", "data": "pretraining data"}

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, rank_correlation
-from page.families import families, trained
+from page.families import families, shares_features, trained
 from page.names import REPRESENTATIONS
 from page.results import StudyEncoder
 from page.robustness_tables import ENCODER_COLUMNS, Row, encoder_cells, mark
@@ -56,10 +56,13 @@ class SharedConcepts(msgspec.Struct, frozen=True, kw_only=True):
 def correlation_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return kurtosis and concepts beside effective robustness, for each encoder that has both.
 
-    Untrained encoders are left out: at chance, their effective robustness means nothing.
+    Untrained encoders are left out: at chance, their effective robustness means nothing. So are the
+    probes of zero-shot encoders, which would count their features twice.
     """
     rows = []
     for e in encoders:
+        if shares_features(e, encoders):
+            continue
         robustness, concepts = e.metrics.effective_robustness, e.metrics.concepts
         measures = {
             "kurtosis": e.metrics.kurtosis.mean,

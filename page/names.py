@@ -30,6 +30,7 @@ TRAININGS = {
     "zero_shot": "zero-shot",
     "finetuned": "finetuned",
     "supervised": "supervised",
+    "probed": "linear probe",
     "untrained": "untrained",
 }
 """How an encoder got its head."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from interpreting_clip.config.datasets import Absent, DatasetEntry, RealSet
+from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.kernels import Kernels
 from page.names import DATASETS
@@ -30,6 +31,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     datasets: Mapping[str, DatasetEntry] = {}
     recipes: Mapping[str, TrainingRecipe] = {}
     trainings: Mapping[str, Pretrain | Finetune | Supervise] = {}
+    probes: Mapping[str, Probe] = {}
     given: Mapping[str, GivenFolder] = {}
     versions: Mapping[str, str] = {}
     kernels: Kernels = "native"
@@ -59,6 +61,15 @@ class TrainingRow(msgspec.Struct, frozen=True, kw_only=True):
     learning_rate: float
     precision: str
     seed: int
+
+
+class ProbeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a linear probe was fitted to: the features of an encoder, on a dataset."""
+
+    name: str
+    start: str
+    features: str
+    dataset: str
 
 
 def dataset_rows(
@@ -111,6 +122,24 @@ def training_rows(provenance: Provenance, encoders: Sequence[StudyEncoder]) -> l
             )
         )
     return rows
+
+
+def probe_rows(provenance: Provenance, encoders: Sequence[StudyEncoder]) -> list[ProbeRow]:
+    """Return a row for each linear probe, in the study's order.
+
+    What it was fitted to goes by its label, if it is measured itself, or else by its key.
+    """
+    labels = {e.key: e.entry.label for e in encoders}
+    return [
+        ProbeRow(
+            name=e.entry.label,
+            start=labels.get(entry.start, entry.start),
+            features=entry.features.replace("_", " "),
+            dataset=entry.dataset,
+        )
+        for e in encoders
+        if (entry := provenance.probes.get(e.key))
+    ]
 
 
 def _real(name: str, entry: RealSet, images: int | None, classes: int | None) -> DatasetRow:

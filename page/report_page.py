@@ -27,7 +27,7 @@ from page.names import (
     format_interval,
     format_spread,
 )
-from page.provenance import Provenance, dataset_rows, training_rows
+from page.provenance import Provenance, dataset_rows, probe_rows, training_rows
 from page.published_section import published_section
 from page.rendering import template_environment
 from page.replicas import format_replicas
@@ -163,6 +163,7 @@ def report_page(
         provenance=provenance,
         dataset_rows=dataset_rows(provenance.datasets, encoders),
         training_rows=training_rows(provenance, encoders),
+        probe_rows=probe_rows(provenance, encoders),
         published=published,
         baselines=BASELINES,
         counterpart_trainings=COUNTERPARTS,

@@ -13,13 +13,14 @@ TRAINING_COLOURS = {
     "zero-shot": "#0072B2",
     "finetuned": "#D55E00",
     "supervised": "#009E73",
+    "linear probe": "#7A4A12",
     "untrained": "#6B7280",
 }
-"""Okabe and Ito's colours, one per kind of training in all charts; nothing else has them."""
+"""One per kind of training in all charts; nothing else has them. Okabe and Ito's, and brown."""
 
 TRAININGS = list(TRAINING_COLOURS)
-SHAPES = ["diamond", "square", "triangle-up", "cross"]
-DASHES = [[1, 0], [7, 3], [2, 2], [7, 3, 2, 3]]
+SHAPES = ["diamond", "square", "triangle-up", "triangle-down", "cross"]
+DASHES = [[1, 0], [7, 3], [2, 2], [12, 4], [7, 3, 2, 3]]
 """A shape and a dash per kind of training, for those who do not see colours."""
 
 CONFIG: Spec = {

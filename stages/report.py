@@ -5,6 +5,7 @@ from pathlib import Path
 
 from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.formats.json import write_whole
@@ -133,6 +134,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
                 **params.read("finetune", dict[str, Finetune]),
                 **params.read("supervise", dict[str, Supervise]),
             },
+            probes=params.read("probe", dict[str, Probe]),
             given={
                 key: GivenFolder(folder=entry["folder"], sha256=entry["sha256"])
                 for key, entry in params.read("weights", dict[str, dict]).items()

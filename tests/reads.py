@@ -21,6 +21,7 @@ EXTRACTIONS = {
     "extract": "activations",
     "extract_broden": "broden_activations",
     "extract_layers": "layer_grams",
+    "extract_train": "train_activations",
 }
 """The stages that share their images among processes, with the folder of their outputs."""
 

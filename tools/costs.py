@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from interpreting_clip.config.encoders import HUB_MODEL, Backbone, OpenClipModel
 from interpreting_clip.config.params import convert
+from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.config.synthetic import CLASSES
 from interpreting_clip.config.trainings import Training, TrainingRecipe
@@ -24,19 +25,24 @@ from interpreting_clip.config.weight_sources import (
 )
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder, initialise
 from interpreting_clip.encoders.layers import named_layers
+from interpreting_clip.encoders.probed import without_projection
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.quantities import StrictStruct
-from interpreting_clip.study.check import ENCODER_SECTIONS
+from interpreting_clip.study.check import ENCODER_SECTIONS, is_trained_clip
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.training.loop import steps_per_epoch
 from tools.amounts import UNKNOWN, Amount, about, size, total
-from tools.jobs import TRAININGS, UNTRAINED
+from tools.jobs import PROBING, TRAININGS, UNTRAINED
 
 WORDS = 100
 """A guess of the size of a vocabulary, which is only known once captions are collected."""
 
 BACKWARD = 3
 """A training step costs about three forward passes, since the backward pass costs two."""
+
+EVALUATIONS = 80
+"""A guess of how often the fit of a linear probe passes through all of its images, per penalty;
+benchmarks/probe.md has what was counted."""
 
 IMAGENET_CLASSES = 1000
 
@@ -114,9 +120,8 @@ def build(backbone: BackboneEntry) -> Encoder | None:
 
     They are built on the meta device, so their weights take no memory.
     """
-    if isinstance(backbone, ExternalModel):
-        return None
-    if isinstance(backbone, OpenClipModel) and backbone.model.startswith(HUB_MODEL):
+    named = getattr(backbone, "model", "")
+    if isinstance(backbone, ExternalModel) or named.startswith(HUB_MODEL):
         return None
     with torch.device("meta"):
         if isinstance(backbone, Backbone | OpenClipModel):
@@ -172,7 +177,7 @@ def section_of(study: Sections, key: str) -> tuple[str, Any]:
 def backbone_name(study: Sections, key: str) -> str:
     """Return the entry of `backbones` of an encoder: its own, or that of its start."""
     section, entry = section_of(study, key)
-    if section == "finetune":
+    if section in ("finetune", "probe"):
         return backbone_name(study, entry.start)
     if section == "interpolate":
         return backbone_name(study, entry.first)
@@ -188,7 +193,25 @@ def encoder_cost(study: Sections, key: str) -> Cost:
     """Return what an encoder's architecture costs; unknown for a folder of activations."""
     if is_given(study, key):
         return UNKNOWN_COST
-    return cost(study.backbones[backbone_name(study, key)])
+    backbone, probe = study.backbones[backbone_name(study, key)], study.probe.get(key)
+    if probe is None or probe.features == "embedding":
+        return cost(backbone)
+    return cost_without_projection(backbone)
+
+
+@cache
+def cost_without_projection(backbone: BackboneEntry) -> Cost:
+    """Return what the tower of a CLIP costs whose features are those before its projection.
+
+    The identity that takes the place of the projection counts among its weights.
+    """
+    price, encoder = cost(backbone), build(backbone)
+    if encoder is None:
+        return price
+    with torch.device("meta"):
+        tower = without_projection(encoder)
+    width = Amount(tower.card.feature_width)
+    return replace(price, width=width, parameters=Amount(parameters(tower.visual)))
 
 
 def trainings(study: Sections) -> dict[str, Training]:
@@ -222,6 +245,34 @@ class Work:
     operations: Amount
 
 
+def probed_images(study: Sections, probe: Probe, images: Images) -> Amount:
+    """Return how many images a linear probe learns from, those that are held out included."""
+    most, whole = study.heads.probe.images_per_class, images[probe.dataset]
+    if most == "all":
+        return whole
+    chosen = most * class_count(study)
+    # A class may have fewer.
+    return whole if whole.complete and whole.value <= chosen else about(chosen)
+
+
+def probe_work(study: Sections, key: str, images: Images) -> list[Work]:
+    """Return the work for a linear probe: forward passes, and the fits to what they return.
+
+    Each evaluation of the objective multiplies all features with the weights, and once more for the
+    gradient.
+    """
+    if (probe := study.probe.get(key)) is None:
+        return []
+    price, learnt = encoder_cost(study, key), probed_images(study, probe, images)
+    settings = study.heads.probe
+    fits = len(settings.penalties) * (1 - settings.held_out) + 1
+    each = learnt * price.width * (4 * class_count(study))
+    return [
+        Work(PROBING[0], key, learnt, learnt * price.image),
+        Work(PROBING[1], key, Amount(0), each * about(fits * EVALUATIONS)),
+    ]
+
+
 def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
     """Return the work for one encoder, by stage.
 
@@ -247,11 +298,12 @@ def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
     }
     head = prompts if study.encoders[key].head == "zero_shot" else Amount(0)
     work = [
+        *probe_work(study, key, images),
         Work(section, key, made + seen, made * price.text + seen * step * about(effort)),
         Work("head", key, head, head * price.text),
         *(Work(stage, key, number, number * price.image) for stage, number in passes.items()),
     ]
-    return [item for item in work if item.forward_passes != Amount(0)]
+    return [item for item in work if item.operations != Amount(0)]
 
 
 def untrained_work(study: Sections) -> list[Work]:
@@ -273,6 +325,8 @@ def rate_name(study: Sections, work: Work) -> str:
     untrained, precision = work.stage == UNTRAINED[0], study.precision.inference
     name = work.encoder if untrained else backbone_name(study, work.encoder)
     family = cost(study.backbones[name]).family
+    if work.stage == PROBING[1]:
+        precision = "float32"
     if work.stage in TRAININGS:
         precision = study.recipes[trainings(study)[work.encoder].recipe].precision
     return f"{'float32' if precision == 'float32' else 'bfloat16'}_{family}"
@@ -308,8 +362,13 @@ def storage(
     grams = batches * study.layers.minibatch**2 * FLOAT
     results = {
         "datasets": datasets,
-        "weights": total(weight_bytes(study, key) for key in keys),
+        # some are there for a probe alone
+        "weights": total(weight_bytes(study, key) for key in {*keys, *study.weights}),
         "heads": total(head_bytes(study, key) for key in keys),
+        "train activations": total(
+            probed_images(study, probe, images) * encoder_cost(study, key).width * FLOAT
+            for key, probe in study.probe.items()
+        ),
         "activations": activation_bytes(study, images[TEST_SETS[0]]),
         "shift activations": activation_bytes(study, total(images[s] for s in SHIFTS)),
         "untrained activations": total(
@@ -336,8 +395,10 @@ def weight_bytes(study: Sections, key: str) -> Amount:
 
     A CLIP is stored with its text tower, unless it is finetuned; a trained head is stored too.
     """
-    price, head = encoder_cost(study, key), study.encoders[key].head
-    text = price.text_parameters if head == "zero_shot" else Amount(0)
+    price, entry = encoder_cost(study, key), study.encoders.get(key)
+    head = entry.head if entry else ""
+    both = head == "zero_shot" or (not entry and is_trained_clip(study, study.weights[key]))
+    text = price.text_parameters if both else Amount(0)
     trained = head_bytes(study, key) if head == "trained" else Amount(0)
     return (price.parameters + text) * FLOAT + trained
 

@@ -40,7 +40,10 @@ FIRST = ("code", "study")
 
 TRAININGS = ("pretrain", "finetune", "supervise")
 FORWARD = ("head", "extract", "extract_broden", "extract_layers")
-APART = (*TRAININGS, "weights", "interpolate", "fetch")
+PROBING = ("extract_train", "probe")
+"""The stages of a linear probe."""
+
+APART = (*TRAININGS, *PROBING, "weights", "interpolate", "fetch")
 """Stages of a key that share no job; all others are of an encoder and share its job."""
 
 UNTRAINED = ("extract_untrained", "untrained")
@@ -48,7 +51,7 @@ UNTRAINED = ("extract_untrained", "untrained")
 
 COSTS = {
     **dict.fromkeys(TRAININGS, 30),
-    **dict.fromkeys(("fetch", "baseline", UNTRAINED[0]), 5),
+    **dict.fromkeys(("fetch", "baseline", UNTRAINED[0], PROBING[0]), 5),
     "controls": 15,
     **dict.fromkeys(FORWARD, 2),
 }
@@ -205,7 +208,7 @@ def gpus(kind: str, machine: MachineSettings) -> int:
         return 0
     if kind in TRAININGS:
         return machine.processes
-    return int(kind in (*FORWARD, UNTRAINED[0], "interpolate"))
+    return int(kind in (*FORWARD, *PROBING, UNTRAINED[0], "interpolate"))
 
 
 def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:

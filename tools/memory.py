@@ -27,6 +27,7 @@ from interpreting_clip.encoders.encoder import Classifier, autocast
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
 from interpreting_clip.study.sections import Sections
+from interpreting_clip.training.linear_probe import CHUNK
 from interpreting_clip.training.pieces import checkpoint_activations
 from runner.machine_settings import Machine
 from tools.amounts import UNKNOWN, Amount, about, size
@@ -38,10 +39,12 @@ from tools.costs import (
     encoder_cost,
     head_bytes,
     is_given,
+    probed_images,
     section_of,
     trainings,
     weight_bytes,
 )
+from tools.reachable import image_count
 
 RESERVE, SHARE = 1.5e9, 0.05
 """The reserve that we chose: bytes for CUDA's context, a share of the GPU for fragmentation."""
@@ -201,8 +204,11 @@ Row = dict[str, Any]
 
 
 def memory_table(study: Sections, images: int) -> list[Row]:
-    """Return what each training takes, and the largest forward pass of `images` images."""
+    """Return what each training and the fit of each linear probe takes, and the largest forward
+    pass of `images` images.
+    """
     rows = [memory_row(study, key) for key in trainings(study)]
+    rows += [probe_row(study, key) for key in study.probe]
     passes = [pass_row(study, key, images) for key in study.encoders if not is_given(study, key)]
     return rows + sorted(passes, key=lambda row: row["total"].value)[-1:]
 
@@ -243,6 +249,25 @@ def memory_row(study: Sections, key: str, pieces: int | None = None) -> Row:
     }
 
 
+def probe_row(study: Sections, key: str) -> Row:
+    """Return what the fit of a linear probe takes: above all, the features of all its images."""
+    probe, width, classes = study.probe[key], encoder_cost(study, key).width, class_count(study)
+    images = {probe.dataset: image_count(probe.dataset, study.datasets[probe.dataset])}
+    learnt = probed_images(study, probe, images)
+    head = width * (classes * FLOAT)
+    # Of a chunk: its features, also standardised, its logits and their logarithms.
+    chunk = (width + Amount(classes)) * (2 * CHUNK * FLOAT)
+    return {
+        "what": key,
+        "precision": "float32",
+        "images": learnt,
+        "all_weights": head,
+        "gradients": head * 2,  # in float64
+        "activations": learnt * width * FLOAT + chunk * about(1),
+        "total": head * 3 + learnt * width * FLOAT + chunk * about(1),
+    }
+
+
 def pass_row(study: Sections, key: str, images: int) -> Row:
     """Return what the forward pass of a batch takes."""
     backbone, weights = study.backbones[backbone_name(study, key)], weight_bytes(study, key)
@@ -270,6 +295,8 @@ def too_large(study: Sections, rows: list[Row], gpu: float) -> dict[str, str]:
 
 def advice(study: Sections, row: Row, room: float) -> str:
     """Say what would fit: the fewest equal pieces, of at least two images each."""
+    if row["what"] in study.probe:
+        return "lower `images_per_class` of heads.probe"
     if "pieces" not in row:
         return "lower `batch_size` in compute.yaml"
     if (fixed := row["total"].value - row["activations"].value) > room:

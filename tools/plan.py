@@ -242,6 +242,7 @@ def encoder_row(study: Sections, key: str, work: list[Work]) -> Row:
         "weights": lambda: str(entry.__struct_config__.tag),
         "finetune": lambda: f"finetune {entry.start}",
         "interpolate": lambda: f"interpolate {entry.alpha:g}",
+        "probe": lambda: f"probe {entry.start}",
     }
     name = backbone_name(study, key)
     price = encoder_cost(study, key)

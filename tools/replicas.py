@@ -67,7 +67,7 @@ def replicated(study: dict[str, Any], seeds: int = SEEDS) -> dict[str, Any]:
     """Return a study with each trained encoder once for each seed, from that of its recipe on."""
     made = copy.deepcopy(study)
     made["study"] = {"title": TITLE, "description": DESCRIPTION}
-    made["comparisons"] = {}
+    made["comparisons"], made["probe"] = {}, {}
     made["encoders"] = {
         replica(key, number): entry | {"label": f"{entry['label']}, seed {seed}"}
         for key, entry in study["encoders"].items()

@@ -32,11 +32,12 @@ class EncoderEntry(StrictStruct, frozen=True, kw_only=True):
     """One encoder: its name in the report, how it was trained, and on what.
 
     `head` is a section of `heads:`. `training`, `backbone` and `data` group the report; `training`
-    follows the paper's groups (Crabbé et al. 2024, section 3).
+    follows the paper's groups (Crabbé et al. 2024, section 3), to which we add `probed`: a frozen
+    tower with a linear probe.
     """
 
     label: Name
-    training: Literal["zero_shot", "finetuned", "supervised", "untrained"]
+    training: Literal["zero_shot", "probed", "finetuned", "supervised", "untrained"]
     backbone: Key
     data: Name
     head: HeadKind

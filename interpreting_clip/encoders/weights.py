@@ -89,7 +89,7 @@ def build_encoder(entry: WeightsEntry, backbone: BackboneEntry, machine: Machine
 
 
 def find_encoder(
-    entry: WeightsEntry, backbone: AnyBackbone, machine: Machine
+    entry: WeightsEntry, backbone: BackboneEntry, machine: Machine
 ) -> tuple[Encoder, Found | None]:
     """Return the encoder of an entry, and what was taken of its file; None without a file.
 

@@ -46,15 +46,15 @@ ARCHITECTURES = {
 }
 """The architectures for which each source has weights."""
 
-ENCODER_SECTIONS = ("weights", "pretrain", "finetune", "supervise", "interpolate")
+ENCODER_SECTIONS = ("weights", "pretrain", "finetune", "supervise", "interpolate", "probe")
 """The sections that say where an encoder's weights come from."""
 
 
 class EntryReference(NamedTuple):
     """What a key's value names: an entry of the section `target`, of one of the `kinds`.
 
-    The target `clips` stands for all trained CLIPs. `lacks` says what an entry of another kind
-    lacks.
+    The target `clips` stands for all trained CLIPs, `towers` for all encoders that can pass an
+    image forward, but for probes. `lacks` says what an entry of another kind lacks.
     """
 
     target: str
@@ -76,6 +76,7 @@ REFERENCES = {
     "finetune": {"start": EntryReference("clips"), "dataset": LABELLED, "recipe": RECIPE},
     "supervise": {"backbone": BACKBONE, "dataset": LABELLED, "recipe": RECIPE},
     "interpolate": {"first": EntryReference("clips"), "second": EntryReference("finetune")},
+    "probe": {"start": EntryReference("towers"), "dataset": LABELLED},
     "encoders": {"backbone": EntryReference("backbones")},
     "comparisons": {"first": ENCODER, "second": ENCODER},
 }
@@ -162,17 +163,21 @@ def check_encoders(study: Sections) -> Complaints:
                 f"'encoders.{key}.head': the encoder of '{sections[0]}.{key}' has a head of the "
                 f"kind '{' or '.join(kinds)}', got '{entry.head}'"
             )
+    # A self-supervised encoder may be there for its probe alone.
+    probed = {entry.start for entry in study.probe.values()}
     for section in ENCODER_SECTIONS:
         for key in getattr(study, section):
-            if key not in study.encoders:
+            if key not in study.encoders and not (section == "weights" and key in probed):
                 yield f"'{section}.{key}': expected an entry '{key}' in encoders; it has none"
 
 
 def check_weights(study: Sections) -> Complaints:
-    """The weights of an open_clip model are named exactly once."""
+    """The weights of a model of open_clip or timm are named exactly once."""
     for key, entry in study.weights.items():
         backbone = study.backbones.get(entry.backbone)
-        if isinstance(entry, OpenClip) and isinstance(backbone, encoders.OpenClipModel):
+        if not isinstance(entry, OpenClip | Timm):
+            continue
+        if isinstance(backbone, encoders.OpenClipModel | encoders.TimmModel):
             named, model = backbone.model.startswith(encoders.HUB_MODEL), short(backbone.model)
             if named and entry.tag is not None:
                 yield f"'weights.{key}.tag': {model} names its weights; leave `tag` out"
@@ -188,6 +193,17 @@ def check_interpolations(study: Sections) -> Complaints:
             yield (
                 f"'interpolate.{key}.second': expected a finetuned version of '{entry.first}', "
                 f"but 'finetune.{entry.second}.start' is '{second.start}'"
+            )
+
+
+def check_probes(study: Sections) -> Complaints:
+    """What lies before the projection is known of the towers of CLIPs."""
+    for key, entry in study.probe.items():
+        backbone = study.backbones.get(backbone_name(study, entry.start))
+        if entry.features != "embedding" and backbone and not isinstance(backbone, CLIPS):
+            yield (
+                f"'probe.{key}.features': '{entry.features}' needs the tower of a CLIP, and "
+                f"'{entry.start}' is of the kind '{tag(backbone)}'; legal values: embedding"
             )
 
 
@@ -229,12 +245,10 @@ def check_untrained(study: Sections) -> Complaints:
                 f"'untrained.{key}': expected the backbone of an encoder; legal names: "
                 f"{', '.join(legal)}"
             )
-        elif isinstance(backbone, encoders.OpenClipModel) and backbone.model.startswith(
-            encoders.HUB_MODEL
-        ):
+        elif (model := str(getattr(backbone, "model", ""))).startswith(encoders.HUB_MODEL):
             yield (
-                f"'untrained.{key}': {short(backbone.model)} is known with its weights alone; name "
-                "the model of open_clip that it is"
+                f"'untrained.{key}': {short(model)} is known with its weights alone; name "
+                f"the model of {tag(backbone)} that it is"
             )
         elif isinstance(backbone, ExternalModel):
             model = short(backbone.model)
@@ -287,6 +301,7 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_encoders,
     check_weights,
     check_interpolations,
+    check_probes,
     check_prompts,
     check_baseline,
     check_worlds,
@@ -300,7 +315,11 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
 
 
 def entries(study: Sections, target: str) -> Mapping[str, Any]:
-    """Return the entries of a section, or the trained CLIPs."""
+    """Return the entries of a section, the trained CLIPs, or the encoders that a probe can read."""
+    if target == "towers":
+        sections = [section for section in ENCODER_SECTIONS if section != "probe"]
+        found = {k: e for section in sections for k, e in getattr(study, section).items()}
+        return {k: e for k, e in found.items() if not isinstance(e, ActivationsFolder)}
     if target == "clips":
         ready = {k: entry for k, entry in study.weights.items() if is_trained_clip(study, entry)}
         return study.pretrain | ready
@@ -308,6 +327,17 @@ def entries(study: Sections, target: str) -> Mapping[str, Any]:
     if target == "sources":
         return {name: one for name, one in msgspec.structs.asdict(section).items() if one}
     return section
+
+
+def backbone_name(study: Sections, key: str) -> str:
+    """Return the entry of `backbones` of an encoder: its own, or that of its start; '' if none."""
+    towers: Mapping[str, Any] = {**entries(study, "towers"), **study.probe}
+    for _ in towers:  # an encoder may be its own start by mistake
+        entry = towers.get(key)
+        if name := getattr(entry, "backbone", ""):
+            return name
+        key = getattr(entry, "start", None) or getattr(entry, "first", "")
+    return ""
 
 
 def is_trained_clip(study: Sections, entry: WeightsEntry) -> bool:
@@ -331,6 +361,7 @@ def head_kinds(study: Sections, section: str, key: str) -> list[str]:
     if isinstance(entry, ActivationsFolder):
         return ["trained", "random"]
     kinds = ["zero_shot"] if is_trained_clip(study, entry) else ["trained"]
-    if isinstance(entry, CheckpointFile):
+    if isinstance(entry, CheckpointFile) or kinds == ["trained"]:
+        # Only the library or the file says whether there is a head: self-supervised ones have none.
         return list(dict.fromkeys([*kinds, "trained", "random"]))
     return kinds

@@ -14,12 +14,12 @@ from interpreting_clip.config.datasets import DatasetEntry, Sources
 from interpreting_clip.config.encoders import (
     Comparison,
     EncoderEntry,
-    Heads,
     Interpolation,
     Layers,
     Precision,
     Threads,
 )
+from interpreting_clip.config.probes import HeadsWithProbe, Probe
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.config.untrained import UntrainedEntry
 from interpreting_clip.config.weight_sources import BackboneEntry, WeightsEntry
@@ -57,13 +57,14 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     sources: Sources
     datasets: dict[Key, DatasetEntry]
     backbones: dict[Key, BackboneEntry]
-    heads: Heads
+    heads: HeadsWithProbe
     weights: dict[Key, WeightsEntry]
     recipes: dict[Key, TrainingRecipe]
     pretrain: dict[Key, Pretrain]
     finetune: dict[Key, Finetune]
     supervise: dict[Key, Supervise]
     interpolate: dict[Key, Interpolation]
+    probe: dict[Key, Probe]
     encoders: dict[Key, EncoderEntry]
     untrained: dict[Key, UntrainedEntry]
     layers: Layers

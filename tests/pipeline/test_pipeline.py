@@ -48,6 +48,8 @@ USED = {
     "extract_broden": CLIP,
     "extract_layers": CLIP,
     "extract_untrained": CLIP,
+    "extract_train": CLIP,
+    "probe": CLIP | {"scipy"},
     "baseline": {"sklearn", "scipy", "pandas"},  # scikit-learn imports pandas where it is
     "broden": {"numba", "scipy"},  # numba imports scipy
     "controls": {"torch", "numba", "scipy"},

@@ -42,6 +42,7 @@ def order() -> list[str]:
     }
     # one that trains may start from what another one wrote
     trainings = ["weights", "pretrain", "finetune", "supervise", "interpolate"]
+    trainings += ["extract_train", "probe"]
     for place, stage in enumerate(trainings):
         before[stage] = {one for one in before[stage] if one not in trainings[place:]}
         before[stage] |= {*trainings[:place]}

@@ -10,9 +10,9 @@ from tests.reads import ROOT
 
 FETCH = {f"fetch_{source}" for source in ("world", "hub", "archive", "folder", "none")}
 HEADS = {"head_zero_shot", "head_trained", "head_random"}
-EXTRACT = {"extract", "extract_broden", "extract_layers", "extract_untrained"}
+EXTRACT = {"extract", "extract_broden", "extract_layers", "extract_untrained", "extract_train"}
 TRAIN = {"pretrain", "finetune", "supervise"}
-ENCODERS = TRAIN | EXTRACT | HEADS | {"weights", "interpolate"}
+ENCODERS = TRAIN | EXTRACT | HEADS | {"weights", "interpolate", "probe"}
 PAGE = {"report", "browse"}
 MEASURE = {
     *("baseline", "robustness", "kurtosis", "directions", "participation_ratio", "broden", "cka"),
@@ -27,7 +27,7 @@ REACHED = {
     "page": PAGE,
     "stages": ALL,
     "interpreting_clip.study": {"study"},
-    "interpreting_clip.training": TRAIN | {"baseline"},
+    "interpreting_clip.training": TRAIN | {"baseline", "probe"},
     "interpreting_clip.controls": {"controls", "study"},
     "interpreting_clip.encoders": ENCODERS | {"controls"},
     "interpreting_clip.loading": ENCODERS,

@@ -108,11 +108,13 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     assert found["study", ""] == set()
     assert found["summarize", ""] == {"numpy"}
     with_torch = {stage for (stage, _), names in found.items() if "torch" in names}
-    trainings = {"pretrain", "finetune", "supervise", "weights", "interpolate", "fetch"}
+    trainings = {"pretrain", "finetune", "supervise", "weights", "interpolate", "fetch", "probe"}
     extractions = {"extract", "extract_broden", "extract_layers", "extract_untrained", "head"}
+    extractions |= {"extract_train"}
     assert with_torch == trainings | extractions | {"controls"}
     assert found["controls", ""] == {"llvmlite", "numba", "numpy", "torch"}
     assert "torch" not in found["fetch", "hub"]
+    assert "scipy" in found["probe", ""] and "scipy" not in found["extract_train", ""]
     assert all("pillow" in found["fetch", branch] for branch in ("world", "hub", "folder"))
 
 
@@ -218,6 +220,12 @@ EDITS = [
     ("interpreting_clip/synthetic/shapes.py", EDIT, {"fetch_world"}),
     ("interpreting_clip/datasets/class_folders.py", EDIT, REAL),
     ("interpreting_clip/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate"}),
+    ("interpreting_clip/training/linear_probe.py", EDIT, {"probe"}),
+    (
+        "interpreting_clip/config/probes.py",
+        EDIT,
+        {"study", "extract_train", "probe", "report"},
+    ),
     ("stages/head.py", EDIT, HEADS),
     ("runner/fingerprint.py", EDIT, set()),
     ("stages/__main__.py", EDIT, set()),

@@ -47,6 +47,9 @@ def encoders(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERPRETING_CLIP_BATCH_SIZE", "16")
     entry = load_tree(Path("params.yaml"))["encoders"]["rn_untrained"]
     change(layers={"images": 24, "minibatch": 8}, encoders={"rn": entry, "vit": entry})
+    probe = {"start": "rn", "dataset": "imagenet_train", "features": "before_projection"}
+    train = load_tree(Path("params.yaml"))["datasets"]["imagenet_train"] | {"images": 200}
+    change(probe={"probed": probe}, datasets={"imagenet_train": train})
     for kind in ("rn", "vit"):
         save_encoder(WEIGHTS / kind, initialise(small_backbone(kind), 0))
     for name in SHIFTS[1:]:
@@ -72,12 +75,15 @@ def left(key: str) -> list[Path]:
         ("extract", "rn", 5),  # more than there are batches
         ("extract_broden", "vit", 2),
         ("extract_layers", "vit", 2),
+        ("extract_train", "probed", 2),
     ],
 )
 def test_several_processes_write_the_bytes_of_one(tmp_path, stage, key, processes):
     (site := tmp_path / "site").mkdir()
     (site / "sitecustomize.py").write_text(COUNT)
     folder = Path("data") / EXTRACTIONS[stage] / key
+    if stage == "extract_train":
+        run_stage("fetch", "imagenet_train")
     run_stage(stage, key)
     alone = folder.rename(folder.with_name("alone"))
     done = run(stage, key, processes, PYTHONPATH=str(site))

@@ -35,6 +35,13 @@ def test_measures_are_ranked_with_robustness_apart_by_representation(study):
     assert (few.encoders, few.value, few.low) == (2, None, None)
 
 
+def test_a_probe_of_a_zero_shot_encoder_counts_its_features_once(study):
+    own, alone = study["entries"]["rn_web_broad_labels"], study["entries"]["rn_supervised"]
+    own["training"] = alone["training"] = "probed"  # one on a CLIP's images, one on no CLIP's
+    labels = {row["label"] for row in correlation_rows(read(study))}
+    assert own["label"] not in labels and alone["label"] in labels
+
+
 def test_a_measure_that_is_the_same_for_all_and_one_without_numbers_have_no_correlation(study):
     for metrics in study["metrics"].values():
         metrics["concepts"] |= {"unique_directions": 3, "unique_features": None}

@@ -1,8 +1,9 @@
 import msgspec
 
 from interpreting_clip.config.datasets import Archive, DatasetEntry
+from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.trainings import Finetune, TrainingRecipe
-from page.provenance import Provenance, dataset_rows, training_rows
+from page.provenance import Provenance, dataset_rows, probe_rows, training_rows
 from tests.reads import ROOT
 
 DIGEST = "0" * 64
@@ -52,3 +53,14 @@ def test_a_training_names_its_recipe_and_seed_and_others_have_none(encoders):
     provenance = Provenance(recipes={"mine": recipe}, trainings={"rn_web_broad_finetuned": own})
     (row,) = training_rows(provenance, encoders)
     assert (row.name, row.dataset, row.seed) == ("RN finetuned, web-broad", "imagenet_train", 7)
+
+
+def test_a_probe_names_the_encoder_that_it_was_fitted_to(encoders):
+    own = Probe(start="rn_web_broad", dataset="imagenet_train", features="before_projection")
+    alone = Probe(start="dino", dataset="imagenet_train", features="embedding")
+    probes = {"rn_supervised": own, "vit_supervised": alone, "elsewhere": own}
+    rows = probe_rows(Provenance(probes=probes), encoders)
+    assert [(row.name, row.start, row.features) for row in rows] == [
+        ("RN supervised", "RN zero-shot, web-broad", "before projection"),
+        ("ViT supervised", "dino", "embedding"),
+    ]

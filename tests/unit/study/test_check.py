@@ -1,4 +1,5 @@
 import re
+from copy import deepcopy
 
 import pytest
 import yaml
@@ -10,8 +11,9 @@ from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 
 FINETUNE = "finetune/rn_web_broad_finetuned"
+PROBE = "probe/rn_web_broad_probe"
 UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
-GROUPS = "weights, pretrain, finetune, supervise, interpolate"
+GROUPS = "weights, pretrain, finetune, supervise, interpolate, probe"
 
 BROKEN = [
     ("weights/rn_untrained", ..., f"'encoders.rn_untrained': .*one of {GROUPS}, got none"),
@@ -34,6 +36,13 @@ BROKEN = [
         "labelled",
         "broden.kind': got 'labelled'; .*: probe, broden, absent$",
     ),
+    (f"{PROBE}/start", "vit", "start': there is no 'vit'; legal values: rn_untrained, rn_web"),
+    (f"{PROBE}/start", "rn_web_broad_probe", "start': there is no .*values: rn_untrained, rn_w"),
+    (f"{PROBE}/dataset", "broden", "dataset': 'broden' has no classes"),
+    (f"{PROBE}/features", "tokens", "features': .*values: before_projection, emb"),
+    ("encoders/rn_web_broad_probe/head", "random", "head': .* of 'probe.rn_web.* kind 'trained'"),
+    ("heads/probe/penalties", [0.1, 0.1], "'heads.probe': `penalties`: expected each once"),
+    ("heads/probe/images_per_class", 1, "'heads.probe.images_per_class': "),
     ("datasets/imagenet_v2/kind", "probe", "'datasets.imagenet_v2.kind': got 'probe'; .*labelled"),
 ]
 
@@ -68,6 +77,11 @@ REAL = {"source": "folder", "folder": "val"}
 ABSENT = {"kind": "absent", "source": "none"}
 HALF = {"first": "rn_web_broad", "second": "rn_web_broad_finetuned", "alpha": 0.5}
 WEIGHTS = "weights/rn_untrained"
+TIMM = {"kind": "timm", "model": "vit_base_patch14_dinov2"}
+HUB_TIMM = {"kind": "timm", "model": "hf-hub:owner/name"}
+TIMM_WEIGHTS = {"source": "timm", "backbone": "rn"}
+DINO = {"weights/dino": {"source": "timm", "backbone": "dino", "tag": "lvd142m"}}
+ITS_PROBE = {f"{PROBE}/start": "dino", f"{PROBE}/features": "before_projection"}
 LOST = "sources.folder'; legal values: world$"
 
 TRAIN = "datasets/imagenet_train"
@@ -75,6 +89,9 @@ MISFITS = [
     ({WEIGHTS: {"source": "open_clip", "tag": "x", "backbone": "rn"}}, "is of the kind 'clip'"),
     ({"backbones/rn": ZOO, WEIGHTS: {"source": "open_clip", "backbone": "rn"}}, "tag' is missing"),
     ({WEIGHTS: {"source": "timm", "tag": "x", "backbone": "rn"}}, "legal values: none yet"),
+    ({"backbones/rn": TIMM, WEIGHTS: TIMM_WEIGHTS}, "'weights.rn_untrained.tag' is missing"),
+    ({"backbones/rn": HUB_TIMM, WEIGHTS: TIMM_WEIGHTS | {"tag": "x"}}, "leave `tag` out"),
+    ({"backbones/dino": TIMM, **DINO, **ITS_PROBE}, "features': 'before_projection' needs .*timm"),
     ({"interpolate/half": HALF}, "'interpolate.half': expected an entry 'half' in encoders"),
     ({"interpolate/half": HALF | {"first": "vit"}}, "first': there is no 'vit'; .*: rn_web_broad$"),
     ({"datasets/imagenet_val": REAL | {"kind": "imagenet"}}, LOST),
@@ -181,3 +198,13 @@ def test_our_studies_are_legal(file):
     study = check(file)
     assert study.encoders
     assert study.comparisons or file.stem == "replicas"  # it compares no layers
+
+
+def test_weights_may_be_there_for_their_probe_alone(tmp_path):
+    study = deepcopy(TREE)
+    study["backbones"]["dino"] = TIMM
+    study["weights"]["dino"] = DINO["weights/dino"]
+    study["probe"]["rn_web_broad_probe"] |= {"start": "dino", "features": "embedding"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(study))
+    found = check(tmp_path / "params.yaml")
+    assert "dino" in found.weights and "dino" not in found.encoders

@@ -18,6 +18,7 @@ from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import small_backbone
 from tools.amounts import UNKNOWN, Amount, about
 from tools.costs import (
+    EVALUATIONS,
     SHOWN,
     THUMBNAIL,
     WORDS,
@@ -25,6 +26,7 @@ from tools.costs import (
     Work,
     activation_bytes,
     cost,
+    cost_without_projection,
     encoder_work,
     free_space,
     head_bytes,
@@ -175,6 +177,29 @@ def test_finetuning_makes_the_head_that_it_starts_from(nano, images):
     assert "head" not in work
 
 
+def test_a_probe_passes_its_images_and_fits_a_head_for_each_penalty(nano, images):
+    work = by_stage(nano, "rn_web_broad_probe", images)
+    price = cost_without_projection(nano.backbones["rn"])
+    assert price.width == Amount(256)
+    assert work["extract_train"].operations == price.image * about(24 * 40)
+    # two penalties on nine tenths of the images, and one fit to all; two products each time
+    expected = 4 * 960 * 256 * 24 * EVALUATIONS * 2.8
+    assert work["probe"].operations.value == pytest.approx(expected)
+    assert rate_name(nano, work["probe"]) == "float32_resnet"
+    everything = msgspec.structs.replace(nano.heads.probe, images_per_class="all")
+    heads = msgspec.structs.replace(nano.heads, probe=everything)
+    study = msgspec.structs.replace(nano, heads=heads)
+    assert by_stage(study, "rn_web_broad_probe", images)["extract_train"].forward_passes == Amount(
+        1200
+    )
+
+
+def test_weights_that_are_there_for_a_probe_alone_are_stored_too(nano):
+    encoders = {k: e for k, e in nano.encoders.items() if k != "rn_untrained"}
+    without = msgspec.structs.replace(nano, encoders=encoders)
+    assert weight_bytes(without, "rn_untrained") == cost(nano.backbones["rn"]).parameters * 4
+
+
 def test_an_untrained_encoder_is_neither_trained_nor_prompted(nano, images):
     work = by_stage(nano, "rn_untrained", images)
     assert list(work) == ["extract", "extract_broden", "extract_layers"]
@@ -209,11 +234,13 @@ def test_every_folder_is_stored_once_and_as_large_as_what_is_written_there(nano,
     assert stored[0] == Storage("downloads", "elsewhere", Amount(5), temporary=True)
     assert found["data/datasets"] == Amount(7)
     shifts = sum(images[shift].value for shift in SHIFTS)
+    # three encoders with 64 features, and a probe of the 256 before the projection
     for folder, number in {"": 200, "shift_": shifts, "broden_": 600}.items():
-        assert found[f"data/{folder}activations"] == Amount(number * 3 * 64 * 4)
+        assert found[f"data/{folder}activations"] == Amount(number * (3 * 64 + 256) * 4)
+    assert found["data/train_activations"] == about(960 * 256 * 4)
     assert found["data/thumbnails"] == about(600 * THUMBNAIL)
-    # of three heads of 24 classes and 64 features, with four images at each end
-    assert found["plots/directions"] == about(3 * 24 * 2 * 4 * SHOWN)
+    # of four heads of 24 classes, with four images at each end
+    assert found["plots/directions"] == about(4 * 24 * 2 * 4 * SHOWN)
     without = storage(nano, images | {"broden": Amount(0)}, Amount(7), Amount(5), "elsewhere")
     assert Storage("pages of directions", "plots/directions", Amount(0)) in without
     assert found[".scratch"].value == 3 * weight_bytes(nano, "rn_web_broad").value
@@ -226,7 +253,7 @@ def test_every_folder_is_stored_once_and_as_large_as_what_is_written_there(nano,
     made = layer_grams(
         encoder, pixels, minibatches, Machine(), "float32", limits=OutlierLimits(6.0, 0.5)
     ).whole
-    assert found["data/layer_grams"] == Amount(3 * sum(gram.nbytes for gram in made.values()))
+    assert found["data/layer_grams"] == Amount(4 * sum(gram.nbytes for gram in made.values()))
 
 
 def test_warns_where_a_disk_is_short(tmp_path):

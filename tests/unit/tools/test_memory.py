@@ -96,7 +96,8 @@ def test_checkpointing_is_refused_where_the_training_would_refuse_it():
 
 def test_the_table_ends_with_the_largest_forward_pass(nano):
     *trained, last = memory_table(nano, 256)
-    assert [row["what"] for row in trained] == ["rn_web_broad", "rn_web_broad_finetuned"]
+    keys = ["rn_web_broad", "rn_web_broad_finetuned", "rn_web_broad_probe"]
+    assert [row["what"] for row in trained] == keys
     assert "forward passes" in last["what"] and "gradients" not in last
     more = memory_table(nano, 512)[-1]
     assert more["activations"].value > 1.9 * last["activations"].value
@@ -143,6 +144,16 @@ def test_says_when_no_number_of_pieces_helps(nano):
 def test_forward_passes_that_do_not_fit_need_a_smaller_batch(nano):
     (key, why), *_ = reversed(advice(nano, 1).items())
     assert "forward passes" in key and "`batch_size` in compute.yaml" in why
+
+
+def test_a_probe_keeps_the_features_of_all_its_images_and_needs_fewer_if_they_do_not_fit(nano):
+    (row,) = (row for row in memory_table(nano, 256) if row["what"] == "rn_web_broad_probe")
+    # 40 images of each of 24 classes, and features of 32 times the width of 8
+    assert row["images"].value == 960
+    assert row["all_weights"].value == 24 * 256 * 4 and row["gradients"].value == 24 * 256 * 8
+    chunk = 2 * 8192 * (256 + 24) * 4
+    assert row["activations"].value == 960 * 256 * 4 + chunk
+    assert "`images_per_class`" in advice(nano, row["total"].value - 1)["rn_web_broad_probe"]
 
 
 def test_some_of_a_gpu_stays_free():

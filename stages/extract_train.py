@@ -1,0 +1,53 @@
+"""Stage `extract_train`: the activations on labelled images that a linear probe learns from."""
+
+import numpy as np
+import torch
+
+from interpreting_clip.config.encoders import Precision, Threads
+from interpreting_clip.config.probes import ImagesPerClass, Probe
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.encoders.activations import streamed_activations
+from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.probed import ChosenImages, choose_images, probed_encoder
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.saved_activations import write_activations
+from interpreting_clip.loading.processes import is_first, own_machine
+from runner.listed_params import ListedParams
+from runner.machine_settings import read_machine
+from runner.outputs import Inputs, Outputs
+from runner.torchrun import run_in_processes
+
+
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
+    """Write the activations that probe `key` reads, on the images that it learns from."""
+    machine = read_machine()
+    item = params.read(f"probe.{key}", Probe)
+    most = params.read("heads.probe.images_per_class", ImagesPerClass)
+    source = inputs[f"data/weights/{item.start}"]
+    dataset = inputs[f"data/datasets/{item.dataset}"]
+    if run_in_processes(machine, "stages", "extract_train", key, resumes=False):
+        return
+    own = own_machine(machine)
+    torch.set_num_threads(params.read("threads", Threads).inference)
+    precision = params.read("precision", Precision).inference
+    start = load_encoder(source)
+    with error_context(source):
+        encoder = probed_encoder(start, item.features)
+    with open_shards(dataset) as images:
+        with error_context(dataset):
+            rows = choose_images(images.classes, images.card.classes, most)
+        chosen = ChosenImages(images, rows)
+        streamed = streamed_activations(encoder, chosen, own, precision)
+        if is_first():
+            out = outputs[f"data/train_activations/{key}"]
+            write_activations(
+                out,
+                item.dataset,
+                streamed,
+                classes=images.classes[rows],
+                class_indices=np.array(images.card.class_indices),
+            )
+            write_json(out / "card.json", {"classes": images.card.classes})
+        else:
+            list(streamed.blocks)  # no rows here: they go to the first process

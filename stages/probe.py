@@ -1,0 +1,39 @@
+"""Stage `probe`: a linear probe, the head of an encoder fitted to labelled images."""
+
+import sys
+
+import torch
+
+from interpreting_clip.config.encoders import Threads
+from interpreting_clip.config.probes import Probe, ProbeSettings
+from interpreting_clip.encoders.encoder import load_encoder, save_encoder
+from interpreting_clip.encoders.probed import probed_encoder, with_head
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.saved_activations import read_activations
+from interpreting_clip.training.linear_probe import fit_probe
+from runner.listed_params import ListedParams
+from runner.machine_settings import read_machine
+from runner.outputs import Inputs, Outputs
+
+
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
+    """Write encoder `key`'s weights with the head, and the penalties that were tried."""
+    torch.set_num_threads(params.read("threads", Threads).inference)
+    item = params.read(f"probe.{key}", Probe)
+    settings = params.read("heads.probe", ProbeSettings)
+    source = inputs[f"data/weights/{item.start}"]
+    learnt = inputs[f"data/train_activations/{key}"]
+    activations, card = read_activations(learnt, item.dataset), read_json(learnt / "card.json")
+    found = fit_probe(activations.values, activations.classes, settings, read_machine().device)
+    for tried in found.tried:
+        mark = " (chosen)" if tried.penalty == found.penalty else ""
+        sys.stdout.write(f"penalty {tried.penalty:g}: held out, {tried.log_loss:.4f} nats{mark}\n")
+    start = load_encoder(source)
+    with error_context(source):
+        encoder = probed_encoder(start, item.features)
+    made = with_head(encoder, found.head.weight, found.head.bias, card["classes"])
+    save_encoder(outputs[f"data/weights/{key}"], made)
+    folder = outputs[f"data/training/{key}"]
+    write_json(folder / "ready.json", {})  # in place of a training curve
+    write_json(folder / "probe.json", found.summary, digits=9)
