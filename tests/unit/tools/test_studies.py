@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from interpreting_clip.config.datasets import RealSet
+from interpreting_clip.config.datasets import ImageNet, RealSet
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.trainings import Drops
 from interpreting_clip.config.weight_sources import (
@@ -91,9 +91,33 @@ def members(study: Sections, group: str, training: str, data: str = "") -> list[
     return [key for key, e in entries if e.backbone == group and data in ("", e.data)]
 
 
-def test_the_claims_train_nothing(claims):
+SELF_SUPERVISED = {
+    "dinov2_b_14": "vit_base_patch14_dinov2.lvd142m",
+    "dinov3_b_16": "vit_base_patch16_dinov3.lvd1689m",
+    "mae_b_16": "vit_base_patch16_224.mae",
+}
+
+
+def test_the_claims_train_nothing_but_the_heads_of_probes(claims):
     assert not (claims.pretrain or claims.finetune or claims.supervise or claims.interpolate)
-    assert claims.encoders.keys() == claims.weights.keys()
+    measured = claims.weights.keys() - SELF_SUPERVISED
+    assert claims.encoders.keys() == measured | claims.probe.keys()
+    assert set(of(claims, "probed")) == claims.probe.keys()
+
+
+def test_the_claims_have_a_probe_of_every_clip_and_of_three_self_supervised_encoders(claims):
+    starts = {probe.start for probe in claims.probe.values() if probe.features == "embedding"}
+    assert starts == {*of(claims, "zero_shot"), *SELF_SUPERVISED}
+    for key, name in SELF_SUPERVISED.items():
+        weights = claims.weights[key]
+        assert isinstance(weights, Timm)
+        assert f"{model_of(claims, weights)}.{weights.tag}" == name
+    for key, probe in claims.probe.items():
+        if probe.start in claims.encoders:
+            own, start = claims.encoders[key], claims.encoders[probe.start]
+            assert (own.backbone, own.data) == (start.backbone, start.data)
+    train = claims.datasets["imagenet_train"]
+    assert isinstance(train, ImageNet) and train.limit == 100 * 1000
 
 
 @pytest.mark.parametrize("data", ["openai", "laion2b"])
