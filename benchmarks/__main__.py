@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("study", "concepts", "feeding", "startup", "dag", "kernels", "growth")
+BENCHMARKS = ("study", "concepts", "probe", "feeding", "startup", "dag", "kernels", "growth")
 
 
 def main() -> None:

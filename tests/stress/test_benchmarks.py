@@ -8,7 +8,7 @@ import pytest
 import torch
 from msgspec import to_builtins
 
-from benchmarks import concepts, dag, feeding, gpu, growth, kernels, startup
+from benchmarks import concepts, dag, feeding, gpu, growth, kernels, probe, startup
 from benchmarks.synthetic import Size
 from benchmarks.tables import ROOT, allocated
 from interpreting_clip.config.params import convert
@@ -26,6 +26,13 @@ def test_precisions_agree_with_scikit_learn(tmp_path: Path):
     found = concepts.rows(tmp_path, Size(300, 6, concepts=20, classes=8), sample=10)
     differences = [float(row.measured) for row in found if "difference" in row.what]
     assert len(differences) == 2 and max(differences) < 1e-9
+
+
+def test_a_probe_has_the_head_of_scikit_learn(tmp_path: Path):
+    found = {row.what: row.measured for row in probe.rows(tmp_path, probe.Size(400, 8, 5))}
+    (difference,) = (value for what, value in found.items() if "difference" in what)
+    assert float(difference) < 0.01
+    assert found["… accuracy on these images"] == found["… … scikit-learn's"]
 
 
 def test_portable_kernels_are_timed_beside_native_ones():
