@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from msgspec.structs import replace
 
+from interpreting_clip.config.encoders import HUB_MODEL, AnyBackbone, OpenClipModel
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.synthetic import CLASSES, Recipe
@@ -28,6 +29,7 @@ from interpreting_clip.downloads.http import mirrored
 from interpreting_clip.downloads.hub import open_repository
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder
+from interpreting_clip.encoders.encoder_card import OpenClipConfig
 from interpreting_clip.encoders.given_activations import (
     given_activations,
     given_head,
@@ -36,7 +38,14 @@ from interpreting_clip.encoders.given_activations import (
 )
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.import_folder import import_folder
-from interpreting_clip.encoders.locations import AtHub, AtUrl, Location, locate_weights
+from interpreting_clip.encoders.locations import (
+    AtHub,
+    AtUrl,
+    Location,
+    locate_weights,
+    tokenizer_location,
+)
+from interpreting_clip.encoders.open_clip_models import named_config
 from interpreting_clip.encoders.state_dicts import Found, describe_found
 from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
@@ -150,12 +159,23 @@ def require_weights(study: Sections, key: str, machine: Machine, *, download: bo
         They are not on this machine; names the source and, if known, the size.
     """
     entry = study.weights[key]
-    location = locate_weights(entry, study.backbones[entry.backbone])
-    if not download and (missing := to_download(location, machine)):
+    backbone = study.backbones[entry.backbone]
+    places: list[Location | None] = [locate_weights(entry, backbone)]
+    zero_shot = study.encoders[key].head == "zero_shot"
+    if zero_shot and (architecture := known_config(backbone)):
+        places.append(tokenizer_location(architecture))
+    if not download and (missing := list(filter(None, (to_download(p, machine) for p in places)))):
         raise InputError(
             f"'weights.{key}': its weights are not on this machine, and would be downloaded: "
-            f"{missing}. Give the option --download to get them now"
+            f"{', '.join(missing)}. Give the option --download to get them now"
         )
+
+
+def known_config(backbone: AnyBackbone) -> OpenClipConfig | None:
+    """Return the configuration of a CLIP of open_clip's zoo; that of one on the hub lies there."""
+    if isinstance(backbone, OpenClipModel) and not backbone.model.startswith(HUB_MODEL):
+        return named_config(backbone)
+    return None
 
 
 def to_download(location: Location | None, machine: Machine) -> str:

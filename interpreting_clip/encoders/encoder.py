@@ -26,12 +26,14 @@ from interpreting_clip.encoders.encoder_card import (
     OpenClipConfig,
     Representation,
 )
+from interpreting_clip.encoders.hub_tokenizer import OPTIONAL, REQUIRED, HubTokenizer
 from interpreting_clip.encoders.library_models import build_library_model, measured_representation
 from interpreting_clip.encoders.open_clip_models import architecture_of, build_clip
 from interpreting_clip.encoders.portable import use_portable_operations
 from interpreting_clip.encoders.tokenizer import Vocabulary, open_clip_tokens
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_struct, write_json
 
 
@@ -99,10 +101,14 @@ def copy_state(
 
 @dataclass(frozen=True)
 class Encoder:
-    """An encoder in memory: its card and its module, a `CLIP` of open_clip or a `Classifier`."""
+    """An encoder in memory: its card and its module, a `CLIP` of open_clip or a `Classifier`.
+
+    `tokenizer` is there if a CLIP's text needs one of the hub.
+    """
 
     card: EncoderCard
     module: nn.Module
+    tokenizer: HubTokenizer | None = None
 
     @property
     def visual(self) -> nn.Module:
@@ -128,14 +134,20 @@ class Encoder:
         Raises
         ------
         InputError
-            The encoder has no text tower, or a text is too long for its vocabulary's tower.
+            The encoder has no text tower, a text is too long for its vocabulary's tower, or a
+            tokenizer of the hub is needed and is not there or cannot be read.
         """
         if self.card.kind != "clip":
             raise InputError("texts need a text tower: this encoder is no CLIP")
         architecture = self.card.architecture
         if isinstance(architecture, Backbone) and self.vocabulary is not None:
             return self.vocabulary.encode(texts, architecture.text.context)
-        return open_clip_tokens(architecture.config["text_cfg"], texts)  # pyright: ignore
+        if self.tokenizer is not None:
+            return self.tokenizer.encode(texts)
+        text = architecture.config["text_cfg"]  # pyright: ignore
+        if name := text.get("hf_tokenizer_name"):
+            raise InputError(f"texts need the tokenizer {name!r}; get the encoder again with it")
+        return open_clip_tokens(text, texts)
 
     def trained_head(
         self, classes: list[str]
@@ -254,14 +266,21 @@ def new_card(
     )
 
 
-WEIGHTS, CARD = "weights.safetensors", "encoder.json"
+WEIGHTS, CARD, TOKENIZER = "weights.safetensors", "encoder.json", "tokenizer"
 
 
 def save_encoder(directory: Path, encoder: Encoder) -> None:
-    """Write `weights.safetensors` and `encoder.json`: equal encoders give equal bytes."""
+    """Write `weights.safetensors`, `encoder.json` and, if there is one, the folder `tokenizer`.
+
+    Equal encoders give equal bytes.
+    """
     state = encoder.module.state_dict()
     write_tensors(directory / WEIGHTS, {key: to_array(value) for key, value in state.items()})
     write_json(directory / CARD, msgspec.to_builtins(encoder.card), digits=12)
+    if encoder.tokenizer is not None:
+        (directory / TOKENIZER).mkdir(exist_ok=True)
+        for name, content in encoder.tokenizer.files.items():
+            (directory / TOKENIZER / name).write_bytes(content)
 
 
 def load_encoder(directory: Path) -> Encoder:
@@ -295,7 +314,26 @@ def load_encoder(directory: Path) -> Encoder:
     weights = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
     why = "the weights and encoder.json are not of one encoder"
     copy_state(module, weights, str(directory / WEIGHTS), why)
-    return Encoder(card, module.eval())
+    return Encoder(card, module.eval(), load_tokenizer(directory, card))
+
+
+def load_tokenizer(directory: Path, card: EncoderCard) -> HubTokenizer | None:
+    """Read the tokenizer that an encoder's card lists, if it lists one.
+
+    Raises
+    ------
+    InputError
+        A file is missing, or not the one that the card lists.
+    """
+    if card.tokenizer is None:
+        return None
+    files = {}
+    for name, digest in card.tokenizer.files.items():
+        file = directory / TOKENIZER / name
+        if name not in {*REQUIRED, *OPTIONAL} or not file.is_file() or file_digest(file) != digest:
+            raise InputError(f"{file}: not the file that {CARD} lists; make the encoder again")
+        files[name] = file.read_bytes()
+    return HubTokenizer(card.architecture.config["text_cfg"], files)  # pyright: ignore
 
 
 def autocast(device: torch.device | str, precision: ComputeType) -> torch.autocast:

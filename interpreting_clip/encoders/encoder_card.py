@@ -77,6 +77,14 @@ class Origin(
     head_name: str | None = None
 
 
+class TokenizerOrigin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The repository of the hub that a tokenizer is of, its commit, and its files' SHA-256."""
+
+    repository: str
+    revision: str
+    files: dict[str, str]
+
+
 class EncoderCard(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
@@ -85,7 +93,8 @@ class EncoderCard(
     `representation` says whether the features end in a linear layer or in an activation function,
     which by itself gives a high kurtosis. `vocabulary` is that of a CLIP trained here; one of
     open_clip's models has open_clip's tokenizer and none. `classes` are the classifier's, in the
-    order of its head; an untrained encoder is a classifier without classes.
+    order of its head; an untrained encoder is a classifier without classes. `tokenizer` is that of
+    a CLIP whose text needs one of the hub.
     """
 
     kind: Literal["clip", "classifier"]
@@ -97,3 +106,4 @@ class EncoderCard(
     vocabulary: list[str] | None
     classes: list[str] | None
     origin: Origin | None = None
+    tokenizer: TokenizerOrigin | None = None

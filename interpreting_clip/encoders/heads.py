@@ -28,8 +28,9 @@ def zero_shot_head(
 
     One row per class: the mean over the templates of the normalised text embeddings, normalised
     again (Radford et al. 2021, section 3.1.4). It applies to features of unit length; the logit
-    scale is left out, since it changes no prediction. 80 templates and 1,000 classes are 80,000
-    texts, for a ViT-B/32 a minute on a GPU and a quarter of an hour on two cores.
+    scale, and a sigmoid model's one bias for all classes, are left out, since they change no
+    prediction. 80 templates and 1,000 classes are 80,000 texts, for a ViT-B/32 a minute on a GPU
+    and a quarter of an hour on two cores.
 
     Raises
     ------
@@ -162,7 +163,14 @@ def classifier_from_clip(
     if head.shape != expected:
         raise InputError(f"expected a head of shape {expected}, got {head.shape}")
     # Without the CLIP's origin: these are no longer the weights that were published.
-    card = replace(start.card, kind="classifier", vocabulary=None, classes=classes, origin=None)
+    card = replace(
+        start.card,
+        kind="classifier",
+        vocabulary=None,
+        classes=classes,
+        origin=None,
+        tokenizer=None,
+    )
     module = Classifier(deepcopy(start.visual), start.card.feature_width, len(classes), True)
     # Without the logit scale, logits would be cosines and all classes nearly equally likely.
     scale = start.module.get_parameter("logit_scale").detach().exp().cpu()

@@ -24,9 +24,11 @@ from interpreting_clip.config.weight_sources import (
     Untrained,
     WeightsEntry,
 )
+from interpreting_clip.downloads.archives import read_file
 from interpreting_clip.downloads.http import download
 from interpreting_clip.downloads.hub import download_file, open_repository
-from interpreting_clip.encoders.encoder_card import Origin
+from interpreting_clip.encoders.encoder_card import OpenClipConfig, Origin, TokenizerOrigin
+from interpreting_clip.encoders.hub_tokenizer import OPTIONAL, REQUIRED, HubTokenizer
 from interpreting_clip.encoders.library_models import require_torchvision_classifier
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.open_clip_models import named_config
@@ -280,3 +282,48 @@ def download_weights(
         )
     source, tag = str(entry.__struct_config__.tag), getattr(entry, "tag", None)
     return file, Origin(source=source, location=name, sha256=digest, tag=tag, revision=revision)
+
+
+TOKENIZER_SIZE = 1 << 27
+"""The most bytes of a tokenizer's file; Gemma's, which SigLIP 2 has, is of 34 MB."""
+
+
+def tokenizer_location(architecture: OpenClipConfig, origin: Origin | None = None) -> AtHub | None:
+    """Return where the tokenizer of a CLIP's text is; None if it is open_clip's own.
+
+    It is of the weights' commit if it lies in their repository, and of `main` if it does not.
+    """
+    name = architecture.config["text_cfg"].get("hf_tokenizer_name")
+    if not name:
+        return None
+    beside = origin is not None and origin.revision and origin.location.startswith(f"{name}/")
+    return AtHub(name, REQUIRED, origin.revision if beside else "main")  # pyright: ignore
+
+
+def download_tokenizer(
+    architecture: OpenClipConfig, origin: Origin, machine: Machine
+) -> tuple[HubTokenizer, TokenizerOrigin] | None:
+    """Return the tokenizer of a CLIP's text and its origin; None if it is open_clip's own.
+
+    Raises
+    ------
+    InputError
+        The hub cannot be reached, or has no fast tokenizer there.
+    """
+    location = tokenizer_location(architecture, origin)
+    if location is None:
+        return None
+    repository = open_repository(location.repository, location.revision, "model")
+    if missing := [name for name in REQUIRED if name not in repository.files]:
+        raise InputError(
+            f"{repository.name}@{repository.revision}: the tokenizer of '{architecture.model}' has "
+            f"no {missing[0]}, expected a fast tokenizer (tokenizer.json, tokenizer_config.json); "
+            "choose another model"
+        )
+    files, digests = {}, {}
+    for name in (*REQUIRED, *OPTIONAL):
+        if name in repository.files:
+            file = download_file(repository, name, Path(machine.downloads))
+            files[name], digests[name] = read_file(file, TOKENIZER_SIZE), file_digest(file)
+    found = TokenizerOrigin(repository=repository.name, revision=repository.revision, files=digests)
+    return HubTokenizer(architecture.config["text_cfg"], files), found

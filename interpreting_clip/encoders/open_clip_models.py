@@ -18,9 +18,10 @@ from interpreting_clip.config.encoders import (
     VisionTransformer,
 )
 from interpreting_clip.encoders.encoder_card import Architecture, Model, OpenClipConfig
+from interpreting_clip.encoders.hub_tokenizer import tokenizer_settings
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.tokenizer import Vocabulary
-from interpreting_clip.errors import InputError, close_names
+from interpreting_clip.errors import InputError, close_names, error_context
 from interpreting_clip.loading.preprocess import Preprocess
 
 
@@ -61,19 +62,21 @@ def supported_config(name: str, config: Mapping[str, Any]) -> OpenClipConfig:
     Raises
     ------
     InputError
-        The configuration is incomplete, or of a model whose text tower or tokenizer comes from
-        `transformers`, or of a captioner.
+        The configuration is incomplete, or of a model whose text tower comes from `transformers`,
+        whose tokenizer might run code, or that writes captions.
     """
     for key in ("embed_dim", "vision_cfg", "text_cfg"):
         if key not in config:
             raise InputError(f"open_clip's model '{name}': its configuration has no '{key}'")
     text = config["text_cfg"]
-    for key in ("hf_model_name", "hf_tokenizer_name"):
-        if text.get(key):
-            raise InputError(
-                f"open_clip's model '{name}': its text needs '{text[key]}' of the package "
-                "transformers, expected open_clip's own text tower and tokenizer; choose another"
-            )
+    if text.get("hf_model_name"):
+        raise InputError(
+            f"open_clip's model '{name}': its text tower is '{text['hf_model_name']}' of the "
+            "package transformers, expected open_clip's own; choose another"
+        )
+    if text.get("hf_tokenizer_name"):
+        with error_context(f"open_clip's model '{name}'"):
+            tokenizer_settings(text)
     for tower in ("vision_cfg", "text_cfg"):
         layers = config[tower].get("layers") or 0
         if sum(layers if isinstance(layers, list) else [layers]) > DEEPEST:

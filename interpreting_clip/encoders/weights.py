@@ -54,6 +54,7 @@ from interpreting_clip.encoders.library_models import (
     torchvision_preprocess,
 )
 from interpreting_clip.encoders.locations import (
+    download_tokenizer,
     download_weights,
     locate_weights,
     torchvision_weights,
@@ -117,8 +118,12 @@ def find_encoder(
         # None for what is empty: the whole file, no prefix, no head.
         parts = {"state": found.state, "prefix": found.prefix, "head_name": found.head_name}
         origin = replace(origin, **{key: value or None for key, value in parts.items()})
-    card = replace(encoder.card, preprocess=preprocess, origin=origin)
-    return with_parts(encoder, card=card), found
+    card, tokenizer = replace(encoder.card, preprocess=preprocess, origin=origin), None
+    if card.kind == "clip" and isinstance(card.architecture, OpenClipConfig):
+        got = download_tokenizer(card.architecture, origin, machine)
+        if got is not None:
+            tokenizer, card = got[0], replace(card, tokenizer=got[1])
+    return with_parts(encoder, card=card, tokenizer=tokenizer), found
 
 
 def file_choice(entry: WeightsEntry, machine: Machine) -> Choice:

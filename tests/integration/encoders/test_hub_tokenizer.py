@@ -1,0 +1,221 @@
+"""CLIPs whose text needs a tokenizer of the hub, as SigLIP 2 and MetaCLIP 2 do."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from interpreting_clip.config.encoders import OpenClipModel
+from interpreting_clip.config.weight_sources import OpenClip
+from interpreting_clip.encoders import hub_tokenizer
+from interpreting_clip.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
+from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.heads import zero_shot_head
+from interpreting_clip.encoders.weights import build_encoder
+from interpreting_clip.errors import InputError
+from tests.integration.encoders.conftest import saved
+from tests.unit.encoders.conftest import TINY
+
+REPOSITORY = "timm/Tiny-SigLIP2"
+TEXT = {
+    **TINY.config["text_cfg"],
+    "context_length": 12,
+    "vocab_size": 300,
+    "hf_tokenizer_name": REPOSITORY,
+    "tokenizer_kwargs": {"clean": "canonicalize"},
+    "no_causal_mask": True,
+    "proj_bias": True,
+    "pool_type": "last",
+}
+CONFIG = TINY.config | {"custom_text": True, "init_logit_bias": -10, "text_cfg": TEXT}
+"""A SigLIP 2 in open_clip's keys, with very few weights."""
+
+SETTINGS = {
+    "tokenizer_class": "GemmaTokenizer",
+    "add_bos_token": False,
+    "add_eos_token": True,
+    "bos_token": "<bos>",
+    "eos_token": "<eos>",
+    "pad_token": "<pad>",
+    "unk_token": "<unk>",
+    "padding_side": "right",
+}
+TEXTS = ["A photo of a cat.", "", "an old dog " * 9]
+
+
+def small_tokenizer(ends: bool = True, eos: int = 1) -> Any:
+    """Return byte pairs in the layout of Gemma's, which SigLIP 2 has, of some captions.
+
+    `eos` is the number of the token that ends a text, if `ends` says that one does.
+    """
+    from tokenizers import Tokenizer, models, normalizers, processors, trainers
+
+    unknown = {"unk_token": "<unk>", "fuse_unk": True}
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True, **unknown))
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    special = ["<pad>", "<bos>", "<unk>"]
+    special.insert(eos, "<eos>")
+    trainer = trainers.BpeTrainer(vocab_size=200, special_tokens=special, show_progress=False)
+    captions = ["a photo of a cat", "an old dog on mars", "the house and a fish"]
+    tokenizer.train_from_iterator(captions, trainer)
+    if ends:
+        template = {"single": "$A <eos>", "special_tokens": [("<eos>", eos)]}
+        tokenizer.post_processor = processors.TemplateProcessing(**template)
+    return tokenizer
+
+
+def repository(config: dict[str, Any] = CONFIG, **files: bytes | None) -> dict[str, bytes]:
+    """Return the files of a SigLIP 2's repository; others than usual are given, None for none."""
+    encoder = clip_encoder(OpenClipConfig(model="tiny", config=config), None, 3)
+    usual = {
+        "open_clip_config.json": json.dumps({"model_cfg": config}).encode(),
+        "open_clip_model.safetensors": saved(encoder.module),
+        "tokenizer.json": small_tokenizer().to_str().encode(),
+        "tokenizer_config.json": json.dumps(SETTINGS).encode(),
+    }
+    changed = {name.replace("__", "."): content for name, content in files.items()}
+    return {name: content for name, content in (usual | changed).items() if content is not None}
+
+
+def build(machine: Any) -> Encoder:
+    backbone = OpenClipModel(model=f"hf-hub:{REPOSITORY}")
+    return build_encoder(OpenClip(backbone="b"), backbone, machine)
+
+
+def by_hand(texts: list[str]) -> np.ndarray:
+    """Return the tokens that open_clip's canonical texts have, an end at the last place if cut."""
+    plain = ["a photo of a cat", "", ("an old dog " * 9).strip()]
+    assert len(texts) == len(plain)
+    tokenizer = small_tokenizer()
+    tokenizer.enable_truncation(12)
+    tokenizer.enable_padding(length=12)
+    return np.array([encoding.ids for encoding in tokenizer.encode_batch(plain)])
+
+
+def test_the_tokenizer_comes_with_the_weights_and_needs_no_network_later(hub, machine, tmp_path):
+    commit = hub.add(REPOSITORY, repository(), "model")
+    encoder = build(machine)
+    origin = encoder.card.tokenizer
+    assert origin is not None and origin.repository == REPOSITORY
+    assert origin.revision == commit and set(origin.files) == set(hub_tokenizer.REQUIRED)
+    np.testing.assert_array_equal(encoder.tokenize(TEXTS), by_hand(TEXTS))
+    save_encoder(tmp_path / "saved", encoder)
+    hub.repositories.clear()
+    asked = len(hub.requests)
+    loaded = load_encoder(tmp_path / "saved")
+    assert loaded.card == encoder.card
+    np.testing.assert_array_equal(loaded.tokenize(TEXTS), by_hand(TEXTS))
+    first, second = (zero_shot_head(e, ["cat", "dog"], ["a {}"]) for e in (encoder, loaded))
+    np.testing.assert_array_equal(first, second)
+    assert len(hub.requests) == asked
+    save_encoder(tmp_path / "again", loaded)
+    for file in (tmp_path / "saved").rglob("*.*"):
+        other = tmp_path / "again" / file.relative_to(tmp_path / "saved")
+        assert other.read_bytes() == file.read_bytes()
+
+
+def test_a_bias_of_the_logits_changes_no_prediction(hub, machine):
+    hub.add(REPOSITORY, repository(), "model")
+    encoder = build(machine)
+    module: Any = encoder.module
+    head = torch.from_numpy(zero_shot_head(encoder, ["cat", "dog", "fish"], ["a photo of a {}"]))
+    with torch.no_grad():
+        images = module.encode_image(torch.randn(64, 3, 32, 32), normalize=True)
+        logits = module.logit_scale.exp() * images @ head.T + module.logit_bias
+    assert torch.equal(torch.sigmoid(logits).argmax(1), (images @ head.T).argmax(1))
+
+
+def test_a_changed_tokenizer_is_refused(hub, machine, tmp_path):
+    hub.add(REPOSITORY, repository(), "model")
+    save_encoder(tmp_path / "saved", build(machine))
+    file = tmp_path / "saved/tokenizer/tokenizer.json"
+    file.write_bytes(file.read_bytes().replace(b"photo", b"hpoto"))
+    with pytest.raises(InputError, match=r"tokenizer\.json: not the file that encoder\.json lists"):
+        load_encoder(tmp_path / "saved")
+
+
+EVIL = json.dumps(
+    SETTINGS | {"tokenizer_class": "Evil", "auto_map": {"AutoTokenizer": ["evil.Evil", None]}}
+).encode()
+
+
+def test_a_tokenizer_s_own_code_is_not_run(hub, machine, tmp_path):
+    code = f"from pathlib import Path\nPath({str(tmp_path / 'canary')!r}).touch()\n".encode()
+    hub.add(REPOSITORY, repository(tokenizer_config__json=EVIL, evil__py=code), "model")
+    encoder = build(machine)
+    assert encoder.tokenizer is not None and set(encoder.tokenizer.files) == {
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+    with pytest.raises(InputError, match=rf"'{REPOSITORY}' cannot be read"):
+        encoder.tokenize(TEXTS)
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tokenizer__json": None, "spiece__model": b"x"}, "no tokenizer.json, expected a fast"),
+        ({"tokenizer__json": b"{"}, "cannot be read by the installed transformers"),
+        ({"tokenizer_config__json": b"[]"}, "tokenizer"),
+        (
+            {"tokenizer__json": small_tokenizer(ends=False).to_str().encode()},
+            "`add_eos_token` true, and the installed transformers leaves it out",
+        ),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_right_is_refused(hub, machine, changes, message):
+    hub.add(REPOSITORY, repository(**changes), "model")
+    with pytest.raises(InputError, match=message) as caught:
+        build(machine).tokenize(TEXTS)
+    assert str(caught.value).isprintable()
+
+
+def changed(**text: Any) -> dict[str, Any]:
+    return CONFIG | {"text_cfg": TEXT | text}
+
+
+def test_settings_that_would_run_code_are_refused(hub, machine):
+    config = changed(tokenizer_kwargs={"trust_remote_code": True})
+    hub.add(REPOSITORY, repository(config), "model")
+    with pytest.raises(InputError, match=r"setting 'trust_remote_code', supported are clean"):
+        build(machine)
+
+
+def test_a_text_tower_that_would_read_at_another_end_is_refused(hub, machine):
+    hub.add(REPOSITORY, repository(changed(pool_type="eos", eos_id=2)), "model")
+    with pytest.raises(InputError, match=r"at the token 2, which the tokenizer"):
+        build(machine).tokenize(TEXTS)
+
+
+def test_a_token_that_the_text_tower_does_not_know_is_refused(hub, machine):
+    hub.add(REPOSITORY, repository(changed(vocab_size=20)), "model")
+    with pytest.raises(InputError, match=r"has a token .*, and the text tower knows 20"):
+        build(machine).tokenize(TEXTS)
+
+
+def test_without_transformers_the_package_is_named(hub, machine, monkeypatch):
+    hub.add(REPOSITORY, repository(), "model")
+    encoder = build(machine)
+    monkeypatch.setattr(hub_tokenizer, "find_spec", lambda _: None)
+    with pytest.raises(InputError, match="pip install transformers"):
+        encoder.tokenize(TEXTS)
+
+
+def test_an_encoder_without_its_tokenizer_reads_no_text():
+    encoder = clip_encoder(OpenClipConfig(model="tiny", config=CONFIG), None, 3)
+    with pytest.raises(InputError, match=rf"texts need the tokenizer '{REPOSITORY}'"):
+        encoder.tokenize(TEXTS)
+
+
+def test_a_file_that_is_no_tokenizer_s_is_never_read(hub, machine, tmp_path):
+    hub.add(REPOSITORY, repository(), "model")
+    save_encoder(tmp_path / "saved", build(machine))
+    card = json.loads((tmp_path / "saved/encoder.json").read_text())
+    card["tokenizer"]["files"] = {"../weights.safetensors": "0" * 64}
+    Path(tmp_path / "saved/encoder.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match="not the file that encoder"):
+        load_encoder(tmp_path / "saved")
