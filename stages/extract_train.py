@@ -1,15 +1,20 @@
 """Stage `extract_train`: the activations on labelled images that a linear probe learns from."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 
 from interpreting_clip.config.encoders import Precision, Threads
 from interpreting_clip.config.probes import ImagesPerClass, Probe
-from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.datasets.shards import ShardedDataset, open_shards
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.given_activations import are_given, train_activations
 from interpreting_clip.encoders.probed import ChosenImages, choose_images, probed_encoder
 from interpreting_clip.errors import error_context
+from interpreting_clip.formats.arrays import StreamedArray
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.loading.processes import is_first, own_machine
@@ -26,6 +31,13 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     most = params.read("heads.probe.images_per_class", ImagesPerClass)
     source = inputs[f"data/weights/{item.start}"]
     dataset = inputs[f"data/datasets/{item.dataset}"]
+    if are_given(source):
+        values = train_activations(source, dataset)
+        with open_shards(dataset) as images:
+            with error_context(dataset):
+                rows = choose_images(images.classes, images.card.classes, most)
+            write_train(outputs[f"data/train_activations/{key}"], item, images, rows, values[rows])
+        return
     if run_in_processes(machine, "stages", "extract_train", key, resumes=False):
         return
     own = own_machine(machine)
@@ -41,13 +53,24 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         streamed = streamed_activations(encoder, chosen, own, precision)
         if is_first():
             out = outputs[f"data/train_activations/{key}"]
-            write_activations(
-                out,
-                item.dataset,
-                streamed,
-                classes=images.classes[rows],
-                class_indices=np.array(images.card.class_indices),
-            )
-            write_json(out / "card.json", {"classes": images.card.classes})
+            write_train(out, item, images, rows, streamed)
         else:
             list(streamed.blocks)  # no rows here: they go to the first process
+
+
+def write_train(
+    out: Path,
+    item: Probe,
+    images: ShardedDataset,
+    rows: Int[np.ndarray, " chosen"],
+    values: Float[np.ndarray, "chosen feature"] | StreamedArray,
+) -> None:
+    """Write the activations of the chosen images, with the names of the classes."""
+    write_activations(
+        out,
+        item.dataset,
+        values,
+        classes=images.classes[rows],
+        class_indices=np.array(images.card.class_indices),
+    )
+    write_json(out / "card.json", {"classes": images.card.classes})

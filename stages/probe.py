@@ -7,6 +7,7 @@ import torch
 from interpreting_clip.config.encoders import Threads
 from interpreting_clip.config.probes import Probe, ProbeSettings
 from interpreting_clip.encoders.encoder import load_encoder, save_encoder
+from interpreting_clip.encoders.given_activations import are_given, write_probed
 from interpreting_clip.encoders.probed import probed_encoder, with_head
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import read_json, write_json
@@ -29,11 +30,14 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     for tried in found.tried:
         mark = " (chosen)" if tried.penalty == found.penalty else ""
         sys.stdout.write(f"penalty {tried.penalty:g}: held out, {tried.log_loss:.4f} nats{mark}\n")
-    start = load_encoder(source)
-    with error_context(source):
-        encoder = probed_encoder(start, item.features)
-    made = with_head(encoder, found.head.weight, found.head.bias, card["classes"])
-    save_encoder(outputs[f"data/weights/{key}"], made)
+    head = found.head.weight, found.head.bias, card["classes"]
+    if are_given(source):
+        write_probed(source, outputs[f"data/weights/{key}"], *head)
+    else:
+        start = load_encoder(source)
+        with error_context(source):
+            encoder = probed_encoder(start, item.features)
+        save_encoder(outputs[f"data/weights/{key}"], with_head(encoder, *head))
     folder = outputs[f"data/training/{key}"]
     write_json(folder / "ready.json", {})  # in place of a training curve
     write_json(folder / "probe.json", found.summary, digits=9)

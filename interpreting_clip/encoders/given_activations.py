@@ -14,13 +14,13 @@ from jaxtyping import Float
 from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
-from interpreting_clip.datasets.listed_images import broden_images, shard_images
+from interpreting_clip.datasets.listed_images import broden_images, listed_images, shard_images
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder_card import Origin, Representation
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.image_lists import ListedImage, order_digest
-from interpreting_clip.formats.json import read_struct
+from interpreting_clip.formats.json import read_struct, write_json
 from interpreting_clip.formats.saved_activations import write_activations, write_card
 from interpreting_clip.measures.head import Head, random_unit_rows
 from interpreting_clip.quantities import Count
@@ -150,6 +150,41 @@ def given_head(weights: Path, classes: list[str]) -> Head:
             )
     arrays = read_tensors(weights / HEAD, "weight")
     return Head(arrays["weight"], arrays.get("bias"), card.normalize_features)
+
+
+def train_activations(weights: Path, dataset: Path) -> Float[np.ndarray, "image feature"]:
+    """Memory-map the given activations on the images that a linear probe learns from.
+
+    Raises
+    ------
+    InputError
+        There are none, or they are not of the images of the dataset.
+    """
+    values = given_activations(weights, dataset.name, listed_images(dataset))
+    if values is None:
+        raise InputError(
+            f"{read_given_card(weights).origin.location}: there are no activations of "
+            f"{dataset.name}, which a probe learns from; write them into the folder"
+        )
+    return values
+
+
+def write_probed(
+    weights: Path,
+    out: Path,
+    weight: Float[np.ndarray, "class_ feature"],
+    bias: Float[np.ndarray, " class_"],
+    classes: list[str],
+) -> None:
+    """Write given activations once more, with a probe's head, which reads features as they are."""
+    card = read_given_card(weights)
+    for name in card.orders:
+        arrays = read_tensors(weights / f"{name}.safetensors", "activations")
+        write_tensors(out / f"{name}.safetensors", arrays)
+    head = {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)}
+    write_tensors(out / HEAD, head)
+    probed = msgspec.structs.replace(card, classes=classes, normalize_features=False)
+    write_json(out / CARD, msgspec.to_builtins(probed))
 
 
 def random_given_head(weights: Path, classes: int, seed: int) -> Head:

@@ -199,6 +199,14 @@ def check_interpolations(study: Sections) -> Complaints:
 def check_probes(study: Sections) -> Complaints:
     """What lies before the projection is known of the towers of CLIPs."""
     for key, entry in study.probe.items():
+        if entry.features != "embedding" and isinstance(
+            study.weights.get(entry.start), ActivationsFolder
+        ):
+            yield (
+                f"'probe.{key}.features': '{entry.features}' needs a tower, and '{entry.start}' is "
+                "a folder of activations; legal values: embedding"
+            )
+            continue
         backbone = study.backbones.get(backbone_name(study, entry.start))
         if entry.features != "embedding" and backbone and not isinstance(backbone, CLIPS):
             yield (
@@ -318,8 +326,7 @@ def entries(study: Sections, target: str) -> Mapping[str, Any]:
     """Return the entries of a section, the trained CLIPs, or the encoders that a probe can read."""
     if target == "towers":
         sections = [section for section in ENCODER_SECTIONS if section != "probe"]
-        found = {k: e for section in sections for k, e in getattr(study, section).items()}
-        return {k: e for k, e in found.items() if not isinstance(e, ActivationsFolder)}
+        return {k: e for section in sections for k, e in getattr(study, section).items()}
     if target == "clips":
         ready = {k: entry for k, entry in study.weights.items() if is_trained_clip(study, entry)}
         return study.pretrain | ready

@@ -19,7 +19,7 @@ from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, read_card, write_absent, write_card
 from interpreting_clip.datasets.listed_images import listed_images
 from interpreting_clip.datasets.shards import StoredImage, open_shards, write_images
-from interpreting_clip.encoders.given_activations import given_activations
+from interpreting_clip.encoders.given_activations import given_activations, train_activations
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.activations_folder import MANIFEST, write_activations_folder
 from interpreting_clip.formats.arrays import read_tensors
@@ -205,6 +205,47 @@ def test_train_images_are_taken_and_other_shards_have_the_same_order():
     found = given_activations(weights, "imagenet_train", listed)
     np.testing.assert_array_equal(np.asarray(found), given)
     assert given_activations(weights, "imagenet_v2", listed) is None
+
+
+def test_a_probe_learns_from_given_activations():
+    """The activations of each class scatter around a mean of its own."""
+    drawn = load_tree(NANO)["datasets"]["imagenet_train"] | {"images": 200}
+    change(datasets={"imagenet_train": drawn})
+    run_stage("fetch", "imagenet_train")
+    image_list.main("imagenet_train")
+    names = read_card(DATASETS / "imagenet_train").classes
+    rng = np.random.default_rng(0)
+    means, truth, arrays = 3 * rng.standard_normal((len(names), FEATURES)), {}, {}
+    for name in ("imagenet_val", "imagenet_train"):
+        with open_shards(DATASETS / name) as images:
+            truth[name] = images.classes
+        noise = rng.standard_normal((len(truth[name]), FEATURES))
+        arrays[name] = (means[truth[name]] + noise).astype(np.float32)
+    describe(write_activations_folder(FOLDER, arrays, "lists"))
+    fit = {"held_out": 0.2, "penalties": [0.01], "iterations": 500, "tolerance": 0.01}
+    change(
+        heads={"probe": {"images_per_class": 5, **fit}},
+        probe={"probed": {"start": "mine", "dataset": "imagenet_train", "features": "embedding"}},
+        encoders={"probed": {**ENTRY, "training": "probed", "head": "trained"}},
+    )
+    run_all("weights")
+    for stage in ("extract_train", "probe", "head", "extract"):
+        run_stage(stage, "probed")
+    learnt = read_activations(Path("data/train_activations/probed"), "imagenet_train")
+    assert len(names) < len(learnt.values) <= 5 * len(names)
+    values = read_activations(Path("data/activations/probed"), "imagenet_val").values
+    np.testing.assert_array_equal(values, arrays["imagenet_val"])
+    head = read_head(Path("data/heads/probed"), FEATURES)
+    predicted = np.argmax(values @ head.weight.T + np.asarray(head.bias), axis=1)
+    assert (predicted == truth["imagenet_val"]).mean() > 0.9
+
+
+def test_a_probe_of_a_folder_without_train_images_is_refused():
+    arrays = {"imagenet_val": values("imagenet_val", 40)}
+    describe(write_activations_folder(FOLDER, arrays, "lists"))
+    run_all("weights")
+    with pytest.raises(InputError, match="no activations of imagenet_v2"):
+        train_activations(Path("data/weights/mine"), DATASETS / "imagenet_v2")
 
 
 def swap_images(name: str) -> None:
