@@ -17,7 +17,7 @@ from interpreting_clip.instruments.measure_files import (
     CONCEPTS,
     WEIGHT,
     Files,
-    Study,
+    Measured,
     measure_files,
 )
 from interpreting_clip.instruments.measures_page import NUMBERS, PAGE, write_report
@@ -110,18 +110,18 @@ def main(words: Sequence[str]) -> None:
     )
     if files == Files(normalize_features=files.normalize_features):
         raise InputError("expected a FILE of activations, or --accuracy; see `measure --help`")
-    study = measure_files(files)
-    sys.stdout.write(text_report(study))
+    study = measure_files(files, show)
+    missing = (f"Not measured: {one.title}; needs {one.needs}.\n" for one in study.missing)
+    sys.stdout.write("".join(missing))
     if options.report:
         write_report(options.report, study)
         sys.stdout.write(f"\n{options.report / PAGE}\n{options.report / NUMBERS}\n")
 
 
-def text_report(study: Study) -> str:
-    """Return all tables as text, and what was not measured."""
-    parts = [f"{one.title}\n{'-' * len(one.title)}\n{one.result.table}" for one in study.measured]
-    missing = [f"Not measured: {one.title}; needs {one.needs}." for one in study.missing]
-    return "\n\n".join([*parts, "\n".join(missing)]) + "\n"
+def show(one: Measured) -> None:
+    """Print the table of a measure."""
+    sys.stdout.write(f"{one.title}\n{'-' * len(one.title)}\n{one.result.table}\n\n")
+    sys.stdout.flush()
 
 
 def pairs(option: str, words: Sequence[str]) -> dict[str, str]:

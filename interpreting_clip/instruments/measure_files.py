@@ -1,6 +1,6 @@
 """From files to every measure that they allow, and which file would allow the others."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,8 +88,9 @@ class ImageSet:
 
 @dataclass
 class Study:
-    """What was read, measured and not measured."""
+    """What was read, measured and not measured; `show` sees each measure when it is there."""
 
+    show: Callable[[Measured], object]
     inputs: dict[str, Found] = field(default_factory=dict)
     measured: list[Measured] = field(default_factory=list)
     missing: list[NotMeasured] = field(default_factory=list)
@@ -98,6 +99,7 @@ class Study:
         """Keep a measure, or why there is none."""
         if isinstance(one, Measured):
             self.measured.append(one)
+            self.show(one)
         else:
             self.missing.append(one)
 
@@ -106,8 +108,13 @@ class Study:
         return self.inputs[role].source.file
 
 
-def measure_files(files: Files) -> Study:
+def measure_files(files: Files, show: Callable[[Measured], object]) -> Study:
     """Measure all that the files allow.
+
+    Parameters
+    ----------
+    files : where they are
+    show : is called with each measure as soon as it is there: the next may take minutes
 
     Raises
     ------
@@ -115,11 +122,11 @@ def measure_files(files: Files) -> Study:
         A file is missing or damaged, lacks the array that it is named for, or holds something that
         a measure refuses; names the file.
     """
-    study = Study()
+    study = Study(show)
     test = read_test_set(study, "activations", files.activations, files.labels)
     head, bias = read_head(study, files.head)
     if test is None:
-        study.missing.append(
+        study.add(
             NotMeasured(
                 "Kurtosis, outlier features, participation ratio, privileged basis",
                 "a file of activations, as the first argument",
@@ -131,7 +138,7 @@ def measure_files(files: Files) -> Study:
                 study.add(one)
     accuracies: dict[str, float | Accuracy] = {}
     if test is None or head is None:
-        study.missing.append(
+        study.add(
             NotMeasured(
                 "Privileged directions, accuracy and pruning",
                 f"{'--head' if head is None else 'activations'}, of the same encoder",
@@ -148,7 +155,7 @@ def measure_files(files: Files) -> Study:
     with_accuracies(study, files, accuracies)
     with_concepts(study, files, test)
     if files.compare is None:
-        study.missing.append(
+        study.add(
             NotMeasured("CKA", "--compare, activations of another encoder on the same images")
         )
     elif test is None:
@@ -158,7 +165,7 @@ def measure_files(files: Files) -> Study:
             study, "compare", files.compare, ACTIVATIONS, dimensions=2, what="activations"
         )
         with refused(study.file("compare")):
-            study.measured.append(Measured("cka", "CKA", cka(test.values, other.values)))
+            study.add(Measured("cka", "CKA", cka(test.values, other.values)))
     return study
 
 
@@ -213,9 +220,9 @@ def with_head(
         "importance",
         f"Importance of {len(ranks)} directions, and of those of random heads",
     )
-    study.measured.append(Measured("directions", "Privileged directions", found, (chart,)))
+    study.add(Measured("directions", "Privileged directions", found, (chart,)))
     if test.classes is None:
-        study.missing.append(
+        study.add(
             NotMeasured(
                 "Accuracy and pruning",
                 "--labels, the class of each image, or an array `classes` beside the activations",
@@ -228,7 +235,7 @@ def with_head(
         own = accuracy(
             test.values, head, test.classes, among=test.among, aliases=test.aliases, **linear
         )
-        study.measured.append(Measured("accuracy", "Accuracy", own))
+        study.add(Measured("accuracy", "Accuracy", own))
         curve = pruning(
             test.values, head, test.classes, among=test.among, aliases=test.aliases, **linear
         )
@@ -241,12 +248,12 @@ def with_head(
         "accuracy, %",
         "Accuracy without the least important directions",
     )
-    study.measured.append(Measured("pruning", "Pruning", curve, (chart,)))
+    study.add(Measured("pruning", "Pruning", curve, (chart,)))
     accuracies: dict[str, float | Accuracy] = {}
     if own.classes == len(head) == 1000:
         accuracies[IMAGENET] = own
     else:
-        study.missing.append(
+        study.add(
             NotMeasured(
                 "Effective robustness, from these accuracies",
                 f"a head and images of all 1,000 classes of ImageNet, which the lines of standard "
@@ -265,9 +272,9 @@ def with_head(
             found = accuracy(
                 shift.values, head, shift.classes, among=among, aliases=shift.aliases, **linear
             )
-            study.measured.append(Measured(f"accuracy_{name}", f"Accuracy on {name}", found))
+            study.add(Measured(f"accuracy_{name}", f"Accuracy on {name}", found))
             if reason := no_line(name, found, shift, accuracies):
-                study.missing.append(NotMeasured(f"Effective robustness on {name}", reason))
+                study.add(NotMeasured(f"Effective robustness on {name}", reason))
                 continue
             accuracies[name] = found
             if name in FEWER_CLASSES:
@@ -314,7 +321,7 @@ def with_accuracies(study: Study, files: Files, accuracies: dict[str, float | Ac
     every = {**accuracies, **files.accuracies}
     known = IMAGENET in every and any(shift in every for shift in SHIFTS)
     if not known and not files.accuracies:
-        study.missing.append(
+        study.add(
             NotMeasured(
                 "Effective robustness",
                 "accuracies on ImageNet and a shift: --accuracy imagenet=… and, for example, "
@@ -332,15 +339,13 @@ def with_accuracies(study: Study, files: Files, accuracies: dict[str, float | Ac
         "effective robustness, points",
         f"Effective robustness, {mean.value:.1f} points on average",
     )
-    study.measured.append(Measured("effective_robustness", "Effective robustness", found, (chart,)))
+    study.add(Measured("effective_robustness", "Effective robustness", found, (chart,)))
 
 
 def with_concepts(study: Study, files: Files, test: ImageSet | None) -> None:
     """Add the concepts of features and directions, if there are labels of concepts."""
     if files.concepts is None:
-        study.missing.append(
-            NotMeasured("Concepts", "--concepts, a column of 0 and 1 for each concept")
-        )
+        study.add(NotMeasured("Concepts", "--concepts, a column of 0 and 1 for each concept"))
         return
     labels = read_array(
         study, "concepts", files.concepts, CONCEPTS, dimensions=2, what="labels of concepts"
@@ -364,7 +369,7 @@ def with_concepts(study: Study, files: Files, test: ImageSet | None) -> None:
         "concepts",
         f"Highest average precision for each of {len(result.names)} concepts",
     )
-    study.measured.append(Measured("concepts", "Concepts", result, (chart,)))
+    study.add(Measured("concepts", "Concepts", result, (chart,)))
 
 
 def read_test_set(
