@@ -120,8 +120,8 @@ def from_others(value: object, name: str) -> np.ndarray:
             f"{name}: NumPy cannot read {described(value)}: {first_line(error)}; copy it to an "
             "array of NumPy first"
         ) from None
-    # Types of JAX and TensorFlow that NumPy knows by name alone.
-    small_float = array.dtype.kind == "V" and array.dtype.name.startswith(("bfloat", "float"))
+    # Types that JAX and TensorFlow add to NumPy's own.
+    small_float = array.dtype.isbuiltin == 2 and array.dtype.name.startswith(("bfloat", "float"))
     return array.astype(np.float32) if small_float else array
 
 
@@ -277,6 +277,47 @@ def column_of(value: Array, name: str) -> np.ndarray:
     if array.ndim != 1:
         raise ValueError(f"{name}: expected one dimension, got the shape {array.shape}")
     return array[:, None]
+
+
+def as_flag(value: Any, name: str) -> bool:
+    """Return a value that is true or false.
+
+    Raises
+    ------
+    TypeError
+        It is something else.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: expected True or False, got {described(value)}")
+    return bool(value)
+
+
+def as_mapping(value: Any, name: str, example: str) -> dict[Any, Any]:
+    """Return a mapping; None is an empty one.
+
+    Raises
+    ------
+    TypeError
+        It is something else.
+    """
+    if value is not None and not isinstance(value, Mapping):
+        raise TypeError(f"{name}: expected a mapping such as {example}, got {described(value)}")
+    return dict(value or {})
+
+
+def as_count(value: Any, name: str, least: int) -> int:
+    """Return a whole number of things.
+
+    Raises
+    ------
+    ValueError
+        It is something else, or less than `least`.
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least:
+        got = one_line(repr(value))[:SHOWN]
+        raise ValueError(f"{name}: expected a whole number, {least} or more, got {got}")
+    return int(value)
 
 
 def require_some(array: np.ndarray, name: str, least: str) -> None:

@@ -17,7 +17,7 @@ from interpreting_clip.formats.published_accuracies import (
     fractions_above_chance,
     standard_models,
 )
-from interpreting_clip.instruments.arguments import SHOWN, checked
+from interpreting_clip.instruments.arguments import SHOWN, as_count, as_mapping, checked
 from interpreting_clip.instruments.from_head import Accuracy as MeasuredAccuracy
 from interpreting_clip.instruments.readable import Readable
 from interpreting_clip.measures.effective_robustness import (
@@ -96,7 +96,7 @@ class EffectiveRobustness(Readable, Result):
         which = ", ".join(self.extrapolated_shifts)
         return [
             line,
-            f"Extrapolated, since no standard model is as accurate on ImageNet: {which}.",
+            f"Extrapolated, since no standard model has such an accuracy on ImageNet: {which}.",
             self.INTERVAL,
         ]
 
@@ -131,7 +131,7 @@ def effective_robustness(
     TypeError, ValueError
         A set is unknown, ImageNet or every shift is missing, or an accuracy is no percentage.
     """
-    given = measured_accuracies(accuracies, dict(images or {}))
+    given = measured_accuracies(accuracies, as_mapping(images, "images", "{'imagenet': 50_000}"))
     settings = checked(Settings, resamples=resamples, confidence=confidence, seed=seed)
     shifts = [shift for shift in SHIFTS if shift in given]
     starts = {
@@ -174,11 +174,8 @@ def measured_accuracies(accuracies: Any, images: Mapping[str, Any]) -> dict[str,
     TypeError, ValueError
         As `effective_robustness`.
     """
-    if not isinstance(accuracies, Mapping):
-        raise TypeError(
-            "accuracies: expected a mapping such as {'imagenet': 76.1, 'imagenet_v2': 63.2}, got "
-            f"{type(accuracies).__name__}"
-        )
+    example = "{'imagenet': 76.1, 'imagenet_v2': 63.2}"
+    accuracies = as_mapping(accuracies, "accuracies", example)
     legal = (IMAGENET, *SHIFTS, *(on_classes(shift) for shift in FEWER_CLASSES))
     for name in (*accuracies, *images):
         if name not in legal:
@@ -198,9 +195,10 @@ def measured_accuracies(accuracies: Any, images: Mapping[str, Any]) -> dict[str,
         else:
             percent = percentage(name, value)
         count = images.get(name, counted)
-        if count is not None and (not isinstance(count, int) or count < 1):
-            raise ValueError(f"images of {name}: expected a whole number of images, got {count!r}")
-        found[name] = Accuracy(percent / 100, count)
+        exact = count is None
+        found[name] = Accuracy(
+            percent / 100, None if exact else as_count(count, f"images of {name}", 1)
+        )
     return found
 
 

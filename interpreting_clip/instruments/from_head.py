@@ -10,6 +10,9 @@ from jaxtyping import Bool, Float, Int
 from interpreting_clip.instruments.arguments import (
     Array,
     as_classes,
+    as_count,
+    as_flag,
+    as_mapping,
     as_matrix,
     as_vector,
     checked,
@@ -275,7 +278,7 @@ def pruning(
 
 
 def activations_and_head(
-    activations: Array, head: Array, bias: Array | None, normalize_features: bool
+    activations: Array, head: Array, bias: Array | None, normalize_features: Any
 ) -> tuple[Float[np.ndarray, "image feature"], Head]:
     """Return activations and a head that fit each other.
 
@@ -288,12 +291,10 @@ def activations_and_head(
     weight = as_matrix(head, "head", "class")
     require_equal("the head", weight.shape[1], "activations", values.shape[1], "features")
     offset = None if bias is None else as_vector(bias, "bias", len(weight), "classes")
-    return values, Head(weight, offset, bool(normalize_features))
+    return values, Head(weight, offset, as_flag(normalize_features, "normalize_features"))
 
 
-def class_map_among(
-    among: Array | None, aliases: Mapping[int, int] | None, classes: int
-) -> Int[np.ndarray, " class_"]:
+def class_map_among(among: Array | None, aliases: Any, classes: int) -> Int[np.ndarray, " class_"]:
     """Return what each class of the head counts as on the test set.
 
     Raises
@@ -301,15 +302,16 @@ def class_map_among(
     TypeError, ValueError
         They are no classes of the head, or there are aliases and no `among`.
     """
+    pairs = as_mapping(aliases, "aliases", "{530: 409}")
     if among is None:
-        if aliases:
+        if pairs:
             raise ValueError(
                 "aliases: expected `among`, the classes that the test set has, as well"
             )
         return np.arange(classes)
     listed = numeric(among, "among")
     kept = np.unique(as_classes(listed, "among", listed.size, classes))
-    return map_classes(kept.tolist(), classes, aliases)
+    return map_classes(kept.tolist(), classes, pairs)
 
 
 def head_settings(
@@ -322,16 +324,17 @@ def head_settings(
     ValueError
         A setting is out of its range.
     """
+    count = as_count(random_heads, "random_heads", 0)
     settings = checked(
         of_directions.Settings,
         centre=centre,
         pruning_steps=pruning_steps,
         harmless=harmless,
         # A study has a null; who only wants the directions may do without.
-        random_heads=1 if random_heads == 0 else random_heads,
+        random_heads=max(count, 1),
         random_head_seed=random_head_seed,
     )
-    return settings, random_heads
+    return settings, count
 
 
 def random_directions(

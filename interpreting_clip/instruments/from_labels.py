@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from interpreting_clip.errors import one_line
 from interpreting_clip.instruments.arguments import (
     Array,
+    as_count,
     as_labels,
     as_matrix,
     checked,
@@ -126,7 +127,7 @@ def concepts(
     shown, known = as_labels(labels, "labels", len(values))
     names = known if names is None else concept_names(names, shown.shape[1])
     basis = None if directions is None else as_directions(directions, values.shape[1])
-    sides = 2 if sign == "either" else 1
+    sides = 2 if isinstance(sign, str) and sign == "either" else 1
     if minimum_images is None:
         minimum_images = fewest_images(
             checked_threshold(threshold), values.shape[1], shown.shape[1], sides=sides
@@ -143,6 +144,7 @@ def concepts(
         false_discovery_rate=false_discovery_rate,
         seed=seed,
     )
+    workers = as_count(workers, "workers", 1)
     which, left_out = frequent_concepts(shown, names, settings.minimum_images)
     image, concept = np.nonzero(shown)
     targets = concept_targets(

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.instruments.arguments import Array, as_matrix, checked, numeric
+from interpreting_clip.instruments.arguments import Array, as_count, as_matrix, checked, numeric
 from interpreting_clip.instruments.readable import Readable
 from interpreting_clip.measures import cka as of_layers
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
@@ -79,11 +79,10 @@ def cka(
             "same order"
         )
     settings = checked(of_layers.Settings, outlier_sigma=outlier_sigma, outlier_share=outlier_share)
-    if not isinstance(minibatch, int | np.integer) or minibatch < MIN_IMAGES:
-        raise ValueError(f"minibatch: expected {MIN_IMAGES} images or more, got {minibatch!r}")
+    most = as_count(minibatch, "minibatch", MIN_IMAGES)
     if len(x) < MIN_IMAGES:
         raise ValueError(f"first: expected at least {MIN_IMAGES} images, got {len(x)}")
-    count = -(-len(x) // int(minibatch))
+    count = -(-len(x) // most)
     size = len(x) // count
     if size < MIN_IMAGES:
         raise ValueError(

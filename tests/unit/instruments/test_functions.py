@@ -225,6 +225,31 @@ def test_accuracy_refuses_what_does_not_fit(changes, said):
         ic.accuracy(**{"activations": VALUES, "head": HEAD, "classes": CLASS, **changes})
 
 
+AMBIGUOUS = np.array([1, 2])
+MISPLACED = {
+    "normalize_features": lambda: ic.accuracy(VALUES, HEAD, CLASS, normalize_features=AMBIGUOUS),
+    "aliases": lambda: ic.accuracy(VALUES, HEAD, CLASS, aliases=AMBIGUOUS),
+    "random_heads": lambda: ic.directions(HEAD, VALUES, random_heads=AMBIGUOUS),
+    "centre": lambda: ic.directions(HEAD, VALUES, centre=AMBIGUOUS),
+    "outlier_sigma": lambda: ic.kurtosis(VALUES, outlier_sigma=AMBIGUOUS),
+    "blocks": lambda: ic.participation_ratio(VALUES, blocks=AMBIGUOUS),
+    "sign": lambda: ic.concepts(VALUES, SHOWN, sign=AMBIGUOUS),
+    "workers": lambda: ic.concepts(VALUES, SHOWN, workers=AMBIGUOUS),
+    "threshold": lambda: ic.concepts(VALUES, SHOWN, threshold=AMBIGUOUS),
+    "minimum_images": lambda: ic.concepts(VALUES, SHOWN, minimum_images=AMBIGUOUS),
+    "minibatch": lambda: ic.cka(VALUES, VALUES, minibatch=AMBIGUOUS),
+    "accuracies": lambda: ic.effective_robustness(AMBIGUOUS),
+    "images": lambda: ic.effective_robustness({"imagenet": 1}, images=AMBIGUOUS),
+}
+
+
+@pytest.mark.parametrize("name", MISPLACED)
+def test_an_array_in_place_of_a_setting_is_named_and_never_ambiguous(name):
+    with pytest.raises((TypeError, ValueError), match=f"^{name}: ") as caught:
+        MISPLACED[name]()
+    assert "ambiguous" not in str(caught.value) and "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("centre", of_directions.CENTRES)
 def test_directions_are_the_measure_the_most_important_first(centre):
     found = ic.directions(HEAD, VALUES, centre=centre, random_heads=4)
@@ -354,7 +379,7 @@ def test_cka_deals_images_out_in_turn_and_says_what_is_left_over():
     [
         (VALUES, VALUES[1:], {}, "first has 240 images and second 239"),
         (VALUES[:3], VALUES[:3], {}, "at least 4 images, got 3"),
-        (VALUES, VALUES, {"minibatch": 3}, "minibatch: expected 4 images or more, got 3"),
+        (VALUES, VALUES, {"minibatch": 3}, "minibatch: expected a whole number, 4 or more, got 3"),
         (VALUES[:9], VALUES[:9], {"minibatch": 4}, "3 minibatches of 3"),
         (VALUES, np.ones((IMAGES, 3)), {}, "layer second: its output does not vary"),
         (VALUES[:, 0], VALUES, {}, "first: expected two dimensions"),
