@@ -50,6 +50,7 @@ class Concepts(Readable, Result):
     names : of the concepts that were measured, in the order of the columns below
     left_out : names of those on fewer than `minimum_images` images, or on all but so few
     minimum_images : see `concepts`
+    encoded, encoded_by_directions : names of the concepts that a feature, or a direction, encodes
     direction_precisions, feature_precisions : average precision of each direction, and of each
         feature, for each concept; no rows without directions
     """
@@ -63,6 +64,7 @@ class Concepts(Readable, Result):
     left_out: list[str]
     minimum_images: int
     encoded: list[str]
+    encoded_by_directions: list[str]
     direction_precisions: Float[np.ndarray, "direction concept"]
     feature_precisions: Float[np.ndarray, "feature concept"]
 
@@ -74,12 +76,12 @@ class Concepts(Readable, Result):
     @property
     def notes(self) -> list[str]:
         """Which concepts are encoded, and which were left out."""
-        which = "directions" if len(self.direction_precisions) else "features"
-        found = f"Encoded by {which}: {listed(self.encoded)}." if self.encoded else ""
+        bases = {"features": self.encoded, "directions": self.encoded_by_directions}
+        found = [f"Encoded by {name}: {listed(which)}." for name, which in bases.items() if which]
         rare = f"{len(self.left_out)} concepts are on fewer than {self.minimum_images} images"
         kept = f"Measured: {len(self.names)} concepts"
         kept += f"; left out: {rare}." if self.left_out else "."
-        return [one for one in (found, kept, self.INTERVAL) if one]
+        return [*found, kept, self.INTERVAL]
 
 
 def concepts(
@@ -186,16 +188,19 @@ def concepts(
         counted |= counts_of(
             name, found, by_chance, targets=targets, images=len(values), settings=settings
         )
-    of_whom = next(iter(probes.values()))
-    pairs = encoded_pairs(of_whom.precisions, settings.threshold)
     kept = [names[number] for number in which]
+    encoded = {
+        name: np.unique(encoded_pairs(one.precisions, settings.threshold)[:, 1]).tolist()
+        for name, one in probes.items()
+    }
     empty = np.empty((0, len(which)))
     return Concepts(
         **counted,
         names=kept,
         left_out=left_out,
         minimum_images=settings.minimum_images,
-        encoded=[kept[number] for number in np.unique(pairs[:, 1])],
+        encoded=[kept[number] for number in encoded["features"]],
+        encoded_by_directions=[kept[number] for number in encoded.get("directions", ())],
         direction_precisions=probes["directions"].precisions if basis is not None else empty,
         feature_precisions=probes["features"].precisions,
     )

@@ -36,7 +36,8 @@ STYLE = """
 --own:#6db6f2;--null:#f2a05e;--bar:#2f5f85}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--text);background:var(--back);max-width:52rem;
 margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
-table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}
+.wide{overflow-x:auto;margin:1rem 0}
+table{border-collapse:collapse}
 td,th{padding:.2rem .7rem;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap;
 font-variant-numeric:tabular-nums}
 td:first-child,th:first-child{text-align:left;white-space:normal}
@@ -160,7 +161,7 @@ def html(study: Study) -> str:
 <h1>What the activations tell</h1>
 <p>Every number stands beside its chance level, where it has one. Definitions:
 docs/measures.md of interpreting-clip.</p>
-{f"<table>{head}{inputs}</table>" if inputs else ""}
+{wide(f"<table>{head}{inputs}</table>", "Inputs") if inputs else ""}
 {sections}
 {f"<h2>Not measured</h2><ul>{missing}</ul>" if missing else ""}
 </body></html>
@@ -173,5 +174,12 @@ def section(one: Measured) -> str:
     charts = "".join(f"<figure>{chart}</figure>" for chart in one.charts)
     return (
         f'<section id="{escape(one.name)}"><h2>{escape(one.title)}</h2>'
-        f"{html_table(one.result.numbers)}{notes}{charts}</section>"
+        f"{wide(html_table(one.result.numbers), one.title)}{notes}{charts}</section>"
+    )
+
+
+def wide(table: str, label: str) -> str:
+    """Let a table scroll sideways where the window is narrow, with the keyboard too."""
+    return (
+        f'<div class="wide" role="region" aria-label="{escape(label)}" tabindex="0">{table}</div>'
     )

@@ -109,7 +109,7 @@ def test_every_instrument_and_the_command_work(python, tmp_path):
     done = subprocess.run([python, "-c", FRONT_DOOR], cwd=tmp_path, capture_output=True, check=True)
     found = json.loads(done.stdout)
     assert found["light"] == [] and found["heavy"] == [] and found["shown"]
-    assert len(set(found["names"])) == 10 and found["concepts"] == []
+    assert len(set(found["names"])) == 10 and found["concepts"] == ["first"]
     with_torch = ic.effective_robustness({"imagenet": 63.32, "imagenet_v2": 55.92})
     assert found["robustness"] == with_torch.robustness.value
     words = ["measure", "h.npy", "--head", "w.npy", "--labels", "y.npy", "--report", "out"]

@@ -13,10 +13,13 @@ import torch
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
 
+import interpreting_clip
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.instruments.command import main
+from interpreting_clip.instruments.measure_files import ACTIVATIONS, CONCEPTS, WEIGHT
+from interpreting_clip.instruments.measure_files import CLASSES as CLASSES_NAMED
 from interpreting_clip.measures.head import Head
 from tests.instruments import ic
 from tests.reads import ROOT
@@ -313,3 +316,10 @@ def test_the_command_says_in_one_line_what_is_wrong():
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     done = run("measure", "--help")
     assert "mine" not in done.stdout and "activations, features, embeddings" in done.stdout
+
+
+def test_the_documentation_lists_every_instrument_and_every_name_of_an_array():
+    text = (ROOT / "docs/arrays.md").read_text()
+    assert {*re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)} == {*interpreting_clip.__all__}
+    for names in (ACTIVATIONS, CLASSES_NAMED, WEIGHT, CONCEPTS):
+        assert ", ".join(f"`{name}`" for name in names) in text

@@ -312,6 +312,7 @@ def test_concepts_of_directions_take_the_result_of_directions_or_rows():
     axes = ic.concepts(VALUES, SHOWN, np.eye(FEATURES), draws=3, null_draws=2)
     np.testing.assert_array_equal(axes.direction_precisions, axes.feature_precisions)
     assert axes.directions == axes.features
+    assert axes.encoded == axes.encoded_by_directions == ["concept 0", "concept 1"]
 
 
 def test_rare_concepts_are_left_out_and_named():

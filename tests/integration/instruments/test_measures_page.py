@@ -1,0 +1,45 @@
+"""The page of `interpreting-clip measure` in a browser: offline, in the dark, on a telephone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interpreting_clip.instruments.command import main
+from tests.browser import HOSTILE, NARROW, excess_width, violations
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def report(tmp_path, monkeypatch) -> Path:
+    """Return a page with every measure, and names that would run if they were not escaped."""
+    monkeypatch.chdir(tmp_path)
+    head, classes = RNG.normal(size=(4, 12)), np.arange(80) % 4
+    values = RNG.normal(size=(80, 12)) + head[classes]
+    hostile = HOSTILE.replace("/", "")
+    for name, array in (("w", head), ("y", classes), (hostile, values), ("c", values[:, :2] > 0)):
+        np.save(f"{name}.npy", array)
+    Path("names.txt").write_text(f"{HOSTILE}\nb\n")
+    words = ["measure", f"{hostile}.npy", "--head", "w.npy", "--labels", "y.npy", "--report", "out"]
+    words += ["--concepts", "c.npy", "--concept-names", "names.txt", "--compare", f"{hostile}.npy"]
+    main([*words, "--accuracy", "imagenet=76", "--accuracy", "objectnet=30"])
+    return tmp_path / "out/index.html"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_runs_nothing_loads_nothing_and_can_be_read(page, report, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(report.as_uri())
+    assert page.locator("section").count() == 10
+    assert page.locator("svg").count() == 6
+    assert HOSTILE in page.locator("body").inner_text()
+    assert violations(page) == []
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 24, 27)"
+    assert dark == (scheme == "dark")
+
+
+def test_the_page_fits_a_telephone(page, report):
+    page.set_viewport_size(NARROW)
+    page.goto(report.as_uri())
+    assert excess_width(page) == 0
