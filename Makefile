@@ -5,6 +5,7 @@
 # make emulate  do other processors compute the same bytes? QEMU (Debian: qemu-user) emulates four
 # make plan     what a study would download, store and compute: make plan STUDY=studies/paper.yaml
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
+# make accept   measure a published encoder on real images in a clone (9 GB), and compare
 # make plots    dvc_plots/index.html, works offline
 # make fsck     find damaged files in DVC's cache; make fsck MEND=1 deletes them
 # make compare  do two results agree? make compare A=main B=../other-clone
@@ -28,7 +29,7 @@ COMPILE := pip-compile -q --strip-extras --annotation-style line --no-header --n
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan check-encoder prune install install-light unit test stress emulate check docs bench plots \
+.PHONY: repro plan check-encoder accept prune install install-light unit test stress emulate check docs bench plots \
     lock clean fsck compare push
 .DELETE_ON_ERROR:
 
@@ -44,6 +45,9 @@ plan: $(VENV)/ready
 
 check-encoder: $(VENV)/ready
 	@python -m tools.check_encoder $(ENCODER) $(OPTIONS)
+
+accept: $(VENV)/ready
+	@python -m tools.accept
 
 prune: $(VENV)/ready
 	@python -m tools.prune $(if $(filter 1,$(YES)),--yes)

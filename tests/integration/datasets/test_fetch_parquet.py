@@ -47,7 +47,8 @@ def file(rows: pa.Table | Sequence[Row], **options: Any) -> bytes:
     """Return a parquet file with two images per row group, as options may change."""
     stream = io.BytesIO()
     content = rows if isinstance(rows, pa.Table) else table(rows)
-    write_table(content, stream, **{"row_group_size": 2} | options)
+    settings: dict[str, Any] = {"row_group_size": 2} | options
+    write_table(content, stream, **settings)
     return stream.getvalue()
 
 
@@ -112,7 +113,9 @@ def test_a_folder_or_a_pattern_of_files_is_read(tmp_path: Path, folder: str):
 def test_a_limit_takes_the_images_that_it_takes_of_class_folders(tmp_path: Path):
     rows = imagenet(*[3] * 9, *[4] * 9)
     write_files(tmp_path, {"data/0.parquet": file(rows[:7]), "data/1.parquet": file(rows[7:])})
-    official = {f"{KNOWN.wnids[c]}/{name[:-15]}.JPEG": data for data, name, c in rows if name}
+    official = {
+        f"{KNOWN.wnids[c]}/{name[:-15]}.JPEG": data for data, name, c in rows if data and name
+    }
     write_files(tmp_path / "folders", official)
     from_files = fetched(tmp_path, from_folder(limit=6))
     with open_shards(from_files) as opened:

@@ -1,0 +1,158 @@
+"""What `make accept` says of results that agree with the published ones, and of others."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from interpreting_clip.config.machine import Machine
+from interpreting_clip.datasets.card import DatasetCard, write_card
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.published_accuracies import ZOO, zoo_models
+from tests.reads import ROOT
+from tools import accept
+from tools.accept import (
+    ENCODER,
+    EXTREME,
+    FOLDER,
+    MODEL,
+    SETS,
+    STUDY,
+    Finding,
+    outcome,
+    verdict,
+    written,
+)
+
+Results = Callable[..., Path]
+
+
+def card(dataset: str, images: int, *, partial: bool) -> DatasetCard:
+    return DatasetCard(
+        dataset=dataset,
+        images=images,
+        classes=["tench"],
+        class_indices=[0],
+        source="hub",
+        licence="ImageNet's",
+        shards={},
+        partial=partial,
+        origin={f"clip-benchmark/{dataset}": "ab" * 20},
+    )
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    """Write what a run leaves: by default, the published accuracies and the expected feature."""
+
+    def write(imagenet=63.32, v2=55.92, features=(EXTREME,), *, partial=False) -> Path:
+        folder = tmp_path / FOLDER
+        accuracy = {"imagenet": imagenet, "imagenet_v2": v2, "objectnet": None}
+        write_json(folder / f"plots/encoders/{ENCODER}.json", {"measures": {"accuracy": accuracy}})
+        found: dict[str, Any] = {
+            "kurtosis": {"value": 12.344, "low": 12.3, "high": 12.4},
+            "outlier_sigma": 6.0,
+            "outlier_share": 0.5,
+            "outlier_features": {"feature": list(features), "share": [0.987 for _ in features]},
+        }
+        write_json(folder / f"data/kurtosis/{ENCODER}/kurtosis.json", found)
+        for (_, key), images in zip(SETS.values(), (50_000, 10_000), strict=True):
+            (folder / "data/datasets" / key).mkdir(parents=True, exist_ok=True)
+            write_card(card(key, images, partial=partial), folder / "data/datasets" / key)
+        for name in (ZOO, STUDY):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+        (folder / "params.yaml").write_bytes((ROOT / STUDY).read_bytes())
+        outs = [{"path": f"data/kurtosis/{ENCODER}", "md5": f"{'c' * 32}.dir"}]
+        stages = {f"kurtosis@{ENCODER}": {"cmd": "x", "outs": outs}}
+        (folder / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+        seconds = folder / f".scratch/seconds/kurtosis@{ENCODER}"
+        seconds.parent.mkdir(parents=True, exist_ok=True)
+        seconds.write_text("4321.0\n")
+        return folder
+
+    return write
+
+
+def verdicts(folder: Path) -> dict[str, bool | None]:
+    return {one.name: one.agrees for one in outcome(folder)}
+
+
+def test_the_published_figures_are_those_of_the_table():
+    (model,) = (model for model in zoo_models(ROOT / ZOO) if model["name"] == MODEL)
+    assert (model["imagenet"], model["imagenet_v2"]) == (63.32, 55.92)
+
+
+def test_results_that_agree(results: Results):
+    found = outcome(results())
+    assert [one.agrees for one in found] == [True, True, None, True, None]
+    said = {one.name: one.said for one in found}
+    assert said["ImageNet"].startswith("63.32 % of 50,000 images; published 63.32 %, ±0.3: agrees")
+    assert said["kurtosis"].startswith("12.34 [12.30, 12.40] on 50,000 images")
+    assert "1 feature beyond 6 σ in 50% of images: 92 (98.7% of images)" in said["outliers"]
+    assert said["feature 92"].startswith("an outlier feature here")
+    assert verdict(found).agrees
+
+
+@pytest.mark.parametrize(
+    ("changed", "differs"),
+    [
+        ({"imagenet": 63.62}, set()),
+        ({"imagenet": 63.02, "v2": 56.22}, set()),
+        ({"imagenet": 63.63}, {"ImageNet"}),
+        ({"imagenet": 63.01}, {"ImageNet"}),
+        ({"v2": 55.6}, {"ImageNet-V2"}),
+        ({"features": ()}, {"outliers"}),
+        ({"features": (7, 8)}, set()),
+        ({"partial": True}, {"ImageNet", "ImageNet-V2"}),
+        ({"imagenet": 0.1, "v2": 0.1, "features": ()}, {"ImageNet", "ImageNet-V2", "outliers"}),
+    ],
+)
+def test_results_that_differ(results: Results, changed: dict[str, Any], differs: set[str]):
+    folder = results(**changed)
+    assert {name for name, agrees in verdicts(folder).items() if agrees is False} == differs
+    assert verdict(outcome(folder)).said.startswith("DIFFERS" if differs else "agrees")
+
+
+@pytest.mark.parametrize(("imagenet", "status"), [(63.4, 0), (60.0, 1)])
+def test_the_lines_to_post_and_the_status(
+    results: Results, tmp_path: Path, monkeypatch, capsys, *, imagenet: float, status: int
+):
+    results(imagenet=imagenet)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(accept, "prepare", lambda folder: None)
+    monkeypatch.setattr(accept, "run", lambda folder, machine: None)
+    try:
+        accept.main()
+        found = 0
+    except SystemExit as error:
+        found = error.code
+    assert found == status
+    _, posted, after = capsys.readouterr().out.split("```\n")
+    assert not after
+    for text in (
+        r"^versions +Python 3\.\d+\.\d+, torch 2\.",
+        r"^machine +.*\(\w+\), \d+ logical processors",
+        r"^device +cpu, 256 images per pass$",
+        r"^settings +kernels native, float32, 4 threads$",
+        r"^time +72 minutes of stages$",
+        r"^source +ImageNet-V2: clip-benchmark/imagenet_v2@(ab){20}$",
+        rf"^md5 +data/kurtosis/{ENCODER} c{{32}}\.dir$",
+        r"^study +acceptance\.yaml [0-9a-f]{12}$",
+        r"^verdict +" + ("DIFFERS" if status else "agrees"),
+    ):
+        assert re.search(text, posted, re.MULTILINE), text
+    assert str(tmp_path) not in posted
+
+
+def test_a_run_that_stops_says_how_to_continue(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: type("Done", (), {"returncode": 1}))
+    with pytest.raises(accept.InputError, match="run `make accept` again, and it continues"):
+        accept.run(tmp_path, Machine())
+
+
+def test_names_stand_in_one_column():
+    assert written([Finding("a", "x\x1b"), Finding("long", "y")]) == ["a     x\\x1b", "long  y"]
