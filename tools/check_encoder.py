@@ -21,7 +21,7 @@ from interpreting_clip.config.encoders import HUB_MODEL, AnyBackbone, OpenClipMo
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.synthetic import CLASSES, Recipe
-from interpreting_clip.config.weight_sources import ActivationsFolder
+from interpreting_clip.config.weight_sources import ActivationsFolder, CheckpointFile
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.datasets.listed_images import listed_images
@@ -218,6 +218,8 @@ def findings(
         yield "", f"{len(state):,} arrays of {numbers} numbers, all fit {model}"
     if found is not None:
         yield "", f"taken: {describe_found(found)}"
+    if isinstance(entry, CheckpointFile) and entry.classes is not None:
+        yield "", f"the head's rows are those of {entry.classes.file}, put into ImageNet's order"
     yield "preprocessing", describe_preprocessing(entry, card.preprocess)
     yield "representation", f"{card.representation}, {card.feature_width:,} features"
 
