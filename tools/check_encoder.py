@@ -93,8 +93,9 @@ def main(*arguments: str) -> None:
     for name, finding in findings(study, key, encoder, found):
         say(name, finding)
     try:
-        head, finding = make_head(study, key, encoder, whole=bool(options.image))
-        say("head", finding)
+        if key in study.encoders:
+            head, finding = make_head(study, key, encoder, whole=bool(options.image))
+            say("head", finding)
     except InputError as error:
         complaints.append(f"'encoders.{key}.head': {error}")
     try:
@@ -205,11 +206,15 @@ def findings(
     study: Sections, key: str, encoder: Encoder, found: Found | None
 ) -> Iterator[tuple[str, str]]:
     """Yield the findings about an encoder that need no forward pass."""
-    card, entry, about = encoder.card, study.weights[key], study.encoders[key]
+    card, entry, about = encoder.card, study.weights[key], study.encoders.get(key)
     origin, state = card.origin, encoder.module.state_dict()
     numbers = metric(Amount(sum(value.numel() for value in state.values())))
     model = getattr(study.backbones[entry.backbone], "model", entry.backbone)
-    yield "encoder", f"{key}: {about.label} ({about.training}, head {about.head})"
+    if about is None:
+        probes = [name for name, probe in study.probe.items() if probe.start == key]
+        yield "encoder", f"{key}: without a head, for the linear probe {', '.join(probes)}"
+    else:
+        yield "encoder", f"{key}: {about.label} ({about.training}, head {about.head})"
     if origin is None:
         yield "weights", f"drawn from a seed: {numbers} numbers for {model}"
     else:

@@ -84,6 +84,24 @@ def test_a_classifier_that_fits(study, capsys):
     assert found["forward pass"].startswith("a drawn image: 96 features")
 
 
+def test_an_encoder_for_a_probe_alone_needs_no_head(study, capsys):
+    study(TIMM, checkpoint(pickled(timm_model(num_classes=0).state_dict())))
+    tree = yaml.safe_load(Path("params.yaml").read_text())
+    train = {"kind": "imagenet", "source": "folder", "folder": "train", "limit": 1000}
+    tree["datasets"]["imagenet_train"] = train
+    tree["probe"]["probed"] = {"start": "mine", "dataset": "imagenet_train"}
+    tree["probe"]["probed"]["features"] = "embedding"
+    tree["encoders"]["probed"] = tree["encoders"].pop("mine") | {"training": "probed"}
+    tree["controls"]["encoder"] = "probed"
+    Path("params.yaml").write_text(yaml.safe_dump(tree))
+    main("mine")
+    found = lines(capsys.readouterr().out)
+    assert found["encoder"] == "mine: without a head, for the linear probe probed"
+    assert found["forward pass"].startswith("a drawn image: 96 features")
+    with pytest.raises(InputError, match=r"'probe\.probed' is made here"):
+        main("probed")
+
+
 def test_an_image_of_one_s_own_shows_what_the_encoder_sees_in_it(study, capsys):
     model = timm_model()
     with torch.no_grad():
