@@ -134,7 +134,8 @@ def fit_probe(
     held = hold_out(classes, settings.held_out)
     # Those held out last, so that both parts are slices.
     order, count = np.argsort(held, kind="stable"), int((~held).sum())
-    data = Examples(features[order], classes[order], device)
+    # Apple's GPUs have no float64.
+    data = Examples(features[order], classes[order], "cpu" if device == "mps" else device)
     every, learnt, kept = slice(0, len(held)), slice(0, count), slice(count, len(held))
     fits, tried = list[Fit](), list[Tried]()
     for penalty in sorted(settings.penalties, reverse=True):
@@ -200,6 +201,7 @@ class Examples:
     ) -> Fit:
         """Fit a head to a part of the images by L-BFGS, from zeros or from another fit."""
         from scipy.optimize import minimize
+        from threadpoolctl import ThreadpoolController
 
         scale = self.standardisation(part)
         mean, deviation = scale.mean.cpu().numpy(), scale.deviation.cpu().numpy()
@@ -211,22 +213,26 @@ class Examples:
         if start is not None:
             point[:, :-1] = start.weight * deviation
             point[:, -1] = start.bias + start.weight @ mean
-        found = minimize(
-            lambda flat: tuple(
-                np.ravel(one) for one in self.objective(flat.reshape(shape), part, penalty, scale)
-            ),
-            point.ravel(),
-            jac=True,
-            method="L-BFGS-B",
-            options={
-                "maxcor": CORRECTIONS,
-                "maxiter": settings.iterations,
-                "maxfun": 100 * settings.iterations,
-                "maxls": 50,
-                "gtol": settings.tolerance * first,
-                "ftol": SMALLEST_GAIN,
-            },
-        )
+        # scipy's vectors are short work, and as many threads as this machine has cores would add
+        # them up in an order of its own.
+        with ThreadpoolController().select(prefix="libscipy_openblas").limit(limits=1):
+            found = minimize(
+                lambda flat: tuple(
+                    np.ravel(one)
+                    for one in self.objective(flat.reshape(shape), part, penalty, scale)
+                ),
+                point.ravel(),
+                jac=True,
+                method="L-BFGS-B",
+                options={
+                    "maxcor": CORRECTIONS,
+                    "maxiter": settings.iterations,
+                    "maxfun": 100 * settings.iterations,
+                    "maxls": 50,
+                    "gtol": settings.tolerance * first,
+                    "ftol": SMALLEST_GAIN,
+                },
+            )
         point = found.x.reshape(shape)
         weight = point[:, :-1] / deviation
         last = float(np.abs(found.jac).max())
