@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from interpreting_clip.measures.logit_line import logit
-from page.names import SHIFTS
+from page.names import TESTBED_SHIFTS
 from page.robustness_tables import DRAWN_RANGE, STANDARD
 from page.vega_lite import (
     INK,
@@ -47,7 +47,10 @@ WITH_TRAINING = TRAININGS[:4]  # untrained encoders are at chance, where a line 
 PUBLISHED_TRAININGS = TRAININGS[:3]  # nobody publishes probes
 ON_LINE = "datum.kind === 'line' || datum.kind === 'extrapolated'"
 ENCODER = "datum.kind === 'encoder'"
-BY_SHIFT = {"column": nominal("shift", sort=list(SHIFTS.values()), title=None), **REVISION_ROWS}
+BY_SHIFT = {
+    "column": nominal("shift", sort=list(TESTBED_SHIFTS.values()), title=None),
+    **REVISION_ROWS,
+}
 
 
 def effective_robustness(chart: Axes) -> Spec:

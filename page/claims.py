@@ -10,7 +10,7 @@ from interpreting_clip.measures.null_rank import rank_p_value
 from page.families import families, label_controls, trained, untrained_null
 from page.names import (
     BASELINES,
-    SHIFTS,
+    TESTBED_SHIFTS,
     TRAININGS,
     format_interval,
     format_number,
@@ -349,19 +349,23 @@ def _over_seeds(encoder: StudyEncoder, number: str, digits: int = 1) -> str:
 
 
 def mean_over(encoders: Sequence[StudyEncoder]) -> str:
-    """Name the shifts that a mean is over, or return nothing if it is over all five."""
+    """Name the shifts that a mean is over, or return nothing if it is over all of the testbed."""
     shifts = measured_shifts(encoders)
-    if len(shifts) == len(SHIFTS):
+    if len(shifts) == len(TESTBED_SHIFTS):
         return ""
-    return f" over {', '.join(SHIFTS[s] for s in shifts)} alone" if shifts else " of no shift"
+    return (
+        f" over {', '.join(TESTBED_SHIFTS[s] for s in shifts)} alone" if shifts else " of no shift"
+    )
 
 
 def mean_shift_accuracy(encoder: StudyEncoder) -> float | None:
     """Return the mean accuracy in percent over the shifts that the mean robustness is over."""
     if encoder.metrics.effective_robustness.not_given:
         return None
-    values = [getattr(encoder.metrics.accuracy, shift) for shift in measured_shifts([encoder])]
-    return None if not values or None in values else sum(values) / len(values)
+    accuracy = encoder.metrics.accuracy
+    values = [accuracy[shift] for shift in measured_shifts([encoder])]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _robustness(encoders: Sequence[StudyEncoder]) -> list[Estimate]:
@@ -431,14 +435,14 @@ def _unless_extrapolated(
     return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
 
 
-def said_accuracies(imagenet: float, shifts: float | None) -> str:
+def said_accuracies(imagenet: float | None, shifts: float | None) -> str:
     """Return the accuracies behind an effective robustness, which is a distance to a line."""
     return f"ImageNet {format_number(imagenet)} %, shifts {format_number(shifts)} %"
 
 
 def _accuracies(encoder: StudyEncoder) -> str:
-    accuracy = encoder.metrics.accuracy
-    return said_accuracies(accuracy.imagenet, mean_shift_accuracy(encoder))
+    imagenet = encoder.metrics.accuracy["imagenet"]
+    return said_accuracies(imagenet, mean_shift_accuracy(encoder))
 
 
 _SEEN = {"shown": "seen", "not shown": "not seen", "undecided": "undecided", "mixed": "mixed"}

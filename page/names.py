@@ -3,17 +3,13 @@
 from collections.abc import Sequence
 from statistics import mean, stdev
 
-SHIFTS = {
-    "imagenet_v2": "ImageNet-V2",
-    "imagenet_r": "ImageNet-R",
-    "imagenet_sketch": "ImageNet-Sketch",
-    "objectnet": "ObjectNet",
-    "imagenet_a": "ImageNet-A",
-}
-"""The five natural distribution shifts, in the order in which they are shown."""
+from interpreting_clip.config.shifts import SHIFT_NAMES
 
-DATASETS = {"imagenet": "ImageNet", **SHIFTS}
-"""The test sets: ImageNet's and the five shifts."""
+TESTBED_SHIFTS = SHIFT_NAMES
+"""The testbed's natural distribution shifts, in the order in which they are shown."""
+
+DATASETS = {"imagenet": "ImageNet", **TESTBED_SHIFTS}
+"""The test sets of every study: ImageNet's and the testbed's shifts."""
 
 INSTRUMENTS = {
     "kurtosis": "Kurtosis",

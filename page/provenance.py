@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from interpreting_clip.config.datasets import Absent, DatasetEntry, RealSet
+from interpreting_clip.config.own_shifts import ShiftEntry
 from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.kernels import Kernels
-from page.names import DATASETS
 from page.results import StudyEncoder, first_complete
 
 
@@ -22,13 +22,14 @@ class GivenFolder(msgspec.Struct, frozen=True, kw_only=True):
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """What the page says about the origin of its results.
 
-    `given` are the encoders whose activations were computed elsewhere. `versions` are those of
-    packages; `kernels` are the study's; `variables` are those of the user's environment that chose
-    other kernels, as `name=value`. No fingerprint of code: an edit that changes no result changes
-    no byte.
+    `shifts` are the study's own, `given` the encoders whose activations were computed elsewhere.
+    `versions` are those of packages; `kernels` are the study's; `variables` are those of the user's
+    environment that chose other kernels, as `name=value`. No fingerprint of code: an edit that
+    changes no result changes no byte.
     """
 
     datasets: Mapping[str, DatasetEntry] = {}
+    shifts: Mapping[str, ShiftEntry] = {}
     recipes: Mapping[str, TrainingRecipe] = {}
     trainings: Mapping[str, Pretrain | Finetune | Supervise] = {}
     probes: Mapping[str, Probe] = {}
@@ -73,16 +74,16 @@ class ProbeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def dataset_rows(
-    datasets: Mapping[str, DatasetEntry], encoders: Sequence[StudyEncoder]
+    datasets: Mapping[str, DatasetEntry | ShiftEntry], encoders: Sequence[StudyEncoder]
 ) -> list[DatasetRow]:
     """Return the datasets in the study's order; a test set counts the images that were measured."""
     rows, first = [], first_complete(encoders)
     for name, entry in datasets.items():
         result = "imagenet" if name == "imagenet_val" else name
         images = classes = None
-        if first is not None and result in DATASETS:
+        if first is not None:
             metrics = first.metrics
-            images, classes = getattr(metrics.images, result), getattr(metrics.classes, result)
+            images, classes = metrics.images.get(result), metrics.classes.get(result)
         match entry:
             case Absent():
                 row = DatasetRow(name=name, kind="absent", source="this study does without")
@@ -161,5 +162,5 @@ def _real(name: str, entry: RealSet, images: int | None, classes: int | None) ->
     )
 
 
-def _kind(entry: DatasetEntry | RealSet) -> str:
+def _kind(entry: DatasetEntry | ShiftEntry | RealSet) -> str:
     return str(type(entry).__struct_config__.tag)

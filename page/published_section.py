@@ -16,7 +16,7 @@ from page.accuracy_charts import PUBLISHED_FRAME
 from page.charts import PUBLISHED, Chart
 from page.claims import Claim
 from page.drawing import chart_svg, undescribed
-from page.names import COUNTERPARTS, SHIFTS
+from page.names import COUNTERPARTS, TESTBED_SHIFTS
 from page.results import Counterpart, PublishedResults
 from page.robustness_tables import training_group
 from page.vega import Rows, script_json
@@ -95,7 +95,7 @@ def published_section(
         spec=script_json(_without_rows(PUBLISHED)),
         numbers=script_json(
             {
-                "shifts": SHIFTS,
+                "shifts": TESTBED_SHIFTS,
                 "trainings": COUNTERPARTS,
                 "groups": {name: training_group(name) for name in COUNTERPARTS},
                 "lines": _lines(tables["published_lines"]),

@@ -22,7 +22,7 @@ from page.names import (
     COUNTERPARTS,
     DATASETS,
     REPRESENTATIONS,
-    SHIFTS,
+    TESTBED_SHIFTS,
     TRAININGS,
     format_interval,
     format_spread,
@@ -38,6 +38,7 @@ from page.results import (
     PublishedResults,
     StudyEncoder,
     first_complete,
+    own_shifts,
 )
 from page.robustness_tables import line_spans, mark, on_shift_classes
 from page.vega import Rows
@@ -50,6 +51,10 @@ PAPER_CONCEPTS = (
 )
 """Unique concepts of OpenAI's CLIP in the paper's first version: backbone, zero-shot, finetuned,
 supervised."""
+
+
+OWN_SHIFT_COLUMNS = ("Accuracy (%)", "ImageNet (%)", "Effective robustness (points)")
+"""The columns of one of the study's own shifts."""
 
 
 WITH_A_SECTION = ("robustness", "kurtosis", "privileged_basis", "directions", "concepts")
@@ -110,6 +115,7 @@ def report_page(
         The results do not fit one another.
     """
     claims = study_claims(encoders, published)
+    own_names = {key: entry.label for key, entry in provenance.shifts.items()}
     environment = template_environment(
         "report",
         {
@@ -161,7 +167,11 @@ def report_page(
         },
         controls=controls,
         provenance=provenance,
-        dataset_rows=dataset_rows(provenance.datasets, encoders),
+        dataset_rows=dataset_rows({**provenance.datasets, **provenance.shifts}, encoders),
+        shift_names={**TESTBED_SHIFTS, **own_names},
+        test_sets={**DATASETS, **own_names},
+        own_shifts={shift: own_names[shift] for shift in own_shifts(encoders)},
+        own_shift_columns=[(own_names[s], OWN_SHIFT_COLUMNS) for s in own_shifts(encoders)],
         training_rows=training_rows(provenance, encoders),
         probe_rows=probe_rows(provenance, encoders),
         published=published,
@@ -169,7 +179,7 @@ def report_page(
         counterpart_trainings=COUNTERPARTS,
         published_section=published_section(published, tables, claims),
         datasets=DATASETS,
-        shifts=SHIFTS,
+        shifts=TESTBED_SHIFTS,
         trainings=TRAININGS,
     )
     digest = hashlib.sha256(html.encode()).hexdigest()

@@ -10,7 +10,7 @@ from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.measures.logit_line import LogitLine
-from page.names import INSTRUMENTS, SHIFTS
+from page.names import INSTRUMENTS, TESTBED_SHIFTS
 from page.replicas import Replicated
 
 Number = float | None
@@ -19,34 +19,13 @@ Number = float | None
 Result = TypeVar("Result")
 
 
-class Accuracies(msgspec.Struct, frozen=True, kw_only=True):
-    """Top-1 accuracy in percent, on ImageNet's test images and on each shift."""
-
-    imagenet: float
-    imagenet_v2: Number
-    imagenet_r: Number
-    imagenet_sketch: Number
-    objectnet: Number
-    imagenet_a: Number
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Images or classes of ImageNet's test set and of each shift."""
-
-    imagenet: int
-    imagenet_v2: int | None
-    imagenet_r: int | None
-    imagenet_sketch: int | None
-    objectnet: int | None
-    imagenet_a: int | None
-
-
 class Robustness(msgspec.Struct, frozen=True, kw_only=True):
-    """Effective robustness in points: per shift, and their mean with an interval.
+    """Effective robustness in points: per shift of the testbed, and their mean with an interval.
 
     `extrapolated` lists the shifts whose line is extrapolated to the encoder. `shifts` lists those
-    that the mean is over, or is None if it is over all five. If a folder of activations lacks some,
-    these are in `not_given`, and there is no mean.
+    that the mean is over, or is None if it is over all of these. If a folder of activations lacks
+    some, these are in `not_given`, and there is no mean. A study's own shifts are no part of it
+    (`OwnShift`).
     """
 
     imagenet_v2: Number
@@ -60,6 +39,29 @@ class Robustness(msgspec.Struct, frozen=True, kw_only=True):
     extrapolated: list[str]
     shifts: list[str] | None = None
     not_given: list[str] = []
+
+
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """A value with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class OwnShift(msgspec.Struct, frozen=True, kw_only=True):
+    """An encoder on a shift of the study's own: accuracies in percent, robustness in points.
+
+    `imagenet` is the ImageNet accuracy that the shift's is compared with, `chance` that of guessing
+    on the shift. `robustness` is None if no standard models stand beside it, or if they do not
+    compare; `extrapolated` says whether their line is extrapolated to the encoder.
+    """
+
+    accuracy: Interval
+    imagenet: float
+    chance: float
+    robustness: Interval | None
+    extrapolated: bool
 
 
 class Kurtosis(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,15 +192,38 @@ class Concepts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """One encoder's measures: `measures` in `plots/encoders/<encoder>.json`."""
+    """One encoder's measures: `measures` in `plots/encoders/<encoder>.json`.
 
-    accuracy: Accuracies
-    images: Counts
-    classes: Counts
+    `accuracy` is top-1 in percent; like the numbers of `images` and of `classes`, it is on
+    `imagenet`, on each shift of the testbed (None where it is absent), and on the study's own.
+    """
+
+    accuracy: dict[str, Number]
+    images: dict[str, int | None]
+    classes: dict[str, int | None]
     effective_robustness: Robustness
+    own_shifts: dict[str, OwnShift] = {}
     kurtosis: Kurtosis
     directions: DirectionNumbers
     concepts: Concepts
+
+    def robustness_on(self, shift: str) -> Number:
+        """Return the effective robustness on a shift, of the testbed or the study's own."""
+        if own := self.own_shifts.get(shift):
+            return own.robustness and own.robustness.value
+        return getattr(self.effective_robustness, shift, None)
+
+    def is_extrapolated_on(self, shift: str) -> bool:
+        """Return whether a shift's line is extrapolated to the encoder."""
+        if own := self.own_shifts.get(shift):
+            return own.extrapolated
+        return shift in self.effective_robustness.extrapolated
+
+    @property
+    def is_extrapolated(self) -> bool:
+        """Whether the line of any shift is extrapolated to the encoder."""
+        own = any(one.extrapolated for one in self.own_shifts.values())
+        return own or bool(self.effective_robustness.extrapolated)
 
 
 class OutliersAt(msgspec.Struct, frozen=True, kw_only=True):
@@ -355,7 +380,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """The standard models (name and accuracies in percent) and the line through them, per shift.
 
     `abscissa` names the ImageNet accuracy that is the abscissa of each line. `at_chance` names the
-    models that are not above `chance` on a shift and so no part of its line. The file is
+    models that are not above `chance` on a shift and so no part of its line. `own_models` has the
+    models of those of the study's own shifts that are not read against `models`. The file is
     `plots/baseline.json`.
     """
 
@@ -364,6 +390,11 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     abscissa: dict[str, str]
     chance: dict[str, Chance]
     at_chance: dict[str, list[str]]
+    own_models: dict[str, list[dict[str, str | float | None]]] = {}
+
+    def models_of(self, shift: str) -> list[dict[str, str | float | None]]:
+        """Return the models that a shift's line was fitted to, or that are at chance on it."""
+        return self.own_models.get(shift, self.models)
 
 
 class SaidNumber(msgspec.Struct, frozen=True, kw_only=True):
@@ -648,7 +679,7 @@ def first_complete(encoders: Sequence[StudyEncoder]) -> StudyEncoder | None:
 
 
 def measured_shifts(encoders: Sequence[StudyEncoder]) -> list[str]:
-    """Return the shifts that the study measures, in the order of `SHIFTS`; all if none are listed.
+    """Return the testbed's shifts that the study measures, in their order; all if none are listed.
 
     A shift that a folder of activations lacks counts as measured, if other encoders have it.
 
@@ -658,13 +689,18 @@ def measured_shifts(encoders: Sequence[StudyEncoder]) -> list[str]:
         Two encoders were measured on different shifts, so their means are not comparable.
     """
     compared = [e for e in encoders if not e.metrics.effective_robustness.not_given]
-    encoders = compared or encoders
+    encoders, every = compared or encoders, list(TESTBED_SHIFTS)
     measured = [e.metrics.effective_robustness.shifts for e in encoders]
     for e, shifts in zip(encoders, measured, strict=True):
         if shifts != measured[0]:
             raise InputError(
-                f"{e.file}: measured on the shifts {shifts or list(SHIFTS)}, "
-                f"`{encoders[0].key}` on {measured[0] or list(SHIFTS)}; run `dvc repro`"
+                f"{e.file}: measured on the shifts {shifts or every}, "
+                f"`{encoders[0].key}` on {measured[0] or every}; run `dvc repro`"
             )
     listed = measured[0] if measured else None
-    return [shift for shift in SHIFTS if listed is None or shift in listed]
+    return [shift for shift in every if listed is None or shift in listed]
+
+
+def own_shifts(encoders: Sequence[StudyEncoder]) -> list[str]:
+    """Return the study's own shifts that an encoder was measured on."""
+    return list(dict.fromkeys(shift for e in encoders for shift in e.metrics.own_shifts))

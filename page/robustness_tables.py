@@ -5,6 +5,7 @@ models; both also hold the standard models and the baseline line through them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ import numpy as np
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.measures.logit_line import LogitLine, expit, logit
-from page.names import COUNTERPARTS, SHIFTS, TRAININGS, format_number
-from page.results import Baseline, StudyEncoder, measured_shifts
+from page.names import COUNTERPARTS, TESTBED_SHIFTS, TRAININGS, format_number
+from page.results import Baseline, StudyEncoder, measured_shifts, own_shifts
 
 Row = dict[str, Any]
 
@@ -75,12 +76,22 @@ def on_shift_classes(baseline: Baseline) -> bool:
     return any(name != "imagenet" for name in baseline.abscissa.values())
 
 
-def line_spans(lines: Mapping[str, LogitLine]) -> str:
-    """Say which ImageNet accuracies the lines' models span, by shift only if these differ."""
+def line_spans(
+    lines: Mapping[str, LogitLine], names: Mapping[str, str] = MappingProxyType(TESTBED_SHIFTS)
+) -> str:
+    """Say which ImageNet accuracies the lines' models span, by shift only if these differ.
+
+    Parameters
+    ----------
+    lines
+        The line of each shift.
+    names
+        The names of the shifts.
+    """
     shifts: dict[str, list[str]] = {}
     for shift, line in lines.items():
         span = f"{format_number(100 * line.low)} to {format_number(100 * line.high)} %"
-        shifts.setdefault(span, []).append(SHIFTS[shift])
+        shifts.setdefault(span, []).append(names[shift])
     if len(shifts) == 1:
         return next(iter(shifts))
     return ", ".join(f"{span} ({', '.join(names)})" for span, names in shifts.items())
@@ -102,13 +113,22 @@ def line_ends(line: LogitLine, imagenet: Iterable[float]) -> list[tuple[float, f
     return [(x, baseline_accuracy(line, x)) for x in (low, high)] if low <= high else []
 
 
-def robustness_rows(encoders: Sequence[StudyEncoder], baseline: Baseline) -> list[Row]:
+def robustness_rows(
+    encoders: Sequence[StudyEncoder], baseline: Baseline, own: Mapping[str, str] | None = None
+) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and encoders.
 
     Standard models that are not above chance on a shift are left out, as they are of its line.
     Untrained encoders are left out: at chance, their distance to the line means nothing. So are
-    shifts that the study does not have. ImageNet accuracy is over the classes that the baseline's
-    `abscissa` names.
+    shifts that the study does not have, and those of its own that have no line. ImageNet accuracy
+    is over the classes that the baseline's `abscissa` names.
+
+    Parameters
+    ----------
+    encoders, baseline
+        The study's results.
+    own
+        The names of the study's own shifts.
 
     Raises
     ------
@@ -120,6 +140,8 @@ def robustness_rows(encoders: Sequence[StudyEncoder], baseline: Baseline) -> lis
     shifts = measured_shifts(encoders)
     if missing := [shift for shift in shifts if shift not in baseline.lines]:
         raise InputError(f"plots/baseline.json: no line for {missing}; run `dvc repro`")
+    shifts += [shift for shift in own_shifts(encoders) if shift in baseline.lines]
+    names = {**TESTBED_SHIFTS, **(own or {})}
     trained = [e for e in encoders if e.entry.training != "untrained"]
     rows: list[Row] = []
     for shift in shifts:
@@ -127,23 +149,24 @@ def robustness_rows(encoders: Sequence[StudyEncoder], baseline: Baseline) -> lis
         points = [
             (e, e.series.abscissa[shift].accuracy, y)
             for e in trained
-            if (y := getattr(e.metrics.accuracy, shift)) is not None
+            if (y := e.metrics.accuracy.get(shift)) is not None
+            and (shift in TESTBED_SHIFTS or e.metrics.robustness_on(shift) is not None)
         ]
         models = [
             m | {"imagenet": m[baseline.abscissa[shift]]}
-            for m in baseline.models
+            for m in baseline.models_of(shift)
             if m["name"] not in baseline.at_chance.get(shift, [])
         ]
         for e, x, y in points:
             _require_line(e, shift, effective_robustness(x / 100, y / 100, line))
-        rows += _standard_rows(shift, _with_accuracies(models, shift))
-        rows += _line_rows(shift, line, [x for _, x, _ in points])
+        rows += _standard_rows(shift, _with_accuracies(models, shift), names)
+        rows += _line_rows(names[shift], line, [x for _, x, _ in points])
         rows += [
-            {"kind": "encoder", **encoder_cells(e), "shift": SHIFTS[shift]}
+            {"kind": "encoder", **encoder_cells(e), "shift": names[shift]}
             | {"imagenet": x, "accuracy": y}
             | {"baseline": baseline_accuracy(line, x)}
-            | {"effective_robustness": getattr(e.metrics.effective_robustness, shift)}
-            | {"extrapolated": mark(shift in e.metrics.effective_robustness.extrapolated)}
+            | {"effective_robustness": e.metrics.robustness_on(shift)}
+            | {"extrapolated": mark(e.metrics.is_extrapolated_on(shift))}
             for e, x, y in points
         ]
     return rows
@@ -168,11 +191,13 @@ def published_rows(
     """
     drawn = [m for m in models if m["training"] != "supervised" or m["counterpart_of"]]
     rows: list[Row] = []
-    for shift in SHIFTS:
+    for shift in TESTBED_SHIFTS:
         line = lines[shift]
         known, measured = _with_accuracies(standard, shift), _with_accuracies(drawn, shift)
-        rows += [row | {"training": STANDARD} for row in _standard_rows(shift, known)]
-        rows += _line_rows(shift, line, [m["imagenet"] for m in (*known, *measured)])
+        drawn_models = _standard_rows(shift, known, TESTBED_SHIFTS)
+        rows += [row | {"training": STANDARD} for row in drawn_models]
+        ends = [m["imagenet"] for m in (*known, *measured)]
+        rows += _line_rows(TESTBED_SHIFTS[shift], line, ends)
         rows += [
             {
                 "kind": "encoder",
@@ -180,7 +205,7 @@ def published_rows(
                 "training": training_group(m["training"]),
                 "architecture": m["architecture"],
                 "data": m["data"],
-                "shift": SHIFTS[shift],
+                "shift": TESTBED_SHIFTS[shift],
                 "imagenet": m["imagenet"],
                 "accuracy": m[shift],
                 "baseline": baseline_accuracy(line, m["imagenet"]),
@@ -205,8 +230,8 @@ def training_group(training: str) -> str:
 
 def _require_line(encoder: StudyEncoder, shift: str, points: float) -> None:
     """Refuse an encoder that has another effective robustness than it has on this line."""
-    measured = getattr(encoder.metrics.effective_robustness, shift)
-    if abs(measured - points) > TOLERANCE:
+    measured = encoder.metrics.robustness_on(shift)
+    if measured is None or abs(measured - points) > TOLERANCE:
         raise InputError(
             f"{encoder.file}: {measured} points on {shift}, but {points:.4f} above the line in "
             "plots/baseline.json: measured against another one; run `dvc repro`"
@@ -217,19 +242,25 @@ def _with_accuracies(models: Iterable[Model], shift: str) -> list[Model]:
     return [m for m in models if m.get("imagenet") is not None and m.get(shift) is not None]
 
 
-def _standard_rows(shift: str, models: Iterable[Model]) -> list[Row]:
+def _standard_rows(shift: str, models: Iterable[Model], names: Mapping[str, str]) -> list[Row]:
     return [
-        {"kind": "standard", "label": m["name"], "shift": SHIFTS[shift]}
+        {"kind": "standard", "label": m["name"], "shift": names[shift]}
         | {"imagenet": m["imagenet"], "accuracy": m[shift]}
         for m in models
     ]
 
 
-def _line_rows(shift: str, line: LogitLine, imagenet: Iterable[float]) -> list[Row]:
+def _line_rows(name: str, line: LogitLine, imagenet: Iterable[float]) -> list[Row]:
     """Return the line over the models that it was fitted to, and over all that it is drawn for."""
     fitted = (100 * line.low, 100 * line.high)
     return [
-        {"kind": kind, "label": "baseline", "shift": SHIFTS[shift], "imagenet": x, "accuracy": y}
+        {
+            "kind": kind,
+            "label": "baseline",
+            "shift": name,
+            "imagenet": x,
+            "accuracy": y,
+        }
         for kind, span in (("line", fitted), ("extrapolated", (*fitted, *imagenet)))
         for x, y in line_ends(line, span)
     ]

@@ -90,9 +90,19 @@ PLANTED_COLUMNS = ("features", "size", "found", "arithmetic")
 
 
 def study_tables(
-    encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerComparison], baseline: Baseline
+    encoders: Sequence[StudyEncoder],
+    comparisons: Sequence[LayerComparison],
+    baseline: Baseline,
+    own: Mapping[str, str] | None = None,
 ) -> dict[str, list[Row]]:
     """Return the rows of every CSV of the study by its name in `COLUMNS`.
+
+    Parameters
+    ----------
+    encoders, comparisons, baseline
+        The study's results.
+    own
+        The names of the study's own shifts.
 
     Raises
     ------
@@ -101,10 +111,10 @@ def study_tables(
         unknown dataset.
     """
     return {
-        "effective_robustness": robustness_rows(encoders, baseline),
+        "effective_robustness": robustness_rows(encoders, baseline, own),
         "kurtosis": kurtosis_rows(encoders),
         "importance": importance_rows(encoders),
-        "pruning": pruning_rows(encoders),
+        "pruning": pruning_rows(encoders, own),
         "concepts": concept_rows(encoders),
         "sweep": sweep_rows(encoders),
         "correlation": correlation_rows(encoders),
@@ -169,25 +179,34 @@ def importance_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     ]
 
 
-def pruning_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
+def pruning_rows(
+    encoders: Sequence[StudyEncoder], own: Mapping[str, str] | None = None
+) -> list[Row]:
     """Return accuracy against the fraction of directions pruned, per dataset and head.
+
+    Parameters
+    ----------
+    encoders
+        The study's encoders.
+    own
+        The names of the study's own shifts.
 
     Raises
     ------
     InputError
         A dataset is not one of the test sets.
     """
-    rows = []
+    rows, names = [], {**DATASETS, **(own or {})}
     for e in encoders:
         for p in e.series.pruning:
-            if p.dataset not in DATASETS:
+            if p.dataset not in names:
                 raise InputError(
                     f"plots/encoders/{e.key}.json: pruning of the unknown dataset `{p.dataset}`; "
-                    f"expected one of {', '.join(DATASETS)}"
+                    f"expected one of {', '.join(names)}"
                 )
             accuracies = p.accuracy, p.other_accuracy, p.random_head_accuracy
             for head, y in zip(HEADS, accuracies, strict=True):
-                cells = {"dataset": DATASETS[p.dataset], "head": head, "fraction": p.fraction}
+                cells = {"dataset": names[p.dataset], "head": head, "fraction": p.fraction}
                 rows.append(encoder_cells(e) | cells | {"accuracy": y})
     return rows
 

@@ -32,7 +32,7 @@ SECONDS = Path(".scratch/seconds")
 
 CODE = ("interpreting_clip", "page", "runner", "stages")
 
-READING = ("fetch", "weights")
+READING = ("fetch", "fetch_shifts", "weights")
 """The stages that read from outside of the repository: a network, or folders of the user's."""
 
 PLACES = ("captions", "file", "folder")
@@ -112,6 +112,10 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     if reads_outside:
         readable += sources(tree.get("datasets", {}).get(entry.key), Path(machine.folders))
         readable += sources(tree.get("weights", {}).get(entry.key), Path(machine.folders))
+        if entry.stage == "fetch_shifts":
+            # Their folders alone: the keys under `classes` are the user's own names.
+            own = tree.get("shifts", {}).values()
+            readable += sources([{"folder": s.get("folder")} for s in own], Path(machine.folders))
         readable += [Path.home() / ".cache/huggingface", Path.home() / ".netrc"]
         readable += [Path(os.environ[name]) for name in ACCESS if os.environ.get(name)]
         writable.append(Path(machine.downloads))

@@ -7,7 +7,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.controls.control import Control, Settings
 from interpreting_clip.controls.drawn_accuracies import robustness_controls
 from interpreting_clip.controls.features import kurtosis_controls, outlier_controls
@@ -68,7 +68,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         concepts = concept_controls(labels, scoring, seed)
         checks = sanity_checks(scoring.threshold, seed)
         robustness, coverage = robustness_controls(
-            SHIFTS, confidence, settings.resamples, settings.repetitions, seed
+            TESTBED_SHIFTS, confidence, settings.resamples, settings.repetitions, seed
         )
         similarity = cka_controls(activations, images, minibatch, seed)
         ruled = ruled_cka_controls(activations, images, minibatch, limits_of_layers, seed)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, on_classes, result_name
+from interpreting_clip.config.shifts import TEST_SETS, on_classes, result_name
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
@@ -150,7 +150,7 @@ def pruning_curves(
     for dataset, test in tests.items():
         class_map = map_classes(test.class_indices.tolist(), len(head.weight), test.aliases)
         measured = {result_name(dataset): (test.values, test.classes)}
-        if dataset in SHIFTS and imagenet and has_other_classes(test, imagenet, class_map):
+        if dataset != TEST_SETS[0] and imagenet and has_other_classes(test, imagenet, class_map):
             chosen, classes = images_of_classes(imagenet.classes, class_map)
             measured[on_classes(dataset)] = (imagenet.values[chosen], classes)
         for name, (values, classes) in measured.items():

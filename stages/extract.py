@@ -3,12 +3,13 @@
 import torch
 
 from interpreting_clip.config.encoders import Precision, Threads
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.given_activations import are_given, write_given_test_sets
 from interpreting_clip.formats.saved_activations import write_card
+from interpreting_clip.formats.shift_folders import read_shift_folders
 from interpreting_clip.loading.processes import is_first, own_machine
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
@@ -21,8 +22,10 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     machine = read_machine()
     weights = inputs[f"data/weights/{key}"]
     datasets = {name: inputs[f"data/datasets/{name}"] for name in TEST_SETS}
+    further = read_shift_folders(inputs["data/shifts"])
     if are_given(weights):
-        write_given_test_sets(weights, datasets, outputs[f"data/activations/{key}"])
+        out = outputs[f"data/activations/{key}"]
+        write_given_test_sets(weights, datasets | further, out)
         return
     if run_in_processes(machine, "stages", "extract", key, resumes=False):
         return
@@ -30,7 +33,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     encoder = load_encoder(weights)
-    shifts = [shift for shift in SHIFTS if not is_absent(datasets[shift])]
+    present = [shift for shift in TESTBED_SHIFTS if not is_absent(datasets[shift])]
+    shifts, datasets = [*present, *further], datasets | further
     out = outputs[f"data/activations/{key}"] if is_first() else None
     for name in (TEST_SETS[0], *shifts):
         extract_dataset(encoder, datasets[name], out, own, precision)

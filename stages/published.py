@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.published_accuracies import (
@@ -90,7 +90,8 @@ def published_results(
         "lines": msgspec.to_builtins(lines["testbed"]),
         "timm_lines": msgspec.to_builtins(lines["timm"]),
         "encoders": {
-            m["name"]: robustness(m, SHIFTS, testbed, settings) | raw(m, SHIFTS) for m in zoo
+            m["name"]: robustness(m, TESTBED_SHIFTS, testbed, settings) | raw(m, TESTBED_SHIFTS)
+            for m in zoo
         },
         "leaders": leaders(zoo, testbed, settings.confidence),
         "confidence": settings.confidence,
@@ -119,7 +120,7 @@ def model_rows(
         model_row(
             model,
             "zero_shot",
-            estimate(model, SHIFTS, testbed, settings),
+            estimate(model, TESTBED_SHIFTS, testbed, settings),
             estimate(model, TIMM_SHIFTS, testbed, settings),
             backbones.get(model["name"], ""),
         )
@@ -144,7 +145,7 @@ def published_baselines(
     """
     baselines = {}
     for name, file, models, shifts in (
-        ("testbed", TESTBED, standard, SHIFTS),
+        ("testbed", TESTBED, standard, TESTBED_SHIFTS),
         ("timm", TIMM, timm, TIMM_SHIFTS),
     ):
         with error_context(file, ValueError):
@@ -200,13 +201,15 @@ def leaders(models: Sequence[Model], baseline: FittedLines, confidence: float) -
     """
     judged, values, draws = [], [], []
     for model in models:
-        if any(model[shift] is None for shift in SHIFTS):
+        if any(model[shift] is None for shift in TESTBED_SHIFTS):
             continue
         imagenet = model["imagenet"] / 100
-        if any(baseline.lines[shift].is_extrapolated(imagenet) for shift in SHIFTS):
+        if any(baseline.lines[shift].is_extrapolated(imagenet) for shift in TESTBED_SHIFTS):
             continue
-        fitted = [above_line(imagenet, model[s] / 100, baseline.lines[s]) for s in SHIFTS]
-        drawn = [above_line(imagenet, model[s] / 100, baseline.resampled[s]) for s in SHIFTS]
+        fitted = [above_line(imagenet, model[s] / 100, baseline.lines[s]) for s in TESTBED_SHIFTS]
+        drawn = [
+            above_line(imagenet, model[s] / 100, baseline.resampled[s]) for s in TESTBED_SHIFTS
+        ]
         judged.append(model["name"])
         values.append(float(np.mean(fitted)))
         draws.append(np.mean(drawn, axis=0))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.config.own_shifts import Shifts
 from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
@@ -99,7 +100,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     planted = inputs[PLOTS / "controls.json"]
     variables.update(require_checksums(inputs[PLOTS / "controls.sha256"], planted))
     controls = read_result(planted, Controls)
-    tables = study_tables(encoders, comparisons, baseline)
+    shifts = params.read("shifts", Shifts)
+    own_names = {shift: entry.label for shift, entry in shifts.items()}
+    tables = study_tables(encoders, comparisons, baseline, own_names)
     for name, rows in tables.items():
         write_table(outputs[PLOTS / f"{name}.csv"], rows, COLUMNS[name])
     raised = planted_rows(controls)
@@ -128,6 +131,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         tables=tables,
         provenance=Provenance(
             datasets=params.read("datasets", dict[str, DatasetEntry]),
+            shifts=shifts,
             recipes=params.read("recipes", dict[str, TrainingRecipe]),
             trainings={
                 **params.read("pretrain", dict[str, Pretrain]),

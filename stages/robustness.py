@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, on_classes, result_name
+from interpreting_clip.config.shifts import (
+    TEST_SETS,
+    TESTBED_SHIFTS,
+    on_classes,
+    own_shifts,
+    result_name,
+)
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.numbers import write_numbers
@@ -23,6 +29,8 @@ from interpreting_clip.measures.effective_robustness import (
     Accuracy,
     Result,
     Settings,
+    ShiftResult,
+    accuracy_interval,
     estimate_effective_robustness,
     robustness_curve,
 )
@@ -39,11 +47,12 @@ from runner.outputs import Inputs, Outputs
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s accuracies in percent and effective robustness in points.
 
-    A shift whose dataset is absent is left out, and the mean is over the others; a shift that a
-    folder of activations does not have is in `not_given`, and there is no mean. If a shift has no
-    line or other classes than its line, its accuracy is written, with the reason why it has no
-    effective robustness. `pruned` says how robustness changes as directions are pruned, and how
-    many of them can be.
+    A shift whose dataset is absent is left out, and the mean is over the others of the testbed's.
+    Those of the testbed's that a folder of activations does not have are in `not_given`, and then
+    there is no mean. If a shift has no line or other classes than its line, its accuracy
+    is written, with the reason why it has no effective robustness. `pruned` says how robustness
+    changes as directions are pruned, and how many of them can be. `own` has the numbers of each
+    shift of the study's own, and is left out if there is none.
     """
     settings = params.read("robustness", Settings)
     harmless = params.read("directions.harmless", Percents)
@@ -55,17 +64,27 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     measured = {name: measure(folder / name, test, head) for name, test in tests.items()}
     reasons = {
         shift: no_line(shift, baseline) or other_classes(tests, shift, baseline)
-        for shift in SHIFTS
-        if shift in tests
+        for shift in tests
+        if shift != TEST_SETS[0]
     }
     left_out = {shift: reason for shift, reason in reasons.items() if reason}
+    own = own_shifts(reasons)
     with error_context(folder / TEST_SETS[0], ValueError):
         pairs = {
             shift: (imagenet_accuracy(tests, shift, head, measured, baseline), measured[shift])
             for shift in reasons
-            if shift not in left_out
+            if shift in own or shift not in left_out
         }
-    robustness, not_given = estimate(pairs, baseline, settings), read_not_given(folder)
+    with_line = {shift: pair for shift, pair in pairs.items() if shift not in left_out}
+    of_mean = {shift: pair for shift, pair in with_line.items() if shift not in own}
+    estimates = {
+        shift: estimate({shift: with_line[shift]}, baseline, settings) if shift in with_line else {}
+        for shift in own
+    }
+    not_given = [shift for shift in read_not_given(folder) if shift in TESTBED_SHIFTS]
+    robustness = estimate(of_mean, baseline, settings)
+    if not_given:
+        robustness = without_mean(robustness)
     result = {
         "accuracy": {result_name(d): 100 * a.fraction for d, a in measured.items()},
         "images": {result_name(d): a.images for d, a in measured.items()},
@@ -75,26 +94,56 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             for shift, (x, _) in pairs.items()
         },
         "left_out": left_out,
-        "effective_robustness": without_mean(robustness) if not_given else robustness,
-        "pruned": pruned(directions, [] if not_given else list(pairs), baseline, harmless),
+        "effective_robustness": robustness,
+        "pruned": pruned(directions, [] if not_given else list(of_mean), baseline, harmless),
     }
+    beside = {
+        shift: on_shift(pairs[shift], len(tests[shift].class_indices), estimates[shift], settings)
+        for shift in own
+    }
+    if own:
+        result["own"] = {
+            shift: {**asdict(beside[shift]), "extrapolated": bool(found.get("extrapolated"))}
+            for shift, found in estimates.items()
+        }
     out = outputs[f"data/robustness/{key}"]
     if not_given:
         result["not_given"] = not_given
-    write_numbers(out, headline(result), prunable(result["pruned"]))
+    write_numbers(out, headline(result), prunable(result["pruned"]), by_subject=beside)
     write_json(out / "robustness.json", result)
 
 
 def headline(result: Mapping[str, Any]) -> Result:
     """Return the numbers of accuracies and effective robustness that stand for an encoder."""
     accuracy, robustness = result["accuracy"], result["effective_robustness"]
-    shifts = [accuracy[shift] for shift in SHIFTS if shift in robustness]
+    shifts = [accuracy[shift] for shift in TESTBED_SHIFTS if shift in robustness]
     comparable = "mean" in robustness
     return Result(
         imagenet=accuracy["imagenet"],
         shifts=fmean(shifts) if comparable else None,
         robustness=Estimate(**robustness["mean"]) if comparable else None,
         extrapolated=len(robustness.get("extrapolated", ())),
+    )
+
+
+def on_shift(
+    pair: tuple[Accuracy, Accuracy], classes: int, found: Mapping[str, Any], settings: Settings
+) -> ShiftResult:
+    """Return the numbers of an encoder on a shift of the study's own.
+
+    Parameters
+    ----------
+    pair : the accuracies on ImageNet and on the shift
+    classes : how many the shift has
+    found : what `estimate` returned for this shift alone; empty without a line
+    """
+    imagenet, shift = pair
+    share = accuracy_interval(shift, settings.confidence)
+    return ShiftResult(
+        accuracy=Estimate(100 * share.value, 100 * share.low, 100 * share.high),
+        imagenet=100 * imagenet.fraction,
+        robustness=Estimate(**found["mean"]) if found else None,
+        chance=100 / classes,
     )
 
 
@@ -107,11 +156,13 @@ def measure(source: Path, test: Activations, head: Head) -> Accuracy:
 
 
 def no_line(shift: str, baseline: dict) -> str:
-    """Say why too few standard models have an accuracy that counts on a shift, or nothing."""
+    """Say why a shift has no line, or nothing: too few models are above chance, or none stated."""
+    if shift in baseline.get("no_baseline", ()):
+        return f"the study compares it with no standard models (`shifts.{shift}.baseline: none`)"
     at_chance = baseline["at_chance"].get(shift)
     if shift in baseline["lines"] or at_chance is None:
         return ""
-    models = len(baseline["models"])
+    models = len(baseline.get("own_models", {}).get(shift, baseline["models"]))
     return (
         f"{len(at_chance)} of {models} standard models are not above chance on it, and a line "
         f"needs {MIN_MODELS} that are"
@@ -156,11 +207,13 @@ def imagenet_accuracy(
 ) -> Accuracy:
     """Return the ImageNet accuracy at which a shift's line is read: over its classes, or all.
 
-    A class that the shift merges with another counts as that one for ImageNet's images too.
+    A class that the shift merges with another counts as that one for ImageNet's images too. A shift
+    that is compared with no standard models stands beside the accuracy on its classes.
     """
     imagenet, test = tests[TEST_SETS[0]], tests[shift]
     same = np.array_equal(imagenet.class_indices, test.class_indices) and not test.aliases
-    if same or baseline["abscissa"].get(shift, "imagenet") == "imagenet":
+    alone = shift in baseline.get("no_baseline", ())
+    if same or (baseline["abscissa"].get(shift, "imagenet") == "imagenet" and not alone):
         return measured[TEST_SETS[0]]
     class_map = map_classes(test.class_indices.tolist(), len(head.weight), test.aliases)
     chosen, classes = images_of_classes(imagenet.classes, class_map)
@@ -180,7 +233,11 @@ def estimate(
         return {}
     result = estimate_effective_robustness(
         {shift: imagenet for shift, (imagenet, _) in pairs.items()},
-        {shift: pairs[shift][1] if shift in pairs else None for shift in SHIFTS},
+        {
+            shift: pairs[shift][1] if shift in pairs else None
+            # All of the testbed's, so that an absent one does not change the draws of the others.
+            for shift in (*TESTBED_SHIFTS, *own_shifts(pairs))
+        },
         {shift: LogitLine(**line) for shift, line in baseline["lines"].items()},
         {
             shift: ResampledLines(np.array(lines["slope"]), np.array(lines["intercept"]))

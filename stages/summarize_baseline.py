@@ -13,4 +13,6 @@ def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     baseline = read_json(inputs["data/baseline"] / "baseline.json")
     said = ("models", "lines", "abscissa", "chance", "at_chance")
     found = {name: baseline[name] for name in said}
+    if "own_models" in baseline:
+        found["own_models"] = baseline["own_models"]
     write_json(outputs["plots/baseline.json"], found)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.downloads.archives import PASSWORD
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import write_activations, write_card
@@ -86,6 +86,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # native: stages compute in the tests' own process, too, whose libraries are loaded
     study = yaml.safe_load(NANO.read_text()) | {"kernels": "native"}
     study["sources"]["world"]["images_per_shard"] = 20
+    study["shifts"] = {}
     for name, images in IMAGES.items():
         study["datasets"][name]["images"] = images
     (folder / "params.yaml").write_text(yaml.safe_dump(study))
@@ -93,6 +94,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         for name in IMAGES:
             run_stage("fetch", name)
+        run_stage("fetch_shifts")
         write_measured("rn_untrained")
     return folder
 
@@ -106,7 +108,7 @@ def write_measured(key: str) -> None:
         write_activations(
             folder, name, values, classes=np.arange(40) % 12, class_indices=np.arange(12)
         )
-    write_card(folder, "linear", FEATURES, SHIFTS)
+    write_card(folder, "linear", FEATURES, TESTBED_SHIFTS)
     head = Head(rng.standard_normal((12, FEATURES), np.float32), None, False)
     write_head(Path("data/heads") / key, head, "random")
     write_json(

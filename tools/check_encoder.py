@@ -17,11 +17,15 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from msgspec.structs import replace
 
-from interpreting_clip.config.encoders import HUB_MODEL, AnyBackbone, OpenClipModel
+from interpreting_clip.config.encoders import HUB_MODEL, OpenClipModel
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.synthetic import CLASSES, Recipe
-from interpreting_clip.config.weight_sources import ActivationsFolder, CheckpointFile
+from interpreting_clip.config.weight_sources import (
+    ActivationsFolder,
+    BackboneEntry,
+    CheckpointFile,
+)
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.datasets.listed_images import listed_images
@@ -172,7 +176,7 @@ def require_weights(study: Sections, key: str, machine: Machine, *, download: bo
         )
 
 
-def known_config(backbone: AnyBackbone) -> OpenClipConfig | None:
+def known_config(backbone: BackboneEntry) -> OpenClipConfig | None:
     """Return the configuration of a CLIP of open_clip's zoo; that of one on the hub lies there."""
     if isinstance(backbone, OpenClipModel) and not backbone.model.startswith(HUB_MODEL):
         return named_config(backbone)
@@ -249,7 +253,7 @@ def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tup
         card = read_given_card(weights)
         yield "representation", f"{card.representation}, {card.feature_width:,} features"
         yield "head", given_head_finding(study, key, weights)
-        for name in DATASETS:
+        for name in (*DATASETS, *study.shifts):
             if name in card.orders or name != "imagenet_train":
                 yield name, order_finding(study, weights, name)
 
@@ -267,11 +271,11 @@ def given_head_finding(study: Sections, key: str, weights: Path) -> str:
 
 def order_finding(study: Sections, weights: Path, name: str) -> str:
     """Say whether there are activations on a dataset, and whether its images have their order."""
-    dataset = Path("data/datasets") / name
+    own = name in study.shifts
+    dataset = Path("data/shifts" if own else "data/datasets") / name
     if name not in read_given_card(weights).orders:
-        return (
-            "none" if study.datasets[name].source == "none" else "none: nothing is measured on it"
-        )
+        absent = not own and study.datasets[name].source == "none"
+        return "none" if absent else "none: nothing is measured on it"
     if not (dataset / "card.json").exists():
         return f"there; `dvc repro fetch@{name}` and check again for the order of its images"
     values = given_activations(weights, name, listed_images(dataset))

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from interpreting_clip.config.encoders import HUB_MODEL, Backbone, OpenClipModel
 from interpreting_clip.config.params import convert
 from interpreting_clip.config.probes import Probe
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.config.synthetic import CLASSES
 from interpreting_clip.config.trainings import Training, TrainingRecipe
 from interpreting_clip.config.weight_sources import (
@@ -292,7 +292,7 @@ def encoder_work(study: Sections, key: str, images: Images) -> list[Work]:
         effort += recipe.activation_checkpointing + (section == "pretrain" and recipe.pieces > 1)
     step = price.image + price.text if section == "pretrain" else price.image
     passes = {
-        "extract": total(images[name] for name in TEST_SETS),
+        "extract": total(images[name] for name in (*TEST_SETS, *study.shifts)),
         "extract_broden": images["broden"],
         "extract_layers": Amount(study.layers.images),
     }
@@ -359,6 +359,7 @@ def storage(
     # Trainings run one after the other, so only the largest checkpoint counts.
     states = max((weight_bytes(study, key).value for key in trainings(study)), default=0) * STATES
     batches = study.layers.images // study.layers.minibatch
+    shifts = (*TESTBED_SHIFTS, *study.shifts)
     grams = batches * study.layers.minibatch**2 * FLOAT
     results = {
         "datasets": datasets,
@@ -370,7 +371,7 @@ def storage(
             for key, probe in study.probe.items()
         ),
         "activations": activation_bytes(study, images[TEST_SETS[0]]),
-        "shift activations": activation_bytes(study, total(images[s] for s in SHIFTS)),
+        "shift activations": activation_bytes(study, total(images[s] for s in shifts)),
         "untrained activations": total(
             cost(study.backbones[key]).width * (null.encoders * null.images * FLOAT)
             for key, null in study.untrained.items()

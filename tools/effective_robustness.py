@@ -15,7 +15,7 @@ import sys
 from tabulate import tabulate
 
 from interpreting_clip.config.params import Params
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.formats.published_accuracies import (
     Settings,
@@ -26,13 +26,13 @@ from interpreting_clip.formats.published_accuracies import (
 from interpreting_clip.instruments.from_accuracies import percentage
 from interpreting_clip.kernels import Kernels, restart_with_kernels
 from page.names import BASELINES, format_interval, format_number
-from page.names import SHIFTS as NAMES
+from page.names import TESTBED_SHIFTS as NAMES
 from page.robustness_tables import mark
 from runner.process import launch
 from stages.published import FittedLines, estimate, published_baselines
 from tools.options import Options
 
-OPTIONS = ", ".join(f"--{shift}" for shift in SHIFTS)
+OPTIONS = ", ".join(f"--{shift}" for shift in TESTBED_SHIFTS)
 
 
 def main(*arguments: str) -> None:
@@ -40,7 +40,7 @@ def main(*arguments: str) -> None:
     parser = Options(
         prog="python -m tools.effective_robustness", description=__doc__, allow_abbrev=False
     )
-    for name in ("imagenet", *SHIFTS):
+    for name in ("imagenet", *TESTBED_SHIFTS):
         parser.add_argument(f"--{name}", type=float, metavar="PERCENT")
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
@@ -80,7 +80,7 @@ def robustness_table(
     title: str, model: dict[str, float], baseline: FittedLines, settings: Settings
 ) -> str:
     """Return the model's effective robustness per shift, and its mean, on one baseline's lines."""
-    shifts = [shift for shift in SHIFTS if shift in model and shift in baseline.lines]
+    shifts = [shift for shift in TESTBED_SHIFTS if shift in model and shift in baseline.lines]
     if not shifts:
         return f"{title}: none of these shifts has one.\n"
     found = estimate(model, shifts, baseline, settings)

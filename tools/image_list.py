@@ -18,10 +18,11 @@ from interpreting_clip.errors import InputError, close_names
 from interpreting_clip.formats.activations_folder import DATASETS
 from interpreting_clip.formats.image_lists import order_digest, write_image_list
 from interpreting_clip.formats.json import write_whole
+from interpreting_clip.formats.shift_folders import NAMES, read_shift_folders
 from runner.process import launch
 from tools.options import Options
 
-FETCHED = Path("data/datasets")
+FETCHED, OWN = Path("data/datasets"), Path("data/shifts")
 
 
 def main(*arguments: str) -> None:
@@ -42,17 +43,23 @@ def main(*arguments: str) -> None:
     for name in names:
         require_fetched(name)
     for name in names:
-        images = listed_images(FETCHED / name)
+        images = listed_images(folders()[name])
         file = options.to / f"{name}.csv"
         write_image_list(file, images)
         digest = order_digest(image.sha256 for image in images)
-        border = read_card(FETCHED / name).border
+        border = read_card(folders()[name]).border
         crop = f", crop {border} pixels from each side of an image" if border else ""
         sys.stdout.write(f"{file}: {len(images):,} images, order {digest}{crop}\n")
         sys.stdout.flush()
     if (FETCHED / TEST_SETS[0] / "card.json").exists():
         classes = "".join(f"{name}\n" for name in read_card(FETCHED / TEST_SETS[0]).classes)
         write_whole(options.to / "classes.txt", classes.encode())
+
+
+def folders() -> dict[str, Path]:
+    """Return the folder of every dataset that activations can be of, and of the own shifts here."""
+    own = read_shift_folders(OWN) if (OWN / NAMES).exists() else {}
+    return {name: FETCHED / name for name in DATASETS} | own
 
 
 def fetched() -> list[str]:
@@ -63,7 +70,11 @@ def fetched() -> list[str]:
     InputError
         There is none.
     """
-    names = [n for n in DATASETS if n != "imagenet_train" and (FETCHED / n / "card.json").exists()]
+    names = [
+        name
+        for name, folder in folders().items()
+        if name != "imagenet_train" and (folder / "card.json").exists()
+    ]
     if not names:
         raise InputError(f"{FETCHED}: no dataset has been fetched; run `dvc repro fetch`")
     return names
@@ -77,11 +88,12 @@ def require_fetched(name: str) -> None:
     InputError
         It is none that activations can be of, absent from the study, or not fetched.
     """
-    if name not in DATASETS:
-        raise InputError(f"{name}: no such dataset; {close_names(name, DATASETS)}")
-    if is_absent(FETCHED / name):
+    known = folders()
+    if name not in known:
+        raise InputError(f"{name}: no such dataset; {close_names(name, known)}")
+    if is_absent(known[name]):
         raise InputError(f"{name}: absent from this study; list the others")
-    if not (FETCHED / name / "card.json").exists():
+    if not (known[name] / "card.json").exists():
         raise InputError(f"{FETCHED / name}: not fetched; run `dvc repro fetch@{name}` first")
 
 

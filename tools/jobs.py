@@ -152,7 +152,7 @@ def job_name(stage: str, on_cpu: bool) -> str:
     A stage that holds a GPU shares no job with one that needs none.
     """
     kind, _, key = stage.partition("@")
-    if stage in ("fetch@broden", "broden_labels", "thumbnails") or (
+    if stage in ("fetch@broden", "fetch_shifts", "broden_labels", "thumbnails") or (
         kind == "fetch" and key in TEST_SETS
     ):
         return "test_sets"

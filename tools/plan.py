@@ -13,6 +13,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from interpreting_clip.config.datasets import DatasetEntry
+from interpreting_clip.config.own_shifts import ShiftEntry
 from interpreting_clip.config.params import PARAMS, convert
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.json import read_json
@@ -84,7 +86,7 @@ def main(*arguments: str) -> None:
     plan = make_plan(study, machine, offline=options.offline, rates=rates, gpu=gpu)
     sys.stdout.write(
         f"{study.study.title}, {one_line(str(options.study))}: encoders {len(study.encoders)}, "
-        f"datasets {len(study.datasets)}, comparisons {len(study.comparisons)}\n{NOTE}\n"
+        f"datasets {len(datasets(study))}, comparisons {len(study.comparisons)}\n{NOTE}\n"
         f"{as_text(plan, rates)}\n"
     )
     if plan["unreachable"] or plan["too_large"]:
@@ -133,12 +135,12 @@ def make_plan(
 
     Hours need `rates`; `gpu` is the memory of a GPU in bytes.
     """
-    sources = {key: dataset_sources(entry) for key, entry in study.datasets.items()}
+    sources = {key: dataset_sources(entry) for key, entry in datasets(study).items()}
     files = {key: found for key, found in weight_sources(study).items() if found}
     both = [*sources.values(), *files.values()]
     answers = ask_all([source for found in both for source in found], machine, offline=offline)
-    images = {key: image_count(key, entry) for key, entry in study.datasets.items()}
-    datasets = [dataset_row(study, key, images[key], sources[key], answers) for key in sources]
+    images = {key: image_count(key, entry) for key, entry in datasets(study).items()}
+    rows = [dataset_row(study, key, images[key], sources[key], answers) for key in sources]
     weights = [
         {
             "weights": key,
@@ -148,11 +150,11 @@ def make_plan(
         }
         for key, found in files.items()
     ]
-    sizes = [row["download"] for row in [*datasets, *weights]]
+    sizes = [row["download"] for row in [*rows, *weights]]
     stored = storage(
         study,
         images,
-        total(row["stored"] for row in datasets),
+        total(row["stored"] for row in rows),
         total_download(zip(both, sizes, strict=True), answers),
         machine.downloads,
     )
@@ -160,7 +162,7 @@ def make_plan(
     all_work = [*work, *untrained_work(study)]
     memory = memory_table(study, machine.batch_size)
     return {
-        "datasets": datasets,
+        "datasets": rows,
         "encoders": [encoder_row(study, key, work) for key in study.encoders],
         "weights": weights,
         "trainings": [training_row(study, key, images, work) for key in trainings(study)],
@@ -181,6 +183,11 @@ def make_plan(
     }
 
 
+def datasets(study: Sections) -> dict[str, DatasetEntry | ShiftEntry]:
+    """Return the entries of all datasets, those of the study's own shifts last."""
+    return {**study.datasets, **study.shifts}
+
+
 def dataset_row(
     study: Sections, key: str, images: Amount, sources: list[AskedSource], answers: Answers
 ) -> Row:
@@ -188,7 +195,7 @@ def dataset_row(
 
     Its stored size is its share of the download or, without a download, the size of its images.
     """
-    entry = study.datasets[key]
+    entry = datasets(study)[key]
     each = image_bytes(key, entry, study.sources.world)
     whole = official_count(key, entry)
     said = total(answers[source].download for source in sources)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from interpreting_clip.config.datasets import DatasetEntry, ImageNet, ImageNetCaptions, RealSet
+from interpreting_clip.config.own_shifts import ShiftEntry
 from interpreting_clip.config.synthetic import Recipe, World
 from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
 from interpreting_clip.downloads.http import mirrored, refusal
@@ -57,7 +58,7 @@ class Answer:
     asked: bool = True
 
 
-def dataset_sources(entry: DatasetEntry) -> list[AskedSource]:
+def dataset_sources(entry: DatasetEntry | ShiftEntry) -> list[AskedSource]:
     """Return the sources of a dataset; one that is drawn or absent has none."""
     if not isinstance(entry, RealSet):
         return []
@@ -215,7 +216,7 @@ measured on the miniature, where an image takes 5 to 6 KiB of a shard.
 """
 
 
-def image_count(key: str, entry: DatasetEntry) -> Amount:
+def image_count(key: str, entry: DatasetEntry | ShiftEntry) -> Amount:
     """Return the number of images of a dataset, after its limit.
 
     A limit takes the same number of each class, so the number is exact if every class is known to
@@ -234,7 +235,7 @@ def image_count(key: str, entry: DatasetEntry) -> Amount:
     return Amount(each * known.classes) if each <= known.smallest else about(limit)
 
 
-def official_count(key: str, entry: DatasetEntry) -> Amount:
+def official_count(key: str, entry: DatasetEntry | ShiftEntry) -> Amount:
     """Return the number of images without a limit, if it is published.
 
     It is unknown for an entry that holds only a part of its set (`partial`).
@@ -245,7 +246,7 @@ def official_count(key: str, entry: DatasetEntry) -> Amount:
     return UNKNOWN if known is None or entry.partial else Amount(known.images)
 
 
-def image_bytes(key: str, entry: DatasetEntry, world: World | None) -> Amount:
+def image_bytes(key: str, entry: DatasetEntry | ShiftEntry, world: World | None) -> Amount:
     """Return roughly the bytes of one image as it is stored."""
     if isinstance(entry, Recipe):
         return about(DRAWN * world.image_size**2 + AROUND) if world else UNKNOWN
@@ -253,6 +254,6 @@ def image_bytes(key: str, entry: DatasetEntry, world: World | None) -> Amount:
     return about(known.archive / known.images) if known and known.archive else UNKNOWN
 
 
-def published(key: str, entry: DatasetEntry) -> PublishedFiles | None:
+def published(key: str, entry: DatasetEntry | ShiftEntry) -> PublishedFiles | None:
     """Return the published facts about an entry's set, if there are any."""
     return SETS.get(key if isinstance(entry, ImageNet) else str(entry.__struct_config__.tag))

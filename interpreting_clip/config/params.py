@@ -87,7 +87,7 @@ def problems(value: Any, kind: Any, path: str) -> list[str]:
     names = [
         f"{quoted(path)}: the name {short(name)}: {illegal}"
         for name in (value if isinstance(value, dict) else ())
-        if (illegal := complaint(name, (element_types(kind) or (str,))[0]))
+        if (illegal := complaint(name, (element_types(kind, value) or (str,))[0]))
     ]
     inside = [
         problem
@@ -123,7 +123,7 @@ def parts(value: Any, kind: Any) -> Iterator[tuple[str, Any, Any]]:
 
     A mapping whose tag names no member of a union has one part: the tag.
     """
-    inside, structs = element_types(kind), struct_types(kind)
+    inside, structs = element_types(kind, value), struct_types(kind)
     if isinstance(value, list) and inside:
         for index, part in enumerate(value):
             yield f"[{index}]", part, inside[min(index, len(inside) - 1)]
@@ -140,14 +140,23 @@ def parts(value: Any, kind: Any) -> Iterator[tuple[str, Any, Any]]:
             yield f".{tag_field}", value[tag_field], Literal[tags]
 
 
-def element_types(kind: Any) -> tuple[Any, ...]:
-    """Return the types inside a collection, which may be inside an annotation or a union."""
+def element_types(kind: Any, value: Any = None) -> tuple[Any, ...]:
+    """Return the types inside a collection, which may be inside an annotation or a union.
+
+    Of a union's collections, that of the value's own type counts, or else the first.
+    """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return element_types(arguments[0])
+        return element_types(arguments[0], value)
     if origin in (Union, UnionType):
-        return next((found for member in arguments if (found := element_types(member))), ())
+        alike = sorted(arguments, key=lambda member: not _is_collection(member, type(value)))
+        return next((found for member in alike if (found := element_types(member, value))), ())
     return tuple(a for a in arguments if a is not ...) if origin in (list, tuple, dict) else ()
+
+
+def _is_collection(kind: Any, collection: type) -> bool:
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return get_origin(kind) is collection
 
 
 def struct_types(kind: Any) -> list[type[msgspec.Struct]]:

@@ -179,7 +179,7 @@ def classify(
             raise ValueError(
                 f"{path} lies in the folder {folder!r}, which is no class of this set: "
                 f"folders such as {', '.join(list(published.folders)[:2])} were expected; check "
-                "`kind` and the folder in params.yaml"
+                "`kind`, the folder and, for a shift of your own, `classes` in params.yaml"
             )
     wnids = validation_wnids(tables) if numbers else {}
     for path, number in numbers.items():

@@ -82,7 +82,7 @@ class PublishedSet:
     images: tuple[int, ...]
     """How many images the whole set has (ImageNet: its validation and its train set).
 
-    Empty if that is not known: then a class may also have no image.
+    Empty if that is not known: then a class may also have no image, unless `every_class`.
     """
     licence: str
     labels: list[int]
@@ -95,6 +95,8 @@ class PublishedSet:
     border: int = 0
     other_folders: bool = False
     """Whether the set has further folders that have no ImageNet class."""
+    every_class: bool = False
+    """Whether each class has an image although the number of images is not known."""
 
     @property
     def class_indices(self) -> list[int]:

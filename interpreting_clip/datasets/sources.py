@@ -23,6 +23,7 @@ from interpreting_clip.config.datasets import (
     Shards,
 )
 from interpreting_clip.config.machine import Machine
+from interpreting_clip.config.own_shifts import RealShift
 from interpreting_clip.datasets.broden.broden1 import write_real_broden
 from interpreting_clip.datasets.captions import image_captions, read_captions
 from interpreting_clip.datasets.card import DatasetCard, write_card
@@ -37,6 +38,11 @@ from interpreting_clip.datasets.class_folders import (
 )
 from interpreting_clip.datasets.imagenet import PublishedSet, published_set, read_imagenet_classes
 from interpreting_clip.datasets.images import EXTENSIONS, decode_image, image_extension
+from interpreting_clip.datasets.own_classes import (
+    holds_shards,
+    own_set,
+    require_one_folder_per_class,
+)
 from interpreting_clip.datasets.parquet import (
     SUFFIX,
     parquet_classes,
@@ -44,7 +50,12 @@ from interpreting_clip.datasets.parquet import (
     parquet_images,
 )
 from interpreting_clip.datasets.shards import StoredImage, crop, write_images
-from interpreting_clip.datasets.webdataset import check_classnames, shard_images, shard_labels
+from interpreting_clip.datasets.webdataset import (
+    RENAMED,
+    check_classnames,
+    shard_images,
+    shard_labels,
+)
 from interpreting_clip.downloads.archives import read_file
 from interpreting_clip.downloads.http import download
 from interpreting_clip.downloads.hub import Repository, download_file, open_repository
@@ -62,7 +73,7 @@ BLOCK = 8
 
 
 def write_real_dataset(
-    key: str, entry: RealEntry, shards: Shards, directory: Path, machine: Machine
+    key: str, entry: RealEntry | RealShift, shards: Shards, directory: Path, machine: Machine
 ) -> None:
     """Download or read the dataset `key` and write it into the folder `directory`.
 
@@ -117,11 +128,14 @@ class Source:
     files: Files
 
 
-def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Machine) -> Source:
+def open_source(
+    entry: ImageNetLike | Captions | ImageNetCaptions | RealShift, machine: Machine
+) -> Source:
     """Open the source of an entry, after downloading it if necessary.
 
     Captioned sets and the sets of the hub are webdataset shards, or parquet files if their names
-    end so; others are class folders, on disk or in archives, or a folder of parquet files.
+    end so; others are class folders, on disk or in archives, or a folder of parquet files. A folder
+    of a study's own shift holds any of these.
 
     Raises
     ------
@@ -133,25 +147,33 @@ def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Mach
             f"{entry.hub.repository}: ImageNet-Captions names files of ImageNet's train set, which "
             "shards of the hub do not have; give it as `source: folder` or `source: archive`"
         )
-    captioned = isinstance(entry, Captions)
-    published = CAPTIONED if captioned else published_set(entry, read_imagenet_classes())
+    published = known_facts(entry)
     where, origin, local = _locate(entry, published, machine)
     captions: dict[str, str] = {}
     parquet = _parquet(local)
     with error_context(where, ValueError):
-        if parquet and captioned:
+        if parquet and isinstance(entry, Captions):
             raise ValueError("webdataset shards (*.tar) were expected, these are parquet files")
         if parquet:
-            numbered = isinstance(entry, ImageNet | ImageNetCaptions)
+            numbered = isinstance(entry, ImageNet | ImageNetCaptions) or (
+                isinstance(entry, RealShift) and entry.classes == "all"
+            )
             files = parquet_images(parquet, where)
             classes = parquet_classes(parquet, published, where, numbered=numbered)
-        elif captioned or entry.hub is not None:
+        elif _in_shards(entry, local):
             shards = local if isinstance(local, dict) else _shards_below(local)
+            if published.classes and not published.labels:
+                raise ValueError(
+                    "a mapping under `classes` was expected to name the labels of these shards, "
+                    "'0', '1', …, each once and none left out; or give a list in their order"
+                )
             classes, captions = shard_labels(shards, published, where)
             files = shard_images(shards, where)
         else:
             files = archive_files(local) if isinstance(local, dict) else folder_files(local)
             classes = folder_classes(files, published)
+            if isinstance(entry, RealShift) and not isinstance(entry.classes, dict):
+                require_one_folder_per_class(classes)
         if isinstance(entry, ImageNetCaptions):
             table = Path(machine.folders) / entry.captions
             entries = read_captions(table)
@@ -159,6 +181,30 @@ def open_source(entry: ImageNetLike | Captions | ImageNetCaptions, machine: Mach
             classes = {path: classes[path] for path in captions}
             origin |= {entry.captions: file_digest(table)}
     return Source(where, origin, published, classes, captions, files)
+
+
+def known_facts(entry: ImageNetLike | Captions | ImageNetCaptions | RealShift) -> PublishedSet:
+    """Return what is known of a set before it is read.
+
+    Raises
+    ------
+    InputError
+        The classes of a study's own shift contradict each other, or one is not ImageNet's.
+    """
+    if isinstance(entry, Captions):
+        return CAPTIONED
+    classes = read_imagenet_classes()
+    if not isinstance(entry, RealShift):
+        return published_set(entry, classes)
+    with error_context("params.yaml", ValueError):
+        return own_set(entry, classes)
+
+
+def _in_shards(entry: RealSet, local: Path | dict[str, Path]) -> bool:
+    """Return whether a source is webdataset shards."""
+    if isinstance(entry, Captions) or entry.hub is not None:
+        return True
+    return isinstance(entry, RealShift) and isinstance(local, Path) and holds_shards(local)
 
 
 def _locate(
@@ -230,8 +276,10 @@ def _check_labels(
     """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself do not need one."""
     if CLASSNAMES in repository.files:
         file = download_file(repository, CLASSNAMES, downloads)
-        check_classnames(read_file(file, TABLE), published)
-    elif not isinstance(entry, ImageNet):
+        # A set of the user's own may call its classes what it likes, but not by another's name.
+        unknown = 1.0 if isinstance(entry, RealShift) else RENAMED
+        check_classnames(read_file(file, TABLE), published, unknown)
+    elif not isinstance(entry, ImageNet | RealShift):
         raise ValueError(
             f"{CLASSNAMES} was expected beside the shards, since it alone says which "
             "classes the labels mean; take one of the copies clip-benchmark/wds_*"
@@ -256,17 +304,19 @@ def require_complete(
     """
     if not classes:
         raise ValueError("images were expected, there are none; check its path and `kind`")
-    if partial or not published.images:
+    if partial or not (published.images or published.every_class):
         return
     missing = sorted(set(published.class_indices) - set(classes.values()))
     if missing:
-        folders = [folder for folder, class_ in published.folders.items() if class_ in missing]
+        # The first name of each: a folder may be called by a WordNet id or an index.
+        first = {class_: folder for folder, class_ in reversed(published.folders.items())}
+        folders = [first[class_] for class_ in missing]
         raise ValueError(
             f"images of {len(published.class_indices)} classes were expected, {len(missing)} have "
             f"none: {', '.join(folders[:3])}{' …' if len(missing) > 3 else ''}; complete the set, "
             "or say `partial: true` in params.yaml"
         )
-    if len(classes) not in published.images:
+    if published.images and len(classes) not in published.images:
         expected = " or ".join(f"{images:,}" for images in published.images)
         raise ValueError(
             f"{expected} images were expected, there are {len(classes):,}; complete the set, or "

@@ -11,7 +11,6 @@ import msgspec
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.datasets.listed_images import broden_images, listed_images, shard_images
@@ -91,7 +90,8 @@ def given_activations(
 def write_given_test_sets(weights: Path, datasets: Mapping[str, Path], out: Path) -> None:
     """Write the given activations on ImageNet's test images and on the study's shifts.
 
-    The card says which shifts of the study there are no activations of.
+    The card says which shifts of the study there are no activations of. `datasets` are ImageNet's
+    test images, then the shifts, by name.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def write_given_test_sets(weights: Path, datasets: Mapping[str, Path], out: Path
         They are not of the images of a dataset.
     """
     card, there, missing = read_given_card(weights), [], []
-    for name in (TEST_SETS[0], *(shift for shift in SHIFTS if not is_absent(datasets[shift]))):
+    for name in (name for name, folder in datasets.items() if not is_absent(folder)):
         with open_shards(datasets[name]) as images:
             values = given_activations(weights, name, shard_images(images))
             (missing if values is None else there).append(name)

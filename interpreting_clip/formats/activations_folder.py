@@ -26,7 +26,10 @@ from interpreting_clip.quantities import Count, Key, Name, Sha256
 MANIFEST = "manifest.json"
 
 DATASETS = (*TEST_SETS, "broden", "imagenet_train")
-"""The datasets that a folder can have activations of; ImageNet's test images are required."""
+"""The datasets that a folder can have activations of, besides a study's own shifts.
+
+ImageNet's test images are required.
+"""
 
 LARGEST = 2**24
 """The most bytes of a manifest; one with 1,000 classes has 30 thousand."""
@@ -108,17 +111,18 @@ def write_activations_folder(
     Raises
     ------
     ValueError
-        ImageNet is missing or a dataset is unknown; an array has another number of rows than its
+        ImageNet is missing; an array has another number of rows than its
         list or another number of features than the first, or holds NaN or infinity; or the head
         does not fit its classes, its bias or the activations.
     InputError
         A list is missing or damaged.
     """
     out, there = Path(folder), list(activations)
-    if TEST_SETS[0] not in there or not {*there} <= {*DATASETS}:
+    if TEST_SETS[0] not in there:
         raise ValueError(
-            f"expected activations of {TEST_SETS[0]}, and of others of {', '.join(DATASETS[1:])} "
-            f"where there are any; got {', '.join(there) or 'none'}"
+            f"expected activations of {TEST_SETS[0]}, and where there are any of "
+            f"{', '.join(DATASETS[1:])} and the study's own shifts; got "
+            f"{', '.join(there) or 'none'}"
         )
     features = np.shape(activations[TEST_SETS[0]])[-1]
     orders: dict[str, tuple[int, str]] = {}
@@ -184,7 +188,7 @@ def read_manifest(folder: Path, sha256: str) -> Manifest:
     ------
     InputError
         There is none, it has another SHA-256, or it is not a legal manifest; or it lacks ImageNet's
-        test images or names a dataset that no study has.
+        test images.
     """
     file = folder / MANIFEST
     if not file.is_file():
@@ -207,10 +211,6 @@ def read_manifest(folder: Path, sha256: str) -> Manifest:
         ) from None
     if TEST_SETS[0] not in manifest.datasets:
         raise InputError(f"{file}: expected activations of {TEST_SETS[0]}, got none")
-    if unknown := sorted(manifest.datasets.keys() - {*DATASETS}):
-        raise InputError(
-            f"{file}: there is no dataset '{unknown[0]}'; legal names: {', '.join(DATASETS)}"
-        )
     return manifest
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.config.shifts import SHIFTS, on_classes
+from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.measures.guessing import Guessing, above_chance
@@ -20,7 +20,7 @@ ZOO = Path("data/reference/clip_zoo_accuracies.csv")
 TIMM = Path("data/reference/timm_accuracies.csv")
 COUNTERPARTS = Path("data/reference/counterparts.csv")
 
-TIMM_SHIFTS = tuple(shift for shift in SHIFTS if shift != "objectnet")
+TIMM_SHIFTS = tuple(shift for shift in TESTBED_SHIFTS if shift != "objectnet")
 """The shifts on which timm's models were measured, as well as the testbed's and OpenCLIP's."""
 
 FEWER_CLASSES = ("imagenet_r", "imagenet_a", "objectnet")
@@ -56,12 +56,12 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 def standard_models(file: Path = TESTBED) -> list[Model]:
     """Return the testbed's standard models: trained on ImageNet's train set, no interventions."""
     parts = [on_classes(shift) for shift in FEWER_CLASSES]
-    rows = read_table(file, ["model", "training", "imagenet", *SHIFTS, *parts])
-    every = [on_classes(shift) for shift in SHIFTS if shift not in FEWER_CLASSES]
+    rows = read_table(file, ["model", "training", "imagenet", *TESTBED_SHIFTS, *parts])
+    every = [on_classes(shift) for shift in TESTBED_SHIFTS if shift not in FEWER_CLASSES]
     models = []
     for row in rows:
         if row["training"] == "standard":
-            known = accuracies(row, file, (*SHIFTS, *parts))
+            known = accuracies(row, file, (*TESTBED_SHIFTS, *parts))
             models.append(
                 {"name": row["model"], **known, **dict.fromkeys(every, known["imagenet"])}
             )
@@ -70,7 +70,7 @@ def standard_models(file: Path = TESTBED) -> list[Model]:
 
 def zoo_models(file: Path = ZOO) -> list[Model]:
     """Return OpenCLIP's models, named `model/weights`."""
-    rows = read_table(file, ["model", "weights", "imagenet", *SHIFTS])
+    rows = read_table(file, ["model", "weights", "imagenet", *TESTBED_SHIFTS])
     return [{"name": f"{r['model']}/{r['weights']}", **accuracies(r, file)} for r in rows]
 
 
@@ -136,14 +136,14 @@ def distinct_models(models: Sequence[Model]) -> tuple[list[Model], dict[str, lis
     first: dict[tuple[float | None, ...], Model] = {}
     joined: dict[str, list[str]] = {}
     for model in models:
-        kept = first.setdefault(tuple(model[name] for name in ("imagenet", *SHIFTS)), model)
+        kept = first.setdefault(tuple(model[name] for name in ("imagenet", *TESTBED_SHIFTS)), model)
         if kept is not model:
             joined.setdefault(kept["name"], []).append(model["name"])
     return list(first.values()), joined
 
 
 def accuracies(
-    row: Mapping[str, str], file: Path, shifts: Sequence[str] = SHIFTS
+    row: Mapping[str, str], file: Path, shifts: Sequence[str] = TESTBED_SHIFTS
 ) -> dict[str, float | None]:
     """Return a row's accuracies; an empty cell was never published."""
     try:

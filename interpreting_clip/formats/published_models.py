@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
 from interpreting_clip.measures.logit_line import LogitLine
@@ -20,8 +20,8 @@ MEANS = ("five", "four")
 
 MODEL_COLUMNS = (
     *("name", "training", "architecture", "data", "image_size", "counterpart_of", "imagenet"),
-    *SHIFTS,
-    *(f"robustness_{shift}" for shift in SHIFTS),
+    *TESTBED_SHIFTS,
+    *(f"robustness_{shift}" for shift in TESTBED_SHIFTS),
     *(f"{end}_of_{mean}" for mean in MEANS for end in ("mean", "low", "high")),
     "extrapolated",
 )
@@ -133,7 +133,7 @@ def model_row(
         "imagenet": model["imagenet"],
         "extrapolated": " ".join(widest.extrapolated),
     }
-    row |= {shift: model.get(shift) for shift in SHIFTS}
+    row |= {shift: model.get(shift) for shift in TESTBED_SHIFTS}
     row |= {f"robustness_{s}": round(one.value, 4) for s, one in widest.shifts.items()}
     for name, result, count in (("five", five, 5), ("four", four, 4)):
         # A mean over fewer shifts than its column says would not be comparable.
@@ -227,13 +227,13 @@ def _model(row: Mapping[str, str]) -> PublishedModel:
             for name in MEANS
         }
         extrapolated = row["extrapolated"].split()
-        if unknown := set(extrapolated) - set(SHIFTS):
+        if unknown := set(extrapolated) - set(TESTBED_SHIFTS):
             raise ValueError(f"extrapolated: {sorted(unknown)[0]!r} is no shift")
         return msgspec.convert(
             {
                 **{key: row[key] for key in ("name", "training", "data", "counterpart_of")},
-                "accuracy": {key: numbers[key] for key in ("imagenet", *SHIFTS)},
-                "robustness": {shift: numbers[f"robustness_{shift}"] for shift in SHIFTS},
+                "accuracy": {key: numbers[key] for key in ("imagenet", *TESTBED_SHIFTS)},
+                "robustness": {shift: numbers[f"robustness_{shift}"] for shift in TESTBED_SHIFTS},
                 **{name: None if None in ends.values() else ends for name, ends in means.items()},
                 "extrapolated": extrapolated,
             },

@@ -1,5 +1,6 @@
 """Activations on disk: one safetensors file per dataset, and a `card.json` per folder."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, own_shifts
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import (
     StreamedArray,
@@ -16,6 +17,7 @@ from interpreting_clip.formats.arrays import (
     write_tensors,
 )
 from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.quantities import KEY
 
 
 @dataclass(frozen=True)
@@ -104,27 +106,30 @@ def read_card(directory: Path) -> dict[str, object]:
 
 
 def read_shifts(directory: Path) -> list[str]:
-    """Return the shifts that an encoder was measured on, in the order of `SHIFTS`.
+    """Return the shifts that an encoder was measured on: the testbed's, then the study's own.
 
     Raises
     ------
     InputError
-        The card is missing or names something that is not a shift.
+        The card is missing, or its `shifts` are not a list of distinct names of entries.
     """
     card = read_json(directory / "card.json")
     named = card.get("shifts") if isinstance(card, dict) else None
-    if not isinstance(named, list) or not {*map(str, named)} <= {*SHIFTS}:
+    names = list(map(str, named)) if isinstance(named, list) else [""]
+    legal = all(re.match(KEY, name) for name in names) and TEST_SETS[0] not in names
+    if not legal or len(set(names)) < len(names):
         raise InputError(
-            f"{directory / 'card.json'}: 'shifts': expected some of {', '.join(SHIFTS)}, got "
+            f"{directory / 'card.json'}: 'shifts': expected the names of shifts, each once, got "
             f"{named!r}; run `dvc repro extract` again"
         )
-    return [shift for shift in SHIFTS if shift in named]
+    return in_order(names)
 
 
 def read_not_given(directory: Path) -> list[str]:
     """Return the shifts of the study that a folder of activations did not have."""
-    return [
-        shift
-        for shift in SHIFTS
-        if shift in read_json(directory / "card.json").get("not_given", ())
-    ]
+    return in_order(read_json(directory / "card.json").get("not_given", ()))
+
+
+def in_order(names: Sequence[str]) -> list[str]:
+    """Return shifts in the order of results: the testbed's, then the study's own."""
+    return [shift for shift in TESTBED_SHIFTS if shift in names] + own_shifts(names)

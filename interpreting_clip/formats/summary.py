@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS, own_shifts
 
-SETS = ("imagenet", *SHIFTS)
+SETS = ("imagenet", *TESTBED_SHIFTS)
+"""The test sets that every study's results name; what a study does not have is null."""
 
 BASES = ("directions", "features")
 
@@ -31,15 +32,20 @@ def encoder_metrics(
 ) -> dict[str, Any]:
     """Return an encoder's `measures` in `plots/encoders/<encoder>.json`, the same keys for each.
 
-    `importance_ratio` is the largest importance of a direction over the median one. If a shift is
-    absent, or has other classes than its line, `shifts` lists those that the mean effective
-    robustness is over. `not_given` lists those that an encoder's folder of activations lacks.
+    `importance_ratio` is the largest importance of a direction over the median one. If a shift of
+    the testbed's is absent, or has other classes than its line, `shifts` lists those that the mean
+    effective robustness is over. `not_given` lists those that an encoder's folder of activations
+    lacks. `own_shifts` has the numbers of each of the study's own shifts, and is left out if there
+    is none.
     """
     kurtosis_mean = kurtosis["kurtosis"]
+    own = robustness.get("own", {})
     return {
-        "accuracy": {name: robustness["accuracy"].get(name) for name in SETS},
-        "images": {name: robustness["images"].get(name) for name in SETS},
-        "classes": {name: robustness["classes"].get(name) for name in SETS},
+        **{
+            name: {one: robustness[name].get(one) for one in (*SETS, *own)}
+            for name in ("accuracy", "images", "classes")
+        },
+        **({"own_shifts": own} if own else {}),
         "effective_robustness": _robustness_metrics(
             robustness["effective_robustness"], robustness.get("not_given", [])
         ),
@@ -88,7 +94,7 @@ def plot_series(
                 "other_accuracy": other["accuracy"][dataset][i],
                 "random_head_accuracy": fmean(one[dataset][i] for one in random["accuracy"]),
             }
-            for dataset in SETS
+            for dataset in (*SETS, *own_shifts(robustness["accuracy"]))
             if dataset in own["accuracy"]
             for i, fraction in enumerate(directions["fractions"])
         ],
@@ -171,14 +177,14 @@ def _pruned_robustness(pruned: dict) -> list[dict[str, Any]]:
 
 def _robustness_metrics(estimates: dict, not_given: list[str]) -> dict[str, Any]:
     mean = estimates.get("mean", {})
-    measured = [shift for shift in SHIFTS if shift in estimates]
+    measured = [shift for shift in TESTBED_SHIFTS if shift in estimates]
     return {
-        **{shift: estimates.get(shift, {}).get("value") for shift in SHIFTS},
+        **{shift: estimates.get(shift, {}).get("value") for shift in TESTBED_SHIFTS},
         "mean": mean.get("value"),
         "mean_low": mean.get("low"),
         "mean_high": mean.get("high"),
         "extrapolated": estimates.get("extrapolated", []),
-        **({} if len(measured) == len(SHIFTS) else {"shifts": measured}),
+        **({} if len(measured) == len(TESTBED_SHIFTS) else {"shifts": measured}),
         **({"not_given": not_given} if not_given else {}),
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.instruments.measure_files import (
     ACTIVATIONS,
@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=FILE",
-        help=f"activations on a shift: {', '.join(SHIFTS)}, or another, which has no line",
+        help=f"activations on a shift: {', '.join(TESTBED_SHIFTS)}, or another, which has no line",
     )
     add("--concepts", metavar="FILE", help="which image shows which concept")
     add("--concept-names", metavar="FILE", help="names of the concepts, one a line")

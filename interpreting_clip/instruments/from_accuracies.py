@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, ClassVar
 
-from interpreting_clip.config.shifts import SHIFTS, on_classes
+from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.published_accuracies import (
     FEWER_CLASSES,
@@ -133,7 +133,7 @@ def effective_robustness(
     """
     given = measured_accuracies(accuracies, as_mapping(images, "images", "{'imagenet': 50_000}"))
     settings = checked(Settings, resamples=resamples, confidence=confidence, seed=seed)
-    shifts = [shift for shift in SHIFTS if shift in given]
+    shifts = [shift for shift in TESTBED_SHIFTS if shift in given]
     starts = {
         shift: on_classes(shift) if on_classes(shift) in given else IMAGENET for shift in shifts
     }
@@ -147,7 +147,7 @@ def effective_robustness(
     found = estimate_effective_robustness(
         {shift: given[start] for shift, start in starts.items()},
         # All shifts, so that the draws of one do not depend on which others are given.
-        {shift: given.get(shift) for shift in SHIFTS},
+        {shift: given.get(shift) for shift in TESTBED_SHIFTS},
         lines,
         resampled,
         confidence=settings.confidence,
@@ -176,7 +176,7 @@ def measured_accuracies(accuracies: Any, images: Mapping[str, Any]) -> dict[str,
     """
     example = "{'imagenet': 76.1, 'imagenet_v2': 63.2}"
     accuracies = as_mapping(accuracies, "accuracies", example)
-    legal = (IMAGENET, *SHIFTS, *(on_classes(shift) for shift in FEWER_CLASSES))
+    legal = (IMAGENET, *TESTBED_SHIFTS, *(on_classes(shift) for shift in FEWER_CLASSES))
     for name in (*accuracies, *images):
         if name not in legal:
             raise ValueError(
@@ -185,8 +185,10 @@ def measured_accuracies(accuracies: Any, images: Mapping[str, Any]) -> dict[str,
             )
     if IMAGENET not in accuracies:
         raise ValueError("imagenet: missing; give the top-1 accuracy on ImageNet in percent")
-    if not any(shift in accuracies for shift in SHIFTS):
-        raise ValueError(f"no shift: give the accuracy on at least one of {', '.join(SHIFTS)}")
+    if not any(shift in accuracies for shift in TESTBED_SHIFTS):
+        raise ValueError(
+            f"no shift: give the accuracy on at least one of {', '.join(TESTBED_SHIFTS)}"
+        )
     found = {}
     for name, value in accuracies.items():
         counted = IMAGES[name]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip.config.shifts import SHIFTS, on_classes
+from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, GUESSING
 from interpreting_clip.instruments import svg
@@ -296,8 +296,8 @@ def no_line(
     name: str, found: Accuracy, shift: ImageSet, accuracies: Mapping[str, float | Accuracy]
 ) -> str:
     """Say why an accuracy cannot be compared with the line of standard models, or nothing."""
-    if name not in SHIFTS:
-        return f"a line of standard models; there is one for {', '.join(SHIFTS)} alone"
+    if name not in TESTBED_SHIFTS:
+        return f"a line of standard models; there is one for {', '.join(TESTBED_SHIFTS)} alone"
     if IMAGENET not in accuracies:
         return "the accuracy on all 1,000 classes of ImageNet"
     expected = GUESSING[name].classes
@@ -319,7 +319,7 @@ def with_accuracies(study: Study, files: Files, accuracies: dict[str, float | Ac
     if both := sorted(accuracies.keys() & files.accuracies.keys()):
         raise InputError(f"--accuracy {both[0]}: it was measured from the files, too; give one")
     every = {**accuracies, **files.accuracies}
-    known = IMAGENET in every and any(shift in every for shift in SHIFTS)
+    known = IMAGENET in every and any(shift in every for shift in TESTBED_SHIFTS)
     if not known and not files.accuracies:
         study.add(
             NotMeasured(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
 from typing import Annotated
 
 import numpy as np
@@ -24,8 +26,9 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 class Result:
     """The numbers of an encoder's accuracy and effective robustness.
 
-    `shifts` and `robustness` are means over the shifts that have an effective robustness, and None
-    if none has. `extrapolated` counts the shifts whose line is extrapolated to the encoder.
+    `shifts` and `robustness` are means over the testbed's shifts that have an effective robustness,
+    and None if none has; a study's own shifts have a `ShiftResult` each. `extrapolated` counts the
+    shifts of the mean whose line is extrapolated to the encoder.
     """
 
     imagenet: Annotated[float, Label("accuracy on ImageNet", 1, unit="%", headline="imagenet")]
@@ -38,6 +41,25 @@ class Result:
     extrapolated: Annotated[
         int, Label("shifts whose line is extrapolated", 0, headline="extrapolated")
     ]
+
+
+@dataclass(frozen=True)
+class ShiftResult:
+    """The numbers of an encoder on one shift of the study's own, in percent and in points.
+
+    `robustness` is None if no standard models stand beside it. `chance` is the accuracy of
+    guessing among the shift's classes, and `imagenet` the accuracy on ImageNet that the shift's is
+    compared with.
+    """
+
+    accuracy: Annotated[
+        Estimate, Label("accuracy on", 1, unit="%", chance="chance", headline="accuracy")
+    ]
+    imagenet: Annotated[float, Label("accuracy on ImageNet, compared with", 1, unit="%")]
+    robustness: Annotated[
+        Estimate | None, Label("effective robustness on", 1, unit="points", headline="robust")
+    ]
+    chance: float
 
 
 @dataclass(frozen=True)
@@ -65,6 +87,36 @@ class EffectiveRobustness:
     shifts: dict[str, Estimate]
     mean: Estimate
     extrapolated: tuple[str, ...]
+
+
+def accuracy_interval(accuracy: Accuracy, confidence: float) -> Estimate:
+    """Compute Wilson's score interval of an accuracy (Wilson 1927), all as fractions.
+
+    It stays within 0 to 1 and has about the stated coverage for few images and at both ends, where
+    a normal approximation has not (Brown, Cai & DasGupta 2001). The paper has no interval.
+
+    Parameters
+    ----------
+    accuracy : with its number of images
+    confidence : of the interval
+
+    Raises
+    ------
+    ValueError
+        The number of images is unknown or 0, or a value is out of its range.
+    """
+    share, images = accuracy.fraction, accuracy.images
+    if not images or not 0 <= share <= 1 or not 0 < confidence < 1:
+        raise ValueError(
+            f"accuracy {share} on {images} images, confidence {confidence}: expected fractions "
+            "from 0 to 1 and at least one image"
+        )
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    middle = (share + z**2 / (2 * images)) / (1 + z**2 / images)
+    half = z * sqrt(share * (1 - share) / images + (z / (2 * images)) ** 2) / (1 + z**2 / images)
+    # At 0 and 1 one end is the share itself, which the rounding of the other terms would miss.
+    low = 0.0 if share == 0 else middle - half
+    return Estimate(share, low, 1.0 if share == 1 else middle + half)
 
 
 def effective_robustness(imagenet: float, shift: float, line: LogitLine) -> float:

@@ -27,6 +27,7 @@ from interpreting_clip.study.check_datasets import (
     Drawn,
     check_baseline,
     check_needed_datasets,
+    check_own_shifts,
     check_subsets,
     check_worlds,
     tag,
@@ -71,6 +72,7 @@ ENCODER = EntryReference("encoders")
 
 REFERENCES = {
     "datasets": {"source": EntryReference("sources")},
+    "shifts": {"source": EntryReference("sources")},
     "weights": {"backbone": EntryReference("backbones")},
     "pretrain": {"backbone": BACKBONE, "dataset": CAPTIONED, "recipe": RECIPE},
     "finetune": {"start": EntryReference("clips"), "dataset": LABELLED, "recipe": RECIPE},
@@ -305,6 +307,7 @@ def check_controls(study: Sections) -> Complaints:
 
 CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_needed_datasets,
+    check_own_shifts,
     check_references,
     check_encoders,
     check_weights,

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from interpreting_clip.config import datasets, synthetic
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.config.own_shifts import DrawnShift, RealShift
+from interpreting_clip.config.shifts import (
+    SHIFT_NAMES,
+    TEST_SETS,
+    TESTBED_SHIFTS,
+    on_classes,
+    result_name,
+)
+from interpreting_clip.config.syntax import short
 from interpreting_clip.study.sections import Sections
 
 Complaints = Iterator[str]
@@ -49,6 +57,33 @@ def check_needed_datasets(study: Sections) -> Complaints:
             yield f"'datasets.{name}': only {', '.join(NEEDED)} can be absent; take the entry out"
 
 
+def check_own_shifts(study: Sections) -> Complaints:
+    """The study's own shifts have names and labels of their own, and the models that they name."""
+    labels = {name.casefold(): key for key, name in SHIFT_NAMES.items()} | {"imagenet": "imagenet"}
+    for key, entry in study.shifts.items():
+        taken = {*NEEDED, *study.datasets, result_name(TEST_SETS[0])} & {key}
+        # Results also have ImageNet accuracy on a shift's classes, under a name that is made of the
+        # shift's: that of `r` would be that of `imagenet_r`.
+        for other in {*TESTBED_SHIFTS, *study.shifts} - {key}:
+            if on_classes(other) in (key, on_classes(key)):
+                taken.add(other)
+        if taken:
+            yield (
+                f"'shifts.{key}': expected a name of its own, which results do not use; this is "
+                f"too close to '{min(taken)}'"
+            )
+        if (first := labels.setdefault(entry.label.casefold(), key)) != key:
+            yield (
+                f"'shifts.{key}.label': expected a label of its own, got that of '{first}', "
+                f"{short(entry.label)}"
+            )
+        if entry.baseline == "trained" and study.baseline.source != "trained":
+            yield (
+                f"'shifts.{key}.baseline': 'trained' needs standard models that are trained here, "
+                "`baseline.source: trained`; legal values: none, published"
+            )
+
+
 def check_baseline(study: Sections) -> Complaints:
     """If standard models are trained here, the datasets allow it."""
     if study.baseline.source != "trained":
@@ -71,19 +106,25 @@ def check_baseline(study: Sections) -> Complaints:
             "from 2 % of them"
         )
     validation = drawn.get(TEST_SETS[0])
-    for name, entry in drawn.items():
+    tests = {f"datasets.{name}": entry for name, entry in drawn.items()}
+    tests |= {
+        f"shifts.{name}": entry
+        for name, entry in study.shifts.items()
+        if isinstance(entry, DrawnShift) and entry.baseline == "trained"
+    }
+    for name, entry in tests.items():
         if (
             study.baseline.abscissa == "shift_classes"
             and validation
             and set(entry.class_indices) - set(validation.class_indices)
         ):
             yield (
-                f"'datasets.{name}.classes': expected classes of {TEST_SETS[0]}, since ImageNet "
+                f"'{name}.classes': expected classes of {TEST_SETS[0]}, since ImageNet "
                 "accuracy is measured on them; or take `baseline.abscissa: all_classes`"
             )
         if unknown := set(entry.class_indices) - set(train.class_indices):
             yield (
-                f"'datasets.{name}.classes': expected classes of imagenet_train, which the "
+                f"'{name}.classes': expected classes of imagenet_train, which the "
                 f"standard models learn, got {synthetic.CLASSES[min(unknown)]}; or take published "
                 "ones: `baseline.source: published`"
             )
@@ -91,16 +132,26 @@ def check_baseline(study: Sections) -> Complaints:
 
 def check_worlds(study: Sections) -> Complaints:
     """The labelled sets are all drawn or all real, since no head fits both; a shift is present."""
-    there = {name: study.datasets.get(name) for name in LABELLED_SETS}
+    there = {f"datasets.{name}": study.datasets.get(name) for name in LABELLED_SETS}
+    there |= {f"shifts.{name}": entry for name, entry in study.shifts.items()}
     drawn = [name for name, entry in there.items() if isinstance(entry, synthetic.Recipe)]
-    real = [name for name, entry in there.items() if isinstance(entry, datasets.RealEntry)]
+    real = [
+        name for name, entry in there.items() if isinstance(entry, datasets.RealEntry | RealShift)
+    ]
+    shifts = [study.datasets.get(name) for name in TESTBED_SHIFTS]
     if drawn and real:
+        names = ", ".join(name.removeprefix("datasets.") for name in drawn)
         yield (
-            f"'datasets.{real[0]}': the labelled sets have to be all drawn or all real, but "
-            f"{', '.join(drawn)} {'is' if len(drawn) == 1 else 'are'} drawn"
+            f"'{real[0]}': the labelled sets have to be all drawn or all real, but "
+            f"{names} {'is' if len(drawn) == 1 else 'are'} drawn"
         )
-    elif not drawn and all(isinstance(there[shift], datasets.Absent | None) for shift in SHIFTS):
-        yield f"'datasets': at least one of {', '.join(SHIFTS)} has to be there, not absent"
+    elif not (drawn or study.shifts) and all(
+        isinstance(entry, datasets.Absent | None) for entry in shifts
+    ):
+        yield (
+            f"'datasets': at least one of {', '.join(TESTBED_SHIFTS)} has to be there, not absent, "
+            "or a shift of your own under 'shifts'"
+        )
 
 
 def check_subsets(study: Sections) -> Complaints:

@@ -19,6 +19,7 @@ from interpreting_clip.config.encoders import (
     Precision,
     Threads,
 )
+from interpreting_clip.config.own_shifts import Shifts
 from interpreting_clip.config.probes import HeadsWithProbe, Probe
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.config.untrained import UntrainedEntry
@@ -56,6 +57,7 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     precision: Precision
     sources: Sources
     datasets: dict[Key, DatasetEntry]
+    shifts: Shifts
     backbones: dict[Key, BackboneEntry]
     heads: HeadsWithProbe
     weights: dict[Key, WeightsEntry]

@@ -8,7 +8,7 @@ import pytest
 from runner.fingerprint import fingerprints
 from tests.reads import ROOT
 
-FETCH = {f"fetch_{source}" for source in ("world", "hub", "archive", "folder", "none")}
+FETCH = {f"fetch_{source}" for source in ("world", "hub", "archive", "folder", "none", "shifts")}
 HEADS = {"head_zero_shot", "head_trained", "head_random"}
 EXTRACT = {"extract", "extract_broden", "extract_layers", "extract_untrained", "extract_train"}
 TRAIN = {"pretrain", "finetune", "supervise"}
@@ -31,11 +31,11 @@ REACHED = {
     "interpreting_clip.controls": {"controls", "study"},
     "interpreting_clip.encoders": ENCODERS | {"controls"},
     "interpreting_clip.loading": ENCODERS,
-    "interpreting_clip.synthetic": {"fetch_world"},
+    "interpreting_clip.synthetic": {"fetch_world", "fetch_shifts"},
     "interpreting_clip.datasets": ALL - {"cka", "kurtosis", "robustness", "directions", "report"},
     "interpreting_clip.downloads": ALL - MEASURE - HEADS | {"baseline"},
     "interpreting_clip.formats": ALL,
-    "interpreting_clip.config": ALL - LABELS - {"broden", "browse", "summarize_baseline"},
+    "interpreting_clip.config": ALL - LABELS - {"broden", "summarize_baseline"},
     "interpreting_clip.measures": MEASURE | HEADS | PAGE | {"extract_layers", "study"},
     "interpreting_clip": ALL,
 }

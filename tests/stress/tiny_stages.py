@@ -19,7 +19,7 @@ from interpreting_clip.config.encoders import (
     Precision,
     TextTransformer,
 )
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.synthetic import Adversarial, Labelled, ProbeSet, Recipe, World
 from interpreting_clip.config.trainings import TrainingRecipe
 from interpreting_clip.controls.control import Settings as ControlsSettings
@@ -261,9 +261,9 @@ def heads(settings: Heads) -> None:
 
 
 def robustness(resamples: int, seed: int, confidence: float, draws: int) -> None:
-    shifts: dict[str, Any] = dict(zip(SHIFTS, ACCURACIES[1:], strict=True))
+    shifts: dict[str, Any] = dict(zip(TESTBED_SHIFTS, ACCURACIES[1:], strict=True))
     lines, resampled = baseline_lines(ACCURACIES[0], shifts, resamples, seed)
-    measured: dict[str, Any] = dict.fromkeys(SHIFTS, Accuracy(0.5, IMAGES))
+    measured: dict[str, Any] = dict.fromkeys(TESTBED_SHIFTS, Accuracy(0.5, IMAGES))
     estimate_effective_robustness(
         Accuracy(0.6, None), measured, lines, resampled, confidence=confidence, seed=draws
     )
@@ -286,7 +286,7 @@ def planted(
     outlier_controls(FEATURES, kurtosis.outlier_sigma, kurtosis.outlier_share, seed)
     head_controls(directions.fractions, directions.harmless, seed)
     concept_controls(None, scoring, seed)
-    robustness_controls(SHIFTS, confidence, *few, seed)
+    robustness_controls(TESTBED_SHIFTS, confidence, *few, seed)
 
 
 def baseline(settings: BaselineSettings, train: Labelled) -> None:

@@ -108,7 +108,8 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     assert found["study", ""] == set()
     assert found["summarize", ""] == {"numpy"}
     with_torch = {stage for (stage, _), names in found.items() if "torch" in names}
-    trainings = {"pretrain", "finetune", "supervise", "weights", "interpolate", "fetch", "probe"}
+    trainings = {"pretrain", "finetune", "supervise", "weights", "interpolate", "probe"}
+    trainings |= {"fetch", "fetch_shifts"}
     extractions = {"extract", "extract_broden", "extract_layers", "extract_untrained", "head"}
     extractions |= {"extract_train"}
     assert with_torch == trainings | extractions | {"controls"}
@@ -203,7 +204,7 @@ def test_what_lies_among_the_code_and_is_no_code_is_a_dependency():
 
 EDIT = "EDITED = True\n"
 HEADS = {"head_zero_shot", "head_trained", "head_random"}
-REAL = {"fetch_hub", "fetch_archive", "fetch_folder"}
+REAL = {"fetch_hub", "fetch_archive", "fetch_folder", "fetch_shifts"}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 EDITS = [
     ("interpreting_clip/measures/cka.py", EDIT, {"cka", "controls", "study"}),
@@ -217,7 +218,7 @@ EDITS = [
     ("interpreting_clip/encoders/gram.py", EDIT, {"extract_layers", "controls"}),
     ("interpreting_clip/synthetic/shapes.py", "# a comment\n", set()),
     ("interpreting_clip/synthetic/shapes.py", '"""A docstring."""', set()),
-    ("interpreting_clip/synthetic/shapes.py", EDIT, {"fetch_world"}),
+    ("interpreting_clip/synthetic/shapes.py", EDIT, {"fetch_world", "fetch_shifts"}),
     ("interpreting_clip/datasets/class_folders.py", EDIT, REAL),
     ("interpreting_clip/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate"}),
     ("interpreting_clip/training/linear_probe.py", EDIT, {"probe"}),

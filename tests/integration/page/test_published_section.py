@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import (
     TESTBED,
     Settings,
@@ -276,7 +276,9 @@ def fill(page: Page, accuracies: dict[str, str]) -> None:
 
 def test_the_readers_own_model_is_placed_in_the_table_the_ranking_and_the_chart(section: Page):
     known = next(m for m in section_models(section) if m[0] == "ViT-B-32/openai")
-    accuracies: dict[str, str] = dict(zip(("imagenet", *SHIFTS), map(str, known[3]), strict=True))
+    accuracies: dict[str, str] = dict(
+        zip(("imagenet", *TESTBED_SHIFTS), map(str, known[3]), strict=True)
+    )
     fill(section, accuracies)
     row = section.locator("#published-table tr.own")
     theirs = section.locator("#published-table tbody tr", has_text="ViT-B-32/openai").first
@@ -354,11 +356,12 @@ def test_an_own_model_beyond_the_lines_is_marked_and_what_is_no_percentage_refus
 
 def test_effective_robustness_in_the_browser_is_that_of_the_measure(section: Page):
     standard = standard_models(ROOT / TESTBED)
-    shifts = {shift: accuracy_fractions(standard, shift) for shift in SHIFTS}
+    shifts = {shift: accuracy_fractions(standard, shift) for shift in TESTBED_SHIFTS}
     lines, _ = baseline_lines(accuracy_fractions(standard, "imagenet"), shifts, 1, 0)
     rng = np.random.default_rng(0)
     points = [
-        (str(rng.choice(SHIFTS)), float(x), float(y)) for x, y in rng.uniform(0, 100, (100, 2))
+        (str(rng.choice(TESTBED_SHIFTS)), float(x), float(y))
+        for x, y in rng.uniform(0, 100, (100, 2))
     ]
     points += [("objectnet", x, y) for x in (0.0, 100.0) for y in (0.0, 100.0)]
     found = section.evaluate("all => all.map(one => published.robustness(...one))", points)
@@ -398,7 +401,7 @@ def test_a_hostile_name_stays_text(tmp_path: Path, page: Page):
             "low": 0.3,
             "high": 0.9,
         }
-        for shift in SHIFTS
+        for shift in TESTBED_SHIFTS
     }
     other = {"encoders": {}, "joined": {f"{HOSTILE}/openai": [HOSTILE]}, "counterparts": {}}
     other |= {"leaders": [f"{HOSTILE}/openai"], "confidence": 0.95}

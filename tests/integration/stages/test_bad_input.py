@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save
 
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
@@ -47,7 +47,7 @@ def truncate_shard(dataset: str) -> None:
 )
 def test_a_damaged_dataset_is_refused(stage, key, dataset, damage, expected):
     run_stage("weights", KEY)
-    for name in SHIFTS[1:]:
+    for name in TESTBED_SHIFTS[1:]:
         write_absent(name, DATASETS / name)
     damage(dataset)
     seal()

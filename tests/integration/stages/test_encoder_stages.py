@@ -11,7 +11,7 @@ import torch
 
 from interpreting_clip.config.encoders import Backbone
 from interpreting_clip.config.params import Params
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import TrainingRecipe
 from interpreting_clip.datasets.broden.reader import open_broden
@@ -222,7 +222,7 @@ def expected_activations(key: str, dataset: str) -> np.ndarray:
 @pytest.fixture
 def one_shift() -> None:
     """Take all shifts but the first from the study."""
-    for name in SHIFTS[1:]:
+    for name in TESTBED_SHIFTS[1:]:
         write_absent(name, DATASETS / name)
 
 
@@ -236,13 +236,13 @@ def test_extract_records_the_encoder_on_imagenet(run, key):
     assert found.class_indices.tolist() == card.class_indices
     with open_shards(DATASETS / "imagenet_val") as data:
         np.testing.assert_array_equal(found.classes, data.classes)
-    facts = {"representation": "linear", "feature_width": 64, "shifts": [SHIFTS[0]]}
+    facts = {"representation": "linear", "feature_width": 64, "shifts": [TESTBED_SHIFTS[0]]}
     assert read_activations_card(folder) == facts
 
 
 @pytest.mark.parametrize("absent", ["imagenet_sketch", "imagenet_a"])
 def test_extract_records_every_shift_that_there_is(run, study, absent):
-    for name in SHIFTS[1:]:
+    for name in TESTBED_SHIFTS[1:]:
         shutil.copytree(DATASETS / "imagenet_val", DATASETS / name, dirs_exist_ok=True)
     for name, make in ((absent, write_absent), ("objectnet", copy_of_v2)):
         shutil.rmtree(DATASETS / name)
@@ -250,7 +250,7 @@ def test_extract_records_every_shift_that_there_is(run, study, absent):
     merge_a_class("objectnet")
     run("extract", "clip")
     folder = Path("data/activations/clip")
-    assert read_shifts(folder) == [shift for shift in SHIFTS if shift != absent]
+    assert read_shifts(folder) == [shift for shift in TESTBED_SHIFTS if shift != absent]
     for name in read_shifts(folder):
         found = read_activations(folder, name)
         np.testing.assert_array_equal(found.values, expected_activations("clip", name))

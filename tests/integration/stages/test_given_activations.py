@@ -13,7 +13,7 @@ import pytest
 import yaml
 from msgspec.structs import replace
 
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, read_card, write_absent, write_card
@@ -76,7 +76,7 @@ def describe(sha256: str, head: str = "trained") -> None:
 @pytest.fixture(autouse=True)
 def lists(study: Path) -> None:
     """List the images of the drawn sets; the other shifts are absent."""
-    for name in SHIFTS[1:]:
+    for name in TESTBED_SHIFTS[1:]:
         write_absent(name, DATASETS / name)
     image_list.main()
 

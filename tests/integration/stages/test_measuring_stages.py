@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import yaml
 
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS, on_classes, result_name
+from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
-from interpreting_clip.datasets.card import write_absent
+from interpreting_clip.datasets.card import DatasetCard, write_absent, write_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_json, write_json
@@ -31,9 +31,10 @@ from interpreting_clip.formats.published_accuracies import (
 from interpreting_clip.formats.saved_activations import (
     Activations,
     write_activations,
-    write_card,
 )
+from interpreting_clip.formats.saved_activations import write_card as write_activations_card
 from interpreting_clip.formats.saved_heads import write_head
+from interpreting_clip.formats.shift_folders import write_shift_names
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.measures import participation_ratio
 from interpreting_clip.measures.accuracy import ABSENT, map_classes
@@ -57,6 +58,7 @@ from interpreting_clip.measures.directions import (
 )
 from interpreting_clip.measures.effective_robustness import (
     Accuracy,
+    accuracy_interval,
     effective_robustness,
     estimate_effective_robustness,
 )
@@ -76,7 +78,7 @@ from interpreting_clip.measures.pruning import prunable_fraction, pruned_accurac
 from interpreting_clip.measures.result import numbers
 from interpreting_clip.measures.u_centring import u_center
 from interpreting_clip.study.sections import further_measures
-from page.names import SHIFTS as NAMES
+from page.names import TESTBED_SHIFTS as NAMES
 from runner import outputs
 from stages import baseline, broden_labels, kurtosis
 from tests.integration.stages.conftest import ALIAS, merge_a_class, paths
@@ -117,11 +119,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "cka": {"outlier_sigma": 1.5, "outlier_share": 0.1},
 }
 LINES = {
-    shift: LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9, 0.2, 0.9) for i, shift in enumerate(SHIFTS)
+    shift: LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9, 0.2, 0.9)
+    for i, shift in enumerate(TESTBED_SHIFTS)
 }
 RESAMPLED = {
     shift: ResampledLines(np.array([0.7, 0.8 + 0.1 * i, 1.0]), np.array([-0.2, 0.0, 0.1 * i]))
-    for i, shift in enumerate(SHIFTS)
+    for i, shift in enumerate(TESTBED_SHIFTS)
 }
 
 
@@ -136,22 +139,25 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = study["encoders"]["rn_untrained"]
     entry["training"] = "supervised"
     study["encoders"] = {key: entry | {"label": f"the {key}"} for key in reversed(KEYS)}
+    study["shifts"] = {}
+    write_shift_names(Path("data/shifts"), [])
     study["comparisons"] = {"pair": {"first": "first", "second": "second"}}
     Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    names = ("imagenet", *SHIFTS, *map(on_classes, SHIFTS))
+    names = ("imagenet", *TESTBED_SHIFTS, *map(on_classes, TESTBED_SHIFTS))
     models = [{"name": "standard", **dict.fromkeys(names, 50.0)}]
     lines = {shift: asdict(line) for shift, line in LINES.items()}
     resampled = {shift: asdict(lines) for shift, lines in RESAMPLED.items()}
     baseline = {"lines": lines, "resampled": resampled, "models": models}
-    baseline |= {"abscissa": {shift: on_classes(shift) for shift in SHIFTS}}
-    baseline |= {"chance": {}, "at_chance": {shift: [] for shift in SHIFTS}}
+    baseline |= {"abscissa": {shift: on_classes(shift) for shift in TESTBED_SHIFTS}}
+    baseline |= {"chance": {}, "at_chance": {shift: [] for shift in TESTBED_SHIFTS}}
     baseline |= {"classes": {result_name(name): held for name, held in HELD.items()}}
     write_json(Path("data/baseline/baseline.json"), baseline)
     for key in KEYS:
         folder = Path("data/activations") / key
         for name in TEST_SETS:
             write_activations(folder, name, **vars(activations(key, name)))
-        write_card(folder, "rectified" if key == "first" else "linear", FEATURES, SHIFTS)
+        kind = "rectified" if key == "first" else "linear"
+        write_activations_card(folder, kind, FEATURES, TESTBED_SHIFTS)
         write_head(Path("data/heads") / key, head(key), "random")
         file = Path("data/broden_activations") / key / "activations.safetensors"
         write_tensors(file, {"activations": broden_activations(key)})
@@ -230,7 +236,7 @@ def test_robustness(run, key):
     assert found["accuracy"] == pytest.approx(expected, abs=1e-4)
     assert found["images"] == dict.fromkeys(expected, IMAGES)
     assert found["classes"] == {result_name(name): len(held) for name, held in HELD.items()}
-    at = {shift: accuracy(key, "imagenet_val", shift) for shift in SHIFTS}
+    at = {shift: accuracy(key, "imagenet_val", shift) for shift in TESTBED_SHIFTS}
     assert {one.images for one in at.values()} == {16, 24, 40}
     assert found["left_out"] == {}
     for shift, one in at.items():
@@ -238,7 +244,7 @@ def test_robustness(run, key):
         assert found["abscissa"][shift]["accuracy"] == pytest.approx(100 * one.fraction, abs=1e-4)
     estimate = estimate_effective_robustness(
         at,
-        {shift: measured_here[shift] for shift in SHIFTS},
+        {shift: measured_here[shift] for shift in TESTBED_SHIFTS},
         LINES,
         RESAMPLED,
         confidence=0.8,
@@ -287,8 +293,8 @@ def test_without_a_shift_that_was_not_given_there_is_no_mean(run):
     run("robustness", "first")
     whole = result("data/robustness/first/robustness.json")
     folder, missing = Path("data/activations/first"), ["imagenet_r", "imagenet_a"]
-    shifts = [shift for shift in SHIFTS if shift not in missing]
-    write_card(folder, "rectified", FEATURES, shifts, missing)
+    shifts = [shift for shift in TESTBED_SHIFTS if shift not in missing]
+    write_activations_card(folder, "rectified", FEATURES, shifts, missing)
     run("directions", "first")
     run("robustness", "first")
     found = result("data/robustness/first/robustness.json")
@@ -307,16 +313,20 @@ def test_without_a_shift_that_was_not_given_there_is_no_mean(run):
 )
 def test_imagenet_has_to_have_the_classes_of_the_abscissa(run, abscissa, kept):
     whole = result("data/baseline/baseline.json")
-    names = dict.fromkeys(SHIFTS, "imagenet") if abscissa == "all_classes" else whole["abscissa"]
+    names = (
+        dict.fromkeys(TESTBED_SHIFTS, "imagenet")
+        if abscissa == "all_classes"
+        else whole["abscissa"]
+    )
     classes = whole["classes"] | {"imagenet": list(range(9))}
-    for shift in (*SHIFTS[:1], *SHIFTS[2:]):
+    for shift in (*TESTBED_SHIFTS[:1], *TESTBED_SHIFTS[2:]):
         classes[shift] = HELD[shift] if shift == "objectnet" else list(range(9))
     changed = {"abscissa": names, "classes": classes}
     write_json(Path("data/baseline/baseline.json"), whole | changed)
     run("directions", "first")
     run("robustness", "first")
     found = result("data/robustness/first/robustness.json")
-    assert found["left_out"].keys() == {*SHIFTS} - ({kept, "objectnet"} if kept else set())
+    assert found["left_out"].keys() == {*TESTBED_SHIFTS} - ({kept, "objectnet"} if kept else set())
     reason = "imagenet_val has images of 5 of the 9 classes"
     assert kept or reason in found["left_out"]["imagenet_r"]
     assert found["effective_robustness"].keys() == (
@@ -496,14 +506,14 @@ def test_directions(run, key, centre):
 def test_prunable_is_by_accuracy_and_by_the_robustness_at_the_lines_of_the_baseline(run, abscissa):
     whole = result("data/baseline/baseline.json")
     if abscissa == "all_classes":
-        whole["abscissa"] = dict.fromkeys(SHIFTS, "imagenet")
+        whole["abscissa"] = dict.fromkeys(TESTBED_SHIFTS, "imagenet")
         write_json(Path("data/baseline/baseline.json"), whole)
     run("directions", "first")
     run("robustness", "first")
     curves = result("data/directions/first/directions.json")["heads"]["classes"]["accuracy"]
     found = result("data/robustness/first/robustness.json")
     expected = []
-    for shift in SHIFTS:
+    for shift in TESTBED_SHIFTS:
         name = on_classes(shift) if abscissa == "shift_classes" else "imagenet"
         start = curves.get(name, curves["imagenet"])
         above = [
@@ -707,7 +717,7 @@ def test_controls(run):
         "3 minibatches of 12 images",
     ):
         assert setting in said, setting
-    assert list(found["effective_robustness"]["coverage"][0]["shifts"]) == sorted(SHIFTS)
+    assert list(found["effective_robustness"]["coverage"][0]["shifts"]) == sorted(TESTBED_SHIFTS)
 
 
 def test_controls_without_broden(run):
@@ -722,7 +732,7 @@ def test_controls_without_broden(run):
 def test_published(run):
     run("published", unread=["data/study"])
     standard, (zoo, joined) = standard_models(), distinct_models(zoo_models())
-    shifts = {shift: accuracy_fractions(standard, shift) for shift in SHIFTS}
+    shifts = {shift: accuracy_fractions(standard, shift) for shift in TESTBED_SHIFTS}
     lines, draws = baseline_lines(accuracy_fractions(standard, "imagenet"), shifts, 30, 10)
     found = result("plots/published.json")
     models = {name: one for group in found["counterparts"].values() for name, one in group.items()}
@@ -731,7 +741,7 @@ def test_published(run):
     four = [found["encoders"]["ViT-B-32/openai"][shift] for shift in TIMM_SHIFTS]
     assert one["mean"] == pytest.approx(np.mean(four), abs=1e-3)
     slopes = {(row["baseline"], row["shift"]): row for row in rows("published_lines")}
-    assert len(slopes) == len(SHIFTS) + len(TIMM_SHIFTS)
+    assert len(slopes) == len(TESTBED_SHIFTS) + len(TIMM_SHIFTS)
     for shift, line in found["timm_lines"].items():
         assert float(slopes["timm", shift]["slope"]) == pytest.approx(line["slope"], abs=1e-4)
     assert found["encoders"].keys() == {model["name"] for model in zoo}
@@ -739,7 +749,7 @@ def test_published(run):
     for shift, line in lines.items():
         assert found["lines"][shift] == pytest.approx(asdict(line), abs=1e-4)
     model = zoo[0]
-    shares = {name: Accuracy(model[name] / 100, None) for name in ("imagenet", *SHIFTS)}
+    shares = {name: Accuracy(model[name] / 100, None) for name in ("imagenet", *TESTBED_SHIFTS)}
     expected = estimate_effective_robustness(
         shares.pop("imagenet"), shares, lines, draws, confidence=0.6, seed=10
     )
@@ -747,7 +757,7 @@ def test_published(run):
     values = {shift: one.value for shift, one in expected.shifts.items()}
     values |= {"low": mean.low, "mean": mean.value, "high": mean.high}
     assert [row["extrapolated"] for row in found["encoders"].values()] == [
-        list(SHIFTS)
+        list(TESTBED_SHIFTS)
         if any(line.is_extrapolated(m["imagenet"] / 100) for line in lines.values())
         else []
         for m in sorted(zoo, key=lambda m: m["name"])
@@ -808,19 +818,20 @@ def check_published_models(found: dict[str, Any], table: list[dict[str, str]]) -
 @pytest.mark.parametrize("abscissa", ["shift_classes", "all_classes"])
 def test_the_published_baseline(run, abscissa):
     change(baseline=SETTINGS["baseline"] | {"abscissa": abscissa})
-    run("baseline", unread=[f"data/datasets/{name}" for name in ("imagenet_train", *TEST_SETS)])
+    unread = [f"data/datasets/{name}" for name in ("imagenet_train", *TEST_SETS)]
+    run("baseline", unread=[*unread, "data/baselines"])
     found, standard = result("data/baseline/baseline.json"), standard_models()
-    shifts = {shift: accuracy_fractions(standard, shift) for shift in SHIFTS}
+    shifts = {shift: accuracy_fractions(standard, shift) for shift in TESTBED_SHIFTS}
     at = {
         shift: accuracy_fractions(
             standard, "imagenet" if abscissa == "all_classes" else on_classes(shift)
         )
-        for shift in SHIFTS
+        for shift in TESTBED_SHIFTS
     }
     lines, draws = baseline_lines(at, shifts, 20, 9)
     counts = {name: len(held) for name, held in found["classes"].items()}
     assert counts == dict(
-        zip(("imagenet", *SHIFTS), (1000, 1000, 200, 1000, 113, 200), strict=True)
+        zip(("imagenet", *TESTBED_SHIFTS), (1000, 1000, 200, 1000, 113, 200), strict=True)
     )
     fits = [
         round(found["lines"][s]["r_squared"], 3) for s in ("imagenet_r", "imagenet_a", "objectnet")
@@ -836,14 +847,14 @@ def test_the_published_baseline(run, abscissa):
 
 
 def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkeypatch):
-    for name in SHIFTS[2:]:
+    for name in TESTBED_SHIFTS[2:]:
         write_absent(name, DATASETS / name)
     shutil.copytree(DATASETS / "imagenet_val", DATASETS / "imagenet_train")
     shutil.copytree(DATASETS / "imagenet_v2", DATASETS / "imagenet_r")
     merge_a_class("imagenet_r")
     change(baseline=SETTINGS["baseline"] | {"source": "trained"})
     asked: list[Any] = []
-    names = ("imagenet", *SHIFTS[:2], *map(on_classes, SHIFTS[:2]))
+    names = ("imagenet", *TESTBED_SHIFTS[:2], *map(on_classes, TESTBED_SHIFTS[:2]))
     accuracies: dict[str, dict[str, float]] = {
         f"model {i}": dict(zip(names, (30.0 + i, 20 + i, 35 + i, 40 + i, 50 - i), strict=True))
         for i in range(5)
@@ -851,10 +862,10 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
     accuracies["guesser"] = accuracies["model 0"] | {"imagenet_r": 0.5}
     measure = lambda *given: asked.extend(given) or accuracies  # noqa: E731
     monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
-    run("baseline", unread=UNREAD_TABLES)
+    run("baseline", unread=[*UNREAD_TABLES, "data/baselines"])
     train, imagenet, shifts, *settings = asked
     assert settings == [9]
-    assert list(shifts) == [*SHIFTS[:2]]
+    assert list(shifts) == [*TESTBED_SHIFTS[:2]]
     sets = {"imagenet_train": train, "imagenet_val": imagenet, **shifts}
     for name, found in sets.items():
         with open_shards(DATASETS / name) as data:
@@ -865,7 +876,7 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
     expected = [{"name": name, **row} for name, row in accuracies.items()]
     found = result("data/baseline/baseline.json")
     assert found["models"] == expected
-    assert found["abscissa"] == {shift: on_classes(shift) for shift in SHIFTS[:2]}
+    assert found["abscissa"] == {shift: on_classes(shift) for shift in TESTBED_SHIFTS[:2]}
     assert found["lines"]["imagenet_r"]["low"] == pytest.approx(0.46)
     assert found["classes"]["imagenet"] == imagenet.class_indices.tolist()
     assert found["at_chance"] == {"imagenet_v2": [], "imagenet_r": ["guesser"]}
@@ -881,20 +892,152 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
 
 
 def test_a_shift_on_which_few_standard_models_are_above_chance_has_no_line(run, study, monkeypatch):
-    for name in SHIFTS[2:]:
+    for name in TESTBED_SHIFTS[2:]:
         write_absent(name, DATASETS / name)
     shutil.copytree(DATASETS / "imagenet_val", DATASETS / "imagenet_train")
     shutil.copytree(DATASETS / "imagenet_v2", DATASETS / "imagenet_r")
     change(baseline=SETTINGS["baseline"] | {"source": "trained"})
-    row = dict.fromkeys(("imagenet", *SHIFTS[:2], *map(on_classes, SHIFTS[:2])), 60.0)
+    row = dict.fromkeys(
+        ("imagenet", *TESTBED_SHIFTS[:2], *map(on_classes, TESTBED_SHIFTS[:2])), 60.0
+    )
     accuracies = {f"model {i}": row | {"imagenet_on_v2_classes": 50.0 + i} for i in range(4)}
     for i in range(2):
         accuracies[f"model {i}"]["imagenet_r"] = 0.5
     monkeypatch.setattr(baseline, "standard_model_accuracies", lambda *_: accuracies)
-    run("baseline", unread=UNREAD_TABLES)
+    run("baseline", unread=[*UNREAD_TABLES, "data/baselines"])
     made = result("data/baseline/baseline.json")
     assert made["lines"].keys() == made["resampled"].keys() == {"imagenet_v2"}
     assert made["at_chance"] == {"imagenet_v2": [], "imagenet_r": ["model 0", "model 1"]}
+
+
+OWN_SHIFTS = {
+    "alone": {"baseline": "none", "classes": [1, 3]},
+    "listed": {"baseline": "published", "classes": [0, 2, 4]},
+}
+OWN_MODELS = [(30.0 + 9 * i, 40.0 + 7 * i + i % 2) for i in range(6)]
+"""Accuracies of standard models on ImageNet's images of a shift's classes, and on the shift."""
+
+
+@pytest.fixture
+def own_shifts(monkeypatch) -> None:
+    """Give the study shifts of its own: one without standard models, one with a table of them."""
+    for name, facts in OWN_SHIFTS.items():
+        monkeypatch.setitem(HELD, name, facts["classes"])
+        write_card(
+            DatasetCard(
+                dataset=name,
+                images=IMAGES,
+                classes=list("abcde"),
+                class_indices=facts["classes"],
+                source="folder",
+                licence="none",
+                shards={},
+            ),
+            Path("data/shifts") / name,
+        )
+    write_shift_names(Path("data/shifts"), list(OWN_SHIFTS))
+    entry = {"kind": "own", "source": "folder", "folder": "x", "classes": "all"}
+    shifts = {
+        name: entry | {"label": name.title(), "baseline": facts["baseline"]}
+        for name, facts in OWN_SHIFTS.items()
+    }
+    change(shifts=shifts)
+    Path("data/baselines").mkdir()
+    rows = [f"m{i},{x},{y}" for i, (x, y) in enumerate(OWN_MODELS)]
+    rows.append("guesser,20,33")
+    table = "\n".join(["model,imagenet_on_classes,shift", *rows])
+    Path("data/baselines/listed.csv").write_text(f"{table}\n")
+    for key in KEYS:
+        folder = Path("data/activations") / key
+        for name in OWN_SHIFTS:
+            write_activations(folder, name, **vars(activations(key, name)))
+        kind = "rectified" if key == "first" else "linear"
+        write_activations_card(folder, kind, FEATURES, [*TESTBED_SHIFTS, *OWN_SHIFTS])
+
+
+@pytest.mark.usefixtures("own_shifts")
+def test_the_baseline_of_an_own_shift_is_that_of_its_table(run):
+    unread = [f"data/datasets/{name}" for name in ("imagenet_train", *TEST_SETS)]
+    run("baseline", unread=unread)
+    found = result("data/baseline/baseline.json")
+    assert found["no_baseline"] == ["alone"]
+    assert found["classes"]["listed"] == [0, 2, 4]
+    assert found["abscissa"]["listed"] == "imagenet_on_listed_classes"
+    guessing = Guessing(IMAGES, 3)
+    assert found["chance"]["listed"]["above"] == pytest.approx(100 * guessing.above, abs=1e-4)
+    assert found["at_chance"]["listed"] == [
+        *(f"m{i}" for i, (_, y) in enumerate(OWN_MODELS) if y < 100 * guessing.above - 1e-6),
+        "guesser",
+    ]
+    x, y = (np.array(values) / 100 for values in zip(*OWN_MODELS, (20.0, 33.0), strict=True))
+    y = np.where(y < guessing.above - 1e-6, np.nan, y)
+    lines, draws = baseline_lines({"listed": x}, {"listed": y}, 20, 9)
+    assert found["lines"]["listed"] == pytest.approx(asdict(lines["listed"]), rel=1e-5)
+    slopes = found["resampled"]["listed"]["slope"]
+    np.testing.assert_allclose(slopes, draws["listed"].slope, rtol=1e-5)
+    assert [m["name"] for m in found["own_models"]["listed"]][-1] == "guesser"
+    # The testbed's own lines do not know of the shift.
+    write_shift_names(Path("data/shifts"), [])
+    change(shifts={})
+    tree = load_tree(Path("params.yaml")) | {"shifts": {}}
+    Path("params.yaml").write_text(yaml.safe_dump(tree))
+    run("baseline", unread=[*unread, "data/baselines"])
+    without = result("data/baseline/baseline.json")
+    assert without.keys() == found.keys() - {"no_baseline", "own_models"}
+    for part in ("lines", "resampled", "chance", "at_chance", "abscissa", "classes"):
+        assert {k: v for k, v in found[part].items() if k != "listed"} == without[part]
+
+
+@pytest.mark.usefixtures("own_shifts")
+def test_own_shifts_stand_beside_the_mean_and_never_in_it(run):
+    key = "first"
+    write_activations_card(Path("data/activations") / key, "rectified", FEATURES, TESTBED_SHIFTS)
+    run("directions", key)
+    run("robustness", key)
+    before = result(f"data/robustness/{key}/robustness.json")
+    assert "own" not in before
+    names = [*TESTBED_SHIFTS, *OWN_SHIFTS]
+    write_activations_card(Path("data/activations") / key, "rectified", FEATURES, names)
+    baseline = result("data/baseline/baseline.json")
+    line = LogitLine(0.9, -0.2, 0.8, 9, 0.3, 0.4)
+    drawn = ResampledLines(np.array([0.8, 0.9, 1.0]), np.array([-0.2, 0.0, 0.1]))
+    baseline["lines"]["listed"] = asdict(line)
+    baseline["resampled"]["listed"] = asdict(drawn)
+    baseline["abscissa"]["listed"] = on_classes("listed")
+    baseline["classes"]["listed"] = [0, 2, 4]
+    baseline["at_chance"]["listed"] = []
+    baseline["no_baseline"] = ["alone"]
+    write_json(Path("data/baseline/baseline.json"), baseline)
+    run("directions", key)
+    run("robustness", key)
+    found = result(f"data/robustness/{key}/robustness.json")
+    for part in ("effective_robustness", "pruned"):
+        assert found[part] == before[part]
+    curves = result(f"data/directions/{key}/directions.json")["heads"]["classes"]["accuracy"]
+    settings = SETTINGS["robustness"]
+    for name, facts in OWN_SHIFTS.items():
+        measured, at = accuracy(key, name), accuracy(key, "imagenet_val", name)
+        own = found["own"][name]
+        interval = accuracy_interval(measured, settings["confidence"])
+        expected = {end: 100 * value for end, value in asdict(interval).items()}
+        assert own["accuracy"] == pytest.approx(expected, abs=1e-5)
+        assert own["imagenet"] == pytest.approx(100 * at.fraction, abs=1e-5)
+        assert own["chance"] == pytest.approx(100 / len(facts["classes"]), abs=1e-5)
+        assert curves[name][0] == pytest.approx(100 * measured.fraction, abs=1e-5)
+        assert curves[on_classes(name)][0] == pytest.approx(100 * at.fraction, abs=1e-5)
+        assert found["images"][name] == IMAGES and found["classes"][name] == len(facts["classes"])
+    assert found["own"]["alone"]["robustness"] is None
+    assert "alone.baseline: none" in found["left_out"]["alone"]
+    assert found["left_out"].keys() == before["left_out"].keys() | {"alone"}
+    at, measured = accuracy(key, "imagenet_val", "listed"), accuracy(key, "listed")
+    points = effective_robustness(at.fraction, measured.fraction, line)
+    own = found["own"]["listed"]
+    assert own["robustness"]["value"] == pytest.approx(points, abs=1e-5)
+    assert own["extrapolated"] == line.is_extrapolated(at.fraction)
+    numbers = result(f"data/robustness/{key}/numbers.json")
+    assert numbers["robustness_listed"]["value"] == own["robustness"]["value"]
+    assert numbers["accuracy_alone"]["chance"] == pytest.approx(50.0)
+    assert numbers["robustness"]["value"] == before["effective_robustness"]["mean"]["value"]
 
 
 CURVE = {"loss": [2.5, 1.5], "accuracy": [0.25, 0.5], "learning_rate": [0.1, 0.2]}
@@ -993,7 +1136,7 @@ def test_report(run):
     assert [row["label"] for row in rows("training")] == ["the second"] * 2
     model = zoo_models()[0]["name"]
     drawn = {one["shift"]: one for one in rows("published") if one["label"] == model}
-    for shift in SHIFTS:
+    for shift in TESTBED_SHIFTS:
         found = float(drawn[NAMES[shift]]["effective_robustness"])
         expected = result("plots/published.json")["encoders"][model][shift]
         assert found == pytest.approx(expected, abs=1e-3)

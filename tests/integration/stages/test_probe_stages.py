@@ -12,7 +12,7 @@ from safetensors.torch import save
 from interpreting_clip.config.encoders import Backbone
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.probes import ProbeSettings
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import read_card, write_absent
 from interpreting_clip.datasets.shards import open_shards
@@ -118,7 +118,7 @@ def test_a_tower_without_a_head_goes_through_every_stage_that_passes_images():
         encoders={"dino": tree["encoders"]["rn_untrained"]},
         layers={"images": 8, "minibatch": 4},
     )
-    for name in SHIFTS:
+    for name in TESTBED_SHIFTS:
         write_absent(name, Path("data/datasets") / name)
     seal()
     run_stage("weights", "dino")

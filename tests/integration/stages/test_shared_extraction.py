@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.encoders.encoder import initialise, save_encoder
@@ -52,7 +52,7 @@ def encoders(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(probe={"probed": probe}, datasets={"imagenet_train": train})
     for kind in ("rn", "vit"):
         save_encoder(WEIGHTS / kind, initialise(small_backbone(kind), 0))
-    for name in SHIFTS[1:]:
+    for name in TESTBED_SHIFTS[1:]:
         write_absent(name, DATASETS / name)
     seal()
 

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from interpreting_clip.config.shifts import SHIFTS, on_classes
+from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.published_accuracies import (
     COUNTERPARTS,
@@ -29,7 +29,7 @@ NUMBERS = "76.1,63.2,36.2,24.1,,0.0"
 def table(tmp_path, first: str, *rows: str):
     file = tmp_path / "table.csv"
     parts = [on_classes(shift) for shift in FEWER_CLASSES] if "training" in first else []
-    file.write_text("\n".join([",".join([first, "imagenet", *SHIFTS, *parts]), *rows]))
+    file.write_text("\n".join([",".join([first, "imagenet", *TESTBED_SHIFTS, *parts]), *rows]))
     return file
 
 
@@ -45,7 +45,7 @@ def test_keeps_the_standard_models_alone_and_names_a_clip_by_model_and_weights(t
 
 
 def test_models_with_the_same_accuracies_everywhere_count_once():
-    one = dict.fromkeys(("imagenet", *SHIFTS), 50.0)
+    one = dict.fromkeys(("imagenet", *TESTBED_SHIFTS), 50.0)
     models = [{"name": n, **one} for n in "abc"] + [{"name": "d", **one, "imagenet_a": 50.1}]
     found, joined = distinct_models(models)
     assert [model["name"] for model in found] == ["a", "d"]
@@ -156,7 +156,9 @@ def test_refuses_a_table_without_a_shift(tmp_path):
 
 def test_reads_the_tables_in_the_repository():
     models = standard_models(ROOT / TESTBED) + zoo_models(ROOT / ZOO)
-    known = np.concatenate([accuracy_fractions(models, name) for name in ("imagenet", *SHIFTS)])
+    known = np.concatenate(
+        [accuracy_fractions(models, name) for name in ("imagenet", *TESTBED_SHIFTS)]
+    )
     known = known[~np.isnan(known)]
     assert len(models) > 100
     assert ((known >= 0) & (known < 1)).all()

@@ -79,9 +79,24 @@ def test_an_absent_shift_is_not_read_and_a_missing_one_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "card", [{"shifts": ["cifar"]}, {"shifts": ["imagenet_val"]}, {"shifts": "objectnet"}, {}]
+    "shifts",
+    [
+        ["a.b"],
+        ["imagenet_val"],
+        ["mine", "mine"],
+        [["mine"]],
+        [7.5],
+        "objectnet",
+        {"mine": 1},
+        None,
+    ],
 )
-def test_a_card_without_shifts_is_refused(tmp_path, card):
-    write_json(tmp_path / "card.json", card)
-    with pytest.raises(InputError, match=r"card\.json: 'shifts': expected some of imagenet_v2"):
+def test_a_card_without_names_of_shifts_is_refused(tmp_path, shifts):
+    write_json(tmp_path / "card.json", {"shifts": shifts})
+    with pytest.raises(InputError, match=r"card\.json: 'shifts': expected the names of shifts"):
         read_shifts(tmp_path)
+
+
+def test_a_study_s_own_shifts_come_last_in_their_order(tmp_path):
+    write_card(tmp_path, "tower", 3, ["mine", "imagenet_a", "a_set", "imagenet_v2"])
+    assert read_shifts(tmp_path) == ["imagenet_v2", "imagenet_a", "mine", "a_set"]

@@ -98,7 +98,9 @@ def test_the_report_reads_what_the_summary_writes(measured):
     series = msgspec.convert(written, Series)
     metrics = series.measures
     assert metrics.effective_robustness.mean_low == 2.0
-    assert (metrics.images.objectnet, metrics.classes.imagenet_r) == (1500, 12)
+    assert (metrics.images["objectnet"], metrics.classes["imagenet_r"]) == (1500, 12)
+    assert metrics.own_shifts == {}
+    assert written["measures"].keys().isdisjoint({"own_shifts"})
     assert series.abscissa["imagenet_v2"].images == 1400
     assert series.left_out == {"imagenet_a": "imagenet_a has images of 3 of the 200 classes"}
     assert metrics.effective_robustness.extrapolated == ["imagenet_r"]
@@ -144,6 +146,37 @@ def test_the_report_reads_what_the_summary_writes(measured):
     assert series.training_curve[0].accuracy == 25.0
     assert len(series.pruning) == len(SETS) * 2
     assert {row.fraction for row in series.pruning} == {0.0, 0.5}
+
+
+def test_a_study_s_own_shifts_stand_beside_the_testbed_s(measured):
+    robustness, _, directions, _ = measured
+    own = {"accuracy": ESTIMATE, "imagenet": 71.0, "chance": 12.5, "extrapolated": True}
+    robustness["own"] = {
+        "mine": own | {"robustness": ESTIMATE},
+        "yours": own | {"robustness": None},
+    }
+    for name, value in (("accuracy", 40.0), ("images", 20), ("classes", 8)):
+        robustness[name] |= {"yours": value, "mine": value}
+    for head in directions["heads"].values():
+        head["accuracy"] = {**head["accuracy"], "mine": [50.0, 40.0], "yours": [5.0, 4.0]}
+    for one in directions["random_heads"]["accuracy"]:
+        one |= {"mine": [50.0, 40.0], "yours": [5.0, 4.0]}
+    written = {
+        "measures": encoder_metrics(*measured),
+        "numbers": {},
+        **plot_series(*measured, curve=[]),
+    }
+    series = msgspec.convert(written, Series)
+    metrics = series.measures
+    assert list(metrics.accuracy) == [*SETS, "mine", "yours"]
+    assert (metrics.images["mine"], metrics.classes["yours"]) == (20, 8)
+    value = ESTIMATE["value"]
+    assert (metrics.robustness_on("mine"), metrics.robustness_on("yours")) == (value, None)
+    assert metrics.robustness_on("imagenet_r") == value
+    assert metrics.is_extrapolated_on("mine") and not metrics.is_extrapolated_on("objectnet")
+    # The mean is the testbed's, whatever else there is.
+    assert metrics.effective_robustness.shifts is None
+    assert [p.dataset for p in series.pruning][::2] == [*SETS, "yours", "mine"]
 
 
 def test_the_headline_is_of_the_same_numbers(measured):

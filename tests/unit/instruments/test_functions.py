@@ -10,7 +10,7 @@ import torch
 import yaml
 
 import interpreting_clip
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import (
     Settings as PublishedSettings,
 )
@@ -401,11 +401,13 @@ def test_effective_robustness_is_that_of_the_published_models(monkeypatch):
     baselines = published_baselines(
         settings, standard_models(), timm_standard_models(timm_models())
     )
-    expected = robustness(VIT, SHIFTS, baselines["testbed"], settings)
+    expected = robustness(VIT, TESTBED_SHIFTS, baselines["testbed"], settings)
     exact = ic.effective_robustness(VIT, images=dict.fromkeys(VIT))
     assert exact.robustness.value == expected["mean"]
     assert (exact.robustness.low, exact.robustness.high) == (expected["low"], expected["high"])
-    assert {s: one.value for s, one in exact.per_shift.items()} == {s: expected[s] for s in SHIFTS}
+    assert {s: one.value for s, one in exact.per_shift.items()} == {
+        s: expected[s] for s in TESTBED_SHIFTS
+    }
     assert exact.extrapolated_shifts == () and exact.models == 87
     measured = ic.effective_robustness(VIT)
     width = lambda one: one.robustness.high - one.robustness.low  # noqa: E731

@@ -8,6 +8,7 @@ from scipy import stats
 from interpreting_clip.formats.published_accuracies import TESTBED, ZOO
 from interpreting_clip.measures.effective_robustness import (
     Accuracy,
+    accuracy_interval,
     effective_robustness,
     estimate_effective_robustness,
     robustness_curve,
@@ -224,3 +225,46 @@ def test_parts_of_the_same_images_do_not_average_out():
 def test_a_line_is_extrapolated_where_it_is_read():
     result = of_parts({"near": Accuracy(0.7, 400), "far": Accuracy(0.2, 900)})
     assert result.extrapolated == ("far",)
+
+
+def test_an_accuracy_has_wilson_s_interval():
+    found = accuracy_interval(Accuracy(0.1, 20), 0.95)
+    # Equation 4 of Brown, Cai & DasGupta (2001), by hand.
+    assert (found.low, found.high) == pytest.approx((0.0278665, 0.3010336), abs=1e-6)
+    for right, images, confidence in ((0, 7, 0.9), (7, 7, 0.9), (150, 1000, 0.5), (1, 1, 0.99)):
+        found = accuracy_interval(Accuracy(right / images, images), confidence)
+        oracle = stats.binomtest(right, images).proportion_ci(confidence, "wilson")
+        assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-12)
+        assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_an_interval_is_the_same_from_either_side_and_narrows_with_images():
+    right = accuracy_interval(Accuracy(0.3, 50), 0.9)
+    wrong = accuracy_interval(Accuracy(0.7, 50), 0.9)
+    assert (1 - wrong.high, 1 - wrong.low) == pytest.approx((right.low, right.high))
+    widths = [
+        found.high - found.low
+        for n in (10, 100, 1000, 10_000)
+        for found in [accuracy_interval(Accuracy(0.3, n), 0.9)]
+    ]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_an_interval_holds_the_truth_about_as_often_as_it_says():
+    right = np.random.default_rng(1).binomial(60, 0.93, 4000)
+    held = [
+        one.low <= 0.93 <= one.high
+        for k in right.tolist()
+        for one in [accuracy_interval(Accuracy(k / 60, 60), 0.9)]
+    ]
+    assert np.mean(held) == pytest.approx(0.9, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "confidence"),
+    [(Accuracy(0.5, None), 0.9), (Accuracy(0.5, 0), 0.9), (Accuracy(50.0, 10), 0.9)]
+    + [(Accuracy(0.5, 10), c) for c in (0.0, 1.0, 95.0)],
+)
+def test_an_interval_of_nothing_is_refused(accuracy, confidence):
+    with pytest.raises(ValueError, match=r"^accuracy .* expected fractions from 0 to 1"):
+        accuracy_interval(accuracy, confidence)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interpreting_clip.config.shifts import SHIFTS, TEST_SETS
+from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures import effective_robustness, logit_line
@@ -17,7 +17,7 @@ from stages.robustness import estimate
 from tests.reads import ROOT, run_stage, seal
 
 LINES = {"lines": {}, "resampled": {}}
-for name in SHIFTS:
+for name in TESTBED_SHIFTS:
     LINES["lines"][name] = {"slope": 1.0, "intercept": -0.5, "r_squared": 1.0}
     LINES["lines"][name] |= {"models": 9, "low": 0.2, "high": 0.9}
     LINES["resampled"][name] = {"slope": [1.0, 1.1], "intercept": [-0.5, -0.4]}
@@ -29,7 +29,7 @@ def test_the_mean_is_over_the_shifts_that_there_are():
     some = {"imagenet_r": pair, "objectnet": pair}
     found = estimate(some, LINES, settings)
     assert list(found) == ["imagenet_r", "objectnet", "mean", "extrapolated"]
-    everything = estimate(dict.fromkeys(SHIFTS, pair), LINES, settings)
+    everything = estimate(dict.fromkeys(TESTBED_SHIFTS, pair), LINES, settings)
     assert found["objectnet"] == everything["objectnet"]
     assert estimate({}, LINES, settings) == {}
 
@@ -59,8 +59,8 @@ def test_standard_models_are_measured_on_the_sets_that_there_are(settings, tmp_p
     measure = lambda *given: {"model": dict.fromkeys(["imagenet", *given[2]], 50.0)}  # noqa: E731
     monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
     (model,), classes, guessing = baseline.trained_models(folders, settings)
-    assert set(model) == {"name", "imagenet", *SHIFTS} - {"objectnet"}
-    assert classes == {name: [7] for name in ("imagenet", *SHIFTS) if name != "objectnet"}
+    assert set(model) == {"name", "imagenet", *TESTBED_SHIFTS} - {"objectnet"}
+    assert classes == {name: [7] for name in ("imagenet", *TESTBED_SHIFTS) if name != "objectnet"}
     assert guessing == dict.fromkeys(classes, Guessing(images=1, classes=1))
 
 

@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.config.synthetic import CLASSES
 from interpreting_clip.study.check import check
 from interpreting_clip.study.check_datasets import NEEDED
 from tests.pipeline.workspace import NANO
@@ -84,6 +85,13 @@ DINO = {"weights/dino": {"source": "timm", "backbone": "dino", "tag": "lvd142m"}
 ITS_PROBE = {f"{PROBE}/start": "dino", f"{PROBE}/features": "before_projection"}
 LOST = "sources.folder'; legal values: world$"
 
+OWN = load_tree(NANO)["shifts"]["tilted"]
+OWN_REAL = {
+    **{"kind": "own", "source": "folder", "folder": "mine", "classes": "all"},
+    **{"label": "Mine", "baseline": "none"},
+}
+NO_RING = [name for name in CLASSES if name != "ring"]
+
 TRAIN = "datasets/imagenet_train"
 MISFITS = [
     ({WEIGHTS: {"source": "open_clip", "tag": "x", "backbone": "rn"}}, "is of the kind 'clip'"),
@@ -111,6 +119,25 @@ MISFITS = [
     ({"encoders": {}}, "'encoders': expected one or more"),
     ({"datasets/web_broad/classes": ["ring"]}, "'datasets.web_broad.classes': expected all"),
     ({"backbones/rn/text/context": 6}, "'backbones.rn.text.context': expected 7 or more.*got 6"),
+    (
+        {"shifts/tilted/classes": ["ring"], f"{TRAIN}/classes": NO_RING},
+        "'shifts.tilted.classes': .*train.*ring",
+    ),
+    ({"datasets/imagenet_val/classes": NO_RING, "shifts/tilted/classes": ["ring"]}, "'shifts.tilt"),
+    ({"shifts/tilted/label": "ImageNet-r"}, "'shifts.tilted.label': .*that of 'imagenet_r'"),
+    ({"shifts/other": OWN}, "'shifts.tilted.label': .*that of 'other', 'Tilted'"),
+    ({"shifts/r": OWN}, "'shifts.r': expected a name of its own, .*'imagenet_r'"),
+    ({"shifts/imagenet_tilted": OWN}, "'shifts.tilted': .*'imagenet_tilted'"),
+    ({"shifts/imagenet_on_r_classes": OWN}, "'shifts.imagenet_on_r_classes': .*'imagenet_r'"),
+    ({"shifts/imagenet": OWN}, "'shifts.imagenet': .*'imagenet'"),
+    ({"shifts/web_broad": OWN}, "'shifts.web_broad': .*'web_broad'"),
+    ({"shifts/broden": OWN}, "'shifts.broden': .*'broden'"),
+    (
+        {"shifts/mine": OWN_REAL, "sources/folder": {"images_per_shard": 9}},
+        "'shifts.mine': .*all drawn or all real",
+    ),
+    ({"shifts/mine": OWN_REAL}, "'shifts.mine.source': there is no section 'sources.folder'"),
+    ({"baseline/source": "published"}, "'shifts.tilted.baseline': 'trained' needs"),
 ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.encoders import OpenClipModel, TorchvisionModel, VisionTransformer
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.weight_sources import ActivationsFolder, ExternalModel
 from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
 from interpreting_clip.encoders.layer_outliers import OutlierLimits
@@ -37,12 +37,13 @@ from tools.costs import (
     weight_bytes,
 )
 from tools.memory import memory_table
+from tools.plan import datasets
 from tools.reachable import image_count
 
 
 @pytest.fixture
 def images(nano):
-    return {key: image_count(key, entry) for key, entry in nano.datasets.items()}
+    return {key: image_count(key, entry) for key, entry in datasets(nano).items()}
 
 
 def by_stage(study, key, images):
@@ -121,7 +122,7 @@ def test_refuses_a_model_that_no_library_has():
 def test_work_is_the_images_of_each_stage_times_the_tower(nano, images):
     price = cost(nano.backbones["rn"])
     work = by_stage(nano, "rn_web_broad", images)
-    shifts = sum(images[shift].value for shift in SHIFTS)
+    shifts = sum(images[shift].value for shift in (*TESTBED_SHIFTS, *nano.shifts))
     expected = {"extract": 200 + shifts, "extract_broden": 600}
     for stage, passes in (expected | {"extract_layers": 64}).items():
         assert work[stage] == Work(stage, "rn_web_broad", Amount(passes), price.image * passes)
@@ -233,7 +234,7 @@ def test_every_folder_is_stored_once_and_as_large_as_what_is_written_there(nano,
     assert len(found) == len(stored)
     assert stored[0] == Storage("downloads", "elsewhere", Amount(5), temporary=True)
     assert found["data/datasets"] == Amount(7)
-    shifts = sum(images[shift].value for shift in SHIFTS)
+    shifts = sum(images[shift].value for shift in (*TESTBED_SHIFTS, *nano.shifts))
     # three encoders with 64 features, and a probe of the 256 before the projection
     for folder, number in {"": 200, "shift_": shifts, "broden_": 600}.items():
         assert found[f"data/{folder}activations"] == Amount(number * (3 * 64 + 256) * 4)

@@ -3,7 +3,7 @@ import csv
 import pytest
 
 from interpreting_clip.config.params import Params
-from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.published_accuracies import (
     TESTBED,
@@ -41,7 +41,10 @@ def test_places_a_published_model_where_the_stage_does(placed):
     standard = standard_models(ROOT / TESTBED), timm_standard_models(timm_models(ROOT / TIMM))
     baselines = published_baselines(settings, *standard)
     testbed, timm = placed(VIT)
-    for printed, name, shifts in ((testbed, "testbed", SHIFTS), (timm, "timm", TIMM_SHIFTS)):
+    for printed, name, shifts in (
+        (testbed, "testbed", TESTBED_SHIFTS),
+        (timm, "timm", TIMM_SHIFTS),
+    ):
         mean = robustness(VIT, shifts, baselines[name], settings)
         assert format_interval(mean["mean"], mean["low"], mean["high"]) in printed
     assert "ObjectNet" in testbed and "ObjectNet" not in timm
@@ -90,4 +93,4 @@ def test_less_than_one_percent_on_imagenet_a_is_an_accuracy(placed):
 
 def test_every_shift_is_an_option():
     with pytest.raises(SystemExit):
-        main("--imagenet", "76.2", *(f"--{shift}=word" for shift in SHIFTS))
+        main("--imagenet", "76.2", *(f"--{shift}=word" for shift in TESTBED_SHIFTS))

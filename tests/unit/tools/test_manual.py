@@ -1,4 +1,4 @@
-"""docs/params.md explains every key as it is; its examples and those of encoders.md are legal."""
+"""docs/params.md explains every key as it is; its examples, and those of other pages, are legal."""
 
 import re
 from collections import defaultdict
@@ -18,6 +18,7 @@ from tools.manual import span
 
 MANUAL = ROOT / "docs/params.md"
 ENCODERS = ROOT / "docs/encoders.md"
+DATA = ROOT / "docs/data.md"
 HEADER = "| key | meaning | unit | legal values | paper |"
 KINDS = {field.name: field.type for field in msgspec.structs.fields(EverySection)}
 
@@ -87,7 +88,7 @@ def tables() -> dict[str, dict[str, list[Row]]]:
 
 
 def examples() -> list[tuple[str, Any]]:
-    text = MANUAL.read_text() + ENCODERS.read_text()
+    text = MANUAL.read_text() + ENCODERS.read_text() + DATA.read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     return [section for block in blocks for section in loads_yaml(block).items()]
 

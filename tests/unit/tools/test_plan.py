@@ -55,7 +55,7 @@ def rows(plan, name="datasets", column="dataset"):
 def test_a_drawn_study_needs_nothing_from_elsewhere(capsys):
     main(str(NANO))
     said = capsys.readouterr().out
-    assert said.startswith(f"The nano study, {NANO}: encoders 4, datasets 9, comparisons 1\n")
+    assert said.startswith(f"The nano study, {NANO}: encoders 4, datasets 10, comparisons 1\n")
     assert said.endswith("Nothing comes from elsewhere.\n")
     for title in ("Datasets", "Encoders", "Trainings", "Memory of a GPU", "Compute", "Disk"):
         assert f"\n{title}" in said
@@ -127,7 +127,7 @@ def test_hours_follow_from_the_rate(nano):
         assert row["hours"].value == pytest.approx(row["operations"].value / 1e12 / 3600)
         assert row["hours"].value == pytest.approx(10 * fast[stage]["hours"].value)
         assert not row["hours"].exact
-    assert slow["extract"]["forward_passes"] == Amount(4 * (200 + 750))
+    assert slow["extract"]["forward_passes"] == Amount(4 * (200 + 900))
 
 
 def test_a_download_is_what_the_host_says_and_a_limit_keeps_its_share(plan):

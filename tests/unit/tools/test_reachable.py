@@ -5,6 +5,7 @@ import pytest
 
 from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import AnyBackbone
+from interpreting_clip.config.own_shifts import ShiftEntry
 from interpreting_clip.config.weight_sources import WeightsEntry
 from interpreting_clip.errors import InputError
 from runner.machine_settings import Machine
@@ -64,6 +65,16 @@ def test_a_dataset_is_where_its_entry_says(remote):
         AskedSource("folder", "x"),
         AskedSource("folder", "captions.json"),
     ]
+
+
+def test_an_own_shift_is_asked_for_like_any_dataset():
+    hub = {"repository": "owner/night", "revision": "v1"}
+    known = {"kind": "own", "label": "Night", "baseline": "none", "classes": "all"}
+    entry = msgspec.convert({**known, "source": "hub", "hub": hub}, ShiftEntry)
+    assert dataset_sources(entry) == [AskedSource("dataset", "owner/night", "v1", ("test/*.tar",))]
+    assert not image_count("night", entry).complete
+    limited = {**known, "source": "folder", "folder": "x", "limit": 80}
+    assert image_count("night", msgspec.convert(limited, ShiftEntry)) == about(80)
 
 
 RESNET = {"kind": "torchvision", "model": "resnet50"}

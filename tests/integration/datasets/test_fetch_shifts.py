@@ -1,0 +1,189 @@
+"""The stage `fetch_shifts` reads a study's own shifts, whatever their layout, or refuses them."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.datasets.card import read_card
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.shift_folders import read_shift_folders
+from tests.integration.datasets.layouts import KNOWN, webdataset, zipped
+from tests.integration.downloads.loopback import FileServer, HubServer
+from tests.pipeline.refusals import refused, write_params
+from tests.pipeline.workspace import NANO
+from tests.reads import folder_digests, run_stage
+from tests.unit.datasets.conftest import photo, write_files
+
+pytestmark = pytest.mark.usefixtures("place")
+
+OUT = Path("data/shifts")
+TENCH, GOLDFISH, SHARK = KNOWN.wnids[:3]
+REPOSITORY = "owner/night"
+HUB = {"source": "hub", "hub": {"repository": REPOSITORY, "revision": "main"}}
+FOLDER = {"source": "folder", "folder": "photos"}
+
+
+def entry(classes: Any, **more: Any) -> dict[str, Any]:
+    return {"kind": "own", "label": "Mine", "baseline": "none", "classes": classes, **more}
+
+
+def fetch(**shifts: dict[str, Any]) -> dict[str, list[int]]:
+    """Fetch shifts, and return the class of each of their images."""
+    write_params(shifts=shifts)
+    run_stage("fetch_shifts")
+    found = {}
+    for name, folder in read_shift_folders(OUT).items():
+        with open_shards(folder) as opened:
+            assert read_card(folder).dataset == name
+            found[name] = opened.classes.tolist()
+    return found
+
+
+def test_without_an_own_shift_there_is_an_empty_list():
+    assert fetch() == {}
+    assert sorted(path.name for path in OUT.iterdir()) == ["contents.json", "shifts.json"]
+
+
+def test_class_folders_are_named_by_wordnet_id_or_index():
+    write_files(Path("photos"), {f"{SHARK}/a.jpg": photo(0), "0/b.jpg": photo(1)})
+    assert fetch(mine=entry("all", **FOLDER, licence="CC0")) == {"mine": [0, 2]}
+    card = read_card(OUT / "mine")
+    assert (card.images, card.class_indices, card.licence) == (2, [0, 2], "CC0")
+    assert (card.source, list(card.origin)) == ("folder", ["photos"])
+
+
+def test_own_names_have_a_mapping_and_may_stand_for_several_classes():
+    files = {"set/big fish/a.jpg": photo(0), "set/sharks/b.jpg": photo(1), "README.md": b"mine"}
+    write_files(Path("photos"), files)
+    classes = {"big fish": f"{GOLDFISH} 0", "sharks": "2"}
+    assert fetch(mine=entry(classes, **FOLDER)) == {"mine": [1, 2]}
+    assert read_card(OUT / "mine").aliases == {0: 1}
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "expected"),
+    [
+        ("all", [2, 999, 0], [2, 999, 0]),
+        ([SHARK, "0"], [1, 0, 0], [0, 2, 2]),
+        ({"0": "281 282", "1": "3"}, [1, 0, 1], [3, 281, 3]),
+    ],
+)
+@pytest.mark.parametrize("source", ["hub", "folder"])
+def test_labels_of_shards_mean_what_classes_say(hub: HubServer, source, classes, labels, expected):
+    shard = webdataset(labels)
+    if source == "hub":
+        commit = hub.add(REPOSITORY, {"test/0.tar": shard})
+        assert fetch(mine=entry(classes, **HUB)) == {"mine": expected}
+        assert read_card(OUT / "mine").origin == {REPOSITORY: commit}
+    else:
+        write_files(Path("photos"), {"0.tar": shard})
+        assert fetch(mine=entry(classes, **FOLDER)) == {"mine": expected}
+
+
+def test_archives_hold_class_folders(server: FileServer):
+    packed = zipped({f"x/{TENCH}/a.jpg": photo(0), f"x/{SHARK}/b.jpg": photo(1)})
+    server.files["/mine.zip"] = packed
+    archive = {"url": f"{server.url}/mine.zip", "sha256": hashlib.sha256(packed).hexdigest()}
+    shift = entry([TENCH, SHARK], source="archive", archive=[archive])
+    assert fetch(mine=shift) == {"mine": [0, 2]}
+
+
+def test_a_limit_takes_the_same_number_of_each_class():
+    files = {f"{wnid}/{n}.jpg": photo(n) for wnid in (TENCH, SHARK) for n in range(5)}
+    write_files(Path("photos"), files)
+    assert fetch(mine=entry("all", **FOLDER, limit=5)) == {"mine": [0, 0, 2, 2]}
+
+
+def test_several_shifts_keep_the_study_s_order_and_their_bytes():
+    write_files(Path("photos"), {f"{TENCH}/a.jpg": photo(0)})
+    drawn = load_tree(NANO)
+    shifts = {
+        "zebra": drawn["shifts"]["tilted"] | {"images": 30},
+        "mine": entry("all", **FOLDER),
+    }
+    sources = drawn["sources"] | {"folder": {"images_per_shard": 3}}
+    study = {"kernels": "native", "shifts": shifts, "sources": sources}
+    Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    run_stage("fetch_shifts")
+    first = folder_digests(OUT)
+    assert list(read_shift_folders(OUT)) == ["zebra", "mine"]
+    assert set(read_card(OUT / "zebra").class_indices) <= set(range(24))
+    run_stage("fetch_shifts")
+    assert folder_digests(OUT) == first
+
+
+NAMES = "\n".join(KNOWN.names)
+
+
+@pytest.mark.parametrize(
+    ("files", "classes", "expected"),
+    [
+        ({}, "all", "photos: images were expected, there are none"),
+        ({"dogs/a.jpg": 0}, "all", r"dogs/a\.jpg lies in the folder 'dogs'.*`classes`"),
+        ({"0/a.jpg": 0, "dogs/a.jpg": 1}, {"dogs": "151"}, r"0/a\.jpg lies in the folder '0'"),
+        ({f"{TENCH}/a.jpg": 0, "0/b.jpg": 1}, "all", rf"'0' and '{TENCH}' are one class"),
+        ({"0/a.jpg": 0}, ["0", "5"], "images of 2 classes were expected, 1 have none: n01496331;"),
+        ({"0/a.jpg": 0}, {"0": "0", "x": "5"}, "images of 2 classes .* 1 have none: x"),
+        ({"0/a.jpg": 0}, ["n99999999"], "params.yaml: `classes`: n99999999 is none of ImageNet's"),
+        ({"0/a.jpg": 0}, ["0", TENCH], f"params.yaml: `classes`: 0 and {TENCH} are one class"),
+        ({"0/a.jpg": 0, "b.tar": 1}, "all", r"both are there: b\.tar and 0/a\.jpg"),
+        ({"b.tar": [0, 2]}, ["3", "4"], r"\.cls: a label of 0 to 1 was expected, got '2'"),
+        (
+            {"b.tar": [0, 1]},
+            {"0": "3", "2": "4"},
+            "mapping under `classes`.*labels of these shards",
+        ),
+        ({"b.tar": [0]}, {"dogs": "3"}, "mapping under `classes`.*labels of these shards"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(files, classes, expected):
+    made = {
+        path: webdataset(content) if isinstance(content, list) else photo(content)
+        for path, content in files.items()
+    }
+    Path("photos").mkdir()
+    write_files(Path("photos"), made)
+    write_params(shifts={"mine": entry(classes, **FOLDER)})
+    said = refused("fetch_shifts")
+    assert said.startswith("'shifts.mine': ")
+    assert re.search(expected, said)
+    assert not OUT.exists()
+
+
+def test_a_missing_folder_is_named():
+    write_params(shifts={"mine": entry("all", **FOLDER)})
+    assert re.match(
+        r"'shifts\.mine': .*photos: the folder .* was expected", refused("fetch_shifts")
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (NAMES.splitlines()[:3], "expected to have 2 names, it has 3"),
+        ([KNOWN.names[0], "great white shark"], "calls label 0 'tench', 'great white shark'"),
+    ],
+)
+def test_class_names_that_contradict_the_classes_are_refused(hub: HubServer, names, expected):
+    listed = "\n".join(names).encode()
+    hub.add(REPOSITORY, {"test/0.tar": webdataset([0, 1]), "classnames.txt": listed})
+    write_params(shifts={"mine": entry([SHARK, TENCH], **HUB)})
+    assert re.search(expected, refused("fetch_shifts"))
+
+
+def test_class_names_of_the_user_s_own_are_accepted(hub: HubServer):
+    files = {"test/0.tar": webdataset([0, 1]), "classnames.txt": b"Hai\nSchleie\n"}
+    hub.add(REPOSITORY, files)
+    assert fetch(mine=entry([SHARK, TENCH], **HUB)) == {"mine": [2, 0]}
+
+
+def test_a_source_without_settings_is_named():
+    write_params(shifts={"mine": entry("all", **FOLDER)}, sources={"hub": {"images_per_shard": 3}})
+    with pytest.raises(InputError, match=r"'shifts\.mine\.source': .*'sources\.folder'"):
+        run_stage("fetch_shifts")

@@ -1,0 +1,57 @@
+"""The entries of `shifts:`: what is legal, and what a refusal names."""
+
+from typing import Any
+
+import pytest
+
+from interpreting_clip.config.own_shifts import DrawnShift, RealShift, Shifts
+from interpreting_clip.config.params import convert
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.errors import InputError
+from tests.pipeline.workspace import NANO
+
+REAL = {"kind": "own", "source": "folder", "folder": "mine", "label": "Mine", "baseline": "none"}
+DRAWN = load_tree(NANO)["shifts"]["tilted"]
+
+
+def entry(tree: dict[str, Any]) -> Any:
+    return convert({"mine": tree}, Shifts, "shifts")["mine"]
+
+
+@pytest.mark.parametrize(
+    "classes",
+    ["all", ["n01440764", "7"], {"dog": "n02085620", "cats": "281 282 n02123394", "0": "0"}],
+)
+def test_classes_are_all_or_a_list_or_a_mapping(classes):
+    read = entry(REAL | {"classes": classes})
+    assert isinstance(read, RealShift) and read.classes == classes
+
+
+def test_a_drawn_shift_is_a_labelled_set():
+    read = entry(DRAWN)
+    assert isinstance(read, DrawnShift) and len(read.class_indices) == 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"classes": ["3", "3"]}, r"'shifts\.mine': .*once, got 3 twice"),
+        ({"classes": {"a": "3 4 3"}}, r"'shifts\.mine': .*once, got 3 twice"),
+        ({"classes": []}, r"'shifts\.mine\.classes': .*legal: all, a list"),
+        ({"classes": {}}, r"'shifts\.mine\.classes': .*legal: all, a list"),
+        ({"classes": "some"}, r"'shifts\.mine\.classes': .*got 'some'.*legal: all, a list"),
+        ({"classes": ["dog"]}, r"'shifts\.mine\.classes\[0\]': .*'dog'.*WordNet id"),
+        ({"classes": [3]}, r"'shifts\.mine\.classes\[0\]': .*in quotes"),
+        ({"classes": ["1000"]}, r"'shifts\.mine\.classes\[0\]': .*0 to 999"),
+        ({"classes": ["007"]}, r"'shifts\.mine\.classes\[0\]': .*0 to 999"),
+        ({"classes": {"dog": "x"}}, r"'shifts\.mine\.classes\.dog': .*'x'.*WordNet id"),
+        ({"classes": {"dog": ["3"]}}, r"'shifts\.mine\.classes\.dog': .*got `array`"),
+        ({"baseline": "trained"}, r"'shifts\.mine\.baseline': .*legal values: none, published"),
+        ({"baseline": "published", "partial": True}, r"'shifts\.mine': `partial: true` leaves out"),
+        ({"source": "hub"}, r"'shifts\.mine': `source: hub` needs the key `hub`"),
+        ({"kind": "imagenet"}, r"'shifts\.mine\.kind'?.*legal values.*labelled, own"),
+    ],
+)
+def test_what_is_not_legal_is_named(changes, expected):
+    with pytest.raises(InputError, match=expected):
+        entry(REAL | {"classes": "all"} | changes)

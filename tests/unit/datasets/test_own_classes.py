@@ -1,0 +1,107 @@
+"""The classes of a study's own shift: folders, labels, aliases, and contradictions."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interpreting_clip.config.own_shifts import RealShift
+from interpreting_clip.datasets.class_folders import classify
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
+from interpreting_clip.datasets.own_classes import (
+    holds_shards,
+    own_set,
+    require_one_folder_per_class,
+)
+from interpreting_clip.datasets.sources import require_complete
+
+KNOWN = read_imagenet_classes()
+TENCH, GOLDFISH, SHARK = KNOWN.wnids[:3]
+
+
+def entry(classes: Any, **more: Any) -> RealShift:
+    return RealShift(
+        source="folder", folder="x", label="Mine", baseline="none", classes=classes, **more
+    )
+
+
+def test_all_classes_are_folders_by_either_name_and_labels_are_indices():
+    found = own_set(entry("all"), KNOWN)
+    assert found.labels == list(range(1000))
+    assert (found.folders[SHARK], found.folders["2"], len(found.folders)) == (2, 2, 2000)
+    assert (found.names, found.every_class, found.aliases) == (KNOWN.names, False, {})
+
+
+def test_labels_count_a_list_in_its_order():
+    found = own_set(entry([SHARK, "0"]), KNOWN)
+    assert found.labels == [2, 0]
+    assert found.names == [KNOWN.names[2], KNOWN.names[0]]
+    assert found.folders == {SHARK: 2, "2": 2, TENCH: 0, "0": 0}
+    assert found.every_class and found.class_indices == [0, 2]
+
+
+def test_a_mapping_names_folders_and_merges_classes():
+    found = own_set(entry({"fish": f"{GOLDFISH} 0", "shark": "2"}, licence="CC0"), KNOWN)
+    assert found.folders == {"fish": 1, "shark": 2}
+    assert (found.aliases, found.labels, found.licence) == ({0: 1}, [], "CC0")
+
+
+def test_a_mapping_of_labels_is_in_their_order_whatever_its_own():
+    classes = {str(label): str(label + 5) for label in (10, *range(10))}
+    assert own_set(entry(classes), KNOWN).labels == [*range(5, 16)]
+    assert own_set(entry({"0": "5", "2": "6"}), KNOWN).labels == []
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        (["n99999999"], "n99999999 is none of ImageNet's 1,000 classes"),
+        ({"a": "n99999999"}, "n99999999 is none of ImageNet's 1,000 classes"),
+        ([TENCH, "0"], f"{TENCH} and 0 are one class"),
+        ({"fish": f"{TENCH} 0"}, "'fish' has a class twice"),
+        ({"fish": "0 1", "tench": "0"}, "class 0 belongs to 'fish'.*'tench'"),
+        ({"tench": "0", "fish": "0 1"}, "class 0 belongs to 'fish'.*'tench'"),
+        ({"one": "0 1", "other": "2 1"}, "class 1 belongs to 'other'.*'one'"),
+    ],
+)
+def test_contradictions_are_refused(classes, expected):
+    with pytest.raises(ValueError, match=expected):
+        own_set(entry(classes), KNOWN)
+
+
+def test_several_folders_may_be_one_class():
+    assert own_set(entry({"a": "3", "b": "3"}), KNOWN).folders == {"a": 3, "b": 3}
+
+
+def test_one_class_in_two_folders_of_its_own_names_is_refused():
+    published = own_set(entry("all"), KNOWN)
+    paths = [f"photos/{TENCH}/a.jpg", f"photos/{TENCH}/b.jpg", "photos/1/a.jpg"]
+    require_one_folder_per_class(classify(paths, {}, published))
+    with pytest.raises(ValueError, match=rf"'{TENCH}' and '0' are one class"):
+        require_one_folder_per_class(classify([*paths, "more/0/a.jpg"], {}, published))
+
+
+def test_a_listed_class_without_an_image_is_refused_but_not_one_of_all():
+    published = own_set(entry([TENCH, SHARK]), KNOWN)
+    with pytest.raises(ValueError, match=f"images of 2 classes .* 1 have none: {SHARK}"):
+        require_complete({"a": 0}, published, partial=False)
+    require_complete({"a": 0}, published, partial=True)
+    require_complete({"a": 0, "b": 2}, published, partial=False)
+    require_complete({"a": 0}, own_set(entry("all"), KNOWN), partial=False)
+
+
+def test_an_unknown_folder_is_refused():
+    with pytest.raises(ValueError, match=r"dogs/a\.jpg lies in the folder 'dogs'.*`classes`"):
+        classify(["cats/a.jpg", "dogs/a.jpg"], {}, own_set(entry({"cats": "281"}), KNOWN))
+
+
+def test_a_folder_holds_shards_or_images_and_not_both(tmp_path: Path):
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0/a.JPG").touch()
+    (tmp_path / "readme.txt").touch()
+    assert not holds_shards(tmp_path)
+    (tmp_path / "b.tar").touch()
+    with pytest.raises(ValueError, match=r"both are there: b\.tar and 0/a\.JPG"):
+        holds_shards(tmp_path)
+    (tmp_path / "0/a.JPG").unlink()
+    assert holds_shards(tmp_path)

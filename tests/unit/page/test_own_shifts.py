@@ -1,0 +1,162 @@
+"""A study's own shifts on the page: a table, a panel and rows of their own, never in a mean."""
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+
+from interpreting_clip.config.own_shifts import ShiftEntry, Shifts
+from page.charts import CHARTS
+from page.claims import mean_over, mean_shift_accuracy, robustness_order
+from page.line_charts import pruning
+from page.provenance import Provenance, dataset_rows
+from page.report_page import report_page
+from page.results import Controls, PublishedResults
+from page.robustness_tables import line_spans, robustness_rows
+from page.study_tables import planted_rows, pruning_rows, study_tables
+from tests.unit.page.conftest import (
+    SHIFTS,
+    beta,
+    published_model,
+    published_tables,
+    read,
+    read_baseline,
+)
+
+NAMES = {"alone": "Alone", "listed": "My listed shift"}
+REASON = "the study compares it with no standard models (`shifts.alone.baseline: none`)"
+
+
+@pytest.fixture
+def with_own(study) -> dict[str, Any]:
+    """The study with two shifts of its own: without a line, and with a line like ImageNet-V2's."""
+    for key, metrics in study["metrics"].items():
+        series, imagenet = study["series"][key], metrics["accuracy"]["imagenet"]
+        accuracy = beta("imagenet_v2", imagenet) + 2.5
+        common = {"accuracy": interval(accuracy), "imagenet": imagenet, "chance": 12.5}
+        metrics["own_shifts"] = {
+            "alone": common | {"robustness": None, "extrapolated": False},
+            "listed": common | {"robustness": interval(2.5), "extrapolated": imagenet < 35},
+        }
+        for name in NAMES:
+            metrics["accuracy"][name] = accuracy
+            metrics["images"][name], metrics["classes"][name] = 150, 8
+            series["abscissa"][name] = {"accuracy": imagenet, "images": 70}
+            series["pruning"].append(series["pruning"][0] | {"dataset": name, "accuracy": 1.0})
+        series["left_out"] = {"alone": REASON}
+    baseline = study["baseline"]
+    for part in ("lines", "abscissa", "chance"):
+        baseline[part]["listed"] = baseline[part]["imagenet_v2"]
+    baseline["at_chance"]["listed"] = ["m0"]
+    baseline["own_models"] = {
+        "listed": [{"name": f"m{i}", "imagenet": 60.0 + i, "listed": 40.0 + i} for i in range(4)]
+    }
+    return study
+
+
+def interval(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 1, "high": value + 1}
+
+
+def entries() -> dict[str, ShiftEntry]:
+    entry = {"kind": "own", "source": "folder", "folder": "mine", "classes": "all"}
+    known = {k: entry | {"label": name, "baseline": "none"} for k, name in NAMES.items()}
+    return msgspec.convert(known, Shifts)
+
+
+def test_only_a_shift_with_a_line_has_rows_and_its_own_models(with_own):
+    rows = robustness_rows(read(with_own), read_baseline(with_own), NAMES)
+    assert "Alone" not in {row["shift"] for row in rows}
+    own = [row for row in rows if row["shift"] == NAMES["listed"]]
+    standard = [row["label"] for row in own if row["kind"] == "standard"]
+    assert standard == ["m1", "m2", "m3"]
+    points = [row for row in own if row["kind"] == "encoder"]
+    assert {row["effective_robustness"] for row in points} == {2.5}
+    assert [row["extrapolated"] for row in points] == [
+        "‡" if row["imagenet"] < 35 else "" for row in points
+    ]
+    others = [row for row in rows if row["shift"] != NAMES["listed"]]
+    without = read_baseline(with_own)
+    for key in with_own["metrics"]:
+        with_own["metrics"][key].pop("own_shifts")
+    assert robustness_rows(read(with_own), without) == others
+
+
+def test_means_claims_and_the_chart_of_pruning_leave_it_out(with_own):
+    encoders = read(with_own)
+    assert mean_over(encoders) == ""
+    accuracy = encoders[0].metrics.accuracy
+    known = [accuracy[shift] or 0.0 for shift in SHIFTS]
+    assert mean_shift_accuracy(encoders[0]) == pytest.approx(sum(known) / 5)
+    claim = robustness_order(encoders)
+    for metrics in with_own["metrics"].values():
+        metrics["own_shifts"]["listed"]["robustness"] = interval(-99.0)
+    assert robustness_order(read(with_own)) == claim
+    chart = next(chart for chart in CHARTS if chart.name == "pruning")
+    (kept,) = [step["filter"] for step in pruning(chart)["transform"] if "indexof" in str(step)]
+    assert "'ImageNet-A'" in kept and "datum.dataset" in kept
+
+
+def test_pruning_is_in_its_table(with_own):
+    rows = pruning_rows(read(with_own), NAMES)
+    assert {row["dataset"] for row in rows} > set(NAMES.values())
+
+
+def test_the_span_of_its_line_has_its_name(with_own):
+    with_own["baseline"]["lines"]["listed"] = {
+        **with_own["baseline"]["lines"]["listed"],
+        "low": 0.5,
+    }
+    lines = read_baseline(with_own).lines
+    assert "(My listed shift)" in line_spans(
+        lines, {**dict(zip(SHIFTS, SHIFTS, strict=True)), **NAMES}
+    )
+
+
+def test_its_images_and_source_are_among_the_datasets(with_own):
+    (alone, _) = dataset_rows(entries(), read(with_own))
+    assert (alone.name, alone.kind, alone.images, alone.classes) == ("alone", "own", 150, 8)
+    assert alone.source == "folder: mine"
+
+
+def written(study, comparisons, published: PublishedResults, shifts: dict[str, ShiftEntry]) -> str:
+    encoders, baseline = read(study), read_baseline(study)
+    controls = msgspec.convert(study["controls"], Controls)
+    names = {key: entry.label for key, entry in shifts.items()}
+    return report_page(
+        title="a study",
+        description="a test",
+        encoders=encoders,
+        comparisons=comparisons,
+        baseline=baseline,
+        controls=controls,
+        published=published,
+        tables=study_tables(encoders, comparisons, baseline, names)
+        | {"planted_outliers": planted_rows(controls)}
+        | published_tables(published_model("b/openai", "zero_shot", 60.0, 9.0)),
+        provenance=Provenance(shifts=shifts),
+    )
+
+
+def test_the_page_shows_each_with_its_chance_level_and_why_one_has_no_robustness(
+    with_own, comparisons, published
+):
+    page = written(with_own, comparisons, published, entries())
+    table = page.partition("<caption>The study’s own shifts</caption>")[2].partition("</table>")[0]
+    assert [name for name in NAMES.values() if name in table] == list(NAMES.values())
+    first = re.findall(r"<td>(.*?)</td>", table.partition("<tbody>")[2].partition("</tr>")[0])
+    value = with_own["metrics"]["rn_web_broad"]["own_shifts"]["alone"]["accuracy"]["value"]
+    assert first[0] == f"{value:.1f} [{value - 1:.1f}, {value + 1:.1f}]"
+    assert first[1:3] == ["83.0", "–"]
+    assert first[5] == "2.5 [1.5, 3.5]"
+    text = " ".join(re.sub("<[^>]*>", " ", page).split())
+    assert "Alone 150 images of 8 classes (chance 12.5 %)" in text
+    assert f"No effective robustness on Alone: {REASON}" in text.replace("&#39;", "'")
+    assert "The line of My listed shift is through 3 of the 4 standard models" in text
+    assert "no part of a mean" in text
+
+
+def test_a_study_without_own_shifts_says_nothing_of_them(study, comparisons, published):
+    page = written(study, comparisons, published, {})
+    assert "own shift" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL).lower()
