@@ -253,9 +253,12 @@ def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tup
         card = read_given_card(weights)
         yield "representation", f"{card.representation}, {card.feature_width:,} features"
         yield "head", given_head_finding(study, key, weights)
-        for name in (*DATASETS, *study.shifts):
+        known = (*DATASETS, *study.shifts)
+        for name in known:
             if name in card.orders or name != "imagenet_train":
                 yield name, order_finding(study, weights, name)
+        for name in sorted(card.orders.keys() - {*known}):
+            yield name, "not used: the study has no dataset or shift of this name"
 
 
 def given_head_finding(study: Sections, key: str, weights: Path) -> str:

@@ -24,16 +24,16 @@ def given(clean: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Give a study an encoder `mine`, whose activations are those of another encoder of it."""
     monkeypatch.chdir(clean.folder)
     clean.run("python", "-m", "tools.image_list")
+    tree = clean.params()
     arrays = {
         name: read_tensors(Path(f"data/activations/{OWN}/{name}.safetensors"))["activations"]
-        for name in TEST_SETS
+        for name in (*TEST_SETS, *tree["shifts"])
     }
     file = Path(f"data/broden_activations/{OWN}/activations.safetensors")
     arrays["broden"] = read_tensors(file)["activations"]
     head = read_tensors(Path(f"data/heads/{OWN}/head.safetensors"))["weight"]
     classes = Path("lists/classes.txt").read_text().splitlines()
     digest = write_activations_folder("given", arrays, "lists", head=head, classes=classes)
-    tree = clean.params()
     tree["backbones"]["elsewhere"] = {"kind": "external", "model": "a ResNet in JAX"}
     entry = {"source": "activations", "backbone": "elsewhere", "folder": "given", "sha256": digest}
     tree["weights"]["mine"] = entry | {"representation": "linear", "normalize_features": True}

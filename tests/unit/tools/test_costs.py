@@ -111,7 +111,7 @@ def test_a_folder_of_activations_passes_no_image_and_costs_are_unknown(nano, ima
     assert cost(external).image == UNKNOWN
     assert weight_bytes(study, "rn_web_broad") == weight_bytes(nano, "rn_web_broad")
     rows = memory_table(study, 8)
-    assert all("rn_untrained" not in row["what"] for row in rows) and len(rows) == 3
+    assert all("rn_untrained" not in row["what"] for row in rows) and len(rows) == 4
 
 
 def test_refuses_a_model_that_no_library_has():
