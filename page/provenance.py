@@ -22,10 +22,10 @@ class GivenFolder(msgspec.Struct, frozen=True, kw_only=True):
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """What the page says about the origin of its results.
 
-    `shifts` are the study's own, `given` the encoders whose activations were computed elsewhere.
-    `versions` are those of packages; `kernels` are the study's; `variables` are those of the user's
-    environment that chose other kernels, as `name=value`. No fingerprint of code: an edit that
-    changes no result changes no byte.
+    `shifts` are the study's own. `given` are the encoders whose activations were computed
+    elsewhere. `versions` are those of packages; `kernels` are the study's; `variables` are those of
+    the user's environment that chose other kernels, as `name=value`. No fingerprint of code: an
+    edit that changes no result changes no byte.
     """
 
     datasets: Mapping[str, DatasetEntry] = {}

@@ -171,6 +171,9 @@ def report_page(
         shift_names={**TESTBED_SHIFTS, **own_names},
         test_sets={**DATASETS, **own_names},
         own_shifts={shift: own_names[shift] for shift in own_shifts(encoders)},
+        own_shift_measured={
+            shift: e.metrics for e in reversed(encoders) for shift in e.metrics.own_shifts
+        },
         own_shift_columns=[(own_names[s], OWN_SHIFT_COLUMNS) for s in own_shifts(encoders)],
         training_rows=training_rows(provenance, encoders),
         probe_rows=probe_rows(provenance, encoders),

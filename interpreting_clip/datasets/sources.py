@@ -155,8 +155,9 @@ def open_source(
         if parquet and isinstance(entry, Captions):
             raise ValueError("webdataset shards (*.tar) were expected, these are parquet files")
         if parquet:
+            # Without names, labels count ImageNet's classes, or those that the study lists.
             numbered = isinstance(entry, ImageNet | ImageNetCaptions) or (
-                isinstance(entry, RealShift) and entry.classes == "all"
+                isinstance(entry, RealShift) and bool(published.labels)
             )
             files = parquet_images(parquet, where)
             classes = parquet_classes(parquet, published, where, numbered=numbered)

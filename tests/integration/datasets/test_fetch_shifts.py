@@ -14,6 +14,8 @@ from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.shift_folders import read_shift_folders
 from tests.integration.datasets.layouts import KNOWN, webdataset, zipped
+from tests.integration.datasets.test_fetch_parquet import file as parquet
+from tests.integration.datasets.test_fetch_parquet import table
 from tests.integration.downloads.loopback import FileServer, HubServer
 from tests.pipeline.refusals import refused, write_params
 from tests.pipeline.workspace import NANO
@@ -187,3 +189,26 @@ def test_a_source_without_settings_is_named():
     write_params(shifts={"mine": entry("all", **FOLDER)}, sources={"hub": {"images_per_shard": 3}})
     with pytest.raises(InputError, match=r"'shifts\.mine\.source': .*'sources\.folder'"):
         run_stage("fetch_shifts")
+
+
+@pytest.mark.parametrize(
+    ("classes", "names", "labels", "expected"),
+    [
+        ([SHARK, "0"], None, [1, 0], [0, 2]),
+        ({"0": "281 282", "1": "3"}, None, [1, 0], [3, 281]),
+        ({"dogs": "151", "cats": "281"}, ["cats", "dogs"], [1, 0], [151, 281]),
+        ([SHARK, "0"], [TENCH, SHARK], [0, 1], [0, 2]),
+    ],
+)
+def test_parquet_files_have_labels_by_number_or_by_name(classes, names, labels, expected):
+    rows = [(photo(number), None, label) for number, label in enumerate(labels)]
+    write_files(Path("photos"), {"a.parquet": parquet(table(rows, names))})
+    assert fetch(mine=entry(classes, **FOLDER)) == {"mine": expected}
+
+
+@pytest.mark.parametrize("names", [None, ["cats", "mice"]])
+def test_labels_of_parquet_files_that_no_class_is_named_for_are_refused(names):
+    rows = [(photo(0), None, 0), (photo(1), None, 1)]
+    write_files(Path("photos"), {"a.parquet": parquet(table(rows, names))})
+    write_params(shifts={"mine": entry({"dogs": "151", "cats": "281"}, **FOLDER)})
+    assert refused("fetch_shifts").startswith("'shifts.mine': ")
