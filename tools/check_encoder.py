@@ -166,7 +166,8 @@ def require_weights(study: Sections, key: str, machine: Machine, *, download: bo
     entry = study.weights[key]
     backbone = study.backbones[entry.backbone]
     places: list[Location | None] = [locate_weights(entry, backbone)]
-    zero_shot = study.encoders[key].head == "zero_shot"
+    about = study.encoders.get(key)  # none if a probe alone starts from it
+    zero_shot = about is not None and about.head == "zero_shot"
     if zero_shot and (architecture := known_config(backbone)):
         places.append(tokenizer_location(architecture))
     if not download and (missing := list(filter(None, (to_download(p, machine) for p in places)))):
