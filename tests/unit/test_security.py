@@ -59,5 +59,5 @@ def test_of_a_study_names_alone_reach_a_shell():
 def test_every_name_that_becomes_a_path_or_a_stage_has_no_special_character():
     groups = [v for v in Sections.__annotations__.values() if str(v).startswith("dict[")]
     looped = {stage["foreach"] for stage in GRAPH.values() if "foreach" in stage}
-    assert len(groups) == len({*looped, "${backbones}", "${recipes}"})
+    assert len(groups) == len({*looped, "${backbones}", "${recipes}", "${shifts}"})
     assert all(repr(KEY) in str(kind) for kind in groups)
