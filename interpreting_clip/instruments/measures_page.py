@@ -40,7 +40,8 @@ margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
 table{border-collapse:collapse}
 td,th{padding:.2rem .7rem;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap;
 font-variant-numeric:tabular-nums}
-td:first-child,th:first-child{text-align:left;white-space:normal}
+td:first-child,th:first-child{text-align:left;white-space:normal;overflow-wrap:normal}
+td.file{white-space:normal;overflow-wrap:anywhere}
 p.note{color:var(--soft);margin:.2rem 0}
 svg{width:100%;max-width:42rem;height:auto;font:12px system-ui,sans-serif;fill:var(--text)}
 svg .grid{stroke:var(--rule)} svg polyline{fill:none;stroke-width:2}
@@ -143,7 +144,8 @@ def short_arrays(one: Measured) -> Iterator[tuple[str, list[Any]]]:
 def html(study: Study) -> str:
     """Return the page: it needs nothing from outside, and all names are escaped."""
     inputs = "".join(
-        f"<tr><td>{escape(role)}</td><td>{escape(str(found.source.file))}</td>"
+        f"<tr><td>{escape(role)}</td>"
+        f'<td class="file">{escape(str(found.source.file))}</td>'
         f"<td>{escape(found.name or '–')}</td><td>{escape(str(list(found.values.shape)))}</td></tr>"
         for role, found in study.inputs.items()
     )
