@@ -1,7 +1,7 @@
-"""Arrays of numbers that others wrote, as .npy or .safetensors: mapped, and read as float32.
+"""Arrays of numbers in files that others wrote, npy and safetensors: mapped, and never executed.
 
-Only the header of a file is believed, after it has been held against the file's size; nothing in it
-is executed, and no more than a block of rows is in memory at a time.
+Only the header of a file is believed, after it has been held against the file's size. Read with
+NumPy alone, which is all that the library installs; `formats.arrays` reads what stages write.
 """
 
 import ast
@@ -17,11 +17,10 @@ from jaxtyping import Float
 
 from interpreting_clip.errors import InputError
 
+SUFFIXES = (".safetensors", ".npy")
+
 BLOCK = 2**22
 """The most numbers that are converted at a time."""
-
-NPY = {"f2": "float16", "f4": "float32", "f8": "float64"}
-"""The element types that are read from .npy files, which have none for bfloat16."""
 
 NPY_LENGTHS = {b"\x01\x00": 2, b"\x02\x00": 4}
 """How many bytes say how long the header is, by the version of the format."""
@@ -29,17 +28,47 @@ NPY_LENGTHS = {b"\x01\x00": 2, b"\x02\x00": 4}
 NPY_HEADER = 10_000
 """The most bytes of a header; that of an array of numbers has 128."""
 
-SAFETENSORS = {"BF16": "<u2", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
-"""The element types that are read from safetensors; NumPy has no bfloat16, so its bits are read."""
+DTYPES = {
+    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL": "|b1"},
+    **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1"},
+    **{"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1"},
+}
+"""safetensors' names of types, with NumPy's. NumPy has no bfloat16, so its bits are read."""
+
+LONGEST_HEADER = 100_000_000
+"""The most bytes of a header, which is safetensors' own limit."""
+
+FLOATS = ("float16", "float32", "float64")
+"""The types of activations and heads, with bfloat16 in safetensors."""
 
 
 @dataclass(frozen=True, eq=False)
-class ArrayFile:
-    """An array in a file, memory-mapped as it is stored."""
+class StoredArray:
+    """An array as it is stored, memory-mapped."""
 
-    file: Path
     stored: np.ndarray
     bfloat16: bool = False
+
+    @property
+    def dtype(self) -> str:
+        """The name of the type that the file has."""
+        return "bfloat16" if self.bfloat16 else self.stored.dtype.name
+
+    def numbers(self) -> np.ndarray:
+        """Return its numbers; those of bfloat16 become float32, in memory."""
+        return widened(self.stored) if self.bfloat16 else self.stored
+
+
+def widened(bits: np.ndarray) -> np.ndarray:
+    """Return bits of bfloat16, which is the upper half of a float32, as float32."""
+    return (bits.astype("<u4") << 16).view("<f4")
+
+
+@dataclass(frozen=True, eq=False)
+class FloatArray(StoredArray):
+    """An array of floats in a file, read as float32."""
+
+    file: Path = Path()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -58,8 +87,7 @@ class ArrayFile:
         for begin in range(0, len(self.stored), rows):
             given = self.stored[begin : begin + rows]
             if self.bfloat16:
-                # bfloat16 is the upper half of a float32.
-                given = (given.astype("<u4") << 16).view("<f4")
+                given = widened(given)
             with np.errstate(over="ignore"):
                 block = np.ascontiguousarray(given, np.float32)
             finite = np.isfinite(block.reshape(len(block), -1)).all(axis=1)
@@ -74,25 +102,51 @@ class ArrayFile:
             yield block
 
 
-def open_array(file: Path, name: str) -> ArrayFile:
-    """Map the array in a .npy file, or the one called `name` in a safetensors file.
+def open_floats(file: Path, name: str) -> FloatArray:
+    """Map the array in a .npy file, or in safetensors the one called `name`, or the only one.
 
     Raises
     ------
     InputError
-        The file is missing, has another format or size than its header says, lacks the array, or
-        its numbers are not float16, bfloat16, float32 or float64.
+        As `read_arrays`; the file lacks the array, the array has no rows, or its numbers are not
+        float16, bfloat16, float32 or float64.
+    """
+    arrays = read_arrays(file)
+    wanted = next(iter(arrays)) if len(arrays) == 1 else name
+    if wanted not in arrays:
+        there = ", ".join(list(arrays)[:10]) or "none"
+        raise InputError(f"{file}: expected an array '{name}', got {there}; rename it")
+    found = arrays[wanted]
+    if not found.bfloat16 and found.dtype not in FLOATS:
+        raise InputError(f"{file}: expected {', '.join(FLOATS)}, got {found.dtype}; convert it")
+    if 0 in found.stored.shape or not found.stored.shape:
+        raise InputError(f"{file}: expected rows of numbers, got the shape {found.stored.shape}")
+    return FloatArray(found.stored, found.bfloat16, file)
+
+
+def read_arrays(file: Path) -> dict[str, StoredArray]:
+    """Map the arrays in a file by name; a .npy file has one, without a name.
+
+    Raises
+    ------
+    InputError
+        There is no such file, it has another format or size than its header says, or other things
+        in it than numbers.
     """
     if not file.is_file():
-        raise InputError(f"{file}: no such file; write the folder again")
+        what = "is a folder" if file.is_dir() else "no such file"
+        raise InputError(f"{file}: {what}; expected a file that ends in {' or '.join(SUFFIXES)}")
     if file.suffix == ".npy":
-        return open_npy(file)
+        return {"": read_npy(file)}
     if file.suffix == ".safetensors":
-        return open_safetensors(file, name)
-    raise InputError(f"{file}: expected a file that ends in .npy or .safetensors")
+        return read_safetensors(file)
+    raise InputError(
+        f"{file}: expected a file that ends in {' or '.join(SUFFIXES)}; save the array with "
+        "np.save, or several with safetensors.numpy.save_file"
+    )
 
 
-def open_npy(file: Path) -> ArrayFile:
+def read_npy(file: Path) -> StoredArray:
     """Map the array of a .npy file; pickled objects are refused."""
     try:
         with file.open("rb") as stream:
@@ -100,25 +154,34 @@ def open_npy(file: Path) -> ArrayFile:
             offset = stream.tell()
         dtype, fortran = np.dtype(header["descr"]), bool(header["fortran_order"])
         shape = tuple(int(length) for length in header["shape"])
+        if min(shape, default=0) < 0:
+            raise ValueError(f"the shape {shape}")
     except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError) as error:
         why = str(error).partition("\n")[0][:200]
         raise InputError(
-            f"{file}: not a .npy file of plain numbers ({why}); write it with numpy.save"
+            f"{file}: not a .npy file of plain numbers ({why}); write it with np.save"
         ) from None
-    if dtype.str[1:] not in NPY:
+    if dtype.kind not in "biuf":
         raise InputError(
-            f"{file}: expected {', '.join(NPY.values())}, got {dtype}; convert it (bfloat16 goes "
-            "into safetensors or becomes float32)"
+            f"{file}: expected plain numbers, got {dtype}; convert them (bfloat16 goes into "
+            "safetensors or becomes float32)"
         )
-    require_numbers(file, shape)
     size, expected = file.stat().st_size, offset + math.prod(shape) * dtype.itemsize
     if size != expected:
         raise InputError(
             f"{file}: expected {expected:,} bytes for the shape {shape}, got {size:,}; write it "
             "again"
         )
-    order = "F" if fortran else "C"
-    return ArrayFile(file, np.memmap(file, dtype, "r", offset, shape, order))
+    return StoredArray(mapped(file, dtype, offset, shape, "F" if fortran else "C"))
+
+
+def mapped(
+    file: Path, dtype: np.dtype, offset: int, shape: tuple[int, ...], order: Any = "C"
+) -> np.ndarray:
+    """Map an array of a file; one without entries has no bytes to map."""
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    return np.memmap(file, dtype, "r", offset, shape, order)
 
 
 def read_npy_header(stream: IO[bytes]) -> dict[str, Any]:
@@ -139,34 +202,57 @@ def read_npy_header(stream: IO[bytes]) -> dict[str, Any]:
     return header
 
 
-def open_safetensors(file: Path, name: str) -> ArrayFile:
-    """Map an array of a safetensors file: the one with this name, or the only one."""
-    # Imported here: whoever writes such folders needs NumPy alone.
-    from safetensors import SafetensorError, safe_open
+def read_safetensors(file: Path) -> dict[str, StoredArray]:
+    """Map the arrays of a safetensors file by name, in alphabetical order.
 
-    try:
-        with safe_open(file, framework="numpy") as stored:  # checks the header, reads no array
-            names = list(stored.keys())
-    except SafetensorError as error:
-        raise InputError(
-            f"{file}: not a whole safetensors file ({error}); write it again"
-        ) from None
-    wanted = names[0] if len(names) == 1 else name
-    if wanted not in names:
-        there = ", ".join(names[:10]) or "none"
-        raise InputError(f"{file}: expected an array '{name}', got {there}; rename it")
+    The format: https://huggingface.co/docs/safetensors
+
+    Raises
+    ------
+    InputError
+        It is none, is truncated, or its header does not fit its size.
+    """
+    size = file.stat().st_size
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
-        facts = json.loads(stream.read(length))[wanted]
-    kind, shape, begin = facts["dtype"], tuple(facts["shape"]), facts["data_offsets"][0]
-    if kind not in SAFETENSORS:
-        raise InputError(f"{file}: expected {', '.join(SAFETENSORS)}, got {kind}; convert it")
-    require_numbers(file, shape)
-    mapped = np.memmap(file, SAFETENSORS[kind], "r", 8 + length + begin, shape)
-    return ArrayFile(file, mapped, bfloat16=kind == "BF16")
+        if size < 8 or length > min(size - 8, LONGEST_HEADER):
+            raise damaged(file, f"{size:,} bytes are too few for its header")
+        try:
+            header = json.loads(stream.read(length))
+            header.pop("__metadata__", None)
+            entries = {str(name): layout(entry) for name, entry in header.items()}
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise damaged(file, f"its header: {type(error).__name__}: {error}") from None
+    first, arrays = 8 + length, {}
+    for name, (kind, shape, begin, end) in sorted(entries.items()):
+        if kind not in DTYPES:
+            raise InputError(
+                f"{file}: '{name}': expected one of the types {', '.join(DTYPES)}, got {kind}; "
+                "convert it before it is saved"
+            )
+        dtype = np.dtype(DTYPES[kind])
+        whole = end - begin == math.prod(shape) * dtype.itemsize
+        if not (whole and 0 <= begin <= end <= size - first):
+            raise damaged(file, f"'{name}': bytes {begin} to {end} for the shape {list(shape)}")
+        arrays[name] = StoredArray(mapped(file, dtype, first + begin, shape), kind == "BF16")
+    return arrays
 
 
-def require_numbers(file: Path, shape: tuple[int, ...]) -> None:
-    """Refuse an array without rows or numbers, which cannot be mapped."""
-    if not shape or min(shape) < 1:
-        raise InputError(f"{file}: expected rows of numbers, got the shape {shape}")
+def layout(entry: Any) -> tuple[str, tuple[int, ...], int, int]:
+    """Return type, shape and bytes of an array as a header states them.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        It does not.
+    """
+    shape, (begin, end) = entry["shape"], entry["data_offsets"]
+    whole = [*shape, begin, end]
+    if not all(type(number) is int and number >= 0 for number in whole):
+        raise ValueError(f"expected whole numbers, got {whole}")
+    return str(entry["dtype"]), tuple(shape), begin, end
+
+
+def damaged(file: Path, why: str) -> InputError:
+    """Return the error for a file that is no whole safetensors file."""
+    return InputError(f"{file}: not a whole safetensors file: {why}; copy or save it again")
