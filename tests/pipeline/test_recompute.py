@@ -113,7 +113,11 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
     [
         ("sources.world.images_per_shard", 400, "fetch fetch_shifts"),
         ("shifts.tilted.noise", 0.06, "fetch_shifts baseline report"),
-        ("threads.inference", 2, "head extract extract_broden extract_layers extract_untrained"),
+        (
+            "threads.inference",
+            2,
+            "head extract extract_broden extract_layers extract_train extract_untrained probe",
+        ),
         ("encoders.rn_untrained.label", "another", "browse report"),
         ("concepts.threshold", 0.85, "broden browse controls"),
         ("concepts.null_draws", 3, "broden"),

@@ -16,7 +16,7 @@ from tests.integration.stages.conftest import paths
 from tests.pipeline.refusals import refused
 from tests.reads import GRAPH, ROOT, body
 
-OURS = ("data/study", "data/reference")
+OURS = ("data/study", "data/reference", "data/baselines")
 READERS = sorted(
     stage
     for stage in GRAPH
@@ -43,6 +43,8 @@ def start(request, tmp_path, monkeypatch):
     study = load_tree(STUDY)
     pair = {"first": "rn_web_broad", "second": "rn_web_broad_finetuned"}
     study["interpolate"] = {"mixed": pair | {"alpha": 0.5}}
+    probe = {"start": "rn_web_broad", "dataset": "imagenet_train", "features": "embedding"}
+    study["probe"] = {"probed": probe}
     Path("params.yaml").write_text(yaml.safe_dump(study))
     stage = request.param
     entries = GRAPH[stage].get("foreach", "").strip("${}")
