@@ -12,7 +12,8 @@ from interpreting_clip.config.encoders import (
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.encoders.encoder import load_encoder
-from interpreting_clip.encoders.given_activations import are_given, given_head, random_given_head
+from interpreting_clip.encoders.given_card import are_given
+from interpreting_clip.encoders.given_heads import given_head, random_given_head
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.measures.head import Head, random_unit_rows

@@ -34,12 +34,9 @@ from interpreting_clip.downloads.hub import open_repository
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
-from interpreting_clip.encoders.given_activations import (
-    given_activations,
-    given_head,
-    random_given_head,
-    read_given_card,
-)
+from interpreting_clip.encoders.given_activations import given_activations
+from interpreting_clip.encoders.given_card import read_given_card
+from interpreting_clip.encoders.given_heads import given_head, random_given_head
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.import_folder import import_folder
 from interpreting_clip.encoders.locations import (

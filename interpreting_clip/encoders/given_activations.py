@@ -15,41 +15,12 @@ from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.datasets.listed_images import broden_images, listed_images, shard_images
 from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.encoders.encoder_card import Origin, Representation
+from interpreting_clip.encoders.given_card import CARD, HEAD, read_given_card
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.image_lists import ListedImage, order_digest
-from interpreting_clip.formats.json import read_struct, write_json
+from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import write_activations, write_card
-from interpreting_clip.measures.head import Head, random_unit_rows
-from interpreting_clip.quantities import Count
-
-CARD, HEAD = "activations.json", "head.safetensors"
-
-
-class GivenCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`activations.json`: everything about such an encoder but its arrays.
-
-    `orders` has the digest of the order of images of every dataset that there are activations of.
-    `classes` are the head's, in the order of its rows, or None without a head.
-    """
-
-    representation: Representation
-    normalize_features: bool
-    feature_width: Count
-    orders: dict[str, str]
-    classes: list[str] | None
-    origin: Origin
-
-
-def are_given(weights: Path) -> bool:
-    """Say whether there are activations in place of an encoder's weights."""
-    return (weights / CARD).exists()
-
-
-def read_given_card(weights: Path) -> GivenCard:
-    """Read the card of such an encoder."""
-    return read_struct(weights / CARD, GivenCard)
 
 
 def given_activations(
@@ -125,33 +96,6 @@ def write_given_broden(weights: Path, dataset: Path, out: Path) -> None:
         write_tensors(out / "activations.safetensors", {"activations": values})
 
 
-def given_head(weights: Path, classes: list[str]) -> Head:
-    """Return the head that came with given activations, for these classes.
-
-    Raises
-    ------
-    InputError
-        There is none, or it is for other classes or for these in another order.
-    """
-    card = read_given_card(weights)
-    where = card.origin.location
-    if card.classes is None:
-        raise InputError(f"{where}: there is no head; write one into the folder, or use `random`")
-    if len(card.classes) != len(classes):
-        raise InputError(
-            f"{where}: the head has {len(card.classes):,} classes, and imagenet_val has "
-            f"{len(classes):,}; give the folder a head for these"
-        )
-    for index, (own, expected) in enumerate(zip(card.classes, classes, strict=True)):
-        if own != expected:
-            raise InputError(
-                f"{where}: class {index} of the head is {own!r}, that of imagenet_val "
-                f"{expected!r}; order its rows as in `classes.txt` of `python -m tools.image_list`"
-            )
-    arrays = read_tensors(weights / HEAD, "weight")
-    return Head(arrays["weight"], arrays.get("bias"), card.normalize_features)
-
-
 def train_activations(weights: Path, dataset: Path) -> Float[np.ndarray, "image feature"]:
     """Memory-map the given activations on the images that a linear probe learns from.
 
@@ -185,10 +129,3 @@ def write_probed(
     write_tensors(out / HEAD, head)
     probed = msgspec.structs.replace(card, classes=classes, normalize_features=False)
     write_json(out / CARD, msgspec.to_builtins(probed))
-
-
-def random_given_head(weights: Path, classes: int, seed: int) -> Head:
-    """Return a random head for given activations."""
-    card = read_given_card(weights)
-    rows = random_unit_rows(classes, card.feature_width, seed)
-    return Head(rows, None, card.normalize_features)

@@ -26,6 +26,7 @@ REACHED = {
     "tools": set(),
     "page": PAGE,
     "stages": ALL,
+    "interpreting_clip.instruments": set(),
     "interpreting_clip.study": {"study"},
     "interpreting_clip.training": TRAIN | {"baseline", "probe"},
     "interpreting_clip.controls": {"controls", "study"},
@@ -43,6 +44,7 @@ REACHED = {
 
 NOTHING = {
     *("stages/__main__.py", "stages/code.py"),
+    "interpreting_clip/__main__.py",
     *("interpreting_clip/errors.py", "interpreting_clip/urls.py", "page/plot_templates.py"),
 }
 """Modules that are in no fingerprint, in packages that are."""
