@@ -56,8 +56,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings |= {"untrained": study["nulls"]}
     settings["study"] = {"title": f"The {HOSTILE}", "description": f"First.\n\nThen {HOSTILE}"}
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))
-    (folder / "data").mkdir()
-    for name in ("data/reference", "constraints.txt", "versions.yaml", "studies"):
+    tables = "interpreting_clip/reference"
+    for name in ("data", "interpreting_clip"):
+        (folder / name).mkdir()
+    for name in ("data/reference", tables, "constraints.txt", "versions.yaml", "studies"):
         (folder / name).symlink_to(ROOT / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
