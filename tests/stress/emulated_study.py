@@ -36,7 +36,7 @@ def order() -> list[str]:
             writer
             for dep in body(stage).get("deps", ())
             for path, writer in WRITTEN.items()
-            if f"{dep}/".startswith(path) or path.startswith(f"{dep}/")
+            if f"{dep}/".startswith(f"{path.removesuffix('/')}/") or path.startswith(f"{dep}/")
         }
         for stage in GRAPH
     }

@@ -15,7 +15,7 @@ from tests.pipeline.workspace import Workspace, new_workspace
 from tests.stress.test_kills import mend, processes, wait_for
 from tools import jobs
 
-KEY, OTHERS = "rn_untrained", ("rn_web_broad", "rn_web_broad_finetuned")
+KEY, OTHERS = "rn_untrained", ("rn_web_broad", "rn_web_broad_finetuned", "rn_web_broad_probe")
 FIRST = '    settings = params.read("kurtosis", Settings)'
 RAISE = f"    if key == 'rn_untrained':\n        raise ValueError('a fault')\n{FIRST}"
 

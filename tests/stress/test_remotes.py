@@ -73,7 +73,11 @@ def touched(workspace: Workspace, stages: set[str]) -> set[str]:
     lock = workspace.lock()
     entries = [e for name in stages for part in ("deps", "outs") for e in lock[name][part]]
     in_git = workspace.run("git", "ls-files").splitlines()
-    kept = [e for e in entries if not any(file.startswith(e["path"]) for file in in_git)]
+    kept = [
+        entry
+        for entry in entries
+        if not any(f"{file}/".startswith(f"{entry['path']}/") for file in in_git)
+    ]
     return {digest for entry in kept for digest in objects(workspace, entry["md5"])}
 
 
