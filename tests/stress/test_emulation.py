@@ -60,6 +60,8 @@ def small_study() -> dict[str, Any]:
             **{"label": key, "training": training, "backbone": "vit"},
             **{"data": "web_broad", "head": head},
         }
+    # features of a few steps need a strong penalty to converge
+    study["heads"]["probe"]["penalties"] = [0.1]
     study["comparisons"]["rn_vit"] = {"first": "rn_web_broad", "second": "vit_web_broad"}
     return study
 
