@@ -19,6 +19,7 @@ from interpreting_clip.formats.published_accuracies import (
     GUESSING,
     Model,
     accuracy_fractions,
+    family_numbers,
     standard_models,
 )
 from interpreting_clip.formats.shift_folders import read_shift_folders
@@ -115,6 +116,8 @@ def fitted_lines(
             {shift: np.where(above[shift], measured[shift], np.nan) for shift in with_line},
             settings.resamples,
             settings.seed,
+            # Classifiers that were trained here are of no families.
+            family_numbers(models) if all("family" in model for model in models) else None,
         )
     return {
         "abscissa": abscissa,

@@ -1,11 +1,11 @@
-"""The published accuracies: the testbed's, in the package, and those in `data/reference/`."""
+"""The published accuracies of standard models: the testbed's table, which is in the package."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError
@@ -15,10 +15,6 @@ from interpreting_clip.quantities import Confidence, Described, Resamples, Seed,
 
 TESTBED = Path("interpreting_clip/reference/imagenet_testbed_accuracies.csv")
 """In the package: without the testbed's standard models there is no effective robustness."""
-
-ZOO = Path("data/reference/clip_zoo_accuracies.csv")
-TIMM = Path("data/reference/timm_accuracies.csv")
-COUNTERPARTS = Path("data/reference/counterparts.csv")
 
 TIMM_SHIFTS = tuple(shift for shift in TESTBED_SHIFTS if shift != "objectnet")
 """The shifts on which timm's models were measured, as well as the testbed's and OpenCLIP's."""
@@ -56,90 +52,21 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 def standard_models(file: Path = TESTBED) -> list[Model]:
     """Return the testbed's standard models: trained on ImageNet's train set, no interventions."""
     parts = [on_classes(shift) for shift in FEWER_CLASSES]
-    rows = read_table(file, ["model", "training", "imagenet", *TESTBED_SHIFTS, *parts])
+    rows = read_table(file, ["model", "training", "family", "imagenet", *TESTBED_SHIFTS, *parts])
     every = [on_classes(shift) for shift in TESTBED_SHIFTS if shift not in FEWER_CLASSES]
     models = []
     for row in rows:
         if row["training"] == "standard":
             known = accuracies(row, file, (*TESTBED_SHIFTS, *parts))
             models.append(
-                {"name": row["model"], **known, **dict.fromkeys(every, known["imagenet"])}
+                {
+                    "name": row["model"],
+                    "family": row["family"],
+                    **known,
+                    **dict.fromkeys(every, known["imagenet"]),
+                }
             )
     return models
-
-
-def zoo_models(file: Path = ZOO) -> list[Model]:
-    """Return OpenCLIP's models, named `model/weights`."""
-    rows = read_table(file, ["model", "weights", "imagenet", *TESTBED_SHIFTS])
-    return [{"name": f"{r['model']}/{r['weights']}", **accuracies(r, file)} for r in rows]
-
-
-def timm_models(file: Path = TIMM) -> list[Model]:
-    """Return timm's models with `image_size` and `training`; a model may have several sizes."""
-    rows = read_table(file, ["model", "image_size", "training", "imagenet", *TIMM_SHIFTS])
-    return [
-        {"name": row["model"], "image_size": row["image_size"], "training": row["training"]}
-        | accuracies(row, file, TIMM_SHIFTS)
-        for row in rows
-    ]
-
-
-def timm_standard_models(models: Iterable[Model]) -> list[Model]:
-    """Return timm's models that were trained on ImageNet-1k alone, each once.
-
-    For a model that was measured at several image sizes, this is the smallest, at which it was
-    trained.
-    """
-    smallest: dict[str, Model] = {}
-    for model in models:
-        if model["training"] == "standard":
-            kept = smallest.setdefault(model["name"], model)
-            if int(model["image_size"]) < int(kept["image_size"]):
-                smallest[model["name"]] = model
-    return list(smallest.values())
-
-
-def counterparts(
-    zoo: Sequence[Model], timm: Sequence[Model], file: Path = COUNTERPARTS
-) -> list[Model]:
-    """Return zero-shot, finetuned and supervised models of one backbone, with their accuracies.
-
-    Each has its `backbone`, the `data` that it learnt from, its `training`, and a `note` if it
-    differs from the backbone's other models.
-
-    Raises
-    ------
-    InputError
-        The table is missing, lacks a column or names a model that the others lack.
-    """
-    known = {(model["name"], ""): model for model in zoo}
-    known |= {(model["name"], model["image_size"]): model for model in timm}
-    found = []
-    for row in read_table(file, ["backbone", "data", "training", "model", "image_size", "note"]):
-        size = "" if row["training"] == "zero_shot" else row["image_size"]
-        if (model := known.get((row["model"], size))) is None:
-            raise InputError(
-                f"{file}: {row['model']} at {row['image_size']} pixels: expected a model of "
-                f"{TIMM if size else ZOO}"
-            )
-        found.append({**model, **row})
-    return found
-
-
-def distinct_models(models: Sequence[Model]) -> tuple[list[Model], dict[str, list[str]]]:
-    """Join models that have equal accuracies on all test sets: the same weights under two names.
-
-    Returns
-    -------
-    models, joined : the first model of each, and the names of the others by its name
-    """
-    first: dict[tuple[float | None, ...], Model] = {}
-    joined: dict[str, list[str]] = {}
-    for model in models:
-        kept = first.setdefault(tuple(model[name] for name in ("imagenet", *TESTBED_SHIFTS)), model)
-        if kept is not model:
-            joined.setdefault(kept["name"], []).append(model["name"])
-    return list(first.values()), joined
 
 
 def accuracies(
@@ -161,3 +88,9 @@ def fractions_above_chance(models: Sequence[Model], shift: str) -> Float[np.ndar
     """Return the models' accuracies on a shift, NaN where unknown or not above chance."""
     known = accuracy_fractions(models, shift)
     return np.where(above_chance(known, GUESSING[shift]), known, np.nan)
+
+
+def family_numbers(models: Sequence[Model]) -> Int[np.ndarray, " model"]:
+    """Return the family of each model, numbered in the order of their first models."""
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(m["family"] for m in models))}
+    return np.array([numbers[model["family"]] for model in models])

@@ -14,6 +14,7 @@ from interpreting_clip.formats.published_accuracies import (
     TESTBED,
     Settings,
     accuracy_fractions,
+    family_numbers,
     fractions_above_chance,
     standard_models,
 )
@@ -143,6 +144,7 @@ def effective_robustness(
         {shift: fractions_above_chance(models, shift) for shift in shifts},
         settings.resamples,
         settings.seed,
+        family_numbers(models),
     )
     found = estimate_effective_robustness(
         {shift: given[start] for shift, start in starts.items()},

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
+from interpreting_clip.measures.least_squares import r_squared, wild_noise
 from interpreting_clip.quantities import Described, Resamples, Seed, StrictStruct
 
 MIN_MODELS = 3
@@ -131,12 +131,9 @@ def fit_line(
     usable = _usable_models(imagenet, shift)
     x, y = logit(imagenet[usable]), logit(shift[usable])
     slope, intercept = _least_squares(x, y)
-    residual = np.sum((y - slope * x - intercept) ** 2)
-    variation = np.sum((y - y.mean()) ** 2)
-    # If all models are equal on the shift there is no variance to explain, and the line is exact.
-    r_squared = 1.0 if np.all(y == y[0]) else float(1 - residual / variation)
     low, high = float(imagenet[usable].min()), float(imagenet[usable].max())
-    return LogitLine(slope, intercept, r_squared, len(x), low, high)
+    explained = r_squared(y, y - slope * x - intercept)
+    return LogitLine(slope, intercept, explained, len(x), low, high)
 
 
 def resample_lines(
@@ -144,63 +141,48 @@ def resample_lines(
     shift: Float[np.ndarray, " model"],
     resamples: int,
     seed: int,
+    families: Int[np.ndarray, " model"] | None = None,
 ) -> ResampledLines:
     """Draw lines whose spread is the fitted line's uncertainty, with the tails of Student's t.
 
-    The paper has no intervals; these are ours. A line is refitted to its own predictions plus each
-    model's residual times a standard normal number (the wild bootstrap, Wu 1986). Each residual is
-    first divided by one minus its model's leverage, since models far out pull the fit towards them
-    (HC3, MacKinnon & White 1985); this is valid even if some models scatter more than others. The
-    lines' deviations are then divided by `sqrt(χ²/ν)`, where ν is the number of models minus two,
-    so that their quantiles are those of Student's t: the residuals of 16 models say little about
-    how far models scatter, and percentiles of an ordinary bootstrap are too narrow (`controls`
-    measures how often the interval contains the truth). For a given seed and list of models the
-    numbers are the same on every shift, so averages over shifts keep the correlation between their
-    lines. Pass unknown accuracies as NaN rather than leaving the model out.
+    The paper has no intervals; these are ours. A line is refitted to its own predictions plus
+    `wild_noise`: it is valid even if some models scatter more than others, and percentiles of an
+    ordinary bootstrap of few models are too narrow (`controls` measures how often the interval
+    contains the truth). For a given seed and list of models the numbers are the same on every
+    shift, so averages over shifts keep the correlation between their lines. Pass unknown accuracies
+    as NaN rather than leaving the model out.
 
     Parameters
     ----------
     imagenet, shift : as in `fit_line`
     resamples : how many lines
     seed : of the normal numbers
+    families : the family of each model, numbered from 0, if models of a family are no independent
+        evidence of the line; None if they are
 
     Raises
     ------
     ValueError
-        As `fit_line`, or `resamples` is less than 1.
+        As `fit_line`, there are fewer than three families, or `resamples` is less than 1.
     """
     if resamples < 1:
         raise ValueError(f"{resamples} resamples: expected at least one")
     usable = _usable_models(imagenet, shift)
     x, y = logit(imagenet[usable]), logit(shift[usable])
     slope, intercept = _least_squares(x, y)
-    freedom = len(x) - 2
-    centred = x - x.mean()
-    leverage = 1 / len(x) + centred**2 / np.sum(centred**2)
-    # The line goes through a model of leverage 1, whatever its accuracy.
-    kept = np.where(leverage < 1 - 1e-9, 1 - leverage, np.inf)
-    residuals = (y - slope * x - intercept) / kept
-    normal, others = _standard_normal(resamples, len(imagenet), seed)
-    # The mean of ν squared normal numbers is χ²/ν. They are not those of the residuals, since
-    # Student's t needs both to be independent.
-    squares = others[:, :freedom] ** 2
-    noise = normal[:, usable] * residuals / np.sqrt(squares.mean(axis=1, keepdims=True))
+    design = np.stack((x, np.ones(len(x))), axis=1)
+    noise = wild_noise(
+        design,
+        y - slope * x - intercept,
+        usable,
+        resamples=resamples,
+        seed=seed,
+        families=families,
+    )
     # Least squares is linear in y: fitting the noise and adding it is refitting the line.
+    centred = x - x.mean()
     slopes = slope + noise @ centred / np.sum(centred**2)
     return ResampledLines(slopes, y.mean() + noise.mean(axis=1) - slopes * x.mean())
-
-
-@lru_cache(maxsize=1)
-def _standard_normal(
-    resamples: int, models: int, seed: int
-) -> tuple[Float[np.ndarray, "line model"], Float[np.ndarray, "line model"]]:
-    """Return two sets of numbers, cached for all shifts: drawing them takes most of the time."""
-    generator = np.random.default_rng(seed)
-    drawn = [generator.standard_normal((resamples, models)) for _ in range(2)]
-    for numbers in drawn:
-        # All shifts share these arrays through the cache.
-        numbers.flags.writeable = False
-    return drawn[0], drawn[1]
 
 
 def baseline_lines(
@@ -208,6 +190,7 @@ def baseline_lines(
     shifts: Mapping[str, Float[np.ndarray, " model"]],
     resamples: int,
     seed: int,
+    families: Int[np.ndarray, " model"] | None = None,
 ) -> tuple[dict[str, LogitLine], dict[str, ResampledLines]]:
     """Fit the line of each shift (Taori et al. 2020) and resample its models.
 
@@ -215,7 +198,7 @@ def baseline_lines(
     ----------
     imagenet, shifts : top-1 accuracy of each model, fraction from 0 to 1; NaN where unknown. If the
         abscissa is ImageNet accuracy on each shift's classes, `imagenet` has an array per shift
-    resamples, seed : as in `resample_lines`; a model has the same numbers on every shift
+    resamples, seed, families : as in `resample_lines`; a model has the same numbers on every shift
 
     Raises
     ------
@@ -229,7 +212,7 @@ def baseline_lines(
             lines[shift] = fit_line(x, accuracy)
         except ValueError as error:
             raise ValueError(f"shift {shift}: {error}") from error
-        resampled[shift] = resample_lines(x, accuracy, resamples, seed)
+        resampled[shift] = resample_lines(x, accuracy, resamples, seed, families)
     return lines, resampled
 
 
