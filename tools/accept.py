@@ -25,7 +25,7 @@ from interpreting_clip.datasets.card import DatasetCard, read_card
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.published_accuracies import ZOO, zoo_models
+from interpreting_clip.published.sources import read_published
 from runner.fingerprint import RECORDED
 from runner.launcher import SETTINGS
 from runner.machine_settings import PREFIX, Machine, read_machine
@@ -151,7 +151,8 @@ def outcome(folder: Path) -> list[Finding]:
     series = read_json(folder / f"plots/encoders/{ENCODER}.json")
     kurtosis = read_json(folder / f"data/kurtosis/{ENCODER}/kurtosis.json")
     cards = {name: read_card(folder / f"data/datasets/{key}") for name, (_, key) in SETS.items()}
-    (published,) = (model for model in zoo_models(folder / ZOO) if model["name"] == MODEL)
+    zoo = read_published(folder / "data/published").of("openclip")
+    (published,) = (model for model in zoo if model["name"] == MODEL)
     return [
         *accuracies(series["measures"]["accuracy"], published, cards),
         *outliers(kurtosis, cards["imagenet"].images),

@@ -1,60 +1,116 @@
-"""Effective robustness of any model from its accuracies on ImageNet and on its shifts.
+"""Effective robustness of any model from its accuracies, under every choice of the line.
 
     python -m tools.effective_robustness --imagenet 76.2 --imagenet_v2 70.1 --imagenet_a 23.3
 
-Accuracies are top-1 in percent; ImageNet's is over all 1,000 classes. The lines come from stage
-`published` (plots/published_lines.csv). The intervals in brackets are those of the lines: the
-accuracies are taken as exact.
+Accuracies are top-1 in percent; ImageNet's is over all 1,000 classes, unless its name says
+otherwise. The choices are those of the page of published models. The intervals in brackets are
+those of the lines: the accuracies are taken as exact.
 
-`interpreting-clip measure --accuracy imagenet=76.2 …` needs no repository, and has the testbed's
-lines alone.
+`interpreting-clip measure --accuracy imagenet=76.2 …` needs no repository, and has the default line
+alone.
 """
 
 import sys
+from collections.abc import Sequence
 
+import numpy as np
 from tabulate import tabulate
 
 from interpreting_clip.config.params import Params
-from interpreting_clip.config.shifts import TESTBED_SHIFTS
+from interpreting_clip.config.shifts import SHIFT_NAMES, TESTBED_SHIFTS
 from interpreting_clip.errors import InputError, one_line
-from interpreting_clip.formats.published_accuracies import (
-    Settings,
-    standard_models,
-    timm_models,
-    timm_standard_models,
-)
+from interpreting_clip.formats.published_accuracies import Model, Settings
 from interpreting_clip.instruments.from_accuracies import percentage
 from interpreting_clip.kernels import Kernels, restart_with_kernels
-from page.names import BASELINES, format_interval, format_number
-from page.names import TESTBED_SHIFTS as NAMES
+from interpreting_clip.published.line_choices import (
+    CHOICES,
+    DEFAULT,
+    SHIFT_KINDS,
+    Robustness,
+    abscissas,
+    fit_choice,
+    robustness,
+)
+from interpreting_clip.published.models import standard_models
+from interpreting_clip.published.sources import ACCURACIES, read_published
+from page.names import format_interval, format_number
 from page.robustness_tables import mark
 from runner.process import launch
-from stages.published import FittedLines, estimate, published_baselines
 from tools.options import Options
 
 OPTIONS = ", ".join(f"--{shift}" for shift in TESTBED_SHIFTS)
 
 
 def main(*arguments: str) -> None:
-    """Print a model's effective robustness on the lines of both baselines."""
+    """Print a model's effective robustness on each shift, and its means under every choice."""
     parser = Options(
         prog="python -m tools.effective_robustness", description=__doc__, allow_abbrev=False
     )
-    for name in ("imagenet", *TESTBED_SHIFTS):
+    for name in ACCURACIES:
         parser.add_argument(f"--{name}", type=float, metavar="PERCENT")
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         raise InputError(f"{one_line(' '.join(unknown))}: unknown; the shifts are {OPTIONS}")
-    model = {name: value for name, value in vars(options).items() if value is not None}
-    require_percentages(model)
+    model = vars(options)
+    require_percentages({name: value for name, value in model.items() if value is not None})
     settings = Params().read("published", Settings)
-    timm = timm_standard_models(timm_models())
-    baselines = published_baselines(settings, standard_models(), timm)
-    tables = [
-        robustness_table(f"On the line of {BASELINES[name]}", model, baseline, settings)
-        for name, baseline in baselines.items()
-    ]
-    sys.stdout.write("\n".join(tables))
+    standard = standard_models(read_published())
+    rows, default, beyond = [], [], False
+    for key, choice in CHOICES.items():
+        shifts = [
+            shift
+            for shift in choice.shifts
+            if None not in [model[name] for name in (shift, *abscissas(choice, shift))]
+        ]
+        if not shifts:
+            continue
+        fits = fit_choice(choice, standard[choice.standard], settings)
+        found = robustness(choice, fits, [model])
+        cells = [
+            cell(found, [s for s in shifts if kind in ("", SHIFT_KINDS[s])], settings)
+            for kind in ("", "natural", "style")
+        ]
+        rows.append((choice.label, len(shifts), *cells))
+        beyond |= any(bool(found.extrapolated[shift][0]) for shift in shifts)
+        if key == DEFAULT:
+            low, high = (
+                format_number(100 * end([fits[s].ranges[0][i] for s in shifts]))
+                for i, end in enumerate((min, max))
+            )
+            models = max(fits[shift].models for shift in shifts)
+            span = f"{models} models, {low} to {high} % on ImageNet"
+            default += [span, shift_table(model, found, shifts, settings)]
+    means = tabulate(
+        rows, headers=("line", "shifts", "mean, points", "natural", "style"), disable_numparse=True
+    )
+    legend = "‡ extrapolated: that line has no standard model of such an accuracy\n"
+    sys.stdout.write(
+        "On the default line ({})\n\n{}\n\n".format(*default)
+        + f"{means}\n{legend if beyond else ''}"
+    )
+
+
+def shift_table(model: Model, found: Robustness, shifts: Sequence[str], settings: Settings) -> str:
+    """Return the table of the default line, a row per shift."""
+    return tabulate(
+        [
+            (SHIFT_NAMES[shift], format_number(model[shift]), cell(found, [shift], settings))
+            for shift in shifts
+        ],
+        headers=("shift", "accuracy, %", "effective robustness, points"),
+        disable_numparse=True,
+    )
+
+
+def cell(found: Robustness, shifts: Sequence[str], settings: Settings) -> str:
+    """Return a mean over shifts with its interval and its mark; a dash without any shift."""
+    if not shifts:
+        return "–"
+    value, draws = found.mean(shifts)
+    outside = (1 - settings.confidence) / 2
+    low, high = np.quantile(draws[:, 0], [outside, 1 - outside])
+    extrapolated = any(bool(found.extrapolated[shift][0]) for shift in shifts)
+    return f"{format_interval(float(value[0]), float(low), float(high))}{mark(extrapolated)}"
 
 
 def require_percentages(model: dict[str, float]) -> None:
@@ -67,51 +123,13 @@ def require_percentages(model: dict[str, float]) -> None:
     """
     if "imagenet" not in model:
         raise InputError("--imagenet: missing; give the top-1 accuracy on ImageNet in percent")
-    if len(model) == 1:
+    if not any(shift in model for shift in TESTBED_SHIFTS):
         raise InputError(f"no shift: give the accuracy on at least one of {OPTIONS}")
     for name, value in model.items():
         try:
             percentage(name, value)
         except ValueError as error:
             raise InputError(f"--{error}") from None
-
-
-def robustness_table(
-    title: str, model: dict[str, float], baseline: FittedLines, settings: Settings
-) -> str:
-    """Return the model's effective robustness per shift, and its mean, on one baseline's lines."""
-    shifts = [shift for shift in TESTBED_SHIFTS if shift in model and shift in baseline.lines]
-    if not shifts:
-        return f"{title}: none of these shifts has one.\n"
-    found = estimate(model, shifts, baseline, settings)
-    rows = [
-        (NAMES[s], format_number(model[s]), one, mark(s in found.extrapolated))
-        for s, one in found.shifts.items()
-    ]
-    number = f"mean of {len(shifts)}"
-    table = tabulate(
-        [
-            (name, accuracy, f"{format_interval(one.value, one.low, one.high)}{sign}")
-            for name, accuracy, one, sign in (
-                *rows,
-                (number, "", found.mean, mark(bool(found.extrapolated))),
-            )
-        ],
-        headers=("shift", "accuracy, %", "effective robustness, points"),
-        disable_numparse=True,
-    )
-    lines = [baseline.lines[shift] for shift in shifts]
-    low, high = 100 * min(line.low for line in lines), 100 * max(line.high for line in lines)
-    span = (
-        f"{max(line.models for line in lines)} models, {format_number(low)} to "
-        f"{format_number(high)} % on ImageNet"
-    )
-    legend = (
-        f"‡ extrapolated: no model of the line is at {format_number(model['imagenet'])} %\n"
-        if found.extrapolated
-        else ""
-    )
-    return f"{title} ({span})\n\n{table}\n{legend}"
 
 
 def start(*arguments: str) -> None:

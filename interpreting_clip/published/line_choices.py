@@ -1,0 +1,323 @@
+"""The line of standard models under several choices, and a model's robustness under each.
+
+Taori et al. (2020) fit a line in logit space to standard models. Each other choice here departs
+from that in one respect, so that a reader sees what depends on it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import ndtr, ndtri
+
+from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.published_accuracies import (
+    FEWER_CLASSES,
+    TIMM_SHIFTS,
+    Model,
+    Settings,
+    accuracy_fractions,
+    family_numbers,
+    fractions_above_chance,
+)
+from interpreting_clip.measures.least_squares import fit_coefficients, r_squared, wild_noise
+from interpreting_clip.measures.logit_line import ROUNDING, expit, logit
+from interpreting_clip.published.sources import REAL
+
+Transform = Literal["logit", "probit", "linear"]
+
+TRANSFORMS = {
+    "logit": (logit, expit),
+    "probit": (ndtri, ndtr),
+    "linear": (lambda x: x, lambda y: np.clip(y, 0.0, 1.0)),
+}
+"""From a fraction to the space that a line is fitted in, and back."""
+
+SHIFT_KINDS = {
+    "imagenet_v2": "natural",
+    "imagenet_r": "style",
+    "imagenet_sketch": "style",
+    "objectnet": "natural",
+    "imagenet_a": "natural",
+}
+"""Photographs taken or chosen anew, and renditions in another style. The division is ours."""
+
+MEANS = {
+    "all": TESTBED_SHIFTS,
+    "without_objectnet": TIMM_SHIFTS,
+    "natural": tuple(s for s in TESTBED_SHIFTS if SHIFT_KINDS[s] == "natural"),
+    "natural_without_objectnet": tuple(s for s in TIMM_SHIFTS if SHIFT_KINDS[s] == "natural"),
+    "style": tuple(s for s in TESTBED_SHIFTS if SHIFT_KINDS[s] == "style"),
+}
+"""The means over shifts, each over those that a choice has a line for."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the line is fitted.
+
+    Attributes
+    ----------
+    label, text : its name on the page, and what it does
+    shifts : those that it has a line for
+    standard : the source of the standard models
+    transform : the space that the line is fitted in
+    method : how it is fitted; Theil and Sen's slope is the median of those of all pairs of models
+    second : a second in-distribution accuracy that the fit starts from (Shi et al. 2023)
+    abscissa : the classes of the ImageNet accuracy that it starts from
+    """
+
+    label: str
+    text: str
+    shifts: tuple[str, ...] = TESTBED_SHIFTS
+    standard: Literal["testbed", "timm"] = "testbed"
+    transform: Transform = "logit"
+    method: Literal["least_squares", "theil_sen"] = "least_squares"
+    second: Literal["imagenet_v2", "imagenet_real"] | None = None
+    abscissa: Literal["all_classes", "shift_classes"] = "all_classes"
+
+
+DEFAULT = "default"
+
+CHOICES = {
+    DEFAULT: Choice(
+        label="logit (Taori et al. 2020)",
+        text="A least-squares line in logit space through the testbed's standard models.",
+    ),
+    "probit": Choice(
+        label="probit",
+        text="The same, with the quantiles of the normal distribution in place of logits.",
+        transform="probit",
+    ),
+    "linear": Choice(
+        label="linear",
+        text="The same, in accuracies themselves.",
+        transform="linear",
+    ),
+    "theil_sen": Choice(
+        label="robust (Theil–Sen)",
+        text="In logit space, with the median slope of all pairs of standard models, which a few "
+        "models far off the line do not move.",
+        method="theil_sen",
+    ),
+    "timm": Choice(
+        label="timm’s standard models",
+        text="In logit space, through timm's models that learnt from ImageNet alone. They reach "
+        "further and have newer recipes; nobody measured them on ObjectNet.",
+        shifts=TIMM_SHIFTS,
+        standard="timm",
+    ),
+    "shift_classes": Choice(
+        label="accuracy on the shift’s classes",
+        text="For ImageNet-R, ImageNet-A and ObjectNet, the line starts at ImageNet accuracy on "
+        "the shift's classes alone, as in the testbed. OpenCLIP publishes no such accuracies.",
+        abscissa="shift_classes",
+    ),
+    "with_v2": Choice(
+        label="ImageNet and ImageNet-V2",
+        text="A plane in logit space from both accuracies, as in Shi et al. (2023): ImageNet-V2 "
+        "counts as a second in-distribution set and not as a shift.",
+        shifts=tuple(shift for shift in TESTBED_SHIFTS if shift != "imagenet_v2"),
+        second="imagenet_v2",
+    ),
+    "with_real": Choice(
+        label="ImageNet and ReaL labels",
+        text="A plane in logit space from the accuracies with ImageNet's labels and with those of "
+        "Beyer et al. (2020), through timm's standard models, which alone were measured so.",
+        shifts=TIMM_SHIFTS,
+        standard="timm",
+        second=REAL,
+    ),
+}
+"""The choices by name, the default first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The line of one shift, or the plane if there is a second abscissa.
+
+    Attributes
+    ----------
+    coefficients : slope, the second slope if there is one, and intercept, in the choice's space
+    draws : resamples of the same
+    r_squared : fraction of the variance that the fit explains, in the choice's space
+    models, families : how many it was fitted to
+    ranges : the lowest and the highest accuracy of these models on each abscissa, as fractions
+    """
+
+    coefficients: Float[np.ndarray, " coefficient"]
+    draws: Float[np.ndarray, "resample coefficient"]
+    r_squared: float
+    models: int
+    families: int
+    ranges: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Robustness:
+    """Effective robustness of several models under one choice, in points; NaN where unknown.
+
+    Attributes
+    ----------
+    values : per shift, of each model
+    draws : per shift, under each resampled line
+    extrapolated : per shift, whether the line is extrapolated to the model
+    """
+
+    values: dict[str, Float[np.ndarray, " model"]]
+    draws: dict[str, Float[np.ndarray, "resample model"]]
+    extrapolated: dict[str, np.ndarray]
+
+    def mean(
+        self, shifts: Sequence[str]
+    ) -> tuple[Float[np.ndarray, " model"], Float[np.ndarray, "resample model"]]:
+        """Return the mean over shifts and its draws, NaN for a model that lacks one of them.
+
+        It is taken draw by draw, which keeps the correlation between the lines of the shifts.
+        """
+        return (
+            np.mean([self.values[s] for s in shifts], axis=0),
+            np.mean([self.draws[s] for s in shifts], axis=0),
+        )
+
+
+def mean_shifts(choice: Choice, mean: str) -> list[str]:
+    """Return the shifts that one of the `MEANS` is over under a choice."""
+    return [shift for shift in MEANS[mean] if shift in choice.shifts]
+
+
+def abscissas(choice: Choice, shift: str) -> list[str]:
+    """Return the accuracies that a shift's line or plane starts from."""
+    subset = choice.abscissa == "shift_classes" and shift in FEWER_CLASSES
+    first = on_classes(shift) if subset else "imagenet"
+    return [first, choice.second] if choice.second else [first]
+
+
+def fit_choice(choice: Choice, models: Sequence[Model], settings: Settings) -> dict[str, Fit]:
+    """Fit the standard models under a choice, a line or plane for each of its shifts.
+
+    A model that is not above chance on a shift is no part of that shift's line, as in the study.
+
+    Raises
+    ------
+    InputError
+        Too few standard models, or families of them, were measured.
+    """
+    families = family_numbers(models)
+    forward, _ = TRANSFORMS[choice.transform]
+    fits = {}
+    for shift in choice.shifts:
+        start = [accuracy_fractions(models, name) for name in abscissas(choice, shift)]
+        end = fractions_above_chance(models, shift)
+        usable = np.all([(x > 0) & (x < 1) for x in (*start, end)], axis=0)
+        design = np.stack([*(forward(x[usable]) for x in start), np.ones(usable.sum())], axis=1)
+        y = forward(end[usable])
+        try:
+            if choice.method == "theil_sen":
+                coefficients, draws = theil_sen(design, y, families[usable], settings)
+            else:
+                coefficients, draws = least_squares(design, y, usable, families, settings)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            raise InputError(
+                f"data/published: standard models of {choice.standard} on {shift}: {error}"
+            ) from None
+        residuals = y - design @ coefficients
+        fits[shift] = Fit(
+            coefficients=coefficients,
+            draws=draws,
+            r_squared=r_squared(y, residuals),
+            models=len(y),
+            families=len(np.unique(families[usable])),
+            ranges=tuple((float(x[usable].min()), float(x[usable].max())) for x in start),
+        )
+    return fits
+
+
+def least_squares(
+    design: Float[np.ndarray, "fitted coefficient"],
+    y: Float[np.ndarray, " fitted"],
+    usable: Bool[np.ndarray, " model"],
+    families: Int[np.ndarray, " model"],
+    settings: Settings,
+) -> tuple[Float[np.ndarray, " coefficient"], Float[np.ndarray, "resample coefficient"]]:
+    """Fit by least squares, and draw as `measures.logit_line.resample_lines` does."""
+    coefficients = fit_coefficients(design, y)
+    residuals = y - design @ coefficients
+    noise = wild_noise(
+        design,
+        residuals,
+        usable,
+        resamples=settings.resamples,
+        seed=settings.seed,
+        families=families,
+    )
+    return coefficients, coefficients + noise @ np.linalg.pinv(design).T
+
+
+def theil_sen(
+    design: Float[np.ndarray, "model 2"],
+    y: Float[np.ndarray, " model"],
+    families: Int[np.ndarray, " model"],
+    settings: Settings,
+) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "resample 2"]]:
+    """Fit the line of Theil (1950) and Sen (1968): the median of the slopes of all pairs.
+
+    The intercept is the median of what is left of `y` (Conover's choice). Pairs with equal
+    abscissas have no slope and are left out. Draws are fits to families drawn with replacement,
+    since the wild bootstrap is not valid for medians.
+    """
+    x = design[:, 0]
+    first, second = np.triu_indices(len(x), 1)
+    apart = x[first] != x[second]
+    first, second = first[apart], second[apart]
+    slopes = (y[second] - y[first]) / (x[second] - x[first])
+    _, own = np.unique(families, return_inverse=True)
+    generator = np.random.default_rng(settings.seed)
+    count = own.max() + 1
+    drawn = generator.multinomial(count, np.full(count, 1 / count), size=settings.resamples)
+    weights = np.vstack([np.ones(len(x), int), drawn[:, own]])
+    found = weighted_medians(slopes, weights[:, first] * weights[:, second])
+    intercepts = [
+        weighted_medians(y - slope * x, one[None])[0]
+        for slope, one in zip(found, weights, strict=True)
+    ]
+    fits = np.stack([found, np.array(intercepts)], axis=1)
+    return fits[0], fits[1:]
+
+
+def weighted_medians(
+    values: Float[np.ndarray, " value"], weights: Int[np.ndarray, "draw value"]
+) -> Float[np.ndarray, " draw"]:
+    """Return the median of values that each count as often as a draw says.
+
+    It is the mean of the two in the middle where they differ. A draw without any value is NaN.
+    """
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[:, order], axis=1)
+    total = below[:, -1:]
+    lower = np.argmax(2 * below >= total, axis=1)
+    upper = np.argmax(2 * below > total, axis=1)
+    medians = (values[order][lower] + values[order][upper]) / 2
+    return np.where(total[:, 0] > 0, medians, np.nan)
+
+
+def robustness(choice: Choice, fits: Mapping[str, Fit], models: Sequence[Model]) -> Robustness:
+    """Compute the effective robustness of models under a choice, in points."""
+    forward, back = TRANSFORMS[choice.transform]
+    values, draws, beyond = {}, {}, {}
+    for shift, fit in fits.items():
+        start = [accuracy_fractions(models, name) for name in abscissas(choice, shift)]
+        measured = accuracy_fractions(models, shift)
+        with np.errstate(invalid="ignore"):
+            design = np.stack([*(forward(x) for x in start), np.ones(len(models))])
+            values[shift] = 100 * (measured - back(fit.coefficients @ design))
+            draws[shift] = 100 * (measured - back(fit.draws @ design))
+        outside = [
+            (x < low - ROUNDING) | (x > high + ROUNDING)
+            for x, (low, high) in zip(start, fit.ranges, strict=True)
+        ]
+        beyond[shift] = np.any(outside, axis=0)
+    return Robustness(values, draws, beyond)
