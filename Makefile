@@ -7,6 +7,7 @@
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
 # make accept   measure a published encoder on real images in a clone (9 GB), and compare
 # make plots    dvc_plots/index.html, works offline
+# make site     pages and data in one folder for any web host: make site SITE=site ENCODERS="key key"
 # make fsck     find damaged files in DVC's cache; make fsck MEND=1 deletes them
 # make compare  do two results agree? make compare A=main B=../other-clone
 # make push     share results and run cache through the default remote
@@ -18,6 +19,7 @@
 
 PYTHON ?= python3
 STUDY ?= params.yaml
+SITE ?= site
 TEST_PROCESSES ?= 2
 VENV := .venv
 SNAKEMAKE := .venv-snakemake
@@ -30,7 +32,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: repro plan check-encoder accept prune install install-light unit test stress emulate check docs bench plots \
-    lock clean fsck compare push
+    site lock clean fsck compare push
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready $(if $(PARALLEL),$(SNAKEMAKE)/ready)
@@ -101,6 +103,10 @@ plots: $(VENV)/ready
 	dvc config --local plots.html_template offline.html
 	dvc plots show
 
+site: $(VENV)/ready
+	@python -m tools.site --to $(SITE) $(if $(ENCODERS),--encoders $(ENCODERS)) \
+	    $(if $(REPOSITORY),--repository $(REPOSITORY))
+
 fsck: $(VENV)/ready
 	@python -m tools.fsck $(if $(MEND),--mend)
 
@@ -149,5 +155,5 @@ lock: $(VENV)/ready
 clean:
 	@! command -v dvc > /dev/null || dvc config --local --quiet --unset plots.html_template || true
 	test ! -d .scratch || find .scratch -mindepth 1 -maxdepth 1 ! -name downloads -exec rm -rf {} +
-	rm -rf dvc_plots .pytest_cache .ruff_cache .hypothesis
+	rm -rf dvc_plots site .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
