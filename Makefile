@@ -87,6 +87,7 @@ check: $(VENV)/ready
 	python -m tools.fingerprints
 	python -m page.plot_templates --check
 	python -m tools.manual --check
+	@python -m tools.published > /dev/null
 	@dvc status --quiet code || { >&2 echo \
 	    'error: dvc.lock: out of date for stage code; run `dvc repro code` and commit'; exit 1; }
 	basedpyright --pythonpath $(BIN)/python

@@ -95,14 +95,14 @@ class ResampledLines:
         return _predict(self.slope, self.intercept, imagenet)
 
 
-def logit(fraction: Float[np.ndarray, " model"]) -> Float[np.ndarray, " model"]:
+def logit(fraction: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Compute the natural logarithm of the odds: -inf at 0, +inf at 1."""
     with np.errstate(divide="ignore"):
         # log1p keeps the digits that 1 − fraction would lose near 0.
         return np.log(fraction) - np.log1p(-fraction)
 
 
-def expit(log_odds: Float[np.ndarray, " model"]) -> Float[np.ndarray, " model"]:
+def expit(log_odds: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Invert `logit` without overflow."""
     return np.exp(-np.logaddexp(0.0, -log_odds))
 

@@ -196,10 +196,13 @@ def abscissas(choice: Choice, shift: str) -> list[str]:
     return [first, choice.second] if choice.second else [first]
 
 
-def fit_choice(choice: Choice, models: Sequence[Model], settings: Settings) -> dict[str, Fit]:
+def fit_choice(
+    choice: Choice, models: Sequence[Model], settings: Settings | None
+) -> dict[str, Fit]:
     """Fit the standard models under a choice, a line or plane for each of its shifts.
 
     A model that is not above chance on a shift is no part of that shift's line, as in the study.
+    Without settings the fits have no draws.
 
     Raises
     ------
@@ -216,7 +219,7 @@ def fit_choice(choice: Choice, models: Sequence[Model], settings: Settings) -> d
         design = np.stack([*(forward(x[usable]) for x in start), np.ones(usable.sum())], axis=1)
         y = forward(end[usable])
         try:
-            if choice.method == "theil_sen":
+            if choice.method == "theil_sen" and settings:
                 coefficients, draws = theil_sen(design, y, families[usable], settings)
             else:
                 coefficients, draws = least_squares(design, y, usable, families, settings)
@@ -241,10 +244,12 @@ def least_squares(
     y: Float[np.ndarray, " fitted"],
     usable: Bool[np.ndarray, " model"],
     families: Int[np.ndarray, " model"],
-    settings: Settings,
+    settings: Settings | None,
 ) -> tuple[Float[np.ndarray, " coefficient"], Float[np.ndarray, "resample coefficient"]]:
     """Fit by least squares, and draw as `measures.logit_line.resample_lines` does."""
     coefficients = fit_coefficients(design, y)
+    if settings is None:
+        return coefficients, np.empty((0, len(coefficients)))
     residuals = y - design @ coefficients
     noise = wild_noise(
         design,

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from interpreting_clip.config.shifts import SHIFT_NAMES, TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import Model, Settings
 from interpreting_clip.measures.intervals import Estimate, percentile_interval
-from interpreting_clip.measures.rank_correlation import rank_correlation
+from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, rank_correlation
 from interpreting_clip.published.line_choices import (
     CHOICES,
     DEFAULT,
@@ -71,8 +71,9 @@ class ChoiceCard(msgspec.Struct, frozen=True, kw_only=True):
 
     `rank_correlation` is Spearman's between the mean effective robustness here and on the default's
     lines, over the same shifts (without ObjectNet) and the `compared` models, which are those that
-    are not standard; its interval is over these models. None for the default itself. `leaders` are
-    the zero-shot models within the lines' range that may be the most robust.
+    are not standard; its interval is over these models. It is None for the default itself, and for
+    fewer than four models. `leaders` are the zero-shot models within the lines' range that may be
+    the most robust.
     """
 
     label: str
@@ -243,11 +244,10 @@ def without_families(
 ) -> dict[str, dict[str, Fit]]:
     """Fit the lines again without each family of standard models; these fits have no draws."""
     models = standard[choice.standard]
-    settings = Settings(resamples=1, seed=0, confidence=0.5)
     fits = {}
     for family in sorted({model["family"] for model in models}):
         others = [model for model in models if model["family"] != family]
-        fits[family] = fit_choice(choice, others, settings)
+        fits[family] = fit_choice(choice, others, None)
     return fits
 
 
@@ -309,26 +309,26 @@ def under_choice(key: str, analysis: Analysis, settings: Settings) -> list[Under
     results = []
     for i, model in enumerate(models):
         shifts = {s: round(float(v[i]), DIGITS) for s, v in found.values.items() if v[i] == v[i]}
-        change = None
-        if model["start"] and shifts:
-            start = places[model["start"]]
-            both = [s for s in shifts if found.values[s][start] == found.values[s][start]]
-            if both:
-                value, draws = found.mean(both)
-                change = intervals(
-                    value[[i]] - value[[start]],
-                    draws[:, [i]] - draws[:, [start]],
-                    settings.confidence,
-                )[0]
+        start = places.get(model["start"])
         results.append(
             UnderChoice(
                 shifts=shifts,
                 means={name: means[name][i] if name in means else None for name in MEANS},
-                change=change,
+                change=None if start is None else change_from(start, i, found, settings),
                 extrapolated=[s for s in shifts if found.extrapolated[s][i]],
             )
         )
     return results
+
+
+def change_from(start: int, end: int, found: Robustness, settings: Settings) -> Interval | None:
+    """Return what finetuning the model at place `start` to that at `end` changed, in the mean."""
+    both = [s for s, one in found.values.items() if not np.isnan(one[[start, end]]).any()]
+    if not both:
+        return None
+    value = np.mean([np.diff(found.values[s][[start, end]]) for s in both], axis=0)
+    draws = np.mean([np.diff(found.draws[s][:, [start, end]]) for s in both], axis=0)
+    return intervals(value, draws, settings.confidence)[0]
 
 
 def intervals(
@@ -364,7 +364,7 @@ def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
         families=max(fit.families for fit in fits.values()),
         compared=int(compared.sum()),
         rank_correlation=None
-        if key == DEFAULT
+        if key == DEFAULT or compared.sum() < MIN_ENCODERS
         else rounded_interval(
             rank_correlation(
                 ours[compared],

@@ -69,13 +69,13 @@ from interpreting_clip.formats.published_accuracies import (
     TESTBED,
     accuracy_fractions,
     standard_models,
-    timm_models,
-    zoo_models,
 )
 from interpreting_clip.formats.saved_heads import read_head, write_head
 from interpreting_clip.formats.tables import read_curve, read_table
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.kurtosis import Settings
+from interpreting_clip.published.sources import FOLDER as PUBLISHED
+from interpreting_clip.published.sources import read_published
 from interpreting_clip.training.callbacks import FILE, Checkpoint
 from page.replicas import read_replicas, training_settings
 from page.results import LayerComparison, PublishedResults, Series, read_result
@@ -351,6 +351,28 @@ def reference(name: str, lines: int, read: Callable[[Path], object]) -> Build:
 
 def accuracies(models: Callable[[Path], Any]) -> Callable[[Path], object]:
     return lambda file: accuracy_fractions(models(file), "imagenet_r")
+
+
+def source(name: str) -> Build:
+    """Return a file of published accuracies, which are those of two sources and four models."""
+
+    def build(folder: Path) -> Format:
+        for kept in ("openclip", "openclip_scaling"):
+            text = (ROOT / PUBLISHED / f"{kept}.csv").read_text().splitlines(keepends=True)
+            rows = [row for row in text if row.startswith(("model,", "ViT-B-16/", "ViT-B-32/o"))]
+            (folder / f"{kept}.csv").write_text("".join(rows))
+            (folder / f"{kept}.yaml").write_bytes((ROOT / PUBLISHED / f"{kept}.yaml").read_bytes())
+        same = (ROOT / PUBLISHED / "same_models.csv").read_text().splitlines(keepends=True)
+        rows = [row for row in same if row.startswith(("source,", "openclip,ViT-B-16/laion2b"))]
+        (folder / "same_models.csv").write_text("".join(rows))
+
+        def read(file: Path) -> object:
+            found = read_published(file.parent)
+            return found.sources, found.models, len(found.same)
+
+        return Format(folder / name, read, text=True)
+
+    return build
 
 
 def read_classes(file: Path) -> None:
@@ -693,7 +715,7 @@ def versions(folder: Path) -> Format:
     )
 
 
-TESTBED_ROWS, ZOO_ROWS, TIMM_ROWS = 8, 6, 6
+TESTBED_ROWS = 8
 RNG = np.random.default_rng(0)
 KEY = "rn_web_broad"
 MINIATURE = load_tree(ROOT / "params.yaml")
@@ -750,8 +772,9 @@ FORMATS: dict[str, Build] = {
     "testbed": reference(
         "imagenet_testbed_accuracies.csv", TESTBED_ROWS, accuracies(standard_models)
     ),
-    "zoo": reference("clip_zoo_accuracies.csv", ZOO_ROWS, accuracies(zoo_models)),
-    "timm": reference("timm_accuracies.csv", TIMM_ROWS, accuracies(timm_models)),
+    "published csv": source("openclip.csv"),
+    "published yaml": source("openclip.yaml"),
+    "same models": source("same_models.csv"),
     "classes": reference("imagenet_classes.csv", 9, read_classes),
     "objectnet": reference("objectnet_to_imagenet.csv", 9, read_classes),
     "curve": curve,

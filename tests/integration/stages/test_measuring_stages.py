@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import yaml
@@ -19,14 +20,11 @@ from interpreting_clip.datasets.card import DatasetCard, write_absent, write_car
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.published_accuracies import Settings as PublishedSettings
 from interpreting_clip.formats.published_accuracies import (
-    TIMM_SHIFTS,
     accuracy_fractions,
-    counterparts,
-    distinct_models,
+    family_numbers,
     standard_models,
-    timm_models,
-    zoo_models,
 )
 from interpreting_clip.formats.saved_activations import (
     Activations,
@@ -77,6 +75,9 @@ from interpreting_clip.measures.privileged_basis import (
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
 from interpreting_clip.measures.result import numbers
 from interpreting_clip.measures.u_centring import u_center
+from interpreting_clip.published.findings import published_findings
+from interpreting_clip.published.models import PublishedModels, analyse, published_models
+from interpreting_clip.published.sources import read_published
 from interpreting_clip.study.sections import further_measures
 from page.names import TESTBED_SHIFTS as NAMES
 from runner import outputs
@@ -134,7 +135,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     link_code(tmp_path)
     (tmp_path / "data").mkdir()
-    (tmp_path / "data/reference").symlink_to(ROOT / "data/reference")
+    for name in ("data/reference", "data/published"):
+        (tmp_path / name).symlink_to(ROOT / name)
     study = yaml.safe_load(NANO.read_text()) | SETTINGS
     entry = study["encoders"]["rn_untrained"]
     entry["training"] = "supervised"
@@ -731,88 +733,21 @@ def test_controls_without_broden(run):
 
 def test_published(run):
     run("published", unread=["data/study"])
-    standard, (zoo, joined) = standard_models(), distinct_models(zoo_models())
-    shifts = {shift: accuracy_fractions(standard, shift) for shift in TESTBED_SHIFTS}
-    lines, draws = baseline_lines(accuracy_fractions(standard, "imagenet"), shifts, 30, 10)
-    found = result("plots/published.json")
-    models = {name: one for group in found["counterparts"].values() for name, one in group.items()}
-    assert models.keys() == {m["name"] for m in counterparts(zoo_models(), timm_models())}
-    one = models["ViT-B-32/openai"]["testbed"]
-    four = [found["encoders"]["ViT-B-32/openai"][shift] for shift in TIMM_SHIFTS]
-    assert one["mean"] == pytest.approx(np.mean(four), abs=1e-3)
-    slopes = {(row["baseline"], row["shift"]): row for row in rows("published_lines")}
-    assert len(slopes) == len(TESTBED_SHIFTS) + len(TIMM_SHIFTS)
-    for shift, line in found["timm_lines"].items():
-        assert float(slopes["timm", shift]["slope"]) == pytest.approx(line["slope"], abs=1e-4)
-    assert found["encoders"].keys() == {model["name"] for model in zoo}
-    assert found["joined"] == joined
-    for shift, line in lines.items():
-        assert found["lines"][shift] == pytest.approx(asdict(line), abs=1e-4)
-    model = zoo[0]
-    shares = {name: Accuracy(model[name] / 100, None) for name in ("imagenet", *TESTBED_SHIFTS)}
-    expected = estimate_effective_robustness(
-        shares.pop("imagenet"), shares, lines, draws, confidence=0.6, seed=10
-    )
-    row, mean = found["encoders"][model["name"]], expected.mean
-    values = {shift: one.value for shift, one in expected.shifts.items()}
-    values |= {"low": mean.low, "mean": mean.value, "high": mean.high}
-    assert [row["extrapolated"] for row in found["encoders"].values()] == [
-        list(TESTBED_SHIFTS)
-        if any(line.is_extrapolated(m["imagenet"] / 100) for line in lines.values())
-        else []
-        for m in sorted(zoo, key=lambda m: m["name"])
-    ]
-    assert {name: row[name] for name in values} == pytest.approx(values, abs=1e-3)
-    check_leaders(result("plots/published.json"), zoo, draws)
-    check_published_models(result("plots/published.json"), rows("published_models"))
-
-
-def check_leaders(found: dict[str, Any], zoo: list[Any], draws: dict[str, ResampledLines]) -> None:
-    """Check the leaders against the paired differences of every model, one line at a time."""
-    assert found["confidence"] == 0.6
-    accuracy = {m["name"]: m for m in zoo if not found["encoders"][m["name"]]["extrapolated"]}
-    mean = {name: found["encoders"][name]["mean"] for name in accuracy}
-    first = max(mean, key=lambda name: mean[name])
-    assert found["leaders"][0] == first
-
-    def drawn(name: str, i: int) -> float:
-        x = accuracy[name]["imagenet"] / 100
-        odds = x / (1 - x)
-        heights = [
-            accuracy[name][shift] - 100 / (1 + odds ** -line.slope[i] * np.exp(-line.intercept[i]))
-            for shift, line in draws.items()
-        ]
-        return float(np.mean(heights))
-
-    near = {
-        name
-        for name in accuracy
-        if np.quantile([drawn(first, i) - drawn(name, i) for i in range(30)], 0.2) <= 0
-    }
-    assert set(found["leaders"]) == near | {first}
-    means = [mean[name] for name in found["leaders"]]
-    assert means == sorted(means, reverse=True)
-
-
-def check_published_models(found: dict[str, Any], table: list[dict[str, str]]) -> None:
-    """Check that the table of all models has the numbers of `plots/published.json`."""
-    known = {row["name"]: row for row in table}
-    assert len(known) == len(table)
-    trainings = Counter(row["training"] for row in table)
-    assert (trainings["zero_shot"], trainings["supervised"]) == (117, 960)
-    assert trainings["finetuned"] + trainings["finetuned_12k"] == 37
-    for name, one in found["encoders"].items():
-        five = {end: float(known[name][f"{end}_of_five"]) for end in ("mean", "low", "high")}
-        assert five == pytest.approx({end: one[end] for end in five}, abs=1e-4)
-        assert known[name]["extrapolated"].split() == one["extrapolated"]
-    for backbone, group in found["counterparts"].items():
-        for name, one in group.items():
-            row, mean = known[name], one["testbed"]
-            said = (row["counterpart_of"], row["training"], row["data"])
-            assert said == (backbone, one["training"], one["data"])
-            four = {end: float(row[f"{end}_of_four"]) for end in ("mean", "low", "high")}
-            assert four == pytest.approx({end: mean[end] for end in four}, abs=1e-4)
-    assert known["resnet50.tv_in1k"]["mean_of_four"] == ""
+    settings = PublishedSettings(**SETTINGS["published"])
+    published = read_published()
+    analysis = analyse(published, settings)
+    expected = published_models(published, analysis, settings)
+    text = Path("plots/published_models.json").read_bytes()
+    assert msgspec.json.decode(text, type=PublishedModels) == expected
+    found = published_findings(published, analysis, settings)
+    stored = Path("plots/published.json").read_bytes()
+    assert msgspec.json.decode(stored, type=type(found)) == found
+    trainings = Counter(row["training"] for row in rows("published_models"))
+    assert (trainings["zero_shot"], trainings["supervised"]) == (152, 956)
+    assert trainings["finetuned"] + trainings["finetuned_12k"] == 37 + 71
+    assert len(rows("finetuning")) == 75 and len(rows("scaling")) == 32
+    lines = {(row["choice"], row["left_out"], row["shift"]): row for row in rows("published_lines")}
+    assert float(lines["default", "", "imagenet_r"]["slope"]) == pytest.approx(0.912197, abs=1e-6)
 
 
 @pytest.mark.parametrize("abscissa", ["shift_classes", "all_classes"])
@@ -828,7 +763,7 @@ def test_the_published_baseline(run, abscissa):
         )
         for shift in TESTBED_SHIFTS
     }
-    lines, draws = baseline_lines(at, shifts, 20, 9)
+    lines, draws = baseline_lines(at, shifts, 20, 9, family_numbers(standard))
     counts = {name: len(held) for name, held in found["classes"].items()}
     assert counts == dict(
         zip(("imagenet", *TESTBED_SHIFTS), (1000, 1000, 200, 1000, 113, 200), strict=True)

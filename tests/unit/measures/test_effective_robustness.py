@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from interpreting_clip.formats.published_accuracies import TESTBED, ZOO
+from interpreting_clip.formats.published_accuracies import TESTBED
 from interpreting_clip.measures.effective_robustness import (
     Accuracy,
     accuracy_interval,
@@ -185,8 +185,7 @@ def test_the_lines_of_standard_models(lines):
     ("model", "points"), [("RN50", 22.8), ("ViT-B-32", 26.6), ("ViT-L-14", 38.9)]
 )
 def test_the_effective_robustness_of_openai_clip(lines, model, points):
-    rows = [r for r in table(ZOO) if r["model"] == model]
-    (row,) = [row for row in rows if row["weights"] == "openai"]
+    (row,) = [r for r in table("data/published/openclip.csv") if r["model"] == f"{model}/openai"]
     imagenet, *shifts = (float(shares([row], column)[0]) for column in ("imagenet", *SHIFTS))
     on_shifts = zip(shifts, lines.values(), strict=True)
     mean = np.mean([effective_robustness(imagenet, share, line) for share, line in on_shifts])

@@ -1,6 +1,7 @@
 """What `make accept` says of results that agree with the published ones, and of others."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import yaml
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.published_accuracies import ZOO, zoo_models
+from interpreting_clip.published.sources import FOLDER as PUBLISHED
+from interpreting_clip.published.sources import read_published
 from tests.reads import ROOT
 from tools import accept
 from tools.accept import (
@@ -62,9 +64,8 @@ def results(tmp_path: Path) -> Results:
         for (_, key), images in zip(SETS.values(), (50_000, 10_000), strict=True):
             (folder / "data/datasets" / key).mkdir(parents=True, exist_ok=True)
             write_card(card(key, images, partial=partial), folder / "data/datasets" / key)
-        for name in (ZOO, STUDY):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((ROOT / name).read_bytes())
+        for name in (PUBLISHED, "interpreting_clip/reference", "studies"):
+            shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
         (folder / "params.yaml").write_bytes((ROOT / STUDY).read_bytes())
         outs = [{"path": f"data/kurtosis/{ENCODER}", "md5": f"{'c' * 32}.dir"}]
         stages = {f"kurtosis@{ENCODER}": {"cmd": "x", "outs": outs}}
@@ -82,7 +83,8 @@ def verdicts(folder: Path) -> dict[str, bool | None]:
 
 
 def test_the_published_figures_are_those_of_the_table():
-    (model,) = (model for model in zoo_models(ROOT / ZOO) if model["name"] == MODEL)
+    zoo = read_published(ROOT / PUBLISHED).of("openclip")
+    (model,) = (model for model in zoo if model["name"] == MODEL)
     assert (model["imagenet"], model["imagenet_v2"]) == (63.32, 55.92)
 
 

@@ -1,21 +1,16 @@
-import csv
+import re
 
+import numpy as np
 import pytest
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.published_accuracies import (
-    TESTBED,
-    TIMM,
-    TIMM_SHIFTS,
-    Settings,
-    standard_models,
-    timm_models,
-    timm_standard_models,
-)
+from interpreting_clip.formats.published_accuracies import Settings
+from interpreting_clip.published.line_choices import CHOICES, fit_choice, robustness
+from interpreting_clip.published.models import standard_models
+from interpreting_clip.published.sources import read_published
 from page.names import format_interval
-from stages.published import published_baselines, robustness
 from tests.reads import ROOT
 from tools.effective_robustness import main
 
@@ -25,49 +20,49 @@ VIT |= {"objectnet": 44.31, "imagenet_a": 31.55}
 
 @pytest.fixture
 def placed(monkeypatch, capsys):
-    """Return a function that runs the tool and returns what it printed on each baseline."""
+    """Return a function that runs the tool and returns what it printed."""
     monkeypatch.chdir(ROOT)
 
-    def run(model: dict[str, object]) -> list[str]:
+    def run(model: dict[str, object]) -> str:
         main(*(word for name, value in model.items() for word in (f"--{name}", str(value))))
-        first, second = capsys.readouterr().out.split("On the line of ")[1:]
-        return [first, second]
+        return capsys.readouterr().out
 
     return run
 
 
-def test_places_a_published_model_where_the_stage_does(placed):
+def test_places_a_model_where_the_stage_does(placed):
     settings = Params(ROOT / "params.yaml").read("published", Settings)
-    standard = standard_models(ROOT / TESTBED), timm_standard_models(timm_models(ROOT / TIMM))
-    baselines = published_baselines(settings, *standard)
-    testbed, timm = placed(VIT)
-    for printed, name, shifts in (
-        (testbed, "testbed", TESTBED_SHIFTS),
-        (timm, "timm", TIMM_SHIFTS),
-    ):
-        mean = robustness(VIT, shifts, baselines[name], settings)
-        assert format_interval(mean["mean"], mean["low"], mean["high"]) in printed
-    assert "ObjectNet" in testbed and "ObjectNet" not in timm
-    assert "87 models, 56.5 to 84.7 %" in testbed and "‡" not in testbed + timm
+    standard = standard_models(read_published())
+    printed = placed(VIT)
+    for key, shifts in (("default", TESTBED_SHIFTS), ("timm", CHOICES["timm"].shifts)):
+        choice = CHOICES[key]
+        found = robustness(choice, fit_choice(choice, standard[choice.standard], settings), [VIT])
+        value, draws = found.mean(shifts)
+        interval = format_interval(value[0], *np.quantile(draws[:, 0], [0.025, 0.975]))
+        (line,) = [row for row in printed.splitlines() if row.startswith(choice.label)]
+        assert interval in line and re.search(rf" {len(shifts)} ", line)
+    assert "87 models, 56.5 to 84.7 %" in printed and "‡" not in printed
+    assert CHOICES["with_real"].label not in printed
 
 
 def test_marks_what_is_extrapolated(placed):
-    testbed, timm = placed({"imagenet": 86.0, "imagenet_v2": 77.0})
-    assert testbed.count("‡") == 3 and "86.0 %" in testbed
-    assert "‡" not in timm
+    printed = placed({"imagenet": 86.0, "imagenet_v2": 77.0})
+    marked = [row for row in printed.splitlines() if "‡" in row]
+    assert any(row.startswith("ImageNet-V2") for row in marked)
+    assert not any(row.startswith(CHOICES["timm"].label) for row in marked)
 
 
 def test_a_shift_that_timm_lacks_has_no_line_there(placed):
-    testbed, timm = placed({"imagenet": 70, "objectnet": 40})
-    assert "mean of 1" in testbed and "none of these shifts" in timm
+    printed = placed({"imagenet": 70, "objectnet": 40})
+    assert CHOICES["probit"].label in printed and CHOICES["timm"].label not in printed
 
 
-def test_a_standard_model_of_the_testbed_lies_near_its_line(placed):
-    with (ROOT / TESTBED).open() as stream:
-        rows = {row["model"]: row for row in csv.DictReader(stream)}
-    model = {name: float(rows["resnet50"][name]) for name in ("imagenet", "imagenet_v2")}
-    line = next(row for row in placed(model)[0].splitlines() if row.startswith("ImageNet-V2"))
-    assert abs(float(line.split()[2].replace("−", "-"))) < 1
+def test_accuracies_on_the_shift_s_classes_and_with_real_labels_count(placed):
+    more = {"imagenet_on_r_classes": 90.0, "imagenet_on_a_classes": 91.0, "imagenet_real": 80.0}
+    printed = placed(VIT | more)
+    assert CHOICES["with_real"].label in printed
+    (line,) = [r for r in printed.splitlines() if r.startswith(CHOICES["shift_classes"].label)]
+    assert " 4 " in line
 
 
 @pytest.mark.parametrize(
@@ -88,7 +83,7 @@ def test_refuses_what_is_no_accuracy_in_percent(words, problem):
 
 
 def test_less_than_one_percent_on_imagenet_a_is_an_accuracy(placed):
-    assert "0.2" in placed({"imagenet": 76.2, "imagenet_a": 0.2})[0]
+    assert re.search(r"ImageNet-A +0\.2 ", placed({"imagenet": 76.2, "imagenet_a": 0.2}))
 
 
 def test_every_shift_is_an_option():

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from interpreting_clip.measures.least_squares import (
+    fit_coefficients,
+    r_squared,
+    resample_coefficients,
+    wild_noise,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=40)
+DESIGN = np.stack([X, np.ones(40)], axis=1)
+Y = 1.2 * X - 1 + RNG.normal(scale=0.3, size=40)
+FAMILIES = np.repeat(np.arange(10), 4)
+
+
+def test_finds_the_plane_that_points_lie_on():
+    design = np.column_stack([DESIGN, RNG.normal(size=40)])
+    exact = design @ [2.0, -1.0, 0.5]
+    assert fit_coefficients(design, exact) == pytest.approx([2.0, -1.0, 0.5])
+    assert r_squared(exact, np.zeros(40)) == 1.0 == r_squared(np.full(40, 3.0), np.zeros(40))
+    drawn = resample_coefficients(design, exact, resamples=5, seed=0, families=FAMILIES)
+    np.testing.assert_allclose(drawn, np.tile([2.0, -1.0, 0.5], (5, 1)), atol=1e-12)
+
+
+def test_families_of_one_are_no_families():
+    alone = resample_coefficients(DESIGN, Y, 50, 3, np.arange(40))
+    np.testing.assert_allclose(alone, resample_coefficients(DESIGN, Y, 50, 3), rtol=1e-12)
+
+
+def test_copies_of_a_model_in_its_family_say_nothing_new():
+    """Every model three times: the same line, and the same uncertainty."""
+    copies = np.repeat(np.arange(40), 3)
+    drawn = resample_coefficients(DESIGN[copies], Y[copies], 50, 3, copies)
+    np.testing.assert_allclose(drawn, resample_coefficients(DESIGN, Y, 50, 3), rtol=1e-9)
+    as_if_new = resample_coefficients(DESIGN[copies], Y[copies], 2000, 3)
+    assert as_if_new[:, 0].std() < 0.7 * resample_coefficients(DESIGN, Y, 2000, 3)[:, 0].std()
+
+
+def test_the_spread_is_that_of_leaving_out_each_family():
+    """CR3's variance is the jackknife's; Student's tails widen it by ν/(ν − 2)."""
+    whole, moved = fit_coefficients(DESIGN, Y), []
+    for family in range(10):
+        kept = family != FAMILIES
+        moved.append(fit_coefficients(DESIGN[kept], Y[kept]) - whole)
+    expected = np.sqrt(np.sum(np.square(moved), axis=0) * 8 / 6)
+    drawn = resample_coefficients(DESIGN, Y, 100_000, 0, FAMILIES)
+    np.testing.assert_allclose(drawn.std(axis=0), expected, rtol=0.03)
+
+
+def test_the_interval_holds_the_truth_where_models_of_a_family_go_together():
+    generator, held, ignored = np.random.default_rng(2), [], []
+    families = np.repeat(np.arange(15), 6)
+    x = generator.normal(size=15)[families] + 0.3 * generator.normal(size=90)
+    design = np.stack([x, np.ones(90)], axis=1)
+    for seed in range(300):
+        together = generator.normal(scale=0.3, size=15)[families]
+        y = 1.1 * x - 0.8 + together + generator.normal(scale=0.1, size=90)
+        for kept, groups in ((held, families), (ignored, None)):
+            slopes = resample_coefficients(design, y, 300, seed, groups)[:, 0]
+            low, high = np.quantile(slopes, (0.025, 0.975))
+            kept.append(low <= 1.1 <= high)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.04)
+    assert np.mean(ignored) < 0.8
+
+
+def test_a_family_has_the_same_numbers_whichever_points_were_fitted():
+    fitted = FAMILIES != 4
+    settings = {"resamples": 4, "seed": 5, "families": FAMILIES}
+    every = wild_noise(DESIGN[:, 1:], np.ones(40), np.ones(40, bool), **settings)
+    some = wild_noise(DESIGN[fitted, 1:], np.ones(36), fitted, **settings)
+    ratios = some / every[:, fitted]
+    # Within a draw all points differ by the same factor, that of χ² and of the leverage.
+    np.testing.assert_allclose(ratios, np.tile(ratios[:, :1], 36))
+
+
+def test_refuses_fewer_families_than_a_fit_needs():
+    with pytest.raises(ValueError, match=r"2 families of models for 2 coefficients: .* 3 or more"):
+        resample_coefficients(DESIGN, Y, 5, 0, np.repeat([0, 1], 20))

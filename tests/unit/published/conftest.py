@@ -1,0 +1,101 @@
+"""A small folder of published accuracies, from lines that the tests know."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
+from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, Settings
+from interpreting_clip.measures.logit_line import expit, logit
+from interpreting_clip.published.sources import COUNTERPARTS, REAL, SAME_MODELS
+
+SETTINGS = Settings(resamples=200, seed=3, confidence=0.9)
+SLOPES = dict(zip(TESTBED_SHIFTS, (0.9, 0.8, 1.0, 1.2, 2.0), strict=True))
+SETS = ("imagenet", *TESTBED_SHIFTS)
+PARTS = tuple(on_classes(shift) for shift in FEWER_CLASSES)
+
+SOURCE = {
+    "title": "A source",
+    "url": "https://example.org/a",
+    "commit": "0123abc",
+    "path": "a.csv",
+    "licence": "MIT",
+    "measured": "As usual.",
+}
+
+
+def accuracies(imagenet: float, above: float = 0.0, noise: float = 0.0, seed: int = 0):
+    """Return accuracies in percent, so many points above the lines of `SLOPES`."""
+    generator = np.random.default_rng(seed)
+    x = logit(np.array([imagenet / 100]))[0]
+    found = {"imagenet": imagenet}
+    for shift, slope in SLOPES.items():
+        beyond = noise * generator.normal()
+        found[shift] = float(100 * expit(np.array([slope * x - 0.5 + beyond]))[0]) + above
+    return found
+
+
+def write(folder: Path, name: str, rows, **more) -> None:
+    """Write a source with its table."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with (folder / f"{name}.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    sets = [key for key in (*SETS, REAL, *PARTS) if key in columns]
+    source = {**SOURCE, "table": f"{name}.csv", "sets": sets, **more}
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(source))
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Return a folder of five sources, whose standard models lie about the lines."""
+    standard = []
+    for i, x in enumerate(np.linspace(50, 85, 24)):
+        parts = dict.fromkeys(PARTS, float(x + 5))
+        known = accuracies(float(x), noise=0.05, seed=i)
+        row = {"model": f"m{i}", "training": "standard", "family": f"f{i % 8}"}
+        standard.append(row | known | parts)
+    write(tmp_path, "testbed", standard)
+    timm = []
+    for i, x in enumerate(np.linspace(40, 88, 30)):
+        known = accuracies(float(x), noise=0.05, seed=100 + i)
+        del known["objectnet"]
+        row = {"model": f"t{i}.in1k", "image_size": 224, "training": "standard"}
+        row |= {"family": f"g{i % 10}", "data": "ImageNet", "start": "", REAL: float(x + 4)}
+        row |= {PARTS[0]: float(x + 5), PARTS[1]: float(x + 6)}
+        timm.append(row | known)
+    timm.append(timm[3] | {"image_size": 288, "imagenet": 51.0})
+    tuned = accuracies(80.0, 3.0)
+    del tuned["objectnet"]
+    timm.append(
+        {"model": "vit.ft", "image_size": 224, "training": "finetuned", "start": "ViT/web"}
+        | {"data": "Web", REAL: 84.0, PARTS[0]: 90.0, PARTS[1]: 91.0}
+        | tuned
+    )
+    write(tmp_path, "timm", timm)
+    zoo = [
+        {"model": "ViT/web", **accuracies(70.0, 9.0)},
+        {"model": "ViT-again/web", **accuracies(70.0, 9.0)},
+        {"model": "RN/web", **accuracies(60.0, 5.0)},
+        {"model": "big/web", **accuracies(88.0, 2.0)},
+    ]
+    write(tmp_path, "openclip", zoo, training="zero_shot", data="Web")
+    other = accuracies(70.0, 9.0) | {"imagenet_a": accuracies(70.0, 9.0)["imagenet_a"] + 0.5}
+    write(
+        tmp_path,
+        "scaling",
+        [{"model": "ViT/Samples-3B", "samples_seen": "3B", "gmacs_total": 1e9, **other}],
+        training="zero_shot",
+        data="LAION-2B",
+    )
+    same = "source,model,image_size,also_source,also_model,also_image_size,evidence\n"
+    (tmp_path / SAME_MODELS).write_text(f"{same}openclip,ViT/web,,scaling,ViT/Samples-3B,,said\n")
+    (tmp_path / COUNTERPARTS).write_text(
+        "backbone,data,training,model,image_size,note\n"
+        "ViT,Web,zero_shot,ViT/web,224,\nViT,Web,finetuned,vit.ft,224,\n"
+    )
+    return tmp_path

@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.published_accuracies import (
+    TIMM_SHIFTS,
+    accuracy_fractions,
+    family_numbers,
+)
+from interpreting_clip.measures.logit_line import baseline_lines, expit, logit
+from interpreting_clip.published.line_choices import (
+    CHOICES,
+    DEFAULT,
+    MEANS,
+    Choice,
+    fit_choice,
+    mean_shifts,
+    robustness,
+    theil_sen,
+    weighted_medians,
+)
+from interpreting_clip.published.models import standard_models
+from interpreting_clip.published.sources import read_published
+from tests.unit.published.conftest import SETTINGS
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def standard(folder):
+    return standard_models(read_published(folder))
+
+
+def model(imagenet: float, **known: float):
+    return {"name": "x", "imagenet": imagenet, **dict.fromkeys(TESTBED_SHIFTS), **known}
+
+
+def test_the_default_is_the_study_s_own_line_with_its_draws(standard):
+    models = standard["testbed"]
+    fits = fit_choice(CHOICES[DEFAULT], models, SETTINGS)
+    lines, drawn = baseline_lines(
+        accuracy_fractions(models, "imagenet"),
+        {shift: accuracy_fractions(models, shift) for shift in TESTBED_SHIFTS},
+        SETTINGS.resamples,
+        SETTINGS.seed,
+        family_numbers(models),
+    )
+    for shift, line in lines.items():
+        fit = fits[shift]
+        np.testing.assert_allclose(fit.coefficients, [line.slope, line.intercept], rtol=1e-9)
+        np.testing.assert_allclose(fit.draws[:, 0], drawn[shift].slope, rtol=1e-9)
+        np.testing.assert_allclose(fit.draws[:, 1], drawn[shift].intercept, rtol=1e-9)
+        assert (fit.models, fit.families, fit.ranges) == (24, 8, ((line.low, line.high),))
+        assert fit.r_squared == pytest.approx(line.r_squared)
+
+
+@pytest.mark.parametrize(
+    ("transform", "back"),
+    [("logit", expit), ("probit", stats.norm.cdf), ("linear", lambda y: y)],
+)
+def test_models_on_a_line_of_any_space_are_not_robust(transform, back):
+    """Place standard models on a line of the space, and one model ten points above it."""
+    x = np.linspace(0.55, 0.8, 9)
+    forward = {"logit": logit, "probit": stats.norm.ppf, "linear": lambda x: x}[transform]
+    predict = lambda at: 100 * back(0.8 * forward(np.array([at])) - 0.2)[0]  # noqa: E731
+    models = [
+        {"family": f"f{i}", **model(100 * one, imagenet_v2=predict(one))} for i, one in enumerate(x)
+    ]
+    choice = Choice(label="", text="", shifts=("imagenet_v2",), transform=transform)
+    fits = fit_choice(choice, models, SETTINGS)
+    np.testing.assert_allclose(fits["imagenet_v2"].coefficients, [0.8, -0.2], atol=1e-9)
+    own = [*models, model(70.0, imagenet_v2=predict(0.7) + 10), model(90.0, imagenet_v2=50.0)]
+    found = robustness(choice, fits, own)
+    np.testing.assert_allclose(found.values["imagenet_v2"][:10], [0.0] * 9 + [10.0], atol=1e-9)
+    assert found.extrapolated["imagenet_v2"].tolist() == [False] * 10 + [True]
+
+
+def test_a_line_in_accuracies_predicts_no_less_than_nothing_and_no_more_than_all(standard):
+    choice = CHOICES["linear"]
+    fits = fit_choice(choice, standard["testbed"], SETTINGS)
+    found = robustness(choice, fits, [model(0.5, imagenet_a=3.0), model(99.9, imagenet_v2=100.0)])
+    assert found.values["imagenet_a"][0] == 3.0
+    assert np.isnan(found.values["imagenet_a"][1]) and found.values["imagenet_v2"][1] >= 0
+
+
+def test_the_robust_line_is_scipy_s_and_ignores_a_few_models_far_off():
+    x = RNG.uniform(0, 2, size=21)
+    y = 1.3 * x - 0.4 + RNG.normal(scale=0.05, size=21)
+    design, families = np.stack([x, np.ones(21)], axis=1), np.arange(21) // 3
+    (slope, intercept), draws = theil_sen(design, y, families, SETTINGS)
+    expected = stats.theilslopes(y, x, method="joint")
+    assert (slope, intercept) == pytest.approx(tuple(expected)[:2])
+    y[[3, 11]] += 5
+    (moved, _), _ = theil_sen(design, y, families, SETTINGS)
+    assert moved == pytest.approx(slope, abs=0.1)
+    plain, _ = np.polyfit(x, y, 1)
+    assert abs(plain - slope) > 3 * abs(moved - slope)
+    assert draws.shape == (200, 2) and np.isfinite(draws).all()
+
+
+def test_weighted_medians_are_medians_of_repeated_values():
+    values, weights = RNG.normal(size=9), RNG.integers(0, 4, size=(50, 9))
+    weights[0] = 0
+    found = weighted_medians(values, weights)
+    assert np.isnan(found[0])
+    for one, weight in zip(found[1:], weights[1:], strict=True):
+        assert one == np.median(np.repeat(values, weight))
+
+
+def test_a_plane_takes_the_second_accuracy_into_account():
+    """Shift accuracy depends on both; a line from ImageNet alone calls it robustness."""
+    x, second = RNG.uniform(0.5, 0.85, size=(2, 30))
+    odds = 0.5 * logit(x) + 0.7 * logit(second) - 0.3
+    models = [
+        {"family": str(i), **model(100 * a, imagenet_v2=100 * b, imagenet_r=100 * c)}
+        for i, (a, b, c) in enumerate(zip(x, second, expit(odds), strict=True))
+    ]
+    choice = Choice(label="", text="", shifts=("imagenet_r",), second="imagenet_v2")
+    fits = fit_choice(choice, models, SETTINGS)
+    np.testing.assert_allclose(fits["imagenet_r"].coefficients, [0.5, 0.7, -0.3], atol=1e-9)
+    np.testing.assert_allclose(robustness(choice, fits, models).values["imagenet_r"], 0, atol=1e-9)
+    plain = Choice(label="", text="", shifts=("imagenet_r",))
+    line = robustness(plain, fit_choice(plain, models, SETTINGS), models)
+    assert np.abs(line.values["imagenet_r"]).max() > 5
+    beyond = robustness(choice, fits, [model(70.0, imagenet_v2=99.0, imagenet_r=50.0)])
+    assert beyond.extrapolated["imagenet_r"].tolist() == [True]
+
+
+def test_the_abscissa_of_the_shift_s_classes_is_that_of_few_classes_alone(standard):
+    of_all = fit_choice(CHOICES[DEFAULT], standard["testbed"], SETTINGS)
+    of_some = fit_choice(CHOICES["shift_classes"], standard["testbed"], SETTINGS)
+    for shift in TESTBED_SHIFTS:
+        same = np.allclose(of_all[shift].coefficients, of_some[shift].coefficients)
+        assert same == (shift in {"imagenet_v2", "imagenet_sketch"})
+    assert of_some["imagenet_r"].ranges[0] == pytest.approx((0.55, 0.90))
+
+
+def test_the_means_are_over_the_shifts_of_a_choice():
+    assert mean_shifts(CHOICES["timm"], "all") == list(TIMM_SHIFTS)
+    assert mean_shifts(CHOICES["with_v2"], "natural") == ["objectnet", "imagenet_a"]
+    assert set(MEANS["natural"]) | set(MEANS["style"]) == set(TESTBED_SHIFTS)
+
+
+def test_a_mean_lacks_a_value_where_a_shift_was_not_measured(standard):
+    fits = fit_choice(CHOICES[DEFAULT], standard["testbed"], SETTINGS)
+    found = robustness(CHOICES[DEFAULT], fits, [model(70.0, imagenet_v2=60.0, imagenet_r=50.0)])
+    assert np.isnan(found.mean(TESTBED_SHIFTS)[0][0])
+    value, draws = found.mean(["imagenet_v2", "imagenet_r"])
+    assert value[0] == pytest.approx(
+        (found.values["imagenet_v2"][0] + found.values["imagenet_r"][0]) / 2
+    )
+    assert draws.shape == (200, 1)
+
+
+def test_refuses_too_few_families(standard):
+    few = [m for m in standard["testbed"] if m["family"] in {"f0", "f1"}]
+    with pytest.raises(InputError, match=r"testbed on imagenet_v2: 2 families of models"):
+        fit_choice(CHOICES[DEFAULT], few, SETTINGS)

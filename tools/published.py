@@ -1,0 +1,48 @@
+"""Check the accuracies that others published, and say what there is of them.
+
+    python -m tools.published
+
+Reads every file of data/published/, as `make check` does, and prints the sources and the models whose
+accuracies differ between two of them.
+"""
+
+import sys
+
+from tabulate import tabulate
+
+from interpreting_clip.published.models import NOTABLE, standard_models
+from interpreting_clip.published.sources import (
+    FOLDER,
+    counterparts,
+    largest_difference,
+    read_published,
+)
+from runner.process import launch
+
+
+def main() -> None:
+    """Print a row per source, and how many pairs of the same weights differ.
+
+    Raises
+    ------
+    InputError
+        A file is not what it should be; the message names it, and the model.
+    """
+    published = read_published()
+    counterparts(published.models)
+    lines = standard_models(published)
+    rows = [
+        (key, len(published.of(key)), len(lines.get(key, [])) or "", source.licence, source.title)
+        for key, source in published.sources.items()
+    ]
+    table = tabulate(rows, headers=("source", "models", "standard", "licence", "title"))
+    differences = [round(largest_difference(*pair), 3) for pair in published.same]
+    notable = sum(difference > NOTABLE for difference in differences)
+    sys.stdout.write(
+        f"{FOLDER}\n\n{table}\n\n{len(differences)} pairs of models are the same weights in two "
+        f"sources; {notable} differ by more than {NOTABLE} points on some set.\n"
+    )
+
+
+if __name__ == "__main__":
+    launch(main)
