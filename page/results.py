@@ -19,9 +19,18 @@ Number = float | None
 Result = TypeVar("Result")
 
 
-class Robustness(msgspec.Struct, frozen=True, kw_only=True):
-    """Effective robustness in points: per shift of the testbed, and their mean with an interval.
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """A value with the ends of its interval."""
 
+    value: float
+    low: float
+    high: float
+
+
+class Robustness(msgspec.Struct, frozen=True, kw_only=True):
+    """Effective robustness in points: per shift of the testbed, and their means with an interval.
+
+    `natural` and `style` are the means over the shifts of photographs and over those of renditions.
     `extrapolated` lists the shifts whose line is extrapolated to the encoder. `shifts` lists those
     that the mean is over, or is None if it is over all of these. If a folder of activations lacks
     some, these are in `not_given`, and there is no mean. A study's own shifts are no part of it
@@ -36,17 +45,11 @@ class Robustness(msgspec.Struct, frozen=True, kw_only=True):
     mean: Number
     mean_low: Number
     mean_high: Number
+    natural: Interval | None
+    style: Interval | None
     extrapolated: list[str]
     shifts: list[str] | None = None
     not_given: list[str] = []
-
-
-class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """A value with the ends of its interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 class OwnShift(msgspec.Struct, frozen=True, kw_only=True):

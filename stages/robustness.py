@@ -43,6 +43,9 @@ from interpreting_clip.quantities import Percents
 from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
+MEANS = ("mean", "natural", "style")
+"""Over all of the testbed's shifts that were measured, and over those of a kind."""
+
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s accuracies in percent and effective robustness in points.
@@ -118,10 +121,13 @@ def headline(result: Mapping[str, Any]) -> Result:
     accuracy, robustness = result["accuracy"], result["effective_robustness"]
     shifts = [accuracy[shift] for shift in TESTBED_SHIFTS if shift in robustness]
     comparable = "mean" in robustness
+    means = {name: Estimate(**robustness[name]) if name in robustness else None for name in MEANS}
     return Result(
         imagenet=accuracy["imagenet"],
         shifts=fmean(shifts) if comparable else None,
-        robustness=Estimate(**robustness["mean"]) if comparable else None,
+        robustness=means["mean"],
+        natural=means["natural"],
+        style=means["style"],
         extrapolated=len(robustness.get("extrapolated", ())),
     )
 
@@ -247,12 +253,13 @@ def estimate(
         seed=settings.seed,
     )
     shifts = {shift: asdict(estimate) for shift, estimate in result.shifts.items()}
-    return shifts | {"mean": asdict(result.mean), "extrapolated": list(result.extrapolated)}
+    means = {name: asdict(mean) for name in MEANS if (mean := getattr(result, name))}
+    return shifts | means | {"extrapolated": list(result.extrapolated)}
 
 
 def without_mean(robustness: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the mean over shifts: without those that were not given, none compares with it."""
-    return {name: value for name, value in robustness.items() if name != "mean"}
+    """Leave out the means over shifts: without those that were not given, none compares."""
+    return {name: value for name, value in robustness.items() if name not in MEANS}
 
 
 def pruned(

@@ -183,6 +183,8 @@ def _robustness_metrics(estimates: dict, not_given: list[str]) -> dict[str, Any]
         "mean": mean.get("value"),
         "mean_low": mean.get("low"),
         "mean_high": mean.get("high"),
+        "natural": estimates.get("natural"),
+        "style": estimates.get("style"),
         "extrapolated": estimates.get("extrapolated", []),
         **({} if len(measured) == len(TESTBED_SHIFTS) else {"shifts": measured}),
         **({"not_given": not_given} if not_given else {}),

@@ -159,6 +159,8 @@ def effective_robustness(
         imagenet=100 * given[IMAGENET].fraction,
         shifts=fmean(100 * given[shift].fraction for shift in shifts),
         robustness=found.mean,
+        natural=found.natural,
+        style=found.style,
         extrapolated=len(found.extrapolated),
         standard=0.0,
         accuracies={shift: 100 * given[shift].fraction for shift in shifts},

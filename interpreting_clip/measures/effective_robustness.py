@@ -1,6 +1,6 @@
 """Effective robustness: accuracy on a shift beyond what accuracy on ImageNet predicts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
@@ -13,6 +13,12 @@ from interpreting_clip.measures.intervals import Estimate, percentile_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
 from interpreting_clip.measures.result import Label
 from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
+
+NATURAL = ("imagenet_v2", "objectnet", "imagenet_a")
+"""The testbed's shifts of photographs, taken or chosen anew. The paper averages over all five."""
+
+STYLE = ("imagenet_r", "imagenet_sketch")
+"""Those of renditions in another style. The division is ours."""
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -27,7 +33,8 @@ class Result:
     """The numbers of an encoder's accuracy and effective robustness.
 
     `shifts` and `robustness` are means over the testbed's shifts that have an effective robustness,
-    and None if none has; a study's own shifts have a `ShiftResult` each. `extrapolated` counts the
+    `natural` and `style` over those of `NATURAL` and `STYLE`, and None if none has; a study's own
+    shifts have a `ShiftResult` each. `extrapolated` counts the
     shifts of the mean whose line is extrapolated to the encoder.
     """
 
@@ -37,6 +44,14 @@ class Result:
     ]
     robustness: Annotated[
         Estimate | None, Label("mean effective robustness", 1, unit="points", headline="robust")
+    ]
+    natural: Annotated[
+        Estimate | None,
+        Label("effective robustness on natural shifts", 1, unit="points", headline="natural"),
+    ]
+    style: Annotated[
+        Estimate | None,
+        Label("effective robustness on shifts of style", 1, unit="points", headline="style"),
     ]
     extrapolated: Annotated[
         int, Label("shifts whose line is extrapolated", 0, headline="extrapolated")
@@ -78,14 +93,17 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class EffectiveRobustness:
-    """Effective robustness on each measured shift and its mean over them, in percentage points.
+    """Effective robustness on each measured shift and its means, in percentage points.
 
-    `extrapolated` lists the shifts whose line is extrapolated to this encoder
+    `mean` is over all of them, `natural` and `style` over those of `NATURAL` and `STYLE`, None if
+    none was measured. `extrapolated` lists the shifts whose line is extrapolated to this encoder
     (`LogitLine.is_extrapolated`); if there is one, the mean is a guess too.
     """
 
     shifts: dict[str, Estimate]
     mean: Estimate
+    natural: Estimate | None
+    style: Estimate | None
     extrapolated: tuple[str, ...]
 
 
@@ -211,10 +229,25 @@ def estimate_effective_robustness(
         draws.append(above_line(x, y, line))
     pairs = zip(values, draws, strict=True)
     estimates = [percentile_interval(value, drawn, confidence) for value, drawn in pairs]
-    # The mean is taken draw by draw, which keeps the correlation between shifts.
-    mean = percentile_interval(float(np.mean(values)), np.mean(draws, axis=0), confidence)
+
+    def mean_over(places: Sequence[int]) -> Estimate:
+        # Taken draw by draw, which keeps the correlation between shifts.
+        drawn = np.mean([draws[place] for place in places], axis=0)
+        value = float(np.mean([values[place] for place in places]))
+        return percentile_interval(value, drawn, confidence)
+
+    natural, style = (
+        [place for place, shift in enumerate(measured) if shift in kind]
+        for kind in (NATURAL, STYLE)
+    )
     extrapolated = tuple(s for s in measured if lines[s].is_extrapolated(abscissas[s].fraction))
-    return EffectiveRobustness(dict(zip(measured, estimates, strict=True)), mean, extrapolated)
+    return EffectiveRobustness(
+        shifts=dict(zip(measured, estimates, strict=True)),
+        mean=mean_over(range(len(values))),
+        natural=mean_over(natural) if natural else None,
+        style=mean_over(style) if style else None,
+        extrapolated=extrapolated,
+    )
 
 
 def robustness_curve(

@@ -23,6 +23,7 @@ from interpreting_clip.formats.published_accuracies import (
     family_numbers,
     fractions_above_chance,
 )
+from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.measures.least_squares import fit_coefficients, r_squared, wild_noise
 from interpreting_clip.measures.logit_line import ROUNDING, expit, logit
 from interpreting_clip.published.sources import REAL
@@ -36,21 +37,14 @@ TRANSFORMS = {
 }
 """From a fraction to the space that a line is fitted in, and back."""
 
-SHIFT_KINDS = {
-    "imagenet_v2": "natural",
-    "imagenet_r": "style",
-    "imagenet_sketch": "style",
-    "objectnet": "natural",
-    "imagenet_a": "natural",
-}
-"""Photographs taken or chosen anew, and renditions in another style. The division is ours."""
+SHIFT_KINDS = {shift: "natural" if shift in NATURAL else "style" for shift in TESTBED_SHIFTS}
 
 MEANS = {
     "all": TESTBED_SHIFTS,
     "without_objectnet": TIMM_SHIFTS,
-    "natural": tuple(s for s in TESTBED_SHIFTS if SHIFT_KINDS[s] == "natural"),
-    "natural_without_objectnet": tuple(s for s in TIMM_SHIFTS if SHIFT_KINDS[s] == "natural"),
-    "style": tuple(s for s in TESTBED_SHIFTS if SHIFT_KINDS[s] == "style"),
+    "natural": NATURAL,
+    "natural_without_objectnet": tuple(shift for shift in NATURAL if shift in TIMM_SHIFTS),
+    "style": STYLE,
 }
 """The means over shifts, each over those that a choice has a line for."""
 

@@ -82,6 +82,7 @@ from interpreting_clip.study.sections import further_measures
 from page.names import TESTBED_SHIFTS as NAMES
 from runner import outputs
 from stages import baseline, broden_labels, kurtosis
+from stages.robustness import MEANS
 from tests.integration.stages.conftest import ALIAS, merge_a_class, paths
 from tests.pipeline.refusals import change, refused
 from tests.pipeline.workspace import NANO
@@ -255,7 +256,8 @@ def test_robustness(run, key):
     measured = found["effective_robustness"]
     outside = [s for s, line in LINES.items() if line.is_extrapolated(shares["imagenet_val"])]
     assert measured["extrapolated"] == outside
-    for name, one in {**estimate.shifts, "mean": estimate.mean}.items():
+    means = {"mean": estimate.mean, "natural": estimate.natural, "style": estimate.style}
+    for name, one in (estimate.shifts | means).items():
         assert measured[name] == pytest.approx(asdict(one), abs=1e-4)
         assert measured[name]["low"] < measured[name]["high"]
 
@@ -273,7 +275,7 @@ def test_a_part_of_a_set_is_not_scored_against_a_line_of_the_whole(run):
     assert "1 others" in found["left_out"]["objectnet"]
     assert found["accuracy"].keys() == {result_name(name) for name in TEST_SETS}
     others = {"imagenet_v2", "imagenet_sketch", "imagenet_a"}
-    assert found["effective_robustness"].keys() == {*others, "mean", "extrapolated"}
+    assert found["effective_robustness"].keys() == {*others, *MEANS, "extrapolated"}
 
 
 def test_a_shift_without_a_line_has_no_effective_robustness(run):
@@ -332,7 +334,7 @@ def test_imagenet_has_to_have_the_classes_of_the_abscissa(run, abscissa, kept):
     reason = "imagenet_val has images of 5 of the 9 classes"
     assert kept or reason in found["left_out"]["imagenet_r"]
     assert found["effective_robustness"].keys() == (
-        {kept, "objectnet", "mean", "extrapolated"} if kept else set()
+        {kept, "objectnet", *MEANS, "extrapolated"} if kept else set()
     )
 
 
@@ -1013,6 +1015,9 @@ def test_summarize():
         assert metrics["accuracy"] == pytest.approx(robust["accuracy"], abs=1e-3)
         estimates = robust["effective_robustness"]
         outside = estimates.pop("extrapolated")
+        for kind in ("natural", "style"):
+            shown_mean = metrics["effective_robustness"].pop(kind)
+            assert shown_mean == pytest.approx(estimates.pop(kind), abs=1e-3)
         expected = {name: one["value"] for name, one in estimates.items()}
         expected |= {f"mean_{end}": estimates["mean"][end] for end in ("low", "high")}
         assert metrics["effective_robustness"].pop("extrapolated") == outside

@@ -9,11 +9,12 @@ def test_a_subject_is_part_of_the_names_of_its_numbers(tmp_path):
     own = ShiftResult(
         accuracy=Estimate(40.0, 35.0, 45.0), imagenet=70.0, robustness=None, chance=12.5
     )
-    whole = Result(imagenet=60.0, shifts=None, robustness=None, extrapolated=0)
+    means = dict.fromkeys(("shifts", "robustness", "natural", "style"))
+    whole = Result(imagenet=60.0, extrapolated=0, **means)
     write_numbers(tmp_path, whole, by_subject={"mine": own})
     found = read_numbers(tmp_path)
     assert found.keys() == {
-        *("imagenet", "shifts", "robustness", "extrapolated"),
+        *("imagenet", "shifts", "robustness", "natural", "style", "extrapolated"),
         *("accuracy_mine", "imagenet_mine", "robustness_mine"),
     }
     one = found["accuracy_mine"]

@@ -220,8 +220,9 @@ def test_a_study_of_imagenet_alone_has_no_mean(measured):
     assert plot_series(robustness, *others, curve=[])["pruned_robustness"] == []
     shown, found = headline(robustness), metrics["effective_robustness"]
     assert (shown.shifts, shown.robustness, shown.extrapolated) == (None, None, 0)
+    assert shown.natural is shown.style is None
     assert found.pop("shifts") == found.pop("extrapolated") == []
-    assert set(found.values()) == {None} and len(found) == 8
+    assert set(found.values()) == {None} and len(found) == 10
 
 
 def test_without_broden_concepts_are_null_and_have_no_series(measured):

@@ -7,6 +7,8 @@ from scipy import stats
 
 from interpreting_clip.formats.published_accuracies import TESTBED
 from interpreting_clip.measures.effective_robustness import (
+    NATURAL,
+    STYLE,
     Accuracy,
     accuracy_interval,
     effective_robustness,
@@ -49,6 +51,24 @@ def test_the_mean_is_over_the_shifts():
     values = [effective_robustness(0.7, shifts[s].fraction, LINES[s]) for s in shifts]
     assert [result.shifts[shift].value for shift in shifts] == values
     assert result.mean.value == pytest.approx(np.mean(values))
+    assert result.natural is result.style is None
+
+
+def test_photographs_and_renditions_have_means_of_their_own():
+    shifts = {shift: Accuracy(0.6, None) for shift in (*NATURAL, *STYLE)}
+    lines = {s: fit_line(IMAGENET, expit(logit(IMAGENET) - i)) for i, s in enumerate(shifts)}
+    drawn = {
+        s: ResampledLines(np.array([0.9, 1.0, 1.1]), np.full(3, line.intercept))
+        for s, line in lines.items()
+    }
+    found = estimate_effective_robustness(
+        Accuracy(0.7, None), shifts, lines, drawn, confidence=0.5, seed=0
+    )
+    for mean, kind in ((found.natural, NATURAL), (found.style, STYLE)):
+        assert mean.value == pytest.approx(np.mean([found.shifts[s].value for s in kind]))
+        assert mean.low < mean.value < mean.high
+    three, two = found.natural.value, found.style.value
+    assert found.mean.value == pytest.approx((3 * three + 2 * two) / 5)
 
 
 def test_a_curve_is_the_mean_over_shifts_at_every_fraction():

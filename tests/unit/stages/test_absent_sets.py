@@ -28,7 +28,10 @@ def test_the_mean_is_over_the_shifts_that_there_are():
     pair = (Accuracy(0.6, 100), Accuracy(0.6, 100))
     some = {"imagenet_r": pair, "objectnet": pair}
     found = estimate(some, LINES, settings)
-    assert list(found) == ["imagenet_r", "objectnet", "mean", "extrapolated"]
+    assert list(found) == ["imagenet_r", "objectnet", "mean", "natural", "style", "extrapolated"]
+    assert found["natural"] == found["objectnet"] and found["style"] == found["imagenet_r"]
+    alone = estimate({"objectnet": pair}, LINES, settings)
+    assert list(alone) == ["objectnet", "mean", "natural", "extrapolated"]
     everything = estimate(dict.fromkeys(TESTBED_SHIFTS, pair), LINES, settings)
     assert found["objectnet"] == everything["objectnet"]
     assert estimate({}, LINES, settings) == {}
