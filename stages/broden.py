@@ -15,7 +15,7 @@ from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_json, whole_file, write_json
 from interpreting_clip.formats.numbers import write_numbers
 from interpreting_clip.measures import extremes
-from interpreting_clip.measures.chance import ChanceLevel, best_direction_chance, discoveries
+from interpreting_clip.measures.chance import ChanceLevel
 from interpreting_clip.measures.concept_nulls import image_permutations, random_direction_counts
 from interpreting_clip.measures.concepts import (
     ByChance,
@@ -25,7 +25,9 @@ from interpreting_clip.measures.concepts import (
     Result,
     Settings,
     concept_targets,
+    discovered_concepts,
     probe,
+    result_fields,
 )
 from interpreting_clip.measures.directions import Directions
 from interpreting_clip.measures.encoding import encoded_pairs, strongest
@@ -136,41 +138,17 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         **counts,
     }
     write_json(out / "concepts.json", found)
-    write_numbers(out, Result(**numbers_of("directions", counts), **numbers_of("features", counts)))
+    fields = [
+        result_fields(basis, one, random_of[basis], discovered[basis])
+        for basis, one in probes.items()
+    ]
+    write_numbers(out, Result(**fields[0], **fields[1]))
 
 
 def left_out_concepts(folder: Path, minimum: int) -> int:
     """Return how many concepts some images show, but too few."""
     file = folder / "left_out.json"
     return sum(0 < one["images"] < minimum for one in read_json(file)) if file.exists() else 0
-
-
-def discovered_concepts(
-    found: Probe, positives: np.ndarray, images: int, settings: Settings
-) -> int:
-    """Count the concepts that the best direction tells from chance, in the first draw."""
-    sides = 2 if settings.sign == "either" else 1
-    probabilities = best_direction_chance(
-        found.precisions, positives, images - positives, sides=sides
-    )
-    return int(np.count_nonzero(discoveries(probabilities, settings.false_discovery_rate)))
-
-
-def numbers_of(basis: str, counts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the fields of `Result` for directions or for features."""
-    found = counts[basis]
-    return {
-        basis: found["unique_concepts"],
-        f"{basis}_low": found["unique_low"],
-        f"{basis}_high": found["unique_high"],
-        f"{basis}_permuted": found["permuted"]["mean"],
-        f"{basis}_random": found["random"]["mean"],
-        f"{basis}_random_low": found["random"]["low"],
-        f"{basis}_random_high": found["random"]["high"],
-        f"{basis}_over_all": found["over_all"],
-        f"{basis}_over_all_permuted": found["over_all_permuted"]["mean"],
-        f"{basis}_discovered": found["discovered"],
-    }
 
 
 def summary(

@@ -18,20 +18,19 @@ from interpreting_clip.instruments.arguments import (
 )
 from interpreting_clip.instruments.from_head import PrivilegedDirections
 from interpreting_clip.instruments.readable import Readable, listed
-from interpreting_clip.measures.average_precision import SparseTargets
-from interpreting_clip.measures.chance import best_direction_chance, discoveries, fewest_images
+from interpreting_clip.measures.chance import fewest_images
 from interpreting_clip.measures.concept_nulls import image_permutations, random_direction_counts
 from interpreting_clip.measures.concepts import (
-    ByChance,
     ConceptLabels,
     Group,
     Negatives,
-    Probe,
     Result,
     Settings,
     Sign,
     concept_targets,
+    discovered_concepts,
     probe,
+    result_fields,
 )
 from interpreting_clip.measures.directions import Directions
 from interpreting_clip.measures.encoding import encoded_pairs
@@ -185,9 +184,8 @@ def concepts(
     )
     counted: dict[str, Any] = {}
     for (name, found), by_chance in zip(probes.items(), random, strict=True):
-        counted |= counts_of(
-            name, found, by_chance, targets=targets, images=len(values), settings=settings
-        )
+        discovered = discovered_concepts(found, targets.positives, len(values), settings)
+        counted |= result_fields(name, found, by_chance, discovered)
     kept = [names[number] for number in which]
     encoded = {
         name: np.unique(encoded_pairs(one.precisions, settings.threshold)[:, 1]).tolist()
@@ -204,40 +202,6 @@ def concepts(
         direction_precisions=probes["directions"].precisions if basis is not None else empty,
         feature_precisions=probes["features"].precisions,
     )
-
-
-def counts_of(
-    basis: str,
-    found: Probe,
-    random: Sequence[ByChance],
-    *,
-    targets: SparseTargets,
-    images: int,
-    settings: Settings,
-) -> dict[str, Any]:
-    """Return the fields of `Result` for directions or for features."""
-    counts, permuted = found.counts[0], found.permuted[0] if found.permuted else None
-    probabilities = best_direction_chance(
-        found.precisions,
-        targets.positives,
-        images - targets.positives,
-        sides=2 if settings.sign == "either" else 1,
-    )
-    drawn = random[0].drawn if random else None
-    return {
-        basis: counts.unique_concepts,
-        f"{basis}_low": counts.unique_low,
-        f"{basis}_high": counts.unique_high,
-        f"{basis}_permuted": permuted.drawn.mean if permuted else None,
-        f"{basis}_random": drawn.mean if drawn else None,
-        f"{basis}_random_low": drawn.low if drawn else None,
-        f"{basis}_random_high": drawn.high if drawn else None,
-        f"{basis}_over_all": found.over_all[0].unique_concepts,
-        f"{basis}_over_all_permuted": permuted.over_all.mean if permuted else None,
-        f"{basis}_discovered": int(
-            np.count_nonzero(discoveries(probabilities, settings.false_discovery_rate))
-        ),
-    }
 
 
 def frequent_concepts(

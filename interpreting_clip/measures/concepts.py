@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -15,7 +15,12 @@ from interpreting_clip.measures.average_precision import (
     permuted_average_precisions,
     sparse_targets,
 )
-from interpreting_clip.measures.chance import ChanceLevel, chance_level
+from interpreting_clip.measures.chance import (
+    ChanceLevel,
+    best_direction_chance,
+    chance_level,
+    discoveries,
+)
 from interpreting_clip.measures.directions import Directions, project
 from interpreting_clip.measures.encoding import encodes_concepts
 from interpreting_clip.measures.extremes import Extremes, extreme_images, joined
@@ -495,6 +500,57 @@ def by_chance(draws: Sequence[Tally]) -> list[ByChance]:
         )
         for group in groups
     ]
+
+
+def discovered_concepts(
+    found: Probe, positives: Int[np.ndarray, " concept"], images: int, settings: Settings
+) -> int:
+    """Count the concepts that the best direction tells from chance, in the first draw.
+
+    Parameters
+    ----------
+    found : what the directions encode
+    positives : on how many of the `images` each concept is
+    """
+    probabilities = best_direction_chance(
+        found.precisions,
+        positives,
+        images - positives,
+        sides=2 if settings.sign == "either" else 1,
+    )
+    return int(np.count_nonzero(discoveries(probabilities, settings.false_discovery_rate)))
+
+
+def result_fields(
+    basis: str,
+    found: Probe,
+    random: Sequence[ByChance],
+    discovered: int,
+) -> dict[str, Any]:
+    """Return the fields of `Result` for directions or for features, of the first group.
+
+    Parameters
+    ----------
+    basis : `directions` or `features`
+    found : what they encode
+    random : what as many random directions encode; none without draws
+    discovered : of `discovered_concepts`
+    """
+    nothing = ByChance(ChanceLevel(), ChanceLevel())
+    counts, permuted = found.counts[0], found.permuted[0] if found.permuted else nothing
+    drawn = (random[0] if random else nothing).drawn
+    return {
+        basis: counts.unique_concepts,
+        f"{basis}_low": counts.unique_low,
+        f"{basis}_high": counts.unique_high,
+        f"{basis}_permuted": permuted.drawn.mean,
+        f"{basis}_random": drawn.mean,
+        f"{basis}_random_low": drawn.low,
+        f"{basis}_random_high": drawn.high,
+        f"{basis}_over_all": found.over_all[0].unique_concepts,
+        f"{basis}_over_all_permuted": permuted.over_all.mean,
+        f"{basis}_discovered": discovered,
+    }
 
 
 def encoded_concepts(
