@@ -22,8 +22,10 @@ def interpolate(first: Encoder, second: Encoder, alpha: float) -> Encoder:
         end = weights[name]
         # The counters of batch norms are integers; the second's stay.
         if end.is_floating_point():
+            # The CLIP is on the device whose text tower made its head, `second` need not be.
+            ends = start.to(end.device).double(), end.double()
             # Not `start + alpha * (end - start)`, which at 1 need not be exactly `end`.
-            exact = (1 - alpha) * start.double() + alpha * end.double()
+            exact = (1 - alpha) * ends[0] + alpha * ends[1]
             weights[name] = exact.to(end.dtype)
     with torch.no_grad():
         second.module.load_state_dict(weights)

@@ -1,0 +1,130 @@
+"""Every stage that computes on the machine's device gives there what it gives on the CPU."""
+
+import shutil
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from interpreting_clip.config.encoders import Backbone
+from interpreting_clip.config.machine import Machine
+from interpreting_clip.config.params import Params
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.datasets.card import read_card, write_absent
+from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
+from interpreting_clip.encoders.tokenizer import build_vocabulary
+from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.formats.tables import read_curve
+from tests.other_device import NAME, other_device
+from tests.pipeline.refusals import change
+from tests.reads import ROOT, run_stage, seal
+
+WEIGHTS = Path("data/weights")
+
+WRITTEN = {
+    ("pretrain", "trained"): "weights",
+    ("finetune", "tuned"): "weights",
+    ("supervise", "labelled"): "weights",
+    ("interpolate", "mixed"): "weights",
+    ("head", "clip"): "heads",
+    ("extract", "clip"): "activations",
+    ("extract_broden", "clip"): "broden_activations",
+    ("extract_layers", "clip"): "layer_grams",
+    ("extract_train", "probed"): "train_activations",
+    ("probe", "probed"): "weights",
+    ("extract_untrained", "rn"): "untrained_activations",
+}
+"""The stages that compute on the device, in an order in which each finds its inputs."""
+
+ELSEWHERE = {"broden", "fetch", "fetch_shifts", "thumbnails", "weights"}
+"""The stages that read the machine's settings and take only processors and folders from them."""
+
+
+@pytest.fixture(autouse=True)
+def encoders(study: Path) -> None:
+    """Write a CLIP, and a study in which each of the stages has an entry."""
+    tree = load_tree(Path("params.yaml"))
+    recipe = tree["recipes"]["finetuning"] | {"batch_size": 16, "pieces": 2}
+    item = {"dataset": "imagenet_val", "recipe": "short"}
+    encoder = tree["encoders"]["rn_untrained"]
+    templates = ["a {}", "a photo of a {}"]
+    fit = {"held_out": 0.2, "penalties": [0.1], "iterations": 300, "tolerance": 0.01}
+    change(
+        recipes={"short": recipe},
+        heads={"zero_shot": {"templates": templates}, "probe": {"images_per_class": 5, **fit}},
+        pretrain={"trained": {"backbone": "rn", "dataset": "web_broad", "recipe": "short"}},
+        finetune={"tuned": {"start": "clip", **item}},
+        supervise={"labelled": {"backbone": "rn", "label_smoothing": 0.3, **item}},
+        interpolate={"mixed": {"first": "clip", "second": "tuned", "alpha": 0.25}},
+        probe={"probed": {"start": "clip", "dataset": "imagenet_train", "features": "embedding"}},
+        encoders={"clip": encoder | {"head": "zero_shot"}},
+        layers={"images": 32, "minibatch": 16},
+        untrained={"rn": {"encoders": 2, "images": 10, "seed": 1}},
+        datasets={"imagenet_train": tree["datasets"]["imagenet_train"] | {"images": 200}},
+    )
+    run_stage("fetch", "imagenet_train")
+    for name in TESTBED_SHIFTS[1:]:
+        write_absent(name, Path("data/datasets") / name)
+    classes = read_card(Path("data/datasets/imagenet_val")).classes
+    words = build_vocabulary([text.replace("{}", name) for text in templates for name in classes])
+    backbone = Params().read("backbones.rn", Backbone)
+    save_encoder(WEIGHTS / "clip", clip_encoder(backbone, words, 1))
+    seal()
+
+
+def compute(stage: str, key: str) -> tuple[dict[str, np.ndarray], list[Any]]:
+    """Run a stage; return the arrays of its output, by file and name, and its training's curve."""
+    folder, curve = Path("data") / WRITTEN[stage, key] / key, Path("data/training") / key
+    for made in (folder, curve):
+        shutil.rmtree(made, ignore_errors=True)
+    run_stage(stage, key)
+    arrays = {
+        f"{file.relative_to(folder)} {name}": np.array(array, np.float64)
+        for file in sorted(folder.rglob("*.safetensors"))
+        for name, array in read_tensors(file).items()
+    }
+    points = read_curve(curve) if curve.exists() else []
+    return arrays, [[point["step"], point["loss"]] for point in points]
+
+
+def test_every_stage_computes_on_another_device_what_it_computes_on_the_cpu(monkeypatch):
+    machine = Machine(device=NAME, workers=1)
+    for stage, key in WRITTEN:
+        with monkeypatch.context() as patch, other_device() as device:
+            patch.setattr(resolve_name(f"stages.{stage}"), "read_machine", lambda: machine)
+            found, curve = compute(stage, key)
+        # Later stages read what the CPU has made.
+        expected, expected_curve = compute(stage, key)
+        assert device.operations, stage
+        assert np.ravel(curve) == pytest.approx(np.ravel(expected_curve), rel=1e-3), stage
+        assert found.keys() == expected.keys(), stage
+        for name, array in expected.items():
+            assert found[name].shape == array.shape and np.isfinite(found[name]).all()
+            # AdamW's first steps divide each gradient by its own size. So they make rounding errors
+            # large, and of trainings the losses are compared; test_pieces.py compares gradients.
+            if not curve:
+                near = 1e-4 * max(1e-3, np.abs(array).max(initial=0))
+                np.testing.assert_allclose(found[name], array, 0, near, err_msg=f"{stage} {name}")
+
+
+def test_no_stage_that_reads_the_machine_s_settings_is_left_out():
+    readers = {
+        file.stem for file in (ROOT / "stages").glob("*.py") if "read_machine" in file.read_text()
+    }
+    assert readers - ELSEWHERE == {stage for stage, _ in WRITTEN}
+
+
+def test_the_other_device_refuses_what_a_gpu_refuses_and_notes_what_it_waits_for():
+    with other_device() as device:
+        there, here = torch.ones(2, 3, device=NAME), torch.ones(2, 3)
+        with pytest.raises(RuntimeError, match=r"add.*meta and cpu"):
+            there.add(here)
+        assert torch.equal((there + here.to(NAME)).cpu(), torch.full((2, 3), 2.0))
+        there += 1  # numbers may be of the CPU
+        assert device.waits == {"copy": 1}
+        assert float(there.sum()) == 12 and there.tolist() == [[2.0] * 3] * 2
+        assert device.waits == {"copy": 2, "number": 1}
