@@ -6,7 +6,7 @@ is that of the batch's loss.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,11 +118,11 @@ def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
     # computes. The paper's recipes do not mention pieces, so the choice is ours.
     norms = running_norms(module)
     before = [(norm.momentum, {k: v.clone() for k, v in norm.named_buffers()}) for norm in norms]
-    for norm in norms:
-        # Without momentum, a norm keeps the mean of all that passes after a restart.
-        norm.momentum = None
     restart_statistics(module)
-    yield
+    with ExitStack() as hooks:
+        for norm in norms:
+            hooks.callback(norm.register_forward_pre_hook(count_pass).remove)
+        yield
     for norm, (momentum, buffers) in zip(norms, before, strict=True):
         norm.momentum = momentum
         seen = norm.num_batches_tracked
@@ -141,7 +141,16 @@ def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
 def restart_statistics(module: nn.Module) -> None:
     """Let batch norms forget the pieces that have passed, if a batch passes twice."""
     for norm in running_norms(module):
-        norm.num_batches_tracked.zero_()
+        norm.passes = 0
+
+
+def count_pass(norm: Any, _images: object) -> None:
+    """Let a batch norm keep the mean of all that has passed since the restart, this pass included.
+
+    A norm without momentum does so too, but reads its count back from the device in each pass.
+    """
+    norm.passes += 1
+    norm.momentum = 1 / norm.passes
 
 
 def running_norms(module: nn.Module) -> list[Any]:

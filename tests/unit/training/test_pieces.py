@@ -22,6 +22,7 @@ from interpreting_clip.training.contrastive import contrastive_objective
 from interpreting_clip.training.loop import Objective, train
 from interpreting_clip.training.pieces import averaged_statistics, checkpoint_activations, cut
 from interpreting_clip.training.supervised import label_objective
+from tests.other_device import NAME, other_device
 from tests.unit.encoders.conftest import small_backbone
 from tests.unit.training.conftest import CAPTIONS, CLASSES, IMAGES, LABELS, small_case
 
@@ -115,6 +116,32 @@ def test_without_batch_norms_pieces_change_nothing_but_last_bits(recipe, case, k
         if gradient.abs().max() > 1e-6
     )
     assert (largest < 1e-3) == (kind == "vit")
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("learns_from", ["labels", "captions"])
+def test_a_step_on_another_device_has_the_gradient_of_the_cpu_and_waits_for_nothing(
+    recipe, kind, learns_from, pieces
+):
+    recipe = msgspec.structs.replace(recipe, pieces=pieces)
+    _, expected, statistics = step(recipe, *small_case(kind, learns_from), pieces=pieces)
+    with other_device() as device:
+        encoder, _ = small_case(kind, learns_from)
+        module = encoder.module.to(NAME).train()
+        objective = label_objective(encoder, LABELS.to(NAME), 0.1)
+        if learns_from == "captions":
+            objective = contrastive_objective(encoder, CAPTIONS)
+        with averaged_statistics(module, pieces):
+            objective(cut(np.arange(12), IMAGES, recipe, 0))
+        assert device.operations and not device.waits
+        found = {name: gradient.cpu() for name, gradient in gradients_of(module).items()}
+        buffers = {name: buffer.cpu() for name, buffer in module.named_buffers()}
+    largest = max(float(gradient.abs().max()) for gradient in expected.values())
+    for name, gradient in expected.items():  # of some, all but rounding is zero
+        near = 1e-4 * float(gradient.abs().max()) + 1e-6 * largest
+        torch.testing.assert_close(found[name], gradient, rtol=0, atol=near, msg=name)
+    for name, buffer in statistics.items():
+        torch.testing.assert_close(buffers[name], buffer, rtol=1e-5, atol=1e-6, msg=name)
 
 
 def test_a_step_in_pieces_is_the_same_twice(recipe, case):
