@@ -24,10 +24,11 @@ from interpreting_clip.loading.batches import (
     useful_workers,
 )
 from interpreting_clip.loading.preprocess import Preprocess
-from interpreting_clip.loading.processes import add_up, is_first
+from interpreting_clip.loading.processes import is_first
 from interpreting_clip.training.callbacks import Callbacks, Point
 from interpreting_clip.training.pieces import (
     Pieces,
+    add_up_in_buckets,
     averaged_statistics,
     checkpoint_activations,
     cut,
@@ -118,7 +119,7 @@ def train(
                 loss, correct = objective(cut(batch.rows, squares, recipe, state.step))
             # A sum, not a mean: losses are already divided by the number of all pieces. AdamW would
             # hide a gradient of the wrong scale.
-            add_up(gradients(module))
+            add_up_in_buckets(gradients(module))
             rate = learning_rate(recipe, state.step, epoch_steps)
             # Set from the step alone, so a resumed training needs no state of a scheduler.
             for group in optimizer.param_groups:

@@ -5,7 +5,7 @@ piece's activations are in memory at a time. Each has batch-norm statistics of i
 is that of the batch's loss.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
@@ -24,6 +24,10 @@ from interpreting_clip.loading.processes import add_up, place
 
 DROPOUT = 2
 """The first word of the seed for a module's own draws, beside `loop.ORDER` and `AUGMENTATION`."""
+
+
+BUCKET = 32 * 2**20
+"""The bytes from which on a bucket of tensors is exchanged among processes; DDP's has 25 MiB."""
 
 
 class Piece(NamedTuple):
@@ -123,6 +127,11 @@ def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
         for norm in norms:
             hooks.callback(norm.register_forward_pre_hook(count_pass).remove)
         yield
+    moving = ("running_mean", "running_var")
+    # Each process has the mean of equally many pieces, so the mean of all pieces is that of the
+    # processes.
+    means = [norm.get_buffer(name).div_(place().size) for norm in norms for name in moving]
+    add_up_in_buckets(means)
     for norm, (momentum, buffers) in zip(norms, before, strict=True):
         norm.momentum = momentum
         seen = norm.num_batches_tracked
@@ -130,12 +139,36 @@ def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
         seen.copy_(buffers["num_batches_tracked"] + 1)
         # A norm without momentum of its own averages over all n batches.
         share = 1 / float(seen) if momentum is None else momentum
-        for name in ("running_mean", "running_var"):
-            # Each process has the mean of equally many pieces, so the mean of all pieces is that of
-            # the processes.
-            found = norm.get_buffer(name).div_(place().size)
-            add_up([found])
+        for name in moving:
+            found = norm.get_buffer(name)
             found.copy_(torch.lerp(buffers[name], found, share))
+
+
+def add_up_in_buckets(tensors: Iterable[torch.Tensor]) -> None:
+    """Replace each tensor by its sum over all processes, as `add_up`, in few exchanges.
+
+    Tensors of one type and device are copied one after the other into a bucket, which is exchanged
+    as one: a model has hundreds of gradients, most of them small. Sums over two processes are those
+    of `add_up` to the last bit; over more, a sum's order depends on the place in the bucket.
+    """
+    if place().size == 1:
+        return
+    bucket: list[torch.Tensor] = []
+    for tensor in [*tensors, None]:
+        full = sum(one.nbytes for one in bucket) >= BUCKET
+        if bucket and (tensor is None or full or not alike(tensor, bucket[0])):
+            flat = torch.cat([one.flatten() for one in bucket])
+            add_up([flat])
+            for one, total in zip(bucket, flat.split([one.numel() for one in bucket]), strict=True):
+                one.copy_(total.view(one.shape))
+            bucket = []
+        if tensor is not None:
+            bucket.append(tensor)
+
+
+def alike(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Say whether two tensors can be in one bucket."""
+    return (first.dtype, first.device) == (second.dtype, second.device)
 
 
 def restart_statistics(module: nn.Module) -> None:

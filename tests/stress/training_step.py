@@ -15,7 +15,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.loading.processes import add_up, is_first, place
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.loop import gradients, train
-from interpreting_clip.training.pieces import averaged_statistics, cut, own_rows
+from interpreting_clip.training.pieces import add_up_in_buckets, averaged_statistics, cut, own_rows
 from runner.machine_settings import Machine
 from runner.process import launch, leave
 from runner.torchrun import run_in_processes
@@ -41,7 +41,7 @@ def main(folder: str) -> None:
     own = IMAGES[own_rows(12, recipe.pieces)]
     with averaged_statistics(module, recipe.pieces):
         found = objective(cut(np.arange(12), own, recipe, 0))
-    add_up(gradients(module))
+    add_up_in_buckets(gradients(module))
     tensors = {f"gradient {name}": p.grad for name, p in module.named_parameters()}
     tensors |= {f"buffer {name}": buffer.clone() for name, buffer in module.named_buffers()}
     tensors |= {"loss": found[0], "correct": found[1]}
