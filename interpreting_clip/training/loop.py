@@ -148,8 +148,8 @@ def deterministic(threads: int) -> Iterator[None]:
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     # Filling memory before it is written would take 3 to 5 % of the miniature's steps.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore
-    # cuBLAS repeats its results only with a workspace of fixed size; torch refuses to multiply on a
-    # GPU without this.
+    # For programs that runner/process.py has not started: torch refuses to multiply on a GPU without
+    # this, and heeds it only before the first product.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # With another number of threads, sums are added in another order and rounded differently.
     torch.set_num_threads(threads)

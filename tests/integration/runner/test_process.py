@@ -28,7 +28,8 @@ LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl(2
 
 def run(body: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a stage whose `main` is one line."""
-    kept = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    ours = ("CUBLAS_WORKSPACE_CONFIG", "OMP_WAIT_POLICY")
+    kept = {k: v for k, v in os.environ.items() if k not in ours}
     command = [sys.executable, "-c", STAGE.format(body=body), *arguments]
     return subprocess.run(
         command, cwd=ROOT, env=kept | variables, capture_output=True, text=True, check=False
@@ -131,6 +132,13 @@ def test_a_bug_in_the_code_is_named_with_its_line(code_copy):
     done = subprocess.run(command, cwd=code_copy, capture_output=True, text=True, check=False)
     assert done.stderr.startswith("error: stages/study.py, line ")
     assert "`python -m stages study --debug`" in done.stderr
+
+
+@pytest.mark.parametrize("given", [None, ":16:8"])
+def test_cublas_has_its_workspace_before_torch_is_imported(given):
+    variables = {} if given is None else {"CUBLAS_WORKSPACE_CONFIG": given}
+    said = run("print(os.environ['CUBLAS_WORKSPACE_CONFIG'], 'torch' in sys.modules)", **variables)
+    assert said.stdout == f"{given or ':4096:8'} False\n"
 
 
 @pytest.mark.parametrize(
