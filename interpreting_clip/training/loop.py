@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -146,10 +146,13 @@ def deterministic(threads: int) -> Iterator[None]:
     """
     use_portable_operations()
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    # Filling memory before it is written would take 3 to 5 % of the miniature's steps.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore
-    # For programs that runner/process.py has not started: torch refuses to multiply on a GPU without
-    # this, and heeds it only before the first product.
+    filling: Any = torch.utils.deterministic
+    filled = filling.fill_uninitialized_memory
+    # Filling memory before it is written would take 3 to 5 % of the miniature's steps. It would
+    # only make an operation that reads what it has not written repeat itself.
+    filling.fill_uninitialized_memory = False
+    # runner/process.py sets it for stages. This is for other programs that train on a GPU: without
+    # it, torch refuses to multiply there.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # With another number of threads, sums are added in another order and rounded differently.
     torch.set_num_threads(threads)
@@ -160,6 +163,7 @@ def deterministic(threads: int) -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
+        filling.fill_uninitialized_memory = filled
 
 
 def adamw(module: nn.Module, recipe: TrainingRecipe) -> torch.optim.AdamW:

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -121,6 +122,16 @@ def test_the_switches_are_put_back_on_an_error():
         assert torch.are_deterministic_algorithms_enabled()
         raise KeyError
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+
+
+def test_memory_is_not_filled_before_it_is_written():
+    filling: Any = torch.utils.deterministic
+    before = filling.fill_uninitialized_memory
+    with deterministic(1):
+        # torch would fill it with NaN, to show what reads memory that nothing has written
+        assert not filling.fill_uninitialized_memory
+        assert not torch.full((999,), 1.0).resize_(2000)[999:].isnan().all()
+    assert filling.fill_uninitialized_memory == before
 
 
 def test_biases_do_not_decay(recipe):
