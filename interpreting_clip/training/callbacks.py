@@ -4,8 +4,9 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -40,28 +41,66 @@ class Checkpoint:
 
     Tensors are in safetensors, and everything else is JSON in its header, so nothing is ever
     executed. The header also has a SHA-256 of all this and of the folder's name, which is the
-    training's key.
+    training's key. A thread computes it and writes the file, while the training goes on.
     """
 
     def __init__(self, directory: Path, seconds: float = 60.0) -> None:
         self.file = directory / FILE
         self.seconds = seconds
         self.saved = time.monotonic()
+        self.thread = ThreadPoolExecutor(1)
+        self.writing: Future[None] | None = None
 
     def is_due(self) -> bool:
         """Say whether the last save was long enough ago."""
         return time.monotonic() - self.saved >= self.seconds
 
     def save(self, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
-        """Replace the checkpoint."""
+        """Copy all this, and begin to replace the checkpoint; wait first for the last save to end.
+
+        Raises
+        ------
+        OSError
+            The last save has failed.
+        """
+        self.finish()
+        # Copies, since the next step changes weights and moments. safetensors refuses tensors that
+        # are not contiguous, such as kernels with channels last.
+        layout = torch.contiguous_format
+        copies = {
+            key: tensor.detach().to("cpu", copy=True, memory_format=layout)
+            for key, tensor in tensors.items()
+        }
+        self.writing = self.thread.submit(self._write, copies, json.dumps(facts))
+        self.saved = time.monotonic()
+
+    def _write(self, copies: Mapping[str, torch.Tensor], facts: str) -> None:
         from safetensors.torch import save
 
-        # safetensors refuses tensors that are not contiguous, such as kernels with channels last.
-        copies = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
-        text = json.dumps(facts)
-        header = {"facts": text, "sha256": self._digest(copies, text)}
-        write_whole(self.file, save(copies, header))
-        self.saved = time.monotonic()
+        header = {"facts": facts, "sha256": self._digest(copies, facts)}
+        write_whole(self.file, save(dict(copies), header))
+
+    def finish(self) -> None:
+        """Wait until the last save has ended.
+
+        Raises
+        ------
+        OSError
+            It has failed.
+        """
+        writing, self.writing = self.writing, None
+        if writing is not None:
+            writing.result()
+
+    @contextmanager
+    def finished(self) -> Iterator[None]:
+        """Let the last save end, well or not, if what is inside the `with` block fails."""
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # the other error is the cause of the end
+                self.finish()
+            raise
 
     def load(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
         """Return what was saved, or None if there is no checkpoint.
@@ -71,6 +110,7 @@ class Checkpoint:
         """
         from safetensors import SafetensorError, safe_open
 
+        self.finish()
         try:
             with safe_open(self.file, "pt") as stream:
                 tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
@@ -96,6 +136,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Delete the checkpoint of a finished training, and its folder if that is empty."""
+        self.finish()
         self.file.unlink(missing_ok=True)
         if self.file.parent.exists() and not any(self.file.parent.iterdir()):
             self.file.parent.rmdir()

@@ -4,7 +4,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -107,7 +107,8 @@ def train(
 
     device = next(module.parameters()).device
     epoch_steps = steps_per_epoch(count, recipe.batch_size)
-    with deterministic(recipe.threads):
+    saves = callbacks.checkpoint.finished() if callbacks.checkpoint else nullcontext()
+    with saves, deterministic(recipe.threads):
         optimizer = adamw(module, recipe)
         module.train()
         state = restore_checkpoint(module, optimizer, callbacks)

@@ -1,4 +1,5 @@
 import json
+import threading
 from importlib import metadata
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from interpreting_clip.formats.json import write_whole
 from interpreting_clip.training.callbacks import (
     FILE,
     Checkpoint,
@@ -67,14 +69,19 @@ def tensors(value: float) -> dict[str, torch.Tensor]:
     return {"weight": torch.full((2, 3), value), "count": torch.tensor(int(value))}
 
 
+def saved(checkpoint: Checkpoint, value: float) -> None:
+    checkpoint.save(tensors(value), FACTS)
+    checkpoint.finish()
+
+
 def assert_saved(folder: Path, value: float) -> None:
-    saved = Checkpoint(folder).load()
-    assert saved is not None and saved[1] == FACTS
-    assert all(torch.equal(saved[0][key], tensor) for key, tensor in tensors(value).items())
+    found = Checkpoint(folder).load()
+    assert found is not None and found[1] == FACTS
+    assert all(torch.equal(found[0][key], tensor) for key, tensor in tensors(value).items())
 
 
 def test_what_was_saved_comes_back_exactly(tmp_path):
-    Checkpoint(tmp_path).save(tensors(0.1 + 7), FACTS)
+    saved(Checkpoint(tmp_path), 0.1 + 7)
     assert_saved(tmp_path, 0.1 + 7)
 
 
@@ -84,21 +91,21 @@ def test_no_checkpoint_is_none(tmp_path):
 
 def damages(content: bytes) -> dict[str, bytes]:
     """Return what may have become of a checkpoint, each a file that safetensors reads but one."""
-    saved = load(content)
+    whole = load(content)
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
     return {
         "cut": content[:-5],
         "another bit in a tensor": content[:-1] + bytes([content[-1] ^ 1]),
         "another step": content.replace(rb"\"step\": 3", rb"\"step\": 9"),
-        "a tensor less": save({"weight": saved["weight"]}, header),
-        "no digest": save(saved, {"facts": header["facts"]}),
+        "a tensor less": save({"weight": whole["weight"]}, header),
+        "no digest": save(whole, {"facts": header["facts"]}),
     }
 
 
 @pytest.mark.parametrize("damage", [*damages(save(tensors(1), {"facts": r"\"step\": 3"}))])
 def test_a_damaged_checkpoint_counts_as_none(tmp_path, capsys, damage):
     file = tmp_path / FILE
-    Checkpoint(tmp_path).save(tensors(1), FACTS)
+    saved(Checkpoint(tmp_path), 1)
     content = file.read_bytes()
     file.write_bytes(damages(content)[damage])
     assert file.read_bytes() != content
@@ -118,17 +125,59 @@ def test_what_a_damaged_checkpoint_holds_is_escaped(tmp_path, capsys):
 
 
 def test_the_checkpoint_of_another_training_counts_as_none(tmp_path):
-    Checkpoint(tmp_path / "one").save(tensors(1), FACTS)
+    saved(Checkpoint(tmp_path / "one"), 1)
     (tmp_path / "one").rename(tmp_path / "other")
     assert Checkpoint(tmp_path / "other").load() is None
 
 
-def test_a_save_that_fails_leaves_the_last_one(tmp_path, monkeypatch):
+@pytest.mark.parametrize("then", ["finish", "remove", "load", "save"])
+def test_a_save_that_fails_leaves_the_last_one_and_is_reported(tmp_path, monkeypatch, then):
     checkpoint = Checkpoint(tmp_path)
-    checkpoint.save(tensors(1), FACTS)
-    monkeypatch.setattr("pathlib.Path.replace", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    saved(checkpoint, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", lambda *_: 1 / 0)
         checkpoint.save(tensors(2), FACTS)
+        with pytest.raises(ZeroDivisionError):
+            getattr(checkpoint, then)(*((tensors(3), FACTS) if then == "save" else ()))
+    assert_saved(tmp_path, 1)
+
+
+@pytest.fixture
+def disk(monkeypatch) -> threading.Event:
+    """Let files be written only once the event is set."""
+    ready = threading.Event()
+
+    def write(file: Path, content: bytes) -> None:
+        assert ready.wait(10)
+        write_whole(file, content)
+
+    monkeypatch.setattr("interpreting_clip.training.callbacks.write_whole", write)
+    return ready
+
+
+def test_a_save_has_the_numbers_of_its_moment_and_waits_for_no_disk(tmp_path, disk):
+    checkpoint, changing = Checkpoint(tmp_path), tensors(1)
+    points = [{"loss": 0.1 + 0.2}]
+    checkpoint.save(changing, {"step": 3, "points": points})
+    for tensor in changing.values():
+        tensor.add_(1)
+    points.append({"loss": 0.0})
+    assert not checkpoint.file.exists()
+    disk.set()
+    checkpoint.finish()
+    assert_saved(tmp_path, 1)
+
+
+def test_an_error_waits_for_the_last_save_and_is_the_one_that_is_reported(tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path)
+    with pytest.raises(KeyError), checkpoint.finished():
+        checkpoint.save(tensors(1), FACTS)
+        raise KeyError
+    assert checkpoint.file.exists()
+    monkeypatch.setattr("pathlib.Path.replace", lambda *_: 1 / 0)
+    with pytest.raises(KeyError), checkpoint.finished():
+        checkpoint.save(tensors(2), FACTS)
+        raise KeyError
     assert_saved(tmp_path, 1)
 
 
