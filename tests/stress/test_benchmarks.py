@@ -4,17 +4,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from msgspec import to_builtins
 
-from benchmarks import concepts, dag, feeding, gpu, growth, kernels, probe, startup
+from benchmarks import concepts, dag, devices, feeding, gpu, growth, kernels, probe, startup
 from benchmarks.synthetic import Size
 from benchmarks.tables import ROOT, allocated
 from interpreting_clip.config.params import convert
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
+from runner.machine_settings import Machine
 from tests.pipeline.workspace import new_workspace
 from tests.unit.encoders.conftest import small_backbone
 from tools.costs import RATES, Rates
@@ -60,17 +62,63 @@ def test_feeding_counts_the_images_of_a_core(tmp_path: Path, monkeypatch):
     assert len(found) == 6 and all(float(speed.split()[0].replace(",", "")) > 0 for speed in found)
 
 
-def test_steps_of_trainings_give_rates_that_the_plan_reads(monkeypatch, tmp_path):
-    monkeypatch.setattr(gpu, "CLASSES", 10)
-    monkeypatch.setattr(gpu, "WARM", 1)
-    monkeypatch.setattr(gpu, "STEPS", 2)
+def test_the_first_hour_on_a_gpu_runs_on_two_processes_of_the_cpu(monkeypatch, tmp_path):
+    for name, value in (("CLASSES", 10), ("WARM", 1), ("STEPS", 2), ("DRAWN", 4)):
+        monkeypatch.setattr(gpu, name, value)
     models = {"resnet": small_backbone("rn"), "vit": small_backbone("vit")}
-    rows, rates = gpu.measure(torch.device("cpu"), models, 1e9, 8)
-    assert len(rows) == 12 and "8 images" in rows[0].what
-    assert rates.origin.startswith("measured on cpu")
+    rows, rates = gpu.everything(Machine(device="cpu", workers=1), 2, models, 1e9, 8)
+    assert devices.exceeded(rows) == []
+    said = [row.what for row in rows]
+    for stage, _ in devices.OUTPUTS:
+        assert any(what.startswith(f"`{stage}`, cpu against the CPU") for what in said)
+    for stage in devices.SHARED:
+        assert any(what.startswith(f"`{stage}`, two processes on cpu against one") for what in said)
+    assert sum(row.measured.endswith("images/s") for row in rows) == 4
+    waits = [float(row.measured) for row in rows if "waits for photographs" in row.what]
+    assert len(waits) == 4 and all(0 <= share < 1 for share in waits)
+    assert rates and rates.origin.startswith("measured on cpu")
     fast = Rates(**dict.fromkeys(RATES, 7.5), origin=rates.origin)
     write_json(tmp_path / "gpu.json", to_builtins(fast))
     assert convert(read_json(tmp_path / "gpu.json"), Rates, "rates") == fast
+
+
+def left(values: list[float], losses: tuple[float, ...] = ()) -> devices.Left:
+    return devices.Left({"a": np.array(values)}, list(losses))
+
+
+@pytest.mark.parametrize(
+    ("found", "agrees"),
+    [
+        (left([1.0, 200.1]), True),
+        (left([1.0, 201.0]), False),
+        (left([1.0, np.nan]), False),
+        (left([1.0]), False),
+        (devices.Left({"b": np.array([1.0, 200.0])}, []), False),
+        ("CUDA error", False),
+    ],
+)
+def test_a_device_that_computes_something_else_is_told(found, agrees):
+    rows = devices.lines("extract", left([1.0, 200.0]), found)
+    assert len(rows) == 1 and (devices.exceeded(rows) == []) == agrees
+
+
+@pytest.mark.parametrize(("last", "agrees"), [(1.01, True), (1.1, False), (np.nan, False)])
+def test_a_training_is_compared_by_its_curve(last, agrees):
+    expected, found = (left([value], (3.0, end)) for value, end in ((1.0, 1.0), (9.0, last)))
+    rows = devices.lines("pretrain", expected, found)
+    assert "3.0000 to 1.0000" in rows[0].what
+    assert (devices.exceeded(rows) == []) == agrees
+
+
+def test_a_step_that_fails_is_a_line_and_leaves_no_rates(monkeypatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA out of memory.\nTried to allocate")
+
+    monkeypatch.setattr(gpu, "step_times", fail)
+    models = {"vit": small_backbone("vit")}
+    rows, rates = gpu.measure(Machine(device="cpu"), models, 1e9, 8, np.empty((0, 1, 1, 3)))
+    assert rates is None and len(devices.exceeded(rows)) == len(rows) == 2
+    assert all("out of memory" in row.measured and "\n" not in row.measured for row in rows)
 
 
 def test_a_batch_is_halved_until_it_fits():
