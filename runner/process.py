@@ -1,6 +1,7 @@
 """How a process of ours, a stage or a tool, starts and ends."""
 
 import ctypes
+import errno
 import gc
 import inspect
 import json
@@ -30,6 +31,8 @@ LONGEST = 300
 """The most characters of an unknown error that are shown."""
 
 ADVICE = "nothing was kept; free the disk or mend the file, then run `dvc repro` again"
+TOO_MANY_FILES = "nothing was kept; raise the limit with `ulimit -n 4096`, then run it again"
+"""The advice if the process has too many open files."""
 
 
 def launch(main: Callable[..., None], *arguments: str) -> None:
@@ -113,7 +116,8 @@ def explanation(error: Exception, command: str) -> str:
             "`deps`, or under `outs` if the stage writes it"
         )
     if isinstance(error, OSError) and error.errno is not None:
-        return one_line(f"{error.filename or 'writing'}: {error.strerror}; {ADVICE}")
+        advice = TOO_MANY_FILES if error.errno == errno.EMFILE else ADVICE
+        return one_line(f"{error.filename or 'writing'}: {error.strerror}; {advice}")
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if is_ours(Path(frame.filename))]
     frame = (ours or frames)[-1]

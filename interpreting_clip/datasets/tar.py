@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from io import BufferedReader
 from itertools import groupby
 from pathlib import Path
 from tarfile import AREGTYPE, BLOCKSIZE, DIRTYPE, REGTYPE
+from threading import Lock
 from typing import NamedTuple
 
 from interpreting_clip.downloads.archives import PlainMember
@@ -17,6 +19,10 @@ from interpreting_clip.errors import InputError
 
 END = bytes(2 * BLOCKSIZE)
 """The end mark of an archive; an archive without it counts as truncated."""
+
+MOST_OPEN = 256
+"""The most archives of a folder that are open at a time, where the system allows four times as many
+open files."""
 
 
 class Member(NamedTuple):
@@ -76,19 +82,91 @@ def _tar_parts(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
     yield END
 
 
+class OpenFile:
+    """A file's descriptor, which is closed as soon as nothing refers to it.
+
+    So a thread can read on in a file that `OpenFiles` has just dropped for another.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __del__(self) -> None:
+        """Close the file."""
+        os.close(self.descriptor)
+
+    def stream(self) -> BufferedReader:
+        """Return a stream from the file's beginning; closing it leaves the descriptor open."""
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        return open(self.descriptor, "rb", closefd=False)
+
+
+class OpenFiles:
+    """Opens files on demand and keeps at most `most` of them open, those that were used last.
+
+    A set of more than ten million images has more shards than a process may usually have open files
+    (1,024). Threads may share this object, and forked processes each continue with their own copy.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, Lock()
+        self._open: dict[Path, OpenFile] | None = {}  # in the order of use, the last at the end
+        self._identities: dict[Path, tuple[int, ...]] = {}
+
+    def get(self, path: Path) -> OpenFile:
+        """Return a file, open.
+
+        Raises
+        ------
+        InputError
+            It is not the file that it was when it was opened first.
+        ValueError
+            After `close`.
+        """
+        with self._lock:
+            if self._open is None:
+                raise ValueError(f"{path}: read of closed file")
+            file = self._open.pop(path, None) or self._opened(path)
+            self._open[path] = file
+            if len(self._open) > self._most:
+                del self._open[next(iter(self._open))]
+            return file
+
+    def _opened(self, path: Path) -> OpenFile:
+        file = OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        facts = os.fstat(file.descriptor)
+        identity = facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
+        # The hash was checked when the file was opened first.
+        if self._identities.setdefault(path, identity) != identity:
+            raise InputError(f"{path}: it was changed or replaced while it was read; run again")
+        return file
+
+    def close(self) -> None:
+        """Close all files for good."""
+        with self._lock:
+            self._open = None
+
+
+def most_open() -> int:
+    """Return how many archives of a folder may be open: a quarter of the process's limit."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_OPEN if limit == resource.RLIM_INFINITY else max(1, min(MOST_OPEN, limit // 4))
+
+
 class ArchiveReader:
-    """An open archive, read in place; several threads may read at once.
+    """A checked archive, read in place; several threads may read at once.
 
     It is not memory-mapped: pages that are read would count as memory of the process, and checking
     the hash reads all of them.
     """
 
-    def __init__(self, stream: BufferedReader, path: Path) -> None:
-        self._stream, self.path = stream, path
+    def __init__(self, path: Path, files: OpenFiles) -> None:
+        self.path, self._files = path, files
 
     def read(self, offset: int, size: int) -> bytes:
         """Return some of the archive's bytes."""
-        return os.pread(self._stream.fileno(), size, offset)
+        file = self._files.get(self.path)
+        return os.pread(file.descriptor, size, offset)
 
     def members(self) -> Iterator[Member]:
         """Yield the regular files, in order.
@@ -98,10 +176,13 @@ class ArchiveReader:
         InputError
             The archive is damaged, or holds something other than files and folders.
         """
-        self._stream.seek(0)
+        file = self._files.get(self.path)
         try:
-            size = os.fstat(self._stream.fileno()).st_size
-            with tarfile.open(fileobj=self._stream, mode="r:", tarinfo=PlainMember) as tar:
+            with (
+                file.stream() as stream,
+                tarfile.open(fileobj=stream, mode="r:", tarinfo=PlainMember) as tar,
+            ):
+                size = os.fstat(file.descriptor).st_size
                 for member in tar:
                     if member.type not in (REGTYPE, AREGTYPE, DIRTYPE):
                         raise tarfile.ReadError(f"{member.name} is neither file nor folder")
@@ -120,36 +201,51 @@ class ArchiveReader:
 
 
 @contextmanager
-def open_archive(path: Path, sha256: str) -> Iterator[ArchiveReader]:
-    """Open an archive after checking its hash.
+def open_archive(
+    path: Path, sha256: str, files: OpenFiles | None = None
+) -> Iterator[ArchiveReader]:
+    """Open an archive after checking its hash; without `files`, it stays open.
 
     Raises
     ------
     InputError
         There is no such file, it is truncated, or it is not the one that was written.
     """
+    own = OpenFiles(1) if files is None else files
     try:
-        stream = path.open("rb")
+        file = own.get(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: named by card.json but not there; fetch it again") from error
-    with stream:
-        archive, size = ArchiveReader(stream, path), os.fstat(stream.fileno()).st_size
-        if size % BLOCKSIZE or archive.read(max(size - len(END), 0), len(END)) != END:
-            raise InputError(f"{path}: truncated, its end mark is missing; fetch it again")
+    archive, size = ArchiveReader(path, own), os.fstat(file.descriptor).st_size
+    if size % BLOCKSIZE or os.pread(file.descriptor, len(END), max(size - len(END), 0)) != END:
+        raise InputError(f"{path}: truncated, its end mark is missing; fetch it again")
+    with file.stream() as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != sha256:
-            raise InputError(
-                f"{path}: SHA-256 {sha256[:12]}… expected from card.json, {found[:12]}… found: "
-                "the file was changed or has rotted; fetch it again"
-            )
+    if found != sha256:
+        raise InputError(
+            f"{path}: SHA-256 {sha256[:12]}… expected from card.json, {found[:12]}… found: "
+            "the file was changed or has rotted; fetch it again"
+        )
+    del file  # else this would keep the archive open
+    try:
         yield archive
+    finally:
+        if files is None:
+            own.close()
 
 
 @contextmanager
 def open_archives(directory: Path, digests: Mapping[str, str]) -> Iterator[list[ArchiveReader]]:
-    """Open the archives of a folder, by name, like `open_archive`; threads check them."""
-    archives = [open_archive(directory / name, digest) for name, digest in sorted(digests.items())]
+    """Open the archives of a folder, by name, like `open_archive`; threads check them.
+
+    Of more archives than the process may open, each is opened again when it is read.
+    """
+    files = OpenFiles(most_open())
+    archives = [
+        open_archive(directory / name, digest, files) for name, digest in sorted(digests.items())
+    ]
     with ExitStack() as stack:
+        stack.callback(files.close)
         with ThreadPoolExecutor(thread_name_prefix="check") as pool:
             opened = [pool.submit(stack.enter_context, archive) for archive in archives]
         yield [one.result() for one in opened]

@@ -106,6 +106,13 @@ def test_what_the_system_refuses_is_one_line_with_advice(body, expected):
     assert done.stderr.count("\n") == 1
 
 
+def test_too_many_open_files_have_advice_of_their_own():
+    done = run("raise OSError(24, 'Too many open files', 'data/x.tar')")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: data/x.tar: Too many open files; ")
+    assert "ulimit -n" in done.stderr and "disk" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("body", "what"),
     [

@@ -1,11 +1,22 @@
 import hashlib
 import io
+import os
+import resource
 import tarfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from interpreting_clip.datasets.tar import END, open_archive, open_archives, write_shards
+from interpreting_clip.datasets.tar import (
+    END,
+    OpenFiles,
+    most_open,
+    open_archive,
+    open_archives,
+    write_shards,
+)
 from interpreting_clip.errors import InputError
 
 FILES = {"a.txt": b"", "folder/b.bin": bytes(512), "c": b"x" * 700}
@@ -134,3 +145,65 @@ def test_all_archives_are_opened_in_order_and_the_first_rotten_one_is_refused(tm
         open_archives(tmp_path, digests),
     ):
         pass
+
+
+def descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """Allow this process no more than 60 open files beyond those that it has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors() + 60, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_more_archives_than_a_process_may_open_are_read_by_several_threads(tmp_path, few_files):
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    count, before = 4 * limit, descriptors()
+    digests = write_shards([[("a.txt", b"%04d" % n)] for n in range(count)], 1, tmp_path)
+    order = [row * 7 % count for row in range(3 * count)]  # each archive, from one far from it
+    with open_archives(tmp_path, digests) as archives, ThreadPoolExecutor(8) as pool:
+        places = [next(archive.members()) for archive in archives]
+
+        def content(row: int) -> bytes:
+            return archives[row].read(places[row].offset, places[row].size)
+
+        assert list(pool.map(content, order)) == [b"%04d" % row for row in order]
+        assert descriptors() - before <= most_open() + 1  # one for listing them
+    assert descriptors() <= before
+
+
+def test_a_few_archives_stay_open(tmp_path: Path):
+    digests, before = write_shards([[("a", b"a")]] * 3, 1, tmp_path), descriptors()
+    with open_archives(tmp_path, digests):
+        assert descriptors() == before + 3
+
+
+def test_the_file_that_was_used_longest_ago_is_closed(tmp_path: Path):
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+    files = OpenFiles(2)
+    first = files.get(tmp_path / "a")
+    files.get(tmp_path / "b")
+    assert files.get(tmp_path / "a") is first
+    files.get(tmp_path / "c")
+    assert files.get(tmp_path / "a") is first
+    # A reader that still holds a file that was dropped can read on.
+    for name in "bc":
+        files.get(tmp_path / name)
+    assert os.pread(first.descriptor, 1, 0) == b"a"
+    assert files.get(tmp_path / "a") is not first
+
+
+def test_an_archive_that_was_replaced_since_its_check_is_refused(tmp_path: Path):
+    digests = write_shards([[("a", b"a")], [("b", b"b")]], 1, tmp_path)
+    one, two = (tmp_path / name for name in digests)
+    files = OpenFiles(1)
+    with open_archive(one, digests[one.name], files) as archive:
+        files.get(two)
+        two.replace(one)
+        with pytest.raises(InputError, match=r"shard-00000\.tar: .* changed or replaced"):
+            archive.read(0, 1)
