@@ -1,10 +1,7 @@
 """Stage `thumbnails`: small copies of the probe images and of the masks of their concepts."""
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-
 from interpreting_clip.datasets.broden.reader import open_broden
-from interpreting_clip.datasets.broden.thumbnails import thumbnail, write_thumbnails
+from interpreting_clip.datasets.broden.thumbnails import make_thumbnails, write_thumbnails
 from interpreting_clip.datasets.card import is_absent, write_absent
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
@@ -17,5 +14,5 @@ def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     if is_absent(dataset):
         write_absent(dataset.name, out)
         return
-    with open_broden(dataset) as broden, ThreadPoolExecutor(read_machine().workers) as pool:
-        write_thumbnails(out, pool.map(partial(thumbnail, broden), range(len(broden))))
+    with open_broden(dataset) as broden:
+        write_thumbnails(out, make_thumbnails(broden, read_machine().workers))
