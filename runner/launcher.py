@@ -41,6 +41,10 @@ host."""
 LOCKS = Path(".scratch/locks")
 """The folder of the locks of stages that a launcher has started."""
 
+SHARED_BY = "INTERPRETING_CLIP_SHARED_BY"
+"""The variable in which `make repro JOBS=n` tells stages how many jobs share this host's
+processors."""
+
 INTERVAL = 5.0
 """How often, in seconds, a stage checks whether another has taken its place."""
 
@@ -100,8 +104,10 @@ def run_elsewhere(launcher: Sequence[str], *arguments: str) -> int:
     import subprocess
 
     command = [*launcher, sys.executable, *arguments, LAUNCHED]
+    # srun passes on the environment; the other host's processors are the launcher's to share.
+    there = {name: value for name, value in os.environ.items() if name != SHARED_BY}
     try:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, env=there)
     except OSError as error:
         raise InputError(
             f"{SETTINGS}: 'launchers': {launcher[0]}: {error.strerror}; expected a program that "

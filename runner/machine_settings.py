@@ -9,7 +9,7 @@ The settings come from the environment, then from an untracked `compute.yaml`, t
         own; default 1
     INTERPRETING_CLIP_WORKERS, `workers`: processes that load large images, of all `processes`
         together, and threads of `fetch` and `broden`; default: the processors that this process may
-        use
+        use, or the job's share of them under `make repro JOBS=n`
     INTERPRETING_CLIP_DOWNLOADS, `downloads`: the folder that keeps downloaded files, so that a
         re-run finds them; default `.scratch/downloads`
     INTERPRETING_CLIP_FOLDERS, `folders`: where the relative paths `folder:`, `captions:` and
@@ -29,14 +29,14 @@ from pathlib import Path
 
 import msgspec
 
-from interpreting_clip.config.machine import Machine
+from interpreting_clip.config.machine import Machine, usable_processors
 from interpreting_clip.config.params import convert
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import are_portable
 from interpreting_clip.quantities import Count
 from interpreting_clip.urls import public_url
-from runner.launcher import SETTINGS
+from runner.launcher import SETTINGS, SHARED_BY
 
 PREFIX = "INTERPRETING_CLIP_"
 
@@ -65,6 +65,9 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
         if text is not None:
             value = int(text) if field.type is Count and text.isdecimal() else text
             settings[field.name] = convert(value, field.type, name, "the environment")
+    sharing = os.environ.get(SHARED_BY, "")
+    if "workers" not in settings and sharing.isdecimal():
+        settings["workers"] = max(1, usable_processors() // max(1, int(sharing)))
     machine = MachineSettings(**settings)
     if machine.device != "cpu" and are_portable():
         raise InputError(

@@ -235,6 +235,15 @@ def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:
     return visible.split(",")[:count]
 
 
+def processors_shared_by(needed: int, gpus: int, at_a_time: int) -> int:
+    """Return among how many jobs, this one included, a job's processors are divided.
+
+    A job on GPUs shares them only with those on the others: it loads images as long as it runs,
+    and most of the rest take seconds.
+    """
+    return min(at_a_time, max(1, gpus // needed)) if needed else at_a_time
+
+
 def run_all(
     jobs: Jobs,
     gpus: list[str],
@@ -250,7 +259,12 @@ def run_all(
         A job has failed, or Snakemake has.
     """
     shutil.rmtree(FOLDER, ignore_errors=True)
+    shared_by = {
+        name: processors_shared_by(job["gpus"], len(gpus), min(at_a_time, len(jobs)))
+        for name, job in jobs.items()
+    }
     plan = {"jobs": jobs, "gpus": gpus, "command": list(command), "root": str(Path.cwd())}
+    plan["shared_by"] = shared_by
     write_json(FOLDER / "jobs.json", plan)
     interrupted = []
     # Snakemake ends the other jobs, and then we end

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from runner.launcher import SHARED_BY
+
 STAGE = """
 import os, sys, time
 def main(key: str, params, inputs, outputs) -> None:
@@ -85,6 +87,13 @@ def test_a_launcher_runs_the_stage_and_passes_on_what_it_says(probe):
     pid, *rest = out.split()
     assert (int(pid) != done.pid, rest) == (True, ["rn", "there"])
     assert (done.returncode, err) == (7, "error: x\n")
+
+
+@pytest.mark.parametrize(("launcher", "shared_by"), [("env PLACE=there", "None"), ("", "4")])
+def test_jobs_share_the_processors_of_this_host_alone(probe, launcher, shared_by):
+    show = f"print(os.environ.get('{SHARED_BY}'))"
+    out, _ = probe(show, launcher, **{SHARED_BY: "4"}).communicate()
+    assert out.splitlines()[-1] == shared_by
 
 
 def test_a_stage_that_a_signal_ends_is_seen_to_fail(probe):

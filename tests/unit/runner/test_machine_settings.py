@@ -6,6 +6,7 @@ import pytest
 from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import PORTABLE
 from runner import machine_settings
+from runner.launcher import SHARED_BY
 from runner.machine_settings import MachineSettings, read_machine
 
 
@@ -13,6 +14,7 @@ from runner.machine_settings import MachineSettings, read_machine
 def plain(monkeypatch):
     for name in MachineSettings.__struct_fields__:
         monkeypatch.delenv(f"INTERPRETING_CLIP_{name.upper()}", raising=False)
+    monkeypatch.delenv(SHARED_BY, raising=False)
 
 
 def test_has_defaults(tmp_path):
@@ -62,6 +64,25 @@ def test_the_environment_goes_before_the_file(tmp_path, monkeypatch):
     assert read_machine(file) == MachineSettings(device="cuda:1", batch_size=8)
     monkeypatch.setenv("INTERPRETING_CLIP_BATCH_SIZE", "16")
     assert read_machine(file) == MachineSettings(device="cuda:1", batch_size=16)
+
+
+@pytest.mark.parametrize(
+    ("shared_by", "file", "expected"),
+    [
+        ("1", "{}", 6),
+        ("4", "{}", 1),
+        ("2", "device: cpu\n", 3),
+        ("20", "{}", 1),
+        ("2", "workers: 5\n", 5),  # the user's own number is that of each stage
+    ],
+)
+def test_jobs_share_the_processors(tmp_path, monkeypatch, shared_by, file, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    monkeypatch.setenv(SHARED_BY, shared_by)
+    (tmp_path / "compute.yaml").write_text(file)
+    assert read_machine(tmp_path / "compute.yaml").workers == expected
+    monkeypatch.setenv("INTERPRETING_CLIP_WORKERS", "7")
+    assert read_machine(tmp_path / "compute.yaml").workers == 7
 
 
 @pytest.mark.parametrize("place", ["compute.yaml", "the environment"])

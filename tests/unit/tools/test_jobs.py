@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from interpreting_clip.errors import InputError
 from runner.machine_settings import MachineSettings
-from tools.jobs import FORWARD, main, planned, usable_gpus, wait_for_others
+from tools.jobs import (
+    FORWARD,
+    main,
+    planned,
+    processors_shared_by,
+    usable_gpus,
+    wait_for_others,
+)
 
 CPU, CUDA = MachineSettings(), MachineSettings(device="cuda", processes=2)
 STUDY = nx.DiGraph(
@@ -139,6 +146,21 @@ def test_one_job_at_a_time_has_a_device_that_is_named():
     named = MachineSettings(device="cuda:1")
     assert usable_gpus(planned(STUDY, named), named) == [""]
     assert usable_gpus(planned(STUDY, CPU), CPU) == []
+
+
+@pytest.mark.parametrize(
+    ("needed", "gpus", "at_a_time", "expected"),
+    [
+        (0, 0, 4, 4),
+        (0, 2, 4, 4),
+        (1, 2, 4, 2),  # beside the job on the other GPU
+        (2, 2, 4, 1),
+        (1, 8, 4, 4),
+        (2, 3, 4, 1),
+    ],
+)
+def test_jobs_divide_the_processors(needed, gpus, at_a_time, expected):
+    assert processors_shared_by(needed, gpus, at_a_time) == expected
 
 
 def test_a_second_run_waits_for_the_first_and_for_what_inherits_its_lock(tmp_path: Path, capsys):
