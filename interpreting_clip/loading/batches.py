@@ -26,6 +26,7 @@ Starting a worker takes as long as decoding some hundred images of 32 x 32 pixel
 """
 
 Index = TypeVar("Index")
+Loaded = TypeVar("Loaded", bound=np.ndarray | torch.Tensor)
 
 
 @runtime_checkable
@@ -73,11 +74,11 @@ class Batches(Dataset):
 
 
 def load_batches(
-    load: Callable[[Index], Pixels],
+    load: Callable[[Index], Loaded],
     indices: Iterable[Index],
     workers: int,
     device: torch.device | str = "cpu",
-) -> Iterator[tuple[Index, Pixels]]:
+) -> Iterator[tuple[Index, Loaded]]:
     """Yield each index with `load(index)`, in order, loaded ahead by `workers` processes (0: none).
 
     Workers draw no random numbers, so their number changes nothing. They are forked, which shares

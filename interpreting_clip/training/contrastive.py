@@ -20,6 +20,7 @@ from interpreting_clip.loading.batches import ImageDataset
 from interpreting_clip.loading.preprocess import to_device, to_tower
 from interpreting_clip.loading.processes import add_up, place
 from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.caption_tokens import caption_tokens
 from interpreting_clip.training.loop import Objective, train
 from interpreting_clip.training.pieces import Piece, Pieces, forward_pass, restart_statistics
 
@@ -74,7 +75,7 @@ def pretrain(
 
     train(
         module,
-        contrastive_objective(encoder, captions, recipe.precision),
+        contrastive_objective(encoder, captions, recipe.precision, workers),
         images,
         encoder.card.preprocess,
         recipe,
@@ -86,9 +87,12 @@ def pretrain(
 
 
 def contrastive_objective(
-    encoder: Encoder, captions: Sequence[str], precision: TrainingPrecision = "float32"
+    encoder: Encoder,
+    captions: Sequence[str],
+    precision: TrainingPrecision = "float32",
+    workers: int = 0,
 ) -> Objective:
-    """Return the objective of batches of captioned images.
+    """Return the objective of batches of captioned images, whose captions `workers` tokenize.
 
     Every image is compared with every caption of its batch. So pieces pass twice, as in Gao et al.
     (2021, arXiv 2101.06983). The first time only their features are kept, and the loss gives the
@@ -101,7 +105,8 @@ def contrastive_objective(
     texts = sorted(set(captions))
     number = {text: index for index, text in enumerate(texts)}
     text_of = np.fromiter((number[caption] for caption in captions), np.int64, len(captions))
-    tokens = torch.from_numpy(encoder.tokenize(texts)).to(scale.device)
+    # They stay on the CPU: those of CC12M would take 6.7 GB of a GPU.
+    tokens = caption_tokens(encoder, texts, workers)
 
     def image_features(piece: Piece) -> Float[torch.Tensor, "image feature"]:
         with forward_pass(piece.seed, scale.device, precision):
@@ -111,9 +116,9 @@ def contrastive_objective(
         return normalize(features.float(), dim=-1)
 
     def text_features(numbers: np.ndarray, seed: int) -> Float[torch.Tensor, "text feature"]:
-        chosen = to_device(torch.from_numpy(numbers), scale.device)
+        chosen = torch.from_numpy(tokens[numbers].astype(np.int64))
         with forward_pass(seed, scale.device, precision):
-            features = module.encode_text(tokens[chosen])
+            features = module.encode_text(to_device(chosen, scale.device))
         return normalize(features.float(), dim=-1)
 
     def features_of(passes: list[Pass], rows: int) -> Float[torch.Tensor, "row feature"]:
