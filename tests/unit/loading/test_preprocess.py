@@ -1,9 +1,20 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from interpreting_clip.loading.preprocess import Preprocess, resize_and_crop, to_device, to_tower
+from interpreting_clip.loading.preprocess import (
+    Preprocess,
+    crop_and_resize,
+    resize_and_crop,
+    to_device,
+    to_tower,
+    whole_pixels,
+)
 
 HALF = Preprocess(size=4, mean=(0.5, 0.25, 0.0), std=(0.5, 0.25, 1.0))
 
@@ -86,6 +97,40 @@ def test_pixels_are_those_of_the_libraries(library, resize, mode, interpolation,
     expected = library(preprocess)(Image.fromarray(image))
     ours = to_tower(resize_and_crop(image, preprocess)[None], preprocess)[0]
     torch.testing.assert_close(ours, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("shape", [(37, 53), (301, 224), (500, 333), (90, 1000)])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize(
+    "box", [(0.0, 0.0, 1.0, 1.0), (0.25, 0.1, 0.75, 1.0), (0.5, 0.9, 0.6, 1.0)]
+)
+def test_a_crop_is_torchvision_s_and_nearly_pillow_s(box, interpolation, shape):
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.v2.functional import resized_crop, resized_crop_image
+
+    preprocess = Preprocess(size=224, mean=MEAN, std=STD, interpolation=interpolation)
+    image = photograph(*shape)
+    image.setflags(write=False)
+    found = crop_and_resize(image, box, preprocess)
+    left, right = whole_pixels(box[0], box[2], shape[1])
+    top, bottom = whole_pixels(box[1], box[3], shape[0])
+    part = (top, left, bottom - top, right - left)
+    mode = InterpolationMode(interpolation)
+    tensor = torch.tensor(image).permute(2, 0, 1)
+    expected = resized_crop_image(tensor, *part, [224, 224], mode, antialias=True)
+    np.testing.assert_array_equal(found, expected.permute(1, 2, 0))
+    pillow: Any = Image.fromarray(image)
+    difference = found.astype(int) - np.asarray(resized_crop(pillow, *part, [224, 224], mode))
+    # Both round between the two axes, and cut what a bicubic filter leads beyond black and white.
+    assert np.abs(difference).mean() < 0.5 and (np.abs(difference) > 1).mean() < 0.01
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 2000))
+def test_a_part_of_a_side_is_at_least_a_pixel_and_inside_it(start, share, length):
+    first, end = whole_pixels(start, start + share * (1 - start), length)
+    assert 0 <= first < end <= length
+    assert abs((end - first) - share * (1 - start) * length) <= 1
+    assert abs(first - start * length) <= 1
 
 
 def test_pixels_may_be_a_tensor():
