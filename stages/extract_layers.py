@@ -12,6 +12,7 @@ from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.quantities import Positive, Share
 from runner.listed_params import ListedParams
@@ -41,7 +42,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         params.read("cka.outlier_sigma", Positive), params.read("cka.outlier_share", Share)
     )
     encoder = load_encoder(weights)
-    with open_shards(dataset) as data:
+    with open_shards(dataset, decode_fast) as data:
         minibatches = evenly_spaced_minibatches(len(data), layers.images, layers.minibatch)
         grams = layer_grams(
             encoder, data, minibatches, own_machine(machine), precision, limits=limits

@@ -18,6 +18,7 @@ from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import StreamedArray
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import write_activations
+from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
@@ -47,7 +48,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     start = load_encoder(source)
     with error_context(source):
         encoder = probed_encoder(start, item.features)
-    with open_shards(dataset) as images:
+    with open_shards(dataset, decode_fast) as images:
         with error_context(dataset):
             rows = choose_images(images.classes, images.card.classes, most)
         chosen = ChosenImages(images, rows)

@@ -12,6 +12,7 @@ from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.untrained import untrained_activations
 from interpreting_clip.formats.arrays import StreamedArray, write_tensors
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.loading.decoding import decode_fast
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs
@@ -25,7 +26,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     precision = params.read("precision", Precision).inference
     seeds = range(null.seed, null.seed + null.encoders)
     out = outputs[f"data/untrained_activations/{key}"]
-    with open_shards(inputs[f"data/datasets/{TEST_SETS[0]}"]) as images:
+    with open_shards(inputs[f"data/datasets/{TEST_SETS[0]}"], decode_fast) as images:
         count = min(null.images, len(images))
         rows = np.arange(count) * len(images) // count
         draws = untrained_activations(

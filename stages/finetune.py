@@ -8,6 +8,7 @@ from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder, save_encoder
 from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
 from interpreting_clip.errors import error_context
+from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
 from interpreting_clip.training.supervised import train_classifier
@@ -32,7 +33,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     torch.set_num_threads(recipe.threads)
     start = load_encoder(source)
     start.module.to(own.device)
-    with open_shards(dataset) as data:
+    with open_shards(dataset, decode_fast) as data:
         classes = data.card.classes
         with error_context(source):
             head = zero_shot_head(start, classes, templates)

@@ -5,6 +5,7 @@ from interpreting_clip.config.trainings import Pretrain, TrainingRecipe
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import save_encoder
 from interpreting_clip.errors import InputError
+from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
 from interpreting_clip.training.contrastive import pretrain
@@ -25,7 +26,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         return
     own, curve = own_machine(machine), outputs[f"data/training/{key}"]
     callbacks = training_callbacks(key, curve, own.device, recipe, backbone, inputs.digests())
-    with open_shards(dataset) as data:
+    with open_shards(dataset, decode_fast) as data:
         if data.captions is None:
             raise InputError(
                 f"{dataset}: pretrain.{key} needs a captioned dataset, this has no captions"

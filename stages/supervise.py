@@ -4,6 +4,7 @@ from interpreting_clip.config.encoders import AnyBackbone
 from interpreting_clip.config.trainings import Supervise, TrainingRecipe
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import classifier_encoder, save_encoder
+from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
 from interpreting_clip.training.supervised import train_classifier
@@ -25,7 +26,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     own, curve = own_machine(machine), outputs[f"data/training/{key}"]
     facts = (recipe, item.label_smoothing, backbone, inputs.digests())
     callbacks = training_callbacks(key, curve, own.device, *facts)
-    with open_shards(dataset) as data:
+    with open_shards(dataset, decode_fast) as data:
         # The tower is a CLIP's, so that encoders differ only in their training (Crabbé et al.
         # 2024). Its features go into the head as they are, not normalised.
         encoder = classifier_encoder(

@@ -6,7 +6,7 @@ class index) and, in a captioned set, `00000007.txt`; the shards of a folder are
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, starmap
@@ -23,6 +23,9 @@ from interpreting_clip.errors import InputError, error_context
 StoredImage = tuple[bytes, int | None, str | None]
 """The file of an image, its class index and its caption, or None if it has none."""
 
+Decode = Callable[[bytes, str], UInt8[np.ndarray, "height width 3"]]
+"""Returns the pixels of an image file, like `decode_image`, given its content and its name."""
+
 
 @dataclass(frozen=True)
 class ShardedDataset:
@@ -38,6 +41,7 @@ class ShardedDataset:
     archives: list[ArchiveReader]
     places: Int64[np.ndarray, "image 3"]
     """Each image's archive, and its offset and size in it, in bytes."""
+    decode: Decode
 
     def __len__(self) -> int:
         """Return how many images there are."""
@@ -51,7 +55,7 @@ class ShardedDataset:
     def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
         """Return the pixels of an image, without the card's `border`."""
         name = f"{self.directory}: image {image:08d}"
-        return crop(decode_image(self.stored(image), name), self.card.border, name)
+        return crop(self.decode(self.stored(image), name), self.card.border, name)
 
     def load(self) -> UInt8[np.ndarray, "image height width 3"]:
         """Return the pixels of all images, which have the same size.
@@ -74,8 +78,10 @@ class ShardedDataset:
 
 
 @contextmanager
-def open_shards(directory: Path) -> Iterator[ShardedDataset]:
+def open_shards(directory: Path, decode: Decode = decode_image) -> Iterator[ShardedDataset]:
     """Open a dataset folder and verify every shard against its hash; images stay on disk.
+
+    `loading.decoding.decode_fast` decodes photographs faster, and needs torch.
 
     Raises
     ------
@@ -87,7 +93,7 @@ def open_shards(directory: Path) -> Iterator[ShardedDataset]:
     if not card.shards:
         raise InputError(f"{directory}: at least one shard expected, card.json names none")
     with open_archives(directory, card.shards) as archives:
-        yield _index(directory, card, archives)
+        yield _index(directory, card, archives, decode)
 
 
 def crop(
@@ -106,7 +112,9 @@ def crop(
     return image[border : height - border, border : width - border]
 
 
-def _index(directory: Path, card: DatasetCard, archives: list[ArchiveReader]) -> ShardedDataset:
+def _index(
+    directory: Path, card: DatasetCard, archives: list[ArchiveReader], decode: Decode
+) -> ShardedDataset:
     places, classes, captions = array("q"), array("q"), []
     allowed, first_has = frozenset(card.class_indices), None
     for number, archive in enumerate(archives):
@@ -144,6 +152,7 @@ def _index(directory: Path, card: DatasetCard, archives: list[ArchiveReader]) ->
         captions or None,
         archives,
         np.array(places, np.int64).reshape(-1, 3),
+        decode,
     )
 
 

@@ -15,6 +15,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import StreamedArray
 from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.loading.batches import ImageDataset, image_batches
+from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.loading.processes import collect, place
 
@@ -26,7 +27,7 @@ def extract_dataset(
 
     A process other than the first has no folder to write into, and only computes its share.
     """
-    with open_shards(dataset) as images:
+    with open_shards(dataset, decode_fast) as images:
         streamed = streamed_activations(encoder, images, machine, precision)
         if out is None:
             list(streamed.blocks)  # no rows here: they go to the first process
