@@ -58,8 +58,12 @@ def test_feeding_counts_the_images_of_a_core(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(feeding, "BATCH", 2)
     feeding.write_dataset(tmp_path, 4)
     with open_shards(tmp_path) as images:
-        found = [row.measured for row in feeding.measure(images, 1) if "of a core" in row.measured]
-    assert len(found) == 6 and all(float(speed.split()[0].replace(",", "")) > 0 for speed in found)
+        found = [
+            row.measured
+            for row in feeding.measure(images, images, 1)
+            if "of a core" in row.measured
+        ]
+    assert len(found) == 7 and all(float(speed.split()[0].replace(",", "")) > 0 for speed in found)
 
 
 def test_the_first_hour_on_a_gpu_runs_on_two_processes_of_the_cpu(monkeypatch, tmp_path):
