@@ -1,21 +1,26 @@
-"""Write what docs/params.md and docs/measures.md say of measures, from the measures themselves.
+"""Generate the tables of docs/reference.
 
     python -m tools.manual [--check]
 
-A table stands between `<!-- make docs: name -->` and `<!-- end -->`; all else is written by hand.
-`make docs` writes the tables, and `make check` fails if one is not what it would write.
+A table stands between `<!-- make docs: name -->` and `<!-- end -->`; the rest is written by hand.
+`make docs` writes the tables, and `make check` fails if one is out of date. Ranges and words come
+from the types in the code. The texts about a measure's keys come from its `Settings`; those about
+all other keys from tools/manual.yaml.
 """
 
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
 from interpreting_clip import measures
+from interpreting_clip.config.params import element_types
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.measures.result import labels
@@ -23,9 +28,18 @@ from interpreting_clip.quantities import Described
 from interpreting_clip.study.sections import Sections, further_measures
 from runner.process import launch
 
-PARAMS, MEASURES = Path("docs/params.md"), Path("docs/measures.md")
+PARAMS, MEASURES = Path("docs/reference/params.md"), Path("docs/reference/measures.md")
+
+TEXTS = Path("tools/manual.yaml")
+"""By table and key, the texts about the sections that belong to no measure."""
+
+ALLOWED = "[type]"
+"""Stands in these texts for the range or the words that a key's type allows."""
 
 HEADER = ("key", "meaning", "unit", "legal values", "paper")
+
+LONG = 30
+"""Words of a docstring above which it explains more than the function's name."""
 
 PART = re.compile(r"(<!-- make docs: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -58,11 +72,13 @@ def written(name: str) -> str:
         There is nothing of this name.
     """
     sections = {field.name: field.type for field in msgspec.structs.fields(Sections)}
+    texts = load_tree(TEXTS)
     parts: dict[str, Callable[[], str]] = {
         "settings of further measures": further_settings,
-        "further measures": further_definitions,
+        "definitions": definitions,
         "numbers": numbers_table,
         **{key: lambda key=key: settings_table(sections[key]) for key in sections},
+        **{key: lambda key=key: texts_table(key, texts[key], sections) for key in texts},
     }
     if name not in parts:
         raise InputError(f"<!-- make docs: {name} -->: expected one of {', '.join(parts)}")
@@ -70,7 +86,7 @@ def written(name: str) -> str:
 
 
 def further_settings() -> str:
-    """Return a section of docs/params.md for each measure that has none written by hand."""
+    """Return a section of params.md for each measure that has none written by hand."""
     return "\n".join(
         f"## `{name}`\n\n{summary(name)} ([definition](measures.md#{anchor(name)})).\n\n"
         f"{settings_table(settings)}"
@@ -78,13 +94,27 @@ def further_settings() -> str:
     )
 
 
-def further_definitions() -> str:
-    """Return a section of docs/measures.md for each of these measures."""
+def definitions() -> str:
+    """Return a section of measures.md for each module: what its functions compute."""
     return "\n".join(
-        f"## {title(name)}\n\n{summary(name)}. Settings: [`{name}`](params.md#{name}).\n\n"
-        f"{definition(name)}\n"
-        for name in further_measures()
+        f"## {title(one.name)}\n\n{summary(one.name)}.{settings_link(one.name)}\n\n{parts}\n"
+        for one in pkgutil.iter_modules(measures.__path__)
+        if (parts := "\n\n".join(described_functions(one.name)))
     )
+
+
+def settings_link(name: str) -> str:
+    """Return a link to the section that a measure reads, if it has one."""
+    has_section = name in {field.name for field in msgspec.structs.fields(Sections)}
+    return f" Settings: [`{name}`](params.md#{name})." if has_section else ""
+
+
+def described_functions(name: str) -> Iterator[str]:
+    """Yield what a module's public functions compute, where their docstrings explain it."""
+    for key, function in vars(module(name)).items():
+        ours = inspect.isfunction(function) and function.__module__ == module(name).__name__
+        if ours and not key.startswith("_") and len((said := definition(function)).split()) > LONG:
+            yield f"**`{key}`**: {said}"
 
 
 def summary(name: str) -> str:
@@ -92,19 +122,20 @@ def summary(name: str) -> str:
     return str(module(name).__doc__).partition("\n")[0].rstrip(".")
 
 
-def definition(name: str) -> str:
-    """Return what the docstring of a measure's function says before its parameters."""
-    text = inspect.cleandoc(getattr(module(name), name).__doc__)
-    return text.partition("\nParameters\n")[0].strip()
+def definition(function: Any) -> str:
+    """Return what the docstring of a function says before its parameters, results and errors."""
+    return re.split(r"\n(?:Parameters|Returns|Raises)\n-", inspect.cleandoc(function.__doc__))[
+        0
+    ].strip()
 
 
 def title(name: str) -> str:
     """Return a measure's name as a heading."""
-    return name.replace("_", " ").capitalize()
+    return name.upper() if name == "cka" else name.replace("_", " ").capitalize()
 
 
 def anchor(name: str) -> str:
-    """Return the address of a measure's heading in docs/measures.md."""
+    """Return the address of a measure's heading in docs/reference/measures.md."""
     return title(name).lower().replace(" ", "-")
 
 
@@ -133,8 +164,55 @@ def settings_table(settings: Any) -> str:
     for field in msgspec.structs.fields(settings):
         (said,) = (one for one in field.type.__metadata__ if isinstance(one, Described))
         legal = said.legal or ", ".join(words(msgspec.inspect.type_info(field.type)))
-        rows.append((f"`{field.name}`", said.meaning, said.unit, legal, said.paper))
+        # Links in `Settings` start from docs/, those of the manual from docs/reference/.
+        meaning = said.meaning.replace("](measures.md", "](../measures.md")
+        rows.append((f"`{field.name}`", meaning, said.unit, legal, said.paper))
     return table(HEADER, rows)
+
+
+def texts_table(name: str, texts: dict[str, dict[str, str]], sections: dict[str, Any]) -> str:
+    """Return the keys of a section, or of a part of it (`datasets/drawn`), from their texts.
+
+    A key is a path below the section, in brackets the tags of the types that have it. `[type]` in
+    its legal values stands for what the type allows.
+    """
+    kind, rows = sections[name.partition("/")[0]], []
+    for key, said in texts.items():
+        path, _, tags = key.partition(" (")
+        legal = said.get("legal", ALLOWED)
+        if ALLOWED in legal:
+            allowed = allowed_at(kind, path, {*tags.rstrip(")").split(", ")} - {""})
+            legal = legal.replace(ALLOWED, ", ".join(dict.fromkeys(allowed)))
+        label = f"`{path}` ({tags}" if tags else f"`{path}`"
+        rows.append((label, said["meaning"], said.get("unit", "–"), legal, said.get("paper", "–")))
+    return table(HEADER, rows)
+
+
+def allowed_at(kind: Any, path: str, tags: set[str], tag: str = "") -> Iterator[str]:
+    """Yield what is allowed at a path below a type, in the types with one of the tags, if any."""
+    if not path or not any(structs(kind)):
+        yield from () if any(structs(kind)) else words(msgspec.inspect.type_info(kind))
+        return
+    first, _, rest = path.partition(".")
+    for struct in structs(kind):
+        config = struct.__struct_config__
+        inner = str(config.tag or tag)
+        if config.tag_field == first and not rest:
+            yield f"`{config.tag}`"
+        for field in msgspec.structs.fields(struct):
+            if field.encode_name == first and (rest or not tags or inner in tags):
+                yield from allowed_at(field.type, rest, tags, inner)
+
+
+def structs(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    """Yield the structs that a type, a union, or a collection holds."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    elif isinstance(kind, UnionType):
+        for member in get_args(kind):
+            yield from structs(member)
+    elif inside := element_types(kind):
+        yield from structs(inside[-1])
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -1,4 +1,4 @@
-"""docs/params.md explains every key as it is; its examples, and those of other pages, are legal."""
+"""The manual, docs/reference/params.md, explains every key; all examples in docs/ are legal."""
 
 import re
 from collections import defaultdict
@@ -16,7 +16,7 @@ from interpreting_clip.study.sections import EverySection
 from tests.reads import ROOT
 from tools.manual import span
 
-MANUAL = ROOT / "docs/params.md"
+MANUAL = ROOT / "docs/reference/params.md"
 ENCODERS = ROOT / "docs/encoders.md"
 DATA = ROOT / "docs/data.md"
 HEADER = "| key | meaning | unit | legal values | paper |"
