@@ -2,7 +2,7 @@
 
 From a base size, images, features, concepts and encoders are doubled twice, one at a time. The last
 rows are amounts at LAION's size: bytes, and times that are computed from the base by the formulas
-of growth. They are estimates, and low ones.
+of growth. They are underestimates: the benchmark fits in cache, the real data would not.
 """
 
 import os

@@ -1,6 +1,24 @@
 """What a study of LAION's size would take: the last lines of growth.md.
 
-Bytes follow from the formats, times from measured ones by the formulas of docs/growth.md.
+Bytes follow from the formats, times from measured ones by these formulas. N is the number of
+images, F of features, C of classes, r = min(C, F) of directions, L of labels (pairs of an image and
+a concept), K of concepts, T of threads, E of encoders, D of draws of balanced negatives (0 for
+`all`), Z of draws of each null, n of images in a minibatch; b = 1,024 images are in double
+precision at a time. Memory is without mapped files.
+
+    forward passes         time E N · operations of the tower; memory a batch
+    rest of an extraction  time E N F; memory a batch
+    kurtosis, outliers     time E N F; memory 8 N bytes and a block
+      an outlier's cost    time E N C, beside one E N F C; memory b (F + 3 C)
+      bootstrap            time E N · resamples; memory 16 N bytes, at least 16 MiB
+    importance             time E N F r; memory b (F + r)
+    pruning                time E N (r (F + C) + fractions · C); memory b (F + r + 2 C) and C r
+    logit variance         time E N F²; memory b F and F²
+    concepts               time E ((r + F) (N log N + L (1 + D) (1 + Z))
+                                + Z F (N (F + log N) + L (1 + D)));
+                           memory 16 T N bytes, with nulls 24 T N; 16 L + 12 L (1 + D) bytes while
+                           labels are sorted; 8 K (r + F) bytes of results, 256 MiB of scores
+    comparison of pairs    time E² layers² · minibatches · n²; memory layers · n² of two encoders
 """
 
 from typing import NamedTuple
@@ -38,7 +56,7 @@ def sorting_bytes(scale: Scale) -> float:
 
 
 def estimates(base: Scale, seconds: dict[str, float]) -> list[Row]:
-    """Return the processor hours of a study of LAION's size, by the formulas of docs/growth.md."""
+    """Return the processor hours of a study of LAION's size, by these formulas."""
     features = LAION.features / base.features
     images = LAION.images / base.images
     ranked = images * np.log2(LAION.images) / np.log2(base.images)

@@ -5,7 +5,30 @@
     …                       further datasets, as many as there are
     head.npy, bias.npy      the classifier head, if there is one
 
-Files may as well be safetensors. Writing needs NumPy and msgspec, so it works where the encoder is.
+Arrays are float16, bfloat16, float32 or float64 in .npy or safetensors files; in the latter the
+array is called `activations`, `weight` or `bias`, or is the only one. All are stored as float32.
+Writing needs NumPy and msgspec, so it works where the encoder is. The manifest:
+
+    {
+      "format": 1,
+      "features": 768,
+      "datasets": {
+        "imagenet_val": {
+          "file": "imagenet_val.safetensors",
+          "sha256": "of that file",
+          "images": 50000,
+          "order": "as printed by python -m tools.image_list"
+        }
+      },
+      "head": {
+        "weight": {"file": "head.safetensors", "sha256": "of that file"},
+        "bias": {"file": "bias.npy", "sha256": "of that file"},
+        "classes": ["tench", "goldfish"]
+      }
+    }
+
+`head`, and `bias` in it, may be left out. `order` is the SHA-256 of the first column of the
+dataset's list: `tail -n +2 lists/imagenet_val.csv | cut -d, -f1 | sha256sum`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """What a measure's result says of its numbers: label, unit, digits, interval, chance level.
 
 From this come an encoder's metrics, `plots/measures.csv`, a row of a table on the page, the columns
-of `dvc metrics show` and the table in docs/measures.md.
+of `dvc metrics show` and the table in docs/reference/measures.md.
 """
 
 from dataclasses import dataclass

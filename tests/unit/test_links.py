@@ -9,7 +9,7 @@ from tests.reads import ROOT
 
 DOCUMENTS = sorted(
     file.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "data/reference/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "data/*/*.md")
     for file in ROOT.glob(pattern)
 )
 
@@ -33,5 +33,5 @@ def test_every_link_leads_to_a_file_and_a_heading(document):
 
 
 def test_the_readme_leads_to_every_page_of_the_documentation():
-    linked = set(re.findall(r"\]\((docs/\w+\.md)", (ROOT / "README.md").read_text()))
+    linked = set(re.findall(r"\]\((docs/[\w/]+\.md)", (ROOT / "README.md").read_text()))
     assert linked == {document for document in DOCUMENTS if document.startswith("docs/")}
