@@ -32,7 +32,7 @@ def require_source(files: Iterable[Path]) -> None:
     """
     for file in files:
         if (found := import_origin(file)) != file.absolute():
-            raise InputError(f"{file}: {found} is imported in its place; move that away")
+            raise InputError(f"{file}: {found} is imported in its place; move it away")
         cached = Path(importlib.util.cache_from_source(str(file)))
         try:
             content = cached.read_bytes()
@@ -43,8 +43,8 @@ def require_source(files: Iterable[Path]) -> None:
         if not is_compiled_from(content[16:], file):
             cached.unlink()
             raise InputError(
-                f"{cached}: bytecode of another source than {file} has, which Python takes for its "
-                "own; it was deleted: run again"
+                f"{cached}: stale bytecode, compiled from another {file}, which Python would run; "
+                "it was deleted: run again"
             )
         if not sys.dont_write_bytecode:
             with suppress(OSError):

@@ -276,8 +276,8 @@ def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
     found = fingerprinted(stage, branch, root)
     if (present := content_hash(found)) != recorded:
         raise InputError(
-            f"{file}: '{name}': expected {present}, the code as it is now, got {recorded}; run "
-            "`dvc repro code` first, so that results are kept under the code that computed them"
+            f"{file}: '{name}': expected {present}, the current code's, got {recorded}; run `dvc "
+            "repro code` first, so that results are filed under the code that computed them"
         )
     require_source(root / file for file in found["code"])
     if differing := different_versions(found["packages"]):
@@ -288,7 +288,7 @@ def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
             )
             + ". Results depend on the versions in constraints.txt and versions.yaml: `make "
             "install` installs the former and records the latter, or write the installed version "
-            f"of {first} there yourself; `dvc repro` then runs again what depends on it"
+            f"of {first} there yourself; `dvc repro` then recomputes what depends on it"
         )
 
 

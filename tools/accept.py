@@ -135,8 +135,8 @@ def run(folder: Path, machine: Machine) -> None:
         sys.stdout.flush()
         if subprocess.run(words, cwd=folder, env=os.environ | settings, check=False).returncode:
             raise InputError(
-                f"{folder}: the run stopped, as the lines above say; once that is mended, run "
-                "`make accept` again, and it continues"
+                f"{folder}: the run stopped, see above; once that is fixed, run `make accept` "
+                "again: it continues"
             )
 
 

@@ -1,4 +1,4 @@
-"""`make check-encoder ENCODER=key`: what an encoder of params.yaml is, before anything is computed.
+"""`make check-encoder ENCODER=key`: check an encoder of params.yaml before anything is computed.
 
     python -m tools.check_encoder KEY [--image FILE] [--download]
 
@@ -144,8 +144,8 @@ def require_entry(study: Sections, key: str) -> None:
     for section in ENCODER_SECTIONS:
         if key in getattr(study, section):
             raise InputError(
-                f"'{section}.{key}' is made here, so its weights are right once `dvc repro` has "
-                f"made them; check one of `weights`: {', '.join(study.weights) or 'none'}"
+                f"'{section}.{key}' is trained by this study, so there is nothing to check before "
+                f"`dvc repro`; check one of `weights`: {', '.join(study.weights) or 'none'}"
             )
     raise InputError(
         f"{PARAMS}: no encoder {key!r} in `weights`; {close_names(key, study.weights)}"
@@ -169,8 +169,8 @@ def require_weights(study: Sections, key: str, machine: Machine, *, download: bo
         places.append(tokenizer_location(architecture))
     if not download and (missing := list(filter(None, (to_download(p, machine) for p in places)))):
         raise InputError(
-            f"'weights.{key}': its weights are not on this machine, and would be downloaded: "
-            f"{', '.join(missing)}. Give the option --download to get them now"
+            f"'weights.{key}': its weights are not on this machine: {', '.join(missing)}; get them "
+            "with `make check-encoder` and OPTIONS=--download"
         )
 
 

@@ -1,4 +1,4 @@
-"""`make compare A=… B=…`: whether two results agree even if their bytes differ.
+"""`make compare A=… B=…`: check whether two results agree, even if their bytes differ.
 
     python -m tools.compare A B [--arrays N] [--relative N] [--absolute N]
         [--points N]
@@ -52,7 +52,7 @@ SHARES = "data/training/"
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How much may differ; each field is an option, and its metadata say what it applies to."""
+    """How much may differ; each field is an option, whose metadata describe it."""
 
     arrays: float = field(default=1e-4, metadata={"of": "share of an array's largest value"})
     ranks: float = field(default=1e-2, metadata={"of": "the same, of average precisions"})
@@ -227,7 +227,9 @@ def open_result(name: str) -> Iterator[ComparedResult]:
         with error_context(name):
             outputs = {output.path: output for output in locked_outputs(folder)}
         if not outputs:
-            raise InputError(f"{name}: no dvc.lock in it, so no result; `dvc repro` makes one")
+            raise InputError(
+                f"{name}: no dvc.lock, so no results to compare; run `dvc repro` there"
+            )
         yield ComparedResult(name, outputs, folder, cache)
 
 
@@ -242,7 +244,7 @@ def write_revision(revision: str, folder: Path) -> None:
     command = ["git", "archive", f"{revision}^{{commit}}"]
     archive = subprocess.run(command, capture_output=True, check=False)
     if archive.returncode:
-        raise InputError(f"{revision}: expected a folder or a git revision, it is neither")
+        raise InputError(f"{revision}: neither a folder nor a git revision")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         for member in tar:
             # Only regular files: no path in git leaves the folder, but a link could.
@@ -285,7 +287,7 @@ def command_line() -> Options:
     """Return the command line."""
     parser = Options(
         prog="python -m tools.compare",
-        description="Say whether two results agree even if their bytes differ.",
+        description="Check whether two results agree, even if their bytes differ.",
     )
     for name in "ab":
         parser.add_argument(name, metavar=name.upper(), help="a folder or a git revision")

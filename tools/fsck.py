@@ -1,4 +1,4 @@
-"""`make fsck`: which of DVC's files are damaged, which outputs need them, how to repair them.
+"""`make fsck`: find damaged files in DVC's cache, the outputs that need them, and the repair.
 
     python -m tools.fsck [--mend]
 
@@ -202,7 +202,7 @@ def exclusive(root: Path) -> Iterator[None]:
 
 
 def main(*arguments: str) -> None:
-    """Read the whole cache and say what is wrong; with `--mend`, delete what is damaged."""
+    """Read the whole cache and report damage; with `--mend`, delete damaged files."""
     parser = Options(
         prog="python -m tools.fsck",
         description="Read every byte of DVC's cache; name damaged files and how to repair them.",

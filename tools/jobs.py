@@ -80,7 +80,7 @@ def main(*arguments: str) -> None:
             wait_for_others(lock)
             run_stale(options.jobs, options.snakemake)
     except KeyboardInterrupt:  # `run_all` handles the signal while Snakemake runs
-        raise InputError("interrupted; `make repro` goes on where this ended") from None
+        raise InputError("interrupted; `make repro` continues from here") from None
 
 
 def run_stale(at_a_time: int, snakemake: str) -> None:
@@ -229,8 +229,8 @@ def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count))))
     if count < most:
         raise InputError(
-            f"compute.yaml: `device` and `processes` need {most} GPUs, and torch sees {count}; "
-            "look at `nvidia-smi` and CUDA_VISIBLE_DEVICES"
+            f"compute.yaml: `device` and `processes` need {most} GPUs, but torch sees {count}; "
+            "check `nvidia-smi` and CUDA_VISIBLE_DEVICES"
         )
     return visible.split(",")[:count]
 
@@ -281,11 +281,11 @@ def run_all(
     ran = [name for name in jobs if (FOLDER / f"{name}.log").exists()]
     failed = [name for name in ran if not (FOLDER / f"{name}.done").exists()]
     if not failed and not interrupted:
-        raise InputError(f"Snakemake ended with {code}; {said} says why")
+        raise InputError(f"Snakemake exited with {code}; see {said}")
     what = "interrupted" if interrupted else f"failed: {', '.join(failed)}"
     raise InputError(
-        f"{what}; {len(jobs) - len(ran)} jobs were not started. What has run is kept, "
-        "and `make repro` runs the rest"
+        f"{what}; {len(jobs) - len(ran)} jobs were not started. Finished results are kept; "
+        "`make repro` runs the rest"
     )
 
 

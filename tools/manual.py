@@ -58,7 +58,7 @@ def main(option: str = "") -> None:
         text = file.read_text("utf-8")
         present = PART.sub(lambda part: part[1] + written(part[2]) + part[4], text)
         if option and present != text:
-            raise InputError(f"{file}: not what the code says; run `make docs` and commit")
+            raise InputError(f"{file}: out of date; run `make docs` and commit")
         if present != text:
             write_whole(file, present.encode())
 

@@ -1,4 +1,4 @@
-"""The end of `make repro`: what was made, where to look, and what is new since the last commit.
+"""The end of `make repro`: list the results, and what changed since the last commit.
 
     python -m tools.outcome
 
@@ -39,13 +39,13 @@ SHOWN = 3
 """The most parameters of a file that are named."""
 
 MACHINE = """\
-Settings and code are the commit's, so what computed makes the difference: another build of torch
-or numpy, an ARM processor or another without AVX2, a GPU, or `kernels: native`
+Settings and code are the commit's, so the machine makes the difference: another build of torch or
+numpy, an ARM processor or another without AVX2, a GPU, or `kernels: native`
 (docs/reproducibility.md)."""
 
 
 def main() -> None:
-    """Say what was made, and compare it with the last commit."""
+    """List the results, and compare them with the last commit."""
     study = load_tree(PARAMS)
     said = list(made(study))
     with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +103,7 @@ def processor() -> str:
 
 
 def made(study: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines that say what there is now, and where to look."""
+    """Yield the lines that list the results."""
     sizes = {name: len(study[name]) for name in ("encoders", "datasets", "comparisons")}
     counts = [f"{n} {name if n != 1 else name[:-1]}" for name, n in sizes.items()]
     yield f"The results of this study ({', '.join(counts)}):"
@@ -119,10 +119,10 @@ def news(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
     """Yield the lines that set the results here against those in a folder of the last commit."""
     known = [key for key in encoders if (committed / f"metrics/encoders/{key}.json").is_file()]
     if not known:
-        yield "The last commit has no results of this study's encoders."
+        yield "The last commit has no results for this study's encoders."
         return
     if fresh := len(encoders) - len(known):
-        yield f"The last commit has no results of {fresh} of the {len(encoders)} encoders."
+        yield f"The last commit has no results for {fresh} of the {len(encoders)} encoders."
     files = [
         file.relative_to(committed)
         for folder in ("metrics", "plots")
@@ -133,16 +133,16 @@ def news(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
         these = "The other results" if fresh else "The results"
         yield f"{these} in metrics/ and plots/ are identical to the commit's, byte for byte."
         return
-    yield f"Of the last commit's files in metrics/ and plots/, {len(changed)} have other bytes."
+    yield f"{len(changed)} of the last commit's files in metrics/ and plots/ have changed."
     if lines := list(headlines(committed, known)):
         yield f"Headline numbers that differ, of {len(known)} encoders:"
         yield from lines
     else:
         yield "None of the headline numbers differs."
     yield from causes(committed)
-    yield "  make compare A=HEAD B=.              whether each result agrees within a tolerance"
-    yield "  git checkout metrics plots dvc.lock  brings the commit's results back"
-    yield "  make repro                           then brings these back, without training again"
+    yield "  make compare A=HEAD B=.              checks each result within a tolerance"
+    yield "  git checkout metrics plots dvc.lock  restores the commit's results"
+    yield "  make repro                           then restores these, without training again"
 
 
 def headlines(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
@@ -163,7 +163,7 @@ def headlines(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
 
 
 def distance(before: Any, after: Any) -> float:
-    """Return how far apart two headline numbers are; infinitely, where only one is a number."""
+    """Return the absolute difference, or infinity if either is missing."""
     a, b = number(before), number(after)
     return float("inf") if a is None or b is None else abs(a - b)
 

@@ -1,4 +1,4 @@
-"""`make plan`: what a study would download, store and compute, before anything is started.
+"""`make plan`: estimate a study's downloads, disk and operations before anything starts.
 
     python -m tools.plan [STUDY] [--offline] [--gpu-memory GB] [--rate TFLOPS]
 
@@ -56,8 +56,8 @@ from tools.reachable import (
 
 NOTE = """\
 The whole study, even if an earlier run left results. ~ estimated, ? unknown.
-Operations count a multiplication and an addition as two, and only those of passes through
-encoders: drawing and decoding images, the measures and DVC itself come on top.
+Operations count a multiplication and an addition as two. Only passes through encoders are counted;
+drawing and decoding images, the measures and DVC itself come on top.
 Memory is a GPU's, computed from what torch allocates on tensors that have sizes but no data.
 """
 
@@ -97,15 +97,18 @@ def command_line() -> Options:
     """Return the command line."""
     parser = Options(
         prog="python -m tools.plan",
-        description="Say what a study would download, store and compute; start nothing.",
+        description="Estimate what a study downloads, stores and computes; start nothing.",
     )
     parser.add_argument("study", nargs="?", type=Path, default=PARAMS, help="default: %(default)s")
     parser.add_argument("--offline", action="store_true", help="contact no hub and no URL")
     parser.add_argument(
-        "--gpu-memory", type=positive, metavar="GB", help="refuse what takes more; default: CUDA's"
+        "--gpu-memory",
+        type=positive,
+        metavar="GB",
+        help="flag trainings that need more; default: this GPU's",
     )
     parser.add_argument(
-        "--rate", type=positive, metavar="TFLOPS", help=f"print hours at it; default: {MEASURED}"
+        "--rate", type=positive, metavar="TFLOPS", help=f"estimate hours at it; default: {MEASURED}"
     )
     return parser
 

@@ -46,7 +46,7 @@ class Plan:
 
 
 def main() -> None:
-    """Say what is not here, if anything, and let DVC use its run cache."""
+    """Report results that are missing here, and let DVC use its run cache."""
     root = Path.cwd()
     try:
         locked = locked_stages(root)
@@ -147,7 +147,7 @@ def default_remote(root: Path) -> str | None:
 
 
 def said(plan: Plan, remote: str | None) -> Iterator[str]:
-    """Yield the lines that say what is not here, what runs, and how long that takes."""
+    """Yield the lines that report missing results, what will run, and how long that takes."""
     yield "dvc.lock lists results that are not on this machine."
     if plan.found:
         yield f"  {counted(plan.found)} ran here before on the same inputs and will not run again."
@@ -166,11 +166,11 @@ def counted(names: list[str]) -> str:
 
 
 def duration(names: Iterable[str]) -> str:
-    """Say how long stages took when they last ran on this machine, one at a time."""
+    """Describe how long stages took when they last ran on this machine, one at a time."""
     taken = [seconds(name) for name in names]
     known = [one for one in taken if one is not None]
     if not known:
-        return "how long that takes here is not known yet; README.md says it for the miniature"
+        return "they never ran here, so how long they take is unknown (README.md: the miniature)"
     total = humanize.naturaldelta(sum(known))
     if rest := len(taken) - len(known):
         return f"at least {total}, one at a time; {rest} of them have not run here yet"

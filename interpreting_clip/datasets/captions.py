@@ -44,7 +44,7 @@ def read_captions(file: Path) -> dict[str, Entry]:
         entries = msgspec.json.decode(read_file(file, LARGEST), type=list[Entry])
     except FileNotFoundError as error:
         raise InputError(
-            f"{file}: ImageNet-Captions' JSON was expected, there is none; get it from "
+            f"{file}: no such file; get ImageNet-Captions' JSON from "
             "github.com/mlfoundations/imagenet-captions and check `captions` in params.yaml"
         ) from error
     except DAMAGED_JSON as error:
@@ -87,15 +87,14 @@ def image_captions(
         wnid = entries[name].wnid
         if wnid is not None and published.folders.get(wnid) != class_:
             raise ValueError(
-                f"{path} is of class {class_} and its caption's entry says {wnid}; "
+                f"{path} is of class {class_}, but its caption's entry has {wnid}; "
                 "check that the folder is ImageNet's train set"
             )
         captions[path] = entries[name].caption
         missing.discard(name)
     if missing and not partial:
         raise ValueError(
-            f"an image for each of the {len(entries)} captions was expected, "
-            f"{len(missing)} are missing, {min(missing)} for one; complete the folder, or say "
-            "`partial: true` in params.yaml"
+            f"{len(missing)} of {len(entries)} captions have no image, {min(missing)} for example; "
+            "complete the folder, or set `partial: true` in params.yaml"
         )
     return captions

@@ -60,8 +60,8 @@ def walk(root: Path) -> Iterator[tuple[str, Path]]:
         folder = _identity(Path(directory))
         if folder in above | passed:
             raise InputError(
-                f"{directory}: a folder with files of its own was expected, it is a link to "
-                f"{Path(directory).resolve()}, which the dataset has already or lies in; remove it"
+                f"{directory}: a link to {Path(directory).resolve()}, which the dataset contains "
+                "already or lies in; remove it"
             )
         passed.add(folder)
         inner.sort(key=natural_order)
@@ -132,8 +132,8 @@ def folder_classes(files: Files, published: PublishedSet) -> dict[str, int]:
         tables[PurePosixPath(file.path).name] = data = file.read()
         if len(data) > TABLE:
             raise ValueError(
-                f"{file.path}: a table of at most {TABLE:,} bytes was expected, it has "
-                f"{len(data):,}; get it again"
+                f"{file.path}: expected a table of at most {TABLE:,} bytes, got {len(data):,}; get "
+                "it again"
             )
     if published.other_folders:
         check_mappings(tables, published)
@@ -177,16 +177,16 @@ def classify(
             numbers[path] = number
         elif is_image and not published.other_folders:
             raise ValueError(
-                f"{path} lies in the folder {folder!r}, which is no class of this set: "
-                f"folders such as {', '.join(list(published.folders)[:2])} were expected; check "
-                "`kind`, the folder and, for a shift of your own, `classes` in params.yaml"
+                f"{path}: the folder {folder!r} is not a class of this set; expected folders such "
+                f"as {', '.join(list(published.folders)[:2])}; check `kind`, the folder and, for a "
+                "shift of your own, `classes` in params.yaml"
             )
     wnids = validation_wnids(tables) if numbers else {}
     for path, number in numbers.items():
         if wnids.get(number) not in published.folders:
             raise ValueError(
-                f"the class of {path} was expected in its ground truth, "
-                f"{wnids.get(number, 'nothing')} is there; get that file again"
+                f"{path}: expected its class in the ground truth, got "
+                f"{wnids.get(number, 'nothing')}; get that file again"
             )
         classes[path] = published.folders[wnids[number]]
     return classes
@@ -271,8 +271,8 @@ def _meta(data: bytes) -> dict[str, str]:
             return pool.submit(_synsets, data).result()
     except Exception as error:  # or it raises any exception, depending on the damage
         raise ValueError(
-            f"{META}: the table `synsets` of the development kit was expected ({error}); take the "
-            "file from ILSVRC2012_devkit_t12.tar.gz again"
+            f"{META}: not the development kit's table `synsets` ({error}); take the file from "
+            "ILSVRC2012_devkit_t12.tar.gz again"
         ) from error
 
 
@@ -322,6 +322,6 @@ def check_mappings(tables: Mapping[str, bytes], published: PublishedSet) -> None
             wrong = sorted(found.keys() ^ set(labels.values()))
         if wrong:
             raise ValueError(
-                f"{table}: ObjectNet's published mapping was expected, it differs in "
-                f"{', '.join(wrong[:3])}; unpack ObjectNet 1.0 again"
+                f"{table}: differs from ObjectNet's published mapping in {', '.join(wrong[:3])}; "
+                "unpack ObjectNet 1.0 again"
             )

@@ -32,7 +32,7 @@ def label_classes(names: Sequence[str], published: PublishedSet) -> list[int | N
     missing = [folder for folder, class_ in published.folders.items() if class_ not in found]
     if missing:
         raise ValueError(
-            f"labels of {len(published.folders)} classes were expected, {len(missing)} have none: "
+            f"{len(missing)} of {len(published.folders)} classes have no label: "
             f"{', '.join(missing[:3])}; check `kind` and `files` or `folder` in params.yaml"
         )
     return found
@@ -58,8 +58,8 @@ def named_classes(names: Sequence[str], published: PublishedSet) -> list[int | N
         class_ = published.folders.get(name, min(classes) if len(classes) == 1 else None)
         if class_ is None and not published.other_folders:
             raise ValueError(
-                f"{name!r} is the name of no class of this set; names such as "
-                f"{', '.join(map(repr, published.names[:2]))} were expected; check `kind`"
+                f"{name!r} is not a class of this set; expected names such as "
+                f"{', '.join(map(repr, published.names[:2]))}; check `kind`"
             )
         if class_ is not None and class_ in found:
             raise ValueError(
@@ -83,8 +83,8 @@ def check_order(names: Sequence[str], published: PublishedSet) -> None:
     """
     if len(names) != len(published.names):
         raise ValueError(
-            f"{len(published.names):,} names of labels were expected, there are {len(names):,}; "
-            "check `kind` and `files` or `folder` in params.yaml"
+            f"expected {len(published.names):,} names of labels, got {len(names):,}; check `kind` "
+            "and `files` or `folder` in params.yaml"
         )
     own = [_fold(name) for name in published.names]
     given = [{_fold(word) for word in (name, *name.split(","))} for name in names]
@@ -102,8 +102,8 @@ def check_order(names: Sequence[str], published: PublishedSet) -> None:
 
 def _disorder(label: int, names: Sequence[str], published: PublishedSet) -> str:
     return (
-        f"label {label} is called {names[label]!r}, {published.names[label]!r} was expected: the "
-        "labels are numbered otherwise; check `kind`, and `files` or `folder`"
+        f"label {label}: expected the name {published.names[label]!r}, got {names[label]!r}, so "
+        "labels are numbered differently; check `kind`, and `files` or `folder`"
     )
 
 

@@ -119,7 +119,7 @@ def holds_shards(root: Path) -> bool:
         image = image or (path if suffix in SUFFIXES else "")
     if shard and image:
         raise ValueError(
-            f"shards (*.tar) or images in class folders were expected, both are there: {shard} and "
-            f"{image}; give them folders of their own"
+            f"expected shards (*.tar) or images in class folders, got both: {shard} and {image}; "
+            "put them into folders of their own"
         )
     return bool(shard)

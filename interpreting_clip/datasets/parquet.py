@@ -87,7 +87,7 @@ def parquet_classes(
         with _opened(local, f"{where}: {file}") as table:
             found = _label_names(table, file)
             if number and found != names:
-                raise ValueError(f"{file}: its labels have other names than those of other files")
+                raise ValueError(f"{file}: its labels have other names than in the other files")
             if not number:
                 names, meaning = found, _meaning(table, found, published, numbered=numbered)
             for path, name, label in _rows(table, file, f"{where}: {file}"):
@@ -126,8 +126,8 @@ def _meaning(
     if numbered:
         return dict(enumerate(published.labels))
     raise ValueError(
-        "names of the labels were expected in the schema's metadata, since they alone say which "
-        "classes the numbers mean; take another copy, or class folders"
+        "the schema's metadata have no names of the labels, so their numbers mean nothing; take "
+        "another copy, or class folders"
     )
 
 
@@ -147,7 +147,7 @@ def _class(label: Label, meaning: Mapping[Label, int | None], path: str) -> int 
         else "check `kind` and `files` or `folder` in params.yaml"
     )
     raise ValueError(
-        f"{path}: a label of 0 to {len(meaning) - 1} was expected, got "
+        f"{path}: expected a label from 0 to {len(meaning) - 1}, got "
         f"{'none' if label is None else label}; {advice}"
     )
 
@@ -157,8 +157,8 @@ def _check_wnid(name: str, class_: int, path: str, published: PublishedSet) -> N
     wnids = [wnid for wnid in re.findall(r"n\d{8}", name) if wnid in published.folders]
     if wnids and class_ not in {published.folders[wnid] for wnid in wnids}:
         raise ValueError(
-            f"{path}: its label means class {class_} and its name says {wnids[-1]}; the labels are "
-            "numbered otherwise"
+            f"{path}: its label means class {class_}, but its name has {wnids[-1]}; the labels are "
+            "numbered differently"
         )
 
 
@@ -175,8 +175,8 @@ def _rows(table: Any, file: str, where: str) -> Iterator[tuple[str, str, Label]]
         size += batch.nbytes
         if size > TEXTS:
             raise InputError(
-                f"{where}: labels and names of at most {TEXTS:,} bytes were expected, it has more; "
-                "get it again"
+                f"{where}: expected at most {TEXTS:,} bytes of labels and names, got more; get it "
+                "again"
             )
         labels = batch.column(LABEL).to_pylist()
         for name, label in zip(_names(batch), labels, strict=True):
@@ -233,13 +233,12 @@ def _reader(data: bytes | None, where: str) -> Callable[[], bytes]:
     """
     if data is None:
         raise InputError(
-            f"{where}: the bytes of an image were expected, there are none (a path alone names a "
-            "file of its author's); get it again"
+            f"{where}: an image has a path and no bytes; get a copy that holds the images"
         )
     if len(data) > LARGEST:
         raise InputError(
-            f"{where}: an image of at most {LARGEST:,} bytes was expected, it has {len(data):,}; "
-            "get it from its publisher"
+            f"{where}: expected an image of at most {LARGEST:,} bytes, got {len(data):,}; get it "
+            "from its publisher"
         )
     return lambda: data
 
@@ -261,8 +260,8 @@ def _require_rows(found: int, expected: int, where: str) -> None:
     """
     if found != expected:
         raise InputError(
-            f"{where}: {expected:,} rows were expected, {found:,} came: it is damaged or cut "
-            "short; get a whole copy"
+            f"{where}: expected {expected:,} rows, got {found:,}: it is damaged or cut short; get "
+            "a whole copy"
         )
 
 
@@ -300,8 +299,8 @@ def _label_names(table: Any, file: str) -> list[str] | None:
         return None if names is None else msgspec.convert(names, list[str])
     except (*DAMAGED_JSON, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{file}: the schema's metadata `huggingface` were expected to describe the columns "
-            f"({error}); get it again"
+            f"{file}: the schema's metadata `huggingface` do not describe the columns ({error}); "
+            "get it again"
         ) from error
 
 
@@ -318,7 +317,7 @@ def _opened(file: Path, where: str, buffer: int = 0) -> Iterator[Any]:
     from pyarrow.parquet import ParquetFile
 
     if not file.is_file():
-        raise InputError(f"{where}: a file was expected, it is a pipe, a folder or a broken link")
+        raise InputError(f"{where}: expected a file, got a pipe, a folder or a broken link")
     options = {"buffer_size": buffer, "page_checksum_verification": True}
     try:
         with ParquetFile(file, pre_buffer=False, **options) as table:
@@ -350,6 +349,6 @@ def _check_columns(schema: Any, where: str) -> None:
     ):
         found = ", ".join(f"{name}: {type_}" for name, type_ in fields.items())
         raise InputError(
-            f"{where}: a column `{IMAGE}` of bytes and path and a column `{LABEL}` of numbers or "
-            f"names were expected, there are {found}; check `files` or `folder` in params.yaml"
+            f"{where}: expected a column `{IMAGE}` of bytes and path and a column `{LABEL}` of "
+            f"numbers or names, got {found}; check `files` or `folder` in params.yaml"
         )

@@ -153,7 +153,7 @@ def open_source(
     parquet = _parquet(local)
     with error_context(where, ValueError):
         if parquet and isinstance(entry, Captions):
-            raise ValueError("webdataset shards (*.tar) were expected, these are parquet files")
+            raise ValueError("expected webdataset shards (*.tar), got parquet files")
         if parquet:
             # Without names, labels count ImageNet's classes, or those that the study lists.
             numbered = isinstance(entry, ImageNet | ImageNetCaptions) or (
@@ -165,8 +165,8 @@ def open_source(
             shards = local if isinstance(local, dict) else _shards_below(local)
             if published.classes and not published.labels:
                 raise ValueError(
-                    "a mapping under `classes` was expected to name the labels of these shards, "
-                    "'0', '1', …, each once and none left out; or give a list in their order"
+                    "the mapping under `classes` has to name all labels of these shards, '0', '1', "
+                    "…, each once; or give a list in their order"
                 )
             classes, captions = shard_labels(shards, published, where)
             files = shard_images(shards, where)
@@ -238,8 +238,8 @@ def _locate(
     root = Path(machine.folders) / folder
     if not (root.is_dir() or parquet_files(root)):
         raise InputError(
-            f"{root}: the folder of a dataset was expected, there is none; check `folder` in "
-            "params.yaml, and the machine's setting `folders`, below which relative paths lie"
+            f"{root}: no such folder; check `folder` in params.yaml, and the machine's setting "
+            "`folders`, where relative paths start"
         )
     return str(root), {folder: ""}, root
 
@@ -267,7 +267,7 @@ def _parquet(local: Path | dict[str, Path]) -> dict[str, Path]:
 def _shards_below(root: Path) -> dict[str, Path]:
     shards = {path: file for path, file in walk(root) if path.endswith(".tar")}
     if not shards:
-        raise ValueError("webdataset shards (*.tar) were expected, there are none")
+        raise ValueError("expected webdataset shards (*.tar), found none")
     return shards
 
 
@@ -282,8 +282,8 @@ def _check_labels(
         check_classnames(read_file(file, TABLE), published, unknown)
     elif not isinstance(entry, ImageNet | RealShift):
         raise ValueError(
-            f"{CLASSNAMES} was expected beside the shards, since it alone says which "
-            "classes the labels mean; take one of the copies clip-benchmark/wds_*"
+            f"no {CLASSNAMES} beside the shards, which defines their labels; use one of the copies "
+            "clip-benchmark/wds_*"
         )
 
 
@@ -304,7 +304,7 @@ def require_complete(
         There is no image; a class has none; the set has another number of images.
     """
     if not classes:
-        raise ValueError("images were expected, there are none; check its path and `kind`")
+        raise ValueError("expected images, found none; check the path and `kind`")
     if partial or not (published.images or published.every_class):
         return
     missing = sorted(set(published.class_indices) - set(classes.values()))
@@ -313,15 +313,15 @@ def require_complete(
         first = {class_: folder for folder, class_ in reversed(published.folders.items())}
         folders = [first[class_] for class_ in missing]
         raise ValueError(
-            f"images of {len(published.class_indices)} classes were expected, {len(missing)} have "
-            f"none: {', '.join(folders[:3])}{' …' if len(missing) > 3 else ''}; complete the set, "
-            "or say `partial: true` in params.yaml"
+            f"{len(missing)} of {len(published.class_indices)} classes have no image: "
+            f"{', '.join(folders[:3])}{' …' if len(missing) > 3 else ''}; complete the set, or set "
+            "`partial: true` in params.yaml"
         )
     if published.images and len(classes) not in published.images:
         expected = " or ".join(f"{images:,}" for images in published.images)
         raise ValueError(
-            f"{expected} images were expected, there are {len(classes):,}; complete the set, or "
-            "say `partial: true` in params.yaml"
+            f"expected {expected} images, got {len(classes):,}; complete the set, or set "
+            "`partial: true` in params.yaml"
         )
 
 
@@ -346,7 +346,7 @@ def choose(classes: Mapping[str, int | None], limit: int | None) -> dict[str, in
     each = limit // len(paths)
     if each == 0:
         raise ValueError(
-            f"a `limit` of at least one image per class, {len(paths)}, was expected, got {limit}"
+            f"expected a `limit` of at least one image per class, {len(paths)}, got {limit}"
         )
 
     def rank(path: str) -> tuple[bytes, str]:
@@ -394,8 +394,8 @@ def checked(
         data, name = file.read(), f"{where}: {file.path}"
         if image_extension(data) is None:
             raise InputError(
-                f"{name}: an image ({', '.join(EXTENSIONS)}) was expected, its content is none; "
-                "get it again or remove it"
+                f"{name}: its content is not an image ({', '.join(EXTENSIONS)}); get it again or "
+                "remove it"
             )
         crop(decode_image(data, name), border, name)
         return file.path, data

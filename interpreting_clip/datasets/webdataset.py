@@ -44,8 +44,8 @@ def shard_labels(
             image = f"{shard}/{key}"
             if sum(map(_is_image, members)) != 1 or needed not in members:
                 raise ValueError(
-                    f"{image} was expected to have one image and .{needed}, it has "
-                    f"{', '.join(sorted(members))}; check `kind` and `files` in params.yaml"
+                    f"{image}: expected one image and .{needed}, got {', '.join(sorted(members))}; "
+                    "check `kind` and `files` in params.yaml"
                 )
             classes[image] = _class(members, published, image) if needed == "cls" else None
             if "txt" in members:
@@ -116,8 +116,8 @@ def _labels(file: Path, where: str, needed: str) -> list[tuple[str, bytes]]:
         room -= len(data)
         if room < 0:
             raise InputError(
-                f"{where}: labels of at most {LABELS:,} bytes were expected in a shard, it has "
-                "more; get it again, or pack it in smaller shards"
+                f"{where}: expected at most {LABELS:,} bytes of labels in a shard, got more; get "
+                "it again, or pack it in smaller shards"
             )
     return [(name, contents.get(name, b"")) for name in names]
 
@@ -127,16 +127,16 @@ def _class(members: Mapping[str, bytes], published: PublishedSet, path: str) -> 
     labels, text = published.labels, members["cls"].decode(errors="replace").strip()
     if not text.isdecimal() or int(text) >= len(labels):
         raise ValueError(
-            f"{path}.cls: a label of 0 to {len(labels) - 1} was expected, got "
-            f"{text!r}; check `kind` and `repository` in params.yaml"
+            f"{path}.cls: expected a label from 0 to {len(labels) - 1}, got {text!r}; check `kind` "
+            "and `repository` in params.yaml"
         )
     class_ = labels[int(text)]
     wnids = set(re.findall(r"n\d{8}", members.get("json", b"").decode(errors="replace")))
     known = {published.folders[wnid] for wnid in wnids & published.folders.keys()}
     if known and class_ not in known:
         raise ValueError(
-            f"{path}.cls says class {class_} and its .json names "
-            f"{', '.join(sorted(wnids))}; the labels of these shards are numbered otherwise"
+            f"{path}.cls has class {class_}, but its .json names "
+            f"{', '.join(sorted(wnids))}; the labels of these shards are numbered differently"
         )
     return class_
 
@@ -161,8 +161,8 @@ def check_classnames(text: bytes, published: PublishedSet, most_unknown: float =
     names = [line.strip() for line in text.decode().splitlines() if line.strip()]
     if len(names) != len(published.names):
         raise ValueError(
-            f"classnames.txt was expected to have {len(published.names)} names, it has "
-            f"{len(names)}; check `kind` and `repository` in params.yaml"
+            f"classnames.txt: expected {len(published.names)} names, got {len(names)}; check "
+            "`kind` and `repository` in params.yaml"
         )
     known = {name.casefold() for name in published.names}
     pairs = enumerate(zip(names, published.names, strict=True))
@@ -171,7 +171,7 @@ def check_classnames(text: bytes, published: PublishedSet, most_unknown: float =
     if others or len(differ) > most_unknown * len(names):
         label = (others or differ)[0]
         raise ValueError(
-            f"classnames.txt calls label {label} {names[label]!r}, "
-            f"{published.names[label]!r} was expected: its labels are numbered otherwise; check "
-            "`kind`, `repository` and `revision`"
+            f"classnames.txt: label {label}: expected {published.names[label]!r}, got "
+            f"{names[label]!r}, so labels are numbered differently; check `kind`, `repository` and "
+            "`revision`"
         )

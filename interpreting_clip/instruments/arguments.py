@@ -162,7 +162,7 @@ def as_matrix(
         if not fine.all():
             raise ValueError(
                 f"{name}: {rows} {start + int(np.argmin(fine))} holds NaN, infinity or a number "
-                f"beyond {LARGEST:g}; expected finite numbers, so look at what made it"
+                f"beyond {LARGEST:g}; expected finite numbers, so check how it was computed"
             )
     return array
 
@@ -198,7 +198,7 @@ def as_classes(
     Raises
     ------
     TypeError
-        They are no integers.
+        They are not integers.
     ValueError
         There are more or fewer than images, or one is not among the classes.
     """

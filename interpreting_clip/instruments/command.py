@@ -39,7 +39,7 @@ class Options(argparse.ArgumentParser):
     """A parser of options whose errors are one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the command line, and exit with 2."""
+        """Print the error in the command line, and exit with 2."""
         self.exit(2, f"error: {one_line(message)}; see `{self.prog} --help`\n")
 
 
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     measure = commands.add_parser(
         "measure",
         help="measure what files of activations, heads, labels and accuracies allow",
-        description="Measure what the given files allow, and say what others would allow.",
+        description="Measure what the given files allow, and list what others would allow.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -91,7 +91,7 @@ def main(words: Sequence[str]) -> None:
     Raises
     ------
     InputError
-        Nothing is named, an option is no pair, or as `measure_files` and `write_report`.
+        Nothing is named, an option is not a pair, or as `measure_files` and `write_report`.
     """
     options = parser().parse_args(words)
     files = Files(
@@ -130,7 +130,7 @@ def pairs(option: str, words: Sequence[str]) -> dict[str, str]:
     Raises
     ------
     InputError
-        One is no NAME=VALUE, or a name is given twice.
+        One is not NAME=VALUE, or a name is given twice.
     """
     found: dict[str, str] = {}
     for word in words:

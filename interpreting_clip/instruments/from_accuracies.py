@@ -1,4 +1,4 @@
-"""What accuracies alone tell: effective robustness, on the published testbed's lines."""
+"""Instruments for accuracies: effective robustness, on the published testbed's lines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -130,7 +130,7 @@ def effective_robustness(
     Raises
     ------
     TypeError, ValueError
-        A set is unknown, ImageNet or every shift is missing, or an accuracy is no percentage.
+        A set is unknown, ImageNet or every shift is missing, or an accuracy is not a percentage.
     """
     given = measured_accuracies(accuracies, as_mapping(images, "images", "{'imagenet': 50_000}"))
     settings = checked(Settings, resamples=resamples, confidence=confidence, seed=seed)
@@ -214,7 +214,7 @@ def percentage(name: str, value: Any) -> float:
     Raises
     ------
     TypeError, ValueError
-        It is no number, not from 0 to 100, or looks like a fraction.
+        It is not a number, not from 0 to 100, or looks like a fraction.
     """
     try:
         percent = float(value)

@@ -1,4 +1,4 @@
-"""What an encoder's activations alone tell: kurtosis, outlier features, dimensions, basis."""
+"""Instruments for activations: kurtosis, outlier features, dimensions, basis."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -106,8 +106,8 @@ def kurtosis(
     Raises
     ------
     TypeError, ValueError
-        An argument is no array of finite numbers, has another shape or is out of its range, or all
-        features of an image are equal.
+        An argument is not an array of finite numbers, has another shape or is out of its range,
+        or all features of an image are equal.
     """
     values = as_matrix(activations, "activations")
     settings = outlier_settings(
@@ -130,7 +130,7 @@ def outlier_features(
 ) -> OutlierFeatures:
     """Find the features that are extreme in many images (`measures.kurtosis`).
 
-    Two limits: a few equal outliers hide each other (`hiding` says how many), and a rectified
+    Two limits: a few equal outliers hide each other (see `hiding`), and a rectified
     encoder's features are extreme in a few images each, so `outlier_share` has to be large.
 
     Parameters

@@ -35,7 +35,7 @@ DRAWS = 10_000
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Accuracy(Readable):
-    """Top-1 accuracy in percent, beside that of guessing.
+    """Top-1 accuracy in percent, with the accuracy of guessing.
 
     Attributes
     ----------
@@ -130,15 +130,15 @@ def accuracy(
     bias : of the head, one number for each class
     normalize_features : whether the head takes activations of unit length, as CLIP's do; this
         changes the prediction only if there is a bias
-    among : the classes that the test set has, if the head has more: it chooses among these alone,
-        as for ImageNet-R, ImageNet-A and ObjectNet; None: all
+    among : the classes of the test set, if the head has more: it chooses only among these, as for
+        ImageNet-R, ImageNet-A and ObjectNet; None: all
     aliases : further classes of the head, each with the class that it counts as (ObjectNet)
     confidence, seed : of the interval: draws from the posterior of the accuracy
 
     Raises
     ------
     TypeError, ValueError
-        An argument is no array of finite numbers, the sizes do not fit each other, or a class does
+        An argument is not an array of finite numbers, sizes do not match, or a class does
         not exist.
     """
     values, linear = activations_and_head(activations, head, bias, normalize_features)
@@ -179,7 +179,7 @@ def directions(
     activations : a row for each image, with as many features
     normalize_features : as in `accuracy`; it enters the shares of the logits' variance
     centre : `classes`: of the head minus its mean row, which changes no prediction (ours);
-        `none`: of the head as it is, the paper's
+        `none`: of the head unchanged, the paper's
     random_heads, random_head_seed : the heads of the null; 0 leaves it out
 
     Raises
@@ -285,7 +285,7 @@ def activations_and_head(
     Raises
     ------
     TypeError, ValueError
-        One is no array of finite numbers, or they do not fit.
+        One is not an array of finite numbers, or they do not fit.
     """
     values = as_matrix(activations, "activations")
     weight = as_matrix(head, "head", "class")
@@ -300,14 +300,12 @@ def class_map_among(among: Array | None, aliases: Any, classes: int) -> Int[np.n
     Raises
     ------
     TypeError, ValueError
-        They are no classes of the head, or there are aliases and no `among`.
+        They are not classes of the head, or there are aliases and no `among`.
     """
     pairs = as_mapping(aliases, "aliases", "{530: 409}")
     if among is None:
         if pairs:
-            raise ValueError(
-                "aliases: expected `among`, the classes that the test set has, as well"
-            )
+            raise ValueError("aliases: expected `among` as well, the classes of the test set")
         return np.arange(classes)
     listed = numeric(among, "among")
     kept = np.unique(as_classes(listed, "among", listed.size, classes))

@@ -42,7 +42,7 @@ LENGTH = 1e-3
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class Concepts(Readable, Result):
-    """The concepts that directions and features encode, beside what chance gives.
+    """The concepts that directions and features encode, with their chance levels.
 
     Attributes
     ----------
@@ -109,19 +109,19 @@ def concepts(
     activations : a row for each image and a column for each feature
     labels : whether each image (row) shows each concept (column), booleans or 0 and 1; or by the
         name of each concept a list with an entry for each image
-    directions : of `directions`, or orthonormal rows; None: features alone
+    directions : of `directions`, or orthonormal rows; None: features only
     names : of the concepts, where the labels have none
     threshold : of the average precision; 0.9 in the paper
     negatives : `balanced`: as many images without the concept as with it, the paper's; `all`
     draws, sign, null_draws, false_discovery_rate, seed : as in params.yaml; the paper gives none
     minimum_images : concepts on fewer images are left out; None: the least with which chance
         expects less than one concept (`measures.chance.fewest_images`)
-    workers : threads; they change no result
+    workers : threads; they do not affect the result
 
     Raises
     ------
     TypeError, ValueError
-        An argument is no array of finite numbers, the sizes do not fit each other, or every concept
+        An argument is not an array of finite numbers, sizes do not match, or every concept
         is too rare.
     """
     values = as_matrix(activations, "activations")
@@ -235,7 +235,7 @@ def as_directions(directions: PrivilegedDirections | Array, features: int) -> Di
     Raises
     ------
     TypeError, ValueError
-        They are no array of finite numbers, have another number of features, or are not
+        They are not an array of finite numbers, have another number of features, or are not
         orthonormal.
     """
     if isinstance(directions, PrivilegedDirections):
@@ -260,7 +260,7 @@ def concept_names(names: Any, count: int) -> list[str]:
     Raises
     ------
     TypeError, ValueError
-        They are no texts, or there is not one for each concept.
+        They are not texts, or there is not one for each concept.
     """
     if isinstance(names, str) or not all(isinstance(one, str) for one in names):
         raise TypeError("names: expected a list of texts, one for each concept")

@@ -55,8 +55,8 @@ def cka(
 
     Minibatch CKA with the unbiased HSIC_1 (Nguyen et al. 2021, eq. 2 and 3). The images are dealt
     out to as few minibatches of equal size as `minibatch` allows, in turn, since sets are often
-    sorted by class. If their number does not divide, the last few are left out, which the result
-    says. Features may have any shape: all dimensions but the first are one.
+    sorted by class. If their number does not divide, the last few are left out, and the result
+    reports how many. Features may have any shape: all dimensions but the first are flattened.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def cka(
     Raises
     ------
     TypeError, ValueError
-        An argument is no array of finite numbers, the numbers of images differ or are below 4, or
-        a representation is the same for all images.
+        An argument is not an array of finite numbers, the numbers of images differ or are below
+        4, or a representation is the same for all images.
     """
     sides = [as_representation(one, name) for one, name in ((first, "first"), (second, "second"))]
     x, y = sides

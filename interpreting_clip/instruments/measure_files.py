@@ -146,8 +146,8 @@ def measure_files(files: Files, show: Callable[[Measured], object]) -> Study:
         )
         if files.shifts:
             raise InputError(
-                "--shift: expected activations and a --head to measure accuracy on a shift with; "
-                "for accuracies that you know, use --accuracy"
+                "--shift: expected activations and a --head as well; for accuracies that you know, "
+                "use --accuracy"
             )
     else:
         linear = {"bias": bias, "normalize_features": files.normalize_features}
@@ -229,7 +229,7 @@ def with_head(
             )
         )
         if files.shifts:
-            raise InputError("--shift: expected --labels of the activations on ImageNet, as well")
+            raise InputError("--shift: expected --labels of the ImageNet activations as well")
         return {}
     with refused(study.file("labels" if "labels" in study.inputs else "activations")):
         own = accuracy(
@@ -317,7 +317,7 @@ def no_line(
 def with_accuracies(study: Study, files: Files, accuracies: dict[str, float | Accuracy]) -> None:
     """Add effective robustness, if there are accuracies on ImageNet and on a shift."""
     if both := sorted(accuracies.keys() & files.accuracies.keys()):
-        raise InputError(f"--accuracy {both[0]}: it was measured from the files, too; give one")
+        raise InputError(f"--accuracy {both[0]}: the files give it too; leave one out")
     every = {**accuracies, **files.accuracies}
     known = IMAGENET in every and any(shift in every for shift in TESTBED_SHIFTS)
     if not known and not files.accuracies:
@@ -420,7 +420,7 @@ def read_names(file: Path) -> list[str]:
     Raises
     ------
     InputError
-        There is no such file, or it is no text.
+        There is no such file, or it is not text.
     """
     try:
         return file.read_text("utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Top-1 accuracy of a head on a test set, among all classes or among those of the test set."""
+"""Top-1 accuracy of a head on a test set, among all classes or only the test set's."""
 
 from collections.abc import Mapping, Sequence
 

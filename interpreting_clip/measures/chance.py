@@ -1,4 +1,4 @@
-"""What chance alone gives: the probability of an average precision, and false discoveries.
+"""Chance levels: the probability of an average precision, and false discoveries.
 
 Under chance the ranking of the images has nothing to do with the concept: each order of k positives
 and m negatives is equally probable, and no two scores are equal. The paper has no chance level; all

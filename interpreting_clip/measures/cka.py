@@ -74,8 +74,8 @@ def cka_where_defined(
     """Compute `cka`, with NaN for a layer whose output does not vary over the images.
 
     Without its outlier features, a layer may have nothing left that varies. Davari et al. (2022)
-    show that a few features or images can rule CKA: give matrices without the outlier features of
-    either layer, and compare with those of all features.
+    show that a few features or images can dominate CKA: give matrices without the outlier features
+    of either layer, and compare with the matrices of all features.
 
     Parameters
     ----------

@@ -214,8 +214,8 @@ class ConceptLabels:
 class EncodedConcepts:
     """The concepts that a set of directions encodes.
 
-    The values are those of the first draw of the negatives, not medians, so that counts, categories
-    and average precisions agree with one another and all encoders have the same negatives. `low`
+    The values come from the first draw of the negatives, not from medians, so that counts,
+    categories and average precisions agree and all encoders have the same negatives. `low`
     and `high` are the smallest and the largest value over all draws, None if there is only one:
     with n draws, another draw falls between them with a probability of at least
     (n - 1) / (n + 1). The paper has no interval; the choice is ours.
@@ -240,7 +240,7 @@ class EncodedConcepts:
 class Group:
     """Concepts that are counted together, at a threshold of the average precision.
 
-    `concepts` says which concepts belong to the group; a direction encodes a concept if its average
+    `concepts` marks those that belong to the group; a direction encodes a concept if its average
     precision is at least `threshold`, which is above 0 and at most 1.
     """
 
@@ -320,7 +320,7 @@ def probe(
     """Count the concepts that directions encode by their projections `⟨v_i, h⟩`, in every draw.
 
     The sign of a direction is arbitrary (`singular_directions`), and the paper does not say whether
-    its negative side counts. `fixed` takes the scores as they are; `either` takes the larger of the
+    its negative side counts. `fixed` takes the scores unchanged; `either` takes the larger of the
     average precisions of the scores and of the negated scores, in each draw.
 
     At most 2^24 scores and 2^24 average precisions are held at a time, or those of one direction if

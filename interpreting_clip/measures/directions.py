@@ -76,9 +76,9 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Result:
-    """The numbers of a head's privileged directions, centred as the study says.
+    """The numbers of a head's privileged directions, centred as the study asks.
 
-    `mean_row` is that of the head as it is, whatever the study centres.
+    `mean_row` describes the uncentred head, whatever the study centres.
     """
 
     directions: Annotated[int, Label("privileged directions", 0)]
@@ -122,8 +122,8 @@ def singular_directions(
     """Find the right singular vectors of the head and their singular values.
 
     `W = U Σ Vᵀ` (Crabbé et al. 2024); the columns of V are the directions. Only those whose
-    singular value exceeds `max(shape) · ε · σ_1`, the rank tolerance of numpy with ε and `σ_1` of
-    the head as it is stored, are directions: the others are rounding errors.
+    singular value exceeds `max(shape) · ε · σ_1`, NumPy's rank tolerance with ε and `σ_1` of
+    the stored head, are directions: the others are rounding errors.
 
     A vector added to every row of W changes no prediction, but it changes these directions. With
     `centre="classes"`, W is taken minus the mean of its rows, which undoes any such vector; this is
@@ -201,17 +201,17 @@ def spectrum_participation(singular_values: Float[np.ndarray, " direction"]) -> 
 
 
 def rotated_directions(directions: Directions, seed: int, draw: int) -> Directions:
-    """Draw directions with the same span and singular values: those of a random head.
+    """Draw the directions of a random head, with the same span and singular values.
 
     The random head is `U Σ R Vᵀ`, with the left singular vectors and the singular values of the
-    encoder's head `U Σ Vᵀ`, and a random rotation R from the uniform (Haar) distribution. Nothing
-    privileges its directions among those that the head reads. It stays within their span: a random
-    direction of the whole space lies mostly where a head of few classes reads nothing, and costs
-    next to nothing to prune. Where a head has as many directions as features, both are the same.
+    encoder's head `U Σ Vᵀ`, and a random rotation R from the uniform (Haar) distribution. Its
+    directions are arbitrary within the span of the encoder's own. A random direction of the whole
+    space would be no null: it lies mostly where a head of few classes reads nothing, and costs next
+    to nothing to prune. Where a head has as many directions as features, both are the same.
 
-    This null, which is ours, tells whether the head's own directions are special within the space
-    that the head reads. It tells neither whether that space is, nor anything of the singular
-    values, since every draw shares both.
+    This null, which is ours, shows whether the head's own directions are special within the space
+    that the head reads. It shows nothing about that space or the singular values, which every draw
+    shares.
 
     Parameters
     ----------

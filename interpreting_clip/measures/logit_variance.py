@@ -47,7 +47,7 @@ def logit_variance_shares(
     `|W_c v|² · mean ⟨v, h⟩² / mean |W_c h|²`.
 
     For the directions of the centred head, `|W_c v_i|² = σ_i²`, the parts are uncorrelated over
-    classes, and the shares add up to 1. They do not for the directions of the head as it is, nor
+    classes, and the shares add up to 1. They do not for the directions of the uncentred head, nor
     for features: their parts are correlated, so a share may exceed 1. The measure is ours.
 
     Parameters

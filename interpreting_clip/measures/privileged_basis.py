@@ -39,7 +39,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Result:
-    """The numbers of the features as they are, each beside that of random rotations.
+    """The numbers of the features, each with that of random rotations.
 
     An `Estimate` over rotations has their mean, the lowest and the highest. `isotropic` is the
     kurtosis that is expected after a random rotation, whatever the activations.
@@ -100,7 +100,7 @@ def privileged_basis(
     * *Kurtosis and outlier features* as in Crabbé et al. 2024. After a random rotation the expected
       kurtosis is that of n Gaussian features, `3 (n - 1) / (n + 1)`, for any activations, since a
       rotated vector points anywhere with equal probability. But if an encoder's images share one
-      direction, a single rotation can be far from it: the lowest and the highest say how far.
+      direction, a single rotation can be far from it: the lowest and the highest show how far.
       `kurtosis_p` is `(r + 1) / (rotations + 1)` if r rotations have at least the kurtosis of the
       features.
     * *Largest / median |value|*, per image, and the median over images: massive activations (Sun et
@@ -114,7 +114,7 @@ def privileged_basis(
       deviation. Outliers hardly change medians, so they do not hide each other, as long as they
       are fewer than half of the features.
 
-    The measure is ours; Crabbé et al. 2024 has kurtosis and outlier features alone. There is no
+    The measure is ours; Crabbé et al. 2024 has only kurtosis and outlier features. There is no
     interval over images.
 
     Parameters

@@ -21,8 +21,8 @@ ROUNDING = 1e-6
 class Result:
     """How many of an encoder's least important directions can be pruned, 0 to 1.
 
-    The paper prunes without harm to accuracy *and* robustness. Without effective robustness, all
-    numbers but those of accuracy are None. The chance levels are the means over random heads.
+    The paper prunes without harm to accuracy *and* robustness. Without effective robustness, only
+    accuracy's numbers are known. The chance levels are the means over random heads.
     """
 
     prunable: Annotated[
@@ -92,11 +92,11 @@ def pruned_accuracies(
     """Compute top-1 accuracy, 0 to 1, without the least important fraction of the directions.
 
     `h_p = h - Σ_i ⟨v_i, h⟩ v_i` over the removed directions (Crabbé et al. 2024), followed by the
-    unchanged head. A head that normalises features normalises `h_p`, not `h`; the paper does not
-    say which, and it matters only if the head has a bias.
+    unchanged head. A head that normalises features normalises `h_p`, not `h`. The paper leaves this
+    open; it matters only if the head has a bias.
 
     The head is centred over the classes that can be predicted, which changes no prediction but for
-    rounding. So directions of the centred head and those of the head as it is both span its rows.
+    rounding. So the directions of the centred and of the uncentred head both span its rows.
 
     The images are projected once for all fractions: `W h_p = Σ_i ⟨v_i, h⟩ W v_i` over the kept
     directions, plus the part of `W h` outside the span of all directions. If the directions span
@@ -158,9 +158,9 @@ def prunable_fraction(
 
 @dataclass(frozen=True)
 class Prunable:
-    """The prunable fractions, 0 to 1, by accuracy and robustness and by each alone.
+    """The prunable fractions, 0 to 1: by both accuracy and robustness, and by each alone.
 
-    Without any effective robustness, only that by accuracy is known.
+    Without any effective robustness, only the one by accuracy is known.
     """
 
     prunable: float | None
@@ -174,11 +174,11 @@ def prunable_fractions(
     robustness: Float[np.ndarray, " fraction"] | None,
     harmless: float,
 ) -> Prunable:
-    """Find what can be pruned without harm to accuracy and robustness, as the paper has it.
+    """Find the fractions that can be pruned without harm to accuracy and robustness (the paper).
 
-    Each of the two loses less than `harmless` up to its own fraction (`prunable_fraction`), and so
-    both do up to the lower one. Robustness alone says little: it is measured at the accuracy that
-    pruning leaves on ImageNet, and may rise where accuracy falls.
+    Each of the two loses less than `harmless` up to its own fraction (`prunable_fraction`), so both
+    do up to the lower one. Robustness by itself is a weak criterion: it is measured at the accuracy
+    that pruning leaves on ImageNet, and may rise where accuracy falls.
 
     Parameters
     ----------

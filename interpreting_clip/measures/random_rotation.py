@@ -1,4 +1,4 @@
-"""Random rotations: what a null uses in place of an encoder's own basis."""
+"""Random rotations, the null for an encoder's own basis."""
 
 import numpy as np
 from jaxtyping import Float

@@ -47,7 +47,7 @@ def labels(kind: type) -> dict[str, Label]:
 
 @dataclass(frozen=True)
 class Number:
-    """A number with all that is said of it; None where the study lacks what it needs."""
+    """A number with its description; None where the study lacks what it needs."""
 
     name: str
     label: str

@@ -133,7 +133,7 @@ def test_a_run_that_stops_continues(workspace: Workspace, hub: HubServer, first:
     address = hub.place("clip-benchmark/wds_imagenetv2", "test/0.tar")
     hub.cdn.statuses[address] = 404
     said = workspace.run(*COMMAND, ok=False)
-    assert "run `make accept` again, and it continues" in said
+    assert "run `make accept` again: it continues" in said
     assert "```" not in said
     hub.cdn.statuses.clear()
     said = workspace.run(*COMMAND, ok=False)

@@ -63,7 +63,7 @@ def write_real_broden(
         if not entry.partial and found != (IMAGES, CONCEPTS):
             raise InputError(
                 f"{where}: Broden1 has {IMAGES:,} images in index.csv and {CONCEPTS:,} concepts in "
-                f"label.csv, this has {found[0]:,} and {found[1]:,}; get it again, or say "
+                f"label.csv, this has {found[0]:,} and {found[1]:,}; get it again, or set "
                 "`partial: true` in params.yaml to measure on a part of it"
             )
         rows = _choose(broden.rows, entry.limit)

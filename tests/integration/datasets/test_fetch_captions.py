@@ -49,10 +49,10 @@ def test_shards_on_a_hub(hub: HubServer, tmp_path: Path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"a.txt": b""}, r"shards \(\*\.tar\) were expected, there are none"),
-        ({"0.tar": tar({"a.jpg": photo(1)})}, "one image and .txt, it has jpg"),
-        ({"0.tar": tar({"a.txt": b"a", "a.jpg": b"x"})}, "0.tar/a: an image"),
-        ({"0.tar": tar({})}, "images were expected, there are none"),
+        ({"a.txt": b""}, r"expected webdataset shards \(\*\.tar\), found none"),
+        ({"0.tar": tar({"a.jpg": photo(1)})}, "one image and .txt, got jpg"),
+        ({"0.tar": tar({"a.txt": b"a", "a.jpg": b"x"})}, "0.tar/a: its content is not an image"),
+        ({"0.tar": tar({})}, "expected images, found none"),
     ],
 )
 def test_other_folders_are_refused(files: dict[str, bytes], message: str, tmp_path: Path):
@@ -90,8 +90,8 @@ def test_images_with_an_entry_get_its_texts(tmp_path: Path):
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ([*TEXTS, {"filename": "n01440764_9.JPEG"}], "1 are missing, n01440764_9.JPEG for one"),
-        ([TEXTS[0] | {"wnid": "n01440764"}], "class 999 and its caption's entry says n01440764"),
+        ([*TEXTS, {"filename": "n01440764_9.JPEG"}], "captions have no image, n01440764_9.JPEG"),
+        ([TEXTS[0] | {"wnid": "n01440764"}], "class 999, but its caption's entry has n01440764"),
         ([*TEXTS, TEXTS[1] | {"title": "b"}], "n01440764_1.JPEG has two captions"),
         ({"a": 1}, "captions.json: not ImageNet-Captions' JSON"),
     ],
@@ -109,7 +109,7 @@ def test_a_part_of_the_images_is_accepted_where_the_study_says_so(tmp_path: Path
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({"captions": "nowhere.json"}, r"nowhere\.json: ImageNet-Captions' JSON was expected"),
+        ({"captions": "nowhere.json"}, r"nowhere\.json: no such file; get ImageNet-Captions' JSON"),
         (
             {"source": "hub", "hub": {"repository": "a/b", "revision": "main"}, "folder": None},
             "which shards of the hub do not have",

@@ -118,11 +118,15 @@ def test_the_card_tells_another_folder_by_its_content(tmp_path: Path):
 @pytest.mark.parametrize(
     ("files", "more", "expected"),
     [
-        ({"README": b""}, {}, "set: images were expected, there are none"),
-        ({}, {"folder": "no"}, "no: the folder of a dataset .* none; check `folder` .*`folders`"),
+        ({"README": b""}, {}, "set: expected images, found none"),
+        ({}, {"folder": "no"}, "no: no such folder; check `folder` .*`folders`"),
         ({"n01440764/a.JPEG": photo(1)[:-40]}, {}, r"set: n01440764/a\.JPEG.*broken"),
-        ({"fish/a.JPEG": photo(1)}, {}, "set: fish/a.JPEG .*'fish', .* no class .*n01443537 were"),
-        ({"n01440764/a.JPEG": photo(1)}, {"partial": False}, "999 have none: n01443537"),
+        ({"fish/a.JPEG": photo(1)}, {}, "set: fish/a.JPEG: .*'fish' is not a class .*n01443537"),
+        (
+            {"n01440764/a.JPEG": photo(1)},
+            {"partial": False},
+            "999 of 1000 classes have no image: n01443537",
+        ),
         ({"ILSVRC2012_val_00000001.JPEG": b"", "LOC_val_solution.csv": b"\xff"}, {}, "decode"),
     ],
 )

@@ -177,7 +177,7 @@ def test_labels_without_names_are_indices_of_imagenet_alone(tmp_path: Path):
     write_files(tmp_path, {"data/0.parquet": file(table(imagenet(7, 999), None))})
     assert read_card(fetched(tmp_path, from_folder())).class_indices == [7, 999]
     said = refusal(tmp_path, from_folder("imagenet_v2"))
-    assert "names of the labels were expected in the schema's metadata" in said
+    assert "the schema's metadata have no names of the labels" in said
 
 
 def test_columns_that_are_not_needed_and_a_missing_path_do_no_harm(tmp_path: Path):
@@ -209,25 +209,31 @@ SWAPPED = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
         (b"", "no parquet file, damaged or cut short"),
         (b"PAR1 and PAR1", "no parquet file, damaged"),
         (file(GOOD)[:-9], "no parquet file, damaged or cut short"),
-        (file(table(GOOD, SWAPPED)), "label 0 is called 'goldfish', 'tench' was expected"),
-        (file(table(GOOD, KNOWN.names[:10])), "1,000 names of labels were expected, there are 10"),
-        (file([(photo(1), "n01491361_1.JPEG", 4)]), "class 4 and its name says n01491361"),
-        (file([(photo(1), None, 1000)]), "label of 0 to 999 was expected, got 1000"),
-        (file([(photo(1), None, None), (photo(1), None, 1)]), "was expected, got none; check"),
-        (file([(None, "elsewhere/a.JPEG", 1)]), "0.parquet: row 0: the bytes of an image"),
+        (file(table(GOOD, SWAPPED)), "label 0: expected the name 'tench', got 'goldfish'"),
+        (file(table(GOOD, KNOWN.names[:10])), "expected 1,000 names of labels, got 10"),
+        (file([(photo(1), "n01491361_1.JPEG", 4)]), "class 4, but its name has n01491361"),
+        (file([(photo(1), None, 1000)]), "expected a label from 0 to 999, got 1000"),
+        (
+            file([(photo(1), None, None), (photo(1), None, 1)]),
+            "expected a label .* got none; check",
+        ),
+        (
+            file([(None, "elsewhere/a.JPEG", 1)]),
+            "0.parquet: row 0: an image has a path and no bytes",
+        ),
         (
             file([(photo(1), None, 1), (b"", None, 1)]),
-            "0.parquet/1: an image .* its content is none",
+            "0.parquet/1: its content is not an image",
         ),
         (file([(photo(1)[:-30], "a.JPEG", 1)]), "0.parquet/0/a.JPEG: .*broken"),
-        (file(pa.table({"webp": [photo(1)], "cls": [1]})), "there are webp: binary, cls: int64"),
+        (file(pa.table({"webp": [photo(1)], "cls": [1]})), "got webp: binary, cls: int64"),
         (file(pa.table({"image": [photo(1)], "label": [1]})), "`image` of bytes and path"),
-        (file(table([(photo(1), None, 0.5)])), "`label` of numbers or names .* label: double"),
+        (file(table([(photo(1), None, 0.5)])), "`label` of numbers or names, got .* label: double"),
         (
             file(table(GOOD).replace_schema_metadata({"huggingface": "{"})),
             "0.parquet: the schema's metadata `huggingface`",
         ),
-        (file(table(GOOD)[:0]), "images were expected, there are none"),
+        (file(table(GOOD)[:0]), "expected images, found none"),
     ],
 )
 def test_what_is_no_such_file_is_refused(tmp_path: Path, content: bytes, message: str):
@@ -239,7 +245,7 @@ def test_what_is_no_such_file_is_refused(tmp_path: Path, content: bytes, message
 def test_a_row_without_an_image_is_refused(tmp_path: Path):
     images = pa.array([{"bytes": photo(1), "path": None}, None], IMAGE)
     write_files(tmp_path, {"data/0.parquet": file(pa.table({"image": images, "label": [1, 2]}))})
-    assert "0.parquet: row 1: the bytes of an image" in refusal(tmp_path, from_folder())
+    assert "0.parquet: row 1: an image has a path and no bytes" in refusal(tmp_path, from_folder())
 
 
 @pytest.mark.parametrize("place", range(50, 4000, 211))
@@ -273,9 +279,7 @@ def test_rows_that_are_lost_without_an_error_are_noticed(
     write_files(tmp_path, {"data/0.parquet": file(imagenet(*range(9)))})
     fetched(tmp_path, from_folder())
     monkeypatch.setattr(parquet.ParquetFile, "iter_batches", fewer)
-    assert re.search(
-        r"0\.parquet: \d rows were expected, \d came", refusal(tmp_path, from_folder())
-    )
+    assert re.search(r"0\.parquet: expected \d rows, got \d", refusal(tmp_path, from_folder()))
 
 
 def test_files_of_other_names_are_refused(tmp_path: Path):
@@ -311,13 +315,15 @@ def test_a_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_a_large_image_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("interpreting_clip.datasets.parquet.LARGEST", 100)
     write_files(tmp_path, {"data/0.parquet": file([(photo(1), None, 1)])})
-    assert "row 0: an image of at most 100 bytes" in refusal(tmp_path, from_folder())
+    assert "row 0: expected an image of at most 100 bytes" in refusal(tmp_path, from_folder())
 
 
 def test_labels_that_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("interpreting_clip.datasets.parquet.TEXTS", 100)
     write_files(tmp_path, {"data/0.parquet": file(imagenet(*range(9)))})
-    assert "0.parquet: labels and names of at most 100 bytes" in refusal(tmp_path, from_folder())
+    assert "0.parquet: expected at most 100 bytes of labels and names" in refusal(
+        tmp_path, from_folder()
+    )
 
 
 @pytest.mark.usefixtures("place")

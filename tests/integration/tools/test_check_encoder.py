@@ -98,7 +98,7 @@ def test_an_encoder_for_a_probe_alone_needs_no_head(study, capsys):
     found = lines(capsys.readouterr().out)
     assert found["encoder"] == "mine: without a head, for the linear probe probed"
     assert found["forward pass"].startswith("a drawn image: 96 features")
-    with pytest.raises(InputError, match=r"'probe\.probed' is made here"):
+    with pytest.raises(InputError, match=r"'probe\.probed' is trained by this study"):
         main("probed")
 
 
@@ -261,5 +261,5 @@ def test_what_is_unknown_or_made_by_a_training_is_refused(study):
     with pytest.raises(InputError, match=r"no encoder 'mien'.*mine"):
         main("mien")
     Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
-    with pytest.raises(InputError, match=r"'supervise\.rn_supervised' is made here"):
+    with pytest.raises(InputError, match=r"'supervise\.rn_supervised' is trained by this study"):
         main("rn_supervised")

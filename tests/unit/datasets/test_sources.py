@@ -25,9 +25,9 @@ def test_a_published_number_of_images_passes_and_a_part_where_the_study_says_so(
 @pytest.mark.parametrize(
     ("found", "partial", "message"),
     [
-        *((survey(n), False, f"4 or 6 images were expected, there are {n}") for n in (3, 5, 7)),
-        (survey(4, (3,)), False, "2 classes were expected, 1 have none: b; complete"),
-        ({}, True, "there are none"),
+        *((survey(n), False, f"expected 4 or 6 images, got {n}") for n in (3, 5, 7)),
+        (survey(4, (3,)), False, "1 of 2 classes have no image: b; complete"),
+        ({}, True, "found none"),
     ],
 )
 def test_another_number_and_a_class_without_images_are_refused(found, partial, message):
@@ -62,7 +62,9 @@ def test_without_a_limit_or_enough_images_all_are_taken_and_without_classes_they
 
 
 def test_a_limit_below_the_classes_is_refused():
-    with pytest.raises(ValueError, match="at least one image per class, 4, was expected, got 3"):
+    with pytest.raises(
+        ValueError, match="expected a `limit` of at least one image per class, 4, got 3"
+    ):
         choose(CLASSES, 3)
 
 
@@ -79,7 +81,11 @@ def test_images_come_in_order_with_their_bytes(workers: int):
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [(photo(1)[:-20], "here: 1.jpg.*broken"), (b"text", "here: 1.jpg: an image"), (b"", "none;")],
+    [
+        (photo(1)[:-20], "here: 1.jpg.*broken"),
+        (b"text", "here: 1.jpg: its content is not an image"),
+        (b"", "not an image"),
+    ],
 )
 def test_a_bad_image_is_named(data: bytes, message: str):
     with pytest.raises(InputError, match=message):

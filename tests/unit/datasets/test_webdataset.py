@@ -30,7 +30,7 @@ def test_a_key_that_comes_twice_is_refused(tmp_path: Path):
 
 def test_swapped_names_are_refused():
     names = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
-    with pytest.raises(ValueError, match="label 0 'goldfish', 'tench' was expected"):
+    with pytest.raises(ValueError, match="label 0: expected 'tench', got 'goldfish'"):
         check_classnames("\n".join(names).encode(), PUBLISHED)
 
 
@@ -41,7 +41,7 @@ def test_some_names_may_be_of_their_day(renamed: int, legal: bool):
     if legal:
         check_classnames(names, PUBLISHED)
     else:
-        with pytest.raises(ValueError, match="label 0 'old 0', 'tench' was expected"):
+        with pytest.raises(ValueError, match="label 0: expected 'tench', got 'old 0'"):
             check_classnames(names, PUBLISHED)
 
 
@@ -55,5 +55,5 @@ def test_labels_that_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: py
     shards = {"0.tar": tmp_path / "shard-00000.tar"}
     assert len(shard_labels(shards, PUBLISHED, "here")[0]) == 9
     monkeypatch.setattr("interpreting_clip.datasets.webdataset.LABELS", 8)
-    with pytest.raises(InputError, match=r"here: 0\.tar: labels of at most 8 bytes"):
+    with pytest.raises(InputError, match=r"here: 0\.tar: expected at most 8 bytes of labels"):
         shard_labels(shards, PUBLISHED, "here")

@@ -152,7 +152,7 @@ def test_the_lines_to_post_and_the_status(
 
 def test_a_run_that_stops_says_how_to_continue(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("subprocess.run", lambda *_, **__: type("Done", (), {"returncode": 1}))
-    with pytest.raises(accept.InputError, match="run `make accept` again, and it continues"):
+    with pytest.raises(accept.InputError, match="run `make accept` again: it continues"):
         accept.run(tmp_path, Machine())
 
 

@@ -67,7 +67,7 @@ def test_a_headline_number_is_shown_where_it_differs_most(committed):
 def test_other_bytes_of_equal_headlines_are_said_to_be_that(committed):
     write_json(Path("plots/encoders/vit.json"), {"importance": [0.123457]})
     said = list(news(committed, KEYS))
-    assert "1 have other bytes" in said[0] and "None of the headline numbers" in said[1]
+    assert "1 of the last commit's files" in said[0] and "None of the headline numbers" in said[1]
     assert MACHINE in said
 
 
@@ -89,10 +89,10 @@ def test_what_else_has_changed_is_named_as_the_cause(committed, inputs, named):
 
 def test_results_that_no_commit_has_are_new(committed):
     assert list(news(committed, ["another"])) == [
-        "The last commit has no results of this study's encoders."
+        "The last commit has no results for this study's encoders."
     ]
     said = list(news(committed, [*KEYS, "another"]))
-    assert said[0] == "The last commit has no results of 1 of the 4 encoders."
+    assert said[0] == "The last commit has no results for 1 of the 4 encoders."
     assert len(said) == 2 and "other results" in said[1] and "identical" in said[1]
 
 
