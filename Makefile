@@ -1,9 +1,9 @@
 # make repro    run the study in params.yaml; make repro JOBS=2 runs two stages at a time
 # make unit     unit tests, about a minute        make test    unit, integration and pipeline tests
 # make check    format, lint, types, generated files  make stress  kills, full disks, servers, random studies
-# make docs     writes what is generated from the code: templates of `dvc plots`, tables of the manual
-# make emulate  do other processors compute the same bytes? QEMU (Debian: qemu-user) emulates four
-# make plan     what a study would download, store and compute: make plan STUDY=studies/paper.yaml
+# make docs     generate docs/reference and the templates of `dvc plots` from the code
+# make emulate  compare the bytes that four emulated processors compute (QEMU; Debian: qemu-user)
+# make plan     estimate downloads, disk and operations: make plan STUDY=studies/paper.yaml
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
 # make accept   measure a published encoder on real images in a clone (9 GB), and compare
 # make plots    dvc_plots/index.html, works offline
@@ -13,7 +13,7 @@
 # make push     share results and run cache through the default remote
 # make prune    list files that removed encoders, datasets and comparisons left; YES=1 deletes them
 # make install  only .venv, with all packages     make bench   timings, as ratios
-# make install-light  .venv with DVC alone, for those who only pull results
+# make install-light  .venv with only DVC, to pull results
 # make clean    remove everything but results,    make lock    update constraints.txt
 #               DVC's cache, .venv and downloads
 
