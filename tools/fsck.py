@@ -120,7 +120,7 @@ def copy_state(root: Path, output: Output) -> str:
     """Say how the workspace's file or folder compares to the MD5 of an output."""
     path = root / output.path
     if not path.exists():
-        return "not there"
+        return "missing"
     return WHOLE if content_md5(path) == output.md5 else OTHER
 
 
@@ -247,9 +247,9 @@ def advice(found: Findings, damaged: list[Path], root: Path) -> Iterator[str]:
         yield from (f"        {shown(file, root)}" for file in damaged)
     lost = {output.stage for output, copy in found.uses if copy != WHOLE}
     if kept := sorted({output.stage for output, _ in found.uses} - lost):
-        yield f"    dvc commit {shlex.join(kept)}    puts undamaged copies from the workspace back"
-    yield "    dvc pull            brings the rest from a remote, if there is one"
-    yield "    dvc repro           makes what no remote has"
+        yield f"    dvc commit {shlex.join(kept)}    restores undamaged copies from the workspace"
+    yield "    dvc pull            downloads the rest from a remote, if there is one"
+    yield "    dvc repro           computes what no remote has"
 
 
 def shown(file: Path, root: Path) -> str:

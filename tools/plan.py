@@ -343,16 +343,16 @@ def verdict(plan: dict[str, Any]) -> str:
         memory = plan["gpu_memory"]
         room = f"{size(Amount(usable(memory)))} of the GPU's {size(Amount(memory))}"
         lines = [f"  {one_line(key)}: {why}" for key, why in found.items()]
-        head = f"Do not fit {room}, {len(found)} of {len(plan['memory'])}:"
+        head = f"{len(found)} of {len(plan['memory'])} do not fit {room}:"
         return "\n".join([head, *lines, "", verdict(plan | {"too_large": {}})])
     if problems := plan["unreachable"]:
-        head = f"Cannot be reached, {len(problems)} of {plan['sources']} sources:"
+        head = f"{len(problems)} of {plan['sources']} sources cannot be reached:"
         return "\n".join([head, *(f"  {one_line(problem)}" for problem in problems.values())])
     if plan["unasked"]:
         return f"Offline: {plan['unasked']} of {plan['sources']} sources were not asked."
     if plan["sources"]:
-        return f"Every source can be reached: {plan['sources']} of {plan['sources']}."
-    return "Nothing comes from elsewhere."
+        return f"{plan['sources']} of {plan['sources']} sources can be reached."
+    return "The study needs no source outside of this repository."
 
 
 if __name__ == "__main__":

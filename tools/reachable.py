@@ -133,7 +133,7 @@ def ask_folder(path: Path) -> Answer:
     elif path.suffix == SUFFIX:
         pass
     elif not path.exists():
-        problem = "not there; check the path in params.yaml and `folders` of this machine"
+        problem = "missing; check the path in params.yaml and `folders` of this machine"
     elif not os.access(path, os.R_OK):
         problem = "may not be read; change its permissions"
     elif path.is_dir() and not any(path.iterdir()):

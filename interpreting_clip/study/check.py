@@ -151,7 +151,7 @@ def check_encoders(study: Sections) -> Complaints:
     for key, entry in study.encoders.items():
         if (first := labels.setdefault(entry.label, key)) != key:
             yield (
-                f"'encoders.{key}.label': expected a label of its own, got that of "
+                f"'encoders.{key}.label': expected its own label, got the one of "
                 f"'encoders.{first}', {short(entry.label)}"
             )
         sections = [section for section in ENCODER_SECTIONS if key in getattr(study, section)]
@@ -257,7 +257,7 @@ def check_untrained(study: Sections) -> Complaints:
             )
         elif (model := str(getattr(backbone, "model", ""))).startswith(encoders.HUB_MODEL):
             yield (
-                f"'untrained.{key}': {short(model)} is known with its weights alone; name "
+                f"'untrained.{key}': {short(model)} is known only with its weights; name "
                 f"the model of {tag(backbone)} that it is"
             )
         elif isinstance(backbone, ExternalModel):
@@ -271,8 +271,8 @@ def check_comparisons(study: Sections) -> Complaints:
         for side, name in (("first", entry.first), ("second", entry.second)):
             if isinstance(study.weights.get(name), ActivationsFolder):
                 yield (
-                    f"'comparisons.{key}.{side}': '{name}' is a folder of activations, without "
-                    "those of its layers; take the comparison out, or name another encoder"
+                    f"'comparisons.{key}.{side}': '{name}' is a folder of activations, which has "
+                    "no layers; take the comparison out, or name another encoder"
                 )
 
 

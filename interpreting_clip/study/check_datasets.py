@@ -74,7 +74,7 @@ def check_own_shifts(study: Sections) -> Complaints:
             )
         if (first := labels.setdefault(entry.label.casefold(), key)) != key:
             yield (
-                f"'shifts.{key}.label': expected a label of its own, got that of '{first}', "
+                f"'shifts.{key}.label': expected its own label, got the one of '{first}', "
                 f"{short(entry.label)}"
             )
         if entry.baseline == "trained" and study.baseline.source != "trained":

@@ -79,7 +79,7 @@ def test_whole_copies_go_back_without_a_run(workspace, whole, capsys):
     rot(object_of(FILE))
     Path(FILE).unlink()
     Path(FILE).write_bytes(content)
-    assert "    dvc commit draw    puts undamaged copies" in fsck(capsys, "--mend")
+    assert "    dvc commit draw    restores undamaged copies" in fsck(capsys, "--mend")
     workspace.run("dvc", "commit", "draw")
     assert workspace.repro() == set()
     main()

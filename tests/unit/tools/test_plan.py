@@ -56,7 +56,7 @@ def test_a_drawn_study_needs_nothing_from_elsewhere(capsys):
     main(str(NANO))
     said = capsys.readouterr().out
     assert said.startswith(f"The nano study, {NANO}: encoders 4, datasets 10, comparisons 1\n")
-    assert said.endswith("Nothing comes from elsewhere.\n")
+    assert said.endswith("needs no source outside of this repository.\n")
     for title in ("Datasets", "Encoders", "Trainings", "Memory of a GPU", "Compute", "Disk"):
         assert f"\n{title}" in said
 
@@ -103,14 +103,14 @@ def test_rates_that_are_none_are_refused(measured):
 
 def test_what_does_not_fit_the_gpu_is_refused(capsys, monkeypatch):
     main(str(NANO), "--gpu-memory=80")
-    assert "Do not fit" not in capsys.readouterr().out
+    assert "do not fit" not in capsys.readouterr().out
     with pytest.raises(SystemExit) as ended:
         main(str(NANO), "--gpu-memory=1.6")
     said = capsys.readouterr().out
     assert ended.value.code == 1
-    assert line(said, "Do not fit 20.0 MB of the GPU's 1.6 GB")
+    assert " do not fit 20.0 MB of the GPU's 1.6 GB:" in said
     assert "`pieces: " in line(said, "  rn_web_broad: ")
-    assert said.endswith("Nothing comes from elsewhere.\n")
+    assert said.endswith("needs no source outside of this repository.\n")
     monkeypatch.setattr(plan_module, "device_memory", lambda machine: 1.6e9)
     with pytest.raises(SystemExit):
         main(str(NANO))
@@ -169,11 +169,11 @@ def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
         main(study(broden=BRODEN))
     said = capsys.readouterr().out
     assert ended.value.code == 1
-    assert "Cannot be reached, 1 of 1 sources:" in said and str(tmp_path / "broden1") in said
+    assert "1 of 1 sources cannot be reached:" in said and str(tmp_path / "broden1") in said
     (tmp_path / "broden1/images").mkdir(parents=True)
     main(study(broden=BRODEN))
     said = capsys.readouterr().out
-    assert "Every source can be reached: 1 of 1." in said and "63,305" in said
+    assert "1 of 1 sources can be reached." in said and "63,305" in said
 
 
 def test_a_folder_of_activations_is_reached_by_its_manifest(capsys, tmp_path, monkeypatch):
@@ -187,11 +187,11 @@ def test_a_folder_of_activations_is_reached_by_its_manifest(capsys, tmp_path, mo
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(tree))
     with pytest.raises(SystemExit):
         main(str(tmp_path / "study.yaml"), "--offline")
-    assert f"{tmp_path}/mine/manifest.json: not there" in capsys.readouterr().out
+    assert f"{tmp_path}/mine/manifest.json: missing" in capsys.readouterr().out
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/manifest.json").write_text("{}")
     main(str(tmp_path / "study.yaml"), "--offline")
-    assert "Every source can be reached: 1 of 1." in capsys.readouterr().out
+    assert "1 of 1 sources can be reached." in capsys.readouterr().out
 
 
 def test_refuses_a_study_that_is_not_legal(study):
@@ -208,7 +208,7 @@ def test_text_from_outside_is_escaped(study, monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit):
         main(str(file))
     said = capsys.readouterr().out
-    assert r"/\x1b[31m\n\udcff: encoders 4" in said and r"/\u200e/broden1: not there" in said
+    assert r"/\x1b[31m\n\udcff: encoders 4" in said and r"/\u200e/broden1: missing" in said
     assert all(line.isprintable() for line in said.split("\n"))
 
 

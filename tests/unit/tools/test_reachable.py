@@ -122,7 +122,7 @@ def test_offline_asks_nobody_but_looks_at_folders(tmp_path):
     ]
     found = ask_all(folders + others, Machine(folders=str(tmp_path)), offline=True)
     assert found[folders[0]] == Answer(None, Amount(0))
-    assert str(found[folders[1]].problem).startswith(f"{tmp_path}/gone: not there")
+    assert str(found[folders[1]].problem).startswith(f"{tmp_path}/gone: missing")
     assert "empty folder" in str(found[folders[2]].problem)
     assert {found[source] for source in others} == {Answer(None, UNKNOWN, asked=False)}
 
