@@ -2,18 +2,22 @@
 
 DVC does not look into an output again once it has recorded its hash, and it accepts whatever a
 remote has under the hash's name. So each output has a `contents.json` with its own path, the
-SHA-256 of every file in it and the digests of the outputs that it was made from.
+SHA-256 of every file in it and the digests of the outputs that it was made from. What nothing in
+the output can confirm, its origins and its kernels, is believed only if the output is what dvc.lock
+records. (A digest of `contents.json` in itself would change the bytes of every output, and with
+them make all stale that is made from one.)
 """
 
 import errno
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +26,7 @@ from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import write_json, write_whole
 from interpreting_clip.kernels import kernel_settings
 from runner.graph import GRAPH
+from runner.recorded import LOCK, file_md5, folder_md5
 
 CONTENTS = "contents.json"
 
@@ -65,11 +70,18 @@ class MadeOutput(NamedTuple):
 class Inputs:
     """The dependencies that a stage's entry in dvc.yaml lists.
 
-    Those that a stage asks for are what its output is made from.
+    Those that a stage asks for are what its output is made from. `recorded` are the MD5s of outputs
+    in dvc.lock, by path; an output that it does not have is not compared with dvc.lock.
     """
 
-    def __init__(self, listed: Collection[str], made: Collection[str], stage: str = "") -> None:
-        self.listed, self.made, self.stage = listed, made, stage
+    def __init__(
+        self,
+        listed: Collection[str],
+        made: Collection[str],
+        stage: str = "",
+        recorded: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> None:
+        self.listed, self.made, self.stage, self.recorded = listed, made, stage, recorded
         self._outputs: dict[str, MadeOutput] = {}
         self._asked: set[str] = set()
         self._checks: list[Future[None]] = []
@@ -104,8 +116,8 @@ class Inputs:
         Raises
         ------
         InputError
-            One is missing, holds other bytes than were written, or belongs to another stage or
-            encoder; or two were made from different states of a third.
+            One is missing, holds other bytes than were written or than dvc.lock records, or belongs
+            to another stage or encoder; or two were made from different states of a third.
         """
         for name in self.listed:
             if name in self.made:
@@ -116,12 +128,11 @@ class Inputs:
             return
         directory = Path(name)
         contents = read_contents(directory)
+        large = [one for one in contents.files if (directory / one).stat().st_size >= LARGE]
         for one, expected in contents.files.items():
-            file = directory / one
-            if file.stat().st_size < LARGE:
-                require_digest(file, expected, directory)
-            else:
-                self._checks.append(self._pool.submit(require_digest, file, expected, directory))
+            self._check(one in large, require_digest, directory / one, expected, directory)
+        if known := self.recorded.get(name):
+            self._check(bool(large), require_recorded, directory, contents, known)
         digest = hashlib.sha256(json.dumps(contents.files, sort_keys=True).encode()).hexdigest()
         made = MadeOutput(contents.output, digest, contents.made_from, contents.kernels)
         self._outputs[name] = made
@@ -132,6 +143,12 @@ class Inputs:
                     f"{contents.output}: made from another {path} than {first}; delete both and "
                     "run `dvc repro`, or `dvc checkout` if they lie in DVC's cache"
                 )
+
+    def _check(self, later: bool, check: Callable[..., None], *arguments: Any) -> None:
+        if later:
+            self._checks.append(self._pool.submit(check, *arguments))
+        else:
+            check(*arguments)
 
     @property
     def outputs(self) -> list[MadeOutput]:
@@ -309,6 +326,30 @@ def require_digest(file: Path, expected: str, directory: Path) -> None:
         raise InputError(
             f"{file}: expected the SHA-256 {expected}, got {got}: it is not what was written; "
             f"{mended(directory)}"
+        )
+
+
+def require_recorded(directory: Path, contents: Contents, known: Collection[str]) -> None:
+    """Refuse an output whose `contents.json` is not the one in the state that dvc.lock records.
+
+    The other files have their digests in it, so it alone can be wrong. One that names no origins
+    and no kernels has nothing else to believe. Shards would have to be read whole; a dataset with
+    shards has no origins.
+
+    Raises
+    ------
+    InputError
+        Names both MD5s.
+    """
+    files = [file for file in directory.rglob("*") if file.is_file()]
+    if not (contents.made_from or contents.kernels) or any(f.suffix == SHARD for f in files):
+        return
+    got = folder_md5({file.relative_to(directory).as_posix(): file_md5(file) for file in files})
+    if got not in known:
+        raise InputError(
+            f"{directory / CONTENTS}: {LOCK} records {directory} with the MD5 "
+            f"{' or '.join(sorted(known))}, got {got}: its origins may be damaged; "
+            f"{mended(directory)}. If you ran its stage without DVC, `dvc commit` records it"
         )
 
 

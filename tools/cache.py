@@ -1,6 +1,5 @@
 """DVC's cache and lock file: which outputs a study has, and where their bytes are."""
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -109,9 +108,3 @@ def locked_outputs(root: Path) -> list[Output]:
 def files_below(folder: Path) -> list[Path]:
     """Return every file below a folder, in order; none if there is no folder."""
     return [file for file in sorted(folder.rglob("*")) if file.is_file()]
-
-
-def file_md5(file: Path) -> str:
-    """Return a file's MD5. DVC's own check would not read a read-only file."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "md5").hexdigest()

@@ -31,7 +31,8 @@ from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.tables import read_table
 from runner.outputs import CONTENTS
 from runner.process import launch
-from tools.cache import Cache, Output, file_md5, files_below, locked_outputs, open_cache
+from runner.recorded import file_md5
+from tools.cache import Cache, Output, files_below, locked_outputs, open_cache
 from tools.options import Options
 
 RANKED = "data/concepts/"

@@ -8,7 +8,6 @@ otherwise. Changes nothing, except that `--mend` deletes damaged files: DVC neve
 that exists.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -26,7 +25,8 @@ from psutil import pid_exists
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError, one_line
 from runner.process import launch
-from tools.cache import LOCK, Cache, Output, file_md5, files_below, locked_outputs, open_cache
+from runner.recorded import file_md5, folder_md5
+from tools.cache import LOCK, Cache, Output, files_below, locked_outputs, open_cache
 from tools.options import Options
 
 OBJECT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
@@ -126,15 +126,9 @@ def copy_state(root: Path, output: Output) -> str:
 
 def content_md5(path: Path) -> str:
     """Return the MD5 of a file, or of a folder's listing as DVC writes it."""
-    from dvc_data.hashfile.hash_info import HashInfo
-    from dvc_data.hashfile.tree import Tree
-
     if not path.is_dir():
         return file_md5(path)
-    tree = Tree()
-    for file in files_below(path):
-        tree.add(file.relative_to(path).parts, None, HashInfo("md5", file_md5(file)))
-    return f"{hashlib.md5(tree.as_bytes(), usedforsecurity=False).hexdigest()}.dir"
+    return folder_md5({f.relative_to(path).as_posix(): file_md5(f) for f in files_below(path)})
 
 
 def run_fault(run: Path) -> str | None:

@@ -3,9 +3,9 @@
 import json
 import sys
 
+from runner.recorded import file_md5
 from tests.pipeline.workspace import Workspace
 from tests.reads import GRAPH
-from tools.cache import file_md5
 from tools.jobs import TRAININGS
 
 

@@ -1,5 +1,6 @@
 """A stage reads what another has written, whole, in its place and of one origin, or nothing."""
 
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,9 +13,11 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.kernels import KERNELS
 from runner.outputs import CONTENTS, Inputs, require_checksums, write_checksums, write_contents
+from runner.recorded import recorded_folders
 from tests.integration.stages.conftest import paths
 from tests.pipeline.refusals import refused
 from tests.reads import GRAPH, ROOT, body
+from tests.rot import files_of, flipped, record
 
 OURS = ("data/study", "data/reference", "data/baselines")
 READERS = sorted(
@@ -51,21 +54,39 @@ def start(request, tmp_path, monkeypatch):
     key = next(iter(study[entries])) if entries else ""
     deps = paths(stage, "deps", key)
     inputs = [Path(d) for d in deps if d.startswith("data/") and not d.startswith(OURS)]
+    origin = Path("data/origins/a")
+    origin.mkdir(parents=True)
+    write_contents(origin)
     for folder in inputs:
         folder.mkdir(parents=True)
         write_json(folder / "results.json", {"a": 1})
-        write_contents(folder)
+        write_contents(folder, read_together(str(origin)))
+    record(*inputs)
     return stage, key, inputs
+
+
+FLIPS = 8
+"""How many bits flip, one at a time, in files of a stage's inputs that are drawn."""
 
 
 def test_one_flipped_bit_of_any_input_is_refused(start):
     stage, key, inputs = start
-    for file in [folder / name for folder in inputs for name in ("results.json", CONTENTS)]:
-        content = file.read_bytes()
-        file.write_bytes(content.replace(b"a", b"c", 1))
+    rng = random.Random(stage)
+    files = [file for folder in inputs for file in files_of(folder)]
+    for file in rng.choices(files, k=FLIPS):
+        for flip in flipped(file, rng, 1):
+            said = refused(stage, key)
+            assert str(file.parent) in said and "make fsck" in said, flip
+
+
+def test_other_origins_or_kernels_than_those_that_dvc_recorded_are_refused(start):
+    stage, key, inputs = start
+    file = inputs[0] / CONTENTS
+    content = read_json(file)
+    for change in ({"made_from": {"data/origins/b": 64 * "0"}}, {"kernels": ["MKL_CBWR=AVX"]}):
+        write_json(file, content | change)
         said = refused(stage, key)
-        assert str(file.parent) in said and "make fsck" in said
-        file.write_bytes(content)
+        assert str(file) in said and "dvc.lock" in said and "dvc commit" in said
 
 
 @pytest.mark.parametrize("change", ["more", "less", "none"])
@@ -152,6 +173,23 @@ def test_variables_that_choose_kernels_go_with_what_was_computed(chain, monkeypa
     write_checksums(Path("a.sha256"), {"a.json": Path("a.json")}, inputs.kernels())
     assert require_checksums(Path("a.sha256"), Path("a.json")) == ["MKL_CBWR=AVX2"]
     subprocess.run(["sha256sum", "--check", "--strict", "a.sha256"], check=True)
+
+
+def test_without_a_record_of_dvc_s_origins_are_believed(chain):
+    file = Path("data/directions/rn") / CONTENTS
+    write_json(file, read_json(file) | {"made_from": {"data/activations/other": 64 * "0"}})
+    assert read_together("data/directions/rn").outputs[0].made_from
+
+
+def test_large_files_are_compared_with_the_record_while_a_stage_computes(chain, monkeypatch):
+    folder = Path("data/directions/rn")
+    record(folder)
+    monkeypatch.setattr("runner.outputs.LARGE", 1)
+    write_json(folder / CONTENTS, read_json(folder / CONTENTS) | {"made_from": {"data/a": "0"}})
+    inputs = Inputs([str(folder)], [str(folder)], "", recorded_folders())
+    assert inputs[folder]
+    with pytest.raises(InputError, match=r"contents\.json: dvc\.lock records data/directions/rn"):
+        inputs.require_whole()
 
 
 def test_shards_are_left_to_the_card(tmp_path):
