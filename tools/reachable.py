@@ -12,7 +12,8 @@ from interpreting_clip.config.datasets import DatasetEntry, ImageNet, ImageNetCa
 from interpreting_clip.config.own_shifts import ShiftEntry
 from interpreting_clip.config.synthetic import Recipe, World
 from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
-from interpreting_clip.downloads.http import mirrored, refusal
+from interpreting_clip.downloads.deadline import Deadline, LateError
+from interpreting_clip.downloads.http import mirrored, refusal, request
 from interpreting_clip.downloads.hub import open_repository, require_access
 from interpreting_clip.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
 from interpreting_clip.errors import InputError
@@ -148,15 +149,16 @@ def ask_url(url: str) -> Answer:
     """
     import requests
 
-    headers = {"Accept-Encoding": "identity", "Range": "bytes=0-0"}
+    first = {"Range": "bytes=0-0"}
     try:
-        with requests.get(url, headers=headers, timeout=TIMEOUT, stream=True) as response:
+        with Deadline() as deadline, request(url, deadline, TIMEOUT, first) as response:
+            deadline.require()
             if refused := refusal(response.status_code):
                 return Answer(f"{public_url(url)}: {'; '.join(refused)}")
             # `bytes 0-0/1234`, or the whole length if the server does not support ranges
             length = response.headers.get("Content-Range", "").rpartition("/")[2]
             length = length or response.headers.get("Content-Length", "")
-    except requests.RequestException as error:
+    except (requests.RequestException, LateError) as error:
         name = type(error).__name__
         return Answer(f"{public_url(url)}: no connection ({name}); check the network")
     return Answer(download=Amount(int(length)) if length.isdecimal() else UNKNOWN)

@@ -4,13 +4,15 @@ import errno
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from interpreting_clip.downloads.deadline import AnswerError, Deadline, bounded
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.urls import public_url
@@ -46,31 +48,6 @@ BLOCK = 1 << 20
 RESERVE = 1 << 30
 """Bytes that stay free on the disk of the downloads, or a hundredth of it if that is less."""
 
-SLOWEST, GRACE = 1024, 60.0
-"""An answer counts as broken below so many bytes per second, after so many seconds."""
-
-
-class AnswerError(Exception):
-    """A server's answer is too long, or too slow to ever end."""
-
-
-def bounded(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
-    """Pass on the blocks of an answer as long as it is within `most` bytes and not too slow.
-
-    Raises
-    ------
-    AnswerError
-        It is longer than `most`, or slower than `SLOWEST` after `GRACE` seconds.
-    """
-    start, total = time.monotonic(), 0
-    for block in blocks:
-        total += len(block)
-        if total > most:
-            raise AnswerError(f"at most {max(most, 0):,} bytes were expected, more came")
-        if total < SLOWEST * (time.monotonic() - start - GRACE):
-            raise AnswerError(f"{total:,} bytes came in {time.monotonic() - start:.0f} seconds")
-        yield block
-
 
 def refusal(status: int) -> tuple[str, str] | None:
     """Return why a server refused, by HTTP status, and what to do; None below 400."""
@@ -103,7 +80,7 @@ def download(url: str, sha256: str, directory: Path, *, mirror: str | None = Non
     Raises
     ------
     InputError
-        The server refuses, cannot be reached, is slower than `SLOWEST` or sends more than fits on
+        The server refuses, cannot be reached, misses the `Deadline` or sends more than fits on
         the disk; the disk is full; or another file came. Nothing of it is kept.
     """
     from filelock import FileLock
@@ -135,7 +112,12 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
         if attempt:
             time.sleep(PAUSE * 2 ** (attempt - 1))
         try:
-            with _request(url) as response, part.open("wb") as file:
+            with (
+                Deadline() as deadline,
+                request(url, deadline) as response,
+                part.open("wb") as file,
+            ):
+                deadline.require()
                 if refused := refusal(response.status_code):
                     why, advice = refused
                     if response.status_code not in TRANSIENT:
@@ -145,7 +127,7 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
                 space = require_space(part.parent, size or 0, shown)
                 blocks = iter(partial(response.raw.read1, BLOCK), b"")
                 with tqdm(desc=name, total=size, unit="B", unit_scale=True, disable=None) as bar:
-                    for block in bounded(blocks, space):
+                    for block in bounded(blocks, space, deadline):
                         file.write(block)
                         bar.update(len(block))
             break
@@ -189,21 +171,45 @@ def require_space(directory: Path, size: int, where: str) -> int:
     return space
 
 
-def _request(url: str) -> "requests.Response":
+def request(
+    url: str,
+    deadline: Deadline,
+    timeout: tuple[float, float] = TIMEOUT,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> "requests.Response":
     """Return an answer whose content is not read yet; that of a redirection is never read."""
     import requests
+    from requests.adapters import HTTPAdapter
+
+    class Adapter(HTTPAdapter):
+        def get_connection_with_tls_context(self, *args: Any, **named: Any) -> Any:
+            pool = super().get_connection_with_tls_context(*args, **named)
+            plain: Any = type(pool).ConnectionCls
+
+            class Connection(plain):
+                def _new_conn(self) -> Any:  # the first of all: a proxy's answer, TLS and ours
+                    connection = super()._new_conn()
+                    deadline.add(connection)
+                    return connection
+
+            pool.ConnectionCls = Connection
+            return pool
 
     def close_redirection(response: requests.Response, **_: object) -> None:
         if response.is_redirect:
             response.close()
 
-    return requests.get(
-        url,
-        timeout=TIMEOUT,
-        headers={"Accept-Encoding": "identity"},
-        hooks={"response": close_redirection},
-        stream=True,
-    )
+    deadline.begin()
+    with requests.Session() as session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, Adapter())
+        return session.get(
+            url,
+            timeout=timeout,
+            headers={"Accept-Encoding": "identity", **headers},
+            hooks={"response": close_redirection},
+            stream=True,
+        )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
@@ -18,12 +18,11 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
+from interpreting_clip.downloads.deadline import AnswerError, Deadline, LateError, bounded
 from interpreting_clip.downloads.http import (
     ATTEMPTS,
     PAUSE,
     TRANSIENT,
-    AnswerError,
-    bounded,
     disk_space_for,
     refusal,
     require_space,
@@ -36,7 +35,7 @@ Kind = Literal["dataset", "model"]
 Answer = TypeVar("Answer")
 
 TIMEOUT = 15.0
-"""Seconds that the hub may take for an answer."""
+"""Seconds that the hub may take for each piece of an answer; `Deadline` is for the whole."""
 
 ANSWERS = 1 << 25
 """The most bytes that the hub may answer with when asked about a repository: 100,000 files' worth.
@@ -273,10 +272,12 @@ def _call(
     network = cast("type[Exception]", HfHubHTTPError.__bases__[0])
     with _LOCK:
         _bound_client()
-    _ALLOWANCE.set(_Allowance(max(size, ANSWERS), ATTEMPTS * size + ANSWERS))
+    allowance = _Allowance(max(size, ANSWERS), ATTEMPTS * size + ANSWERS)
+    _ALLOWANCE.set(allowance)
     for attempt in range(1, attempts + 1):
         try:
-            return request()
+            with Deadline() as allowance.deadline:
+                return request()
         except LocalEntryNotFoundError as error:  # after the client's own attempts
             cause = error.__cause__ or error
             raise InputError(f"{where}: {_explanation(cause, repository)}") from error
@@ -286,6 +287,11 @@ def _call(
             if attempt == attempts or not _is_transient(error):
                 raise InputError(f"{where}: {_explanation(error, repository)}") from error
             time.sleep(PAUSE * 2 ** (attempt - 1))
+        except LateError as error:
+            raise InputError(
+                f"{where}: {error} from {public_url(endpoint())}; run again later, or name a "
+                "mirror of the hub in the environment variable HF_ENDPOINT"
+            ) from error
         except (AnswerError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{where}: what {public_url(endpoint())} answered is not what a hub answers "
@@ -297,10 +303,11 @@ def _call(
 
 @dataclass
 class _Allowance:
-    """How many bytes the hub may send in one answer, and in all answers of a call."""
+    """What the hub may send: bytes in one answer and in all answers of a call, and until when."""
 
     each: int
     left: int
+    deadline: Deadline = field(default_factory=Deadline)
 
 
 _ALLOWANCE: ContextVar[_Allowance | None] = ContextVar("_ALLOWANCE", default=None)
@@ -316,6 +323,8 @@ def _bound_client() -> None:
     def bounded_client() -> Any:
         client = default_client_factory()
         client.headers["Accept-Encoding"] = "identity"
+        # A connection for each request: only then can a deadline end it without harm to others.
+        client.headers["Connection"] = "close"
         hooks = client.event_hooks
         client.event_hooks = hooks | {"request": [*hooks["request"], _limit], "response": [_bound]}
         return client
@@ -324,9 +333,21 @@ def _bound_client() -> None:
 
 
 def _limit(request: Any) -> None:
-    """Give every request a timeout; the library's requests for listings have none."""
+    """Give every request a timeout, which the library's for listings lack, and a deadline.
+
+    Raises
+    ------
+    LateError
+        The last request has missed its deadline, and the library tries another.
+    """
     limits = request.extensions.get("timeout", {})
     request.extensions["timeout"] = {key: limits[key] or TIMEOUT for key in limits}
+    allowance = _ALLOWANCE.get()
+    if allowance is not None:
+        allowance.deadline.require()
+        # A redirection has the extensions of the request that was redirected.
+        began = allowance.deadline.begin(request.extensions.get("began"))
+        request.extensions |= {"trace": allowance.deadline.trace, "began": began}
 
 
 def _bound(response: Any) -> None:
@@ -347,12 +368,14 @@ def _bound(response: Any) -> None:
 
         def __iter__(self) -> Iterator[bytes]:
             allowance.left -= ANSWERS >> 8
-            for block in bounded(stream, min(allowance.each, allowance.left)):
+            most = min(allowance.each, allowance.left)
+            for block in bounded(stream, most, allowance.deadline):
                 allowance.left -= len(block)
                 yield block
 
         def close(self) -> None:
             stream.close()
+            allowance.deadline.pause()
 
     names = [response.headers.get(name, "") for name in ("ETag", "X-Linked-ETag", "X-Repo-Commit")]
     if response.request.method == "HEAD" and any(re.search(r'^(W/)?"?/|\.\.', n) for n in names):

@@ -166,12 +166,6 @@ def test_no_more_than_announced_is_read(url, server, tmp_path):
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
 
 
-def test_a_file_that_drips_is_given_up(url, server, tmp_path, monkeypatch):
-    monkeypatch.setattr("interpreting_clip.downloads.http.GRACE", -86400)
-    with pytest.raises(InputError, match=r"a.tar: \d.* came in .* by hand"):
-        download(url, DIGEST, tmp_path)
-
-
 def test_the_body_of_a_redirection_may_have_no_end(url, server, tmp_path):
     server.redirects["/old.tar"] = url
     server.endless.add("/old.tar")
