@@ -74,8 +74,13 @@ def launcher(stage: str) -> list[str]:
 
     try:
         given = msgspec.yaml.decode(text, type=Launchers).launchers
-    except (msgspec.MsgspecError, ValueError) as error:
+    except msgspec.ValidationError as error:
         raise InputError(f"{SETTINGS}: {error}") from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        # not its text, which shows lines of the file, and one may have a login
+        mark = getattr(error.__cause__, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise InputError(f"{SETTINGS}: {line}not legal YAML") from None
     legal = {OTHERS, *(file.stem for file in Path("stages").glob("[!_]*.py"))}
     for name in sorted(given.keys() - legal):
         raise InputError(

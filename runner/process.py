@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.kernels import require_full_precision
+from interpreting_clip.urls import without_logins, without_urls
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """mallopt(3): how much free memory is returned, and how many blocks are mapped separately."""
@@ -117,11 +118,12 @@ def explanation(error: Exception, command: str) -> str:
         )
     if isinstance(error, OSError) and error.errno is not None:
         advice = TOO_MANY_FILES if error.errno == errno.EMFILE else ADVICE
-        return one_line(f"{error.filename or 'writing'}: {error.strerror}; {advice}")
+        file = without_logins(str(error.filename or "writing"))
+        return one_line(f"{file}: {error.strerror}; {advice}")
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if is_ours(Path(frame.filename))]
     frame = (ours or frames)[-1]
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    what = ": ".join(filter(None, (type(error).__name__, without_urls(str(error)))))
     return one_line(
         f"{os.path.relpath(frame.filename)}, line {frame.lineno}: {what[:LONGEST]}. This is a "
         f"defect of the program, or the machine's: see more with `{command} {DEBUG}`, and report "

@@ -13,7 +13,7 @@ from interpreting_clip.config.own_shifts import ShiftEntry
 from interpreting_clip.config.synthetic import Recipe, World
 from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
 from interpreting_clip.downloads.deadline import Deadline, LateError
-from interpreting_clip.downloads.http import mirrored, refusal, request
+from interpreting_clip.downloads.http import UNPARSED, mirrored, refusal, request
 from interpreting_clip.downloads.hub import open_repository, require_access
 from interpreting_clip.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
 from interpreting_clip.errors import InputError
@@ -119,7 +119,10 @@ def ask(source: AskedSource, machine: Machine, *, offline: bool) -> Answer:
     if offline:
         return Answer(asked=False)
     if source.kind == "url":
-        return ask_url(mirrored(source.name, machine.mirror))
+        try:
+            return ask_url(mirrored(source.name, machine.mirror))
+        except InputError as error:
+            return Answer(str(error))
     return ask_hub(source)
 
 
@@ -158,7 +161,7 @@ def ask_url(url: str) -> Answer:
             # `bytes 0-0/1234`, or the whole length if the server does not support ranges
             length = response.headers.get("Content-Range", "").rpartition("/")[2]
             length = length or response.headers.get("Content-Length", "")
-    except (requests.RequestException, LateError) as error:
+    except (requests.RequestException, LateError, *UNPARSED) as error:
         name = type(error).__name__
         return Answer(f"{public_url(url)}: no connection ({name}); check the network")
     return Answer(download=Amount(int(length)) if length.isdecimal() else UNKNOWN)

@@ -13,7 +13,9 @@ import msgspec
 from msgspec import inspect
 
 from interpreting_clip.config.syntax import escaped, load_tree, quoted, short
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import IN_WORDS, InputError
+from interpreting_clip.quantities import Url
+from interpreting_clip.urls import public_url
 
 PARAMS = Path("params.yaml")
 
@@ -109,13 +111,23 @@ def complaint(value: Any, kind: Any) -> str:
         text = str(error).partition(" - at `")[0]
     else:
         return ""
-    if isinstance(value, str):
-        text = text.replace(f"'{value}'", short(value))
-    got = "" if isinstance(value, dict | list) else f" (got {short(value)})"
     info = inspect.type_info(struct_type(kind, value) or kind)
+    shown = short(value)
+    if may_be_address(info):  # what stands in the place of a URL may be a part of one, with a login
+        shown = repr(public_url(value)) if isinstance(value, str) else "…"
+    if isinstance(value, str):
+        text = text.replace(f"'{value}'", shown)
+    got = "" if isinstance(value, dict | list) else f" (got {shown})"
     if text.startswith(MSGSPEC) and (legal := legal_values(info)):
         return f"{escaped(text.partition(' matching regex')[0])}{got}; {legal}"
     return f"{escaped(text)}{got}"
+
+
+def may_be_address(info: inspect.Type) -> bool:
+    """Say whether a URL is legal as a value of a type."""
+    if isinstance(info, inspect.UnionType):
+        return any(map(may_be_address, info.types))
+    return isinstance(info, inspect.StrType) and info == inspect.type_info(Url)
 
 
 def parts(value: Any, kind: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -181,6 +193,8 @@ def legal_values(info: inspect.Type) -> str:
     match info:
         case inspect.Metadata(extra={"legal": words}):
             legal = f"legal: {words}"
+        case inspect.StrType(pattern=str(pattern)):
+            legal = f"legal: {IN_WORDS.get(pattern, 'another form')}"
         case inspect.LiteralType(values=values):
             legal = "legal values: " + ", ".join(map(str, values))
         case inspect.StructType(fields=fields):

@@ -82,6 +82,7 @@ def yaml_errors(file: Path, text: str) -> Iterator[None]:
         raise InputError(f"{marked(file, error)}: the key {short(key)} is given twice") from None
     except MarkedYAMLError as error:
         why = " ".join(filter(None, (error.context, error.problem)))
+        why = re.sub("(the tag) '.*'", r"\1", why)  # a password may begin with an exclamation mark
         raise InputError(f"{marked(file, error)}: not legal YAML: {escaped(why)}") from None
     except RecursionError:
         raise InputError(f"{file}: not legal YAML: nested too deeply") from None

@@ -43,6 +43,12 @@ PAUSE = 1.0
 TIMEOUT = (15.0, 60.0)
 """The most seconds to connect, and between two blocks."""
 
+UNPARSED = (ValueError, LookupError, TypeError, AttributeError)
+"""What libraries raise for a URL, a proxy's address or a login that they cannot parse.
+
+Their texts have parts of it, so they are never shown.
+"""
+
 BLOCK = 1 << 20
 
 RESERVE = 1 << 30
@@ -59,12 +65,23 @@ def refusal(status: int) -> tuple[str, str] | None:
 
 
 def mirrored(url: str, mirror: str | None) -> str:
-    """Return the mirror's URL for `url`, or `url` itself if there is no mirror."""
-    if mirror is None:
-        return url
-    parts = urlsplit(url)
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{mirror.rstrip('/')}/{parts.netloc}{parts.path}{query}"
+    """Return the mirror's URL for `url`, or `url` itself if there is no mirror.
+
+    Raises
+    ------
+    InputError
+        One of them is no legal URL.
+    """
+    try:
+        parts, address = urlsplit(url), url
+        if mirror is not None:
+            query = f"?{parts.query}" if parts.query else ""
+            address = f"{mirror.rstrip('/')}/{parts.netloc}{parts.path}{query}"
+        _ = urlsplit(address)
+    except ValueError:  # its text has the URL
+        shown = public_url(url if mirror is None else mirror)
+        raise InputError(f"{shown}: expected a URL with a legal host; check its spelling") from None
+    return address
 
 
 def download(url: str, sha256: str, directory: Path, *, mirror: str | None = None) -> Path:
@@ -135,9 +152,12 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
             raise InputError(f"{shown}: {error}; check the URL, or {by_hand}") from error
         except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
             why = f"no connection, or it broke ({type(error).__name__})"
-        except requests.RequestException as error:
+        except (requests.RequestException, *UNPARSED) as error:
             why = type(error).__name__  # its text may contain the URL in another spelling
-            raise InputError(f"{shown}: {why}; check the URL, or {by_hand}") from error
+            raise InputError(
+                f"{shown}: {why}; check the URL, the `mirror` of this machine and the proxies in "
+                f"its environment, or {by_hand}"
+            ) from error
     else:
         raise InputError(
             f"{shown}: {why}; gave up after {ATTEMPTS} tries. Check the network and run again, or "

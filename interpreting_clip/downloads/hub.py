@@ -95,7 +95,7 @@ class Repository(NamedTuple):
     def page(self) -> str:
         """The address where a person reads about the repository and accepts its licence."""
         prefix = "datasets/" if self.kind == "dataset" else ""
-        return f"{endpoint()}/{prefix}{self.name}"
+        return f"{public_url(endpoint())}/{prefix}{self.name}"
 
     def matching(self, *patterns: str) -> list[str]:
         """Return the files that match the first pattern that matches any file.
@@ -147,7 +147,9 @@ def open_repository(
     about = {"revision": revision, "repo_type": kind, "timeout": TIMEOUT}
     commit = _call(lambda: api.repo_info(name, **about).sha, repository, attempts=attempts)
     if not commit:
-        raise InputError(f"{name}@{revision}: {endpoint()} names no commit; check HF_ENDPOINT")
+        raise InputError(
+            f"{name}@{revision}: {public_url(endpoint())} names no commit; check HF_ENDPOINT"
+        )
     tree = {"revision": commit, "repo_type": kind, "recursive": True}
 
     def files() -> dict[str, RepositoryFile]:
@@ -163,12 +165,12 @@ def _listed(entry: Any) -> RepositoryFile:
 
     Raises
     ------
-    ValueError
+    AnswerError
         Its size is invalid, or its digest, which becomes the name of a file.
     """
     digest = entry.lfs.sha256 if entry.lfs else entry.blob_id
     if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", digest) or entry.size < 0:
-        raise ValueError(f"{entry.path}: size {entry.size}, digest {digest[:64]!r}")
+        raise AnswerError(f"{entry.path}: size {entry.size}, digest {digest[:64]!r}")
     return RepositoryFile(entry.size, digest)
 
 
@@ -292,11 +294,15 @@ def _call(
                 f"{where}: {error} from {public_url(endpoint())}; run again later, or name a "
                 "mirror of the hub in the environment variable HF_ENDPOINT"
             ) from error
-        except (AnswerError, ValueError, LookupError, TypeError, RecursionError) as error:
+        except InputError:
+            raise
+        except Exception as error:
+            # A library's text may have a part of an address or login that it could not parse.
+            why = str(error) if isinstance(error, AnswerError) else type(error).__name__
             raise InputError(
-                f"{where}: what {public_url(endpoint())} answered is not what a hub answers "
-                f"({error}); check the environment variable HF_ENDPOINT, and `repository` in "
-                "params.yaml"
+                f"{where}: what {public_url(endpoint())} answered is not what a hub answers, or a "
+                f"proxy's address cannot be read ({why}); check the environment variables "
+                "HF_ENDPOINT and HTTPS_PROXY, and `repository` in params.yaml"
             ) from error
     raise ValueError(f"expected at least one attempt, got {attempts}")
 

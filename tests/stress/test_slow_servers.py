@@ -19,15 +19,13 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
-@pytest.mark.parametrize("seed", range(100, 102))
-def test_an_answer_of_any_speed_is_taken_or_given_up(server, tmp_path, monkeypatch, seed):
+def test_an_answer_of_any_speed_is_taken_or_given_up(server, tmp_path, monkeypatch):
     use_limits(monkeypatch, LIMIT)
-    cases = draw_cases(seed, CASES, ("file", "redirection"))
+    cases = draw_cases(100, CASES, ("file", "redirection"))
     require_outcomes(cases, from_urls(server, cases, tmp_path))
 
 
-@pytest.mark.parametrize("seed", range(200, 202))
-def test_an_answer_of_the_hub_of_any_speed_is_taken_or_given_up(hub, tmp_path, monkeypatch, seed):
+def test_an_answer_of_the_hub_of_any_speed_is_taken_or_given_up(hub, tmp_path, monkeypatch):
     use_limits(monkeypatch, LIMIT)
-    cases = draw_cases(seed, CASES, ("revision", "tree", "small", "file"))
+    cases = draw_cases(200, CASES, ("revision", "tree", "small", "file"))
     require_outcomes(cases, from_hub(hub, cases, tmp_path))

@@ -233,3 +233,11 @@ def test_threads_make_one_download(url, server, tmp_path):
         files = threads.map(lambda _: download(url, DIGEST, tmp_path), range(4))
         assert [file.read_bytes() for file in files] == [DATA] * 4
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("host", ["me:canary\N{FULLWIDTH COMMERCIAL AT}host", "[canary"])
+def test_a_host_that_cannot_be_parsed_is_refused_and_not_shown(tmp_path, host):
+    for url, mirror in ((f"https://{host}/a.tar", None), ("https://h/a", f"https://{host}")):
+        with pytest.raises(InputError, match=r"….*: expected a URL with a legal host") as refused:
+            download(url, DIGEST, tmp_path, mirror=mirror)
+        assert "canary" not in str(refused.value)

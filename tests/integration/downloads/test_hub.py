@@ -366,3 +366,14 @@ def test_a_digest_that_is_a_path_is_refused(hub, commit, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=NO_HUB):
         open_repository("some/set", "main")
     assert not list(tmp_path.glob("outside*"))
+
+
+def test_a_proxy_s_password_is_not_shown_if_its_address_cannot_be_read(monkeypatch):
+    from huggingface_hub import close_session
+
+    close_session()  # its client keeps the proxies of the environment
+    monkeypatch.setenv("HTTP_PROXY", "http://me:cana#ry@127.0.0.1:9")
+    with pytest.raises(InputError, match=r"some/set@main: .*HTTPS_PROXY") as refused:
+        open_repository("some/set", "main", attempts=1)
+    close_session()
+    assert "cana" not in str(refused.value) and "ry@" not in str(refused.value)

@@ -89,11 +89,11 @@ def test_jobs_share_the_processors(tmp_path, monkeypatch, shared_by, file, expec
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("device", "gpu", "cuda.*got 'gpu'"),
+        ("device", "gpu", "got 'gpu'.*cuda"),
         ("batch_size", "0", "got '?0.*whole number ≥ 1"),
         ("workers", "-1", "got '?-1.*whole number ≥ 1"),
         ("folders", "", "length"),
-        ("mirror", "mirror.example", "https.*got 'mirror.example'"),
+        ("mirror", "mirror.example", "got '…'.*https"),
         ("batch_size", "many", "(Expected `int`, got `str`|got 'many'.*whole number ≥ 1)"),
     ],
 )
@@ -121,3 +121,33 @@ def test_a_study_with_portable_kernels_computes_on_the_cpu(tmp_path, monkeypatch
         monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=r"`device`: expected cpu.*`kernels: portable`.*cuda"):
         read_machine(tmp_path / "compute.yaml")
+
+
+@pytest.mark.parametrize("name", ["downloads", "folders"])
+@pytest.mark.parametrize("value", ["https://me:word@host/a", "https:/host/word", "me:word@host"])
+def test_an_address_is_no_folder(tmp_path, name, value):
+    (tmp_path / "compute.yaml").write_text(f"{name}: {value}")
+    with pytest.raises(InputError, match=f"`{name}`: expected a folder.*`mirror`") as refused:
+        read_machine(tmp_path / "compute.yaml")
+    assert "word" not in str(refused.value) and "host" not in str(refused.value)
+
+
+AT, SOLIDUS = "\N{FULLWIDTH COMMERCIAL AT}", "\N{FULLWIDTH SOLIDUS}"
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        f"https://me:word{AT}host/a",
+        f"https://me:wo{SOLIDUS}rd@host/a",
+        "https://me:wo[rd@host/a",
+        "https://me:wo\\rd@host/a",
+        "https://me:word",
+        "https://me:word@host:99999/a",
+    ],
+)
+def test_a_mirror_that_parsers_read_differently_is_refused(tmp_path, mirror):
+    (tmp_path / "compute.yaml").write_text(f"mirror: '{mirror}'", "utf-8")
+    with pytest.raises(InputError, match="`mirror`: expected https:// and") as refused:
+        read_machine(tmp_path / "compute.yaml")
+    assert "wo" not in str(refused.value).replace("password", "")

@@ -1,0 +1,12 @@
+"""Nothing that is said has a part of a secret, wherever the secret stands."""
+
+from tests.drawn_secrets import require_silence
+
+CASES = 120
+
+
+def test_no_part_of_a_secret_is_said(tmp_path, capfd, caplog, recwarn):
+    def printed() -> list[str]:
+        return [*capfd.readouterr(), caplog.text, *(str(warning.message) for warning in recwarn)]
+
+    assert require_silence(0, CASES, tmp_path / "place", printed) > 3 * CASES
