@@ -65,9 +65,9 @@ def draw(rng: random.Random) -> Case:
     """Return a secret of two to four parts in an address, a bare word or a line of a file."""
     parts = [f"{MARK}{rng.randrange(10)}" for _ in range(rng.randrange(2, 5))]
     login = "".join(part + rng.choice(ODD) for part in parts[:-1]) + parts[-1]
-    if rng.random() < 0.5:
-        login = f"me:{login}"
     place, address, scheme = rng.choice([*PLACES]), rng.choice(ADDRESSES), rng.choice(SCHEMES)
+    if rng.random() < 0.5 or "unquoted" in place:  # YAML may cut it, and a name alone is a host's
+        login = f"me:{login}"
     if is_folder(place):  # any text without a scheme and a login is a legal name
         address, scheme = rng.choice(WITH_LOGIN), rng.choice(("http://", "https://", "http:/"))
     if address in WITHOUT_HOST:  # what follows an `@`, or a name alone, is a host's legal name

@@ -15,7 +15,6 @@ from msgspec import inspect
 from interpreting_clip.config.syntax import escaped, load_tree, quoted, short
 from interpreting_clip.errors import IN_WORDS, InputError
 from interpreting_clip.quantities import Url
-from interpreting_clip.urls import public_url
 
 PARAMS = Path("params.yaml")
 
@@ -112,9 +111,8 @@ def complaint(value: Any, kind: Any) -> str:
     else:
         return ""
     info = inspect.type_info(struct_type(kind, value) or kind)
-    shown = short(value)
-    if may_be_address(info):  # what stands in the place of a URL may be a part of one, with a login
-        shown = repr(public_url(value)) if isinstance(value, str) else "…"
+    # what stands in the place of a URL may be a part of one, with a login
+    shown = "…" if may_be_address(info) else short(value)
     if isinstance(value, str):
         text = text.replace(f"'{value}'", shown)
     got = "" if isinstance(value, dict | list) else f" (got {shown})"

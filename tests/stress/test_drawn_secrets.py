@@ -2,7 +2,7 @@
 
 from tests.drawn_secrets import require_silence
 
-CASES = 800
+CASES = 1000
 
 
 def test_no_part_of_a_secret_is_said(tmp_path, capfd, caplog, recwarn):

@@ -93,7 +93,7 @@ def test_jobs_share_the_processors(tmp_path, monkeypatch, shared_by, file, expec
         ("batch_size", "0", "got '?0.*whole number ≥ 1"),
         ("workers", "-1", "got '?-1.*whole number ≥ 1"),
         ("folders", "", "length"),
-        ("mirror", "mirror.example", "got '…'.*https"),
+        ("mirror", "mirror.example", "got ….*https"),
         ("batch_size", "many", "(Expected `int`, got `str`|got 'many'.*whole number ≥ 1)"),
     ],
 )
