@@ -124,7 +124,10 @@ PACKAGES = (
     *("interpreting_clip", *(f"interpreting_clip.{name}" for name in LIBRARY)),
     *(
         f"interpreting_clip.{name}"
-        for name in ("loading", "encoders", "controls", "training", "study", "instruments")
+        for name in (
+            *("loading", "encoders", "controls", "training", "published", "study"),
+            "instruments",
+        )
     ),
     *("runner", "page", "stages"),
 )
