@@ -6,7 +6,7 @@ import numpy as np
 
 from interpreting_clip.measures.logit_line import logit
 from page.names import TESTBED_SHIFTS
-from page.robustness_tables import DRAWN_RANGE, STANDARD
+from page.robustness_tables import DRAWN_RANGE
 from page.vega_lite import (
     INK,
     REVISION_ROWS,
@@ -32,19 +32,10 @@ from page.vega_lite import (
     training,
 )
 
-PUBLISHED_FRAME = {"imagenet": (25.0, 91.0), "accuracy": (0.5, 97.5)}
-"""What the chart of published models shows, in percent: tiny models would shrink the rest."""
-
 GREY = "#9aa1ab"
-OWN = "your model"
-STAR = (
-    "M0,-1L0.225,-0.309L0.951,-0.309L0.363,0.118L0.588,0.809L0,0.382L-0.588,0.809L-0.363,0.118"
-    "L-0.951,-0.309L-0.225,-0.309Z"
-)
 
 TICKS = (1.0, 3.0, 10.0, 25.0, 50.0, 75.0, 90.0, 97.0)
 WITH_TRAINING = TRAININGS[:4]  # untrained encoders are at chance, where a line means nothing
-PUBLISHED_TRAININGS = TRAININGS[:3]  # nobody publishes probes
 ON_LINE = "datum.kind === 'line' || datum.kind === 'extrapolated'"
 ENCODER = "datum.kind === 'encoder'"
 BY_SHIFT = {
@@ -73,7 +64,7 @@ def effective_robustness(chart: Axes) -> Spec:
             look=standard,
             tooltip=tooltip("label", chart.x, chart.y),
         ),
-        *_baseline(),
+        *baseline_layers(),
         layer(
             "rule",
             keep(ENCODER),
@@ -114,7 +105,7 @@ def effective_robustness(chart: Axes) -> Spec:
     return specification(
         "number imagenet accuracy baseline effective_robustness",
         transform=[
-            *_logits(chart),
+            *logit_columns(chart),
             calculate("baseline_logit", _logit("datum.baseline")),
             numbered("nth", "x_logit", "rev shift kind"),
             calculate("side", "datum.nth % 2"),
@@ -125,88 +116,18 @@ def effective_robustness(chart: Axes) -> Spec:
         spec={
             "width": 178,
             "height": 270,
-            "encoding": _logit_axes(chart, padded, padded),
+            "encoding": logit_axes(chart, padded, padded),
             "layer": layers,
         },
         **spacing(10, 24),
     )
 
 
-def published(chart: Axes) -> Spec:
-    """Draw the published models; the page's script sets `chosen`, `hidden` and the rows."""
-    (left, right), (low, high) = PUBLISHED_FRAME["imagenet"], PUBLISHED_FRAME["accuracy"]
-    frames = [{"domain": _in_logits(ends), "nice": False} for ends in PUBLISHED_FRAME.values()]
-    within = (
-        f"(datum.x_percent >= {left:g} && datum.x_percent <= {right:g} && "
-        f"datum.y_percent >= {low:g} && datum.y_percent <= {high:g})"
-    )
-    listed = [*PUBLISHED_TRAININGS, STANDARD]
-    colours = [TRAINING_COLOURS[name] for name in PUBLISHED_TRAININGS] + [GREY, "#CC79A7"]
-    shapes = [*SHAPES[: len(PUBLISHED_TRAININGS)], "circle", STAR]
-    own = f"datum.training === '{OWN}'"
-    sizes = [{"test": "datum.kind === 'standard'", "value": 20}, {"test": own, "value": 260}]
-    titles = {"label": "model", "training": "training", "data": "pretraining data"}
-    texts = {
-        "robustness_text": "effective robustness",
-        "five_text": "mean, five shifts",
-        "four_text": "without ObjectNet",
-    }
-    tips = [
-        *({"field": name, "title": title} for name, title in (titles | {"shift": "shift"}).items()),
-        quantitative(chart.x, format=".1f", title="ImageNet (%)"),
-        quantitative(chart.y, format=".1f", title="on the shift (%)"),
-        *({"field": name, "title": title} for name, title in texts.items()),
-    ]
-    return specification(
-        "imagenet accuracy baseline effective_robustness mean_of_five mean_of_four",
-        params=[{"name": "chosen", "value": ""}, {"name": "hidden", "value": []}],
-        transform=[
-            keep("indexof(hidden, datum.label) < 0"),
-            _in_points("robustness_text", "effective_robustness", " + datum.extrapolated"),
-            _in_points("five_text", "mean_of_five"),
-            _in_points("four_text", "mean_of_four"),
-            *_logits(chart),
-            keep(f"{ON_LINE} || {within}"),
-        ],
-        facet=BY_SHIFT,
-        spec={
-            "width": 200,
-            "height": 290,
-            "encoding": _logit_axes(chart, *frames),
-            "layer": [
-                *_baseline(clip=True),
-                layer(
-                    "point",
-                    keep("datum.label === chosen"),
-                    look={"shape": "circle", "filled": True, "size": 190, "color": WHITE}
-                    | {"opacity": 1, "stroke": INK, "strokeWidth": 2, "clip": True},
-                ),
-                layer(
-                    "point",
-                    keep(f"datum.kind === 'standard' || {ENCODER}"),
-                    look={"filled": True, "opacity": 0.9, "strokeWidth": 0.5, "clip": True},
-                    color=training(colours, [*listed, OWN], values=listed),
-                    shape=training(shapes, [*listed, OWN], values=listed),
-                    size={"condition": sizes, "value": 40},
-                    tooltip=tips,
-                    stroke={"condition": {"test": own, "value": INK}, "value": WHITE},
-                ),
-            ],
-        },
-        **spacing(10, 24),
-    )
-
-
-def _in_points(name: str, column: str, mark: str = "") -> Spec:
-    text = f"format(datum.{column}, '.1f') + ' points'{mark}"
-    return calculate(name, f"isValid(datum.{column}) ? {text} : '–'")
-
-
 def _logit(percent: str) -> str:
     return f"log({percent} / (100 - {percent}))"
 
 
-def _logits(chart: Axes) -> list[Spec]:
+def logit_columns(chart: Axes) -> list[Spec]:
     """Add `x_logit` and `y_logit`; the ends of lines lie within the drawn range already."""
     low, high = DRAWN_RANGE
     named = {"x": f"datum['{chart.x}']", "y": f"datum['{chart.y}']"}
@@ -219,13 +140,15 @@ def _logits(chart: Axes) -> list[Spec]:
     ]
 
 
-def _in_logits(percents: Sequence[float]) -> list[float]:
+def in_logits(percents: Sequence[float]) -> list[float]:
+    """Return percentages as logits."""
     return [round(float(x), 6) for x in logit(np.array(percents) / 100)]
 
 
-def _logit_axes(chart: Axes, x_scale: Spec, y_scale: Spec) -> Spec:
+def logit_axes(chart: Axes, x_scale: Spec, y_scale: Spec) -> Spec:
+    """Encode both axes in logits, with ticks in percent."""
     ticks = {
-        "values": _in_logits(TICKS),
+        "values": in_logits(TICKS),
         "labelExpr": "format(100 / (1 + exp(-datum.value)), '.0f')",
         "labelOverlap": True,
     }
@@ -235,7 +158,8 @@ def _logit_axes(chart: Axes, x_scale: Spec, y_scale: Spec) -> Spec:
     }
 
 
-def _baseline(**more: bool) -> list[Spec]:
+def baseline_layers(**more: bool) -> list[Spec]:
+    """Draw the line through the standard models, dashed where it is extrapolated."""
     dashed = {"color": INK, "strokeWidth": 1, "strokeDash": [3, 3], **more}
     solid = {"color": INK, "strokeWidth": 1.25, **more}
     return [

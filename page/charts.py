@@ -175,23 +175,6 @@ CHARTS = (
 )
 """The study's charts in the order of the report; `plots:` in dvc.yaml names the same."""
 
-PUBLISHED = Chart(
-    name="published",
-    title="Effective robustness of the published models",
-    table="published",
-    specify=accuracy_charts.published,
-    x="imagenet",
-    y="accuracy",
-    x_label="ImageNet accuracy (%)",
-    y_label="accuracy on the shift (%)",
-    caption="Published top-1 accuracies, in percent on logit axes: OpenCLIP's zero-shot models, "
-    "timm's finetuned ones and their supervised counterparts. Grey: the standard models of the "
-    "ImageNet testbed; black: the line fitted to them in logit space (Taori et al. 2020), dashed "
-    "where it is extrapolated. Effective robustness is the difference in accuracy "
-    "between a model and the line, in points as read on the vertical axis.",
-)
-"""The chart of the published accuracies, which no study changes."""
-
 PLANTED_OUTLIERS = Chart(
     name="planted_outliers",
     title="Planted outlier features",

@@ -1,6 +1,6 @@
 """What a study shows and what it does not, in words computed from its numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -9,7 +9,6 @@ import msgspec
 from interpreting_clip.measures.null_rank import rank_p_value
 from page.families import families, label_controls, trained, untrained_null
 from page.names import (
-    BASELINES,
     TESTBED_SHIFTS,
     TRAININGS,
     format_interval,
@@ -18,8 +17,7 @@ from page.names import (
     format_spread,
 )
 from page.replicas import format_replicas
-from page.results import PublishedResults, StudyEncoder, measured_shifts
-from page.robustness_tables import line_spans, mark
+from page.results import StudyEncoder, measured_shifts
 
 Verdict = Literal["shown", "not shown", "undecided", "mixed"]
 
@@ -48,7 +46,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""  # its address on the page
 
 
-def study_claims(encoders: Sequence[StudyEncoder], published: PublishedResults) -> list[Claim]:
+def study_claims(encoders: Sequence[StudyEncoder]) -> list[Claim]:
     """Return every claim that the study has the encoders and the numbers to judge."""
     claims = {
         "robustness-order": robustness_order(encoders),
@@ -57,9 +55,12 @@ def study_claims(encoders: Sequence[StudyEncoder], published: PublishedResults) 
         "outlier-features": outlier_features(encoders),
         "prunable": prunable_directions(encoders),
         "concept-order": concept_order(encoders),
-        "published": published_robustness(published),
-        "published-order": published_order(published),
     }
+    return keyed(claims)
+
+
+def keyed(claims: Mapping[str, Claim | None]) -> list[Claim]:
+    """Return the claims that could be judged, each with the key of its address on the page."""
     return [msgspec.structs.replace(claim, key=key) for key, claim in claims.items() if claim]
 
 
@@ -76,7 +77,7 @@ def robustness_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
             verdict = judge_order(_with_seeds(f.members, ROBUSTNESS, estimates))
             text = f"{f.name}: {values}"
             cases.append(_unless_extrapolated(f.members, verdict, text))
-    return _claim(
+    return judged_claim(
         "effective_robustness",
         "Zero-shot encoders are more robust than their finetuned versions, and these more than "
         f"supervised encoders (mean effective robustness{mean_over(encoders)}).",
@@ -94,7 +95,7 @@ def coverage_of_data(encoders: Sequence[StudyEncoder]) -> Claim | None:
             text = f"{_against(pair, estimates)}, {raw}"
             verdict = judge_order(_with_seeds(pair, ROBUSTNESS, estimates))
             cases.append(_unless_extrapolated(pair, verdict, text))
-    return _claim(
+    return judged_claim(
         "effective_robustness",
         "Robustness comes with the coverage of the data and not with language: labels give more of "
         f"it than captions of the same images{over}.",
@@ -117,7 +118,7 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
             estimate = (kurtosis.low, kurtosis.mean, kurtosis.high)
             ((low, _, high),) = _with_seeds([e], KURTOSIS, [estimate])
             cases.append((judge_against_null(low, high, null), text))
-    return _claim(
+    return judged_claim(
         "kurtosis",
         "The kurtosis of a zero-shot encoder's activations is above that of untrained encoders of "
         f"its backbone (rank among them, p ≤ {LEVEL:g} at both ends of the interval).",
@@ -189,7 +190,7 @@ def prunable_directions(encoders: Sequence[StudyEncoder]) -> Claim | None:
                 f"({parts}{chance})",
             )
         )
-    return _claim(
+    return judged_claim(
         "pruning",
         f"{format_percent(PRUNABLE)} of a zero-shot encoder's least important directions can be "
         "pruned for less than one point of ImageNet accuracy and less than one of mean effective "
@@ -225,88 +226,11 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
             ("not shown" if "not shown" in verdicts else verdict, f"{f.name}: {counts} concepts")
         )
     over = "intervals over draws of the negatives" if drawn else "counts without an interval"
-    return _claim(
+    return judged_claim(
         "concepts",
         "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
         f"(directions; {over}; in parentheses with images permuted, of as many random directions, "
         "and against all images).",
-        cases,
-    )
-
-
-def published_robustness(published: PublishedResults) -> Claim | None:
-    """Count the published CLIP models whose interval of mean robustness is above zero.
-
-    Models to which the line is extrapolated are not counted.
-    """
-    models = {name: model for name, model in published.encoders.items() if not model.extrapolated}
-    if not models:
-        return None
-    left_out = len(published.encoders) - len(models)
-    above = sum(model.low > 0 for model in models.values())
-    lowest = min(models, key=lambda name: models[name].mean)
-    highest = max(models, key=lambda name: models[name].mean)
-    return Claim(
-        chart="published",
-        text="Published zero-shot CLIP models are effectively robust on the real datasets.",
-        verdict="shown" if above == len(models) else "mixed" if above else "not shown",
-        findings=[
-            f"{above} of {len(models)} models have a mean effective robustness whose interval "
-            "is above zero",
-            *(
-                [
-                    f"{left_out} more are not counted, since the line is extrapolated to them: its "
-                    f"standard models span {line_spans(published.lines)}"
-                ]
-                if left_out
-                else []
-            ),
-            *(
-                f"{name}: {format_number(models[name].mean)} points "
-                f"({said_accuracies(models[name].imagenet, models[name].shifts)})"
-                for name in dict.fromkeys((lowest, highest))
-            ),
-        ],
-    )
-
-
-def published_order(published: PublishedResults) -> Claim | None:
-    """Compare published zero-shot, finetuned and supervised models of one backbone.
-
-    Use each baseline whose line is extrapolated to none of the models compared. If a backbone has
-    several supervised models, the most robust one counts.
-    """
-    cases: list[tuple[Verdict, str]] = []
-    for backbone, models in published.counterparts.items():
-        for data in sorted({m.data for m in models.values() if m.training == "zero_shot"}):
-            verdicts, texts = set(), []
-            for baseline, whose in BASELINES.items():
-                values, notes, raw = {}, {}, {}
-                for kind in TRAININGS:
-                    found = [
-                        (getattr(m, baseline), m.note, said_accuracies(m.imagenet, m.shifts))
-                        for m in models.values()
-                        if m.training == kind and (kind == "supervised" or m.data == data)
-                    ]
-                    if found:
-                        best = max(found, key=lambda one: one[0].mean)
-                        values[kind], notes[kind], raw[kind] = best
-                if not any(r.extrapolated for r in values.values()):
-                    verdicts.add(judge_order([(r.low, r.mean, r.high) for r in values.values()]))
-                numbers = ", ".join(
-                    f"{TRAININGS[kind]}{f' ({notes[kind]})' if notes[kind] else ''} "
-                    f"{format_interval(r.mean, r.low, r.high)}{mark(bool(r.extrapolated))} points"
-                    # Once, not on each line again.
-                    f"{'' if raw[kind] in ''.join(texts) else f' ({raw[kind]})'}"
-                    for kind, r in values.items()
-                )
-                texts.append(f"{numbers} on the line of {whose}")
-            verdict: Verdict = "mixed" if len(verdicts) > 1 else next(iter(verdicts), "undecided")
-            cases.append((verdict, f"{backbone}, {data}: {'; '.join(texts)}"))
-    return _claim(
-        "published",
-        "Published zero-shot models are more robust than their finetuned versions, and these more "
-        "than supervised models of the backbone (mean over four shifts; ‡ extrapolated).",
         cases,
     )
 
@@ -448,7 +372,7 @@ def _accuracies(encoder: StudyEncoder) -> str:
 _SEEN = {"shown": "seen", "not shown": "not seen", "undecided": "undecided", "mixed": "mixed"}
 
 
-def _claim(chart: str, text: str, cases: Sequence[tuple[Verdict, str]]) -> Claim | None:
+def judged_claim(chart: str, text: str, cases: Sequence[tuple[Verdict, str]]) -> Claim | None:
     """Return a claim judged by its cases; if these differ, each states its own verdict."""
     if not cases:
         return None

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
-from page.charts import CHARTS, PLANTED_OUTLIERS, PUBLISHED, Chart
+from page.charts import CHARTS, PLANTED_OUTLIERS, Chart
+from page.published_charts import PUBLISHED
 from page.vega_lite import Axes, Spec
 from runner.process import launch
 

@@ -1,7 +1,7 @@
-"""The jinja2 templates: `templates/report` of the page, `templates/browser` of the browser.
+"""The jinja2 templates: a folder for each kind of page, and `templates/shared` for all of them.
 
-Each folder is a dependency of the stage that reads it, and no template is in both, so that an edit
-of the one does not make the other anew.
+Each folder is a dependency of the stages that read it, so that an edit of one page's templates does
+not make another page anew.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,10 +16,12 @@ from page.names import format_number, format_percent
 def template_environment(folder: str, filters: Mapping[str, Callable[..., Any]]) -> Environment:
     """Return the environment of a folder of templates, with `filters` beside the common ones.
 
-    Values are escaped for HTML, and an undefined name is an error.
+    Templates of `templates/shared` can be included too. Values are escaped for HTML, and an
+    undefined name is an error.
     """
+    templates = Path(__file__).parent / "templates"
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates" / folder),
+        loader=FileSystemLoader([templates / folder, templates / "shared"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

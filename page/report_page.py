@@ -18,8 +18,6 @@ from page.concept_finder import concept_finder
 from page.drawing import chart_json, chart_svg, of_representation
 from page.families import families
 from page.names import (
-    BASELINES,
-    COUNTERPARTS,
     DATASETS,
     REPRESENTATIONS,
     TESTBED_SHIFTS,
@@ -28,14 +26,12 @@ from page.names import (
     format_spread,
 )
 from page.provenance import Provenance, dataset_rows, probe_rows, training_rows
-from page.published_section import published_section
 from page.rendering import template_environment
 from page.replicas import format_replicas
 from page.results import (
     Baseline,
     Controls,
     LayerComparison,
-    PublishedResults,
     StudyEncoder,
     first_complete,
     own_shifts,
@@ -85,7 +81,6 @@ def report_page(
     comparisons: Sequence[LayerComparison],
     baseline: Baseline,
     controls: Controls,
-    published: PublishedResults,
     tables: Mapping[str, Rows],
     provenance: Provenance,
     correlations: Sequence[Correlation] = (),
@@ -99,11 +94,10 @@ def report_page(
     ----------
     title, description
         What this study is, in plain text; blank lines separate a description's paragraphs.
-    encoders, comparisons, baseline, controls, published
+    encoders, comparisons, baseline, controls
         The study's results.
     tables
-        The rows of every chart's CSV by name, including `published` and `planted_outliers`, and
-        those of `published_models` and `published_lines`; numbers may be strings.
+        The rows of every chart's CSV by name, including `planted_outliers`; numbers may be strings.
     provenance
         Where the results come from.
     correlations
@@ -114,7 +108,7 @@ def report_page(
     InputError
         The results do not fit one another.
     """
-    claims = study_claims(encoders, published)
+    claims = study_claims(encoders)
     own_names = {key: entry.label for key, entry in provenance.shifts.items()}
     environment = template_environment(
         "report",
@@ -177,10 +171,6 @@ def report_page(
         own_shift_columns=[(own_names[s], OWN_SHIFT_COLUMNS) for s in own_shifts(encoders)],
         training_rows=training_rows(provenance, encoders),
         probe_rows=probe_rows(provenance, encoders),
-        published=published,
-        baselines=BASELINES,
-        counterpart_trainings=COUNTERPARTS,
-        published_section=published_section(published, tables, claims),
         datasets=DATASETS,
         shifts=TESTBED_SHIFTS,
         trainings=TRAININGS,

@@ -1,4 +1,4 @@
-"""Stage `report`: the tables behind the plots, the README's figures and the report page."""
+"""Stage `report`: the tables behind the plots, the README's figure and the report page."""
 
 from importlib import metadata
 from pathlib import Path
@@ -10,18 +10,11 @@ from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.formats.json import write_whole
-from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
-from interpreting_clip.formats.published_models import (
-    LINE_COLUMNS,
-    MODEL_COLUMNS,
-    numeric_row,
-    read_lines,
-)
-from interpreting_clip.formats.tables import read_table, write_table
+from interpreting_clip.formats.tables import write_table
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.measures.rank_correlation import Settings
 from page.across_encoders import correlations
-from page.charts import CHARTS, PUBLISHED
+from page.charts import CHARTS
 from page.drawing import chart_svg
 from page.families import with_null
 from page.provenance import GivenFolder, Provenance
@@ -31,13 +24,11 @@ from page.results import (
     Baseline,
     Controls,
     LayerComparison,
-    PublishedResults,
     Series,
     StudyEncoder,
     UntrainedNull,
     read_result,
 )
-from page.robustness_tables import PUBLISHED_COLUMNS, published_rows
 from page.study_tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from page.vega import vega_script
 from runner.listed_params import ListedParams
@@ -53,7 +44,7 @@ DRAWING = ("numpy", "vl-convert-python")
 
 
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write `plots/*.csv`, the README's figures, and `plots/report.html` with its `vega.js`.
+    """Write `plots/*.csv`, the README's figure, and `plots/report.html` with its `vega.js`.
 
     The study's encoders, nulls and comparisons are those in params.yaml, in its order: the folders
     may still hold the results of removed ones.
@@ -88,15 +79,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     standard = inputs[PLOTS / "baseline.json"]
     variables.update(require_checksums(inputs[PLOTS / "baseline.sha256"], standard))
     baseline = read_result(standard, Baseline)
-    published = inputs[PLOTS / "published.json"]
-    columns = {
-        "published_models": MODEL_COLUMNS,
-        "published_lines": LINE_COLUMNS,
-    }
-    files = {name: inputs[PLOTS / f"{name}.csv"] for name in columns}
-    variables.update(
-        require_checksums(inputs[PLOTS / "published.sha256"], published, *files.values())
-    )
     planted = inputs[PLOTS / "controls.json"]
     variables.update(require_checksums(inputs[PLOTS / "controls.sha256"], planted))
     controls = read_result(planted, Controls)
@@ -108,17 +90,8 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     raised = planted_rows(controls)
     write_table(outputs[PLOTS / "planted_outliers.csv"], raised, PLANTED_COLUMNS)
     tables["planted_outliers"] = raised
-    tables |= {name: read_table(file, columns[name]) for name, file in files.items()}
-    drawn = published_rows(
-        standard_models(inputs[TESTBED]),
-        map(numeric_row, tables["published_models"]),
-        read_lines(tables["published_lines"], "testbed"),
-    )
-    write_table(outputs[PLOTS / "published.csv"], drawn, PUBLISHED_COLUMNS)
-    tables["published"] = read_table(outputs[PLOTS / "published.csv"], PUBLISHED_COLUMNS)
-    for chart in (CHARTS[0], PUBLISHED):
-        compact = chart_svg(chart, tables[chart.table], panel=(142, 200))
-        write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
+    compact = chart_svg(CHARTS[0], tables[CHARTS[0].table], panel=(142, 200))
+    write_whole(outputs[PLOTS / f"{CHARTS[0].name}.svg"], f"{compact}\n".encode())
     write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
     page = report_page(
         title=title,
@@ -127,7 +100,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         comparisons=comparisons,
         baseline=baseline,
         controls=controls,
-        published=read_result(published, PublishedResults),
         tables=tables,
         provenance=Provenance(
             datasets=params.read("datasets", dict[str, DatasetEntry]),

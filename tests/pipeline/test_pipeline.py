@@ -56,6 +56,7 @@ USED = {
     "broden": {"numba", "scipy"},  # numba imports scipy
     "controls": {"torch", "numba", "scipy"},
     "report": {"vl_convert"},
+    "published_page": {"vl_convert"},
 }
 """Which of them a stage, or an instance of it, is for; the others need none."""
 
@@ -143,7 +144,7 @@ def test_the_code_and_the_packages_that_compute_are_tracked(nano, stage):
         computing = {COMPUTING[name] for name in COMPUTING.keys() & set(process["packages"])}
         if stage in ("broden", "controls"):
             computing -= {"scipy"}  # numba imports it for linear algebra, of which it compiles none
-        if stage not in ("browse", "report"):
+        if stage not in ("browse", "report", "published_page"):
             computing -= {"jinja2"}  # transformers imports it for chat templates, which none fills
         assert computing <= fingerprinted(stage, branch, ROOT)["packages"].keys()
         loaded = {path for path in process["loaded"] if not path.endswith("__init__.py")}
@@ -163,8 +164,9 @@ def test_a_run_ends_with_what_it_made(nano):
     assert "plots/report.html" in said and "identical to the commit" in said
 
 
-def test_every_link_of_the_page_leads_somewhere(nano):
-    page = nano.folder / "plots/report.html"
+@pytest.mark.parametrize("name", ["report", "published"])
+def test_every_link_of_a_page_leads_somewhere(nano, name):
+    page = nano.folder / f"plots/{name}.html"
     links = set(re.findall(r'href="([^"]+)"', page.read_text()))
     own = {urljoin(page.as_uri(), link) for link in links if "://" not in link}
     assert own and [link for link in own if not leads_somewhere(link)] == []

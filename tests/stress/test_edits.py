@@ -13,7 +13,7 @@ HEADS = {"head_zero_shot", "head_trained", "head_random"}
 EXTRACT = {"extract", "extract_broden", "extract_layers", "extract_untrained", "extract_train"}
 TRAIN = {"pretrain", "finetune", "supervise"}
 ENCODERS = TRAIN | EXTRACT | HEADS | {"weights", "interpolate", "probe"}
-PAGE = {"report", "browse"}
+PAGE = {"report", "published_page", "browse"}
 MEASURE = {
     *("baseline", "robustness", "kurtosis", "directions", "participation_ratio", "broden", "cka"),
     *("controls", "published", "summarize", "privileged_basis", "untrained"),
@@ -34,7 +34,8 @@ REACHED = {
     "interpreting_clip.encoders": ENCODERS | {"controls"},
     "interpreting_clip.loading": ENCODERS,
     "interpreting_clip.synthetic": {"fetch_world", "fetch_shifts"},
-    "interpreting_clip.datasets": ALL - {"cka", "kurtosis", "robustness", "directions", "report"},
+    "interpreting_clip.datasets": ALL
+    - {"cka", "kurtosis", "robustness", "directions", "report", "published_page"},
     "interpreting_clip.downloads": ALL - MEASURE - HEADS | {"baseline"},
     "interpreting_clip.formats": ALL,
     "interpreting_clip.config": ALL - LABELS - {"broden", "summarize_baseline"},

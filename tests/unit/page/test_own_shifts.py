@@ -12,14 +12,12 @@ from page.claims import mean_over, mean_shift_accuracy, robustness_order
 from page.line_charts import pruning
 from page.provenance import Provenance, dataset_rows
 from page.report_page import report_page
-from page.results import Controls, PublishedResults
+from page.results import Controls
 from page.robustness_tables import line_spans, robustness_rows
 from page.study_tables import planted_rows, pruning_rows, study_tables
 from tests.unit.page.conftest import (
     SHIFTS,
     beta,
-    published_model,
-    published_tables,
     read,
     read_baseline,
 )
@@ -120,7 +118,7 @@ def test_its_images_and_source_are_among_the_datasets(with_own):
     assert alone.source == "folder: mine"
 
 
-def written(study, comparisons, published: PublishedResults, shifts: dict[str, ShiftEntry]) -> str:
+def written(study, comparisons, shifts: dict[str, ShiftEntry]) -> str:
     encoders, baseline = read(study), read_baseline(study)
     controls = msgspec.convert(study["controls"], Controls)
     names = {key: entry.label for key, entry in shifts.items()}
@@ -131,18 +129,16 @@ def written(study, comparisons, published: PublishedResults, shifts: dict[str, S
         comparisons=comparisons,
         baseline=baseline,
         controls=controls,
-        published=published,
         tables=study_tables(encoders, comparisons, baseline, names)
-        | {"planted_outliers": planted_rows(controls)}
-        | published_tables(published_model("b/openai", "zero_shot", 60.0, 9.0)),
+        | {"planted_outliers": planted_rows(controls)},
         provenance=Provenance(shifts=shifts),
     )
 
 
 def test_the_page_shows_each_with_its_chance_level_and_why_one_has_no_robustness(
-    with_own, comparisons, published
+    with_own, comparisons
 ):
-    page = written(with_own, comparisons, published, entries())
+    page = written(with_own, comparisons, entries())
     table = page.partition("<caption>The study’s own shifts</caption>")[2].partition("</table>")[0]
     assert [name for name in NAMES.values() if name in table] == list(NAMES.values())
     first = re.findall(r"<td>(.*?)</td>", table.partition("<tbody>")[2].partition("</tr>")[0])
@@ -157,6 +153,6 @@ def test_the_page_shows_each_with_its_chance_level_and_why_one_has_no_robustness
     assert "no part of a mean" in text
 
 
-def test_a_study_without_own_shifts_says_nothing_of_them(study, comparisons, published):
-    page = written(study, comparisons, published, {})
+def test_a_study_without_own_shifts_says_nothing_of_them(study, comparisons):
+    page = written(study, comparisons, {})
     assert "own shift" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL).lower()

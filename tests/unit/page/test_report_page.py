@@ -10,19 +10,17 @@ from page.across_encoders import Correlation
 from page.charts import CHARTS
 from page.provenance import GivenFolder, Provenance
 from page.report_page import report_page
-from page.results import Controls, LayerComparison, PublishedResults
+from page.results import Controls, LayerComparison
 from page.study_tables import planted_rows, study_tables
 from tests.unit.page.conftest import (
     SHIFTS,
-    published_model,
-    published_tables,
     read,
     read_baseline,
 )
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 SECTIONS = [
-    *("published-models", "study", "validated", "shows", "seeds", "robustness", "outliers"),
+    *("study", "validated", "shows", "seeds", "robustness", "outliers"),
     *("directions", "which", "further", "layers", "across", "paper", "provenance", "training"),
 ]
 WHY_APART = "Numbers of the two kinds do not compare."
@@ -49,11 +47,10 @@ class Nesting(HTMLParser):
 
 
 @pytest.fixture
-def page(study, comparisons, published):
+def page(study, comparisons):
     """Return a function that writes the page of the study in its current state."""
-    tables = published_tables(published_model("b/openai", "zero_shot", 60.0, 9.0))
 
-    def write(comparisons=comparisons, published=published, **more) -> str:
+    def write(comparisons=comparisons, **more) -> str:
         encoders, baseline = read(study), read_baseline(study)
         return report_page(
             title="a <miniature>",
@@ -62,10 +59,8 @@ def page(study, comparisons, published):
             comparisons=comparisons,
             baseline=baseline,
             controls=(controls := msgspec.convert(study["controls"], Controls)),
-            published=published,
             tables=study_tables(encoders, comparisons, baseline)
-            | {"planted_outliers": planted_rows(controls)}
-            | tables,
+            | {"planted_outliers": planted_rows(controls)},
             **{"provenance": Provenance(), **more},
         )
 
@@ -75,8 +70,7 @@ def page(study, comparisons, published):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Leave the charts empty: drawing them takes most of a page's time."""
-    for module in ("report_page", "published_section"):
-        monkeypatch.setattr(f"page.{module}.chart_svg", lambda *_: "<svg></svg>")
+    monkeypatch.setattr("page.report_page.chart_svg", lambda *_: "<svg></svg>")
     monkeypatch.setattr("page.report_page.chart_json", lambda *_: "{}")
 
 
@@ -103,7 +97,7 @@ def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(page
     assert (nesting.open, nesting.wrong) == ([], [])
     assert not re.search(r"<script[^>]*src|@import|<link|<iframe|<img", text)
     assert not re.search(r"\b(?:src|href)=[\"'](?:https?:)?//(?!arxiv\.org/)", text)
-    assert "max-width: 76rem" in text and text.count("<svg role") == 12 and text == page()
+    assert "max-width: 76rem" in text and text.count("<svg role") == 11 and text == page()
     identifiers = re.findall(r'\bid="([^"]+)"', text)
     assert len(identifiers) == len(set(identifiers))
     charts = re.findall(r'<div class="chart" id="chart-([^"]+)"[^>]*><svg ', text)
@@ -111,8 +105,7 @@ def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(page
     specs = dict(re.findall(spec, text))
     assert charts == list(specs) and {c.name for c in CHARTS} <= set(charts)
     data = {name: msgspec.json.decode(one)["data"]["values"] for name, one in specs.items()}
-    # published.js makes the published chart's rows, so that the page need not hold them twice.
-    assert [name for name, values in data.items() if not values] == ["published"]
+    assert all(data.values())
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -128,7 +121,7 @@ def test_sections_stand_in_order_and_links_within_the_page_lead_somewhere(page):
 def test_a_verdict_leads_to_its_figure_and_back(page, study):
     text = page()
     claims = re.findall(r'<li id="(claim-[^"]+)">\s*<a class="verdict [^"]+" href="#([^"]+)"', text)
-    assert len(claims) == 8 and len({claim for claim, _ in claims}) == 8
+    assert len(claims) == 6 and len({claim for claim, _ in claims}) == 6
     for claim, figure in claims:
         drawn = text[text.index(f'<figure id="{figure}">') :].partition("</figure>")[0]
         assert f'href="#{claim}"' in drawn
@@ -434,28 +427,6 @@ def test_extrapolated_numbers_are_marked_in_both_tables_and_the_mark_is_explaine
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_published_counterparts_stand_side_by_side_on_both_lines(page, study, published):
-    models = study["published"]["counterparts"]["ViT-B/32"]
-    models["augreg_in1k"]["note"] = "another patch size"
-    models["augreg_in1k"]["testbed"] = models["sam_in1k"]["testbed"] | {
-        "extrapolated": ["objectnet"]
-    }
-    text = page(published=msgspec.convert(study["published"], PublishedResults))
-    rows = table(text, "Effective robustness of published models by backbone").split("<tr>")[2:]
-    found = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
-    assert [row[:2] for row in found] == [
-        ["zero-shot", "OpenAI"],
-        ["finetuned", "OpenAI"],
-        ["supervised", "ImageNet"],
-        ["supervised", "ImageNet"],
-    ]
-    assert found[2][2:] == [
-        *("augreg_in1k", "224", "80.0", "50.0"),
-        *("1.0 [0.5, 1.5]‡", "2.0 [1.5, 2.5]", "another patch size"),
-    ]
-
-
-@pytest.mark.usefixtures("undrawn")
 def test_the_page_says_how_many_standard_models_are_at_chance(page, study):
     study["baseline"]["at_chance"]["objectnet"] = ["model 0", "model 1"]
     text = " ".join(page().split())
@@ -481,12 +452,6 @@ def test_cka_without_outlier_features_stands_beside_the_plain_one(page, study):
         text, "CKA without outlier features, and of all features in brackets where it differs"
     )
     assert cells(matrix, "layer1 (2)") == ["0.50", "0.25 (1.00)", "– (0.50)", "0.33", "0.25"]
-
-
-@pytest.mark.usefixtures("undrawn")
-def test_names_of_one_set_of_weights_are_said(page, study, published):
-    text = page(published=msgspec.structs.replace(published, joined={"RN50/a": ["RN50-x/a"]}))
-    assert "RN50/a = RN50-x/a." in text
 
 
 @pytest.mark.usefixtures("undrawn")

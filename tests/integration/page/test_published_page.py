@@ -1,4 +1,4 @@
-"""The section of published models in a browser: the table, the chart, the reader's own model."""
+"""The page of published models in a browser: the table, the chart, the reader's own model."""
 
 import json
 import shutil
@@ -20,17 +20,14 @@ from interpreting_clip.formats.published_accuracies import (
 )
 from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.measures.logit_line import LogitLine, baseline_lines
-from page.names import INSTRUMENTS
-from page.provenance import Provenance
-from page.report_page import report_page
-from page.results import Baseline, Controls, PublishedResults
+from page.published_page import published_page
+from page.results import PublishedResults
 from page.robustness_tables import PUBLISHED_COLUMNS, published_rows
-from page.study_tables import planted_rows, study_tables
 from page.vega import vega_script
 from stages.published import COLUMNS, published_results
 from tests.browser import HOSTILE, NARROW, excess_width, violations
 from tests.reads import ROOT
-from tests.unit.page.conftest import CHECKS, as_read, published_model, published_tables
+from tests.unit.page.conftest import as_read, published_model, published_tables
 
 SETTINGS = Settings(resamples=20, seed=0, confidence=0.95)
 
@@ -53,29 +50,9 @@ LONE = "nllb-clip-large-siglip/v1"
 
 
 def write_page(file: Path, result: dict[str, Any], tables: dict[str, list]) -> None:
-    """Write a page of published models alone, with Vega beside it."""
-    none = {"controls": []}
-    curve = [{"axes": 1, "size": 6.0, "found": 0.5, "arithmetic": 0.5}]
-    known = dict.fromkeys(INSTRUMENTS, none)
-    known |= {"outlier_features": none | {"curve": curve, "limits": []}}
-    known |= {"concepts": none | {"checks": CHECKS}}
-    controls = msgspec.convert(known, Controls)
-    baseline = Baseline(models=[], lines={}, abscissa={}, chance={}, at_chance={})
-    html = report_page(
-        title="published models",
-        description="No encoder.",
-        encoders=[],
-        comparisons=[],
-        baseline=baseline,
-        controls=controls,
-        published=msgspec.convert(result, PublishedResults),
-        tables=study_tables([], [], baseline)
-        | {"planted_outliers": planted_rows(controls)}
-        | tables,
-        provenance=Provenance(),
-    )
+    """Write a page of published models, with Vega beside it."""
     (file.parent / "vega.js").write_text(vega_script())
-    file.write_text(html)
+    file.write_text(published_page(msgspec.convert(result, PublishedResults), tables))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +65,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         rows["published"] = published_rows(
             standard_models(ROOT / TESTBED), rows["published_models"], lines
         )
-        file = tmp_path_factory.mktemp("published") / "report.html"
+        file = tmp_path_factory.mktemp("published") / "published.html"
         columns = {**COLUMNS, "published": PUBLISHED_COLUMNS}
         tables = {name: [as_read(row, columns[name]) for row in rows[name]] for name in rows}
         write_page(file, result, tables)
@@ -405,8 +382,8 @@ def test_a_hostile_name_stays_text(tmp_path: Path, page: Page):
     }
     other = {"encoders": {}, "joined": {f"{HOSTILE}/openai": [HOSTILE]}, "counterparts": {}}
     other |= {"leaders": [f"{HOSTILE}/openai"], "confidence": 0.95}
-    write_page(tmp_path / "report.html", other | {"lines": lines, "timm_lines": lines}, tables)
-    page.goto((tmp_path / "report.html").as_uri())
+    write_page(tmp_path / "published.html", other | {"lines": lines, "timm_lines": lines}, tables)
+    page.goto((tmp_path / "published.html").as_uri())
     page.wait_for_function("document.querySelector('#chart-published .marks')")
     assert page.locator("img").count() == 0 and len(names(page)) == 2
     page.mouse.move(*point(page, HOSTILE, "ImageNet-R"))

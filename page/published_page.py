@@ -1,4 +1,8 @@
-"""What the page's section of published models shows: `published.html.jinja`, `published.js`."""
+"""The page of published models: it needs no network, and its table can be read without a script.
+
+Its text is in `templates/published/page.html.jinja`, its script in `published.js`, and what it
+shares with the study's page in `templates/shared`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,19 +16,21 @@ from interpreting_clip.formats.published_models import (
     most_robust,
     read_models,
 )
-from page.accuracy_charts import PUBLISHED_FRAME
-from page.charts import PUBLISHED, Chart
+from page.charts import Chart
 from page.claims import Claim
 from page.drawing import chart_svg, undescribed
-from page.names import COUNTERPARTS, TESTBED_SHIFTS
+from page.names import BASELINES, COUNTERPARTS, DATASETS, TESTBED_SHIFTS, format_interval
+from page.published_charts import PUBLISHED, PUBLISHED_FRAME
+from page.published_claims import published_claims
+from page.rendering import template_environment
 from page.results import Counterpart, PublishedResults
-from page.robustness_tables import training_group
+from page.robustness_tables import line_spans, mark, training_group
 from page.vega import Rows, script_json
 from page.vega_lite import Spec
 
 
-class PublishedSection(msgspec.Struct, frozen=True, kw_only=True):
-    """The section's contents.
+class PublishedView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page shows.
 
     Attributes
     ----------
@@ -42,7 +48,7 @@ class PublishedSection(msgspec.Struct, frozen=True, kw_only=True):
         mean first
     counterparts : backbone, name and model
     outside : how many points lie outside the chart's frame
-    claims : those that the chart shows
+    claims : those about published models
     """
 
     chart: Chart
@@ -62,12 +68,8 @@ class PublishedSection(msgspec.Struct, frozen=True, kw_only=True):
     claims: list[Claim]
 
 
-def published_section(
-    published: PublishedResults,
-    tables: Mapping[str, Rows],
-    claims: Iterable[Claim] = (),
-) -> PublishedSection:
-    """Return what the section shows; the same results give the same bytes.
+def published_page(published: PublishedResults, tables: Mapping[str, Rows]) -> str:
+    """Return the whole page; the same results give the same bytes.
 
     Parameters
     ----------
@@ -76,8 +78,27 @@ def published_section(
     tables
         The rows of `plots/published.csv`, `plots/published_models.csv` and
         `plots/published_lines.csv`, by name.
-    claims
-        The claims about the study and about published models.
+
+    Raises
+    ------
+    InputError
+        A table has an invalid cell.
+    """
+    environment = template_environment(
+        "published", {"interval": format_interval, "mark": mark, "spans": line_spans}
+    )
+    return environment.get_template("page.html.jinja").render(
+        view=published_view(published, tables),
+        published=published,
+        baselines=BASELINES,
+        counterpart_trainings=COUNTERPARTS,
+        datasets=DATASETS,
+        shifts=TESTBED_SHIFTS,
+    )
+
+
+def published_view(published: PublishedResults, tables: Mapping[str, Rows]) -> PublishedView:
+    """Return what the page shows, for the same parameters as `published_page`.
 
     Raises
     ------
@@ -89,7 +110,7 @@ def published_section(
     ranking = most_robust(every)
     within = [m for m in ranking if not m.extrapolated]
     ranks = {m.name: rank for rank, m in enumerate(within, 1)}
-    return PublishedSection(
+    return PublishedView(
         chart=PUBLISHED,
         svg=chart_svg(PUBLISHED, tables["published"]),
         spec=script_json(_without_rows(PUBLISHED)),
@@ -115,7 +136,7 @@ def published_section(
         leaders=[m for m in within if m.name in published.leaders],
         counterparts=counterparts(published),
         outside=points_outside_frame(tables["published"]),
-        claims=[claim for claim in claims if claim.chart == PUBLISHED.name],
+        claims=published_claims(published),
     )
 
 

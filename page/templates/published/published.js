@@ -1,5 +1,5 @@
-// The section of published models: sorting, filters and search, the chart that is linked with the
-// table, and the reader's own model. Without it, the section's table and drawing stay as they are.
+// The page of published models: sorting, filters and search, the chart that is linked with the
+// table, and the reader's own model. Without it, the page's table and drawing stay as they are.
 (() => {
   "use strict";
   const section = document.getElementById("published-models");
@@ -413,6 +413,6 @@
   }
   filter.hidden = unit.hidden = form.hidden = false;
   show();
-  addEventListener("load", link); // page.js, which draws the charts, has run by then
+  addEventListener("load", link); // charts.js, which draws the charts, has run by then
   window.published = { robustness, isExtrapolated };
 })();
