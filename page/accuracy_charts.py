@@ -8,6 +8,7 @@ from interpreting_clip.measures.logit_line import logit
 from page.names import TESTBED_SHIFTS
 from page.robustness_tables import DRAWN_RANGE
 from page.vega_lite import (
+    GREY,
     INK,
     REVISION_ROWS,
     SHAPES,
@@ -25,6 +26,7 @@ from page.vega_lite import (
     nominal,
     numbered,
     quantitative,
+    rounded,
     spacing,
     specification,
     spread,
@@ -32,14 +34,13 @@ from page.vega_lite import (
     training,
 )
 
-GREY = "#9aa1ab"
-
 TICKS = (1.0, 3.0, 10.0, 25.0, 50.0, 75.0, 90.0, 97.0)
 WITH_TRAINING = TRAININGS[:4]  # untrained encoders are at chance, where a line means nothing
 ON_LINE = "datum.kind === 'line' || datum.kind === 'extrapolated'"
 ENCODER = "datum.kind === 'encoder'"
+SHIFT_ORDER = [name for shift in TESTBED_SHIFTS.values() for name in (shift, f"drawn {shift}")]
 BY_SHIFT = {
-    "column": nominal("shift", sort=list(TESTBED_SHIFTS.values()), title=None),
+    "column": nominal("shift", sort=SHIFT_ORDER, title=None),
     **REVISION_ROWS,
 }
 
@@ -49,8 +50,8 @@ def effective_robustness(chart: Axes) -> Spec:
     colour = training(TRAINING_COLOURS.values(), WITH_TRAINING, symbolSize=90)
     standard = {"size": 22, "color": GREY, "opacity": 0.75}
     point = {"filled": True, "size": 75, "opacity": 1, "stroke": WHITE, "strokeWidth": 0.8}
-    padded = {"zero": False, "nice": False, "padding": 8}
-    tips = ("rev", "number", "label", "training", "backbone", "shift", chart.x, chart.y)
+    padded = {"zero": False, "nice": False, "padding": 14}
+    tips = ("rev", "number", "label", "training", "shift", chart.told_x(".1f"), chart.told_y(".1f"))
     halo = {"color": WHITE, "stroke": WHITE, "strokeWidth": 3, "opacity": 0.8}
     # Neighbours have their numbers on different sides.
     sides = [
@@ -62,7 +63,7 @@ def effective_robustness(chart: Axes) -> Spec:
             "circle",
             keep("datum.kind === 'standard'"),
             look=standard,
-            tooltip=tooltip("label", chart.x, chart.y),
+            tooltip=tooltip("label", "kind", chart.told_x(".1f"), chart.told_y(".1f")),
         ),
         *baseline_layers(),
         layer(
@@ -88,7 +89,7 @@ def effective_robustness(chart: Axes) -> Spec:
             look=point,
             color=colour,
             shape=training(SHAPES, WITH_TRAINING, symbolSize=90),
-            tooltip=tooltip(*tips, "effective_robustness"),
+            tooltip=tooltip(*tips, "robustness_text"),
         ),
         *(
             layer(
@@ -107,15 +108,25 @@ def effective_robustness(chart: Axes) -> Spec:
         transform=[
             *logit_columns(chart),
             calculate("baseline_logit", _logit("datum.baseline")),
+            rounded(
+                *("robustness_text", "effective_robustness", ".1f"),
+                "' points' + (datum.extrapolated || '')",
+            ),
             numbered("nth", "x_logit", "rev shift kind"),
             calculate("side", "datum.nth % 2"),
             joined(lowest=("min", "y_logit"), highest=("max", "y_logit")),
-            *spread("y_logit", "((datum.highest - datum.lowest) * 0.05)", "rev shift kind side"),
+            joined("rev shift kind", many=("count", "y_logit")),
+            # No two numbers of a panel have the same height, so that none meet; many stand closer.
+            *spread(
+                "y_logit",
+                "((datum.highest - datum.lowest) * min(0.055, 0.95 / datum.many))",
+                "rev shift kind",
+            ),
         ],
         facet=BY_SHIFT,
         spec={
-            "width": 178,
-            "height": 270,
+            "width": 285,
+            "height": 250,
             "encoding": logit_axes(chart, padded, padded),
             "layer": layers,
         },

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from page import accuracy_charts, line_charts, measure_charts
+from page import accuracy_charts, line_charts, measure_charts, panel_ranges
+from page.panel_ranges import Domains, Row
+from page.vega import Rows
 from page.vega_lite import Axes, Spec
 
 
@@ -13,8 +15,9 @@ class Chart(Axes, frozen=True, kw_only=True):
 
     `specify` returns its specification in Vega-Lite, without rows, for the columns on its axes.
     A chart drawn `by_representation` ranks encoders, so each kind of representation has its own.
-    The page draws only the rows that have the cells `only`, as the specification does. If that has
-    a column for each panel, the page wraps after `columns` panels.
+    The page draws only the rows that have the cells `only`, as the specification does, and each
+    panel alone: `panel` returns the title of the panel that a row is in, and `shared` the ends of
+    the axes that all panels have in common, by the field that is drawn along them.
     """
 
     name: str
@@ -24,7 +27,8 @@ class Chart(Axes, frozen=True, kw_only=True):
     caption: str
     by_representation: bool = False
     only: dict[str, str] = msgspec.field(default_factory=dict)
-    columns: int = 0
+    panel: Callable[[Row], str] = panel_ranges.one_panel
+    shared: Callable[[Rows], Domains] = panel_ranges.nothing_shared
 
 
 CHARTS = (
@@ -43,7 +47,8 @@ CHARTS = (
         "its effective robustness, acc(shift) − β(acc(ImageNet)); a point on the line has none. "
         "Numbers count the study's encoders, as in the tables. Accuracies of 0 or 100 % are drawn "
         "at 0.1 and 99.9 %; untrained encoders are left out.",
-        columns=3,
+        panel=lambda row: row["shift"],
+        shared=panel_ranges.same_logits,
     ),
     Chart(
         name="kurtosis",
@@ -60,6 +65,7 @@ CHARTS = (
         "the grey band reaches from the lowest to the highest of them. Linear and rectified "
         "representations stand apart: sparse ReLU features have a high kurtosis without any "
         "outlier feature.",
+        panel=lambda row: row["representation"],
     ),
     Chart(
         name="importance",
@@ -75,6 +81,8 @@ CHARTS = (
         "per backbone. The steeper a line, the fewer directions the head rests on. "
         "plots/importance.csv also has the other centring, and the mean over random heads.",
         only={"head": "head"},
+        panel=lambda row: row["backbone"],
+        shared=panel_ranges.same_share,
     ),
     Chart(
         name="pruning",
@@ -90,6 +98,7 @@ CHARTS = (
         "shifts; a panel per backbone. Dotted: the paper prunes up to 80 % without harm. "
         "plots/pruning.csv has each shift, the other centring, and the mean over random heads.",
         only={"head": "head"},
+        panel=panel_ranges.by_accuracy_set,
     ),
     Chart(
         name="concepts",
@@ -106,6 +115,8 @@ CHARTS = (
         "them are of the first draw of the negatives; black rules and brackets span the totals of "
         "all draws. Grey ticks: as many random directions, in the mean.",
         by_representation=True,
+        panel=panel_ranges.by_basis,
+        shared=panel_ranges.same_count,
     ),
     Chart(
         name="sweep",
@@ -120,6 +131,8 @@ CHARTS = (
         "right singular vectors of the head and of single features; a panel per backbone. "
         "plots/sweep.csv also has the spread over the draws of the negatives, and what permuted "
         "images and random directions give at each threshold.",
+        panel=lambda row: f"{row['backbone']}: {panel_ranges.by_basis(row)}",
+        shared=panel_ranges.same_threshold_and_count,
     ),
     Chart(
         name="correlation",
@@ -134,6 +147,8 @@ CHARTS = (
         "unique concepts, a point per encoder with its number; untrained encoders are left out. "
         "Hollow: the line is extrapolated to the encoder.",
         by_representation=True,
+        panel=lambda row: row["measure"],
+        shared=panel_ranges.same_robustness,
     ),
     Chart(
         name="cka",
@@ -147,6 +162,7 @@ CHARTS = (
         caption="Minibatch CKA with the unbiased HSIC₁ (Nguyen et al. 2021, eq. 3) between the "
         "layers of two encoders, input at the lower left; 1 is the same up to rotation and scale, "
         "0 unrelated. The shades are the same in all panels.",
+        panel=lambda row: f"{row['first_label']} (across)\n{row['second_label']} (up)",
     ),
     Chart(
         name="training_loss",
@@ -160,6 +176,7 @@ CHARTS = (
         caption="Training loss in nats, the unit of natural logarithms, per optimiser step of each "
         "encoder that was trained here. "
         "Contrastive and supervised losses differ in kind: each panel has its own axes.",
+        panel=lambda row: row["label"],
     ),
     Chart(
         name="training_accuracy",
@@ -171,6 +188,7 @@ CHARTS = (
         x_label="step",
         y_label="accuracy (%)",
         caption="Accuracy in percent as the training logged it, where it did.",
+        panel=lambda row: row["label"],
     ),
 )
 """The study's charts in the order of the report; `plots:` in dvc.yaml names the same."""

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from page.charts import Chart
-from page.vega import Rows, csv_text, draw_svg, script_json
-from page.vega_lite import Spec
+from page.vega import Rows, csv_text, draw_svg
+from page.vega_lite import Spec, themed_colour
 
 POINTS = 60
 """The most points per line that the page draws: an encoder may have a thousand directions."""
@@ -24,38 +24,48 @@ def of_representation(chart: Chart, kind: str) -> Chart:
 
 def chart_spec(chart: Chart, rows: Rows, panel: tuple[int, int] | None = None) -> Spec:
     """Return the Vega-Lite specification of a chart with its data; `panel` is a panel's size."""
-    drawn = thinned([r for r in rows if all(str(r[k]) == v for k, v in chart.only.items())])
+    drawn = kept_rows(chart, rows)
     spec = deepcopy(chart.specify(chart))  # its parts are those of other charts too
-    named = set(re.findall(r"\w+", json.dumps(spec)))
     form = {**spec["data"]["format"], "type": "csv"}
-    values = csv_text([{"rev": "", **row} for row in filled(drawn, named)])
-    spec["data"] = {"values": values, "format": form}
+    spec["data"] = {"values": csv_rows(drawn, named_columns(chart)), "format": form}
     list_drawn(spec, "training", {str(row.get("training")) for row in drawn})
     categories = {r["category"] for r in drawn if "category" in r and float(r[chart.x] or 0)}
     list_drawn(spec, "category", categories)
     if panel:
         spec["spec"] |= dict(zip(("width", "height"), panel, strict=True))
-    elif chart.columns:
-        spec |= {"facet": spec["facet"]["column"], "columns": chart.columns}
-        spec |= {"bounds": "flush", "spacing": {"column": 60, "row": 75}}
-        spec |= {"resolve": {"axis": {"x": "independent", "y": "independent"}}}
-        spec["spec"] |= {"width": 300, "height": 250}
     return spec
 
 
 def chart_svg(chart: Chart, rows: Rows, panel: tuple[int, int] | None = None) -> str:
-    """Draw a chart of rows as one `<svg>` element; `panel` is a panel's size in pixels."""
+    """Draw a chart of rows as one `<svg>` element; `panel` is a panel's size in pixels.
+
+    It is a picture on white, for a file; the page's own are in `page.panels`.
+    """
     return draw_svg(chart_spec(chart, rows, panel), chart.name, alternative(chart))
 
 
-def chart_json(chart: Chart, rows: Rows) -> str:
-    """Return the specification of a chart as text for a `<script>` of the page."""
-    return script_json(undescribed(chart_spec(chart, rows)))
+def kept_rows(chart: Chart, rows: Rows) -> Rows:
+    """Return the rows that a chart draws, lines thinned."""
+    return thinned([r for r in rows if all(str(r[k]) == v for k, v in chart.only.items())])
 
 
-def undescribed(spec: Spec) -> Spec:
-    """Return a specification whose marks have no labels: the page describes the whole chart."""
-    return {**spec, "config": {**spec["config"], "aria": False}}
+def named_columns(chart: Chart) -> set[str]:
+    """Return the words in a chart's specification, among them the columns that it reads."""
+    return set(re.findall(r"\w+", json.dumps(chart.specify(chart))))
+
+
+def csv_rows(rows: Rows, named: set[str]) -> str:
+    """Return the rows as CSV, with the named columns alone and an empty revision."""
+    return csv_text([{"rev": "", **row} for row in filled(rows, named)])
+
+
+def themed(value: Any) -> Any:
+    """Return a specification whose colours of `THEME` follow the page's light or dark."""
+    if isinstance(value, dict):
+        return {key: themed(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [themed(one) for one in value]
+    return themed_colour(value) if isinstance(value, str) else value
 
 
 def alternative(chart: Chart) -> str:

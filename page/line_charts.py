@@ -1,4 +1,4 @@
-"""Charts with a line per encoder, most with its name beside one of its ends."""
+"""Charts with a line per encoder, most with its number on it."""
 
 from collections.abc import Sequence
 
@@ -6,64 +6,62 @@ from page.names import DATASETS
 from page.vega_lite import (
     COLOUR,
     DASH,
-    INK,
     SOFT_INK,
+    WHITE,
     Axes,
     Spec,
     calculate,
     field,
     flush,
     independent,
+    interval,
     joined,
     keep,
     layer,
     nominal,
     panel,
     quantitative,
+    rounded,
     specification,
-    spread,
     tooltip,
     value,
     wrapped,
 )
 
-HEIGHT = 205
+WIDTH, HEIGHT = 270, 205
+"""The size of a panel's axes in pixels: with its labels, it fits a telephone."""
+
 PAPER_PRUNES = {"paper": 0.8, "said": "paper: 80 %"}
-NAME = calculate("name", "datum.number + '  ' + datum.label")
 OF_HEAD = keep("datum.head === 'head'")
-BY_BACKBONE = wrapped(2, {"field": "order", "op": "min"})
+BY_BACKBONE = wrapped(3, {"field": "order", "op": "min"})
 
 
 def importance(chart: Axes) -> Spec:
     """Draw the importance of directions as a share of the largest, on a logarithmic axis."""
     ticks = {"values": list(range(-6, 1)), "labelExpr": "format(pow(10, datum.value), '~g')"}
-    lines = _named_lines(
-        chart,
+    lines = _numbered_lines(
         chart.along_x(
             scale={"zero": False, "nice": False},
             axis={"tickMinStep": 1, "tickCount": 6, "format": "d", "grid": False},
         ),
         quantitative("height", title=chart.y_label, scale={"nice": False}, axis=ticks),
-        (chart.x, chart.y, "share"),
-        at="last",
-        step="(-datum.lowest * 0.09)",
+        (chart.told_x("d"), chart.told_y(".2~g"), "share"),
     )
     return specification(
         "number rank importance",
         transform=[
             OF_HEAD,
-            joined("rev label", largest=("max", chart.y), last=("max", chart.x)),
+            joined("rev label", largest=("max", chart.y)),
             calculate("share", f"max(datum['{chart.y}'] / datum.largest, 1e-6)"),
             calculate("height", "log(datum.share) / LN10"),
             panel("datum.backbone"),
             joined("rev backbone", order=("min", "number")),
-            joined(lowest=("min", "height")),
-            NAME,
+            *_places(chart.x, "height"),
         ],
         **BY_BACKBONE,
         spec=lines,
         **independent(axis="xy"),
-        **flush(315, 84),
+        **flush(60, 84),
     )
 
 
@@ -84,13 +82,10 @@ def pruning(chart: Axes) -> Spec:
             ),
         ],
     }
-    lines = _named_lines(
-        chart,
+    lines = _numbered_lines(
         chart.along_x(axis={"format": ".0%", "tickCount": 5, "grid": False}),
-        chart.along_y(scale={"domain": [0, 100]}, axis={"orient": "right", "tickCount": 5}),
-        ("over", chart.x, chart.y),
-        at="first",
-        step="6.6",
+        chart.along_y(scale={"domain": [0, 100]}, axis={"tickCount": 5}),
+        ("over", chart.told_x(".0%"), chart.told_y(".1f")),
     )
     return specification(
         "number fraction accuracy",
@@ -100,40 +95,44 @@ def pruning(chart: Axes) -> Spec:
             keep(f"indexof({list(DATASETS.values())}, datum.dataset) >= 0"),
             calculate("over", "datum.dataset === 'ImageNet' ? 'ImageNet' : 'the shifts, mean'"),
             {"aggregate": [{"op": "mean", "field": chart.y, "as": chart.y}], "groupby": kept},
-            *_by_backbone_and("over", "ImageNet", chart),
-            NAME,
+            *_by_backbone_and("over", "ImageNet"),
+            *_places(chart.x, chart.y),
         ],
         **BY_BACKBONE,
         spec=lines | {"layer": [paper, *lines["layer"]]},
         **independent(axis="xy"),
-        **flush(285, 84),
+        **flush(60, 84),
     )
 
 
 def sweep(chart: Axes) -> Spec:
     """Draw the number of unique concepts against the threshold, of directions and of features."""
-    lines = _named_lines(
-        chart,
+    lines = _numbered_lines(
         chart.along_x(
             scale={"zero": False, "nice": False},
             axis={"tickCount": 5, "grid": False, "format": ".2~f"},
         ),
-        chart.along_y(axis={"orient": "right", "tickCount": 5, "tickMinStep": 1}),
-        ("basis", chart.x, chart.y, "low", "high", "permuted", "random", "over_all"),
-        at="first",
-        step="(datum.most * 0.07)",
+        chart.along_y(axis={"tickCount": 5, "tickMinStep": 1}),
+        (
+            "basis",
+            chart.told_x(".2~f"),
+            chart.told_y(),
+            *("interval", "permuted_text", "random_text", "over_all"),
+        ),
     )
     return specification(
         "number threshold unique low high permuted random over_all",
         transform=[
-            *_by_backbone_and("basis", "directions", chart),
-            joined(most=("max", chart.y)),
-            NAME,
+            *_by_backbone_and("basis", "directions"),
+            *_places(chart.x, chart.y),
+            interval("low", "high", "d"),
+            rounded("permuted_text", "permuted", ".1f"),
+            rounded("random_text", "random", ".1f"),
         ],
         **BY_BACKBONE,
         spec=lines,
         **independent(axis="xy"),
-        **flush(285, 84),
+        **flush(60, 84),
     )
 
 
@@ -146,36 +145,77 @@ def training_curves(chart: Axes) -> Spec:
         x=chart.along_x(scale={"nice": False}, axis=x_axis),
         y=chart.along_y(axis={"tickCount": 4}),
         color=COLOUR,
-        tooltip=tooltip("rev", "label", "training", chart.x, chart.y),
         strokeDash=DASH,
+    )
+    points = layer(
+        "point",
+        look={"filled": True, "size": 120, "opacity": 0},
+        x=chart.along_x(),
+        y=chart.along_y(),
+        color=COLOUR,
+        tooltip=tooltip("rev", "label", "training", chart.told_x(",d"), chart.told_y(".2f")),
     )
     return specification(
         "number step loss accuracy",
         transform=[keep(f"isValid(datum['{chart.y}'])"), panel("datum.label")],
         **wrapped(4, {"field": "number", "op": "min"}),
-        spec={"width": 205, "height": 110, **line},
+        spec={"width": 215, "height": 110, "layer": [line, points]},
         **independent(scale="xy"),
         **flush(68, 78),
     )
 
 
-def _by_backbone_and(column: str, first: str, chart: Axes) -> list[Spec]:
-    """Make two panels per backbone, by the value of a column, and find where lines begin."""
+def _by_backbone_and(column: str, first: str) -> list[Spec]:
+    """Make two panels per backbone, by the value of a column."""
     return [
         panel(f"datum.backbone + ': ' + datum.{column}"),
         joined("rev backbone", least=("min", "number")),
         calculate("order", f"2 * datum.least + (datum.{column} === '{first}' ? 0 : 1)"),
-        joined("rev label", first=("min", chart.x)),
     ]
 
 
-def _named_lines(chart: Axes, x: Spec, y: Spec, tips: Sequence[str], *, at: str, step: str) -> Spec:
-    """Draw lines with names beside their `first` or `last` points, with a `step` between any two.
+def _places(x: str, y: str) -> list[Spec]:
+    """Give one stretch of each line, `numbered`, the place `number_x`, `number_y` of its number.
+
+    The lines of a panel have their numbers at different places along the axis, so that no two
+    numbers meet although lines do.
+    """
+
+    def window(by: str, along: str, **made: Spec) -> Spec:
+        ops = [{**op, "as": name} for name, op in made.items()]
+        return {"window": ops, "sort": [field(along)], "groupby": by.split()}
+
+    nth, line = {"op": "row_number"}, {"op": "dense_rank"}
+    ends = {f"next_{name}": {"op": "lead", "field": of} for name, of in (("x", x), ("y", y))}
+    place = "datum.line / (datum.lines + 1) * (datum.points - 1)"
+    return [
+        window("rev panel label", x, nth=nth, **ends),
+        joined("rev panel label", points=("count", x)),
+        window("rev panel", "number", line=line),
+        joined("rev panel", lines=("max", "line")),
+        calculate("along", f"{place} - (datum.nth - 1)"),
+        calculate("numbered", "datum.along >= 0 && datum.along < 1"),
+        *(
+            calculate(
+                f"number_{name}",
+                f"datum['{of}'] + datum.along * (datum.next_{name} - datum['{of}'])",
+            )
+            for name, of in (("x", x), ("y", y))
+        ),
+    ]
+
+
+def _numbered_lines(x: Spec, y: Spec, told: Sequence[str | Spec]) -> Spec:
+    """Draw lines, each with its encoder's number on it.
 
     A line has one tooltip for all of its points, so invisible points lie on it.
     """
-    begins = at == "first"
-    outer, inner, name = (-14, -2, -17) if begins else (259, 247, 262)
+    number = {
+        "text": quantitative("number", format="d"),
+        "x": quantitative("number_x"),
+        "y": quantitative("number_y"),
+    }
+    halo = {"stroke": WHITE, "strokeWidth": 4, "strokeJoin": "round", "fontWeight": "bold"}
     layers = [
         layer(
             "line",
@@ -184,35 +224,14 @@ def _named_lines(chart: Axes, x: Spec, y: Spec, tips: Sequence[str], *, at: str,
             strokeDash=DASH,
             detail=[nominal("label"), nominal("rev")],
         ),
+        layer("text", keep("datum.numbered"), look=halo, **number, color=value(WHITE)),
+        layer("text", keep("datum.numbered"), look={"fontWeight": "bold"}, **number),
         layer(
             "point",
-            look={"filled": True, "size": 60, "opacity": 0},
+            look={"filled": True, "size": 120, "opacity": 0},
             x=x,
-            tooltip=tooltip("rev", "label", "training", *tips),
+            tooltip=tooltip("rev", "number", "label", "training", *told),
         ),
-        {
-            "transform": [
-                keep(f"datum['{chart.x}'] === datum.{at}"),
-                *spread(y["field"], step, "panel"),
-            ],
-            "layer": [
-                layer(
-                    "rule",
-                    look={"strokeWidth": 1.25},
-                    x=value(outer),
-                    x2=value(inner),
-                    y=quantitative("label_y"),
-                    y2=field(y["field"]),
-                ),
-                layer(
-                    "text",
-                    look={"align": "right" if begins else "left", "color": INK, "limit": 225},
-                    x=value(name),
-                    y=quantitative("label_y"),
-                    color=value(INK),
-                    text=nominal("name"),
-                ),
-            ],
-        },
     ]
-    return {"width": 245, "height": HEIGHT, "encoding": {"y": y, "color": COLOUR}, "layer": layers}
+    encoding = {"y": y, "color": COLOUR}
+    return {"width": WIDTH, "height": HEIGHT, "encoding": encoding, "layer": layers}

@@ -6,6 +6,7 @@ from page.vega_lite import (
     COLOUR,
     DASHES,
     INK,
+    PURPLE,
     REVISION_ROWS,
     SHAPE,
     SOFT_INK,
@@ -16,6 +17,7 @@ from page.vega_lite import (
     field,
     flush,
     independent,
+    interval,
     joined,
     keep,
     layer,
@@ -23,6 +25,7 @@ from page.vega_lite import (
     numbered,
     panel,
     quantitative,
+    rounded,
     scale,
     shown_if,
     spacing,
@@ -41,20 +44,17 @@ CATEGORY_COLOURS = {
     "color": "#7B4FA3",
 }
 HAS_INTERVAL = "isValid(datum.low) && isValid(datum.high)"
-ROW_AXIS = {
-    "ticks": False,
-    "domain": False,
-    "labelLimit": 0,
-    "labelPadding": 8,
-    "labelFontSize": 12,
-}
+ROWS_WIDTH, ROW = 325, 38
+"""The width of a chart with an encoder per row, and the height of a row with the name above."""
+
+NAMED_ROW = calculate(
+    "name", "datum.number + '  ' + datum.label + (datum.rev ? ', ' + datum.rev : '')"
+)
 
 
 def kurtosis(chart: Axes) -> Spec:
     """Draw an encoder per row, with its interval and the untrained encoders of its backbone."""
     drawn = {"invalid": None}  # otherwise a row without an interval or a null is left out
-    tips = ("rev", "label", "training", chart.x, "low", "high", "outlier_features")
-    null = ("null", "null_low", "null_high")
     gaussian = {
         "data": {"values": [{"gaussian": 3, "said": "a Gaussian: 3"}]},
         "encoding": {"x": quantitative("gaussian")},
@@ -69,7 +69,7 @@ def kurtosis(chart: Axes) -> Spec:
         ],
     }
     encoders = {
-        "encoding": {"y": _rows(chart.y, "number", grid=True), "yOffset": nominal("rev", sort=[])},
+        "encoding": {"y": _rows(chart.y, "number"), "yOffset": nominal("rev", sort=[])},
         "layer": [
             layer(
                 "rule",
@@ -95,23 +95,32 @@ def kurtosis(chart: Axes) -> Spec:
             layer(
                 "point",
                 look={**drawn, "filled": True, "size": 75, "opacity": 1},
-                x=chart.along_x(scale={"zero": False, "nice": True, "padding": 10}),
+                x=chart.along_x(
+                    scale={"zero": False, "nice": True, "padding": 10}, axis={"tickCount": 6}
+                ),
                 color=COLOUR,
-                tooltip=tooltip(*tips, *null),
+                tooltip=tooltip(
+                    *("rev", "label", "training"),
+                    chart.told_x(".2f"),
+                    *("interval", "null_text", "outlier_features"),
+                ),
                 shape=SHAPE,
             ),
-            layer(
-                "text",
-                look={**drawn, "align": "left", "dx": 8, "color": SOFT_INK},
-                x=quantitative("high"),
-                text=nominal("rev"),
-            ),
+            _named(),
         ],
     }
+    span = "(isValid(datum.null_low) ? {} : '')".format(
+        "' (' + format(datum.null_low, '.2f') + ' to ' + format(datum.null_high, '.2f') + ')'"
+    )
     return specification(
         "number kurtosis low high null null_low null_high",
-        **wrapped(1, [], "representation"),
-        spec={"width": 560, "height": {"step": 22}, "layer": [gaussian, encoders]},
+        transform=[
+            NAMED_ROW,
+            interval("low", "high", ".2f"),
+            rounded("null_text", "null", ".2f", span),
+        ],
+        **wrapped(3, [], "representation"),
+        spec={"width": ROWS_WIDTH, "height": {"step": ROW}, "layer": [gaussian, encoders]},
         **independent(scale="xy"),
     )
 
@@ -120,24 +129,24 @@ def concepts(chart: Axes) -> Spec:
     """Draw an encoder per row, its concepts by category, and the totals of all draws."""
     names = list(CATEGORY_COLOURS)
     every = keep("datum.category === 'all'")
-    basis = (
-        "datum.value === 'directions' ? 'right singular vectors of the head' : 'single features'"
-    )
     below = "datum.representation === 'rectified representations' ? 1e6 : 0"
-    interval = f"{HAS_INTERVAL} ? ' [' + datum.low + ', ' + datum.high + ']' : ''"
-    tips = ("rev", "label", "representation", "basis", "category", chart.x, "low", "high")
-    tips += ("permuted", "random", "over_all")
+    between = f"{HAS_INTERVAL} ? ' [' + datum.low + ', ' + datum.high + ']' : ''"
+    tips = tooltip(
+        *("rev", "label", "training", "basis", "category"),
+        chart.told_x(),
+        *("interval", "permuted_text", "random_text", "over_all"),
+    )
     legend = {"title": "Broden category", "symbolType": "square", "symbolStrokeWidth": 0}
-    x_axis = {"tickMinStep": 1, "format": "d"}
+    x_axis = {"tickMinStep": 1, "format": "d", "tickCount": 6}
     layers = [
         layer(
             "bar",
             keep("datum.category !== 'all'"),
-            look={"stroke": WHITE, "strokeWidth": 0.8},
+            look={"stroke": WHITE, "strokeWidth": 0.8, "size": 13},
             x=chart.along_x(stack="zero", axis=x_axis),
             color=nominal("category", scale=scale(names, CATEGORY_COLOURS.values()), legend=legend),
             order=quantitative("order"),
-            tooltip=tooltip(*tips, "polysemanticity"),
+            tooltip=tips,
         ),
         *(
             layer(
@@ -147,6 +156,7 @@ def concepts(chart: Axes) -> Spec:
                 x=quantitative("low"),
                 x2=field("high"),
                 opacity=shown_if(HAS_INTERVAL),
+                tooltip=tips,
             )
             for colour, width in ((WHITE, 3.5), (INK, 1.5))
         ),
@@ -156,43 +166,53 @@ def concepts(chart: Axes) -> Spec:
             look={"invalid": None, "color": INK, "thickness": 2, "size": 18},
             x=quantitative("random"),
             opacity=shown_if("isValid(datum.random)", 0.55),
-            tooltip=tooltip(*tips),
+            tooltip=tips,
         ),
         layer(
             "text",
             every,
-            calculate("total", f"datum['{chart.x}'] + ({interval})"),
-            look={"align": "left", "dx": 8, "color": SOFT_INK},
+            calculate("total", f"datum['{chart.x}'] + ({between})"),
+            look={"align": "right", "dy": -14, "color": INK},
             x=value("width"),
             text=nominal("total"),
+            tooltip=tips,
         ),
+        {"transform": [every], **_named()},
     ]
     bases = ["directions", "features"]
+    header = {"labelExpr": "datum.value === 'directions' ? 'directions' : 'single features'"}
     return specification(
         "number unique polysemanticity low high permuted random over_all",
         transform=[
             calculate("order", f"indexof({names}, datum.category)"),
             calculate("place", f"datum.number + ({below})"),
+            NAMED_ROW,
+            interval("low", "high", "d"),
+            rounded("permuted_text", "permuted", ".1f"),
+            rounded("random_text", "random", ".1f"),
         ],
         facet={
-            "column": nominal("basis", sort=bases, title=None, header={"labelExpr": basis}),
+            "column": nominal("basis", sort=bases, title=None, header=header),
             **REVISION_ROWS,
         },
         spec={
-            # With labels, and totals on the right, no wider than the page on a common screen.
-            "width": 285,
-            "height": {"step": 22},
+            "width": ROWS_WIDTH,
+            "height": {"step": ROW},
             "encoding": {"y": _rows(chart.y, "place")},
             "layer": layers,
         },
-        **spacing(85, 20),
+        **spacing(40, 20),
     )
 
 
 def correlation(chart: Axes) -> Spec:
     """Draw a numbered point per encoder and a panel per measure; hollow: extrapolated."""
     point = {"size": 75, "opacity": 1}
-    tips = tooltip("rev", "label", "measure", chart.x, chart.y, "extrapolated")
+    tips = tooltip(
+        *("rev", "number", "label", "training", "measure"),
+        {"field": "value_text", "title": chart.x_label},
+        "robustness_text",
+    )
     channels = {"color": COLOUR, "tooltip": tips, "shape": SHAPE}
     padded, axis = {"zero": False, "padding": 10}, {"tickCount": 5}
     layers = [
@@ -211,34 +231,39 @@ def correlation(chart: Axes) -> Spec:
     ]
     return specification(
         "number value effective_robustness",
-        transform=[panel("datum.measure"), numbered("place", chart.x, "panel")],
+        transform=[
+            panel("datum.measure"),
+            numbered("place", chart.x, "panel"),
+            rounded("value_text", chart.x, ".2~f"),
+            rounded("robustness_text", chart.y, ".1f", "' points' + (datum.extrapolated || '')"),
+        ],
         **wrapped(3, []),
         spec={
-            "width": 270,
-            "height": 200,
+            "width": 275,
+            "height": 220,
             "encoding": {
                 "x": chart.along_x(scale={**padded, "nice": True}, axis=axis),
                 "y": chart.along_y(scale=padded, axis=axis),
             },
             "layer": layers,
         },
-        **independent(scale="x", axis="x"),
-        **spacing(14, 14),
+        **independent(scale="x", axis="xy"),
+        **spacing(20, 20),
     )
 
 
 def cka(chart: Axes) -> Spec:
     """Draw a matrix of layers per comparison, with its numbers if they fit into the cells."""
     bare = {"labelLimit": 0, "ticks": False, "domain": False, "grid": False}
-    legend = {"title": "CKA", "orient": "right", "gradientLength": 160, "format": ".1f"}
+    legend = {"title": "CKA", "symbolType": "square", "symbolStrokeWidth": 0}
     first, second = ({"field": f"{which}_index", "op": "min"} for which in ("first", "second"))
-    cells = quantitative(
+    shade = quantitative(
         "cka",
-        scale={"domain": [0, 1], "clamp": True, "scheme": "purples"},
-        legend={**legend, "tickCount": 5},
+        scale={"domain": [0, 1], "range": [0, 1], "clamp": True},
+        legend={**legend, "values": [0.1, 0.25, 0.5, 0.75, 1], "symbolFillColor": PURPLE},
     )
-    on_dark = {"condition": {"test": "datum.cka > 0.66", "value": WHITE}, "value": "#111111"}
-    tips = ("rev", "first_label", chart.x, "second_label", chart.y, "cka")
+    on_dark = {"condition": {"test": "datum.cka > 0.55", "value": WHITE}, "value": INK}
+    tips = ("rev", "first_label", chart.told_x(), "second_label", chart.told_y())
     return specification(
         "first_index second_index cka",
         transform=[
@@ -247,8 +272,8 @@ def cka(chart: Axes) -> Spec:
         ],
         **wrapped(3, []),
         spec={
-            "width": 255,
-            "height": 235,
+            "width": 235,
+            "height": 225,
             "encoding": {
                 "x": nominal(chart.x, sort=first, title=None, axis={**bare, "labelAngle": -40}),
                 "y": nominal(
@@ -256,12 +281,18 @@ def cka(chart: Axes) -> Spec:
                 ),
             },
             "layer": [
-                layer("rect", color=cells, tooltip=tooltip(*tips)),
+                layer(
+                    "rect",
+                    look={"color": PURPLE},
+                    opacity=shade,
+                    tooltip=tooltip(*tips, quantitative("cka", title="CKA", format=".2f")),
+                ),
                 layer(
                     "text",
                     keep("datum.last_index < 8 && datum.last_second < 8"),
                     text=quantitative("cka", format=".2f"),
                     color=on_dark,
+                    tooltip=tooltip(*tips, quantitative("cka", title="CKA", format=".2f")),
                 ),
             ],
         },
@@ -278,7 +309,7 @@ def planted_outliers(chart: Axes) -> Spec:
         axis={"grid": False, "values": sizes, "labelOverlap": True},
     )
     percent = {"axis": {"tickCount": 5}, "scale": {"domain": [0, 100]}}
-    tips = tooltip("rev", "features", chart.x, chart.y, "arithmetic")
+    tips = tooltip("rev", "features", chart.told_x("~f"), chart.told_y(".1f"), "arithmetic")
     legend = {"symbolSize": 90, "symbolFillColor": INK, "symbolStrokeColor": INK}
 
     def by_features(values: list[Any], legend: Spec | None) -> Spec:
@@ -308,12 +339,21 @@ def planted_outliers(chart: Axes) -> Spec:
     return specification(
         "size found arithmetic",
         facet=REVISION_ROWS,
-        spec={"width": 420, "height": 200, "layer": layers},
+        spec={"width": 285, "height": 220, "layer": layers},
         spacing={"row": 24},
     )
 
 
-def _rows(column: str, along: str, **axis: bool) -> Spec:
-    """Give each encoder a row, named at the left."""
-    order = {"field": along, "op": "min"}
-    return nominal(column, sort=order, title=None, axis={**ROW_AXIS, **axis})
+def _rows(column: str, along: str) -> Spec:
+    """Give each encoder a row; `_named` writes its name there."""
+    return nominal(column, sort={"field": along, "op": "min"}, title=None, axis=None)
+
+
+def _named() -> Spec:
+    """Write each encoder's number and name above its mark, so that the row needs no margin."""
+    return layer(
+        "text",
+        look={"invalid": None, "align": "left", "dy": -14, "color": INK, "limit": ROWS_WIDTH - 60},
+        x=value(0),
+        text=nominal("name"),
+    )

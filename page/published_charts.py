@@ -79,8 +79,8 @@ def published(chart: Axes) -> Spec:
         ],
         facet=BY_SHIFT,
         spec={
-            "width": 200,
-            "height": 290,
+            "width": 285,
+            "height": 270,
             "encoding": logit_axes(chart, *frames),
             "layer": [
                 *baseline_layers(clip=True),
@@ -120,6 +120,7 @@ PUBLISHED = Chart(
     y="accuracy",
     x_label="ImageNet accuracy (%)",
     y_label="accuracy on the shift (%)",
+    panel=lambda row: row["shift"],
     caption="Published top-1 accuracies, in percent on logit axes: OpenCLIP's zero-shot models, "
     "timm's finetuned ones and their supervised counterparts. Grey: the standard models of the "
     "ImageNet testbed; black: the line fitted to them in logit space (Taori et al. 2020), dashed "

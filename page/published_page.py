@@ -18,15 +18,14 @@ from interpreting_clip.formats.published_models import (
 )
 from page.charts import Chart
 from page.claims import Claim
-from page.drawing import chart_svg, undescribed
 from page.names import BASELINES, COUNTERPARTS, DATASETS, TESTBED_SHIFTS, format_interval
+from page.panels import PanelDrawing, panel_drawing
 from page.published_charts import PUBLISHED, PUBLISHED_FRAME
 from page.published_claims import published_claims
 from page.rendering import template_environment
 from page.results import Counterpart, PublishedResults
 from page.robustness_tables import line_spans, mark, training_group
 from page.vega import Rows, script_json
-from page.vega_lite import Spec
 
 
 class PublishedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,8 +33,8 @@ class PublishedView(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    chart, svg : the chart, and its drawing for those without JavaScript
-    spec : its specification without rows, which `published.js` makes from `numbers`
+    chart, drawing : the chart, and its panels without rows, which `published.js` makes from
+        `numbers`
     numbers : all models, lines and standard models, for `published.js`
     models : those of the table, sorted by `by_robustness`
     ranks : the rank by name, from 1, of the zero-shot models to which no line is extrapolated
@@ -52,8 +51,7 @@ class PublishedView(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     chart: Chart
-    svg: str
-    spec: str
+    drawing: PanelDrawing
     numbers: str
     models: list[PublishedModel]
     ranks: dict[str, int]
@@ -112,8 +110,7 @@ def published_view(published: PublishedResults, tables: Mapping[str, Rows]) -> P
     ranks = {m.name: rank for rank, m in enumerate(within, 1)}
     return PublishedView(
         chart=PUBLISHED,
-        svg=chart_svg(PUBLISHED, tables["published"]),
-        spec=script_json(_without_rows(PUBLISHED)),
+        drawing=panel_drawing(PUBLISHED, tables["published"], holds_rows=False),
         numbers=script_json(
             {
                 "shifts": TESTBED_SHIFTS,
@@ -165,12 +162,6 @@ def counterparts(published: PublishedResults) -> list[tuple[str, str, Counterpar
             row[1],
         ),
     )
-
-
-def _without_rows(chart: Chart) -> Spec:
-    spec = undescribed(chart.specify(chart))
-    spec["data"] = {"values": [], **spec["data"], "name": chart.name}
-    return spec
 
 
 def _lines(rows: Rows) -> dict[str, dict[str, float]]:

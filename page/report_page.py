@@ -15,7 +15,7 @@ from page.across_encoders import Correlation, by_pretraining, shared_concepts
 from page.charts import CHARTS, PLANTED_OUTLIERS, Chart
 from page.claims import Claim, mean_over, mean_shift_accuracy, study_claims
 from page.concept_finder import concept_finder
-from page.drawing import chart_json, chart_svg, of_representation
+from page.drawing import of_representation
 from page.families import families
 from page.names import (
     DATASETS,
@@ -25,6 +25,7 @@ from page.names import (
     format_interval,
     format_spread,
 )
+from page.panels import PanelDrawing, panel_drawing
 from page.provenance import Provenance, dataset_rows, probe_rows, training_rows
 from page.rendering import template_environment
 from page.replicas import format_replicas
@@ -57,19 +58,11 @@ WITH_A_SECTION = ("robustness", "kurtosis", "privileged_basis", "directions", "c
 """The measures whose sections are written by hand; all others share one."""
 
 
-class Drawing(msgspec.Struct, frozen=True, kw_only=True):
-    """A chart as a picture, and as the specification that replaces it where scripts run."""
-
-    name: str
-    svg: str
-    spec: str
-
-
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """A chart, drawn per kind of representation if it has several, and the claims beneath it."""
 
     chart: Chart
-    drawings: dict[str, Drawing]
+    drawings: dict[str, PanelDrawing]
     claims: list[Claim]
 
 
@@ -207,13 +200,6 @@ def _figure(chart: Chart, rows: Rows, claims: Iterable[Claim]) -> Figure:
         }
     return Figure(
         chart=chart,
-        drawings={
-            kind: Drawing(
-                name=one.name,
-                svg=chart_svg(one, own),
-                spec=chart_json(one, own),
-            )
-            for kind, (one, own) in charts.items()
-        },
+        drawings={kind: panel_drawing(one, own) for kind, (one, own) in charts.items()},
         claims=[claim for claim in claims if claim.chart == chart.name],
     )

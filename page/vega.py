@@ -69,7 +69,7 @@ def draw_svg(spec: Mapping[str, Any], name: str, alternative: str) -> str:
     import vl_convert
 
     quiet = {**spec.get("config", {}), "aria": False}
-    whole = {**spec, "config": quiet, "background": "white"}
+    whole = {**spec, "config": quiet}
     with only_bundled_fonts():
         svg = vl_convert.vegalite_to_svg(whole, vl_version=VEGA_LITE, allowed_base_urls=[])
     # Vega numbers identifiers per process and repeats them per chart, but on a page they have to be

@@ -8,6 +8,7 @@ import msgspec
 Spec = dict[str, Any]
 
 INK, SOFT_INK, WHITE = "#1f242b", "#3c434c", "#ffffff"
+FRAME, GRID, AXIS, GREY = "#d0d4da", "#eceef1", "#8a929c", "#9aa1ab"
 
 TRAINING_COLOURS = {
     "zero-shot": "#0072B2",
@@ -18,24 +19,59 @@ TRAINING_COLOURS = {
 }
 """One per kind of training in all charts; nothing else has them. Okabe and Ito's, and brown."""
 
+PURPLE = "#4a1f82"
+"""The colour of CKA, whose opacity is the value."""
+
+THEME = {
+    INK: "ink",
+    SOFT_INK: "soft-ink",
+    WHITE: "ground",
+    FRAME: "frame",
+    GRID: "grid",
+    AXIS: "axis",
+    GREY: "grey",
+    PURPLE: "purple",
+    **{colour: name.replace(" ", "-") for name, colour in TRAINING_COLOURS.items()},
+}
+"""The colours that are others on a dark page, `--chart-<name>` in templates/shared/charts.css."""
+
 TRAININGS = list(TRAINING_COLOURS)
 SHAPES = ["diamond", "square", "triangle-up", "triangle-down", "cross"]
 DASHES = [[1, 0], [7, 3], [2, 2], [12, 4], [7, 3, 2, 3]]
 """A shape and a dash per kind of training, for those who do not see colours."""
 
+SAID: dict[str, Spec] = {
+    "rev": {"title": "revision"},
+    "label": {"title": "name"},
+    "robustness_text": {"title": "effective robustness"},
+    "outlier_features": {"title": "outlier features"},
+    "null_text": {"title": "untrained encoders"},
+    "interval": {"title": "interval"},
+    "permuted_text": {"title": "with images permuted"},
+    "random_text": {"title": "of random directions"},
+    "over_all": {"title": "against all images"},
+    "first_label": {"title": "across"},
+    "second_label": {"title": "up"},
+    "share": {"title": "importance / the largest", "type": "quantitative", "format": ".2~g"},
+    "over": {"title": "accuracy on"},
+    "basis": {"title": "concepts of"},
+    "arithmetic": {"title": "by arithmetic (%)", "type": "quantitative", "format": ".1f"},
+}
+"""What a tooltip calls a column, and how it shows a number; other columns have their own names."""
+
 CONFIG: Spec = {
     "font": "Liberation Sans, Arial, Helvetica, sans-serif",
     "background": WHITE,
-    "view": {"stroke": "#d0d4da"},
+    "view": {"stroke": FRAME},
     "axis": {
         "labelColor": SOFT_INK,
         "titleColor": INK,
         "titleFontWeight": "normal",
         "titleFontSize": 12,
         "labelFontSize": 11,
-        "gridColor": "#eceef1",
-        "domainColor": "#8a929c",
-        "tickColor": "#8a929c",
+        "gridColor": GRID,
+        "domainColor": AXIS,
+        "tickColor": AXIS,
         "tickSize": 3,
     },
     "legend": {
@@ -62,6 +98,11 @@ CONFIG: Spec = {
 }
 
 
+def themed_colour(colour: str) -> str:
+    """Return a colour as CSS: a variable if the page has it in `THEME`, else as it is."""
+    return f"var(--chart-{THEME[colour]})" if colour in THEME else colour
+
+
 class Axes(msgspec.Struct, frozen=True, kw_only=True):
     """The columns that a chart has on its axes, and the axes' titles."""
 
@@ -77,6 +118,19 @@ class Axes(msgspec.Struct, frozen=True, kw_only=True):
     def along_y(self, **more: Any) -> Spec:
         """Encode the column of the vertical axis."""
         return quantitative(self.y, title=self.y_label, **more)
+
+    def told_x(self, form: str = "") -> Spec:
+        """Show the column of the horizontal axis in a tooltip, in a number format if it has one."""
+        return _told(self.x, self.x_label, form)
+
+    def told_y(self, form: str = "") -> Spec:
+        """Show the column of the vertical axis in a tooltip, in a number format if it has one."""
+        return _told(self.y, self.y_label, form)
+
+
+def _told(column: str, title: str, form: str) -> Spec:
+    number = {"type": "quantitative", "format": form} if form else {}
+    return {"field": column, "title": title, **number}
 
 
 def specification(numbers: str, **parts: Any) -> Spec:
@@ -137,9 +191,25 @@ COLOUR, SHAPE = training(TRAINING_COLOURS.values()), training(SHAPES)
 DASH = training(DASHES, symbolType="stroke", symbolSize=500)
 
 
-def tooltip(*columns: str) -> list[Spec]:
-    """Show columns where the mouse is."""
-    return [field(name) for name in columns]
+def tooltip(*columns: str | Spec) -> list[Spec]:
+    """Show columns where the pointer is, under the names of `SAID`; a `Spec` is kept."""
+    return [
+        column if isinstance(column, dict) else field(column) | SAID.get(column, {})
+        for column in columns
+    ]
+
+
+def interval(low: str, high: str, form: str) -> Spec:
+    """Add the column `interval`: both ends as text, or a dash where one is missing."""
+    ends = " + ', ' + ".join(f"format(datum['{end}'], '{form}')" for end in (low, high))
+    known = f"isValid(datum['{low}']) && isValid(datum['{high}'])"
+    return calculate("interval", f"{known} ? '[' + {ends} + ']' : '–'")
+
+
+def rounded(name: str, column: str, form: str, more: str = "''") -> Spec:
+    """Add a column with a number as text and what an expression adds to it; a dash for none."""
+    text = f"format(datum['{column}'], '{form}') + {more}"
+    return calculate(name, f"isValid(datum['{column}']) ? {text} : '–'")
 
 
 def shown_if(test: str, opacity: float = 1) -> Spec:

@@ -96,11 +96,16 @@
     ];
   }
 
+  // Return the rows of one panel, which has the name of its shift as a title.
+  function pointsOf(shift, some) {
+    return points(some).filter((row) => row.shift === shift);
+  }
+
   // The page has each model's numbers once: the chart's rows are made of them before it is drawn.
   const holder = document.getElementById("spec-published");
-  const specification = JSON.parse(holder.textContent);
-  specification.data.values = points(listed);
-  holder.textContent = JSON.stringify(specification);
+  const panelled = JSON.parse(holder.textContent);
+  for (const panel of panelled.panels) panel.values = pointsOf(panel.title, listed);
+  holder.textContent = JSON.stringify(panelled);
 
   // --- State, and what is shown of it
 
@@ -111,7 +116,7 @@
   const count = document.getElementById("published-count");
   const unit = document.getElementById("published-unit");
   const state = { sort: "five", descending: true, chosen: "", own: null };
-  let view = null;
+  let chart = null;
 
   // Write a number as the page does: one decimal, a true minus, a dash where there is none.
   function number(value) {
@@ -243,7 +248,8 @@
       model.row.classList.toggle("chosen", chosen);
       model.row.querySelector("button").setAttribute("aria-pressed", String(chosen));
     }
-    view?.signal("chosen", state.chosen).signal("hidden", state.hidden).runAsync();
+    chart?.signal("chosen", state.chosen);
+    chart?.signal("hidden", state.hidden);
   }
 
   function choose(name) {
@@ -273,19 +279,20 @@
   }
 
   function redraw() {
-    view?.data("published", points([...(state.own ? [state.own] : []), ...everyModel()]));
+    const drawn = [...(state.own ? [state.own] : []), ...everyModel()];
+    chart?.setRows((shift) => pointsOf(shift, drawn));
     show();
   }
 
   async function link() {
     try {
-      view = await window.charts.published();
+      chart = await window.charts.published();
     } catch {
       return; // without Vega the drawing stays, and the table does without a chart
     }
-    view.addEventListener("click", (event, item) => {
-      const known = ["encoder", "standard"].includes(item?.datum?.kind);
-      chooseFromChart(known ? item.datum.label : "");
+    chart.onClick((row) => {
+      const known = ["encoder", "standard"].includes(row?.kind);
+      chooseFromChart(known ? row.label : "");
     });
     redraw();
   }

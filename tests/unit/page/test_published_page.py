@@ -8,6 +8,7 @@ import pytest
 import vl_convert
 
 from interpreting_clip.errors import InputError
+from page.names import TESTBED_SHIFTS
 from page.published_page import published_page, published_view
 from page.results import PublishedResults
 from page.vega import VEGA_LITE
@@ -66,9 +67,9 @@ def test_other_names_of_the_same_weights_can_be_found(study, tables):
 def test_hostile_names_stay_text_in_scripts(published):
     tables = published_tables(published_model(HOSTILE, "zero_shot", 60.0, 9.0))
     view = published_view(published, tables)
-    for text in (view.numbers, view.spec):
+    for text in (view.numbers, view.drawing.spec):
         assert not re.search("[<>&\u2028]", text)
-    assert numbers(view)["models"][0][0] == HOSTILE and "<img" not in view.svg
+    assert numbers(view)["models"][0][0] == HOSTILE and "<img" not in view.drawing.panels[0].svg
 
 
 def test_a_slope_that_is_no_number_is_refused(published, tables):
@@ -78,8 +79,9 @@ def test_a_slope_that_is_no_number_is_refused(published, tables):
 
 
 def test_the_specification_waits_for_the_rows_that_the_script_makes(published, tables):
-    spec = json.loads(published_view(published, tables).spec)
-    assert (spec["data"]["name"], spec["data"]["values"]) == ("published", [])
+    spec, panels = json.loads(published_view(published, tables).drawing.spec).values()
+    assert [one["title"] for one in panels] == list(TESTBED_SHIFTS.values())
+    assert all(one["values"] == "" for one in panels)
     assert {one["name"] for one in spec["params"]} == {"chosen", "hidden"}
     assert vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)["signals"]
 
