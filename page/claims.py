@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from interpreting_clip.measures.null_rank import rank_p_value
+from page.claim_charts import DotGroup, DotRow, Dots, informative
 from page.families import families, label_controls, trained, untrained_null
 from page.names import (
     TESTBED_SHIFTS,
@@ -18,6 +19,7 @@ from page.names import (
 )
 from page.replicas import format_replicas
 from page.results import StudyEncoder, measured_shifts
+from page.robustness_tables import mark
 
 Verdict = Literal["shown", "not shown", "undecided", "mixed"]
 
@@ -28,6 +30,7 @@ PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
 
 ROBUSTNESS, KURTOSIS, CONCEPTS = "robustness.robustness", "kurtosis.kurtosis", "concepts.directions"
+ROBUSTNESS_AXIS = "mean effective robustness (points)"
 PRUNED = "robustness.prunable"
 """The numbers that claims compare, by the names that their replicas have."""
 
@@ -37,12 +40,16 @@ it means at or near the top."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A claim, whether the numbers bear it out, the numbers, and the chart that shows them."""
+    """A claim, whether the numbers bear it out, the numbers, and the chart that shows them.
+
+    `dots` are the numbers as a small chart beside the claim, None where it would say nothing.
+    """
 
     chart: str
     text: str
     verdict: Verdict
     findings: list[str]
+    dots: Dots | None = None
     key: str = ""  # its address on the page
 
 
@@ -66,9 +73,11 @@ def keyed(claims: Mapping[str, Claim | None]) -> list[Claim]:
 
 def robustness_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
-    cases = []
+    cases, groups = [], []
     for f in families(encoders):
         if estimates := _robustness(f.members):
+            rows = _robustness_rows(f.members, estimates)
+            groups.append(DotGroup(name=f.name, rows=_called_by_training(f.members, rows)))
             values = ", ".join(
                 f"{TRAININGS[e.entry.training]} {format_interval(mean, low, high)} points"
                 f"{_over_seeds(e, ROBUSTNESS)} ({_accuracies(e)})"
@@ -82,12 +91,13 @@ def robustness_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
         "Zero-shot encoders are more robust than their finetuned versions, and these more than "
         f"supervised encoders (mean effective robustness{mean_over(encoders)}).",
         cases,
+        Dots(axis=ROBUSTNESS_AXIS, groups=groups),
     )
 
 
 def coverage_of_data(encoders: Sequence[StudyEncoder]) -> Claim | None:
     """Compare encoders that learnt labels with those that learnt captions of the same images."""
-    cases = []
+    cases, groups = [], []
     over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders)) else ""
     for pair in label_controls(encoders):
         if estimates := _robustness(pair):
@@ -95,17 +105,20 @@ def coverage_of_data(encoders: Sequence[StudyEncoder]) -> Claim | None:
             text = f"{_against(pair, estimates)}, {raw}"
             verdict = judge_order(_with_seeds(pair, ROBUSTNESS, estimates))
             cases.append(_unless_extrapolated(pair, verdict, text))
+            groups.append(DotGroup(name="", rows=_robustness_rows(pair, estimates)))
     return judged_claim(
         "effective_robustness",
         "Robustness comes with the coverage of the data and not with language: labels give more of "
         f"it than captions of the same images{over}.",
         cases,
+        Dots(axis=ROBUSTNESS_AXIS, groups=groups),
     )
 
 
 def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
     """Compare each zero-shot encoder's kurtosis with those of its backbone's untrained encoders."""
     cases: list[tuple[Verdict, str]] = []
+    rows = []
     for e in trained(encoders, "zero_shot"):
         if e.null:
             null, kurtosis = e.null.numbers.kurtosis, e.metrics.kurtosis
@@ -118,11 +131,27 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
             estimate = (kurtosis.low, kurtosis.mean, kurtosis.high)
             ((low, _, high),) = _with_seeds([e], KURTOSIS, [estimate])
             cases.append((judge_against_null(low, high, null), text))
+            rows.append(
+                DotRow(
+                    name=e.entry.label,
+                    text=format_interval(kurtosis.mean, kurtosis.low, kurtosis.high, 2),
+                    training=e.entry.training,
+                    value=kurtosis.mean,
+                    low=kurtosis.low,
+                    high=kurtosis.high,
+                    widest=(low, high),
+                    null=(min(null), max(null)),
+                )
+            )
     return judged_claim(
         "kurtosis",
         "The kurtosis of a zero-shot encoder's activations is above that of untrained encoders of "
         f"its backbone (rank among them, p ≤ {LEVEL:g} at both ends of the interval).",
         cases,
+        Dots(
+            axis="kurtosis; grey: lowest to highest of the untrained encoders",
+            groups=[DotGroup(name="", rows=rows)],
+        ),
     )
 
 
@@ -142,17 +171,31 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
     verdict: Verdict = "not shown"
     if any(robust):
         verdict = "shown" if all(robust) and not any(others) else "mixed"
+    rows = [
+        DotRow(
+            name=e.entry.label,
+            text=str(count := e.metrics.kurtosis.outlier_features),
+            training=e.entry.training,
+            value=count,
+            low=count,
+            high=count,
+        )
+        for e in linear
+    ]
     return Claim(
         chart="kurtosis",
         text="Zero-shot encoders have outlier features and supervised encoders have none"
         f"{'.' if len(linear) == len(encoders) else ' (linear representations alone).'}",
         verdict=verdict,
-        findings=[
+        findings=[f"none of the {len(linear)} encoders has an outlier feature"]
+        if not any(map(any, counts.values()))
+        else [
             f"{TRAININGS[kind]}: {sum(map(bool, found))} of {len(found)} encoders have outlier "
             f"features, {sum(found)} in all"
             for kind, found in counts.items()
             if found
         ],
+        dots=informative(Dots(axis="outlier features", groups=[DotGroup(name="", rows=rows)])),
     )
 
 
@@ -163,6 +206,7 @@ def prunable_directions(encoders: Sequence[StudyEncoder]) -> Claim | None:
     a fraction that counts, the case is undecided, unless accuracy alone decides it.
     """
     cases: list[tuple[Verdict, str]] = []
+    rows = []
     for e in trained(encoders, "zero_shot"):
         found = e.metrics.directions
         verdict: Verdict = "not shown"
@@ -177,6 +221,8 @@ def prunable_directions(encoders: Sequence[StudyEncoder]) -> Claim | None:
         alone = {"accuracy": found.by_accuracy, "robustness": found.by_robustness}
         parts = ", ".join(f"by {name} alone {format_percent(x)}" for name, x in alone.items())
         random = found.random_heads.prunable
+        if found.prunable is not None:
+            rows.append(_prunable_row(e, found.prunable))
         chance = (
             f"; random heads {format_percent(random.mean)} "
             f"[{format_percent(random.low)}, {format_percent(random.high)}]"
@@ -196,6 +242,11 @@ def prunable_directions(encoders: Sequence[StudyEncoder]) -> Claim | None:
         "pruned for less than one point of ImageNet accuracy and less than one of mean effective "
         f"robustness{mean_over(encoders)}.",
         cases,
+        Dots(
+            axis="directions that can be pruned (%); grey: of random heads",
+            groups=[DotGroup(name="", rows=rows)],
+            reference=(100 * PRUNABLE, f"paper: {format_percent(PRUNABLE)}"),
+        ),
     )
 
 
@@ -205,7 +256,7 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     A finetuned or supervised encoder with another kind of representation is not comparable.
     """
     cases: list[tuple[Verdict, str]] = []
-    drawn = False
+    drawn, groups = False, []
     for f in families(encoders):
         others = [e for e in (f.finetuned, f.supervised) if f.comparable(e)]
         null = untrained_null(f.zero_shot, encoders)
@@ -220,6 +271,8 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
             for e in (f.zero_shot, *others, *([null] if null else []))
             for n, low, high in [_counted(e)]
         )
+        compared = [f.zero_shot, *others, *([null] if null else [])]
+        groups.append(DotGroup(name=f.name, rows=_concept_rows(compared)))
         verdicts = {judge_order((first, estimate)) for estimate in known}
         verdict: Verdict = "shown" if verdicts == {"shown"} else "undecided"
         cases.append(
@@ -232,6 +285,7 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
         f"(directions; {over}; in parentheses with images permuted, of as many random directions, "
         "and against all images).",
         cases,
+        Dots(axis="unique concepts; grey: of random directions", groups=groups),
     )
 
 
@@ -252,6 +306,78 @@ def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdic
         return "undecided"
     above = [rank_p_value(end, null) <= LEVEL for end in (low, high)]
     return "shown" if all(above) else "undecided" if any(above) else "not shown"
+
+
+def _robustness_rows(
+    encoders: Sequence[StudyEncoder], estimates: Sequence[Estimate]
+) -> list[DotRow]:
+    widened = _with_seeds(encoders, ROBUSTNESS, estimates)
+    return [
+        DotRow(
+            name=e.entry.label,
+            text=format_interval(mean, low, high)
+            + mark(bool(e.metrics.effective_robustness.extrapolated)),
+            training=e.entry.training,
+            value=mean,
+            low=low,
+            high=high,
+            widest=(lowest, highest),
+        )
+        for e, (low, mean, high), (lowest, _, highest) in zip(
+            encoders, estimates, widened, strict=True
+        )
+    ]
+
+
+def _called_by_training(encoders: Sequence[StudyEncoder], rows: Sequence[DotRow]) -> list[DotRow]:
+    return [
+        msgspec.structs.replace(row, name=TRAININGS[e.entry.training])
+        for e, row in zip(encoders, rows, strict=True)
+    ]
+
+
+def _prunable_row(encoder: StudyEncoder, prunable: float) -> DotRow:
+    random, replicas = (
+        encoder.metrics.directions.random_heads.prunable,
+        encoder.replicas.get(PRUNED),
+    )
+    ends = (min(replicas.low, prunable), max(replicas.high, prunable)) if replicas else None
+    share = 100 * prunable
+    return DotRow(
+        name=encoder.entry.label,
+        text=format_percent(prunable),
+        training=encoder.entry.training,
+        value=share,
+        low=share,
+        high=share,
+        widest=(100 * ends[0], 100 * ends[1]) if ends else None,
+        null=(100 * random.low, 100 * random.high) if random else None,
+    )
+
+
+def _concept_rows(encoders: Sequence[StudyEncoder]) -> list[DotRow]:
+    rows = []
+    for e in encoders:
+        (count, low, high), widest = _counted(e), _unique_concepts(e)
+        if count is None or widest is None:
+            continue
+        chance = e.metrics.concepts.chance_directions
+        null = None
+        if chance and chance.random_low is not None and chance.random_high is not None:
+            null = (float(chance.random_low), float(chance.random_high))
+        rows.append(
+            DotRow(
+                name=TRAININGS[e.entry.training],
+                text=format_interval(count, low, high, 0),
+                training=e.entry.training,
+                value=count,
+                low=count if low is None else low,
+                high=count if high is None else high,
+                widest=(widest[0], widest[2]),
+                null=null,
+            )
+        )
+    return rows
 
 
 def _with_seeds(
@@ -372,7 +498,9 @@ def _accuracies(encoder: StudyEncoder) -> str:
 _SEEN = {"shown": "seen", "not shown": "not seen", "undecided": "undecided", "mixed": "mixed"}
 
 
-def judged_claim(chart: str, text: str, cases: Sequence[tuple[Verdict, str]]) -> Claim | None:
+def judged_claim(
+    chart: str, text: str, cases: Sequence[tuple[Verdict, str]], dots: Dots | None = None
+) -> Claim | None:
     """Return a claim judged by its cases; if these differ, each states its own verdict."""
     if not cases:
         return None
@@ -382,4 +510,10 @@ def judged_claim(chart: str, text: str, cases: Sequence[tuple[Verdict, str]]) ->
         f"{finding} ({_SEEN[verdict]})" if overall == "mixed" else finding
         for verdict, finding in cases
     ]
-    return Claim(chart=chart, text=text, verdict=overall, findings=findings)
+    return Claim(
+        chart=chart,
+        text=text,
+        verdict=overall,
+        findings=findings,
+        dots=informative(dots) if dots else None,
+    )
