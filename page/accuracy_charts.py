@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from interpreting_clip.measures.logit_line import logit
-from page.names import TESTBED_SHIFTS
+from page.names import DRAWN, TESTBED_SHIFTS
 from page.robustness_tables import DRAWN_RANGE
 from page.vega_lite import (
     GREY,
@@ -38,7 +38,7 @@ TICKS = (1.0, 3.0, 10.0, 25.0, 50.0, 75.0, 90.0, 97.0)
 WITH_TRAINING = TRAININGS[:4]  # untrained encoders are at chance, where a line means nothing
 ON_LINE = "datum.kind === 'line' || datum.kind === 'extrapolated'"
 ENCODER = "datum.kind === 'encoder'"
-SHIFT_ORDER = [name for shift in TESTBED_SHIFTS.values() for name in (shift, f"drawn {shift}")]
+SHIFT_ORDER = [name for shift in TESTBED_SHIFTS.values() for name in (shift, f"{DRAWN}{shift}")]
 BY_SHIFT = {
     "column": nominal("shift", sort=SHIFT_ORDER, title=None),
     **REVISION_ROWS,

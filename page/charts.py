@@ -81,7 +81,7 @@ CHARTS = (
         "per backbone. The steeper a line, the fewer directions the head rests on. "
         "plots/importance.csv also has the other centring, and the mean over random heads.",
         only={"head": "head"},
-        panel=lambda row: row["backbone"],
+        panel=lambda row: f"Backbone {row['backbone']}",
         shared=panel_ranges.same_share,
     ),
     Chart(
@@ -131,7 +131,7 @@ CHARTS = (
         "right singular vectors of the head and of single features; a panel per backbone. "
         "plots/sweep.csv also has the spread over the draws of the negatives, and what permuted "
         "images and random directions give at each threshold.",
-        panel=lambda row: f"{row['backbone']}: {panel_ranges.by_basis(row)}",
+        panel=lambda row: f"Backbone {row['backbone']}: {panel_ranges.by_basis(row)}",
         shared=panel_ranges.same_threshold_and_count,
     ),
     Chart(

@@ -10,6 +10,7 @@ from interpreting_clip.measures.null_rank import rank_p_value
 from page.claim_charts import DotGroup, DotRow, Dots, informative
 from page.families import families, label_controls, trained, untrained_null
 from page.names import (
+    DATASETS,
     TESTBED_SHIFTS,
     TRAININGS,
     format_interval,
@@ -22,6 +23,9 @@ from page.results import StudyEncoder, measured_shifts
 from page.robustness_tables import mark
 
 Verdict = Literal["shown", "not shown", "undecided", "mixed"]
+
+Names = Mapping[str, str]
+"""The names that the study gives to the test sets, by key."""
 
 Estimate = tuple[float, float, float]
 """The lower end of an interval, the mean, and the upper end."""
@@ -53,14 +57,14 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""  # its address on the page
 
 
-def study_claims(encoders: Sequence[StudyEncoder]) -> list[Claim]:
+def study_claims(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> list[Claim]:
     """Return every claim that the study has the encoders and the numbers to judge."""
     claims = {
-        "robustness-order": robustness_order(encoders),
-        "coverage": coverage_of_data(encoders),
+        "robustness-order": robustness_order(encoders, names),
+        "coverage": coverage_of_data(encoders, names),
         "kurtosis": kurtosis_above_null(encoders),
         "outlier-features": outlier_features(encoders),
-        "prunable": prunable_directions(encoders),
+        "prunable": prunable_directions(encoders, names),
         "concept-order": concept_order(encoders),
     }
     return keyed(claims)
@@ -71,7 +75,7 @@ def keyed(claims: Mapping[str, Claim | None]) -> list[Claim]:
     return [msgspec.structs.replace(claim, key=key) for key, claim in claims.items() if claim]
 
 
-def robustness_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
+def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
     """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
     cases, groups = [], []
     for f in families(encoders):
@@ -80,31 +84,31 @@ def robustness_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
             groups.append(DotGroup(name=f.name, rows=_called_by_training(f.members, rows)))
             values = ", ".join(
                 f"{TRAININGS[e.entry.training]} {format_interval(mean, low, high)} points"
-                f"{_over_seeds(e, ROBUSTNESS)} ({_accuracies(e)})"
+                f"{_over_seeds(e, ROBUSTNESS)} ({_accuracies(e, names)})"
                 for e, (low, mean, high) in zip(f.members, estimates, strict=True)
             )
             verdict = judge_order(_with_seeds(f.members, ROBUSTNESS, estimates))
             text = f"{f.name}: {values}"
-            cases.append(_unless_extrapolated(f.members, verdict, text))
+            cases.append(_unless_extrapolated(f.members, verdict, text, names["imagenet"]))
     return judged_claim(
         "effective_robustness",
         "Zero-shot encoders are more robust than their finetuned versions, and these more than "
-        f"supervised encoders (mean effective robustness{mean_over(encoders)}).",
+        f"supervised encoders (mean effective robustness{mean_over(encoders, names)}).",
         cases,
         Dots(axis=ROBUSTNESS_AXIS, groups=groups),
     )
 
 
-def coverage_of_data(encoders: Sequence[StudyEncoder]) -> Claim | None:
+def coverage_of_data(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
     """Compare encoders that learnt labels with those that learnt captions of the same images."""
     cases, groups = [], []
-    over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders)) else ""
+    over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
     for pair in label_controls(encoders):
         if estimates := _robustness(pair):
-            raw = " against ".join(_accuracies(e) for e in pair)
+            raw = " against ".join(_accuracies(e, names) for e in pair)
             text = f"{_against(pair, estimates)}, {raw}"
             verdict = judge_order(_with_seeds(pair, ROBUSTNESS, estimates))
-            cases.append(_unless_extrapolated(pair, verdict, text))
+            cases.append(_unless_extrapolated(pair, verdict, text, names["imagenet"]))
             groups.append(DotGroup(name="", rows=_robustness_rows(pair, estimates)))
     return judged_claim(
         "effective_robustness",
@@ -199,7 +203,7 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
     )
 
 
-def prunable_directions(encoders: Sequence[StudyEncoder]) -> Claim | None:
+def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
     """Compare the prunable fraction of zero-shot encoders with the paper's 80 %.
 
     Neither accuracy nor robustness may suffer. Without robustness, or if a line is extrapolated at
@@ -239,8 +243,8 @@ def prunable_directions(encoders: Sequence[StudyEncoder]) -> Claim | None:
     return judged_claim(
         "pruning",
         f"{format_percent(PRUNABLE)} of a zero-shot encoder's least important directions can be "
-        "pruned for less than one point of ImageNet accuracy and less than one of mean effective "
-        f"robustness{mean_over(encoders)}.",
+        f"pruned for less than one point of {names['imagenet']} accuracy and less than one of mean "
+        f"effective robustness{mean_over(encoders, names)}.",
         cases,
         Dots(
             axis="directions that can be pruned (%); grey: of random heads",
@@ -398,14 +402,12 @@ def _over_seeds(encoder: StudyEncoder, number: str, digits: int = 1) -> str:
     return f",{said} over seeds" if said else ""
 
 
-def mean_over(encoders: Sequence[StudyEncoder]) -> str:
+def mean_over(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> str:
     """Name the shifts that a mean is over, or return nothing if it is over all of the testbed."""
     shifts = measured_shifts(encoders)
     if len(shifts) == len(TESTBED_SHIFTS):
         return ""
-    return (
-        f" over {', '.join(TESTBED_SHIFTS[s] for s in shifts)} alone" if shifts else " of no shift"
-    )
+    return f" over {', '.join(names[s] for s in shifts)} alone" if shifts else " of no shift"
 
 
 def mean_shift_accuracy(encoder: StudyEncoder) -> float | None:
@@ -467,7 +469,7 @@ def _against(pair: tuple[StudyEncoder, StudyEncoder], estimates: Sequence[Estima
 
 
 def _unless_extrapolated(
-    encoders: Sequence[StudyEncoder], verdict: Verdict, text: str
+    encoders: Sequence[StudyEncoder], verdict: Verdict, text: str, name: str
 ) -> tuple[Verdict, str]:
     """Return a case of a claim, undecided if the line is extrapolated to one of the encoders.
 
@@ -479,20 +481,22 @@ def _unless_extrapolated(
         if shifts := e.metrics.effective_robustness.extrapolated:
             at = sorted({e.series.abscissa[s].accuracy for s in shifts})
             ends = " to ".join(dict.fromkeys(format_number(x) for x in (at[0], at[-1])))
-            outside.append(f"{e.entry.label} (ImageNet accuracy {ends} %)")
+            outside.append(f"{e.entry.label} ({name} accuracy {ends} %)")
     if not outside:
         return verdict, text
     return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
 
 
-def said_accuracies(imagenet: float | None, shifts: float | None) -> str:
+def said_accuracies(
+    imagenet: float | None, shifts: float | None, name: str = DATASETS["imagenet"]
+) -> str:
     """Return the accuracies behind an effective robustness, which is a distance to a line."""
-    return f"ImageNet {format_number(imagenet)} %, shifts {format_number(shifts)} %"
+    return f"{name} {format_number(imagenet)} %, shifts {format_number(shifts)} %"
 
 
-def _accuracies(encoder: StudyEncoder) -> str:
+def _accuracies(encoder: StudyEncoder, names: Names) -> str:
     imagenet = encoder.metrics.accuracy["imagenet"]
-    return said_accuracies(imagenet, mean_shift_accuracy(encoder))
+    return said_accuracies(imagenet, mean_shift_accuracy(encoder), names["imagenet"])
 
 
 _SEEN = {"shown": "seen", "not shown": "not seen", "undecided": "undecided", "mixed": "mixed"}

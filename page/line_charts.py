@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from page.names import DATASETS
+from page.names import DATASETS, set_names
 from page.vega_lite import (
     COLOUR,
     DASH,
@@ -31,6 +31,9 @@ from page.vega_lite import (
 WIDTH, HEIGHT = 270, 205
 """The size of a panel's axes in pixels: with its labels, it fits a telephone."""
 
+IMAGENETS = [DATASETS["imagenet"], set_names(DATASETS)["imagenet"]]
+TEST_SETS = [*DATASETS.values(), *set_names(DATASETS).values()]
+SHIFTS = "the shifts, mean"
 PAPER_PRUNES = {"paper": 0.8, "said": "paper: 80 %"}
 OF_HEAD = keep("datum.head === 'head'")
 BY_BACKBONE = wrapped(3, {"field": "order", "op": "min"})
@@ -92,10 +95,12 @@ def pruning(chart: Axes) -> Spec:
         transform=[
             OF_HEAD,
             # The mean is that of the testbed's shifts, as that of effective robustness.
-            keep(f"indexof({list(DATASETS.values())}, datum.dataset) >= 0"),
-            calculate("over", "datum.dataset === 'ImageNet' ? 'ImageNet' : 'the shifts, mean'"),
+            keep(f"indexof({TEST_SETS}, datum.dataset) >= 0"),
+            calculate(
+                "over", f"indexof({IMAGENETS}, datum.dataset) >= 0 ? datum.dataset : '{SHIFTS}'"
+            ),
             {"aggregate": [{"op": "mean", "field": chart.y, "as": chart.y}], "groupby": kept},
-            *_by_backbone_and("over", "ImageNet"),
+            *_by_backbone_and("over", f"datum.over !== '{SHIFTS}'"),
             *_places(chart.x, chart.y),
         ],
         **BY_BACKBONE,
@@ -123,7 +128,7 @@ def sweep(chart: Axes) -> Spec:
     return specification(
         "number threshold unique low high permuted random over_all",
         transform=[
-            *_by_backbone_and("basis", "directions"),
+            *_by_backbone_and("basis", "datum.basis === 'directions'"),
             *_places(chart.x, chart.y),
             interval("low", "high", "d"),
             rounded("permuted_text", "permuted", ".1f"),
@@ -166,11 +171,11 @@ def training_curves(chart: Axes) -> Spec:
 
 
 def _by_backbone_and(column: str, first: str) -> list[Spec]:
-    """Make two panels per backbone, by the value of a column."""
+    """Make two panels per backbone, by the value of a column; a test says which is first."""
     return [
         panel(f"datum.backbone + ': ' + datum.{column}"),
         joined("rev backbone", least=("min", "number")),
-        calculate("order", f"2 * datum.least + (datum.{column} === '{first}' ? 0 : 1)"),
+        calculate("order", f"2 * datum.least + ({first} ? 0 : 1)"),
     ]
 
 

@@ -1,6 +1,6 @@
 """The names that tables, charts and the page give to the keys of results, and number formats."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import mean, stdev
 
 from interpreting_clip.config.shifts import SHIFT_NAMES
@@ -10,6 +10,15 @@ TESTBED_SHIFTS = SHIFT_NAMES
 
 DATASETS = {"imagenet": "ImageNet", **TESTBED_SHIFTS}
 """The test sets of every study: ImageNet's and the testbed's shifts."""
+
+DRAWN = "drawn "
+"""Stands before the name of a set whose images the study draws: they are not the real ones."""
+
+
+def set_names(drawn: Collection[str]) -> dict[str, str]:
+    """Return `DATASETS` with the names that the study gives them; `drawn` are the keys it draws."""
+    return {key: DRAWN * (key in drawn) + name for key, name in DATASETS.items()}
+
 
 INSTRUMENTS = {
     "kurtosis": "Kurtosis",

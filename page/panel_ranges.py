@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from page.names import DATASETS, set_names
 from page.robustness_tables import DRAWN_RANGE
 from page.vega import Rows
 
@@ -28,8 +29,9 @@ def nothing_shared(_rows: Rows) -> Domains:
 
 def by_accuracy_set(row: Row) -> str:
     """Return the panel of a row of pruning: a backbone on ImageNet, or on the shifts."""
-    over = "ImageNet" if row["dataset"].endswith("ImageNet") else "the shifts, mean"
-    return f"{row['backbone']}: {over}"
+    names = DATASETS["imagenet"], set_names(DATASETS)["imagenet"]
+    over = row["dataset"] if row["dataset"] in names else "the shifts, mean"
+    return f"Backbone {row['backbone']}: {over}"
 
 
 def by_basis(row: Row) -> str:

@@ -9,6 +9,7 @@ from interpreting_clip.config.own_shifts import ShiftEntry
 from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.kernels import Kernels
+from page.names import DATASETS, set_names
 from page.results import StudyEncoder, first_complete
 
 
@@ -71,6 +72,25 @@ class ProbeRow(msgspec.Struct, frozen=True, kw_only=True):
     start: str
     features: str
     dataset: str
+
+
+def study_names(
+    datasets: Mapping[str, DatasetEntry], shifts: Mapping[str, ShiftEntry]
+) -> dict[str, str]:
+    """Return the names of all test sets of a study: those that it draws are called drawn.
+
+    Parameters
+    ----------
+    datasets, shifts
+        The entries of params.yaml; the shifts are the study's own.
+    """
+    testbed = {key: "imagenet_val" if key == "imagenet" else key for key in DATASETS}
+    drawn = [
+        key
+        for key, dataset in testbed.items()
+        if dataset in datasets and not isinstance(datasets[dataset], RealSet | Absent)
+    ]
+    return set_names(drawn) | {key: entry.label for key, entry in shifts.items()}
 
 
 def dataset_rows(

@@ -26,7 +26,13 @@ from page.names import (
     format_spread,
 )
 from page.panels import PanelDrawing, panel_drawing
-from page.provenance import Provenance, dataset_rows, probe_rows, training_rows
+from page.provenance import (
+    Provenance,
+    dataset_rows,
+    probe_rows,
+    study_names,
+    training_rows,
+)
 from page.rendering import template_environment
 from page.replicas import format_replicas
 from page.results import (
@@ -48,10 +54,6 @@ PAPER_CONCEPTS = (
 )
 """Unique concepts of OpenAI's CLIP in the paper's first version: backbone, zero-shot, finetuned,
 supervised."""
-
-
-OWN_SHIFT_COLUMNS = ("Accuracy (%)", "ImageNet (%)", "Effective robustness (points)")
-"""The columns of one of the study's own shifts."""
 
 
 WITH_A_SECTION = ("robustness", "kurtosis", "privileged_basis", "directions", "concepts")
@@ -101,7 +103,8 @@ def report_page(
     InputError
         The results do not fit one another.
     """
-    claims = study_claims(encoders)
+    names = study_names(provenance.datasets, provenance.shifts)
+    claims = study_claims(encoders, names)
     own_names = {key: entry.label for key, entry in provenance.shifts.items()}
     environment = template_environment(
         "report",
@@ -140,7 +143,7 @@ def report_page(
         replicated=[e for e in encoders if e.replicas],
         negative_sides=any(p.side == "negative" for e in encoders for p in e.series.encoded),
         complete=first_complete(encoders),
-        mean_over=mean_over(encoders),
+        mean_over=mean_over(encoders, names),
         mean_shift_accuracy=mean_shift_accuracy,
         families=families(encoders),
         correlations=correlations,
@@ -149,23 +152,30 @@ def report_page(
         paper_concepts=PAPER_CONCEPTS,
         figures={
             chart.name: _figure(chart, rows, claims)
-            for chart in (*(_saying_classes(c, baseline) for c in CHARTS), PLANTED_OUTLIERS)
+            for chart in (*(_in_words_of(c, names, baseline) for c in CHARTS), PLANTED_OUTLIERS)
             if (rows := tables[chart.table])
         },
         controls=controls,
         provenance=provenance,
         dataset_rows=dataset_rows({**provenance.datasets, **provenance.shifts}, encoders),
-        shift_names={**TESTBED_SHIFTS, **own_names},
-        test_sets={**DATASETS, **own_names},
+        imagenet=names["imagenet"],
+        shift_names={key: name for key, name in names.items() if key != "imagenet"},
+        test_sets=names,
         own_shifts={shift: own_names[shift] for shift in own_shifts(encoders)},
         own_shift_measured={
             shift: e.metrics for e in reversed(encoders) for shift in e.metrics.own_shifts
         },
-        own_shift_columns=[(own_names[s], OWN_SHIFT_COLUMNS) for s in own_shifts(encoders)],
+        own_shift_columns=[
+            (
+                own_names[s],
+                ("Accuracy (%)", f"{names['imagenet']} (%)", "Effective robustness (points)"),
+            )
+            for s in own_shifts(encoders)
+        ],
         training_rows=training_rows(provenance, encoders),
         probe_rows=probe_rows(provenance, encoders),
-        datasets=DATASETS,
-        shifts=TESTBED_SHIFTS,
+        datasets={key: names[key] for key in DATASETS},
+        shifts={key: names[key] for key in TESTBED_SHIFTS},
         trainings=TRAININGS,
     )
     digest = hashlib.sha256(html.encode()).hexdigest()
@@ -178,12 +188,17 @@ def further_measures(encoders: Sequence[StudyEncoder]) -> list[str]:
     return [name for name in found if name not in WITH_A_SECTION]
 
 
-def _saying_classes(chart: Chart, baseline: Baseline) -> Chart:
-    if chart.name != "effective_robustness":
-        return chart
-    classes = "the shift's classes" if on_shift_classes(baseline) else "all classes"
-    said = f"{chart.caption} ImageNet accuracy is that on {classes}."
-    return msgspec.structs.replace(chart, caption=said)
+def _in_words_of(chart: Chart, names: Mapping[str, str], baseline: Baseline) -> Chart:
+    """Return a chart that calls ImageNet as the study does, and says on which classes it is."""
+    said = chart.caption
+    if chart.name == "effective_robustness":
+        classes = "the shift's classes" if on_shift_classes(baseline) else "all classes"
+        said = f"{said} ImageNet accuracy is that on {classes}."
+    texts = {"caption": said, "x_label": chart.x_label, "y_label": chart.y_label}
+    called = {
+        key: text.replace(DATASETS["imagenet"], names["imagenet"]) for key, text in texts.items()
+    }
+    return msgspec.structs.replace(chart, **called)
 
 
 def _figure(chart: Chart, rows: Rows, claims: Iterable[Claim]) -> Figure:

@@ -114,7 +114,9 @@ def line_ends(line: LogitLine, imagenet: Iterable[float]) -> list[tuple[float, f
 
 
 def robustness_rows(
-    encoders: Sequence[StudyEncoder], baseline: Baseline, own: Mapping[str, str] | None = None
+    encoders: Sequence[StudyEncoder],
+    baseline: Baseline,
+    names: Mapping[str, str] = MappingProxyType(TESTBED_SHIFTS),
 ) -> list[Row]:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and encoders.
 
@@ -127,8 +129,8 @@ def robustness_rows(
     ----------
     encoders, baseline
         The study's results.
-    own
-        The names of the study's own shifts.
+    names
+        The names of the testbed's shifts, and of the study's own.
 
     Raises
     ------
@@ -141,7 +143,6 @@ def robustness_rows(
     if missing := [shift for shift in shifts if shift not in baseline.lines]:
         raise InputError(f"plots/baseline.json: no line for {missing}; run `dvc repro`")
     shifts += [shift for shift in own_shifts(encoders) if shift in baseline.lines]
-    names = {**TESTBED_SHIFTS, **(own or {})}
     trained = [e for e in encoders if e.entry.training != "untrained"]
     rows: list[Row] = []
     for shift in shifts:

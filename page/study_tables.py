@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
+from types import MappingProxyType
 
 from msgspec import structs
 
@@ -93,7 +94,7 @@ def study_tables(
     encoders: Sequence[StudyEncoder],
     comparisons: Sequence[LayerComparison],
     baseline: Baseline,
-    own: Mapping[str, str] | None = None,
+    names: Mapping[str, str] = MappingProxyType(DATASETS),
 ) -> dict[str, list[Row]]:
     """Return the rows of every CSV of the study by its name in `COLUMNS`.
 
@@ -101,8 +102,8 @@ def study_tables(
     ----------
     encoders, comparisons, baseline
         The study's results.
-    own
-        The names of the study's own shifts.
+    names
+        The names of the test sets, and of the study's own shifts.
 
     Raises
     ------
@@ -111,10 +112,10 @@ def study_tables(
         unknown dataset.
     """
     return {
-        "effective_robustness": robustness_rows(encoders, baseline, own),
+        "effective_robustness": robustness_rows(encoders, baseline, names),
         "kurtosis": kurtosis_rows(encoders),
         "importance": importance_rows(encoders),
-        "pruning": pruning_rows(encoders, own),
+        "pruning": pruning_rows(encoders, names),
         "concepts": concept_rows(encoders),
         "sweep": sweep_rows(encoders),
         "correlation": correlation_rows(encoders),
@@ -180,7 +181,7 @@ def importance_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
 
 
 def pruning_rows(
-    encoders: Sequence[StudyEncoder], own: Mapping[str, str] | None = None
+    encoders: Sequence[StudyEncoder], names: Mapping[str, str] = MappingProxyType(DATASETS)
 ) -> list[Row]:
     """Return accuracy against the fraction of directions pruned, per dataset and head.
 
@@ -188,15 +189,15 @@ def pruning_rows(
     ----------
     encoders
         The study's encoders.
-    own
-        The names of the study's own shifts.
+    names
+        The names of the test sets, and of the study's own shifts.
 
     Raises
     ------
     InputError
         A dataset is not one of the test sets.
     """
-    rows, names = [], {**DATASETS, **(own or {})}
+    rows = []
     for e in encoders:
         for p in e.series.pruning:
             if p.dataset not in names:

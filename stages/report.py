@@ -17,7 +17,7 @@ from page.across_encoders import correlations
 from page.charts import CHARTS
 from page.drawing import chart_svg
 from page.families import with_null
-from page.provenance import GivenFolder, Provenance
+from page.provenance import GivenFolder, Provenance, study_names
 from page.replicas import read_replicas
 from page.report_page import report_page
 from page.results import (
@@ -83,8 +83,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     variables.update(require_checksums(inputs[PLOTS / "controls.sha256"], planted))
     controls = read_result(planted, Controls)
     shifts = params.read("shifts", Shifts)
-    own_names = {shift: entry.label for shift, entry in shifts.items()}
-    tables = study_tables(encoders, comparisons, baseline, own_names)
+    datasets = params.read("datasets", dict[str, DatasetEntry])
+    names = study_names(datasets, shifts)
+    tables = study_tables(encoders, comparisons, baseline, names)
     for name, rows in tables.items():
         write_table(outputs[PLOTS / f"{name}.csv"], rows, COLUMNS[name])
     raised = planted_rows(controls)
@@ -102,7 +103,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         controls=controls,
         tables=tables,
         provenance=Provenance(
-            datasets=params.read("datasets", dict[str, DatasetEntry]),
+            datasets=datasets,
             shifts=shifts,
             recipes=params.read("recipes", dict[str, TrainingRecipe]),
             trainings={

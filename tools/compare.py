@@ -38,7 +38,7 @@ from tools.options import Options
 RANKED = "data/concepts/"
 """Outputs whose arrays are of average precisions."""
 
-HEADLINES = ("imagenet", "shifts", "robust")
+HEADLINES = ("imagenet", "drawn_imagenet", "shifts", "drawn_shifts", "robust")
 """Which of an encoder's numbers in `metrics/` are accuracies or differences of them."""
 
 ORDERED = ("_top", "_bottom", "_negative")
