@@ -90,7 +90,7 @@ class Dots(msgspec.Struct, frozen=True, kw_only=True):
         low, high = self.ends
         return [(self.place(value), text) for value, text in _ticks(low, high)]
 
-    def place(self, value: float) -> float:
+    def place(self, value: float | int) -> float:
         """Return where a value is along the axis, in pixels."""
         low, high = self.ends
         share = (value - low) / (high - low)
@@ -98,15 +98,14 @@ class Dots(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _numbers(row: DotRow) -> Iterator[float]:
-    yield from (row.value, row.low, row.high)
-    yield from row.widest or ()
-    yield from row.null or ()
+    ends = (*(row.widest or ()), *(row.null or ()))
+    yield from map(float, (row.value, row.low, row.high, *ends))
 
 
 def _ticks(low: float, high: float) -> list[tuple[float, str]]:
     """Return about `TICKS` round numbers between two ends, with their texts."""
     rough = (high - low) / TICKS
-    power = 10 ** math.floor(math.log10(rough))
+    power = 10.0 ** math.floor(math.log10(rough))
     step = power * next(m for m in (1, 2, 5, 10) if m * power >= rough)
     digits = max(0, -math.floor(math.log10(step)))
     values = [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]

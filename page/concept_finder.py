@@ -12,17 +12,20 @@ LINKS = 3000
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What encodes a concept in one encoder, the strongest first, each with its address, if any.
+    """What encodes a concept in one encoder, the strongest first, each with its address.
 
-    The direction browser shows every direction, but only the features that `kurtosis` examines.
+    The direction browser has a page for each.
     """
 
     encoder: StudyEncoder
-    pairs: list[tuple[EncodedPair, str | None]]
+    pairs: list[tuple[EncodedPair, str]]
 
 
 class ConceptFindings(msgspec.Struct, frozen=True, kw_only=True):
-    """A concept, and what encodes it by encoder; `weaker` counts the pairs that are left out."""
+    """A concept, and what encodes it by encoder; `weaker` counts the pairs that are left out.
+
+    Nothing encodes a concept without findings.
+    """
 
     name: str
     category: str
@@ -30,16 +33,31 @@ class ConceptFindings(msgspec.Struct, frozen=True, kw_only=True):
     weaker: int
 
 
-def concept_finder(encoders: Sequence[StudyEncoder], links: int = LINKS) -> list[ConceptFindings]:
-    """Return each concept that any encoder encodes, by name, with about `links` links at most.
+def concept_finder(
+    encoders: Sequence[StudyEncoder],
+    probed: Iterable[tuple[str, str]] = (),
+    links: int = LINKS,
+) -> list[ConceptFindings]:
+    """Return each concept that was probed, by name, with about `links` links at most.
 
-    Each concept gets an equal share of the links, but at least one.
+    Each concept that any encoder encodes gets an equal share of the links, but at least one.
+
+    Parameters
+    ----------
+    encoders
+        The study's encoders.
+    probed
+        Name and category of every concept that they were probed for.
+    links
+        The most links.
     """
-    pairs: dict[tuple[str, str], list[tuple[StudyEncoder, EncodedPair]]] = {}
+    pairs: dict[tuple[str, str], list[tuple[StudyEncoder, EncodedPair]]] = {
+        concept: [] for concept in probed
+    }
     for encoder in encoders:
         for pair in encoder.series.encoded:
             pairs.setdefault((pair.concept, pair.category), []).append((encoder, pair))
-    most = max(1, links // max(1, len(pairs)))
+    most = max(1, links // max(1, sum(map(bool, pairs.values()))))
     return [
         ConceptFindings(
             name=name,
@@ -71,8 +89,6 @@ def _by_encoder(found: Sequence[tuple[StudyEncoder, EncodedPair]]) -> list[Findi
     ]
 
 
-def _address(encoder: StudyEncoder, pair: EncodedPair) -> str | None:
+def _address(encoder: StudyEncoder, pair: EncodedPair) -> str:
     examined = {axis.feature for axis in encoder.series.outliers.axes}
-    if pair.basis == "features" and pair.number not in examined:
-        return None
-    return direction_href(encoder.key, pair.basis, pair.number)
+    return direction_href(encoder.key, pair.basis, pair.number, examined=pair.number in examined)

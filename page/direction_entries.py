@@ -20,13 +20,14 @@ NAMED = 6
 KINDS = ("scene", "object", "part", "material", "texture", "color")
 """Broden's categories, in the order in which an image's concepts are named."""
 
-LINKED = 5
-"""The most directions that are linked from a concept."""
+LINKS = 15_000
+"""The most links from concepts to directions, so that an index stays of a size to open."""
 
 
 class ListedConcept(NamedTuple):
     """A concept of a direction: its average precision, its side, and whether it is encoded."""
 
+    number: int
     name: str
     category: str
     precision: float
@@ -46,7 +47,8 @@ class Probed(NamedTuple):
     """What the probe images say about a direction: its concepts, and the images at its two ends.
 
     `encoded` counts the encoded concepts, not all of which may be listed. `outlined` is the column
-    of the segmented concept with the highest average precision, and `outlined_name` its name.
+    of the encoded concept with the highest average precision that is segmented, and `outlined_name`
+    its name; None and empty if the direction encodes no such concept.
     """
 
     concepts: list[ListedConcept]
@@ -90,21 +92,33 @@ class FeatureEntry(NamedTuple):
 
     `share` is the fraction of images in which it is beyond the limit; `cosine`, `rank` and `within`
     are those of `AxisAlignment`, and `cost` is the ImageNet accuracy, in points, lost without it.
+    Only the outlier features, or the most extreme one, are `examined`; of the others, `share`,
+    `within` and `cost` are None.
     """
 
     number: int
     outlier: bool
-    share: float
+    share: float | None
     cosine: float
     rank: int
-    within: float
-    cost: float
+    within: float | None
+    cost: float | None
     probed: Probed | None
+
+    @property
+    def examined(self) -> bool:
+        """Whether stage `kurtosis` examined the feature's axis."""
+        return self.share is not None
 
 
 class FoundConcept(NamedTuple):
-    """A concept, how many directions encode it, and the best: number and average precision."""
+    """A concept, how many directions encode it, and these, the best first: number and precision.
 
+    If none does, `best` has the nearest one. Where an encoder has more than `LINKS` in all, each
+    concept has an equal share of them.
+    """
+
+    number: int
     name: str
     category: str
     encoding: int
@@ -138,11 +152,12 @@ class ProbeResults:
         segmented = np.isin(numbers, self.thumbnails.mask_concepts)
         for row in rows:
             precisions = self.precisions[basis][row]
-            masked = np.where(segmented, precisions, -1.0)
-            outlined = int(np.argmax(masked)) if segmented.any() else None
+            encodes = encodes_concepts(precisions, self.threshold)
+            shown = segmented & encodes
+            outlined = int(np.argmax(np.where(shown, precisions, -1.0))) if shown.any() else None
             yield Probed(
                 concepts=self._listed(precisions, self.precisions[f"{basis}_negative"][row]),
-                encoded=int(np.count_nonzero(encodes_concepts(precisions, self.threshold))),
+                encoded=int(np.count_nonzero(encodes)),
                 outlined=outlined,
                 outlined_name="" if outlined is None else self.concepts[outlined]["name"],
                 **{
@@ -162,22 +177,29 @@ class ProbeResults:
             return None
         return self.thumbnails.mask(image, self.concepts[probed.outlined]["number"])
 
+    def encoding_features(self) -> list[int]:
+        """Return the features that encode a concept, numbered from 0."""
+        encodes = encodes_concepts(self.precisions["features"], self.threshold).any(axis=1)
+        return np.flatnonzero(encodes).tolist()
+
     def found(self, order: Int[np.ndarray, " direction"]) -> list[FoundConcept]:
-        """Return the directions that encode each concept best, by name; `order` is by importance.
+        """Return the directions that encode each concept, by name; `order` is by importance.
 
         If none encodes a concept, the best one is named anyway.
         """
         precisions = self.precisions["directions"][order]
         encoding = np.count_nonzero(encodes_concepts(precisions, self.threshold), axis=0)
         best = np.argsort(-precisions, axis=0, kind="stable")
+        most = len(order) if encoding.sum() <= LINKS else max(1, LINKS // len(encoding))
         rows = [
             FoundConcept(
+                concept["number"],
                 concept["name"],
                 concept["category"],
                 int(encoding[column]),
                 [
                     (direction + 1, float(precisions[direction, column]))
-                    for direction in best[: min(max(encoding[column], 1), LINKED), column].tolist()
+                    for direction in best[: min(max(encoding[column], 1), most), column].tolist()
                 ],
             )
             for column, concept in enumerate(self.concepts)
@@ -191,6 +213,7 @@ class ProbeResults:
         count = min(max(int(np.count_nonzero(encodes)), LISTED), MOST_LISTED)
         return [
             ListedConcept(
+                self.concepts[column]["number"],
                 self.concepts[column]["name"],
                 self.concepts[column]["category"],
                 float(precisions[column]),
@@ -288,4 +311,34 @@ def feature_entries(kurtosis: Mapping[str, Any], probed: ProbeResults | None) ->
             probed=found[place],
         )
         for place, feature in enumerate(features)
+    ]
+
+
+def other_features(
+    arrays: Mapping[str, np.ndarray], axes: Mapping[str, Any], probed: ProbeResults
+) -> list[FeatureEntry]:
+    """Return the features that encode a concept and were not examined, by number.
+
+    Parameters
+    ----------
+    arrays : `directions.safetensors`
+    axes : the examined features, of `kurtosis.json`
+    probed : what the probe images say
+    """
+    features = [f for f in probed.encoding_features() if f not in set(axes["feature"])]
+    cosines = np.abs(arrays["directions"][by_importance(arrays["importance"])][:, features])
+    return [
+        FeatureEntry(
+            number=feature,
+            outlier=False,
+            share=None,
+            cosine=float(cosines[:, place].max()),
+            rank=int(cosines[:, place].argmax()) + 1,
+            within=None,
+            cost=None,
+            probed=found,
+        )
+        for place, (feature, found) in enumerate(
+            zip(features, probed.probed("features", features), strict=True)
+        )
     ]

@@ -17,8 +17,8 @@ from page.direction_entries import (
     FoundConcept,
     ProbeResults,
 )
-from page.links import DIRECTIONS_PER_PAGE
-from page.names import format_number
+from page.links import DIRECTIONS_PER_PAGE, feature_page
+from page.names import DATASETS, format_number
 from page.rendering import template_environment
 from page.sprites import TINY, sprite, tile, tiny
 
@@ -40,8 +40,9 @@ Places = dict[int, tuple[str, int]]
 class Browser:
     """What an encoder's browser shows.
 
-    `centred` says whether the head was taken minus its mean row. `concepts` are those that the
-    finder lists, by name. `probe` is None without probe images, and `outliers` says how many
+    `centred` says whether the head was taken minus its mean row. `features` were examined, `others`
+    encode a concept. `concepts` are those that the finder lists, by name. `imagenet` is what the
+    study calls ImageNet. `probe` is None without probe images, and `outliers` says how many
     outlier features the encoder has.
     """
 
@@ -52,7 +53,17 @@ class Browser:
     features: Sequence[FeatureEntry]
     outliers: int
     concepts: Sequence[FoundConcept]
+    others: Sequence[FeatureEntry] = ()
+    imagenet: str = DATASETS["imagenet"]
     probe: ProbeResults | None = None
+
+    @property
+    def feature_pages(self) -> dict[str, list[FeatureEntry]]:
+        """The features that encode a concept but were not examined, by the name of their page."""
+        found: dict[str, list[FeatureEntry]] = {}
+        for entry in self.others:
+            found.setdefault(feature_page(entry.number), []).append(entry)
+        return found
 
     @property
     def suffixes(self) -> bool:
@@ -132,6 +143,13 @@ def browser_files(browser: Browser) -> Iterator[File]:
     }
     yield "features.html", page("browser_page.html.jinja", entries=entries, **own)
     yield from page_sprites(browser.probe, entries, places)
+    for name, entries in browser.feature_pages.items():
+        first = entries[0].number
+        places = sprite_places("encoding", first, entries)
+        title = f"Features {first} to {entries[-1].number} that encode a concept"
+        own |= {"name": name, "title": title, "places": places}
+        yield f"{name}.html", page("browser_page.html.jinja", entries=entries, **own)
+        yield from page_sprites(browser.probe, entries, places)
 
 
 def sprite_places(basis: str, first: int, entries: Entries) -> Places:

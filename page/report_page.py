@@ -79,6 +79,7 @@ def report_page(
     tables: Mapping[str, Rows],
     provenance: Provenance,
     correlations: Sequence[Correlation] = (),
+    probed: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the whole page; the same results give the same bytes.
 
@@ -97,6 +98,8 @@ def report_page(
         Where the results come from.
     correlations
         Those of the rows of the table `correlation`.
+    probed
+        Name and category of every concept that encoders were probed for.
 
     Raises
     ------
@@ -138,7 +141,7 @@ def report_page(
         concept_counts=sorted(
             {n for e in encoders if (n := e.metrics.concepts.measured) is not None}
         ),
-        found_concepts=concept_finder(encoders),
+        found_concepts=concept_finder(encoders, probed),
         further_measures=further_measures(encoders),
         replicated=[e for e in encoders if e.replicas],
         negative_sides=any(p.side == "negative" for e in encoders for p in e.series.encoded),

@@ -14,8 +14,10 @@ from page.direction_entries import (
     by_importance,
     direction_entries,
     feature_entries,
+    other_features,
 )
 from page.direction_pages import Browser, browser_files
+from page.names import set_names
 from runner.listed_params import ListedParams
 from runner.outputs import Inputs, Outputs
 
@@ -23,6 +25,7 @@ from runner.outputs import Inputs, Outputs
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s pages: an index, its directions by importance, its outlier features."""
     label = params.read(f"encoders.{key}.label", Name)
+    drawn = params.read("datasets.imagenet_val.source", str) == "world"
     threshold = params.read("concepts.threshold", Share)
     privileged, outliers = inputs[f"data/directions/{key}"], inputs[f"data/kurtosis/{key}"]
     concepts = inputs[f"data/concepts/{key}"]
@@ -41,10 +44,12 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     pruning = read_json(privileged / "directions.json")
     browser = Browser(
         label=label,
+        imagenet=set_names(["imagenet"] if drawn else [])["imagenet"],
         centred=pruning["centre"] == "classes",
         threshold=threshold,
         directions=direction_entries(arrays, pruning, kurtosis["axes"], probe),
         features=feature_entries(kurtosis, probe),
+        others=other_features(arrays, kurtosis["axes"], probe) if probe else [],
         outliers=len(kurtosis["outlier_features"]["feature"]),
         concepts=probe.found(by_importance(arrays["importance"])) if probe else [],
         probe=probe,

@@ -9,13 +9,15 @@ from interpreting_clip.config.own_shifts import Shifts
 from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
-from interpreting_clip.formats.json import write_whole
+from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.measures.rank_correlation import Settings
 from page.across_encoders import correlations
 from page.charts import CHARTS
 from page.drawing import chart_svg
+from page.encoder_switch import switch_script
 from page.families import with_null
 from page.provenance import GivenFolder, Provenance, study_names
 from page.replicas import read_replicas
@@ -93,6 +95,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     tables["planted_outliers"] = raised
     compact = chart_svg(CHARTS[0], tables[CHARTS[0].table], panel=(142, 200))
     write_whole(outputs[PLOTS / f"{CHARTS[0].name}.svg"], f"{compact}\n".encode())
+    write_whole(outputs[PLOTS / "directions/encoders.js"], switch_script(encoders).encode())
     write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
     page = report_page(
         title=title,
@@ -125,5 +128,13 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         correlations=correlations(
             tables["correlation"], settings.resamples, settings.confidence, settings.seed
         ),
+        probed=read_probed(inputs["data/broden_labels"]),
     )
     write_whole(outputs[PLOTS / "report.html"], page.encode())
+
+
+def read_probed(folder: Path) -> list[tuple[str, str]]:
+    """Return name and category of every concept that the encoders were probed for."""
+    if is_absent(folder):
+        return []
+    return [(one["name"], one["category"]) for one in read_json(folder / "concepts.json")]

@@ -17,6 +17,7 @@ from page.direction_entries import (
     by_importance,
     direction_entries,
     feature_entries,
+    other_features,
 )
 from page.direction_pages import Browser
 
@@ -112,6 +113,7 @@ def browser_of(
         threshold=THRESHOLD,
         directions=direction_entries(arrays, pruning, axes, probe),
         features=feature_entries(kurtosis, probe),
+        others=other_features(arrays, axes, probe) if probe else [],
         outliers=outliers,
         concepts=probe.found(by_importance(arrays["importance"])) if probe else [],
         probe=probe,

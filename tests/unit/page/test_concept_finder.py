@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from page.concept_finder import concept_finder
@@ -17,12 +19,21 @@ def test_each_concept_has_every_encoder_that_encodes_it(encoders):
     assert pairs[1][1] == "directions/rn_web_broad/features.html#feature-7"
 
 
-def test_a_feature_that_the_browser_does_not_show_has_no_link(study):
+def test_a_feature_that_was_not_examined_is_on_the_page_of_its_hundred(study):
     study["series"]["rn_web_broad"]["outliers"]["axes"] = []
     _, star = concept_finder(read(study))
     addresses = {pair.basis: address for pair, address in star.findings[0].pairs}
-    assert addresses["features"] is None
-    assert addresses["directions"] and "#direction-" in addresses["directions"]
+    assert re.search(r"/features_0\.html#feature-\d+$", addresses["features"])
+    assert "#direction-" in addresses["directions"]
+
+
+def test_what_was_probed_and_nothing_encodes_has_no_findings(encoders):
+    found = concept_finder(encoders, [("moon", "object"), ("star", "object")])
+    assert [(one.name, bool(one.findings)) for one in found] == [
+        ("disc", True),
+        ("moon", False),
+        ("star", True),
+    ]
 
 
 def test_of_many_pairs_the_strongest_are_linked_and_the_others_counted(study):

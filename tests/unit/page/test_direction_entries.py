@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from page.direction_entries import (
-    LINKED,
     LISTED,
     MOST_LISTED,
     by_importance,
@@ -81,14 +80,18 @@ def test_concepts_and_images_are_those_of_the_direction(browser):
             row
         ].tolist()
         segmented = [c["category"] != "scene" for c in probe.concepts]
-        best = int(np.argmax(np.where(segmented, precisions, 0)))
-        assert found.outlined == best and found.outlined_name == probe.concepts[best]["name"]
+        shown_ones = segmented & (precisions >= THRESHOLD)
+        best = int(np.argmax(np.where(shown_ones, precisions, 0))) if shown_ones.any() else None
+        assert found.outlined == best
+        assert found.outlined_name == ("" if best is None else probe.concepts[best]["name"])
         for image in (*found.top, *found.bottom):
             shown = probe.label_concepts[probe.label_images == image.image]
             names = {probe.concepts[n - 1]["name"] for n in shown.tolist()}
             assert set(image.concepts) <= names and len(image.concepts) == min(len(names), 6)
             mask = probe.outline(image.image, found)
-            assert (mask is not None) == (best + 1 in shown)
+            assert (mask is not None) == (best is not None and best + 1 in shown)
+    outlined = {entry.probed.outlined is None for entry in browser.directions}
+    assert outlined == {True, False}
 
 
 def test_scenes_and_objects_are_named_before_colours(browser):
@@ -109,7 +112,7 @@ def test_a_concept_leads_to_the_best_directions_or_to_the_nearest(browser):
     for concept in browser.concepts:
         column = precisions[:, columns[concept.name]]
         assert concept.encoding == (column >= THRESHOLD).sum()
-        best = np.argsort(-column)[: min(max(concept.encoding, 1), LINKED)].tolist()
+        best = np.argsort(-column)[: max(concept.encoding, 1)].tolist()
         assert [number for number, _ in concept.best] == [numbers[row] for row in best]
         assert [precision for _, precision in concept.best] == column[best].tolist()
     assert {concept.encoding == 0 for concept in browser.concepts} == {True, False}
@@ -127,3 +130,22 @@ def test_where_there_is_no_outlier_the_most_extreme_feature_is_shown(tmp_path):
     browser = draw_browser(tmp_path, outliers=0)
     assert [entry.outlier for entry in browser.features] == [False]
     assert [entry.outlier for entry in draw_browser(tmp_path, outliers=3).features] == [True] * 3
+
+
+def test_every_feature_that_encodes_a_concept_and_was_not_examined_has_an_entry(browser):
+    encodes = (browser.probe.precisions["features"] >= THRESHOLD).any(axis=1)
+    examined = {entry.number for entry in browser.features}
+    expected = [f for f in np.flatnonzero(encodes).tolist() if f not in examined]
+    assert [entry.number for entry in browser.others] == expected != []
+    for entry in browser.others:
+        assert not entry.examined and entry.probed.encoded > 0
+        assert 1 <= entry.rank <= len(browser.directions) and 0 <= entry.cosine <= 1
+        assert (entry.share, entry.within, entry.cost) == (None, None, None)
+
+
+def test_of_very_many_links_each_concept_has_an_equal_share(tmp_path, monkeypatch):
+    browser = draw_browser(tmp_path, directions=60)
+    monkeypatch.setattr("page.direction_entries.LINKS", len(browser.concepts))
+    order = np.arange(60)
+    assert max(len(concept.best) for concept in browser.probe.found(order)) == 1
+    assert max(len(concept.best) for concept in browser.concepts) > 1

@@ -41,11 +41,13 @@ def files(browser) -> dict[str, bytes]:
 
 def test_there_is_a_page_for_every_hundred_directions_and_a_sprite_for_twenty(files):
     assert {name for name in files if name.endswith(".html")} == {
-        *("index.html", "directions_1.html", "directions_101.html", "features.html")
+        *("index.html", "directions_1.html", "directions_101.html", "features.html"),
+        *("features_0.html", "features_100.html"),
     }
     firsts = [*range(1, 123, 20)]
     sprites = {f"directions_{first}.jpg" for first in firsts} | {"index.jpg", "features_1.jpg"}
-    assert {name for name in files if name.endswith(".jpg")} == sprites
+    drawn = {name for name in files if name.endswith(".jpg")}
+    assert {name for name in drawn if not name.startswith("encoding_")} == sprites
     for first in firsts:
         rows = min(20, 124 - first)
         sheet = Image.open(io.BytesIO(files[f"directions_{first}.jpg"]))
@@ -73,6 +75,35 @@ def test_the_report_finds_an_outlier_feature(files, browser):
     for entry in browser.features:
         file, _, anchor = direction_href("rn", "features", entry.number).partition("#")
         assert f'id="{anchor}"' in files[file.removeprefix("directions/rn/")].decode()
+
+
+def test_the_report_finds_every_feature_that_encodes_a_concept(files, browser):
+    assert browser.others
+    for entry in browser.others:
+        href = direction_href("rn", "features", entry.number, examined=False)
+        file, _, anchor = href.partition("#")
+        page = files[file.removeprefix("directions/rn/")].decode()
+        article = page[page.index(f'id="{anchor}"') :].partition("</article>")[0]
+        assert "Beyond the limit" not in article and article.count("<img") == 8
+
+
+def test_a_concept_of_a_direction_leads_to_all_directions_that_encode_it(files, browser):
+    index, page = (files[name].decode() for name in ("index.html", "directions_1.html"))
+    concept = browser.directions[0].probed.concepts[0]
+    assert f'href="index.html#concept-{concept.number}">{concept.name}</a>' in page
+    row = index[index.index(f'<tr id="concept-{concept.number}"') :].partition("</tr>")[0]
+    known = next(one for one in browser.concepts if one.number == concept.number)
+    assert len(re.findall("#direction-", row)) == max(known.encoding, 1)
+
+
+def test_what_is_outlined_is_encoded_or_the_page_says_why_nothing_is(files, browser):
+    page = files["directions_1.html"].decode() + files["directions_101.html"].decode()
+    for entry in browser.directions:
+        article = page[page.index(f'id="direction-{entry.number}"') :].partition("</article>")[0]
+        encoded = {c.name for c in entry.probed.concepts if c.encoded}
+        outlined = re.search("Outlined in the images: <strong>(.*?)</strong>", article)
+        assert outlined is None or outlined[1] in encoded
+        assert ("Nothing is outlined" in article) is (outlined is None)
 
 
 def test_pages_are_well_formed_and_ask_for_nothing_outside(files):
@@ -137,7 +168,7 @@ def test_pages_say_at_which_end_concepts_are_scored(files, browser, name):
 )
 def test_suffixes_of_concepts_are_explained_where_there_are_any(browser, name, category, said):
     assert not browser.suffixes
-    named = replace(browser, concepts=[FoundConcept(name, category, 0, [(1, 0.5)])])
+    named = replace(browser, concepts=[FoundConcept(1, name, category, 0, [(1, 0.5)])])
     assert ("-s marks a scene" in files_of(named)["index.html"].decode()) is said
 
 
@@ -165,9 +196,10 @@ def test_names_from_outside_are_shown_as_text(tmp_path):
     for name, text in texts(files_of(browser)).items():
         assert "alert(1)</script>" not in text and "49" not in re.findall(r"<h1>.*", text)[0], name
         tags = Nesting(text)
-        assert not tags.wrong and [tag for tag, _ in tags.tags].count("script") == (
-            name == "index.html"
-        )
+        assert not tags.wrong
+        # the switch between encoders is on all pages, the finder on the index
+        scripts = [tag for tag, _ in tags.tags].count("script")
+        assert scripts == (2 if name == "index.html" else 1)
         assert unescape(re.findall(r"<title>.*?: (.*)</title>", text)[0]) == HOSTILE
 
 

@@ -10,7 +10,8 @@ from interpreting_clip.config.own_shifts import ShiftEntry, Shifts
 from page.charts import CHARTS
 from page.claims import mean_over, mean_shift_accuracy, robustness_order
 from page.line_charts import pruning
-from page.provenance import Provenance, dataset_rows
+from page.names import DATASETS
+from page.provenance import Provenance, dataset_rows, study_names
 from page.report_page import report_page
 from page.results import Controls
 from page.robustness_tables import line_spans, robustness_rows
@@ -23,6 +24,7 @@ from tests.unit.page.conftest import (
 )
 
 NAMES = {"alone": "Alone", "listed": "My listed shift"}
+EVERY_NAME = DATASETS | NAMES
 REASON = "the study compares it with no standard models (`shifts.alone.baseline: none`)"
 
 
@@ -64,7 +66,7 @@ def entries() -> dict[str, ShiftEntry]:
 
 
 def test_only_a_shift_with_a_line_has_rows_and_its_own_models(with_own):
-    rows = robustness_rows(read(with_own), read_baseline(with_own), NAMES)
+    rows = robustness_rows(read(with_own), read_baseline(with_own), EVERY_NAME)
     assert "Alone" not in {row["shift"] for row in rows}
     own = [row for row in rows if row["shift"] == NAMES["listed"]]
     standard = [row["label"] for row in own if row["kind"] == "standard"]
@@ -92,12 +94,13 @@ def test_means_claims_and_the_chart_of_pruning_leave_it_out(with_own):
         metrics["own_shifts"]["listed"]["robustness"] = interval(-99.0)
     assert robustness_order(read(with_own)) == claim
     chart = next(chart for chart in CHARTS if chart.name == "pruning")
-    (kept,) = [step["filter"] for step in pruning(chart)["transform"] if "indexof" in str(step)]
+    filters = [step.get("filter", "") for step in pruning(chart)["transform"]]
+    (kept,) = [test for test in filters if "indexof" in test]
     assert "'ImageNet-A'" in kept and "datum.dataset" in kept
 
 
 def test_pruning_is_in_its_table(with_own):
-    rows = pruning_rows(read(with_own), NAMES)
+    rows = pruning_rows(read(with_own), EVERY_NAME)
     assert {row["dataset"] for row in rows} > set(NAMES.values())
 
 
@@ -121,7 +124,7 @@ def test_its_images_and_source_are_among_the_datasets(with_own):
 def written(study, comparisons, shifts: dict[str, ShiftEntry]) -> str:
     encoders, baseline = read(study), read_baseline(study)
     controls = msgspec.convert(study["controls"], Controls)
-    names = {key: entry.label for key, entry in shifts.items()}
+    names = study_names({}, shifts)
     return report_page(
         title="a study",
         description="a test",

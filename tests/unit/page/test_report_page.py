@@ -4,14 +4,17 @@ from html.parser import HTMLParser
 import msgspec
 import numpy as np
 import pytest
+import yaml
 
-from interpreting_clip.config.datasets import ImageNetSketch
+from interpreting_clip.config.datasets import DatasetEntry, ImageNetSketch
 from page.across_encoders import Correlation
 from page.charts import CHARTS
+from page.names import TESTBED_SHIFTS
 from page.provenance import GivenFolder, Provenance
 from page.report_page import report_page
 from page.results import Controls, LayerComparison
 from page.study_tables import planted_rows, study_tables
+from tests.pipeline.workspace import NANO
 from tests.unit.page.conftest import (
     SHIFTS,
     read,
@@ -20,8 +23,8 @@ from tests.unit.page.conftest import (
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 SECTIONS = [
-    *("study", "validated", "shows", "seeds", "robustness", "outliers"),
-    *("directions", "which", "further", "layers", "across", "paper", "provenance", "training"),
+    *("shows", "study", "seeds", "robustness", "outliers", "directions", "which", "further"),
+    *("layers", "across", "paper", "validated", "provenance", "training"),
 ]
 WHY_APART = "Numbers of the two kinds do not compare."
 
@@ -84,6 +87,10 @@ def table(page: str, caption: str) -> str:
     return page[page.index(f"<caption>{caption}</caption>") :].partition("</table>")[0]
 
 
+def both_tables(page: str) -> str:
+    return table(page, "Accuracy") + table(page, "Effective robustness")
+
+
 def cells(table: str, row: str) -> list[str]:
     """Return the cells of a row of a table by the row's heading."""
     line = next(line for line in table.split("<tr>") if f">{row}</th>" in line)
@@ -117,12 +124,70 @@ def test_sections_stand_in_order_and_links_within_the_page_lead_somewhere(page):
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_the_page_opens_with_a_chart_of_each_claim(page, study):
+    text = page()
+    shows = text[text.index('<section id="shows">') :].partition("</section>")[0]
+    assert "Of 6 claims:" in shows
+    charts = re.findall('<li id="claim-([^"]+)">(.*?)(?=<li id="claim-|\\Z)', shows, re.DOTALL)
+    drawn = {key for key, claim in charts if '<div class="dots"' in claim}
+    assert {key for key, _ in charts} - drawn <= {"outlier-features"}
+    order = dict(charts)["robustness-order"]
+    for e in study["metrics"].values():
+        assert e["effective_robustness"]["mean"] is not None
+    names = re.findall('<div class="dot"><span>([^<]+)</span>', order)
+    assert names[:3] == ["zero-shot", "finetuned", "supervised"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_where_no_encoder_has_an_outlier_feature_a_sentence_says_so(page, study):
+    assert "No encoder has an outlier feature" not in page()
+    for series in study["series"].values():
+        for at in series["outliers"]["sweep"]:
+            at["outlier_features"] = 0
+    text = page()
+    assert "No encoder has an outlier feature</strong>, whether 1 %" in text
+    columns = table(text, "Kurtosis and outlier features").partition("<tbody>")[0]
+    assert "Outlier features, by the share" not in columns
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_sets_that_the_study_draws_are_called_drawn(page):
+    nano = yaml.safe_load(NANO.read_text())["datasets"]
+    datasets = msgspec.convert(nano, dict[str, DatasetEntry])
+    text = page(provenance=Provenance(datasets=datasets))
+    accuracy = table(text, "Accuracy")
+    names = ["ImageNet", *TESTBED_SHIFTS.values()]
+    for name in names:
+        assert f'<th scope="col">drawn {name}</th>' in accuracy
+    words = " ".join(
+        re.sub(r"<style.*?</style>|<script.*?</script>|<[^>]*>", " ", text, flags=re.S).split()
+    )
+    assert "one point of drawn ImageNet accuracy" in words
+    assert "against top-1 accuracy on drawn ImageNet" in words
+    assert 'scope="col">ImageNet' not in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_finder_lists_what_nothing_encodes(page):
+    finder = table(
+        page(probed=[("moon", "object"), ("star", "object")]), "Concepts and what encodes them"
+    )
+    assert re.findall(r'data-words="([^"]+)"', finder) == [
+        "disc object",
+        "moon object",
+        "star object",
+    ]
+    moon = finder[finder.index("moon object") :].partition("</tr>")[0]
+    assert '<td class="encoders">0</td>' in moon and "nothing" in moon and "<a " not in moon
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_verdict_leads_to_its_figure_and_back(page, study):
     text = page()
     claims = re.findall(r'<li id="(claim-[^"]+)">\s*<a class="verdict [^"]+" href="#([^"]+)"', text)
     assert len(claims) == 6 and len({claim for claim, _ in claims}) == 6
     for claim, figure in claims:
-        drawn = text[text.index(f'<figure id="{figure}">') :].partition("</figure>")[0]
+        drawn = text[text.index(f'<figure id="{figure}"') :].partition("</figure>")[0]
         assert f'href="#{claim}"' in drawn
     for series in study["series"].values():
         series["concepts"] = []
@@ -157,7 +222,7 @@ def test_the_text_is_escaped(page, study):
     study["entries"]["rn_supervised"]["label"] = "<b>&'"
     text = page()
     assert "a &lt;miniature&gt;" in text and "<p>First &amp; foremost.</p>\n<p>Second.</p>" in text
-    assert "<b>" not in text and text.count("</span>&lt;b&gt;&amp;&#39;</th>") == 10
+    assert "<b>" not in text and text.count("</span>&lt;b&gt;&amp;&#39;</th>") == 11
     assert "supervised" in text and "&amp;lt;" not in text
 
 
@@ -219,7 +284,7 @@ def test_the_page_says_what_is_left_out_and_when_counts_have_no_chance_level(pag
     text = page()
     assert "no chance level" in " ".join(text.split())
     found = cells(table(text, "Unique concepts of directions"), "RN supervised")
-    assert found[1:4] == ["–", "–", "5 (by chance –, –)"]
+    assert found[1:3] == ["–", "5 (by chance –, –)"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -244,11 +309,13 @@ def test_a_chart_without_rows_is_left_out(page, study):
 def test_accuracies_and_robustness_equal_the_results(page, study):
     metrics = study["metrics"]["vit_supervised"]
     robustness = metrics["effective_robustness"]
-    found = cells(table(page(), "Accuracy and effective robustness"), "ViT supervised")
+    text = page()
+    found = cells(table(text, "Accuracy"), "ViT supervised")
     assert found[:6] == [f"{a:.1f}" for a in metrics["accuracy"].values()]
     assert float(found[6]) == round(np.mean([metrics["accuracy"][s] for s in SHIFTS]), 1)
-    assert found[7].startswith(f"{robustness['mean']:.1f}".replace("-", "−"))
-    values = [float(cell.replace("−", "-")) for cell in found[8:]]
+    found = cells(table(text, "Effective robustness"), "ViT supervised")
+    assert found[0].startswith(f"{robustness['mean']:.1f}".replace("-", "−"))
+    values = [float(cell.replace("−", "-")) for cell in found[1:]]
     assert values == [round(robustness[k], 1) for k in list(robustness)[:5]]
 
 
@@ -258,7 +325,7 @@ def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash
     text = page()
     kurtosis = table(text, "Kurtosis and outlier features")
     null = ["2.85 ± 0.34", "0.71"]  # 14 of its 20 are 2.6 or more
-    assert cells(kurtosis, "RN supervised")[:5] == ["2.60 [2.58, 2.62]", *null, "0", "1.3"]
+    assert cells(kurtosis, "RN supervised")[:5] == ["2.60 [2.58, 2.62]", *null, "1.3", "0"]
     concepts = table(text, "Unique concepts of directions")
     found = cells(concepts, "RN supervised")
     assert (found[0], found[-1]) == ("16 [15, 17]", "1.40 [1.30, 1.50]")
@@ -316,13 +383,14 @@ def test_the_finder_says_which_concepts_are_encoded_and_by_what(page, study):
     finder = table(text, "Concepts and what encodes them")
     assert re.findall(r'data-words="([^"]+)"', finder) == ["disc object", "star object"]
     star = finder[finder.index("star object") :]
-    own = star[star.index('title="RN supervised"') :].partition('<span class="finding">')[0]
+    own = star[star.index("</span>RN supervised:") :].partition('<span class="finding">')[0]
     assert re.findall(r'<a href="([^"]+)">([^<]+)</a> ([\d.]+)', own) == [
         ("directions/rn_supervised/directions_1.html#direction-7", "direction 7", "0.95"),
         ("directions/rn_supervised/features.html#feature-7", "feature 7", "0.95"),
         ("directions/rn_supervised/directions_1.html#direction-1", "−direction 1", "0.93"),
+        # another than the examined features has a page of its hundred
+        ("directions/rn_supervised/features_0.html#feature-1", "feature 1", "0.93"),
     ]
-    assert ">feature 1 0.93<" in own  # the browser shows only the examined features
     fold = text[text.index('<details id="concepts-rn_supervised">') :].partition("</details>")[0]
     assert 'href="directions/rn_supervised/index.html"' in fold
     assert "c0 (object), c1 (object)" in fold
@@ -360,7 +428,7 @@ def test_outlier_features_stand_with_their_limits_and_at_every_share(page, study
         for kind in ("linear", "rectified")
     )
     assert '<th scope="col">1 %</th><th scope="col">50 %</th>' in linear
-    assert cells(linear, "ViT supervised")[4:] == ["1.3", "2", "0"]
+    assert cells(linear, "ViT supervised")[3:] == ["1.3", "0", "2", "0"]
     assert cells(rectified, "RN supervised")[1:3] == ["–", "–"]  # its null has another kind
     assert "RN supervised<" in rectified and "RN supervised<" not in linear
 
@@ -418,9 +486,9 @@ def test_extrapolated_numbers_are_marked_in_both_tables_and_the_mark_is_explaine
     assert "they span" not in page()
     study["metrics"]["rn_web_broad"]["effective_robustness"]["extrapolated"] = ["objectnet"]
     text = page()
-    both = table(text, "Accuracy and effective robustness")
+    both = table(text, "Effective robustness")
     found = cells(both, "RN zero-shot, web-broad")
-    assert [i for i, cell in enumerate(found) if cell.endswith("‡")] == [7, 11]
+    assert [i for i, cell in enumerate(found) if cell.endswith("‡")] == [0, 4]
     assert "‡" not in "".join(cells(both, "RN supervised"))
     assert "they span 35.0 to 98.0 %" in " ".join(text.split())
 
@@ -437,9 +505,9 @@ def test_the_page_says_how_many_standard_models_are_at_chance(page, study):
 def test_cka_without_outlier_features_stands_beside_the_plain_one(page, study):
     text = page()
     assert "CKA without outlier features" not in text
-    assert cells(table(text, "Similarity of layers"), "RN zero-shot, web-broad")[4:] == [
-        *("0", "0", "0.000")
-    ]
+    # nothing was left out: a sentence, and no columns of zeros
+    assert cells(table(text, "Similarity of layers"), "RN zero-shot, web-broad")[4:] == []
+    assert "No layer has an outlier feature" in text
     pair = study["comparisons"]["backbones"]
     pair |= {"first_outliers": [0, 2, 0, 0, 0, 1], "without_outliers": [*pair["cka"]]}
     pair["without_outliers"][1] = [0.5, 0.25, None, 1 / 3, 0.25]
@@ -455,13 +523,14 @@ def test_cka_without_outlier_features_stands_beside_the_plain_one(page, study):
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_shift_that_the_study_does_without_is_a_dash(page, fewer):
-    accuracy = table(page(), "Accuracy and effective robustness")
-    assert accuracy.count("<td>–") == 4 * len(fewer["entries"])
+    text = page()
+    both = table(text, "Accuracy") + table(text, "Effective robustness")
+    assert both.count("<td>–") == 4 * len(fewer["entries"])
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_what_a_folder_of_activations_lacks_is_said_and_is_a_dash(page, study):
-    whole = table(page(), "Accuracy and effective robustness")
+    whole = both_tables(page())
     metrics = study["metrics"]["rn_web_broad"]  # the first encoder's
     metrics["accuracy"]["objectnet"] = None
     metrics["effective_robustness"] |= {
@@ -481,7 +550,7 @@ def test_what_a_folder_of_activations_lacks_is_said_and_is_a_dash(page, study):
     assert "ObjectNet, and a mean over the other shifts would not compare" in said
     assert "No concepts of RN zero-shot, web-broad:</strong>" in said
     assert "<code>runs/&lt;mine&gt;</code>, manifest with the SHA-256 <code>abab" in said
-    accuracy = table(text, "Accuracy and effective robustness")
+    accuracy = both_tables(text)
     assert accuracy.count("<td>–") == whole.count("<td>–") + 4
     assert "mean of the five shifts" in said  # of the others
 

@@ -1,0 +1,31 @@
+"""The script beside the direction browsers that lets a page lead to other encoders' pages."""
+
+from collections.abc import Sequence
+
+from page.links import DIRECTIONS_PER_PAGE, feature_page
+from page.results import StudyEncoder
+from page.vega import script_json
+
+
+def switch_script(encoders: Sequence[StudyEncoder]) -> str:
+    """Return the script: each encoder's key, label, number of directions, and features with a page.
+
+    A browser is made for one encoder and knows no other, so that a new encoder makes no other
+    browser anew; this file is the report's, which knows all.
+    """
+    listed = []
+    for e in encoders:
+        examined = [axis.feature for axis in e.series.outliers.axes]
+        named = dict.fromkeys(p.number for p in e.series.encoded if p.basis == "features")
+        pages = dict.fromkeys(examined, "features")
+        pages |= {f: feature_page(f) for f in sorted(named) if f not in pages}
+        listed.append(
+            {
+                "key": e.key,
+                "label": e.entry.label,
+                "directions": e.metrics.directions.count,
+                "features": [list(one) for one in pages.items()],
+            }
+        )
+    value = {"perPage": DIRECTIONS_PER_PAGE, "encoders": listed}
+    return f"window.encoders = {script_json(value)};\n"
