@@ -1,5 +1,6 @@
 """The direction browser in Chromium: links, the finder, no request that leaves its files."""
 
+import json
 import re
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,12 @@ from tests.drawn_directions import draw_browser
 Scheme = Literal["light", "dark"]
 
 
+ENCODERS = [
+    {"key": "rn", "label": "RN", "directions": 120, "features": [[3, "features"]]},
+    {"key": "<b>", "label": "Other <b>", "directions": 23, "features": [[3, "features_0"]]},
+]
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a browser where the study has it, in the folder of the report."""
@@ -27,6 +34,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, content in browser_files(drawn):
         (folder / name).write_bytes(content)
     (plots / "report.html").write_text("<title>The study</title>")
+    listed = json.dumps({"perPage": 100, "encoders": ENCODERS})
+    (plots / "directions/encoders.js").write_text(f"window.encoders = {listed};")
     return plots
 
 
@@ -72,6 +81,30 @@ def test_the_finder_leaves_what_holds_the_concept(page: Page, pages: Path):
     assert rows.filter(visible=True).count() == 120
     found.first.get_by_role("link").first.click()
     expect(page.locator("article:target")).to_have_count(1)
+
+
+def test_a_switch_leads_to_the_same_place_of_another_encoder(page: Page, pages: Path):
+    page.goto((pages / "directions/rn/directions_101.html").as_uri() + "#direction-117")
+    switch = page.get_by_label("The same place in")
+    assert switch.locator("option").all_inner_texts() == ["RN", "Other <b>"]
+    for start, address in (
+        ("directions_101.html#direction-117", "directions_1.html#direction-23"),
+        ("features.html#feature-3", "features_0.html#feature-3"),
+        ("index.html#concept-4", "index.html#concept-4"),
+    ):
+        page.goto((pages / "directions/rn").as_uri() + "/" + start)
+        # there are no pages of the other encoder, but what was asked for tells
+        with page.expect_request(re.compile("%3Cb%3E/")) as asked:
+            switch.select_option("<b>")
+        assert asked.value.url.endswith(f"%3Cb%3E/{address.partition('#')[0]}")
+
+
+def test_a_concept_leads_to_its_row(page: Page, pages: Path):
+    page.goto((pages / "directions/rn/directions_1.html").as_uri() + "#direction-2")
+    name = page.locator("article:target table.concepts th a").first
+    concept = name.inner_text()
+    name.click()
+    expect(page.locator("tr:target th")).to_have_text(concept)
 
 
 def test_without_scripts_the_tables_are_there_and_no_finder(browser: Browser, pages: Path):

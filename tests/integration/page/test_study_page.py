@@ -1,11 +1,14 @@
 """The study's page in a browser, as it is in git: charts come alive, concepts are found."""
 
+import io
 import json
 import re
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import NARROW, excess_width, violations
@@ -20,22 +23,23 @@ def report(page: Page) -> Page:
     return page
 
 
-def test_a_chart_is_a_picture_until_it_comes_near_and_then_a_vega_view(report: Page):
+def test_a_chart_is_a_picture_until_it_comes_near_and_then_a_view_per_panel(report: Page):
     last = report.locator(".chart[id]").last
     assert last.locator(".vega-embed").count() == 0
     alike = report.evaluate(
         """async () => {
           const alike = {};
           for (const [name, draw] of Object.entries(window.charts)) {
-            const view = await draw();
-            alike[name] = view === await draw() && typeof view.addEventListener === "function";
+            const chart = await draw();
+            const panels = document.querySelectorAll(`#chart-${name} .panel`).length;
+            alike[name] = chart === await draw() && chart.views.length === panels;
           }
           return alike;
         }"""
     )
     names = [str(one.get_attribute("id")) for one in report.locator(".chart[id]").all()]
     assert [f"chart-{name}" for name in alike] == names and all(alike.values())
-    assert report.locator(".chart .vega-embed").count() == len(names)
+    assert report.locator(".chart .vega-embed").count() == report.locator(".panel").count()
 
 
 def test_without_vega_the_pictures_stay_and_say_what_they_show(browser: Browser, tmp_path: Path):
@@ -44,8 +48,8 @@ def test_without_vega_the_pictures_stay_and_say_what_they_show(browser: Browser,
     page.goto((tmp_path / REPORT.name).as_uri())
     refused = page.evaluate("Object.values(window.charts)[0]().catch((error) => error.message)")
     assert "vega.js" in refused
-    charts = page.locator(".chart[id]")
-    assert page.locator(".chart[id] > svg[role=img][aria-label]").count() == charts.count() > 0
+    panels = page.locator(".chart[id] .panel")
+    assert page.locator(".drawn > svg[role=img][aria-label]").count() == panels.count() > 0
     page.close()
 
 
@@ -77,6 +81,107 @@ def test_without_a_record_as_in_a_clone_the_page_says_what_writes_it(page: Page,
     with page.expect_event("requestfailed", lambda request: request.url.endswith("computed.js")):
         said.scroll_into_view_if_needed()
     assert said.inner_text() == before and "make repro" in before
+
+
+TOLD = """async (name) => {
+  const chart = await window.charts[name]();
+  const told = document.querySelectorAll(`#chart-${name} path, #chart-${name} text`);
+  for (const mark of [...told].reverse()) {
+    const { x, y, width, height } = mark.getBoundingClientRect();
+    if (!width || !height) continue;
+    const at = { clientX: x + width / 2, clientY: y + height / 2, bubbles: true };
+    mark.dispatchEvent(new PointerEvent("pointermove", at));
+    mark.dispatchEvent(new MouseEvent("mousemove", at));
+    mark.dispatchEvent(new MouseEvent("mouseover", at));
+    const shown = document.querySelector("#vg-tooltip-element.visible");
+    if (shown) return shown.innerText;
+  }
+  return "";
+}"""
+
+
+def test_every_chart_answers_a_pointer_in_words(report: Page):
+    names = report.evaluate("Object.keys(window.charts)")
+    assert len(names) > 8
+    for name in names:
+        report.locator(f"#chart-{name}").evaluate(
+            "(one) => { for (let f = one.closest('details'); f;"
+            " f = f.parentElement.closest('details')) f.open = true; one.scrollIntoView(); }"
+        )
+        told = report.evaluate(TOLD, name)
+        assert re.search(r"\d", told) and "_" not in told.replace("attention_pool", ""), name
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_charts_are_as_dark_as_the_page(browser: Browser, script):
+    context = browser.new_context(color_scheme="dark", java_script_enabled=script)
+    page = context.new_page()
+    page.goto(REPORT.as_uri())
+    chart = page.locator("#chart-kurtosis .panel").first
+    chart.scroll_into_view_if_needed()
+    if script:
+        expect(chart.locator(".vega-embed")).to_have_count(1)
+    pixels = Image.open(io.BytesIO(chart.screenshot())).convert("L")
+    dark = sum(pixels.histogram()[:64]) / (pixels.width * pixels.height)
+    assert dark > 0.8
+    context.close()
+
+
+def test_on_a_telephone_the_panels_of_a_chart_stack(report: Page):
+    lefts = "all => new Set(all.map(one => one.getBoundingClientRect().left)).size"
+    panels = "#chart-effective_robustness .panel"
+    assert report.eval_on_selector_all(panels, lefts) == 3
+    report.set_viewport_size(NARROW)
+    assert report.eval_on_selector_all(panels, lefts) == 1
+    wide = report.eval_on_selector_all(
+        ".panel svg", "all => Math.max(...all.map(one => one.getBoundingClientRect().right))"
+    )
+    assert wide <= NARROW["width"]
+
+
+def test_a_link_keeps_the_finder_and_the_open_sections(report: Page, browser: Browser):
+    words = str(report.locator("#concept-table tbody tr").first.get_attribute("data-words"))
+    report.get_by_role("searchbox", name="Concepts or categories").fill(words)
+    report.get_by_role("checkbox", name="directions only").check()
+    report.locator("#validated summary").first.click()
+    report.get_by_role("link", name="Layers", exact=True).click()
+    expect(report).to_have_url(re.compile(r"#layers\?find=.*&only=directions&open=validated-"))
+    other = browser.new_page()
+    other.goto(report.url)
+    expect(other.locator("#find-concept")).to_have_value(words)
+    assert other.get_by_role("checkbox", name="directions only").is_checked()
+    assert other.locator("#validated details").first.get_attribute("open") is not None
+    assert (
+        other.locator("#layers").evaluate("one => Math.abs(one.getBoundingClientRect().top)") < 200
+    )
+    assert (
+        other.locator("#found-concepts").inner_text()
+        == report.locator("#found-concepts").inner_text()
+    )
+    other.close()
+
+
+def test_the_bar_stays_and_marks_the_section_that_is_read(report: Page):
+    report.locator("#layers h2").scroll_into_view_if_needed()
+    report.evaluate("document.getElementById('layers').scrollIntoView()")
+    marked = report.locator("nav.sections [aria-current]")
+    expect(marked).to_have_text("Layers")
+    box = report.locator("nav.sections").bounding_box()
+    assert box and abs(box["y"]) < 1
+
+
+def test_text_in_tables_is_of_fifteen_pixels(report: Page):
+    sizes = report.eval_on_selector_all(
+        "main td", "all => all.map(one => parseFloat(getComputedStyle(one).fontSize))"
+    )
+    assert sizes and min(sizes) >= 15
+
+
+def test_a_chart_is_one_svg_for_a_file_without_variables(report: Page):
+    text = report.evaluate("window.charts.effective_robustness().then(chart => chart.toSvg())")
+    drawn = ElementTree.fromstring(text)  # noqa: S314
+    assert "var(" not in text and "drawn ImageNet-R" in "".join(drawn.itertext())
+    assert "ViT supervised" in "".join(drawn.itertext())
 
 
 def test_concepts_are_found_by_name_and_by_category(report: Page):
