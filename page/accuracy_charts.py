@@ -127,7 +127,7 @@ def effective_robustness(chart: Axes) -> Spec:
         spec={
             "width": 285,
             "height": 250,
-            "encoding": logit_axes(chart, padded, padded),
+            "encoding": logit_axes(chart, {**padded, "padding": 12}, padded),
             "layer": layers,
         },
         **spacing(10, 24),

@@ -30,6 +30,7 @@ from page.vega_lite import (
     shown_if,
     spacing,
     specification,
+    spread,
     tooltip,
     value,
     wrapped,
@@ -214,28 +215,54 @@ def correlation(chart: Axes) -> Spec:
         "robustness_text",
     )
     channels = {"color": COLOUR, "tooltip": tips, "shape": SHAPE}
-    padded, axis = {"zero": False, "padding": 10}, {"tickCount": 5}
+    padded, axis = {"zero": False, "padding": 24}, {"tickCount": 5}
+    # Neighbours have their numbers on different sides, and all at different heights.
+    sides = [
+        (keep(f"datum.nth % 2 === {odd}"), align, sign)
+        for odd, align, sign in ((1, "right", -1), (0, "left", 1))
+    ]
     layers = [
+        *(
+            layer(
+                "rule",
+                on_side,
+                look={"strokeWidth": 0.75, "color": SOFT_INK, "x2Offset": 14 * sign},
+                x2=field(chart.x),
+                y2=field("label_y"),
+            )
+            for on_side, _, sign in sides
+        ),
         layer("point", look={**point, "strokeWidth": 2}, **channels, fillOpacity=value(0)),
         layer("point", keep("!datum.extrapolated"), look={**point, "filled": True}, **channels),
-        # Neighbours have their numbers on different sides.
         *(
             layer(
                 "text",
-                keep(f"datum.place % 2 === {odd}"),
-                look={"color": INK, "align": align, "baseline": "middle", "dx": off, "dy": off},
-                text=quantitative("number"),
+                on_side,
+                look={"align": align, "baseline": "middle", "dx": 17 * sign, **look},
+                y=quantitative("label_y"),
+                text=quantitative("number", format="d"),
             )
-            for odd, align, off in ((1, "right", -6), (0, "left", 6))
+            for on_side, align, sign in sides
+            for look in (
+                {"color": WHITE, "stroke": WHITE, "strokeWidth": 3},
+                {"color": INK, "fontWeight": "bold"},
+            )
         ),
     ]
     return specification(
         "number value effective_robustness",
         transform=[
             panel("datum.measure"),
-            numbered("place", chart.x, "panel"),
+            numbered("nth", chart.x, "panel"),
             rounded("value_text", chart.x, ".2~f"),
             rounded("robustness_text", chart.y, ".1f", "' points' + (datum.extrapolated || '')"),
+            joined(lowest=("min", chart.y), highest=("max", chart.y)),
+            joined("panel", many=("count", chart.y)),
+            *spread(
+                chart.y,
+                "((datum.highest - datum.lowest) * min(0.075, 0.95 / datum.many))",
+                "panel",
+            ),
         ],
         **wrapped(3, []),
         spec={
@@ -243,7 +270,7 @@ def correlation(chart: Axes) -> Spec:
             "height": 220,
             "encoding": {
                 "x": chart.along_x(scale={**padded, "nice": True}, axis=axis),
-                "y": chart.along_y(scale=padded, axis=axis),
+                "y": chart.along_y(scale={"zero": False, "padding": 14}, axis=axis),
             },
             "layer": layers,
         },

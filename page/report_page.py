@@ -155,7 +155,7 @@ def report_page(
         paper_concepts=PAPER_CONCEPTS,
         figures={
             chart.name: _figure(chart, rows, claims)
-            for chart in (*(_in_words_of(c, names, baseline) for c in CHARTS), PLANTED_OUTLIERS)
+            for chart in (*(in_words_of(c, names, baseline) for c in CHARTS), PLANTED_OUTLIERS)
             if (rows := tables[chart.table])
         },
         controls=controls,
@@ -191,7 +191,7 @@ def further_measures(encoders: Sequence[StudyEncoder]) -> list[str]:
     return [name for name in found if name not in WITH_A_SECTION]
 
 
-def _in_words_of(chart: Chart, names: Mapping[str, str], baseline: Baseline) -> Chart:
+def in_words_of(chart: Chart, names: Mapping[str, str], baseline: Baseline) -> Chart:
     """Return a chart that calls ImageNet as the study does, and says on which classes it is."""
     said = chart.caption
     if chart.name == "effective_robustness":

@@ -3,6 +3,8 @@
 from importlib import metadata
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.config.own_shifts import Shifts
@@ -21,7 +23,7 @@ from page.encoder_switch import switch_script
 from page.families import with_null
 from page.provenance import GivenFolder, Provenance, study_names
 from page.replicas import read_replicas
-from page.report_page import report_page
+from page.report_page import in_words_of, report_page
 from page.results import (
     Baseline,
     Controls,
@@ -93,8 +95,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     raised = planted_rows(controls)
     write_table(outputs[PLOTS / "planted_outliers.csv"], raised, PLANTED_COLUMNS)
     tables["planted_outliers"] = raised
-    compact = chart_svg(CHARTS[0], tables[CHARTS[0].table], panel=(142, 200))
-    write_whole(outputs[PLOTS / f"{CHARTS[0].name}.svg"], f"{compact}\n".encode())
+    chart = replace(in_words_of(CHARTS[0], names, baseline), x_label=f"{names['imagenet']} (%)")
+    compact = chart_svg(chart, tables[chart.table], panel=(150, 200))
+    write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
     write_whole(outputs[PLOTS / "directions/encoders.js"], switch_script(encoders).encode())
     write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
     page = report_page(

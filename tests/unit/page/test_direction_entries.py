@@ -146,6 +146,7 @@ def test_every_feature_that_encodes_a_concept_and_was_not_examined_has_an_entry(
 def test_of_very_many_links_each_concept_has_an_equal_share(tmp_path, monkeypatch):
     browser = draw_browser(tmp_path, directions=60)
     monkeypatch.setattr("page.direction_entries.LINKS", len(browser.concepts))
-    order = np.arange(60)
-    assert max(len(concept.best) for concept in browser.probe.found(order)) == 1
+    probe, order = browser.probe, np.arange(60)
+    assert probe is not None
+    assert max(len(concept.best) for concept in probe.found(order)) == 1
     assert max(len(concept.best) for concept in browser.concepts) > 1
