@@ -255,8 +255,10 @@ def published_models(
     published: Published, analysis: Analysis, settings: Settings
 ) -> PublishedModels:
     """Return the content of `plots/published_models.json`."""
+    # OpenCLIP's table has no image sizes, those of timm's models tell two of a name apart.
     backbones = {
-        (m["name"], m["image_size"]): m["backbone"] for m in counterparts(published.models)
+        (m["name"], m["image_size"] if m["source"] == "timm" else ""): m["backbone"]
+        for m in counterparts(published.models)
     }
     under = {key: under_choice(key, analysis, settings) for key in CHOICES}
     return PublishedModels(
@@ -283,8 +285,14 @@ def published_models(
                 robustness={
                     key: found[i]
                     for key, found in under.items()
-                    # On other lines than the default's, supervised models are what is fitted.
-                    if found[i].shifts and (key == DEFAULT or m["training"] != "standard")
+                    # On other lines than the default's, supervised models are what is fitted;
+                    # counterparts are compared with their backbone's CLIPs under each.
+                    if found[i].shifts
+                    and (
+                        key == DEFAULT
+                        or m["training"] != "standard"
+                        or (m["name"], m["image_size"]) in backbones
+                    )
                 },
             )
             for i, m in enumerate(analysis.models)
