@@ -67,11 +67,6 @@ def study_claims(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> l
         "prunable": prunable_directions(encoders, names),
         "concept-order": concept_order(encoders),
     }
-    return keyed(claims)
-
-
-def keyed(claims: Mapping[str, Claim | None]) -> list[Claim]:
-    """Return the claims that could be judged, each with the key of its address on the page."""
     return [msgspec.structs.replace(claim, key=key) for key, claim in claims.items() if claim]
 
 

@@ -40,17 +40,6 @@ TRAININGS = {
 }
 """How an encoder got its head."""
 
-BASELINES = {"testbed": "the testbed", "timm": "timm's ImageNet-1k models"}
-"""The baselines that published models are compared with."""
-
-COUNTERPARTS = {
-    "zero_shot": "zero-shot",
-    "finetuned": "finetuned",
-    "finetuned_12k": "finetuned through ImageNet-12k",
-    "supervised": "supervised",
-}
-"""The trainings of published models of one backbone, in the order in which they are shown."""
-
 REPRESENTATIONS = {"linear": "linear representations", "rectified": "rectified representations"}
 """Kinds of representation, in the order in which they are shown: rectified is a ReLU's output."""
 

@@ -1,9 +1,11 @@
-"""The charts of published models: accuracy on a shift against accuracy on ImageNet."""
+"""The charts of published models."""
+
+from collections.abc import Sequence
+
+import msgspec
 
 from page.accuracy_charts import (
     BY_SHIFT,
-    ENCODER,
-    GREY,
     ON_LINE,
     baseline_layers,
     in_logits,
@@ -11,94 +13,98 @@ from page.accuracy_charts import (
     logit_columns,
 )
 from page.charts import Chart
-from page.robustness_tables import STANDARD
+from page.published_results import TRAININGS as NAMES
+from page.published_tables import AUGMENTATIONS, STANDARD
+from page.vega import Rows
 from page.vega_lite import (
+    GREY,
     INK,
     SHAPES,
+    SOFT_INK,
     TRAINING_COLOURS,
-    TRAININGS,
     WHITE,
     Axes,
     Spec,
     calculate,
+    field,
+    joined,
     keep,
     layer,
+    nominal,
     quantitative,
     spacing,
     specification,
-    training,
+    value,
 )
+
+WIDTH, HEIGHT = 184, 205
+"""The size of a panel's axes in pixels: five stand in a row."""
 
 PUBLISHED_FRAME = {"imagenet": (25.0, 91.0), "accuracy": (0.5, 97.5)}
 """What the chart of published models shows, in percent: tiny models would shrink the rest."""
 
-OWN = "your model"
+OWN = "your models"
 STAR = (
     "M0,-1L0.225,-0.309L0.951,-0.309L0.363,0.118L0.588,0.809L0,0.382L-0.588,0.809L-0.363,0.118"
     "L-0.951,-0.309L-0.225,-0.309Z"
 )
+BAR = "M-1,-0.35L1,-0.35L1,0.35L-1,0.35Z"
+BLUE, VERMILION, GREEN = (TRAINING_COLOURS[n] for n in ("zero-shot", "finetuned", "supervised"))
+ORANGE, SKY, PINK = "#B07800", "#1E88C4", "#CC79A7"
 
-PUBLISHED_TRAININGS = TRAININGS[:3]  # nobody publishes probes
+LOOKS = {
+    NAMES["zero_shot"]: (BLUE, SHAPES[0]),
+    NAMES["finetuned"]: (VERMILION, SHAPES[1]),
+    NAMES["finetuned_12k"]: (VERMILION, SHAPES[1]),
+    NAMES["soup"]: (ORANGE, "triangle-down"),
+    NAMES["captioner"]: (SKY, BAR),
+    NAMES["probed"]: (TRAINING_COLOURS["linear probe"], "cross"),
+    NAMES["supervised"]: (GREEN, SHAPES[2]),
+    STANDARD: (GREY, "circle"),
+    OWN: (PINK, STAR),
+}
+"""Colour and shape of each kind of training; the legend is the page's filter."""
+
+IS_OWN = f"datum.training === '{OWN}'"
+HALO = {"stroke": WHITE, "strokeWidth": 3, "strokeJoin": "round"}
 
 
 def published(chart: Axes) -> Spec:
-    """Draw the published models; the page's script sets `chosen`, `hidden` and the rows."""
-    (left, right), (low, high) = PUBLISHED_FRAME["imagenet"], PUBLISHED_FRAME["accuracy"]
+    """Draw the published models, a panel for each shift."""
     frames = [{"domain": in_logits(ends), "nice": False} for ends in PUBLISHED_FRAME.values()]
-    within = (
-        f"(datum.x_percent >= {left:g} && datum.x_percent <= {right:g} && "
-        f"datum.y_percent >= {low:g} && datum.y_percent <= {high:g})"
-    )
-    listed = [*PUBLISHED_TRAININGS, STANDARD]
-    colours = [TRAINING_COLOURS[name] for name in PUBLISHED_TRAININGS] + [GREY, "#CC79A7"]
-    shapes = [*SHAPES[: len(PUBLISHED_TRAININGS)], "circle", STAR]
-    own = f"datum.training === '{OWN}'"
-    sizes = [{"test": "datum.kind === 'standard'", "value": 20}, {"test": own, "value": 260}]
-    titles = {"label": "model", "training": "training", "data": "pretraining data"}
-    texts = {
-        "robustness_text": "effective robustness",
-        "five_text": "mean, five shifts",
-        "four_text": "without ObjectNet",
-    }
-    tips = [
-        *({"field": name, "title": title} for name, title in (titles | {"shift": "shift"}).items()),
-        quantitative(chart.x, format=".1f", title="ImageNet (%)"),
-        quantitative(chart.y, format=".1f", title="on the shift (%)"),
-        *({"field": name, "title": title} for name, title in texts.items()),
+    listed = [
+        name for key, name in NAMES.items() if key not in ("finetuned_12k", "captioner", "probed")
     ]
+    chosen = "chosen !== '' && datum.label === chosen"
     return specification(
-        "imagenet accuracy baseline effective_robustness mean_of_five mean_of_four",
-        params=[{"name": "chosen", "value": ""}, {"name": "hidden", "value": []}],
+        "imagenet accuracy baseline effective_robustness",
+        params=[{"name": "chosen", "value": ""}],
         transform=[
-            keep("indexof(hidden, datum.label) < 0"),
-            _in_points("robustness_text", "effective_robustness", " + datum.extrapolated"),
-            _in_points("five_text", "mean_of_five"),
-            _in_points("four_text", "mean_of_four"),
+            calculate("robustness_text", _points("effective_robustness", " + datum.extrapolated")),
             *logit_columns(chart),
-            keep(f"{ON_LINE} || {within}"),
+            keep(f"datum.kind !== 'encoder' && datum.kind !== 'standard' || {_within(chart)}"),
         ],
         facet=BY_SHIFT,
         spec={
-            "width": 285,
-            "height": 270,
+            "width": WIDTH,
+            "height": HEIGHT,
             "encoding": logit_axes(chart, *frames),
             "layer": [
                 *baseline_layers(clip=True),
+                *_line_name(),
                 layer(
                     "point",
-                    keep("datum.label === chosen"),
+                    keep(chosen),
                     look={"shape": "circle", "filled": True, "size": 190, "color": WHITE}
                     | {"opacity": 1, "stroke": INK, "strokeWidth": 2, "clip": True},
                 ),
-                layer(
-                    "point",
-                    keep(f"datum.kind === 'standard' || {ENCODER}"),
-                    look={"filled": True, "opacity": 0.9, "strokeWidth": 0.5, "clip": True},
-                    color=training(colours, [*listed, OWN], values=listed),
-                    shape=training(shapes, [*listed, OWN], values=listed),
-                    size={"condition": sizes, "value": 40},
-                    tooltip=tips,
-                    stroke={"condition": {"test": own, "value": INK}, "value": WHITE},
+                _models(
+                    keep("datum.kind === 'standard' || datum.kind === 'encoder'"),
+                    {"legend": {"title": "training", "values": [*listed, STANDARD]}},
+                    quantitative(chart.x, format=".1f", title=chart.x_label or "ImageNet (%)"),
+                    quantitative(chart.y, format=".1f", title="on the shift (%)"),
+                    field("robustness_text") | {"title": "effective robustness"},
+                    field("mean_text") | {"title": "mean"},
                 ),
             ],
         },
@@ -106,9 +112,281 @@ def published(chart: Axes) -> Spec:
     )
 
 
-def _in_points(name: str, column: str, mark: str = "") -> Spec:
-    text = f"format(datum.{column}, '.1f') + ' points'{mark}"
-    return calculate(name, f"isValid(datum.{column}) ? {text} : '–'")
+def published_on_page(chart: Axes) -> Spec:
+    """Draw the same for the page, whose script sets the rows and what the horizontal axis is."""
+    spec = published(msgspec.structs.replace(chart, x_label=""))
+    low, high = PUBLISHED_FRAME["imagenet"]
+    set_by_script = {"abscissa": chart.x_label, "left": low, "right": high}
+    spec["params"] += [{"name": name, "value": one} for name, one in set_by_script.items()]
+    ends = [{"expr": f"log({end} / (100 - {end}))"} for end in ("left", "right")]
+    spec["spec"]["encoding"]["x"]["scale"]["domain"] = ends
+    spec["transform"][-1] = keep(
+        "datum.kind !== 'encoder' && datum.kind !== 'standard' || "
+        f"{_within(chart, ('left', 'right'))}"
+    )
+    below = layer(
+        "text",
+        look={"fontSize": 12, "baseline": "top", "color": INK},
+        x=value(WIDTH / 2),
+        y=value(HEIGHT + 23),
+        text=value({"expr": "abscissa"}),
+    )
+    spec["spec"]["layer"].append({"data": {"values": [{}]}, **below})
+    return spec
+
+
+def _line_name() -> list[Spec]:
+    """Name the line at its left end: beneath it, or beside it where it leaves the frame.
+
+    A line may begin outside the frame; then its name is where it enters, on a straight line.
+    """
+    left, middle = in_logits([PUBLISHED_FRAME["imagenet"][0], 40.0])
+    lowest = in_logits([1.5])[0]
+    ends = {f"{axis}_{op}": (op, f"{axis}_logit") for axis in "xy" for op in ("min", "max")}
+    slope = "(datum.y_max - datum.y_min) / (datum.x_max - datum.x_min)"
+    return [
+        layer(
+            "text",
+            keep(ON_LINE),
+            joined("shift", **ends),
+            keep("datum.x_logit === datum.x_min"),
+            calculate("x_name", f"max(datum.x_min, {left})"),
+            keep(f"datum.x_name {side} {middle}"),
+            calculate("y_on_line", f"datum.y_min + (datum.x_name - datum.x_min) * {slope}"),
+            calculate("y_name", f"max(datum.y_on_line, {lowest})"),
+            look={"color": INK, **look},
+            x=quantitative("x_name"),
+            y=quantitative("y_name"),
+            text=value(name),
+        )
+        for side, name, look in (
+            ("<", "standard models", {"align": "left", "dx": 5, "dy": 11}),
+            (">=", ["standard", "models"], {"align": "right", "dx": 4, "dy": -8}),
+        )
+    ]
+
+
+def _within(chart: Axes, sides: Sequence[object] = PUBLISHED_FRAME["imagenet"]) -> str:
+    """Return the test for a point inside the frame."""
+    (left, right), (low, high) = sides, PUBLISHED_FRAME["accuracy"]
+    x, y = f"datum['{chart.x}']", f"datum['{chart.y}']"
+    return f"({x} >= {left} && {x} <= {right} && {y} >= {low} && {y} <= {high})"
+
+
+def _models(transform: Spec, legend: Spec, *told: Spec) -> Spec:
+    """Draw a point per model, by the kind of its training, that answers a pointer."""
+    colours = {"domain": list(LOOKS), "range": [colour for colour, _ in LOOKS.values()]}
+    shapes = {"domain": list(LOOKS), "range": [shape for _, shape in LOOKS.values()]}
+    sizes = [
+        {"test": "datum.kind === 'standard'", "value": 16},
+        {"test": IS_OWN, "value": 260},
+    ]
+    titles = {"label": "model", "training": "training", "data": "pretraining data"}
+    return layer(
+        "point",
+        transform,
+        look={"filled": True, "opacity": 0.9, "strokeWidth": 0.5, "clip": True},
+        color=nominal("training", scale=colours, **legend),
+        shape=nominal("training", scale=shapes, **legend),
+        size={"condition": sizes, "value": 38},
+        stroke={"condition": {"test": IS_OWN, "value": INK}, "value": WHITE},
+        tooltip=[*(field(name) | {"title": title} for name, title in titles.items()), *told],
+    )
+
+
+def finetuning(chart: Axes) -> Spec:
+    """Draw effective robustness against learning rate, with the zero-shot start as a line."""
+    start = keep("datum.kind === 'start'")
+    return _single(
+        chart,
+        "learning_rate epochs mean",
+        x=chart.along_x(scale={"type": "log", "nice": False, "padding": 12})
+        | {"axis": {"title": chart.x_label, **_powers(-6, -4)}},
+        layers=[
+            layer(
+                "rule",
+                start,
+                look={"strokeDash": [6, 4], "color": BLUE, "strokeWidth": 2},
+                x=value(0),
+                x2=value("width"),
+            ),
+            layer(
+                "text",
+                start,
+                look={"align": "right", "dy": 12, "fontSize": 12.5, "color": BLUE},
+                x=value(279),
+                text=value("zero-shot start"),
+            ),
+            _told(
+                chart,
+                keep("datum.kind === 'model'"),
+                ("label", "model"),
+                ("learning_rate", "learning rate"),
+                ("epochs", "epochs"),
+                ("augmentation", "augmentation"),
+                by=("augmentation", AUGMENTATIONS, (VERMILION, "#7B4FA3")),
+                size=quantitative(
+                    "epochs",
+                    scale={"domain": [4, 16], "range": [45, 190]},
+                    legend=None,
+                ),
+            ),
+        ],
+    )
+
+
+def soups(chart: Axes) -> Spec:
+    """Draw soups beside their ingredients and their start, each named at its point."""
+    kinds = ("ingredient", "soup", "zero-shot start")
+    named = keep("datum.said !== ''")
+    texts = [
+        layer(
+            "text",
+            named,
+            look={"dx": 11, "align": "left", "fontSize": 12.5, "fontWeight": "bold", **look},
+            text=field("said"),
+        )
+        for look in (HALO | {"color": WHITE}, {"color": INK})
+    ]
+    return _single(
+        chart,
+        "imagenet mean",
+        x=chart.along_x(scale={"zero": False, "nice": False, "padding": 30}, axis={"grid": False}),
+        layers=[
+            _told(
+                chart,
+                keep("true"),
+                ("label", "model"),
+                ("imagenet", "ImageNet (%)"),
+                by=("kind", kinds, (VERMILION, ORANGE, BLUE)),
+                size={
+                    "condition": {"test": "datum.kind === 'ingredient'", "value": 50},
+                    "value": 170,
+                },
+            ),
+            *texts,
+        ],
+    )
+
+
+def scaling(chart: Axes) -> Spec:
+    """Draw effective robustness against compute by pretraining data, larger for more samples."""
+    sets = ("LAION-80M", "LAION-400M", "LAION-2B")
+    return _single(
+        chart,
+        "gmacs samples mean extrapolated",
+        transform=[keep("indexof(['LAION-80M', 'LAION-400M', 'LAION-2B'], datum.data) >= 0")],
+        x=chart.along_x(scale={"type": "log", "nice": False, "padding": 12})
+        | {"axis": {"title": chart.x_label, **_powers(10, 13)}},
+        layers=[
+            _told(
+                chart,
+                keep("true"),
+                ("label", "model"),
+                ("architecture", "architecture"),
+                ("data", "pretraining data"),
+                ("samples", "samples seen (billions)"),
+                by=("data", sets, (SKY, VERMILION, "#7B4FA3")),
+                size=quantitative(
+                    "samples",
+                    scale={"domain": [3, 34], "range": [45, 210]},
+                    legend=None,
+                ),
+            )
+        ],
+    )
+
+
+def natural_and_style(chart: Axes) -> Spec:
+    """Draw the mean over style shifts against that over natural ones, and where both are equal."""
+    equal = {"data": {"values": [{"at": -2}, {"at": 40}]}, "mark": {"type": "line", "clip": True}}
+    equal["mark"] |= {"strokeDash": [6, 4], "color": SOFT_INK, "strokeWidth": 1.5}
+    equal["encoding"] = {axis: quantitative("at") for axis in ("x", "y")}
+    points = _models(
+        keep("true"),
+        {"legend": {"title": "training", "values": list(NAMES.values())}},
+        *(
+            field(name) | {"title": title}
+            for name, title in (
+                ("natural_text", "natural shifts"),
+                ("style_text", "style shifts"),
+                ("mean_text", "mean over all"),
+            )
+        ),
+    )
+    return _single(
+        chart,
+        "natural style",
+        x=chart.along_x(scale={"nice": False, "padding": 12}, axis={"grid": False}),
+        layers=[equal, points],
+    )
+
+
+def _powers(low: int, high: int) -> Spec:
+    """Return the ticks of a logarithmic axis at powers of ten."""
+    powers = [10.0**power for power in range(low, high + 1)]
+    return {"values": powers, "format": ".0e", "grid": False}
+
+
+def _single(chart: Axes, numbers: str, *, x: Spec, layers: list[Spec], **parts: object) -> Spec:
+    """Return a chart of one panel."""
+    y = chart.along_y(scale={"nice": False, "zero": False, "padding": 16}, axis={"tickCount": 6})
+    return specification(
+        numbers, width=285, height=240, encoding={"x": x, "y": y}, layer=layers, **parts
+    )
+
+
+def _told(
+    chart: Axes,
+    transform: Spec,
+    *tips: tuple[str, str],
+    by: tuple[str, tuple[str, ...], tuple[str, ...]],
+    size: Spec,
+) -> Spec:
+    """Draw points in colours and shapes by a column, that answer a pointer."""
+    column, names, colours = by
+    legend = {"title": None, "symbolSize": 110}
+    return layer(
+        "point",
+        transform,
+        look={"filled": True, "opacity": 0.85, "strokeWidth": 0.5, "stroke": WHITE},
+        x=quantitative(chart.x),
+        y=quantitative(chart.y),
+        color=nominal(column, scale={"domain": list(names), "range": list(colours)}, legend=legend),
+        shape=nominal(
+            column,
+            scale={"domain": list(names), "range": ["circle", "square", "diamond"]},
+            legend=legend,
+        ),
+        size=size,
+        tooltip=[
+            *(field(name) | {"title": title} for name, title in tips),
+            field("mean_text") | {"title": "effective robustness"},
+        ],
+    )
+
+
+def _points(column: str, sign: str = "") -> str:
+    text = f"format(datum.{column}, '.1f') + ' points'{sign}"
+    return f"isValid(datum.{column}) ? {text} : '–'"
+
+
+def points_outside_frame(rows: Rows) -> int:
+    """Return how many points of the chart of published models lie outside its frame."""
+    return sum(
+        row["kind"] in ("standard", "encoder")
+        and any(not a <= float(row[axis]) <= b for axis, (a, b) in PUBLISHED_FRAME.items())
+        for row in rows
+    )
+
+
+def same_kinds(rows: Rows) -> dict[str, tuple[float, float]]:
+    """Return the ends of both axes, which the panels of natural and style shifts share."""
+    ends = {}
+    for name in ("natural", "style"):
+        values = [float(row[name]) for row in rows]
+        ends[name] = min(*values, 0.0) - 2, max(values) + 2
+    return ends
 
 
 PUBLISHED = Chart(
@@ -121,10 +399,69 @@ PUBLISHED = Chart(
     x_label="ImageNet accuracy (%)",
     y_label="accuracy on the shift (%)",
     panel=lambda row: row["shift"],
-    caption="Published top-1 accuracies, in percent on logit axes: OpenCLIP's zero-shot models, "
-    "timm's finetuned ones and their supervised counterparts. Grey: the standard models of the "
-    "ImageNet testbed; black: the line fitted to them in logit space (Taori et al. 2020), dashed "
-    "where it is extrapolated. Effective robustness is the difference in accuracy "
-    "between a model and the line, in points as read on the vertical axis.",
+    caption="Published top-1 accuracies, in percent on logit axes: zero-shot and finetuned CLIPs "
+    "and supervised models of the same backbones. Grey: the standard models of the ImageNet "
+    "testbed; black: the line fitted to them in logit space (Taori et al. 2020), dashed where it "
+    "is extrapolated. Effective robustness is the height of a model above the line, in points.",
 )
 """The chart of the published accuracies, which no study changes."""
+
+FINETUNING = Chart(
+    name="finetuning",
+    title="What finetuning costs",
+    table="finetuning",
+    specify=finetuning,
+    x="learning_rate",
+    y="mean",
+    x_label="learning rate (logarithmic)",
+    y_label="effective robustness (points)",
+    panel=lambda row: row["over"],
+    caption="Mean effective robustness of OpenAI's CLIP ViT-B/32 finetuned on "
+    "ImageNet with hyper-parameters from a random search (Wortsman et al. 2022), on the default "
+    "line. Larger points were trained for more epochs.",
+)
+
+SOUPS = Chart(
+    name="soups",
+    title="Soups and their ingredients",
+    table="finetuning",
+    specify=soups,
+    x="imagenet",
+    y="mean",
+    x_label="ImageNet accuracy (%)",
+    y_label="effective robustness (points)",
+    panel=lambda row: row["over"],
+    caption="Mean effective robustness against ImageNet accuracy, on the default "
+    "line. A soup is the average of the weights of finetuned models: of all of them (uniform), or "
+    "of those that raise the accuracy on held-out training images (greedy).",
+)
+
+SCALING = Chart(
+    name="scaling",
+    title="Pretraining data and compute",
+    table="scaling",
+    specify=scaling,
+    x="gmacs",
+    y="mean",
+    x_label="compute of pretraining (GMACs, logarithmic)",
+    y_label="effective robustness (points)",
+    panel=lambda row: row["over"],
+    caption="Mean effective robustness of CLIPs of several sizes, by pretraining "
+    "data (Cherti et al. 2023), on the default line. Larger points saw more samples.",
+)
+
+KINDS = Chart(
+    name="kinds",
+    title="Natural and style shifts",
+    table="published",
+    specify=natural_and_style,
+    x="natural",
+    y="style",
+    x_label="robustness on natural shifts (points)",
+    y_label="robustness on style shifts (points)",
+    panel=lambda row: row["group"],
+    shared=same_kinds,
+    caption="Means over ImageNet-V2 and ImageNet-A, and over ImageNet-R and ImageNet-Sketch, on "
+    "the default line. ObjectNet is left out, since many models were not measured on it. Dashed: "
+    "both are equal.",
+)

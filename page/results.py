@@ -530,60 +530,6 @@ class LayerComparison(msgspec.Struct, frozen=True, kw_only=True):
         return max(changes, default=0.0)
 
 
-class PublishedRobustness(msgspec.Struct, frozen=True, kw_only=True):
-    """A published model's mean effective robustness in percentage points, with an interval.
-
-    `extrapolated` lists the shifts whose line is extrapolated to the model.
-    """
-
-    mean: float
-    low: float
-    high: float
-    extrapolated: list[str]
-
-
-class PublishedEncoder(PublishedRobustness, frozen=True, kw_only=True):
-    """A published model with its accuracy in percent on ImageNet and its mean over the shifts."""
-
-    imagenet: float
-    shifts: float
-
-
-class Counterpart(msgspec.Struct, frozen=True, kw_only=True):
-    """A published model beside others of its backbone, on the testbed's line and on timm's.
-
-    ImageNet accuracy and the mean accuracy on the shifts are in percent; `note` says what sets it
-    apart, or is empty.
-    """
-
-    data: str
-    training: Literal["zero_shot", "finetuned", "finetuned_12k", "supervised"]
-    image_size: int
-    note: str
-    imagenet: float
-    shifts: float
-    testbed: PublishedRobustness
-    timm: PublishedRobustness
-
-
-class PublishedResults(msgspec.Struct, frozen=True, kw_only=True):
-    """The results for published accuracies: `plots/published.json`.
-
-    `lines` are the testbed's and `timm_lines` those of timm's ImageNet-1k models. `leaders` are
-    the zero-shot models that may be the most robust (`stages.published.leaders`), `confidence` is
-    that of all intervals. `joined` maps the name under which weights count to their other names;
-    `counterparts` holds the models of each backbone by name.
-    """
-
-    lines: dict[str, LogitLine]
-    encoders: dict[str, PublishedEncoder]
-    leaders: list[str]
-    confidence: float
-    joined: dict[str, list[str]]
-    timm_lines: dict[str, LogitLine]
-    counterparts: dict[str, dict[str, Counterpart]]
-
-
 class FoundControl(msgspec.Struct, frozen=True, kw_only=True):
     """One planted number beside the one found, and whether they agree within `tolerance`."""
 

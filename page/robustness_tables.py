@@ -1,7 +1,6 @@
-"""The rows of both CSVs of accuracy on a shift against accuracy on ImageNet.
+"""The rows of accuracy on a shift against accuracy on ImageNet: `plots/effective_robustness.csv`.
 
-`plots/effective_robustness.csv` holds the study's encoders, `plots/published.csv` the published
-models; both also hold the standard models and the baseline line through them.
+Besides the study's encoders, they are the standard models and the baseline line through them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.measures.logit_line import LogitLine, expit, logit
-from page.names import COUNTERPARTS, TESTBED_SHIFTS, TRAININGS, format_number
+from page.names import TESTBED_SHIFTS, TRAININGS, format_number
 from page.results import Baseline, StudyEncoder, measured_shifts, own_shifts
 
 Row = dict[str, Any]
@@ -33,18 +32,10 @@ ENCODER_COLUMNS = ("number", "label", "training", "backbone")
 _POINT = ("shift", "imagenet", "accuracy", "baseline", "effective_robustness", "extrapolated")
 
 ROBUSTNESS_COLUMNS = ("kind", *ENCODER_COLUMNS, *_POINT)
-"""Columns of the study's table; `kind` is `standard`, `line`, `extrapolated` or `encoder`."""
+"""Columns of the study's table; `kind` is `standard`, `line`, `extrapolated` or `encoder`.
 
-PUBLISHED_COLUMNS = (
-    *("kind", "label", "training", "architecture", "data", *_POINT),
-    *("mean_of_five", "mean_of_four"),
-)
-"""Columns of the published models' table; `kind` is as in the study's, `encoder` for a published
-model, and `training` is the group that colours a point. `mean_of_five` is the mean effective
-robustness over all shifts, `mean_of_four` that without ObjectNet, which all models have.
-
-In both, accuracies are in percent and effective robustness is in percentage points; `extrapolated`
-is ‡ if the line is extrapolated to an encoder.
+Accuracies are in percent and effective robustness is in percentage points; `extrapolated` is ‡ if
+the line is extrapolated to an encoder.
 """
 
 
@@ -160,8 +151,8 @@ def robustness_rows(
         ]
         for e, x, y in points:
             _require_line(e, shift, effective_robustness(x / 100, y / 100, line))
-        rows += _standard_rows(shift, _with_accuracies(models, shift), names)
-        rows += _line_rows(names[shift], line, [x for _, x, _ in points])
+        rows += accuracy_rows(shift, _with_accuracies(models, shift), names)
+        rows += standard_line_rows(names[shift], line, [x for _, x, _ in points])
         rows += [
             {"kind": "encoder", **encoder_cells(e), "shift": names[shift]}
             | {"imagenet": x, "accuracy": y}
@@ -171,62 +162,6 @@ def robustness_rows(
             for e, x, y in points
         ]
     return rows
-
-
-def published_rows(
-    standard: Sequence[Model], models: Iterable[Mapping[str, Any]], lines: Mapping[str, LogitLine]
-) -> list[Row]:
-    """Return accuracy against ImageNet accuracy, per shift: standard models, line and models.
-
-    Of timm's many supervised models, only those are drawn that are counterparts of a CLIP's
-    backbone.
-
-    Parameters
-    ----------
-    standard
-        The standard models.
-    models
-        The rows of `plots/published_models.csv`.
-    lines
-        The baseline of each shift.
-    """
-    drawn = [m for m in models if m["training"] != "supervised" or m["counterpart_of"]]
-    rows: list[Row] = []
-    for shift in TESTBED_SHIFTS:
-        line = lines[shift]
-        known, measured = _with_accuracies(standard, shift), _with_accuracies(drawn, shift)
-        drawn_models = _standard_rows(shift, known, TESTBED_SHIFTS)
-        rows += [row | {"training": STANDARD} for row in drawn_models]
-        ends = [m["imagenet"] for m in (*known, *measured)]
-        rows += _line_rows(TESTBED_SHIFTS[shift], line, ends)
-        rows += [
-            {
-                "kind": "encoder",
-                "label": m["name"],
-                "training": training_group(m["training"]),
-                "architecture": m["architecture"],
-                "data": m["data"],
-                "shift": TESTBED_SHIFTS[shift],
-                "imagenet": m["imagenet"],
-                "accuracy": m[shift],
-                "baseline": baseline_accuracy(line, m["imagenet"]),
-                "effective_robustness": m[f"robustness_{shift}"],
-                "extrapolated": mark(shift in m["extrapolated"].split()),
-                "mean_of_five": m.get("mean_of_five"),
-                "mean_of_four": m.get("mean_of_four"),
-            }
-            for m in reversed(measured)
-        ]
-    return rows
-
-
-STANDARD = "standard models"
-"""The name, in the chart of published models, of those that the line is fitted to."""
-
-
-def training_group(training: str) -> str:
-    """Return the group that colours a published model; via ImageNet-12k counts as finetuned."""
-    return COUNTERPARTS[training.removesuffix("_12k")]
 
 
 def _require_line(encoder: StudyEncoder, shift: str, points: float) -> None:
@@ -243,7 +178,8 @@ def _with_accuracies(models: Iterable[Model], shift: str) -> list[Model]:
     return [m for m in models if m.get("imagenet") is not None and m.get(shift) is not None]
 
 
-def _standard_rows(shift: str, models: Iterable[Model], names: Mapping[str, str]) -> list[Row]:
+def accuracy_rows(shift: str, models: Iterable[Model], names: Mapping[str, str]) -> list[Row]:
+    """Return standard models' accuracies on ImageNet and on a shift."""
     return [
         {"kind": "standard", "label": m["name"], "shift": names[shift]}
         | {"imagenet": m["imagenet"], "accuracy": m[shift]}
@@ -251,7 +187,7 @@ def _standard_rows(shift: str, models: Iterable[Model], names: Mapping[str, str]
     ]
 
 
-def _line_rows(name: str, line: LogitLine, imagenet: Iterable[float]) -> list[Row]:
+def standard_line_rows(name: str, line: LogitLine, imagenet: Iterable[float]) -> list[Row]:
     """Return the line over the models that it was fitted to, and over all that it is drawn for."""
     fitted = (100 * line.low, 100 * line.high)
     return [

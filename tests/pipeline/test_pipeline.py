@@ -56,7 +56,7 @@ USED = {
     "broden": {"numba", "scipy"},  # numba imports scipy
     "controls": {"torch", "numba", "scipy"},
     "report": {"vl_convert"},
-    "published_page": {"vl_convert"},
+    "published_page": {"vl_convert", "scipy"},
 }
 """Which of them a stage, or an instance of it, is for; the others need none."""
 

@@ -74,12 +74,14 @@ from interpreting_clip.formats.saved_heads import read_head, write_head
 from interpreting_clip.formats.tables import read_curve, read_table
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.kurtosis import Settings
+from interpreting_clip.published.findings import Findings
 from interpreting_clip.published.sources import FOLDER as PUBLISHED
 from interpreting_clip.published.sources import read_published
 from interpreting_clip.training.callbacks import FILE, Checkpoint
+from page.published_results import Published
+from page.published_tables import PUBLISHED_COLUMNS
 from page.replicas import read_replicas, training_settings
-from page.results import LayerComparison, PublishedResults, Series, read_result
-from page.robustness_tables import PUBLISHED_COLUMNS
+from page.results import LayerComparison, Series, read_result
 from runner.fingerprint import (
     LOCKED,
     RECORDED,
@@ -102,13 +104,9 @@ from tests.unit.datasets.broden.conftest import TABLES, write_broden1
 from tests.unit.datasets.conftest import card, photo, saved, tar, write_files
 from tests.unit.datasets.test_class_folders import SOLUTION_ROWS, SYNSET_LINES, meta
 from tests.unit.encoders.conftest import TINY, small_backbone
-from tests.unit.page.conftest import (
-    LINES,
-    comparison,
-    counterpart,
-    encoder_metrics,
-    encoder_series,
-)
+from tests.unit.page.conftest import comparison, encoder_metrics, encoder_series
+from tests.unit.page.made_published import card as model_card
+from tests.unit.page.made_published import made, made_findings
 
 CASES, SECONDS, MEMORY = 5000, 300, 2**30
 
@@ -740,22 +738,9 @@ FORMATS: dict[str, Build] = {
     "card of an encoder": card_of_encoder,
     "series": result(Series, encoder_series(KEY, RNG) | {"measures": encoder_metrics(KEY, RNG)}),
     "comparison": result(LayerComparison, comparison("rn_web_broad", "vit_web_broad")),
-    "published": result(
-        PublishedResults,
-        {
-            "lines": LINES,
-            "timm_lines": LINES,
-            "encoders": {
-                "a/b": {
-                    **{"mean": 1.0, "low": 0.5, "high": 2.0, "extrapolated": ["objectnet"]},
-                    **{"imagenet": 60.0, "shifts": 50.0},
-                }
-            },
-            "leaders": ["a/b"],
-            "confidence": 0.95,
-            "joined": {"a/b": ["a-x/b"]},
-            "counterparts": {"B": {"a/b": counterpart("c", "zero_shot", 1.0)}},
-        },
+    "published": result(Findings, msgspec.to_builtins(made_findings())),
+    "published models": result(
+        Published, msgspec.to_builtins(made(model_card("a/b", "zero_shot", 60.0, 9.0)))
     ),
     "json": table_of("x.json", '{"a": [1, 2.5, null], "b": {"c": "d\\u00e9"}}', read_json),
     "csv of replicas": table_of(

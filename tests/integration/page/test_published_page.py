@@ -1,6 +1,8 @@
-"""The page of published models in a browser: the table, the chart, the reader's own model."""
+"""The page of published models in a browser: table, chart, lines, own models and links."""
 
+import csv
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,76 +11,101 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.formats.published_accuracies import (
-    TESTBED,
-    Settings,
-    accuracy_fractions,
-    standard_models,
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.published_accuracies import TESTBED, Settings, standard_models
+from interpreting_clip.formats.tables import read_table, write_table
+from interpreting_clip.published.findings import Findings, published_findings
+from interpreting_clip.published.models import (
+    LINE_COLUMNS,
+    analyse,
+    draws_text,
+    line_rows,
+    published_models,
 )
-from interpreting_clip.measures.effective_robustness import effective_robustness
-from interpreting_clip.measures.logit_line import LogitLine, baseline_lines
+from interpreting_clip.published.sources import read_published
 from page.published_page import published_page
-from page.results import PublishedResults
-from page.robustness_tables import PUBLISHED_COLUMNS, published_rows
+from page.published_results import Draws, Published, read_lines
 from page.vega import vega_script
-from stages.published import COLUMNS, published_results
 from tests.browser import HOSTILE, NARROW, excess_width, violations
 from tests.reads import ROOT
-from tests.unit.page.conftest import as_read, published_model, published_tables
+from tests.unit.page.made_published import (
+    card,
+    made,
+    made_draws,
+    made_findings,
+    made_lines,
+    made_standard,
+)
 
-SETTINGS = Settings(resamples=20, seed=0, confidence=0.95)
+SETTINGS = Settings(resamples=40, seed=0, confidence=0.95)
 
 POINT = """([label, shift]) => {
-  const marks = [...document.querySelectorAll("#chart-published path")];
-  const known = (datum) => datum?.label === label && datum.shift === shift && datum.training;
+  const panels = [...document.querySelectorAll("#chart-published .panel")];
+  const panel = panels.find((one) => one.querySelector("p").textContent === shift);
+  const known = (datum) => datum?.label === label && datum.training;
+  const marks = [...panel.querySelectorAll("path")];
   const box = marks.find((mark) => known(mark.__data__?.datum)).getBoundingClientRect();
   return [box.x + box.width / 2, box.y + box.height / 2];
 }"""
 """Where a model's point is in the window."""
 
-
-OTHERS = """document.querySelectorAll("main > section:not(#published-models)")
-  .forEach((section) => section.remove());
-document.querySelectorAll(".chart svg > *").forEach((one) => one.remove());"""
-"""Removes what takes axe long: other sections, which have tests, and a chart's thousand points."""
+UNDRAWN = """document.querySelectorAll(".chart svg > *").forEach((one) => one.remove());"""
+"""Removes a chart's thousand points, which take axe long."""
 
 LONE = "nllb-clip-large-siglip/v1"
 """A model whose point no other covers."""
 
 
-def write_page(file: Path, result: dict[str, Any], tables: dict[str, list]) -> None:
-    """Write a page of published models, with Vega beside it."""
-    (file.parent / "vega.js").write_text(vega_script())
-    file.write_text(published_page(msgspec.convert(result, PublishedResults), tables))
-
-
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Write the page of the models that are published."""
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Compute what stage `published` writes, with few resamples, and the page of it."""
+    folder = tmp_path_factory.mktemp("published")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        result, rows = published_results(SETTINGS)
-        lines = {shift: LogitLine(**line) for shift, line in result["lines"].items()}
-        rows["published"] = published_rows(
-            standard_models(ROOT / TESTBED), rows["published_models"], lines
-        )
-        file = tmp_path_factory.mktemp("published") / "published.html"
-        columns = {**COLUMNS, "published": PUBLISHED_COLUMNS}
-        tables = {name: [as_read(row, columns[name]) for row in rows[name]] for name in rows}
-        write_page(file, result, tables)
-        yield file
+        published = read_published()
+        analysis = analyse(published, SETTINGS)
+        models = msgspec.to_builtins(published_models(published, analysis, SETTINGS))
+        found = msgspec.to_builtins(published_findings(published, analysis, SETTINGS))
+    (folder / "models.json").write_text(json.dumps(models))
+    write_json(folder / "draws.json", draws_text(analysis))
+    write_table(folder / "lines.csv", line_rows(analysis), LINE_COLUMNS)
+    (folder / "vega.js").write_text(vega_script())
+    html = published_page(
+        msgspec.convert(models, Published),
+        msgspec.convert(found, Findings),
+        read_lines(read_table(folder / "lines.csv", LINE_COLUMNS)),
+        msgspec.json.decode((folder / "draws.json").read_bytes(), type=Draws),
+        standard_models(ROOT / TESTBED),
+    )
+    (folder / "published.html").write_text(html)
+    yield folder
 
 
 @pytest.fixture
-def section(file: Path, page: Page) -> Page:
+def file(results: Path) -> Path:
+    return results / "published.html"
+
+
+@pytest.fixture(scope="module")
+def cards(results: Path) -> dict[str, Any]:
+    return json.loads((results / "models.json").read_text())
+
+
+def drawn(page: Page) -> Page:
+    """Wait until the chart is drawn and linked with the table."""
+    page.wait_for_function("document.querySelectorAll('#chart-published .marks').length === 5")
+    page.evaluate("charts.published().then(() => null)")
+    return page
+
+
+@pytest.fixture
+def opened(file: Path, page: Page) -> Page:
     """Open the page and wait for its chart."""
     page.goto(file.as_uri())
-    page.wait_for_function("window.charts && document.querySelector('#chart-published .marks')")
-    page.evaluate("window.charts.published().then((view) => view.runAsync()).then(() => null)")
-    return page
+    return drawn(page)
 
 
 def column(page: Page, number: int) -> list[str]:
@@ -88,12 +115,12 @@ def column(page: Page, number: int) -> list[str]:
 
 def values(texts: list[str]) -> list[float]:
     """Return the leading numbers of cells, without those that have none."""
-    signed = [text.replace("−", "-").rstrip("‡").split(" [")[0] for text in texts]
+    signed = [text.replace("−", "-").replace("‡", "").split("[")[0].strip() for text in texts]
     return [float(text) for text in signed if text != "–"]
 
 
 def names(page: Page) -> list[str]:
-    return column(page, 1)
+    return page.locator("#published-table tbody th button").all_inner_texts()
 
 
 def count(page: Page) -> str:
@@ -106,38 +133,47 @@ def point(page: Page, label: str, shift: str) -> tuple[float, float]:
     return x, y
 
 
-def signal(page: Page, name: str) -> Any:
-    """Return a signal of the chart once it has drawn what was asked of it."""
-    return page.evaluate(
-        f"charts.published().then((view) => view.runAsync().then(() => view.signal('{name}')))"
+def settled(page: Page) -> None:
+    """Wait until the chart has drawn what was asked of it."""
+    page.evaluate(
+        "charts.published().then((chart) => Promise.all(chart.views.map((v) => v.runAsync())))"
+        ".then(() => null)"
     )
 
 
 def labels(page: Page) -> set[str]:
     """Return the models whose points the chart has."""
-    found = page.evaluate(
-        "charts.published().then((view) => view.runAsync()).then(() => "
-        "[...document.querySelectorAll('#chart-published path')].map(m => m.__data__?.datum)"
-        ".filter(datum => datum?.kind === 'encoder').map(datum => datum.label))"
+    settled(page)
+    return set(
+        page.evaluate(
+            "[...document.querySelectorAll('#chart-published path')].map(m => m.__data__?.datum)"
+            ".filter(datum => datum?.kind === 'encoder').map(datum => datum.label)"
+        )
     )
-    return set(found)
+
+
+def add_own(page: Page, name: str, accuracies: dict[str, str]) -> None:
+    page.locator("#own").evaluate("one => { one.open = true }")
+    page.locator("#own-form [name=name]").fill(name)
+    for key, value in accuracies.items():
+        page.locator(f"#own-form [name={key}]").fill(value)
+    page.get_by_role("button", name="Add", exact=True).click()
 
 
 def test_without_javascript_the_drawing_and_the_table_are_there(file: Path, browser: Browser):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(file.as_uri())
-    assert page.locator("#published-table tbody tr").count() > 117 + 37
-    assert page.locator("#chart-published svg").is_visible()
-    assert page.locator("#published-models form:visible").count() == 0
-    five, marked = column(page, 11), [text.endswith("‡") for text in column(page, 11)]
+    assert page.locator("#published-table tbody tr").count() > 117 + 72 + 37
+    assert page.locator("#chart-published svg").count() == 5
+    assert page.locator("#figure-published .legend").is_visible()
+    assert page.locator("form:visible, [data-script]:visible").count() == 0
+    means, marked = column(page, 11), ["‡" in text for text in column(page, 11)]
     ranks = [text for text in column(page, 2) if text != "–"]
     assert ranks == [str(rank) for rank in range(1, len(ranks) + 1)]
-    assert set(column(page, 2)[len(ranks) :]) == {"–"} and marked.index(True) == len(ranks)
-    known = values(five)
-    assert set(five[len(known) :]) == {"–"}
-    for some in (known[: len(ranks)], known[len(ranks) :]):
-        assert some == sorted(some, reverse=True)
+    first_beyond = marked.index(True)
+    for some in (means[:first_beyond], means[first_beyond:]):
+        assert values(some) == sorted(values(some), reverse=True)
     context.close()
 
 
@@ -148,245 +184,413 @@ def test_without_vega_the_drawing_stays_and_the_table_works(
     page.on("pageerror", lambda error: errors.append(str(error)))
     shutil.copy(file, tmp_path)
     page.goto((tmp_path / file.name).as_uri())
-    page.locator("#published-filter [type=search]").fill("datacomp")
-    assert 5 < len(names(page)) < 50 and page.locator("#chart-published svg").is_visible()
+    page.get_by_role("searchbox").fill("datacomp")
+    assert 5 < len(names(page)) < 50 and page.locator("#chart-published svg").count() == 5
+    page.locator("[name=line]").select_option("timm")
+    expect(page.locator("#choice")).to_contain_text("timm")
     assert errors == []
     page.close()
 
 
-def test_a_column_sorts_both_ways_and_what_has_no_number_stands_last(section: Page):
-    head = section.locator("#published-table [data-sort=objectnet]")
+def test_the_script_shows_what_the_page_had_without_it(file: Path, page: Page, browser: Browser):
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto(file.as_uri())
+    page.goto(file.as_uri())
+    for number in (2, 5, 6, 7, 8, 9, 10):
+        assert column(page, number) == column(plain, number), number
+    for number in (11, 12, 13, 14):
+        both = [re.findall(r"−?[\d.]+|‡|–", " ".join(column(one, number))) for one in (page, plain)]
+        for one, other in zip(*both, strict=True):
+            # The result's numbers have three decimals, the script's all.
+            same = one == other or values([one])[0] == pytest.approx(values([other])[0], abs=0.101)
+            assert same, (number, one, other)
+    context.close()
+
+
+CHECKED = """([choice, names]) => {
+  const { place, ends, drawn, drawnMean, meanOver, shiftsOf, models } = window.published;
+  const MEANS = ["all", "without_objectnet", "natural", "natural_without_objectnet", "style"];
+  const using = { choice, without: "" };
+  return models.filter((model) => names.includes(model.name)).map((model) => {
+    const { robustness, extrapolated } = place(using, model.accuracy);
+    const draws = drawn(using, model.accuracy, Object.keys(robustness));
+    const means = {};
+    for (const mean of MEANS) {
+      const over = shiftsOf(choice, mean);
+      const value = meanOver(robustness, over);
+      means[mean] = value === null ? null : [value, ...ends(drawnMean(draws, over))];
+    }
+    return { name: model.name, size: model.size, robustness, extrapolated, means };
+  });
+}"""
+
+
+def test_every_number_of_every_choice_is_that_of_the_result(opened: Page, cards: dict[str, Any]):
+    known = {(m["name"], m["image_size"]): m["robustness"] for m in cards["models"]}
+    some = [m["name"] for m in cards["models"] if len(m["robustness"]) > 1]
+    assert len(some) > 250
+    for choice in cards["choices"]:
+        compared = 0
+        for found in opened.evaluate(CHECKED, [choice, some]):
+            expected = known[found["name"], found["size"]].get(choice)
+            if expected is None:
+                assert found["robustness"] == {}
+                continue
+            compared += 1
+            where = (choice, found["name"])
+            assert found["robustness"] == pytest.approx(expected["shifts"], abs=6e-4), where
+            assert set(found["extrapolated"]) == set(expected["extrapolated"]), where
+            for mean, interval in found["means"].items():
+                known_mean = expected["means"][mean]
+                assert (interval is None) == (known_mean is None), (*where, mean)
+                if interval is not None:
+                    assert interval == pytest.approx(known_mean, abs=2e-3), (*where, mean)
+        assert compared > 30, choice
+
+
+def test_the_rank_correlation_of_every_choice_is_that_of_the_result(
+    opened: Page, cards: dict[str, Any]
+):
+    for key, choice in cards["choices"].items():
+        value, models = opened.evaluate("(key) => published.agreement(key, '')", key)
+        if choice["rank_correlation"] is None:
+            assert value == pytest.approx(1)
+        else:
+            assert (value, models) == (
+                pytest.approx(choice["rank_correlation"][0], abs=1e-3),
+                choice["compared"],
+            )
+
+
+def test_a_choice_of_the_line_changes_table_chart_and_text(opened: Page, cards: dict[str, Any]):
+    before = column(opened, 11)
+    opened.locator("[name=line]").select_option("timm")
+    expect(opened.locator("#choice")).to_contain_text("rank correlation of 0.99")
+    assert column(opened, 11) != before
+    assert names(opened)[0] == cards["choices"]["timm"]["leaders"][0]
+    expect(opened.locator("#lead")).to_be_hidden()
+    expect(opened.locator("#lead-choice")).to_contain_text(names(opened)[0])
+    assert opened.locator("#chart-published .panel:visible").count() == 4
+    assert "resnet50.a1_in1k" not in labels(opened)
+    assert opened.url.endswith("#models?line=timm")
+    opened.locator("[name=line]").select_option("with_v2")
+    settled(opened)
+    expect(opened.locator("#chart-published")).to_contain_text("accuracy expected of both")
+    expect(opened.locator("#missing")).to_contain_text("No line for ImageNet-V2")
+    opened.locator("[name=line]").select_option("default")
+    assert column(opened, 11) == before and "#" not in opened.url
+
+
+def test_a_family_of_standard_models_can_be_left_out(opened: Page, cards: dict[str, Any]):
+    field = opened.locator("[name=without]")
+    families = field.locator("option").all_inner_texts()
+    assert len(families) == 1 + cards["choices"]["default"]["families"]
+    before = column(opened, 11)
+    field.select_option(families[1])
+    after = column(opened, 11)
+    assert values(after)[:50] != values(before)[:50] and "[" not in "".join(after)
+    expect(opened.locator("#choice")).to_contain_text(f"family {families[1]} are left out")
+    opened.locator("[name=line]").select_option("linear")
+    expect(field).to_be_disabled()
+
+
+def test_a_column_sorts_both_ways_and_what_has_no_number_stands_last(opened: Page):
+    head = opened.locator("#published-table [data-sort=objectnet]")
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "descending"
-    texts = column(section, 9)
+    texts = column(opened, 7)
     assert values(texts) == sorted(values(texts), reverse=True)
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "ascending"
-    upwards = column(section, 9)
+    upwards = column(opened, 7)
     assert values(upwards) == sorted(values(texts))
     for found in (texts, upwards):
         assert set(found[len(values(found)) :]) == {"–"}
-    section.locator("#published-table [data-sort=name] button").click()
-    assert names(section)[0].casefold() == min(map(str.casefold, names(section)))
-    assert section.locator("#published-table [aria-sort=none]").count() == 11
+    opened.locator("#published-table [data-sort=name] button").click()
+    assert names(opened)[0].casefold() == min(map(str.casefold, names(opened)))
 
 
-def test_filters_leave_models_out_of_the_table_and_the_chart(section: Page):
-    listed = len(names(section))
-    section.get_by_label("zero-shot", exact=True).uncheck()
-    section.get_by_label("supervised", exact=True).uncheck()
-    assert set(column(section, 3)) == {"finetuned", "finetuned through ImageNet-12k"}
-    assert count(section) == f"37 of {listed} models"
-    section.locator("#published-filter [name=data]").select_option("WebLI")
-    shown = names(section)
+def test_filters_leave_models_out_of_the_table_and_the_chart(opened: Page):
+    listed = len(names(opened))
+    for kind in opened.locator("[name=training]").all():
+        if kind.get_attribute("value") not in ("finetuned", "finetuned_12k"):
+            kind.uncheck()
+    assert set(column(opened, 3)) == {"finetuned", "finetuned through ImageNet-12k"}
+    assert count(opened) == f"{len(names(opened))} of {listed} models"
+    opened.locator("[name=data]").select_option("WebLI")
+    shown = names(opened)
     assert len(shown) == 2 and all("webli" in name for name in shown)
-    assert labels(section) == set(shown)
+    assert labels(opened) == set(shown)
 
 
-def test_every_supervised_model_is_there_on_demand(section: Page):
-    section.get_by_label("all 960 supervised").check()
-    assert count(section) == f"{117 + 37 + 960} of {117 + 37 + 960} models"
-    assert "resnet50.tv_in1k" in names(section)
-    assert "resnet50.a1_in1k" in labels(section)
-    section.get_by_label("all 960 supervised").uncheck()
-    assert "resnet50.a1_in1k" not in labels(section) and len(names(section)) < 200
+def test_every_supervised_model_is_there_on_demand(opened: Page, cards: dict[str, Any]):
+    every = opened.locator("[name=every]")
+    every.check()
+    assert count(opened) == f"{len(cards['models'])} of {len(cards['models'])} models"
+    assert "resnet50.a1_in1k" in labels(opened)
+    every.uncheck()
+    assert "resnet50.a1_in1k" not in labels(opened)
 
 
-def test_search_finds_datacomp_and_other_names_and_the_address_keeps_it(section: Page, file: Path):
-    field = section.get_by_role("searchbox")
+def test_search_finds_words_in_any_order_and_other_names(opened: Page, cards: dict[str, Any]):
+    field = opened.get_by_role("searchbox")
     field.fill("datacomp b-32")
-    found = names(section)
-    assert "ViT-B-32/datacomp_xl_s13b_b90k" in found
-    # Its other name is ViT-B-32/datacomp_s_s13m_b4k.
-    others = set(found) - {"ViT-B-32/commonpool_s_image_s13m_b4k"}
-    assert all("datacomp" in name and "B-32" in name for name in others) and others != set(found)
+    found = names(opened)
+    assert "ViT-B-32/datacomp_xl_s13b_b90k" in found and len(found) < 20
     field.fill("b-32, datacomp,")
-    assert names(section) == found
-    field.fill("RN50-quickgelu/openai")
-    assert names(section) == ["RN50/openai"]
-    assert section.url.endswith("#published-models?q=RN50-quickgelu%2Fopenai")
-    section.goto("about:blank")
-    section.goto(f"{file.as_uri()}#published-models?q=datacomp")
-    assert len(names(section)) > 5
-    assert count(section).startswith(f"{len(names(section))} of ")
+    assert names(opened) == found
+    model = next(m for m in cards["models"] if m["aliases"] and not m["also"])
+    field.fill(model["aliases"][0])
+    assert model["name"] in names(opened)
 
 
-def test_shifts_are_shown_as_effective_robustness_on_demand(section: Page):
-    section.locator("#published-unit [name=unit]").select_option("robustness")
-    row = section.locator("#published-table tbody tr", has_text="ViT-B-32/openai").first
+def test_shifts_are_shown_as_effective_robustness_on_demand(opened: Page):
+    opened.locator("[name=unit]").select_option("robustness")
+    row = opened.locator("#published-table tbody tr", has_text="ViT-B-32/openai").first
     cells = row.locator("td").all_inner_texts()
     assert np.mean(values(cells[4:9])) == pytest.approx(values([cells[9]])[0], abs=0.06)
+    assert "robustness (points)" in opened.locator("[data-robustness]").inner_text()
 
 
-def test_hovering_names_a_point_and_clicks_link_points_and_rows(section: Page):
+def test_hovering_names_a_point_and_clicks_link_points_and_rows(opened: Page):
     label = "ViT-L-14/datacomp_xl_s13b_b90k"
-    section.mouse.move(*point(section, LONE, "ObjectNet"))
-    tip = section.locator("#vg-tooltip-element.visible")
-    for text in (
-        LONE,
-        "zero-shot",
-        "ObjectNet",
-        "51.8",
-        "effective robustness",
-        "mean, five shifts",
-    ):
+    opened.mouse.move(*point(opened, LONE, "ObjectNet"))
+    tip = opened.locator("#vg-tooltip-element.visible")
+    for text in (LONE, "zero-shot", "51.8", "effective robustness", "points", "["):
         expect(tip).to_contain_text(text)
-    section.mouse.click(*point(section, LONE, "ObjectNet"))
-    chosen = section.locator("#published-table tr.chosen")
+    opened.mouse.click(*point(opened, LONE, "ObjectNet"))
+    chosen = opened.locator("#published-table tr.chosen")
     expect(chosen).to_have_count(1)
-    assert chosen.locator("th").inner_text() == LONE
+    assert chosen.locator("th button").inner_text() == LONE
     expect(chosen).to_be_in_viewport()
-    assert signal(section, "chosen") == LONE
-    section.get_by_role("button", name=label, exact=True).press("Enter")
-    assert chosen.locator("th").inner_text() == label
+    opened.get_by_role("button", name=label, exact=True).press("Enter")
+    assert chosen.locator("th button").inner_text() == label
     assert chosen.get_by_role("button").get_attribute("aria-pressed") == "true"
-    assert signal(section, "chosen") == label
     chosen.locator("td").first.click()
     expect(chosen).to_have_count(0)
-    assert signal(section, "chosen") == ""
 
 
-def fill(page: Page, accuracies: dict[str, str]) -> None:
-    for name, value in accuracies.items():
-        page.locator(f"#own-model [name={name}]").fill(value)
+def test_a_model_links_to_its_source(opened: Page, cards: dict[str, Any]):
+    model = next(m for m in cards["models"] if m["source"] == "model_soups")
+    row = opened.locator("#published-table tbody tr", has_text=model["name"]).first
+    source = cards["sources"]["model_soups"]
+    assert row.locator("th a").get_attribute("href") == source["url"]
 
 
-def test_the_readers_own_model_is_placed_in_the_table_the_ranking_and_the_chart(section: Page):
-    known = next(m for m in section_models(section) if m[0] == "ViT-B-32/openai")
-    accuracies: dict[str, str] = dict(
-        zip(("imagenet", *TESTBED_SHIFTS), map(str, known[3]), strict=True)
-    )
-    fill(section, accuracies)
-    row = section.locator("#published-table tr.own")
-    theirs = section.locator("#published-table tbody tr", has_text="ViT-B-32/openai").first
-    assert values(row.locator("td").all_inner_texts()[3:]) == pytest.approx(
-        values(theirs.locator("td").all_inner_texts()[3:])
-    )
-    answer = section.locator("#own-model .answer")
-    ranked = sum(text != "–" for text in column(section, 2))
-    above = int(theirs.locator("td").first.inner_text()) - 1
-    said = f"Of the {ranked} zero-shot models within the standard models' range, {above} are"
-    expect(answer).to_contain_text(said)
-    section.get_by_role("searchbox").fill("no such model")
-    section.get_by_role("searchbox").fill("")
-    expect(answer).to_contain_text(said)
-    assert "your model" in labels(section) and "‡" not in answer.inner_text()
-    for shift in ("objectnet", "imagenet_a"):
-        fill(section, {shift: ""})
-    assert row.locator("td").nth(10).inner_text() == row.locator("td").nth(9).inner_text() == "–"
-    expect(answer).to_contain_text("by the mean over these 3 shifts")
-    section.get_by_role("button", name="Clear").click()
-    expect(row).to_have_count(0)
-    assert "your model" not in labels(section)
+OPENAI = {
+    **{"imagenet": "63.3", "imagenet_v2": "55.9", "objectnet": "55.3"},
+    **{"imagenet_a": "31.5", "imagenet_r": "69.3", "imagenet_sketch": "42.3"},
+}
 
 
-def test_an_own_model_above_or_below_all_others_is_said_to_be(section: Page):
-    for accuracy, said in (("99", "above all"), ("1", "below all")):
-        fill(section, {"imagenet": "70", "imagenet_v2": accuracy})
-        expect(section.locator("#own-model .answer")).to_contain_text(f"It is {said} 89 zero-shot")
+def test_own_models_are_placed_compared_shared_and_removed(opened: Page, file: Path):
+    add_own(opened, "mine; a=b", OPENAI)
+    add_own(opened, "second", {"imagenet": "70", "imagenet_r": "60"})
+    rows = opened.locator("#published-table tr.own")
+    expect(rows).to_have_count(2)
+    assert {"mine; a=b", "second"} <= labels(opened)
+    said = opened.locator("#own-models")
+    expect(said).to_contain_text("more robust on these 5 shifts")
+    expect(said).to_contain_text("more robust on this shift")
+    expect(said).to_contain_text(re.compile(r"mean \d+\.\d \[\d+\.\d, \d+\.\d\]"))
+    difference = opened.locator("#own-differences")
+    expect(difference).to_contain_text(re.compile(r"minus second: −?\d+\.\d \[.*over 1 shift\."))
+    opened.get_by_role("button", name=LONE, exact=True).click()
+    expect(difference).to_contain_text(f"minus {LONE}")
+    shared = opened.url
+    opened.goto("about:blank")
+    opened.goto(shared)
+    drawn(opened)
+    expect(rows).to_have_count(2)
+    assert {"mine; a=b", "second"} <= labels(opened) and opened.url == shared
+    expect(opened.locator("#published-table tr.chosen th button")).to_have_text(LONE)
+    expect(opened.locator("#own")).to_have_attribute("open", "")
+    opened.get_by_role("button", name="Remove second").click()
+    expect(rows).to_have_count(1)
+    opened.get_by_role("button", name="Edit mine; a=b").click()
+    assert opened.locator("#own-form [name=imagenet]").input_value() == "63.3"
+    opened.locator("#own-form [name=imagenet]").fill("64")
+    opened.get_by_role("button", name="Add", exact=True).click()
+    expect(rows).to_have_count(1)
+    expect(rows.locator("td").nth(3)).to_have_text("64.0")
 
 
-def test_a_marked_row_comes_into_view_when_the_search_is_cleared(section: Page):
-    field = section.get_by_role("searchbox")
-    field.fill("RN50/cc12m")
-    section.get_by_role("button", name="RN50/cc12m", exact=True).click()
-    field.fill("")
-    row, box = (
-        section.locator(place).bounding_box()
-        for place in ("#published-table tr.chosen", "#published-models .box")
-    )
-    assert row and box and box["y"] < row["y"] < box["y"] + box["height"]
+def test_an_own_model_has_the_interval_of_a_published_one_with_the_same_accuracies(
+    opened: Page, cards: dict[str, Any]
+):
+    model = next(m for m in cards["models"] if m["name"] == "ViT-B-32/openai")
+    add_own(opened, "same", {k: str(v) for k, v in model["accuracy"].items()})
+    own = opened.locator("#published-table tr.own td").all_inner_texts()
+    row = opened.locator("#published-table tbody tr", has_text="ViT-B-32/openai").first
+    assert own[3:] == row.locator("td").all_inner_texts()[3:]
 
 
-def test_the_tooltip_keeps_its_own_colours_in_dark_mode(section: Page):
-    section.emulate_media(color_scheme="dark")
-    section.mouse.move(*point(section, LONE, "ObjectNet"))
-    tip = section.locator("#vg-tooltip-element.visible")
-    expect(tip).to_contain_text(LONE)
-    style = "all => [...new Set(all.map(one => getComputedStyle(one)[%r]))]"
-    rows, keys = tip.locator("tr"), tip.locator("td.key")
-    assert rows.evaluate_all(style % "backgroundColor") == ["rgba(0, 0, 0, 0)"]
-    assert keys.evaluate_all(style % "borderBottomWidth") == ["0px"]
-    cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).length"
-    assert keys.evaluate_all(cut) == 0
-
-
-def section_models(page: Page) -> list[list[Any]]:
-    return json.loads(page.locator("#published-numbers").text_content() or "")["models"]
-
-
-def test_an_own_model_beyond_the_lines_is_marked_and_what_is_no_percentage_refused(section: Page):
-    fill(section, {"imagenet": "95", "imagenet_v2": "90"})
-    expect(section.locator("#own-model .answer")).to_contain_text("‡ The line is extrapolated")
-    alert = section.locator("#own-model [role=alert]")
+def test_what_is_no_percentage_and_a_name_that_is_taken_are_refused(opened: Page):
+    alert = opened.locator("#own-form [role=alert]")
     for typed, said in (
-        ({"imagenet": "101"}, "ImageNet: expected a percentage from 0 to 100, got 101"),
+        ({"imagenet": "70"}, "Give the accuracy on ImageNet and on at least one shift."),
+        ({"imagenet": "101", "imagenet_r": "5"}, "ImageNet: expected a percentage from 0 to 100"),
         ({"imagenet": "0.76"}, "ImageNet: expected percent, not a fraction; is it 76?"),
         ({"imagenet": "70", "imagenet_r": "-1"}, "ImageNet-R: expected a percentage"),
     ):
-        fill(section, typed)
+        add_own(opened, "x", typed)
         expect(alert).to_contain_text(said)
-        expect(section.locator("#published-table tr.own")).to_have_count(0)
-    fill(section, {"imagenet_r": "0"})
+        expect(opened.locator("#published-table tr.own")).to_have_count(0)
+    add_own(opened, "ViT-B-32/openai", {"imagenet": "70", "imagenet_r": "0"})
+    expect(alert).to_contain_text("is a published model")
+    add_own(opened, "", {"imagenet": "95", "imagenet_r": "0"})
     expect(alert).to_be_empty()
+    expect(opened.locator("#own-models")).to_contain_text("my model 1: effective")
+    expect(opened.locator("#own-models")).to_contain_text("‡ The line is extrapolated")
 
 
-def test_effective_robustness_in_the_browser_is_that_of_the_measure(section: Page):
-    standard = standard_models(ROOT / TESTBED)
-    shifts = {shift: accuracy_fractions(standard, shift) for shift in TESTBED_SHIFTS}
-    lines, _ = baseline_lines(accuracy_fractions(standard, "imagenet"), shifts, 1, 0)
-    rng = np.random.default_rng(0)
-    points = [
-        (str(rng.choice(TESTBED_SHIFTS)), float(x), float(y))
-        for x, y in rng.uniform(0, 100, (100, 2))
-    ]
-    points += [("objectnet", x, y) for x in (0.0, 100.0) for y in (0.0, 100.0)]
-    found = section.evaluate("all => all.map(one => published.robustness(...one))", points)
-    expected = [effective_robustness(x / 100, y / 100, lines[shift]) for shift, x, y in points]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
-    beyond = section.evaluate("all => all.map(([s, x]) => published.isExtrapolated(s, x))", points)
-    assert beyond == [lines[shift].is_extrapolated(x / 100) for shift, x, _ in points]
+def test_the_address_keeps_the_state_and_links_within_the_page_keep_it_too(
+    opened: Page, file: Path
+):
+    opened.get_by_role("searchbox").fill("b-32")
+    opened.locator("[name=line]").select_option("probit")
+    opened.locator("[name=unit]").select_option("robustness")
+    opened.locator("[name=training][value=soup]").uncheck()
+    opened.locator("#published-table [data-sort=imagenet_a] button").click()
+    state = (names(opened), column(opened, 8), count(opened))
+    opened.locator("nav a", has_text="Claims").click()
+    expect(opened.locator("#shows h2")).to_be_in_viewport()
+    assert "#shows?q=b-32" in opened.url
+    url = opened.url
+    opened.goto("about:blank")
+    opened.goto(url)
+    drawn(opened)
+    assert (names(opened), column(opened, 8), count(opened)) == state
+    expect(opened.locator("#shows h2")).to_be_in_viewport()
+    assert set() < labels(opened) <= set(state[0])  # some lie outside the frame
 
 
-def test_everybody_can_read_the_section_and_it_fits_a_telephone(section: Page):
-    section.evaluate(OTHERS)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "models?line=no&without=no&unit=no&data=no&sort=-no&hide=no&open=no&chosen=no",
+        "models?own=name:&own=imagenet:x;name:a&own=imagenet:200;imagenet_r:5;name:b&own=;;::",
+        "no?%E0%A4%A=1&q=%zz",
+    ],
+)
+def test_an_address_that_makes_no_sense_leaves_the_page_as_it_is(
+    file: Path, page: Page, address: str
+):
+    page.goto(f"{file.as_uri()}#{address}")
+    drawn(page)
+    assert page.locator("#published-table tr.own").count() == 0
+    assert page.locator("[name=line]").input_value() == "default"
+
+
+def test_table_and_figure_can_be_downloaded(opened: Page, tmp_path: Path):
+    opened.get_by_role("searchbox").fill("datacomp")
+    add_own(opened, 'my, "own"', OPENAI)
+    settled(opened)
+    files = {}
+    for act in ("csv", "svg", "png"):
+        with opened.expect_download() as started:
+            opened.locator(f"[data-act={act}]").click()
+        files[act] = tmp_path / started.value.suggested_filename
+        started.value.save_as(files[act])
+    rows = list(csv.DictReader(files["csv"].read_text().splitlines()))
+    assert {row["model"] for row in rows} == {*names(opened)} >= {'my, "own"'}
+    row = next(row for row in rows if row["model"] == "ViT-B-32/datacomp_xl_s13b_b90k")
+    assert float(row["low_all"]) < float(row["mean_all"]) < float(row["high_all"])
+    assert row["line"].startswith("logit") and row["source"].startswith("https://")
+    svg = files["svg"].read_text()
+    assert svg.startswith("<svg") and "var(" not in svg and "ImageNet-Sketch" in svg
+    with Image.open(files["png"]) as picture:
+        assert picture.size[0] > 1500
+
+
+def test_the_address_can_be_copied(opened: Page):
+    opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened.get_by_role("searchbox").fill("datacomp")
+    opened.locator("[data-act=link]").click()
+    expect(opened.locator("[data-act=link]")).to_have_text("Copied")
+    assert opened.evaluate("navigator.clipboard.readText()") == opened.url
+
+
+def test_everybody_can_read_the_page(opened: Page):
+    add_own(opened, "mine", OPENAI)
+    opened.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
+    opened.evaluate(UNDRAWN)
     for scheme in ("light", "dark"):
-        section.emulate_media(color_scheme=scheme)
-        assert violations(section) == []
-    section.set_viewport_size({"width": NARROW["width"], "height": NARROW["height"]})
-    assert excess_width(section) == 0
-    box = section.locator("#published-models .box")
-    box.evaluate("box => box.scrollTo(300, 0)")
+        opened.emulate_media(color_scheme=scheme)
+        assert violations(opened) == []
+
+
+def test_the_chart_follows_a_dark_page(opened: Page):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    white = """[...document.querySelectorAll("#chart-published *")].filter((one) => {
+      const style = getComputedStyle(one);
+      return [style.backgroundColor, style.fill].includes("rgb(255, 255, 255)")
+        && one.getBoundingClientRect().width > 100;
+    }).length"""
+    ink = "getComputedStyle(document.querySelector('#chart-published text')).fill"
+    light = opened.evaluate(ink)
+    opened.emulate_media(color_scheme="dark")
+    assert opened.evaluate(ground) != "rgb(255, 255, 255)"
+    assert opened.evaluate(white) == 0 and opened.evaluate(ink) != light
+
+
+def test_the_page_fits_a_telephone_and_its_panels_stack(opened: Page):
+    opened.set_viewport_size(NARROW)
+    opened.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
+    assert excess_width(opened) == 0
+    boxes = [one.bounding_box() for one in opened.locator("#chart-published .panel").all()]
+    assert len({box["x"] for box in boxes if box}) == 1
+    table = opened.locator("main .box")
+    table.evaluate("box => box.scrollTo(300, 0)")
     name, edge = (
-        section.locator("#published-table tbody th").first.bounding_box(),
-        box.bounding_box(),
+        opened.locator("#published-table tbody th").first.bounding_box(),
+        table.bounding_box(),
     )
     assert name and edge and abs(name["x"] - edge["x"]) < 4
 
 
-def test_a_hostile_name_stays_text(tmp_path: Path, page: Page):
-    tables = published_tables(
-        published_model(f"{HOSTILE}/openai", "zero_shot", 60.0, 9.0),
-        published_model(HOSTILE, "supervised", 60.0, 1.0, HOSTILE),
+def test_text_is_large_enough_and_the_page_opens_with_chart_search_and_table(opened: Page):
+    cells = opened.locator("#published-table td").first
+    size = cells.evaluate("one => parseFloat(getComputedStyle(one).fontSize)")
+    assert size >= 15
+    small = opened.eval_on_selector_all(
+        "#chart-published svg text",
+        """all => all.filter((one) => {
+          const scale = one.ownerSVGElement.getScreenCTM().a;
+          return parseFloat(getComputedStyle(one).fontSize) * scale < 10.9;
+        }).length""",
     )
-    lines = {
-        shift: {
-            "slope": 1.0,
-            "intercept": 0.0,
-            "r_squared": 1,
-            "models": 3,
-            "low": 0.3,
-            "high": 0.9,
-        }
-        for shift in TESTBED_SHIFTS
-    }
-    other = {"encoders": {}, "joined": {f"{HOSTILE}/openai": [HOSTILE]}, "counterparts": {}}
-    other |= {"leaders": [f"{HOSTILE}/openai"], "confidence": 0.95}
-    write_page(tmp_path / "published.html", other | {"lines": lines, "timm_lines": lines}, tables)
+    assert small == 0
+    for place in ("#chart-published", "#filter [name=q]", "#published-count", "#published-table"):
+        expect(opened.locator(place)).to_be_in_viewport()
+
+
+def test_a_print_breaks_no_name(opened: Page):
+    opened.emulate_media(media="print")
+    opened.set_viewport_size({"width": 1031, "height": 700})  # A4 within its margins
+    style = opened.locator("#published-table tbody th").first.evaluate(
+        "one => [getComputedStyle(one).overflowWrap, getComputedStyle(one).wordBreak]"
+    )
+    assert style == ["normal", "normal"]
+    assert opened.locator("form:visible, nav:visible").count() == 0
+    assert excess_width(opened) == 0
+
+
+def test_a_hostile_name_stays_text(tmp_path: Path, page: Page):
+    cards = (
+        card(HOSTILE, "zero_shot", 60.0, 9.0, aliases=[HOSTILE], data=HOSTILE),
+        card("b.in1k", "supervised", 60.0, 1.0, counterpart_of=HOSTILE),
+    )
+    html = published_page(
+        made(*cards), *(made_findings(), made_lines(), made_draws(), made_standard())
+    )
+    (tmp_path / "published.html").write_text(html)
+    (tmp_path / "vega.js").write_text(vega_script())
     page.goto((tmp_path / "published.html").as_uri())
-    page.wait_for_function("document.querySelector('#chart-published .marks')")
+    drawn(page)
     assert page.locator("img").count() == 0 and len(names(page)) == 2
     page.mouse.move(*point(page, HOSTILE, "ImageNet-R"))
     expect(page.locator("#vg-tooltip-element.visible")).to_contain_text("<img src=x")
     page.mouse.click(*point(page, HOSTILE, "ImageNet-R"))
-    assert page.locator("tr.chosen th").inner_text() == HOSTILE
+    assert page.locator("tr.chosen th button").inner_text() == HOSTILE

@@ -1,7 +1,6 @@
 """A made-up study with the structure of real results."""
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.encoders import EncoderEntry
-from interpreting_clip.formats.published_models import published_line_rows
 from interpreting_clip.measures.logit_line import LogitLine
 from page.families import with_null
 from page.names import INSTRUMENTS
@@ -17,13 +15,10 @@ from page.results import (
     Baseline,
     Controls,
     LayerComparison,
-    PublishedResults,
     Series,
     StudyEncoder,
     UntrainedNull,
 )
-from page.robustness_tables import PUBLISHED_COLUMNS, published_rows
-from stages.published import COLUMNS
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
 LINES = {
@@ -48,7 +43,6 @@ ENCODERS = {
     "vit_untrained": ("ViT untrained", "untrained", "none", 8.5, -3, 2.95),
 }
 BASES = ("directions", "features")
-PUBLISHED = {"extrapolated": [], "imagenet": 59.8, "shifts": 41.2}
 CHECKS = [
     {"score": "balanced", "check": "missing labels", "fell": {"0.01": 0.1}, "passes": False},
     {"score": "all images", "check": "missing labels", "fell": {"0.01": 1.0}, "passes": True},
@@ -113,6 +107,7 @@ def encoder_metrics(key: str, rng: np.random.Generator) -> dict[str, Any]:
             **robustness,
             "mean": mean,
             **interval(mean, 1.3, "mean_"),
+            **{kind: {"value": mean, **interval(mean, 1.3)} for kind in ("natural", "style")},
             "extrapolated": list(SHIFTS) if imagenet < 35 else [],
         },
         "kurtosis": {
@@ -266,12 +261,6 @@ def encoder_series(key: str, rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
-def counterpart(data: str, training: str, mean: float, note: str = "") -> dict[str, Any]:
-    value = {"mean": mean, **interval(mean, 0.5), "extrapolated": []}
-    said = {"data": data, "training": training, "image_size": 224, "note": note}
-    return said | {"imagenet": 80.0, "shifts": 50.0, "testbed": value, "timm": value}
-
-
 def control(name: str) -> dict[str, Any]:
     known = {"planted": 3.0, "found": 2.98, "tolerance": 0.05, "as_planted": True}
     return {"what": f"what was planted for {name}", **known}
@@ -338,25 +327,6 @@ def made_up_study() -> dict[str, Any]:
                 ],
             },
         },
-        "published": {
-            "lines": msgspec.to_builtins(LINES),
-            "encoders": {
-                "RN50/openai": PUBLISHED | {"mean": 22.8, "low": 22.1, "high": 23.4},
-                "RN50/cc12m": PUBLISHED | {"mean": 11.0, "low": 10.1, "high": 12.0},
-            },
-            "leaders": ["RN50/openai"],
-            "confidence": 0.95,
-            "joined": {},
-            "timm_lines": msgspec.to_builtins(LINES),
-            "counterparts": {
-                "ViT-B/32": {
-                    "ViT-B-32/openai": counterpart("OpenAI", "zero_shot", 27.0),
-                    "clip.openai_ft_in1k": counterpart("OpenAI", "finetuned", 8.0),
-                    "augreg_in1k": counterpart("ImageNet", "supervised", 2.0),
-                    "sam_in1k": counterpart("ImageNet", "supervised", 1.0),
-                }
-            },
-        },
     }
 
 
@@ -406,11 +376,6 @@ def controls(study: dict[str, Any]) -> Controls:
 
 
 @pytest.fixture
-def published(study: dict[str, Any]) -> PublishedResults:
-    return msgspec.convert(study["published"], PublishedResults)
-
-
-@pytest.fixture
 def fewer(study: dict[str, Any]) -> dict[str, Any]:
     """The study without ObjectNet and ImageNet-A."""
     for metrics in study["metrics"].values():
@@ -423,39 +388,3 @@ def fewer(study: dict[str, Any]) -> dict[str, Any]:
 def model(name: str, imagenet: float, above: float) -> dict[str, Any]:
     """Make a model that lies some points above every line."""
     return {"name": name, "imagenet": imagenet, **{s: beta(s, imagenet) + above for s in SHIFTS}}
-
-
-def as_read(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
-    """Return a row as it is read from the CSV that it was written to."""
-    return {name: "" if row.get(name) is None else str(row[name]) for name in columns}
-
-
-def published_model(
-    name: str, training: str, imagenet: float, above: float, counterpart_of: str = ""
-) -> dict[str, Any]:
-    """Make a row of the table of published models, some points above every line."""
-    five = training == "zero_shot"
-    shifts = [s for s in SHIFTS if five or s != "objectnet"]
-    ends = {"mean": above, **interval(above, 0.5)}
-    return {
-        **{"name": name, "training": training, "architecture": name, "data": "OpenAI"},
-        **{"counterpart_of": counterpart_of, "imagenet": imagenet},
-        "extrapolated": " ".join(shifts) if imagenet < 35 else "",
-        **{s: beta(s, imagenet) + above for s in shifts},
-        **{f"robustness_{s}": above for s in shifts},
-        **{f"{end}_of_four": value for end, value in ends.items()},
-        **({f"{end}_of_five": value for end, value in ends.items()} if five else {}),
-    }
-
-
-def published_tables(*models: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Return the tables of published models with these rows, as they are read."""
-    blank = dict.fromkeys(SHIFTS) | {f"robustness_{s}": None for s in SHIFTS}
-    whole = [blank | one for one in models]
-    rows = {
-        "published": published_rows([model("a standard model", 60.0, 0.0)], whole, LINES),
-        "published_models": whole,
-        "published_lines": published_line_rows({"testbed": LINES, "timm": LINES}),
-    }
-    columns = {**COLUMNS, "published": PUBLISHED_COLUMNS}
-    return {name: [as_read(row, columns[name]) for row in rows[name]] for name in rows}

@@ -11,9 +11,8 @@ from page.charts import CHARTS, PLANTED_OUTLIERS
 from page.drawing import POINTS, chart_spec, chart_svg, thinned
 from page.names import TRAININGS
 from page.plot_templates import plot_template
-from page.published_charts import PUBLISHED
-from page.published_page import points_outside_frame
-from page.robustness_tables import PUBLISHED_COLUMNS
+from page.published_charts import PUBLISHED, points_outside_frame
+from page.published_tables import PUBLISHED_COLUMNS
 from page.study_tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from page.vega import VEGA_LITE, draw_svg
 from page.vega_lite import TRAINING_COLOURS

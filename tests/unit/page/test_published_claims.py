@@ -1,69 +1,89 @@
 """The claims about published models follow the numbers, whichever way they fall."""
 
-import msgspec
 import pytest
 
-from page.published_claims import published_claims, published_order, published_robustness
-from page.results import PublishedResults
-from tests.unit.page.conftest import counterpart
+from page.published_claims import published_claims
+from tests.unit.page.made_published import card, made
 
 
-def test_published_models_are_counted(study):
-    study["published"]["encoders"]["RN50/cc12m"]["low"] = -0.5
-    found = published_robustness(msgspec.convert(study["published"], PublishedResults))
-    assert found and found.verdict == "mixed" and found.findings[0].startswith("1 of 2 models")
+def claims(*cards):
+    return {claim.key: claim for claim in published_claims(made(*cards))}
 
 
-def test_published_models_to_which_the_line_is_extrapolated_are_neither_counted_nor_quoted(study):
-    models = study["published"]["encoders"]
-    models["tiny/openai"] = models["RN50/openai"] | {"mean": 99.0, "extrapolated": ["imagenet_a"]}
-    found = published_robustness(msgspec.convert(study["published"], PublishedResults))
-    assert found and found.verdict == "shown" and found.findings[0].startswith("2 of 2 models")
-    assert found.findings[1].startswith("1 more") and "35.0 to 98.0 %" in found.findings[1]
-    assert not any("tiny" in text or "99.0" in text for text in found.findings)
+def test_zero_shot_models_are_counted_and_those_beyond_the_line_are_not():
+    found = claims(
+        card("RN50/openai", "zero_shot", 60.0, 20.0),
+        card("RN50/cc12m", "zero_shot", 40.0, 0.2),
+        card("tiny/openai", "zero_shot", 20.0, 99.0),
+    )["published"]
+    assert found.verdict == "mixed" and found.findings[0].startswith("1 of 2 models")
+    assert found.findings[1].startswith("1 more") and "‡" not in " ".join(found.findings)
+    assert not any("tiny" in text for text in found.findings)
+    assert "highest: RN50/openai, 20.0 [19.5, 20.5] points" in found.findings[3]
 
 
-def order_of(study):
-    found = published_order(msgspec.convert(study["published"], PublishedResults))
-    assert found
-    return found
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        (((-12, -13, -11), (-4, -5, -3)), "shown"),
+        (((-12, -13, -11), (1, -1, 3)), "mixed"),
+        (((5, 4, 6), (3, 2, 4)), "not shown"),
+        (((0.5, -1, 2), (0.1, -1, 2)), "mixed"),
+    ],
+)
+def test_finetuning_is_judged_by_the_difference_from_the_start(changes, verdict):
+    cards = [
+        card(f"b/{i}", "finetuned", 70.0, 5.0, change=change) for i, change in enumerate(changes)
+    ]
+    found = claims(*cards, card("b", "finetuned", 70.0, 9.0))["finetuning"]
+    assert found.verdict == verdict and " of 2 models lose" in found.findings[0]
+
+
+def test_a_finetuned_model_beyond_the_line_is_not_counted():
+    cards = [card(f"b/{x}", "finetuned", x, 5.0, change=(-1, -2, -0.5)) for x in (20.0, 70.0)]
+    found = claims(*cards)["finetuning"]
+    assert "1 of 1 models" in found.findings[0] and found.findings[1].startswith("1 more")
+
+
+def backbone(finetuned: float, **more):
+    return (
+        card("B/openai", "zero_shot", 60.0, 27.0, counterpart_of="B", data="OpenAI"),
+        card(
+            "b.openai_ft", "finetuned", 80.0, finetuned, counterpart_of="B", data="OpenAI", **more
+        ),
+        card("b.in1k", "supervised", 80.0, 2.0, counterpart_of="B", data="ImageNet"),
+        card("b.weak_in1k", "supervised", 80.0, 1.0, counterpart_of="B", data="ImageNet"),
+    )
 
 
 @pytest.mark.parametrize(
     ("finetuned", "verdict"), [(8.0, "shown"), (40.0, "not shown"), (2.4, "undecided")]
 )
-def test_published_models_of_one_backbone_are_put_in_order(study, finetuned, verdict):
-    models = study["published"]["counterparts"]["ViT-B/32"]
-    models["clip.openai_ft_in1k"] = counterpart("OpenAI", "finetuned", finetuned)
-    found = order_of(study)
+def test_models_of_one_backbone_are_put_in_order(finetuned, verdict):
+    found = claims(*backbone(finetuned))["published-order"]
     (finding,) = found.findings
     assert found.verdict == verdict
-    raw = "points (ImageNet 80.0 %, shifts 50.0 %)"
-    assert finding.startswith(f"ViT-B/32, OpenAI: zero-shot 27.0 [26.5, 27.5] {raw}, finetuned")
+    assert finding.startswith("B, OpenAI: zero-shot 27.0 [26.5, 27.5] points (ImageNet 60.0 %)")
     assert "supervised 2.0 [" in finding and "1.0 [" not in finding
 
 
-def test_a_published_model_of_another_patch_size_is_named_as_one(study):
-    study["published"]["counterparts"]["ViT-B/32"]["augreg_in1k"]["note"] = "another patch size"
-    assert "supervised (another patch size) 2.0 [" in order_of(study).findings[0]
+def test_a_case_to_which_the_line_is_extrapolated_is_undecided():
+    cards = backbone(8.0, note="larger patches")
+    cards[1]["robustness"]["default"]["extrapolated"] = ["imagenet_a"]
+    found = claims(*cards)["published-order"]
+    assert found.verdict == "undecided"
+    assert "finetuned (larger patches) 8.0 [7.5, 8.5]‡" in found.findings[0]
 
 
-def test_published_models_are_judged_on_the_lines_that_reach_them(study):
-    models = study["published"]["counterparts"]["ViT-B/32"]
-    finetuned = models["clip.openai_ft_in1k"]
-    outside = counterpart("", "", 40.0)["timm"] | {"extrapolated": ["imagenet_a"]}
-    finetuned["testbed"] = outside
-    found = order_of(study)
-    assert found.verdict == "shown" and "finetuned 40.0 [39.5, 40.5]‡" in found.findings[0]
-    finetuned["timm"] = outside
-    assert order_of(study).verdict == "undecided"
-    finetuned |= {
-        "testbed": outside | {"extrapolated": []},
-        "timm": counterpart("", "", 8.0)["timm"],
-    }
-    assert order_of(study).verdict == "mixed"
+def test_a_claim_says_under_which_lines_its_verdict_is_another():
+    cards = backbone(8.0)
+    assert [found.elsewhere for found in claims(*cards).values()] == [[], []]
+    means = cards[1]["robustness"]["linear"]["means"]
+    means["without_objectnet"] = [40.0, 39.5, 40.5]
+    assert claims(*cards)["published-order"].elsewhere == ["linear: not seen"]
+    del cards[0]["robustness"]["linear"], cards[1]["robustness"]["linear"]
+    assert [found.elsewhere for found in claims(*cards).values()] == [[], []]
 
 
-def test_without_numbers_nothing_is_said_of_published_models(study):
-    study["published"] |= {"encoders": {}, "counterparts": {}}
-    assert published_claims(msgspec.convert(study["published"], PublishedResults)) == []
+def test_without_models_nothing_is_said():
+    assert claims() == {}

@@ -2,112 +2,259 @@
 
 import json
 import re
+from copy import deepcopy
+from html.parser import HTMLParser
 
-import msgspec
 import pytest
 import vl_convert
 
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
+from page.drawing import chart_spec
 from page.names import TESTBED_SHIFTS
+from page.panels import panel_drawing
+from page.published_charts import FINETUNING, KINDS, PUBLISHED, SCALING, SOUPS
+from page.published_findings import finetuning_sentences, kind_sentences, scaling_sentences
 from page.published_page import published_page, published_view
-from page.results import PublishedResults
+from page.published_results import LINE_COLUMNS, Line, coefficient, read_draws, read_lines
+from page.published_tables import (
+    PUBLISHED_COLUMNS,
+    finetuning_rows,
+    kind_rows,
+    published_rows,
+    scaling_rows,
+    soup_rows,
+)
 from page.vega import VEGA_LITE
-from tests.unit.page.conftest import LINES, published_model, published_tables
+from tests.reads import ROOT
+from tests.unit.page.made_published import (
+    card,
+    made,
+    made_draws,
+    made_findings,
+    made_lines,
+    made_standard,
+)
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\u2028&'\""
+RECIPE = {"learning_rate": "1e-5", "epochs": "8", "augmentation": "rand-m9-n2"}
+CARDS = (
+    card("low/openai", "zero_shot", 60.0, 9.0, aliases=["low-quickgelu/openai"]),
+    card("high/openai", "zero_shot", 20.0, 30.0),
+    card("ViT-B-32/openai", "zero_shot", 63.0, 7.0),
+    card("b.clip_ft_in1k", "finetuned", 80.0, 5.0),
+    card("b.in1k", "supervised", 80.0, 1.0, counterpart_of="ViT-B/32"),
+    card("other.in1k", "supervised", 70.0, 0.5),
+    card("B/model_1", "finetuned", 75.0, 3.0, source="zoo", recipe=RECIPE),
+    card("B/greedy_soup", "soup", 81.0, 6.0),
+    card(
+        *("C/m", "zero_shot", 66.0, 8.0),
+        data="LAION-2B",
+        recipe={"samples_seen": "3B", "gmacs_total": "2e10"},
+    ),
+)
 
 
-@pytest.fixture
-def tables():
-    return published_tables(
-        published_model("low/openai", "zero_shot", 60.0, 9.0),
-        published_model("high/openai", "zero_shot", 20.0, 30.0),
-        published_model("b.clip_ft_in1k", "finetuned", 80.0, 5.0),
-        published_model("b.in1k", "supervised", 80.0, 1.0, "ViT-B/32"),
-        published_model("other.in1k", "supervised", 70.0, 0.5),
+def view(*cards, **more):
+    return published_view(
+        made(*(cards or CARDS), **more),
+        *(made_findings(), made_lines(), made_draws(), made_standard()),
     )
 
 
-def numbers(view) -> dict:
-    return json.loads(view.numbers)
+def page(*cards, **more):
+    return published_page(
+        made(*(cards or CARDS), **more),
+        *(made_findings(), made_lines(), made_draws(), made_standard()),
+    )
 
 
-def test_the_table_has_counterparts_alone_and_the_script_every_model(published, tables):
-    view = published_view(published, tables)
-    listed = ["low/openai", "high/openai", "b.clip_ft_in1k", "b.in1k"]
-    assert [m.name for m in view.models] == listed
-    assert [m[0] for m in numbers(view)["models"]] == [*listed, "other.in1k"]
-    assert (view.clips, view.supervised) == (2, 2)
+def numbers(found) -> dict:
+    return json.loads(found.numbers)
 
 
-def test_the_most_robust_that_are_known_and_the_highest_of_all_are_told_apart(study, tables):
-    study["published"]["leaders"] = ["low/openai"]
-    published = msgspec.convert(study["published"], PublishedResults)
-    view = published_view(published, tables)
-    assert view.ranks == {"low/openai": 1}
-    assert view.first and view.first.name == "high/openai" and view.first.extrapolated
-    assert [m.name for m in view.leaders] == ["low/openai"]
+class Nesting(HTMLParser):
+    """Lists the tags that are left open or closed out of order."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in {"meta", "br", "input", "link"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
 
 
-def test_the_script_has_the_testbeds_lines_at_full_precision(published, tables):
-    lines = numbers(published_view(published, tables))["lines"]
-    assert lines.keys() == LINES.keys()
-    for shift, line in LINES.items():
-        known = {key: getattr(line, key) for key in ("slope", "intercept", "low", "high")}
-        assert lines[shift] == pytest.approx(known, abs=1e-12)
-
-
-def test_other_names_of_the_same_weights_can_be_found(study, tables):
-    study["published"]["joined"] = {"low/openai": ["low-quickgelu/openai"]}
-    published = msgspec.convert(study["published"], PublishedResults)
-    models = {m[0]: m for m in numbers(published_view(published, tables))["models"]}
-    assert models["low/openai"][-1] == "low-quickgelu/openai"
-
-
-def test_hostile_names_stay_text_in_scripts(published):
-    tables = published_tables(published_model(HOSTILE, "zero_shot", 60.0, 9.0))
-    view = published_view(published, tables)
-    for text in (view.numbers, view.drawing.spec):
-        assert not re.search("[<>&\u2028]", text)
-    assert numbers(view)["models"][0][0] == HOSTILE and "<img" not in view.drawing.panels[0].svg
-
-
-def test_a_slope_that_is_no_number_is_refused(published, tables):
-    tables["published_lines"][0]["slope"] = "steep"
-    with pytest.raises(InputError, match=r"published_lines\.csv: expected numbers"):
-        published_view(published, tables)
-
-
-def test_the_specification_waits_for_the_rows_that_the_script_makes(published, tables):
-    spec, panels = json.loads(published_view(published, tables).drawing.spec).values()
-    assert [one["title"] for one in panels] == list(TESTBED_SHIFTS.values())
-    assert all(one["values"] == "" for one in panels)
-    assert {one["name"] for one in spec["params"]} == {"chosen", "hidden"}
-    assert vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)["signals"]
-
-
-def test_published_counterparts_stand_side_by_side_on_both_lines(study, tables):
-    models = study["published"]["counterparts"]["ViT-B/32"]
-    models["augreg_in1k"]["note"] = "another patch size"
-    models["augreg_in1k"]["testbed"] = models["sam_in1k"]["testbed"] | {
-        "extrapolated": ["objectnet"]
+def test_the_page_is_whole_links_to_its_parts_and_is_the_same_twice():
+    text = page()
+    nesting = Nesting(text)
+    assert (nesting.open, nesting.wrong) == ([], [])
+    assert not re.search(r"<script[^>]*src|@import|<link|<iframe|<img", text) and text == page()
+    identifiers = re.findall(r'\bid="([^"]+)"', text)
+    assert len(identifiers) == len(set(identifiers))
+    links = set(re.findall(r'href="([^"#]*)(?:#([^"]+))?"', text))
+    assert {inner for outer, inner in links if not outer} <= set(identifiers)
+    assert {outer for outer, _ in links if outer} == {
+        *("report.html", "published_models.csv", "published_models.json", "published.csv"),
+        *("published_models.schema.json", "published_lines.csv", "https://example.org/zoo"),
     }
-    text = published_page(msgspec.convert(study["published"], PublishedResults), tables)
-    rows = text.partition("<caption>Effective robustness of published models by backbone")[2]
-    rows = rows.partition("</table>")[0].split("<tr>")[2:]
-    found = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
-    assert [row[:2] for row in found] == [
-        ["zero-shot", "OpenAI"],
-        ["finetuned", "OpenAI"],
-        ["supervised", "ImageNet"],
-        ["supervised", "ImageNet"],
+
+
+def test_the_table_has_counterparts_alone_and_the_script_every_model():
+    found = view()
+    listed = [m.name for m in found.models]
+    assert "other.in1k" not in listed and len(listed) == len(CARDS) - 1
+    # Those without ObjectNet follow, and of both those to which the line is extrapolated.
+    assert listed.index("low/openai") < listed.index("high/openai") < listed.index("b.clip_ft_in1k")
+    assert {m[0] for m in numbers(found)["models"]} == {c["name"] for c in CARDS}
+    assert found.supervised == 2
+
+
+def test_models_beyond_the_line_are_not_ranked():
+    found = view()
+    assert found.ranks == {"low/openai": 1, "C/m": 2, "ViT-B-32/openai": 3}
+    assert [m.name for m in found.leaders] == ["low/openai"]
+
+
+def test_the_choices_stand_with_the_default_first_and_natural_shifts_before_those_of_style():
+    found = view()
+    assert list(found.choices) == ["default", "linear"] == list(numbers(found)["choices"])
+    assert list(found.shifts) == list(numbers(found)["shifts"])
+    assert [list(members) for members in found.kinds.values()] == [
+        ["imagenet_v2", "objectnet", "imagenet_a"],
+        ["imagenet_r", "imagenet_sketch"],
     ]
-    assert found[2][2:] == [
-        *("augreg_in1k", "224", "80.0", "50.0"),
-        *("1.0 [0.5, 1.5]‡", "2.0 [1.5, 2.5]", "another patch size"),
+    assert [panel.title for panel in found.drawing.panels] == [
+        one for members in found.kinds.values() for one in members.values()
     ]
 
 
-def test_names_of_one_set_of_weights_are_said(published, tables):
-    joined = msgspec.structs.replace(published, joined={"RN50/a": ["RN50-x/a"]})
-    assert "RN50/a = RN50-x/a." in published_page(joined, tables)
+def test_the_script_has_the_lines_at_full_precision():
+    lines = numbers(view())["lines"]
+    for line in made_lines():
+        found = lines[line.choice][""][line.shift]
+        assert (found["slope"], found["intercept"]) == (line.slope, line.intercept)
+        assert found["ranges"] == [[35.0, 98.0]]
+
+
+def test_hostile_names_stay_text():
+    cards = (card(HOSTILE, "zero_shot", 60.0, 9.0, note=HOSTILE, aliases=[HOSTILE, "x"]),)
+    text = page(*cards)
+    assert "<img" not in text and numbers(view(*cards))["models"][0][0] == HOSTILE
+
+
+def test_a_source_without_an_address_of_the_web_is_no_link():
+    source = {"title": "S", "url": "javascript:alert(1)", "commit": "", "licence": "", "note": ""}
+    source |= {"path": "", "sets": [], "measured": ""}
+    text = page(sources={"zoo": source})
+    assert "javascript:" not in text and '<th scope="row">S</th>' in text
+
+
+def test_models_that_two_sources_measured_and_other_names_are_listed():
+    also = [{"source": "zoo", "name": "again", "accuracy": {}, "largest_difference": 0.41}]
+    text = " ".join(page(card("m", "zero_shot", 60.0, 9.0, also=also, aliases=["m2"])).split())
+    assert "m = again (A zoo): <strong>0.41</strong>." in text and "m = m2." in text
+
+
+def test_a_claim_that_depends_on_the_line_carries_a_mark():
+    cards = deepcopy(CARDS)
+    assert "Depends on the line" not in page(*cards)
+    for one in cards:
+        if means := one["robustness"]["linear"]["means"]["all"]:
+            means[:] = [-3.0, -4.0, -2.0]
+    assert "Depends on the line.</strong> Under another one: linear: not seen" in page(*cards)
+
+
+def test_rows_fit_the_columns_and_a_model_has_its_height_above_the_line():
+    rows = published_rows(made_standard(), made(*CARDS), made_lines())
+    assert all(row.keys() <= set(PUBLISHED_COLUMNS) for row in rows)
+    models = [row for row in rows if row["kind"] == "encoder"]
+    for row in models:
+        height = row["accuracy"] - row["baseline"]
+        assert height == pytest.approx(row["effective_robustness"], abs=1e-9)
+    names = {row["label"] for row in models}
+    assert "b.in1k" in names and "other.in1k" not in names
+    marks = {row["label"]: row["extrapolated"] for row in models}
+    assert (marks["high/openai"], marks["low/openai"]) == ("‡", "")
+    shifts = [row["shift"] for row in models if row["label"] == "b.in1k"]
+    assert len(shifts) == 4 and "ObjectNet" not in shifts
+
+
+def test_panels_stand_in_the_order_in_which_a_facet_is_sorted():
+    """Vega-Lite sorts the titles of a facet by the list, and leaves its panels as the rows come."""
+    rows = published_rows(made_standard(), made(*CARDS), made_lines())
+    assert list(dict.fromkeys(row["shift"] for row in rows)) == list(TESTBED_SHIFTS.values())
+
+
+def test_the_paper_is_cited_as_in_citation_cff():
+    (paper,) = load_tree(ROOT / "CITATION.cff")["references"]
+    entry = page().partition("@article{")[2].partition("</pre>")[0]
+    plain = re.sub(r"[{}]", "", entry)
+    assert paper["title"] in plain and paper["journal"] in plain and str(paper["year"]) in plain
+    names = [author["family-names"] for author in paper["authors"]]
+    found = re.search(r"author\s*= (.*)", plain)
+    assert found and len(found[1].split(" and ")) == len(names)
+    assert [n for n in names if n in found[1]] == ["Shankar", "Zappella", "Blaas"]  # two in TeX
+
+
+def test_every_chart_compiles_and_shows_its_rows():
+    published = made(*CARDS)
+    rows = published_rows(made_standard(), published, made_lines())
+    spec = chart_spec(PUBLISHED, [{"mean_text": "", **row} for row in rows])
+    assert vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)["marks"]
+    for chart, found, panels in (
+        (FINETUNING, finetuning_rows(published), ["all shifts", "natural shifts", "style shifts"]),
+        (SOUPS, soup_rows(published), ["all shifts", "natural shifts", "style shifts"]),
+        (SCALING, scaling_rows(published), ["all shifts", "natural shifts", "style shifts"]),
+        (KINDS, kind_rows(published), ["zero-shot models", "finetuned models and soups"]),
+    ):
+        drawing = panel_drawing(chart, found)
+        assert set(panels) <= {panel.title for panel in drawing.panels}, chart.name
+        assert all("<path" in panel.svg for panel in drawing.panels)
+
+
+def test_sentences_follow_the_numbers():
+    findings = made_findings()
+    first, second = finetuning_sentences(findings)
+    assert "26.6 points before" in first and "3.1 to 16.1 (median 11.8)" in first
+    assert "costs 4.0 [3.0, 5.0] points" in second and "R² 0.50" in second
+    first, second = scaling_sentences(findings)
+    assert "seen adds 3.0 [2.0, 4.0]" in first and "cannot" not in first
+    assert "per sample changes little that can be told (0.5 [−0.5, 1.5] points)" in first
+    assert "LAION −3.0 [−4.0, −2.0] points" in second
+    assert kind_sentences(made(CARDS[0])) == []
+    assert "4 zero-shot models is 8.5" in kind_sentences(made(*CARDS))[0]
+
+
+def test_a_line_that_is_no_number_is_refused():
+    row = dict.fromkeys(LINE_COLUMNS, "1") | {"slope": "steep", "left_out": ""}
+    with pytest.raises(InputError, match=r"published_lines\.csv: row 1: .*slope"):
+        read_lines([row])
+
+
+def test_a_line_is_read_with_and_without_a_second_slope():
+    row = dict.fromkeys(LINE_COLUMNS, "1") | {"choice": "default", "shift": "imagenet_r"}
+    row |= {"left_out": "", "second_slope": "", "lowest_second": "", "highest_second": ""}
+    (line,) = read_lines([row])
+    assert isinstance(line, Line) and (line.second_slope, line.slope, line.left_out) == (
+        None,
+        1,
+        "",
+    )
+
+
+def test_a_finding_that_is_missing_is_refused():
+    with pytest.raises(InputError, match=r"published\.json: expected a term 'mixup'"):
+        coefficient(made_findings().finetuning.regressions[0], "mixup")
+
+
+def test_draws_that_are_none_are_refused(tmp_path):
+    (tmp_path / "draws.json").write_text('{"default": {"imagenet_r": 3}}')
+    with pytest.raises(InputError, match=r"draws\.json: .*object"):
+        read_draws(tmp_path / "draws.json")

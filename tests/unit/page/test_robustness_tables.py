@@ -1,18 +1,15 @@
 import pytest
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.published_models import LINE_COLUMNS, published_line_rows
 from interpreting_clip.measures.logit_line import LogitLine
 from page.robustness_tables import (
-    PUBLISHED_COLUMNS,
     ROBUSTNESS_COLUMNS,
     baseline_accuracy,
     clip_to_axis,
     line_ends,
-    published_rows,
     robustness_rows,
 )
-from tests.unit.page.conftest import LINES, beta, model, published_model, read, read_baseline
+from tests.unit.page.conftest import beta, read, read_baseline
 
 KINDS = ("standard", "line", "extrapolated", "encoder")
 
@@ -63,64 +60,6 @@ def test_a_shift_without_a_line_is_refused(study):
 def test_a_shift_that_the_study_does_without_is_left_out(fewer):
     shifts = {row["shift"] for row in robustness_rows(read(fewer), read_baseline(fewer))}
     assert shifts == {"ImageNet-V2", "ImageNet-R", "ImageNet-Sketch"}
-
-
-@pytest.fixture
-def published() -> list[dict]:
-    standard = [model("a", 60.0, 0.0), model("b", 80.0, 0.0) | {"imagenet_r": None}]
-    return published_rows(
-        standard,
-        [
-            published_model("RN50/openai", "zero_shot", 50.0, 20.0),
-            published_model("rn50.clip_ft_in12k_in1k", "finetuned_12k", 60.0, 10.0)
-            | {"objectnet": None},
-            published_model("rn50.in1k", "supervised", 60.0, 0.0, "RN50") | {"objectnet": None},
-            published_model("rn101.in1k", "supervised", 60.0, 0.0) | {"objectnet": None},
-        ],
-        LINES,
-    )
-
-
-def test_rows_fit_the_columns_and_a_model_has_all_and_its_height_above_the_line(published):
-    assert all(row.keys() <= set(PUBLISHED_COLUMNS) for row in published)
-    models = [row for row in published if row["kind"] == "encoder"]
-    assert all(row.keys() == set(PUBLISHED_COLUMNS) for row in models)
-    for row in models:
-        height = row["accuracy"] - row["baseline"]
-        assert height == pytest.approx(row["effective_robustness"], abs=1e-9)
-
-
-def test_points_are_coloured_by_training_and_of_supervised_models_counterparts_alone(published):
-    groups = {row["label"]: row["training"] for row in published if "training" in row}
-    assert groups == {
-        **{"a": "standard models", "b": "standard models", "RN50/openai": "zero-shot"},
-        **{"rn50.clip_ft_in12k_in1k": "finetuned", "rn50.in1k": "supervised"},
-    }
-
-
-def test_an_unpublished_accuracy_leaves_its_model_out_of_that_shift_alone(published):
-    for label, missing in (("b", "ImageNet-R"), ("rn50.in1k", "ObjectNet")):
-        shifts = [r["shift"] for r in published if r["label"] == label]
-        assert len(shifts) == 4 and missing not in shifts
-
-
-def test_a_published_model_outside_the_range_is_marked_and_its_line_is_dashed():
-    zoo = [published_model(n, "zero_shot", x, 1.0) for n, x in (("tiny", 20.0), ("RN50", 36.0))]
-    zoo[0]["extrapolated"], zoo[1]["extrapolated"] = "objectnet", "imagenet_r"
-    rows = [r for r in published_rows([], zoo, LINES) if r["shift"] == "ObjectNet"]
-    spans = {kind: [r["imagenet"] for r in rows if r["kind"] == kind] for kind in KINDS}
-    assert spans["line"] == pytest.approx([35.0, 98.0])
-    assert spans["extrapolated"] == pytest.approx([20.0, 98.0])
-    marks = {r["label"]: r["extrapolated"] for r in rows if r["kind"] == "encoder"}
-    assert marks == {"tiny": "‡", "RN50": ""}
-
-
-def test_lines_for_others_have_their_range_and_number_of_models():
-    (row,) = published_line_rows({"timm": {"objectnet": LINES["objectnet"]}})
-    assert set(row) == set(LINE_COLUMNS)
-    assert (row["baseline"], row["shift"], row["models"]) == ("timm", "objectnet", 87)
-    assert float(row["slope"]) == pytest.approx(LINES["objectnet"].slope, abs=1e-12)
-    assert (row["lowest_imagenet"], row["highest_imagenet"]) == pytest.approx((35, 98))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,199 @@
+// Effective robustness, as interpreting_clip/published/line_choices.py computes it: lines and planes in the
+// space of a choice, and the resampled lines that intervals come from.
+
+const data = JSON.parse(document.getElementById("published-numbers").textContent);
+const { shifts, choices, lines, accuracies: sets, confidence } = data;
+const shiftKeys = Object.keys(shifts);
+const DEFAULT = Object.keys(choices)[0];
+
+// A range is known to six decimals of a fraction, as the library takes it.
+const ROUNDING = 1e-4; // in percent
+
+// The distribution function of a normal number, by its series around 0: exact to 1e-15, which is all
+// that a difference of accuracies needs.
+function normal(z) {
+  if (z === -Infinity || z < -8.5) return 0;
+  if (z === Infinity || z > 8.5) return 1;
+  const square = z * z;
+  let term = z;
+  let sum = z;
+  for (let n = 3; Math.abs(term) > 1e-17 * Math.abs(sum); n += 2) {
+    term *= square / n;
+    sum += term;
+  }
+  return 0.5 + sum * Math.exp(-square / 2) / Math.sqrt(2 * Math.PI);
+}
+
+// Its inverse, by Newton's method from the logistic approximation.
+function quantile(fraction) {
+  if (fraction <= 0) return -Infinity;
+  if (fraction >= 1) return Infinity;
+  if (fraction > 0.5) return -quantile(1 - fraction);
+  let z = (Math.log(fraction) - Math.log1p(-fraction)) / 1.702;
+  for (let step = 1, i = 0; Math.abs(step) > 1e-14 && i < 100; i++) {
+    const below = normal(z);
+    // In logarithms the function is concave, so that no step leads away.
+    step = (below / Math.exp(-z * z / 2)) * Math.sqrt(2 * Math.PI) * Math.log(below / fraction);
+    z -= step;
+  }
+  return z;
+}
+
+const TRANSFORMS = {
+  logit: [(x) => Math.log(x) - Math.log1p(-x), (y) => 1 / (1 + Math.exp(-y))],
+  probit: [quantile, normal],
+  linear: [(x) => x, (y) => Math.min(Math.max(y, 0), 1)],
+};
+
+// The accuracies that a shift's line starts from: one, or two for a plane.
+function abscissas(choice, shift) {
+  const { abscissa, second } = choices[choice];
+  const first = (abscissa === "shift_classes" && data.subsets[shift]) || "imagenet";
+  return second ? [first, second] : [first];
+}
+
+// The lines in use: of a choice, without a family of standard models if one is left out.
+function linesOf({ choice, without }) {
+  return lines[choice][without] ?? lines[choice][""];
+}
+
+// The accuracy in percent that a line predicts; null where an accuracy that it starts from is unknown.
+function expected(choice, line, starts) {
+  if (starts.some((value) => value == null)) return null;
+  const [forward, back] = TRANSFORMS[choices[choice].transform];
+  const slopes = [line.slope, line.second];
+  // A flat line has a limit where the logit is infinite.
+  const rise = starts.reduce((sum, x, i) => sum + (slopes[i] ? slopes[i] * forward(x / 100) : 0), 0);
+  return 100 * back(rise + line.intercept);
+}
+
+function startsOf(choice, shift, accuracy) {
+  return abscissas(choice, shift).map((name) => accuracy[name] ?? null);
+}
+
+// Effective robustness on each shift of a choice that a model was measured on, and whether the line is
+// extrapolated to it.
+function place(using, accuracy) {
+  const robustness = {};
+  const extrapolated = [];
+  for (const [shift, line] of Object.entries(linesOf(using))) {
+    const starts = startsOf(using.choice, shift, accuracy);
+    const predicted = expected(using.choice, line, starts);
+    if (predicted === null || accuracy[shift] == null) continue;
+    robustness[shift] = accuracy[shift] - predicted;
+    const outside = ([low, high], i) => starts[i] < low - ROUNDING || starts[i] > high + ROUNDING;
+    if (line.ranges.some(outside)) extrapolated.push(shift);
+  }
+  return { robustness, extrapolated };
+}
+
+// The shifts of each mean: those of a kind that the choice has a line for.
+const MEANS = {
+  all: () => true,
+  without_objectnet: (shift) => shift !== "objectnet",
+  natural: (shift) => shifts[shift].kind === "natural",
+  natural_without_objectnet: (shift) => shifts[shift].kind === "natural" && shift !== "objectnet",
+  style: (shift) => shifts[shift].kind === "style",
+};
+
+function shiftsOf(choice, mean) {
+  return shiftKeys.filter((shift) => choices[choice].shifts.includes(shift) && MEANS[mean](shift));
+}
+
+function average(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+// The mean over some shifts; null where one of them was not measured.
+function meanOver(robustness, over) {
+  if (!over.length || over.some((shift) => robustness[shift] === undefined)) return null;
+  return average(over.map((shift) => robustness[shift]));
+}
+
+// --- Intervals
+
+const decoded = {};
+
+// The resampled lines of a choice, decoded when they are first needed.
+function drawsOf(choice) {
+  decoded[choice] ??= Object.fromEntries(
+    Object.entries(data.draws[choice] ?? {}).map(([shift, columns]) => [
+      shift,
+      Object.fromEntries(
+        Object.entries(columns).map(([name, text]) => {
+          const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+          const view = new DataView(bytes.buffer);
+          const values = Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
+          return [name, values];
+        }),
+      ),
+    ]),
+  );
+  return decoded[choice];
+}
+
+// A model's effective robustness on each shift under each resampled line; null where there are none, as
+// where a family is left out.
+function drawn({ choice, without }, accuracy, over) {
+  const every = drawsOf(choice);
+  if (without || over.some((shift) => !every[shift])) return null;
+  const [forward, back] = TRANSFORMS[choices[choice].transform];
+  return Object.fromEntries(
+    over.map((shift) => {
+      const { slope, second_slope: second, intercept } = every[shift];
+      const [x, y] = startsOf(choice, shift, accuracy).map((value) => forward(value / 100));
+      const values = new Float64Array(slope.length);
+      for (let i = 0; i < values.length; i++) {
+        const rise = (slope[i] ? slope[i] * x : 0) + (second?.[i] ? second[i] * y : 0);
+        values[i] = accuracy[shift] - 100 * back(rise + intercept[i]);
+      }
+      return [shift, values];
+    }),
+  );
+}
+
+// The mean over some shifts under each resampled line, which keeps the correlation between their lines.
+function drawnMean(draws, over) {
+  if (!draws) return null;
+  const mean = new Float64Array(draws[over[0]].length);
+  for (const shift of over) {
+    const values = draws[shift];
+    for (let i = 0; i < mean.length; i++) mean[i] += values[i] / over.length;
+  }
+  return mean;
+}
+
+// The middle of the draws, with numpy's linear interpolation; null without draws.
+function ends(draws) {
+  if (!draws) return null;
+  const sorted = draws.slice().sort();
+  return [(1 - confidence) / 2, (1 + confidence) / 2].map((share) => {
+    const at = share * (sorted.length - 1);
+    const low = Math.floor(at);
+    const high = Math.min(low + 1, sorted.length - 1);
+    return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
+  });
+}
+
+// Spearman's rank correlation, equal values with their mean rank.
+function rankCorrelation(one, other) {
+  const ranks = (values) => {
+    const order = values.map((_, i) => i).sort((a, b) => values[a] - values[b]);
+    const found = [];
+    for (let i = 0; i < order.length; ) {
+      let end = i;
+      while (end + 1 < order.length && values[order[end + 1]] === values[order[i]]) end++;
+      for (let j = i; j <= end; j++) found[order[j]] = (i + end) / 2;
+      i = end + 1;
+    }
+    return found;
+  };
+  const centred = [one, other].map((values) => {
+    const found = ranks(values);
+    const middle = average(found);
+    return found.map((rank) => rank - middle);
+  });
+  const product = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  const [a, b] = centred;
+  return product(a, b) / Math.sqrt(product(a, a) * product(b, b));
+}

@@ -1,0 +1,131 @@
+// --- The reader's own models
+
+const form = find("#own-form");
+const fields = sets.filter((key) => form.elements[key]);
+
+// Return what is wrong with an input, or nothing.
+function wrong(input) {
+  const percent = Number(input.value);
+  if (input.validity.badInput) return "expected a number from 0 to 100";
+  if (!input.value) return "";
+  if (!(percent >= 0 && percent <= 100)) return `expected a percentage from 0 to 100, got ${input.value}`;
+  // A standard model scores less than 1 % on ImageNet-A alone.
+  if (percent > 0 && percent < 1 && input.name !== "imagenet_a") {
+    return `expected percent, not a fraction; is it ${Number((100 * percent).toPrecision(6))}?`;
+  }
+  return "";
+}
+
+// Return what is wrong with the form, or nothing.
+function wrongForm(accuracy) {
+  const faulty = fields.find((key) => wrong(form.elements[key]));
+  if (faulty) return `${labels[faulty]}: ${wrong(form.elements[faulty])}`;
+  if (accuracy.imagenet === null || shiftKeys.every((shift) => accuracy[shift] === null)) {
+    return "Give the accuracy on ImageNet and on at least one shift.";
+  }
+  const name = form.elements.name.value.trim();
+  if (models.some((model) => model.name === name)) return `${name} is a published model; give yours another name.`;
+  return "";
+}
+
+function ownModel(name, accuracy) {
+  const whole = Object.fromEntries(sets.map((key) => [key, accuracy[key] ?? null]));
+  return { name, source: null, training: "own", data: "", accuracy: whole, text: name.toLowerCase() };
+}
+
+function addOwn() {
+  const accuracy = Object.fromEntries(
+    fields.map((key) => [key, form.elements[key].value ? Number(form.elements[key].value) : null]),
+  );
+  const said = wrongForm(accuracy);
+  find(".wrong", form).textContent = said;
+  if (said) return;
+  const taken = (name) => state.own.some((model) => model.name === name);
+  let name = form.elements.name.value.trim();
+  for (let i = 1; !name; i++) if (!taken(`my model ${i}`)) name = `my model ${i}`;
+  const model = ownModel(name, accuracy);
+  state.own = [...state.own.filter((one) => one.name !== name), model];
+  form.reset();
+  refresh();
+  centre(model.row);
+}
+
+function editOwn(model) {
+  find("#own").open = true;
+  form.elements.name.value = model.name;
+  for (const key of fields) form.elements[key].value = model.accuracy[key] ?? "";
+  form.elements.imagenet.focus();
+}
+
+function removeOwn(name) {
+  state.own = state.own.filter((one) => one.name !== name);
+  if (state.chosen === name) state.chosen = "";
+  refresh();
+}
+
+// Say how robust a model is, and how many of the ranked zero-shot models are more so.
+function answer(own) {
+  const measured = shiftKeys.filter((shift) => own.robustness[shift] !== undefined);
+  if (!measured.length) return "The accuracies that this line starts from are not given.";
+  const each = measured.map((shift) => {
+    return `${shifts[shift].label} ${number(own.robustness[shift])}${mark(own.extrapolated.includes(shift))}`;
+  });
+  const mean = meanOver(own.robustness, measured);
+  const found = ends(drawnMean(drawn(using(), own.accuracy, measured), measured));
+  const interval = found ? ` [${number(found[0])}, ${number(found[1])}]` : "";
+  const others = models
+    .filter((model) => model.rank !== null)
+    .map((model) => meanOver(model.robustness, measured))
+    .filter((value) => value !== null);
+  const above = others.filter((value) => value > mean).length;
+  const over = measured.length === 1 ? "this shift" : `these ${measured.length} shifts`;
+  const place = others.length
+    ? ` Of the ${others.length} ranked zero-shot models, ${above} are more robust on ${over}.`
+    : "";
+  const outside = own.extrapolated.length
+    ? " ‡ The line is extrapolated: no standard model has a similar ImageNet accuracy."
+    : "";
+  return `effective robustness in points: ${each.join(", ")}; mean ${number(mean)}${interval}.${place}${outside}`;
+}
+
+// Set two models against each other on the shifts that both have. The difference is taken on each resampled
+// line, so that an error of the line that both share cancels.
+function difference(one, other) {
+  const both = shiftKeys.filter((shift) => [one, other].every((m) => m.robustness[shift] !== undefined));
+  if (!both.length) return "";
+  const value = meanOver(one.robustness, both) - meanOver(other.robustness, both);
+  const [a, b] = [one, other].map((model) => drawnMean(drawn(using(), model.accuracy, both), both));
+  const found = a && b ? ends(a.map((x, i) => x - b[i])) : null;
+  const interval = found ? ` [${number(found[0])}, ${number(found[1])}]` : "";
+  return `${one.name} minus ${other.name}: ${number(value)}${interval} points over ${both.length} shift${both.length > 1 ? "s" : ""}.`;
+}
+
+function tellOwn() {
+  const list = find("#own-models");
+  list.replaceChildren(
+    ...state.own.map((model) => {
+      const item = document.createElement("li");
+      const name = item.appendChild(document.createElement("strong"));
+      name.textContent = model.name;
+      item.append(`: ${answer(model)} `);
+      for (const [text, act] of [["Edit", () => editOwn(model)], ["Remove", () => removeOwn(model.name)]]) {
+        const button = item.appendChild(document.createElement("button"));
+        button.type = "button";
+        button.textContent = text;
+        button.setAttribute("aria-label", `${text} ${model.name}`);
+        button.addEventListener("click", act);
+      }
+      return item;
+    }),
+  );
+  const published = models.find((model) => model.name === state.chosen);
+  const compared = published ? [...state.own, published] : state.own;
+  const pairs = state.own.flatMap((one, i) => compared.slice(i + 1).map((other) => difference(one, other)));
+  find("#own-differences").textContent = pairs.filter(Boolean).join(" ");
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  addOwn();
+});
+form.addEventListener("reset", () => (find(".wrong", form).textContent = ""));

@@ -1,0 +1,197 @@
+// --- The table
+
+const MEAN_COLUMNS = ["all", "without_objectnet", "natural", "style"];
+const count = find("#published-count");
+
+function newRow(model) {
+  const row = document.createElement("tr");
+  const head = row.appendChild(document.createElement("th"));
+  head.scope = "row";
+  const button = head.appendChild(document.createElement("button"));
+  button.type = "button";
+  button.textContent = model.name;
+  if (model.source !== null) {
+    const link = head.appendChild(document.createElement("a"));
+    link.href = sources[model.source].url;
+    link.textContent = sources[model.source].title;
+    link.addEventListener("click", (event) => event.stopPropagation());
+  }
+  const texts = [
+    model.rank ?? "–",
+    trainings[model.training] ?? "own",
+    model.data || "–",
+    number(model.accuracy.imagenet),
+    ...shiftKeys.map((shift) => shiftText(model, shift)),
+    ...MEAN_COLUMNS.map((mean) => meanText(model, mean)),
+  ];
+  texts.forEach((text, i) => {
+    const cell = row.insertCell();
+    cell.textContent = text;
+    if (i === 1 || i === 2) cell.className = "text";
+    if (i > texts.length - 1 - MEAN_COLUMNS.length) splitInterval(cell, String(text));
+  });
+  row.classList.toggle("own", model.training === "own");
+  row.addEventListener("click", () => choose(model.name === state.chosen ? "" : model.name));
+  model.row = row;
+  return row;
+}
+
+// The interval stands beneath its mean, so that the columns stay narrow.
+function splitInterval(cell, text) {
+  const at = text.indexOf(" [");
+  if (at < 0) return;
+  const interval = document.createElement("small");
+  interval.textContent = text.slice(at);
+  cell.replaceChildren(text.slice(0, at), interval);
+}
+
+function sortValue(model, key) {
+  if (key in MEANS) return model.means[key];
+  if (key === "rank") return model.rank;
+  if (key === "imagenet") return model.accuracy.imagenet;
+  if (shiftKeys.includes(key)) {
+    return (filter.elements.unit.value === "accuracy" ? model.accuracy : model.robustness)[key] ?? null;
+  }
+  return key === "training" ? (trainings[model.training] ?? "") : model[key];
+}
+
+// Order two models by the column that is sorted. Either way, what has no number stands last, and a mean
+// that is read from an extrapolated line after the others; what lacks the mean over all shifts is
+// ordered by that without ObjectNet.
+function compare(one, other, key) {
+  const [a, b] = [sortValue(one, key), sortValue(other, key)];
+  if (a === null && b === null) return key === "all" ? compare(one, other, "without_objectnet") : 0;
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  if (key in MEANS) {
+    const beyond = isBeyond(one, key) - isBeyond(other, key);
+    if (beyond) return beyond;
+  }
+  const order = typeof a === "string" ? a.localeCompare(b, "en") : a - b;
+  return state.descending ? -order : order;
+}
+
+function everyModel() {
+  return filter.elements.every.checked ? models : listed;
+}
+
+function shownModels() {
+  const kinds = [...filter.querySelectorAll("[name=training]:checked")].map((box) => box.value);
+  const words = search.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
+  const pretraining = filter.elements.data.value;
+  return everyModel().filter(
+    (model) =>
+      kinds.includes(model.training) &&
+      (!pretraining || model.data === pretraining) &&
+      words.every((word) => model.text.includes(word)),
+  );
+}
+
+let shown = [];
+
+function show() {
+  shown = shownModels();
+  const rows = [...shown, ...state.own].sort((one, other) => compare(one, other, state.sort));
+  body.replaceChildren(...rows.map(newRow));
+  count.textContent = `${shown.length} of ${everyModel().length} models`;
+  for (const head of table.querySelectorAll("[data-sort]")) {
+    const sorted = head.dataset.sort === state.sort;
+    head.setAttribute("aria-sort", !sorted ? "none" : state.descending ? "descending" : "ascending");
+  }
+  const head = find("[data-robustness]", table);
+  head.textContent = head.dataset[filter.elements.unit.value];
+  drawPanels();
+  highlight();
+}
+
+// Mark the chosen model's row and points, and keep the state in the address.
+function highlight() {
+  for (const model of [...shown, ...state.own]) {
+    const chosen = model.name === state.chosen;
+    model.row.classList.toggle("chosen", chosen);
+    find("button", model.row).setAttribute("aria-pressed", String(chosen));
+  }
+  chart?.signal("chosen", state.chosen);
+  remember();
+}
+
+function choose(name) {
+  state.chosen = name;
+  highlight();
+  tellOwn(); // a published model that is marked is compared with them
+}
+
+// Bring a row to the middle of the table's box; the page itself stays where it is.
+function centre(row) {
+  const box = table.parentElement;
+  const [inner, outer] = [row.getBoundingClientRect(), box.getBoundingClientRect()];
+  box.scrollTop += inner.top - outer.top - outer.height / 2;
+}
+
+function chosenRow() {
+  return [...shown, ...state.own].find((model) => model.name === state.chosen)?.row;
+}
+
+function bringChosenIntoView() {
+  const row = chosenRow();
+  if (row) centre(row);
+}
+
+function attachHeads() {
+  for (const head of table.querySelectorAll("[data-sort]")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    button.addEventListener("click", () => {
+      const key = head.dataset.sort;
+      const upwards = ["name", "training", "data", "rank"].includes(key);
+      state.descending = state.sort === key ? !state.descending : !upwards;
+      state.sort = key;
+      show();
+    });
+    head.replaceChildren(button);
+  }
+}
+
+// --- The choice of the line
+
+function offerFamilies() {
+  const field = filter.elements.without;
+  const families = Object.keys(lines[state.choice]).filter(Boolean).sort();
+  field.replaceChildren(
+    new Option("none", ""),
+    ...families.map((family) => new Option(family, family)),
+  );
+  field.disabled = !families.length;
+  field.value = state.without;
+}
+
+// Say what the line in use is, and how the order of the models under it compares with the default.
+function tellChoice() {
+  const { label, text, rank_correlation: known, compared } = choices[state.choice];
+  const place = find("#choice");
+  const changed = state.choice !== DEFAULT || state.without !== "";
+  const words = [text];
+  if (state.without) words.push(`The standard models of the family ${state.without} are left out, so there are no intervals.`);
+  if (changed && (known || state.without)) {
+    const [correlation, over] = state.without ? agreement(state.choice, state.without) : [known[0], compared];
+    const interval = state.without ? "" : ` [${number(known[1], 2)}, ${number(known[2], 2)}]`;
+    words.push(
+      `Over ${over} models that are not supervised, the order has a rank correlation of ` +
+        `${number(correlation, 3)}${interval} with that under the default line.`,
+    );
+  }
+  place.textContent = `${label}: ${words.join(" ")}`;
+  const missing = shiftKeys.filter((shift) => !choices[state.choice].shifts.includes(shift));
+  find("#missing").textContent = missing.length
+    ? `No line for ${missing.map((shift) => shifts[shift].label).join(", ")}.`
+    : "";
+  find("#lead").hidden = changed;
+  find("#lead-choice").hidden = !changed;
+  const [first] = models.filter((model) => model.rank === 1);
+  find("#lead-choice").textContent = !changed
+    ? ""
+    : first
+      ? `Under this line, ${first.name} is the first of the ${models.filter((m) => m.rank).length} zero-shot ` +
+        `models to which it is not extrapolated: ${meanText(first, "all")} points on average over ${choices[state.choice].shifts.length} shifts.`
+      : "Under this line, no zero-shot model can be ranked: the accuracies that it starts from were not published.";
+}
