@@ -111,7 +111,8 @@ class Inputs:
         """Check that every dependency is whole and in its place, and that they fit together.
 
         Large files are checked while they are used, and nothing is written before the checks have
-        ended. Shards of a dataset are checked when they are opened, files in git never.
+        ended. Shards of a dataset are checked when they are opened. Of files in git only checksums
+        are compared, with dvc.lock; `require_checksums` compares the results with them.
 
         Raises
         ------
@@ -122,6 +123,11 @@ class Inputs:
         for name in self.listed:
             if name in self.made:
                 self._open(name)
+            else:
+                for sums in sorted({Path(name), *Path(name).glob("*")}):
+                    known = self.recorded.get(sums.as_posix())
+                    if known and sums.suffix == SUMS and sums.exists():
+                        require_recorded_sums(sums, known)
 
     def _open(self, name: str) -> None:
         if name in self._outputs:
@@ -350,6 +356,22 @@ def require_recorded(directory: Path, contents: Contents, known: Collection[str]
             f"{directory / CONTENTS}: {LOCK} records {directory} with the MD5 "
             f"{' or '.join(sorted(known))}, got {got}: its origins may be damaged; "
             f"{mended(directory)}. If you ran its stage without DVC, `dvc commit` records it"
+        )
+
+
+def require_recorded_sums(sums: Path, known: Collection[str]) -> None:
+    """Refuse checksums of results in git that dvc.lock does not record: they name kernels, too.
+
+    Raises
+    ------
+    InputError
+        Names both MD5s.
+    """
+    if (got := file_md5(sums)) not in known:
+        raise InputError(
+            f"{sums}: {LOCK} records the MD5 {' or '.join(sorted(known))}, got {got}: "
+            "`git restore` it and its results, or delete them and run `dvc repro`. If you ran its "
+            "stage without DVC, `dvc commit` records it"
         )
 
 

@@ -14,11 +14,11 @@ LOCK = Path("dvc.lock")
 OUTS = re.compile(r"^    outs:\n((?:    - .*\n|      .*\n)+)", re.MULTILINE)
 """The outputs of a stage, as DVC lays them out: a parser of YAML takes 0.3 s for 8,000 lines."""
 
-FOLDER = re.compile(r"    - path: (\S+)\n      hash: md5\n      md5: ([0-9a-f]{32}\.dir)\n")
+OUTPUT = re.compile(r"    - path: (\S+)\n      hash: md5\n      md5: ([0-9a-f]{32}(?:\.dir)?)\n")
 
 
-def recorded_folders(lock: Path = LOCK) -> dict[str, set[str]]:
-    """Return DVC's MD5 of each folder that is an output, by path; none if nothing is recorded.
+def recorded_outputs(lock: Path = LOCK) -> dict[str, set[str]]:
+    """Return DVC's MD5 of each output, by path; none if nothing is recorded.
 
     A path has several if dvc.lock still has a stage that was renamed since. A record that DVC is
     just writing, or that is laid out otherwise, is left out.
@@ -29,7 +29,7 @@ def recorded_folders(lock: Path = LOCK) -> dict[str, set[str]]:
         return {}
     found: dict[str, set[str]] = {}
     for outs in OUTS.findall(text):
-        for path, md5 in FOLDER.findall(outs):
+        for path, md5 in OUTPUT.findall(outs):
             found.setdefault(path, set()).add(md5)
     return found
 

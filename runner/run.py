@@ -25,7 +25,7 @@ from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs, partial_folder
 from runner.process import DEBUG, leave
-from runner.recorded import recorded_folders
+from runner.recorded import recorded_outputs
 from runner.sandbox import lock
 
 SECONDS = Path(".scratch/seconds")
@@ -89,7 +89,7 @@ def compute(
     keeps the outputs.
     """
     params = ListedParams(study, entry.params, entry.stage, listed_fingerprints(entry))
-    recorded = {} if one_of_several else recorded_folders()  # the first process compares for all
+    recorded = {} if one_of_several else recorded_outputs()  # the first process compares for all
     inputs = Inputs(entry.deps, entry.made, entry.stage, recorded)
     outputs = Outputs(entry.outs, entry.results, entry.stage)
     with nullcontext() if one_of_several else outputs.written(inputs):

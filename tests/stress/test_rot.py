@@ -13,7 +13,7 @@ from interpreting_clip.datasets.tar import open_archives
 from interpreting_clip.errors import InputError
 from runner.graph import OUTPUTS
 from runner.outputs import CONTENTS, SHARD, Inputs, require_checksums
-from runner.recorded import recorded_folders
+from runner.recorded import recorded_outputs
 from tests.pipeline.workspace import Workspace
 from tests.rot import files_of, flipped
 
@@ -33,7 +33,7 @@ def place(nano: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspac
 def read(folder: Path) -> None:
     """Read an output as a stage does that depends on it."""
     name = folder.as_posix()
-    inputs = Inputs([name], [name], "", recorded_folders())
+    inputs = Inputs([name], [name], "", recorded_outputs())
     assert inputs[name]
     inputs.require_whole()
     for dataset in {shard.parent for shard in folder.rglob(f"*{SHARD}")}:

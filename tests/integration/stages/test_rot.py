@@ -13,7 +13,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.kernels import KERNELS
 from runner.outputs import CONTENTS, Inputs, require_checksums, write_checksums, write_contents
-from runner.recorded import recorded_folders
+from runner.recorded import file_md5, recorded_outputs
 from tests.integration.stages.conftest import paths
 from tests.pipeline.refusals import refused
 from tests.reads import GRAPH, ROOT, body
@@ -186,10 +186,25 @@ def test_large_files_are_compared_with_the_record_while_a_stage_computes(chain, 
     record(folder)
     monkeypatch.setattr("runner.outputs.LARGE", 1)
     write_json(folder / CONTENTS, read_json(folder / CONTENTS) | {"made_from": {"data/a": "0"}})
-    inputs = Inputs([str(folder)], [str(folder)], "", recorded_folders())
+    inputs = Inputs([str(folder)], [str(folder)], "", recorded_outputs())
     assert inputs[folder]
     with pytest.raises(InputError, match=r"contents\.json: dvc\.lock records data/directions/rn"):
         inputs.require_whole()
+
+
+@pytest.mark.parametrize("listed", ["plots/a", "plots/a/rn.sha256"])
+def test_checksums_in_git_are_what_dvc_recorded(tmp_path, monkeypatch, listed):
+    monkeypatch.chdir(tmp_path)
+    sums = Path("plots/a/rn.sha256")
+    sums.parent.mkdir(parents=True)
+    write_json(sums.with_suffix(".json"), {})
+    write_checksums(sums, {"plots/a/rn.json": sums.with_suffix(".json")}, ["MKL_CBWR=AVX2"])
+    recorded = {sums.as_posix(): {file_md5(sums)}}
+    Inputs([listed], [], "", recorded).check()
+    sums.write_text(sums.read_text().replace("AVX2", "AVX3"))
+    assert require_checksums(sums, sums.with_suffix(".json")) == ["MKL_CBWR=AVX3"]
+    with pytest.raises(InputError, match=r"plots/a/rn\.sha256: dvc\.lock .*`git restore`"):
+        Inputs([listed], [], "", recorded).check()
 
 
 def test_shards_are_left_to_the_card(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 
-from runner.recorded import folder_md5, recorded_folders
+from runner.recorded import folder_md5, recorded_outputs
 from tests.reads import ROOT
 from tools.cache import locked_outputs
 
@@ -16,24 +16,23 @@ OUT = f"    outs:\n    - path: data/a\n      hash: md5\n      md5: {MD5}.dir\n  
 
 
 def test_the_lock_file_of_this_repository_is_read_as_a_parser_reads_it():
-    folders = [out for out in locked_outputs(ROOT) if out.md5.endswith(".dir")]
     parsed: dict[str, set[str]] = {}
-    for out in folders:
+    for out in locked_outputs(ROOT):
         parsed.setdefault(out.path, set()).add(out.md5)
-    assert len(folders) > 100
-    assert recorded_folders(ROOT / "dvc.lock") == parsed
+    assert len(parsed) > 100
+    assert recorded_outputs(ROOT / "dvc.lock") == parsed
 
 
 def test_dependencies_are_not_taken_for_outputs(tmp_path):
     lock, other = tmp_path / "dvc.lock", OUT.replace("0123", "3210")
     lock.write_text("stages:\n  a:\n" + other.replace("outs", "deps") + OUT)
-    assert recorded_folders(lock) == {"data/a": {f"{MD5}.dir"}}
+    assert recorded_outputs(lock) == {"data/a": {f"{MD5}.dir"}}
 
 
 def test_a_renamed_stage_leaves_two_records(tmp_path):
     lock, other = tmp_path / "dvc.lock", OUT.replace("0123", "3210")
     lock.write_text(f"stages:\n  a:\n{OUT}  b:\n{other}")
-    assert recorded_folders(lock) == {
+    assert recorded_outputs(lock) == {
         "data/a": {f"{MD5}.dir", MD5.replace("0123", "3210") + ".dir"}
     }
 
@@ -41,14 +40,14 @@ def test_a_renamed_stage_leaves_two_records(tmp_path):
 @pytest.mark.parametrize("end", range(1, 40, 3))
 def test_a_record_that_is_cut_short_is_none(tmp_path, end):
     (tmp_path / "dvc.lock").write_text(f"stages:\n  a:\n{OUT}"[: -len("      size: 1\n") - end])
-    assert recorded_folders(tmp_path / "dvc.lock") == {}
+    assert recorded_outputs(tmp_path / "dvc.lock") == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", None])
 def test_without_a_legible_lock_file_nothing_is_recorded(tmp_path, content):
     if content is not None:
         (tmp_path / "dvc.lock").write_bytes(content)
-    assert recorded_folders(tmp_path / "dvc.lock") == {}
+    assert recorded_outputs(tmp_path / "dvc.lock") == {}
 
 
 def test_a_folder_has_the_md5_that_dvc_gives_it():
