@@ -68,7 +68,7 @@ def test_without_an_earlier_run_nothing_changes_and_the_same_results_are_made(st
         shutil.rmtree(folder)
     Path("data").mkdir()
     text = said(capsys)
-    assert "2 stages (no trainings) will run" in text and "not known" in text
+    assert "2 stages (no trainings) will run" in text and "never ran here" in text
     assert LOCK.read_bytes() == before
     assert study.repro() == {"draw", "count"}
     assert LOCK.read_bytes() == before and said(capsys) == ""
