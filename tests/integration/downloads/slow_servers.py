@@ -2,9 +2,11 @@
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import NamedTuple
 
 import pytest
@@ -13,6 +15,9 @@ from interpreting_clip.downloads.http import download
 from interpreting_clip.downloads.hub import download_file, open_repository
 from interpreting_clip.errors import InputError
 from tests.integration.downloads.loopback import FileServer, HubServer, Pace, sha256
+
+PATIENCE = 300.0
+"""Seconds after which a server ends all answers, so that a download that waits for ever fails."""
 
 HEADER = 60
 """Bytes that every answer has before its content, at least."""
@@ -79,7 +84,7 @@ def from_urls(server: FileServer, cases: list[Case], folder: Path) -> list[str]:
         directory, digest = folder / str(case.number), hashlib.sha256(case.content).hexdigest()
         return outcome(case, directory, lambda: download(f"{server.url}{start}", digest, directory))
 
-    with ThreadPoolExecutor(len(cases)) as threads:
+    with patience(server), ThreadPoolExecutor(len(cases)) as threads:
         return list(threads.map(one, cases))
 
 
@@ -105,8 +110,21 @@ def from_hub(hub: HubServer, cases: list[Case], folder: Path) -> list[str]:
             lambda: download_file(open_repository(repository, "main"), file, directory),
         )
 
-    with ThreadPoolExecutor(len(cases)) as threads:
+    with patience(hub, hub.cdn), ThreadPoolExecutor(len(cases)) as threads:
         return list(threads.map(one, cases))
+
+
+@contextmanager
+def patience(*servers: FileServer) -> Iterator[None]:
+    """Let servers end their answers after `PATIENCE`, and require that they did not have to."""
+    timers = [Timer(PATIENCE, server.over.set) for server in servers]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
+    yield
+    for timer in timers:
+        timer.cancel()
+    assert not any(server.over.is_set() for server in servers), "a download never ended"
 
 
 def outcome(case: Case, directory: Path, get: Callable[[], Path]) -> str:

@@ -1,7 +1,7 @@
 """Servers of random speeds: a download ends, with the file or with one line.
 
-Every case runs in a thread of its own, so a download that never ends would end the test at the
-time limit of continuous integration, not here: no number of seconds is asserted.
+Every case runs in a thread of its own, at the same time. No number of seconds is asserted: a server
+that is slow for ever ends its answers after `PATIENCE`, and the test fails.
 """
 
 import pytest
