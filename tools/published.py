@@ -2,8 +2,8 @@
 
     python -m tools.published
 
-Reads every file of data/published/, as `make check` does, and prints the sources and the models whose
-accuracies differ between two of them.
+Reads every file of data/published/, as `make check` does, and prints the sources and how many
+models two of them measured with a difference.
 """
 
 import sys

@@ -64,6 +64,7 @@ def test_photographs_and_renditions_have_means_of_their_own():
     found = estimate_effective_robustness(
         Accuracy(0.7, None), shifts, lines, drawn, confidence=0.5, seed=0
     )
+    assert found.natural and found.style
     for mean, kind in ((found.natural, NATURAL), (found.style, STYLE)):
         assert mean.value == pytest.approx(np.mean([found.shifts[s].value for s in kind]))
         assert mean.low < mean.value < mean.high
