@@ -4,6 +4,7 @@ Its text is in `templates/published/page.html.jinja`, its script in `published.j
 includes, and what it shares with the study's page in `templates/shared`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ import msgspec
 from interpreting_clip.config.shifts import on_classes
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
 from interpreting_clip.published.findings import Findings
-from interpreting_clip.published.models import NOTABLE, Also, ChoiceCard, Shift
+from interpreting_clip.published.models import NOTABLE, Also, ChoiceCard, Shift, SourceCard
 from page.charts import Chart
 from page.counterpart_chart import COUNTERPART_CHART, counterpart_rows
 from page.names import format_interval, format_number
@@ -253,7 +254,7 @@ def published_view(
                 list(shifts).index(line.shift),
             ),
         ),
-        urls={key: web_address(source.url) for key, source in published.sources.items()},
+        urls={key: web_address(source) for key, source in published.sources.items()},
         counts={key: sum(m.source == key for m in published.models) for key in published.sources},
         twice=twice,
         differing=any(other.largest_difference > NOTABLE for _, other in twice),
@@ -271,9 +272,17 @@ def published_view(
     )
 
 
-def web_address(url: str) -> str:
-    """Return an address that a link may lead to, empty for any but http and https."""
-    return url if urlsplit(url).scheme in ("http", "https") else ""
+def web_address(source: SourceCard) -> str:
+    """Return the address of a source at its commit, empty if it is none of the web.
+
+    Only GitHub's addresses of a commit are known; any other source has its own address.
+    """
+    parts = urlsplit(source.url)
+    if parts.scheme not in ("http", "https"):
+        return ""
+    if parts.netloc == "github.com" and re.fullmatch("[0-9a-f]{7,40}", source.commit):
+        return f"{source.url.rstrip('/')}/tree/{source.commit}"
+    return source.url
 
 
 def _by_robustness(model: Model) -> tuple[bool, bool, bool, float, str]:
@@ -354,7 +363,7 @@ def _numbers(
         "shifts": msgspec.to_builtins(published.ordered_shifts),
         "trainings": {key: published.training(key) for key in published.trainings},
         "sources": {
-            key: {"title": source.title, "url": web_address(source.url)}
+            key: {"title": source.title, "url": web_address(source)}
             for key, source in published.sources.items()
         },
         "choices": msgspec.to_builtins(published.ordered_choices),

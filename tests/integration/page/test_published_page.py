@@ -375,7 +375,8 @@ def test_a_model_links_to_its_source(opened: Page, cards: dict[str, Any]):
     model = next(m for m in cards["models"] if m["source"] == "model_soups")
     row = opened.locator("#published-table tbody tr", has_text=model["name"]).first
     source = cards["sources"]["model_soups"]
-    assert row.locator("th a").get_attribute("href") == source["url"]
+    address = f"{source['url']}/tree/{source['commit']}"
+    assert row.locator("th a").get_attribute("href") == address
 
 
 OPENAI = {

@@ -149,6 +149,14 @@ def test_hostile_names_stay_text():
     assert "<img" not in text and numbers(view(*cards))["models"][0][0] == HOSTILE
 
 
+def test_a_source_on_github_is_linked_at_its_commit():
+    source = {"title": "S", "url": "https://github.com/a/b", "commit": "0123abc", "licence": ""}
+    source |= {"path": "", "sets": [], "measured": "", "note": ""}
+    for commit, address in (("0123abc", "/tree/0123abc"), ("unknown", "")):
+        found = view(sources={"zoo": source | {"commit": commit}})
+        assert found.urls == {"zoo": f"https://github.com/a/b{address}"}
+
+
 def test_a_source_without_an_address_of_the_web_is_no_link():
     source = {"title": "S", "url": "javascript:alert(1)", "commit": "", "licence": "", "note": ""}
     source |= {"path": "", "sets": [], "measured": ""}
