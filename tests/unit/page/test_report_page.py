@@ -9,7 +9,7 @@ import yaml
 from interpreting_clip.config.datasets import DatasetEntry, ImageNetSketch
 from page.across_encoders import Correlation
 from page.charts import CHARTS
-from page.names import TESTBED_SHIFTS
+from page.names import TESTBED_SHIFTS, format_interval
 from page.provenance import GivenFolder, Provenance
 from page.report_page import report_page
 from page.results import Controls, LayerComparison
@@ -315,7 +315,10 @@ def test_accuracies_and_robustness_equal_the_results(page, study):
     assert float(found[6]) == round(np.mean([metrics["accuracy"][s] for s in SHIFTS]), 1)
     found = cells(table(text, "Effective robustness"), "ViT supervised")
     assert found[0].startswith(f"{robustness['mean']:.1f}".replace("-", "−"))
-    values = [float(cell.replace("−", "-")) for cell in found[1:]]
+    for cell, kind in zip(found[1:3], ("natural", "style"), strict=True):
+        mean = robustness[kind]
+        assert cell == format_interval(mean["value"], mean["low"], mean["high"])
+    values = [float(cell.replace("−", "-")) for cell in found[3:]]
     assert values == [round(robustness[k], 1) for k in list(robustness)[:5]]
 
 
@@ -488,7 +491,7 @@ def test_extrapolated_numbers_are_marked_in_both_tables_and_the_mark_is_explaine
     text = page()
     both = table(text, "Effective robustness")
     found = cells(both, "RN zero-shot, web-broad")
-    assert [i for i, cell in enumerate(found) if cell.endswith("‡")] == [0, 4]
+    assert [i for i, cell in enumerate(found) if cell.endswith("‡")] == [0, 1, 6]
     assert "‡" not in "".join(cells(both, "RN supervised"))
     assert "they span 35.0 to 98.0 %" in " ".join(text.split())
 
