@@ -16,11 +16,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import humanize
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
+from page.vega import script_json
 from runner.outputs import CONTENTS
 from runner.process import launch
 from tools.cache import files_below
@@ -46,6 +48,9 @@ PAGES = {
 
 SCRIPT = PLOTS / "vega.js"
 """Draws the pages' charts. They load it when a chart comes into view, so no link names it."""
+
+SWITCH = DIRECTIONS / "encoders.js"
+"""Lets a direction's page lead to other encoders; without it, pages have no switch."""
 
 BESIDE = ("*.csv", "*.json", "*.svg")
 """What else lies beside the pages in `plots/`: their data and pictures."""
@@ -176,6 +181,16 @@ def fill(folder: Path, encoders: Sequence[str]) -> None:
     for file, place in places.items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / place)
+    if SWITCH.is_file():
+        (folder / SWITCH.relative_to(PLOTS)).write_text(switch_of(encoders), "utf-8")
+
+
+def switch_of(encoders: Sequence[str]) -> str:
+    """Return the script of the switch between encoders, for those that the site has."""
+    start, _, value = SWITCH.read_text("utf-8").partition("=")
+    found = msgspec.json.decode(value.strip().removesuffix(";"))
+    found["encoders"] = [one for one in found["encoders"] if one["key"] in encoders]
+    return f"{start.strip()} = {script_json(found)};\n"
 
 
 def replace_links(folder: Path, encoders: Sequence[str], tree: str) -> None:

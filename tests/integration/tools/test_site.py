@@ -1,5 +1,6 @@
 """`make site`, served over the loopback: every link is followed."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -134,6 +135,19 @@ def test_only_the_chosen_directions_are_there_and_links_to_others_are_text(resul
     for page in (report, own):
         assert not any(FIRST + "/" in address for address in Page(page.read_text()).addresses)
         assert page.read_text().count("<a ") == page.read_text().count("</a>")
+
+
+def test_the_switch_between_encoders_has_those_that_are_there(results):
+    listed = [
+        {"key": key, "label": "<b>", "features": [[1, "features"]]} for key in (FIRST, SECOND)
+    ]
+    text = json.dumps({"perPage": 100, "encoders": listed}).replace("<", "\\u003c")
+    site.SWITCH.write_text(f"window.encoders = {text};\n")
+    site.main("--encoders", SECOND)
+    script = Path("site/directions/encoders.js").read_text()
+    name, _, value = script.strip().removesuffix(";").partition(" = ")
+    assert name == "window.encoders" and "<" not in script
+    assert json.loads(value) == {"perPage": 100, "encoders": [listed[1]]}
 
 
 @pytest.mark.parametrize(
