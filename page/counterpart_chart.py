@@ -79,7 +79,9 @@ def counterparts(chart: Axes) -> Spec:
         quantitative("imagenet", title="ImageNet (%)", format=".1f"),
         *("robustness_text", "interval"),
     )
-    row = nominal("name", sort={"field": "place", "op": "min"}, title=None, axis=None)
+    # The label of the first row stands above it, and needs room below the frame.
+    padded = {"type": "point", "padding": 0.9}
+    row = nominal("name", sort={"field": "place", "op": "min"}, title=None, axis=None, scale=padded)
     layers = [
         layer(
             "rule", look={"strokeWidth": 2.5}, x=quantitative("low"), x2=field("high"), color=COLOUR
