@@ -103,6 +103,7 @@ def test_the_page_is_whole_links_to_its_parts_and_is_the_same_twice():
     assert {outer for outer, _ in links if outer} == {
         *("report.html", "published_models.csv", "published_models.json", "published.csv"),
         *("published_models.schema.json", "published_lines.csv", "https://example.org/zoo"),
+        "../README.md",
     }
 
 
