@@ -53,7 +53,7 @@ def under_every_choice(
     if default is None:
         return None
     elsewhere = [
-        f"{choice.label}: {SEEN[claim.verdict]}"
+        f"{SEEN[claim.verdict]} under “{choice.label}”"
         for key, choice in published.ordered_choices.items()
         if (claim := judge(published, key)) and claim.verdict != default.verdict
     ]

@@ -27,7 +27,7 @@ def finetuning_sentences(findings: Findings) -> list[str]:
         f"In a regression over the {over_all.models} versions with a known recipe "
         f"(R² {format_number(over_all.r_squared, 2)}), a learning rate ten times as high "
         f"{_changes(rate)} (on natural shifts it {_changes(natural)}, on style shifts it "
-        f"{_changes(style)}), each further epoch {_changes(epochs, 2)}, and RandAugment "
+        f"{_changes(style)}), each further epoch {_changes(epochs, 2)}, and a RandAugment setting "
         f"{_changes(augmentation)}.",
     ]
 
@@ -87,8 +87,8 @@ def kind_sentences(published: Published) -> list[str]:
         f"The median of {models} zero-shot models is {format_number(natural)} points on natural "
         f"shifts and {format_number(style)} on style shifts.",
         f"That of {tuned} finetuned models is {format_number(tuned_natural)} and "
-        f"{format_number(tuned_style)}; they are other models, so the difference is not what "
-        "finetuning one of them costs.",
+        f"{format_number(tuned_style)}; these are different models, so the difference "
+        "is not the cost of finetuning.",
     ]
 
 
@@ -104,7 +104,7 @@ def _changes(estimate: Interval, digits: int = 1) -> str:
     """Say what a coefficient does; without a direction if its interval holds 0."""
     value, low, high = estimate
     if low <= 0 <= high:
-        return f"changes little that can be told ({_points(estimate, digits)})"
+        return f"has no effect that shows ({_points(estimate, digits)})"
     least, most = sorted((abs(low), abs(high)))
     size = format_interval(abs(value), least, most, digits)
     return f"{'adds' if value > 0 else 'costs'} {size} points"

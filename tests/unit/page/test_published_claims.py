@@ -80,7 +80,7 @@ def test_a_claim_says_under_which_lines_its_verdict_is_another():
     assert [found.elsewhere for found in claims(*cards).values()] == [[], []]
     means = cards[1]["robustness"]["linear"]["means"]
     means["without_objectnet"] = [40.0, 39.5, 40.5]
-    assert claims(*cards)["published-order"].elsewhere == ["linear: not seen"]
+    assert claims(*cards)["published-order"].elsewhere == ["not seen under “linear”"]
     del cards[0]["robustness"]["linear"], cards[1]["robustness"]["linear"]
     assert [found.elsewhere for found in claims(*cards).values()] == [[], []]
 

@@ -177,7 +177,7 @@ def test_a_claim_that_depends_on_the_line_carries_a_mark():
     for one in cards:
         if means := one["robustness"]["linear"]["means"]["all"]:
             means[:] = [-3.0, -4.0, -2.0]
-    assert "Depends on the line.</strong> Under another one: linear: not seen" in page(*cards)
+    assert "Depends on the line.</strong> It is not seen under “linear”" in page(*cards)
 
 
 def test_rows_fit_the_columns_and_a_model_has_its_height_above_the_line():
@@ -235,7 +235,7 @@ def test_sentences_follow_the_numbers():
     assert "costs 4.0 [3.0, 5.0] points" in second and "R² 0.50" in second
     first, second = scaling_sentences(findings)
     assert "seen adds 3.0 [2.0, 4.0]" in first and "cannot" not in first
-    assert "per sample changes little that can be told (0.5 [−0.5, 1.5] points)" in first
+    assert "per sample has no effect that shows (0.5 [−0.5, 1.5] points)" in first
     assert "LAION −3.0 [−4.0, −2.0] points" in second
     assert kind_sentences(made(CARDS[0])) == []
     assert "4 zero-shot models is 8.5" in kind_sentences(made(*CARDS))[0]

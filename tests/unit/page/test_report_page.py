@@ -597,14 +597,14 @@ def test_the_page_counts_images_and_classes_and_says_what_was_not_compared(page,
         *("a fixed subset of about 1200 images", "876"),
     ]
     assert "No effective robustness on ObjectNet:</strong> objectnet has images of 9 of" in text
-    assert "from ImageNet accuracy on all classes" in text
+    assert "use ImageNet accuracy on all classes" in text
     assert "ImageNet accuracy is that on all classes.</figcaption>" in text
     assert "those of the shift’s classes" not in text
     study["baseline"]["abscissa"]["objectnet"] = "imagenet_on_objectnet_classes"
     for one in study["baseline"]["models"]:
         one["imagenet_on_objectnet_classes"] = one["imagenet"]
     text = page()
-    assert "from ImageNet accuracy on the classes of" in text
+    assert "use ImageNet accuracy on the shift’s classes" in text
     assert "is that on the shift&#39;s classes.</figcaption>" in text
     assert "those of the shift’s classes" in text
 
