@@ -43,10 +43,10 @@ CHARTS = (
         y_label="accuracy on the shift (%)",
         caption="Top-1 accuracy on each shift against top-1 accuracy on ImageNet, in percent on "
         "logit axes. Grey: standard models; black: the line fitted to them in logit space, β "
-        "(Taori et al. 2020), dashed where it is extrapolated. The thin vertical of an encoder is "
-        "its effective robustness, acc(shift) − β(acc(ImageNet)); a point on the line has none. "
-        "Numbers count the study's encoders, as in the tables. Accuracies of 0 or 100 % are drawn "
-        "at 0.1 and 99.9 %; untrained encoders are left out.",
+        "(Taori et al. 2020), dashed where it is extrapolated. The thin vertical line of an "
+        "encoder is its effective robustness, acc(shift) − β(acc(ImageNet)); a point on the line "
+        "has none. Numbers count the study's encoders, as in the tables. Accuracies of 0 or 100 % "
+        "are drawn at 0.1 and 99.9 %; untrained encoders are left out.",
         panel=lambda row: row["shift"],
         shared=panel_ranges.same_logits,
     ),
@@ -113,7 +113,7 @@ CHARTS = (
         "of the projection at or above the threshold), by category; left for the "
         "right singular vectors of the head, right for single features. Bars and the totals beside "
         "them are of the first draw of the negatives; black rules and brackets span the totals of "
-        "all draws. Grey ticks: as many random directions, in the mean.",
+        "all draws. Grey ticks: the mean for as many random directions.",
         by_representation=True,
         panel=panel_ranges.by_basis,
         shared=panel_ranges.same_count,
@@ -187,7 +187,7 @@ CHARTS = (
         y="accuracy",
         x_label="step",
         y_label="accuracy (%)",
-        caption="Accuracy in percent as the training logged it, where it did.",
+        caption="Accuracy in percent, of trainings that log it.",
         panel=lambda row: row["label"],
     ),
 )
@@ -204,7 +204,7 @@ PLANTED_OUTLIERS = Chart(
     y_label="share of the images (%)",
     caption="Features of real activations are raised by a multiple of their image's standard "
     "deviation; points: the share of images in which the measure finds them beyond the limit of "
-    "outlier features, lines: what the arithmetic says. Raised features widen the standard "
+    "outlier features, lines: what the formula predicts. Raised features widen the standard "
     "deviation that they are measured in, so that too many of them hide each other.",
 )
 """The chart of the controls, which the page shows beside them."""
