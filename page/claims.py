@@ -242,7 +242,7 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
         f"effective robustness{mean_over(encoders, names)}.",
         cases,
         Dots(
-            axis="directions that can be pruned (%); grey: of random heads",
+            axis="prunable directions (%); grey: of random heads",
             groups=[DotGroup(name="", rows=rows)],
             reference=(100 * PRUNABLE, f"paper: {format_percent(PRUNABLE)}"),
         ),
