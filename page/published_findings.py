@@ -37,10 +37,12 @@ def soup_sentences(findings: Findings) -> list[str]:
     sentences = []
     for soup in findings.soups:
         start = findings.finetuning.start["all"]
+        whole = soup.less_accurate == soup.ingredients
+        beaten = "all" if whole else f"{soup.less_accurate} of"
         sentences.append(
             f"The {soup_name(soup.name)} ({format_number(soup.imagenet)} % on ImageNet, "
             f"{format_number(soup.robustness['all'])} points) is more accurate on ImageNet than "
-            f"{soup.less_accurate} of its {soup.ingredients} ingredients and more robust than "
+            f"{beaten} its {soup.ingredients} ingredients and more robust than "
             f"{soup.less_robust}; the zero-shot start has {format_number(start)} points."
         )
     return sentences
