@@ -73,6 +73,7 @@ def test_an_object_of_python(study):
     expected = "could not determine a constructor for the tag 'tag:yaml.org,2002:python/object/ap"
     assert expected in study.run("dvc", "repro", ok=False)
     said = study.run(sys.executable, "-m", "stages", "study", ok=False)
-    assert said.startswith("error: params.yaml: line ") and "python/object/apply:os.system" in said
+    # What stands in a tag may be a secret, like any text that was not parsed.
+    assert said.startswith("error: params.yaml: line ") and "for the tag" in said
     assert said.count("\n") == 1
     assert not (study.folder / "canary").exists()

@@ -54,6 +54,7 @@ USED = {
     "probe": CLIP | {"scipy"},
     "baseline": {"sklearn", "scipy", "pandas"},  # scikit-learn imports pandas where it is
     "broden": {"numba", "scipy"},  # numba imports scipy
+    "published": {"scipy"},
     "controls": {"torch", "numba", "scipy"},
     "report": {"vl_convert"},
     "published_page": {"vl_convert", "scipy"},
@@ -156,7 +157,7 @@ def test_dvcs_table_of_metrics_fits_a_terminal(nano):
     assert len(lines) == 1 + len(nano.params()["encoders"])  # the first has the titles
     own = [name for name in lines[0].split() if name.endswith(tuple(nano.params()["shifts"]))]
     # Each of the study's own shifts has two columns more.
-    assert len(own) == 2 and max(map(len, lines)) - sum(len(name) + 4 for name in own) <= 140
+    assert len(own) == 2 and max(map(len, lines)) - sum(len(name) + 4 for name in own) <= 152
 
 
 def test_a_run_ends_with_what_it_made(nano):

@@ -103,7 +103,8 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     assert found["kurtosis", ""] == {"numpy"}
     assert found["broden", ""] == {"llvmlite", "numba", "numpy"}
     assert found["report", ""] == {"jinja2", "markupsafe", "numpy", "vl-convert-python"}
-    assert found["published_page", ""] == found["report", ""]
+    assert found["published", ""] == {"numpy", "scipy"}
+    assert found["published_page", ""] == found["report", ""] | {"scipy"}
     assert found["browse", ""] == {"jinja2", "markupsafe", "numpy", "pillow"}
     assert found["thumbnails", ""] == {"numpy", "pillow"}
     assert found["study", ""] == set()

@@ -94,7 +94,7 @@ def test_code_waits_for_all_that_fingerprints_are_made_of(opened, code_copy, mon
     monkeypatch.chdir(code_copy)
     opened.clear()
     run_stage("code")
-    of_the_runner = ("..", "dvc.yaml", "params.yaml", "code.json")
+    of_the_runner = ("..", "dvc.yaml", "dvc.lock", "params.yaml", "code.json")
     read = [Path(path) for path in opened if not path.startswith(of_the_runner)]
     deps = set(body("code")["deps"]) - {"runner"}  # imported here already
     assert [path for path in read if not any(map(path.is_relative_to, deps))] == []

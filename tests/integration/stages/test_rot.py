@@ -19,7 +19,7 @@ from tests.pipeline.refusals import refused
 from tests.reads import GRAPH, ROOT, body
 from tests.rot import files_of, flipped, record
 
-OURS = ("data/study", "data/reference", "data/baselines")
+OURS = ("data/study", "data/reference", "data/published", "data/baselines")
 READERS = sorted(
     stage
     for stage in GRAPH

@@ -106,8 +106,8 @@ def test_revisions_are_read_from_git_and_the_cache(workspace, capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["nothing", "."], "nothing: expected a folder or a git revision"),
-        ([".", "data"], "data: no dvc.lock in it.*`dvc repro`"),
+        (["nothing", "."], "nothing: neither a folder nor a git revision"),
+        ([".", "data"], "data: no dvc.lock.*`dvc repro`"),
         ([".", ".", "--only", "metrics/"], "no output of .* begins with metrics/"),
     ],
 )

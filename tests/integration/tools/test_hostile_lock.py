@@ -43,7 +43,7 @@ def test_fsck_names_what_is_rotten_and_quotes_the_command_that_mends_it(lock, ca
     rot(spoilt)
     text = said(capsys, fsck.main)
     assert f"    {ESCAPED} of {ESCAPED}; in the workspace: whole\n" in text
-    assert f"    dvc commit '{ESCAPED}'    puts" in text
+    assert f"    dvc commit '{ESCAPED}'    " in text
 
 
 def test_prune_names_the_entries_of_no_stage(lock, capsys):

@@ -38,7 +38,7 @@ def wide(value, draws, confidence):
     return Estimate(float(value), float(draws.min()) - 9, float(draws.max()) + 9)
 
 
-def exact_line(imagenet, shift, resamples, seed):
+def exact_line(imagenet, shift, resamples, _seed, _families):
     line = logit_line.fit_line(imagenet, shift)
     return ResampledLines(np.full(resamples, line.slope), np.full(resamples, line.intercept))
 
