@@ -66,6 +66,14 @@ class EffectiveRobustness(Readable, Result):
     robustness: Annotated[
         Estimate, Label("mean effective robustness", 1, unit="points", chance="standard")
     ]
+    natural: Annotated[
+        Estimate | None,
+        Label("effective robustness on natural shifts", 1, unit="points", chance="standard"),
+    ]
+    style: Annotated[
+        Estimate | None,
+        Label("effective robustness on style shifts", 1, unit="points", chance="standard"),
+    ]
     standard: float
     accuracies: dict[str, float]
     per_shift: dict[str, Estimate]

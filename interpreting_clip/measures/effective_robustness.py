@@ -46,12 +46,10 @@ class Result:
         Estimate | None, Label("mean effective robustness", 1, unit="points", headline="robust")
     ]
     natural: Annotated[
-        Estimate | None,
-        Label("effective robustness on natural shifts", 1, unit="points", headline="natural"),
+        Estimate | None, Label("effective robustness on natural shifts", 1, unit="points")
     ]
     style: Annotated[
-        Estimate | None,
-        Label("effective robustness on shifts of style", 1, unit="points", headline="style"),
+        Estimate | None, Label("effective robustness on style shifts", 1, unit="points")
     ]
     extrapolated: Annotated[
         int, Label("shifts whose line is extrapolated", 0, headline="extrapolated")
