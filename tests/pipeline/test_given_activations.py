@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ MEASURED += ("participation_ratio", "privileged_basis", "concepts")
 
 
 @pytest.fixture
-def given(clean: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def given(clean: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """Give a study an encoder `mine`, whose activations are those of another encoder of it."""
     monkeypatch.chdir(clean.folder)
     clean.run("python", "-m", "tools.image_list")
@@ -39,7 +40,9 @@ def given(clean: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     tree["weights"]["mine"] = entry | {"representation": "linear", "normalize_features": True}
     tree["encoders"]["mine"] = tree["encoders"][OWN] | {"label": "Mine"}
     Path("params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-    return clean
+    yield clean
+    # Not ignored by git, so that other tests of the same clone would find it changed.
+    shutil.rmtree("given")
 
 
 def own_files(folder: str, key: str) -> dict[str, str]:
