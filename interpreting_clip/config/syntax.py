@@ -125,6 +125,8 @@ def short(value: object) -> str:
         text = repr(value)
     except ValueError:  # Python refuses to print more digits
         return "a number of more than 4,300 digits"
+    except RecursionError:
+        return "a value that is nested too deeply"
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 

@@ -81,7 +81,7 @@ class Source(StrictStruct, frozen=True, kw_only=True):
     data: str = ""
     architecture: str = ""
     note: Annotated[str, Meta(max_length=1000)] = ""
-    table: str = ""
+    table: Annotated[str, Meta(max_length=200)] = ""
     models: list[dict[str, str | int | float]] = msgspec.field(default_factory=list)
 
 

@@ -35,7 +35,7 @@ REACHED = {
     "interpreting_clip.loading": ENCODERS,
     "interpreting_clip.synthetic": {"fetch_world", "fetch_shifts"},
     "interpreting_clip.datasets": ALL
-    - {"cka", "kurtosis", "robustness", "directions", "report", "published_page"},
+    - {"cka", "kurtosis", "robustness", "directions", "published_page"},
     "interpreting_clip.downloads": ALL - MEASURE - HEADS | {"baseline"},
     "interpreting_clip.formats": ALL,
     "interpreting_clip.config": ALL - LABELS - {"broden", "summarize_baseline"},

@@ -72,7 +72,7 @@ def compute(folder: Path, *emulator: str) -> dict[str, str]:
     Return none if the emulator itself crashes.
     """
     (folder / "data").mkdir(parents=True)
-    for name in (*CODE, "data/reference", "studies"):
+    for name in (*CODE, "data/reference", "data/published", "studies"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "params.yaml").write_text(yaml.safe_dump(small_study()))
     command = [*emulator, sys.executable, "-m", "tests.stress.emulated_study"]

@@ -102,7 +102,7 @@ def test_a_label_on_the_page_stays_text(report: Page):
 def test_the_page_s_links_lead_somewhere(report: Page):
     """But those to pages that a made-up study has not: tests/pipeline has them."""
     assert report.locator("a[href]").count() > 0
-    others = ("/plots/directions/", "/plots/published.html")
+    others = ("/plots/directions/", "/plots/published.html", "/README.md")
     assert [link for link in broken_links(report) if not any(o in link for o in others)] == []
 
 

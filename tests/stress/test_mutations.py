@@ -279,7 +279,9 @@ def our_checkpoint(folder: Path) -> Format:
             assert said.getvalue().count("\n") == 1
             raise InputError(said.getvalue().rstrip())
 
-    Checkpoint(folder).save({"w": torch.ones(2, 3), "n": torch.tensor(7)}, {"step": 3})
+    checkpoint = Checkpoint(folder)
+    checkpoint.save({"w": torch.ones(2, 3), "n": torch.tensor(7)}, {"step": 3})
+    checkpoint.finish()
     return Format(folder / FILE, read)
 
 
