@@ -29,8 +29,8 @@ EDITS = (
     (
         "interpreting_clip/training/callbacks.py",
         "self.saved = time.monotonic()\n\n    def _write",
-        "self.finish()\n        while (SCRATCH / 'hold').exists():\n            time.sleep(0.01)\n\n"
-        "    def _write",
+        "self.finish()\n        while (SCRATCH / 'hold').exists():\n"
+        "            time.sleep(0.01)\n\n    def _write",
     ),
     ("runner/launcher.py", "INTERVAL = 5.0", "INTERVAL = 0.1"),
 )
