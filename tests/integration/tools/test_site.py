@@ -224,7 +224,7 @@ def test_the_pages_of_this_repository_make_a_site_without_their_directions(tmp_p
     ignored = shutil.ignore_patterns("directions", "computed.js")
     for name in ("plots", "metrics"):
         shutil.copytree(ROOT / name, name, ignore=ignored)
-    for name in ("params.yaml", "CITATION.cff", "LICENSE"):
+    for name in ("params.yaml", "CITATION.cff", "LICENSE", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
     site.main("--to", "public")
     with served(tmp_path / "public") as start:
