@@ -23,6 +23,9 @@ SMALLEST_GAIN = 64 * float(np.finfo(np.float64).eps)
 """The relative gain of a step below which rounding hides any further one; as scikit-learn has it.
 """
 
+SEARCH_FAILED = 2
+"""scipy's status of L-BFGS-B when no step along its direction lowers the objective enough."""
+
 
 @dataclass(frozen=True)
 class Standardisation:
@@ -199,7 +202,10 @@ class Examples:
         settings: ProbeSettings,
         start: Fit | None,
     ) -> Fit:
-        """Fit a head to a part of the images by L-BFGS, from zeros or from another fit."""
+        """Fit a head to a part of the images by L-BFGS, from zeros or from another fit.
+
+        Products are in float32, and from where that does not suffice to converge, in float64.
+        """
         from scipy.optimize import minimize
         from threadpoolctl import ThreadpoolController
 
@@ -213,34 +219,42 @@ class Examples:
         if start is not None:
             point[:, :-1] = start.weight * deviation
             point[:, -1] = start.bias + start.weight @ mean
-        # scipy's vectors are short work, and as many threads as this machine has cores would add
-        # them up in an order of its own.
-        with ThreadpoolController().select(prefix="libscipy_openblas").limit(limits=1):
-            found = minimize(
-                lambda flat: tuple(
-                    np.ravel(one)
-                    for one in self.objective(flat.reshape(shape), part, penalty, scale)
-                ),
-                point.ravel(),
-                jac=True,
-                method="L-BFGS-B",
-                options={
-                    "maxcor": CORRECTIONS,
-                    "maxiter": settings.iterations,
-                    "maxfun": 100 * settings.iterations,
-                    "maxls": 50,
-                    "gtol": settings.tolerance * first,
-                    "ftol": SMALLEST_GAIN,
-                },
-            )
-        point = found.x.reshape(shape)
+        iterations = evaluations = 0
+        for precision in (torch.float32, torch.float64):
+            # scipy's vectors are short work, and as many threads as this machine has cores would
+            # add them up in an order of its own.
+            with ThreadpoolController().select(prefix="libscipy_openblas").limit(limits=1):
+                found = minimize(
+                    lambda flat, kind=precision: tuple(
+                        np.ravel(one)
+                        for one in self.objective(flat.reshape(shape), part, penalty, scale, kind)
+                    ),
+                    point.ravel(),
+                    jac=True,
+                    method="L-BFGS-B",
+                    options={
+                        "maxcor": CORRECTIONS,
+                        "maxiter": settings.iterations - iterations,
+                        "maxfun": 100 * settings.iterations,
+                        "maxls": 50,
+                        "gtol": settings.tolerance * first,
+                        "ftol": SMALLEST_GAIN,
+                    },
+                )
+            point = found.x
+            iterations, evaluations = iterations + found.nit, evaluations + found.nfev
+            # Close to the optimum, the loss changes less than float32 resolves, and the search for
+            # a lower one can fail; on some processors sooner than on others.
+            if found.status != SEARCH_FAILED:
+                break
+        point = point.reshape(shape)
         weight = point[:, :-1] / deviation
         last = float(np.abs(found.jac).max())
         return Fit(
             weight,
             point[:, -1] - weight @ mean,
-            int(found.nit),
-            int(found.nfev),
+            int(iterations),
+            int(evaluations),
             last / first if first else 0.0,
             bool(found.success) or last <= settings.tolerance * first,
         )
@@ -251,17 +265,18 @@ class Examples:
         part: slice,
         penalty: float,
         scale: Standardisation,
+        precision: torch.dtype = torch.float32,
     ) -> tuple[float, Float[np.ndarray, "class_ one_more"]]:
         """Return the objective and its gradient at a point: weights, and the bias as last column.
 
-        Products are in float32; what is summed over chunks of images is summed in float64.
+        Products are in the `precision`; what is summed over chunks of images is summed in float64.
         """
         device, count = self.features.device, part.stop - part.start
-        weight = torch.from_numpy(point[:, :-1].astype(np.float32)).to(device)
-        bias = torch.from_numpy(point[:, -1].astype(np.float32)).to(device)
+        weight = torch.from_numpy(point[:, :-1]).to(device, precision)
+        bias = torch.from_numpy(point[:, -1]).to(device, precision)
         gradient = torch.zeros(point.shape, dtype=torch.float64, device=device)
         loss = torch.zeros((), dtype=torch.float64, device=device)
-        mean, factor = scale.mean.float(), (1 / scale.deviation).float()
+        mean, factor = scale.mean.to(precision), (1 / scale.deviation).to(precision)
         with forward_passes(device, "float32"):
             for features, classes in self.chunks(part):
                 standard = (features - mean).mul_(factor)

@@ -58,6 +58,15 @@ def test_the_head_is_scikit_learn_s_on_standardised_features(penalty):
     assert np.mean(found != expected) < 0.005  # near a boundary, rounding decides
 
 
+def test_beyond_what_float32_resolves_the_fit_goes_on_in_float64(monkeypatch):
+    monkeypatch.setattr(linear_probe, "SMALLEST_GAIN", 0.0)
+    features, classes = drawn()
+    head = fit_probe(features, classes, settings(penalties=[0.01], tolerance=1e-9)).head
+    theirs = scikit_learn(features, classes, 0.01).coef_
+    weight = head.weight * features.astype(np.float64).std(0)
+    np.testing.assert_allclose(weight, theirs, atol=1e-7 * np.abs(theirs).max())
+
+
 def test_the_penalty_has_the_lowest_log_loss_on_what_is_held_out():
     features, classes = drawn()
     found = fit_probe(features, classes, settings())
