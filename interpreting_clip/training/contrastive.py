@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ class Pass(NamedTuple):
     """A piece's pass through a tower, and the rows of its features among the batch's."""
 
     compute: Callable[[], Float[torch.Tensor, "row feature"]]
-    rows: Int[np.ndarray, " row"]
+    rows: slice
 
 
 LARGEST_SCALE = math.log(100)
@@ -45,6 +46,7 @@ def pretrain(
     callbacks: Callbacks,
     device: torch.device | str = "cpu",
     workers: int = 0,
+    compiled: bool = False,
 ) -> Encoder:
     """Return a CLIP trained from scratch on captioned images.
 
@@ -81,6 +83,7 @@ def pretrain(
         recipe,
         callbacks=callbacks,
         workers=workers,
+        compiled=compiled,
         after_step=bound_logit_scale,
     )
     return encoder
@@ -91,6 +94,7 @@ def contrastive_objective(
     captions: Sequence[str],
     precision: TrainingPrecision = "float32",
     workers: int = 0,
+    compiled: bool = False,
 ) -> Objective:
     """Return the objective of batches of captioned images, whose captions `workers` tokenize.
 
@@ -142,7 +146,7 @@ def contrastive_objective(
         # Some captions repeat if there are fewer of them than pieces: each piece needs one at
         # least.
         shown = np.resize(distinct, max(len(distinct), total))
-        of_images, of_texts = (np.array_split(np.arange(n), total) for n in (len(rows), len(shown)))
+        of_images, of_texts = even_parts(len(rows), total), even_parts(len(shown), total)
         towers = [], []
         for number, piece in enumerate(pieces.own, pieces.first):
             texts = shown[of_texts[number]]
@@ -172,6 +176,13 @@ def contrastive_objective(
         return loss.detach(), own_caption(image, text[: len(distinct)], own)
 
     return objective
+
+
+def even_parts(rows: int, parts: int) -> list[slice]:
+    """Cut rows into parts in order, of which the first have one row more if they are not even."""
+    each, more = divmod(rows, parts)
+    ends = [part * each + min(part, more) for part in range(parts + 1)]
+    return [slice(begin, end) for begin, end in pairwise(ends)]
 
 
 @torch.no_grad()
