@@ -44,11 +44,12 @@ from interpreting_clip.config.trainings import (
 )
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import Encoder, classifier_encoder
-from interpreting_clip.errors import one_line
+from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.loading.batches import ImageDataset
 from interpreting_clip.training import loop
 from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.compilation import repeated_blocks
 from interpreting_clip.training.pieces import forward_pass
 from interpreting_clip.training.supervised import label_objective
 from runner.machine_settings import Machine
@@ -63,12 +64,16 @@ CLASSES, LARGEST, WARM, STEPS = 1000, 512, 5, 20
 
 
 class Step(NamedTuple):
-    """What a training step takes: seconds, the bare passes', with loading, and the peak memory."""
+    """What a training step takes: seconds, the bare passes', with loading, and the peak memory.
+
+    `compiled` is there for towers with blocks to compile.
+    """
 
     ours: float
     bare: float
     loaded: float
     peak: int | None
+    compiled: float | None
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,7 @@ def measure(
             what = f"{name}, {precision}, a step of {batch} images"
             try:
                 step = step_times(machine, backbone, precision, batch, photographs)
-            except RuntimeError as error:  # such as too little memory
+            except (RuntimeError, InputError) as error:  # such as too little memory, no compiler
                 rows.append(Row(what, f"failed: {one_line(str(error))[:200]}", "runs"))
                 continue
             rate = BACKWARD * cost(backbone).image.value * batch / step.ours / 1e12
@@ -171,6 +176,9 @@ def measure(
                     f"{waiting:.2f}",
                 ),
             ]
+            if step.compiled is not None:
+                share = f"{step.compiled / step.ours:.2f} of it"
+                rows.append(Row("… with `compile: true`", share))
             if step.peak is not None:
                 figures = f"{step.peak / 1e9:.2f} GB: {step.peak / computed:.3f} of the computed"
                 rows.append(Row("… peak of torch.cuda.max_memory_allocated", figures))
@@ -201,9 +209,9 @@ def step_times(
     batch: int,
     photographs: ImageDataset,
 ) -> Step:
-    """Return the seconds of our step, of the bare passes and of a step with loading, and the peak.
+    """Return the seconds of our step and of its variants, and the peak of memory.
 
-    The first two are medians, the third a mean: a loader that is too slow stops some steps only.
+    They are medians, with loading a mean: a loader that is too slow stops some steps only.
     """
     device = torch.device(machine.device)
     names = [str(number) for number in range(CLASSES)]
@@ -218,7 +226,12 @@ def step_times(
     loaded = mean(
         trained(encoder, device, precision, batch, photographs=many, workers=machine.workers)
     )
-    return Step(ours, bare(encoder, device, precision, batch), loaded, peak)
+    alone = bare(encoder, device, precision, batch)
+    # Last, since the tower stays compiled.
+    compiled = None
+    if repeated_blocks(encoder.module):
+        compiled = median(trained(encoder, device, precision, batch, compiled=True))
+    return Step(ours, alone, loaded, peak, compiled)
 
 
 def trained(
@@ -229,6 +242,7 @@ def trained(
     *,
     photographs: ImageDataset | None = None,
     workers: int = 0,
+    compiled: bool = False,
 ) -> list[float]:
     """Return the seconds of the steps of `train`, without loading if there are no photographs."""
     steps, times = WARM + STEPS, []
@@ -271,6 +285,7 @@ def trained(
             recipe,
             callbacks=Callbacks(name="gpu"),
             workers=workers,
+            compiled=compiled,
             after_step=lambda: times.append(now(device)),
         )
     return [end - start for start, end in pairwise(times[WARM - 1 :])]

@@ -29,7 +29,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     if run_in_processes(machine, "stages", "finetune", key, resumes=True):
         return
     own, curve = own_machine(machine), outputs[f"data/training/{key}"]
-    callbacks = training_callbacks(key, curve, own.device, recipe, templates, inputs.digests())
+    callbacks = training_callbacks(key, curve, own, recipe, templates, inputs.digests())
     torch.set_num_threads(recipe.threads)
     start = load_encoder(source)
     start.module.to(own.device)
@@ -46,6 +46,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             callbacks=callbacks,
             device=own.device,
             workers=own.workers,
+            compiled=own.compile,
         )
     if is_first():
         save_encoder(outputs[f"data/weights/{key}"], encoder)

@@ -25,7 +25,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     if run_in_processes(machine, "stages", "pretrain", key, resumes=True):
         return
     own, curve = own_machine(machine), outputs[f"data/training/{key}"]
-    callbacks = training_callbacks(key, curve, own.device, recipe, backbone, inputs.digests())
+    callbacks = training_callbacks(key, curve, own, recipe, backbone, inputs.digests())
     with open_shards(dataset, decode_fast) as data:
         if data.captions is None:
             raise InputError(
@@ -39,6 +39,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             callbacks=callbacks,
             device=own.device,
             workers=own.workers,
+            compiled=own.compile,
         )
     if is_first():
         save_encoder(outputs[f"data/weights/{key}"], encoder)

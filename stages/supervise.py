@@ -25,7 +25,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         return
     own, curve = own_machine(machine), outputs[f"data/training/{key}"]
     facts = (recipe, item.label_smoothing, backbone, inputs.digests())
-    callbacks = training_callbacks(key, curve, own.device, *facts)
+    callbacks = training_callbacks(key, curve, own, *facts)
     with open_shards(dataset, decode_fast) as data:
         # The tower is a CLIP's, so that encoders differ only in their training (Crabbé et al.
         # 2024). Its features go into the head as they are, not normalised.
@@ -41,6 +41,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             callbacks=callbacks,
             device=own.device,
             workers=own.workers,
+            compiled=own.compile,
         )
     if is_first():
         save_encoder(outputs[f"data/weights/{key}"], encoder)

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import torch
 
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.kernels import kernel_settings
@@ -155,13 +156,13 @@ class Callbacks:
     name: str = "training"
 
 
-def training_callbacks(name: str, directory: Path, device: str, *facts: object) -> Callbacks:
+def training_callbacks(name: str, directory: Path, machine: Machine, *facts: object) -> Callbacks:
     """Return the callbacks of a training: its curve in a folder, and the checkpoint for the facts.
 
-    `facts` are everything that decides the result besides the code and the kind of `device`:
-    recipe, backbone, digests of the data.
+    `facts` are everything that decides the result besides the code, the machine's kind of device
+    and whether it compiles: recipe, backbone, digests of the data.
     """
-    kind = torch.device(device).type
+    kind = torch.device(machine.device).type + (" compiled" if machine.compile else "")
     checkpoint = Checkpoint(SCRATCH / training_key(kind, *map(msgspec.json.encode, facts)))
     return Callbacks(partial(log_point, directory) if is_first() else None, checkpoint, name)
 

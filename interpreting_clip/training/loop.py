@@ -26,6 +26,7 @@ from interpreting_clip.loading.batches import (
 from interpreting_clip.loading.preprocess import Preprocess
 from interpreting_clip.loading.processes import is_first
 from interpreting_clip.training.callbacks import Callbacks, Point
+from interpreting_clip.training.compilation import compile_blocks
 from interpreting_clip.training.pieces import (
     Pieces,
     add_up_in_buckets,
@@ -72,6 +73,7 @@ def train(
     *,
     callbacks: Callbacks,
     workers: int = 0,
+    compiled: bool = False,
     after_step: Callable[[], object] = lambda: None,
 ) -> None:
     """Minimise an objective over all parameters of a module, and leave it ready to evaluate.
@@ -83,7 +85,8 @@ def train(
     ------
     InputError
         There are fewer than two images, or fewer than a batch that is cut into pieces; one is
-        broken; the tower has no activation checkpointing; or the loss is no longer finite.
+        broken; the tower has no activation checkpointing; torch cannot compile the module for its
+        device; or the loss is no longer finite.
     """
     count, augmentation = len(images), recipe.augmentation
     fewest = recipe.batch_size if recipe.pieces > 1 else 2
@@ -101,11 +104,15 @@ def train(
     def load(batch: Batch) -> UInt8[np.ndarray, "image size size 3"]:
         # A process loads only the images of its own pieces.
         own = own_rows(len(batch.rows), recipe.pieces)
-        pairs = zip(batch.rows[own].tolist(), batch.draws[own], strict=True)
-        squares = [augment(images[row], drawn, augmentation, preprocess) for row, drawn in pairs]
-        return np.stack(squares)
+        rows, draws = batch.rows[own].tolist(), batch.draws[own]
+        squares = np.empty((len(rows), preprocess.size, preprocess.size, 3), np.uint8)
+        for square, row, drawn in zip(squares, rows, draws, strict=True):
+            square[...] = augment(images[row], drawn, augmentation, preprocess)
+        return squares
 
     device = next(module.parameters()).device
+    if compiled:
+        compile_blocks(module, device)
     epoch_steps = steps_per_epoch(count, recipe.batch_size)
     saves = callbacks.checkpoint.finished() if callbacks.checkpoint else nullcontext()
     with saves, deterministic(recipe.threads):

@@ -66,6 +66,7 @@ def test_feeding_counts_the_images_of_a_core(tmp_path: Path, monkeypatch):
     assert len(found) == 7 and all(float(speed.split()[0].replace(",", "")) > 0 for speed in found)
 
 
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns and hides it
 def test_the_first_hour_on_a_gpu_runs_on_two_processes_of_the_cpu(monkeypatch, tmp_path):
     for name, value in (("CLASSES", 10), ("WARM", 1), ("STEPS", 2), ("DRAWN", 4)):
         monkeypatch.setattr(gpu, name, value)
@@ -80,6 +81,7 @@ def test_the_first_hour_on_a_gpu_runs_on_two_processes_of_the_cpu(monkeypatch, t
     assert sum(row.measured.endswith("images/s") for row in rows) == 4
     waits = [float(row.measured) for row in rows if "waits for photographs" in row.what]
     assert len(waits) == 4 and all(0 <= share < 1 for share in waits)
+    assert sum("compile: true" in what for what in said) == 2  # of the ViT
     assert rates and rates.origin.startswith("measured on cpu")
     fast = Rates(**dict.fromkeys(RATES, 7.5), origin=rates.origin)
     write_json(tmp_path / "gpu.json", to_builtins(fast))

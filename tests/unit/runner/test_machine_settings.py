@@ -26,6 +26,7 @@ def test_has_defaults(tmp_path):
         "downloads": ".scratch/downloads",
         "folders": ".",
         "mirror": None,
+        "compile": False,
         "launchers": {},
     }
 
@@ -47,11 +48,13 @@ def test_every_setting_is_read_from_the_environment_and_documented(tmp_path, mon
         "downloads": "/big/downloads",
         "folders": "/data",
         "mirror": "http://mirror.example/all",
+        "compile": True,
     }
     assert [*given, "launchers"] == list(MachineSettings.__struct_fields__)
     assert "`launchers`" in (machine_settings.__doc__ or "")
     for name, value in given.items():
-        monkeypatch.setenv(f"INTERPRETING_CLIP_{name.upper()}", str(value))
+        text = "true" if value is True else str(value)
+        monkeypatch.setenv(f"INTERPRETING_CLIP_{name.upper()}", text)
         assert f"INTERPRETING_CLIP_{name.upper()}, `{name}`" in (machine_settings.__doc__ or "")
     assert msgspec.structs.asdict(read_machine(tmp_path / "compute.yaml")) == given | {
         "launchers": {}
@@ -115,11 +118,18 @@ def test_names_the_legal_settings(tmp_path):
         read_machine(tmp_path / "compute.yaml")
 
 
-def test_a_study_with_portable_kernels_computes_on_the_cpu(tmp_path, monkeypatch):
-    (tmp_path / "compute.yaml").write_text("device: cuda")
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ("device: cuda", "`device`: expected cpu.*`kernels: portable`.*cuda"),
+        ("compile: true", "`compile`: expected false.*`kernels: portable`"),
+    ],
+)
+def test_portable_kernels_are_those_of_the_cpu(tmp_path, monkeypatch, line, refused):
+    (tmp_path / "compute.yaml").write_text(line)
     for name, value in PORTABLE.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(InputError, match=r"`device`: expected cpu.*`kernels: portable`.*cuda"):
+    with pytest.raises(InputError, match=refused):
         read_machine(tmp_path / "compute.yaml")
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.training.callbacks import (
     FILE,
@@ -17,6 +18,10 @@ from interpreting_clip.training.callbacks import (
 )
 from tests.reads import ROOT
 
+PLAIN = Machine(workers=1)
+OTHERS = (Machine(device="cuda"), Machine(compile=True), Machine(device="cuda", compile=True))
+"""Machines on which a training's last digits differ from those of a CPU without compilation."""
+
 FACTS = {"step": 3, "points": [{"loss": 0.1 + 0.2}]}
 
 
@@ -25,14 +30,14 @@ def in_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def checkpoint_folder(*facts) -> Path:
-    callbacks = training_callbacks("rn", Path("curve"), "cpu", *facts)
+def checkpoint_folder(*facts, machine: Machine = PLAIN) -> Path:
+    callbacks = training_callbacks("rn", Path("curve"), machine, *facts)
     assert callbacks.checkpoint
     return callbacks.checkpoint.file.parent
 
 
 def test_the_curve_is_in_its_folder_and_the_bar_shows_the_name():
-    callbacks = training_callbacks("rn", Path("curve"), "cpu", "recipe")
+    callbacks = training_callbacks("rn", Path("curve"), Machine(), "recipe")
     assert callbacks.log
     callbacks.log({"step": 3, "loss": 0.5})
     assert Path("curve/plots/metrics/loss.tsv").read_text() == "step\tloss\n3\t0.5\n"
@@ -51,6 +56,9 @@ def test_a_training_resumes_where_all_facts_are_the_same(recipe, cropping_recipe
     folders = [checkpoint_folder(*pair) for pair in facts]
     assert len(set(folders)) == len(facts)
     assert checkpoint_folder(recipe, "a") == folders[0]
+    assert checkpoint_folder(recipe, "a", machine=Machine(workers=2)) == folders[0]
+    other = {checkpoint_folder(recipe, "a", machine=m) for m in OTHERS}
+    assert len(other) == len(OTHERS) and folders[0] not in other
 
 
 def test_a_curve_is_in_the_files_of_dvclive():
