@@ -127,7 +127,10 @@ def image_batches(
     """Yield some images as squares of the tower's size, `batch_size` at a time, in order."""
 
     def load(batch: Int[np.ndarray, " image"]) -> UInt8[np.ndarray, "image size size 3"]:
-        return np.stack([resize_and_crop(images[row], preprocess) for row in batch.tolist()])
+        squares = np.empty((len(batch), preprocess.size, preprocess.size, 3), np.uint8)
+        for square, row in zip(squares, batch.tolist(), strict=True):
+            square[...] = resize_and_crop(images[row], preprocess)
+        return squares
 
     starts = range(0, len(rows), batch_size)
     batches = [rows[start : start + batch_size] for start in starts]
