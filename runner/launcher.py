@@ -90,7 +90,11 @@ def launcher(stage: str) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError as error:
-        raise InputError(f"{SETTINGS}: 'launchers': {command!r}: {error}") from None
+        # not the command, which may have a login
+        raise InputError(
+            f"{SETTINGS}: 'launchers': expected closed quotes in the command for {stage}, got one "
+            f"that cannot be split into words: {error}"
+        ) from None
 
 
 def launching_command(launchers: Mapping[str, str], stage: str) -> str:
