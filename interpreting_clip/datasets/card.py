@@ -59,7 +59,7 @@ def read_card(directory: Path) -> DatasetCard:
         return msgspec.json.decode(path.read_bytes(), type=DatasetCard)
     except FileNotFoundError as error:
         raise InputError(
-            f"{path}: the dataset's card was expected, there is none; run its `fetch` stage again"
+            f"{path}: expected the dataset's card, got no file; run its `fetch` stage again"
         ) from error
     except DAMAGED_JSON as error:
         raise InputError(

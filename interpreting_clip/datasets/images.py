@@ -87,7 +87,7 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
             return _rgb(image)
     except Exception as error:  # Pillow raises any exception, depending on the damage
         raise InputError(
-            f"{name}: a whole image was expected, this one is broken ({error}); replace it"
+            f"{name}: expected a whole image, got a broken one ({error}); replace it"
         ) from error
 
 

@@ -108,7 +108,10 @@ def crop(
     """
     height, width, _ = image.shape
     if min(height, width) <= 2 * border:
-        raise InputError(f"{name}: more than its border of {border} pixels was expected")
+        raise InputError(
+            f"{name}: expected an image with more than its border of {border} pixels, got "
+            f"{height} x {width}; replace it"
+        )
     return image[border : height - border, border : width - border]
 
 

@@ -195,7 +195,7 @@ class ArchiveReader:
                     raise tarfile.ReadError(f"no end mark and no member at byte {tar.offset}")
         except (tarfile.TarError, ValueError, RecursionError) as error:
             raise InputError(
-                f"{self.path}: a tar of plain files was expected, this one is damaged or another "
+                f"{self.path}: expected a tar of plain files, got a damaged one or another kind "
                 f"({error}); fetch it again, or pack it with `tar --format=ustar`"
             ) from error
 

@@ -162,8 +162,7 @@ def _open_file(file: Path) -> BufferedReader:
     """Open a file without waiting for the other end of a pipe, which might never come."""
     if os.path.lexists(file) and not file.is_file():
         raise InputError(
-            f"{file}: a file was expected, it is a pipe, a device, a folder or a broken link; "
-            "remove it"
+            f"{file}: expected a file, got a pipe, a device, a folder or a broken link; remove it"
         )
     return file.open("rb")
 

@@ -170,7 +170,7 @@ def bounded(blocks: Iterable[bytes], most: int, deadline: Deadline) -> Iterator[
         total += len(block)
         deadline.count(len(block))
         if total > most:
-            raise AnswerError(f"at most {max(most, 0):,} bytes were expected, more came")
+            raise AnswerError(f"expected at most {max(most, 0):,} bytes, got more")
         deadline.require()
         yield block
     deadline.require()

@@ -31,9 +31,8 @@ def read_baseline_table(folder: Path, shift: str, abscissa: str) -> list[Model]:
     file, name = folder / f"{shift}.csv", ALL if abscissa == ALL else SUBSET
     if not file.exists():
         raise InputError(
-            f"{file}: the accuracies of standard models on this shift were expected, there is no "
-            f"such file; write it (data/baselines/README.md), or say `baseline: none` in "
-            f"'shifts.{shift}'"
+            f"{file}: expected the accuracies of standard models on this shift, got no file; write "
+            f"it (data/baselines/README.md), or say `baseline: none` in 'shifts.{shift}'"
         )
     rows = read_table(file, ["model", name, SHIFT])
     models: dict[str, Model] = {}

@@ -25,7 +25,7 @@ def read_shift_folders(directory: Path) -> dict[str, Path]:
     names = read_json(directory / NAMES)
     if not isinstance(names, list):
         raise InputError(
-            f"{directory / NAMES}: a list of names was expected, got {type(names).__name__}; run "
+            f"{directory / NAMES}: expected a list of names, got {type(names).__name__}; run "
             "`dvc repro fetch_shifts` again"
         )
     return {str(name): directory / str(name) for name in names}

@@ -42,7 +42,7 @@ def truncate_shard(dataset: str) -> None:
     ("damage", "expected"),
     [
         (truncate_shard, r"/shard-00001.tar: truncated.*fetch it again"),
-        (truncate_image, r": image 000000\d\d: a whole image was expected.*broken .*replace"),
+        (truncate_image, r": image 000000\d\d: expected a whole image.*broken .*replace"),
     ],
 )
 def test_a_damaged_dataset_is_refused(stage, key, dataset, damage, expected):

@@ -264,7 +264,7 @@ def test_what_is_no_file_is_refused_where_it_would_be_read(tmp_path: Path, make)
         lambda: list(iterate_archive(root / "b.tar", "b.tar", lambda _: True)),
     ]
     for read in reads:
-        with pytest.raises(InputError, match=r"b\.tar: a file was expected"):
+        with pytest.raises(InputError, match=r"b\.tar: expected a file"):
             read()
 
 

@@ -114,7 +114,7 @@ LINK.type = tarfile.SYMTYPE
 )
 def test_what_is_no_tar_of_plain_files_is_refused(data: bytes, path: Path):
     path.write_bytes(data + END)
-    with pytest.raises(InputError, match=r"x\.tar: a tar of plain files was expected"):
+    with pytest.raises(InputError, match=r"x\.tar: expected a tar of plain files"):
         members(path)
 
 
