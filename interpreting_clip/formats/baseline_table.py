@@ -1,10 +1,9 @@
 """`data/baselines/<shift>.csv`: accuracies of standard models on a shift of the study's own."""
 
-import math
 from pathlib import Path
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.published_accuracies import Model
+from interpreting_clip.formats.published_accuracies import Model, read_percentage
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.measures.logit_line import MIN_MODELS
 
@@ -43,7 +42,7 @@ def read_baseline_table(folder: Path, shift: str, abscissa: str) -> list[Model]:
                 f"{file}: row {number}: expected the name of another model, got {model!r}; each "
                 "counts once"
             )
-        found = {key: _percents(file, model, key, row[key]) for key in (name, SHIFT)}
+        found = {key: read_percentage(file, model, key, row[key]) for key in (name, SHIFT)}
         models[model] = {"name": model, abscissa: found[name], shift: found[SHIFT]}
     if len(models) < MIN_MODELS:
         raise InputError(
@@ -56,15 +55,3 @@ def read_baseline_table(folder: Path, shift: str, abscissa: str) -> list[Model]:
             "fractions by 100"
         )
     return list(models.values())
-
-
-def _percents(file: Path, model: str, column: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 100:
-        raise InputError(
-            f"{file}: {model}: {column}: expected a percentage from 0 to 100, got {text!r}"
-        )
-    return value

@@ -1,5 +1,6 @@
 """The published accuracies of standard models: the testbed's table, which is in the package."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,7 +58,7 @@ def standard_models(file: Path = TESTBED) -> list[Model]:
     models = []
     for row in rows:
         if row["training"] == "standard":
-            known = accuracies(row, file, (*TESTBED_SHIFTS, *parts))
+            known = accuracies(file, row["model"], row, ("imagenet", *TESTBED_SHIFTS, *parts))
             models.append(
                 {
                     "name": row["model"],
@@ -70,13 +71,39 @@ def standard_models(file: Path = TESTBED) -> list[Model]:
 
 
 def accuracies(
-    row: Mapping[str, str], file: Path, shifts: Sequence[str] = TESTBED_SHIFTS
+    file: Path, model: str, row: Mapping[str, Any], columns: Sequence[str]
 ) -> dict[str, float | None]:
-    """Return a row's accuracies; an empty cell was never published."""
+    """Return a row's accuracies by column, None for an empty cell, which was never published.
+
+    Raises
+    ------
+    InputError
+        A cell is not a percentage.
+    """
+    cells = {column: row.get(column, "") for column in columns}
+    return {
+        column: None if cell == "" else read_percentage(file, model, column, cell)
+        for column, cell in cells.items()
+    }
+
+
+def read_percentage(file: Path, model: str, column: str, cell: object) -> float:
+    """Return the percentage in a cell of a table of models.
+
+    Raises
+    ------
+    InputError
+        It is not a percentage.
+    """
     try:
-        return {name: float(row[name]) if row[name] else None for name in ("imagenet", *shifts)}
-    except ValueError as error:
-        raise InputError(f"{file}: model {row['model']}: {error}; expected a percentage") from None
+        value = float(str(cell))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 100:
+        raise InputError(
+            f"{file}: {model}: `{column}`: expected a percentage from 0 to 100, got {cell!r}"
+        )
+    return value
 
 
 def accuracy_fractions(models: Sequence[Model], name: str) -> Float[np.ndarray, " model"]:

@@ -12,7 +12,7 @@ from interpreting_clip.config.params import convert
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError, close_names
-from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, Model
+from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, Model, accuracies
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.quantities import StrictStruct
 
@@ -176,7 +176,7 @@ def source_models(file: Path, source: Source) -> list[Model]:
         texts["family"] = texts["family"] or texts["architecture"]
         if (name, texts["image_size"]) in models:
             raise InputError(f"{file}: {name}: it is there twice; each model counts once")
-        found = {test: percentage(file, name, test, row.get(test, "")) for test in ACCURACIES}
+        found = accuracies(file, name, row, ACCURACIES)
         if found["imagenet"] is None:
             raise InputError(f"{file}: {name}: `imagenet`: expected a percentage, got nothing")
         for test, value in found.items():
@@ -192,27 +192,6 @@ def source_models(file: Path, source: Source) -> list[Model]:
 def architecture(name: str) -> str:
     """Return the architecture in a model's name, as OpenCLIP (`a/weights`) or timm writes it."""
     return name.partition("/" if "/" in name else ".")[0]
-
-
-def percentage(file: Path, model: str, key: str, cell: object) -> float | None:
-    """Return an accuracy, None for an empty cell.
-
-    Raises
-    ------
-    InputError
-        It is not a percentage.
-    """
-    if cell in ("", None):
-        return None
-    try:
-        value = float(str(cell))
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 100:
-        raise InputError(
-            f"{file}: {model}: `{key}`: expected a percentage from 0 to 100, got {cell!r}"
-        )
-    return value
 
 
 def same_models(

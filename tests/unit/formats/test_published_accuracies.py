@@ -86,7 +86,7 @@ def test_fractions_are_of_one_and_nan_where_unknown():
 
 def test_refuses_a_word_for_a_percentage(tmp_path):
     rows = f"rn50,standard,resnet,{NUMBERS.replace('24.1', 'n/a')},1,2,3"
-    with pytest.raises(InputError, match=r"table.csv: model rn50: .*'n/a'; expected a percentage"):
+    with pytest.raises(InputError, match=r"table.csv: rn50: `imagenet_sketch`: .* got 'n/a'"):
         standard_models(table(tmp_path, "model,training,family", rows))
 
 
