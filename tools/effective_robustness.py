@@ -31,7 +31,7 @@ from interpreting_clip.published.line_choices import (
     fit_choice,
     robustness,
 )
-from interpreting_clip.published.models import standard_models
+from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import ACCURACIES, read_published
 from page.names import format_interval, format_number
 from page.robustness_tables import mark
@@ -54,7 +54,7 @@ def main(*arguments: str) -> None:
     model = vars(options)
     require_percentages({name: value for name, value in model.items() if value is not None})
     settings = Params().read("published", Settings)
-    standard = standard_models(read_published())
+    standard = standard_models_by_source(read_published())
     rows, default, beyond = [], [], False
     for key, choice in CHOICES.items():
         shifts = [

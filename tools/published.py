@@ -10,7 +10,7 @@ import sys
 
 from tabulate import tabulate
 
-from interpreting_clip.published.models import NOTABLE, standard_models
+from interpreting_clip.published.models import NOTABLE, standard_models_by_source
 from interpreting_clip.published.sources import (
     FOLDER,
     counterparts,
@@ -30,7 +30,7 @@ def main() -> None:
     """
     published = read_published()
     counterparts(published.models)
-    lines = standard_models(published)
+    lines = standard_models_by_source(published)
     rows = [
         (key, len(published.of(key)), len(lines.get(key, [])) or "", source.licence, source.title)
         for key, source in published.sources.items()

@@ -174,7 +174,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
 def analyse(published: Published, settings: Settings) -> Analysis:
     """Fit the line under every choice, and place every model that the table shows."""
     models, also, aliases = shown_models(published)
-    standard = standard_models(published)
+    standard = standard_models_by_source(published)
     fits = {k: fit_choice(c, standard[c.standard], settings) for k, c in CHOICES.items()}
     # Only of the plain lines: a choice departs from the default in one respect.
     left_out = {key: without_families(CHOICES[key], standard) for key in (DEFAULT, "timm")}
@@ -184,7 +184,7 @@ def analyse(published: Published, settings: Settings) -> Analysis:
     )
 
 
-def standard_models(published: Published) -> dict[str, list[Model]]:
+def standard_models_by_source(published: Published) -> dict[str, list[Model]]:
     """Return the standard models of each source that a line is fitted to."""
     return {
         "testbed": [m for m in published.of("testbed") if m["training"] == "standard"],

@@ -40,7 +40,7 @@ from interpreting_clip.measures.intervals import bootstrap_mean
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
 from interpreting_clip.measures.u_centring import u_center
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, fit_choice, robustness
-from interpreting_clip.published.models import standard_models as lines_of
+from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import FOLDER, read_published
 from tests.instruments import ic
 from tests.reads import ROOT
@@ -397,7 +397,7 @@ VIT |= {"objectnet": 44.31, "imagenet_a": 31.55}
 
 def test_effective_robustness_is_that_of_the_published_models():
     settings = PublishedSettings(resamples=1000, seed=0, confidence=0.95)
-    models = lines_of(read_published(ROOT / FOLDER))["testbed"]
+    models = standard_models_by_source(read_published(ROOT / FOLDER))["testbed"]
     line = CHOICES[DEFAULT]
     expected = robustness(line, fit_choice(line, models, settings), [VIT])
     mean, draws = expected.mean(TESTBED_SHIFTS)

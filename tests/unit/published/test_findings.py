@@ -17,7 +17,7 @@ from interpreting_clip.published.findings import (
     soups,
 )
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, fit_choice
-from interpreting_clip.published.models import standard_models as lines_of
+from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import FOLDER, read_published
 from tests.reads import ROOT
 
@@ -31,7 +31,7 @@ def published():
 
 @pytest.fixture(scope="module")
 def fits(published):
-    return fit_choice(CHOICES[DEFAULT], lines_of(published)["testbed"], SETTINGS)
+    return fit_choice(CHOICES[DEFAULT], standard_models_by_source(published)["testbed"], SETTINGS)
 
 
 def terms(one) -> dict[str, tuple[float, float, float]]:

@@ -21,7 +21,7 @@ from interpreting_clip.published.line_choices import (
     theil_sen,
     weighted_medians,
 )
-from interpreting_clip.published.models import standard_models
+from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import read_published
 from tests.unit.published.conftest import SETTINGS
 
@@ -30,7 +30,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture
 def standard(folder):
-    return standard_models(read_published(folder))
+    return standard_models_by_source(read_published(folder))
 
 
 def model(imagenet: float, **known: float):

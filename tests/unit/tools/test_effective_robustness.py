@@ -8,7 +8,7 @@ from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.published.line_choices import CHOICES, fit_choice, robustness
-from interpreting_clip.published.models import standard_models
+from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import read_published
 from page.names import format_interval
 from tests.reads import ROOT
@@ -32,7 +32,7 @@ def placed(monkeypatch, capsys):
 
 def test_places_a_model_where_the_stage_does(placed):
     settings = Params(ROOT / "params.yaml").read("published", Settings)
-    standard = standard_models(read_published())
+    standard = standard_models_by_source(read_published())
     printed = placed(VIT)
     for key, shifts in (("default", TESTBED_SHIFTS), ("timm", CHOICES["timm"].shifts)):
         choice = CHOICES[key]
