@@ -345,10 +345,11 @@ def intervals(
     confidence: float,
 ) -> list[Interval | None]:
     """Return each model's value and the ends of its percentile interval; None where unknown."""
-    ends = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     return [
-        None if np.isnan(value) else rounded_interval(Estimate(value, low, high))
-        for value, low, high in zip(values, *ends, strict=True)
+        None
+        if np.isnan(value)
+        else rounded_interval(percentile_interval(value, resampled, confidence))
+        for value, resampled in zip(values, draws.T, strict=True)
     ]
 
 
