@@ -21,11 +21,13 @@ def r_squared(y: Float[np.ndarray, " point"], residuals: Float[np.ndarray, " poi
 
 
 def resample_coefficients(
-    design: Float[np.ndarray, "point coefficient"],
-    y: Float[np.ndarray, " point"],
+    design: Float[np.ndarray, "fitted coefficient"],
+    y: Float[np.ndarray, " fitted"],
     resamples: int,
     seed: int,
     families: Int[np.ndarray, " point"] | None = None,
+    *,
+    fitted: Bool[np.ndarray, " point"] | None = None,
 ) -> Float[np.ndarray, "resample coefficient"]:
     """Draw coefficients whose spread is their uncertainty: `fit_coefficients` of `wild_noise`.
 
@@ -34,11 +36,17 @@ def resample_coefficients(
     design, y : as in `fit_coefficients`
     resamples, seed : how many draws, and the seed of their numbers
     families : as in `wild_noise`; without them every point is independent
+    fitted : as in `wild_noise`; without it all points were fitted
+
+    Raises
+    ------
+    ValueError
+        As `wild_noise`.
     """
     coefficients = fit_coefficients(design, y)
-    every = np.ones(len(y), bool)
+    fitted = np.ones(len(y), bool) if fitted is None else fitted
     residuals = y - design @ coefficients
-    noise = wild_noise(design, residuals, every, resamples=resamples, seed=seed, families=families)
+    noise = wild_noise(design, residuals, fitted, resamples=resamples, seed=seed, families=families)
     # Least squares is linear in y: fitting the noise and adding it is refitting.
     return coefficients + noise @ np.linalg.pinv(design).T
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from scipy.special import ndtr, ndtri
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
@@ -24,7 +24,11 @@ from interpreting_clip.formats.published_accuracies import (
     fractions_above_chance,
 )
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
-from interpreting_clip.measures.least_squares import fit_coefficients, r_squared, wild_noise
+from interpreting_clip.measures.least_squares import (
+    fit_coefficients,
+    r_squared,
+    resample_coefficients,
+)
 from interpreting_clip.measures.logit_line import ROUNDING, expit, logit
 from interpreting_clip.published.sources import REAL
 
@@ -216,7 +220,12 @@ def fit_choice(
             if choice.method == "theil_sen" and settings:
                 coefficients, draws = theil_sen(design, y, families[usable], settings)
             else:
-                coefficients, draws = least_squares(design, y, usable, families, settings)
+                coefficients = fit_coefficients(design, y)
+                draws = np.empty((0, len(coefficients)))
+                if settings:
+                    draws = resample_coefficients(
+                        design, y, settings.resamples, settings.seed, families, fitted=usable
+                    )
         except (ValueError, np.linalg.LinAlgError) as error:
             raise InputError(
                 f"data/published: standard models of {choice.standard} on {shift}: {error}"
@@ -231,29 +240,6 @@ def fit_choice(
             ranges=tuple((float(x[usable].min()), float(x[usable].max())) for x in start),
         )
     return fits
-
-
-def least_squares(
-    design: Float[np.ndarray, "fitted coefficient"],
-    y: Float[np.ndarray, " fitted"],
-    usable: Bool[np.ndarray, " model"],
-    families: Int[np.ndarray, " model"],
-    settings: Settings | None,
-) -> tuple[Float[np.ndarray, " coefficient"], Float[np.ndarray, "resample coefficient"]]:
-    """Fit by least squares, and draw as `measures.logit_line.resample_lines` does."""
-    coefficients = fit_coefficients(design, y)
-    if settings is None:
-        return coefficients, np.empty((0, len(coefficients)))
-    residuals = y - design @ coefficients
-    noise = wild_noise(
-        design,
-        residuals,
-        usable,
-        resamples=settings.resamples,
-        seed=settings.seed,
-        families=families,
-    )
-    return coefficients, coefficients + noise @ np.linalg.pinv(design).T
 
 
 def theil_sen(

@@ -75,6 +75,16 @@ def test_a_family_has_the_same_numbers_whichever_points_were_fitted():
     np.testing.assert_allclose(ratios, np.tile(ratios[:, :1], 36))
 
 
+def test_draws_are_refits_to_the_noise_of_the_fitted_points():
+    fitted = FAMILIES != 4
+    design, y = DESIGN[fitted], Y[fitted]
+    drawn = resample_coefficients(design, y, 4, 5, FAMILIES, fitted=fitted)
+    predicted = design @ fit_coefficients(design, y)
+    noise = wild_noise(design, y - predicted, fitted, resamples=4, seed=5, families=FAMILIES)
+    refitted = [fit_coefficients(design, predicted + one) for one in noise]
+    np.testing.assert_allclose(drawn, refitted, rtol=1e-9)
+
+
 def test_refuses_fewer_families_than_a_fit_needs():
     with pytest.raises(ValueError, match=r"2 families of models for 2 coefficients: .* 3 or more"):
         resample_coefficients(DESIGN, Y, 5, 0, np.repeat([0, 1], 20))
