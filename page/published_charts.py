@@ -1,6 +1,6 @@
 """The charts of published models."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -80,7 +80,11 @@ def published(chart: Axes) -> Spec:
         "imagenet accuracy baseline effective_robustness",
         params=[{"name": "chosen", "value": ""}],
         transform=[
-            calculate("robustness_text", _points("effective_robustness", " + datum.extrapolated")),
+            calculate(
+                "robustness_text",
+                "isValid(datum.effective_robustness) ? format(datum.effective_robustness, '.1f')"
+                " + ' points' + datum.extrapolated : '–'",
+            ),
             *logit_columns(chart),
             keep(f"datum.kind !== 'encoder' && datum.kind !== 'standard' || {_within(chart)}"),
         ],
@@ -100,11 +104,10 @@ def published(chart: Axes) -> Spec:
                 ),
                 _models(
                     keep("datum.kind === 'standard' || datum.kind === 'encoder'"),
-                    {"legend": {"title": "training", "values": [*listed, STANDARD]}},
+                    [*listed, STANDARD],
                     quantitative(chart.x, format=".1f", title=chart.x_label or "ImageNet (%)"),
                     quantitative(chart.y, format=".1f", title="on the shift (%)"),
-                    field("robustness_text") | {"title": "effective robustness"},
-                    field("mean_text") | {"title": "mean"},
+                    *_titled(robustness_text="effective robustness", mean_text="mean"),
                 ),
             ],
         },
@@ -173,24 +176,25 @@ def _within(chart: Axes, sides: Sequence[object] = PUBLISHED_FRAME["imagenet"]) 
     return f"({x} >= {left} && {x} <= {right} && {y} >= {low} && {y} <= {high})"
 
 
-def _models(transform: Spec, legend: Spec, *told: Spec) -> Spec:
+def _models(transform: Spec, listed: list[str], *told: Spec) -> Spec:
     """Draw a point per model, by the kind of its training, that answers a pointer."""
-    colours = {"domain": list(LOOKS), "range": [colour for colour, _ in LOOKS.values()]}
-    shapes = {"domain": list(LOOKS), "range": [shape for _, shape in LOOKS.values()]}
+    colours, shapes = zip(*LOOKS.values(), strict=True)
+    legend = {"title": "training", "values": listed}
     sizes = [
         {"test": "datum.kind === 'standard'", "value": 16},
         {"test": IS_OWN, "value": 260},
     ]
-    titles = {"label": "model", "training": "training", "data": "pretraining data"}
     return layer(
         "point",
         transform,
         look={"filled": True, "opacity": 0.9, "strokeWidth": 0.5, "clip": True},
-        color=nominal("training", scale=colours, **legend),
-        shape=nominal("training", scale=shapes, **legend),
+        **_coloured_shapes("training", LOOKS, colours, shapes, legend),
         size={"condition": sizes, "value": 38},
         stroke={"condition": {"test": IS_OWN, "value": INK}, "value": WHITE},
-        tooltip=[*(field(name) | {"title": title} for name, title in titles.items()), *told],
+        tooltip=[
+            *_titled(label="model", training="training", data="pretraining data"),
+            *told,
+        ],
     )
 
 
@@ -200,8 +204,7 @@ def finetuning(chart: Axes) -> Spec:
     return _single(
         chart,
         "learning_rate epochs mean",
-        x=chart.along_x(scale={"type": "log", "nice": False, "padding": 12})
-        | {"axis": {"title": chart.x_label, **_powers(-6, -4)}},
+        x=_in_powers_of_ten(chart, -6, -4),
         layers=[
             layer(
                 "rule",
@@ -220,16 +223,11 @@ def finetuning(chart: Axes) -> Spec:
             _told(
                 chart,
                 keep("datum.kind === 'model'"),
-                ("label", "model"),
-                ("learning_rate", "learning rate"),
-                ("epochs", "epochs"),
-                ("augmentation", "augmentation"),
+                learning_rate="learning rate",
+                epochs="epochs",
+                augmentation="augmentation",
                 by=("augmentation", AUGMENTATIONS, (VERMILION, "#7B4FA3")),
-                size=quantitative(
-                    "epochs",
-                    scale={"domain": [4, 16], "range": [45, 190]},
-                    legend=None,
-                ),
+                size=_sized("epochs", [4, 16], [45, 190]),
             ),
         ],
     )
@@ -256,8 +254,7 @@ def soups(chart: Axes) -> Spec:
             _told(
                 chart,
                 keep("true"),
-                ("label", "model"),
-                ("imagenet", "ImageNet (%)"),
+                imagenet="ImageNet (%)",
                 by=("kind", kinds, (VERMILION, ORANGE, BLUE)),
                 size={
                     "condition": {"test": "datum.kind === 'ingredient'", "value": 50},
@@ -276,22 +273,16 @@ def scaling(chart: Axes) -> Spec:
         chart,
         "gmacs samples mean extrapolated",
         transform=[keep("indexof(['LAION-80M', 'LAION-400M', 'LAION-2B'], datum.data) >= 0")],
-        x=chart.along_x(scale={"type": "log", "nice": False, "padding": 12})
-        | {"axis": {"title": chart.x_label, **_powers(10, 13)}},
+        x=_in_powers_of_ten(chart, 10, 13),
         layers=[
             _told(
                 chart,
                 keep("true"),
-                ("label", "model"),
-                ("architecture", "architecture"),
-                ("data", "pretraining data"),
-                ("samples", "samples seen (billions)"),
+                architecture="architecture",
+                data="pretraining data",
+                samples="samples seen (billions)",
                 by=("data", sets, (SKY, VERMILION, "#7B4FA3")),
-                size=quantitative(
-                    "samples",
-                    scale={"domain": [3, 34], "range": [45, 210]},
-                    legend=None,
-                ),
+                size=_sized("samples", [3, 34], [45, 210]),
             )
         ],
     )
@@ -304,14 +295,9 @@ def natural_and_style(chart: Axes) -> Spec:
     equal["encoding"] = {axis: quantitative("at") for axis in ("x", "y")}
     points = _models(
         keep("true"),
-        {"legend": {"title": "training", "values": list(NAMES.values())}},
-        *(
-            field(name) | {"title": title}
-            for name, title in (
-                ("natural_text", "natural shifts"),
-                ("style_text", "style shifts"),
-                ("mean_text", "mean over all"),
-            )
+        list(NAMES.values()),
+        *_titled(
+            natural_text="natural shifts", style_text="style shifts", mean_text="mean over all"
         ),
     )
     return _single(
@@ -322,10 +308,13 @@ def natural_and_style(chart: Axes) -> Spec:
     )
 
 
-def _powers(low: int, high: int) -> Spec:
-    """Return the ticks of a logarithmic axis at powers of ten."""
+def _in_powers_of_ten(chart: Axes, low: int, high: int) -> Spec:
+    """Encode the horizontal axis as a logarithmic one, with a tick at each power of ten."""
     powers = [10.0**power for power in range(low, high + 1)]
-    return {"values": powers, "format": ".0e", "grid": False}
+    return chart.along_x(
+        scale={"type": "log", "nice": False, "padding": 12},
+        axis={"title": chart.x_label, "values": powers, "format": ".0e", "grid": False},
+    )
 
 
 def _single(chart: Axes, numbers: str, *, x: Spec, layers: list[Spec], **parts: object) -> Spec:
@@ -339,11 +328,12 @@ def _single(chart: Axes, numbers: str, *, x: Spec, layers: list[Spec], **parts: 
 def _told(
     chart: Axes,
     transform: Spec,
-    *tips: tuple[str, str],
-    by: tuple[str, tuple[str, ...], tuple[str, ...]],
+    *,
+    by: tuple[str, Sequence[str], Sequence[str]],
     size: Spec,
+    **titles: str,
 ) -> Spec:
-    """Draw points in colours and shapes by a column, that answer a pointer."""
+    """Draw points in colours and shapes by a column, that answer a pointer with titled columns."""
     column, names, colours = by
     legend = {"title": None, "symbolSize": 110}
     return layer(
@@ -352,23 +342,32 @@ def _told(
         look={"filled": True, "opacity": 0.85, "strokeWidth": 0.5, "stroke": WHITE},
         x=quantitative(chart.x),
         y=quantitative(chart.y),
-        color=nominal(column, scale={"domain": list(names), "range": list(colours)}, legend=legend),
-        shape=nominal(
-            column,
-            scale={"domain": list(names), "range": ["circle", "square", "diamond"]},
-            legend=legend,
-        ),
+        **_coloured_shapes(column, names, colours, ("circle", "square", "diamond"), legend),
         size=size,
-        tooltip=[
-            *(field(name) | {"title": title} for name, title in tips),
-            field("mean_text") | {"title": "effective robustness"},
-        ],
+        tooltip=_titled(label="model", **titles, mean_text="effective robustness"),
     )
 
 
-def _points(column: str, sign: str = "") -> str:
-    text = f"format(datum.{column}, '.1f') + ' points'{sign}"
-    return f"isValid(datum.{column}) ? {text} : '–'"
+def _coloured_shapes(
+    column: str, names: Iterable[str], colours: Sequence[str], shapes: Sequence[str], legend: Spec
+) -> Spec:
+    """Encode a column as colour and shape, with one legend for both."""
+    return {
+        channel: nominal(
+            column, scale={"domain": list(names), "range": list(values)}, legend=legend
+        )
+        for channel, values in (("color", colours), ("shape", shapes))
+    }
+
+
+def _sized(column: str, domain: list[int], areas: list[int]) -> Spec:
+    """Encode a number as the area of a point."""
+    return quantitative(column, scale={"domain": domain, "range": areas}, legend=None)
+
+
+def _titled(**titles: str) -> list[Spec]:
+    """Show columns in a tooltip, each under a title."""
+    return [field(column) | {"title": title} for column, title in titles.items()]
 
 
 def points_outside_frame(rows: Rows) -> int:
