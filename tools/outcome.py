@@ -34,6 +34,8 @@ FIRST = ("study", "code")
 """The stages whose inputs are those of others: all of params.yaml, all modules."""
 
 REPORT, COMPUTED = Path("plots/report.html"), Path("plots/computed.js")
+PUBLISHED = Path("plots/published.html")
+"""The page of published models; a study may be without it."""
 
 SHOWN = 3
 """The most parameters of a file that are named."""
@@ -108,6 +110,8 @@ def made(study: dict[str, Any]) -> Iterator[str]:
     counts = [f"{n} {name if n != 1 else name[:-1]}" for name, n in sizes.items()]
     yield f"The results of this study ({', '.join(counts)}):"
     places = {"plots/report.html": "the page to read"}
+    if PUBLISHED.is_file():
+        places[PUBLISHED.as_posix()] = "published models, and where yours stand among them"
     if any(Path("plots/directions").glob("*/index.html")):
         places["plots/directions/<encoder>/index.html"] = "what each direction responds to"
     places["dvc metrics show | less -S"] = "headline numbers (before it: . .venv/bin/activate)"

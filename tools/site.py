@@ -29,14 +29,11 @@ from tools.cache import files_below
 from tools.citation import CITATION, bibtex, cited_paper
 from tools.html_links import Page, dead_links, with_links
 from tools.options import Options
-from tools.outcome import COMPUTED, REPORT, commit
+from tools.outcome import COMPUTED, PUBLISHED, REPORT, commit
 
 PLOTS, METRICS, DIRECTIONS = Path("plots"), Path("metrics"), Path("plots/directions")
 
 LICENSE = Path("LICENSE")
-
-PUBLISHED = PLOTS / "published.html"
-"""The page of published models; a study may be without it."""
 
 PAGES = {
     PUBLISHED: "Zero-shot, finetuned and supervised models that others have published, with their "

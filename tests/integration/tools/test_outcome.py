@@ -29,6 +29,9 @@ def test_results_are_set_against_the_last_commit_if_there_is_one(tmp_path, monke
     assert "rn: 2.5 → 2.75" in said()
     shutil.rmtree(".git")
     assert "commit" not in said() and "plots/report.html" in said()
+    assert "plots/published.html" not in said()
+    write_json(Path("plots/published.html"), "a page")
+    assert "plots/published.html" in said()
 
 
 def test_the_commit_of_a_page_is_that_of_its_code_and_parameters(tmp_path, monkeypatch):
