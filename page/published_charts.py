@@ -55,7 +55,7 @@ ORANGE, SKY, PINK = "#B07800", "#1E88C4", "#CC79A7"
 LOOKS = {
     NAMES["zero_shot"]: (BLUE, SHAPES[0]),
     NAMES["finetuned"]: (VERMILION, SHAPES[1]),
-    NAMES["finetuned_12k"]: (VERMILION, SHAPES[1]),
+    NAMES["finetuned_12k"]: (VERMILION, "triangle-right"),
     NAMES["soup"]: (ORANGE, "triangle-down"),
     NAMES["captioner"]: (SKY, BAR),
     NAMES["probed"]: (TRAINING_COLOURS["linear probe"], "cross"),
