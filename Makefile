@@ -79,7 +79,7 @@ test: $(VENV)/ready
 	$(PYTEST) tests/unit tests/integration tests/pipeline
 
 stress: $(VENV)/ready
-	$(PYTEST) tests/stress
+	$(PYTEST) --durations 15 tests/stress
 
 check: $(VENV)/ready
 	ruff format --check .
