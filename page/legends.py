@@ -14,6 +14,7 @@ SHAPES = {
     "diamond": "M0,-5.4L4.4,0L0,5.4L-4.4,0Z",
     "triangle-up": "M0,-5L5,4H-5Z",
     "triangle-down": "M0,5L5,-4H-5Z",
+    "triangle-right": "M5,0L-4,5V-5Z",
     "cross": "M-1.6,-5h3.2v3.4h3.4v3.2h-3.4v3.4h-3.2v-3.4h-3.4v-3.2h3.4Z",
 }
 """Vega's shapes, in a box of ten pixels around the origin."""
