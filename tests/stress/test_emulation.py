@@ -40,12 +40,14 @@ def small_study() -> dict[str, Any]:
     study = yaml.safe_load(NANO.read_text())
     miniature = yaml.safe_load((ROOT / "params.yaml").read_text())
     study["backbones"] = miniature["backbones"]
-    sizes = {"imagenet_train": 1200, "imagenet_val": 192, "web_broad": 192, "broden": 240}
+    sizes = {"imagenet_train": 1200, "imagenet_val": 96, "web_broad": 96, "broden": 150}
     for name, entry in study["datasets"].items():
-        entry["images"] = sizes.get(name, 100)
+        entry["images"] = sizes.get(name, 30)
+    study["shifts"]["tilted"]["images"] = 30
     study["datasets"]["imagenet_a"]["reference"]["train"]["images"] = 256
+    study["heads"]["probe"]["images_per_class"] = 8
     for recipe in study["recipes"].values():
-        recipe["batch_size"] = 64
+        recipe["batch_size"] = 32
     study["pretrain"]["vit_web_broad"] = study["pretrain"]["rn_web_broad"] | {"backbone": "vit"}
     study["finetune"]["rn_web_broad_finetuned"]["dataset"] = "imagenet_val"
     study["supervise"]["vit_supervised"] = {
