@@ -43,6 +43,12 @@ ACCESS = ("CURL_CA_BUNDLE", "HF_HOME", "HF_TOKEN_PATH", "NETRC", "REQUESTS_CA_BU
 ACCESS += ("SSL_CERT_DIR", "SSL_CERT_FILE")
 """Variables that say where tokens, logins and certificates are."""
 
+COMPILED = {
+    "TORCHINDUCTOR_CACHE_DIR": Path(".scratch/inductor"),
+    "TRITON_CACHE_DIR": Path(".scratch/triton"),
+}
+"""Variables that say where `torch.compile` keeps what it has compiled."""
+
 OWN_FILES = (GRAPH, PARAMS, SETTINGS, Path("code.json"), Path("constraints.txt"))
 OWN_FILES += (Path("versions.yaml"), Path("data/reference"))
 """What the runner reads again in each process of a stage that has several."""
@@ -103,6 +109,7 @@ def compute(
 def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     """Lock this process to what the stage's entry lists."""
     machine = read_machine()
+    keep_compiled_code()
     outputs = [Path(path) for path in entry.outs]
     writable = [partial_folder(path) for path in outputs]
     writable += [Path(".scratch"), temporary_folder(), *bytecode_folders()]
@@ -144,6 +151,12 @@ def bytecode_folders() -> list[Path]:
 def modules() -> list[Path]:
     """Return our Python modules."""
     return sorted(file for name in CODE for file in Path(name).rglob("*.py"))
+
+
+def keep_compiled_code() -> None:
+    """Let `torch.compile` keep its code where a stage may write, which no other folder is."""
+    for name, folder in COMPILED.items():
+        os.environ[name] = str(folder.absolute())
 
 
 def temporary_folder() -> Path:

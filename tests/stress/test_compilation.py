@@ -62,7 +62,8 @@ def test_a_locked_stage_compiles_or_says_what_it_lacks(study, compiler, status, 
     (study / "params.yaml").write_text(yaml.safe_dump(params))
     accept_study()
     (study / "compute.yaml").write_text("compile: true\n")
-    environment = os.environ | ({"CXX": compiler} if compiler else {})
+    elsewhere = {"TORCHINDUCTOR_CACHE_DIR": "/srv/elsewhere"}  # where a stage may not write
+    environment = os.environ | elsewhere | ({"CXX": compiler} if compiler else {})
     command = [sys.executable, "-m", "stages", "pretrain", "rn_web_broad"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stderr
