@@ -146,7 +146,7 @@ def test_a_file_without_end_stops_before_the_disk_is_full(url, server, tmp_path,
     (tmp_path / DIGEST).unlink()
     server.endless.add("/sets/a.tar")
     with pytest.raises(
-        InputError, match=rf"a.tar: expected at most {SPACE:,} bytes .* by hand as .*{DIGEST}"
+        InputError, match=rf"a.tar: expected at most {SPACE:,} bytes, .* by hand as .*{DIGEST}"
     ):
         download(url, DIGEST, tmp_path)
     assert names(tmp_path) == set()
