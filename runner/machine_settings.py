@@ -67,8 +67,11 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
         name = PREFIX + field.name.upper()
         text = os.environ.get(name)
         if text is not None:
-            plain = (field.type is Count and text.isdecimal()) or text in ("true", "false")
-            value = msgspec.json.decode(text) if plain else text
+            value: object = text
+            if field.type is Count and text.isdecimal():
+                value = int(text)
+            elif field.type is bool and text in ("true", "false"):
+                value = text == "true"
             settings[field.name] = convert(value, field.type, name, "the environment")
     sharing = os.environ.get(SHARED_BY, "")
     if "workers" not in settings and sharing.isdecimal():
