@@ -77,7 +77,8 @@ def go_on(stage: str) -> None:
     said = again.communicate()[1]
     assert again.returncode == 0, said
     assert "/40 " in said and "| 0/40 " not in said
-    assert {path.name for path in SCRATCH.iterdir()} <= {"seconds", "tmp"}
+    # torch makes the folder of compiled code, whether or not it compiles
+    assert {path.name for path in SCRATCH.iterdir()} <= {"inductor", "seconds", "tmp"}
 
 
 @pytest.mark.parametrize("stage", ENTRIES)
