@@ -66,14 +66,14 @@ CLASSES, LARGEST, WARM, STEPS = 1000, 512, 5, 20
 class Step(NamedTuple):
     """What a training step takes: seconds, the bare passes', with loading, and the peak memory.
 
-    `compiled` is there for towers with blocks to compile.
+    `compiled` is there for towers with blocks to compile: the error's message if they were not.
     """
 
     ours: float
     bare: float
     loaded: float
     peak: int | None
-    compiled: float | None
+    compiled: float | str | None
 
 
 @dataclass(frozen=True)
@@ -161,8 +161,8 @@ def measure(
             what = f"{name}, {precision}, a step of {batch} images"
             try:
                 step = step_times(machine, backbone, precision, batch, photographs)
-            except (RuntimeError, InputError) as error:  # such as too little memory, no compiler
-                rows.append(Row(what, f"failed: {one_line(str(error))[:200]}", "runs"))
+            except RuntimeError as error:  # such as too little memory
+                rows.append(Row(what, failure(error), "runs"))
                 continue
             rate = BACKWARD * cost(backbone).image.value * batch / step.ours / 1e12
             found[f"{precision}_{family}"] = rate
@@ -176,7 +176,9 @@ def measure(
                     f"{waiting:.2f}",
                 ),
             ]
-            if step.compiled is not None:
+            if isinstance(step.compiled, str):
+                rows.append(Row("… with `compile: true`", step.compiled, "runs"))
+            elif step.compiled is not None:
                 share = f"{step.compiled / step.ours:.2f} of it"
                 rows.append(Row("… with `compile: true`", share))
             if step.peak is not None:
@@ -230,8 +232,16 @@ def step_times(
     # Last, since the tower stays compiled.
     compiled = None
     if repeated_blocks(encoder.module):
-        compiled = median(trained(encoder, device, precision, batch, compiled=True))
+        try:
+            compiled = median(trained(encoder, device, precision, batch, compiled=True))
+        except (RuntimeError, InputError) as error:  # such as no compiler
+            compiled = failure(error)
     return Step(ours, alone, loaded, peak, compiled)
+
+
+def failure(error: Exception) -> str:
+    """Return what stands in a line of the table in place of a measurement that failed."""
+    return f"failed: {one_line(str(error))[:200]}"
 
 
 def trained(

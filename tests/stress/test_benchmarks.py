@@ -14,6 +14,7 @@ from benchmarks.synthetic import Size
 from benchmarks.tables import ROOT, allocated
 from interpreting_clip.config.params import convert
 from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
 from runner.machine_settings import Machine
@@ -125,6 +126,22 @@ def test_a_step_that_fails_is_a_line_and_leaves_no_rates(monkeypatch):
     rows, rates = gpu.measure(Machine(device="cpu"), models, 1e9, 8, np.empty((0, 1, 1, 3)))
     assert rates is None and len(devices.exceeded(rows)) == len(rows) == 2
     assert all("out of memory" in row.measured and "\n" not in row.measured for row in rows)
+
+
+def test_a_machine_without_a_compiler_has_rates_and_one_line_that_failed(monkeypatch):
+    def trained(*_: object, compiled: bool = False, **_given: object) -> list[float]:
+        if compiled:
+            raise InputError("`compile`: no C++ compiler")
+        return [1.0]
+
+    monkeypatch.setattr(gpu, "trained", trained)
+    monkeypatch.setattr(gpu, "bare", lambda *_: 1.0)
+    models = {"resnet": small_backbone("rn"), "vit": small_backbone("vit")}
+    rows, rates = gpu.measure(Machine(device="cpu"), models, 1e9, 8, np.empty((0, 1, 1, 3)))
+    assert rates and devices.exceeded(rows) == ["… with `compile: true`"] * 2
+    assert {row.measured for row in rows if row.what == "… with `compile: true`"} == {
+        "failed: `compile`: no C++ compiler"
+    }
 
 
 def test_a_batch_is_halved_until_it_fits():
