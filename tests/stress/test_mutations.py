@@ -1,6 +1,6 @@
 """Damaged files of every format that stages read: a result or one line, whatever was hit.
 
-Each format begins with a small whole file, which is damaged 5,000 times and read by the function
+Each format begins with a small whole file, which is damaged 1,000 times and read by the function
 that a stage reads it with. A case that fails names its seed. One that crashes the interpreter or
 hangs it leaves the damaged file in its temporary folder.
 """
@@ -108,7 +108,7 @@ from tests.unit.page.conftest import comparison, encoder_metrics, encoder_series
 from tests.unit.page.made_published import card as model_card
 from tests.unit.page.made_published import made, made_findings
 
-CASES, SECONDS, MEMORY = 5000, 300, 2**30
+CASES, SECONDS, MEMORY = 1000, 300, 2**30
 
 
 class Format(NamedTuple):
