@@ -68,7 +68,7 @@ install: $(VENV)/ready
 
 install-light: $(VENV)/ready-light
 
-# The whole of a small study on four emulated processors, one after the other: 16 minutes.
+# The whole of a small study on four emulated processors, one after the other: an hour.
 emulate: $(VENV)/ready
 	EMULATE=1 $(PYTEST) tests/stress/test_emulation.py
 

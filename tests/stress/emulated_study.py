@@ -3,12 +3,14 @@
     python -m tests.stress.emulated_study
 
 An emulated process takes half a minute to import torch, so a process per stage, as DVC starts them,
-would take an hour. The folder needs the code, the reference tables and params.yaml.
+would take an hour. The folder needs the code, the reference tables and params.yaml. What is there
+already is not computed again, so that a run which the emulator ended can go on.
 """
 
 import sys
 import time
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.kernels import use_kernels
@@ -60,7 +62,9 @@ def main() -> None:
         began = time.perf_counter()
         group = GRAPH[stage].get("foreach", "").strip("${}")
         for key in study.tree[group] if group else [""]:
-            compute(read_entry(stage, key, study.tree), study)
+            entry = read_entry(stage, key, study.tree)
+            if not all(Path(out).exists() for out in entry.outs):
+                compute(entry, study)
         sys.stdout.write(f"{stage} {time.perf_counter() - began:.1f} s\n")
         sys.stdout.flush()
 

@@ -21,6 +21,9 @@ PROCESSORS = ("Haswell", "EPYC-Rome", "Skylake-Client", "EPYC-Milan")
 OTHER = PROCESSORS[0] if "AuthenticAMD" in Path("/proc/cpuinfo").read_text() else PROCESSORS[1]
 TRIED = PROCESSORS if os.environ.get("EMULATE") else [OTHER]
 
+STARTS = 10
+"""How often an emulated study is started at most."""
+
 QEMU = shutil.which("qemu-x86_64")
 
 pytestmark = pytest.mark.skipif(QEMU is None, reason="QEMU's user mode is not installed")
@@ -33,54 +36,61 @@ RESULTS = ("data", "metrics", "plots")
 
 
 def small_study() -> dict[str, Any]:
-    """Return the nano study with the miniature's towers, and a few steps of each kind of training.
+    """Return the nano study with the miniature's towers and as little of everything as is legal.
 
-    An emulated step takes fifty times as long.
+    An emulated processor takes up to 500 times as long for a product of matrices.
     """
     study = yaml.safe_load(NANO.read_text())
     miniature = yaml.safe_load((ROOT / "params.yaml").read_text())
     study["backbones"] = miniature["backbones"]
-    sizes = {"imagenet_train": 1200, "imagenet_val": 96, "web_broad": 96, "broden": 150}
-    for name, entry in study["datasets"].items():
-        entry["images"] = sizes.get(name, 30)
-    study["shifts"]["tilted"]["images"] = 30
-    study["datasets"]["imagenet_a"]["reference"]["train"]["images"] = 256
-    study["heads"]["probe"]["images_per_class"] = 8
+    sizes = {"imagenet_train": 1200, "imagenet_val": 48, "web_broad": 96, "broden": 100}
+    reference = study["datasets"]["imagenet_a"]["reference"]["train"]
+    for name, entry in (study["datasets"] | study["shifts"]).items():
+        entry["images"] = sizes.get(name, 12)
+    reference["images"] = 128
+    study["untrained"]["rn"] |= {"encoders": 2, "images": 20}
+    study["layers"]["images"] = 32
+    study["participation_ratio"]["blocks"] = 8
+    study["privileged_basis"]["rotations"] = 3
+    study["controls"] |= {"encoder": "rn_web_broad", "repetitions": 5, "resamples": 20}
+    for section in ("published", "baseline", "correlation", "kurtosis"):
+        study[section]["resamples"] = 20
     for recipe in study["recipes"].values():
         recipe["batch_size"] = 32
-    study["pretrain"]["vit_web_broad"] = study["pretrain"]["rn_web_broad"] | {"backbone": "vit"}
+    # Features of a few steps need a strong penalty to converge.
+    study["heads"]["probe"] |= {"images_per_class": 4, "penalties": [0.1]}
     study["finetune"]["rn_web_broad_finetuned"]["dataset"] = "imagenet_val"
     study["supervise"]["vit_supervised"] = {
         **{"backbone": "vit", "dataset": "imagenet_val", "recipe": "pretraining"},
         "label_smoothing": 0.1,
     }
-    for key, training, head in (
-        ("vit_web_broad", "zero_shot", "zero_shot"),
-        ("vit_supervised", "supervised", "trained"),
-    ):
-        study["encoders"][key] = {
-            **{"label": key, "training": training, "backbone": "vit"},
-            **{"data": "web_broad", "head": head},
-        }
-    # features of a few steps need a strong penalty to converge
-    study["heads"]["probe"]["penalties"] = [0.1]
-    study["comparisons"]["rn_vit"] = {"first": "rn_web_broad", "second": "vit_web_broad"}
+    study["encoders"]["vit_supervised"] = {
+        **{"label": "ViT supervised", "training": "supervised", "backbone": "vit"},
+        **{"data": "imagenet_train", "head": "trained"},
+    }
+    study["comparisons"]["rn_vit"] = {"first": "rn_web_broad", "second": "vit_supervised"}
+    del study["encoders"]["rn_untrained"], study["weights"]["rn_untrained"]
     return study
 
 
 def compute(folder: Path, *emulator: str) -> dict[str, str]:
-    """Run the small study in a folder, and return the digest of every result.
+    """Run the small study in a new folder, and return the digest of every result.
 
-    Return none if the emulator itself crashes.
+    QEMU's user mode crashes at random where compiled code runs in a thread, in about half of all
+    runs of `controls`: the study goes on from there.
     """
     (folder / "data").mkdir(parents=True)
     for name in (*CODE, "data/reference", "data/published", "studies"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "params.yaml").write_text(yaml.safe_dump(small_study()))
     command = [*emulator, sys.executable, "-m", "tests.stress.emulated_study"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if emulator and done.returncode == -signal.SIGSEGV:
-        return {}
+
+    def start() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+    done, starts = start(), 1
+    while emulator and done.returncode == -signal.SIGSEGV and starts < STARTS:
+        done, starts = start(), starts + 1
     assert done.returncode == 0, done.stderr
     return {
         f"{name}/{path}": digest
@@ -98,8 +108,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("processor", TRIED)
 def test_an_emulated_processor_computes_the_same_bytes(own, tmp_path, processor):
     command = (str(QEMU), "-cpu", processor)
-    # QEMU's user mode crashes now and then, with the threads of V8 in `report`.
-    found = compute(tmp_path / "study", *command) or compute(tmp_path / "again", *command)
+    found = compute(tmp_path / "study", *command)
     assert found.keys() == own.keys()
     assert [path for path in own if found[path] != own[path]] == []
 
