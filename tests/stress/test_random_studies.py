@@ -15,7 +15,7 @@ from tests.reads import ROOT
 from tests.stress.random_studies import bases, draw_study
 from tests.stress.tiny_stages import runs
 
-STUDIES, PARTS = 2000, 4
+STUDIES, PARTS = 1000, 4
 FILE = Path("params.yaml")
 COMPLAINT = r" *params\.yaml: (line \d|'|the top level|there is no section |the section ')"
 
