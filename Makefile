@@ -68,7 +68,7 @@ install: $(VENV)/ready
 
 install-light: $(VENV)/ready-light
 
-# The whole of a small study on four emulated processors, one after the other: an hour.
+# The whole of a small study on four emulated processors, one after the other: about an hour.
 emulate: $(VENV)/ready
 	EMULATE=1 $(PYTEST) tests/stress/test_emulation.py
 

@@ -66,7 +66,7 @@ CLASSES, LARGEST, WARM, STEPS = 1000, 512, 5, 20
 class Step(NamedTuple):
     """What a training step takes: seconds, the bare passes', with loading, and the peak memory.
 
-    `compiled` is there for towers with blocks to compile: the error's message if they were not.
+    `compiled` is None for towers without blocks to compile, and a message if compiling failed.
     """
 
     ours: float

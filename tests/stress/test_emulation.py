@@ -22,7 +22,7 @@ OTHER = PROCESSORS[0] if "AuthenticAMD" in Path("/proc/cpuinfo").read_text() els
 TRIED = PROCESSORS if os.environ.get("EMULATE") else [OTHER]
 
 STARTS = 10
-"""How often an emulated study is started at most."""
+"""The most times that an emulated study is started."""
 
 QEMU = shutil.which("qemu-x86_64")
 
@@ -38,7 +38,7 @@ RESULTS = ("data", "metrics", "plots")
 def small_study() -> dict[str, Any]:
     """Return the nano study with the miniature's towers and as little of everything as is legal.
 
-    An emulated processor takes up to 500 times as long for a product of matrices.
+    Emulated products of matrices take hundreds of times as long.
     """
     study = yaml.safe_load(NANO.read_text())
     miniature = yaml.safe_load((ROOT / "params.yaml").read_text())
