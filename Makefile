@@ -12,7 +12,8 @@
 # make compare  do two results agree? make compare A=main B=../other-clone
 # make push     share results and run cache through the default remote
 # make prune    list files that removed encoders, datasets and comparisons left; YES=1 deletes them
-# make install  only .venv, with all packages     make bench   timings, as ratios
+# make install  only .venv, to run studies        make bench   timings, as ratios
+# make install-dev    the same, and what tests and checks need
 # make install-light  .venv with only DVC, to pull results
 # make clean    remove everything but results,    make lock    update constraints.txt
 #               DVC's cache, .venv and downloads
@@ -31,8 +32,8 @@ COMPILE := pip-compile -q --strip-extras --annotation-style line --no-header --n
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan check-encoder accept prune install install-light unit test stress emulate check docs bench plots \
-    site lock clean fsck compare push
+.PHONY: repro plan check-encoder accept prune install install-dev install-light unit test stress emulate check docs \
+    bench plots site lock clean fsck compare push
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready $(if $(PARALLEL),$(SNAKEMAKE)/ready)
@@ -66,23 +67,25 @@ push: $(VENV)/ready
 
 install: $(VENV)/ready
 
+install-dev: $(VENV)/ready-dev
+
 install-light: $(VENV)/ready-light
 
 # The whole of a small study on four emulated processors, one after the other: about an hour.
-emulate: $(VENV)/ready
+emulate: $(VENV)/ready-dev
 	EMULATE=1 $(PYTEST) tests/stress/test_emulation.py
 
-unit: $(VENV)/ready
+unit: $(VENV)/ready-dev
 	$(PYTEST) tests/unit
 
-test: $(VENV)/ready
+test: $(VENV)/ready-dev
 	$(PYTEST) tests/unit tests/integration tests/pipeline
 
-stress: $(VENV)/ready
+stress: $(VENV)/ready-dev
 # In the order of names: the emulated study, one long test, would otherwise begin last.
 	$(PYTEST) --no-loadscope-reorder --durations 15 tests/stress
 
-check: $(VENV)/ready
+check: $(VENV)/ready-dev
 	ruff format --check .
 	ruff check .
 	python -m tools.fingerprints
@@ -97,7 +100,7 @@ docs: $(VENV)/ready
 	python -m page.plot_templates
 	python -m tools.manual
 
-bench: $(VENV)/ready
+bench: $(VENV)/ready-dev
 	python -m benchmarks $(ONLY)
 
 plots: $(VENV)/ready
@@ -123,8 +126,13 @@ endef
 $(VENV)/ready: pyproject.toml constraints.txt
 	@echo 'Installing the packages into $(VENV): 2 to 10 minutes, most of it to download and unpack torch.'
 	$(make-venv)
-	$(BIN)/pip install --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --constraint constraints.txt --editable '.[pipeline,remotes]'
 	@$(BIN)/python -m tools.lock
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready
+	@echo 'Installing what tests and checks need into $(VENV): a minute or two.'
+	$(BIN)/pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 # In the same folder as the full install, so that both are activated alike. `make repro` asks for
