@@ -56,9 +56,8 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
     ------
     InputError
         A setting is unknown or its value is not legal: names its place. An address stands where a
-        folder belongs, or a login in `mirror` would be taken for a part of the address: shows none
-        of it. Or this process has portable kernels, which neither another device than the CPU has
-        nor compiled code.
+        folder belongs, or `mirror` is not a URL: shows none of it. Or this process has portable
+        kernels, which neither another device than the CPU has nor compiled code.
     """
     settings = load_tree(file) if file.exists() else {}
     convert(settings, MachineSettings, "", file)

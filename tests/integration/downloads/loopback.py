@@ -40,7 +40,7 @@ class FileServer:
     connection breaks: it ends, or is reset if `resets` is true. `ranges = False` ignores Range
     headers. The answer for a path in `endless` is sent again and again, without a stated length;
     `announced[path]` is a false length that is stated. After the headers of an answer for a path in
-    `stalls` nothing comes. `requests` has all requests, in order.
+    `stalls` nothing comes for 20 seconds. `requests` has all requests, in order.
     """
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
@@ -76,7 +76,7 @@ class FileServer:
                     self.send_header(name, value)
                 self.end_headers()
                 if request.path in owner.stalls:
-                    owner.over.wait()
+                    owner.over.wait(20)
                 if self.command == "GET":
                     drops = owner.drops.get(request.path)
                     end = drops.pop(0) if drops else None
