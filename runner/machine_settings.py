@@ -28,7 +28,6 @@ From `compute.yaml` only:
 import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -38,7 +37,7 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import are_portable
 from interpreting_clip.quantities import Count
-from interpreting_clip.urls import AT, public_url
+from interpreting_clip.urls import public_url
 from runner.launcher import SETTINGS, SHARED_BY
 
 PREFIX = "INTERPRETING_CLIP_"
@@ -57,9 +56,8 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
     ------
     InputError
         A setting is unknown or its value is not legal: names its place. An address stands where a
-        folder belongs, or a login in `mirror` would be taken for a part of the address: shows none
-        of it. Or this process has portable kernels, which neither another device than the CPU has
-        nor compiled code.
+        folder belongs, or `mirror` is not a URL: shows none of it. Or this process has portable
+        kernels, which neither another device than the CPU has nor compiled code.
     """
     settings = load_tree(file) if file.exists() else {}
     convert(settings, MachineSettings, "", file)
@@ -93,31 +91,15 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
                 f"`{name}`: expected a folder of this machine, got an address or a login, which is "
                 "not shown; `mirror` is for addresses"
             )
-    if machine.mirror is not None and not is_unambiguous(machine.mirror):
-        shown = public_url(machine.mirror)
+    if machine.mirror is not None and public_url(machine.mirror) == "…":
         raise InputError(
-            f"`mirror`: expected https:// and user:password, `@`, host and path, got {shown}; "
-            "in user and password, write what is no letter a-z and no digit as %.., `/` as %2F"
+            "`mirror`: expected https:// and user:password, `@`, host and path, got an address "
+            "that is not shown; in user and password, write what is no letter a-z and no digit as "
+            "%.., `/` as %2F"
         )
     return machine
 
 
 def looks_like_address(place: str) -> bool:
     """Say whether a text in the place of a folder is a URL, or has a login."""
-    return bool(re.search(rf"\w:/|:.*[{AT}]", place, re.DOTALL))
-
-
-def is_unambiguous(mirror: str) -> bool:
-    """Say whether all parsers of URLs see the same login, host and path in a mirror's address.
-
-    They differ where a character is like another, such as the full-width `@`, and where one that
-    separates parts stands in a login.
-    """
-    login, _, place = mirror.partition("://")[2].rpartition("@")
-    try:
-        parts = urlsplit(mirror)
-        parsed = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return False
-    separated = re.search(r"[/?#@\[\]\\]", login) or re.search(r"[?#\\]", place)
-    return parsed and mirror.isascii() and not separated
+    return bool(re.search(r"\w:/|:.*@", place, re.DOTALL))

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import inspect
 
 from interpreting_clip.config.syntax import escaped, load_tree, quoted, short
-from interpreting_clip.errors import IN_WORDS, InputError
+from interpreting_clip.errors import InputError
 from interpreting_clip.quantities import Url
 
 PARAMS = Path("params.yaml")
@@ -191,8 +191,10 @@ def legal_values(info: inspect.Type) -> str:
     match info:
         case inspect.Metadata(extra={"legal": words}):
             legal = f"legal: {words}"
+        case inspect.StrType() if may_be_address(info):
+            legal = "legal: an address that begins with http:// or https://, without spaces"
         case inspect.StrType(pattern=str(pattern)):
-            legal = f"legal: {IN_WORDS.get(pattern, 'another form')}"
+            legal = f"legal: text that matches {pattern}"
         case inspect.LiteralType(values=values):
             legal = "legal values: " + ", ".join(map(str, values))
         case inspect.StructType(fields=fields):

@@ -19,7 +19,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from interpreting_clip.errors import InputError, one_line
-from interpreting_clip.urls import AT, public_url
+from interpreting_clip.urls import public_url
 
 LONGEST_VALUE, LONGEST_TEXT = 80, 300
 """How many characters of a value, or of other text from outside, a complaint shows."""
@@ -119,7 +119,7 @@ def quoted(path: str) -> str:
 
 def short(value: object) -> str:
     """Return a value from outside in one line of at most 80 characters, without logins."""
-    if isinstance(value, str) and re.search(rf":/|:.*[{AT}]", value, re.DOTALL):
+    if isinstance(value, str) and re.search(r":/|:.*@", value, re.DOTALL):
         value = public_url(value)
     try:
         text = repr(value)

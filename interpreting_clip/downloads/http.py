@@ -6,13 +6,11 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from interpreting_clip.downloads.deadline import AnswerError, Deadline, bounded
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.urls import public_url
@@ -41,7 +39,7 @@ PAUSE = 1.0
 """Seconds before the second attempt; doubled for each further one."""
 
 TIMEOUT = (15.0, 60.0)
-"""The most seconds to connect, and between two blocks."""
+"""The most seconds to connect, and to wait for the next bytes."""
 
 UNPARSED = (ValueError, LookupError, TypeError, AttributeError)
 """What libraries raise for a URL, a proxy's address or a login that they cannot parse.
@@ -73,15 +71,15 @@ def mirrored(url: str, mirror: str | None) -> str:
         One of them is no legal URL.
     """
     try:
-        parts, address = urlsplit(url), url
-        if mirror is not None:
-            query = f"?{parts.query}" if parts.query else ""
-            address = f"{mirror.rstrip('/')}/{parts.netloc}{parts.path}{query}"
-        _ = urlsplit(address)
+        parts = urlsplit(url)
+        if mirror is None:
+            return url
+        _ = urlsplit(mirror)
     except ValueError:  # its text has the URL
         shown = public_url(url if mirror is None else mirror)
         raise InputError(f"{shown}: expected a URL with a legal host; check its spelling") from None
-    return address
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{mirror.rstrip('/')}/{parts.netloc}{parts.path}{query}"
 
 
 def download(url: str, sha256: str, directory: Path, *, mirror: str | None = None) -> Path:
@@ -90,15 +88,13 @@ def download(url: str, sha256: str, directory: Path, *, mirror: str | None = Non
     A file that is there and intact is not requested again. If several processes want the same file,
     one downloads it. `sha256` may be only the first digits, at least 8, which torchvision and
     others write in the names of their files. With a `mirror`, `https://host/path` is taken from
-    `<mirror>/host/path`; the digest shows that it is the same. The size is not known beforehand:
-    any that leaves `RESERVE` bytes of the disk free is accepted, whether or not the server states
-    it.
+    `<mirror>/host/path`; the digest shows that it is the same.
 
     Raises
     ------
     InputError
-        The server refuses, cannot be reached, misses the `Deadline` or sends more than fits on
-        the disk; the disk is full; or another file came. Nothing of it is kept.
+        The server refuses or cannot be reached, less than `RESERVE` bytes of the disk would stay
+        free, or another file came. Nothing of it is kept.
     """
     from filelock import FileLock
 
@@ -129,27 +125,20 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
         if attempt:
             time.sleep(PAUSE * 2 ** (attempt - 1))
         try:
-            with (
-                Deadline() as deadline,
-                request(url, deadline) as response,
-                part.open("wb") as file,
-            ):
-                deadline.require()
+            with request(url, TIMEOUT) as response, part.open("wb") as file:
                 if refused := refusal(response.status_code):
                     why, advice = refused
                     if response.status_code not in TRANSIENT:
                         raise InputError(f"{shown}: {why}; {advice}, or {by_hand}")
                     continue
                 size = response.raw.length_remaining  # None if the server states no size
-                space = require_space(part.parent, size or 0, shown)
-                blocks = iter(partial(response.raw.read1, BLOCK), b"")
+                require_space(part.parent, size or 0, shown)
                 with tqdm(desc=name, total=size, unit="B", unit_scale=True, disable=None) as bar:
-                    for block in bounded(blocks, space, deadline):
+                    for block in response.raw.stream(BLOCK, decode_content=False):
+                        require_space(part.parent, len(block), shown)
                         file.write(block)
                         bar.update(len(block))
             break
-        except AnswerError as error:
-            raise InputError(f"{shown}: {error}; check the URL, or {by_hand}") from error
         except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
             why = f"no connection, or it broke ({type(error).__name__})"
         except (requests.RequestException, *UNPARSED) as error:
@@ -171,8 +160,8 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
         )
 
 
-def require_space(directory: Path, size: int, where: str) -> int:
-    """Return how many bytes may be downloaded to a folder, after checking that `size` fits.
+def require_space(directory: Path, size: int, where: str) -> None:
+    """Refuse to download `size` more bytes to a folder if they do not fit.
 
     Raises
     ------
@@ -185,51 +174,22 @@ def require_space(directory: Path, size: int, where: str) -> int:
     if size > space:
         raise InputError(
             f"{directory}: the disk is full; nothing of the file was kept: {where}: room for "
-            f"{space:,} bytes with {reserve:,} to spare, {size:,} were announced; free space, or "
-            "let `downloads` in compute.yaml name a folder on another disk, and run again"
+            f"{space:,} bytes with {reserve:,} to spare, {size:,} more were to come; free space, "
+            "or let `downloads` in compute.yaml name a folder on another disk, and run again"
         )
-    return space
 
 
 def request(
     url: str,
-    deadline: Deadline,
     timeout: tuple[float, float] = TIMEOUT,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> "requests.Response":
-    """Return an answer whose content is not read yet; that of a redirection is never read."""
+    """Return an answer whose content is not read yet, as a context manager."""
     import requests
-    from requests.adapters import HTTPAdapter
 
-    class Adapter(HTTPAdapter):
-        def get_connection_with_tls_context(self, *args: Any, **named: Any) -> Any:
-            pool = super().get_connection_with_tls_context(*args, **named)
-            plain: Any = type(pool).ConnectionCls
-
-            class Connection(plain):
-                def _new_conn(self) -> Any:  # the first of all: a proxy's answer, TLS and ours
-                    connection = super()._new_conn()
-                    deadline.add(connection)
-                    return connection
-
-            pool.ConnectionCls = Connection
-            return pool
-
-    def close_redirection(response: requests.Response, **_: object) -> None:
-        if response.is_redirect:
-            response.close()
-
-    deadline.begin()
-    with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, Adapter())
-        return session.get(
-            url,
-            timeout=timeout,
-            headers={"Accept-Encoding": "identity", **headers},
-            hooks={"response": close_redirection},
-            stream=True,
-        )
+    # a tar.gz that the server calls compressed has to come as it is
+    plain = {"Accept-Encoding": "identity"}
+    return requests.get(url, timeout=timeout, headers={**plain, **headers}, stream=True)
 
 
 @contextmanager

@@ -6,11 +6,8 @@ layout (`snapshots/<commit>/<path>`) below the machine's folder of downloads.
 
 import hashlib
 import os
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
@@ -18,7 +15,6 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
-from interpreting_clip.downloads.deadline import AnswerError, Deadline, LateError, bounded
 from interpreting_clip.downloads.http import (
     ATTEMPTS,
     PAUSE,
@@ -35,13 +31,7 @@ Kind = Literal["dataset", "model"]
 Answer = TypeVar("Answer")
 
 TIMEOUT = 15.0
-"""Seconds that the hub may take for each piece of an answer; `Deadline` is for the whole."""
-
-ANSWERS = 1 << 25
-"""The most bytes that the hub may answer with when asked about a repository: 100,000 files' worth.
-
-Every answer counts as at least 1/256 of this, since there may be endless empty pages.
-"""
+"""Seconds that the hub may take to connect, and for each piece of an answer."""
 
 SHOWN = 8
 """How many files an error names if none matches."""
@@ -153,25 +143,14 @@ def open_repository(
     tree = {"revision": commit, "repo_type": kind, "recursive": True}
 
     def files() -> dict[str, RepositoryFile]:
-        entries = sorted(api.list_repo_tree(name, **tree), key=lambda e: natural_order(e.path))
-        return {entry.path: _listed(entry) for entry in entries if isinstance(entry, RepoFile)}
+        entries = [e for e in api.list_repo_tree(name, **tree) if isinstance(e, RepoFile)]
+        return {
+            e.path: RepositoryFile(e.size, e.lfs.sha256 if e.lfs else e.blob_id)
+            for e in sorted(entries, key=lambda e: natural_order(e.path))
+        }
 
     listed = _call(files, repository, attempts=attempts)
     return repository._replace(revision=commit, files=listed)
-
-
-def _listed(entry: Any) -> RepositoryFile:
-    """Return what the hub lists about a file.
-
-    Raises
-    ------
-    AnswerError
-        Its size is invalid, or its digest, which becomes the name of a file.
-    """
-    digest = entry.lfs.sha256 if entry.lfs else entry.blob_id
-    if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", digest) or entry.size < 0:
-        raise AnswerError(f"{entry.path}: size {entry.size}, digest {digest[:64]!r}")
-    return RepositoryFile(entry.size, digest)
 
 
 def require_access(repository: Repository, path: str, attempts: int = ATTEMPTS) -> None:
@@ -193,8 +172,8 @@ def download_file(repository: Repository, path: str, directory: Path) -> Path:
     ------
     InputError
         The repository, revision or file does not exist; it is gated and the token is missing or
-        lacks access; the hub cannot be reached; the disk is full; or another or a larger file than
-        listed came, and was removed.
+        lacks access; the hub cannot be reached; the disk is full; or another file than listed came,
+        and was removed.
     """
     from filelock import FileLock
     from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
@@ -216,9 +195,7 @@ def download_file(repository: Repository, path: str, directory: Path) -> Path:
             _remove(Path(cached))
         require_space(directory, size, f"{name}@{commit}: {path}")
         place |= {"endpoint": endpoint(), "etag_timeout": TIMEOUT}
-        received = Path(
-            _call(lambda: hf_hub_download(name, path, **place), repository, path, size=size)
-        )
+        received = Path(_call(lambda: hf_hub_download(name, path, **place), repository, path))
         for remnant in received.resolve().parent.glob(f"{digest}.*.incomplete"):
             remnant.unlink()  # left by a process that was killed
         if (found := _digest(received, digest)) != digest:
@@ -253,16 +230,13 @@ def _call(
     repository: Repository,
     path: str | None = None,
     attempts: int = ATTEMPTS,
-    size: int = 0,
 ) -> Answer:
     """Return what the client's `request` returns; retry if the hub is busy or unreachable.
-
-    No answer may be larger than `ANSWERS`, or than the `size` of the requested file.
 
     Raises
     ------
     InputError
-        The hub refuses, cannot be reached or never stops answering; says what to do.
+        The hub refuses or cannot be reached; says what to do.
     """
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     from huggingface_hub.utils import logging
@@ -273,13 +247,10 @@ def _call(
     # The base class of all errors of the client's HTTP library, which it has changed twice.
     network = cast("type[Exception]", HfHubHTTPError.__bases__[0])
     with _LOCK:
-        _bound_client()
-    allowance = _Allowance(max(size, ANSWERS), ATTEMPTS * size + ANSWERS)
-    _ALLOWANCE.set(allowance)
+        _set_timeouts()
     for attempt in range(1, attempts + 1):
         try:
-            with Deadline() as allowance.deadline:
-                return request()
+            return request()
         except LocalEntryNotFoundError as error:  # after the client's own attempts
             cause = error.__cause__ or error
             raise InputError(f"{where}: {_explanation(cause, repository)}") from error
@@ -289,108 +260,36 @@ def _call(
             if attempt == attempts or not _is_transient(error):
                 raise InputError(f"{where}: {_explanation(error, repository)}") from error
             time.sleep(PAUSE * 2 ** (attempt - 1))
-        except LateError as error:
-            raise InputError(
-                f"{where}: {error} from {public_url(endpoint())}; run again later, or name a "
-                "mirror of the hub in the environment variable HF_ENDPOINT"
-            ) from error
-        except InputError:
-            raise
         except Exception as error:
             # A library's text may have a part of an address or login that it could not parse.
-            why = str(error) if isinstance(error, AnswerError) else type(error).__name__
             raise InputError(
                 f"{where}: what {public_url(endpoint())} answered is not what a hub answers, or a "
-                f"proxy's address cannot be read ({why}); check the environment variables "
-                "HF_ENDPOINT and HTTPS_PROXY, and `repository` in params.yaml"
+                f"proxy's address cannot be read ({type(error).__name__}); check the environment "
+                "variables HF_ENDPOINT and HTTPS_PROXY, and `repository` in params.yaml"
             ) from error
     raise ValueError(f"expected at least one attempt, got {attempts}")
 
 
-@dataclass
-class _Allowance:
-    """What the hub may send: bytes in one answer and in all answers of a call, and until when."""
-
-    each: int
-    left: int
-    deadline: Deadline = field(default_factory=Deadline)
-
-
-_ALLOWANCE: ContextVar[_Allowance | None] = ContextVar("_ALLOWANCE", default=None)
 _LOCK = Lock()
+"""A new factory closes the client that another thread may use."""
 
 
 @cache
-def _bound_client() -> None:
-    """Let every client that the library makes limit its answers, and request them uncompressed."""
+def _set_timeouts() -> None:
+    """Give every request of the library `TIMEOUT` that has none, such as those for listings."""
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils._http import default_client_factory
 
-    def bounded_client() -> Any:
-        client = default_client_factory()
-        client.headers["Accept-Encoding"] = "identity"
-        # A connection for each request: only then can a deadline end it without harm to others.
-        client.headers["Connection"] = "close"
-        hooks = client.event_hooks
-        client.event_hooks = hooks | {"request": [*hooks["request"], _limit], "response": [_bound]}
-        return client
+    def limit(request: Any) -> None:
+        limits = request.extensions["timeout"]
+        request.extensions["timeout"] = {key: limits[key] or TIMEOUT for key in limits}
 
-    set_client_factory(bounded_client)
+    def client() -> Any:
+        made = default_client_factory()
+        made.event_hooks["request"].append(limit)
+        return made
 
-
-def _limit(request: Any) -> None:
-    """Give every request a timeout, which the library's for listings lack, and a deadline.
-
-    Raises
-    ------
-    LateError
-        The last request has missed its deadline, and the library tries another.
-    """
-    limits = request.extensions.get("timeout", {})
-    request.extensions["timeout"] = {key: limits[key] or TIMEOUT for key in limits}
-    allowance = _ALLOWANCE.get()
-    if allowance is not None:
-        allowance.deadline.require()
-        # A redirection has the extensions of the request that was redirected.
-        began = allowance.deadline.begin(request.extensions.get("began"))
-        request.extensions |= {"trace": allowance.deadline.trace, "began": began}
-
-
-def _bound(response: Any) -> None:
-    """Limit an answer before any of it is read, since the library reads most answers whole.
-
-    Raises
-    ------
-    AnswerError
-        Its digest or commit, which the library turns into file names, leads elsewhere.
-    """
-    stream, allowance = response.stream, _ALLOWANCE.get()
-    if allowance is None:
-        return
-
-    class Bounded(type(stream)):  # the HTTP library expects a stream of its own type
-        def __init__(self) -> None:
-            pass
-
-        def __iter__(self) -> Iterator[bytes]:
-            allowance.left -= ANSWERS >> 8
-            most = min(allowance.each, allowance.left)
-            for block in bounded(stream, most, allowance.deadline):
-                allowance.left -= len(block)
-                yield block
-
-        def close(self) -> None:
-            stream.close()
-            allowance.deadline.pause()
-
-    names = [response.headers.get(name, "") for name in ("ETag", "X-Linked-ETag", "X-Repo-Commit")]
-    if response.request.method == "HEAD" and any(re.search(r'^(W/)?"?/|\.\.', n) for n in names):
-        raise AnswerError("a digest or commit is a path")
-    for name in ("Retry-After", "RateLimit"):
-        if re.search(r"(^|t=)\d{4}", response.headers.get(name, "")):
-            del response.headers[name]  # the library would sleep as long as the server says
-    response.headers.pop("Content-Encoding", None)  # so that nothing is decompressed
-    response.stream = Bounded()
+    set_client_factory(client)
 
 
 def _status(error: Any) -> int | None:

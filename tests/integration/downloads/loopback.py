@@ -32,43 +32,6 @@ class Answer(NamedTuple):
     headers: dict[str, str] = {}  # noqa: RUF012 — never changed
 
 
-class Pace(NamedTuple):
-    """How an answer is sent: `piece` bytes at a time, from byte `slow` on one each `pause` seconds.
-
-    Bytes are counted from the start of the status line, so that an answer can become slow in its
-    headers, in the length of a chunk, or in its content.
-    """
-
-    piece: int = 1 << 16
-    slow: int = 1 << 62
-    pause: float = 0.0
-
-
-class PacedFile:
-    """The file of a connection that a handler writes its answer to, at a pace."""
-
-    def __init__(self, connection: Any, pace: Pace, over: threading.Event) -> None:
-        self._connection, self._pace, self._over, self._sent = connection, pace, over, 0
-
-    def write(self, data: bytes) -> None:
-        while data and not self._over.is_set():
-            left = self._pace.slow - self._sent
-            size = min(self._pace.piece, left) if left > 0 else 1
-            if left <= 0:
-                self._over.wait(self._pace.pause)
-            self._connection.sendall(data[:size])
-            data, self._sent = data[size:], self._sent + size
-
-    def flush(self) -> None:
-        pass
-
-    closed = True
-    """The server does not flush it at the end of a request."""
-
-    def close(self) -> None:
-        pass
-
-
 class FileServer:
     """Serves `files` (path → content) over HTTP at `url`, as a context manager.
 
@@ -76,10 +39,8 @@ class FileServer:
     redirected. `drops[path]` holds how many bytes of each of the next answers are sent before the
     connection breaks: it ends, or is reset if `resets` is true. `ranges = False` ignores Range
     headers. The answer for a path in `endless` is sent again and again, without a stated length;
-    `announced[path]` is a false length that is stated. An answer for a path in `chunked` is sent in
-    chunks, one for a path in `unstated` without its length. `paces[path]` is how fast an answer is
-    sent, `tunnel` how fast a client is answered that takes the server for a proxy. `requests` has
-    all requests, in order.
+    `announced[path]` is a false length that is stated. After the headers of an answer for a path in
+    `stalls` nothing comes for 20 seconds. `requests` has all requests, in order.
     """
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
@@ -89,10 +50,7 @@ class FileServer:
         self.drops: dict[str, list[int]] = {}
         self.endless: set[str] = set()
         self.announced: dict[str, int] = {}
-        self.chunked: set[str] = set()
-        self.unstated: set[str] = set()
-        self.paces: dict[str, Pace] = {}
-        self.tunnel = Pace()
+        self.stalls: set[str] = set()
         self.over = threading.Event()
         self.ranges, self.resets = True, False
         self.requests: list[Request] = []
@@ -106,23 +64,19 @@ class FileServer:
                 elsewhere = owner.redirects.get(request.path) if self.command == "GET" else None
                 moved = Answer(b"Found", 302, {"Location": elsewhere}) if elsewhere else None
                 answer = moved or owner.answer(request)
-                if request.path in owner.paces:
-                    pace = owner.paces[request.path]
-                    self.wfile: Any = PacedFile(self.connection, pace, owner.over)
                 with suppress(ConnectionError):
                     self.send(request, answer)
 
             def send(self, request: Request, answer: Answer) -> None:
                 self.send_response(answer.status)
-                if request.path in owner.chunked:
-                    self.send_header("Transfer-Encoding", "chunked")
-                    answer = answer._replace(content=in_chunks(answer.content))
-                elif request.path not in owner.endless | owner.unstated:
+                if request.path not in owner.endless:
                     length = owner.announced.get(request.path, len(answer.content))
                     self.send_header("Content-Length", str(length))
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
+                if request.path in owner.stalls:
+                    owner.over.wait(20)
                 if self.command == "GET":
                     drops = owner.drops.get(request.path)
                     end = drops.pop(0) if drops else None
@@ -135,11 +89,6 @@ class FileServer:
                         os.close(self.connection.detach())
 
             do_HEAD = do_GET  # noqa: N815
-
-            def do_CONNECT(self) -> None:
-                self.wfile = PacedFile(self.connection, owner.tunnel, owner.over)
-                with suppress(ConnectionError):
-                    self.send_error(502)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
@@ -182,13 +131,6 @@ class FileServer:
             return Answer(b"", 416, {"Content-Range": f"bytes */{len(content)}"})
         span = f"bytes {begin}-{end}/{len(content)}"
         return Answer(content[begin : end + 1], 206, headers | {"Content-Range": span})
-
-
-def in_chunks(content: bytes, size: int = 1000) -> bytes:
-    """Return a content as HTTP's chunks; behind each length is a parameter that says nothing."""
-    parts = [content[at : at + size] for at in range(0, len(content), size)]
-    lines = [b"%x;a=%s\r\n%s\r\n" % (len(part), b"x" * size, part) for part in parts]
-    return b"".join([*lines, b"0\r\n\r\n"])
 
 
 class Repository(NamedTuple):

@@ -5,7 +5,6 @@ import hashlib
 import subprocess
 import sys
 from base64 import b64decode
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,18 +41,17 @@ def test_fetches_anew_what_has_rotted(url, tmp_path):
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
 
 
-@pytest.mark.parametrize("drops", [[0, 0, 5_000], [1_500_000, 100, 100, 100]])
 @pytest.mark.parametrize("resets", [False, True])
-def test_starts_over_where_the_connection_dropped(url, server, tmp_path, drops, resets):
+def test_starts_over_where_the_connection_dropped(url, server, tmp_path, resets):
     server.resets = resets
-    server.drops["/sets/a.tar"] = list(drops)
+    server.drops["/sets/a.tar"] = [0, 5_000, 1_500_000]
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-    assert len(server.requests) == len(drops) + 1
+    assert len(server.requests) == 4
 
 
 def test_nothing_is_left_of_a_file_that_did_not_come_whole(url, server, tmp_path):
     server.drops["/sets/a.tar"] = [2_000_000, 0, 0, 0, 0]
-    with pytest.raises(InputError, match="gave up after 5 tries"):
+    with pytest.raises(InputError, match=r"a\.tar: .*5 tries"):
         download(url, DIGEST, tmp_path)
     assert names(tmp_path) == set()
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
@@ -67,50 +65,55 @@ def test_what_a_killed_process_left_is_overwritten(url, tmp_path):
 
 def test_the_first_digits_of_the_digest_are_enough(url, tmp_path):
     assert download(url, DIGEST[:8], tmp_path).read_bytes() == DATA
-    with pytest.raises(InputError, match="expected the sha256 0676ba61, got"):
+    with pytest.raises(InputError, match="sha256 0676ba61"):
         download(url, "0676ba61", tmp_path)
 
 
-@pytest.mark.parametrize("digest", ["", DIGEST[:7], DIGEST.upper(), DIGEST + "0"])
+@pytest.mark.parametrize("digest", [DIGEST[:7], DIGEST.upper(), DIGEST + "0"])
 def test_refuses_what_is_no_digest(url, tmp_path, digest):
-    with pytest.raises(InputError, match=r"a\.tar: expected 8 to 64 digits"):
+    with pytest.raises(InputError, match=r"a\.tar: .*sha256"):
         download(url, digest, tmp_path)
 
 
 def test_refuses_another_file_and_removes_it(url, server, tmp_path):
     server.files["/sets/a.tar"] = DATA[::-1]
     got = hashlib.sha256(DATA[::-1]).hexdigest()
-    with pytest.raises(InputError, match=f"{DIGEST}, got {got}.*`sha256` in params.yaml.*mirror"):
+    with pytest.raises(InputError, match=f"{DIGEST}, got {got}.*params.yaml.*`mirror`"):
         download(url, DIGEST, tmp_path)
     assert names(tmp_path) == set()
 
 
-REFUSED = {
-    401: "asks for a login.*check the URL, and whether a licence",
-    403: "access is refused.*check the URL",
-    404: "no such file.*check the URL",
-    418: "the request is refused",
-    501: "the server failed",
-}
-BUSY = {
-    429: "too many requests.*gave up after 5 tries.*run again",
-    500: "the server failed.*gave up after 5 tries.*run again",
-}
-
-
-@pytest.mark.parametrize(("status", "expected"), [*REFUSED.items(), *BUSY.items()])
-def test_explains_a_refusal(url, server, tmp_path, status, expected):
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(401, "check the URL"), (403, "licence"), (404, "check the URL"), (503, "run again")],
+)
+def test_explains_a_refusal(url, server, tmp_path, status, advice):
     server.statuses["/sets/a.tar"] = status
-    with pytest.raises(InputError, match=rf"a.tar: .*{expected}.*save it by hand as .*{DIGEST}"):
+    with pytest.raises(InputError, match=rf"a.tar: .*{status}.*{advice}.*by hand as .*{DIGEST}"):
         download(url, DIGEST, tmp_path)
-    assert len(server.requests) == (5 if status in BUSY else 1)
+    assert len(server.requests) == (5 if status == 503 else 1)
+    assert names(tmp_path) == set()
+
+
+def test_a_busy_server_is_asked_again(url, server, tmp_path, monkeypatch):
+    server.statuses["/sets/a.tar"] = 503
+    monkeypatch.setattr("time.sleep", lambda seconds: server.statuses.clear())
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert len(server.requests) == 2
+
+
+def test_a_server_that_stalls_is_given_up(url, server, tmp_path, monkeypatch):
+    monkeypatch.setattr("interpreting_clip.downloads.http.TIMEOUT", (5.0, 0.1))
+    server.stalls.add("/sets/a.tar")
+    with pytest.raises(InputError, match=r"ReadTimeoutError.*5 tries"):
+        download(url, DIGEST, tmp_path)
     assert names(tmp_path) == set()
 
 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("http://127.0.0.1:9/a.tar", r"no connection.*Check the network"),
+        ("http://127.0.0.1:9/a.tar", "Check the network"),
         ("http://", "check the URL"),
     ],
 )
@@ -126,7 +129,7 @@ def test_a_file_saved_by_hand_is_taken(tmp_path):
 
 def test_explains_a_full_disk_and_recovers(url, tmp_path):
     (tmp_path / f"{DIGEST}.part").symlink_to("/dev/full")
-    with pytest.raises(InputError, match=r"the disk is full.*`downloads` in compute.yaml"):
+    with pytest.raises(InputError, match=r"the disk is full.*`downloads`"):
         download(url, DIGEST, tmp_path)
     assert names(tmp_path) == set()
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
@@ -136,18 +139,19 @@ SPACE = 3_000_000
 
 
 @pytest.fixture
-def little_space(monkeypatch):
-    usage = SimpleNamespace(free=RESERVE + SPACE, total=1 << 50)
-    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
+def little_space(monkeypatch, tmp_path):
+    def usage(folder):
+        taken = sum(file.stat().st_size for file in tmp_path.iterdir())
+        return SimpleNamespace(free=RESERVE + SPACE - taken, total=1 << 50)
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
 
 
 def test_a_file_without_end_stops_before_the_disk_is_full(url, server, tmp_path, little_space):
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
     (tmp_path / DIGEST).unlink()
     server.endless.add("/sets/a.tar")
-    with pytest.raises(
-        InputError, match=rf"a.tar: expected at most {SPACE:,} bytes, .* by hand as .*{DIGEST}"
-    ):
+    with pytest.raises(InputError, match=rf"the disk is full.*a.tar.*{RESERVE:,} to spare"):
         download(url, DIGEST, tmp_path)
     assert names(tmp_path) == set()
 
@@ -156,20 +160,9 @@ def test_a_file_that_the_disk_has_no_room_for_is_not_requested_to_its_end(
     url, server, tmp_path, little_space
 ):
     server.announced["/sets/a.tar"] = 1 << 60
-    with pytest.raises(InputError, match=rf"a.tar: .*room for {SPACE:,} .*{1 << 60:,}.*downloads"):
+    with pytest.raises(InputError, match=rf"a.tar: room for {SPACE:,} .*{1 << 60:,}.*`downloads`"):
         download(url, DIGEST, tmp_path)
     assert len(server.requests) == 1 and names(tmp_path) == set()
-
-
-def test_no_more_than_announced_is_read(url, server, tmp_path):
-    server.files["/sets/a.tar"], server.announced["/sets/a.tar"] = DATA + DATA, len(DATA)
-    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-
-
-def test_the_body_of_a_redirection_may_have_no_end(url, server, tmp_path):
-    server.redirects["/old.tar"] = url
-    server.endless.add("/old.tar")
-    assert download(f"{server.url}/old.tar", DIGEST, tmp_path).read_bytes() == DATA
 
 
 def test_what_the_server_calls_compressed_is_not_unpacked(server, tmp_path, monkeypatch):
@@ -185,7 +178,7 @@ def test_takes_the_file_from_a_mirror_and_says_where_it_sought_it(server, tmp_pa
     server.files["/all/example.org/sets/a.tar"] = DATA
     address, mirror = "https://example.org/sets/a.tar", f"{server.url}/all/"
     assert download(address, DIGEST, tmp_path, mirror=mirror).read_bytes() == DATA
-    with pytest.raises(InputError, match=f"{server.url}/example.org/a.tar: there is no such file"):
+    with pytest.raises(InputError, match=f"{server.url}/example.org/a.tar: .*404"):
         download("https://example.org/a.tar", "0" * 64, tmp_path, mirror=server.url)
 
 
@@ -228,16 +221,9 @@ def test_two_processes_make_one_download(url, server, tmp_path):
     assert len(server.requests) == 1
 
 
-def test_threads_make_one_download(url, server, tmp_path):
-    with ThreadPoolExecutor(4) as threads:
-        files = threads.map(lambda _: download(url, DIGEST, tmp_path), range(4))
-        assert [file.read_bytes() for file in files] == [DATA] * 4
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("host", ["me:canary\N{FULLWIDTH COMMERCIAL AT}host", "[canary"])
+@pytest.mark.parametrize("host", ["me:canary@host:port", "[canary"])
 def test_a_host_that_cannot_be_parsed_is_refused_and_not_shown(tmp_path, host):
     for url, mirror in ((f"https://{host}/a.tar", None), ("https://h/a", f"https://{host}")):
-        with pytest.raises(InputError, match=r"….*: expected a URL with a legal host") as refused:
+        with pytest.raises(InputError, match=r"….*check") as refused:
             download(url, DIGEST, tmp_path, mirror=mirror)
         assert "canary" not in str(refused.value)

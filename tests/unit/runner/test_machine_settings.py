@@ -142,22 +142,9 @@ def test_an_address_is_no_folder(tmp_path, name, value):
     assert "word" not in str(refused.value) and "host" not in str(refused.value)
 
 
-AT, SOLIDUS = "\N{FULLWIDTH COMMERCIAL AT}", "\N{FULLWIDTH SOLIDUS}"
-
-
-@pytest.mark.parametrize(
-    "mirror",
-    [
-        f"https://me:word{AT}host/a",
-        f"https://me:wo{SOLIDUS}rd@host/a",
-        "https://me:wo[rd@host/a",
-        "https://me:wo\\rd@host/a",
-        "https://me:word",
-        "https://me:word@host:99999/a",
-    ],
-)
-def test_a_mirror_that_parsers_read_differently_is_refused(tmp_path, mirror):
-    (tmp_path / "compute.yaml").write_text(f"mirror: '{mirror}'", "utf-8")
-    with pytest.raises(InputError, match="`mirror`: expected https:// and") as refused:
+@pytest.mark.parametrize("mirror", ["me:wo/rd@host", "me:wo[rd@host/a", "me:word@host:99999/a"])
+def test_a_mirror_that_is_no_url_is_refused_and_not_shown(tmp_path, mirror):
+    (tmp_path / "compute.yaml").write_text(f"mirror: 'https://{mirror}'", "utf-8")
+    with pytest.raises(InputError, match="`mirror`: ") as refused:
         read_machine(tmp_path / "compute.yaml")
     assert "wo" not in str(refused.value).replace("password", "")
