@@ -119,10 +119,19 @@ Name = Annotated[str, Meta(min_length=1, max_length=200), ONE_LINE]
 Place = Annotated[str, Meta(min_length=1, max_length=2000), ONE_LINE]
 """The path of a file or folder."""
 
-Url = Annotated[str, Meta(pattern=rf"{LITERAL}https?://[^\s{CONTROL}]+\Z", max_length=2000)]
+Url = Annotated[
+    str,
+    Meta(
+        pattern=rf"{LITERAL}https?://[^\s{CONTROL}]+\Z",
+        max_length=2000,
+        extra={"legal": "an address that begins with http:// or https://, without spaces"},
+    ),
+]
 """The address of a file."""
 
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Sha256 = Annotated[
+    str, Meta(pattern=r"^[0-9a-f]{64}\Z", extra={"legal": "64 hexadecimal digits, 0-9a-f"})
+]
 """The SHA-256 of a file, in hexadecimal."""
 
 

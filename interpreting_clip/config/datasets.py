@@ -25,7 +25,9 @@ class Hub(StrictStruct, frozen=True, kw_only=True):
     (HF_TOKEN).
     """
 
-    repository: Annotated[str, Meta(pattern=r"^[\w.-]+/[\w.-]+\Z", max_length=200)]
+    repository: Annotated[
+        str, Meta(pattern=r"^[\w.-]+/[\w.-]+\Z", max_length=200, extra={"legal": "owner/name"})
+    ]
     revision: Name
     files: Name = "test/*.tar"
 

@@ -25,7 +25,12 @@ class Machine(StrictStruct, frozen=True, kw_only=True):
     trainings compile their repeated blocks.
     """
 
-    device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|cuda(:\d+)?|mps)$")] = "cpu"
+    device: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^(cpu|cuda(:\d+)?|mps)$", extra={"legal": "cpu, cuda, cuda:1 or mps"}
+        ),
+    ] = "cpu"
     batch_size: Count = 256
     processes: Count = 1
     workers: Count = msgspec.field(default_factory=usable_processors)

@@ -125,7 +125,7 @@ def may_be_address(info: inspect.Type) -> bool:
     """Say whether a URL is legal as a value of a type."""
     if isinstance(info, inspect.UnionType):
         return any(map(may_be_address, info.types))
-    return isinstance(info, inspect.StrType) and info == inspect.type_info(Url)
+    return info == inspect.type_info(Url)
 
 
 def parts(value: Any, kind: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -191,10 +191,6 @@ def legal_values(info: inspect.Type) -> str:
     match info:
         case inspect.Metadata(extra={"legal": words}):
             legal = f"legal: {words}"
-        case inspect.StrType() if may_be_address(info):
-            legal = "legal: an address that begins with http:// or https://, without spaces"
-        case inspect.StrType(pattern=str(pattern)):
-            legal = f"legal: text that matches {pattern}"
         case inspect.LiteralType(values=values):
             legal = "legal values: " + ", ".join(map(str, values))
         case inspect.StructType(fields=fields):

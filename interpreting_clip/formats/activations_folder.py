@@ -57,7 +57,14 @@ ImageNet's test images are required.
 LARGEST = 2**24
 """The most bytes of a manifest; one with 1,000 classes has 30 thousand."""
 
-FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", max_length=200)]
+FileName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z",
+        max_length=200,
+        extra={"legal": "a file name of A-Z, a-z, 0-9, `_`, `.` and `-`, without a leading dot"},
+    ),
+]
 """The name of a file in the folder itself: no path, so that it leads nowhere else."""
 
 Features = Annotated[int, Meta(ge=1, le=2**20)]
