@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from interpreting_clip.config.encoders import OpenClipModel, TorchvisionModel
+from interpreting_clip.config.params import convert
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.weight_sources import ActivationsFolder, ExternalModel
 from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
@@ -14,6 +15,8 @@ from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import layer_grams
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError
+from interpreting_clip.study.check import check
+from interpreting_clip.study.sections import EverySection, Sections
 from runner.machine_settings import Machine
 from tests.pipeline.workspace import NANO
 from tests.unit.encoders.conftest import small_backbone
@@ -39,7 +42,37 @@ from tools.reachable import UNKNOWN, Answer, AskedSource, image_count, size
 
 BRODEN = {"kind": "broden", "source": "folder", "folder": "broden1"}
 
+REMOTE = {
+    "imagenet_val": {"kind": "imagenet", "source": "folder", "folder": "val"},
+    "imagenet_v2": {
+        "kind": "imagenet_v2",
+        "source": "hub",
+        "hub": {"repository": "owner/v2", "revision": "main", "files": "test/*.tar"},
+        "limit": 2000,
+    },
+    "imagenet_r": {"kind": "absent", "source": "none"},
+    "imagenet_a": {
+        "kind": "imagenet_a",
+        "source": "archive",
+        "archive": [{"url": "http://host/a.tar", "sha256": "0" * 64}],
+    },
+}
+
 STATED = {"dataset": 1_000_000, "url": 690_000, "folder": 0}
+
+
+@pytest.fixture
+def nano() -> Sections:
+    return check(NANO)
+
+
+@pytest.fixture
+def remote() -> Sections:
+    tree = yaml.safe_load(NANO.read_text())
+    tree["datasets"] |= REMOTE
+    shards = {"images_per_shard": 1000}
+    tree["sources"] |= {"hub": shards, "archive": shards, "folder": shards, "none": {}}
+    return convert(tree, EverySection, "", Path("remote.yaml"))
 
 
 @pytest.fixture
