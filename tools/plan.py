@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
+from itertools import chain
 from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,7 +60,8 @@ from tools.reachable import (
 
 NOTE = """\
 The whole study, even if an earlier run left results. ~ estimated, ? unknown. All bytes on disk are
-estimated. A limit counts as if every class had enough images.
+estimated; downloads and checkpoints may be deleted at the end. A limit counts as if every class had
+enough images.
 """
 
 WORDS = 100
@@ -75,8 +77,6 @@ THUMBNAIL, SHOWN = 7_500, 4_500
 
 STATES = 3
 """A checkpoint holds each weight and AdamW's two running means of it."""
-
-TEMPORARY = "may be deleted"
 
 count = partial(in_words, lambda number: humanize.intcomma(round(number)))
 
@@ -108,7 +108,7 @@ def main(*arguments: str) -> None:
         f"datasets {len(plan['datasets'])}, comparisons {len(study.comparisons)}\n{NOTE}\n"
         f"{as_text(plan)}\n"
     )
-    if plan["unreachable"]:
+    if any(answer.problem for answer in plan["answers"].values()):
         sys.exit(1)
 
 
@@ -118,69 +118,58 @@ def make_plan(study: Sections, machine: Machine, *, offline: bool) -> dict[str, 
     images = {key: image_count(key, entry) for key, entry in datasets.items()}
     sources = {key: dataset_sources(entry) for key, entry in datasets.items()}
     files = {key: found for key, found in weight_sources(study).items() if found}
-    both = [*sources.values(), *files.values()]
-    answers = ask_all([source for found in both for source in found], machine, offline=offline)
-    set_rows, estimates = [], []
+    asked = [*sources.values(), *files.values()]
+    answers = ask_all(chain.from_iterable(asked), machine, offline=offline)
+    rows, estimates = [], []
     for key, entry in datasets.items():
         each, whole = image_bytes(key, entry, study.sources.world), official_count(key, entry)
-        # No image of an unknown size takes no room.
-        estimates.append(whole and whole * each)
+        estimates.append(whole and whole * each)  # no image of an unknown size takes no room
         stated = sum(answers[source].download for source in sources[key])
         share = images[key] / whole if whole and not isnan(images[key] / whole) else 1
-        set_rows.append(
+        rows.append(
             {
                 "dataset": key,
-                "kind": str(entry.__struct_config__.tag),
                 "from": " and ".join(map(str, sources[key])) or entry.source,
                 "images": images[key],
-                "download": download(sources[key], answers, estimates[-1]),
+                **download_cells(sources[key], answers, estimates[-1]),
                 "stored": stated * share if stated > 0 else images[key] and images[key] * each,
-                "state": state(sources[key], answers),
             }
         )
     estimates += [weight_bytes(study, key) for key in files]
-    stored = [
-        Storage("downloads", machine.downloads, distinct(both, estimates, answers), TEMPORARY),
-        Storage("datasets", "data/datasets", [row["stored"] for row in set_rows]),
-        *storage(study, images),
-    ]
     return {
-        "datasets": set_rows,
+        "datasets": rows,
         "weights": [
             {
                 "weights": key,
                 "from": str(found[0]),
-                "download": download(found, answers, weight_bytes(study, key)),
-                "state": state(found, answers),
+                **download_cells(found, answers, weight_bytes(study, key)),
             }
             for key, found in files.items()
         ],
         "encoders": encoder_rows(study, images),
         "trainings": [training_row(study, key, images) for key in trainings(study)],
-        "disk": stored,
-        "revisions": [
-            {"repository": f"{source.kind} {source}", "revision": source.revision, "commit": commit}
-            for source, answer in answers.items()
-            if (commit := answer.commit)
+        "disk": [
+            Storage("downloads", machine.downloads, distinct(asked, estimates, answers)),
+            Storage("datasets", "data/datasets", [row["stored"] for row in rows]),
+            *storage(study, images),
         ],
-        "sources": len(answers),
-        "unasked": sum(not answer.asked for answer in answers.values()),
-        "unreachable": {str(s): answer.problem for s, answer in answers.items() if answer.problem},
+        "answers": answers,
     }
 
 
-def download(sources: list[AskedSource], answers: Answers, estimate: float) -> str:
-    """Return the bytes of all sources, or an estimate if a source does not state its size."""
-    stated = sum(answers[source].download for source in sources)
-    return f"~{size(estimate)}" if isnan(stated) and not isnan(estimate) else size(stated)
+def download_cells(sources: list[AskedSource], answers: Answers, estimate: float) -> Row:
+    """Return the bytes of all sources, and whether they can be reached.
 
-
-def state(sources: list[AskedSource], answers: Answers) -> str:
-    """Say whether all sources can be reached; nothing if there are none."""
+    The bytes are estimated if a source does not state its size.
+    """
     found = [answers[source] for source in sources]
-    if any(answer.problem for answer in found):
-        return "CANNOT BE REACHED"
-    return ("reached" if all(answer.asked for answer in found) else "not asked") if found else ""
+    stated = sum(answer.download for answer in found)
+    estimated = isnan(stated) and not isnan(estimate)
+    state = ("reached" if all(answer.asked for answer in found) else "not asked") if found else ""
+    return {
+        "download": f"~{size(estimate)}" if estimated else size(stated),
+        "state": "CANNOT BE REACHED" if any(answer.problem for answer in found) else state,
+    }
 
 
 def distinct(
@@ -302,7 +291,6 @@ class Storage(NamedTuple):
     what: str
     folder: str
     bytes: Sequence[float]
-    temporary: str = ""
 
 
 def storage(study: Sections, images: Images) -> list[Storage]:
@@ -340,7 +328,7 @@ def storage(study: Sections, images: Images) -> list[Storage]:
             "plots/directions",
             [number * 2 * study.browse.images * SHOWN for number in directions],
         ),
-        Storage("training checkpoints", ".scratch", [largest], TEMPORARY),
+        Storage("training checkpoints", ".scratch", [largest]),
     ]
 
 
@@ -376,16 +364,21 @@ def as_text(plan: dict[str, Any]) -> str:
     disk = [item._asdict() | {"bytes": size(*item.bytes)} for item in plan["disk"]]
     every = [part for item in plan["disk"] for part in item.bytes]
     disk.append({"what": "all", "bytes": size(*every)})
+    revisions = [
+        {"repository": f"{source.kind} {source}", "revision": source.revision, "commit": commit}
+        for source, answer in plan["answers"].items()
+        if (commit := answer.commit)
+    ]
     tables = {
         "Datasets": table(plan["datasets"]),
         "Weights": table(plan["weights"]),
         "Encoders, and the images that pass forward to measure them": table(plan["encoders"]),
         "Trainings, and the images that pass forward and backward": table(plan["trainings"]),
         "Disk": "\n".join([table(disk), *map(one_line, free_space(plan["disk"]))]),
-        "Revisions to pin, with today's commit": table(plan["revisions"]),
+        "Revisions to pin, with today's commit": table(revisions),
     }
     parts = [f"{title}\n\n{body}\n" for title, body in tables.items() if body]
-    return "\n".join([*parts, verdict(plan)])
+    return "\n".join([*parts, verdict(plan["answers"])])
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -405,15 +398,15 @@ def table(rows: Sequence[Row]) -> str:
     return tabulate(cells, headers, colalign=sides, disable_numparse=True)
 
 
-def verdict(plan: dict[str, Any]) -> str:
+def verdict(answers: Answers) -> str:
     """Say whether every source can be reached, and if not, why."""
-    if problems := plan["unreachable"]:
-        head = f"{len(problems)} of {plan['sources']} sources cannot be reached:"
-        return "\n".join([head, *(f"  {one_line(problem)}" for problem in problems.values())])
-    if plan["unasked"]:
-        return f"Offline: {plan['unasked']} of {plan['sources']} sources were not asked."
-    if plan["sources"]:
-        return f"{plan['sources']} of {plan['sources']} sources can be reached."
+    if problems := [answer.problem for answer in answers.values() if answer.problem]:
+        head = f"{len(problems)} of {len(answers)} sources cannot be reached:"
+        return "\n".join([head, *(f"  {one_line(problem)}" for problem in problems)])
+    if unasked := sum(not answer.asked for answer in answers.values()):
+        return f"Offline: {unasked} of {len(answers)} sources were not asked."
+    if answers:
+        return f"{len(answers)} of {len(answers)} sources can be reached."
     return "The study needs no source outside of this repository."
 
 
