@@ -3,7 +3,7 @@
 # make check    format, lint, types, generated files  make stress  kills, full disks, servers, random studies
 # make docs     generate docs/reference and the templates of `dvc plots` from the code
 # make emulate  compare the bytes that four emulated processors compute (QEMU; Debian: qemu-user)
-# make plan     estimate downloads, disk and operations: make plan STUDY=studies/paper.yaml
+# make plan     downloads, disk and training steps of a study: make plan STUDY=studies/paper.yaml
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
 # make accept   measure a published encoder on real images in a clone (9 GB), and compare
 # make plots    dvc_plots/index.html, works offline

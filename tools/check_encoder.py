@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import humanize
 import numpy as np
 from jaxtyping import Float, UInt8
 from msgspec.structs import replace
@@ -57,9 +58,8 @@ from interpreting_clip.study.check import ENCODER_SECTIONS, check
 from interpreting_clip.study.sections import Sections
 from runner.machine_settings import Machine, read_machine
 from runner.process import launch
-from tools.amounts import Amount, metric, size
 from tools.options import Options
-from tools.reachable import ask_url
+from tools.reachable import ask_url, size
 
 SCRATCH = Path(".scratch")
 
@@ -199,8 +199,7 @@ def to_download(location: Location | None, machine: Machine) -> str:
             repository.name, path, cache_dir=downloads, revision=commit, repo_type="model"
         )
         if not isinstance(cached, str):
-            amount = size(Amount(repository.files[path].size))
-            return f"{repository.name}/{path} at {commit} ({amount})"
+            return f"{repository.name}/{path} at {commit} ({size(repository.files[path].size)})"
     return ""
 
 
@@ -210,7 +209,7 @@ def findings(
     """Yield the findings about an encoder that need no forward pass."""
     card, entry, about = encoder.card, study.weights[key], study.encoders.get(key)
     origin, state = card.origin, encoder.module.state_dict()
-    numbers = metric(Amount(sum(value.numel() for value in state.values())))
+    numbers = humanize.metric(sum(value.numel() for value in state.values()))
     model = getattr(study.backbones[entry.backbone], "model", entry.backbone)
     if about is None:
         probes = [name for name, probe in study.probe.items() if probe.start == key]

@@ -2,8 +2,8 @@
 
     python -m tools.outcome
 
-Where results differ from those in git, it says which headline numbers do, by how much, and what is
-likely to be the cause. Without a commit of this folder it says nothing of commits.
+Where results differ from those in git, it names the commands that show how and why. Without a
+commit of this folder it says nothing of commits.
 
 It also writes `plots/computed.js`, from which the page shows when, at which commit and on which
 processor it was computed. These differ where results are equal, so git ignores the file.
@@ -16,7 +16,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,24 +23,23 @@ from typing import Any
 
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.errors import InputError, one_line
-from interpreting_clip.formats.json import read_json, write_whole
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import write_whole
 from runner.process import launch
 from tools.cache import LOCK, files_below
-from tools.compare import leaves, number, write_revision
-
-FIRST = ("study", "code")
-"""The stages whose inputs are those of others: all of params.yaml, all modules."""
+from tools.compare import write_revision
 
 REPORT, COMPUTED = Path("plots/report.html"), Path("plots/computed.js")
 PUBLISHED = Path("plots/published.html")
 """The page of published models; a study may be without it."""
 
-SHOWN = 3
-"""The most parameters of a file that are named."""
-
-MACHINE = """\
-Settings and code are the commit's, so the machine makes the difference: another build of torch or
+WAYS = """\
+  dvc metrics diff                     shows which headline numbers differ
+  dvc params diff                      shows which settings and code differ
+  make compare A=HEAD B=.              checks each result within a tolerance
+  git checkout metrics plots dvc.lock  restores the commit's results
+  make repro                           then restores these, without training again
+If settings and code are the commit's, the machine makes the difference: another build of torch or
 numpy, an ARM processor or another without AVX2, a GPU, or `kernels: native`
 (docs/reproducibility.md)."""
 
@@ -55,7 +53,7 @@ def main() -> None:
         try:
             write_revision("HEAD", committed)
         except (InputError, FileNotFoundError):
-            pass  # a folder without git, or a computer
+            pass  # a folder or a computer without git
         else:
             said += ["", *news(committed, list(study["encoders"]))]
     sys.stdout.write("".join(f"{line}\n" for line in said))
@@ -138,77 +136,7 @@ def news(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
         yield f"{these} in metrics/ and plots/ are identical to the commit's, byte for byte."
         return
     yield f"{len(changed)} of the last commit's files in metrics/ and plots/ have changed."
-    if lines := list(headlines(committed, known)):
-        yield f"Headline numbers that differ, of {len(known)} encoders:"
-        yield from lines
-    else:
-        yield "None of the headline numbers differs."
-    yield from causes(committed)
-    yield "  make compare A=HEAD B=.              checks each result within a tolerance"
-    yield "  git checkout metrics plots dvc.lock  restores the commit's results"
-    yield "  make repro                           then restores these, without training again"
-
-
-def headlines(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
-    """Yield a line for each headline number that differs: for how many encoders, and how far."""
-    differing = defaultdict(list)
-    for key in encoders:
-        file = Path(f"metrics/encoders/{key}.json")
-        before, after = read_json(committed / file), read_json(file)
-        for name in before.keys() & after.keys():
-            nested = isinstance(before[name], dict)  # as an older release wrote them
-            if before[name] != after[name] and not nested:
-                differing[name].append((key, before[name], after[name]))
-    width = max(map(len, differing), default=0)
-    for name, found in sorted(differing.items()):
-        key, before, after = max(found, key=lambda one: distance(*one[1:]))
-        where = f"{len(found)} encoders, most in {key}" if len(found) > 1 else key
-        yield one_line(f"  {name:<{width}}  {where}: {before} → {after}")
-
-
-def distance(before: Any, after: Any) -> float:
-    """Return the absolute difference, or infinity if either is missing."""
-    a, b = number(before), number(after)
-    return float("inf") if a is None or b is None else abs(a - b)
-
-
-def causes(committed: Path) -> Iterator[str]:
-    """Yield a line for each file that the results were made from, and that was another before."""
-    before, after = made_from(committed / LOCK), made_from(Path(LOCK))
-    changed = {place for place in before.keys() & after.keys() if before[place] != after[place]}
-    keys = defaultdict(list)
-    for file, *path in sorted(changed):
-        keys[file] += [".".join(path)] if path else []
-    for file, names in keys.items():
-        if names:
-            yield one_line(f"Since then {file} has other values: {some_of(names)}.")
-    if files := [file for file, names in keys.items() if not names]:
-        yield one_line(f"Since then these files have changed: {some_of(files)}.")
-    if not keys:
-        yield MACHINE
-
-
-def some_of(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
-    rest = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def made_from(lock: Path) -> dict[tuple[str, ...], Any]:
-    """Return what the stages of a lock file were run on and none of them makes.
-
-    These are parameters, by file and keys, and files, by path, with their MD5.
-    """
-    stages = load_tree(lock).get("stages", {}) if lock.exists() else {}
-    made = {out["path"] for entry in stages.values() for out in entry.get("outs", ())}
-    found = {}
-    for name, entry in stages.items():
-        for place, value in leaves(entry.get("params", {}), ()):
-            found[tuple(map(str, place))] = value
-        for dep in entry.get("deps", ()) if name not in FIRST else ():
-            if dep["path"] not in made and not dep["path"].startswith("plots/"):
-                found[(dep["path"],)] = dep["md5"]
-    return found
+    yield WAYS
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
 """The sources of datasets and weights: whether each is reachable, and its size."""
 
+import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
+
+import humanize
 
 from interpreting_clip.config.datasets import DatasetEntry, ImageNet, ImageNetCaptions, RealSet
 from interpreting_clip.config.own_shifts import ShiftEntry
 from interpreting_clip.config.synthetic import Recipe, World
 from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
-from interpreting_clip.downloads.deadline import Deadline, LateError
 from interpreting_clip.downloads.http import UNPARSED, mirrored, refusal, request
 from interpreting_clip.downloads.hub import open_repository, require_access
 from interpreting_clip.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
@@ -20,12 +23,25 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.urls import public_url
 from runner.machine_settings import Machine
-from tools.amounts import UNKNOWN, Amount, about
 
 THREADS = 16
 
 TIMEOUT = (5.0, 10.0)
 """The most seconds to connect, and to wait for an answer."""
+
+UNKNOWN = math.nan
+
+
+def in_words(words: Callable[[float], str], *numbers: float) -> str:
+    """Return a sum: `6.7 GB`, with ` + ?` if a part is unknown, and `?` if nothing is known."""
+    known = [number for number in numbers if not math.isnan(number)]
+    if len(known) == len(numbers):
+        return words(sum(known))
+    return f"{words(sum(known))} + ?" if any(known) else "?"
+
+
+size = partial(in_words, humanize.naturalsize)
+"""Return bytes."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +70,7 @@ class Answer:
     """
 
     problem: str | None = None
-    download: Amount = UNKNOWN
+    download: float = UNKNOWN
     commit: str | None = None
     asked: bool = True
 
@@ -142,7 +158,7 @@ def ask_folder(path: Path) -> Answer:
         problem = "may not be read; change its permissions"
     elif path.is_dir() and not any(path.iterdir()):
         problem = "an empty folder; is a disk to be mounted there?"
-    return Answer(problem and f"{path}: {problem}", Amount(0))
+    return Answer(problem and f"{path}: {problem}", 0)
 
 
 def ask_url(url: str) -> Answer:
@@ -154,17 +170,16 @@ def ask_url(url: str) -> Answer:
 
     first = {"Range": "bytes=0-0"}
     try:
-        with Deadline() as deadline, request(url, deadline, TIMEOUT, first) as response:
-            deadline.require()
+        with request(url, TIMEOUT, first) as response:
             if refused := refusal(response.status_code):
                 return Answer(f"{public_url(url)}: {'; '.join(refused)}")
             # `bytes 0-0/1234`, or the whole length if the server does not support ranges
             length = response.headers.get("Content-Range", "").rpartition("/")[2]
             length = length or response.headers.get("Content-Length", "")
-    except (requests.RequestException, LateError, *UNPARSED) as error:
+    except (requests.RequestException, *UNPARSED) as error:
         name = type(error).__name__
         return Answer(f"{public_url(url)}: no connection ({name}); check the network")
-    return Answer(download=Amount(int(length)) if length.isdecimal() else UNKNOWN)
+    return Answer(download=int(length) if length.isdecimal() else UNKNOWN)
 
 
 def ask_hub(source: AskedSource) -> Answer:
@@ -173,35 +188,31 @@ def ask_hub(source: AskedSource) -> Answer:
     Gated repositories list their files to anybody, so access to the first file is checked, without
     its content.
     """
-    kind, size = "model" if source.kind == "model" else "dataset", UNKNOWN
+    kind, stated = "model" if source.kind == "model" else "dataset", UNKNOWN
     try:
         repository = open_repository(source.name, source.revision, kind, attempts=1)
         paths = repository.matching(*source.files)
-        size = Amount(sum(repository.files[path].size for path in paths))
+        stated = sum(repository.files[path].size for path in paths)
         require_access(repository, paths[0], attempts=1)
     except InputError as error:
-        return Answer(str(error), size)
+        return Answer(str(error), stated)
     pinned = re.fullmatch(r"[0-9a-f]{40}", source.revision)
-    return Answer(None, size, None if pinned else repository.revision)
+    return Answer(None, stated, None if pinned else repository.revision)
 
 
 @dataclass(frozen=True)
 class PublishedFiles:
-    """The published facts about a dataset: images, classes, images of its smallest class, bytes.
-
-    Without classes, a limit is the number of images; a `smallest` class of 0 is unknown.
-    """
+    """The published facts about a dataset: images, classes (0 if it has none), bytes."""
 
     images: int
     classes: int = 1000
-    smallest: int = 0
     archive: float = 0.0
 
 
 SETS = {
-    "imagenet_train": PublishedFiles(1_281_167, smallest=732, archive=147.9e9),
-    "imagenet_val": PublishedFiles(50_000, smallest=50, archive=6.74e9),
-    "imagenet_v2": PublishedFiles(10_000, smallest=10, archive=1.26e9),
+    "imagenet_train": PublishedFiles(1_281_167, archive=147.9e9),
+    "imagenet_val": PublishedFiles(50_000, archive=6.74e9),
+    "imagenet_v2": PublishedFiles(10_000, archive=1.26e9),
     "imagenet_r": PublishedFiles(30_000, classes=200, archive=2.19e9),
     "imagenet_sketch": PublishedFiles(50_889, archive=7.6e9),
     "objectnet": PublishedFiles(18_574, classes=113),
@@ -221,42 +232,37 @@ measured on the miniature, where an image takes 5 to 6 KiB of a shard.
 """
 
 
-def image_count(key: str, entry: DatasetEntry | ShiftEntry) -> Amount:
+def image_count(key: str, entry: DatasetEntry | ShiftEntry) -> float:
     """Return the number of images of a dataset, after its limit.
 
-    A limit takes the same number of each class, so the number is exact if every class is known to
-    have that many, and approximate otherwise.
+    A limit takes the same number of each class, and fewer of a class that has fewer; so this is the
+    most that there can be.
     """
     whole = official_count(key, entry)
     limit = entry.limit if isinstance(entry, RealSet) else None
-    if limit is None or (whole.complete and limit >= whole.value):
+    if limit is None or limit >= whole:
         return whole
-    known = published(key, entry)
-    if known is None or not whole.complete:
-        return about(limit)
-    if not known.classes:
-        return Amount(limit)
-    each = limit // known.classes
-    return Amount(each * known.classes) if each <= known.smallest else about(limit)
+    classes = known.classes if (known := published(key, entry)) else 0
+    return limit - limit % classes if classes else limit
 
 
-def official_count(key: str, entry: DatasetEntry | ShiftEntry) -> Amount:
+def official_count(key: str, entry: DatasetEntry | ShiftEntry) -> float:
     """Return the number of images without a limit, if it is published.
 
     It is unknown for an entry that holds only a part of its set (`partial`).
     """
     if not isinstance(entry, RealSet):
-        return Amount(entry.images if isinstance(entry, Recipe) else 0)
+        return entry.images if isinstance(entry, Recipe) else 0
     known = published(key, entry)
-    return UNKNOWN if known is None or entry.partial else Amount(known.images)
+    return UNKNOWN if known is None or entry.partial else known.images
 
 
-def image_bytes(key: str, entry: DatasetEntry | ShiftEntry, world: World | None) -> Amount:
+def image_bytes(key: str, entry: DatasetEntry | ShiftEntry, world: World | None) -> float:
     """Return roughly the bytes of one image as it is stored."""
     if isinstance(entry, Recipe):
-        return about(DRAWN * world.image_size**2 + AROUND) if world else UNKNOWN
+        return DRAWN * world.image_size**2 + AROUND if world else UNKNOWN
     known = published(key, entry)
-    return about(known.archive / known.images) if known and known.archive else UNKNOWN
+    return known.archive / known.images if known and known.archive else UNKNOWN
 
 
 def published(key: str, entry: DatasetEntry | ShiftEntry) -> PublishedFiles | None:

@@ -1,5 +1,7 @@
 """Two results are compared output by output, in folders and in revisions."""
 
+import json
+import math
 import shutil
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import yaml
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import write_tensors
 from tools.cache import locked_outputs
-from tools.compare import main
+from tools.compare import Difference, Tolerance, differences, largest_difference, main
 
 
 def compare(capsys, *arguments: str) -> tuple[int, list[str]]:
@@ -106,9 +108,9 @@ def test_revisions_are_read_from_git_and_the_cache(workspace, capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["nothing", "."], "nothing: neither a folder nor a git revision"),
-        ([".", "data"], "data: no dvc.lock.*`dvc repro`"),
-        ([".", ".", "--only", "metrics/"], "no output of .* begins with metrics/"),
+        (["nothing", "."], "^nothing: "),
+        ([".", "data"], "data.*dvc.lock.*`dvc repro`"),
+        ([".", ".", "--only", "metrics/"], "metrics/"),
     ],
 )
 def test_bad_arguments_are_explained(workspace, arguments, expected):
@@ -118,3 +120,100 @@ def test_bad_arguments_are_explained(workspace, arguments, expected):
 
 def test_a_tolerance_below_0_is_refused(capsys):
     assert compare(capsys, ".", ".", "--points", "-1")[0] == 2
+
+
+def found(tmp_path: Path, name: str, first: object, second: object) -> list[Difference]:
+    files = tmp_path / "first", tmp_path / "second"
+    for file, content in zip(files, (first, second), strict=True):
+        if name.endswith(".safetensors"):
+            write_tensors(file, content)  # pyright: ignore
+        else:
+            file.write_text(content if isinstance(content, str) else json.dumps(content))
+    return list(differences(*files, name, Tolerance()))
+
+
+def largest(*arguments) -> float:
+    return max(difference.size for difference in found(*arguments))
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second", "expected"),
+    [
+        ("metrics/x.json", {"kurtosis": 2.0}, {"kurtosis": 2.001}, 0.001 / (1e-4 + 2.001e-3)),
+        ("metrics/x.json", {"shifts": 50.0}, {"shifts": 50.1}, 0.5),
+        ("metrics/x.json", {"effective_robustness": [1.0]}, {"effective_robustness": [1.4]}, 2.0),
+        ("plots/x.csv", "imagenet,label\n88.0,rn\n", "imagenet,label\n88.1,rn\n", 0.5),
+        (
+            "data/training/x/accuracy.tsv",
+            "step\taccuracy\n1\t0.3\n",
+            "step\taccuracy\n1\t0.301\n",
+            0.5,
+        ),
+    ],
+)
+def test_numbers_are_weighed_by_what_is_allowed(tmp_path, name, first, second, expected):
+    (difference,) = found(tmp_path, name, first, second)
+    assert difference.size == pytest.approx(expected)
+    assert difference.where.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "where"),
+    [
+        ({"a": 1}, {"b": 1}, "a: in A only"),
+        ({"a": "rn"}, {"a": "vit"}, "a: rn, vit"),
+        ({"a": None}, {"a": 0.0}, "a: None, 0.0"),
+        ({"a": [{"b": 1}]}, {"a": [{"b": "1x"}]}, "a: 0: b: 1, 1x"),
+        ({"a": 1.0}, {"a": math.nan}, "a: 1.0, nan"),
+    ],
+)
+def test_what_is_no_number_has_to_be_the_same(tmp_path, first, second, where):
+    difference = found(tmp_path, "x.json", first, second)[0]
+    assert (difference.size, difference.where) == (math.inf, f"x.json: {where}")
+
+
+def arrays(shift: float = 0.0, **more) -> dict[str, np.ndarray]:
+    values = np.linspace(-4, 2, 12, dtype=np.float32).reshape(4, 3)
+    values[2, 1] += shift
+    return {"values": values, "classes": np.arange(4), **more}
+
+
+def test_arrays_are_weighed_by_their_largest_value(tmp_path):
+    size = largest(tmp_path, "data/x.safetensors", arrays(), arrays(2e-4))
+    assert size == pytest.approx(0.5, rel=1e-2)
+    assert largest(tmp_path, "data/concepts/x.safetensors", arrays(), arrays(2e-4)) < size / 50
+
+
+def test_classes_and_shapes_have_to_be_the_same(tmp_path):
+    other = arrays(classes=np.array([0, 1, 3, 3]))
+    where = [d.where for d in found(tmp_path, "x.safetensors", arrays(), other)]
+    assert where == ["x.safetensors: classes: 1 of 4 values"]
+    assert largest(tmp_path, "x.safetensors", arrays(), arrays(classes=np.arange(3))) == math.inf
+    assert largest(tmp_path, "x.safetensors", arrays(), {"values": arrays()["values"]}) == math.inf
+
+
+def test_differences_are_shares_of_the_largest_value_in_arrays_of_any_shape():
+    a, b = np.ones((5, 2)), np.ones((5, 2))
+    b[4, 1] = 3.0
+    assert largest_difference(a, b) == pytest.approx(2 / 3)
+    assert largest_difference(np.ones(0), np.ones(0)) == 0.0
+    assert largest_difference(np.array(2.0), np.array(1.0)) == 0.5
+
+
+@pytest.mark.parametrize("rotten", [math.nan, math.inf])
+def test_an_array_that_no_stage_writes_agrees_with_none(rotten):
+    a, b = np.ones((5, 2)), np.ones((5, 2))
+    b[4, 1] = rotten
+    assert largest_difference(a, b) == largest_difference(b, a) == math.inf
+    assert largest_difference(b, b) == math.inf
+
+
+def test_other_files_have_their_bytes_alone(tmp_path):
+    assert largest(tmp_path, "x.tar", "ab", "ac") == math.inf
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"first.*JSON"):
+        found(tmp_path, "x.json", "{", "{}")
+    with pytest.raises(InputError, match=r"first.*table"):
+        found(tmp_path, "x.csv", 200_000 * "x", "a\n")

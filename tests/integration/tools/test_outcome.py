@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from interpreting_clip.formats.json import write_json
-from tools.outcome import commit, main
+from tools.outcome import COMPUTED, commit, main, news, processor, record
 
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
 
@@ -26,12 +26,15 @@ def test_results_are_set_against_the_last_commit_if_there_is_one(tmp_path, monke
     subprocess.run([*GIT, "commit", "--quiet", "--message", "Run the study"], check=True)
     assert "identical to the commit" in said()
     write_json(metrics, {"kurtosis": 2.75})
-    assert "rn: 2.5 → 2.75" in said()
+    assert "1 of the last commit's files" in said() and "dvc metrics diff" in said()
     shutil.rmtree(".git")
     assert "commit" not in said() and "plots/report.html" in said()
     assert "plots/published.html" not in said()
     write_json(Path("plots/published.html"), "a page")
     assert "plots/published.html" in said()
+    Path("plots/directions/rn").mkdir(parents=True)
+    Path("plots/directions/rn/index.html").touch()
+    assert "plots/directions/<encoder>/index.html" in said()
 
 
 def test_the_commit_of_a_page_is_that_of_its_code_and_parameters(tmp_path, monkeypatch):
@@ -48,3 +51,31 @@ def test_the_commit_of_a_page_is_that_of_its_code_and_parameters(tmp_path, monke
     assert commit() == head.stdout[:12]
     params.write_text("{seed: 1}")
     assert commit() == f"{head.stdout[:12]} with changes"
+
+
+def test_results_that_no_commit_has_are_new(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_json(committed := tmp_path / "committed/metrics/encoders/rn.json", {"kurtosis": 2.5})
+    assert "no results for this study's encoders" in next(news(committed.parents[2], ["vit"]))
+    write_json(Path("metrics/encoders/rn.json"), {"kurtosis": 2.5})
+    first, second = news(committed.parents[2], ["rn", "vit"])
+    assert "1 of the 2 encoders" in first and "identical" in second
+
+
+def test_a_page_s_record_is_kept_until_the_page_is_another(tmp_path, monkeypatch):
+    def page_is(version: str) -> None:
+        Path("plots/report.html").write_text(f'<html data-digest="{version * 64}">')
+        record()
+
+    monkeypatch.chdir(tmp_path)
+    record()
+    assert not COMPUTED.exists()  # there is no page
+    Path("plots").mkdir()
+    page_is("a")
+    first = COMPUTED.read_text()
+    assert first.startswith("window.computed = ") and "a" * 64 in first and processor() in first
+    COMPUTED.write_text(elsewhere := first.replace(processor(), "another processor"))
+    page_is("a")
+    assert COMPUTED.read_text() == elsewhere
+    page_is("b")
+    assert "b" * 64 in COMPUTED.read_text() and processor() in COMPUTED.read_text()

@@ -1,17 +1,33 @@
 """Sources on servers of this machine: what is asked, and why one cannot be reached."""
 
+import os
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
+from interpreting_clip.config.datasets import DatasetEntry
+from interpreting_clip.config.encoders import AnyBackbone
+from interpreting_clip.config.own_shifts import ShiftEntry
+from interpreting_clip.config.weight_sources import WeightsEntry
+from interpreting_clip.errors import InputError
+from interpreting_clip.study.check import check
 from runner.machine_settings import Machine
 from tests.integration.downloads.loopback import TOKEN
 from tests.pipeline.workspace import NANO
-from tools.amounts import UNKNOWN, Amount
 from tools.plan import main
-from tools.reachable import Answer, AskedSource, ask_all
+from tools.reachable import (
+    UNKNOWN,
+    Answer,
+    AskedSource,
+    ask_all,
+    dataset_sources,
+    image_bytes,
+    image_count,
+    weight_sources,
+)
 
 DATA = b"7" * 300_000
 
@@ -36,7 +52,7 @@ def test_a_url_is_asked_once_for_a_byte_and_has_a_size(server, ranges):
     server.files["/a.tar"], server.ranges = DATA, ranges
     source = AskedSource("url", f"{server.url}/a.tar")
     found = ask_all([source, source], Machine(), offline=False)
-    assert found == {source: Answer(None, Amount(len(DATA)))}
+    assert found == {source: Answer(None, len(DATA))}
     (request,) = server.requests
     assert request.headers["range"] == "bytes=0-0"
 
@@ -44,10 +60,10 @@ def test_a_url_is_asked_once_for_a_byte_and_has_a_size(server, ranges):
 def test_looks_on_the_mirror(server):
     server.files["/all/example.org/a.tar"] = DATA
     mirror = f"{server.url}/all"
-    assert ask("https://example.org/a.tar", mirror=mirror).download == Amount(len(DATA))
+    assert ask("https://example.org/a.tar", mirror=mirror).download == len(DATA)
     answer = ask("https://example.org/b.tar", mirror=mirror)
     assert f"{mirror}/example.org/b.tar: there is no such file" in str(answer.problem)
-    assert answer.download == UNKNOWN
+    assert answer.download is UNKNOWN
 
 
 @pytest.mark.parametrize(("status", "words"), [(403, "refused"), (404, "no such"), (500, "failed")])
@@ -55,7 +71,7 @@ def test_says_why_a_url_cannot_be_reached(server, status, words):
     server.statuses["/a.tar"] = status
     answer = ask(f"{server.url}/a.tar")
     assert str(answer.problem).startswith(f"{server.url}/a.tar: ") and words in str(answer.problem)
-    assert answer.download == UNKNOWN
+    assert answer.download is UNKNOWN
 
 
 def test_a_mirror_s_login_is_not_shown(server):
@@ -66,20 +82,20 @@ def test_a_mirror_s_login_is_not_shown(server):
 
 
 def test_a_repository_says_the_bytes_of_its_shards_and_its_commit(hub, commit):
-    assert ask(shards()) == Answer(None, Amount(1000), commit)
-    assert ask(shards("owner/set", commit)) == Answer(None, Amount(1000), None)
+    assert ask(shards()) == Answer(None, 1000, commit)
+    assert ask(shards("owner/set", commit)) == Answer(None, 1000, None)
     assert hub.cdn.requests == []
 
 
 def test_the_first_pattern_that_matches_is_taken(commit):
-    assert ask(shards("owner/set", "main", "none", "test/1.tar")).download == Amount(300)
+    assert ask(shards("owner/set", "main", "none", "test/1.tar")).download == 300
     assert "none" in str(ask(shards("owner/set", "main", "none", "neither")).problem)
 
 
 def test_a_gated_repository_has_a_size_and_says_how_to_be_let_in(hub, monkeypatch):
     hub.add("owner/gated", {"test/0.tar": DATA}, gated=True)
     answer = ask(shards("owner/gated"))
-    assert "HF_TOKEN" in str(answer.problem) and answer.download == Amount(len(DATA))
+    assert "HF_TOKEN" in str(answer.problem) and answer.download == len(DATA)
     hub.use(monkeypatch, TOKEN)
     assert ask(shards("owner/gated")).problem is None
 
@@ -87,14 +103,14 @@ def test_a_gated_repository_has_a_size_and_says_how_to_be_let_in(hub, monkeypatc
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (shards("no/set"), "no/set@main: there is no such dataset repository"),
-        (shards("owner/set", "v9"), "no revision 'v9'"),
-        (shards("owner/set", "main", "val/*"), "no file matches 'val/*'"),
+        (shards("no/set"), "no/set@main"),
+        (shards("owner/set", "v9"), "'v9'"),
+        (shards("owner/set", "main", "val/*"), "'val/*'"),
     ],
 )
 def test_says_why_a_repository_cannot_be_reached(commit, source, words):
     answer = ask(source)
-    assert words in str(answer.problem) and answer.download == UNKNOWN
+    assert words in str(answer.problem) and answer.download is UNKNOWN
 
 
 def test_asks_a_hub_that_is_not_there_only_once(monkeypatch):
@@ -112,4 +128,132 @@ def test_a_plan_prints_the_commit_to_pin(hub, commit, tmp_path: Path, capsys):
     main(str(file))
     said = capsys.readouterr().out
     assert re.search(rf"\ndataset owner/set +main +{commit}\n", said)
-    assert re.search(r"\nweb_broad +captions +owner/set +\? +1.0 kB +~1.0 kB +reached\n", said)
+    assert re.search(r"\nweb_broad +owner/set +\? +1.0 kB +reached +1.0 kB\n", said)
+
+
+OFFICIAL = {
+    "imagenet_val": ("imagenet", 50_000),
+    "imagenet_train": ("imagenet", 1_281_167),
+    "imagenet_v2": ("imagenet_v2", 10_000),
+    "imagenet_r": ("imagenet_r", 30_000),
+    "imagenet_sketch": ("imagenet_sketch", 50_889),
+    "objectnet": ("objectnet", 18_574),
+    "imagenet_a": ("imagenet_a", 7_500),
+    "broden": ("broden", 63_305),
+}
+
+
+def entry(kind: str, limit: int | None = None, **more) -> DatasetEntry:
+    values = {"kind": kind, "source": "folder", "folder": "x", "limit": limit, **more}
+    return msgspec.convert(values, DatasetEntry)
+
+
+def test_a_dataset_is_where_its_entry_says():
+    archives = [{"url": "http://host/a.tar", "sha256": "0" * 64}]
+    url = {"kind": "imagenet_a", "source": "archive", "archive": archives}
+    assert dataset_sources(msgspec.convert(url, DatasetEntry)) == [
+        AskedSource("url", "http://host/a.tar")
+    ]
+    absent = msgspec.convert({"kind": "absent", "source": "none"}, DatasetEntry)
+    assert dataset_sources(absent) == [] and image_count("objectnet", absent) == 0
+    assert dataset_sources(entry("imagenet_captions", captions="captions.json")) == [
+        AskedSource("folder", "x"),
+        AskedSource("folder", "captions.json"),
+    ]
+
+
+def test_an_own_shift_is_asked_for_like_any_dataset():
+    hub = {"repository": "owner/night", "revision": "v1"}
+    known = {"kind": "own", "label": "Night", "baseline": "none", "classes": "all"}
+    night = msgspec.convert({**known, "source": "hub", "hub": hub}, ShiftEntry)
+    assert dataset_sources(night) == [AskedSource("dataset", "owner/night", "v1", ("test/*.tar",))]
+    assert image_count("night", night) is UNKNOWN
+    limited = {**known, "source": "folder", "folder": "x", "limit": 80}
+    assert image_count("night", msgspec.convert(limited, ShiftEntry)) == 80
+
+
+RESNET = {"kind": "torchvision", "model": "resnet50"}
+CLIP = {"kind": "open_clip", "model": "RN50-quickgelu"}
+URL = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
+FORMATS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+
+def sources_of(backbone, **weights):
+    nano = check(NANO)
+    backbones = {"b": msgspec.convert(backbone, AnyBackbone)}
+    entries = {"e": msgspec.convert({"backbone": "b", **weights}, WeightsEntry)}
+    return weight_sources(msgspec.structs.replace(nano, backbones=backbones, weights=entries))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "weights", "expected"),
+    [
+        (RESNET, {"source": "torchvision", "tag": "IMAGENET1K_V1"}, AskedSource("url", URL)),
+        (
+            CLIP,
+            {"source": "open_clip", "tag": "openai", "revision": "v1"},
+            AskedSource("model", "timm/resnet50_clip.openai", "v1", FORMATS),
+        ),
+        (
+            CLIP,
+            {"source": "checkpoint", "file": "a.pt", "sha256": "0" * 64},
+            AskedSource("folder", "a.pt"),
+        ),
+    ],
+    ids=["torchvision", "hub", "checkpoint"],
+)
+def test_weights_lie_where_their_library_takes_them_from(backbone, weights, expected):
+    assert sources_of(backbone, **weights) == {"e": [expected]}
+
+
+def test_refuses_weights_that_do_not_exist_and_names_the_entry():
+    with pytest.raises(InputError, match=r"weights\.e.*laion5b"):
+        sources_of(CLIP, source="open_clip", tag="laion5b")
+
+
+def test_offline_asks_nobody_but_looks_at_folders(tmp_path, monkeypatch):
+    (tmp_path / "here").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "train-0.parquet").touch()
+    names = ("here", "gone", "empty", "train-*.parquet", "val-*.parquet")
+    folders = [AskedSource("folder", name) for name in names]
+    others = [
+        AskedSource("url", "http://unreachable.invalid/a"),
+        AskedSource("dataset", "a/b", "main"),
+    ]
+    found = ask_all(folders + others, Machine(folders=str(tmp_path)), offline=True)
+    here, gone, empty, train, val = (found[folder] for folder in folders)
+    assert here == train == Answer(None, 0)
+    assert str(gone.problem).startswith(f"{tmp_path}/gone: missing")
+    assert "empty folder" in str(empty.problem) and "no such files" in str(val.problem)
+    assert {found[source] for source in others} == {Answer(None, UNKNOWN, asked=False)}
+    monkeypatch.setattr(os, "access", lambda _, mode: mode == os.F_OK)
+    absolute = AskedSource("folder", str(tmp_path))
+    assert "permissions" in str(ask_all([absolute], Machine(), offline=False)[absolute].problem)
+
+
+def test_a_whole_set_has_its_published_images():
+    for key, (kind, images) in OFFICIAL.items():
+        assert image_count(key, entry(kind)) == images
+    each = image_bytes("imagenet_val", entry("imagenet"), None)
+    assert each * 50_000 == pytest.approx(6.74e9)
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "limit", "expected"),
+    [
+        ("imagenet_val", "imagenet", 5999, 5000),
+        ("imagenet_val", "imagenet", 60_000, 50_000),
+        ("broden", "broden", 5001, 5001),
+        ("web", "captions", 7, 7),
+    ],
+)
+def test_a_limit_takes_equally_many_of_each_class(key, kind, limit, expected):
+    assert image_count(key, entry(kind, limit)) == expected
+
+
+def test_what_nobody_has_published_is_unknown():
+    assert image_count("web", entry("captions")) is UNKNOWN
+    assert image_count("some_imagenet", entry("imagenet")) is UNKNOWN
+    assert image_count("imagenet_val", entry("imagenet", partial=True)) is UNKNOWN
+    assert image_bytes("objectnet", entry("objectnet"), None) is UNKNOWN

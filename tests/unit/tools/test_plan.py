@@ -1,22 +1,79 @@
+import math
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 import yaml
 
+from interpreting_clip.config.encoders import OpenClipModel, TorchvisionModel
+from interpreting_clip.config.params import convert
+from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.config.weight_sources import ActivationsFolder, ExternalModel
+from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
+from interpreting_clip.encoders.layer_outliers import OutlierLimits
+from interpreting_clip.encoders.layers import layer_grams
+from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.json import write_json
+from interpreting_clip.study.check import check
+from interpreting_clip.study.sections import EverySection, Sections
 from runner.machine_settings import Machine
 from tests.pipeline.workspace import NANO
-from tools import plan as plan_module
+from tests.unit.encoders.conftest import small_backbone
 from tools import reachable
-from tools.amounts import UNKNOWN, Amount, about
-from tools.costs import MEASURED, RATES, equal_rates
-from tools.plan import main, make_plan, table, total_download
-from tools.reachable import Answer, AskedSource
+from tools.plan import (
+    SHOWN,
+    THUMBNAIL,
+    WORDS,
+    Sizes,
+    Storage,
+    distinct,
+    encoder_rows,
+    free_space,
+    main,
+    make_plan,
+    sizes,
+    storage,
+    table,
+    training_row,
+    verdict,
+    weight_bytes,
+)
+from tools.reachable import UNKNOWN, Answer, AskedSource, image_count, size
 
 BRODEN = {"kind": "broden", "source": "folder", "folder": "broden1"}
 
-SIZES = {"dataset": Amount(1_000_000), "url": Amount(690_000), "folder": Amount(0)}
+REMOTE = {
+    "imagenet_val": {"kind": "imagenet", "source": "folder", "folder": "val"},
+    "imagenet_v2": {
+        "kind": "imagenet_v2",
+        "source": "hub",
+        "hub": {"repository": "owner/v2", "revision": "main", "files": "test/*.tar"},
+        "limit": 2000,
+    },
+    "imagenet_r": {"kind": "absent", "source": "none"},
+    "imagenet_a": {
+        "kind": "imagenet_a",
+        "source": "archive",
+        "archive": [{"url": "http://host/a.tar", "sha256": "0" * 64}],
+    },
+}
+
+STATED = {"dataset": 1_000_000, "url": 690_000, "folder": 0}
+
+
+@pytest.fixture
+def nano() -> Sections:
+    return check(NANO)
+
+
+@pytest.fixture
+def remote() -> Sections:
+    tree = yaml.safe_load(NANO.read_text())
+    tree["datasets"] |= REMOTE
+    shards = {"images_per_shard": 1000}
+    tree["sources"] |= {"hub": shards, "archive": shards, "folder": shards, "none": {}}
+    return convert(tree, EverySection, "", Path("remote.yaml"))
 
 
 @pytest.fixture
@@ -42,14 +99,19 @@ def plan(remote, monkeypatch):
 
     def answer(source, machine, *, offline):
         problem = "val: gone" if source.kind == "folder" else None
-        return Answer(problem, UNKNOWN if offline else SIZES[source.kind], asked=not offline)
+        return Answer(problem, UNKNOWN if offline else STATED[source.kind], asked=not offline)
 
     monkeypatch.setattr(reachable, "ask", answer)
     return lambda offline: make_plan(remote, Machine(), offline=offline)
 
 
-def rows(plan, name="datasets", column="dataset"):
-    return {row[column]: row for row in plan[name]}
+@pytest.fixture
+def images(nano):
+    return {key: image_count(key, entry) for key, entry in (nano.datasets | nano.shifts).items()}
+
+
+def rows(plan):
+    return {row["dataset"]: row for row in plan["datasets"]}
 
 
 def test_a_drawn_study_needs_nothing_from_elsewhere(capsys):
@@ -57,111 +119,35 @@ def test_a_drawn_study_needs_nothing_from_elsewhere(capsys):
     said = capsys.readouterr().out
     assert said.startswith(f"The nano study, {NANO}: encoders 4, datasets 10, comparisons 1\n")
     assert said.endswith("needs no source outside of this repository.\n")
-    for title in ("Datasets", "Encoders", "Trainings", "Memory of a GPU", "Compute", "Disk"):
+    for title in ("Datasets", "Encoders", "Trainings", "Disk"):
         assert f"\n{title}" in said
-
-
-def line(said: str, start: str) -> str:
-    """Return the line of a plan that begins so."""
-    (found,) = [line for line in said.splitlines() if line.startswith(start)]
-    return found
-
-
-def test_without_a_rate_a_line_says_how_to_get_hours(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)  # where nothing was measured
-    main(str(NANO))
-    said = capsys.readouterr().out
-    assert "make bench ONLY=gpu" in line(said, "No hours") and "--rate" in line(said, "No hours")
-    assert "hours" not in line(said, "stage") and line(said, "Compute") == "Compute"
-
-
-@pytest.fixture
-def measured(tmp_path, monkeypatch):
-    """Return a function that writes rates where `make bench ONLY=gpu` leaves them."""
-    monkeypatch.chdir(tmp_path)
-    origin = "measured on a GPU,\x1b[31m torch 2.13.0"
-    rates = {**dict.fromkeys(RATES, 7.0), "origin": origin}
-    return lambda **others: write_json(tmp_path / MEASURED, rates | others)
-
-
-def test_measured_rates_are_taken_from_where_the_benchmark_leaves_them(capsys, measured):
-    measured(bfloat16_vit=123.4)
-    main(str(NANO))
-    said = capsys.readouterr().out
-    expected = r"bfloat16 vit 123.4, bfloat16 resnet 7 (measured on a GPU,\x1b[31m torch 2.13.0)"
-    assert expected in line(said, "Compute") and "hours" in line(said, "stage")
-    assert "No hours" not in said
-    main(str(NANO), "--rate=3")
-    assert line(capsys.readouterr().out, "Compute").endswith(": 3 (given)")
-
-
-def test_rates_that_are_none_are_refused(measured):
-    measured(float32_vit=0)
-    with pytest.raises(InputError, match=r"gpu\.json.*float32_vit"):
-        main(str(NANO))
-
-
-def test_what_does_not_fit_the_gpu_is_refused(capsys, monkeypatch):
-    main(str(NANO), "--gpu-memory=80")
-    assert "do not fit" not in capsys.readouterr().out
-    with pytest.raises(SystemExit) as ended:
-        main(str(NANO), "--gpu-memory=1.6")
-    said = capsys.readouterr().out
-    assert ended.value.code == 1
-    assert " do not fit 20.0 MB of the GPU's 1.6 GB:" in said
-    assert "`pieces: " in line(said, "  rn_web_broad: ")
-    assert said.endswith("needs no source outside of this repository.\n")
-    monkeypatch.setattr(plan_module, "device_memory", lambda machine: 1.6e9)
-    with pytest.raises(SystemExit):
-        main(str(NANO))
-    assert "  rn_web_broad: " in capsys.readouterr().out
-
-
-def test_hours_follow_from_the_rate(nano):
-    def rows_at(rate):
-        plan = make_plan(nano, Machine(), offline=True, rates=equal_rates(rate))
-        return rows(plan, "compute", "stage")
-
-    slow, fast = rows_at(1), rows_at(10)
-    for stage, row in slow.items():
-        assert row["hours"].value == pytest.approx(row["operations"].value / 1e12 / 3600)
-        assert row["hours"].value == pytest.approx(10 * fast[stage]["hours"].value)
-        assert not row["hours"].exact
-    assert slow["extract"]["forward_passes"] == Amount(4 * (200 + 900))
 
 
 def test_a_download_is_what_the_host_says_and_a_limit_keeps_its_share(plan):
     asked = plan(False)
     found = rows(asked)
     downloads = {key: row["download"] for key, row in found.items()}
-    assert downloads["imagenet_v2"] == Amount(1_000_000)
-    assert downloads["imagenet_a"] == Amount(690_000)
-    assert downloads["imagenet_val"] == downloads["imagenet_r"] == Amount(0)
-    assert found["imagenet_v2"]["images"] == Amount(2000)
-    assert found["imagenet_v2"]["stored"] == about(1_000_000 * 2000 / 10_000)
-    assert found["imagenet_val"]["stored"].value == pytest.approx(6.74e9)  # read from a folder
-    assert found["imagenet_r"]["stored"] == Amount(0)
-    assert asked["unreachable"] == {"val": "val: gone"}
+    assert downloads["imagenet_v2"] == "1.0 MB" and downloads["imagenet_a"] == "690.0 kB"
+    assert downloads["imagenet_val"] == downloads["imagenet_r"] == "0 Bytes"
+    assert found["imagenet_v2"]["stored"] == 1_000_000 * 2000 / 10_000
+    assert found["imagenet_val"]["stored"] == pytest.approx(6.74e9)  # read from a folder
+    assert found["imagenet_r"]["stored"] == 0
     assert found["imagenet_val"]["state"] == "CANNOT BE REACHED"
+    assert "1 of 3 sources" in (said := verdict(asked["answers"])) and "val: gone" in said
 
 
 def test_a_download_is_estimated_where_nobody_was_asked(plan):
     offline = plan(True)
-    assert rows(offline)["imagenet_v2"]["download"] == about(1.26e9)
+    assert rows(offline)["imagenet_v2"]["download"] == "~1.3 GB"
     assert rows(offline)["imagenet_v2"]["state"] == "not asked"
-    assert (offline["unasked"], offline["sources"]) == (3, 3)
+    assert "1 of 3 sources" in verdict(offline["answers"])
 
 
 def test_a_source_that_two_entries_share_counts_once():
     a, b, c = (AskedSource("url", f"http://host/{name}") for name in "abc")
-    answers = {
-        a: Answer(None, Amount(1)),
-        b: Answer(None, Amount(10)),
-        c: Answer(None, Amount(100)),
-    }
-    downloads = [([a, b], Amount(11)), ([b, c], Amount(110))]
-    assert total_download(downloads, answers) == Amount(111)
-    assert total_download(downloads, answers | {a: Answer()}) == Amount(11 + 110)
+    answers = {a: Answer(None, 1), b: Answer(None, 10), c: Answer(None, 100)}
+    assert sum(distinct([[a, b], [b, c]], [7, 7], answers)) == 111
+    assert sum(distinct([[a, b], [b, c]], [7, 7], answers | {a: Answer()})) == 7 + 110
 
 
 def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
@@ -194,14 +180,6 @@ def test_a_folder_of_activations_is_reached_by_its_manifest(capsys, tmp_path, mo
     assert "1 of 1 sources can be reached." in capsys.readouterr().out
 
 
-def test_refuses_a_study_that_is_not_legal(study):
-    file = study(imagenet_val={"kind": "imagenet"}, broden={"kind": "probe"})
-    with pytest.raises(InputError) as refused:
-        main(file)
-    assert "'datasets.imagenet_val'" in str(refused.value)
-    assert "'datasets.broden'" in str(refused.value)
-
-
 def test_text_from_outside_is_escaped(study, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("INTERPRETING_CLIP_FOLDERS", str(tmp_path / "\u200e"))
     file = Path(study(broden=BRODEN)).rename(tmp_path / "\x1b[31m\n\udcff")
@@ -212,8 +190,121 @@ def test_text_from_outside_is_escaped(study, monkeypatch, capsys, tmp_path):
     assert all(line.isprintable() for line in said.split("\n"))
 
 
-def test_a_name_of_a_source_is_escaped():
-    assert r"a\u2028b  x" in table([{"from": "a\u2028b", "state": None, "what": "x"}])
+def test_numbers_stand_to_the_right_and_names_to_the_left():
+    text = table([{"weights": "a\u2028", "bytes": 1000, "state": ""}, {"bytes": UNKNOWN}])
+    assert text.splitlines()[2:] == [r"a\u2028     1.0 kB", "                 ?"]
+
+
+def test_a_sum_says_whether_it_is_whole():
+    assert size(1000, 1000) == "2.0 kB" and size() == size(0) == "0 Bytes"
+    assert size(1000, UNKNOWN) == "1.0 kB + ?" and size(UNKNOWN, 0) == "?"
+
+
+@pytest.mark.parametrize("kind", ["rn", "vit"])
+def test_counts_the_weights_that_a_real_encoder_has(kind):
+    backbone = small_backbone(kind)
+    words = Vocabulary([f"w{i}" for i in range(WORDS)])
+    real = clip_encoder(backbone, words, 0).module
+    counted = sizes(backbone)
+    assert counted.parameters + counted.text_parameters == sum(w.numel() for w in real.parameters())
+    assert counted.width == backbone.embedding
+
+
+def test_published_sizes_are_met():
+    clip, resnet = sizes(OpenClipModel(model="ViT-B-32")), sizes(TorchvisionModel(model="resnet50"))
+    assert clip.parameters + clip.text_parameters == 151_277_313
+    assert resnet.parameters == 25_557_032 - 1000 * 2049 and resnet.text_parameters == 0
+
+
+def test_the_sizes_of_what_is_not_here_are_unknown(nano):
+    assert all(map(math.isnan, sizes(OpenClipModel(model="hf-hub:owner/name"))))
+    external = ExternalModel(model="a net in JAX")
+    assert sizes(external) == Sizes()
+    folder = ActivationsFolder(
+        backbone="jax",
+        folder="mine",
+        sha256="0" * 64,
+        representation="linear",
+        normalize_features=True,
+    )
+    study = msgspec.structs.replace(
+        nano, weights={"rn_untrained": folder}, backbones={**nano.backbones, "jax": external}
+    )
+    assert math.isnan(weight_bytes(study, "rn_untrained"))
+    assert weight_bytes(study, "rn_web_broad") == weight_bytes(nano, "rn_web_broad")
+
+
+def test_refuses_a_model_that_no_library_has():
+    with pytest.raises(InputError, match=r"'ViT-B-33'.*ViT-B-32"):
+        sizes(OpenClipModel(model="ViT-B-33"))
+
+
+def test_forward_passes_are_the_images_of_each_stage(nano, images):
+    def passes(study, images=images):
+        return {row["encoder"]: row["forward_passes"] for row in encoder_rows(study, images)}
+
+    each = sum(images[key] for key in (*TEST_SETS, *nano.shifts)) + 600 + 64
+    found = passes(nano)
+    assert found["rn_web_broad"] == found["rn_untrained"] == each
+    assert found["rn_web_broad_probe"] == each + 24 * 40
+    assert found["3 untrained rn"] == 3 * 50
+    assert found["all"] == f"{4 * each + 960 + 150:,}"
+    every = msgspec.structs.replace(nano.heads.probe, images_per_class="all")
+    study = msgspec.structs.replace(nano, heads=msgspec.structs.replace(nano.heads, probe=every))
+    assert passes(study)["rn_web_broad_probe"] == each + 1200
+    unknown = passes(nano, images | {"broden": UNKNOWN})
+    assert math.isnan(unknown["rn_web_broad"]) and unknown["all"] == "150 + ?"
+
+
+def test_only_whole_batches_are_seen(nano, images):
+    def trained(number):
+        row = training_row(nano, "rn_web_broad_finetuned", {"imagenet_train": number})
+        return row["steps"], row["images"]
+
+    epochs = nano.recipes["finetuning"].epochs
+    assert trained(600) == (epochs * 4, epochs * 4 * 128) and trained(100) == (epochs, epochs * 100)
+    assert all(map(math.isnan, trained(UNKNOWN))) and trained(0) == (0, 0)
+
+
+def test_weights_that_are_there_for_a_probe_alone_are_stored_too(nano):
+    encoders = {k: e for k, e in nano.encoders.items() if k != "rn_untrained"}
+    without = msgspec.structs.replace(nano, encoders=encoders)
+    assert weight_bytes(without, "rn_untrained") == sizes(nano.backbones["rn"]).parameters * 4
+
+
+def test_storage_is_as_large_as_what_is_written_there(nano, images, tmp_path):
+    found = {item.what: sum(item.bytes) for item in storage(nano, images)}
+    measured = sum(images[key] for key in (*TEST_SETS, *nano.shifts)) + 600
+    # three encoders with 64 features, and a probe of the 256 before the projection
+    numbers = measured * (3 * 64 + 256) + 960 * 256 + 3 * 50 * 64
+    assert found["activations"] == numbers * 4
+    assert found["thumbnails"] == 600 * THUMBNAIL
+    # of four heads of 24 classes, with four images at each end
+    assert found["pages of directions"] == 4 * 24 * 2 * 4 * SHOWN
+    without = {item.what: sum(item.bytes) for item in storage(nano, images | {"broden": 0})}
+    assert without["pages of directions"] == without["thumbnails"] == 0
+    assert found["training checkpoints"] == 3 * weight_bytes(nano, "rn_web_broad")
+    encoder = clip_encoder(nano.backbones["rn"], Vocabulary([f"w{i}" for i in range(WORDS)]), 0)
+    save_encoder(tmp_path, encoder)
+    real = (tmp_path / "weights.safetensors").stat().st_size
+    assert weight_bytes(nano, "rn_web_broad") == pytest.approx(real, rel=0.1)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
+    minibatches = np.arange(64).reshape(-1, nano.layers.minibatch)
+    made = layer_grams(
+        encoder, pixels, minibatches, Machine(), "float32", limits=OutlierLimits(6.0, 0.5)
+    ).whole
+    assert found["layer Grams"] == 4 * sum(gram.nbytes for gram in made.values())
+
+
+def test_warns_where_a_disk_is_short(tmp_path):
+    def said(*parts: float) -> list[str]:
+        return free_space([Storage("x", str(tmp_path / f"new/{part}"), [part]) for part in parts])
+
+    (line,) = said(5, 6)  # on one disk, in folders that are not there yet
+    assert line.startswith(f"{tmp_path}: 11 Bytes needed, ")
+    assert said(1e18)[0].startswith(f"WARNING, {tmp_path}: 1.0 EB needed, ")
+    assert not said(UNKNOWN)[0].startswith("WARNING")
+    assert free_space([Storage("x", "not/there", [1])])[0].startswith(f"{Path.cwd()}: ")
 
 
 def test_a_wrong_command_line_is_one_line(capsys):
@@ -222,22 +313,3 @@ def test_a_wrong_command_line_is_one_line(capsys):
     said = capsys.readouterr().err
     assert ended.value.code == 2 and said.isascii() and said.count("\n") == 1
     assert r"--what\x1b[31m\n" in said and "--help" in said
-
-
-@pytest.mark.parametrize("option", ["--rate", "--gpu-memory"])
-@pytest.mark.parametrize("value", ["0", "-1", "inf", "nan", "fast"])
-def test_refuses_a_number_that_is_none(option, value, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(str(NANO), f"{option}={value}")
-    assert ended.value.code == 2
-    assert option in capsys.readouterr().err
-
-
-def test_names_of_weights_stand_to_the_left():
-    text = table([{"weights": "a"}, {"weights": "longer"}])
-    assert text.splitlines()[2].startswith("a")
-
-
-def test_amounts_stand_to_the_right():
-    drawn = table([{"what": "a", "bytes": Amount(1000)}, {"what": "b", "bytes": UNKNOWN}])
-    assert [line[-6:] for line in drawn.splitlines()[2:]] == ["1.0 kB", "     ?"]
