@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -35,6 +36,8 @@ from interpreting_clip.measures import (
 from interpreting_clip.measures.accuracy import map_classes, top1_accuracy
 from interpreting_clip.measures.average_precision import average_precisions
 from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.effective_robustness import Accuracy
+from interpreting_clip.measures.effective_robustness import Settings as RobustnessSettings
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import bootstrap_mean
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
@@ -42,6 +45,7 @@ from interpreting_clip.measures.u_centring import u_center
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, fit_choice, robustness
 from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import FOLDER, read_published
+from stages.robustness import on_shift
 from tests.instruments import ic
 from tests.reads import ROOT
 
@@ -202,10 +206,13 @@ def test_accuracy_is_the_measure_with_bias_and_among_some_classes():
     assert found.guessing == 100 / 3
 
 
-def test_a_perfect_accuracy_still_has_an_interval():
-    found = ic.accuracy(HEAD, HEAD, np.arange(CLASSES))
-    # Jeffreys' interval of 6 of 6: 1 − the 2.5 % quantile of Beta(6.5, 0.5).
-    assert found.accuracy.value == 100 and 60 < found.accuracy.low < 72
+def test_the_interval_of_an_accuracy_is_that_of_the_study():
+    truth = np.where(np.arange(50) < 45, 0, 1)
+    found = ic.accuracy(np.eye(2)[np.zeros(50, dtype=int)], np.eye(2), truth).accuracy
+    assert (found.value, round(found.low, 1), round(found.high, 1)) == (90, 78.6, 95.7)
+    measured = Accuracy(0.9, 50)
+    study = on_shift((measured, measured), 2, {}, RobustnessSettings(confidence=0.95, seed=0))
+    assert astuple(found) == pytest.approx(astuple(study.accuracy))
 
 
 @pytest.mark.parametrize(
