@@ -86,5 +86,5 @@ def test_draws_are_refits_to_the_noise_of_the_fitted_points():
 
 
 def test_refuses_fewer_families_than_a_fit_needs():
-    with pytest.raises(ValueError, match=r"2 families of models for 2 coefficients: .* 3 or more"):
+    with pytest.raises(ValueError, match="2 families"):
         resample_coefficients(DESIGN, Y, 5, 0, np.repeat([0, 1], 20))
