@@ -12,7 +12,12 @@ from tests.unit.controls.conftest import wrong
 SETTINGS = Settings(rotations=20, seed=0, robust_deviations=6.0)
 
 
-@pytest.mark.parametrize("features", [128, 20, 8, 2])
+@pytest.fixture(autouse=True)
+def fewer(monkeypatch):
+    monkeypatch.setattr(planted_sizes, "IMAGES", 200)
+
+
+@pytest.mark.parametrize("features", [128, 8, 2])
 def test_planted_sizes_are_found(activations, features):
     controls = basis_controls(activations[:, :features], 6.0, 0.5, SETTINGS, 0)
     assert wrong(controls) == []
@@ -29,7 +34,7 @@ def test_with_so_low_a_sigma_that_half_of_the_features_hide_none_are_planted(act
 
 
 def test_the_error_of_the_mean_over_rotations_is_not_below_the_true_one():
-    settings = [Settings(rotations=4, seed=seed, robust_deviations=6.0) for seed in range(60)]
+    settings = [Settings(rotations=4, seed=seed, robust_deviations=6.0) for seed in range(30)]
     rotated = [list(single_features(32, 6.0, 0.5, one))[1] for one in settings]
     spread = np.std([control.found for control in rotated])
     assert spread < 1.2 * rotated[0].tolerance / 3.5
@@ -71,7 +76,7 @@ def of_the_first(values, *settings):
 )
 def test_broken_numbers_are_seen(monkeypatch, activations, broken):
     monkeypatch.setattr(planted_sizes, "basis_numbers", broken)
-    assert wrong(basis_controls(activations, 6.0, 0.5, SETTINGS, 0))
+    assert wrong(basis_controls(activations[:, :64], 6.0, 0.5, SETTINGS, 0))
 
 
 def test_a_rotation_of_too_few_features_is_seen(monkeypatch, activations):

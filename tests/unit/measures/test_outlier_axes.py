@@ -93,10 +93,10 @@ def test_signs_and_the_order_of_directions_change_nothing():
 
 
 def test_axes_in_a_rotated_space_are_near_to_no_direction():
-    width = 512
+    width = 256
     directions = Directions(np.linalg.qr(RNG.normal(size=(width, width))).Q, np.ones(width))
     found = align_axes(np.arange(width), directions, RNG.random(width))
-    # Of all 512² coordinates, about normal with a variance of 1 / 512, none is beyond 6 σ.
+    # Of all 256² coordinates, about normal with a variance of 1 / 256, none is beyond 6 σ.
     assert found.cosine.max() < 6 / np.sqrt(width)
     np.testing.assert_allclose(found.within, 1)
     # On average k of n directions hold k / n of an axis: exactly, over all axes.
