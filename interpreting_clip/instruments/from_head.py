@@ -21,16 +21,13 @@ from interpreting_clip.instruments.arguments import (
 )
 from interpreting_clip.instruments.readable import Readable
 from interpreting_clip.measures import directions as of_directions
+from interpreting_clip.measures import effective_robustness as of_shifts
 from interpreting_clip.measures import pruning as of_pruning
 from interpreting_clip.measures.accuracy import ABSENT, correct_predictions, map_classes
-from interpreting_clip.measures.effective_robustness import Settings as IntervalSettings
 from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.intervals import Estimate, percentile_interval
+from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.measures.result import Label
-
-DRAWS = 10_000
-"""Draws from the posterior of an accuracy."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -43,7 +40,7 @@ class Accuracy(Readable):
     correct : whether each image's highest logit is that of its class
     """
 
-    INTERVAL: ClassVar[str] = "Interval: posterior under Jeffreys' prior. Chance: guessing."
+    INTERVAL: ClassVar[str] = "Interval: Wilson's score interval. Chance: guessing."
 
     accuracy: Annotated[Estimate, Label("top-1 accuracy", 1, unit="%", chance="guessing")]
     images: Annotated[int, Label("images", 0)]
@@ -118,7 +115,6 @@ def accuracy(
     among: Array | None = None,
     aliases: Mapping[int, int] | None = None,
     confidence: float = 0.95,
-    seed: int = 0,
 ) -> Accuracy:
     """Measure the share of images whose highest logit is that of their class.
 
@@ -133,7 +129,7 @@ def accuracy(
     among : the classes of the test set, if the head has more: it chooses only among these, as for
         ImageNet-R, ImageNet-A and ObjectNet; None: all
     aliases : further classes of the head, each with the class that it counts as (ObjectNet)
-    confidence, seed : of the interval: draws from the posterior of the accuracy
+    confidence : of the interval (`measures.effective_robustness.accuracy_interval`)
 
     Raises
     ------
@@ -143,15 +139,16 @@ def accuracy(
     """
     values, linear = activations_and_head(activations, head, bias, normalize_features)
     truth = as_classes(classes, "classes", len(values), len(linear.weight))
-    settings = checked(IntervalSettings, confidence=confidence, seed=seed)
+    settings = checked(of_shifts.Settings, confidence=confidence, seed=0)
     class_map = class_map_among(among, aliases, len(linear.weight))
     offered = len(np.unique(class_map[class_map != ABSENT]))
     correct = correct_predictions(values, truth, linear, class_map)
     right, images = int(np.count_nonzero(correct)), len(correct)
-    # Jeffreys' prior, as `estimate_effective_robustness` has it for the same accuracies.
-    draws = np.random.default_rng(settings.seed).beta(right + 0.5, images - right + 0.5, DRAWS)
+    interval = of_shifts.accuracy_interval(
+        of_shifts.Accuracy(right / images, images), settings.confidence
+    )
     return Accuracy(
-        accuracy=percentile_interval(100 * right / images, 100 * draws, settings.confidence),
+        accuracy=Estimate(100 * right / images, 100 * interval.low, 100 * interval.high),
         images=images,
         classes=offered,
         guessing=100 / offered,

@@ -15,7 +15,7 @@ def test_a_rotated_copy_is_the_same_and_independent_features_are_not(activations
 
 
 def test_the_standard_error_of_independent_features_is_the_computed_one(activations):
-    found = [cka_controls(activations, 64, 16, seed)[1] for seed in range(60)]
+    found = [cka_controls(activations[:, :32], 64, 16, seed)[1] for seed in range(20)]
     spread = np.std([control.found for control in found])
     assert spread == pytest.approx(found[0].tolerance / 3.5, rel=0.35)
 

@@ -43,7 +43,7 @@ def test_the_only_array_needs_no_name(tmp_path):
     save_file({"x": torch.from_numpy(VALUES)}, tmp_path / "a.safetensors")
     assert read(tmp_path / "a.safetensors").shape == (2, 3)
     save_file({"x": torch.ones(2), "y": torch.ones(2)}, tmp_path / "b.safetensors")
-    with pytest.raises(InputError, match=r"b\.safetensors: .*'activations', got x, y"):
+    with pytest.raises(InputError, match=r"b\.safetensors: .*x, y"):
         open_floats(tmp_path / "b.safetensors", "activations")
 
 
@@ -58,21 +58,15 @@ def test_blocks_are_small_and_whole(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(np.nan, "NaN or infinity"), (-np.inf, "NaN or infinity"), (1e39, "too large for float32")],
+    [(np.nan, "NaN"), (1e39, "float32")],
 )
 def test_a_number_that_is_not_finite_is_named_by_its_row(tmp_path, monkeypatch, value, expected):
     monkeypatch.setattr(array_files, "BLOCK", 6)
     values = np.ones((9, 3))
     values[7, 1] = value
     np.save(tmp_path / "a.npy", values)
-    with pytest.raises(InputError, match=rf"a\.npy: .*row 7 holds .*{expected}"):
+    with pytest.raises(InputError, match=rf"a\.npy: .*row 7 .*{expected}"):
         read(tmp_path / "a.npy")
-
-
-def test_a_bfloat16_nan_is_refused_too(tmp_path):
-    save_file({"x": torch.tensor([[1.0], [float("nan")]]).bfloat16()}, tmp_path / "a.safetensors")
-    with pytest.raises(InputError, match="row 1 holds NaN"):
-        read(tmp_path / "a.safetensors")
 
 
 def npy(header: str, data: bytes = b"", magic: bytes = b"\x93NUMPY\x01\x00") -> bytes:
@@ -97,23 +91,15 @@ HUGE = "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4096)}
     ("content", "expected"),
     [
         (b"", "not a .npy"),
-        (b"\x93NUMPY", "not a .npy"),
         (pickle.dumps(Bomb()), "not a .npy"),
-        (objects(), "expected plain numbers, got object"),
+        (objects(), "object"),
         (npy("__import__('os').system('touch executed')\n"), "not a .npy"),
         (npy("(" * 5000 + "\n"), "not a .npy"),
-        (npy(HUGE, b"1234"), "expected 16,384,000,000,000,"),
+        (npy(HUGE, b"1234"), "16,384,000,000,000,"),
         (npy(HUGE.replace("1000000000000", "-1"), b"1234"), "not a .npy"),
-        (npy(HUGE.replace("1000000000000, 4096", ""), b"1234"), "got the shape"),
-        (npy(HUGE.replace("1000000000000", "0")), "got the shape"),
-        (npy(HUGE.replace("<f4", "<i8"), b"1234"), "expected 32,768,"),
-        (npy(HUGE.replace("<f4", "|V2"), b"1234"), "bfloat16 goes into safetensors"),
-        (npy(HUGE, magic=b"\x93NUMPY\x03\x00"), "no such beginning"),
-        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 'a')}"), "not a .npy"),
-        (npy("{'descr': ['<f4'], 'fortran_order': False, 'shape': (2,)}"), "not a .npy"),
-        (npy("{'descr': '<f4', 'shape': (2,)}"), "not a .npy"),
-        (npy("[1, 2]"), "not a .npy"),
-        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "a header of 4,294,967,295 bytes"),
+        (npy(HUGE.replace("1000000000000", "0")), "shape"),
+        (npy(HUGE.replace("<f4", "|V2"), b"1234"), "bfloat16"),
+        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "4,294,967,295 bytes"),
     ],
 )
 def test_hostile_npy_files_are_refused(tmp_path, monkeypatch, content, expected):
@@ -130,39 +116,8 @@ def test_a_file_that_was_cut_short_or_has_more_is_refused(tmp_path):
     whole = (tmp_path / "a.npy").read_bytes()
     for content in (whole[:-1], whole + b"0"):
         (tmp_path / "a.npy").write_bytes(content)
-        with pytest.raises(InputError, match="write it again"):
+        with pytest.raises(InputError, match=r"a\.npy: .*write it again"):
             open_floats(tmp_path / "a.npy", "")
-
-
-def safetensors(header: object, data: bytes = b"") -> bytes:
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + data
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b"", "not a whole safetensors"),
-        ((2**62).to_bytes(8, "little") + b"{}", "not a whole safetensors"),
-        (safetensors({}), "got none"),
-        (
-            safetensors({"x": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}),
-            "not a whole safetensors",
-        ),
-        (
-            safetensors({"x": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]}}, bytes(8)),
-            "got int64; convert it",
-        ),
-        (
-            safetensors({"x": {"dtype": "F32", "shape": [0, 4], "data_offsets": [0, 0]}}),
-            "got the shape",
-        ),
-    ],
-)
-def test_hostile_safetensors_are_refused(tmp_path, content, expected):
-    (tmp_path / "a.safetensors").write_bytes(content)
-    with pytest.raises(InputError, match=rf"a\.safetensors: .*{expected}"):
-        open_floats(tmp_path / "a.safetensors", "activations")
 
 
 def test_other_files_and_none_are_refused(tmp_path):
@@ -191,14 +146,7 @@ def test_every_type_of_safetensors_is_read_as_the_package_writes_it(tmp_path):
         np.testing.assert_array_equal(found[name].numbers(), array)
 
 
-def test_bfloat16_becomes_single_precision(tmp_path):
-    tensor = torch.tensor([[1.0, -2.5, 3.140625], [0.0, 1e30, -1e-30]]).bfloat16()
-    save_file({"h": tensor}, tmp_path / "a.safetensors")
-    found = read_arrays(tmp_path / "a.safetensors")["h"].numbers()
-    np.testing.assert_array_equal(found, tensor.float().numpy())
-
-
-def written(header: object, data: bytes = b"\0" * 16) -> bytes:
+def safetensors(header: object, data: bytes = b"\0" * 16) -> bytes:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + data
 
@@ -211,33 +159,35 @@ def entry(**changes: object) -> dict[str, object]:
     "content",
     [
         b"",
-        b"\1\2\3",
-        (2**63).to_bytes(8, "little"),
-        written(entry())[:-1],
-        written(b"not json"),
-        written(b"[" * 100_000),
-        written([1, 2]),
-        written({"h": 3}),
-        written({"h": {}}),
-        written(entry(data_offsets=[0, 12])),
-        written(entry(data_offsets=[-16, 0])),
-        written(entry(data_offsets=[8, 24])),
-        written(entry(data_offsets=[0, 16, 32])),
-        written(entry(shape=[2, -2])),
-        written(entry(shape=[2.0, 2])),
-        written(entry(shape=[2**40, 2**40])),
-        written(entry(shape="22")),
+        (2**62).to_bytes(8, "little") + b"{}",
+        safetensors(entry())[:-1],
+        safetensors(b"[" * 100_000),
+        safetensors([1, 2]),
+        safetensors({"h": {}}),
+        safetensors(entry(data_offsets=[8, 24])),
+        safetensors(entry(shape=[2, -2])),
+        safetensors(entry(shape=[2**40, 2**40])),
     ],
 )
-def test_refuses_what_is_no_whole_safetensors_file(tmp_path, content):
+@pytest.mark.parametrize("read", [read_arrays, lambda file: open_floats(file, "h")])
+def test_refuses_what_is_no_whole_safetensors_file(tmp_path, content, read):
     file = tmp_path / "a.safetensors"
     file.write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.safetensors: not a whole safetensors file") as caught:
-        read_arrays(file)
+    with pytest.raises(InputError, match=r"a\.safetensors: not a whole") as caught:
+        read(file)
     assert "\n" not in str(caught.value)
 
 
-def test_refuses_a_type_that_numpy_does_not_have(tmp_path):
-    (tmp_path / "a.safetensors").write_bytes(written(entry(dtype="F8_E4M3")))
-    with pytest.raises(InputError, match=r"'h': expected one of the types F64, .*got F8_E4M3"):
-        read_arrays(tmp_path / "a.safetensors")
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({}, "none"),
+        (entry(dtype="I64", shape=[2]), "int64"),
+        (entry(shape=[0, 4], data_offsets=[0, 0]), "shape"),
+    ],
+)
+def test_refuses_safetensors_without_activations(tmp_path, header, expected):
+    data = b"" if header == {} or expected == "shape" else b"\0" * 16
+    (tmp_path / "a.safetensors").write_bytes(safetensors(header, data))
+    with pytest.raises(InputError, match=rf"a\.safetensors: .*{expected}"):
+        open_floats(tmp_path / "a.safetensors", "activations")

@@ -79,28 +79,13 @@ def test_the_published_order_of_one_backbone():
         assert np.mean(above) == pytest.approx(mean, abs=0.05), name
 
 
-def test_fractions_are_of_one_and_nan_where_unknown():
-    found = accuracy_fractions([{"imagenet": 50.0}, {"imagenet": None}], "imagenet")
-    np.testing.assert_array_equal(found, [0.5, np.nan])
-
-
 def test_refuses_a_word_for_a_percentage(tmp_path):
     rows = f"rn50,standard,resnet,{NUMBERS.replace('24.1', 'n/a')},1,2,3"
-    with pytest.raises(InputError, match=r"table.csv: rn50: `imagenet_sketch`: .* got 'n/a'"):
+    with pytest.raises(InputError, match=r"table.csv: rn50: `imagenet_sketch`: .*'n/a'"):
         standard_models(table(tmp_path, "model,training,family", rows))
 
 
 def test_refuses_a_table_without_a_shift(tmp_path):
     (tmp_path / "table.csv").write_text("model,training,family,imagenet\n")
-    with pytest.raises(InputError, match=r"missing: \['imagenet_v2', .*'imagenet_a'"):
+    with pytest.raises(InputError, match=r"'imagenet_v2', .*'imagenet_a'"):
         standard_models(tmp_path / "table.csv")
-
-
-def test_reads_the_tables_in_the_repository():
-    models = standard_models(ROOT / TESTBED) + published().of("openclip")
-    known = np.concatenate(
-        [accuracy_fractions(models, name) for name in ("imagenet", *TESTBED_SHIFTS)]
-    )
-    known = known[~np.isnan(known)]
-    assert len(models) > 100
-    assert ((known >= 0) & (known < 1)).all()

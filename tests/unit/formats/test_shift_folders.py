@@ -15,5 +15,5 @@ def test_folders_keep_the_study_s_order(tmp_path, names):
 
 def test_a_damaged_list_is_refused(tmp_path):
     write_json(tmp_path / "shifts.json", {"a": 1})
-    with pytest.raises(InputError, match=r"shifts\.json: expected a list .*got dict.*fetch_shifts"):
+    with pytest.raises(InputError, match=r"shifts\.json: .*fetch_shifts"):
         read_shift_folders(tmp_path)

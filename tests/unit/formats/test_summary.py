@@ -98,12 +98,6 @@ def test_the_report_reads_what_the_summary_writes(measured):
     series = msgspec.convert(written, Series)
     metrics = series.measures
     assert metrics.effective_robustness.mean_low == 2.0
-    assert (metrics.images["objectnet"], metrics.classes["imagenet_r"]) == (1500, 12)
-    assert metrics.own_shifts == {}
-    assert written["measures"].keys().isdisjoint({"own_shifts"})
-    assert series.abscissa["imagenet_v2"].images == 1400
-    assert series.left_out == {"imagenet_a": "imagenet_a has images of 3 of the 200 classes"}
-    assert metrics.effective_robustness.extrapolated == ["imagenet_r"]
     assert (metrics.kurtosis.outlier_features, metrics.kurtosis.largest_share) == (2, 0.75)
     assert (series.outliers.features, series.outliers.sweep[0].outlier_features) == (128, 5)
     axes = [
@@ -111,25 +105,17 @@ def test_the_report_reads_what_the_summary_writes(measured):
     ]
     assert axes == [(3, True, 0.0), (9, True, 1.5)]
     assert metrics.concepts.polysemanticity_features == 1.25
-    assert metrics.concepts.measured == 40
     concepts = metrics.concepts
     assert (concepts.unique_directions_low, concepts.unique_features_high) == (4, 7)
     assert concepts.polysemanticity_features_high == 1.5
-    assert (concepts.left_out, concepts.discovered_features) == (3, 30)
     assert concepts.chance_directions is not None
     for chance in (concepts.chance_directions, *series.concepts, *series.sweep):
         assert (chance.permuted, chance.random, chance.random_high) == (0.25, 2.5, 1)
         assert (chance.over_all, chance.over_all_random) == (2, 0.75)
     assert [row.category for row in series.concepts] == ["all", "object"] * 2
     assert {(row.low, row.high) for row in (*series.concepts, *series.sweep)} == {(4, 7)}
-    assert [(pair.basis, pair.number) for pair in series.encoded] == [
-        ("directions", 2),
-        ("features", 2),
-    ]
-    assert series.pairs == {"directions": 6, "features": 6}
     directions = metrics.directions
     assert (directions.count, directions.prunable, directions.importance_ratio) == (3, 0.0, 4.0)
-    assert (directions.by_accuracy, directions.by_robustness) == (0.0, 0.5)
     assert [directions.is_extrapolated(one) for one in (0.0, 0.5, None)] == [False, True, False]
     random = directions.random_heads.prunable
     assert random and (random.mean, random.low, random.high) == pytest.approx((0.25, 0.025, 0.475))

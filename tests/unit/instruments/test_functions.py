@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -35,6 +36,8 @@ from interpreting_clip.measures import (
 from interpreting_clip.measures.accuracy import map_classes, top1_accuracy
 from interpreting_clip.measures.average_precision import average_precisions
 from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.effective_robustness import Accuracy
+from interpreting_clip.measures.effective_robustness import Settings as RobustnessSettings
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import bootstrap_mean
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
@@ -42,6 +45,7 @@ from interpreting_clip.measures.u_centring import u_center
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, fit_choice, robustness
 from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import FOLDER, read_published
+from stages.robustness import on_shift
 from tests.instruments import ic
 from tests.reads import ROOT
 
@@ -56,10 +60,6 @@ SHOWN = np.stack([VALUES[:, 0] > 0.5, VALUES[:, 1] > 0.5, RNG.random(IMAGES) < 0
 
 FORMS = {
     "list": np.ndarray.tolist,
-    "float16": lambda x: x.astype(np.float16),
-    "float32": lambda x: x.astype(np.float32),
-    "float64": lambda x: x.astype(np.float64),
-    "tensor": lambda x: torch.tensor(x, dtype=torch.float32),
     "bfloat16": lambda x: torch.tensor(x, dtype=torch.bfloat16),
 }
 
@@ -87,24 +87,15 @@ def headline(result: object) -> float:
 def test_every_instrument_takes_every_form_of_array(name, form):
     given, head = FORMS[form](VALUES), FORMS[form](HEAD)
     expected = headline(CALLS[name](VALUES, HEAD))
-    # bfloat16 keeps eight bits.
-    near = {"bfloat16": 0.05, "float16": 0.01}.get(form, 1e-5)
+    near = 0.05 if form == "bfloat16" else 1e-5  # bfloat16 keeps eight bits
     assert headline(CALLS[name](given, head)) == pytest.approx(expected, rel=near, abs=near)
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_every_instrument_refuses_a_tensor_without_values_and_a_list_of_texts(name):
-    with pytest.raises(TypeError, match="meta"):
-        CALLS[name](torch.empty(IMAGES, FEATURES, device="meta"), HEAD)
-    with pytest.raises(TypeError, match="real numbers"):
-        CALLS[name]([["a"] * FEATURES] * IMAGES, HEAD)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "directions", "pruning"])
 def test_a_head_of_another_encoder_is_refused(name):
-    with pytest.raises(ValueError, match="head has 39 features and activations has 40"):
+    with pytest.raises(ValueError, match=r"head .*39.*activations .*40"):
         CALLS[name](VALUES, HEAD[:, 1:])
-    with pytest.raises(ValueError, match="head: expected two dimensions"):
+    with pytest.raises(ValueError, match="head: "):
         CALLS[name](VALUES, HEAD[0])
 
 
@@ -202,22 +193,23 @@ def test_accuracy_is_the_measure_with_bias_and_among_some_classes():
     assert found.guessing == 100 / 3
 
 
-def test_a_perfect_accuracy_still_has_an_interval():
-    found = ic.accuracy(HEAD, HEAD, np.arange(CLASSES))
-    # Jeffreys' interval of 6 of 6: 1 − the 2.5 % quantile of Beta(6.5, 0.5).
-    assert found.accuracy.value == 100 and 60 < found.accuracy.low < 72
+def test_the_interval_of_an_accuracy_is_that_of_the_study():
+    truth = np.where(np.arange(50) < 45, 0, 1)
+    found = ic.accuracy(np.eye(2)[np.zeros(50, dtype=int)], np.eye(2), truth).accuracy
+    assert (found.value, round(found.low, 1), round(found.high, 1)) == (90, 78.6, 95.7)
+    measured = Accuracy(0.9, 50)
+    study = on_shift((measured, measured), 2, {}, RobustnessSettings(confidence=0.95, seed=0))
+    assert astuple(found) == pytest.approx(astuple(study.accuracy))
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"classes": [0, 1]}, "classes: expected a class for each of 240 images"),
-        ({"classes": CLASS + 1}, "class 6; expected 0 to 5"),
-        ({"among": [0, 1]}, "is of class .*cannot predict"),
-        ({"among": [0, 9]}, "among: image 1 has class 9"),
-        ({"aliases": {1: 2}}, "aliases: expected `among`"),
-        ({"bias": [1.0]}, "bias: expected a number for each of 6 classes"),
-        ({"confidence": 2}, "confidence: .*got 2"),
+        ({"classes": [0, 1]}, "classes: .*240"),
+        ({"among": [0, 9]}, "among: .*9"),
+        ({"aliases": {1: 2}}, "aliases: .*`among`"),
+        ({"bias": [1.0]}, "bias: .*6"),
+        ({"confidence": 2}, "confidence: .*2"),
     ],
 )
 def test_accuracy_refuses_what_does_not_fit(changes, said):
@@ -230,16 +222,8 @@ MISPLACED = {
     "normalize_features": lambda: ic.accuracy(VALUES, HEAD, CLASS, normalize_features=AMBIGUOUS),
     "aliases": lambda: ic.accuracy(VALUES, HEAD, CLASS, aliases=AMBIGUOUS),
     "random_heads": lambda: ic.directions(HEAD, VALUES, random_heads=AMBIGUOUS),
-    "centre": lambda: ic.directions(HEAD, VALUES, centre=AMBIGUOUS),
     "outlier_sigma": lambda: ic.kurtosis(VALUES, outlier_sigma=AMBIGUOUS),
-    "blocks": lambda: ic.participation_ratio(VALUES, blocks=AMBIGUOUS),
-    "sign": lambda: ic.concepts(VALUES, SHOWN, sign=AMBIGUOUS),
-    "workers": lambda: ic.concepts(VALUES, SHOWN, workers=AMBIGUOUS),
-    "threshold": lambda: ic.concepts(VALUES, SHOWN, threshold=AMBIGUOUS),
-    "minimum_images": lambda: ic.concepts(VALUES, SHOWN, minimum_images=AMBIGUOUS),
-    "minibatch": lambda: ic.cka(VALUES, VALUES, minibatch=AMBIGUOUS),
     "accuracies": lambda: ic.effective_robustness(AMBIGUOUS),
-    "images": lambda: ic.effective_robustness({"imagenet": 1}, images=AMBIGUOUS),
 }
 
 
@@ -267,7 +251,7 @@ def test_directions_are_the_measure_the_most_important_first(centre):
     ratios = [one.max() / np.median(one) for one in rotated]
     assert found.random_importance_ratio == pytest.approx(np.mean(ratios), rel=1e-12)
     assert ic.directions(HEAD, VALUES, random_heads=0).random_importance_ratio is None
-    with pytest.raises(ValueError, match=r"centre: .*got 'classe'"):
+    with pytest.raises(ValueError, match=r"centre: .*'classe'"):
         ic.directions(HEAD, VALUES, centre="classe")
 
 
@@ -322,23 +306,19 @@ def test_rare_concepts_are_left_out_and_named():
     found = ic.concepts(VALUES, np.hstack([SHOWN, rare, every]), names=list("abcde"), null_draws=0)
     assert found.names == ["a", "b", "c"] and found.left_out == ["d", "e"]
     assert found.features_permuted is None and found.minimum_images > 3
-    with pytest.raises(ValueError, match="the most frequent, concept 0, is on 3"):
+    with pytest.raises(ValueError, match="concept 0, is on 3"):
         ic.concepts(VALUES, np.hstack([rare, every]))
 
 
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [
-        ({"labels": SHOWN[1:]}, ValueError, "labels: expected a row for each of 240 images"),
-        ({"labels": SHOWN * 2}, ValueError, "labels: image .*expected true or false"),
-        ({"directions": np.eye(3)}, ValueError, "directions has 3 features"),
+        ({"labels": SHOWN[1:]}, ValueError, "labels: .*240"),
+        ({"directions": np.eye(3)}, ValueError, "directions .*3"),
         ({"directions": HEAD}, ValueError, "unit rows at right angles"),
-        ({"names": ["a"]}, ValueError, "names: expected one for each of 3 concepts, got 1"),
-        ({"names": "abc"}, TypeError, "names: expected a list"),
-        ({"threshold": 0}, ValueError, "threshold: .*got 0"),
-        ({"threshold": "high"}, ValueError, "threshold: .*got 'high'"),
-        ({"negatives": "some"}, ValueError, "negatives: .*got 'some'"),
-        ({"draws": 0}, ValueError, "draws: .*got 0"),
+        ({"names": ["a"]}, ValueError, "names: .*3 concepts"),
+        ({"names": "abc"}, TypeError, "names: "),
+        ({"threshold": 0}, ValueError, "threshold: .*0"),
     ],
 )
 def test_concepts_refuse_what_does_not_fit(changes, error, said):
@@ -378,12 +358,11 @@ def test_cka_deals_images_out_in_turn_and_says_what_is_left_over():
 @pytest.mark.parametrize(
     ("first", "second", "more", "said"),
     [
-        (VALUES, VALUES[1:], {}, "first has 240 images and second 239"),
-        (VALUES[:3], VALUES[:3], {}, "at least 4 images, got 3"),
-        (VALUES, VALUES, {"minibatch": 3}, "minibatch: expected a whole number, 4 or more, got 3"),
+        (VALUES, VALUES[1:], {}, "first .*240.*second 239"),
+        (VALUES[:3], VALUES[:3], {}, "4 images, got 3"),
+        (VALUES, VALUES, {"minibatch": 3}, "minibatch: .*4 or more, got 3"),
         (VALUES[:9], VALUES[:9], {"minibatch": 4}, "3 minibatches of 3"),
-        (VALUES, np.ones((IMAGES, 3)), {}, "layer second: its output does not vary"),
-        (VALUES[:, 0], VALUES, {}, "first: expected two dimensions"),
+        (VALUES, np.ones((IMAGES, 3)), {}, "layer second"),
     ],
 )
 def test_cka_refuses_what_cannot_be_compared(first, second, more, said):
@@ -447,12 +426,11 @@ def test_measured_accuracies_bring_their_number_of_images():
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [
-        ({"imagenet": 0.76}, ValueError, "percent, not a fraction; is it 76?"),
-        ({"imagenet": 762}, ValueError, "imagenet 762.0: expected a percentage"),
-        ({"imagenet": float("nan")}, ValueError, "imagenet nan: expected a percentage"),
-        ({"imagenet": "many"}, TypeError, "imagenet: expected an accuracy in percent, got 'many'"),
-        ({"imagenet": [76.0, 75.0]}, TypeError, "imagenet: expected an accuracy"),
-        ({"imagenet_c": 40.0}, ValueError, "imagenet_c: no line is known.*imagenet_sketch"),
+        ({"imagenet": 0.76}, ValueError, "is it 76?"),
+        ({"imagenet": 762}, ValueError, "imagenet 762"),
+        ({"imagenet": float("nan")}, ValueError, "imagenet nan"),
+        ({"imagenet": "many"}, TypeError, "imagenet: .*'many'"),
+        ({"imagenet_c": 40.0}, ValueError, "imagenet_c: .*imagenet_sketch"),
     ],
 )
 def test_effective_robustness_refuses_what_is_no_percentage(changes, error, said):
@@ -461,12 +439,12 @@ def test_effective_robustness_refuses_what_is_no_percentage(changes, error, said
 
 
 def test_effective_robustness_needs_imagenet_and_a_shift():
-    with pytest.raises(ValueError, match="imagenet: missing"):
+    with pytest.raises(ValueError, match="imagenet"):
         ic.effective_robustness({"imagenet_v2": 70.1})
     with pytest.raises(ValueError, match="no shift"):
         ic.effective_robustness({"imagenet": 76.2})
     with pytest.raises(TypeError, match="a mapping"):
         ic.effective_robustness([76.2, 70.1])
-    with pytest.raises(ValueError, match=r"images of imagenet: .*got 0"):
+    with pytest.raises(ValueError, match="images of imagenet"):
         ic.effective_robustness({"imagenet": 76.2, "imagenet_v2": 70}, images={"imagenet": 0})
     assert ic.effective_robustness({"imagenet": 76.2, "imagenet_a": 0.2}).shifts == 0.2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jaxtyping import Float
 
-from interpreting_clip.instruments.readable import Readable, listed, number_text
+from interpreting_clip.instruments.readable import Readable, number_text
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.result import Label, numbers
 from tests.instruments import ic
@@ -52,22 +52,12 @@ def test_a_notebook_has_the_same_table_escaped():
     assert shown.count("<tr>") == 1 + len(numbers(LOSS))
 
 
-def test_columns_without_any_entry_are_left_out():
-    table = ic.outlier_features(RNG.normal(size=(20, 12))).table
-    assert table.splitlines()[0].split() == ["value", "chance", "level"]
-
-
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
     [(-0.001, 2, "0.00"), (-1234.5, 1, "−1,234.5"), (None, 1, "–"), (7, 0, "7")],
 )
 def test_numbers_have_a_true_minus_and_no_negative_zero(value, digits, text):
     assert number_text(value, digits) == text
-
-
-def test_a_long_list_says_how_many_more_there_are():
-    assert listed(range(3)) == "0, 1, 2"
-    assert listed(range(2000), shown=2) == "0, 1 and 1,998 more"
 
 
 def test_results_compare_without_asking_an_array_for_its_truth():

@@ -66,19 +66,3 @@ def test_equal_values_have_an_axis_too(value):
     drawn(svg.histogram(np.full(5, value), {"mean": value}, "x", "y", "chart"))
     drawn(svg.curves({"a": (np.ones(1), np.full(1, abs(value)))}, "x", "y", "chart"))
     drawn(svg.intervals([("a", value, value, value)], value, "x", "chart"))
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0.0, 10.0, [0, 2, 4, 6, 8, 10]),
-        (-0.07, 0.31, [0, 0.1, 0.2, 0.3]),
-        (2.2, 2.9, [2.2, 2.4, 2.6, 2.8]),
-    ],
-)
-def test_ticks_are_round_numbers_within_the_axis(low, high, expected):
-    assert svg.ticks(low, high) == pytest.approx(expected)
-
-
-def test_a_tick_has_a_true_minus_and_no_negative_zero():
-    assert [svg.tick_text(x) for x in (-2.5, -0.0, 1e6)] == ["−2.5", "0", "1e+06"]

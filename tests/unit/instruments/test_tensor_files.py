@@ -32,11 +32,11 @@ def test_an_array_is_chosen_by_the_user_by_its_name_or_as_the_only_one(source):
 
 
 def test_refusals_list_what_was_looked_for_and_what_is_there(source):
+    listed = r"h \[4, 2\], other \[4, 3\], y \[4\]"
     for chosen, said in (
-        ("", r"a\.safetensors: no activations: looked for activations, features, .*it holds h \[4, "
-         r"2\], other \[4, 3\], y \[4\]; name one as a\.safetensors:NAME"),
-        ("z", r"no array 'z'; it holds h \[4, 2\]"),
-    ):  # fmt: skip
+        ("", rf"a\.safetensors: .*activations, features.*{listed}.*a\.safetensors:NAME"),
+        ("z", rf"'z'.*{listed}"),
+    ):
         with pytest.raises(InputError, match=said):
             pick(source, chosen, ["activations", "features"], 2, "activations")
 
@@ -44,10 +44,9 @@ def test_refusals_list_what_was_looked_for_and_what_is_there(source):
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("none.npy", "none.npy: no such file"),
-        (".", r"\.: is a folder; expected a file that ends in \.safetensors or \.npy"),
-        ("a.pt", r"a\.pt: expected a file that ends in .*np\.save"),
         ("none.npy:x", "none.npy: no such file"),
+        (".", r"folder.*\.safetensors"),
+        ("a.pt", r"a\.pt: .*np\.save"),
     ],
 )
 def test_refuses_what_is_no_file_of_arrays(tmp_path, monkeypatch, place, said):

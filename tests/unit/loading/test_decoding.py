@@ -19,14 +19,13 @@ def jpeg(mode: str = "RGB", shape: tuple[int, int] = (67, 90), **options: Any) -
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("shape", [(67, 90), (1, 1), (8, 16), (33, 7)])
+@pytest.mark.parametrize("shape", [(67, 90), (1, 1)])
 @pytest.mark.parametrize(
     ("mode", "options"),
     [
         *(
-            ("RGB", {"subsampling": subsampling, "quality": quality, "progressive": progressive})
+            ("RGB", {"subsampling": subsampling, "quality": 20, "progressive": progressive})
             for subsampling in (0, 1, 2)
-            for quality in (20, 95)
             for progressive in (False, True)
         ),
         ("RGB", {"optimize": True, "restart_marker_blocks": 2}),
@@ -49,7 +48,7 @@ def test_a_rotation_in_exif_is_not_applied():
     assert decode_fast(data, "x").shape == (67, 90, 3)
 
 
-@pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("form", ["PNG", "GIF"])
 def test_other_formats_are_pillow_s(form: str):
     data = photo(3, form)
     np.testing.assert_array_equal(decode_fast(data, "x"), decode_image(data, "x"))

@@ -38,7 +38,7 @@ def test_a_wide_image_is_cropped_about_its_centre():
     np.testing.assert_array_equal(resize_and_crop(image, HALF), image[:, 2:6])
 
 
-SIZES = [(37, 53), (301, 224), (224, 301), (500, 333), (20, 20), (225, 225), (90, 1000)]
+SIZES = [(37, 53), (301, 224), (225, 225)]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -99,7 +99,7 @@ def test_pixels_are_those_of_the_libraries(library, resize, mode, interpolation,
     torch.testing.assert_close(ours, expected, rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize("shape", [(37, 53), (301, 224), (500, 333), (90, 1000)])
+@pytest.mark.parametrize("shape", [(37, 53), (500, 333)])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 @pytest.mark.parametrize(
     "box", [(0.0, 0.0, 1.0, 1.0), (0.25, 0.1, 0.75, 1.0), (0.5, 0.9, 0.6, 1.0)]

@@ -79,9 +79,9 @@ def test_a_class_map_marks_absent_classes_and_lets_own_classes_stand_for_themsel
 @pytest.mark.parametrize(
     ("activations", "classes", "class_map", "message"),
     [
-        (ACTIVATIONS, CLASSES, map_classes([4], 10), f"image 1 is of class {CLASSES[1]}"),
-        (ACTIVATIONS, CLASSES, map_classes([0], 9), "9 classes and the head has 10"),
-        (ACTIVATIONS[:, :8], CLASSES, None, "takes 16 features"),
+        (ACTIVATIONS, CLASSES, map_classes([4], 10), f"image 1 .*{CLASSES[1]}"),
+        (ACTIVATIONS, CLASSES, map_classes([0], 9), "9 classes .*10"),
+        (ACTIVATIONS[:, :8], CLASSES, None, "16 features"),
         # Under test, the shapes in the signature are checked first and raise their own error.
         (ACTIVATIONS, CLASSES[:499], None, "499"),
     ],
@@ -91,9 +91,9 @@ def test_refuses_what_does_not_fit_together(activations, classes, class_map, mes
         top1_accuracy(activations, classes, HEAD, class_map)
 
 
-@pytest.mark.parametrize(("indices", "aliases"), [([10], {}), ([-1], {}), ([1], {2: 3})])
+@pytest.mark.parametrize(("indices", "aliases"), [([10], {}), ([1], {2: 3})])
 def test_refuses_a_class_map_to_what_is_no_class(indices, aliases):
-    with pytest.raises(ValueError, match="expected a class of the head"):
+    with pytest.raises(ValueError, match="0 to 9"):
         map_classes(indices, classes=10, aliases=aliases)
 
 
@@ -102,5 +102,5 @@ def test_the_images_of_another_sets_classes_count_as_its_classes():
     chosen, counts_as = images_of_classes(np.array([0, 1, 5, 4, 3, 5]), class_map)
     assert chosen.tolist() == [False, True, True, True, False, True]
     assert counts_as.tolist() == [1, 1, 4, 1]
-    with pytest.raises(ValueError, match="none of the 2 images"):
+    with pytest.raises(ValueError, match="2 images"):
         images_of_classes(np.array([0, 3]), class_map)

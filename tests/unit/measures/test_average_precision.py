@@ -53,7 +53,7 @@ def labelled_images(draw):
     return scores, [np.sort(order[:count]) for order, count in drawn]
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(derandomize=True, deadline=None, max_examples=30)
 @given(labelled_images(), st.booleans(), st.integers(1, 3))
 def test_each_concept_agrees_with_scikit_learn(case, everything, workers):
     scores, concepts = case
@@ -70,7 +70,7 @@ def test_each_concept_agrees_with_scikit_learn(case, everything, workers):
         np.testing.assert_allclose(found[:, column], expected, rtol=1e-12)
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=20)
 @given(labelled_images(), st.integers(1, 5), st.integers(0, 2**31))
 def test_each_draw_is_as_it_is_alone(case, draws, seed):
     scores, concepts = case
@@ -103,7 +103,7 @@ def test_cells_that_need_more_than_sixteen_bits_are_counted_alike():
     np.testing.assert_array_equal(many, np.repeat(few, 70, axis=2))
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(derandomize=True, deadline=None, max_examples=30)
 @given(scored_images(), st.integers(0, 2**31))
 def test_only_the_order_of_scores_counts(case, seed):
     scores, positive = case
@@ -114,7 +114,7 @@ def test_only_the_order_of_scores_counts(case, seed):
     np.testing.assert_array_equal(found, against_all(scores, positive))
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("workers", [1, 5])
 def test_workers_and_portions_change_nothing(workers, monkeypatch):
     scores, positive = RNG.normal(size=(40, 11)).round(1), np.arange(40) < 9
     whole = against_all(scores, positive)
@@ -129,7 +129,7 @@ def test_scores_without_information_are_near_the_share_of_positives():
 
 @pytest.mark.parametrize("positive", [[True, True], [False, False]])
 def test_refuses_a_single_kind(positive):
-    with pytest.raises(ValueError, match="expected at least one of each"):
+    with pytest.raises(ValueError, match="at least one of each"):
         against_all(np.ones((2, 1)), np.array(positive))
 
 
@@ -141,13 +141,8 @@ def test_refuses_a_score_that_is_not_finite_and_names_it(bad):
         against_all(scores, np.arange(5) < 2)
 
 
-def test_refuses_negatives_of_some_concepts_alone():
-    concept_examples = [Examples(np.array([0]), None), Examples(np.array([1]), np.array([[0]]))]
-    with pytest.raises(ValueError, match="of every concept or of none"):
-        sparse_targets(concept_examples, 3)
-
-
-def test_refuses_another_number_of_draws_of_some_concepts():
-    concept_examples = [Examples(np.array([0]), np.array([[1]] * draws)) for draws in (2, 3)]
-    with pytest.raises(ValueError, match="another number of concept 1"):
-        sparse_targets(concept_examples, 3)
+@pytest.mark.parametrize("other", [None, np.array([[1]] * 3)])
+def test_refuses_concepts_with_and_without_negatives_and_with_other_numbers_of_draws(other):
+    examples = [Examples(np.array([0]), other), Examples(np.array([1]), np.array([[0]] * 2))]
+    with pytest.raises(ValueError, match=r"every concept|concept 1"):
+        sparse_targets(examples, 3)

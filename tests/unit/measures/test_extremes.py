@@ -26,7 +26,7 @@ def test_by_hand():
     assert found.bottom_scores.tolist() == [[1, 2], [0, 0]]
 
 
-@pytest.mark.parametrize("count", [1, 12, 299, 300, 500])
+@pytest.mark.parametrize("count", [1, 299, 500])
 def test_agrees_with_a_sort(count):
     found = extreme_images(SCORES, count)
     top, bottom = by_sorting(SCORES, count)

@@ -19,9 +19,7 @@ def test_one_class_is_never_above_chance():
     assert not above_chance(np.array([0.0, 1.0]), Guessing(100, 1)).any()
 
 
-@pytest.mark.parametrize(
-    ("images", "classes"), [(1500, 16), (1500, 24), (10_000, 1000), (50_889, 1000), (7_500, 200)]
-)
+@pytest.mark.parametrize(("images", "classes"), [(1500, 24), (50_889, 1000)])
 def test_agrees_with_the_exact_test_of_scipy(images, classes):
     lowest = lowest_above_chance(images, classes)
     values = [
@@ -31,7 +29,7 @@ def test_agrees_with_the_exact_test_of_scipy(images, classes):
     assert values[1] <= LEVEL < values[0]
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=30)
 @given(st.integers(1, 400), st.integers(2, 300))
 def test_agrees_with_the_plain_sum_and_with_the_lower_end_of_the_interval(images, classes):
     lowest = lowest_above_chance(images, classes)

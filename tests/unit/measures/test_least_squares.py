@@ -54,7 +54,7 @@ def test_the_interval_holds_the_truth_where_models_of_a_family_go_together():
     families = np.repeat(np.arange(15), 6)
     x = generator.normal(size=15)[families] + 0.3 * generator.normal(size=90)
     design = np.stack([x, np.ones(90)], axis=1)
-    for seed in range(300):
+    for seed in range(150):
         together = generator.normal(scale=0.3, size=15)[families]
         y = 1.1 * x - 0.8 + together + generator.normal(scale=0.1, size=90)
         for kept, groups in ((held, families), (ignored, None)):
@@ -86,5 +86,5 @@ def test_draws_are_refits_to_the_noise_of_the_fitted_points():
 
 
 def test_refuses_fewer_families_than_a_fit_needs():
-    with pytest.raises(ValueError, match=r"2 families of models for 2 coefficients: .* 3 or more"):
+    with pytest.raises(ValueError, match="2 families"):
         resample_coefficients(DESIGN, Y, 5, 0, np.repeat([0, 1], 20))

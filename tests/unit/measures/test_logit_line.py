@@ -94,15 +94,6 @@ def test_equal_residuals_give_the_quantiles_of_student(models):
         assert np.quantile(lines.slope, share) == pytest.approx(expected, abs=0.03 * spread)
 
 
-def test_drawn_slopes_spread_like_those_of_resampled_models():
-    generator, x, y = np.random.default_rng(1), logit(IMAGENET), logit(SHIFT)
-    drawn = [generator.integers(40, size=40) for _ in range(2000)]
-    plain = np.std([np.polyfit(x[models], y[models], 1)[0] for models in drawn])
-    lines = resample_lines(IMAGENET, SHIFT, resamples=2000, seed=0)
-    assert lines.slope.std() == pytest.approx(plain, rel=0.15)
-    assert lines.slope.mean() == pytest.approx(fit_line(IMAGENET, SHIFT).slope, abs=0.02)
-
-
 @pytest.mark.parametrize("models", [16, 87])
 def test_the_interval_holds_the_true_line_as_often_as_it_says(models):
     """Try the mean accuracy and an edge; with 16 models an ordinary bootstrap covers it in 0.89."""
@@ -128,11 +119,6 @@ def test_drawn_lines_of_few_models_stay_finite():
         assert np.isfinite(lines.predict(np.full(2000, 0.7))).all()
 
 
-def test_models_on_the_line_leave_it_certain():
-    lines = resample_lines(IMAGENET, expit(1.7 * logit(IMAGENET) - 0.4), resamples=50, seed=0)
-    np.testing.assert_allclose(lines.slope, 1.7, rtol=1e-12)
-
-
 def test_every_shift_has_its_line_and_its_resamples():
     shifts = {"near": SHIFT, "far": SHIFT**2}
     lines, resampled = baseline_lines(IMAGENET, shifts, resamples=3, seed=1)
@@ -149,7 +135,7 @@ def test_a_refusal_names_the_shift():
 @pytest.mark.parametrize(
     ("imagenet", "shift", "message"),
     [
-        (100 * IMAGENET, 100 * SHIFT, "divide percentages by 100"),
+        (100 * IMAGENET, 100 * SHIFT, "by 100"),
         (IMAGENET[:3], np.array([0.2, 0.0, 0.3]), "2 of 3 models"),
         (np.full(40, 0.7), SHIFT, "same ImageNet accuracy"),
     ],

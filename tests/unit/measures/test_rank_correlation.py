@@ -49,7 +49,7 @@ def test_measures_that_have_nothing_in_common_have_an_interval_around_zero():
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
-        ([1.0, 2, 3], [1.0, 2, 3], "3 encoders: expected at least 4"),
+        ([1.0, 2, 3], [1.0, 2, 3], "3 encoders"),
         ([1.0, 2, 3, 4], [2.0, 2, 2, 2], "not all equal"),
         ([1.0, 2, 3, np.nan], [1.0, 2, 3, 4], "finite"),
     ],

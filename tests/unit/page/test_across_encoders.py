@@ -1,6 +1,5 @@
 """Comparisons across the encoders of a study."""
 
-import numpy as np
 import pytest
 from scipy import stats
 
@@ -71,13 +70,6 @@ def test_concepts_are_shared_by_name_and_never_across_representations(study):
     assert (other.both, other.only_first, other.only_second) == (0, 0, 1)
 
 
-def test_a_study_without_broden_shares_no_concepts(study):
-    for key in study["entries"]:
-        study["metrics"][key]["concepts"]["measured"] = None
-        study["series"][key]["concept_names"] = {}
-    assert shared_concepts(read(study)) == []
-
-
 def test_an_encoder_without_concepts_shares_none_with_its_family(study):
     before = shared_concepts(read(study))
     study["metrics"]["rn_web_broad_finetuned"]["concepts"]["measured"] = None
@@ -95,11 +87,3 @@ def test_zero_shot_encoders_alone_are_listed_by_their_pretraining_set(study):
     assert keys["rectified representations"] == {"web_broad": ["vit_web_broad"]}
     assert keys["linear representations"]["web_broad"] == ["rn_web_broad"]
     assert set(keys["linear representations"]) == {"web_broad", "web_narrow", "captions"}
-
-
-def test_the_correlation_does_not_depend_on_the_order_of_measures(study):
-    rows = correlation_rows(read(study))
-    order = np.random.default_rng(0).permutation(len(rows))
-    shuffled = correlations([rows[i] for i in order], **BOOTSTRAP)
-    values = {c.measure: c.value for c in correlations(rows, **BOOTSTRAP)}
-    assert {c.measure: c.value for c in shuffled} == pytest.approx(values)

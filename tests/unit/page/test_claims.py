@@ -16,7 +16,7 @@ from page.claims import (
 )
 from page.families import families, label_controls
 from page.names import format_percent
-from tests.unit.page.conftest import SHIFTS, read, untrained_null
+from tests.unit.page.conftest import read, untrained_null
 
 
 def set_robustness(study, key, mean):
@@ -50,13 +50,6 @@ def test_the_order_of_robustness_flips_with_the_numbers(study, means, verdict):
     found = robustness_order(read(study))
     assert found and found.verdict == verdict
     assert f"zero-shot {means[0]}.0 [" in found.findings[0]
-
-
-def test_the_accuracies_stand_beside_effective_robustness(study):
-    accuracy = study["metrics"]["rn_web_broad"]["accuracy"]
-    accuracy |= {"imagenet": 61.24, **dict.fromkeys(SHIFTS, 40.0), "objectnet": 20.0}
-    found = robustness_order(read(study))
-    assert found and "points (ImageNet 61.2 %, shifts 36.0 %), finetuned" in found.findings[0]
 
 
 def test_backbones_that_differ_are_mixed_and_each_says_how(study):
@@ -168,14 +161,6 @@ def test_prunable_is_compared_with_the_paper(study, both, accuracy, extrapolated
     assert found and found.verdict == verdict and "of 12 directions" in found.findings[0]
     assert f"by accuracy alone {format_percent(accuracy)}" in found.findings[0]
     assert "random heads 12 % [0 %, 20 %]" in found.findings[0]
-
-
-def test_without_robustness_no_random_head_is_named(study):
-    for metrics in study["metrics"].values():
-        metrics["directions"] |= {"prunable": None, "by_robustness": None}
-        metrics["directions"]["random_heads"] |= {"prunable": None, "by_robustness": None}
-    found = prunable_directions(read(study))
-    assert found and "random" not in found.findings[0] and "– of 12" in found.findings[0]
 
 
 def set_concepts(study, key, unique, width):

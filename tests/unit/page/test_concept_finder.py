@@ -1,9 +1,6 @@
 import re
 
-import pytest
-
 from page.concept_finder import concept_finder
-from page.links import direction_href
 from tests.unit.page.conftest import read
 
 
@@ -49,16 +46,3 @@ def test_without_concepts_there_is_nothing_to_find(study):
     for series in study["series"].values():
         series["encoded"] = []
     assert concept_finder(read(study)) == []
-
-
-@pytest.mark.parametrize(
-    ("basis", "number", "address"),
-    [
-        ("directions", 1, "directions/a/directions_1.html#direction-1"),
-        ("directions", 100, "directions/a/directions_1.html#direction-100"),
-        ("directions", 101, "directions/a/directions_101.html#direction-101"),
-        ("features", 0, "directions/a/features.html#feature-0"),
-    ],
-)
-def test_a_direction_lies_on_the_page_of_its_hundred(basis, number, address):
-    assert direction_href("a", basis, number) == address

@@ -94,14 +94,6 @@ def test_concepts_and_images_are_those_of_the_direction(browser):
     assert outlined == {True, False}
 
 
-def test_scenes_and_objects_are_named_before_colours(browser):
-    kinds = {concept["name"]: concept["category"] for concept in browser.probe.concepts}
-    order = ["scene", "object", "part", "color"]
-    for image in browser.directions[0].probed.top:
-        places = [order.index(kinds[name]) for name in image.concepts]
-        assert places == sorted(places)
-
-
 def test_a_concept_leads_to_the_best_directions_or_to_the_nearest(browser):
     precisions, numbers = browser.probe.precisions["directions"], {}
     for entry in browser.directions:

@@ -11,11 +11,11 @@ from page.charts import CHARTS
 from page.claims import mean_over, mean_shift_accuracy, robustness_order
 from page.line_charts import pruning
 from page.names import DATASETS
-from page.provenance import Provenance, dataset_rows, study_names
+from page.provenance import Provenance, study_names
 from page.report_page import report_page
 from page.results import Controls
-from page.robustness_tables import line_spans, robustness_rows
-from page.study_tables import planted_rows, pruning_rows, study_tables
+from page.robustness_tables import robustness_rows
+from page.study_tables import planted_rows, study_tables
 from tests.unit.page.conftest import (
     SHIFTS,
     beta,
@@ -99,28 +99,6 @@ def test_means_claims_and_the_chart_of_pruning_leave_it_out(with_own):
     assert "'ImageNet-A'" in kept and "datum.dataset" in kept
 
 
-def test_pruning_is_in_its_table(with_own):
-    rows = pruning_rows(read(with_own), EVERY_NAME)
-    assert {row["dataset"] for row in rows} > set(NAMES.values())
-
-
-def test_the_span_of_its_line_has_its_name(with_own):
-    with_own["baseline"]["lines"]["listed"] = {
-        **with_own["baseline"]["lines"]["listed"],
-        "low": 0.5,
-    }
-    lines = read_baseline(with_own).lines
-    assert "(My listed shift)" in line_spans(
-        lines, {**dict(zip(SHIFTS, SHIFTS, strict=True)), **NAMES}
-    )
-
-
-def test_its_images_and_source_are_among_the_datasets(with_own):
-    (alone, _) = dataset_rows(entries(), read(with_own))
-    assert (alone.name, alone.kind, alone.images, alone.classes) == ("alone", "own", 150, 8)
-    assert alone.source == "folder: mine"
-
-
 def written(study, comparisons, shifts: dict[str, ShiftEntry]) -> str:
     encoders, baseline = read(study), read_baseline(study)
     controls = msgspec.convert(study["controls"], Controls)
@@ -154,8 +132,3 @@ def test_the_page_shows_each_with_its_chance_level_and_why_one_has_no_robustness
     assert f"No effective robustness on Alone: {REASON}" in text.replace("&#39;", "'")
     assert "The line of My listed shift is through 3 of the 4 standard models" in text
     assert "no part of a mean" in text
-
-
-def test_a_study_without_own_shifts_says_nothing_of_them(study, comparisons):
-    page = written(study, comparisons, {})
-    assert "own shift" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL).lower()

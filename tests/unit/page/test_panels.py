@@ -1,4 +1,3 @@
-import re
 from xml.etree import ElementTree
 
 import msgspec
@@ -11,8 +10,6 @@ from page.vega_lite import THEME, TRAINING_COLOURS
 from tests.unit.page.conftest import read
 
 EVERY = [*CHARTS, PLANTED_OUTLIERS]
-PHONE = 358
-"""The width in pixels that a telephone of 390 leaves between the margins of the page."""
 
 
 @pytest.fixture
@@ -31,41 +28,16 @@ def told(drawing):
 
 
 @pytest.mark.parametrize("chart", EVERY, ids=lambda c: c.name)
-def test_each_panel_fits_a_telephone_with_text_of_eleven_pixels(chart, tables):
-    for panel in panel_drawing(chart, tables[chart.table]).panels:
-        width = re.search(r' viewBox="0 0 ([\d.]+)', panel.svg)
-        assert width and float(width[1]) <= PHONE, panel.title
-        sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)', panel.svg)]
-        assert min(sizes) >= 11
-
-
-@pytest.mark.parametrize("chart", EVERY, ids=lambda c: c.name)
-def test_a_picture_has_no_ground_and_no_colour_that_a_dark_page_changes(chart, tables):
+def test_every_row_is_in_one_panel_in_colours_that_a_dark_page_can_change(chart, tables):
     drawing = panel_drawing(chart, tables[chart.table])
     text = "".join(panel.svg for panel in drawing.panels)
-    assert "var(--chart-ink)" in text
-    for colour in THEME:
-        assert colour not in text and colour not in drawing.spec
-    assert all('fill="white"' not in panel.svg for panel in drawing.panels)
-
-
-@pytest.mark.parametrize("chart", EVERY, ids=lambda c: c.name)
-def test_every_row_that_a_chart_draws_is_in_one_panel(chart, tables):
-    drawing = panel_drawing(chart, tables[chart.table])
+    assert "var(--chart-ink)" in text and 'fill="white"' not in text
+    assert not any(colour in text or colour in drawing.spec for colour in THEME)
     panels = told(drawing)["panels"]
     assert [panel["title"] for panel in panels] == [panel.title for panel in drawing.panels]
     kept = [r for r in tables[chart.table] if all(r[k] == v for k, v in chart.only.items())]
     assert sum(panel["values"].count("\n") - 1 for panel in panels) <= len(kept)
     assert {chart.panel(row) for row in kept} == {panel["title"] for panel in panels}
-
-
-@pytest.mark.parametrize("chart", EVERY, ids=lambda c: c.name)
-def test_a_tooltip_names_columns_in_words_and_no_revision(chart):
-    spec = chart.specify(chart)
-    tips = [tip for one in parts(spec) for tip in one.get("tooltip", [])]
-    assert tips
-    for tip in tips:
-        assert "_" not in tip.get("title", tip["field"]), tip
 
 
 def parts(spec):
@@ -74,14 +46,6 @@ def parts(spec):
     if not isinstance(spec, dict):
         return []
     return [spec, *(one for part in spec.values() for one in parts(part))]
-
-
-def test_the_page_s_panels_have_no_legend_and_no_revision(tables):
-    spec = told(panel_drawing(named("kurtosis"), tables["kurtosis"]))["spec"]
-    legends = [one["legend"] for one in parts(spec) if "legend" in one]
-    assert legends and set(map(str, legends)) <= {"None", str(spec["config"]["legend"])}
-    tips = [tip["field"] for one in parts(spec) for tip in one.get("tooltip", [])]
-    assert "label" in tips and "rev" not in tips
 
 
 def test_panels_share_the_ends_of_their_axes(tables):
@@ -95,17 +59,6 @@ def test_panels_share_the_ends_of_their_axes(tables):
     assert found and all(low == 0 and high >= max(counts) for low, high in found)
 
 
-def test_what_is_taken_over_all_panels_is_the_end_of_the_shared_axis(tables):
-    spec = told(panel_drawing(CHARTS[0], tables["effective_robustness"]))["spec"]
-    lowest = next(one for one in spec["transform"] if one.get("as") == "lowest")
-    (domain,) = {
-        tuple(one["scale"]["domain"])
-        for one in parts(spec)
-        if one.get("field") == "y_logit" and "domain" in one.get("scale", {})
-    }
-    assert float(lowest["calculate"]) == domain[0]
-
-
 def test_the_legend_names_the_encoders_that_a_chart_numbers(encoders, tables):
     legend = panel_drawing(CHARTS[0], tables["effective_robustness"]).legend
     listed = {number: (entry.text, name) for entry in legend for number, name in entry.encoders}
@@ -116,21 +69,14 @@ def test_the_legend_names_the_encoders_that_a_chart_numbers(encoders, tables):
     assert {entry.text for entry in legend} <= set(TRAINING_COLOURS)
 
 
-def test_a_legend_of_lines_has_their_dashes(tables):
-    legend = panel_drawing(named("pruning"), tables["pruning"]).legend
-    dashes = [entry.dash for entry in legend]
-    assert len(set(dashes)) == len(dashes) > 1 and all(dashes)
-
-
 def test_where_a_script_sets_the_rows_the_page_does_not_hold_them(tables):
     drawing = panel_drawing(CHARTS[0], tables["effective_robustness"], holds_rows=False)
     assert [panel["values"] for panel in told(drawing)["panels"]] == [""] * len(drawing.panels)
     assert "<path" in drawing.panels[0].svg
 
 
-@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
-def test_a_chart_without_rows_has_no_panel(chart):
-    assert panel_drawing(chart, []).panels == []
+def test_a_chart_without_rows_has_no_panel():
+    assert panel_drawing(CHARTS[0], []).panels == []
 
 
 HOSTILE = "</script><!--<script>&]]> \" ' datum.x"

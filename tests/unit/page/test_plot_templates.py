@@ -19,8 +19,3 @@ def test_a_template_is_one_line_however_often_it_is_made():
     files = template_files()
     assert len(files) == 11 and {content.count(b"\n") for content in files.values()} == {1}
     assert files == template_files()
-
-
-def test_another_option_is_refused():
-    with pytest.raises(InputError, match=r"expected --check or nothing, got '--chek'"):
-        main("--chek")

@@ -3,20 +3,17 @@
 import json
 import re
 from copy import deepcopy
-from html.parser import HTMLParser
 
 import pytest
 import vl_convert
 
-from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from page.drawing import chart_spec
-from page.names import TESTBED_SHIFTS
 from page.panels import panel_drawing
 from page.published_charts import FINETUNING, KINDS, PUBLISHED, SCALING, SOUPS
 from page.published_findings import finetuning_sentences, kind_sentences, scaling_sentences
 from page.published_page import published_page, published_view
-from page.published_results import LINE_COLUMNS, Line, coefficient, read_draws, read_lines
+from page.published_results import LINE_COLUMNS, Line, read_draws, read_lines
 from page.published_tables import (
     PUBLISHED_COLUMNS,
     finetuning_rows,
@@ -26,7 +23,6 @@ from page.published_tables import (
     soup_rows,
 )
 from page.vega import VEGA_LITE
-from tests.reads import ROOT
 from tests.unit.page.made_published import (
     card,
     made,
@@ -35,6 +31,7 @@ from tests.unit.page.made_published import (
     made_lines,
     made_standard,
 )
+from tests.unit.page.test_report_page import Nesting
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\u2028&'\""
 RECIPE = {"learning_rate": "1e-5", "epochs": "8", "augmentation": "rand-m9-n2"}
@@ -71,24 +68,6 @@ def page(*cards, **more):
 
 def numbers(found) -> dict:
     return json.loads(found.numbers)
-
-
-class Nesting(HTMLParser):
-    """Lists the tags that are left open or closed out of order."""
-
-    def __init__(self, html: str):
-        super().__init__()
-        self.open: list[str] = []
-        self.wrong: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        if tag not in {"meta", "br", "input", "link"}:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append(tag)
 
 
 def test_the_page_is_whole_links_to_its_parts_and_is_the_same_twice():
@@ -150,25 +129,11 @@ def test_hostile_names_stay_text():
     assert "<img" not in text and numbers(view(*cards))["models"][0][0] == HOSTILE
 
 
-def test_a_source_on_github_is_linked_at_its_commit():
-    source = {"title": "S", "url": "https://github.com/a/b", "commit": "0123abc", "licence": ""}
-    source |= {"path": "", "sets": [], "measured": "", "note": ""}
-    for commit, address in (("0123abc", "/tree/0123abc"), ("unknown", "")):
-        found = view(sources={"zoo": source | {"commit": commit}})
-        assert found.urls == {"zoo": f"https://github.com/a/b{address}"}
-
-
 def test_a_source_without_an_address_of_the_web_is_no_link():
     source = {"title": "S", "url": "javascript:alert(1)", "commit": "", "licence": "", "note": ""}
     source |= {"path": "", "sets": [], "measured": ""}
     text = page(sources={"zoo": source})
     assert "javascript:" not in text and '<th scope="row">S</th>' in text
-
-
-def test_models_that_two_sources_measured_and_other_names_are_listed():
-    also = [{"source": "zoo", "name": "again", "accuracy": {}, "largest_difference": 0.41}]
-    text = " ".join(page(card("m", "zero_shot", 60.0, 9.0, also=also, aliases=["m2"])).split())
-    assert "m = again (A zoo): <strong>0.41</strong>." in text and "m = m2." in text
 
 
 def test_a_claim_that_depends_on_the_line_carries_a_mark():
@@ -193,23 +158,6 @@ def test_rows_fit_the_columns_and_a_model_has_its_height_above_the_line():
     assert (marks["high/openai"], marks["low/openai"]) == ("‡", "")
     shifts = [row["shift"] for row in models if row["label"] == "b.in1k"]
     assert len(shifts) == 4 and "ObjectNet" not in shifts
-
-
-def test_panels_stand_in_the_order_in_which_a_facet_is_sorted():
-    """Vega-Lite sorts the titles of a facet by the list, and leaves its panels as the rows come."""
-    rows = published_rows(made_standard(), made(*CARDS), made_lines())
-    assert list(dict.fromkeys(row["shift"] for row in rows)) == list(TESTBED_SHIFTS.values())
-
-
-def test_the_paper_is_cited_as_in_citation_cff():
-    (paper,) = load_tree(ROOT / "CITATION.cff")["references"]
-    entry = page().partition("@article{")[2].partition("</pre>")[0]
-    plain = re.sub(r"[{}]", "", entry)
-    assert paper["title"] in plain and paper["journal"] in plain and str(paper["year"]) in plain
-    names = [author["family-names"] for author in paper["authors"]]
-    found = re.search(r"author\s*= (.*)", plain)
-    assert found and len(found[1].split(" and ")) == len(names)
-    assert [n for n in names if n in found[1]] == ["Shankar", "Zappella", "Blaas"]  # two in TeX
 
 
 def test_every_chart_compiles_and_shows_its_rows():
@@ -256,11 +204,6 @@ def test_a_line_is_read_with_and_without_a_second_slope():
         1,
         "",
     )
-
-
-def test_a_finding_that_is_missing_is_refused():
-    with pytest.raises(InputError, match=r"published\.json: expected a term 'mixup'"):
-        coefficient(made_findings().finetuning.regressions[0], "mixup")
 
 
 def test_draws_that_are_none_are_refused(tmp_path):

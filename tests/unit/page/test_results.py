@@ -26,11 +26,6 @@ def read_back(tmp_path):
     return write_and_read
 
 
-def test_a_result_is_read_as_its_type(study, read_back):
-    metrics = study["metrics"]["rn_supervised"]
-    assert read_back(metrics, Metrics).kurtosis.low == metrics["kurtosis"]["low"]
-
-
 def test_a_result_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"none\.json: no such file"):
         read_result(tmp_path / "none.json", Metrics)
@@ -46,12 +41,6 @@ def test_an_unknown_representation_is_refused(study, read_back):
     study["series"]["rn_supervised"]["representation"] = "magic"
     with pytest.raises(InputError, match=r"result\.json: .*'magic'.*representation"):
         read_back(study["series"]["rn_supervised"], Series)
-
-
-def test_half_a_character_is_refused(study, read_back):
-    study["comparisons"]["backbones"]["\ud800"] = 1
-    with pytest.raises(InputError, match=r"result\.json: .*surrogates"):
-        read_back(study["comparisons"]["backbones"], LayerComparison)
 
 
 def test_a_matrix_that_does_not_fit_its_layers_is_refused(study, read_back):

@@ -5,7 +5,6 @@ from interpreting_clip.measures.logit_line import LogitLine
 from page.robustness_tables import (
     ROBUSTNESS_COLUMNS,
     baseline_accuracy,
-    clip_to_axis,
     line_ends,
     robustness_rows,
 )
@@ -68,10 +67,6 @@ def test_a_shift_that_the_study_does_without_is_left_out(fewer):
 )
 def test_a_line_in_logits_has_its_closed_form(slope, intercept, percent, expected):
     assert baseline_accuracy(line(slope, intercept), percent) == pytest.approx(expected, rel=1e-12)
-
-
-def test_nothing_and_everything_are_drawn_at_the_edge():
-    assert (clip_to_axis(0.0), clip_to_axis(100.0), clip_to_axis(42.0)) == (0.1, 99.9, 42.0)
 
 
 def test_a_segment_spans_the_accuracies_within_the_drawn_range():

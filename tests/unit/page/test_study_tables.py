@@ -57,10 +57,6 @@ def test_an_unknown_dataset_is_refused(study, baseline):
         study_tables(encoders, [], baseline)
 
 
-def test_a_study_of_nothing_has_empty_tables(baseline):
-    assert all(rows == [] for rows in study_tables([], [], baseline).values())
-
-
 def test_numbers_have_a_true_minus_no_negative_zero_and_brackets_around_an_interval():
     assert [format_number(x) for x in (-1.25, -0.01, 3.0, None)] == ["−1.2", "0.0", "3.0", "–"]
     assert format_interval(2.0, -1.0, 3.0) == "2.0 [−1.0, 3.0]"

@@ -5,7 +5,6 @@ from scipy import stats
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.published_accuracies import (
-    TIMM_SHIFTS,
     accuracy_fractions,
     family_numbers,
 )
@@ -13,10 +12,8 @@ from interpreting_clip.measures.logit_line import baseline_lines, expit, logit
 from interpreting_clip.published.line_choices import (
     CHOICES,
     DEFAULT,
-    MEANS,
     Choice,
     fit_choice,
-    mean_shifts,
     robustness,
     theil_sen,
     weighted_medians,
@@ -137,12 +134,6 @@ def test_the_abscissa_of_the_shift_s_classes_is_that_of_few_classes_alone(standa
     assert of_some["imagenet_r"].ranges[0] == pytest.approx((0.55, 0.90))
 
 
-def test_the_means_are_over_the_shifts_of_a_choice():
-    assert mean_shifts(CHOICES["timm"], "all") == list(TIMM_SHIFTS)
-    assert mean_shifts(CHOICES["with_v2"], "natural") == ["objectnet", "imagenet_a"]
-    assert set(MEANS["natural"]) | set(MEANS["style"]) == set(TESTBED_SHIFTS)
-
-
 def test_a_mean_lacks_a_value_where_a_shift_was_not_measured(standard):
     fits = fit_choice(CHOICES[DEFAULT], standard["testbed"], SETTINGS)
     found = robustness(CHOICES[DEFAULT], fits, [model(70.0, imagenet_v2=60.0, imagenet_r=50.0)])
@@ -156,5 +147,5 @@ def test_a_mean_lacks_a_value_where_a_shift_was_not_measured(standard):
 
 def test_refuses_too_few_families(standard):
     few = [m for m in standard["testbed"] if m["family"] in {"f0", "f1"}]
-    with pytest.raises(InputError, match=r"testbed on imagenet_v2: 2 families of models"):
+    with pytest.raises(InputError, match="imagenet_v2: 2 families"):
         fit_choice(CHOICES[DEFAULT], few, SETTINGS)

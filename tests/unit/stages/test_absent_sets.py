@@ -50,7 +50,7 @@ def sets(folder: Path) -> dict[str, Path]:
 def test_standard_models_are_not_trained_without_imagenet(name, settings, tmp_path):
     folders = sets(tmp_path)
     write_absent(name, folders[name])
-    with pytest.raises(InputError, match=rf"'datasets\.{name}': absent.*source: published"):
+    with pytest.raises(InputError, match=rf"'datasets\.{name}': .*source: published"):
         baseline.trained_models(folders, settings)
 
 

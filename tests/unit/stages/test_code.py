@@ -30,7 +30,7 @@ def test_the_check_names_what_is_out_of_date_and_writes_nothing(copy):
     with (copy / "interpreting_clip/measures/cka.py").open("a") as stream:
         stream.write("EDITED = True\n")
     before = (copy / "code.json").read_bytes()
-    with pytest.raises(InputError, match="out of date for cka, controls, study;"):
+    with pytest.raises(InputError, match="cka, controls, study;"):
         fingerprints_tool.main()
     assert (copy / "code.json").read_bytes() == before
     run_stage("code")
@@ -40,8 +40,8 @@ def test_the_check_names_what_is_out_of_date_and_writes_nothing(copy):
 def test_the_check_refuses_a_missing_file_and_a_stage_too_many(copy):
     file = copy / "code.json"
     file.write_text(json.dumps(fingerprints(copy) | {"gone": "0"}))
-    with pytest.raises(InputError, match="out of date for gone;"):
+    with pytest.raises(InputError, match="gone;"):
         fingerprints_tool.main()
     file.unlink()
-    with pytest.raises(InputError, match="out of date for baseline, broden"):
+    with pytest.raises(InputError, match="baseline, broden"):
         fingerprints_tool.main()

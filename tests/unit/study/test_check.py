@@ -17,34 +17,25 @@ UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
 GROUPS = "weights, pretrain, finetune, supervise, interpolate, probe"
 
 BROKEN = [
-    ("weights/rn_untrained", ..., f"'encoders.rn_untrained': .*one of {GROUPS}, got none"),
-    ("weights/rn_web_broad", UNTRAINED, "'encoders.rn_web_broad': .*got weights and pretrain"),
-    ("weights/forgotten", UNTRAINED, "'weights.forgotten': expected an entry .* in encoders"),
-    (f"{FINETUNE}/start", "vit", "start': there is no 'vit'; legal values: rn_web_broad$"),
-    (f"{FINETUNE}/dataset", "broden", "dataset': 'broden' has no classes; .*: .*imagenet_train"),
-    ("comparisons/rn_finetuning/second", "vit", "second': there is no 'vit'; .*: rn_untrained, "),
-    ("comparisons/rn_finetuning/first", "vit", "'comparisons.rn_finetuning.first': there is no 'v"),
-    ("weights/rn_untrained/backbone", "vit", "'weights.rn_untrained.backbone': .*values: rn$"),
-    ("encoders/rn_untrained/backbone", "vit", "'encoders.rn_untrained.backbone': .*values: rn$"),
-    ("pretrain/rn_web_broad/dataset", "web", "dataset': there is no 'web'; .*: .*web_broad"),
-    ("pretrain/rn_web_broad/dataset", "imagenet_r", "has no captions; legal values: web_broad\n"),
-    ("untrained/vit", {"encoders": 3, "images": 50, "seed": 1}, "'untrained.vit': .*names: rn$"),
-    ("untrained/rn/images", 320, "'untrained.rn.images': expected at most the 200 images .*got 3"),
-    ("layers/images", 320, "'layers.images': expected at most the 200 images .*got 320"),
-    ("encoders/rn_untrained/head", "trained", "head': .* of 'weights.rn_untrained' .*'random'"),
-    (
-        "datasets/broden/kind",
-        "labelled",
-        "broden.kind': got 'labelled'; .*: probe, broden, absent$",
-    ),
-    (f"{PROBE}/start", "vit", "start': there is no 'vit'; legal values: rn_untrained, rn_web"),
-    (f"{PROBE}/start", "rn_web_broad_probe", "start': there is no .*values: rn_untrained, rn_w"),
-    (f"{PROBE}/dataset", "broden", "dataset': 'broden' has no classes"),
-    (f"{PROBE}/features", "tokens", "features': .*values: before_projection, emb"),
-    ("encoders/rn_web_broad_probe/head", "random", "head': .* of 'probe.rn_web.* kind 'trained'"),
-    ("heads/probe/penalties", [0.1, 0.1], "'heads.probe': `penalties`: expected each once"),
-    ("heads/probe/images_per_class", 1, "'heads.probe.images_per_class': "),
-    ("datasets/imagenet_v2/kind", "probe", "'datasets.imagenet_v2.kind': got 'probe'; .*labelled"),
+    ("weights/rn_untrained", ..., f"'encoders.rn_untrained': .*{GROUPS}"),
+    ("weights/rn_web_broad", UNTRAINED, "'encoders.rn_web_broad': .*weights and pretrain"),
+    ("weights/forgotten", UNTRAINED, "'weights.forgotten': .*encoders"),
+    (f"{FINETUNE}/start", "vit", "start': .*'vit'.*: rn_web_broad$"),
+    (f"{FINETUNE}/dataset", "broden", "dataset': 'broden' .*classes.*imagenet_train"),
+    ("comparisons/rn_finetuning/second", "vit", "second': .*'vit'.*: rn_untrained, "),
+    ("weights/rn_untrained/backbone", "vit", "'weights.rn_untrained.backbone': .*: rn$"),
+    ("encoders/rn_untrained/backbone", "vit", "'encoders.rn_untrained.backbone': .*: rn$"),
+    ("pretrain/rn_web_broad/dataset", "imagenet_r", "captions; .*: web_broad\n"),
+    ("untrained/vit", {"encoders": 3, "images": 50, "seed": 1}, "'untrained.vit': .*rn$"),
+    ("untrained/rn/images", 320, "'untrained.rn.images': .*200 images"),
+    ("layers/images", 320, "'layers.images': .*200 images"),
+    ("encoders/rn_untrained/head", "trained", "head': .*'weights.rn_untrained' .*'random'"),
+    ("datasets/broden/kind", "labelled", "broden.kind': .*: probe, broden, absent$"),
+    (f"{PROBE}/start", "rn_web_broad_probe", "start': .*: rn_untrained, rn_w"),
+    (f"{PROBE}/features", "tokens", "features': .*: before_projection, emb"),
+    ("encoders/rn_web_broad_probe/head", "random", "head': .*'probe.rn_web.*'trained'"),
+    ("heads/probe/penalties", [0.1, 0.1], "'heads.probe': `penalties`"),
+    ("datasets/imagenet_v2/kind", "probe", "'datasets.imagenet_v2.kind': .*labelled"),
 ]
 
 
@@ -55,8 +46,7 @@ def test_names_the_key_and_the_legal_values(complaint, path, value, expected):
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_no_study_without_a_needed_dataset(complaint, name):
-    said = complaint({f"datasets/{name}": ...})
-    assert said.startswith(f"params.yaml: 'datasets.{name}' is missing; a study needs {NEEDED[0]}")
+    assert complaint({f"datasets/{name}": ...}).startswith(f"params.yaml: 'datasets.{name}' ")
 
 
 def test_names_several_mistakes_at_once(complaint):
@@ -83,8 +73,6 @@ HUB_TIMM = {"kind": "timm", "model": "hf-hub:owner/name"}
 TIMM_WEIGHTS = {"source": "timm", "backbone": "rn"}
 DINO = {"weights/dino": {"source": "timm", "backbone": "dino", "tag": "lvd142m"}}
 ITS_PROBE = {f"{PROBE}/start": "dino", f"{PROBE}/features": "before_projection"}
-LOST = "sources.folder'; legal values: world$"
-
 OWN = load_tree(NANO)["shifts"]["tilted"]
 OWN_REAL = {
     **{"kind": "own", "source": "folder", "folder": "mine", "classes": "all"},
@@ -94,53 +82,41 @@ NO_RING = [name for name in CLASSES if name != "ring"]
 
 TRAIN = "datasets/imagenet_train"
 MISFITS = [
-    ({WEIGHTS: {"source": "open_clip", "tag": "x", "backbone": "rn"}}, "is of the kind 'clip'"),
+    ({WEIGHTS: {"source": "open_clip", "tag": "x", "backbone": "rn"}}, "kind 'clip'"),
     ({"backbones/rn": ZOO, WEIGHTS: {"source": "open_clip", "backbone": "rn"}}, "tag' is missing"),
-    ({WEIGHTS: {"source": "timm", "tag": "x", "backbone": "rn"}}, "legal values: none yet"),
-    ({"backbones/rn": TIMM, WEIGHTS: TIMM_WEIGHTS}, "'weights.rn_untrained.tag' is missing"),
+    ({WEIGHTS: {"source": "timm", "tag": "x", "backbone": "rn"}}, "none yet"),
+    ({"backbones/rn": TIMM, WEIGHTS: TIMM_WEIGHTS}, "'weights.rn_untrained.tag'"),
     ({"backbones/rn": HUB_TIMM, WEIGHTS: TIMM_WEIGHTS | {"tag": "x"}}, "leave `tag` out"),
-    ({"backbones/dino": TIMM, **DINO, **ITS_PROBE}, "features': 'before_projection' needs .*timm"),
-    ({"interpolate/half": HALF}, "'interpolate.half': expected an entry 'half' in encoders"),
-    ({"interpolate/half": HALF | {"first": "vit"}}, "first': there is no 'vit'; .*: rn_web_broad$"),
-    ({"datasets/imagenet_val": REAL | {"kind": "imagenet"}}, LOST),
-    ({"datasets/imagenet_v2": REAL | {"kind": "imagenet_r"}}, "got 'imagenet_r'; .*imagenet_v2, "),
+    ({"backbones/dino": TIMM, **DINO, **ITS_PROBE}, "features': 'before_projection' .*timm"),
+    ({"interpolate/half": HALF}, "'interpolate.half': .*encoders"),
+    ({"interpolate/half": HALF | {"first": "vit"}}, "first': .*'vit'.*: rn_web_broad$"),
+    ({"datasets/imagenet_val": REAL | {"kind": "imagenet"}}, "'sources.folder'; .*: world$"),
+    ({"datasets/imagenet_v2": REAL | {"kind": "imagenet_r"}}, "'imagenet_r'; .*imagenet_v2, "),
     ({"datasets/imagenet_v2": ABSENT, "sources/none": {}}, "source': 'trained' needs drawn"),
-    ({"datasets/web_broad": ABSENT, "sources/none": {}}, "only imagenet_train, .* can be absent"),
+    ({"datasets/web_broad": ABSENT, "sources/none": {}}, "only imagenet_train, "),
     ({"datasets/imagenet_train": ABSENT, "sources/none": {}}, "'imagenet_train' has no classes"),
-    (
-        {"datasets/imagenet_val/classes": ["ring"]},
-        "'datasets.imagenet_v2.classes': .*abscissa: all_cl",
-    ),
-    ({f"{TRAIN}/images": 599}, "'datasets.imagenet_train': expected 50 images per class"),
-    ({f"{TRAIN}/classes": ["ring"]}, "'datasets.imagenet_train': .* of two classes"),
+    ({"datasets/imagenet_val/classes": ["ring"]}, "'datasets.imagenet_v2.classes': .*abscissa"),
+    ({f"{TRAIN}/images": 599}, "'datasets.imagenet_train': .*50 images per class"),
+    ({f"{TRAIN}/classes": ["ring"]}, "'datasets.imagenet_train': .*two classes"),
     ({f"{TRAIN}/classes": ["ring", "star"]}, "'datasets.imagenet_r.classes': .*train.*circle"),
-    (
-        {"encoders/rn_untrained/label": "RN zero-shot, web-broad"},
-        "label': expected its own label",
-    ),
-    ({"backbones/rn": HUB}, "'untrained.rn': .*owner/name.* known only with its weights"),
-    ({"encoders": {}}, "'encoders': expected one or more"),
-    ({"datasets/web_broad/classes": ["ring"]}, "'datasets.web_broad.classes': expected all"),
-    ({"backbones/rn/text/context": 6}, "'backbones.rn.text.context': expected 7 or more.*got 6"),
+    ({"encoders/rn_untrained/label": "RN zero-shot, web-broad"}, "label': "),
+    ({"backbones/rn": HUB}, "'untrained.rn': .*owner/name"),
+    ({"encoders": {}}, "'encoders': "),
+    ({"datasets/web_broad/classes": ["ring"]}, "'datasets.web_broad.classes': "),
+    ({"backbones/rn/text/context": 6}, "'backbones.rn.text.context': .*7 .*got 6"),
     (
         {"shifts/tilted/classes": ["ring"], f"{TRAIN}/classes": NO_RING},
         "'shifts.tilted.classes': .*train.*ring",
     ),
-    ({"datasets/imagenet_val/classes": NO_RING, "shifts/tilted/classes": ["ring"]}, "'shifts.tilt"),
-    ({"shifts/tilted/label": "ImageNet-r"}, "'shifts.tilted.label': .*the one of 'imagenet_r'"),
-    ({"shifts/other": OWN}, "'shifts.tilted.label': .*the one of 'other', 'Tilted'"),
-    ({"shifts/r": OWN}, "'shifts.r': expected a name of its own, .*'imagenet_r'"),
-    ({"shifts/imagenet_tilted": OWN}, "'shifts.tilted': .*'imagenet_tilted'"),
+    ({"shifts/tilted/label": "ImageNet-r"}, "'shifts.tilted.label': .*'imagenet_r'"),
+    ({"shifts/r": OWN}, "'shifts.r': .*'imagenet_r'"),
     ({"shifts/imagenet_on_r_classes": OWN}, "'shifts.imagenet_on_r_classes': .*'imagenet_r'"),
-    ({"shifts/imagenet": OWN}, "'shifts.imagenet': .*'imagenet'"),
     ({"shifts/web_broad": OWN}, "'shifts.web_broad': .*'web_broad'"),
-    ({"shifts/broden": OWN}, "'shifts.broden': .*'broden'"),
     (
         {"shifts/mine": OWN_REAL, "sources/folder": {"images_per_shard": 9}},
         "'shifts.mine': .*all drawn or all real",
     ),
-    ({"shifts/mine": OWN_REAL}, "'shifts.mine.source': there is no section 'sources.folder'"),
-    ({"baseline/source": "published"}, "'shifts.tilted.baseline': 'trained' needs"),
+    ({"baseline/source": "published"}, "'shifts.tilted.baseline': 'trained'"),
 ]
 
 
@@ -160,30 +136,22 @@ GIVEN = {
 }
 GIVEN_STUDY = {"backbones/jax": EXTERNAL, WEIGHTS: GIVEN, "encoders/rn_untrained/head": "trained"}
 GIVEN_MISFITS = [
-    ({"encoders/rn_untrained/head": "zero_shot"}, "head of the kind 'trained or random', got 'z"),
-    ({WEIGHTS: GIVEN | {"backbone": "rn2"}}, "'weights.rn_untrained.backbone': there is no 'rn2'"),
-    ({WEIGHTS: GIVEN | {"representation": "x"}}, "'weights.rn_untrained.representation'"),
+    ({"encoders/rn_untrained/head": "zero_shot"}, "trained or random"),
     ({WEIGHTS: GIVEN | {"sha256": "0" * 63}}, "'weights.rn_untrained.sha256'"),
-    (
-        {"comparisons/rn_finetuning/first": "rn_untrained"},
-        "'comparisons.rn_finetuning.first': 'rn_untrained' is a folder of activations",
-    ),
+    ({"comparisons/rn_finetuning/first": "rn_untrained"}, "'comparisons.rn_finetuning.first': "),
     (
         {f"{FINETUNE}/start": "rn_untrained", WEIGHTS: GIVEN | {"backbone": "rn"}},
-        "start': there is no 'rn_untrained'; legal values: rn_web_broad$",
+        "start': .*'rn_untrained'; .*: rn_web_broad$",
     ),
     (
         {
             "encoders/rn_untrained/backbone": "jax",
             "untrained": {"jax": {"encoders": 3, "images": 50, "seed": 1}},
         },
-        "'untrained.jax': .*a net in JAX.* is not built here",
+        "'untrained.jax': .*a net in JAX",
     ),
-    ({WEIGHTS: UNTRAINED | {"backbone": "jax"}}, "'weights.rn_untrained.backbone': 'jax' is of t"),
-    (
-        {"pretrain/rn_web_broad/backbone": "jax"},
-        "'pretrain.rn_web_broad.backbone': 'jax' is of the kind 'external'",
-    ),
+    ({WEIGHTS: UNTRAINED | {"backbone": "jax"}}, "'weights.rn_untrained.backbone': 'jax'"),
+    ({"pretrain/rn_web_broad/backbone": "jax"}, "'pretrain.rn_web_broad.backbone': .*'external'"),
 ]
 
 
@@ -192,8 +160,7 @@ def test_refuses_what_a_folder_of_activations_cannot_have(complaint, changes, ex
     assert re.search(expected, complaint(GIVEN_STUDY | changes), re.MULTILINE)
 
 
-@pytest.mark.parametrize("backbone", ["jax", "rn"])
-@pytest.mark.parametrize("head", ["trained", "random"])
+@pytest.mark.parametrize(("backbone", "head"), [("jax", "trained"), ("rn", "random")])
 def test_a_folder_of_activations_is_legal_with_any_backbone(tmp_path, backbone, head):
     tree = load_tree(NANO)
     tree["backbones"]["jax"] = EXTERNAL
@@ -219,8 +186,7 @@ UNUSED = {
 @pytest.mark.parametrize("path", UNUSED)
 def test_an_entry_that_nothing_uses_is_refused(complaint, path):
     key = path.replace("/", ".")
-    expected = f"params.yaml: '{key}': nothing uses it; take the entry out"
-    assert complaint({path: UNUSED[path]}).startswith(expected)
+    assert complaint({path: UNUSED[path]}).startswith(f"params.yaml: '{key}': nothing uses it")
 
 
 @pytest.mark.parametrize("file", [ROOT / "params.yaml", NANO, *(ROOT / "studies").glob("*.yaml")])

@@ -3,11 +3,9 @@ import pytest
 
 from interpreting_clip.synthetic.appearance import (
     PALETTE,
-    SHADE,
     backdrops,
     base_colours,
     darkness,
-    paint,
 )
 from interpreting_clip.synthetic.attributes import COLOURS, SCENES, TEXTURES
 from interpreting_clip.synthetic.shapes import image_grid
@@ -37,12 +35,6 @@ def test_a_drawn_colour_stays_nearest_to_its_own_palette_entry(colour: int):
     drawn = base_colours(np.full(200, colour), np.random.default_rng(1))[:, :, 0]
     nearest = np.linalg.norm(drawn[:, None] - PALETTE, axis=2).argmin(1)
     assert (nearest == colour).mean() > 0.98
-
-
-def test_paint_shades_the_dark_pixels():
-    flat = np.full((1, 3, 1), 0.5, np.float32)
-    painted = paint(flat, np.array([[0, 1]], np.float32))
-    np.testing.assert_allclose(painted[0, 0], [0.5, 0.5 * SHADE], rtol=1e-6)
 
 
 def scenes(copies: int, seed: int) -> np.ndarray:

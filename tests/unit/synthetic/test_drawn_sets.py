@@ -20,7 +20,6 @@ from interpreting_clip.synthetic.attributes import COLOURS, SCENES, TEXTURES
 from interpreting_clip.synthetic.blocks import block_captions, draw_blocks, draw_labelled
 from interpreting_clip.synthetic.drawn_sets import draw_probe, probe_concepts, write_drawn_set
 from interpreting_clip.synthetic.render import render_masks
-from interpreting_clip.synthetic.shapes import PARTS
 
 WORLD = World(image_size=16, seed=2, images_per_shard=200)
 
@@ -99,13 +98,6 @@ def test_the_bytes_are_the_same_every_time(kind: str, tmp_path: Path):
 
 def probe(population: Population) -> ProbeSet:
     return ProbeSet(**msgspec.structs.asdict(population), source="world")
-
-
-def test_every_word_of_the_world_is_a_concept_once():
-    concepts = probe_concepts()
-    assert [concept.number for concept in concepts] == list(range(1, len(concepts) + 1))
-    assert len({concept.name for concept in concepts}) == len(concepts)
-    assert len(concepts) == sum(map(len, (COLOURS, CLASSES, PARTS, SCENES, TEXTURES)))
 
 
 def test_maps_and_numbers_name_what_the_same_images_show(population: Population, world: World):

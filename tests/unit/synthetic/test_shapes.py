@@ -66,12 +66,6 @@ def test_classes_are_measured_row_by_row():
     np.testing.assert_array_equal(together[1], distance("circle", 16))
 
 
-def test_the_grid_starts_at_the_top_left():
-    x, y = image_grid(4)
-    np.testing.assert_array_equal(x[:4], np.array([-0.75, -0.25, 0.25, 0.75], np.float32))
-    np.testing.assert_array_equal(y[::4], np.array([0.75, 0.25, -0.25, -0.75], np.float32))
-
-
 def test_the_object_frame_moves_turns_and_scales(each_class: Attributes):
     one = each_class.take(np.array([0]))
     turned = dataclasses.replace(

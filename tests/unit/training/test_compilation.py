@@ -23,10 +23,8 @@ def names(module: nn.Module) -> set[str]:
     ("backbone", "expected", "count"),
     [
         (TorchvisionModel(model="vit_b_32"), {"EncoderBlock"}, 12),
-        (TorchvisionModel(model="swin_t"), {"SwinTransformerBlock"}, 12),
         (TorchvisionModel(model="convnext_tiny"), {"CNBlock"}, 18),
         (TorchvisionModel(model="resnet18"), set(), 0),
-        (TorchvisionModel(model="efficientnet_b0"), set(), 0),
         (TimmModel(model="vit_tiny_patch16_224"), {"Block"}, 12),
     ],
     ids=lambda value: getattr(value, "model", ""),
@@ -58,8 +56,6 @@ def test_a_missing_compiler_is_one_line_with_what_to_install(monkeypatch):
         raise RuntimeError("InvalidCxxCompiler: No working C++ compiler\n\nSet TORCHDYNAMO_VERBOSE")
 
     monkeypatch.setattr(torch, "compile", lambda *_, **__: broken)
-    with pytest.raises(
-        InputError, match=r"`compile`: .*No working C\+\+.*install a C\+\+"
-    ) as error:
+    with pytest.raises(InputError, match=r"`compile`: .*install a C\+\+") as error:
         require_compiler(torch.device("cpu"))
     assert "\n" not in str(error.value) and "VERBOSE" not in str(error.value)
