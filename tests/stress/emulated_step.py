@@ -8,6 +8,7 @@ Prints the digest of every result.
 import hashlib
 import json
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from tests.unit.training.conftest import IMAGES, SHARED, small_case
 
 def main() -> None:
     results: dict[str, np.ndarray] = {}
-    recipe = TrainingRecipe(**SHARED | {"epochs": 1, "batch_size": len(IMAGES), "warmup_steps": 0})
+    own: dict[str, Any] = {"epochs": 1, "batch_size": len(IMAGES), "warmup_steps": 0}
+    recipe = TrainingRecipe(**SHARED | own)
     for tower, learns_from in (("rn", "labels"), ("vit", "captions")):
         encoder, objective = small_case(tower, learns_from)
         module, preprocess = encoder.module, encoder.card.preprocess
