@@ -1,6 +1,7 @@
 # make repro    run the study in params.yaml; make repro JOBS=2 runs two stages at a time
 # make unit     unit tests, about a minute        make test    unit, integration and pipeline tests
-# make check    format, lint, types, generated files  make stress  kills, full disks, servers, random studies
+# make check    format, lint, types, generated files  make stress  kills, full disks, servers, browser
+# make stress LONG=1  the same with more cases, real architectures and emulated processors: hours
 # make docs     generate docs/reference and the templates of `dvc plots` from the code
 # make emulate  compare the bytes that four emulated processors compute (QEMU; Debian: qemu-user)
 # make plan     downloads, disk and training steps of a study: make plan STUDY=studies/paper.yaml
@@ -73,7 +74,7 @@ install-light: $(VENV)/ready-light
 
 # The whole of a small study on four emulated processors, one after the other: about an hour.
 emulate: $(VENV)/ready-dev
-	EMULATE=1 $(PYTEST) tests/stress/test_emulation.py
+	LONG=1 $(PYTEST) tests/stress/test_emulated_study.py
 
 unit: $(VENV)/ready-dev
 	$(PYTEST) tests/unit
@@ -82,8 +83,8 @@ test: $(VENV)/ready-dev
 	$(PYTEST) tests/unit tests/integration tests/pipeline
 
 stress: $(VENV)/ready-dev
-# In the order of names: the emulated study, one long test, would otherwise begin last.
-	$(PYTEST) --no-loadscope-reorder --durations 15 tests/stress
+# In the order of names: long files of few tests would otherwise begin last.
+	$(if $(LONG),LONG=$(LONG) )$(PYTEST) --no-loadscope-reorder --durations 15 tests/stress
 
 check: $(VENV)/ready-dev
 	ruff format --check .

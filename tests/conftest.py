@@ -9,7 +9,7 @@ import pytest
 
 from tests.reads import ROOT
 
-pytest_plugins = ["tests.browser", "tests.fixtures"]
+pytest_plugins = ["tests.fixtures"]
 
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # test processes run side by side

@@ -2,14 +2,14 @@
 
 import json
 import re
-from urllib.parse import urljoin
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
 
 import networkx as nx
 import pytest
 from dvc.repo import Repo
 
 from runner.fingerprint import COMPUTING, branch_modules, fingerprinted
-from tests.browser import leads_somewhere
 from tests.pipeline.workspace import Workspace
 from tests.reads import ROOT, STAGES, body
 
@@ -163,6 +163,15 @@ def test_dvcs_table_of_metrics_fits_a_terminal(nano):
 def test_a_run_ends_with_what_it_made(nano):
     said = nano.run("python", "-m", "tools.outcome")
     assert "plots/report.html" in said and "identical to the commit" in said
+
+
+def leads_somewhere(link: str) -> bool:
+    """Say whether a link's HTML file exists and holds the element, if it names one."""
+    url = urlsplit(link)
+    file, element = Path(unquote(url.path)), unquote(url.fragment)
+    return file.is_file() and (
+        not element or element in re.findall(r'\sid="([^"]+)"', file.read_text())
+    )
 
 
 @pytest.mark.parametrize("name", ["report", "published"])

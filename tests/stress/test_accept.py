@@ -19,6 +19,8 @@ from tests.reads import ROOT
 from tests.unit.datasets.conftest import saved
 from tools.accept import ENCODER, FOLDER, STUDY
 
+pytestmark = pytest.mark.long
+
 COMMAND = (sys.executable, "-m", "tools.accept")
 
 

@@ -17,7 +17,10 @@ from interpreting_clip.training.loop import train
 from tests.reads import accept_study
 from tests.unit.training.conftest import IMAGES, small_case
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # torch's compiler warns and hides it
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore"),  # torch's compiler warns and hides it
+]
 
 
 def trained(recipe, objective: str, *, compiled: bool) -> tuple[list[float], bytes]:

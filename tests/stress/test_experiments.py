@@ -56,22 +56,6 @@ def test_an_experiment_reruns_what_the_value_reaches_and_is_shown(experiments):
     assert experiments.repro() == set()
 
 
-def test_a_temporary_experiment_leaves_the_workspace_alone(experiments):
-    setting = "kurtosis.outlier_sigma=1.5"
-    experiments.run("dvc", "exp", "run", "--temp", "--name", "low", "--set-param", setting)
-    rows = shown(experiments)
-    assert int(rows["low"][COLUMN]) > int(rows["main"][COLUMN])
-    assert experiments.run("git", "status", "--porcelain") == ""
-    assert experiments.repro() == set()
-
-
-@pytest.mark.parametrize("setting", ["kurtosis.outliers=2", "kurtosis.outlier_sigma=-1"])
-def test_a_key_or_a_value_that_is_not_legal_is_refused(experiments, setting):
-    said = experiments.run("dvc", "exp", "run", "--set-param", setting, ok=False)
-    assert "kurtosis" not in ran(said)
-    assert "outliers" in said or "error: params.yaml: 'kurtosis.outlier_sigma': Expected" in said
-
-
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each path that `--set-param` can set, with its value; empty mappings have none."""
     if isinstance(node, dict):

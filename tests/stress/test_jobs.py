@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.workspace import Workspace, new_workspace
+from tests.stress.conftest import LONG
 from tests.stress.test_kills import mend, processes, wait_for
 from tools import jobs
 
@@ -104,7 +105,7 @@ def said(study: Workspace) -> str:
     return study.folder.with_name("said").read_text()
 
 
-@pytest.mark.parametrize(("how", "seed"), [("kill", 7), ("interrupt", 8)])
+@pytest.mark.parametrize(("how", "seed"), [("interrupt", 8), *([("kill", 7)] if LONG else [])])
 def test_a_run_that_was_ended_goes_on(study, snakemake, nano, how, seed):
     run = start(study, snakemake, seed)
     if how == "kill":
@@ -124,6 +125,7 @@ def test_a_run_that_was_ended_goes_on(study, snakemake, nano, how, seed):
     assert_equal(study, nano)
 
 
+@pytest.mark.long
 def test_a_stage_that_was_killed_is_run_once_more(study, snakemake):
     run = start(study, snakemake, 9)
     killed = []

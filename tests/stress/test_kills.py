@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from tests.pipeline.workspace import Workspace, new_workspace
+from tests.stress.conftest import LONG
 from tools.fsck import find_faults
 
-SEED, KILLS = 0, 20
+SEED, KILLS = 0, 20 if LONG else 8
 
 LEFT = 8
 """The last stages, in which no moment lies: a kill may let several pass, and some must remain."""
@@ -47,7 +48,7 @@ class Moment:
 
 
 def moments(stages: int) -> list[Moment]:
-    """Return twenty moments of a run in order; stages and DVC are killed in turn."""
+    """Return moments of a run in order; stages and DVC are killed in turn."""
     rng = np.random.default_rng(SEED)
     where = sorted(rng.choice(stages - LEFT, KILLS, replace=False).tolist())
     victims = ("stage", "dvc") * (KILLS // 2)
@@ -114,7 +115,7 @@ def mend(workspace: Workspace) -> list[str]:
     return faults
 
 
-def test_twenty_kills_change_nothing(nano: Workspace, tmp_path: Path):
+def test_kills_change_nothing(nano: Workspace, tmp_path: Path):
     workspace = new_workspace(tmp_path / "clone")
     for number, moment in enumerate(moments(len(nano.lock()))):
         workspace.surroundings["SHELL"] = SHELLS[number // 2 % len(SHELLS)]

@@ -27,8 +27,7 @@ def halves(recipe):
     return msgspec.structs.replace(recipe, batch_size=12, epochs=3, pieces=2)
 
 
-@pytest.mark.parametrize("tower", ["rn", "vit"])
-@pytest.mark.parametrize("objective", ["labels", "captions"])
+@pytest.mark.parametrize(("tower", "objective"), [("rn", "labels"), ("vit", "captions")])
 def test_two_processes_compute_what_one_does(halves, tmp_path, tower, objective):
     results = []
     for name, processes in (("one", 1), ("two", 2), ("again", 2)):

@@ -22,6 +22,8 @@ from tests.reads import ROOT, run_stage
 from tests.stress.random_studies import filled
 from tests.unit.datasets.conftest import saved
 
+pytestmark = pytest.mark.long
+
 REAL = ROOT / "tests/pipeline/real.yaml"
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
 

@@ -1,9 +1,8 @@
-"""Two people share a study through a folder, an SSH server and an object store."""
+"""Two people share a study through a folder; test_served_remotes.py has servers in its place."""
 
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from tests.pipeline.test_pipeline import EXTRACTS, MEASURES
 from tests.pipeline.workspace import Workspace, clone
 from tests.reads import folder_digests
-from tests.stress.remotes import Remote, s3_remote, ssh_remote
+from tests.stress.remotes import Remote
 
 KEY = "rn_web_broad_finetuned"
 SEED = "recipes.finetuning.seed"
@@ -20,15 +19,9 @@ RERUN = {f"{stage}@{KEY}" for stage in OF_AN_ENCODER} | {*("cka@rn_finetuning", 
 MAKE = ("make", "--silent")
 
 
-@pytest.fixture(scope="module", params=["folder", "ssh", "s3"])
-def remote(request, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
-    """Lend the tests a remote of each kind in turn."""
-    folder = tmp_path_factory.mktemp("remote") / "served"
-    if request.param == "folder":
-        yield Remote(str(folder), {}, {})
-    else:
-        with {"ssh": ssh_remote, "s3": s3_remote}[request.param](folder) as served:
-            yield served
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Remote:
+    return Remote(str(tmp_path_factory.mktemp("remote") / "files"), {}, {})
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +101,6 @@ def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reache
     assert changed == {you.params()["encoders"][KEY]["label"]}
 
 
-@pytest.mark.parametrize("remote", ["folder"], indirect=True, scope="module")
 def test_another_encoder_s_listing_reaches_no_result(remote, nano, you, tmp_path):
     colleague = clone(you.folder, tmp_path / "colleague")
     lock = nano.lock()
@@ -131,7 +123,6 @@ DAMAGED = ("robustness", "kurtosis", "directions")
 """Stages: of the outputs of the first two a file is damaged, of the third the folder's listing."""
 
 
-@pytest.mark.parametrize("remote", ["folder"], indirect=True, scope="module")
 def test_what_was_damaged_is_refused_and_computed(remote, nano, you, tmp_path):
     colleague = clone(you.folder, tmp_path / "colleague")
     outs = [nano.lock()[f"{stage}@rn_untrained"]["outs"][0]["md5"] for stage in DAMAGED]

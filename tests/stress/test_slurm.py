@@ -14,6 +14,7 @@ import pytest
 
 from interpreting_clip.training.callbacks import FILE, SCRATCH
 from tests.pipeline.workspace import Workspace, new_workspace
+from tests.stress.conftest import LONG
 from tests.stress.slurm import Cluster, slurm_cluster
 from tests.stress.test_jobs import make_repro
 from tests.stress.test_kills import PATIENCE, SHELLS, processes, wait_for
@@ -131,6 +132,7 @@ def require_resumed(said: str) -> None:
     assert f"/{STEPS} " in said and f"| 0/{STEPS} " not in said, said
 
 
+@pytest.mark.long
 def test_four_at_a_time_leave_what_a_serial_run_leaves(cluster, nano, snakemake, tmp_path):
     """One of them, a training, is killed as well: it is tried again, and goes on."""
     workspace = edited(tmp_path / "clone")
@@ -173,7 +175,8 @@ def test_a_node_that_is_down_fails_the_stage_and_the_next_run_takes_another(clus
 
 
 @pytest.mark.parametrize(
-    ("victim", "shell"), [*(("dvc", shell) for shell in SHELLS), ("srun", SHELLS[0])]
+    ("victim", "shell"),
+    [*(("dvc", shell) for shell in (SHELLS if LONG else SHELLS[:1])), ("srun", SHELLS[0])],
 )
 def test_a_job_ends_with_dvc_and_with_srun(cluster, training, victim, shell):
     training.surroundings["SHELL"] = shell

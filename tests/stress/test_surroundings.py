@@ -2,6 +2,8 @@
 
 import sys
 
+import pytest
+
 from tests.pipeline.workspace import RESULTS, new_workspace
 
 SURROUNDINGS = {
@@ -11,6 +13,7 @@ SURROUNDINGS = {
 """Another locale, whose characters are ASCII's, time zone, order of sets, number of threads."""
 
 
+@pytest.mark.long
 def test_the_same_study_in_other_surroundings_has_the_same_hashes(nano, tmp_path):
     again = new_workspace(tmp_path / "deeper/than/the/other clone")
     again.surroundings, again.umask = SURROUNDINGS, 0o077

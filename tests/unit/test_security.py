@@ -1,8 +1,8 @@
 """What the project promises to whoever runs it on files of others, where ruff does not see it.
 
 Its rules S102 to S605 refuse pickles, `extractall`, unsafe loaders of YAML, shells and `eval`. What
-happens with harmful files is in tests/unit/encoders/test_weights.py, tests/unit/config,
-tests/integration/downloads and tests/pipeline/test_hostile_study.py.
+happens with harmful files is in tests/unit/encoders/test_weights.py, tests/unit/config and
+tests/integration/downloads.
 """
 
 import ast

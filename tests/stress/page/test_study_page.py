@@ -1,6 +1,5 @@
 """The study's page in a browser, as it is in git: charts come alive, concepts are found."""
 
-import io
 import json
 import re
 import shutil
@@ -8,11 +7,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import NARROW, excess_width, violations
 from tests.reads import ROOT
+from tests.stress.page.conftest import NARROW, excess_width, violations
 
 REPORT = ROOT / "plots/report.html"
 
@@ -72,17 +70,6 @@ def test_the_page_says_when_and_where_it_was_computed_if_the_record_is_its_own(
         assert ("2024-10-04" in said.inner_text()) == own
 
 
-def test_without_a_record_as_in_a_clone_the_page_says_what_writes_it(page: Page, tmp_path: Path):
-    shutil.copy(REPORT, tmp_path)
-    shutil.copy(REPORT.with_name("vega.js"), tmp_path)
-    page.goto((tmp_path / REPORT.name).as_uri())
-    said = page.locator("#computed")
-    before = said.inner_text()
-    with page.expect_event("requestfailed", lambda request: request.url.endswith("computed.js")):
-        said.scroll_into_view_if_needed()
-    assert said.inner_text() == before and "make repro" in before
-
-
 TOLD = """async (name) => {
   const chart = await window.charts[name]();
   const told = document.querySelectorAll(`#chart-${name} path, #chart-${name} text`);
@@ -112,31 +99,11 @@ def test_every_chart_answers_a_pointer_in_words(report: Page):
         assert re.search(r"\d", told) and "_" not in told.replace("attention_pool", ""), name
 
 
-@pytest.mark.parametrize("script", [True, False])
-def test_charts_are_as_dark_as_the_page(browser: Browser, script):
-    context = browser.new_context(color_scheme="dark", java_script_enabled=script)
-    page = context.new_page()
-    page.goto(REPORT.as_uri())
-    chart = page.locator("#chart-kurtosis .panel").first
-    chart.scroll_into_view_if_needed()
-    if script:
-        expect(chart.locator(".vega-embed")).to_have_count(1)
-    pixels = Image.open(io.BytesIO(chart.screenshot())).convert("L")
-    dark = sum(pixels.histogram()[:64]) / (pixels.width * pixels.height)
-    assert dark > 0.8
-    context.close()
-
-
-def test_on_a_telephone_the_panels_of_a_chart_stack(report: Page):
-    lefts = "all => new Set(all.map(one => one.getBoundingClientRect().left)).size"
-    panels = "#chart-effective_robustness .panel"
-    assert report.eval_on_selector_all(panels, lefts) == 3
-    report.set_viewport_size(NARROW)
-    assert report.eval_on_selector_all(panels, lefts) == 1
-    wide = report.eval_on_selector_all(
-        ".panel svg", "all => Math.max(...all.map(one => one.getBoundingClientRect().right))"
-    )
-    assert wide <= NARROW["width"]
+def test_charts_are_as_dark_as_the_page(report: Page):
+    ink = "getComputedStyle(document.querySelector('.chart svg text')).fill"
+    light = report.evaluate(ink)
+    report.emulate_media(color_scheme="dark")
+    assert report.evaluate(ink) != light
 
 
 def test_a_link_keeps_the_finder_and_the_open_sections(report: Page, browser: Browser):
@@ -151,30 +118,12 @@ def test_a_link_keeps_the_finder_and_the_open_sections(report: Page, browser: Br
     expect(other.locator("#find-concept")).to_have_value(words)
     assert other.get_by_role("checkbox", name="directions only").is_checked()
     assert other.locator("#validated details").first.get_attribute("open") is not None
-    assert (
-        other.locator("#layers").evaluate("one => Math.abs(one.getBoundingClientRect().top)") < 200
-    )
+    expect(other.locator("#layers h2")).to_be_in_viewport()
     assert (
         other.locator("#found-concepts").inner_text()
         == report.locator("#found-concepts").inner_text()
     )
     other.close()
-
-
-def test_the_bar_stays_and_marks_the_section_that_is_read(report: Page):
-    report.locator("#layers h2").scroll_into_view_if_needed()
-    report.evaluate("document.getElementById('layers').scrollIntoView()")
-    marked = report.locator("nav.sections [aria-current]")
-    expect(marked).to_have_text("Layers")
-    box = report.locator("nav.sections").bounding_box()
-    assert box and abs(box["y"]) < 1
-
-
-def test_text_in_tables_is_of_fifteen_pixels(report: Page):
-    sizes = report.eval_on_selector_all(
-        "main td", "all => all.map(one => parseFloat(getComputedStyle(one).fontSize))"
-    )
-    assert sizes and min(sizes) >= 15
 
 
 def test_a_chart_is_one_svg_for_a_file_without_variables(report: Page):
@@ -228,39 +177,3 @@ def test_everybody_can_read_what_is_folded_too(report: Page):
     assert violations(report) == []
     report.set_viewport_size(NARROW)
     assert excess_width(report) <= 0
-
-
-def test_text_in_charts_is_never_under_eleven_pixels_and_tables_keep_their_first_column(
-    report: Page,
-):
-    report.set_viewport_size(NARROW)
-    report.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
-    small = report.eval_on_selector_all(
-        ".chart svg text",
-        """all => all.filter((one) => {
-          const scale = one.ownerSVGElement.getScreenCTM().a;
-          return parseFloat(getComputedStyle(one).fontSize) * scale < 10.99;
-        }).length""",
-    )
-    assert small == 0
-    scrolled = report.evaluate(
-        """() => {
-          const table = document.querySelector("#robustness .scroll");
-          table.scrollLeft = 150;
-          const left = (one) => one.getBoundingClientRect().left;
-          const first = table.querySelector("tbody th");
-          return [table.scrollLeft, left(first) - left(table)];
-        }"""
-    )
-    assert scrolled[0] == 150 and abs(scrolled[1]) < 1
-
-
-def test_folds_open_to_be_printed_on_portrait_pages(report: Page):
-    folded = report.locator("details:not([open])").count()
-    report.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert folded and report.locator("details:not([open])").count() == 0
-    report.set_viewport_size({"width": 703, "height": 1000})  # A4 less its margins
-    report.emulate_media(media="print")
-    assert excess_width(report) <= 0
-    report.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert report.locator("details:not([open])").count() == folded

@@ -1,11 +1,8 @@
 """Debian's Chromium for tests of pages, and what a reader must never find on one of them."""
 
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -98,24 +95,4 @@ def excess_width(page: Page) -> int:
     """Return by how many pixels a page is wider than its window, and so scrolls sideways."""
     return page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
-
-
-def broken_links(page: Page) -> list[str]:
-    """Return the links of a page that lead to no file, or to no element of it; none to the web."""
-    links = page.eval_on_selector_all(
-        "a[*|href]", "all => all.map(a => new URL(a.href.baseVal ?? a.href, document.baseURI).href)"
-    )
-    shown = page.eval_on_selector_all("[id]", "all => all.map(element => element.id)")
-    drawn = {f"{page.url.partition('#')[0]}#{identifier}" for identifier in shown}
-    own = {link for link in links if link.startswith("file:")} - drawn
-    return sorted(link for link in own if not leads_somewhere(link))
-
-
-def leads_somewhere(link: str) -> bool:
-    """Say whether a link's HTML file exists and holds the element, if it names one."""
-    url = urlsplit(link)
-    file, element = Path(unquote(url.path)), unquote(url.fragment)
-    return file.is_file() and (
-        not element or element in re.findall(r'\sid="([^"]+)"', file.read_text())
     )

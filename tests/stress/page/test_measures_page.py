@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.instruments.command import main
-from tests.browser import HOSTILE, NARROW, excess_width, violations
+from tests.stress.page.conftest import HOSTILE, NARROW, excess_width, violations
 
 RNG = np.random.default_rng(0)
 
@@ -35,11 +35,5 @@ def test_the_page_runs_nothing_loads_nothing_and_can_be_read(page, report, schem
     assert page.locator("svg").count() == 6
     assert HOSTILE in page.locator("body").inner_text()
     assert violations(page) == []
-    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 24, 27)"
-    assert dark == (scheme == "dark")
-
-
-def test_the_page_fits_a_telephone(page, report):
     page.set_viewport_size(NARROW)
-    page.goto(report.as_uri())
     assert excess_width(page) == 0
