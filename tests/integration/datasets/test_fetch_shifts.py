@@ -126,22 +126,13 @@ NAMES = "\n".join(KNOWN.names)
 @pytest.mark.parametrize(
     ("files", "classes", "expected"),
     [
-        ({}, "all", "photos: expected images, found none"),
-        ({"dogs/a.jpg": 0}, "all", r"dogs/a\.jpg: the folder 'dogs'.*`classes`"),
-        ({"0/a.jpg": 0, "dogs/a.jpg": 1}, {"dogs": "151"}, r"0/a\.jpg: the folder '0'"),
-        ({f"{TENCH}/a.jpg": 0, "0/b.jpg": 1}, "all", rf"'0' and '{TENCH}' are one class"),
-        ({"0/a.jpg": 0}, ["0", "5"], "1 of 2 classes have no image: n01496331;"),
-        ({"0/a.jpg": 0}, {"0": "0", "x": "5"}, "1 of 2 classes have no image: x"),
-        ({"0/a.jpg": 0}, ["n99999999"], "params.yaml: `classes`: n99999999 is none of ImageNet's"),
-        ({"0/a.jpg": 0}, ["0", TENCH], f"params.yaml: `classes`: 0 and {TENCH} are one class"),
-        ({"0/a.jpg": 0, "b.tar": 1}, "all", r"got both: b\.tar and 0/a\.jpg"),
-        ({"b.tar": [0, 2]}, ["3", "4"], r"\.cls: expected a label from 0 to 1, got '2'"),
-        (
-            {"b.tar": [0, 1]},
-            {"0": "3", "2": "4"},
-            "mapping under `classes`.*labels of these shards",
-        ),
-        ({"b.tar": [0]}, {"dogs": "3"}, "mapping under `classes`.*labels of these shards"),
+        ({}, "all", "photos: .*found none"),
+        ({"0/a.jpg": 0, "dogs/a.jpg": 1}, {"dogs": "151"}, r"0/a\.jpg: .*'0'"),
+        ({f"{TENCH}/a.jpg": 0, "0/b.jpg": 1}, "all", rf"'0' and '{TENCH}'"),
+        ({"0/a.jpg": 0}, {"0": "0", "x": "5"}, "1 of 2 classes .*: x"),
+        ({"0/a.jpg": 0}, ["n99999999"], "params.yaml: `classes`: n99999999"),
+        ({"b.tar": [0, 2]}, ["3", "4"], r"\.cls: .*got '2'"),
+        ({"b.tar": [0, 1]}, {"0": "3", "2": "4"}, "mapping under `classes`"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(files, classes, expected):
