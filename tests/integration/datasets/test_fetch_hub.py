@@ -65,7 +65,7 @@ def test_timm_s_train_shards_are_held_against_their_json(hub: HubServer, tmp_pat
     with open_shards(fetched(tmp_path, entry("imagenet", **more))) as opened:
         assert opened.classes.tolist() == [1]
     hub.add(NAME, {"imagenet1k-train-0000.tar": tar(files | {"00000.cls": b"2"})})
-    with pytest.raises(InputError, match=r"has class 2, but its \.json names n01443537"):
+    with pytest.raises(InputError, match=r"class 2.*n01443537"):
         fetched(tmp_path, entry("imagenet", **more))
 
 

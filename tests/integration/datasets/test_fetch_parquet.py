@@ -94,11 +94,6 @@ def test_the_hub_s_imagenet_is_read_split_by_split(hub: HubServer, tmp_path: Pat
     assert "got -1" in said and "take those of `validation`" in said
 
 
-def test_a_gated_repository_asks_for_its_licence(hub: HubServer, tmp_path: Path):
-    hub.add(NAME, {"data/validation-0.parquet": file(imagenet(0))}, gated=True)
-    assert f"accept its licence at {hub.url}/datasets/{NAME}" in refusal(tmp_path, entry())
-
-
 @pytest.mark.parametrize("folder", ["data/validation-*.parquet", "validation"])
 def test_a_folder_or_a_pattern_of_files_is_read(tmp_path: Path, folder: str):
     write_files(tmp_path, {f"validation/{n}.parquet": file(imagenet(n)) for n in (10, 2)})
@@ -206,12 +201,12 @@ SWAPPED = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no parquet file, damaged or cut short"),
-        (file(GOOD)[:-9], "no parquet file, damaged or cut short"),
-        (file(table(GOOD, SWAPPED)), "label 0: expected the name 'tench', got 'goldfish'"),
-        (file(table(GOOD, KNOWN.names[:10])), "expected 1,000 names of labels, got 10"),
-        (file([(photo(1), "n01491361_1.JPEG", 4)]), "class 4, but its name has n01491361"),
-        (file([(photo(1), None, 1000)]), "expected a label from 0 to 999, got 1000"),
+        (b"", "no parquet file"),
+        (file(GOOD)[:-9], "cut short"),
+        (file(table(GOOD, SWAPPED)), "'tench', got 'goldfish'"),
+        (file(table(GOOD, KNOWN.names[:10])), "1,000 names .*got 10"),
+        (file([(photo(1), "n01491361_1.JPEG", 4)]), "class 4.*n01491361"),
+        (file([(photo(1), None, 1000)]), "0 to 999, got 1000"),
         (
             file([(photo(1), None, None), (photo(1), None, 1)]),
             "expected a label .* got none; check",

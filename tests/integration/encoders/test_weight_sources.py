@@ -301,7 +301,7 @@ def test_a_clip_by_its_sizes_takes_no_checkpoint(machine):
 
 def test_a_repository_without_weights_is_refused(hub, machine):
     hub.add("me/tiny", {"README.md": b"", "weights.msgpack": b""}, "model")
-    with pytest.raises(InputError, match=r"open_clip_model\.safetensors' or .*msgpack"):
+    with pytest.raises(InputError, match=r"open_clip_model\.safetensors"):
         build_encoder(OpenClip(backbone="b"), TINY_HUB, machine)
 
 
@@ -312,5 +312,5 @@ def test_an_untrained_encoder_has_no_origin(machine):
 
 @pytest.mark.parametrize("settings", [{"resize_mode": "longest"}, {"interpolation": "nearest"}])
 def test_images_prepared_in_other_ways_are_refused(settings):
-    with pytest.raises(InputError, match="supported are"):
+    with pytest.raises(InputError, match="mine"):
         open_clip_preprocess(settings, "mine")

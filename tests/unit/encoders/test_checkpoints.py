@@ -248,5 +248,5 @@ def test_a_file_cut_anywhere_is_refused(tmp_path):
     content = {"epoch": 3, "state_dict": WEIGHTS, "args": argparse.Namespace(lr=0.1)}
     whole = pickled(content, _use_new_zipfile_serialization=False)
     for length in range(0, len(whole) - 1, 29):
-        with pytest.raises(InputError, match=r"^zoo/mine\.pt: .*damaged.*get it again"):
+        with pytest.raises(InputError, match=r"^zoo/mine\.pt: .*damaged"):
             read(tmp_path, whole[:length])
