@@ -1,7 +1,5 @@
 """What dvc.yaml and the code say about stages, and how tests handle their results."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -79,23 +77,3 @@ def run_stage(stage: str, key: str = "") -> None:
     accept_study()
     study = Params()
     compute(read_entry(stage, key, study.tree, ROOT / GRAPH_FILE), study)
-
-
-def said_within(megabytes: int, importing: str, call: str) -> str:
-    """Return what a call returns or refuses in a process with limited memory."""
-    code = """
-from pathlib import Path
-from interpreting_clip.errors import InputError
-{}
-try:
-    said = {}
-except InputError as error:
-    said = error
-print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0], said)
-"""
-    command = [sys.executable, "-c", code.format(importing, call)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-    assert ran.stdout.count("\n") == 1 and not ran.stderr, ran
-    peak, _, said = ran.stdout.partition(" ")
-    assert int(peak) <= megabytes << 10, ran.stdout
-    return said

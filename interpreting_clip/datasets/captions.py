@@ -6,11 +6,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from interpreting_clip.datasets.imagenet import PublishedSet
-from interpreting_clip.downloads.archives import read_file
 from interpreting_clip.errors import DAMAGED_JSON, InputError
-
-LARGEST = 1 << 29
-"""The most bytes of the JSON file, whose 463,622 entries are read into memory as a whole."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -41,7 +37,7 @@ def read_captions(file: Path) -> dict[str, Entry]:
         There is no such file, it is another kind of file, or it has two texts for one image.
     """
     try:
-        entries = msgspec.json.decode(read_file(file, LARGEST), type=list[Entry])
+        entries = msgspec.json.decode(file.read_bytes(), type=list[Entry])
     except FileNotFoundError as error:
         raise InputError(
             f"{file}: no such file; get ImageNet-Captions' JSON from "

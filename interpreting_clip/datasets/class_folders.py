@@ -9,12 +9,9 @@ import csv
 import io
 import os
 import re
-import struct
 import warnings
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -23,7 +20,7 @@ import msgspec
 
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.images import SUFFIXES
-from interpreting_clip.downloads.archives import LARGEST, iterate_archive, read_file
+from interpreting_clip.downloads.archives import iterate_archive
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from interpreting_clip.formats.files import natural_order
 
@@ -77,9 +74,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 def folder_files(root: Path) -> Files:
     """Return the files below `root`, in the order of `walk`."""
-    return lambda wanted: (
-        File(path, partial(read_file, file)) for path, file in walk(root) if wanted(path)
-    )
+    return lambda wanted: (File(path, file.read_bytes) for path, file in walk(root) if wanted(path))
 
 
 def archive_files(archives: Mapping[str, Path]) -> Files:
@@ -100,13 +95,8 @@ SOLUTION = "LOC_val_solution.csv"
 SYNSETS = "imagenet_2012_validation_synset_labels.txt"
 ILSVRC_IDS = "ILSVRC2012_validation_ground_truth.txt"
 META = "meta.mat"
-COMPRESSED = 15
-"""MATLAB's code for an element of a file that is compressed by zlib."""
 GROUND_TRUTH = (SOLUTION, SYNSETS, ILSVRC_IDS, META)
 """The files that can tell the class of each of ImageNet's validation images."""
-
-TABLE = 1 << 22
-"""The most bytes of such a file or of a table of class names; ImageNet's largest has 2 MB."""
 
 FOLDERS = "folder_to_objectnet_label.json"
 CLASSES = "objectnet_to_imagenet_1k.json"
@@ -127,14 +117,7 @@ def folder_classes(files: Files, published: PublishedSet) -> dict[str, int]:
         paths.append(path)
         return PurePosixPath(path).name in (*GROUND_TRUTH, FOLDERS, CLASSES)
 
-    tables = {}
-    for file in files(is_table):
-        tables[PurePosixPath(file.path).name] = data = file.read()
-        if len(data) > TABLE:
-            raise ValueError(
-                f"{file.path}: expected a table of at most {TABLE:,} bytes, got {len(data):,}; get "
-                "it again"
-            )
+    tables = {PurePosixPath(file.path).name: file.read() for file in files(is_table)}
     if published.other_folders:
         check_mappings(tables, published)
     return classify(paths, tables, published)
@@ -265,7 +248,6 @@ def _solution(data: bytes) -> dict[int, str]:
 def _meta(data: bytes) -> dict[str, str]:
     """ILSVRC id -> WordNet id of the 1,000 synsets that have no children."""
     try:
-        _require_small(data)
         # A damaged file can crash the process of scipy's reader, so the reader has its own process.
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             return pool.submit(_synsets, data).result()
@@ -274,19 +256,6 @@ def _meta(data: bytes) -> dict[str, str]:
             f"{META}: not the development kit's table `synsets` ({error}); take the file from "
             "ILSVRC2012_devkit_t12.tar.gz again"
         ) from error
-
-
-def _require_small(data: bytes) -> None:
-    """Refuse a MATLAB file if one of its elements expands to more than `LARGEST`."""
-    at = 128
-    while at + 8 <= len(data):
-        kind, size = struct.unpack_from("<II", data, at)
-        at += 8 + size
-        if kind == COMPRESSED:
-            unpacking = zlib.decompressobj()
-            unpacking.decompress(data[at - size : at], LARGEST)
-            if unpacking.unconsumed_tail:
-                raise ValueError(f"it unpacks to more than {LARGEST:,} bytes")
 
 
 def _synsets(data: bytes) -> dict[str, str]:

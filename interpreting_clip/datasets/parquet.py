@@ -25,7 +25,6 @@ import msgspec
 from interpreting_clip.datasets.class_folders import File, Files
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import label_classes, named_classes
-from interpreting_clip.downloads.archives import LARGEST, RATIO
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from interpreting_clip.formats.files import natural_order
 
@@ -34,20 +33,11 @@ SUFFIX = ".parquet"
 IMAGE, LABEL = "image", "label"
 """The columns that are read; others are ignored."""
 
-GROUP = 1 << 28
-"""The most bytes of a row group that is read into memory as a whole.
-
-A larger one is read through a buffer, a page at a time. Not smaller ones: with a buffer, pyarrow
-believes a page's header, which may announce 2 GB.
-"""
-
 BUFFER = 1 << 20
+"""Row groups are read through a buffer: many programs write a whole file as one."""
 
 ROWS = 64
 """How many labels and names are decoded at a time."""
-
-TEXTS = 1 << 27
-"""The most bytes of a file's labels and names, which are kept in memory together."""
 
 Label = int | str | None
 
@@ -75,7 +65,7 @@ def parquet_classes(
     Raises
     ------
     InputError
-        A file is damaged, has other columns, or labels and names of more than `TEXTS` bytes.
+        A file is damaged or has other columns.
     ValueError
         The labels are those of another set, in another order, missing, or contradict the WordNet
         id in an image's name.
@@ -106,9 +96,7 @@ def parquet_images(files: Mapping[str, Path], where: str) -> Files:
     def images(wanted: Callable[[str], bool]) -> Iterator[File]:
         for file, local in files.items():
             with _opened(local, f"{where}: {file}") as table:
-                large = _largest_group(table) > GROUP
-            with _opened(local, f"{where}: {file}", BUFFER if large else 0) as table:
-                yield from _images(table, file, wanted, f"{where}: {file}", local.stat().st_size)
+                yield from _images(table, file, wanted, f"{where}: {file}")
 
     return images
 
@@ -168,16 +156,10 @@ def _rows(table: Any, file: str, where: str) -> Iterator[tuple[str, str, Label]]
     Raises
     ------
     InputError
-        They have more than `TEXTS` bytes, or rows are missing.
+        Rows are missing.
     """
-    row, size = 0, 0
+    row = 0
     for batch in table.iter_batches(ROWS, columns=[LABEL, f"{IMAGE}.path"], use_threads=False):
-        size += batch.nbytes
-        if size > TEXTS:
-            raise InputError(
-                f"{where}: expected at most {TEXTS:,} bytes of labels and names, got more; get it "
-                "again"
-            )
         labels = batch.column(LABEL).to_pylist()
         for name, label in zip(_names(batch), labels, strict=True):
             yield _path(file, row, name), name, label
@@ -185,18 +167,15 @@ def _rows(table: Any, file: str, where: str) -> Iterator[tuple[str, str, Label]]
     _require_rows(row, table.metadata.num_rows, where)
 
 
-def _images(
-    table: Any, file: str, wanted: Callable[[str], bool], where: str, size: int
-) -> Iterator[File]:
+def _images(table: Any, file: str, wanted: Callable[[str], bool], where: str) -> Iterator[File]:
     """Yield the wanted images of a file.
 
     Raises
     ------
     InputError
-        A row has no image, rows are missing, an image is larger than `LARGEST`, or all of them
-        unpack to too much.
+        A row has no image, or rows are missing.
     """
-    first, unpacked = 0, 0
+    first = 0
     for group in range(table.num_row_groups):
         only: dict[str, Any] = {"row_groups": [group], "use_threads": False}
         batches = table.iter_batches(ROWS, columns=[f"{IMAGE}.path"], **only)
@@ -207,14 +186,8 @@ def _images(
             first += len(names)
             continue
         row = 0
-        # One at a time, since a large image may stand in a dictionary and be meant by many rows.
+        # One image at a time is in memory.
         for batch in table.iter_batches(1, columns=[f"{IMAGE}.bytes"], **only):
-            unpacked += batch.nbytes
-            if unpacked > LARGEST + RATIO * size:
-                raise InputError(
-                    f"{where}: it unpacks to more than {RATIO} times its size, and images hardly "
-                    "compress; nothing was taken. Fetch it from its publisher"
-                )
             if row in chosen:
                 image = batch.column(0)[0].as_py() or {}
                 yield File(paths[row], _reader(image.get("bytes"), f"{where}: row {first + row}"))
@@ -229,28 +202,13 @@ def _reader(data: bytes | None, where: str) -> Callable[[], bytes]:
     Raises
     ------
     InputError
-        There are none, or too many.
+        There are none.
     """
     if data is None:
         raise InputError(
             f"{where}: an image has a path and no bytes; get a copy that holds the images"
         )
-    if len(data) > LARGEST:
-        raise InputError(
-            f"{where}: expected an image of at most {LARGEST:,} bytes, got {len(data):,}; get it "
-            "from its publisher"
-        )
     return lambda: data
-
-
-def _largest_group(table: Any) -> int:
-    """Return the bytes of the largest row group, as it unpacks.
-
-    A column's own sizes are not asked for: pyarrow 26 ends the process if its description is
-    damaged.
-    """
-    groups = map(table.metadata.row_group, range(table.num_row_groups))
-    return max((group.total_byte_size for group in groups), default=0)
 
 
 def _require_rows(found: int, expected: int, where: str) -> None:
@@ -305,7 +263,7 @@ def _label_names(table: Any, file: str) -> list[str] | None:
 
 
 @contextmanager
-def _opened(file: Path, where: str, buffer: int = 0) -> Iterator[Any]:
+def _opened(file: Path, where: str) -> Iterator[Any]:
     """Open a parquet file and check its columns; explain it if it cannot be read.
 
     Raises
@@ -318,7 +276,7 @@ def _opened(file: Path, where: str, buffer: int = 0) -> Iterator[Any]:
 
     if not file.is_file():
         raise InputError(f"{where}: expected a file, got a pipe, a folder or a broken link")
-    options = {"buffer_size": buffer, "page_checksum_verification": True}
+    options = {"buffer_size": BUFFER, "page_checksum_verification": True}
     try:
         with ParquetFile(file, pre_buffer=False, **options) as table:
             _check_columns(table.schema_arrow, where)

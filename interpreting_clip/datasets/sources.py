@@ -28,7 +28,6 @@ from interpreting_clip.datasets.broden.broden1 import write_real_broden
 from interpreting_clip.datasets.captions import image_captions, read_captions
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.class_folders import (
-    TABLE,
     File,
     Files,
     archive_files,
@@ -56,7 +55,6 @@ from interpreting_clip.datasets.webdataset import (
     shard_images,
     shard_labels,
 )
-from interpreting_clip.downloads.archives import read_file
 from interpreting_clip.downloads.http import download
 from interpreting_clip.downloads.hub import Repository, download_file, open_repository
 from interpreting_clip.errors import InputError, error_context
@@ -279,7 +277,7 @@ def _check_labels(
         file = download_file(repository, CLASSNAMES, downloads)
         # A set of the user's own may call its classes what it likes, but not by another's name.
         unknown = 1.0 if isinstance(entry, RealShift) else RENAMED
-        check_classnames(read_file(file, TABLE), published, unknown)
+        check_classnames(file.read_bytes(), published, unknown)
     elif not isinstance(entry, ImageNet | RealShift):
         raise ValueError(
             f"no {CLASSNAMES} beside the shards, which defines their labels; use one of the copies "

@@ -14,7 +14,6 @@ from tarfile import AREGTYPE, BLOCKSIZE, DIRTYPE, REGTYPE
 from threading import Lock
 from typing import NamedTuple
 
-from interpreting_clip.downloads.archives import PlainMember
 from interpreting_clip.errors import InputError
 
 END = bytes(2 * BLOCKSIZE)
@@ -180,7 +179,7 @@ class ArchiveReader:
         try:
             with (
                 file.stream() as stream,
-                tarfile.open(fileobj=stream, mode="r:", tarinfo=PlainMember) as tar,
+                tarfile.open(fileobj=stream, mode="r:") as tar,
             ):
                 size = os.fstat(file.descriptor).st_size
                 for member in tar:

@@ -15,10 +15,6 @@ from interpreting_clip.datasets.class_folders import File, Files
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.images import SUFFIXES
 from interpreting_clip.downloads.archives import iterate_archive
-from interpreting_clip.errors import InputError
-
-LABELS = 1 << 27
-"""The most bytes of a shard's labels, which are read into memory together."""
 
 RENAMED = 0.05
 """The share of a copy's class names that may belong to no class today."""
@@ -34,7 +30,7 @@ def shard_labels(
     Raises
     ------
     ValueError
-        A key lacks its image or label, or has a label of another set.
+        A key lacks its image or label, comes twice, or has a label of another set.
     """
     needed = "cls" if published.classes else "txt"
     classes: dict[str, int | None] = {}
@@ -42,6 +38,8 @@ def shard_labels(
     for shard, file in shards.items():
         for key, members in grouped(_labels(file, f"{where}: {shard}", needed)):
             image = f"{shard}/{key}"
+            if image in classes:
+                raise ValueError(f"{image} is there twice; pack the shard with unique keys")
             if sum(map(_is_image, members)) != 1 or needed not in members:
                 raise ValueError(
                     f"{image}: expected one image and .{needed}, got {', '.join(sorted(members))}; "
@@ -95,13 +93,7 @@ def _is_image(extension: str) -> bool:
 
 
 def _labels(file: Path, where: str, needed: str) -> list[tuple[str, bytes]]:
-    """Return all members of a shard; those that are not labels are left empty.
-
-    Raises
-    ------
-    InputError
-        The labels are larger than `LABELS`.
-    """
+    """Return all members of a shard; those that are not labels are left empty."""
     names: list[str] = []
     extensions = ("cls", "json", "txt") if needed == "cls" else ("txt",)
 
@@ -109,16 +101,7 @@ def _labels(file: Path, where: str, needed: str) -> list[tuple[str, bytes]]:
         names.append(name)
         return split_key(name)[1] in extensions
 
-    contents: dict[str, bytes] = {}
-    room = LABELS
-    for name, data in iterate_archive(file, where, is_label):
-        contents[name] = data
-        room -= len(data)
-        if room < 0:
-            raise InputError(
-                f"{where}: expected at most {LABELS:,} bytes of labels in a shard, got more; get "
-                "it again, or pack it in smaller shards"
-            )
+    contents = dict(iterate_archive(file, where, is_label))
     return [(name, contents.get(name, b"")) for name in names]
 
 

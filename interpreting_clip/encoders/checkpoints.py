@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.errors import InputError
 
 StateDict = Mapping[str, torch.Tensor]
 """Weights by their names in the model."""
@@ -48,8 +48,7 @@ def read_checkpoint(file: Path, source: str) -> dict[str, StateDict]:
         content = load_file(file) if is_safetensors(file) else read_pickle(file, source)
     except SafetensorError as error:
         raise InputError(f"{source}: damaged safetensors ({error}); get the file again") from None
-    with error_context(source):
-        found = dict(state_dicts(content))
+    found = dict(state_dicts(content))
     if not found:
         raise InputError(
             f"{source}: expected a state dict, or a training checkpoint with one under a key such "
@@ -90,26 +89,19 @@ def abridged(names: list[str]) -> str:
 NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 """Numbers that OpenAI's state dicts hold beside the weights."""
 
-NESTED = 4
-"""How deep in a checkpoint's mappings state dicts are looked for (`ema` → `module` is 2)."""
-
-DEEPEST_MODULE, MOST_MODULES = 64, 20_000
-"""How deep the modules of a pickled model may be nested, and how many there may be, each counted
-once per place; a hostile one contains itself. A ViT of 48 blocks has some 500."""
-
 
 def state_dicts(content: object) -> Iterator[tuple[str, StateDict]]:
     """Yield the state dicts in what a file holds, with the keys that lead to each, joined by dots.
 
     A state dict is a mapping with tensors; what else it holds, such as the epoch, is left out. A
-    whole model, as `torch.save(model, …)` writes it, is the state dict that
-    it would have. The state of an optimiser may look like a state dict: which one an encoder needs
-    is decided by its names.
+    whole model, as `torch.save(model, …)` writes it, is the state dict that it would have. The
+    state of an optimiser may look like a state dict: which one an encoder needs is decided by its
+    names.
     """
-    waiting: list[tuple[str, object, int]] = [("", content, 0)]
+    waiting: list[tuple[str, object]] = [("", content)]
     seen: set[int] = set()
     while waiting:
-        path, value, depth = waiting.pop(0)
+        path, value = waiting.pop(0)
         if id(value) in seen:
             continue
         seen.add(id(value))
@@ -117,7 +109,6 @@ def state_dicts(content: object) -> Iterator[tuple[str, StateDict]]:
             yield path, dict(module_weights(value))
         if not isinstance(value, Mapping):
             continue
-        inner = {k: v for k, v in value.items() if isinstance(v, Mapping | StandIn)}
         tensors = {
             str(key): tensor
             for key, tensor in value.items()
@@ -125,8 +116,11 @@ def state_dicts(content: object) -> Iterator[tuple[str, StateDict]]:
         }
         if tensors:
             yield path, tensors
-        if depth < NESTED:
-            waiting += [(f"{path}.{k}" if path else str(k), v, depth + 1) for k, v in inner.items()]
+        waiting += [
+            (f"{path}.{key}" if path else str(key), inner)
+            for key, inner in value.items()
+            if isinstance(inner, Mapping | StandIn)
+        ]
 
 
 def is_module(value: "StandIn") -> bool:
@@ -138,28 +132,16 @@ def is_module(value: "StandIn") -> bool:
 
 
 def module_weights(module: "StandIn") -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the parameters and persistent buffers of a pickled module, as its `state_dict` would.
-
-    Raises
-    ------
-    InputError
-        There are too many modules, or they are nested too deeply.
-    """
-    waiting, visited = [("", module, 0)], 0
+    """Yield the parameters and persistent buffers of a pickled module, as in its `state_dict`."""
+    waiting = [("", module)]
     while waiting:
-        prefix, here, depth = waiting.pop()
-        visited += 1
-        if depth > DEEPEST_MODULE or visited > MOST_MODULES:
-            raise InputError(
-                f"a pickled model of more than {MOST_MODULES:,} modules, or {DEEPEST_MODULE} in "
-                "each other; save its `state_dict()`"
-            )
+        prefix, here = waiting.pop()
         computed = here.state.get("_non_persistent_buffers_set") or ()
         for name, value in [*here.state["_parameters"].items(), *here.state["_buffers"].items()]:
             if isinstance(value, torch.Tensor) and name not in computed:
                 yield f"{prefix}{name}", value
         waiting += [
-            (f"{prefix}{name}.", child, depth + 1)
+            (f"{prefix}{name}.", child)
             for name, child in here.state["_modules"].items()
             if isinstance(child, StandIn) and is_module(child)
         ]
@@ -193,18 +175,12 @@ def read_pickle(file: Path, source: str) -> Any:
                 f"{source}: a TorchScript archive holds a program, and nothing is executed here; "
                 "save its `state_dict()` with safetensors, or use the weights on the hub"
             )
-        # `torch.save` compresses nothing, so more than the file's own size is a bomb.
-        if sum(member.file_size for member in members) > file.stat().st_size:
-            raise InputError(
-                f"{source}: its members unpack to more than the {file.stat().st_size:,} bytes that "
-                "it has, and torch would read them into memory; get it from its publisher"
-            )
         if not members and is_plain_pickle(file):
             raise InputError(
                 f"{source}: a plain pickle, as `pickle.dump` writes it, holds its tensors as "
                 "programs; load it where you trust it, and `torch.save` the model's `state_dict()`"
             )
-        stand_ins = make_stand_ins(file, members, source)
+        stand_ins = make_stand_ins(file, members)
         with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins):
             # Some old files make torch warn, and the user can do nothing about it.
             warnings.simplefilter("ignore")
@@ -243,7 +219,7 @@ def zipped_members(file: Path) -> list[zipfile.ZipInfo]:
 
 
 DAMAGED = (ValueError, IndexError, MemoryError)
-"""What comes of following a pickle that is damaged, or states sizes that nothing has."""
+"""What comes of following a damaged pickle."""
 
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 """The first pickle in every file that `torch.save` wrote before it wrote zips."""
@@ -285,23 +261,10 @@ class StandIn:
         self.state = state
 
 
-MOST_NAMES = 1000
-"""The most classes and functions that a pickle may name; a whole model names some fifty. torch
-looks through all of them at every object."""
-
-FILLS_MEMORY = ("builtins", "bytearray")
-"""A name that torch's reader knows, and calls: with a number, it fills that much memory."""
-
-
-def make_stand_ins(file: Path, members: list[zipfile.ZipInfo], source: str) -> list[Any]:
+def make_stand_ins(file: Path, members: list[zipfile.ZipInfo]) -> list[Any]:
     """Return stand-ins for all classes and functions that a file of `torch.save` names.
 
     torch's reader looks in its own list first, so those that it knows stay as they are.
-
-    Raises
-    ------
-    InputError
-        There are too many names, or one that would fill the memory.
     """
     containers: dict[tuple[str, str], type | None] = {}
     for stream in pickles(file, members):
@@ -309,18 +272,8 @@ def make_stand_ins(file: Path, members: list[zipfile.ZipInfo], source: str) -> l
         with suppress(*DAMAGED):
             for name, container in named_classes(stream):
                 containers[name] = container or containers.get(name)
-                if len(containers) > MOST_NAMES:
-                    break
     # torch knows only some of Python 2's names by those of Python 3.
     containers |= {renamed(*name): container for name, container in containers.items()}
-    if len(containers) > MOST_NAMES or FILLS_MEMORY in containers:
-        what = f"more than {MOST_NAMES:,} classes"
-        if FILLS_MEMORY in containers:
-            what = ".".join(FILLS_MEMORY)
-        raise InputError(
-            f"{source}: names {what}, which no checkpoint needs; get it from its publisher, or "
-            "save the model's `state_dict()` alone"
-        )
     return [
         type(
             "StandIn",

@@ -5,12 +5,8 @@ from pathlib import Path
 
 from interpreting_clip.config.weight_sources import ClassOrder
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
-from interpreting_clip.downloads.archives import read_file
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
-
-LARGEST = 1 << 20
-"""The most bytes of the list; a thousand names with their WordNet ids have 32 thousand."""
 
 WNID = re.compile(r"n\d{8}(?=\s|\Z)")
 """The WordNet id that a line may begin with, as in `synset_words.txt` of ILSVRC."""
@@ -40,7 +36,7 @@ def read_class_order(order: ClassOrder, folders: Path) -> list[int]:
             "in params.yaml, or get the file again"
         )
     try:
-        text = read_file(file, LARGEST).decode()
+        text = file.read_bytes().decode()
     except UnicodeDecodeError:
         raise InputError(f"{file}: no text in UTF-8; list one class per line") from None
     lines = [line.strip() for line in text.splitlines() if line.strip()]

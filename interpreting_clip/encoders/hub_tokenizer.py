@@ -17,7 +17,6 @@ import numpy as np
 from jaxtyping import Int
 
 from interpreting_clip.encoders.open_clip_import import import_open_clip
-from interpreting_clip.encoders.tokenizer import LONGEST
 from interpreting_clip.errors import DAMAGED_JSON, InputError, error_context
 
 REQUIRED = ("tokenizer.json", "tokenizer_config.json")
@@ -48,7 +47,7 @@ class HubTokenizer:
             The package `transformers` is not installed, or cannot read the tokenizer; or a token is
             none of the text tower's.
         """
-        tokens = self.loaded([text[:LONGEST] for text in texts]).numpy()
+        tokens = self.loaded(list(texts)).numpy()
         known = self.text.get("vocab_size")
         if known is not None and tokens.size and tokens.max() >= known:
             raise InputError(

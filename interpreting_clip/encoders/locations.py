@@ -24,7 +24,6 @@ from interpreting_clip.config.weight_sources import (
     Untrained,
     WeightsEntry,
 )
-from interpreting_clip.downloads.archives import read_file
 from interpreting_clip.downloads.http import download
 from interpreting_clip.downloads.hub import download_file, open_repository
 from interpreting_clip.encoders.encoder_card import OpenClipConfig, Origin, TokenizerOrigin
@@ -284,10 +283,6 @@ def download_weights(
     return file, Origin(source=source, location=name, sha256=digest, tag=tag, revision=revision)
 
 
-TOKENIZER_SIZE = 1 << 27
-"""The most bytes of a tokenizer's file; Gemma's, which SigLIP 2 has, is of 34 MB."""
-
-
 def tokenizer_location(architecture: OpenClipConfig, origin: Origin | None = None) -> AtHub | None:
     """Return where the tokenizer of a CLIP's text is; None if it is open_clip's own.
 
@@ -324,6 +319,6 @@ def download_tokenizer(
     for name in (*REQUIRED, *OPTIONAL):
         if name in repository.files:
             file = download_file(repository, name, Path(machine.downloads))
-            files[name], digests[name] = read_file(file, TOKENIZER_SIZE), file_digest(file)
+            files[name], digests[name] = file.read_bytes(), file_digest(file)
     found = TokenizerOrigin(repository=repository.name, revision=repository.revision, files=digests)
     return HubTokenizer(architecture.config["text_cfg"], files), found

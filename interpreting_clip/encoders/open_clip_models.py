@@ -52,10 +52,6 @@ def named_config(backbone: OpenClipModel) -> OpenClipConfig:
     return supported_config(name, open_clip.get_model_config(name))
 
 
-DEEPEST = 256
-"""The most layers of a tower; open_clip's deepest has 48. A billion would never be built."""
-
-
 def supported_config(name: str, config: Mapping[str, Any]) -> OpenClipConfig:
     """Return a model's configuration.
 
@@ -77,13 +73,6 @@ def supported_config(name: str, config: Mapping[str, Any]) -> OpenClipConfig:
     if text.get("hf_tokenizer_name"):
         with error_context(f"open_clip's model '{name}'"):
             tokenizer_settings(text)
-    for tower in ("vision_cfg", "text_cfg"):
-        layers = config[tower].get("layers") or 0
-        if sum(layers if isinstance(layers, list) else [layers]) > DEEPEST:
-            raise InputError(
-                f"open_clip's model '{name}': {tower} has {layers} layers, expected "
-                f"{DEEPEST} at most; choose another"
-            )
     if "multimodal_cfg" in config:
         raise InputError(f"open_clip's model '{name}' writes captions (CoCa), expected a CLIP")
     return OpenClipConfig(model=name, config=dict(config))

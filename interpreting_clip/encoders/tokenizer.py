@@ -16,13 +16,6 @@ UNKNOWN = 1
 """The token of every word outside the vocabulary; its embedding is never trained."""
 
 
-LONGEST = 10_000
-"""How many characters of a text open_clip's tokenizer gets.
-
-This is more than any text tower reads; a word of 32,000 letters would take half a minute.
-"""
-
-
 class Vocabulary:
     """The words that a text tower knows, one token each.
 
@@ -85,4 +78,4 @@ def open_clip_tokens(
     tokenizer = tokenizers.SimpleTokenizer(
         context_length=length, **(text.get("tokenizer_kwargs") or {})
     )
-    return tokenizer([text[:LONGEST] for text in texts]).numpy()
+    return tokenizer(list(texts)).numpy()

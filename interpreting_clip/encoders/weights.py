@@ -32,7 +32,6 @@ from interpreting_clip.config.weight_sources import (
     Untrained,
     WeightsEntry,
 )
-from interpreting_clip.downloads.archives import read_file
 from interpreting_clip.downloads.hub import download_file, open_repository
 from interpreting_clip.encoders.checkpoints import NOT_WEIGHTS, StateDict, read_checkpoint
 from interpreting_clip.encoders.class_order import read_class_order
@@ -175,9 +174,9 @@ def published_settings(
     return architecture, open_clip_preprocess(settings, backbone.model)
 
 
-CONFIG, TIMM_CONFIG, CONFIG_SIZE = "open_clip_config.json", "config.json", 1 << 20
+CONFIG, TIMM_CONFIG = "open_clip_config.json", "config.json"
 """The files of a hub's repository that configure a model of open_clip or timm and the preprocessing
-of its images, and the most bytes that they may have."""
+of its images."""
 
 
 def hub_settings(
@@ -241,7 +240,7 @@ def hub_config(name: str, commit: str, config: str, machine: Machine) -> Iterato
     file = download_file(repository, path, Path(machine.downloads))
     library = "timm" if config == TIMM_CONFIG else "open_clip"
     try:
-        yield msgspec.json.decode(read_file(file, CONFIG_SIZE))
+        yield msgspec.json.decode(file.read_bytes())
     except InputError:
         raise
     except (*DAMAGED_JSON, ValueError, LookupError, TypeError, AttributeError) as error:

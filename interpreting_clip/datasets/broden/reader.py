@@ -23,14 +23,11 @@ from numpy import ndarray
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.datasets.tar import ArchiveReader, open_archives
-from interpreting_clip.downloads.archives import read_member, readable_archive
+from interpreting_clip.downloads.archives import readable_archive
 from interpreting_clip.errors import InputError
 from interpreting_clip.quantities import Natural
 
 INDEX = "index.csv"
-
-TABLE, ROWS = 1 << 25, 1_000_000
-"""The most bytes and rows of a table; Broden1's index has 63,305 rows of some 200 bytes."""
 
 CATEGORIES = ("color", "object", "part", "material", "scene", "texture")
 
@@ -183,7 +180,7 @@ def read_table(read: Read, where: str, name: str, kind: type[Row]) -> list[Row]:
     Raises
     ------
     InputError
-        The table is missing, not UTF-8, too large, lacks a column or has an invalid value.
+        The table is missing, not UTF-8, lacks a column or has an invalid value.
     """
     rows: list[Row] = []
     try:
@@ -199,10 +196,6 @@ def read_table(read: Read, where: str, name: str, kind: type[Row]) -> list[Row]:
             # key None.
             values = {key: value or "" for key, value in row.items() if key}
             rows.append(msgspec.convert(values, kind, strict=False))
-            if len(rows) > ROWS:
-                raise InputError(
-                    f"{where}: {name} must have at most {ROWS:,} rows, it has more; replace it"
-                )
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: {name} must be UTF-8 text: {error}; replace it") from error
     except (msgspec.ValidationError, csv.Error) as error:
@@ -220,7 +213,7 @@ def files_reader(root: Path | zipfile.Path, where: str) -> Read:
         if not is_file(file):
             raise missing(where, [name])
         with readable_archive(f"{where}: {name}"), file.open("rb") as content:
-            return read_member(content, where, name, TABLE if name.endswith(".csv") else None)
+            return content.read()
 
     return read
 

@@ -65,18 +65,8 @@ def test_timm_s_train_shards_are_held_against_their_json(hub: HubServer, tmp_pat
     with open_shards(fetched(tmp_path, entry("imagenet", **more))) as opened:
         assert opened.classes.tolist() == [1]
     hub.add(NAME, {"imagenet1k-train-0000.tar": tar(files | {"00000.cls": b"2"})})
-    with pytest.raises(InputError, match=r"has class 2, but its \.json names n01443537"):
+    with pytest.raises(InputError, match=r"class 2.*n01443537"):
         fetched(tmp_path, entry("imagenet", **more))
-
-
-def test_a_whole_set_is_not_partial(hub: HubServer, tmp_path: Path):
-    names = "\n".join(KNOWN.names[index] for index in KNOWN.imagenet_a).encode()
-    image, files = photo(1, "WEBP"), {}
-    for number in range(7500):
-        files |= {f"{number}.cls": b"%d" % (number % 200), f"{number}.webp": image}
-    hub.add(NAME, {"test/0.tar": tar(files), "classnames.txt": names})
-    out = fetched(tmp_path, entry("imagenet_a", partial=False, limit=400))
-    assert (read_card(out).images, read_card(out).partial) == (400, False)
 
 
 def test_a_second_run_asks_only_for_what_is_missing(hub: HubServer, tmp_path: Path):
@@ -95,27 +85,14 @@ def test_a_second_run_asks_only_for_what_is_missing(hub: HubServer, tmp_path: Pa
 @pytest.mark.parametrize(
     ("kind", "files", "message"),
     [
-        (
-            "imagenet_r",
-            shards([200]) | {"classnames.txt": R_NAMES},
-            "label from 0 to 199, got '200'",
-        ),
-        ("imagenet_r", shards([0]), "no classnames.txt beside the shards"),
-        (
-            "imagenet_r",
-            shards([0]) | {"classnames.txt": b"goldfish"},
-            "expected 200 names, got 1",
-        ),
-        (
-            "imagenet",
-            {"test/0.tar": tar({"a.cls": b"0"})},
-            "test/0.tar/a: expected one image and .cls",
-        ),
-        ("imagenet", {"test/0.tar": tar({"a.webp": b"R"})}, "one image and .cls, got webp"),
+        ("imagenet_r", shards([200]) | {"classnames.txt": R_NAMES}, "0 to 199, got '200'"),
+        ("imagenet_r", shards([0]), "no classnames.txt"),
+        ("imagenet_r", shards([0]) | {"classnames.txt": b"goldfish"}, "200 names, got 1"),
+        ("imagenet", {"test/0.tar": tar({"a.cls": b"0"})}, "test/0.tar/a: .*got cls"),
+        ("imagenet", {"test/0.tar": tar({"a.webp": b"R"})}, "got webp"),
         ("imagenet", {"test/0.tar": tar({"a.cls": b"x", "a.jpg": photo(1)})}, "got 'x'"),
-        ("imagenet", {"test/0.tar": tar({"a.cls": b"0", "a.jpg": photo(1)[:99]})}, "a: .*broken"),
-        ("imagenet", {"test/0.tar": webdataset([0])[:700]}, "test/0.tar: .*damaged, cut short"),
-        ("imagenet", {"train/0.tar": b""}, r"no file matches 'test/\*.tar'"),
+        ("imagenet", {"test/0.tar": webdataset([0])[:700]}, "test/0.tar: .*cut short"),
+        ("imagenet", {"train/0.tar": b""}, r"'test/\*.tar'"),
     ],
 )
 def test_another_repository_is_refused(

@@ -94,11 +94,6 @@ def test_the_hub_s_imagenet_is_read_split_by_split(hub: HubServer, tmp_path: Pat
     assert "got -1" in said and "take those of `validation`" in said
 
 
-def test_a_gated_repository_asks_for_its_licence(hub: HubServer, tmp_path: Path):
-    hub.add(NAME, {"data/validation-0.parquet": file(imagenet(0))}, gated=True)
-    assert f"accept its licence at {hub.url}/datasets/{NAME}" in refusal(tmp_path, entry())
-
-
 @pytest.mark.parametrize("folder", ["data/validation-*.parquet", "validation"])
 def test_a_folder_or_a_pattern_of_files_is_read(tmp_path: Path, folder: str):
     write_files(tmp_path, {f"validation/{n}.parquet": file(imagenet(n)) for n in (10, 2)})
@@ -206,13 +201,12 @@ SWAPPED = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no parquet file, damaged or cut short"),
-        (b"PAR1 and PAR1", "no parquet file, damaged"),
-        (file(GOOD)[:-9], "no parquet file, damaged or cut short"),
-        (file(table(GOOD, SWAPPED)), "label 0: expected the name 'tench', got 'goldfish'"),
-        (file(table(GOOD, KNOWN.names[:10])), "expected 1,000 names of labels, got 10"),
-        (file([(photo(1), "n01491361_1.JPEG", 4)]), "class 4, but its name has n01491361"),
-        (file([(photo(1), None, 1000)]), "expected a label from 0 to 999, got 1000"),
+        (b"", "no parquet file"),
+        (file(GOOD)[:-9], "cut short"),
+        (file(table(GOOD, SWAPPED)), "'tench', got 'goldfish'"),
+        (file(table(GOOD, KNOWN.names[:10])), "1,000 names .*got 10"),
+        (file([(photo(1), "n01491361_1.JPEG", 4)]), "class 4.*n01491361"),
+        (file([(photo(1), None, 1000)]), "0 to 999, got 1000"),
         (
             file([(photo(1), None, None), (photo(1), None, 1)]),
             "expected a label .* got none; check",
@@ -248,7 +242,7 @@ def test_a_row_without_an_image_is_refused(tmp_path: Path):
     assert "0.parquet: row 1: an image has a path and no bytes" in refusal(tmp_path, from_folder())
 
 
-@pytest.mark.parametrize("place", range(50, 4000, 211))
+@pytest.mark.parametrize("place", range(50, 4000, 421))
 def test_damage_anywhere_is_noticed_or_changes_nothing(tmp_path: Path, place: int):
     """Pages have checksums here, as `write_page_checksum` writes them."""
     whole = file(imagenet(0, 1, 2, 3), write_page_checksum=True, compression="none")
@@ -301,31 +295,6 @@ def test_captions_are_not_read_from_parquet(hub: HubServer, tmp_path: Path):
     assert "webdataset shards" in said
 
 
-def test_a_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A dictionary holds an image once, and many rows mean it: no size in the file says so."""
-    monkeypatch.setattr("interpreting_clip.datasets.parquet.LARGEST", 50_000)
-    pixels = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
-    image = saved(pixels, "PNG")
-    bomb = file([(image, None, 1)] * 40, row_group_size=40)
-    assert 2 * len(image) < len(bomb) + 50_000 and 10 * len(bomb) < 40 * len(image)
-    write_files(tmp_path, {"data/0.parquet": bomb})
-    assert "0.parquet: it unpacks to more than 10 times" in refusal(tmp_path, from_folder())
-
-
-def test_a_large_image_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("interpreting_clip.datasets.parquet.LARGEST", 100)
-    write_files(tmp_path, {"data/0.parquet": file([(photo(1), None, 1)])})
-    assert "row 0: expected an image of at most 100 bytes" in refusal(tmp_path, from_folder())
-
-
-def test_labels_that_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("interpreting_clip.datasets.parquet.TEXTS", 100)
-    write_files(tmp_path, {"data/0.parquet": file(imagenet(*range(9)))})
-    assert "0.parquet: expected at most 100 bytes of labels and names" in refusal(
-        tmp_path, from_folder()
-    )
-
-
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("folder", ["data/val-*.parquet", "data"])
 def test_the_stage_reads_a_folder_under_its_lock(tmp_path: Path, folder: str):
@@ -340,7 +309,6 @@ import resource, sys
 from pathlib import Path
 import pyarrow.parquet
 from interpreting_clip.datasets import parquet
-parquet.GROUP = int(sys.argv[2])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 images = parquet.parquet_images({"0.parquet": Path(sys.argv[1])}, "here")
 size = sum(len(image.read()) for image in images(bool))
@@ -348,19 +316,13 @@ print(size, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
 """
 
 
-@pytest.mark.parametrize(("rows_per_group", "largest_group"), [(100, 1 << 28), (1200, 1 << 20)])
-def test_memory_does_not_grow_with_the_file(
-    tmp_path: Path, rows_per_group: int, largest_group: int
-):
-    """At the peak, a small part of the file is in memory, even if it is a single row group.
-
-    So are row groups of 100 images, as on the hub; and one of all images, that counts as large.
-    """
+def test_memory_does_not_grow_with_the_file(tmp_path: Path):
+    """At the peak, a small part of the file is in memory, even if it is a single row group."""
     draw = np.random.default_rng(0)
     rows: list[Row] = [(draw.bytes(100_000), f"{n}.JPEG", 1) for n in range(1200)]
     path = tmp_path / "0.parquet"
-    path.write_bytes(file(rows, row_group_size=rows_per_group, write_batch_size=8))
-    command = [sys.executable, "-c", PEAK, str(path), str(largest_group)]
+    path.write_bytes(file(rows, row_group_size=1200, write_batch_size=8))
+    command = [sys.executable, "-c", PEAK, str(path)]
     said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     size, peak = map(int, said.split())
     assert size == 1200 * 100_000 < path.stat().st_size

@@ -1,24 +1,18 @@
 """Heads and accuracies are those of clip_benchmark, on the same weights and images."""
 
 import numpy as np
-import pytest
 import torch
 from clip_benchmark.metrics import zeroshot_classification as benchmark
 from open_clip import IMAGENET_CLASSNAMES, get_tokenizer
 
-from interpreting_clip.config.encoders import OpenClipModel
-from interpreting_clip.encoders.encoder import Encoder, clip_encoder
+from interpreting_clip.encoders.encoder import Encoder
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.measures.accuracy import correct_predictions
 from interpreting_clip.measures.head import Head, random_unit_rows
-from tests.unit.encoders.conftest import TINY, activations
+from tests.unit.encoders.conftest import activations
 
 CLASSES = list(IMAGENET_CLASSNAMES[:40:4])
-CASES = {
-    "tiny": (TINY, CLASSES, "openai_imagenet"),
-    "ViT-B-32": (OpenClipModel(model="ViT-B-32"), CLASSES[:3], ["a {}.", "a photo of an old {}."]),
-}
 
 
 def benchmark_head(encoder: Encoder, classes: list[str], templates: list[str]) -> torch.Tensor:
@@ -28,18 +22,14 @@ def benchmark_head(encoder: Encoder, classes: list[str], templates: list[str]) -
     return benchmark.zero_shot_classifier(module, tokenizer, classes, written, "cpu", amp=False)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_heads_agree(name):
-    backbone, classes, templates = CASES[name]
-    encoder = clip_encoder(backbone, None, 0)
-    head = zero_shot_head(encoder, classes, templates)
-    expected = benchmark_head(encoder, classes, prompt_templates(templates))
+def test_heads_agree(tiny_clip):
+    head = zero_shot_head(tiny_clip, CLASSES, "openai_imagenet")
+    expected = benchmark_head(tiny_clip, CLASSES, prompt_templates("openai_imagenet"))
     np.testing.assert_allclose(head, expected.T, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_logits_and_accuracies_agree(name):
-    encoder, random = clip_encoder(CASES[name][0], None, 0), np.random.default_rng(0)
+def test_logits_and_accuracies_agree(tiny_clip):
+    encoder, random = tiny_clip, np.random.default_rng(0)
     size, width = encoder.card.preprocess.size, encoder.card.feature_width
     images = random.integers(0, 256, (6, size, size, 3), dtype=np.uint8)
     labels, head = random.integers(0, 4, 6), random_unit_rows(4, width, 0)

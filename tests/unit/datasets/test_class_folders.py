@@ -1,10 +1,5 @@
-import contextlib
 import io
 import json
-import os
-import socket
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +21,12 @@ from interpreting_clip.datasets.class_folders import (
     META,
     SOLUTION,
     SYNSETS,
-    TABLE,
     check_mappings,
     classify,
-    folder_classes,
     folder_files,
     validation_number,
 )
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
-from interpreting_clip.downloads.archives import LARGEST, iterate_archive
 from interpreting_clip.errors import InputError
 from tests.unit.datasets.conftest import write_files
 
@@ -156,18 +148,6 @@ CRASH[304] = 0
 """Another type of an array inside, on which scipy 1.17 crashes."""
 
 
-@pytest.mark.parametrize(
-    ("truth", "message"),
-    [
-        ({"solution": SOLUTION_ROWS + b"x" * 200_000}, f"{SOLUTION}: no table"),
-        ({"ids": b"1\n2\n3\n", "meta": bytes(CRASH)}, f"{META}: not the development kit"),
-    ],
-)
-def test_a_damaged_ground_truth_is_refused(truth: dict[str, bytes], message: str):
-    with pytest.raises(ValueError, match=message):
-        classified_by(**truth)
-
-
 def test_names_carry_the_number():
     assert validation_number("ILSVRC2012_val_00049999.JPEG") == 49999
     assert validation_number("n01440764_1.JPEG") is None
@@ -176,22 +156,18 @@ def test_names_carry_the_number():
 @pytest.mark.parametrize(
     ("truth", "message"),
     [
-        ({}, "need a file that says their classes.*there is none"),
+        ({}, "there is none"),
         ({"ids": b"3\n1\n2\n"}, "without its meta.mat"),
-        ({"ids": b"3\n1\n9\n", "meta": meta(WNIDS)}, "holds '9', which is none of the ids"),
-        (
-            {"ids": b"3\n1\n2\n", "meta": b"no table"},
-            r"meta\.mat: not the development kit's table `synsets`",
-        ),
-        (
-            {"synsets": b"n01751748\n"},
-            "00000002.JPEG: expected its class in the ground truth, got nothing",
-        ),
-        ({"synsets": b"n01751748\n1\n2\n"}, "ground truth, got 1"),
-        ({"solution": b"a,b\n1,2\n"}, "expected the columns ImageId"),
+        ({"ids": b"3\n1\n9\n", "meta": meta(WNIDS)}, f"{ILSVRC_IDS} holds '9'"),
+        ({"ids": b"3\n1\n2\n", "meta": b"no table"}, f"{META}: not"),
+        ({"ids": b"1\n2\n3\n", "meta": bytes(CRASH)}, f"{META}: not"),
+        ({"synsets": b"n01751748\n"}, "00000002.JPEG: .*got nothing"),
+        ({"synsets": b"n01751748\n1\n2\n"}, "got 1"),
+        ({"solution": b"a,b\n1,2\n"}, "ImageId"),
+        ({"solution": SOLUTION_ROWS + b"x" * 200_000}, f"{SOLUTION}: no table"),
     ],
 )
-def test_other_files_are_refused(truth: dict[str, bytes], message: str):
+def test_a_damaged_or_other_ground_truth_is_refused(truth: dict[str, bytes], message: str):
     with pytest.raises(ValueError, match=message):
         classified_by(**truth)
 
@@ -230,72 +206,12 @@ def listed(root: Path) -> list[str]:
     return [file.path for file in folder_files(root)(lambda _: True)]
 
 
-@pytest.mark.parametrize("target", [".", "..", "/", "../a", "../elsewhere"])
+@pytest.mark.parametrize("target", [".", "../a", "../elsewhere"])
 def test_a_link_into_what_the_walk_passes_is_refused(tmp_path: Path, target: str):
     root = write_files(tmp_path / "root", {"a/1.txt": b"1", "b/2.txt": b"2"})
     write_files(tmp_path / "elsewhere", {"3.txt": b"3"})
     (root / "c").symlink_to(tmp_path / "elsewhere")
     assert listed(root) == ["a/1.txt", "b/2.txt", "c/3.txt"]
     (root / "b/link").symlink_to(target if target != "../elsewhere" else tmp_path / "elsewhere")
-    with pytest.raises(InputError, match=r"(b/link|root/c): a link to .*; remove it"):
+    with pytest.raises(InputError, match=r"(b/link|root/c): a link"):
         listed(root)
-
-
-def pipe(file: Path) -> None:
-    os.mkfifo(file)
-
-
-def sock(file: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as listening, contextlib.chdir(file.parent):
-        listening.bind(file.name)
-
-
-def lost(file: Path) -> None:
-    file.symlink_to("nowhere")
-
-
-@pytest.mark.parametrize("make", [pipe, sock, lost, lambda file: file.symlink_to("/dev/zero")])
-def test_what_is_no_file_is_refused_where_it_would_be_read(tmp_path: Path, make):
-    root = write_files(tmp_path / "root", {"a.txt": b"1"})
-    make(root / "b.tar")
-    assert listed(root) == ["a.txt", "b.tar"]
-    reads = [
-        lambda: [file.read() for file in folder_files(root)(lambda _: True)],
-        lambda: list(iterate_archive(root / "b.tar", "b.tar", lambda _: True)),
-    ]
-    for read in reads:
-        with pytest.raises(InputError, match=r"b\.tar: expected a file"):
-            read()
-
-
-def test_a_file_that_fills_the_memory_is_refused(tmp_path: Path):
-    with (tmp_path / "a.jpg").open("wb") as file:
-        file.truncate(3 << 30)
-    (found,) = folder_files(tmp_path)(lambda _: True)
-    with pytest.raises(InputError, match=f"'a.jpg' has more than {LARGEST:,} bytes"):
-        found.read()
-
-
-def test_a_table_that_fills_the_memory_is_refused(tmp_path: Path):
-    files = folder_files(write_files(tmp_path, {f"x/{SYNSETS}": bytes(TABLE + 1)}))
-    with pytest.raises(
-        ValueError, match=f"x/{SYNSETS}: expected a table of at most {TABLE:,} bytes"
-    ):
-        folder_classes(files, OBJECTNET)
-
-
-def test_a_table_that_inflates_without_end_is_refused(monkeypatch):
-    data = meta(WNIDS)
-    packed = zlib.compress(data[128:])
-    data = data[:128] + struct.pack("<II", 15, len(packed)) + packed
-    assert classified_by(ids=b"3\n1\n2\n", meta=data)
-    monkeypatch.setattr("interpreting_clip.datasets.class_folders.LARGEST", 1000)
-    with pytest.raises(ValueError, match=r"meta\.mat: .*unpacks to more than 1,000 bytes"):
-        classified_by(ids=b"3\n1\n2\n", meta=data)
-
-
-def test_deep_json_and_a_long_cell_are_refused():
-    with pytest.raises(ValueError, match="not ObjectNet's mapping"):
-        check_mappings({FOLDERS: b'{"a":' + b"[" * 99_999}, OBJECTNET)
-    with pytest.raises(ValueError, match=f"{SOLUTION}: .*field larger"):
-        classified_by(solution=SOLUTION_ROWS + b"x" * 200_000)

@@ -55,13 +55,13 @@ def test_a_mapping_of_labels_is_in_their_order_whatever_its_own():
 @pytest.mark.parametrize(
     ("classes", "expected"),
     [
-        (["n99999999"], "n99999999 is none of ImageNet's 1,000 classes"),
-        ({"a": "n99999999"}, "n99999999 is none of ImageNet's 1,000 classes"),
-        ([TENCH, "0"], f"{TENCH} and 0 are one class"),
-        ({"fish": f"{TENCH} 0"}, "'fish' has a class twice"),
-        ({"fish": "0 1", "tench": "0"}, "class 0 belongs to 'fish'.*'tench'"),
-        ({"tench": "0", "fish": "0 1"}, "class 0 belongs to 'fish'.*'tench'"),
-        ({"one": "0 1", "other": "2 1"}, "class 1 belongs to 'other'.*'one'"),
+        (["n99999999"], "n99999999"),
+        ({"a": "n99999999"}, "n99999999"),
+        ([TENCH, "0"], f"{TENCH} and 0"),
+        ({"fish": f"{TENCH} 0"}, "'fish'"),
+        ({"fish": "0 1", "tench": "0"}, "class 0 .*'fish'.*'tench'"),
+        ({"tench": "0", "fish": "0 1"}, "class 0 .*'fish'.*'tench'"),
+        ({"one": "0 1", "other": "2 1"}, "class 1 .*'other'.*'one'"),
     ],
 )
 def test_contradictions_are_refused(classes, expected):
@@ -77,13 +77,13 @@ def test_one_class_in_two_folders_of_its_own_names_is_refused():
     published = own_set(entry("all"), KNOWN)
     paths = [f"photos/{TENCH}/a.jpg", f"photos/{TENCH}/b.jpg", "photos/1/a.jpg"]
     require_one_folder_per_class(classify(paths, {}, published))
-    with pytest.raises(ValueError, match=rf"'{TENCH}' and '0' are one class"):
+    with pytest.raises(ValueError, match=rf"'{TENCH}' and '0'"):
         require_one_folder_per_class(classify([*paths, "more/0/a.jpg"], {}, published))
 
 
 def test_a_listed_class_without_an_image_is_refused_but_not_one_of_all():
     published = own_set(entry([TENCH, SHARK]), KNOWN)
-    with pytest.raises(ValueError, match=f"1 of 2 classes have no image: {SHARK}"):
+    with pytest.raises(ValueError, match=f"1 of 2 .*{SHARK}"):
         require_complete({"a": 0}, published, partial=False)
     require_complete({"a": 0}, published, partial=True)
     require_complete({"a": 0, "b": 2}, published, partial=False)
@@ -91,7 +91,7 @@ def test_a_listed_class_without_an_image_is_refused_but_not_one_of_all():
 
 
 def test_an_unknown_folder_is_refused():
-    with pytest.raises(ValueError, match=r"dogs/a\.jpg: the folder 'dogs'.*`classes`"):
+    with pytest.raises(ValueError, match=r"dogs/a\.jpg: .*`classes`"):
         classify(["cats/a.jpg", "dogs/a.jpg"], {}, own_set(entry({"cats": "281"}), KNOWN))
 
 
@@ -101,7 +101,7 @@ def test_a_folder_holds_shards_or_images_and_not_both(tmp_path: Path):
     (tmp_path / "readme.txt").touch()
     assert not holds_shards(tmp_path)
     (tmp_path / "b.tar").touch()
-    with pytest.raises(ValueError, match=r"got both: b\.tar and 0/a\.JPG"):
+    with pytest.raises(ValueError, match=r"b\.tar and 0/a\.JPG"):
         holds_shards(tmp_path)
     (tmp_path / "0/a.JPG").unlink()
     assert holds_shards(tmp_path)

@@ -25,8 +25,8 @@ def test_a_published_number_of_images_passes_and_a_part_where_the_study_says_so(
 @pytest.mark.parametrize(
     ("found", "partial", "message"),
     [
-        *((survey(n), False, f"expected 4 or 6 images, got {n}") for n in (3, 5, 7)),
-        (survey(4, (3,)), False, "1 of 2 classes have no image: b; complete"),
+        *((survey(n), False, f"4 or 6 .*got {n}") for n in (3, 5, 7)),
+        (survey(4, (3,)), False, "1 of 2 .*: b"),
         ({}, True, "found none"),
     ],
 )
@@ -62,9 +62,7 @@ def test_without_a_limit_or_enough_images_all_are_taken_and_without_classes_they
 
 
 def test_a_limit_below_the_classes_is_refused():
-    with pytest.raises(
-        ValueError, match="expected a `limit` of at least one image per class, 4, got 3"
-    ):
+    with pytest.raises(ValueError, match=r"`limit` .*4, got 3"):
         choose(CLASSES, 3)
 
 
@@ -83,7 +81,7 @@ def test_images_come_in_order_with_their_bytes(workers: int):
     ("data", "message"),
     [
         (photo(1)[:-20], "here: 1.jpg.*broken"),
-        (b"text", "here: 1.jpg: its content is not an image"),
+        (b"text", "here: 1.jpg: .*not an image"),
         (b"", "not an image"),
     ],
 )
@@ -94,5 +92,5 @@ def test_a_bad_image_is_named(data: bytes, message: str):
 
 def test_nothing_but_border_is_refused():
     assert len(list(checked(files(photo(0)), 2, "here", 1))) == 1
-    with pytest.raises(InputError, match="more than its border of 3 pixels"):
+    with pytest.raises(InputError, match="border of 3"):
         list(checked(files(photo(0)), 3, "here", 1))

@@ -1,6 +1,5 @@
 import hashlib
 import io
-import os
 import resource
 import tarfile
 from collections.abc import Iterator
@@ -75,15 +74,7 @@ def test_a_name_that_does_not_fit_is_refused(name: str, path: Path):
         write(path, {name: b""})
 
 
-def test_an_open_archive_is_not_mapped(path: Path):
-    with open_archive(path, write(path, FILES)) as archive:
-        maps = Path("/proc/self/maps")
-        assert not maps.exists() or str(path) not in maps.read_text()
-    with pytest.raises(ValueError, match="closed file"):
-        archive.read(0, 1)
-
-
-@pytest.mark.parametrize("kept", [0, 100, 512, 1024, -512, -1])
+@pytest.mark.parametrize("kept", [0, 512, -512, -1])
 def test_a_truncated_archive_is_refused(kept: int, path: Path):
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match=r"x\.tar: truncated"):
@@ -109,12 +100,11 @@ LINK.type = tarfile.SYMTYPE
         tarfile.TarInfo("a").tobuf() + b"junk" * 128 + tarfile.TarInfo("b").tobuf(),
         described("a", size="99999"),
         described("a", size="-1"),
-        described("a", **{"GNU.sparse.map": "0,512", "GNU.sparse.size": "99999999"}),
     ],
 )
 def test_what_is_no_tar_of_plain_files_is_refused(data: bytes, path: Path):
     path.write_bytes(data + END)
-    with pytest.raises(InputError, match=r"x\.tar: expected a tar of plain files"):
+    with pytest.raises(InputError, match=r"x\.tar: .*fetch it again"):
         members(path)
 
 
@@ -174,28 +164,6 @@ def test_more_archives_than_a_process_may_open_are_read_by_several_threads(tmp_p
         assert list(pool.map(content, order)) == [b"%04d" % row for row in order]
         assert descriptors() - before <= most_open() + 1  # one for listing them
     assert descriptors() <= before
-
-
-def test_a_few_archives_stay_open(tmp_path: Path):
-    digests, before = write_shards([[("a", b"a")]] * 3, 1, tmp_path), descriptors()
-    with open_archives(tmp_path, digests):
-        assert descriptors() == before + 3
-
-
-def test_the_file_that_was_used_longest_ago_is_closed(tmp_path: Path):
-    for name in "abc":
-        (tmp_path / name).write_text(name)
-    files = OpenFiles(2)
-    first = files.get(tmp_path / "a")
-    files.get(tmp_path / "b")
-    assert files.get(tmp_path / "a") is first
-    files.get(tmp_path / "c")
-    assert files.get(tmp_path / "a") is first
-    # A reader that still holds a file that was dropped can read on.
-    for name in "bc":
-        files.get(tmp_path / name)
-    assert os.pread(first.descriptor, 1, 0) == b"a"
-    assert files.get(tmp_path / "a") is not first
 
 
 def test_an_archive_that_was_replaced_since_its_check_is_refused(tmp_path: Path):

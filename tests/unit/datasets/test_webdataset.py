@@ -6,7 +6,6 @@ from interpreting_clip.config.datasets import ImageNetSketch
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
 from interpreting_clip.datasets.tar import write_shards
 from interpreting_clip.datasets.webdataset import check_classnames, grouped, shard_labels
-from interpreting_clip.errors import InputError
 from tests.unit.datasets.conftest import photo
 
 KNOWN = read_imagenet_classes()
@@ -24,13 +23,13 @@ def test_members_are_grouped_by_what_stands_before_the_first_dot():
 def test_a_key_that_comes_twice_is_refused(tmp_path: Path):
     images = [[(f"{key}.cls", b"1"), (f"{key}.jpg", photo(1))] for key in "aba"]
     write_shards(images, 3, tmp_path)
-    with pytest.raises(InputError, match=r"here: 0\.tar: .*'a\.cls' twice"):
+    with pytest.raises(ValueError, match=r"0\.tar/a is there twice"):
         shard_labels({"0.tar": tmp_path / "shard-00000.tar"}, PUBLISHED, "here")
 
 
 def test_swapped_names_are_refused():
     names = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
-    with pytest.raises(ValueError, match="label 0: expected 'tench', got 'goldfish'"):
+    with pytest.raises(ValueError, match="'tench', got 'goldfish'"):
         check_classnames("\n".join(names).encode(), PUBLISHED)
 
 
@@ -41,19 +40,5 @@ def test_some_names_may_be_of_their_day(renamed: int, legal: bool):
     if legal:
         check_classnames(names, PUBLISHED)
     else:
-        with pytest.raises(ValueError, match="label 0: expected 'tench', got 'old 0'"):
+        with pytest.raises(ValueError, match="'tench', got 'old 0'"):
             check_classnames(names, PUBLISHED)
-
-
-def test_labels_that_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("interpreting_clip.datasets.webdataset.LABELS", 9)
-    members = [
-        [(f"{key}.cls", b"0"), (f"{key}.npy", bytes(99)), (f"{key}.jpg", photo(1))]
-        for key in range(9)
-    ]
-    write_shards(members, 9, tmp_path)
-    shards = {"0.tar": tmp_path / "shard-00000.tar"}
-    assert len(shard_labels(shards, PUBLISHED, "here")[0]) == 9
-    monkeypatch.setattr("interpreting_clip.datasets.webdataset.LABELS", 8)
-    with pytest.raises(InputError, match=r"here: 0\.tar: expected at most 8 bytes of labels"):
-        shard_labels(shards, PUBLISHED, "here")

@@ -43,7 +43,7 @@ def test_an_activation_that_is_not_finite_is_refused(encoder, images, value):
 
     images[7] = 255
     encoder.visual.register_forward_hook(spoil)
-    with pytest.raises(InputError, match="image 7: its activation is NaN or infinite"):
+    with pytest.raises(InputError, match="image 7"):
         activations(encoder, images, 5)
 
 

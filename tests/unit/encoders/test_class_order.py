@@ -38,7 +38,7 @@ def test_names_do_where_they_are_of_one_class(tmp_path):
     assert twice and order(tmp_path, "\n".join(mixed)) == order(
         tmp_path, "\n".join(CLASSES.wnids[i] for i in SHUFFLED)
     )
-    with pytest.raises(InputError, match=r"two classes.*list WordNet ids"):
+    with pytest.raises(InputError, match="WordNet ids"):
         order(tmp_path, "\n".join(CLASSES.names))
 
 
@@ -62,10 +62,10 @@ def test_lists_that_are_no_order_of_imagenet_s_classes_are_refused(tmp_path, lin
 
 
 def test_another_file_and_none_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"classes\.txt: no such list.*folders"):
+    with pytest.raises(InputError, match=r"classes\.txt: .*folders"):
         read_class_order(ClassOrder(file="classes.txt", sha256="0" * 64), tmp_path)
     (tmp_path / "classes.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match=r"classes\.txt: expected the SHA-256 0000"):
+    with pytest.raises(InputError, match=r"classes\.txt: .*SHA-256 0000"):
         read_class_order(ClassOrder(file="classes.txt", sha256="0" * 64), tmp_path)
     digest = hashlib.sha256(b"\xff\xfe").hexdigest()
     with pytest.raises(InputError, match="UTF-8"):

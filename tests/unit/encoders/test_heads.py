@@ -43,7 +43,7 @@ def test_a_class_that_no_caption_names_is_refused(encoder):
 
 def test_an_untrained_encoder_has_neither_a_zero_shot_nor_a_trained_head(backbone):
     encoder = initialise(backbone, 0)
-    with pytest.raises(InputError, match="a zero-shot head needs a text tower"):
+    with pytest.raises(InputError, match="text tower"):
         zero_shot_head(encoder, CLASSES, TEMPLATES)
     with pytest.raises(InputError, match="no trained head"):
         encoder.trained_head(CLASSES)

@@ -84,7 +84,7 @@ class Turned(nn.Module):
 
 def test_a_layer_without_an_entry_per_image_is_refused_and_hooks_go():
     tower = nn.Sequential(nn.Linear(3, 2), Turned())
-    with pytest.raises(InputError, match=r"layer 'odd'.*4 images.*got the shape \(2, 4\)"):
+    with pytest.raises(InputError, match=r"layer 'odd'.*\(2, 4\)"):
         minibatch_grams(tower, {"fine": tower[0], "odd": tower[1]}, torch.ones(4, 3), LIMITS)
     assert hooks_of(tower) == 0
 
@@ -100,7 +100,7 @@ def test_a_layer_that_is_not_finite_is_refused_by_name(encoder, images, value):
     *_, layer = named_layers(encoder.visual)
     for weight in named_layers(encoder.visual)[layer].parameters():
         nn.init.constant_(weight, value)
-    with pytest.raises(InputError, match=r"layer '\w+': expected finite features"):
+    with pytest.raises(InputError, match=r"layer '\w+': .*finite"):
         grams_of(encoder, images)
 
 

@@ -113,7 +113,7 @@ MLP = OpenClipConfig(
 
 @pytest.mark.parametrize("backbone", [TimmModel(model="test_resnet"), MLP], ids=["timm", "mlp"])
 def test_a_tower_without_a_linear_projection_is_refused(backbone):
-    with pytest.raises(InputError, match=r"no linear projection.*`features: embedding`"):
+    with pytest.raises(InputError, match="`features: embedding`"):
         probed_encoder(initialise(backbone, 0), "before_projection")
 
 
@@ -135,5 +135,5 @@ def test_images_are_evenly_spaced_in_each_class():
 
 @pytest.mark.parametrize("classes", [[0, 0, 2, 2], [0, 0, 1, 2, 2]])
 def test_a_class_with_less_than_two_images_is_refused(classes):
-    with pytest.raises(InputError, match=r"class 1, 'fish'.*two images.*has [01];"):
+    with pytest.raises(InputError, match=r"class 1, 'fish'.*has [01]"):
         choose_images(np.array(classes), ["house", "fish", "key"], "all")

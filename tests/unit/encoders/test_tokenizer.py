@@ -8,7 +8,6 @@ from interpreting_clip.encoders.tokenizer import (
     UNKNOWN,
     Vocabulary,
     build_vocabulary,
-    open_clip_tokens,
 )
 from interpreting_clip.errors import InputError
 from tests.unit.encoders.conftest import TINY
@@ -32,7 +31,7 @@ def test_the_order_of_captions_does_not_matter():
 
 
 def test_a_text_that_is_too_long_is_refused():
-    with pytest.raises(InputError, match=r"text.context is 4.*'a red fish' has 3"):
+    with pytest.raises(InputError, match=r"text\.context.*'a red fish'"):
         Vocabulary(["fish"]).encode(["a red fish"], context=4)
 
 
@@ -44,9 +43,3 @@ def test_tokens_are_those_of_open_clip(tiny_clip):
 def test_an_encoder_without_a_text_tower_is_refused():
     with pytest.raises(InputError, match="no CLIP"):
         initialise(TINY, 0).tokenize(TEXTS)
-
-
-def test_a_text_without_end_is_cut_before_it_is_tokenized(monkeypatch):
-    monkeypatch.setattr("interpreting_clip.encoders.tokenizer.LONGEST", 10)
-    cut, whole = open_clip_tokens({}, ["a red fish" + "x" * 1000, "a red fish"])
-    np.testing.assert_array_equal(cut, whole)

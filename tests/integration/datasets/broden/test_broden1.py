@@ -118,31 +118,15 @@ def test_a_limit_takes_the_images_of_the_smallest_hash_in_the_index_s_order(fetc
 
 
 def test_a_set_with_fewer_images_or_concepts_than_broden_has_is_refused(fetch, tmp_path: Path):
-    with pytest.raises(InputError, match=r"63,305 images.*1,197 concepts.*this has 3 and 7"):
+    with pytest.raises(InputError, match=r"63,305 .*1,197 .*3 and 7"):
         fetch(partial=False)
     assert not (tmp_path / "broden").exists() and read_card(fetch()).partial
-
-
-def test_a_zip_that_is_a_bomb_or_names_a_file_twice_is_refused(
-    fetch, server, published: Path, zipped: bytes, monkeypatch
-):
-    inside = {file.relative_to(published).as_posix(): b"" for file in published.rglob("*.*")}
-    for content, message in {
-        zip_files({**inside, "images/./dtd/b.jpg": b""}): "'images/dtd/b.jpg' twice",
-        zip_files({**inside, "a/" * 100 + "b": b""}): "101 parts",
-    }.items():
-        with pytest.raises(InputError, match=f"{server.url}/data/broden1_8.zip: .*{message}"):
-            fetch(**archive(server, content))
-    monkeypatch.setattr("interpreting_clip.downloads.archives.RATIO", 0)
-    monkeypatch.setattr("interpreting_clip.downloads.archives.LARGEST", 1000)
-    with pytest.raises(InputError, match=r"broden1_8\.zip: .*unpacks to more than 0 times"):
-        fetch(**archive(server, zipped))
 
 
 @pytest.mark.parametrize("name", ["images/dtd/b.jpg", "images/ade20k/a_part_2.png", "c_part.csv"])
 def test_a_missing_file_is_named_before_anything_is_written(fetch, published: Path, name: str):
     (published / name).unlink()
-    with pytest.raises(InputError, match=f"{name} expected in Broden1's layout"):
+    with pytest.raises(InputError, match=name):
         fetch()
     assert not list(published.parent.glob("broden*/*.tar"))
 
@@ -154,27 +138,23 @@ def test_a_truncated_file_is_named(fetch, published: Path, name: str):
         fetch()
 
 
-def test_a_zip_file_of_something_else_or_with_damage_is_refused(
-    fetch, server, zipped: bytes, monkeypatch
-):
+def test_a_zip_file_of_something_else_or_with_damage_is_refused(fetch, server, zipped: bytes):
     at = zipped.index(b"broden1_8/images/os/c.jpg") + 60
     damaged = zipped[:at] + bytes([zipped[at] ^ 255]) + zipped[at + 1 :]
     no_index = zipped.replace(b"index.csv", b"xedni.csv")
     cases = {
-        b"a page": "expected Broden1's zip file: no tar or zip",
+        b"a page": "no tar or zip",
         damaged: r"os/c\.jpg: .*damaged",
         no_index: "no index.csv",
+        zip_files({"index.csv": b"", "a/../../b": b""}): "outside of its own folder",
     }
     for content, message in cases.items():
         with pytest.raises(InputError, match=message):
             fetch(**archive(server, content))
-    monkeypatch.setattr("interpreting_clip.datasets.broden.reader.TABLE", 40)
-    with pytest.raises(InputError, match=r"'index.csv' has more than 40"):
-        fetch(**archive(server, zipped))
 
 
 def test_a_folder_without_an_index_and_the_hub_are_refused(fetch, published: Path):
-    with pytest.raises(InputError, match=r"images: expected an extracted Broden1"):
+    with pytest.raises(InputError, match=r"index\.csv"):
         fetch(source="folder", folder=f"{published.name}/images")
-    with pytest.raises(InputError, match="one zip file, got `source: hub`"):
+    with pytest.raises(InputError, match="source: hub"):
         fetch(source="hub", hub={"repository": "a/b", "revision": "main"})
