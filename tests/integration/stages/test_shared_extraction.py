@@ -23,13 +23,13 @@ KILL = """
 import os, signal, sys
 
 def kill(event, arguments):
-    if event == "open" and str(arguments[0]).endswith({file!r}):
+    if event == "open" and str(arguments[0]).endswith("shard-00000.tar"):
         os.kill(os.getpid(), signal.SIGKILL)
 
-if os.environ.get("RANK") == {rank!r}:
+if os.environ.get("RANK") == "1":
     sys.addaudithook(kill)
 """
-"""A module `sitecustomize`: a process that opens the file kills itself."""
+"""A module `sitecustomize`: the second process kills itself when it opens the file."""
 
 COUNT = """
 import os
@@ -95,14 +95,11 @@ def test_a_broken_image_of_another_process_is_named_in_one_line():
     assert left("rn") == []
 
 
-@pytest.mark.parametrize(
-    ("rank", "file"), [(0, "imagenet_val.safetensors.partial"), (1, "shard-00000.tar")]
-)
-def test_a_killed_process_ends_the_stage_in_one_line(tmp_path, rank, file):
+def test_a_killed_process_ends_the_stage_in_one_line(tmp_path):
     (site := tmp_path / "site").mkdir()
-    (site / "sitecustomize.py").write_text(KILL.format(rank=f"{rank}", file=file))
+    (site / "sitecustomize.py").write_text(KILL)
     done = run("extract", "rn", 2, PYTHONPATH=str(site))
     (line,) = done.stderr.splitlines()
     assert done.returncode == 1
-    assert re.match(rf"error: rn: process {rank + 1} of 2 .*SIGKILL.*`batch_size`", line)
+    assert re.match(r"error: rn: process 2 of 2 .*SIGKILL.*`batch_size`", line)
     assert left("rn") == []
