@@ -64,14 +64,10 @@ def edit_unseen(file: Path) -> None:
     assert file.stat().st_size == seen.st_size
 
 
-def test_what_was_compared_once_python_compares_itself(tree):
+def test_an_edit_of_the_same_size_and_time_runs(tree):
     assert all(bytecode(tree / name).read_bytes()[:8] == CHECKED for name in MODULES)
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_an_edit_of_the_same_size_and_time_runs(tree, name):
     before = read_json(tree / FINGERPRINTS)
-    edit_unseen(tree / name)
+    edit_unseen(tree / MODULES[-1])
     start(tree, "stages", "code")
     assert read_json(tree / FINGERPRINTS)["kurtosis"] != before["kurtosis"]
     assert "bytecode" not in start(tree, *KURTOSIS)
@@ -91,15 +87,6 @@ def test_stale_bytecode_is_refused_and_deleted(tree, name):
     assert "bytecode" not in start(tree, *KURTOSIS)
 
 
-def test_bytecode_that_python_ignores_is_left_alone(tree):
-    file = tree / MODULES[-1]
-    start(tree, "py_compile", MODULES[-1])
-    kept = bytecode(file).read_bytes()
-    file.write_text(file.read_text() + "\nROWS = 1\n")
-    require_source([file])
-    assert bytecode(file).read_bytes() == kept
-
-
 @pytest.mark.parametrize("mode", ["TIMESTAMP", "UNCHECKED_HASH"])
 def test_bytecode_of_another_source_is_told_apart(tmp_path, mode):
     file = tmp_path / "a.py"
@@ -112,10 +99,9 @@ def test_bytecode_of_another_source_is_told_apart(tmp_path, mode):
         require_source([file])
 
 
-@pytest.mark.parametrize("name", ["stages/__init__.py", "interpreting_clip/measures/__init__.py"])
-def test_code_in_a_package_itself_is_fingerprinted(tree, name):
+def test_code_in_a_package_itself_is_fingerprinted(tree):
     before = read_json(tree / FINGERPRINTS)
-    (tree / name).write_text(
+    (tree / "interpreting_clip/measures/__init__.py").write_text(
         "import interpreting_clip.measures.chunks\n\ninterpreting_clip.measures.chunks.ROWS = 1\n"
     )
     start(tree, "stages", "code")
@@ -135,7 +121,7 @@ def test_a_compiled_module_in_place_of_a_source_is_refused(tmp_path):
     require_source([tmp_path / "a.py"])
     (tmp_path / f"a{EXTENSION_SUFFIXES[0]}").touch()
     importlib.invalidate_caches()
-    with pytest.raises(InputError, match=r"a\.py: .*/a\.c.* is imported in its place"):
+    with pytest.raises(InputError, match=r"a\.py: .*/a\.c"):
         require_source([tmp_path / "a.py"])
 
 
@@ -144,7 +130,7 @@ def test_what_has_the_name_of_a_package_is_refused(tmp_path, intruder):
     require_unshadowed({"numpy", "json", "torch"}, tmp_path)
     (tmp_path / intruder).parent.mkdir(exist_ok=True)
     (tmp_path / intruder).touch()
-    with pytest.raises(InputError, match="imported in place of the package"):
+    with pytest.raises(InputError, match=intruder.partition("/")[0]):
         require_unshadowed({"numpy", "json", "torch"}, tmp_path)
 
 

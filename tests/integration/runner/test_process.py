@@ -41,29 +41,20 @@ def test_passes_the_command_line_on():
     assert (done.returncode, done.stdout, done.stderr) == (0, "('rn', 'vit')\n", "")
 
 
-def test_wrong_arguments_are_one_line():
-    done = run("pass", "rn", "vit")
-    assert done.returncode == 0
-    command = [sys.executable, "-m", "stages", "kurtosis"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stderr.startswith(
-        "error: stage kurtosis: expected an entry of 'encoders', got none"
-    )
-    done = subprocess.run(
-        [*command, "a\x1b[31m", "b\n"], cwd=ROOT, capture_output=True, check=False
-    )
-    assert done.stderr == (
-        b"error: stage kurtosis: expected at most one argument, got a\\x1b[31m b\\n\n"
-    )
-
-
-@pytest.mark.parametrize("tool", ["lock", "offline_plots"])
-def test_a_tool_ends_as_a_stage_does(tool):
-    command = [sys.executable, "-m", f"tools.{tool}", "a", "b\x1b[31m"]
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["stages", "kurtosis"], "stage kurtosis: expected an entry of 'encoders'"),
+        (["stages", "kurtosis", "a\x1b[31m", "b\n"], r"stage kurtosis: .* got a\x1b[31m b\n"),
+        (["tools.lock", "a", "b\x1b[31m"], r"expected the arguments .* got a b\x1b[31m"),
+    ],
+)
+def test_wrong_arguments_are_one_line(command, expected):
+    command = [sys.executable, "-m", *command]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert done.stderr.startswith("error: expected the arguments ")
-    assert done.stderr.endswith(r"got a b\x1b[31m" + "\n")
+    start, _, end = expected.partition(".*")
+    assert done.stderr.startswith(f"error: {start}") and done.stderr.rstrip().endswith(end)
 
 
 def test_what_a_terminal_has_no_letters_for_is_escaped():
@@ -95,7 +86,6 @@ def test_bad_input_is_one_line_and_exit_1():
     [
         ("raise OSError(28, 'No space left on device', 'data/x.json')", "data/x.json: No space"),
         ("open('/dev/full', 'w').write('x' * 100_000)", "writing: No space left on device;"),
-        ("open('data/reference').read()", "data/reference: Is a directory; nothing was kept"),
     ],
 )
 def test_what_the_system_refuses_is_one_line_with_advice(body, expected):
@@ -117,9 +107,7 @@ def test_too_many_open_files_have_advice_of_their_own():
     ("body", "what"),
     [
         ("dict()['gone']", "KeyError: 'gone'"),
-        ("raise OSError('unknown')", "OSError: unknown"),
         ("raise RuntimeError(chr(27) + '[31m' + chr(10) + chr(0xdcff))", r"\x1b[31m\n\udcff"),
-        ("raise MemoryError", "MemoryError"),
     ],
 )
 def test_a_bug_is_one_line_and_keeps_its_traceback_for_who_asks(body, what):
@@ -141,18 +129,19 @@ def test_a_bug_in_the_code_is_named_with_its_line(code_copy):
     assert "`python -m stages study --debug`" in done.stderr
 
 
-@pytest.mark.parametrize("given", [None, ":16:8"])
-def test_cublas_has_its_workspace_before_torch_is_imported(given):
-    variables = {} if given is None else {"CUBLAS_WORKSPACE_CONFIG": given}
-    said = run("print(os.environ['CUBLAS_WORKSPACE_CONFIG'], 'torch' in sys.modules)", **variables)
-    assert said.stdout == f"{given or ':4096:8'} False\n"
-
-
 @pytest.mark.parametrize(
-    ("variables", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")]
+    ("name", "own", "given"),
+    [
+        ("CUBLAS_WORKSPACE_CONFIG", ":4096:8", ":16:8"),
+        ("OMP_WAIT_POLICY", "PASSIVE", "ACTIVE"),
+    ],
 )
-def test_threads_wait_passively_unless_the_user_says_otherwise(variables, expected):
-    assert run("print(os.environ['OMP_WAIT_POLICY'])", **variables).stdout == f"{expected}\n"
+def test_libraries_are_set_before_torch_is_imported_unless_the_user_says_otherwise(
+    name, own, given
+):
+    body = f"print(os.environ[{name!r}], 'torch' in sys.modules)"
+    assert run(body).stdout == f"{own} False\n"
+    assert run(body, **{name: given}).stdout == f"{given} False\n"
 
 
 @pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="mallopt(3) is glibc's")

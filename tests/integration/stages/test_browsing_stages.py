@@ -14,8 +14,6 @@ from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_json
 from tests.fixtures import FEATURES, IMAGES
-from tests.pipeline.refusals import change, refused
-from tests.reads import folder_digests, seal
 
 KEY = "rn_untrained"
 DATA, PAGES = Path("data"), Path("plots/directions") / KEY
@@ -72,19 +70,6 @@ def test_every_direction_has_its_place_in_the_pages(measured, run):
     assert study["encoders"][KEY]["label"] in index.read_text()
 
 
-def test_the_pages_are_the_same_again_and_follow_the_label_and_the_threshold(measured, run):
-    run("browse", KEY)
-    before = folder_digests(PAGES)
-    run("browse", KEY)
-    assert folder_digests(PAGES) == before
-    study = load_tree(Path("params.yaml"))
-    change(concepts=study["concepts"] | {"threshold": 0.5})
-    run("browse", KEY)
-    after = folder_digests(PAGES)
-    assert after["index.html"] != before["index.html"]
-    assert after["index.jpg"] == before["index.jpg"]
-
-
 def test_without_broden_the_pages_say_so_and_list_the_directions(measured, run):
     for folder in (BRODEN, DATA / "broden_labels", DATA / "concepts" / KEY):
         write_absent("broden", folder)
@@ -95,13 +80,3 @@ def test_without_broden_the_pages_say_so_and_list_the_directions(measured, run):
         *("contents.json", "index.html", "directions_1.html", "features.html")
     }
     assert "no images with segmented concepts" in (PAGES / "index.html").read_text()
-
-
-def test_a_rotten_thumbnail_is_refused(measured):
-    seal()
-    file = THUMBNAILS / "thumbnails.safetensors"
-    data = bytearray(file.read_bytes())
-    data[-1] ^= 1
-    file.write_bytes(data)
-    said = refused("browse", KEY)
-    assert said.startswith(str(file)) and not PAGES.exists()

@@ -136,24 +136,6 @@ def test_a_tower_without_a_head_goes_through_every_stage_that_passes_images():
     assert load_encoder(WEIGHTS / "dino").head is None
 
 
-def test_a_dataset_that_lacks_a_class_is_refused():
-    tree = load_tree(Path("params.yaml"))["datasets"]["imagenet_train"]
-    change(datasets={"imagenet_train": tree | {"classes": ["circle", "square"]}})
-    run_stage("fetch", "imagenet_train")
-    seal()
-    said = refused("extract_train", "probed")
-    assert said.startswith(f"{TRAIN}: class 2, 'triangle': a probe needs two images")
-
-
-def test_an_encoder_without_a_projection_is_refused():
-    change(backbones={"tiny": {"kind": "timm", "model": "test_resnet"}})
-    change(weights={"tiny": {"source": "untrained", "backbone": "tiny", "seed": 0}})
-    run_stage("weights", "tiny")
-    entry = load_tree(Path("params.yaml"))["probe"]["probed"]
-    change(probe={"probed": entry | {"start": "tiny"}})
-    assert refused("extract_train", "probed").startswith("data/weights/tiny: its image tower has")
-
-
 def test_a_fit_without_end_leaves_nothing():
     run_stage("extract_train", "probed")
     change(heads={"probe": {"images_per_class": 5, **FIT, "iterations": 1}})

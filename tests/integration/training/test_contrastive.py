@@ -1,13 +1,8 @@
-import hashlib
-import subprocess
-import sys
-
-import msgspec
 import numpy as np
 import pytest
 import torch
 
-from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
+from interpreting_clip.encoders.encoder import clip_encoder
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import to_tower
@@ -19,24 +14,6 @@ from interpreting_clip.training.contrastive import (
     pretrain,
 )
 from tests.integration.training.conftest import whole
-
-TRAIN = """
-import sys
-from pathlib import Path
-import msgspec, numpy as np
-from interpreting_clip.config.encoders import Backbone
-from interpreting_clip.encoders.encoder import save_encoder
-from interpreting_clip.training.contrastive import pretrain
-from interpreting_clip.training.callbacks import Callbacks
-from interpreting_clip.config.trainings import TrainingRecipe
-folder = Path(sys.argv[1])
-data = np.load(folder / "toy.npz")
-recipe = msgspec.json.decode((folder / "recipe.json").read_bytes(), type=TrainingRecipe)
-backbone = msgspec.json.decode((folder / "backbone.json").read_bytes(), type=Backbone)
-images, captions = data["images"], data["captions"].tolist()
-encoder = pretrain(recipe, backbone, images, captions, callbacks=Callbacks())
-save_encoder(folder / "again", encoder)
-"""
 
 
 def test_the_loss_is_the_plain_one_in_both_directions(backbone, toy):
@@ -73,19 +50,6 @@ def test_shuffled_captions_teach_nothing(recipe, backbone, toy, accuracy, head_o
     assert accuracy(encoder, head_of(encoder)) < 0.5
 
 
-def test_another_process_trains_the_same_bytes(clip, recipe, backbone, toy, tmp_path):
-    np.savez(tmp_path / "toy.npz", images=toy.images, captions=toy.captions)
-    (tmp_path / "recipe.json").write_bytes(msgspec.json.encode(recipe))
-    (tmp_path / "backbone.json").write_bytes(msgspec.json.encode(backbone))
-    subprocess.run([sys.executable, "-c", TRAIN, str(tmp_path)], check=True, capture_output=True)
-    save_encoder(tmp_path / "here", clip)
-    first, again = (
-        hashlib.sha256((tmp_path / name / "weights.safetensors").read_bytes()).hexdigest()
-        for name in ("here", "again")
-    )
-    assert first == again
-
-
 def test_one_caption_per_image(recipe, backbone, toy):
-    with pytest.raises(InputError, match="512 images and 511 captions"):
+    with pytest.raises(InputError, match=r"512 .* 511"):
         pretrain(recipe, backbone, toy.images, toy.captions[1:], callbacks=Callbacks())

@@ -18,9 +18,8 @@ SETTINGS: dict[str, Any] = SHARED | {"batch_size": 12, "pieces": 2}
 RECIPE = TrainingRecipe(**SETTINGS)
 
 
-def compare(rank: int, folder: str, most: int) -> None:
+def compare(rank: int, folder: str) -> None:
     """Add up the gradients of a batch in both ways; write them with the number of exchanges."""
-    pieces.BUCKET = most
     torch.set_num_threads(1)
     meeting = f"file://{folder}/meeting"
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
@@ -40,31 +39,27 @@ def compare(rank: int, folder: str, most: int) -> None:
     channels_last = [one.contiguous(memory_format=torch.channels_last) for one in before[:1]]
     alone = [one.clone() for one in before]
     add_up(alone)
-    exchanges[0] = 0
-    together = [*channels_last, *before[1:], torch.full((3,), rank + 1)]
-    add_up_in_buckets(together)
-    torch.save((statistics, exchanges[0], alone, together), Path(folder) / f"{rank}.pt")
+    found = []
+    for most in (pieces.BUCKET, 2000):
+        pieces.BUCKET = most
+        exchanges[0] = 0
+        together = [one.clone() for one in (*channels_last, *before[1:])]
+        together.append(torch.full((3,), rank + 1))
+        add_up_in_buckets(together)
+        found.append((exchanges[0], together))
+    torch.save((statistics, alone, found), Path(folder) / f"{rank}.pt")
     distributed.barrier()
 
 
-def compared(folder: Path, most: int) -> list[tuple[int, int, list[Any], list[Any]]]:
-    spawn(compare, (str(folder), most), nprocs=2)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
-
-
-def test_one_exchange_has_the_sums_of_many_to_the_last_bit(tmp_path):
-    results = compared(tmp_path, pieces.BUCKET)
-    for statistics, exchanges, alone, together in results:
+def test_full_buckets_have_the_sums_of_the_tensors_to_the_last_bit(tmp_path):
+    spawn(compare, (str(tmp_path),), nprocs=2)
+    for rank in range(2):
+        statistics, alone, found = torch.load(tmp_path / f"{rank}.pt")
         # loss and accuracy, then the statistics of all batch norms
-        assert statistics == 2
-        assert len(alone) > 40 and exchanges == 2  # the numbers of another type are alone
-        *sums, counts = together
-        assert all(torch.equal(one, other) for one, other in zip(alone, sums, strict=True))
-        assert counts.tolist() == [3, 3, 3]
-    assert all(torch.equal(*pair) for pair in zip(results[0][3], results[1][3], strict=True))
-
-
-def test_full_buckets_are_exchanged_and_no_tensor_is_cut(tmp_path):
-    for _, exchanges, alone, together in compared(tmp_path, 2000):
-        assert 3 < exchanges < len(alone)
-        assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=False))
+        assert statistics == 2 and len(alone) > 40
+        # one bucket, and the numbers of another type alone; then many that are full sooner
+        (few, _), (many, _) = found
+        assert few == 2 and 3 < many < len(alone)
+        for _, (*sums, counts) in found:
+            assert all(torch.equal(one, other) for one, other in zip(alone, sums, strict=True))
+            assert counts.tolist() == [3, 3, 3]

@@ -1,0 +1,205 @@
+"""Two encoders with drawn activations, for stages that measure."""
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
+from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.saved_activations import Activations, write_activations
+from interpreting_clip.formats.saved_activations import write_card as write_activations_card
+from interpreting_clip.formats.saved_heads import write_head
+from interpreting_clip.formats.shift_folders import write_shift_names
+from interpreting_clip.measures.concepts import ConceptLabels
+from interpreting_clip.measures.effective_robustness import Accuracy
+from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+from interpreting_clip.measures.u_centring import u_center
+from tests.pipeline.workspace import NANO
+from tests.reads import ROOT, link_code
+
+KEYS = ("first", "second")
+
+FEATURES, CLASSES, IMAGES = 8, 5, 40
+
+HELD = {name: [0, 1, 2, 3, 4] for name in TEST_SETS} | {"imagenet_r": [1, 3], "objectnet": [0, 2]}
+
+ALIASES = {"objectnet": {4: 2}}
+
+CATEGORIES = {3: "color", 5: "part", 8: "object"}
+
+CONCEPTS = [{"number": n, "name": f"c{n}", "category": name} for n, name in CATEGORIES.items()]
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "robustness": {"seed": 5, "confidence": 0.8},
+    "kurtosis": {
+        **{"resamples": 50, "seed": 6, "confidence": 0.7},
+        **{"outlier_sigma": 1.5, "sweep": [0.01, 0.3], "outlier_share": 0.1},
+    },
+    "privileged_basis": {"rotations": 6, "seed": 12, "robust_deviations": 3.0},
+    "participation_ratio": {"blocks": 5, "confidence": 0.9},
+    "directions": {
+        **{"centre": "classes", "pruning_steps": 5, "harmless": 20.0},
+        **{"random_heads": 2, "random_head_seed": 7},
+    },
+    "concepts": {
+        **{"negatives": "balanced", "draws": 3, "seed": 8, "sign": "either"},
+        **{"threshold": 0.6, "sweep": [0.5, 0.6, 0.7]},
+        **{"null_draws": 2, "minimum_images": 3, "false_discovery_rate": 0.2},
+    },
+    "browse": {"images": 3},
+    "baseline": {"source": "published", "abscissa": "shift_classes", "seed": 9, "resamples": 20},
+    "published": {"resamples": 30, "seed": 10, "confidence": 0.6},
+    "controls": {"encoder": "first", "seed": 11, "repetitions": 20, "resamples": 20},
+    "layers": {"images": 36, "minibatch": 12},
+    "cka": {"outlier_sigma": 1.5, "outlier_share": 0.1},
+}
+
+LINES = {
+    shift: LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9, 0.2, 0.9)
+    for i, shift in enumerate(TESTBED_SHIFTS)
+}
+
+RESAMPLED = {
+    shift: ResampledLines(np.array([0.7, 0.8 + 0.1 * i, 1.0]), np.array([-0.2, 0.0, 0.1 * i]))
+    for i, shift in enumerate(TESTBED_SHIFTS)
+}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write two encoders' activations and heads, other numbers for each, and the study."""
+    monkeypatch.chdir(tmp_path)
+    link_code(tmp_path)
+    (tmp_path / "data").mkdir()
+    for name in ("data/reference", "data/published"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    study = yaml.safe_load(NANO.read_text()) | SETTINGS
+    entry = study["encoders"]["rn_untrained"]
+    entry["training"] = "supervised"
+    study["encoders"] = {key: entry | {"label": f"the {key}"} for key in reversed(KEYS)}
+    study["shifts"] = {}
+    write_shift_names(Path("data/shifts"), [])
+    study["comparisons"] = {"pair": {"first": "first", "second": "second"}}
+    Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    names = ("imagenet", *TESTBED_SHIFTS, *map(on_classes, TESTBED_SHIFTS))
+    models = [{"name": "standard", **dict.fromkeys(names, 50.0)}]
+    lines = {shift: asdict(line) for shift, line in LINES.items()}
+    resampled = {shift: asdict(lines) for shift, lines in RESAMPLED.items()}
+    baseline = {"lines": lines, "resampled": resampled, "models": models}
+    baseline |= {"abscissa": {shift: on_classes(shift) for shift in TESTBED_SHIFTS}}
+    baseline |= {"chance": {}, "at_chance": {shift: [] for shift in TESTBED_SHIFTS}}
+    baseline |= {"classes": {result_name(name): held for name, held in HELD.items()}}
+    write_json(Path("data/baseline/baseline.json"), baseline)
+    for key in KEYS:
+        folder = Path("data/activations") / key
+        for name in TEST_SETS:
+            write_activations(folder, name, **vars(activations(key, name)))
+        kind = "rectified" if key == "first" else "linear"
+        write_activations_card(folder, kind, FEATURES, TESTBED_SHIFTS)
+        write_head(Path("data/heads") / key, head(key), "random")
+        file = Path("data/broden_activations") / key / "activations.safetensors"
+        write_tensors(file, {"activations": broden_activations(key)})
+    write_json(Path("data/broden_labels/concepts.json"), CONCEPTS)
+    write_tensors(Path("data/broden_labels/labels.safetensors"), vars(concept_labels()))
+
+
+def generator(key: str, name: str) -> np.random.Generator:
+    return np.random.default_rng(list(f"{key} {name}".encode()))
+
+
+def activations(key: str, name: str) -> Activations:
+    """Return features of very different lengths, with an offset that a bias competes with.
+
+    Every third image of a class looks like another that counts as this class, and not like its own.
+    """
+    rng, held = generator(key, name), np.array(HELD[name])
+    values = rng.standard_normal((IMAGES, FEATURES)) * rng.exponential(5.0, (IMAGES, 1))
+    classes = held[np.arange(IMAGES) % len(held)]
+    aliases, weight = ALIASES.get(name, {}), head(key).weight
+    pulled = 3 * weight[classes]
+    for alias, class_ in aliases.items():
+        others = (classes == class_) & (np.arange(IMAGES) % 3 == 0)
+        pulled[others] = 3 * (weight[alias] - weight[class_])
+    return Activations((values + pulled).astype(np.float32), classes, held, aliases)
+
+
+def head(key: str) -> Head:
+    """Return a head; the second's classes lie in three directions, fewer than a random head's."""
+    rng = generator(key, "head")
+    weight = rng.standard_normal((CLASSES, FEATURES)).astype(np.float32)
+    if key == "second":
+        weight = rng.standard_normal((CLASSES, 3)).astype(np.float32) @ weight[:3]
+    return Head(weight, rng.standard_normal(CLASSES).astype(np.float32), True)
+
+
+def broden_activations(key: str) -> np.ndarray:
+    return generator(key, "broden").standard_normal((IMAGES, FEATURES)).astype(np.float32)
+
+
+def concept_labels() -> ConceptLabels:
+    image = np.arange(IMAGES)
+    shown = [(i, number) for number in CATEGORIES for i in image if i % number == 0]
+    return ConceptLabels(*(np.array(column) for column in zip(*shown, strict=True)))
+
+
+def accuracy(key: str, name: str, held_by: str = "", without: int | None = None) -> Accuracy:
+    """Return the accuracy among the classes that a set holds, this one or `held_by`."""
+    test, own, held = activations(key, name), head(key), held_by or name
+    values = np.where(np.arange(FEATURES) == without, 0, test.values)
+    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    logits = unit @ own.weight.T + own.bias
+    counts_as = {class_: class_ for class_ in HELD[held]} | dict(ALIASES.get(held, {}))
+    possible = sorted(counts_as)
+    right = [
+        counts_as[possible[row.argmax()]] == counts_as[class_]
+        for row, class_ in zip(logits[:, possible], test.classes.tolist(), strict=True)
+        if class_ in counts_as
+    ]
+    return Accuracy(float(np.mean(right)), len(right))
+
+
+def result(path: str) -> Any:
+    return read_json(Path(path))
+
+
+def write_untrained(representation: str) -> np.ndarray:
+    """Write the activations of three untrained encoders."""
+    values = generator("untrained", "rn").standard_normal((3, IMAGES, FEATURES)).astype(np.float32)
+    folder = Path("data/untrained_activations/rn")
+    write_tensors(folder / "activations.safetensors", {"activations": values})
+    write_json(folder / "card.json", {"representation": representation})
+    return values
+
+
+def write_grams() -> dict[str, dict[str, np.ndarray]]:
+    """Write and return the Gram matrices of both encoders' layers; `c` has outlier features."""
+    grams = {}
+    for key, layers in (("first", ["stem", "block"]), ("second", ["a", "c", "b"])):
+        rng = generator(key, "layers")
+        features = {layer: rng.standard_normal((2, 6, 5)) for layer in layers}
+        grams[key], rest = (
+            {
+                layer: np.stack([u_center(one[:, kept] @ one[:, kept].T) for one in rows])
+                for layer, rows in features.items()
+            }
+            for kept in (slice(None), slice(2))
+        )
+        folder = Path("data/layer_grams") / key
+        write_tensors(folder / "grams.safetensors", grams[key])
+        rest = {layer: rest[layer] for layer in layers if layer == "c"}
+        write_tensors(folder / "without_outliers.safetensors", rest)
+        outliers = [3 if layer == "c" else 0 for layer in layers]
+        write_json(folder / "card.json", {"layers": layers, "outliers": outliers})
+        grams[f"{key} without"] = grams[key] | rest
+    return grams
+
+
+def rows(table: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(Path(f"plots/{table}.csv").read_text().splitlines()))
