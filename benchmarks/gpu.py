@@ -1,264 +1,176 @@
-"""The first hour on a GPU: the table of gpu.md, to be posted, and the rates of gpu.json.
+"""The first hour on a GPU: the table of gpu.md, to be posted.
 
-1. Each stage that uses the device runs there and on the CPU, and on two GPUs if there are two:
-   benchmarks/devices.py.
-2. Our training step, as `train` takes it with its objective and its optimiser, is timed on
-   synthetic images in place of a loader's, and the bare forward and backward pass of the same tower
-   on a tensor that is on the GPU already. `make plan` computes hours from these rates.
-3. The measured peaks of memory are compared with those that the plan computes.
-4. The same steps on photographs that the machine's workers decode say for which share of the time
-   the GPU waits for them.
+1. Each stage of the nano study that uses the machine's device runs as DVC starts it, on the CPU and
+   on the GPU, on inputs that the CPU has made, and the arrays that it leaves are compared; with two
+   GPUs, also on both. A stage that fails is a line of the table and not the end of it, so that one
+   run finds all that a new machine breaks.
+2. Extraction is timed as on the CPU: benchmarks/extraction.py.
+3. Steps of `train` are timed on images that are in memory, also with `compile: true`.
 
 All of it runs on any device, so that the tests run it on the CPU.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
-from msgspec import to_builtins
-from torch.nn.functional import cross_entropy
+import yaml
 
-from benchmarks.devices import compared, exceeded
-from benchmarks.feeding import DRAWN, write_dataset
-from benchmarks.tables import ROOT, Row, write_table
-from interpreting_clip.config.encoders import AnyBackbone, OpenClipModel
+from benchmarks import extraction
+from benchmarks.tables import ROOT, Row, this_python, write_table
+from interpreting_clip.config.encoders import AnyBackbone
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.trainings import (
     Augmentation,
     Cosine,
     TrainingPrecision,
     TrainingRecipe,
 )
-from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import Encoder, classifier_encoder
 from interpreting_clip.errors import InputError, one_line
-from interpreting_clip.formats.json import write_json
-from interpreting_clip.loading.batches import ImageDataset
+from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.formats.tables import read_curve
 from interpreting_clip.training import loop
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.compilation import repeated_blocks
-from interpreting_clip.training.pieces import forward_pass
 from interpreting_clip.training.supervised import label_objective
-from runner.machine_settings import Machine
 from runner.process import repeat_products
-from tools import memory
-from tools.costs import BACKWARD, MEASURED, Rates, cost, parameters
-from tools.memory import device_memory, step_bytes, usable
+from tests.pipeline.workspace import new_workspace
 
-MODELS = {"resnet": OpenClipModel(model="RN50-quickgelu"), "vit": OpenClipModel(model="ViT-B-32")}
+CLIP, TUNED, PROBED = "rn_web_broad", "rn_web_broad_finetuned", "rn_web_broad_probe"
+SUPERVISED, MIXED = "rn_supervised", "rn_mixed"
+
+SHARED = ("pretrain", "supervise", "extract", "extract_layers")
+"""The stages that two GPUs share."""
+
+OUTPUTS = {
+    ("pretrain", CLIP): "weights",
+    ("finetune", TUNED): "weights",
+    ("supervise", SUPERVISED): "weights",
+    ("interpolate", MIXED): "weights",
+    ("head", CLIP): "heads",
+    ("extract", CLIP): "activations",
+    ("extract_broden", CLIP): "broden_activations",
+    ("extract_layers", CLIP): "layer_grams",
+    ("extract_train", PROBED): "train_activations",
+    ("probe", PROBED): "weights",
+    ("extract_untrained", "rn"): "untrained_activations",
+}
+"""The stages that use the machine's device, in an order in which each finds its inputs, and the
+folder of what each leaves."""
+
+NEAR, NEAR_LOSS = 1e-3, 0.02
+"""How far float32 on two devices may differ: arrays relative to their largest value, and losses of
+a curve relative to the CPU's. AdamW makes the rounding of a training's first steps grow."""
+
 PRECISIONS: tuple[TrainingPrecision, ...] = ("float32", "bfloat16")
-CLASSES, LARGEST, WARM, STEPS = 1000, 512, 5, 20
+IMAGES, BATCH, ROUNDS = 2048, 128, 3
+CLASSES, WARM, STEPS = 1000, 5, 20
 
 
-class Step(NamedTuple):
-    """What a training step takes: seconds, the bare passes', with loading, and the peak memory.
+class Left(NamedTuple):
+    """What a stage has left: its arrays by file and name, and the losses of its curve."""
 
-    `compiled` is None for towers without blocks to compile, and a message if compiling failed.
-    """
-
-    ours: float
-    bare: float
-    loaded: float
-    peak: int | None
-    compiled: float | str | None
-
-
-@dataclass(frozen=True)
-class Repeated:
-    """A dataset of `count` images that are those of another one, again and again."""
-
-    images: ImageDataset
-    count: int
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return self.count
-
-    def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
-        """Return one of them."""
-        return self.images[image % len(self.images)]
+    arrays: dict[str, np.ndarray]
+    losses: list[float]
 
 
 def main() -> None:
-    """Measure, print and write the table and the rates."""
+    """Measure, print and write the table; fail if a line does."""
     repeat_products()
-    room = device_memory(Machine(device="cuda"))
-    if room is None:
+    if not torch.cuda.is_available():
         sys.exit("error: no GPU: torch finds no CUDA device, and nothing was measured")
-    machine = Machine(device="cuda")
-    rows, rates = everything(machine, torch.cuda.device_count(), MODELS, usable(room), LARGEST)
-    name = torch.cuda.get_device_name()
-    write_table("gpu", f"The first hour on {name}", rows)
-    if rates:
-        write_json(ROOT / MEASURED, to_builtins(rates))
+    machine = Machine(device="cuda", batch_size=BATCH)
+    rows = measure(machine, torch.cuda.device_count(), extraction.BACKBONES)
+    write_table("gpu", f"The first hour on {torch.cuda.get_device_name()}", rows)
     sys.stdout.write("\nPost these lines, which are in benchmarks/gpu.md, whatever they say.\n")
     if beyond := exceeded(rows):
         sys.exit(f"error: failed or beyond its bound: {'; '.join(beyond)}")
 
 
-def everything(
-    machine: Machine, count: int, models: Mapping[str, AnyBackbone], room: float, largest: int
-) -> tuple[list[Row], Rates | None]:
-    """Return all lines of the table, and the rates if all could be measured.
-
-    `count` is how many devices of the machine's kind there are.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        rows = [*surroundings(machine, count), *compared(Path(scratch, "study"), machine, count)]
-        photographs = Path(scratch, "photographs")
-        write_dataset(photographs, DRAWN)
-        with open_shards(photographs) as images:
-            found, rates = measure(machine, models, room, largest, images)
-    return rows + found, rates
-
-
-def surroundings(machine: Machine, count: int) -> list[Row]:
-    """Return the lines that say what was measured, and where."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def measure(machine: Machine, count: int, backbones: Mapping[str, AnyBackbone]) -> list[Row]:
+    """Return the lines of the table, for `count` devices of the machine's kind."""
+    describe = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=False)
     cudnn = torch.backends.cudnn.version() if machine.device.startswith("cuda") else "none"
-    return [
+    rows = [
         Row("devices, workers", f"{count} × {machine.device}, {machine.workers}"),
         Row("commit", commit.stdout.strip() or "unknown"),
         Row("torch, CUDA, cuDNN", f"{torch.__version__}, {torch.version.cuda}, {cudnn}"),
     ]
+    with tempfile.TemporaryDirectory() as scratch:
+        rows += stages_compared(Path(scratch, "study"), machine.device, count)
+        dataset = Path(scratch, "photographs")
+        extraction.write_dataset(dataset, IMAGES)
+        for name, backbone in backbones.items():
+            for precision in PRECISIONS:
+                rows += attempt(
+                    f"{name}, {precision}: extraction",
+                    lambda given=(name, backbone), precision=precision: extraction.compared(
+                        *given, dataset, machine, ROUNDS, precision=precision
+                    ),
+                )
+                rows += attempt(
+                    f"{name}, {precision}: a training step",
+                    lambda given=(name, backbone), precision=precision: training_rows(
+                        *given, machine.device, precision
+                    ),
+                )
+    return rows
 
 
-def measure(
-    machine: Machine,
-    models: Mapping[str, AnyBackbone],
-    room: float,
-    largest: int,
-    photographs: ImageDataset,
-) -> tuple[list[Row], Rates | None]:
-    """Return the lines of the table and the rates, at the largest batch that fits into `room`.
-
-    Without rates, a tower's step has failed, and a line says how.
-    """
-    rows, found = list[Row](), dict[str, float]()
-    for family, backbone in models.items():
-        for precision in PRECISIONS:
-            batch, computed = fitting_batch(backbone, precision, room, largest)
-            name = getattr(backbone, "model", family)
-            what = f"{name}, {precision}, a step of {batch} images"
-            try:
-                step = step_times(machine, backbone, precision, batch, photographs)
-            except RuntimeError as error:  # such as too little memory
-                rows.append(Row(what, failure(error), "runs"))
-                continue
-            rate = BACKWARD * cost(backbone).image.value * batch / step.ours / 1e12
-            found[f"{precision}_{family}"] = rate
-            waiting = max(0.0, 1 - step.ours / step.loaded)
-            rows += [
-                Row(what, f"{1e3 * step.ours:.1f} ms, {batch / step.ours:,.0f} images/s"),
-                Row("… three forward passes' operations", f"{rate:.3g} TFLOP/s"),
-                Row("… over the bare forward and backward pass", f"{step.ours / step.bare:.2f}"),
-                Row(
-                    f"… share of the time that it waits for photographs, {machine.workers} workers",
-                    f"{waiting:.2f}",
-                ),
-            ]
-            if isinstance(step.compiled, str):
-                rows.append(Row("… with `compile: true`", step.compiled, "runs"))
-            elif step.compiled is not None:
-                share = f"{step.compiled / step.ours:.2f} of it"
-                rows.append(Row("… with `compile: true`", share))
-            if step.peak is not None:
-                figures = f"{step.peak / 1e9:.2f} GB: {step.peak / computed:.3f} of the computed"
-                rows.append(Row("… peak of torch.cuda.max_memory_allocated", figures))
-    on_gpu = machine.device.startswith("cuda")
-    where = torch.cuda.get_device_name() if on_gpu else machine.device
-    day = datetime.now(UTC).date()
-    origin = f"measured on {where}, torch {torch.__version__}, {day}"
-    complete = len(found) == len(models) * len(PRECISIONS)
-    return rows, Rates(**found, origin=origin) if complete else None
+def attempt(what: str, function: Callable[[], list[Row]]) -> list[Row]:
+    """Return the lines of a measurement, or the one that says how it failed."""
+    try:
+        return function()
+    except (RuntimeError, InputError) as error:  # such as too little memory, or no compiler
+        return [Row(what, f"failed: {one_line(str(error))[:200]}", "runs")]
 
 
-def fitting_batch(
-    backbone: AnyBackbone, precision: TrainingPrecision, room: float, largest: int
-) -> tuple[int, float]:
-    """Return a batch that fits into `room`, by halving the largest, and its computed bytes."""
-    weights = 16 * (cost(backbone).parameters.value + CLASSES * cost(backbone).width.value)
-    while True:
-        taken = weights + step_bytes(memory.Step(backbone, CLASSES, precision, False, largest, 1))
-        if taken <= room or largest == 2:
-            return largest, taken
-        largest //= 2
-
-
-def step_times(
-    machine: Machine,
-    backbone: AnyBackbone,
-    precision: TrainingPrecision,
-    batch: int,
-    photographs: ImageDataset,
-) -> Step:
-    """Return the seconds of our step and of its variants, and the peak of memory.
-
-    They are medians, with loading a mean: a loader that is too slow stops some steps only.
-    """
-    device = torch.device(machine.device)
+def training_rows(
+    name: str, backbone: AnyBackbone, device: str, precision: TrainingPrecision
+) -> list[Row]:
+    """Return the lines of a tower's training steps."""
     names = [str(number) for number in range(CLASSES)]
     encoder = classifier_encoder(backbone, names, 0, normalize_features=False)
     encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
-    on_gpu = device.type == "cuda"
-    before = torch.cuda.memory_allocated() if on_gpu else 0
-    before -= 4 * parameters(encoder.module) if on_gpu else 0
-    ours = median(trained(encoder, device, precision, batch))
-    peak = torch.cuda.max_memory_allocated() - before if on_gpu else None
-    many = Repeated(photographs, batch * (WARM + STEPS))
-    loaded = mean(
-        trained(encoder, device, precision, batch, photographs=many, workers=machine.workers)
-    )
-    alone = bare(encoder, device, precision, batch)
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats()
+    step = median(step_seconds(encoder, device, precision))
+    speed = f"{1 / step:.2f} a second, {BATCH / step:,.0f} images/s"
+    rows = [Row(f"{name}, {precision}: steps of {BATCH} images", speed)]
+    if device.startswith("cuda"):
+        peak = torch.cuda.max_memory_allocated() / 1e9
+        rows.append(Row("… peak of torch.cuda.max_memory_allocated", f"{peak:.2f} GB"))
+
+    def compiled() -> list[Row]:
+        own = median(step_seconds(encoder, device, precision, compiled=True))
+        return [Row("… with `compile: true`", f"{own / step:.2f} of the time")]
+
     # Last, since the tower stays compiled.
-    compiled = None
     if repeated_blocks(encoder.module):
-        try:
-            compiled = median(trained(encoder, device, precision, batch, compiled=True))
-        except (RuntimeError, InputError) as error:  # such as no compiler
-            compiled = failure(error)
-    return Step(ours, alone, loaded, peak, compiled)
+        rows += attempt("… with `compile: true`", compiled)
+    return rows
 
 
-def failure(error: Exception) -> str:
-    """Return what stands in a line of the table in place of a measurement that failed."""
-    return f"failed: {one_line(str(error))[:200]}"
-
-
-def trained(
-    encoder: Encoder,
-    device: torch.device,
-    precision: TrainingPrecision,
-    batch: int,
-    *,
-    photographs: ImageDataset | None = None,
-    workers: int = 0,
-    compiled: bool = False,
+def step_seconds(
+    encoder: Encoder, device: str, precision: TrainingPrecision, *, compiled: bool = False
 ) -> list[float]:
-    """Return the seconds of the steps of `train`, without loading if there are no photographs."""
-    steps, times = WARM + STEPS, []
+    """Return the seconds of steps of `train`."""
+    steps, times = WARM + STEPS, list[float]()
     recipe = TrainingRecipe(
         epochs=1,
-        batch_size=batch,
+        batch_size=BATCH,
         learning_rate=1e-4,
         warmup_steps=0,
         schedule=Cosine(),
@@ -271,56 +183,150 @@ def trained(
         pieces=1,
     )
     side = encoder.card.preprocess.size
-    squares = np.random.default_rng(0).integers(0, 256, (batch, side, side, 3), np.uint8)
-    targets = torch.zeros(batch * steps, dtype=torch.long, device=device)
-
-    loaded: Any = squares
-    if device.type == "cuda":
-        loaded = torch.from_numpy(squares).pin_memory()
-        torch.cuda.reset_peak_memory_stats()
+    squares = np.random.default_rng(0).integers(0, 256, (BATCH, side, side, 3), np.uint8)
+    on_gpu = device.startswith("cuda")
+    loaded: Any = torch.from_numpy(squares).pin_memory() if on_gpu else squares
 
     def load(_: object, batches: Any, *_settings: object) -> Any:
         return ((drawn, loaded) for drawn in batches)
 
-    images: Any = photographs
-    if photographs is None:
-        images = np.broadcast_to(squares[:1], (batch * steps, side, side, 3))
-    unloaded = mock.patch.object(loop, "load_batches", load)
-    with unloaded if photographs is None else nullcontext():
+    def note_time() -> None:
+        if on_gpu:
+            torch.cuda.synchronize()
+        times.append(time.perf_counter())
+
+    targets = torch.zeros(BATCH * steps, dtype=torch.long, device=device)
+    with mock.patch.object(loop, "load_batches", load):
         loop.train(
             encoder.module,
             label_objective(encoder, targets, 0.1, precision),
-            images,
+            np.broadcast_to(squares[:1], (BATCH * steps, side, side, 3)),
             encoder.card.preprocess,
             recipe,
             callbacks=Callbacks(name="gpu"),
-            workers=workers,
             compiled=compiled,
-            after_step=lambda: times.append(now(device)),
+            after_step=note_time,
         )
     return [end - start for start, end in pairwise(times[WARM - 1 :])]
 
 
-def bare(encoder: Encoder, device: torch.device, precision: TrainingPrecision, batch: int) -> float:
-    """Return the median seconds of only a forward and a backward pass."""
-    module, side = encoder.module.train(), encoder.card.preprocess.size
-    pixels = torch.rand(batch, side, side, 3, device=device).permute(0, 3, 1, 2)
-    targets, times = torch.zeros(batch, dtype=torch.long, device=device), []
-    with loop.deterministic(torch.get_num_threads()):
-        for _ in range(WARM + STEPS):
-            with forward_pass(0, device, precision):
-                logits = module(pixels)
-            cross_entropy(logits.float(), targets, label_smoothing=0.1).backward()
-            module.zero_grad()
-            times.append(now(device))
-    return median(end - start for start, end in pairwise(times[WARM - 1 :]))
+def stages_compared(folder: Path, device: str, count: int) -> list[Row]:
+    """Return a line for each stage on a device, and for each that two devices share.
+
+    The study is made in a new folder. `count` is how many devices of this kind there are.
+    """
+    write_study(folder)
+    rows = list[Row]()
+    for stage, key in OUTPUTS:
+        with_cpu = run_and_read(folder, stage, key, "cpu")
+        if isinstance(with_cpu, str):
+            raise RuntimeError(f"{stage} on the CPU: {with_cpu}")
+        made = [place for place in places(folder, stage, key) if place.exists()]
+        for place in made:
+            place.rename(place.with_name(f"{key}.cpu"))
+        alone = run_and_read(folder, stage, key, device)
+        rows.append(line(f"`{stage}`, {device} against the CPU", with_cpu, alone))
+        if count > 1 and stage in SHARED:
+            shared = run_and_read(folder, stage, key, device, processes=2)
+            rows.append(line(f"`{stage}`, two processes on {device} against one", alone, shared))
+        # Later stages read what the CPU has made.
+        for place in made:
+            shutil.rmtree(place, ignore_errors=True)
+            place.with_name(f"{key}.cpu").rename(place)
+    return rows
 
 
-def now(device: torch.device) -> float:
-    """Return the time at which the device has finished its work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
+def write_study(folder: Path) -> None:
+    """Make the nano study with native kernels, an entry for each stage, and its datasets."""
+    workspace = new_workspace(folder)
+    study: dict[str, Any] = workspace.params() | {"kernels": "native"}
+    for recipe in study["recipes"].values():
+        recipe |= {"epochs": 3, "pieces": 2}
+    entry = {"dataset": "imagenet_train", "recipe": "finetuning"}
+    study["supervise"] = {SUPERVISED: {"backbone": "rn", "label_smoothing": 0.1, **entry}}
+    study["interpolate"] = {MIXED: {"first": CLIP, "second": TUNED, "alpha": 0.5}}
+    like = study["encoders"][TUNED]
+    study["encoders"] |= {
+        SUPERVISED: like | {"label": "RN supervised", "training": "supervised"},
+        MIXED: like | {"label": "RN between"},
+    }
+    (folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    fetched = [("fetch", name) for name in study["datasets"]]
+    for words in (("study",), *fetched, ("fetch_shifts",)):
+        if failed := run_stage(folder, words, {}):
+            raise RuntimeError(f"{' '.join(words)}: {failed}")
+
+
+def run_and_read(folder: Path, stage: str, key: str, device: str, processes: int = 1) -> Left | str:
+    """Run a stage on a device; return what it has left, or why it failed."""
+    settings = {"DEVICE": device, "PROCESSES": str(processes)}
+    if failed := run_stage(folder, (stage, key), settings):
+        return failed
+    place, curve = places(folder, stage, key)
+    arrays = {
+        f"{file.relative_to(place)} {name}": np.array(array, np.float64)
+        for file in sorted(place.rglob("*.safetensors"))
+        for name, array in read_tensors(file).items()
+    }
+    trained = OUTPUTS[stage, key] == "weights" and curve.exists()
+    points = read_curve(curve) if trained else []
+    return Left(arrays, [float(point["loss"]) for point in points])
+
+
+def run_stage(folder: Path, words: tuple[str, ...], settings: dict[str, str]) -> str:
+    """Run a stage as DVC does; return the last line of its error, or nothing."""
+    own = {name: value for name, value in this_python().items() if name != "PYTHONPATH"}
+    own |= {f"INTERPRETING_CLIP_{name}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "stages", *words]
+    ended = subprocess.run(
+        command, cwd=folder, env=own, capture_output=True, text=True, check=False
+    )
+    if not ended.returncode:
+        return ""
+    said = ended.stderr.strip().splitlines() or [f"status {ended.returncode}"]
+    return one_line(said[-1])
+
+
+def places(folder: Path, stage: str, key: str) -> tuple[Path, Path]:
+    """Return the folder that a stage leaves, and that of its curve if it trains."""
+    return folder / "data" / OUTPUTS[stage, key] / key, folder / "data/training" / key
+
+
+def line(what: str, expected: Left | str, found: Left | str) -> Row:
+    """Return the line that says how far two runs of a stage agree."""
+    for run in (expected, found):
+        if isinstance(run, str):
+            return Row(what, f"failed: {run}", "runs")
+    assert isinstance(expected, Left) and isinstance(found, Left)
+    if expected.losses:
+        ends = [f"{run.losses[0]:.4f} to {run.losses[-1]:.4f}" for run in (expected, found)]
+        pair = np.array(expected.losses), np.array(found.losses)
+        share = largest_share(*pair, each=True)
+        text = f"{what}: losses {ends[1]}, expected {ends[0]}"
+        return Row(text, f"{share:.2g}", f"at most {NEAR_LOSS:g}")
+    names = expected.arrays if expected.arrays.keys() == found.arrays.keys() else ()
+    shares = [largest_share(expected.arrays[name], found.arrays[name]) for name in names]
+    return Row(what, f"{max(shares, default=np.inf):.2g}", f"at most {NEAR:g}")
+
+
+def largest_share(expected: np.ndarray, found: np.ndarray, *, each: bool = False) -> float:
+    """Return the largest difference, relative to the largest value or, with `each`, to its own."""
+    if expected.shape != found.shape or not np.isfinite(found).all():
+        return np.inf
+    scale: Any = np.abs(expected) if each else np.abs(expected).max(initial=0)
+    return float((np.abs(found - expected) / np.maximum(scale, 1e-12)).max(initial=0))
+
+
+def exceeded(rows: list[Row]) -> list[str]:
+    """Return what the lines say that failed or is beyond its bound."""
+    beyond = []
+    for row in rows:
+        limit = row.bound.removeprefix("at most ")
+        if row.measured.startswith("failed") or (
+            limit != row.bound and not float(row.measured) <= float(limit)
+        ):
+            beyond.append(row.what)
+    return beyond
 
 
 if __name__ == "__main__":

@@ -1,7 +1,13 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.directions import importance, singular_directions
+from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
+from interpreting_clip.measures.pruning import pruned_accuracies
 
 
 def test_chunks_in_order_hold_every_image_once_in_double_precision():
@@ -24,3 +30,24 @@ def test_refuses_a_value_that_is_not_finite_and_names_the_image(bad):
 def test_refuses_nothing(shape):
     with pytest.raises(ValueError, match="at least one image and one feature"):
         list(chunks(np.ones(shape)))
+
+
+def prune(activations):
+    weight = np.random.default_rng(0).normal(size=(50, activations.shape[1]))
+    classes = np.zeros(len(activations), np.int64)
+    own, fractions = singular_directions(weight), np.arange(10) / 10
+    weights = importance(activations, own)
+    pruned_accuracies(
+        activations, classes, Head(weight, None, True), own, weights, fractions=fractions
+    )
+
+
+@pytest.mark.parametrize("measure", [lambda rows: kurtosis_and_deviations(rows, 6.0), prune])
+def test_memory_does_not_grow_with_the_activations(measure):
+    activations, peaks = np.random.default_rng(0).normal(size=(16384, 256)).astype(np.float32), []
+    for images in (4096, 16384):
+        tracemalloc.start()
+        measure(activations[:images])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 0.05 * activations[4096:].nbytes
