@@ -117,8 +117,9 @@ def written(study, comparisons, shifts: dict[str, ShiftEntry]) -> str:
 
 
 def test_the_page_shows_each_with_its_chance_level_and_why_one_has_no_robustness(
-    with_own, comparisons
+    with_own, comparisons, monkeypatch
 ):
+    monkeypatch.setattr("page.panels.draw_svg", lambda *_: "<svg></svg>")
     page = written(with_own, comparisons, entries())
     table = page.partition("<caption>The study’s own shifts</caption>")[2].partition("</table>")[0]
     assert [name for name in NAMES.values() if name in table] == list(NAMES.values())

@@ -50,9 +50,10 @@ def write(folder: Path, name: str, rows, **more) -> None:
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(source))
 
 
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    """Return a folder of five sources, whose standard models lie about the lines."""
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of five sources to read, whose standard models lie about the lines."""
+    tmp_path = tmp_path_factory.mktemp("published")
     standard = []
     for i, x in enumerate(np.linspace(50, 85, 24)):
         parts = dict.fromkeys(PARTS, float(x + 5))

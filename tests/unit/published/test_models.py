@@ -23,22 +23,22 @@ from interpreting_clip.published.sources import counterparts, read_published
 from tests.unit.published.conftest import SETTINGS
 
 
-@pytest.fixture
-def published(folder, monkeypatch):
-    found = read_published(folder)
-    monkeypatch.setattr(
-        "interpreting_clip.published.models.counterparts",
-        lambda models: counterparts(models, folder / "counterparts.csv"),
-    )
-    return found
+@pytest.fixture(scope="module")
+def published(folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "interpreting_clip.published.models.counterparts",
+            lambda models: counterparts(models, folder / "counterparts.csv"),
+        )
+        yield read_published(folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def analysis(published):
     return analyse(published, SETTINGS)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def models(published, analysis):
     return published_models(published, analysis, SETTINGS)
 

@@ -22,7 +22,6 @@ def names(module: nn.Module) -> set[str]:
 @pytest.mark.parametrize(
     ("backbone", "expected", "count"),
     [
-        (TorchvisionModel(model="vit_b_32"), {"EncoderBlock"}, 12),
         (TorchvisionModel(model="convnext_tiny"), {"CNBlock"}, 18),
         (TorchvisionModel(model="resnet18"), set(), 0),
         (TimmModel(model="vit_tiny_patch16_224"), {"Block"}, 12),
