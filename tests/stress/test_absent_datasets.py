@@ -40,7 +40,7 @@ def study(tmp_path_factory: pytest.TempPathFactory):
 
 
 def fewer(tree: dict[str, Any]) -> dict[str, Any]:
-    """Leave of the laptop's study an untrained encoder and three datasets, in folders."""
+    """Leave of the laptop's study a small untrained encoder and three datasets, in folders."""
     datasets = tree["datasets"]
     for name in datasets:
         datasets[name] = {"kind": "absent", "source": "none"}
@@ -50,7 +50,7 @@ def fewer(tree: dict[str, Any]) -> dict[str, Any]:
     for section in ("weights", "encoders"):
         tree[section] = {ENCODER: tree[section][ENCODER]}
     backbone = tree["weights"][ENCODER]["backbone"]
-    tree["backbones"] = {backbone: tree["backbones"][backbone]}
+    tree["backbones"] = {backbone: {"kind": "timm", "model": "test_resnet"}}
     del tree["sources"]["hub"]
     tree["comparisons"], tree["untrained"] = {}, {}  # two, or there would be an anchor
     tree["layers"] = {"images": 4, "minibatch": 4}
