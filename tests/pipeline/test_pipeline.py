@@ -74,13 +74,19 @@ STARTING = {
 """What the runner imports in every stage, and computes nothing."""
 
 
-def spied(workspace: Workspace) -> dict[str, list[dict]]:
+@pytest.fixture(scope="module")
+def spied(nano: Workspace) -> dict[str, list[dict]]:
     """Return what the processes of each stage touched, by its name."""
     found: dict[str, list[dict]] = {}
-    for line in workspace.spied.read_text().splitlines():
+    for line in nano.spied.read_text().splitlines():
         process = json.loads(line)
         found.setdefault(process["argv"][1], []).append(process)
     return found
+
+
+@pytest.fixture(scope="module")
+def lock(nano: Workspace) -> dict[str, dict]:
+    return nano.lock()
 
 
 def instance(stage: str, process: dict) -> str:
@@ -104,42 +110,33 @@ def test_a_second_run_runs_nothing_with_plain_dvc_either(nano):
 
 
 @pytest.mark.parametrize("stage", RAN)
-def test_the_parameters_that_a_stage_reads_are_those_that_dvc_knows(nano, stage):
-    lock = nano.lock()
-    for process in spied(nano)[stage]:
+def test_the_parameters_that_a_stage_reads_are_those_that_dvc_yaml_lists(spied, lock, stage):
+    every = {path for process in spied[stage] for path in process["read"]}
+    for process in spied[stage]:
         known = lock[instance(stage, process)].get("params", {}).get("params.yaml", {})
         assert all(any(f"{k}.".startswith(f"{p}.") for k in known) for p in process["read"])
+        assert all(any(f"{k}.".startswith(f"{p}.") for p in every) for k in known)
 
 
 @pytest.mark.parametrize("stage", RAN)
-def test_what_dvc_yaml_lists_of_the_parameters_is_read(nano, stage):
-    lock, read = nano.lock(), set()
-    for process in spied(nano)[stage]:
-        read |= set(process["read"])
-    for process in spied(nano)[stage]:
-        known = lock[instance(stage, process)].get("params", {}).get("params.yaml", {})
-        assert all(any(f"{k}.".startswith(f"{p}.") for p in read) for k in known)
-
-
-@pytest.mark.parametrize("stage", RAN)
-def test_what_dvc_waits_for_is_opened(nano, stage):
-    lock, process = nano.lock(), spied(nano)[stage][0]
+def test_what_dvc_waits_for_is_opened(spied, lock, stage):
+    process = spied[stage][0]
     deps = {entry["path"] for entry in lock[instance(stage, process)]["deps"]}
     opened = {dep for dep in deps if any(p.startswith(dep) for p in process["opened"])}
     assert deps - opened <= UNOPENED.get(stage, set())
 
 
 @pytest.mark.parametrize("stage", RAN)
-def test_a_stage_imports_no_large_package_that_it_does_not_use(nano, stage):
-    for process in spied(nano)[stage]:
+def test_a_stage_imports_no_large_package_that_it_does_not_use(spied, stage):
+    for process in spied[stage]:
         name = instance(stage, process)
         assert LARGE & set(process["packages"]) <= USED.get(name, USED.get(stage, set())), name
 
 
 @pytest.mark.parametrize("stage", sorted({*RAN} - {"code", "study"}))
-def test_the_code_and_the_packages_that_compute_are_tracked(nano, stage):
+def test_the_code_and_the_packages_that_compute_are_tracked(nano, spied, stage):
     heads = {key: entry["head"] for key, entry in nano.params()["encoders"].items()}
-    for process in spied(nano)[stage]:
+    for process in spied[stage]:
         branches = {"fetch": "world", "head": heads.get(process["argv"][-1], "")}
         branch = branches.get(stage, "")
         computing = {COMPUTING[name] for name in COMPUTING.keys() & set(process["packages"])}
@@ -187,39 +184,3 @@ def test_an_encoders_entry_reruns_that_encoder_alone(clean):
     clean.change("recipes.finetuning.seed", 7)
     expected = {f"{stage}@{key}" for stage in ("finetune", *EXTRACTS, *MEASURES)}
     assert clean.repro() == {*expected, "cka@rn_finetuning", *ONCE}
-
-
-def test_adding_and_removing_an_encoder_rerun_no_other(clean):
-    study = clean.params()
-    entry = study["encoders"]["rn_untrained"] | {"label": "RN untrained, again"}
-    clean.change("weights.rn_again", study["weights"]["rn_untrained"] | {"seed": 9})
-    clean.change("encoders.rn_again", entry)
-    expected = {f"{stage}@rn_again" for stage in ("weights", *EXTRACTS, *MEASURES)}
-    assert clean.repro() == expected | ONCE
-    clean.change("weights.rn_again", None)
-    clean.change("encoders.rn_again", None)
-    assert clean.repro() == ONCE
-    assert "rn_again" not in clean.run("dvc", "metrics", "show")
-
-
-def test_a_branch_reruns_the_measure_of_its_setting_and_reads_well_beside_main(clean):
-    clean.run("git", "checkout", "--quiet", "-b", "stricter")
-    clean.change("kurtosis.outlier_sigma", 2.0)
-    expected = clean.of_every_encoder("kurtosis", "privileged_basis", "browse", "summarize")
-    assert clean.repro() == {*expected, "untrained@rn", "controls", *ONCE}
-    clean.commit("Count outliers from two sigma")
-    difference = json.loads(clean.run("dvc", "metrics", "diff", "main", "stricter", "--json"))
-    changed = difference["metrics/encoders/rn_untrained.json"]
-    assert set(changed) == {"outliers"}
-
-
-def test_a_clone_that_pulls_computes_nothing(nano, tmp_path):
-    nano.run(
-        "dvc", "remote", "add", "--local", "--force", "--default", "shared", str(tmp_path / "r")
-    )
-    nano.run("dvc", "push", "--quiet")
-    nano.run("git", "clone", "--quiet", str(nano.folder), str(tmp_path / "clone"))
-    clone = Workspace(tmp_path / "clone")
-    clone.run("dvc", "remote", "add", "--local", "--default", "shared", str(tmp_path / "r"))
-    clone.run("dvc", "pull", "--quiet")
-    assert clone.repro() == set()
