@@ -5,7 +5,7 @@ import sys
 
 from runner.process import wait_passively
 
-BENCHMARKS = ("concepts", "extraction", "study")
+BENCHMARKS = ("concepts", "extraction", "cka", "study")
 
 
 def main() -> None:

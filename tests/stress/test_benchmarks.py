@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import concepts, extraction, gpu, study, tables
+from benchmarks import cka, concepts, extraction, gpu, study, tables
 from benchmarks.tables import ROOT
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.errors import InputError
@@ -21,6 +21,7 @@ SMALL = {kind: small_backbone(kind) for kind in ("rn", "vit")}
 CUT: list[tuple[ModuleType, dict[str, Any]]] = [
     (concepts, {"BRODEN": concepts.Size(300, 6, 20), "SAMPLE": 10}),
     (extraction, {"BACKBONES": SMALL, "IMAGES": 4, "BATCH": 2, "ROUNDS": 1}),
+    (cka, {"BACKBONES": SMALL, "IMAGES": 16, "MINIBATCH": 8, "ROUNDS": 1}),
     (study, {}),
 ]
 

@@ -1,0 +1,111 @@
+"""CKA of two encoders against the package torch-cka and bare forward passes: the table of cka.md.
+
+RN50 and ViT-B/32 with random weights see the same photographs, which are in memory at their size.
+Ours is what the stages `extract_layers` and `cka` compute: Gram matrices of every layer, with and
+without outlier features, and all comparisons. Bare is a forward pass of both towers. All three take
+turns in one process. The package passes the images through both encoders of every pair, ours once
+through each encoder, so a study of more encoders saves more.
+"""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from statistics import median
+from unittest.mock import MagicMock, patch
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from benchmarks.extraction import BACKBONES
+from benchmarks.tables import Row, seconds_in_turn, write_table
+from interpreting_clip.config.encoders import AnyBackbone
+from interpreting_clip.config.machine import Machine
+from interpreting_clip.encoders.activations import image_tower
+from interpreting_clip.encoders.encoder import Encoder, forward_passes, initialise
+from interpreting_clip.encoders.layer_outliers import OutlierLimits
+from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams, named_layers
+from interpreting_clip.loading.preprocess import to_tower
+from interpreting_clip.measures.cka import cka, cka_where_defined
+from runner.process import keep_memory
+from tests.pipeline.official_layouts import photograph
+
+IMAGES, MINIBATCH, ROUNDS = 128, 64, 3
+LIMITS = OutlierLimits(sigma=6.0, share=0.5)
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    keep_memory()
+    names = " and ".join(BACKBONES)
+    title = f"CKA of {names} on {IMAGES} images in minibatches of {MINIBATCH}"
+    write_table("cka", title, compared(BACKBONES, IMAGES, MINIBATCH, ROUNDS))
+
+
+def compared(
+    backbones: Mapping[str, AnyBackbone], images: int, minibatch: int, rounds: int
+) -> list[Row]:
+    """Return the lines of the table, for two towers with the same preprocessing."""
+    encoders = [initialise(backbone, 0) for backbone in backbones.values()]
+    preprocess, machine = encoders[0].card.preprocess, Machine(batch_size=minibatch)
+    side = preprocess.size, preprocess.size
+    pixels = np.stack([np.asarray(photograph(f"{i}", i, side)) for i in range(images)])
+    minibatches = evenly_spaced_minibatches(images, images, minibatch)
+    batches = [to_tower(pixels[rows], preprocess) for rows in minibatches]
+    towers = [image_tower(encoder, machine.device) for encoder in encoders]
+
+    def bare_passes() -> None:
+        with forward_passes(machine.device, "float32"):
+            for tower in towers:
+                for batch in batches:
+                    tower(batch)
+
+    def ours() -> None:
+        one, two = (
+            layer_grams(encoder, pixels, minibatches, machine, "float32", limits=LIMITS)
+            for encoder in encoders
+        )
+        cka(one.whole, two.whole)
+        cka_where_defined(one.whole | one.rest, two.whole | two.rest)
+
+    def torch_cka() -> None:
+        with torch.inference_mode():
+            package(encoders, batches)
+
+    spent = seconds_in_turn({"bare": bare_passes, "ours": ours, "torch-cka": torch_cka}, rounds)
+
+    def ratio(way: str, other: str) -> float:
+        return median(a / b for a, b in zip(spent[way], spent[other], strict=True))
+
+    return [
+        Row("bare forward passes of both", f"{median(spent['bare']):.1f} s"),
+        Row("ours over bare passes", f"{ratio('ours', 'bare'):.3f}", "at most 1.05"),
+        Row("torch-cka over bare passes", f"{ratio('torch-cka', 'bare'):.2f}"),
+        Row("ours over torch-cka", f"{ratio('ours', 'torch-cka'):.2f}"),
+    ]
+
+
+def package(encoders: list[Encoder], batches: list[torch.Tensor]) -> None:
+    """Compare the layers of two towers with torch-cka, without its plots and progress bar."""
+    one, two = (encoder.visual for encoder in encoders)
+    paths = []
+    for tower in (one, two):
+        path = {module: name for name, module in tower.named_modules()}
+        paths.append([path[module] for module in named_layers(tower).values()])
+    absent = dict.fromkeys(("matplotlib", "matplotlib.pyplot", "mpl_toolkits"), MagicMock())
+    with patch.dict(sys.modules, absent):
+        module = importlib.import_module("torch_cka.cka")
+    loader = DataLoader([(batch,) for batch in batches], batch_size=None)  # pyright: ignore
+    with patch.object(module, "tqdm", lambda batches, **_: batches):
+        comparison = module.CKA(one, two, "one", "two", *paths)
+        # In single precision some of its values are NaN, which it refuses after all the work.
+        with suppress(AssertionError):
+            comparison.compare(loader, loader)
+    # It leaves its hooks in the towers.
+    for part in (*one.modules(), *two.modules()):
+        part._forward_hooks.clear()
+
+
+if __name__ == "__main__":
+    main()
