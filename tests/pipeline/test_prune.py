@@ -59,10 +59,10 @@ def test_a_study_that_is_whole_has_nothing_to_prune(edited):
 def test_shows_exactly_what_the_encoder_left_and_removes_nothing_unasked(smaller):
     from dvc.repo import Repo
 
-    before, left = there(smaller), stale(smaller)
+    before, left, lock = there(smaller), stale(smaller), smaller.lock()
     said = prune(smaller)
     words = {line.split()[0] for line in said.splitlines() if line.strip()}
-    assert {word for word in words if word in smaller.lock()} == set(left)
+    assert {word for word in words if word in lock} == set(left)
     assert {word for word in words if (smaller.folder / word).exists()} == outputs(left)
     assert "make prune YES=1" in said.splitlines()[-1]
     with Repo(str(smaller.folder)) as repo, repo.lock:  # waits for no other command of DVC

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import yaml
 
 from tests.reads import ROOT, folder_digests
@@ -122,7 +123,7 @@ class Workspace:
 
     def lock(self) -> dict[str, Any]:
         """Return the stages in the lock file."""
-        return yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"]
+        return msgspec.yaml.decode((self.folder / "dvc.lock").read_bytes())["stages"]
 
 
 def clone(repository: Path, folder: Path) -> Workspace:
