@@ -18,11 +18,11 @@ from tests.pipeline.workspace import new_workspace
 from tests.unit.encoders.conftest import small_backbone
 
 SMALL = {kind: small_backbone(kind) for kind in ("rn", "vit")}
-CUT: list[tuple[ModuleType, dict[str, Any]]] = [
+CUT: list[Any] = [
     (concepts, {"BRODEN": concepts.Size(300, 6, 20), "SAMPLE": 10}),
     (extraction, {"BACKBONES": SMALL, "IMAGES": 4, "BATCH": 2, "ROUNDS": 1}),
     (cka, {"BACKBONES": SMALL, "IMAGES": 16, "MINIBATCH": 8, "ROUNDS": 1}),
-    (study, {}),
+    pytest.param(study, {}, marks=pytest.mark.long),  # runs the nano study twice
 ]
 
 
@@ -45,6 +45,7 @@ def test_a_benchmark_leaves_a_table_of_plausible_numbers(benchmark, sizes, tmp_p
             assert 0.001 < number < 1000, what
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # torch's compiler warns and hides it
 def test_the_first_hour_on_a_gpu_runs_on_two_processes_of_the_cpu(monkeypatch):
     for name, value in (("CLASSES", 10), ("WARM", 1), ("STEPS", 2), ("IMAGES", 8), ("BATCH", 8)):
