@@ -6,13 +6,17 @@ a stage open is held against dvc.yaml in tests/pipeline/test_pipeline.py.
 
 import ast
 import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 
 import interpreting_clip
 from interpreting_clip.config.datasets import Sources
@@ -194,6 +198,24 @@ def test_the_stages_alone_read_params():
     for file in MODULES:
         if package(file).partition(".")[0] not in ("stages", "runner"):
             assert "Params(" not in file.read_text().replace("class Params", ""), file
+
+
+def test_what_a_study_imports_is_installed_with_it():
+    """`make repro` does not install what the tests add."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = (*project["dependencies"], *project["optional-dependencies"]["pipeline"])
+    required = [need for one in listed for need in metadata.requires(project_name(one)) or ()]
+    installed = {project_name(one) for one in (*listed, *required)}
+    distributions = metadata.packages_distributions()
+    for file in (*MODULES, *(ROOT / "tools").glob("*.py")):
+        names = {name.partition(".")[0] for name in imported_names(file)}
+        for name in names - sys.stdlib_module_names - {*FOLDERS, "tools"}:
+            assert installed & {*map(project_name, distributions[name])}, f"{file} imports {name}"
+
+
+def project_name(requirement: str) -> str:
+    """Return the name in a requirement such as `torch>=2.9,<3`, as package indexes spell it."""
+    return canonicalize_name(re.split(r"[^\w.-]", requirement)[0])
 
 
 def test_what_lies_among_the_code_and_is_no_code_is_a_dependency():
