@@ -22,7 +22,7 @@ SECRETS = {
 """Default environment variables of every command in a workspace."""
 
 RESULTS = ("metrics/", "plots/", "dvc.lock")
-READY = ("ready", "ready-light")
+READY = ("ready", "ready-dev", "ready-light")
 """The files of .venv that tell make what has been installed."""
 
 
