@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 import sys
 from typing import Any
 
@@ -121,25 +120,3 @@ def test_after_a_new_commit_the_clone_follows_and_keeps_its_results(workspace, f
     changed = {a.split()[0] for a, b in zip(old, new, strict=True) if a != b}
     assert "interpreting-clip" in changed  # the commit
     assert changed <= {"interpreting-clip", "time"}
-
-
-def test_a_run_that_stops_continues(workspace: Workspace, hub: HubServer, first: str):
-    """A set cannot be had: what was computed stays, and the next run computes the rest."""
-    assert first
-    file = workspace.folder / STUDY
-    tree = yaml.safe_load(file.read_text())
-    tree["datasets"]["imagenet_v2"]["limit"] = 12  # of 12 classes, one image each: all there are
-    file.write_text(yaml.safe_dump(tree, sort_keys=False))
-    workspace.commit("A limit, which takes every image")
-    shutil.rmtree(workspace.folder / ".scratch/downloads")
-    address = hub.place("clip-benchmark/wds_imagenetv2", "test/0.tar")
-    hub.cdn.statuses[address] = 404
-    said = workspace.run(*COMMAND, ok=False)
-    assert "run `make accept` again: it continues" in said
-    assert "```" not in said
-    hub.cdn.statuses.clear()
-    said = workspace.run(*COMMAND, ok=False)
-    assert "Running stage 'fetch@imagenet_v2'" in said
-    assert f"Running stage 'weights@{ENCODER}'" not in said
-    old, new = (re.findall("^md5 .*", posted(text), re.MULTILINE) for text in (first, said))
-    assert old == new

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ import torch
 from benchmarks import cka, concepts, extraction, gpu, study, tables
 from benchmarks.tables import ROOT
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.errors import InputError
 from tests.pipeline.workspace import new_workspace
 from tests.unit.encoders.conftest import small_backbone
 
@@ -88,18 +86,6 @@ def test_a_training_is_compared_by_its_curve(last, agrees):
     row = gpu.line("pretrain", expected, found)
     assert "3.0000 to 1.0000" in row.what
     assert (gpu.exceeded([row]) == []) == agrees
-
-
-def test_a_step_that_cannot_be_compiled_is_one_line_that_failed(monkeypatch):
-    def steps(*_: object, compiled: bool = False) -> list[float]:
-        if compiled:
-            raise InputError("`compile`: no C++ compiler\nsee torch's log")
-        return [1.0]
-
-    monkeypatch.setattr(gpu, "step_seconds", steps)
-    rows = gpu.training_rows("ViT", SMALL["vit"], "cpu", "float32")
-    assert gpu.exceeded(rows) == ["… with `compile: true`"]
-    assert "no C++ compiler" in rows[-1].measured and "\n" not in rows[-1].measured
 
 
 def test_without_a_gpu_nothing_is_measured():

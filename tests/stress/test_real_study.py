@@ -9,14 +9,12 @@ import pytest
 import yaml
 
 from interpreting_clip.config.encoders import OpenClipModel
-from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.imagenet import ImageNetClasses, read_imagenet_classes
-from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import clip_encoder
 from tests.integration.downloads.loopback import TOKEN, FileServer, HubServer
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline import zoo
-from tests.pipeline.official_layouts import ODD, photograph
+from tests.pipeline.official_layouts import photograph
 from tests.pipeline.workspace import Workspace, new_workspace
 from tests.reads import ROOT, run_stage
 from tests.stress.random_studies import filled
@@ -98,10 +96,6 @@ def metrics(workspace: Workspace, key: str) -> dict[str, Any]:
     return json.loads((workspace.folder / f"plots/encoders/{key}.json").read_text())["measures"]
 
 
-def card(workspace: Workspace, dataset: str):
-    return read_card(workspace.folder / "data/datasets" / dataset)
-
-
 def test_every_encoder_is_measured_on_everything(study):
     for key in study.params()["encoders"]:
         measured = metrics(study, key)
@@ -113,25 +107,6 @@ def test_every_encoder_is_measured_on_everything(study):
 
 def test_a_second_run_runs_nothing(study):
     assert study.repro() == set()
-
-
-def test_a_fixed_subset_of_the_validation_set_is_taken_odd_files_among_it(study):
-    val = card(study, "imagenet_val")
-    assert (val.images, len(val.class_indices), val.partial) == (24, 8, True)
-    with open_shards(study.folder / "data/datasets/imagenet_val") as shards:
-        shapes = {shards[i].shape for i in range(len(shards))}
-    assert shapes == {(75, 100, 3)}
-    assert len(ODD) + 4 > 24 / 8  # some of the odd class's files had to be left out
-
-
-def test_classes_are_those_of_the_published_sets(study):
-    classes = read_imagenet_classes(ROOT / "data/reference")
-    assert card(study, "imagenet_v2").class_indices == [2, 10, 100]
-    assert card(study, "imagenet_r").class_indices == classes.imagenet_r[:4]
-    assert card(study, "imagenet_a").class_indices == classes.imagenet_a[:4]
-    first = [indices[0] for indices in list(classes.objectnet.values())[:3]]
-    assert card(study, "objectnet").class_indices == sorted(first)
-    assert card(study, "imagenet_val").classes == classes.names
 
 
 def test_representations_are_recorded_and_never_ranked_together(study):

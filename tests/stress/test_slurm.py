@@ -157,13 +157,6 @@ def test_four_at_a_time_leave_what_a_serial_run_leaves(cluster, nano, snakemake,
     assert started == set(nano.lock()) - {"code", "study"}
 
 
-def test_a_killed_job_fails_its_stage_and_the_next_run_goes_on(training):
-    dvc, job = begin(training)
-    os.kill(job, signal.SIGKILL)
-    assert dvc.wait(PATIENCE)
-    go_on(training)
-
-
 def test_a_node_that_is_down_fails_the_stage_and_the_next_run_takes_another(cluster, training):
     dvc, _ = begin(training)
     node = cluster.ask("squeue", "--noheader", "-o", "%N").strip()

@@ -100,14 +100,6 @@ def test_a_switch_leads_to_the_same_place_of_another_encoder(page: Page, pages: 
         expect(page).to_have_title("The other encoder")
 
 
-def test_a_concept_leads_to_its_row(page: Page, pages: Path):
-    page.goto((pages / "directions/rn/directions_1.html").as_uri() + "#direction-2")
-    name = page.locator("article:target table.concepts th a").first
-    concept = name.inner_text()
-    name.click()
-    expect(page.locator("tr:target th")).to_have_text(concept)
-
-
 def test_without_scripts_the_tables_are_there_and_no_finder(browser: Browser, pages: Path):
     page = browser.new_page(java_script_enabled=False)
     page.goto((pages / "directions/rn/index.html").as_uri())

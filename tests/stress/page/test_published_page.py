@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -242,19 +241,6 @@ def test_a_choice_of_the_line_changes_table_chart_and_text(opened: Page, cards: 
     assert column(opened, 11) == before and "#" not in opened.url
 
 
-def test_a_family_of_standard_models_can_be_left_out(opened: Page, cards: dict[str, Any]):
-    field = opened.locator("[name=without]")
-    families = field.locator("option").all_inner_texts()
-    assert len(families) == 1 + cards["choices"]["default"]["families"]
-    before = column(opened, 11)
-    field.select_option(families[1])
-    after = column(opened, 11)
-    assert values(after)[:50] != values(before)[:50] and "[" not in "".join(after)
-    expect(opened.locator("#choice")).to_contain_text(f"family {families[1]} are left out")
-    opened.locator("[name=line]").select_option("linear")
-    expect(field).to_be_disabled()
-
-
 def test_a_column_sorts_both_ways_and_what_has_no_number_stands_last(opened: Page):
     head = opened.locator("#published-table [data-sort=objectnet]")
     head.get_by_role("button").click()
@@ -269,48 +255,6 @@ def test_a_column_sorts_both_ways_and_what_has_no_number_stands_last(opened: Pag
         assert set(found[len(values(found)) :]) == {"–"}
     opened.locator("#published-table [data-sort=name] button").click()
     assert names(opened)[0].casefold() == min(map(str.casefold, names(opened)))
-
-
-def test_filters_leave_models_out_of_the_table_and_the_chart(opened: Page):
-    listed = len(names(opened))
-    for kind in opened.locator("[name=training]").all():
-        if kind.get_attribute("value") not in ("finetuned", "finetuned_12k"):
-            kind.uncheck()
-    assert set(column(opened, 3)) == {"finetuned", "finetuned through ImageNet-12k"}
-    assert count(opened) == f"{len(names(opened))} of {listed} models"
-    opened.locator("[name=data]").select_option("WebLI")
-    shown = names(opened)
-    assert len(shown) == 2 and all("webli" in name for name in shown)
-    assert labels(opened) == set(shown)
-
-
-def test_every_supervised_model_is_there_on_demand(opened: Page, cards: dict[str, Any]):
-    every = opened.locator("[name=every]")
-    every.check()
-    assert count(opened) == f"{len(cards['models'])} of {len(cards['models'])} models"
-    assert "resnet50.a1_in1k" in labels(opened)
-    every.uncheck()
-    assert "resnet50.a1_in1k" not in labels(opened)
-
-
-def test_search_finds_words_in_any_order_and_other_names(opened: Page, cards: dict[str, Any]):
-    field = opened.get_by_role("searchbox")
-    field.fill("datacomp b-32")
-    found = names(opened)
-    assert "ViT-B-32/datacomp_xl_s13b_b90k" in found and len(found) < 20
-    field.fill("b-32, datacomp,")
-    assert names(opened) == found
-    model = next(m for m in cards["models"] if m["aliases"] and not m["also"])
-    field.fill(model["aliases"][0])
-    assert model["name"] in names(opened)
-
-
-def test_shifts_are_shown_as_effective_robustness_on_demand(opened: Page):
-    opened.locator("[name=unit]").select_option("robustness")
-    row = opened.locator("#published-table tbody tr", has_text="ViT-B-32/openai").first
-    cells = row.locator("td").all_inner_texts()
-    assert np.mean(values(cells[4:9])) == pytest.approx(values([cells[9]])[0], abs=0.06)
-    assert "robustness (points)" in opened.locator("[data-robustness]").inner_text()
 
 
 def test_hovering_names_a_point_and_clicks_link_points_and_rows(opened: Page):
@@ -417,13 +361,6 @@ def test_the_address_keeps_the_state_and_links_within_the_page_keep_it_too(
     assert (names(opened), column(opened, 8), count(opened)) == state
     expect(opened.locator("#shows h2")).to_be_in_viewport()
     assert set() < labels(opened) <= set(state[0])  # some lie outside the frame
-
-
-def test_an_address_that_makes_no_sense_leaves_the_page_as_it_is(file: Path, page: Page):
-    page.goto(f"{file.as_uri()}#models?line=no&sort=-no&own=imagenet:x;name:a&q=%zz")
-    drawn(page)
-    assert page.locator("#published-table tr.own").count() == 0
-    assert page.locator("[name=line]").input_value() == "default"
 
 
 def test_table_and_figure_can_be_downloaded(opened: Page, tmp_path: Path):

@@ -21,25 +21,6 @@ def report(page: Page) -> Page:
     return page
 
 
-def test_a_chart_is_a_picture_until_it_comes_near_and_then_a_view_per_panel(report: Page):
-    last = report.locator(".chart[id]").last
-    assert last.locator(".vega-embed").count() == 0
-    alike = report.evaluate(
-        """async () => {
-          const alike = {};
-          for (const [name, draw] of Object.entries(window.charts)) {
-            const chart = await draw();
-            const panels = document.querySelectorAll(`#chart-${name} .panel`).length;
-            alike[name] = chart === await draw() && chart.views.length === panels;
-          }
-          return alike;
-        }"""
-    )
-    names = [str(one.get_attribute("id")) for one in report.locator(".chart[id]").all()]
-    assert [f"chart-{name}" for name in alike] == names and all(alike.values())
-    assert report.locator(".chart .vega-embed").count() == report.locator(".panel").count()
-
-
 def test_without_vega_the_pictures_stay_and_say_what_they_show(browser: Browser, tmp_path: Path):
     shutil.copy(REPORT, tmp_path)
     page = browser.new_page()
@@ -99,13 +80,6 @@ def test_every_chart_answers_a_pointer_in_words(report: Page):
         assert re.search(r"\d", told) and "_" not in told.replace("attention_pool", ""), name
 
 
-def test_charts_are_as_dark_as_the_page(report: Page):
-    ink = "getComputedStyle(document.querySelector('.chart svg text')).fill"
-    light = report.evaluate(ink)
-    report.emulate_media(color_scheme="dark")
-    assert report.evaluate(ink) != light
-
-
 def test_a_link_keeps_the_finder_and_the_open_sections(report: Page, browser: Browser):
     words = str(report.locator("#concept-table tbody tr").first.get_attribute("data-words"))
     report.get_by_role("searchbox", name="Concepts or categories").fill(words)
@@ -147,26 +121,6 @@ def test_concepts_are_found_by_name_and_by_category(report: Page):
     expect(report.locator("#found-concepts")).to_have_text(f"0 of {every} concepts")
     field.fill("")
     assert rows.filter(visible=True).count() == every
-
-
-def test_concepts_of_directions_alone_are_found_and_their_encoders_counted(report: Page):
-    rows = report.locator("#concept-table tbody tr").filter(visible=True)
-    every = rows.count()
-    report.get_by_role("checkbox", name="directions only").check()
-    assert 0 < rows.count() < every
-    assert report.locator(".pair.features").filter(visible=True).count() == 0
-    for row in rows.all():
-        findings = row.locator(".finding:has(.directions)").filter(visible=True)
-        assert row.locator(".encoders").inner_text() == str(findings.count())
-    report.get_by_role("checkbox", name="directions only").uncheck()
-    assert rows.count() == every
-
-
-def test_a_link_opens_the_fold_that_it_leads_into(report: Page):
-    figure = report.locator("details figure").first
-    assert not figure.is_visible()
-    report.evaluate("(id) => { location.hash = id; }", figure.get_attribute("id"))
-    expect(figure).to_be_visible()
 
 
 def test_everybody_can_read_what_is_folded_too(report: Page):

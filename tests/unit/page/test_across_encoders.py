@@ -4,7 +4,6 @@ import pytest
 from scipy import stats
 
 from page.across_encoders import (
-    by_pretraining,
     correlation_rows,
     correlations,
     shared_concepts,
@@ -68,22 +67,3 @@ def test_concepts_are_shared_by_name_and_never_across_representations(study):
     assert (one.basis, one.both, one.only_first, one.only_second) == ("directions", 1, 1, 2)
     assert one.by_chance == pytest.approx(2 * 3 / 40)
     assert (other.both, other.only_first, other.only_second) == (0, 0, 1)
-
-
-def test_an_encoder_without_concepts_shares_none_with_its_family(study):
-    before = shared_concepts(read(study))
-    study["metrics"]["rn_web_broad_finetuned"]["concepts"]["measured"] = None
-    found = shared_concepts(read(study))
-    assert found == [s for s in before if s.second.key != "rn_web_broad_finetuned"]
-    assert len(found) < len(before)
-
-
-def test_zero_shot_encoders_alone_are_listed_by_their_pretraining_set(study):
-    study["series"]["vit_web_broad"]["representation"] = "rectified"
-    found = by_pretraining(read(study))
-    keys = {
-        kind: {d: [e.key for e in es] for d, es in sets.items()} for kind, sets in found.items()
-    }
-    assert keys["rectified representations"] == {"web_broad": ["vit_web_broad"]}
-    assert keys["linear representations"]["web_broad"] == ["rn_web_broad"]
-    assert set(keys["linear representations"]) == {"web_broad", "web_narrow", "captions"}

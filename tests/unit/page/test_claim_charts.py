@@ -1,27 +1,8 @@
-from page.claim_charts import DotGroup, DotRow, Dots, informative
 from page.claims import (
-    concept_order,
-    kurtosis_above_null,
     outlier_features,
-    prunable_directions,
     robustness_order,
 )
 from tests.unit.page.conftest import read
-
-
-def row(value, low, high, **more):
-    named = {"name": "a", "text": "b", "training": "zero_shot"}
-    return DotRow(**named, value=value, low=low, high=high, **more)
-
-
-def chart(*rows, **more):
-    return Dots(axis="points", groups=[DotGroup(name="", rows=list(rows))], **more)
-
-
-def test_a_chart_of_equal_numbers_says_nothing():
-    assert informative(chart(row(0, 0, 0), row(0, 0, 0))) is None
-    assert informative(Dots(axis="", groups=[])) is None
-    assert informative(chart(row(0, 0, 0), row(0, 0, 1))) is not None
 
 
 def test_the_chart_of_a_claim_has_the_numbers_that_it_compares(encoders):
@@ -45,17 +26,6 @@ def test_an_extrapolated_value_is_marked(study):
     claim = robustness_order(read(study))
     assert claim and claim.dots
     assert all(one.text.endswith("‡") for one in claim.dots.rows)
-
-
-def test_what_a_value_is_against_is_drawn(encoders):
-    kurtosis, concepts = kurtosis_above_null(encoders), concept_order(encoders)
-    assert kurtosis and kurtosis.dots and concepts and concepts.dots
-    nulls = {e.entry.label: e.null.numbers.kurtosis for e in encoders if e.null}
-    for one in kurtosis.dots.rows:
-        assert one.null == (min(nulls[one.name]), max(nulls[one.name]))
-    assert all(one.null is not None for one in concepts.dots.rows)
-    prunable = prunable_directions(encoders)
-    assert prunable and prunable.dots and prunable.dots.reference == (80, "paper: 80 %")
 
 
 def test_without_an_outlier_feature_a_sentence_takes_the_place_of_the_chart(study):

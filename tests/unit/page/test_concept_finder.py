@@ -1,5 +1,3 @@
-import re
-
 from page.concept_finder import concept_finder
 from tests.unit.page.conftest import read
 
@@ -14,14 +12,6 @@ def test_each_concept_has_every_encoder_that_encodes_it(encoders):
     pairs = found[1].findings[0].pairs
     assert [pair.precision for pair, _ in pairs] == [0.9502, 0.9502, 0.9301, 0.9301]
     assert pairs[1][1] == "directions/rn_web_broad/features.html#feature-7"
-
-
-def test_a_feature_that_was_not_examined_is_on_the_page_of_its_hundred(study):
-    study["series"]["rn_web_broad"]["outliers"]["axes"] = []
-    _, star = concept_finder(read(study))
-    addresses = {pair.basis: address for pair, address in star.findings[0].pairs}
-    assert re.search(r"/features_0\.html#feature-\d+$", addresses["features"])
-    assert "#direction-" in addresses["directions"]
 
 
 def test_what_was_probed_and_nothing_encodes_has_no_findings(encoders):
@@ -40,9 +30,3 @@ def test_of_many_pairs_the_strongest_are_linked_and_the_others_counted(study):
     assert sum(len(f.pairs) for f in star.findings) == 3
     strongest = next(f for f in star.findings if f.encoder.key == "vit_supervised")
     assert strongest.pairs[0][0].precision == 0.99
-
-
-def test_without_concepts_there_is_nothing_to_find(study):
-    for series in study["series"].values():
-        series["encoded"] = []
-    assert concept_finder(read(study)) == []

@@ -3,7 +3,6 @@ import pytest
 
 from page.direction_entries import (
     LISTED,
-    MOST_LISTED,
     by_importance,
     direction_entries,
     pruned_below,
@@ -36,12 +35,6 @@ def test_the_cost_is_that_of_the_most_that_prunes_less_important_directions_alon
     found = pruned_below(number, 8, CURVE)
     assert (found.removed, found.accuracy, found.cost) == (removed, accuracy, cost)
     assert found.removed <= 8 - number
-
-
-def test_the_order_of_the_fractions_does_not_matter():
-    turned = curve(CURVE["fractions"][::-1], ACCURACIES[::-1])
-    found = pruned_below(4, 8, turned)
-    assert (found.removed, found.accuracy) == (4, 50)
 
 
 def test_directions_are_numbered_by_importance_with_their_nearest_feature():
@@ -110,14 +103,6 @@ def test_a_concept_leads_to_the_best_directions_or_to_the_nearest(browser):
     assert {concept.encoding == 0 for concept in browser.concepts} == {True, False}
 
 
-def test_of_very_many_concepts_the_strongest_are_listed(tmp_path):
-    browser = draw_browser(tmp_path, concepts=600, images=8)
-    found = [entry.probed for entry in browser.directions if entry.probed]
-    most = max(one.encoded for one in found)
-    assert most > MOST_LISTED
-    assert max(len(one.concepts) for one in found) == MOST_LISTED
-
-
 def test_where_there_is_no_outlier_the_most_extreme_feature_is_shown(tmp_path):
     browser = draw_browser(tmp_path, outliers=0)
     assert [entry.outlier for entry in browser.features] == [False]
@@ -133,12 +118,3 @@ def test_every_feature_that_encodes_a_concept_and_was_not_examined_has_an_entry(
         assert not entry.examined and entry.probed.encoded > 0
         assert 1 <= entry.rank <= len(browser.directions) and 0 <= entry.cosine <= 1
         assert (entry.share, entry.within, entry.cost) == (None, None, None)
-
-
-def test_of_very_many_links_each_concept_has_an_equal_share(tmp_path, monkeypatch):
-    browser = draw_browser(tmp_path, directions=60)
-    monkeypatch.setattr("page.direction_entries.LINKS", len(browser.concepts))
-    probe, order = browser.probe, np.arange(60)
-    assert probe is not None
-    assert max(len(concept.best) for concept in probe.found(order)) == 1
-    assert max(len(concept.best) for concept in browser.concepts) > 1

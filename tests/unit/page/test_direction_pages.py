@@ -1,14 +1,11 @@
-import io
 import re
 from html import unescape
 
 import pytest
-from PIL import Image
 
 from interpreting_clip.datasets.broden.thumbnails import SIDE
-from page.direction_pages import browser_files, signed, significant, tiny_position
+from page.direction_pages import browser_files, significant
 from page.links import direction_href
-from page.sprites import TINY
 from tests.drawn_directions import browser_of, draw_browser
 from tests.unit.page.test_report_page import Nesting
 
@@ -31,21 +28,6 @@ def browser(tmp_path_factory):
 @pytest.fixture(scope="module")
 def files(browser) -> dict[str, bytes]:
     return files_of(browser)
-
-
-def test_there_is_a_page_for_every_hundred_directions_and_a_sprite_for_twenty(files):
-    assert {name for name in files if name.endswith(".html")} == {
-        *("index.html", "directions_1.html", "directions_101.html", "features.html"),
-        *("features_0.html", "features_100.html"),
-    }
-    firsts = [*range(1, 123, 20)]
-    sprites = {f"directions_{first}.jpg" for first in firsts} | {"index.jpg", "features_1.jpg"}
-    drawn = {name for name in files if name.endswith(".jpg")}
-    assert {name for name in drawn if not name.startswith("encoding_")} == sprites
-    for first in firsts:
-        rows = min(20, 124 - first)
-        sheet = Image.open(io.BytesIO(files[f"directions_{first}.jpg"]))
-        assert sheet.size == (8 * SIDE, rows * SIDE)
 
 
 def test_every_link_leads_to_what_is_there(files):
@@ -125,20 +107,6 @@ def test_the_rows_of_a_sprite_are_those_of_the_page(files, browser):
     assert places == rows
 
 
-def test_the_images_of_the_index_lie_beside_each_other():
-    assert tiny_position(1) == (0, 0) and tiny_position(2) == (3 * TINY, 0)
-    assert tiny_position(17) == (0, TINY)
-
-
-def test_each_page_leads_to_every_other_and_to_its_directions(files):
-    for name, text in texts(files).items():
-        header = text.partition("<header>")[2].partition("</header>")[0]
-        targets = ["directions_1.html", "directions_101.html", "#concepts", "features.html"]
-        assert [target in header for target in targets] == [True] * 4, name
-    page = files["directions_101.html"].decode().partition('<article id="direction-101"')[0]
-    assert re.findall(r'href="#direction-(\d+)"', page) == [str(n) for n in range(101, 124)]
-
-
 def test_names_from_outside_are_shown_as_text(tmp_path):
     browser = draw_browser(tmp_path, label=HOSTILE, name=HOSTILE.replace("{{ 7 * 7 }}", "{{{{}}}}"))
     for name, text in texts(files_of(browser)).items():
@@ -162,16 +130,3 @@ def test_without_probe_images_directions_are_listed_all_the_same():
         assert "no images with segmented concepts" in text and "<img" not in text
     assert files["directions_1.html"].count(b"<article") == 5
     assert b"no outlier feature" in files["features.html"]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.000193, "0.00019"), (0.0996, "0.10"), (14.87, "15"), (0.0, "0.0")],
-)
-def test_small_numbers_keep_their_significant_digits(value, text):
-    assert significant(value) == text
-
-
-@pytest.mark.parametrize(("value", "text"), [(0.26, "+0.3"), (-0.26, "−0.3"), (0.01, "0.0")])
-def test_changes_have_a_sign(value, text):
-    assert signed(value) == text

@@ -35,15 +35,6 @@ def test_a_set_says_where_it_is_from_and_what_of_it_is_there(encoders):
     assert (rows[1].limits, rows[3].kind, rows[3].images) == ("whole", "absent", None)
 
 
-def test_a_drawn_set_has_its_images_classes_and_seed():
-    import yaml
-
-    study = yaml.safe_load((ROOT / "params.yaml").read_text())["datasets"]
-    drawn = {name: msgspec.convert(study[name], DatasetEntry) for name in ("broden", "objectnet")}
-    rows = dataset_rows(drawn, [])
-    assert [(row.images, row.classes, row.seed) for row in rows] == [(3000, 24, 10), (1500, 16, 6)]
-
-
 def test_a_training_names_its_recipe_and_seed_and_others_have_none(encoders):
     import yaml
 

@@ -5,24 +5,15 @@ import re
 from copy import deepcopy
 
 import pytest
-import vl_convert
 
 from interpreting_clip.errors import InputError
-from page.drawing import chart_spec
-from page.panels import panel_drawing
-from page.published_charts import FINETUNING, KINDS, PUBLISHED, SCALING, SOUPS
 from page.published_findings import finetuning_sentences, kind_sentences, scaling_sentences
 from page.published_page import published_page, published_view
 from page.published_results import LINE_COLUMNS, Line, read_draws, read_lines
 from page.published_tables import (
     PUBLISHED_COLUMNS,
-    finetuning_rows,
-    kind_rows,
     published_rows,
-    scaling_rows,
-    soup_rows,
 )
-from page.vega import VEGA_LITE
 from tests.unit.page.made_published import (
     card,
     made,
@@ -86,33 +77,10 @@ def test_the_page_is_whole_links_to_its_parts_and_is_the_same_twice():
     }
 
 
-def test_the_table_has_counterparts_alone_and_the_script_every_model():
-    found = view()
-    listed = [m.name for m in found.models]
-    assert "other.in1k" not in listed and len(listed) == len(CARDS) - 1
-    # Those without ObjectNet follow, and of both those to which the line is extrapolated.
-    assert listed.index("low/openai") < listed.index("high/openai") < listed.index("b.clip_ft_in1k")
-    assert {m[0] for m in numbers(found)["models"]} == {c["name"] for c in CARDS}
-    assert found.supervised == 2
-
-
 def test_models_beyond_the_line_are_not_ranked():
     found = view()
     assert found.ranks == {"low/openai": 1, "C/m": 2, "ViT-B-32/openai": 3}
     assert [m.name for m in found.leaders] == ["low/openai"]
-
-
-def test_the_choices_stand_with_the_default_first_and_natural_shifts_before_those_of_style():
-    found = view()
-    assert list(found.choices) == ["default", "linear"] == list(numbers(found)["choices"])
-    assert list(found.shifts) == list(numbers(found)["shifts"])
-    assert [list(members) for members in found.kinds.values()] == [
-        ["imagenet_v2", "objectnet", "imagenet_a"],
-        ["imagenet_r", "imagenet_sketch"],
-    ]
-    assert [panel.title for panel in found.drawing.panels] == [
-        one for members in found.kinds.values() for one in members.values()
-    ]
 
 
 def test_the_script_has_the_lines_at_full_precision():
@@ -127,13 +95,6 @@ def test_hostile_names_stay_text():
     cards = (card(HOSTILE, "zero_shot", 60.0, 9.0, note=HOSTILE, aliases=[HOSTILE, "x"]),)
     text = page(*cards)
     assert "<img" not in text and numbers(view(*cards))["models"][0][0] == HOSTILE
-
-
-def test_a_source_without_an_address_of_the_web_is_no_link():
-    source = {"title": "S", "url": "javascript:alert(1)", "commit": "", "licence": "", "note": ""}
-    source |= {"path": "", "sets": [], "measured": ""}
-    text = page(sources={"zoo": source})
-    assert "javascript:" not in text and '<th scope="row">S</th>' in text
 
 
 def test_a_claim_that_depends_on_the_line_carries_a_mark():
@@ -158,22 +119,6 @@ def test_rows_fit_the_columns_and_a_model_has_its_height_above_the_line():
     assert (marks["high/openai"], marks["low/openai"]) == ("‡", "")
     shifts = [row["shift"] for row in models if row["label"] == "b.in1k"]
     assert len(shifts) == 4 and "ObjectNet" not in shifts
-
-
-def test_every_chart_compiles_and_shows_its_rows():
-    published = made(*CARDS)
-    rows = published_rows(made_standard(), published, made_lines())
-    spec = chart_spec(PUBLISHED, [{"mean_text": "", **row} for row in rows])
-    assert vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)["marks"]
-    for chart, found, panels in (
-        (FINETUNING, finetuning_rows(published), ["all shifts", "natural shifts", "style shifts"]),
-        (SOUPS, soup_rows(published), ["all shifts", "natural shifts", "style shifts"]),
-        (SCALING, scaling_rows(published), ["all shifts", "natural shifts", "style shifts"]),
-        (KINDS, kind_rows(published), ["zero-shot models", "finetuned models and soups"]),
-    ):
-        drawing = panel_drawing(chart, found)
-        assert set(panels) <= {panel.title for panel in drawing.panels}, chart.name
-        assert all("<path" in panel.svg for panel in drawing.panels)
 
 
 def test_sentences_follow_the_numbers():

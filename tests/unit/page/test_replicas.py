@@ -61,17 +61,6 @@ def test_a_number_that_a_replica_lacks_is_left_out(study, tmp_path):
     assert list(found[ZERO_SHOT]) == ["kurtosis.kurtosis"]
 
 
-def test_a_table_without_rows_has_no_replicas(study, tmp_path):
-    assert read_replicas(table(tmp_path), study, CODE) == {}
-
-
-def test_other_encoders_are_left_out(study, tmp_path):
-    rows = replicas(study)
-    for one in rows:
-        one["encoder"] = "rn50_openai"
-    assert read_replicas(table(tmp_path, *rows), study, CODE) == {}
-
-
 @pytest.mark.parametrize(
     ("path", "value"),
     [

@@ -18,10 +18,6 @@ from tests.unit.page.conftest import (
 )
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
-SECTIONS = [
-    *("shows", "study", "seeds", "robustness", "outliers", "directions", "which", "further"),
-    *("layers", "across", "paper", "validated", "provenance", "training"),
-]
 WHY_APART = "Numbers of the two kinds do not compare."
 
 
@@ -72,13 +68,6 @@ def undrawn(monkeypatch):
     monkeypatch.setattr("page.panels.draw_svg", lambda *_: "<svg></svg>")
 
 
-@pytest.fixture
-def few_drawn(monkeypatch):
-    """Draw only the charts with labels as text, on axes and along lines, and drawn by kind."""
-    few = ("kurtosis", "pruning", "concepts")
-    monkeypatch.setattr("page.report_page.CHARTS", [c for c in CHARTS if c.name in few])
-
-
 def table(page: str, caption: str) -> str:
     return page[page.index(f"<caption>{caption}</caption>") :].partition("</table>")[0]
 
@@ -111,27 +100,6 @@ def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(page
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_sections_stand_in_order_and_links_within_the_page_lead_somewhere(page):
-    text = page()
-    assert re.findall(r'<section id="([^"]+)"', text) == SECTIONS
-    found = set(re.findall(r'\bid="([^"]+)"', text))
-    assert set(re.findall(r'href="#([^"]+)"', text)) <= found
-    assert all(f'href="#{section}"' in text for section in SECTIONS)
-
-
-@pytest.mark.usefixtures("few_drawn")
-def test_concepts_of_two_kinds_of_representation_are_drawn_apart(page, study):
-    study["series"]["rn_supervised"]["representation"] = "rectified"
-    text = page()
-    drawn = text[text.index('<figure id="figure-concepts">') :].partition("</figure>")[0]
-    assert drawn.count("<svg role") == 4 and "<h4>rectified representations</h4>" in drawn
-    linear, _, rectified = drawn.partition("<h4>rectified")
-    assert "RN supervised<" in rectified and "RN supervised<" not in linear
-    assert WHY_APART in rectified
-    assert Nesting(text).wrong == []
-
-
-@pytest.mark.usefixtures("undrawn")
 def test_the_text_is_escaped(page, study):
     study["entries"]["rn_supervised"]["label"] = "<b>&'"
     text = page()
@@ -148,16 +116,6 @@ def test_controls_are_folded_by_instrument_and_one_that_fails_is_open(page, stud
     text = page()
     assert "<td>−0.5000</td>" in table(text, "CKA: planted and found")
     assert text.count("✗ no") == 1 and text.count('<details class="control" open>') == 1
-
-
-@pytest.mark.usefixtures("undrawn")
-def test_a_chart_without_rows_is_left_out(page, study):
-    assert 'id="figure-training_loss"' in page()
-    for series in study["series"].values():
-        series["training_curve"] = []
-    text = page(comparisons=[])
-    assert 'id="figure-training_loss"' not in text and 'id="training"' not in text
-    assert 'id="figure-cka"' not in text and 'id="layers"' not in text
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -220,16 +178,6 @@ def test_each_kind_of_representation_has_a_table_of_its_own(page, study):
     assert rectified.count('<th scope="row">') == 1
     assert linear.count('<th scope="row">') == len(study["entries"]) - 1
     assert "Unique concepts of features: rectified representations</caption>" in text
-
-
-@pytest.mark.usefixtures("undrawn")
-def test_a_count_of_another_kind_of_representation_is_marked_in_its_family(page, study):
-    assert "†" not in page()
-    study["series"]["rn_supervised"]["representation"] = "rectified"
-    text = page()
-    found = cells(table(text, "Unique Broden concepts of directions"), "RN zero-shot, web-broad")
-    assert [cell[-1] == "†" for cell in found[:3]] == [False, False, True]
-    assert '<p class="soft">†' in text
 
 
 @pytest.mark.usefixtures("undrawn")

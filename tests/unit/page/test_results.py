@@ -7,7 +7,6 @@ from interpreting_clip.errors import InputError
 from page.results import (
     LayerComparison,
     Metrics,
-    Series,
     first_complete,
     measured_shifts,
     read_result,
@@ -35,12 +34,6 @@ def test_a_missing_key_is_named(study, read_back):
     del study["metrics"]["rn_supervised"]["kurtosis"]["low"]
     with pytest.raises(InputError, match=r"result\.json: .*`low`.*kurtosis"):
         read_back(study["metrics"]["rn_supervised"], Metrics)
-
-
-def test_an_unknown_representation_is_refused(study, read_back):
-    study["series"]["rn_supervised"]["representation"] = "magic"
-    with pytest.raises(InputError, match=r"result\.json: .*'magic'.*representation"):
-        read_back(study["series"]["rn_supervised"], Series)
 
 
 def test_a_matrix_that_does_not_fit_its_layers_is_refused(study, read_back):

@@ -5,7 +5,6 @@ from interpreting_clip.measures.logit_line import LogitLine
 from page.robustness_tables import (
     ROBUSTNESS_COLUMNS,
     baseline_accuracy,
-    line_ends,
     robustness_rows,
 )
 from tests.unit.page.conftest import beta, read, read_baseline
@@ -67,19 +66,6 @@ def test_a_shift_that_the_study_does_without_is_left_out(fewer):
 )
 def test_a_line_in_logits_has_its_closed_form(slope, intercept, percent, expected):
     assert baseline_accuracy(line(slope, intercept), percent) == pytest.approx(expected, rel=1e-12)
-
-
-def test_a_segment_spans_the_accuracies_within_the_drawn_range():
-    left, right = line_ends(line(1.0, 0.0), [30.0, 0.0, 70.0])
-    assert (left, right) == (pytest.approx((0.1, 0.1)), pytest.approx((70.0, 70.0)))
-    assert line_ends(line(1.0, 0.0), []) == line_ends(line(1.0, -50.0), [30.0, 70.0]) == []
-
-
-def test_a_steep_segment_is_cut_where_it_leaves_the_drawn_range():
-    (left, bottom), (right, top) = line_ends(line(3.0, -3.0), [0.5, 99.5])
-    assert (bottom, top) == pytest.approx((0.1, 99.9))
-    assert 0.5 < left < right < 99.5
-    assert baseline_accuracy(line(3.0, -3.0), left) == pytest.approx(0.1)
 
 
 def test_encoders_and_models_stand_at_the_abscissa_of_the_shift(study):

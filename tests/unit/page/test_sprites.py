@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from interpreting_clip.datasets.broden.thumbnails import GRID, SIDE
-from page.sprites import GROUND, TINY, eroded, sprite, tile, tiny
+from page.sprites import GROUND, eroded, sprite, tile
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 
@@ -37,19 +37,6 @@ def test_the_outline_is_white_inside_of_the_mask_and_black_around_it():
     assert np.array_equal(found[:, half + 1 :], colour(SIDE, half - 1))
 
 
-def test_of_a_mask_that_covers_everything_the_edge_is_white():
-    found = tile(colour(SIDE, SIDE), np.ones((GRID, GRID), np.bool_))
-    assert (found[0] == 255).all() and (found[:, -1] == 255).all()
-    assert np.array_equal(found[1:-1, 1:-1], colour(SIDE - 2, SIDE - 2))
-
-
-def test_nothing_is_drawn_without_a_mask_or_into_the_image_given():
-    image = colour(SIDE, SIDE)
-    assert np.array_equal(tile(image, None), image)
-    tile(image, np.ones((GRID, GRID), np.bool_))
-    assert np.array_equal(image, colour(SIDE, SIDE))
-
-
 @pytest.mark.parametrize("edge", [False, True])
 def test_erosion_agrees_with_a_loop(edge):
     mask = np.random.default_rng(0).random((9, 7)) < 0.8
@@ -68,7 +55,3 @@ def test_tiles_stand_in_rows_and_the_bytes_are_the_same_again():
     for place, expected in enumerate([*colours, (GROUND,) * 3]):
         top, left = 16 * (place // 2) + 4, 16 * (place % 2) + 4
         assert np.abs(found[top : top + 8, left : left + 8] - expected).max() < 20
-
-
-def test_a_tiny_tile_is_the_whole_image():
-    assert np.array_equal(tiny(colour(4, 4)), colour(TINY, TINY))
