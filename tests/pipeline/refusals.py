@@ -50,9 +50,3 @@ def change(**sections: dict[str, Any]) -> None:
 def write_dataset(key: str, entry: Mapping[str, Any], **more: Any) -> None:
     """Write a study of one dataset, a part of the published set unless `partial` is false."""
     write_params(datasets={key: {"partial": True, **entry, **more}})
-
-
-def write_weights(backbone: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
-    """Write a study of the weights `mine`."""
-    weights = {"mine": {"backbone": "a_backbone", **entry}}
-    write_params(backbones={"a_backbone": dict(backbone)}, weights=weights)

@@ -7,7 +7,7 @@ kind, so that a family takes seconds. Without `LONG=1`, a few stand for all.
 
 import copy
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -101,12 +101,6 @@ def with_tokenizer(encoder: Encoder) -> Encoder:
         "tokenizer_config.json": msgspec.json.encode(settings),
     }
     return Encoder(encoder.card, encoder.module, HubTokenizer(text, files))
-
-
-class Made(NamedTuple):
-    encoder: Encoder
-    images: np.ndarray
-    features: np.ndarray
 
 
 @pytest.mark.parametrize("family", FAMILIES if LONG else FEW_FAMILIES)

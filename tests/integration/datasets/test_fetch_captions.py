@@ -97,23 +97,3 @@ def test_images_with_an_entry_get_its_texts(tmp_path: Path):
 def test_other_texts_are_refused(texts: Any, message: str, tmp_path: Path):
     with pytest.raises(InputError, match=message):
         fetch_imagenet_captions(tmp_path, texts)
-
-
-def test_a_part_of_the_images_is_accepted_where_the_study_says_so(tmp_path: Path):
-    texts = [*TEXTS, {"filename": "n01440764_9.JPEG"}]
-    assert read_card(fetch_imagenet_captions(tmp_path, texts, partial=True)).partial
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ({"captions": "nowhere.json"}, r"nowhere\.json: no such file"),
-        (
-            {"source": "hub", "hub": {"repository": "a/b", "revision": "main"}, "folder": None},
-            "shards of the hub",
-        ),
-    ],
-)
-def test_other_sources_are_refused(source: dict[str, Any], message: str, tmp_path: Path):
-    with pytest.raises(InputError, match=message):
-        fetch_imagenet_captions(tmp_path, TEXTS, **source)

@@ -1,6 +1,5 @@
 """Sets on disk, in the official layouts, become shards and a card."""
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -53,13 +52,6 @@ def test_each_layout(kind: str, files: dict[str, bytes], classes: list[int], tmp
         assert shards.classes.tolist() == shards.card.class_indices == classes
 
 
-@pytest.mark.parametrize("limit", [None, 2])
-def test_a_file_whose_name_is_not_in_utf_8_is_an_image_as_any_other(limit, tmp_path: Path):
-    write_files(tmp_path / "set", BY_WNID)
-    (tmp_path / "set/n01443537/a.jpg").rename(tmp_path / "set/n01443537" / os.fsdecode(b"\xff.jpg"))
-    assert read_card(fetched(tmp_path, entry("imagenet_r", limit=limit))).images == 2
-
-
 def test_objectnet_has_a_border_aliases_and_mappings(tmp_path: Path):
     files = {f"images/{name}/a.png": photo(1, "PNG") for name in ("alarm_clock", "air_freshener")}
     write_files(tmp_path / "set", files)
@@ -103,15 +95,6 @@ def test_bytes_do_not_depend_on_the_run_or_the_workers(tmp_path: Path):
         folder_digests(fetched(tmp_path, entry("imagenet_v2"), workers=n)) for n in (1, 5)
     )
     assert one == other
-
-
-def test_the_card_tells_another_folder_by_its_content(tmp_path: Path):
-    write_files(tmp_path / "set", {"1/a.jpeg": photo(1)})
-    first = read_card(fetched(tmp_path, entry("imagenet_v2"))).origin
-    assert first == read_card(fetched(tmp_path, entry("imagenet_v2"))).origin
-    write_files(tmp_path / "set", {"1/a.jpeg": photo(2)})
-    assert first != read_card(fetched(tmp_path, entry("imagenet_v2"))).origin
-    assert list(first) == ["set"]
 
 
 @pytest.mark.parametrize(

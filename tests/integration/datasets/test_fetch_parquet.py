@@ -17,11 +17,9 @@ from pyarrow.parquet import write_table
 
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.errors import InputError
-from tests.integration.datasets.layouts import KNOWN, fetched, refusal, webdataset
+from tests.integration.datasets.layouts import KNOWN, fetched, refusal
 from tests.integration.downloads.loopback import TOKEN, HubServer
-from tests.pipeline.refusals import write_dataset
-from tests.reads import ROOT, folder_digests, run_stage
+from tests.reads import ROOT
 from tests.unit.datasets.conftest import photo, saved, write_files
 
 NAME = "ILSVRC/imagenet-1k"
@@ -120,25 +118,6 @@ def test_a_limit_takes_the_images_that_it_takes_of_class_folders(tmp_path: Path)
         assert {opened.stored(i) for i in range(6)} == taken
 
 
-def test_only_the_wanted_row_groups_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A limit reads labels of all rows, and images of the groups that hold a chosen one."""
-    read: list[list[int]] = []
-    original = parquet.ParquetFile.iter_batches
-
-    def noted(self: Any, *args: Any, **more: Any) -> Any:
-        if more.get("columns") == ["image.bytes"]:
-            read.append(more["row_groups"])
-        return original(self, *args, **more)
-
-    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", noted)
-    write_files(tmp_path, {"data/0.parquet": file(imagenet(*[3] * 20))})
-    fetched(tmp_path, from_folder(limit=2))
-    assert 1 <= len(read) <= 2
-    read.clear()
-    fetched(tmp_path, from_folder())
-    assert read == [[group] for group in range(10)]
-
-
 def objectnet(*names: str) -> bytes:
     """Return images as in ObjectNet: a red border of one pixel, lossless."""
     rows: list[Row] = []
@@ -173,16 +152,6 @@ def test_labels_without_names_are_indices_of_imagenet_alone(tmp_path: Path):
     assert read_card(fetched(tmp_path, from_folder())).class_indices == [7, 999]
     said = refusal(tmp_path, from_folder("imagenet_v2"))
     assert "the schema's metadata have no names of the labels" in said
-
-
-def test_columns_that_are_not_needed_and_a_missing_path_do_no_harm(tmp_path: Path):
-    bare = pa.array([{"bytes": photo(n)} for n in range(3)], pa.struct([("bytes", pa.binary())]))
-    content = pa.table(
-        {"height": [1, 2, 3], "label": pa.array([1, 2, 3], pa.int16()), "image": bare}
-    )
-    write_files(tmp_path, {"data/0.parquet": file(content)})
-    with open_shards(fetched(tmp_path, from_folder())) as opened:
-        assert opened.classes.tolist() == [1, 2, 3]
 
 
 def test_captions_of_imagenet_find_their_images(tmp_path: Path):
@@ -236,29 +205,6 @@ def test_what_is_no_such_file_is_refused(tmp_path: Path, content: bytes, message
     assert not (tmp_path / "out/card.json").exists()
 
 
-def test_a_row_without_an_image_is_refused(tmp_path: Path):
-    images = pa.array([{"bytes": photo(1), "path": None}, None], IMAGE)
-    write_files(tmp_path, {"data/0.parquet": file(pa.table({"image": images, "label": [1, 2]}))})
-    assert "0.parquet: row 1: an image has a path and no bytes" in refusal(tmp_path, from_folder())
-
-
-@pytest.mark.parametrize("place", range(50, 4000, 421))
-def test_damage_anywhere_is_noticed_or_changes_nothing(tmp_path: Path, place: int):
-    """Pages have checksums here, as `write_page_checksum` writes them."""
-    whole = file(imagenet(0, 1, 2, 3), write_page_checksum=True, compression="none")
-    write_files(tmp_path, {"data/0.parquet": whole})
-    expected = folder_digests(fetched(tmp_path, from_folder()))
-    place %= len(whole)
-    damaged = whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :]
-    write_files(tmp_path, {"data/0.parquet": damaged})
-    try:
-        found = folder_digests(fetched(tmp_path, from_folder()))
-    except InputError as error:
-        assert "0.parquet" in str(error)
-    else:
-        assert found == expected
-
-
 @pytest.mark.parametrize("column", ["label", "image.path", "image.bytes"])
 def test_rows_that_are_lost_without_an_error_are_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str
@@ -280,28 +226,6 @@ def test_files_of_other_names_are_refused(tmp_path: Path):
     first, second = table(GOOD), table(GOOD, [*KNOWN.names[:-1], "toilet tissue"])
     write_files(tmp_path, {"data/0.parquet": file(first), "data/1.parquet": file(second)})
     assert "1.parquet: its labels have other names" in refusal(tmp_path, from_folder())
-
-
-def test_a_pattern_that_matches_other_files_too_is_refused(hub: HubServer, tmp_path: Path):
-    hub.add(NAME, {"test/0.parquet": file(GOOD), "test/1.tar": webdataset([0])})
-    assert "test/0.parquet is a parquet file and test/1.tar is not" in refusal(
-        tmp_path, entry(files="test/*")
-    )
-
-
-def test_captions_are_not_read_from_parquet(hub: HubServer, tmp_path: Path):
-    hub.add(NAME, {"test/0.parquet": file(GOOD)})
-    said = refusal(tmp_path, entry("captions", files="test/*.parquet"))
-    assert "webdataset shards" in said
-
-
-@pytest.mark.usefixtures("place")
-@pytest.mark.parametrize("folder", ["data/val-*.parquet", "data"])
-def test_the_stage_reads_a_folder_under_its_lock(tmp_path: Path, folder: str):
-    write_files(tmp_path / "sets", {"data/val-0.parquet": file(GOOD)})
-    write_dataset("imagenet_val", from_folder(folder=str(tmp_path / "sets" / folder)))
-    run_stage("fetch", "imagenet_val")
-    assert read_card(Path("data/datasets/imagenet_val")).images == 3
 
 
 PEAK = """

@@ -1,6 +1,5 @@
 """The stage `fetch_shifts` reads a study's own shifts, whatever their layout, or refuses them."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,12 @@ import yaml
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.errors import InputError
 from interpreting_clip.formats.shift_folders import read_shift_folders
 from tests.integration.datasets.layouts import KNOWN, webdataset
 from tests.integration.datasets.test_fetch_parquet import file as parquet
 from tests.integration.datasets.test_fetch_parquet import table
 from tests.integration.downloads.loopback import HubServer
-from tests.pipeline.refusals import refused, write_params
+from tests.pipeline.refusals import write_params
 from tests.pipeline.workspace import NANO
 from tests.reads import folder_digests, run_stage
 from tests.unit.datasets.conftest import photo, write_files
@@ -59,14 +57,6 @@ def test_class_folders_are_named_by_wordnet_id_or_index():
     assert (card.source, list(card.origin)) == ("folder", ["photos"])
 
 
-def test_own_names_have_a_mapping_and_may_stand_for_several_classes():
-    files = {"set/big fish/a.jpg": photo(0), "set/sharks/b.jpg": photo(1), "README.md": b"mine"}
-    write_files(Path("photos"), files)
-    classes = {"big fish": f"{GOLDFISH} 0", "sharks": "2"}
-    assert fetch(mine=entry(classes, **FOLDER)) == {"mine": [1, 2]}
-    assert read_card(OUT / "mine").aliases == {0: 1}
-
-
 @pytest.mark.parametrize(
     ("classes", "labels", "expected"),
     [
@@ -103,44 +93,6 @@ def test_several_shifts_keep_the_study_s_order_and_their_bytes():
     assert set(read_card(OUT / "zebra").class_indices) <= set(range(24))
     run_stage("fetch_shifts")
     assert folder_digests(OUT) == first
-
-
-@pytest.mark.parametrize(
-    ("files", "classes", "expected"),
-    [
-        ({}, "all", "photos: .*found none"),
-        ({"0/a.jpg": 0, "dogs/a.jpg": 1}, {"dogs": "151"}, r"0/a\.jpg: .*'0'"),
-        ({f"{TENCH}/a.jpg": 0, "0/b.jpg": 1}, "all", rf"'0' and '{TENCH}'"),
-        ({"0/a.jpg": 0}, {"0": "0", "x": "5"}, "1 of 2 classes .*: x"),
-        ({"0/a.jpg": 0}, ["n99999999"], "params.yaml: `classes`: n99999999"),
-        ({"b.tar": [0, 2]}, ["3", "4"], r"\.cls: .*got '2'"),
-        ({"b.tar": [0, 1]}, {"0": "3", "2": "4"}, "mapping under `classes`"),
-    ],
-)
-def test_what_does_not_fit_is_refused_in_one_line(files, classes, expected):
-    made = {
-        path: webdataset(content) if isinstance(content, list) else photo(content)
-        for path, content in files.items()
-    }
-    Path("photos").mkdir()
-    write_files(Path("photos"), made)
-    write_params(shifts={"mine": entry(classes, **FOLDER)})
-    said = refused("fetch_shifts")
-    assert said.startswith("'shifts.mine': ")
-    assert re.search(expected, said)
-    assert not OUT.exists()
-
-
-def test_class_names_of_the_user_s_own_are_accepted(hub: HubServer):
-    files = {"test/0.tar": webdataset([0, 1]), "classnames.txt": b"Hai\nSchleie\n"}
-    hub.add(REPOSITORY, files)
-    assert fetch(mine=entry([SHARK, TENCH], **HUB)) == {"mine": [2, 0]}
-
-
-def test_a_source_without_settings_is_named():
-    write_params(shifts={"mine": entry("all", **FOLDER)}, sources={"hub": {"images_per_shard": 3}})
-    with pytest.raises(InputError, match=r"'shifts\.mine\.source': .*'sources\.folder'"):
-        run_stage("fetch_shifts")
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,8 @@ class FileServer:
     `statuses[path]` is answered instead of the file; `redirects[path]` is where a GET is
     redirected. `drops[path]` holds how many bytes of each of the next answers are sent before the
     connection breaks: it ends, or is reset if `resets` is true. `ranges = False` ignores Range
-    headers. The answer for a path in `endless` is sent again and again, without a stated length;
-    `announced[path]` is a false length that is stated. After the headers of an answer for a path in
-    `stalls` nothing comes for 20 seconds. `requests` has all requests, in order.
+    headers. `announced[path]` is a false length that is stated. After the headers of an answer for
+    a path in `stalls` nothing comes for 20 seconds. `requests` has all requests, in order.
     """
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
@@ -48,7 +47,6 @@ class FileServer:
         self.statuses: dict[str, int] = {}
         self.redirects: dict[str, str] = {}
         self.drops: dict[str, list[int]] = {}
-        self.endless: set[str] = set()
         self.announced: dict[str, int] = {}
         self.stalls: set[str] = set()
         self.over = threading.Event()
@@ -69,9 +67,8 @@ class FileServer:
 
             def send(self, request: Request, answer: Answer) -> None:
                 self.send_response(answer.status)
-                if request.path not in owner.endless:
-                    length = owner.announced.get(request.path, len(answer.content))
-                    self.send_header("Content-Length", str(length))
+                length = owner.announced.get(request.path, len(answer.content))
+                self.send_header("Content-Length", str(length))
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
@@ -82,8 +79,6 @@ class FileServer:
                     end = drops.pop(0) if drops else None
                     with suppress(ConnectionError):
                         self.wfile.write(answer.content[:end])
-                        while request.path in owner.endless and not owner.over.is_set():
-                            self.wfile.write(answer.content)
                     if end is not None and owner.resets:
                         self.connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
                         os.close(self.connection.detach())

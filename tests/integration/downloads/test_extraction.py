@@ -141,11 +141,6 @@ def test_refuses_a_wrong_checksum(write, kind):
     refused(write(bytes(data)), "damaged")
 
 
-def test_refuses_what_is_not_there(tmp_path):
-    with pytest.raises(InputError, match="no such archive"):
-        read(tmp_path / "none")
-
-
 def test_an_encrypted_zip_needs_its_password(write, monkeypatch):
     file = write(encrypted_zip(FILES, SECRET.encode()))
     monkeypatch.setenv(PASSWORD, SECRET)

@@ -17,8 +17,7 @@ from interpreting_clip.datasets.shards import write_images
 from interpreting_clip.datasets.tar import write_shards
 from interpreting_clip.encoders.activations import extract_dataset, streamed_activations
 from interpreting_clip.encoders.encoder import Encoder, initialise
-from interpreting_clip.formats.arrays import read_tensors, write_tensors
-from interpreting_clip.formats.saved_activations import read_activations
+from interpreting_clip.formats.arrays import write_tensors
 from runner.machine_settings import Machine
 from tests.unit.datasets.conftest import card
 from tests.unit.encoders.conftest import small_backbone
@@ -82,16 +81,3 @@ def test_memory_holds_no_activations_of_the_images_before(tmp_path, wide, write,
         write(folder, images)
         peaks.append(peak(run, wide, folder, folder / "out"))
     assert peaks[2] - peaks[1] < 400 * ROW / 4  # its place in an index takes less
-
-
-def test_what_was_written_are_the_activations(tmp_path, wide):
-    for write, run in ((write_dataset, extract), (write_probe, extract_probe)):
-        (folder := tmp_path / write.__name__).mkdir()
-        write(folder, 30)
-        run(wide, folder, folder / "out")
-    result = read_activations(tmp_path / "write_dataset/out", "write_dataset")
-    assert result.classes.tolist() == [0, 2] * 15
-    (probe,) = read_tensors(tmp_path / "write_probe/out/activations.safetensors").values()
-    expected = (np.arange(30) / 255 - 0.5) / 0.25
-    for values in (result.values, probe):
-        np.testing.assert_allclose(values[:, -1], expected, rtol=1e-6, atol=1e-6)

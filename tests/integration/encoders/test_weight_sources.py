@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from interpreting_clip.config.encoders import Backbone, OpenClipModel, TimmModel, TorchvisionModel
+from interpreting_clip.config.encoders import OpenClipModel, TimmModel, TorchvisionModel
 from interpreting_clip.config.params import convert
 from interpreting_clip.config.weight_sources import (
     CheckpointFile,
     OpenClip,
     Timm,
     Torchvision,
-    Untrained,
     WeightsEntry,
 )
 from interpreting_clip.encoders.activations import streamed_activations
@@ -23,14 +22,13 @@ from interpreting_clip.encoders.encoder import Encoder, load_encoder, save_encod
 from interpreting_clip.encoders.weights import (
     build_encoder,
     describe_preprocessing,
-    open_clip_preprocess,
 )
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import Preprocess
 from runner.machine_settings import Machine
 from tests.integration.encoders.conftest import same, saved
 from tests.pipeline.zoo import pickled, training_checkpoint
-from tests.unit.encoders.conftest import TINY, small_backbone
+from tests.unit.encoders.conftest import TINY
 
 TINY_HUB = OpenClipModel(model="hf-hub:me/tiny")
 SETTINGS = {"mean": [0.5, 0.5, 0.5], "resize_mode": "squash", "interpolation": "bilinear"}
@@ -185,20 +183,6 @@ def test_a_classifier_of_torchvision_comes_from_its_url(server, machine, monkeyp
     assert encoder.card.origin is not None and encoder.card.origin.location == url
 
 
-def test_a_checkpoint_elsewhere(server, machine):
-    import timm
-
-    backbone = TimmModel(model="resnet18")
-    model = timm.create_model("resnet18")
-    server.files["/last.pth.tar"] = content = training_checkpoint(model)
-    digest = hashlib.sha256(content).hexdigest()
-    item = CheckpointFile(backbone="b", url=f"{server.url}/last.pth.tar", sha256=digest)
-    encoder = build_encoder(item, backbone, machine)
-    assert torch.equal(
-        encoder.module.get_parameter("head.weight"), model.get_parameter("fc.weight")
-    )
-
-
 RESNET = TimmModel(model="test_resnet")
 """A tower of 160 pixels, which timm prepares at 95 % of what it is cut from, bicubic."""
 
@@ -291,26 +275,7 @@ def test_a_checkpoint_that_is_not_this_file_is_refused(machine, tmp_path, damage
         build_encoder(item, OpenClipModel(model="RN50"), machine)
 
 
-def test_a_clip_by_its_sizes_takes_no_checkpoint(machine):
-    backbone = small_backbone("rn")
-    assert isinstance(backbone, Backbone)
-    item = CheckpointFile(backbone="b", file="a.pt", sha256="ab" * 32)
-    with pytest.raises(InputError, match="vocabulary"):
-        build_encoder(item, backbone, machine)
-
-
 def test_a_repository_without_weights_is_refused(hub, machine):
     hub.add("me/tiny", {"README.md": b"", "weights.msgpack": b""}, "model")
     with pytest.raises(InputError, match=r"open_clip_model\.safetensors"):
         build_encoder(OpenClip(backbone="b"), TINY_HUB, machine)
-
-
-def test_an_untrained_encoder_has_no_origin(machine):
-    encoder = build_encoder(Untrained(backbone="b", seed=3), small_backbone("rn"), machine)
-    assert encoder.card.origin is None
-
-
-@pytest.mark.parametrize("settings", [{"resize_mode": "longest"}, {"interpolation": "nearest"}])
-def test_images_prepared_in_other_ways_are_refused(settings):
-    with pytest.raises(InputError, match="mine"):
-        open_clip_preprocess(settings, "mine")

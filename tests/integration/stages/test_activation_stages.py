@@ -15,7 +15,6 @@ from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier
 from interpreting_clip.measures.outlier_axes import align_axes
 from interpreting_clip.measures.privileged_basis import Settings, basis_numbers, privileged_basis
 from interpreting_clip.measures.result import numbers
-from stages import kurtosis
 from tests.integration.stages.two_encoders import (
     FEATURES,
     IMAGES,
@@ -116,13 +115,3 @@ def test_where_no_feature_is_an_outlier_the_most_extreme_one_is_looked_at(run):
     assert found["outlier_features"]["feature"] == [] and found["largest_share"] == 0
     assert found["axes"]["feature"] == [mean_abs_z.mean_abs_z.argmax()]
     assert len(found["axes"]["costs"]["imagenet_r"]["value"]) == 1
-
-
-def test_no_more_than_so_many_outlier_features_are_looked_at(run, monkeypatch):
-    monkeypatch.setattr(kurtosis, "MOST_AXES", 2)
-    change(kurtosis=SETTINGS["kurtosis"] | {"outlier_sigma": 0.5})
-    run("directions", "first")
-    run("kurtosis", "first")
-    found = result("data/kurtosis/first/kurtosis.json")
-    features = found["outlier_features"]["feature"]
-    assert len(features) > 2 and found["axes"]["feature"] == features[:2]

@@ -1,18 +1,15 @@
 """Bad input to the real stages: one clear line, and the outputs stay as they were."""
 
-import hashlib
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.torch import save
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
-from interpreting_clip.formats.arrays import read_tensors, write_tensors
-from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.measures.head import Head
 from tests.fixtures import FEATURES
@@ -76,55 +73,3 @@ def test_broden_labels_refuses_images_that_tell_no_concepts_apart():
     run_stage("fetch", "broden")
     said = refused("broden_labels")
     assert re.match(r"broden: of \d+ concepts none .*lower `pre", said)
-
-
-def test_broden_refuses_labels_that_do_not_fit_the_images():
-    out, values = Path("data"), np.random.default_rng(0).standard_normal((4, 3))
-    write_tensors(
-        out / f"broden_activations/{KEY}/activations.safetensors", {"activations": values}
-    )
-    found = {"directions": np.eye(3), "singular_values": np.ones(3), "importance": np.ones(3)}
-    write_tensors(out / f"directions/{KEY}/directions.safetensors", found)
-    concepts = [{"number": n, "name": f"c{n}", "category": "color"} for n in (1, 2)]
-    write_json(out / "broden_labels/concepts.json", concepts)
-    pairs = {"image": np.array([0, 99]), "concept": np.array([1, 1])}
-    write_tensors(out / "broden_labels/labels.safetensors", pairs)
-    seal()
-    said = refused("broden", KEY)
-    assert said.startswith(f"data/broden_activations/{KEY} and data/broden_labels: ")
-    assert "outside 0 to 3" in said
-
-
-def test_study_refuses_an_illegal_study():
-    change(kurtosis={"seed": -1})
-    assert refused("study").startswith("params.yaml: 'kurtosis.seed': Expected `int` >= 0")
-
-
-TUNED = {"start": "tiny", "dataset": "imagenet_val", "recipe": "finetuning"}
-NO_CLIP = "/tiny: .*no CLIP"
-MIXED = {"first": "tiny", "second": "tiny", "alpha": 0.5}
-
-
-@pytest.mark.parametrize(
-    ("stage", "key", "section", "entry", "expected"),
-    [
-        ("head", "tiny", "encoders", {"head": "trained"}, "/tiny: .*1,000 classes.* has 24;"),
-        ("finetune", "mine", "finetune", TUNED, NO_CLIP),
-        ("interpolate", "mixed", "interpolate", MIXED, NO_CLIP),
-    ],
-)
-def test_an_encoder_that_does_not_fit_is_refused(stage, key, section, entry, expected):
-    """A classifier of ImageNet's classes, in a study whose images have others."""
-    import timm
-
-    data = save(timm.create_model("test_vit").state_dict())
-    Path("vit.safetensors").write_bytes(data)
-    file = {"file": "vit.safetensors", "sha256": hashlib.sha256(data).hexdigest()}
-    change(
-        backbones={"tiny": {"kind": "timm", "model": "test_vit"}},
-        weights={"tiny": {"backbone": "tiny", "source": "checkpoint", **file}},
-    )
-    run_stage("weights", "tiny")
-    change(**{section: {key: entry}})
-    assert re.match(f"data/weights{expected}", refused(stage, key))
-    assert not Path(".scratch").exists()

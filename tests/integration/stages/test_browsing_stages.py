@@ -7,9 +7,6 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.datasets.broden.labels import from_channels
-from interpreting_clip.datasets.broden.reader import open_broden
-from interpreting_clip.datasets.broden.thumbnails import Thumbnails
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_json
@@ -31,23 +28,6 @@ def measured(study: Path, run) -> Path:
     for stage in ("directions", "kurtosis", "broden"):
         run(stage, KEY)
     return study
-
-
-def test_thumbnails_are_the_images_and_masks_of_the_dataset(study, run):
-    run("thumbnails")
-    found = Thumbnails.read(THUMBNAILS)
-    assert len(found) == IMAGES["broden"]
-    with open_broden(BRODEN) as broden:
-        for image in (0, 7, IMAGES["broden"] - 1):
-            assert np.abs(found[image].astype(int) - broden[image]).mean() < 8  # JPEG
-            row = broden.rows[image]
-            for path in row.labels("object"):
-                labels = from_channels(broden.pixels(str(path)))
-                (number,) = np.unique(labels[labels > 0]).tolist()
-                mask = found.mask(image, number)
-                assert mask is not None and np.array_equal(mask, labels == number)
-            for number in row.labels("scene"):
-                assert found.mask(image, int(number)) is None
 
 
 def test_every_direction_has_its_place_in_the_pages(measured, run):

@@ -101,16 +101,6 @@ def test_code_waits_for_all_that_fingerprints_are_made_of(opened, code_copy, mon
     assert [dep for dep in deps if not any(path.is_relative_to(dep) for path in read)] == []
 
 
-def test_fetch_draws_each_set_as_its_entry_says(run):
-    for key in ("imagenet_v2", "imagenet_r"):
-        run("fetch", key, unread=["data/study"])
-    entry, card = load_tree(Path("params.yaml"))["datasets"]["imagenet_r"], card_of("imagenet_r")
-    assert {card.classes[index] for index in card.class_indices} == set(entry["classes"])
-    with open_shards(DATASETS / "imagenet_r") as data:
-        assert len(data) == entry["images"]
-        assert set(np.unique(data.classes).tolist()) <= set(card.class_indices)
-
-
 @pytest.fixture
 def facts(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Return what decides where a training is resumed, once one has begun."""
@@ -178,13 +168,6 @@ def test_interpolate_mixes_the_first_with_a_quarter_of_the_second(run):
     assert read_curve(Path("data/training/mixed")) == []
 
 
-def test_weights_reads_no_data_and_says_how_images_are_prepared(run, capsys):
-    run("weights", "rn_untrained", unread=["data/study"])
-    said = capsys.readouterr().out
-    assert said.startswith("preprocessing: mean ") and "(the architecture's)" in said
-    assert read_curve(Path("data/training/rn_untrained")) == []
-
-
 @pytest.mark.parametrize("key", ["clip", "classifier"])
 def test_a_head_is_that_of_the_templates_or_of_the_training(run, key):
     run("head", key)
@@ -242,13 +225,6 @@ def test_extract_records_the_encoder_on_every_set_that_there_is(run):
             np.testing.assert_array_equal(found.classes, data.classes)
 
 
-@pytest.mark.usefixtures("one_shift")
-def test_extract_records_a_classifier_without_its_head(run):
-    run("extract", "classifier")
-    found = read_activations(Path("data/activations/classifier"), "imagenet_val").values
-    np.testing.assert_array_equal(found, expected_activations("classifier", "imagenet_val"))
-
-
 def test_extract_broden_records_the_probe_images_in_their_order(run):
     run("extract_broden", "classifier")
     with open_broden(DATASETS / "broden") as broden:
@@ -293,27 +269,6 @@ def test_extract_untrained_records_every_seed_on_evenly_spaced_images(run):
         np.testing.assert_array_equal(values, expected)
     assert read_json(folder / "card.json") == {"representation": "linear"}
     assert len(np.unique(found[:, 0, 0])) == 3
-
-
-EXTRACTED = {
-    "extract": "activations/clip/imagenet_val.safetensors",
-    "extract_broden": "broden_activations/clip/activations.safetensors",
-    "extract_layers": "layer_grams/clip/grams.safetensors",
-}
-
-
-@pytest.mark.parametrize("stage", EXTRACTED)
-@pytest.mark.usefixtures("one_shift")
-def test_a_stage_passes_images_forward_in_the_precision_of_the_study(run, stage):
-    found = {}
-    for precision in ("float32", "bfloat16"):
-        change(precision={"inference": precision})
-        run(stage, "clip")
-        arrays = read_tensors(Path("data") / EXTRACTED[stage])
-        found[precision] = {name: np.array(array) for name, array in arrays.items()}
-    exact, rough = found.values()
-    assert any((exact[name] != rough[name]).any() for name in exact)
-    assert all(exact[name].dtype == rough[name].dtype for name in exact)
 
 
 @pytest.mark.parametrize(

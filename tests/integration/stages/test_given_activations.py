@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from msgspec.structs import replace
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
@@ -31,12 +30,11 @@ from interpreting_clip.formats.saved_activations import (
     read_shifts,
 )
 from interpreting_clip.formats.saved_heads import read_head
-from interpreting_clip.measures.head import random_unit_rows
 from tests.integration.stages.conftest import ALIAS, merge_a_class
 from tests.pipeline.refusals import change, refused
 from tests.pipeline.workspace import NANO
-from tests.reads import ROOT, folder_digests, run_stage, seal
-from tools import check_encoder, image_list
+from tests.reads import ROOT, run_stage, seal
+from tools import image_list
 
 DATASETS, FOLDER, FEATURES = Path("data/datasets"), Path("elsewhere/mine"), 16
 NAMES = ("imagenet_val", "imagenet_v2", "broden")
@@ -108,19 +106,6 @@ def test_the_list_has_the_images_in_order(capsys):
     assert rows[7][0] == file_digest(Path("image")) and rows[7][2] == ""
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("imagenet_vall", "imagenet_val"),
-        ("objectnet", "absent"),
-        ("imagenet_train", "dvc repro fetch@imagenet_train"),
-    ],
-)
-def test_what_cannot_be_listed_is_named(name, expected):
-    with pytest.raises(InputError, match=expected):
-        image_list.main(name)
-
-
 def test_every_stage_takes_what_the_folder_has(run):
     merge_a_class("imagenet_v2")
     classes = read_card(DATASETS / "imagenet_val").classes
@@ -146,18 +131,6 @@ def test_every_stage_takes_what_the_folder_has(run):
     np.testing.assert_array_equal(head.weight, weight)
     np.testing.assert_array_equal(np.asarray(head.bias), bias)
     assert not head.normalize_features
-
-
-def test_a_random_head_needs_none_in_the_folder():
-    describe(
-        write_activations_folder(FOLDER, {"imagenet_val": values("imagenet_val", 40)}, "lists")
-    )
-    run_all("weights")
-    assert "there is no head" in refused("head", "mine")
-    describe(file_digest(FOLDER / MANIFEST), head="random")
-    run_stage("head", "mine")
-    found = read_head(Path("data/heads/mine"), FEATURES)
-    np.testing.assert_array_equal(found.weight, random_unit_rows(24, FEATURES, 4))
 
 
 def test_what_the_folder_lacks_is_absent():
@@ -322,14 +295,6 @@ def test_an_array_that_is_wrong_is_refused_and_nothing_is_left():
         assert said.startswith("elsewhere/mine/imagenet_val.npy: ") and expected in said
 
 
-def test_double_precision_is_rounded_to_single():
-    arrays = give(*NAMES)
-    rewritten(of_float("f8"))
-    run_all("weights")
-    found = read_tensors(Path("data/weights/mine/imagenet_val.safetensors"))["activations"]
-    np.testing.assert_array_equal(found, arrays["imagenet_val"])
-
-
 def test_a_folder_that_was_changed_or_is_gone_is_refused():
     give(*NAMES)
     of_nan(FOLDER / "imagenet_val.npy")
@@ -338,44 +303,6 @@ def test_a_folder_that_was_changed_or_is_gone_is_refused():
     assert "correct `sha256` in params.yaml" in refused("weights", "mine")
     (FOLDER / MANIFEST).unlink()
     assert "manifest.json: no such file" in refused("weights", "mine")
-
-
-def test_the_card_is_the_same_wherever_the_folder_is(tmp_path, monkeypatch):
-    give(*NAMES)
-    run_all("weights")
-    before = folder_digests(Path("data/weights/mine"))
-    FOLDER.parent.rename(tmp_path / "elsewhere")
-    monkeypatch.setenv("INTERPRETING_CLIP_FOLDERS", str(tmp_path))
-    run_stage("weights", "mine")
-    assert folder_digests(Path("data/weights/mine")) == before
-
-
-def lines(printed: str) -> dict[str, str]:
-    return {line[:16].strip(): line[16:] for line in printed.splitlines()}
-
-
-def test_check_encoder_says_what_the_folder_has(capsys):
-    classes = read_card(DATASETS / "imagenet_val").classes
-    give(*NAMES[:2], head=np.ones((24, FEATURES)), classes=classes)
-    # The drawn sets have fewer images than a legal study has.
-    tree, nano = load_tree(Path("params.yaml")), yaml.safe_load(NANO.read_text())
-    nano["backbones"]["jax"] = tree["backbones"]["jax"]
-    nano["weights"]["mine"] = tree["weights"]["mine"]
-    nano["encoders"]["mine"] = tree["encoders"]["mine"]
-    Path("params.yaml").write_text(yaml.safe_dump(nano))
-    capsys.readouterr()
-    check_encoder.main("mine")
-    found = lines(capsys.readouterr().out)
-    assert found["activations"].startswith("elsewhere/mine, manifest's SHA-256 ")
-    assert found["representation"] == "rectified, 16 features"
-    assert found["head"] == "trained: 24 classes × 16 features as they are"
-    assert found["imagenet_val"] == "40 images, in the dataset's order"
-    assert found["broden"] == "none: nothing is measured on it"
-    assert "imagenet_train" not in found
-    swap_images("imagenet_v2")
-    with pytest.raises(InputError, match=r"'weights\.mine': elsewhere/mine: .*another order"):
-        check_encoder.main("mine")
-    assert not list(Path(".scratch").glob("tmp*"))  # nothing is left of the arrays
 
 
 def test_writing_needs_no_more_than_the_plain_wheel():

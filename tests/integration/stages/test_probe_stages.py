@@ -25,7 +25,7 @@ from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.formats.saved_heads import read_head
 from interpreting_clip.formats.tables import read_curve
 from interpreting_clip.training.linear_probe import fit_probe
-from tests.pipeline.refusals import change, refused
+from tests.pipeline.refusals import change
 from tests.reads import run_stage, seal
 from tests.unit.encoders.conftest import activations
 
@@ -134,10 +134,3 @@ def test_a_tower_without_a_head_goes_through_every_stage_that_passes_images():
     kinds = [read_json(Path(f"data/heads/{key}/card.json"))["kind"] for key in found]
     assert kinds == ["random", "trained"]
     assert load_encoder(WEIGHTS / "dino").head is None
-
-
-def test_a_fit_without_end_leaves_nothing():
-    run_stage("extract_train", "probed")
-    change(heads={"probe": {"images_per_class": 5, **FIT, "iterations": 1}})
-    assert refused("probe", "probed").startswith("heads.probe.iterations: ")
-    assert not (WEIGHTS / "probed").exists()

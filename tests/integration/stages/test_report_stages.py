@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ from runner import outputs
 from tests.integration.stages.two_encoders import (
     FEATURES,
     KEYS,
-    LINES,
     result,
     rows,
     write_grams,
@@ -112,16 +110,6 @@ def test_summarize():
         assert series["measures"] == rounded(encoder_metrics(*parts), 4, "measures")
         points = [(one["step"], one["loss"], one["accuracy"]) for one in series["training_curve"]]
         assert points == ([] if key == "first" else [(1, 2.5, 25.0), (2, 1.5, 50.0)])
-
-
-def test_summarize_baseline(run):
-    run("summarize_baseline")
-    found = result("plots/baseline.json")
-    for shift, line in LINES.items():
-        assert found["lines"][shift] == pytest.approx(asdict(line))
-    assert [model["name"] for model in found["models"]] == ["standard"]
-    assert found["abscissa"] == result("data/baseline/baseline.json")["abscissa"]
-    assert "resampled" not in found
 
 
 @pytest.mark.usefixtures("measured")

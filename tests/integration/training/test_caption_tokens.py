@@ -11,7 +11,6 @@ import pytest
 from interpreting_clip.encoders import tokenizer
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder
 from interpreting_clip.encoders.tokenizer import build_vocabulary
-from interpreting_clip.errors import InputError
 from interpreting_clip.training import caption_tokens as module
 from interpreting_clip.training.caption_tokens import FOLDER, caption_tokens, tokens_key
 from tests.unit.encoders.conftest import small_backbone
@@ -43,12 +42,6 @@ def tokenized(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_they_are_those_of_the_encoder_whatever_the_workers(encoder, workers):
     np.testing.assert_array_equal(caption_tokens(encoder, TEXTS, workers), encoder.tokenize(TEXTS))
-
-
-def test_few_captions_are_not_kept(encoder, tokenized):
-    for _ in range(2):
-        assert len(caption_tokens(encoder, TEXTS[:4])) == 4
-    assert tokenized == 2 * TEXTS[:4] and not FOLDER.exists()
 
 
 def test_many_captions_are_tokenized_once(encoder, tokenized):
@@ -105,12 +98,6 @@ def test_a_run_that_was_interrupted_leaves_nothing_that_is_read(encoder, tokeniz
     tokenized.clear()
     np.testing.assert_array_equal(caption_tokens(encoder, TEXTS), encoder.tokenize(TEXTS))
     assert set(tokenized) == set(TEXTS)
-
-
-def test_a_caption_that_is_too_long_is_refused_and_nothing_is_kept(encoder):
-    with pytest.raises(InputError, match="words"):
-        caption_tokens(encoder, [*TEXTS, "cat " * 100], 2)
-    assert not list(FOLDER.glob("*.safetensors"))
 
 
 def test_what_decides_the_tokens_decides_the_name_of_their_file(encoder, tmp_path, monkeypatch):

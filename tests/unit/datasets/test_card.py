@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import pytest
@@ -7,12 +6,6 @@ from msgspec.structs import replace
 from interpreting_clip.datasets.card import is_absent, read_card, write_absent, write_card
 from interpreting_clip.errors import InputError
 from tests.unit.datasets.conftest import card
-
-
-def test_what_is_at_its_default_is_left_out(tmp_path: Path):
-    write_card(card({}, 3), tmp_path)
-    keys = json.loads((tmp_path / "card.json").read_text()).keys()
-    assert not {"aliases", "border", "partial", "origin"} & keys
 
 
 def test_a_card_comes_back_as_written(tmp_path: Path):

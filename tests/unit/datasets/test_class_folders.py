@@ -24,7 +24,6 @@ from interpreting_clip.datasets.class_folders import (
     check_mappings,
     classify,
     folder_files,
-    validation_number,
 )
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
 from interpreting_clip.errors import InputError
@@ -146,11 +145,6 @@ def test_the_ground_truth_says_the_classes(truth: dict[str, bytes]):
 CRASH = bytearray(meta(WNIDS))
 CRASH[304] = 0
 """Another type of an array inside, on which scipy 1.17 crashes."""
-
-
-def test_names_carry_the_number():
-    assert validation_number("ILSVRC2012_val_00049999.JPEG") == 49999
-    assert validation_number("n01440764_1.JPEG") is None
 
 
 @pytest.mark.parametrize(

@@ -61,16 +61,6 @@ def test_the_content_says_what_an_image_is():
     assert image_extension(b"RIFF....WAVE") is None
 
 
-def test_bytes_after_the_end_of_a_png_do_no_harm(pictures: np.ndarray):
-    np.testing.assert_array_equal(decode_image(encode_png(pictures[0]) + b"\n", "x"), pictures[0])
-
-
-def test_damaged_exif_is_passed_over(recwarn: pytest.WarningsRecorder):
-    data = saved(INKS, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\1")
-    np.testing.assert_allclose(decode_image(data, "x").astype(int), np.asarray(INKS), atol=2)
-    assert not recwarn.list
-
-
 def png_of(*chunks: tuple[bytes, bytes], size: int = 4) -> bytes:
     """Return a grey square PNG with other chunks than it should have."""
     header = b"IHDR", struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0)

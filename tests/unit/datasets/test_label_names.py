@@ -51,11 +51,6 @@ def test_shifted_names_and_unknown_ones_are_refused(wordnet: list[str], moved: i
         check_order([f"class {i}" for i in range(1000)], IMAGENET)
 
 
-def test_another_number_of_names_is_refused(wordnet: list[str]):
-    with pytest.raises(ValueError, match=r"1,000 .*got 100"):
-        label_classes(wordnet[:100], IMAGENET)
-
-
 def test_folders_are_names_in_any_order():
     order = sorted(map(str, range(1000)))  # 0, 1, 10, 100, …: as a program lists V2's folders
     assert label_classes(order, V2) == [int(name) for name in order]
@@ -77,8 +72,3 @@ def test_a_class_without_a_label_and_two_labels_of_one_class_are_refused():
         label_classes(names[1:], OBJECTNET)
     with pytest.raises(ValueError, match="'Alarm clock'"):
         named_classes(["alarm_clock", "Alarm clock"], OBJECTNET)
-
-
-def test_a_name_of_no_class_is_refused_where_the_set_has_no_others():
-    with pytest.raises(ValueError, match="'air_freshener'"):
-        named_classes(["air_freshener"], R)

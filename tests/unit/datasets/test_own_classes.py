@@ -69,10 +69,6 @@ def test_contradictions_are_refused(classes, expected):
         own_set(entry(classes), KNOWN)
 
 
-def test_several_folders_may_be_one_class():
-    assert own_set(entry({"a": "3", "b": "3"}), KNOWN).folders == {"a": 3, "b": 3}
-
-
 def test_one_class_in_two_folders_of_its_own_names_is_refused():
     published = own_set(entry("all"), KNOWN)
     paths = [f"photos/{TENCH}/a.jpg", f"photos/{TENCH}/b.jpg", "photos/1/a.jpg"]

@@ -76,11 +76,6 @@ def test_images_are_stored_as_they_are(form: str, extension: str, tmp_path: Path
         assert f"00000000.{extension}" in archive.getnames()
 
 
-def test_what_is_no_image_is_not_written(tmp_path: Path):
-    with pytest.raises(ValueError, match="image 0"):
-        write_images([(b"a text", 0, None)], 10, tmp_path)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -117,10 +112,3 @@ def test_a_bad_second_image_is_refused(second: dict, message: str, tmp_path: Pat
     directory = repack(tmp_path, FIRST | second, 2)
     with pytest.raises(InputError, match=message):
         loaded(directory)
-
-
-def test_a_file_that_comes_twice_is_refused(tmp_path: Path):
-    files = [*FIRST.items(), ("00000000.cls", b"2")]
-    write_card(card(write_shards([files], 1, tmp_path), 1), tmp_path)
-    with pytest.raises(InputError, match=r"00000000\.cls, .*00000000\.cls"):
-        loaded(tmp_path)

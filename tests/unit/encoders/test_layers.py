@@ -9,11 +9,9 @@ from interpreting_clip.encoders.gram import gram
 from interpreting_clip.encoders.layer_outliers import OutlierLimits, outlier_columns
 from interpreting_clip.encoders.layers import (
     evenly_spaced_minibatches,
-    forward_hooks,
     layer_grams,
     minibatch_grams,
     named_layers,
-    per_image,
 )
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.u_centring import u_center
@@ -52,29 +50,6 @@ def test_layers_are_named_in_order_and_end_in_the_activation(backbone, names):
     require_layers(initialise(backbone, 0), names)
 
 
-def test_an_unknown_tower_has_its_parts():
-    tower = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2))
-    assert list(named_layers(tower)) == ["0", "3", "output"]
-
-
-@pytest.mark.parametrize(
-    "output", [None, {"a": torch.ones(4, 2)}, torch.ones(4), torch.ones(50, 4, 8)]
-)
-def test_a_layer_without_a_row_per_image_is_refused(output):
-    with pytest.raises(InputError, match=r"layer 'block01'.*4 images"):
-        per_image(output, 4, "block01")
-
-
-def test_hooks_go_on_an_error_of_their_own(encoder):
-    def refuse(layer, output):
-        assert hooks_of(encoder.module) == len(named_layers(encoder.visual))
-        raise KeyError(layer)
-
-    with pytest.raises(KeyError), forward_hooks(named_layers(encoder.visual), refuse):
-        encoder.visual(torch.zeros(4, 3, 32, 32))
-    assert hooks_of(encoder.module) == 0
-
-
 class Turned(nn.Module):
     """A layer whose first axis is not the images."""
 
@@ -87,12 +62,6 @@ def test_a_layer_without_an_entry_per_image_is_refused_and_hooks_go():
     with pytest.raises(InputError, match=r"layer 'odd'.*\(2, 4\)"):
         minibatch_grams(tower, {"fine": tower[0], "odd": tower[1]}, torch.ones(4, 3), LIMITS)
     assert hooks_of(tower) == 0
-
-
-def test_a_layer_that_does_not_run_is_refused():
-    tower = nn.Sequential(nn.Linear(3, 2))
-    with pytest.raises(InputError, match=r"layer 'idle'.*got no tensor"):
-        minibatch_grams(tower, {"fine": tower[0], "idle": nn.Identity()}, torch.ones(4, 3), LIMITS)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
@@ -155,13 +124,6 @@ def test_a_layers_outlier_features_are_left_out_of_each_minibatch(encoder, image
             counts.append(len(outliers))
             assert np.array_equal(rest, u_center(gram(features, outliers)).astype(np.float32))
         assert found.outliers[layer] == max(counts)
-
-
-def test_without_outlier_features_nothing_is_repeated(encoder, images):
-    found = layer_grams(
-        encoder, images, HALVES, Machine(), "float32", limits=OutlierLimits(1e6, 0.5)
-    )
-    assert found.rest == {} and not any(found.outliers.values())
 
 
 def test_every_minibatch_is_spread_over_all_rows():

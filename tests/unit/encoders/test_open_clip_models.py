@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from interpreting_clip.config.encoders import OpenClipModel, VisionTransformer
 from interpreting_clip.encoders.encoder import clip_encoder, initialise
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
-from interpreting_clip.encoders.open_clip_models import build_clip, named_config, supported_config
+from interpreting_clip.encoders.open_clip_models import build_clip, named_config
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError
 from tests.unit.encoders.conftest import TINY, small_backbone
@@ -72,12 +72,6 @@ def test_models_that_are_unknown_or_unsupported_are_refused(name, message):
         named_config(OpenClipModel(model=name))
 
 
-@pytest.mark.parametrize("key", ["embed_dim", "vision_cfg", "text_cfg"])
-def test_an_incomplete_configuration_is_refused(key):
-    with pytest.raises(InputError, match=f"no '{key}'"):
-        supported_config("mine", {k: v for k, v in TINY.config.items() if k != key})
-
-
 @pytest.mark.parametrize(
     ("vision", "message"),
     [
@@ -98,7 +92,3 @@ def test_another_seed_gives_other_weights_and_the_global_generator_is_left_alone
     first, second = (model.get_parameter("conv1.weight") for model in models)
     assert not torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_the_text_tower_reads_at_the_highest_token(backbone):
-    assert build_clip(backbone, WORDS, 0).module.text_pool_type == "argmax"

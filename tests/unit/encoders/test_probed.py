@@ -15,7 +15,6 @@ from interpreting_clip.encoders.encoder import (
     save_encoder,
 )
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
-from interpreting_clip.encoders.heads import classifier_from_clip
 from interpreting_clip.encoders.probed import choose_images, probed_encoder, with_head
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError
@@ -93,15 +92,6 @@ def test_the_start_keeps_its_tower_and_its_head(encoder, images):
             next(tower.parameters()).add_(1)
     np.testing.assert_array_equal(activations(encoder, images), before)
     assert encoder.card.kind == text == "clip"
-
-
-def test_a_finetuned_clip_has_a_projection_too(encoder, images):
-    head = np.zeros((2, encoder.card.feature_width), np.float32)
-    tuned = classifier_from_clip(encoder, head, ["a", "b"])
-    found = probed_encoder(tuned, "before_projection")
-    expected = activations(probed_encoder(encoder, "before_projection"), images)
-    np.testing.assert_array_equal(activations(found, images), expected)
-    assert not found.card.normalize_features
 
 
 MLP = OpenClipConfig(

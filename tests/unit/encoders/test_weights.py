@@ -80,13 +80,6 @@ def test_weights_of_another_architecture_are_refused(tiny_clip):
         load_state_dict(TINY, initialise(RESNET, 0).visual.state_dict(), "mine")
 
 
-def test_a_wider_clip_is_refused():
-    vision = TINY.config["vision_cfg"] | {"width": 24}
-    wide = OpenClipConfig(model="wide", config=TINY.config | {"vision_cfg": vision})
-    with pytest.raises(InputError, match=r"'visual\.'.*proj \(24×16, "):
-        load_state_dict(TINY, clip_encoder(wide, None, 0).module.state_dict(), "mine")
-
-
 def test_a_head_for_other_classes_than_imagenet_s_is_refused():
     other = classifier_encoder(TINY, ["a", "b"], 0, normalize_features=True)
     with pytest.raises(InputError, match=r"1,000 classes, got 2"):

@@ -63,19 +63,6 @@ def test_equal_arrays_give_equal_bytes(tmp_path, lists):
     assert write_activations_folder(tmp_path / "c", changed, lists) != first
 
 
-@pytest.mark.parametrize(("dtype", "stored"), [("f2", "f2"), ("f4", "f4"), ("f8", "f4")])
-def test_half_and_single_precision_are_kept(tmp_path, lists, dtype, stored):
-    write_activations_folder(tmp_path, arrays("imagenet_val", dtype=dtype), lists)
-    assert np.load(tmp_path / "imagenet_val.npy").dtype == stored
-
-
-def test_an_array_may_be_mapped(tmp_path, lists):
-    np.save(tmp_path / "given.npy", arrays()["imagenet_val"])
-    mapped = np.load(tmp_path / "given.npy", mmap_mode="r")
-    write_activations_folder(tmp_path, {"imagenet_val": mapped}, lists)
-    assert (tmp_path / "given.npy").read_bytes() == (tmp_path / "imagenet_val.npy").read_bytes()
-
-
 NAN = {"imagenet_val": np.where(np.arange(18).reshape(6, 3) == 13, np.nan, 1)}
 VAL = arrays("imagenet_val")
 REFUSED = [
@@ -178,9 +165,3 @@ def test_a_file_that_was_changed_is_missing_or_leads_elsewhere_is_refused(folder
     file.write_bytes(moved.read_bytes()[:-1] + b"\x7f")
     with pytest.raises(InputError, match=r"broden\.npy: .*SHA-256"):
         given_file(folder, one)
-
-
-def test_a_folder_of_activations_may_itself_be_a_link(folder, tmp_path):
-    (tmp_path / "link").symlink_to(folder)
-    manifest = read_manifest(tmp_path / "link", file_digest(folder / MANIFEST))
-    assert given_file(tmp_path / "link", manifest.datasets["broden"]).exists()

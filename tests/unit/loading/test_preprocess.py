@@ -133,11 +133,6 @@ def test_a_part_of_a_side_is_at_least_a_pixel_and_inside_it(start, share, length
     assert abs(first - start * length) <= 1
 
 
-def test_pixels_may_be_a_tensor():
-    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
-    assert torch.equal(to_tower(torch.from_numpy(pixels), HALF), to_tower(pixels, HALF))
-
-
 def test_copies_to_a_gpu_alone_are_not_waited_for(monkeypatch):
     noted = {}
     note = lambda tensor, device, non_blocking: noted.update({device: non_blocking}) or tensor  # noqa: E731

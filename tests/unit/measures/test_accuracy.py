@@ -7,7 +7,6 @@ from interpreting_clip.measures.accuracy import (
     correct_predictions,
     images_of_classes,
     map_classes,
-    restrict_head,
     top1_accuracy,
 )
 from interpreting_clip.measures.head import Head
@@ -48,13 +47,6 @@ def test_of_equal_logits_the_lowest_class_is_predicted(weight):
     assert correct_predictions(np.ones((3, 3)), np.arange(3), head).tolist() == [True, False, False]
 
 
-def test_of_classes_with_equal_rows_only_the_first_is_left_to_predict():
-    head = Head(HEAD.weight[[0, 1, 0]], None, normalize_features=True)
-    smaller, predictions = restrict_head(head, ACTIVATIONS, CLASSES % 3, None)
-    assert predictions.tolist() == [0, 1]
-    np.testing.assert_array_equal(smaller.weight, HEAD.weight[:2])
-
-
 def test_a_restricted_head_predicts_only_the_classes_of_the_shift():
     mine = np.isin(CLASSES, [2, 5, 7])
     rows, classes = ACTIVATIONS[mine], CLASSES[mine]
@@ -89,12 +81,6 @@ def test_a_class_map_marks_absent_classes_and_lets_own_classes_stand_for_themsel
 def test_refuses_what_does_not_fit_together(activations, classes, class_map, message):
     with pytest.raises((ValueError, TypeError), match=message):
         top1_accuracy(activations, classes, HEAD, class_map)
-
-
-@pytest.mark.parametrize(("indices", "aliases"), [([10], {}), ([1], {2: 3})])
-def test_refuses_a_class_map_to_what_is_no_class(indices, aliases):
-    with pytest.raises(ValueError, match="0 to 9"):
-        map_classes(indices, classes=10, aliases=aliases)
 
 
 def test_the_images_of_another_sets_classes_count_as_its_classes():

@@ -2,13 +2,11 @@
 
 import math
 from itertools import combinations, pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.measures import chance
 from interpreting_clip.measures.chance import (
     ChanceLevel,
@@ -19,22 +17,9 @@ from interpreting_clip.measures.chance import (
     exact_chance,
     fewest_images,
 )
-from tests.reads import ROOT
 
 # The published probabilities of an average precision of 0.9 with as many negatives as positives.
 KNOWN = {5: 0.0317, 8: 0.00435, 10: 0.00135, 15: 7.6e-5}
-
-BRODEN = 1197
-"""Concepts of Broden."""
-
-# The most features of an encoder of each study, and the concepts: the drawn world's or Broden's.
-STUDIES = {
-    "params.yaml": (128, 50),
-    "tests/pipeline/nano.yaml": (64, 50),
-    "studies/claims.yaml": (2048, BRODEN),  # timm's ResNets
-    "studies/laptop.yaml": (2048, BRODEN),
-    "studies/paper.yaml": (1024, BRODEN),  # CLIP's RN50
-}
 
 
 def enumerated(precision, positives, negatives):
@@ -127,14 +112,6 @@ def test_the_fewest_images_are_those_where_chance_expects_less_than_one_concept(
     assert fewest_images(0.9, 24, 50, sides=2) == fewest_images(0.9, 48, 50)
     with pytest.raises(ValueError, match="raise the threshold"):
         fewest_images(0.5, 10, 10)
-
-
-@pytest.mark.parametrize(("study", "size"), STUDIES.items())
-def test_each_study_leaves_out_the_concepts_that_chance_finds(study, size):
-    concepts = load_tree(Path(ROOT) / study)["concepts"]
-    sides = 2 if concepts["sign"] == "either" else 1
-    least = fewest_images(concepts["threshold"], *size, sides=sides)
-    assert concepts["minimum_images"] == least
 
 
 def test_the_best_direction_is_charged_for_all_of_them():

@@ -143,26 +143,6 @@ def test_either_side_counts_in_the_nulls_too():
     assert one is not None and two is not None and two > one
 
 
-def test_nothing_is_drawn_without_draws():
-    assert random_direction_counts(NOISE, [3], TARGETS, EVERY, draws=0, seed=0) == [[]]
-
-
-def test_the_count_of_random_directions_does_not_depend_on_the_workers():
-    found = [
-        random_direction_counts(
-            PLANTED, [3, FEATURES], TARGETS, EVERY, draws=2, seed=0, workers=workers
-        )
-        for workers in (1, 3)
-    ]
-    assert found[0] == found[1]
-
-
-@pytest.mark.parametrize("numbers", [[8, 4], [FEATURES + 1]])
-def test_refuses_numbers_that_do_not_ascend_or_do_not_fit(numbers):
-    with pytest.raises(ValueError, match="ascending"):
-        random_direction_counts(NOISE, numbers, TARGETS, EVERY, draws=1, seed=0)
-
-
 def test_an_image_on_its_own_row_has_its_labels_in_every_permutation():
     # One positive of ten images, scored highest: where it goes, its precision goes.
     targets = sparse_targets([Examples(np.array([4]), None)], 10)

@@ -82,26 +82,6 @@ def test_other_concepts_change_nothing(negatives):
     np.testing.assert_array_equal(part, whole[:, [4, 1]])
 
 
-def test_the_order_and_repetition_of_pairs_change_nothing():
-    order = RNG.permutation(np.tile(np.arange(len(LABELS.image)), 2))
-    shuffled = ConceptLabels(LABELS.image[order], LABELS.concept[order])
-    np.testing.assert_array_equal(
-        concept_precisions(SCORES, shuffled, CONCEPTS, "balanced", seed=0),
-        concept_precisions(SCORES, LABELS, CONCEPTS, "balanced", seed=0),
-    )
-
-
-def test_every_seed_and_every_concept_draws_its_own_negatives():
-    labels = ConceptLabels(np.tile(np.arange(20), 2), np.repeat([1, 2], 20))
-    drawn = [
-        frozenset(examples.negatives[0].tolist())
-        for seed in (0, 1)
-        for examples in concept_examples(labels, np.array([1, 2]), 200, "balanced", seed)
-        if examples.negatives is not None
-    ]
-    assert len(set(drawn)) == 4
-
-
 def test_scores_without_information_encode_nothing():
     # Each concept has 100 positives and 100 negatives: chance is one half.
     labels = ConceptLabels(np.arange(1000), np.repeat(np.arange(10), 100))
@@ -176,22 +156,6 @@ def test_the_sign_of_the_scores_changes_nothing_where_either_side_counts():
     assert one.counts == other.counts
 
 
-@pytest.mark.parametrize(("negatives", "draws"), [("balanced", 1), ("all", 5)])
-def test_one_draw_has_no_interval(negatives, draws):
-    targets = concept_targets(LABELS, CONCEPTS, 200, negatives, 0, draws=draws)
-    for counts in probe(SCORES, None, targets, GROUPS).counts:
-        assert counts.unique_low is counts.unique_high is None
-        assert counts.polysemanticity_low is counts.polysemanticity_high is None
-
-
-def test_where_all_other_images_are_taken_draws_do_not_differ():
-    # Most images show the concept: every draw takes all that do not.
-    labels = labels_of(SHOWN[:, [5]], CONCEPTS[[5]])
-    targets = concept_targets(labels, CONCEPTS[[5]], 200, "balanced", 0, draws=5)
-    found = average_precisions(SCORES, targets)
-    np.testing.assert_array_equal(found, np.repeat(found[:1], 5, axis=0))
-
-
 def test_the_interval_holds_another_draw_as_often_as_it_says():
     labels, values = ConceptLabels(np.arange(40), np.repeat(np.arange(8), 5)), np.arange(8)
     scores, inside = RNG.normal(size=(200, 30)), []
@@ -251,9 +215,3 @@ def test_encoded_concepts_by_hand(precisions, expected):
 def test_the_order_of_directions_and_concepts_changes_nothing():
     moved = PRECISIONS[:, RNG.permutation(30)][:, :, RNG.permutation(12)]
     assert encoded_concepts(moved, 0.9) == encoded_concepts(PRECISIONS, 0.9)
-
-
-@pytest.mark.parametrize("threshold", [0.0, 90.0])
-def test_refuses_a_threshold_that_is_no_precision(threshold):
-    with pytest.raises(ValueError, match="above 0, at most 1"):
-        encoded_concepts(PRECISIONS, threshold)

@@ -44,9 +44,3 @@ def test_the_interval_is_that_of_the_central_limit_theorem():
 def test_refuses_a_confidence_that_is_no_share(confidence):
     with pytest.raises(ValueError, match="above 0 and below 1"):
         percentile_interval(0.0, VALUES, confidence)
-
-
-@pytest.mark.parametrize(("count", "resamples"), [(0, 10), (10, 0)])
-def test_refuses_to_draw_nothing(count, resamples):
-    with pytest.raises(ValueError, match="at least one"):
-        bootstrap_mean(np.ones(count), resamples, confidence=0.9, seed=0)

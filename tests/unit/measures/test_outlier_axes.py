@@ -37,15 +37,6 @@ def test_an_axis_that_is_a_direction_has_its_rank_and_one_that_the_head_ignores_
     assert found.rank[:3].tolist() == [2, 3, 1]
 
 
-def test_an_axis_between_two_directions_is_nearest_to_the_more_important_one():
-    vectors = np.array([[1.0, 1, 0], [1, -1, 0]]) / np.sqrt(2)
-    directions = Directions(vectors, np.ones(2))
-    for weights, rank in (([1.0, 2.0], 1), ([2.0, 1.0], 1)):
-        found = align_axes(np.array([0]), directions, np.array(weights))
-        assert found.rank.tolist() == [rank]
-        np.testing.assert_allclose([found.cosine[0], found.within[0]], [np.sqrt(0.5), 1])
-
-
 def test_alignment_agrees_with_one_cosine_after_another():
     found = align_axes(ALL, DIRECTIONS, IMPORTANCE)
     by_importance = np.argsort(-IMPORTANCE)
@@ -154,20 +145,6 @@ def test_the_interval_is_normal_with_half_an_image_in_each_outcome():
     found = costs(np.tile([1.0, 0.0], (98, 1)), np.zeros(98, np.int64), head, np.array([1]))
     margin = stats.norm.ppf(0.975) * np.sqrt(1 / 100) / np.sqrt(100)
     assert (found.value[0], found.low[0]) == (0, pytest.approx(-margin))
-
-
-def test_a_feature_without_a_weight_costs_nothing():
-    weight = WEIGHT.copy()
-    weight[:, 5] = 0
-    assert costs(head=Head(weight, None, True), features=np.array([5])).value.tolist() == [0]
-
-
-@pytest.mark.parametrize("features", [[24], [-1]])
-def test_refuses_a_feature_that_is_none(features):
-    with pytest.raises(ValueError, match="indices from 0 to 23"):
-        align_axes(np.array(features), DIRECTIONS, IMPORTANCE)
-    with pytest.raises(ValueError, match="indices from 0 to 23"):
-        costs(features=np.array(features))
 
 
 def test_refuses_importances_of_other_directions_and_a_confidence_that_is_none():

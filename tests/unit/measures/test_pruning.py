@@ -141,11 +141,6 @@ def test_refuses_a_fraction_that_leaves_nothing(fraction):
         count_removed(np.array([0.5, fraction]), 10)
 
 
-def test_refuses_directions_of_another_encoder():
-    with pytest.raises(ValueError, match="24 features"):
-        prune(directions=singular_directions(WEIGHT[:, :20]))
-
-
 @pytest.mark.parametrize(
     ("accuracies", "expected"),
     [
@@ -160,17 +155,6 @@ def test_refuses_directions_of_another_encoder():
 def test_prunable_ends_before_the_first_harmful_fraction(accuracies, expected):
     fractions = np.array([0.0, 0.3, 0.6, 0.9])
     assert prunable_fraction(fractions, np.array(accuracies), harmless=1.0) == expected
-
-
-def test_prunable_does_not_depend_on_the_order_of_the_curve():
-    order, accuracies = RNG.permutation(10), 80 - FRACTIONS
-    found = prunable_fraction(FRACTIONS[order], accuracies[order], harmless=0.65)
-    assert found == prunable_fraction(FRACTIONS, accuracies, harmless=0.65) == FRACTIONS[6]
-
-
-def test_prunable_refuses_an_empty_curve():
-    with pytest.raises(ValueError, match="got none"):
-        prunable_fraction(np.array([]), np.array([]), harmless=1.0)
 
 
 def test_what_harms_neither_accuracy_nor_robustness_is_the_lower_fraction():

@@ -6,7 +6,6 @@ import yaml
 from interpreting_clip.errors import InputError
 from interpreting_clip.published.sources import (
     FOLDER,
-    KINDS,
     counterparts,
     distinct_models,
     largest_difference,
@@ -86,11 +85,6 @@ def test_refuses_a_wrong_source(tmp_path, change, said):
         read_published(tmp_path)
 
 
-def test_refuses_a_folder_without_sources(tmp_path):
-    with pytest.raises(InputError, match="YAML"):
-        read_published(tmp_path)
-
-
 def test_models_with_the_same_accuracies_everywhere_count_once():
     one = dict.fromkeys(SETS, 50.0)
     models = [{"name": n, **one} for n in "abc"] + [{"name": "d", **one, "imagenet_a": 50.1}]
@@ -152,26 +146,3 @@ def test_the_counterparts_are_of_one_backbone(published):
         if model["start"]:
             (start,) = [m for m in found if m["name"] == model["start"]]
             assert (start["backbone"], start["data"]) == (model["backbone"], model["data"])
-
-
-def test_labels_that_were_checked_with_their_sources(published):
-    kinds = {m["name"]: m["training"] for m in published.of("timm")}
-    assert {kind for name, kind in kinds.items() if "ssld" in name} == {"more_data_teacher"}
-    expected = {
-        "dpn68b.mx_in1k": "more_labels",
-        "dpn68b.ra_in1k": "standard",
-        "edgenext_base.usi_in1k": "more_data_teacher",
-        "resnet50.fb_ssl_yfcc100m_ft_in1k": "self_training",
-        "resnet50.am_in1k": "robustness_intervention",
-        "tiny_vit_21m_224.dist_in22k_ft_in1k": "clip_teacher",
-        "tiny_vit_21m_224.in1k": "standard",
-    }
-    assert {name: kinds[name] for name in expected} == expected
-    zoo = {m["name"]: m for m in published.of("openclip")}
-    frozen = zoo["xlm-roberta-large-ViT-H-14/frozen_laion5b_s13b_b90k"]
-    assert frozen["data"] == "LAION-2B" and "LAION-5B" in frozen["note"]
-    captioners = {name for name, m in zoo.items() if m["training"] == "captioner"}
-    assert captioners == {name for name in zoo if "mscoco_finetuned" in name} and captioners
-    soups = {m["name"] for m in published.of("model_soups") if m["training"] == "soup"}
-    assert soups == {"ViT-B-32/greedy_soup", "ViT-B-32/uniform_soup"}
-    assert set(KINDS) <= {m["training"] for m in published.models}

@@ -36,13 +36,6 @@ def checkpoint_folder(*facts, machine: Machine = PLAIN) -> Path:
     return callbacks.checkpoint.file.parent
 
 
-def test_the_curve_is_in_its_folder():
-    callbacks = training_callbacks("rn", Path("curve"), Machine(), "recipe")
-    assert callbacks.log
-    callbacks.log({"step": 3, "loss": 0.5})
-    assert Path("curve/plots/metrics/loss.tsv").read_text() == "step\tloss\n3\t0.5\n"
-
-
 def test_the_checkpoint_is_outside_of_what_dvc_deletes(recipe):
     folder = checkpoint_folder(recipe, {"data": "digest"})
     assert folder.parent == Path(".scratch")
@@ -117,16 +110,6 @@ def test_a_damaged_checkpoint_counts_as_none(tmp_path, capsys, damage):
     assert "damaged" in said and said.count("\n") == 1
 
 
-def test_what_a_damaged_checkpoint_holds_is_escaped(tmp_path, capsys):
-    header = json.dumps(
-        {"a": {"dtype": "\x1b[31m\n", "shape": [1], "data_offsets": [0, 1]}}
-    ).encode()
-    (tmp_path / FILE).write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
-    assert Checkpoint(tmp_path).load() is None
-    said = capsys.readouterr().err
-    assert r"\x1b[31m\n" in said and said.count("\n") == 1
-
-
 def test_the_checkpoint_of_another_training_counts_as_none(tmp_path):
     saved(Checkpoint(tmp_path / "one"), 1)
     (tmp_path / "one").rename(tmp_path / "other")
@@ -182,14 +165,6 @@ def test_an_error_waits_for_the_last_save_and_is_the_one_that_is_reported(tmp_pa
         checkpoint.save(tensors(2), FACTS)
         raise KeyError
     assert_saved(tmp_path, 1)
-
-
-def test_removing_takes_the_folder(tmp_path):
-    checkpoint = Checkpoint(tmp_path / "key")
-    checkpoint.save(tensors(1), FACTS)
-    checkpoint.remove()
-    assert not (tmp_path / "key").exists()
-    checkpoint.remove()
 
 
 def test_the_key_is_decided_by_every_fact_and_where_it_ends():

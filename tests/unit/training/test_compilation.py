@@ -8,7 +8,6 @@ from interpreting_clip.config.encoders import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.library_models import build_library_model
 from interpreting_clip.errors import InputError
 from interpreting_clip.training.compilation import (
-    compile_blocks,
     repeated_blocks,
     require_compiler,
 )
@@ -43,11 +42,6 @@ def test_the_transformers_of_a_clip_are_compiled_and_its_resnet_is_not():
     assert names(vit) == {"ResidualAttentionBlock"}
     # One block is no repetition: compiling it would serve itself alone.
     assert not repeated_blocks(text)
-
-
-def test_without_blocks_no_compiler_is_needed(monkeypatch):
-    monkeypatch.setattr(torch, "compile", lambda *_, **__: pytest.fail("compiled"))
-    compile_blocks(small_case("rn", "labels")[0].module, torch.device("cpu"))
 
 
 def test_a_missing_compiler_is_one_line_with_what_to_install(monkeypatch):

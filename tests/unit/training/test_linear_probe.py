@@ -134,15 +134,6 @@ def test_the_objective_is_the_sum_over_images_and_has_this_gradient(monkeypatch)
     assert np.sum(gradient * step) == pytest.approx(slope, rel=1e-5)
 
 
-def test_chunks_change_the_head_by_rounding_alone(monkeypatch):
-    features, classes = drawn()
-    whole = fit_probe(features, classes, settings(penalties=[0.01])).head
-    monkeypatch.setattr(linear_probe, "CHUNK", 50)
-    parts = fit_probe(features, classes, settings(penalties=[0.01])).head
-    scale = features.std(0)
-    np.testing.assert_allclose(whole.weight * scale, parts.weight * scale, atol=1e-3)
-
-
 def test_the_same_images_give_the_same_bytes():
     features, classes = drawn()
     one, other = (fit_probe(features, classes, settings()) for _ in range(2))

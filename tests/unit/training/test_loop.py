@@ -12,14 +12,10 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import Preprocess
 from interpreting_clip.training.callbacks import Callbacks, Checkpoint
 from interpreting_clip.training.loop import (
-    TrainingState,
     adamw,
     deterministic,
-    gradients,
     learning_rate,
-    restore_checkpoint,
     sample_batches,
-    save_checkpoint,
     steps_per_epoch,
     train,
 )
@@ -143,25 +139,6 @@ def test_biases_do_not_decay(recipe):
     shrunk = before["weight"] * (1 - recipe.learning_rate * recipe.weight_decay)
     assert torch.equal(module.bias, before["bias"])
     torch.testing.assert_close(module.weight.detach(), shrunk)
-
-
-def test_a_parameter_without_gradient_is_an_error():
-    with pytest.raises(RuntimeError, match="weight"):
-        gradients(nn.Linear(2, 2))
-
-
-def test_a_restored_optimizer_has_the_memory_format_of_its_parameters(recipe, tmp_path):
-    module = nn.Conv2d(3, 4, 3)
-    module = module.to(memory_format=torch.channels_last)  # pyright: ignore
-    saved, restored = adamw(module, recipe), adamw(module, recipe)
-    module(torch.ones(1, 3, 8, 8)).square().sum().backward()
-    saved.step()
-    callbacks = Callbacks(checkpoint=Checkpoint(tmp_path, 0.0))
-    save_checkpoint(module, saved, TrainingState(1, [{"step": 1}]), callbacks)
-    restore_checkpoint(module, restored, callbacks)
-    expected, mean = (which.state[module.weight]["exp_avg"] for which in (saved, restored))
-    assert torch.equal(mean, expected)
-    assert mean.stride() == expected.stride() == module.weight.stride()
 
 
 def test_every_epoch_has_every_image_once_and_it_and_the_seed_give_the_order(recipe):

@@ -144,13 +144,6 @@ def test_a_step_on_another_device_has_the_gradient_of_the_cpu_and_waits_for_noth
         torch.testing.assert_close(buffers[name], buffer, rtol=1e-5, atol=1e-6, msg=name)
 
 
-def test_a_step_in_pieces_is_the_same_twice(recipe, case):
-    first, again = (step(recipe, *case, pieces=3) for _ in range(2))
-    assert first[0] == again[0]
-    for mine, other in zip(first[1:], again[1:], strict=True):
-        assert all(torch.equal(value, other[name]) for name, value in mine.items())
-
-
 @contextmanager
 def kept() -> Iterator[list[int]]:
     """Count the bytes that autograd keeps at a time, each storage once, weights left out."""
@@ -191,13 +184,6 @@ def test_what_is_kept_falls_with_the_pieces(recipe, case):
     assert half < 0.6 * whole and sixth < 0.25 * whole
 
 
-def test_dropout_depends_on_the_step_and_the_piece_alone(recipe):
-    recipe = msgspec.structs.replace(recipe, pieces=2)
-    seeds = [piece.seed for at in (0, 1) for piece in cut(np.arange(12), IMAGES, recipe, at).own]
-    again = [piece.seed for piece in cut(np.arange(12), IMAGES, recipe, 1).own]
-    assert len(set(seeds)) == 4 and seeds[2:] == again
-
-
 def test_bfloat16_keeps_weights_and_moments_in_float32(recipe, kind):
     losses = {}
     for precision in ("float32", "bfloat16"):
@@ -223,13 +209,6 @@ def test_checkpointed_activations_change_no_bit_and_keep_less(recipe):
     assert all(torch.equal(value, again[1][name]) for name, value in plain[1].items())
 
 
-def test_timm_s_towers_checkpoint_their_activations(recipe):
-    name = TimmModel(model="vit_tiny_patch16_224")
-    encoder = classifier_encoder(name, CLASSES, 0, normalize_features=False)
-    checkpoint_activations(encoder.module, "vit")
-    assert encoder.visual.grad_checkpointing
-
-
 @pytest.mark.parametrize(
     "backbone",
     [small_backbone("rn"), TorchvisionModel(model="vit_b_16"), TimmModel(model="vgg11")],
@@ -240,13 +219,3 @@ def test_a_tower_without_checkpointing_is_refused(backbone, request):
         encoder = classifier_encoder(backbone, CLASSES, 0, normalize_features=False)
     with pytest.raises(InputError, match=rf"^rn: .*{request.node.callspec.id}.*pieces"):
         checkpoint_activations(encoder.module, "rn")
-
-
-def test_a_training_refuses_it_before_the_first_step(recipe):
-    encoder = classifier_encoder(small_backbone("rn"), CLASSES, 0, normalize_features=False)
-    objective = label_objective(encoder, LABELS, 0.0)
-    wrong = msgspec.structs.replace(recipe, activation_checkpointing=True)
-    with pytest.raises(InputError, match="ModifiedResNet"):
-        train(
-            encoder.module, objective, IMAGES, encoder.card.preprocess, wrong, callbacks=Callbacks()
-        )

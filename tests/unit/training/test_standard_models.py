@@ -98,19 +98,6 @@ def test_nearest_neighbours_are_those_of_whole_numbers(number):
             assert found[class_] == -sum(nearest) / len(nearest)
 
 
-def test_the_mean_of_a_class_is_a_whole_number():
-    learnt, seen = np.array([[0], [3], [10]]), np.array([[1], [8], [6]])
-    scores = class_means(learnt, np.array([0, 0, 2]), 4, seen)
-    assert scores.tolist() == [[0, -np.inf, -81, -np.inf], [-49, -np.inf, -4, -np.inf],
-                               [-25, -np.inf, -16, -np.inf]]  # fmt: skip
-
-
-def test_a_perceptron_separates_what_a_line_separates():
-    side = (LEARNT[:, 0] > 25_000).astype(np.int64)
-    apart = LEARNT[:, :2] + 50_000 * np.stack([side, -side], axis=1)
-    assert (perceptron(apart, side, 2, apart).argmax(axis=1) == side).all()
-
-
 def test_features_are_sums_over_blocks_of_pixels():
     images = RNG.integers(0, 256, (2, 7, 10, 3)).astype(np.uint8)
     rows, columns = (

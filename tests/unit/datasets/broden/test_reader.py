@@ -5,11 +5,8 @@ import numpy as np
 import pytest
 
 from interpreting_clip.datasets.broden.reader import Concept, open_broden
-from interpreting_clip.datasets.card import write_card
-from interpreting_clip.datasets.tar import write_shards
 from interpreting_clip.errors import InputError
 from tests.unit.datasets.broden.conftest import TABLES, replace_file
-from tests.unit.datasets.conftest import card
 
 
 def test_concepts_come_by_number_with_the_category_that_they_cover_most(directory: Path):
@@ -74,19 +71,6 @@ def test_a_missing_or_broken_table_is_named(directory: Path, name, content, mess
         pass
 
 
-@pytest.mark.parametrize("cell", ["²", "9" * 5000])
-def test_what_is_no_number_of_a_label_is_the_path_of_a_map(directory: Path, cell: str):
-    replace_file(directory / "index.csv", INDEX.replace("6;7", cell))
-    with open_broden(directory) as broden:
-        assert broden.rows[1].labels("texture") == [cell]
-
-
-def test_no_coverage_counts_as_0(directory: Path):
-    replace_file(directory / "c_object.csv", COVERAGE.replace("0.0625", ""))
-    with open_broden(directory) as broden:
-        assert broden.concepts[1] == Concept(2, "fabric", "material")
-
-
 @pytest.mark.parametrize(("cut", "why"), [(None, " expected"), (-60, ".*broken")])
 def test_a_missing_or_truncated_image_is_named(directory: Path, cut: int | None, why: str):
     image = directory / "images/dtd/b.jpg"
@@ -96,13 +80,3 @@ def test_a_missing_or_truncated_image_is_named(directory: Path, cut: int | None,
         pytest.raises(InputError, match=rf"images/dtd/b\.jpg{why}"),
     ):
         broden[1]
-
-
-def test_a_file_that_comes_twice_in_shards_is_refused(tmp_path: Path):
-    files = [("index.csv", INDEX.encode())] * 2
-    write_card(card(write_shards([files], 1, tmp_path), 1), tmp_path)
-    with (
-        pytest.raises(InputError, match=r"shard-00000\.tar: 'index\.csv' is there twice"),
-        open_broden(tmp_path),
-    ):
-        pass

@@ -1,20 +1,16 @@
 import io
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from interpreting_clip.datasets.broden import thumbnails
-from interpreting_clip.datasets.broden.reader import Broden, open_broden
+from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.broden.thumbnails import (
-    AHEAD,
     FILE,
     GRID,
     SIDE,
     Thumbnail,
     Thumbnails,
-    make_thumbnails,
     small_jpeg,
     small_masks,
     thumbnail,
@@ -81,12 +77,6 @@ def test_what_is_written_is_read_by_image_and_concept(tmp_path):
             assert mask is None or np.array_equal(mask, expected)
 
 
-def test_there_may_be_no_mask_at_all(tmp_path):
-    write_thumbnails(tmp_path, [Thumbnail(small_jpeg(np.zeros((4, 4, 3), np.uint8)), {})])
-    found = Thumbnails.read(tmp_path)
-    assert len(found) == 1 and found.mask(0, 1) is None
-
-
 def test_refuses_a_broken_thumbnail_and_a_file_that_is_none_of_ours(tmp_path):
     jpeg = small_jpeg(RNG.integers(0, 256, (40, 40, 3)).astype(np.uint8))
     write_thumbnails(tmp_path, [Thumbnail(jpeg, {}), Thumbnail(jpeg[:-40], {})])
@@ -97,18 +87,3 @@ def test_refuses_a_broken_thumbnail_and_a_file_that_is_none_of_ours(tmp_path):
     (tmp_path / FILE).write_bytes(b"no tensors")
     with pytest.raises(InputError, match=FILE):
         Thumbnails.read(tmp_path)
-
-
-def test_threads_make_the_thumbnails_in_order_and_only_some_ahead(monkeypatch, directory):
-    begun, images = list[int](), 20 * AHEAD
-
-    def make(_broden: object, image: int) -> int:
-        begun.append(image)
-        return image
-
-    monkeypatch.setattr(thumbnails, "thumbnail", make)
-    monkeypatch.setattr(Broden, "__len__", lambda _: images)
-    with open_broden(directory) as broden:
-        made: Any = make_thumbnails(broden, 3)
-        assert next(made) == 0 and len(begun) <= 3 * AHEAD
-        assert list(made) == list(range(1, images)) and sorted(begun) == list(range(images))

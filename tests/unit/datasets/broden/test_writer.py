@@ -9,7 +9,6 @@ from interpreting_clip.datasets.broden.reader import Concept
 from interpreting_clip.datasets.broden.writer import Segmented, broden_files
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.datasets.tar import open_archive, write_shards
-from interpreting_clip.errors import InputError
 
 CONCEPTS = [
     Concept(1, "red-c", "color"),
@@ -61,12 +60,6 @@ def test_frequencies_count_images_and_coverage_counts_pixels_once(files: dict[st
     assert rows["red-c"]["frequency"] == "0"
 
 
-def test_each_category_has_its_codes(files: dict[str, bytes]):
-    assert [row["name"] for row in table(files, "category.csv")] == ["color", "object", "texture"]
-    (code,) = table(files, "c_object.csv")
-    assert (code["code"], code["number"], code["name"]) == ("1", "300", "cat")
-
-
 def test_shards_hold_whole_groups_and_the_same_bytes_every_time(tmp_path: Path):
     first = write_shards(groups(), 4, tmp_path)
     assert list(first) == ["shard-00000.tar", "shard-00001.tar"]
@@ -74,14 +67,3 @@ def test_shards_hold_whole_groups_and_the_same_bytes_every_time(tmp_path: Path):
         names = [member.name for member in archive.members()]
     assert names[0] == "images/test/00000004.png" and names[-1] == "c_texture.csv"
     assert write_shards(iter(groups()), 4, tmp_path) == first
-
-
-def test_a_shard_whose_images_end_in_an_error_counts_as_truncated(tmp_path: Path):
-    def images():
-        yield groups()[0]
-        raise OSError
-
-    with pytest.raises(OSError):
-        write_shards(images(), 4, tmp_path)
-    with pytest.raises(InputError, match="end mark"), open_archive(next(tmp_path.iterdir()), ""):
-        pass
