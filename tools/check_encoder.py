@@ -8,6 +8,7 @@ images is checked for the datasets that have been fetched. Prints a line for eac
 if the encoder can be measured, else 1.
 """
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -58,7 +59,6 @@ from interpreting_clip.study.check import ENCODER_SECTIONS, check
 from interpreting_clip.study.sections import Sections
 from runner.machine_settings import Machine, read_machine
 from runner.process import launch
-from tools.options import Options
 from tools.reachable import ask_url, size
 
 SCRATCH = Path(".scratch")
@@ -111,9 +111,9 @@ def main(*arguments: str) -> None:
         raise InputError(*complaints)
 
 
-def command_line() -> Options:
+def command_line() -> argparse.ArgumentParser:
     """Return the command line."""
-    parser = Options(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.check_encoder",
         description="Check an encoder of params.yaml before anything is computed.",
     )

@@ -33,7 +33,6 @@ from runner.outputs import CONTENTS
 from runner.process import launch
 from runner.recorded import file_md5
 from tools.cache import Cache, Output, files_below, locked_outputs, open_cache
-from tools.options import Options
 
 RANKED = "data/concepts/"
 """Outputs whose arrays are of average precisions."""
@@ -284,9 +283,9 @@ def main(*arguments: str) -> None:
         sys.exit(1)
 
 
-def command_line() -> Options:
+def command_line() -> argparse.ArgumentParser:
     """Return the command line."""
-    parser = Options(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.compare",
         description="Check whether two results agree, even if their bytes differ.",
     )

@@ -8,6 +8,7 @@ otherwise. Changes nothing, except that `--mend` deletes damaged files: DVC neve
 that exists.
 """
 
+import argparse
 import json
 import os
 import re
@@ -27,7 +28,6 @@ from interpreting_clip.errors import InputError, one_line
 from runner.process import launch
 from runner.recorded import file_md5, folder_md5
 from tools.cache import LOCK, Cache, Output, files_below, locked_outputs, open_cache
-from tools.options import Options
 
 OBJECT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
 """The path of an object in the cache, from the MD5 of its bytes; `.dir` is a folder's listing."""
@@ -197,7 +197,7 @@ def exclusive(root: Path) -> Iterator[None]:
 
 def main(*arguments: str) -> None:
     """Read the whole cache and report damage; with `--mend`, delete damaged files."""
-    parser = Options(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.fsck",
         description="Read every byte of DVC's cache; name damaged files and how to repair them.",
     )

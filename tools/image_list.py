@@ -8,6 +8,7 @@ names, all datasets that have been fetched are listed but `imagenet_train`, of w
 read. `write_activations_folder` takes the lists.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from interpreting_clip.formats.image_lists import order_digest, write_image_list
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.shift_folders import NAMES, read_shift_folders
 from runner.process import launch
-from tools.options import Options
 
 FETCHED, OWN = Path("data/datasets"), Path("data/shifts")
 
@@ -33,7 +33,7 @@ def main(*arguments: str) -> None:
     InputError
         A dataset is unknown, absent, has not been fetched, or is damaged.
     """
-    parser = Options(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.image_list", description="List the images of datasets in their order."
     )
     parser.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all test sets")

@@ -8,6 +8,7 @@ Snakemake decides nothing about staleness: the marks and logs of jobs, in `.scra
 in each run. SNAKEMAKE is its program, in an environment of its own.
 """
 
+import argparse
 import fcntl
 import os
 import shutil
@@ -26,7 +27,6 @@ from runner.launcher import launching_command
 from runner.machine_settings import MachineSettings, read_machine
 from runner.process import die_with_parent, launch
 from tools.fast_dvc import speed_up
-from tools.options import Options
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -68,7 +68,7 @@ def main(*arguments: str) -> None:
     """Run all that is stale."""
     if arguments[:1] == ("--run",):  # the Snakefile starts a job like this
         sys.exit(run(arguments[1], arguments[2:]))
-    parser = Options(prog="python -m tools.jobs", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.jobs", description=__doc__)
     parser.add_argument("jobs", type=int, metavar="JOBS", help="how many run at a time")
     parser.add_argument("snakemake", metavar="SNAKEMAKE", help="the program")
     options = parser.parse_args(arguments)

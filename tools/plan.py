@@ -5,6 +5,7 @@
 Exits 0 if every source can be reached, else 1. Nothing is downloaded.
 """
 
+import argparse
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +44,6 @@ from interpreting_clip.study.sections import Sections
 from interpreting_clip.training.loop import steps_per_epoch
 from runner.machine_settings import Machine, read_machine
 from runner.process import launch
-from tools.options import Options
 from tools.reachable import (
     UNKNOWN,
     Answer,
@@ -94,7 +94,7 @@ Images = Mapping[str, float]
 
 def main(*arguments: str) -> None:
     """Print the plan of a study."""
-    parser = Options(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.plan",
         description="Say what a study downloads, stores and computes; start nothing.",
     )

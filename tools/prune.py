@@ -6,6 +6,7 @@ Without --yes nothing is removed. DVC's cache is not touched, so that branches w
 have these entries find their results.
 """
 
+import argparse
 import re
 import shutil
 import sys
@@ -22,7 +23,6 @@ from interpreting_clip.quantities import KEY
 from interpreting_clip.study.check import check
 from runner.graph import GRAPH, OUTPUTS
 from runner.process import launch
-from tools.options import Options
 
 LOCK = Path("dvc.lock")
 
@@ -38,7 +38,7 @@ CACHE = (
 
 def main(*arguments: str) -> None:
     """Show what belongs to no entry of params.yaml, and remove it with --yes."""
-    parser = Options(prog="python -m tools.prune", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.prune", description=__doc__)
     parser.add_argument("--yes", action="store_true", help="remove it; default: show it only")
     options = parser.parse_args(arguments)
     check(PARAMS)

@@ -8,6 +8,7 @@ It runs in a clone of its own (`cp studies/replicas.yaml params.yaml; make repro
 then writes the table to commit. A change of a training outdates the table, and the page says so.
 """
 
+import argparse
 import copy
 import json
 import sys
@@ -22,7 +23,6 @@ from interpreting_clip.formats.tables import write_table
 from page.replicas import IDENTITY, TRAININGS, training_code, training_of, training_settings
 from runner.fingerprint import FINGERPRINTS
 from runner.process import launch
-from tools.options import Options
 
 STUDY, TABLE = Path("studies/replicas.yaml"), Path("studies/replicas.csv")
 SEEDS = 5
@@ -41,7 +41,7 @@ DESCRIPTION = (
 
 def main(*arguments: str) -> None:
     """Write the study or the table."""
-    parser = Options(prog="python -m tools.replicas", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.replicas", description=__doc__)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--study", action="store_true", help=f"write {STUDY}")
     which.add_argument("--table", action="store_true", help=f"write {TABLE}")

@@ -305,11 +305,3 @@ def test_warns_where_a_disk_is_short(tmp_path):
     assert said(1e18)[0].startswith(f"WARNING, {tmp_path}: 1.0 EB needed, ")
     assert not said(UNKNOWN)[0].startswith("WARNING")
     assert free_space([Storage("x", "not/there", [1])])[0].startswith(f"{Path.cwd()}: ")
-
-
-def test_a_wrong_command_line_is_one_line(capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(str(NANO), "--what\x1b[31m\n")
-    said = capsys.readouterr().err
-    assert ended.value.code == 2 and said.isascii() and said.count("\n") == 1
-    assert r"--what\x1b[31m\n" in said and "--help" in said
