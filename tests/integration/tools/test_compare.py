@@ -12,7 +12,7 @@ import yaml
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import write_tensors
 from tools.cache import locked_outputs
-from tools.compare import Difference, Tolerance, differences, largest_difference, main
+from tools.compare import TOLERANCES, Difference, differences, largest_difference, main
 
 
 def compare(capsys, *arguments: str) -> tuple[int, list[str]]:
@@ -109,17 +109,13 @@ def test_revisions_are_read_from_git_and_the_cache(workspace, capsys):
     ("arguments", "expected"),
     [
         (["nothing", "."], "^nothing: "),
-        ([".", "data"], "data.*dvc.lock.*`dvc repro`"),
+        ([".", "data"], "data.*no DVC repository"),
         ([".", ".", "--only", "metrics/"], "metrics/"),
     ],
 )
 def test_bad_arguments_are_explained(workspace, arguments, expected):
     with pytest.raises(InputError, match=expected):
         main(*arguments)
-
-
-def test_a_tolerance_below_0_is_refused(capsys):
-    assert compare(capsys, ".", ".", "--points", "-1")[0] == 2
 
 
 def found(tmp_path: Path, name: str, first: object, second: object) -> list[Difference]:
@@ -129,7 +125,7 @@ def found(tmp_path: Path, name: str, first: object, second: object) -> list[Diff
             write_tensors(file, content)  # pyright: ignore
         else:
             file.write_text(content if isinstance(content, str) else json.dumps(content))
-    return list(differences(*files, name, Tolerance()))
+    return list(differences(*files, name, {key: value for key, (value, _) in TOLERANCES.items()}))
 
 
 def largest(*arguments) -> float:
@@ -163,7 +159,6 @@ def test_numbers_are_weighed_by_what_is_allowed(tmp_path, name, first, second, e
         ({"a": 1}, {"b": 1}, "a: in A only"),
         ({"a": "rn"}, {"a": "vit"}, "a: rn, vit"),
         ({"a": None}, {"a": 0.0}, "a: None, 0.0"),
-        ({"a": [{"b": 1}]}, {"a": [{"b": "1x"}]}, "a: 0: b: 1, 1x"),
         ({"a": 1.0}, {"a": math.nan}, "a: 1.0, nan"),
     ],
 )
@@ -210,10 +205,3 @@ def test_an_array_that_no_stage_writes_agrees_with_none(rotten):
 
 def test_other_files_have_their_bytes_alone(tmp_path):
     assert largest(tmp_path, "x.tar", "ab", "ac") == math.inf
-
-
-def test_a_damaged_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"first.*JSON"):
-        found(tmp_path, "x.json", "{", "{}")
-    with pytest.raises(InputError, match=r"first.*table"):
-        found(tmp_path, "x.csv", 200_000 * "x", "a\n")
