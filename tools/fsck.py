@@ -21,10 +21,8 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from psutil import pid_exists
-
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.errors import InputError, one_line
+from interpreting_clip.errors import InputError
 from runner.process import launch
 from runner.recorded import file_md5, folder_md5
 from tools.cache import LOCK, Cache, Output, files_below, locked_outputs, open_cache
@@ -78,7 +76,9 @@ def find_faults(root: Path) -> Findings:
         outputs = locked_outputs(root)
     except InputError:
         faults.append(Fault(root / LOCK, "truncated: DVC was killed while it wrote the lock file"))
-    if running(cache) is None:
+    try:
+        json.loads(cache.processes.read_bytes() if cache.processes.exists() else b"{}")
+    except ValueError:
         faults.append(Fault(cache.processes, "truncated: DVC's list of processes"))
     objects = {}
     for file in files_below(cache.objects):
@@ -153,19 +153,6 @@ def run_fault(run: Path) -> str | None:
     )
 
 
-def running(cache: Cache) -> list[int] | None:
-    """Return the processes in DVC's list that still run; None if the list is damaged."""
-    try:
-        lists = json.loads(cache.processes.read_bytes())
-        used = [info for infos in lists["read"].values() for info in infos]
-        pids = {int(info["pid"]) for info in [*used, *lists["write"].values()]}
-    except ValueError:
-        return None
-    except (FileNotFoundError, KeyError, TypeError, AttributeError):
-        return []
-    return sorted(pid for pid in pids if pid_exists(pid))
-
-
 @contextmanager
 def exclusive(root: Path) -> Iterator[None]:
     """Hold DVC's lock, so that nothing is deleted while a DVC command runs.
@@ -173,26 +160,16 @@ def exclusive(root: Path) -> Iterator[None]:
     Raises
     ------
     InputError
-        A command is running. DVC releases its lock while a stage runs, so its list of processes is
-        checked too.
+        A command is running.
     """
     from dvc.lock import LockError
     from dvc.repo import Repo
 
-    cache = open_cache(root)
-    with Repo(str(root)) as repo:
-        try:
-            repo.lock.lock()
-        except LockError:
-            raise InputError(f"{root}: a DVC command is running; wait until it ends") from None
-        try:
-            if busy := running(cache):
-                raise InputError(
-                    f"{root}: a stage of DVC's process {busy[0]} is running; wait until it ends"
-                )
+    try:
+        with Repo(str(root)) as repo, repo.lock:
             yield
-        finally:
-            repo.lock.unlock()
+    except LockError:
+        raise InputError(f"{root}: a DVC command is running; wait until it ends") from None
 
 
 def main(*arguments: str) -> None:
@@ -206,12 +183,12 @@ def main(*arguments: str) -> None:
     with exclusive(root) if mend else nullcontext():
         found = find_faults(root)
         damaged = found.damaged_files(root)
-        sys.stdout.write("".join(f"{one_line(text)}\n" for text in report(found, root)))
+        sys.stdout.write("".join(f"{text}\n" for text in report(found, root)))
         for file in damaged if mend else ():
             delete(file)
     if found.faults:
         advised = advice(found, [] if mend else damaged, root)
-        sys.stdout.write("".join(f"{one_line(text)}\n" for text in advised))
+        sys.stdout.write("".join(f"{text}\n" for text in advised))
         sys.exit(1)
 
 
