@@ -23,7 +23,7 @@ from tabulate import tabulate
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import DatasetCard, read_card
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.published.sources import read_published
@@ -213,19 +213,11 @@ def git(folder: Path, *words: str) -> str:
     Raises
     ------
     InputError
-        It fails or is not there.
+        It fails.
     """
     command = ["git", "-C", str(folder), *words]
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    except FileNotFoundError as error:
-        raise InputError("`make accept` needs git, which is not installed") from error
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.strip().rpartition("\n")[2]
-        raise InputError(
-            f"{folder.absolute()}: git {words[0]} failed ({said}); `make accept` needs a clone of "
-            f"the repository, and makes one in {FOLDER}"
-        ) from error
+    with error_context("`make accept` needs a clone", subprocess.CalledProcessError):
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def say(text: str) -> None:
