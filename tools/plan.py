@@ -315,15 +315,13 @@ def weight_bytes(study: Sections, key: str) -> float:
 
 
 def verdict(answers: Answers) -> str:
-    """Say whether every source can be reached, and if not, why."""
-    if problems := [answer.problem for answer in answers.values() if answer.problem]:
-        head = f"{len(problems)} of {len(answers)} sources cannot be reached:"
-        return "\n".join([head, *(f"  {problem}" for problem in problems)])
-    if unasked := sum(not answer.asked for answer in answers.values()):
-        return f"Offline: {unasked} of {len(answers)} sources were not asked."
-    if answers:
-        return f"{len(answers)} of {len(answers)} sources can be reached."
-    return "The study needs no source outside of this repository."
+    """Say how many sources cannot be reached or were not asked, and why."""
+    problems = [answer.problem for answer in answers.values() if answer.problem]
+    unasked = sum(not answer.asked for answer in answers.values())
+    head = (
+        f"Of {len(answers)} sources, {len(problems)} cannot be reached, {unasked} were not asked."
+    )
+    return "\n  ".join([head, *problems])
 
 
 if __name__ == "__main__":

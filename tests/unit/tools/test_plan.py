@@ -104,7 +104,7 @@ def images(nano):
 def test_a_drawn_study_needs_nothing_from_elsewhere(capsys):
     main(str(NANO))
     said = capsys.readouterr().out
-    assert said.endswith("needs no source outside of this repository.\n")
+    assert said.endswith("Of 0 sources, 0 cannot be reached, 0 were not asked.\n")
     for title in ("Datasets", "Encoders", "Trainings", "Disk"):
         assert f"\n{title}" in said
 
@@ -119,7 +119,7 @@ def test_a_download_is_what_the_host_says_and_a_limit_keeps_its_share(plan):
     assert found["imagenet_val"]["stored"] == "6.7 GB"  # read from a folder
     assert found["imagenet_r"]["stored"] == "0 Bytes"
     assert found["imagenet_val"]["state"] == "CANNOT BE REACHED"
-    assert "1 of 3 sources" in (said := verdict(answers)) and "val: gone" in said
+    assert "1 cannot be reached" in (said := verdict(answers)) and "val: gone" in said
     assert tables["Disk"][0]["bytes"] == "1.7 MB"
 
 
@@ -127,7 +127,7 @@ def test_a_download_is_estimated_where_nobody_was_asked(plan):
     tables, answers = plan(True)
     row = next(row for row in tables["Datasets"] if row["dataset"] == "imagenet_v2")
     assert (row["download"], row["state"]) == ("1.3 GB", "not asked")
-    assert "1 of 3 sources" in verdict(answers)
+    assert "3 were not asked" in verdict(answers)
 
 
 def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
@@ -135,11 +135,11 @@ def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
         main(study(broden=BRODEN))
     said = capsys.readouterr().out
     assert ended.value.code == 1
-    assert "1 of 1 sources cannot be reached:" in said and str(tmp_path / "broden1") in said
+    assert "1 cannot be reached" in said and str(tmp_path / "broden1") in said
     (tmp_path / "broden1/images").mkdir(parents=True)
     main(study(broden=BRODEN))
     said = capsys.readouterr().out
-    assert "1 of 1 sources can be reached." in said and "63,305" in said
+    assert "Of 1 sources, 0 cannot" in said and "63,305" in said
 
 
 def test_a_folder_of_activations_is_reached_by_its_manifest(capsys, tmp_path, monkeypatch):
@@ -157,7 +157,7 @@ def test_a_folder_of_activations_is_reached_by_its_manifest(capsys, tmp_path, mo
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/manifest.json").write_text("{}")
     main(str(tmp_path / "study.yaml"), "--offline")
-    assert "1 of 1 sources can be reached." in capsys.readouterr().out
+    assert "Of 1 sources, 0 cannot" in capsys.readouterr().out
 
 
 def test_a_sum_says_whether_it_is_whole():
