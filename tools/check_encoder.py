@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.synthetic import CLASSES, Recipe
-from interpreting_clip.config.weight_sources import ActivationsFolder, CheckpointFile
+from interpreting_clip.config.weight_sources import ActivationsFolder
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.datasets.listed_images import listed_images
@@ -161,8 +161,6 @@ def findings(
         yield "", f"{len(state):,} arrays of {numbers} numbers, all fit {model}"
     if found is not None:
         yield "", f"taken: {describe_found(found)}"
-    if isinstance(entry, CheckpointFile) and entry.classes is not None:
-        yield "", f"the head's rows are those of {entry.classes.file}, put into ImageNet's order"
     yield "preprocessing", describe_preprocessing(entry, card.preprocess)
     yield "representation", f"{card.representation}, {card.feature_width:,} features"
 
@@ -202,8 +200,13 @@ def given_head_finding(study: Sections, key: str, weights: Path) -> str:
         made = random_given_head(weights, len(names), study.heads.random.seed)
     else:
         made = given_head(weights, names)
-    scale = "of unit length" if made.normalize_features else "as they are"
-    return f"{kind}: {len(names):,} classes × {made.weight.shape[1]:,} features {scale}"
+    return described_head(kind, len(names), made)
+
+
+def described_head(kind: str, classes: int, head: Head) -> str:
+    """Describe a head by its kind, its shape and the length of the features that it takes."""
+    scale = "of unit length" if head.normalize_features else "as they are"
+    return f"{kind}: {classes:,} classes × {head.weight.shape[1]:,} features {scale}"
 
 
 def order_finding(study: Sections, weights: Path, name: str) -> str:
@@ -247,8 +250,7 @@ def make_head(study: Sections, key: str, encoder: Encoder, *, whole: bool) -> tu
     else:
         made = Head(*encoder.trained_head(names), normalize)
         more = "the file's own" + (", without a bias" if made.bias is None else ", with a bias")
-    scale = "of unit length" if made.normalize_features else "as they are"
-    return made, f"{kind}: {len(names):,} classes × {width:,} features {scale}, {more}"
+    return made, f"{described_head(kind, len(names), made)}, {more}"
 
 
 def class_names(study: Sections) -> list[str]:

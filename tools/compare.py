@@ -157,11 +157,9 @@ def weigh_values(a: Any, b: Any, place: Place, tolerance: Tolerance) -> tuple[fl
 
 def number(value: Any) -> float | None:
     """Return a finite number, also one in a cell of a table, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
     try:
         found = float(value)
-    except ValueError:
+    except (TypeError, ValueError):
         return None
     return found if math.isfinite(found) else None
 
