@@ -90,12 +90,6 @@ def test_a_gpu_is_held_by_what_computes_on_it_alone():
     assert needed == {"pretrain@a": 2, "finetune@b": 2, "forward@a": 1, "forward@b": 1}
 
 
-def test_what_computes_on_another_host_holds_no_gpu_here():
-    launched = MachineSettings(device="cuda", launchers={"extract": "", "others": "srun -n1"})
-    needed = {name: job["gpus"] for name, job in planned(STUDY, launched).items() if job["gpus"]}
-    assert needed == {"forward@a": 1, "forward@b": 1}
-
-
 def test_a_new_measure_shares_the_job_of_its_encoder():
     graph = nx.DiGraph([("directions@a", "new@a"), ("new@a", "summarize@a")])
     assert set(planned(graph, CPU)) == {"encoder@a"}

@@ -11,7 +11,6 @@ from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.weight_sources import ActivationsFolder, ExternalModel
 from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
 from interpreting_clip.encoders.tokenizer import Vocabulary
-from interpreting_clip.errors import InputError
 from interpreting_clip.study.check import check
 from interpreting_clip.study.sections import EverySection, Sections
 from runner.machine_settings import Machine
@@ -160,11 +159,6 @@ def test_a_folder_of_activations_is_reached_by_its_manifest(capsys, tmp_path, mo
     assert "Of 1 sources, 0 cannot" in capsys.readouterr().out
 
 
-def test_a_sum_says_whether_it_is_whole():
-    assert size(1000, 1000) == "2.0 kB" and size() == size(0) == "0 Bytes"
-    assert size(1000, UNKNOWN) == "1.0 kB + ?" and size(UNKNOWN, 0) == "?"
-
-
 @pytest.mark.parametrize("kind", ["rn", "vit"])
 def test_counts_the_weights_that_a_real_encoder_has(kind):
     backbone = small_backbone(kind)
@@ -197,11 +191,6 @@ def test_the_sizes_of_what_is_not_here_are_unknown(nano):
     )
     assert math.isnan(weight_bytes(study, "rn_untrained"))
     assert weight_bytes(study, "rn_web_broad") == weight_bytes(nano, "rn_web_broad")
-
-
-def test_refuses_a_model_that_no_library_has():
-    with pytest.raises(InputError, match=r"'ViT-B-33'.*ViT-B-32"):
-        sizes(OpenClipModel(model="ViT-B-33"))
 
 
 def test_forward_passes_are_the_images_of_each_stage(nano, images):
