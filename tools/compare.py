@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,8 @@ TOLERANCES = {
 Tolerance = Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A difference: its `size` in units of the tolerance (above 1 is too much), and where it is."""
-
-    size: float
-    where: str
-
+Difference = tuple[float, str]
+"""The size of a difference in units of the tolerance (above 1 is too much), and where it is."""
 
 Place = tuple[str | int, ...]
 """Where a value is: the path of its file, then the keys and indices that lead to it."""
@@ -78,12 +74,12 @@ def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> I
     for place in a | b:
         where = ": ".join(map(str, place))
         if place not in a or place not in b:
-            yield Difference(math.inf, f"{where}: in {'A' if place in a else 'B'} only")
+            yield (math.inf, f"{where}: in {'A' if place in a else 'B'} only")
             continue
         weigh = weigh_arrays if isinstance(a[place], np.ndarray) else weigh_values
         distance, allowed, said = weigh(a[place], b[place], place, tolerance)
         if distance:
-            yield Difference(distance / allowed if allowed else math.inf, f"{where}: {said}")
+            yield (distance / allowed if allowed else math.inf, f"{where}: {said}")
 
 
 def contents(file: Path, name: str) -> dict[Place, Any]:
@@ -292,13 +288,14 @@ def compare(
     for name, result, found in zip("AB", (a, b), files, strict=True):
         if not found:
             return MISSING, f"not in {name}, {result.name}; `dvc fetch` or `dvc pull` brings it"
-    largest = max(file_differences(*files, tolerance), key=lambda d: d.size, default=None)
-    if largest is None:
+    found = list(file_differences(*files, tolerance))
+    if not found:
         return SAME, ""
     if path.endswith(DRAWN) or path.startswith(PAGES):
         return REDRAWN, ""
-    verdict = AGREES if largest.size <= 1 else DIFFERS
-    return RECODED if path in NO_RESULTS else verdict, largest.where
+    size, where = max(found, key=itemgetter(0))
+    verdict = AGREES if size <= 1 else DIFFERS
+    return RECODED if path in NO_RESULTS else verdict, where
 
 
 def file_differences(
@@ -306,10 +303,10 @@ def file_differences(
 ) -> Iterator[Difference]:
     """Yield the differences between the files of two outputs."""
     for name in sorted(a.keys() ^ b.keys()):
-        yield Difference(math.inf, f"{name}: in {'A' if name in a else 'B'} only")
+        yield (math.inf, f"{name}: in {'A' if name in a else 'B'} only")
     for name in sorted(a.keys() & b.keys()):
         if not filecmp.cmp(a[name], b[name], shallow=False):
-            yield Difference(0.0, f"{name}: bytes alone")
+            yield (0.0, f"{name}: bytes alone")
             yield from differences(a[name], b[name], name, tolerance)
 
 

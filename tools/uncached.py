@@ -139,17 +139,13 @@ def lock_outputs(root: Path, outputs: Mapping[str, list[dict[str, Any]]]) -> Non
 def said(plan: Plan) -> Iterator[str]:
     """Yield the lines that report missing results and what will run."""
     yield "dvc.lock lists results that are not on this machine."
-    if plan.found:
-        yield f"  {counted(plan.found)} ran here before on the same inputs and will not run again."
-    if plan.computed:
-        yield f"  {counted(plan.computed)} will run."
+    for names, what in {
+        (*plan.found,): "ran here before on the same inputs and will not run again",
+        (*plan.computed,): "will run",
+    }.items():
+        trainings = sum(name.partition("@")[0] in TRAININGS for name in names)
+        yield f"  {len(names)} stages ({trainings} trainings) {what}."
     yield "  To get them from a remote instead: git checkout dvc.lock && dvc pull"
-
-
-def counted(names: list[str]) -> str:
-    """Return how many stages these are, and how many of them train."""
-    trainings = sum(name.partition("@")[0] in TRAININGS for name in names)
-    return f"{len(names)} stages ({trainings} trainings)"
 
 
 if __name__ == "__main__":
