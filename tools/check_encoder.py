@@ -211,11 +211,9 @@ def described_head(kind: str, classes: int, head: Head) -> str:
 
 def order_finding(study: Sections, weights: Path, name: str) -> str:
     """Say whether there are activations on a dataset, and whether its images have their order."""
-    own = name in study.shifts
-    dataset = Path("data/shifts" if own else "data/datasets") / name
+    dataset = Path("data/shifts" if name in study.shifts else "data/datasets") / name
     if name not in read_given_card(weights).orders:
-        absent = not own and study.datasets[name].source == "none"
-        return "none" if absent else "none: nothing is measured on it"
+        return "none: nothing is measured on it"
     if not (dataset / "card.json").exists():
         return f"there; `dvc repro fetch@{name}` and check again for the order of its images"
     values = given_activations(weights, name, listed_images(dataset))

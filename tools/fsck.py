@@ -59,14 +59,10 @@ class Findings:
         return [use for fault in self.faults for use in fault.uses]
 
     def damaged_files(self, root: Path) -> list[Path]:
-        """Return the files that have to be deleted before DVC writes new ones in their place.
-
-        A lock file may name any path; a file outside of the repository is not an output's copy.
-        """
+        """Return the files that have to be deleted before DVC writes new ones in their place."""
         damaged = [fault.file for fault in self.faults if fault.file.exists()]
         paths = [root / output.path for output, copy in self.uses if copy == OTHER]
-        inside = [file for file in paths if file.parent.resolve().is_relative_to(root.resolve())]
-        return list(dict.fromkeys([*damaged, *(file for file in inside if file.is_file())]))
+        return list(dict.fromkeys([*damaged, *filter(Path.is_file, paths)]))
 
 
 def find_faults(root: Path) -> Findings:
