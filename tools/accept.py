@@ -13,16 +13,17 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import DatasetCard, read_card
-from interpreting_clip.errors import InputError, one_line
+from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.published.sources import read_published
@@ -32,7 +33,6 @@ from runner.machine_settings import PREFIX, Machine, read_machine
 from runner.process import launch
 from runner.run import SECONDS
 from tools.cache import locked_stages
-from tools.options import Options
 from tools.outcome import commit, processor
 
 STUDY, FOLDER = Path("studies/acceptance.yaml"), Path(".scratch/accept")
@@ -59,30 +59,24 @@ MADE = ("fetch@imagenet_val", "fetch@imagenet_v2", f"weights@{ENCODER}", f"head@
 MADE += (f"extract@{ENCODER}", f"kurtosis@{ENCODER}")
 """The stages whose outputs' digests are printed."""
 
-MARK = "```"
-"""What encloses the lines to post, as text of fixed width."""
+Finding = tuple[str, str, bool | None]
+"""A line of the outcome: its name, its text, and whether it agrees (None: nothing to compare)."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of the outcome; `agrees` is None where nothing is compared."""
-
-    name: str
-    said: str
-    agrees: bool | None = None
-
-
-def main(*arguments: str) -> None:
+def main() -> None:
     """Run the study and compare it with what is published."""
-    Options(prog="python -m tools.accept", description=__doc__).parse_args(arguments)
     machine = read_machine()
     prepare(FOLDER)
     run(FOLDER, machine)
     found = outcome(FOLDER)
-    lines = [*about(machine), *found, *made(FOLDER), verdict(found)]
+    agrees = all(agrees is not False for *_, agrees in found)
+    verdict = "agrees with" if agrees else "DIFFERS from"
+    lines = [*about(machine), *found, *made(FOLDER)]
+    lines += [("verdict", f"{verdict} what is published", agrees)]
+    table = tabulate([line[:2] for line in lines], tablefmt="plain", disable_numparse=True)
     sys.stdout.write("\nTo tell us, post these lines in an issue of this repository:\n\n")
-    sys.stdout.write("".join(f"{line}\n" for line in [MARK, *written(lines), MARK]))
-    if not verdict(found).agrees:
+    sys.stdout.write(f"```\n{table}\n```\n")
+    if not agrees:
         sys.exit(1)
 
 
@@ -98,17 +92,10 @@ def prepare(folder: Path) -> None:
     if not (folder / ".git").exists():
         say(f"Making a clone of the last commit in {folder}.")
         shutil.rmtree(folder, ignore_errors=True)
-        partial = folder.with_name(f"{folder.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        git(Path(), "clone", "--quiet", ".", str(partial))
-        git(partial, "checkout", "--quiet", "--detach", here)
-        partial.rename(folder)
-    elif git(folder, "rev-parse", "HEAD") != here:
-        say(f"Updating the clone in {folder} to the last commit.")
-        git(folder, "fetch", "--quiet", str(Path.cwd()), "HEAD")
-        # dvc.lock becomes the commit's; DVC's run cache has what was computed here.
-        git(folder, "checkout", "--quiet", "--force", "--detach", here)
+        git(Path(), "clone", "--quiet", "--no-checkout", ".", str(folder))
+    git(folder, "fetch", "--quiet", str(Path.cwd()), "HEAD")
+    # dvc.lock becomes the commit's; DVC's run cache has what was computed here.
+    git(folder, "checkout", "--quiet", "--force", "--detach", here)
     if "with changes" in commit():
         say("Changes here that are not committed are not part of this run.")
     # The machine's settings, and the versions of torch that `make install` found, are not in git.
@@ -159,70 +146,39 @@ def outcome(folder: Path) -> list[Finding]:
     ]
 
 
-def verdict(found: Iterable[Finding]) -> Finding:
-    """Return whether all that is compared agrees."""
-    agrees = all(one.agrees for one in found if one.agrees is not None)
-    said = "agrees with what is published" if agrees else "DIFFERS from what is published"
-    return Finding("verdict", said, agrees)
-
-
 def accuracies(
     measured: Mapping[str, Any], published: Mapping[str, Any], cards: Mapping[str, DatasetCard]
 ) -> Iterator[Finding]:
-    """Yield each accuracy beside the published one; on part of a set, none agrees."""
+    """Yield each accuracy beside the published one."""
     for key, (name, _) in SETS.items():
-        card, value, expected = cards[key], measured[key], published[key]
-        agrees = not card.partial and round(abs(value - expected), 4) <= TOLERANCE
-        part = "a part of the set, " if card.partial else ""
-        said = (
-            f"{value:.2f} % of {card.images:,} images; {part}published {expected:.2f} %, "
-            f"±{TOLERANCE}: {in_a_word(agrees)}"
-        )
-        yield Finding(name, said, agrees)
+        value, expected = measured[key], published[key]
+        agrees = round(abs(value - expected), 4) <= TOLERANCE
+        text = f"{value:.2f} % of {cards[key].images:,} images; published {expected:.2f} %"
+        yield name, f"{text}, ±{TOLERANCE}: {'agrees' if agrees else 'DIFFERS'}", agrees
 
 
 def outliers(kurtosis: Mapping[str, Any], images: int) -> Iterator[Finding]:
-    """Yield the kurtosis, and the outlier features beside those that are expected."""
+    """Yield the kurtosis, and the outlier features, of which there should be one at least."""
     mean = kurtosis["kurtosis"]
-    said = f"{mean['value']:.2f} [{mean['low']:.2f}, {mean['high']:.2f}] on {images:,} images"
-    yield Finding("kurtosis", f"{said}; a Gaussian has 3, and none is published of this encoder")
+    interval = f"[{mean['low']:.2f}, {mean['high']:.2f}] on {images:,} images"
+    yield "kurtosis", f"{mean['value']:.2f} {interval}; a Gaussian has 3", None
     features = kurtosis["outlier_features"]
     shares = zip(features["feature"], features["share"], strict=True)
     listed = [f"{feature} ({share:.1%} of images)" for feature, share in shares]
-    there = ", ".join(listed[:5]) + (" …" if len(listed) > 5 else "") or "none"
     limits = f"{kurtosis['outlier_sigma']:g} σ in {kurtosis['outlier_share']:.0%} of images"
+    text = f"{', '.join(listed[:5]) or 'none'} beyond {limits}; expected {EXTREME}, or any"
     agrees = bool(listed)
-    said = f"{len(listed)} feature{'' if len(listed) == 1 else 's'} beyond {limits}: {there}"
-    yield Finding("outliers", f"{said}; expected at least 1: {in_a_word(agrees)}", agrees)
-    among = EXTREME in features["feature"]
-    yield Finding(
-        f"feature {EXTREME}",
-        f"{'an' if among else 'no'} outlier feature here; it is the extreme one of OpenAI's "
-        "published mean embedding",
-    )
-
-
-def in_a_word(agrees: bool) -> str:
-    """Return the word for a comparison's outcome."""
-    return "agrees" if agrees else "DIFFERS"
+    yield "outlier features", f"{text}: {'agrees' if agrees else 'DIFFERS'}", agrees
 
 
 def about(machine: Machine) -> Iterator[Finding]:
     """Yield what ran where; nothing names the user or the computer."""
-    yield Finding("interpreting-clip", f"make accept, commit {commit()}")
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    yield Finding("versions", f"Python {platform.python_version()}, {versions}")
+    yield "interpreting-clip", f"make accept, commit {commit()}", None
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    yield "versions", f"Python {platform.python_version()}, {versions}", None
     cores = f"{os.cpu_count()} logical processors, {machine.workers} workers"
-    yield Finding("machine", f"{processor()}, {cores}, {platform.system()} {platform.release()}")
-    yield Finding("device", f"{device(machine)}, {machine.batch_size} images per pass")
-
-
-def version(package: str) -> str:
-    """Return a package's version."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "missing"
+    yield "machine", f"{processor()}, {cores}, {platform.system()} {platform.release()}", None
+    yield "device", f"{device(machine)}, {machine.batch_size} images per pass", None
 
 
 def device(machine: Machine) -> str:
@@ -236,28 +192,19 @@ def device(machine: Machine) -> str:
 
 def made(folder: Path) -> Iterator[Finding]:
     """Yield how long the stages took, the commits of the sets, and the digests of outputs."""
-    study = load_tree(folder / PARAMS)
-    kernels, precision = study["kernels"], study["precision"]["inference"]
-    threads = study["threads"]["inference"]
-    yield Finding("settings", f"kernels {kernels}, {precision}, {threads} threads")
-    stages = locked_stages(folder)
+    study, stages = load_tree(folder / PARAMS), locked_stages(folder)
+    settings = study["kernels"], study["precision"]["inference"], study["threads"]["inference"]
+    yield "settings", "kernels {}, {}, {} threads".format(*settings), None
     files = [folder / SECONDS / name for name in stages]
     seconds = sum(float(file.read_text()) for file in files if file.is_file())
-    yield Finding("time", f"{seconds / 60:.0f} minutes of stages")
+    yield "time", f"{seconds / 60:.0f} minutes of stages", None
     for name, key in SETS.values():
         for place, content in read_card(folder / f"data/datasets/{key}").origin.items():
-            yield Finding("source", f"{name}: {place}@{content}")
-    yield Finding("study", f"{STUDY.name} {file_digest(folder / PARAMS)[:12]}")
+            yield "source", f"{name}: {place}@{content}", None
+    yield "study", f"{STUDY.name} {file_digest(folder / PARAMS)[:12]}", None
     for stage in MADE:
         for out in stages.get(stage, {}).get("outs", ()):
-            yield Finding("md5", f"{out['path']} {out.get('md5', 'none')}")
-
-
-def written(findings: Iterable[Finding]) -> list[str]:
-    """Return the lines of findings, their names in one column."""
-    found = list(findings)
-    width = max(len(one.name) for one in found)
-    return [one_line(f"{one.name:<{width}}  {one.said}") for one in found]
+            yield "md5", f"{out['path']} {out.get('md5', 'none')}", None
 
 
 def git(folder: Path, *words: str) -> str:
@@ -266,19 +213,11 @@ def git(folder: Path, *words: str) -> str:
     Raises
     ------
     InputError
-        It fails or is not there.
+        It fails.
     """
     command = ["git", "-C", str(folder), *words]
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    except FileNotFoundError as error:
-        raise InputError("`make accept` needs git, which is not installed") from error
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.strip().rpartition("\n")[2]
-        raise InputError(
-            f"{folder.absolute()}: git {words[0]} failed ({said}); `make accept` needs a clone of "
-            f"the repository, and makes one in {FOLDER}"
-        ) from error
+    with error_context("`make accept` needs a clone", subprocess.CalledProcessError):
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def say(text: str) -> None:

@@ -8,6 +8,7 @@ images is checked for the datasets that have been fetched. Prints a line for eac
 if the encoder can be measured, else 1.
 """
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,15 +19,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from msgspec.structs import replace
 
-from interpreting_clip.config.encoders import HUB_MODEL, OpenClipModel
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.synthetic import CLASSES, Recipe
-from interpreting_clip.config.weight_sources import (
-    ActivationsFolder,
-    BackboneEntry,
-    CheckpointFile,
-)
+from interpreting_clip.config.weight_sources import ActivationsFolder
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.datasets.listed_images import listed_images
@@ -34,7 +30,6 @@ from interpreting_clip.downloads.http import mirrored
 from interpreting_clip.downloads.hub import open_repository
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder
-from interpreting_clip.encoders.encoder_card import OpenClipConfig
 from interpreting_clip.encoders.given_activations import given_activations
 from interpreting_clip.encoders.given_card import read_given_card
 from interpreting_clip.encoders.given_heads import given_head, random_given_head
@@ -45,20 +40,17 @@ from interpreting_clip.encoders.locations import (
     AtUrl,
     Location,
     locate_weights,
-    tokenizer_location,
 )
-from interpreting_clip.encoders.open_clip_models import named_config
 from interpreting_clip.encoders.state_dicts import Found, describe_found
 from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
 from interpreting_clip.formats.activations_folder import DATASETS
 from interpreting_clip.kernels import Kernels, restart_with_kernels
 from interpreting_clip.measures.head import Head, random_unit_rows
-from interpreting_clip.study.check import ENCODER_SECTIONS, check
+from interpreting_clip.study.check import check
 from interpreting_clip.study.sections import Sections
 from runner.machine_settings import Machine, read_machine
 from runner.process import launch
-from tools.options import Options
 from tools.reachable import ask_url, size
 
 SCRATCH = Path(".scratch")
@@ -75,110 +67,55 @@ def main(*arguments: str) -> None:
     InputError
         It cannot be measured as params.yaml describes it; earlier findings are printed.
     """
-    options = command_line().parse_args(arguments)
-    study, machine = check(PARAMS), read_machine()
-    complaints: list[str] = []
-    image, shown = drawn_image(), "a drawn image"
-    if file := options.image:
-        image, shown = read_image(file), file.name
-    key, head = options.encoder, None
-    require_entry(study, key)
-    if isinstance(study.weights[key], ActivationsFolder):
-        for name, finding in folder_findings(study, key, machine):
-            say(name, finding)
-        return
-    require_weights(study, key, machine, download=options.download)
-    entry = study.weights[key]
-    with error_context(f"'weights.{key}'"):
-        encoder, found = find_encoder(entry, study.backbones[entry.backbone], machine)
-    for name, finding in findings(study, key, encoder, found):
-        say(name, finding)
-    try:
-        if key in study.encoders:
-            head, finding = make_head(study, key, encoder, whole=bool(options.image))
-            say("head", finding)
-    except InputError as error:
-        complaints.append(f"'encoders.{key}.head': {error}")
-    try:
-        features = forward_pass(study, encoder, image, machine)
-        spread = f"{features.min():.3g} to {features.max():.3g}"
-        say("forward pass", f"{shown}: {len(features):,} features from {spread}")
-        if head is not None and options.image and encoder.card.origin is not None:
-            say("looks like", ", ".join(nearest_classes(study, head, features)))
-    except InputError as error:
-        complaints.append(f"'weights.{key}': {error}")
-    if complaints:
-        raise InputError(*complaints)
-
-
-def command_line() -> Options:
-    """Return the command line."""
-    parser = Options(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.check_encoder",
         description="Check an encoder of params.yaml before anything is computed.",
     )
     parser.add_argument("encoder", help="an entry of `weights`")
-    parser.add_argument("--image", type=Path, metavar="FILE", help="default: a drawn one")
-    parser.add_argument(
-        "--download", action="store_true", help="download weights that are not here"
-    )
-    return parser
+    parser.add_argument("--image", type=Path, metavar="FILE", help="default: noise")
+    parser.add_argument("--download", action="store_true", help="download missing weights")
+    options = parser.parse_args(arguments)
+    study, machine, key = check(PARAMS), read_machine(), options.encoder
+    image, shown = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8), "noise"
+    if file := options.image:
+        with error_context("--image", OSError):
+            image, shown = decode_image(file.read_bytes(), str(file)), file.name
+    if key not in study.weights:
+        raise InputError(
+            f"{PARAMS}: no encoder {key!r} in `weights`, and one that this study trains cannot be "
+            f"checked before it is; {close_names(key, study.weights)}"
+        )
+    if isinstance(study.weights[key], ActivationsFolder):
+        for name, finding in folder_findings(study, key, machine):
+            say(name, finding)
+        return
+    entry = study.weights[key]
+    backbone = study.backbones[entry.backbone]
+    missing = to_download(locate_weights(entry, backbone), machine)
+    if missing and not options.download:
+        raise InputError(
+            f"'weights.{key}': its weights are not on this machine: {missing}; get them with `make "
+            "check-encoder` and OPTIONS=--download"
+        )
+    with error_context(f"'weights.{key}'"):
+        encoder, found = find_encoder(entry, backbone, machine)
+        for name, finding in findings(study, key, encoder, found):
+            say(name, finding)
+        features = forward_pass(study, encoder, image, machine)
+        spread = f"{features.min():.3g} to {features.max():.3g}"
+        say("forward pass", f"{shown}: {len(features):,} features from {spread}")
+    if key in study.encoders:
+        with error_context(f"'encoders.{key}.head'"):
+            head, finding = make_head(study, key, encoder, whole=bool(options.image))
+        say("head", finding)
+        if options.image and encoder.card.origin is not None:
+            say("looks like", ", ".join(nearest_classes(study, head, features)))
 
 
 def say(name: str, finding: str) -> None:
     """Print one line and flush it, since a large encoder takes a while."""
     sys.stdout.write(f"{name:<16}{one_line(finding)}\n")
     sys.stdout.flush()
-
-
-def require_entry(study: Sections, key: str) -> None:
-    """Refuse an encoder that is unknown, or that a training produces.
-
-    Raises
-    ------
-    InputError
-        Names the encoders with weights, or the section that trains this one.
-    """
-    if key in study.weights:
-        return
-    for section in ENCODER_SECTIONS:
-        if key in getattr(study, section):
-            raise InputError(
-                f"'{section}.{key}' is trained by this study, so there is nothing to check before "
-                f"`dvc repro`; check one of `weights`: {', '.join(study.weights) or 'none'}"
-            )
-    raise InputError(
-        f"{PARAMS}: no encoder {key!r} in `weights`; {close_names(key, study.weights)}"
-    )
-
-
-def require_weights(study: Sections, key: str, machine: Machine, *, download: bool) -> None:
-    """Refuse weights that would have to be downloaded, unless the user wants that.
-
-    Raises
-    ------
-    InputError
-        They are not on this machine; names the source and, if known, the size.
-    """
-    entry = study.weights[key]
-    backbone = study.backbones[entry.backbone]
-    places: list[Location | None] = [locate_weights(entry, backbone)]
-    about = study.encoders.get(key)  # none if a probe alone starts from it
-    zero_shot = about is not None and about.head == "zero_shot"
-    if zero_shot and (architecture := known_config(backbone)):
-        places.append(tokenizer_location(architecture))
-    if not download and (missing := list(filter(None, (to_download(p, machine) for p in places)))):
-        raise InputError(
-            f"'weights.{key}': its weights are not on this machine: {', '.join(missing)}; get them "
-            "with `make check-encoder` and OPTIONS=--download"
-        )
-
-
-def known_config(backbone: BackboneEntry) -> OpenClipConfig | None:
-    """Return the configuration of a CLIP of open_clip's zoo; that of one on the hub lies there."""
-    if isinstance(backbone, OpenClipModel) and not backbone.model.startswith(HUB_MODEL):
-        return named_config(backbone)
-    return None
 
 
 def to_download(location: Location | None, machine: Machine) -> str:
@@ -224,8 +161,6 @@ def findings(
         yield "", f"{len(state):,} arrays of {numbers} numbers, all fit {model}"
     if found is not None:
         yield "", f"taken: {describe_found(found)}"
-    if isinstance(entry, CheckpointFile) and entry.classes is not None:
-        yield "", f"the head's rows are those of {entry.classes.file}, put into ImageNet's order"
     yield "preprocessing", describe_preprocessing(entry, card.preprocess)
     yield "representation", f"{card.representation}, {card.feature_width:,} features"
 
@@ -265,17 +200,20 @@ def given_head_finding(study: Sections, key: str, weights: Path) -> str:
         made = random_given_head(weights, len(names), study.heads.random.seed)
     else:
         made = given_head(weights, names)
-    scale = "of unit length" if made.normalize_features else "as they are"
-    return f"{kind}: {len(names):,} classes × {made.weight.shape[1]:,} features {scale}"
+    return described_head(kind, len(names), made)
+
+
+def described_head(kind: str, classes: int, head: Head) -> str:
+    """Describe a head by its kind, its shape and the length of the features that it takes."""
+    scale = "of unit length" if head.normalize_features else "as they are"
+    return f"{kind}: {classes:,} classes × {head.weight.shape[1]:,} features {scale}"
 
 
 def order_finding(study: Sections, weights: Path, name: str) -> str:
     """Say whether there are activations on a dataset, and whether its images have their order."""
-    own = name in study.shifts
-    dataset = Path("data/shifts" if own else "data/datasets") / name
+    dataset = Path("data/shifts" if name in study.shifts else "data/datasets") / name
     if name not in read_given_card(weights).orders:
-        absent = not own and study.datasets[name].source == "none"
-        return "none" if absent else "none: nothing is measured on it"
+        return "none: nothing is measured on it"
     if not (dataset / "card.json").exists():
         return f"there; `dvc repro fetch@{name}` and check again for the order of its images"
     values = given_activations(weights, name, listed_images(dataset))
@@ -310,36 +248,13 @@ def make_head(study: Sections, key: str, encoder: Encoder, *, whole: bool) -> tu
     else:
         made = Head(*encoder.trained_head(names), normalize)
         more = "the file's own" + (", without a bias" if made.bias is None else ", with a bias")
-    scale = "of unit length" if made.normalize_features else "as they are"
-    return made, f"{kind}: {len(names):,} classes × {width:,} features {scale}, {more}"
+    return made, f"{described_head(kind, len(names), made)}, {more}"
 
 
 def class_names(study: Sections) -> list[str]:
     """Return the names of the classes of `imagenet_val`, drawn or real."""
     drawn = isinstance(study.datasets[TEST_SETS[0]], Recipe)
     return list(CLASSES) if drawn else read_imagenet_classes().names
-
-
-def read_image(file: Path) -> UInt8[np.ndarray, "height width 3"]:
-    """Return the pixels of an image file.
-
-    Raises
-    ------
-    InputError
-        There is no such file, or it is not an image.
-    """
-    try:
-        return decode_image(file.read_bytes(), str(file))
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}; give --image a photograph") from None
-
-
-def drawn_image() -> UInt8[np.ndarray, "height width 3"]:
-    """Return a picture of 320 × 240 pixels: a disc before a gradient."""
-    y, x = np.mgrid[:240, :320]
-    disc = ((x - 160) ** 2 + (y - 120) ** 2 < 80**2)[..., None]
-    gradient = np.stack([x * 255 // 319, y * 255 // 239, np.full_like(x, 128)], axis=-1)
-    return np.where(disc, (210, 60, 30), gradient).astype(np.uint8)
 
 
 def forward_pass(

@@ -10,22 +10,21 @@ differs or is missing.
 
 import argparse
 import filecmp
-import io
 import math
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from interpreting_clip.errors import InputError, error_context, one_line
+from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.tables import read_table
@@ -33,7 +32,6 @@ from runner.outputs import CONTENTS
 from runner.process import launch
 from runner.recorded import file_md5
 from tools.cache import Cache, Output, files_below, locked_outputs, open_cache
-from tools.options import Options
 
 RANKED = "data/concepts/"
 """Outputs whose arrays are of average precisions."""
@@ -51,24 +49,20 @@ SHARES = "data/training/"
 """Outputs whose accuracies are shares, not percentages."""
 
 
-@dataclass(frozen=True)
-class Tolerance:
-    """How much may differ; each field is an option, whose metadata describe it."""
+TOLERANCES = {
+    "arrays": (1e-4, "share of an array's largest value"),
+    "ranks": (1e-2, "the same, of average precisions"),
+    "relative": (1e-3, "share of a number"),
+    "absolute": (1e-4, "of a number near 0"),
+    "points": (0.2, "percentage points of an accuracy"),
+}
+"""How much may differ by default, and of what; each is an option."""
 
-    arrays: float = field(default=1e-4, metadata={"of": "share of an array's largest value"})
-    ranks: float = field(default=1e-2, metadata={"of": "the same, of average precisions"})
-    relative: float = field(default=1e-3, metadata={"of": "share of a number"})
-    absolute: float = field(default=1e-4, metadata={"of": "of a number near 0"})
-    points: float = field(default=0.2, metadata={"of": "percentage points of an accuracy"})
+Tolerance = Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A difference: its `size` in units of the tolerance (above 1 is too much), and where it is."""
-
-    size: float
-    where: str
-
+Difference = tuple[float, str]
+"""The size of a difference in units of the tolerance (above 1 is too much), and where it is."""
 
 Place = tuple[str | int, ...]
 """Where a value is: the path of its file, then the keys and indices that lead to it."""
@@ -80,12 +74,12 @@ def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> I
     for place in a | b:
         where = ": ".join(map(str, place))
         if place not in a or place not in b:
-            yield Difference(math.inf, f"{where}: in {'A' if place in a else 'B'} only")
+            yield (math.inf, f"{where}: in {'A' if place in a else 'B'} only")
             continue
         weigh = weigh_arrays if isinstance(a[place], np.ndarray) else weigh_values
         distance, allowed, said = weigh(a[place], b[place], place, tolerance)
         if distance:
-            yield Difference(distance / allowed if allowed else math.inf, f"{where}: {said}")
+            yield (distance / allowed if allowed else math.inf, f"{where}: {said}")
 
 
 def contents(file: Path, name: str) -> dict[Place, Any]:
@@ -129,7 +123,7 @@ def weigh_arrays(
     if a.dtype.kind != "f":
         count = int(np.count_nonzero(a != b))
         return count, 0.0, f"{count} of {a.size} values"
-    allowed = tolerance.ranks if str(place[0]).startswith(RANKED) else tolerance.arrays
+    allowed = tolerance["ranks"] if str(place[0]).startswith(RANKED) else tolerance["arrays"]
     return (share := largest_difference(a, b)), allowed, f"{share:.1e} of its scale"
 
 
@@ -150,20 +144,18 @@ def weigh_values(a: Any, b: Any, place: Place, tolerance: Tolerance) -> tuple[fl
     said, x, y = f"{a}, {b}", number(a), number(b)
     if a == b or x is None or y is None:
         return float(a != b), 0.0, said
-    allowed = tolerance.absolute + tolerance.relative * max(abs(x), abs(y))
+    allowed = tolerance["absolute"] + tolerance["relative"] * max(abs(x), abs(y))
     if is_accuracy(place):
         shares = str(place[0]).startswith(SHARES)
-        allowed = max(allowed, tolerance.points * (0.01 if shares else 1.0))
+        allowed = max(allowed, tolerance["points"] * (0.01 if shares else 1.0))
     return abs(x - y), allowed, said
 
 
 def number(value: Any) -> float | None:
     """Return a finite number, also one in a cell of a table, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
     try:
         found = float(value)
-    except ValueError:
+    except (TypeError, ValueError):
         return None
     return found if math.isfinite(found) else None
 
@@ -196,18 +188,17 @@ class ComparedResult:
     name: str
     outputs: dict[str, Output]
     folder: Path
-    cache: Cache | None = None
+    cache: Cache
 
     def files(self, path: str) -> dict[str, Path]:
         """Return the files of an output by path; none if any of it is missing."""
         place, md5 = self.folder / path, self.outputs[path].md5
         if place.is_file():
             return {path: place}
-        if place.is_dir() or self.cache is None:
+        if place.is_dir():
             return {f"{path}/{f.relative_to(place).as_posix()}": f for f in files_below(place)}
-        members = self.cache.members(md5)
-        found = {f"{path}/{name}": self.cache.file(each) for name, each in members.items()}
-        found = found or {path: self.cache.file(md5)}
+        members = {f"{path}/{name}": each for name, each in self.cache.members(md5).items()}
+        found = {name: self.cache.file(each) for name, each in (members or {path: md5}).items()}
         return found if all(file.is_file() for file in found.values()) else {}
 
 
@@ -221,16 +212,13 @@ def open_result(name: str) -> Iterator[ComparedResult]:
         It is neither, nothing has been run there, or the lock file is damaged.
     """
     with tempfile.TemporaryDirectory() as place:
-        folder, cache = Path(name), None
-        if not folder.is_dir():
+        if (folder := Path(name)).is_dir():
+            cache = open_cache(folder)
+        else:
             folder, cache = Path(place), open_cache(Path.cwd())
             write_revision(name, folder)
-        with error_context(name):
-            outputs = {output.path: output for output in locked_outputs(folder)}
-        if not outputs:
-            raise InputError(
-                f"{name}: no dvc.lock, so no results to compare; run `dvc repro` there"
-            )
+        if not (outputs := {output.path: output for output in locked_outputs(folder)}):
+            raise InputError(f"{name}: no dvc.lock, so nothing to compare; run `dvc repro` there")
         yield ComparedResult(name, outputs, folder, cache)
 
 
@@ -246,12 +234,7 @@ def write_revision(revision: str, folder: Path) -> None:
     archive = subprocess.run(command, capture_output=True, check=False)
     if archive.returncode:
         raise InputError(f"{revision}: neither a folder nor a git revision")
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        for member in tar:
-            # Only regular files: no path in git leaves the folder, but a link could.
-            if member.isfile() and (stream := tar.extractfile(member)):
-                (folder / member.name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / member.name).write_bytes(stream.read())
+    subprocess.run(["tar", "-xC", str(folder)], input=archive.stdout, check=True)
 
 
 def main(*arguments: str) -> None:
@@ -262,8 +245,17 @@ def main(*arguments: str) -> None:
     InputError
         No output has a path with that beginning, or a file is damaged.
     """
-    options = command_line().parse_args(arguments)
-    tolerance = Tolerance(**{f.name: getattr(options, f.name) for f in fields(Tolerance)})
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.compare",
+        description="Check whether two results agree, even if their bytes differ.",
+    )
+    for name in "ab":
+        parser.add_argument(name, metavar=name.upper(), help="a folder or a git revision")
+    parser.add_argument("--only", default="", help="only outputs whose paths begin with this")
+    for name, (default, text) in TOLERANCES.items():
+        parser.add_argument(f"--{name}", type=float, default=default, help=f"{text}; {default}")
+    options = parser.parse_args(arguments)
+    tolerance = {name: getattr(options, name) for name in TOLERANCES}
     counts: Counter[str] = Counter()
     with open_result(options.a) as a, open_result(options.b) as b:
         every = a.outputs | b.outputs
@@ -277,36 +269,10 @@ def main(*arguments: str) -> None:
             counts[verdict] += 1
             if verdict != SAME:
                 where = where.removeprefix(path).lstrip("/: ")
-                line = f"{verdict:<{len(AGREES) + 3}} {output.stage} {path}: {where}"
-                sys.stdout.write(one_line(line.rstrip(": ")) + "\n")
+                sys.stdout.write(f"{verdict:<9} {output.stage} {path}: {where}\n")
     sys.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + "\n")
     if counts[DIFFERS] or counts[MISSING]:
         sys.exit(1)
-
-
-def command_line() -> Options:
-    """Return the command line."""
-    parser = Options(
-        prog="python -m tools.compare",
-        description="Check whether two results agree, even if their bytes differ.",
-    )
-    for name in "ab":
-        parser.add_argument(name, metavar=name.upper(), help="a folder or a git revision")
-    parser.add_argument(
-        "--only", default="", help="compare only outputs whose paths begin with this"
-    )
-    for item in fields(Tolerance):
-        text = f"{item.metadata['of']}; {item.default}"
-        parser.add_argument(f"--{item.name}", type=size, default=item.default, help=text)
-    return parser
-
-
-def size(text: str) -> float:
-    """Return a tolerance from the command line."""
-    value = float(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number, 0 or more, got {text}")
-    return value
 
 
 def compare(
@@ -322,13 +288,14 @@ def compare(
     for name, result, found in zip("AB", (a, b), files, strict=True):
         if not found:
             return MISSING, f"not in {name}, {result.name}; `dvc fetch` or `dvc pull` brings it"
-    largest = max(file_differences(*files, tolerance), key=lambda d: d.size, default=None)
-    if largest is None:
+    found = list(file_differences(*files, tolerance))
+    if not found:
         return SAME, ""
     if path.endswith(DRAWN) or path.startswith(PAGES):
         return REDRAWN, ""
-    verdict = AGREES if largest.size <= 1 else DIFFERS
-    return RECODED if path in NO_RESULTS else verdict, largest.where
+    size, where = max(found, key=itemgetter(0))
+    verdict = AGREES if size <= 1 else DIFFERS
+    return RECODED if path in NO_RESULTS else verdict, where
 
 
 def file_differences(
@@ -336,10 +303,10 @@ def file_differences(
 ) -> Iterator[Difference]:
     """Yield the differences between the files of two outputs."""
     for name in sorted(a.keys() ^ b.keys()):
-        yield Difference(math.inf, f"{name}: in {'A' if name in a else 'B'} only")
+        yield (math.inf, f"{name}: in {'A' if name in a else 'B'} only")
     for name in sorted(a.keys() & b.keys()):
         if not filecmp.cmp(a[name], b[name], shallow=False):
-            yield Difference(0.0, f"{name}: bytes alone")
+            yield (0.0, f"{name}: bytes alone")
             yield from differences(a[name], b[name], name, tolerance)
 
 

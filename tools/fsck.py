@@ -8,6 +8,7 @@ otherwise. Changes nothing, except that `--mend` deletes damaged files: DVC neve
 that exists.
 """
 
+import argparse
 import json
 import os
 import re
@@ -20,14 +21,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from psutil import pid_exists
-
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.errors import InputError, one_line
+from interpreting_clip.errors import InputError
 from runner.process import launch
 from runner.recorded import file_md5, folder_md5
 from tools.cache import LOCK, Cache, Output, files_below, locked_outputs, open_cache
-from tools.options import Options
 
 OBJECT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
 """The path of an object in the cache, from the MD5 of its bytes; `.dir` is a folder's listing."""
@@ -61,14 +59,10 @@ class Findings:
         return [use for fault in self.faults for use in fault.uses]
 
     def damaged_files(self, root: Path) -> list[Path]:
-        """Return the files that have to be deleted before DVC writes new ones in their place.
-
-        A lock file may name any path; a file outside of the repository is not an output's copy.
-        """
+        """Return the files that have to be deleted before DVC writes new ones in their place."""
         damaged = [fault.file for fault in self.faults if fault.file.exists()]
         paths = [root / output.path for output, copy in self.uses if copy == OTHER]
-        inside = [file for file in paths if file.parent.resolve().is_relative_to(root.resolve())]
-        return list(dict.fromkeys([*damaged, *(file for file in inside if file.is_file())]))
+        return list(dict.fromkeys([*damaged, *filter(Path.is_file, paths)]))
 
 
 def find_faults(root: Path) -> Findings:
@@ -78,7 +72,9 @@ def find_faults(root: Path) -> Findings:
         outputs = locked_outputs(root)
     except InputError:
         faults.append(Fault(root / LOCK, "truncated: DVC was killed while it wrote the lock file"))
-    if running(cache) is None:
+    try:
+        json.loads(cache.processes.read_bytes() if cache.processes.exists() else b"{}")
+    except ValueError:
         faults.append(Fault(cache.processes, "truncated: DVC's list of processes"))
     objects = {}
     for file in files_below(cache.objects):
@@ -153,19 +149,6 @@ def run_fault(run: Path) -> str | None:
     )
 
 
-def running(cache: Cache) -> list[int] | None:
-    """Return the processes in DVC's list that still run; None if the list is damaged."""
-    try:
-        lists = json.loads(cache.processes.read_bytes())
-        used = [info for infos in lists["read"].values() for info in infos]
-        pids = {int(info["pid"]) for info in [*used, *lists["write"].values()]}
-    except ValueError:
-        return None
-    except (FileNotFoundError, KeyError, TypeError, AttributeError):
-        return []
-    return sorted(pid for pid in pids if pid_exists(pid))
-
-
 @contextmanager
 def exclusive(root: Path) -> Iterator[None]:
     """Hold DVC's lock, so that nothing is deleted while a DVC command runs.
@@ -173,31 +156,21 @@ def exclusive(root: Path) -> Iterator[None]:
     Raises
     ------
     InputError
-        A command is running. DVC releases its lock while a stage runs, so its list of processes is
-        checked too.
+        A command is running.
     """
     from dvc.lock import LockError
     from dvc.repo import Repo
 
-    cache = open_cache(root)
-    with Repo(str(root)) as repo:
-        try:
-            repo.lock.lock()
-        except LockError:
-            raise InputError(f"{root}: a DVC command is running; wait until it ends") from None
-        try:
-            if busy := running(cache):
-                raise InputError(
-                    f"{root}: a stage of DVC's process {busy[0]} is running; wait until it ends"
-                )
+    try:
+        with Repo(str(root)) as repo, repo.lock:
             yield
-        finally:
-            repo.lock.unlock()
+    except LockError:
+        raise InputError(f"{root}: a DVC command is running; wait until it ends") from None
 
 
 def main(*arguments: str) -> None:
     """Read the whole cache and report damage; with `--mend`, delete damaged files."""
-    parser = Options(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.fsck",
         description="Read every byte of DVC's cache; name damaged files and how to repair them.",
     )
@@ -206,12 +179,12 @@ def main(*arguments: str) -> None:
     with exclusive(root) if mend else nullcontext():
         found = find_faults(root)
         damaged = found.damaged_files(root)
-        sys.stdout.write("".join(f"{one_line(text)}\n" for text in report(found, root)))
+        sys.stdout.write("".join(f"{text}\n" for text in report(found, root)))
         for file in damaged if mend else ():
             delete(file)
     if found.faults:
         advised = advice(found, [] if mend else damaged, root)
-        sys.stdout.write("".join(f"{one_line(text)}\n" for text in advised))
+        sys.stdout.write("".join(f"{text}\n" for text in advised))
         sys.exit(1)
 
 

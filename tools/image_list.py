@@ -8,11 +8,12 @@ names, all datasets that have been fetched are listed but `imagenet_train`, of w
 read. `write_activations_folder` takes the lists.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
 from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.datasets.card import is_absent, read_card
+from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.listed_images import listed_images
 from interpreting_clip.errors import InputError, close_names
 from interpreting_clip.formats.activations_folder import DATASETS
@@ -20,7 +21,6 @@ from interpreting_clip.formats.image_lists import order_digest, write_image_list
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.shift_folders import NAMES, read_shift_folders
 from runner.process import launch
-from tools.options import Options
 
 FETCHED, OWN = Path("data/datasets"), Path("data/shifts")
 
@@ -33,21 +33,28 @@ def main(*arguments: str) -> None:
     InputError
         A dataset is unknown, absent, has not been fetched, or is damaged.
     """
-    parser = Options(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.image_list", description="List the images of datasets in their order."
     )
     parser.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all test sets")
     parser.add_argument("--to", type=Path, default=Path("lists"), help="default: %(default)s")
     options = parser.parse_args(arguments)
-    names = options.datasets or fetched()
+    known = folders()
+    here = [name for name, folder in known.items() if (folder / "card.json").exists()]
+    names = options.datasets or [name for name in here if name != "imagenet_train"]
+    if not names:
+        raise InputError(f"{FETCHED}: no dataset has been fetched; run `dvc repro fetch`")
+    if strange := [name for name in names if name not in here]:
+        raise InputError(
+            f"{strange[0]}: not fetched or absent; run `dvc repro fetch@{strange[0]}` first; "
+            f"{close_names(strange[0], here)}"
+        )
     for name in names:
-        require_fetched(name)
-    for name in names:
-        images = listed_images(folders()[name])
+        images = listed_images(known[name])
         file = options.to / f"{name}.csv"
         write_image_list(file, images)
         digest = order_digest(image.sha256 for image in images)
-        border = read_card(folders()[name]).border
+        border = read_card(known[name]).border
         crop = f", crop {border} pixels from each side of an image" if border else ""
         sys.stdout.write(f"{file}: {len(images):,} images, order {digest}{crop}\n")
         sys.stdout.flush()
@@ -60,41 +67,6 @@ def folders() -> dict[str, Path]:
     """Return the folder of every dataset that activations can be of, and of the own shifts here."""
     own = read_shift_folders(OWN) if (OWN / NAMES).exists() else {}
     return {name: FETCHED / name for name in DATASETS} | own
-
-
-def fetched() -> list[str]:
-    """Return the datasets that are here, without ImageNet's train images.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
-    names = [
-        name
-        for name, folder in folders().items()
-        if name != "imagenet_train" and (folder / "card.json").exists()
-    ]
-    if not names:
-        raise InputError(f"{FETCHED}: no dataset has been fetched; run `dvc repro fetch`")
-    return names
-
-
-def require_fetched(name: str) -> None:
-    """Refuse a dataset that is not here.
-
-    Raises
-    ------
-    InputError
-        It is none that activations can be of, absent from the study, or not fetched.
-    """
-    known = folders()
-    if name not in known:
-        raise InputError(f"{name}: no such dataset; {close_names(name, known)}")
-    if is_absent(known[name]):
-        raise InputError(f"{name}: absent from this study; list the others")
-    if not (known[name] / "card.json").exists():
-        raise InputError(f"{FETCHED / name}: not fetched; run `dvc repro fetch@{name}` first")
 
 
 if __name__ == "__main__":

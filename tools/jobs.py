@@ -8,6 +8,7 @@ Snakemake decides nothing about staleness: the marks and logs of jobs, in `.scra
 in each run. SNAKEMAKE is its program, in an environment of its own.
 """
 
+import argparse
 import fcntl
 import os
 import shutil
@@ -19,14 +20,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_json
 from runner.launcher import launching_command
 from runner.machine_settings import MachineSettings, read_machine
 from runner.process import die_with_parent, launch
 from tools.fast_dvc import speed_up
-from tools.options import Options
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -43,18 +42,10 @@ FORWARD = ("head", "extract", "extract_broden", "extract_layers")
 PROBING = ("extract_train", "probe")
 """The stages of a linear probe."""
 
-APART = (*TRAININGS, *PROBING, "weights", "interpolate", "fetch")
+APART = (*TRAININGS, *PROBING, "weights", "interpolate", "fetch", "extract_untrained", "untrained")
 """Stages of a key that share no job; all others are of an encoder and share its job."""
 
-UNTRAINED = ("extract_untrained", "untrained")
-"""Stages of a backbone, which share a job."""
-
-COSTS = {
-    **dict.fromkeys(TRAININGS, 30),
-    **dict.fromkeys(("fetch", "baseline", UNTRAINED[0], PROBING[0]), 5),
-    "controls": 15,
-    **dict.fromkeys(FORWARD, 2),
-}
+COSTS = {**dict.fromkeys(TRAININGS, 30), "controls": 15, "baseline": 5, "fetch": 5}
 """Roughly how many seconds a stage takes in the miniature; 1 if it is not named."""
 
 Jobs = dict[str, dict[str, Any]]
@@ -68,12 +59,10 @@ def main(*arguments: str) -> None:
     """Run all that is stale."""
     if arguments[:1] == ("--run",):  # the Snakefile starts a job like this
         sys.exit(run(arguments[1], arguments[2:]))
-    parser = Options(prog="python -m tools.jobs", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.jobs", description=__doc__)
     parser.add_argument("jobs", type=int, metavar="JOBS", help="how many run at a time")
     parser.add_argument("snakemake", metavar="SNAKEMAKE", help="the program")
     options = parser.parse_args(arguments)
-    if options.jobs < 1:
-        parser.error(f"JOBS: expected 1 or more, got {options.jobs}")
     LOCK.parent.mkdir(exist_ok=True)
     try:
         with LOCK.open("wb") as lock:
@@ -152,19 +141,11 @@ def job_name(stage: str, on_cpu: bool) -> str:
     A stage that holds a GPU shares no job with one that needs none.
     """
     kind, _, key = stage.partition("@")
-    if stage in ("fetch@broden", "fetch_shifts", "broden_labels", "thumbnails") or (
-        kind == "fetch" and key in TEST_SETS
-    ):
-        return "test_sets"
-    if stage in ("baseline", "summarize_baseline", "published"):
-        return "standard_models"
     if kind == "cka":
         return "comparisons"
-    if kind in UNTRAINED:
-        return f"{UNTRAINED[1] if on_cpu else kind}@{key}"
-    if key and kind not in APART:
-        return f"{'encoder' if on_cpu else 'forward' if kind in FORWARD else 'measures'}@{key}"
-    return stage
+    if not key or kind in APART:
+        return stage
+    return f"{'encoder' if on_cpu else 'forward' if kind in FORWARD else 'measures'}@{key}"
 
 
 def planned(graph: "DiGraph", machine: MachineSettings) -> Jobs:
@@ -208,7 +189,7 @@ def gpus(kind: str, machine: MachineSettings) -> int:
         return 0
     if kind in TRAININGS:
         return machine.processes
-    return int(kind in (*FORWARD, *PROBING, UNTRAINED[0], "interpolate"))
+    return int(kind in (*FORWARD, *PROBING, "extract_untrained", "interpolate"))
 
 
 def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:
@@ -259,33 +240,34 @@ def run_all(
         A job has failed, or Snakemake has.
     """
     shutil.rmtree(FOLDER, ignore_errors=True)
-    shared_by = {
-        name: processors_shared_by(job["gpus"], len(gpus), min(at_a_time, len(jobs)))
-        for name, job in jobs.items()
+    most = min(at_a_time, len(jobs))
+    plan = {
+        "jobs": jobs,
+        "gpus": gpus,
+        "command": list(command),
+        "root": str(Path.cwd()),
+        "shared_by": {
+            name: processors_shared_by(job["gpus"], len(gpus), most) for name, job in jobs.items()
+        },
     }
-    plan = {"jobs": jobs, "gpus": gpus, "command": list(command), "root": str(Path.cwd())}
-    plan["shared_by"] = shared_by
     write_json(FOLDER / "jobs.json", plan)
     interrupted = []
     # Snakemake ends the other jobs, and then we end
     signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
-    said = FOLDER / "snakemake.log"
-    options = ["--snakefile", str(SNAKEFILE), "--directory", str(FOLDER)]
-    options += ["--cores", str(at_a_time), "--resources", f"gpu={len(gpus)}"]
-    options += ["--keep-going", "--retries", "1", "--scheduler", "greedy"]
-    options += ["--force-use-threads", "--profile", "none", "--workflow-profile", "none"]
-    with said.open("wb") as stream:
-        code = child([snakemake, *options], stream)
+    log = FOLDER / "snakemake.log"
+    options = f"--cores {at_a_time} --resources gpu={len(gpus)} --keep-going --retries 1"
+    options += " --scheduler greedy --force-use-threads --profile none --workflow-profile none"
+    places = ["--snakefile", str(SNAKEFILE), "--directory", str(FOLDER)]
+    with log.open("wb") as stream:
+        code = child([snakemake, *places, *options.split()], stream)
     if not code:
         return
     ran = [name for name in jobs if (FOLDER / f"{name}.log").exists()]
     failed = [name for name in ran if not (FOLDER / f"{name}.done").exists()]
-    if not failed and not interrupted:
-        raise InputError(f"Snakemake exited with {code}; see {said}")
-    what = "interrupted" if interrupted else f"failed: {', '.join(failed)}"
+    what = f"failed: {', '.join(failed)}" if failed else f"Snakemake exited with {code}; see {log}"
     raise InputError(
-        f"{what}; {len(jobs) - len(ran)} jobs were not started. Finished results are kept; "
-        "`make repro` runs the rest"
+        f"{'interrupted' if interrupted else what}; {len(jobs) - len(ran)} jobs were not started. "
+        "Finished results are kept; `make repro` runs the rest"
     )
 
 

@@ -20,20 +20,18 @@ def main() -> None:
 
 def recorded(file: Path) -> str:
     """Write the installed version of each package that a file names, and return what changed."""
-    before = named_versions(file)
-    now = {name: version(name).partition("+")[0] for name in before}
-    others = [name for name in before if before[name] != now[name]]
-    if not others:
+    text, moved, earlier = file.read_text(), "", ""
+    for name, before in named_versions(file).items():
+        if (now := version(name).partition("+")[0]) != before:
+            text = text.replace(f"\n{name}: {before}\n", f"\n{name}: {now}\n")
+            moved += f" {name} {before} -> {now}."
+            earlier += f" {name}=={before}"
+    if not moved:
         return ""
-    text = file.read_text()
-    for name in others:
-        text = text.replace(f"\n{name}: {before[name]}\n", f"\n{name}: {now[name]}\n")
     write_whole(file, text.encode())
-    moved = ", ".join(f"{name} {before[name]} -> {now[name]}" for name in others)
-    earlier = " ".join(f"{name}=={before[name]}" for name in others)
     return (
-        f"{file}: {moved}. `dvc repro` computes again what another version computed. To use that "
-        f"as it is: .venv/bin/pip install {earlier} && git checkout {file}\n"
+        f"{file}:{moved} `dvc repro` computes again what another version computed. To use that as "
+        f"it is: .venv/bin/pip install{earlier} && git checkout {file}\n"
     )
 
 

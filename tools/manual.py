@@ -88,7 +88,8 @@ def written(name: str) -> str:
 def further_settings() -> str:
     """Return a section of params.md for each measure that has none written by hand."""
     return "\n".join(
-        f"## `{name}`\n\n{summary(name)} ([definition](measures.md#{anchor(name)})).\n\n"
+        f"## `{name}`\n\n{summary(name)} "
+        f"([definition](measures.md#{title(name).lower().replace(' ', '-')})).\n\n"
         f"{settings_table(settings)}"
         for name, settings in further_measures().items()
     )
@@ -97,16 +98,15 @@ def further_settings() -> str:
 def definitions() -> str:
     """Return a section of measures.md for each module: what its functions compute."""
     return "\n".join(
-        f"## {title(one.name)}\n\n{summary(one.name)}.{settings_link(one.name)}\n\n{parts}\n"
+        f"## {title(one.name)}\n\n{summary(one.name)}.{settings}\n\n{parts}\n"
         for one in pkgutil.iter_modules(measures.__path__)
         if (parts := "\n\n".join(described_functions(one.name)))
+        for settings in [
+            f" Settings: [`{one.name}`](params.md#{one.name})."
+            if one.name in Sections.__struct_fields__
+            else ""
+        ]
     )
-
-
-def settings_link(name: str) -> str:
-    """Return a link to the section that a measure reads, if it has one."""
-    has_section = name in {field.name for field in msgspec.structs.fields(Sections)}
-    return f" Settings: [`{name}`](params.md#{name})." if has_section else ""
 
 
 def described_functions(name: str) -> Iterator[str]:
@@ -132,11 +132,6 @@ def definition(function: Any) -> str:
 def title(name: str) -> str:
     """Return a measure's name as a heading."""
     return name.upper() if name == "cka" else name.replace("_", " ").capitalize()
-
-
-def anchor(name: str) -> str:
-    """Return the address of a measure's heading in docs/reference/measures.md."""
-    return title(name).lower().replace(" ", "-")
 
 
 def module(name: str) -> Any:

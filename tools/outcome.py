@@ -9,29 +9,23 @@ It also writes `plots/computed.js`, from which the page shows when, at which com
 processor it was computed. These differ where results are equal, so git ignores the file.
 """
 
-import filecmp
 import json
 import platform
 import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
 from runner.process import launch
-from tools.cache import LOCK, files_below
-from tools.compare import write_revision
+from tools.cache import LOCK
 
 REPORT, COMPUTED = Path("plots/report.html"), Path("plots/computed.js")
 PUBLISHED = Path("plots/published.html")
-"""The page of published models; a study may be without it."""
 
 WAYS = """\
   dvc metrics diff                     shows which headline numbers differ
@@ -46,16 +40,7 @@ numpy, an ARM processor or another without AVX2, a GPU, or `kernels: native`
 
 def main() -> None:
     """List the results, and compare them with the last commit."""
-    study = load_tree(PARAMS)
-    said = list(made(study))
-    with tempfile.TemporaryDirectory() as folder:
-        committed = Path(folder)
-        try:
-            write_revision("HEAD", committed)
-        except (InputError, FileNotFoundError):
-            pass  # a folder or a computer without git
-        else:
-            said += ["", *news(committed, list(study["encoders"]))]
+    said = [*made(), *news(load_tree(PARAMS)["encoders"])]
     sys.stdout.write("".join(f"{line}\n" for line in said))
     record()
 
@@ -94,49 +79,44 @@ def git(*arguments: str) -> str:
 
 def processor() -> str:
     """Return the name of this machine's processor and its architecture."""
-    info = Path("/proc/cpuinfo")
-    named = (
-        re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.M) if info.is_file() else None
-    )
-    name = named[1] if named else platform.processor()
-    return f"{name or 'a processor without a name'} ({platform.machine()})"
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
+    named = re.search(r"^model name\s*:\s*(.+)$", info, re.M)
+    return f"{named[1] if named else platform.processor()} ({platform.machine()})"
 
 
-def made(study: dict[str, Any]) -> Iterator[str]:
+def made() -> Iterator[str]:
     """Yield the lines that list the results."""
-    sizes = {name: len(study[name]) for name in ("encoders", "datasets", "comparisons")}
-    counts = [f"{n} {name if n != 1 else name[:-1]}" for name, n in sizes.items()]
-    yield f"The results of this study ({', '.join(counts)}):"
-    places = {"plots/report.html": "the page to read"}
-    if PUBLISHED.is_file():
-        places[PUBLISHED.as_posix()] = "published models, and where yours stand among them"
-    if any(Path("plots/directions").glob("*/index.html")):
-        places["plots/directions/<encoder>/index.html"] = "what each direction responds to"
-    places["dvc metrics show | less -S"] = "headline numbers (before it: . .venv/bin/activate)"
-    width = max(map(len, places))
-    yield from (f"  {place:<{width}}  {what}" for place, what in places.items())
+    yield "The results of this study:"
+    for place, what in {
+        str(REPORT): "the page to read",
+        str(PUBLISHED): "published models, and where yours stand among them",
+        "plots/directions/*/index.html": "what each direction responds to",
+    }.items():
+        if any(Path().glob(place)):
+            yield f"  {place:<29}  {what}"
+    yield "  dvc metrics show | less -S     headline numbers (before it: . .venv/bin/activate)"
 
 
-def news(committed: Path, encoders: Sequence[str]) -> Iterator[str]:
-    """Yield the lines that set the results here against those in a folder of the last commit."""
-    known = [key for key in encoders if (committed / f"metrics/encoders/{key}.json").is_file()]
-    if not known:
-        yield "The last commit has no results for this study's encoders."
-        return
-    if fresh := len(encoders) - len(known):
+def news(encoders: Collection[str]) -> Iterator[str]:
+    """Yield lines that compare the results with those of the last commit, if there is one."""
+    try:
+        committed = git("ls-tree", "--name-only", "HEAD", "metrics/encoders/").split()
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        return  # a folder or a computer without git
+    yield ""
+    fresh = sum(f"metrics/encoders/{key}.json" not in committed for key in encoders)
+    if fresh:
         yield f"The last commit has no results for {fresh} of the {len(encoders)} encoders."
-    files = [
-        file.relative_to(committed)
-        for folder in ("metrics", "plots")
-        for file in files_below(committed / folder)
-    ]
-    changed = [f for f in files if f.is_file() and not filecmp.cmp(f, committed / f, shallow=False)]
-    if not changed:
-        these = "The other results" if fresh else "The results"
-        yield f"{these} in metrics/ and plots/ are identical to the commit's, byte for byte."
+    if fresh == len(encoders):
         return
-    yield f"{len(changed)} of the last commit's files in metrics/ and plots/ have changed."
-    yield WAYS
+    changed = git(
+        "diff", "--name-only", "--diff-filter=M", "HEAD", "--", "metrics", "plots"
+    ).split()
+    if changed:
+        yield f"{len(changed)} of the last commit's files in metrics/ and plots/ have changed."
+        yield WAYS
+    else:
+        yield "What both have in metrics/ and plots/ is identical to the commit's, byte for byte."
 
 
 if __name__ == "__main__":

@@ -5,14 +5,15 @@
 Exits 0 if every source can be reached, else 1. Nothing is downloaded.
 """
 
+import argparse
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from itertools import chain
 from math import isnan
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import humanize
 import torch
@@ -30,10 +31,8 @@ from interpreting_clip.config.weight_sources import (
     ExternalModel,
 )
 from interpreting_clip.encoders.encoder import clip_encoder, initialise
-from interpreting_clip.encoders.layers import named_layers
 from interpreting_clip.encoders.probed import without_projection
 from interpreting_clip.encoders.tokenizer import Vocabulary
-from interpreting_clip.errors import one_line
 from interpreting_clip.study.check import (
     backbone_name,
     check,
@@ -43,7 +42,6 @@ from interpreting_clip.study.sections import Sections
 from interpreting_clip.training.loop import steps_per_epoch
 from runner.machine_settings import Machine, read_machine
 from runner.process import launch
-from tools.options import Options
 from tools.reachable import (
     UNKNOWN,
     Answer,
@@ -59,9 +57,10 @@ from tools.reachable import (
 )
 
 NOTE = """\
-The whole study, even if an earlier run left results. ~ estimated, ? unknown. All bytes on disk are
-estimated; downloads and checkpoints may be deleted at the end. A limit counts as if every class had
-enough images.
+The whole study, even if an earlier run left results. ? is unknown. All bytes on disk are estimated,
+as are downloads whose source does not state them; pages and thumbnails, a few GB for a large study,
+come on top. Downloads and checkpoints may be deleted at the end. A limit counts as if every class
+had enough images.
 """
 
 WORDS = 100
@@ -70,23 +69,15 @@ WORDS = 100
 IMAGENET_CLASSES = 1000
 
 FLOAT = 4
-"""Bytes per number: weights, activations and Gram matrices are stored in float32."""
-
-THUMBNAIL, SHOWN = 7_500, 4_500
-"""Bytes of a thumbnail with its masks, and of an image in a sprite with its share of the page."""
+"""Bytes per number: weights and activations are stored in float32."""
 
 STATES = 3
 """A checkpoint holds each weight and AdamW's two running means of it."""
 
 count = partial(in_words, lambda number: humanize.intcomma(round(number)))
 
-FORMATS = {
-    **dict.fromkeys(["images", "forward_passes", "epochs", "steps"], count),
-    **dict.fromkeys(["download", "stored", "bytes"], size),
-}
-"""The function that prints a column's numbers."""
-
-Row = dict[str, Any]
+Row = dict[str, str]
+Tables = dict[str, list[Row]]
 Answers = Mapping[AskedSource, Answer]
 Images = Mapping[str, float]
 """The number of images of each dataset."""
@@ -94,7 +85,7 @@ Images = Mapping[str, float]
 
 def main(*arguments: str) -> None:
     """Print the plan of a study."""
-    parser = Options(
+    parser = argparse.ArgumentParser(
         prog="python -m tools.plan",
         description="Say what a study downloads, stores and computes; start nothing.",
     )
@@ -102,89 +93,95 @@ def main(*arguments: str) -> None:
     parser.add_argument("--offline", action="store_true", help="contact no hub and no URL")
     options = parser.parse_args(arguments)
     study = check(options.study)
-    plan = make_plan(study, read_machine(), offline=options.offline)
-    sys.stdout.write(
-        f"{study.study.title}, {one_line(str(options.study))}: encoders {len(study.encoders)}, "
-        f"datasets {len(plan['datasets'])}, comparisons {len(study.comparisons)}\n{NOTE}\n"
-        f"{as_text(plan)}\n"
-    )
-    if any(answer.problem for answer in plan["answers"].values()):
+    tables, answers = make_plan(study, read_machine(), offline=options.offline)
+    sys.stdout.write(f"{study.study.title}, {options.study}\n{NOTE}\n")
+    for title, rows in tables.items():
+        if rows:
+            table = tabulate(rows, headers="keys", disable_numparse=True)
+            sys.stdout.write(f"{title}\n\n{table}\n\n")
+    sys.stdout.write(f"{verdict(answers)}\n")
+    if any(answer.problem for answer in answers.values()):
         sys.exit(1)
 
 
-def make_plan(study: Sections, machine: Machine, *, offline: bool) -> dict[str, Any]:
-    """Return the plan: tables as lists of rows, and what cannot be reached."""
+def make_plan(study: Sections, machine: Machine, *, offline: bool) -> tuple[Tables, Answers]:
+    """Return the tables of a plan, and what was found out about each source."""
     datasets = {**study.datasets, **study.shifts}
     images = {key: image_count(key, entry) for key, entry in datasets.items()}
     sources = {key: dataset_sources(entry) for key, entry in datasets.items()}
     files = {key: found for key, found in weight_sources(study).items() if found}
-    asked = [*sources.values(), *files.values()]
-    answers = ask_all(chain.from_iterable(asked), machine, offline=offline)
-    rows, estimates = [], []
+    asked = chain.from_iterable([*sources.values(), *files.values()])
+    answers = ask_all(asked, machine, offline=offline)
+    # A source that several entries share counts once.
+    downloads, stored, dataset_rows, weight_rows = {}, [], [], []
     for key, entry in datasets.items():
         each, whole = image_bytes(key, entry, study.sources.world), official_count(key, entry)
-        estimates.append(whole and whole * each)  # no image of an unknown size takes no room
-        stated = sum(answers[source].download for source in sources[key])
+        # No image of an unknown size takes no room.
+        total, state = download(sources[key], answers, whole and whole * each)
         share = images[key] / whole if whole and not isnan(images[key] / whole) else 1
-        rows.append(
+        stored.append(total * share if total > 0 else images[key] and images[key] * each)
+        downloads[tuple(sources[key])] = total
+        dataset_rows.append(
             {
                 "dataset": key,
                 "from": " and ".join(map(str, sources[key])) or entry.source,
-                "images": images[key],
-                **download_cells(sources[key], answers, estimates[-1]),
-                "stored": stated * share if stated > 0 else images[key] and images[key] * each,
+                "images": count(images[key]),
+                "download": size(total),
+                "state": state,
+                "stored": size(stored[-1]),
             }
         )
-    estimates += [weight_bytes(study, key) for key in files]
-    return {
-        "datasets": rows,
-        "weights": [
-            {
-                "weights": key,
-                "from": str(found[0]),
-                **download_cells(found, answers, weight_bytes(study, key)),
-            }
-            for key, found in files.items()
-        ],
-        "encoders": encoder_rows(study, images),
-        "trainings": [training_row(study, key, images) for key in trainings(study)],
-        "disk": [
-            Storage("downloads", machine.downloads, distinct(asked, estimates, answers)),
-            Storage("datasets", "data/datasets", [row["stored"] for row in rows]),
-            *storage(study, images),
-        ],
-        "answers": answers,
+    for key, found in files.items():
+        total, state = download(found, answers, weight_bytes(study, key))
+        downloads[tuple(found)] = total
+        row = {"weights": key, "from": str(found[0]), "download": size(total), "state": state}
+        weight_rows.append(row)
+    folders = {
+        machine.downloads: list(downloads.values()),
+        "data/datasets": stored,
+        **storage(study, images),
     }
+    tables = {
+        "Datasets": dataset_rows,
+        "Weights": weight_rows,
+        "Encoders, and the images that pass forward to measure them": encoder_rows(study, images),
+        "Trainings, and the images that pass forward and backward": [
+            training_row(study, key, images) for key in trainings(study)
+        ],
+        "Disk": [
+            *(
+                {"folder": key, "bytes": size(*parts), "free": free(key)}
+                for key, parts in folders.items()
+            ),
+            {"folder": "all", "bytes": size(*chain.from_iterable(folders.values()))},
+        ],
+        "Revisions to pin, with today's commit": [
+            {"repository": f"{one.kind} {one}", "revision": one.revision, "commit": answer.commit}
+            for one, answer in answers.items()
+            if answer.commit
+        ],
+    }
+    return tables, answers
 
 
-def download_cells(sources: list[AskedSource], answers: Answers, estimate: float) -> Row:
-    """Return the bytes of all sources, and whether they can be reached.
-
-    The bytes are estimated if a source does not state its size.
-    """
+def download(sources: list[AskedSource], answers: Answers, estimate: float) -> tuple[float, str]:
+    """Return the bytes of all sources, estimated if one does not state its size, and the state."""
     found = [answers[source] for source in sources]
     stated = sum(answer.download for answer in found)
-    estimated = isnan(stated) and not isnan(estimate)
     state = ("reached" if all(answer.asked for answer in found) else "not asked") if found else ""
-    return {
-        "download": f"~{size(estimate)}" if estimated else size(stated),
-        "state": "CANNOT BE REACHED" if any(answer.problem for answer in found) else state,
-    }
+    state = "CANNOT BE REACHED" if any(answer.problem for answer in found) else state
+    return estimate if isnan(stated) else stated, state
 
 
-def distinct(
-    entries: list[list[AskedSource]], estimates: list[float], answers: Answers
-) -> list[float]:
-    """Return the bytes of each download; a source that several entries share counts once."""
-    once: dict[object, float] = {}
-    for sources, estimate in zip(entries, estimates, strict=True):
-        stated = {source: answers[source].download for source in sources}
-        once |= {tuple(sources): estimate} if isnan(sum(stated.values())) else stated
-    return list(once.values())
+def free(folder: str) -> str:
+    """Return the bytes that are free on the disk where a folder is, or will be."""
+    path = Path(folder).absolute()
+    place = next(one for one in (path, *path.parents) if one.exists())
+    return size(shutil.disk_usage(place).free)
 
 
 class Sizes(NamedTuple):
-    """The weights of an architecture's towers, the width of its features, and its layers for CKA.
+    """The weights of an architecture's towers, and the width of its features.
 
     `text_parameters` is 0 without a text tower.
     """
@@ -192,7 +189,6 @@ class Sizes(NamedTuple):
     parameters: float = UNKNOWN
     text_parameters: float = UNKNOWN
     width: float = UNKNOWN
-    layers: float = UNKNOWN
 
 
 @cache
@@ -212,8 +208,7 @@ def sizes(backbone: BackboneEntry, *, projected: bool = True) -> Sizes:
         else:
             encoder, text = initialise(backbone, 0), 0
         tower = encoder if projected else without_projection(encoder)
-    layers = len(named_layers(encoder.visual))
-    return Sizes(parameters(tower.visual), text, tower.card.feature_width, layers)
+    return Sizes(parameters(tower.visual), text, tower.card.feature_width)
 
 
 def parameters(module: nn.Module) -> int:
@@ -246,9 +241,7 @@ def probed_images(study: Sections, key: str, images: Images) -> float:
     if (probe := study.probe.get(key)) is None:
         return 0
     most, whole = study.heads.probe.images_per_class, images[probe.dataset]
-    return (
-        whole if most == "all" or whole < most * class_count(study) else most * class_count(study)
-    )
+    return whole if most == "all" else min(most * class_count(study), whole)
 
 
 def encoder_rows(study: Sections, images: Images) -> list[Row]:
@@ -266,8 +259,8 @@ def encoder_rows(study: Sections, images: Images) -> list[Row]:
         f"{null.encoders} untrained {key}": null.encoders * null.images
         for key, null in study.untrained.items()
     }
-    rows = [{"encoder": key, "forward_passes": number} for key, number in passes.items()]
-    return [*rows, {"encoder": "all", "forward_passes": count(*passes.values())}]
+    rows = [{"encoder": key, "forward passes": count(number)} for key, number in passes.items()]
+    return [*rows, {"encoder": "all", "forward passes": count(*passes.values())}]
 
 
 def training_row(study: Sections, key: str, images: Images) -> Row:
@@ -279,23 +272,14 @@ def training_row(study: Sections, key: str, images: Images) -> Row:
     return {
         "training": key,
         "dataset": entry.dataset,
-        "epochs": recipe.epochs,
-        "steps": steps,
-        "images": steps * min(recipe.batch_size, number),
+        "epochs": str(recipe.epochs),
+        "steps": count(steps),
+        "images": count(steps * min(recipe.batch_size, number)),
     }
 
 
-class Storage(NamedTuple):
-    """The bytes that a study writes to one folder, in parts."""
-
-    what: str
-    folder: str
-    bytes: Sequence[float]
-
-
-def storage(study: Sections, images: Images) -> list[Storage]:
-    """Return what is stored where, apart from downloads and datasets."""
-    classes, broden = class_count(study), images["broden"]
+def storage(study: Sections, images: Images) -> dict[str, Sequence[float]]:
+    """Return by folder the parts of what is stored, apart from downloads and datasets."""
     widths = {key: encoder_sizes(study, key).width for key in study.encoders}
     measured = [images[name] for name in (*TEST_SETS, *study.shifts, "broden")]
     # Activations of an unknown width on no image take no room.
@@ -307,29 +291,15 @@ def storage(study: Sections, images: Images) -> list[Storage]:
     ]
     # Some weights are there for a probe alone.
     weights = [weight_bytes(study, key) for key in sorted({*widths, *study.weights})]
-    heads = [width * classes * FLOAT for width in widths.values()]
-    grams = study.layers.images // study.layers.minibatch * study.layers.minibatch**2 * FLOAT
-    # A head has at most as many directions as features. Unknown stays unknown, as it comes first.
-    directions = [min(width, classes) for width in widths.values() if broden]
+    heads = [width * class_count(study) * FLOAT for width in widths.values()]
     # Trainings run one after the other, so only the largest checkpoint counts.
     states = [weight_bytes(study, key) * STATES for key in trainings(study)]
     largest = max(states, default=0, key=lambda number: (isnan(number), number))
-    return [
-        Storage("weights and heads", "data/weights", [*weights, *heads]),
-        Storage("activations", "data/activations", [number * FLOAT for number in activations]),
-        Storage(
-            "layer Grams",
-            "data/layer_grams",
-            [encoder_sizes(study, key).layers * grams for key in widths],
-        ),
-        Storage("thumbnails", "data/thumbnails", [broden * THUMBNAIL]),
-        Storage(
-            "pages of directions",
-            "plots/directions",
-            [number * 2 * study.browse.images * SHOWN for number in directions],
-        ),
-        Storage("training checkpoints", ".scratch", [largest]),
-    ]
+    return {
+        "data/weights": [*weights, *heads],
+        "data/activations": [number * FLOAT for number in activations],
+        ".scratch": [largest],
+    }
 
 
 def weight_bytes(study: Sections, key: str) -> float:
@@ -344,70 +314,14 @@ def weight_bytes(study: Sections, key: str) -> float:
     return (number + (found.width * class_count(study) if head == "trained" else 0)) * FLOAT
 
 
-def free_space(stored: Iterable[Storage]) -> list[str]:
-    """Return in words what is needed and what is free, for each disk that is written to."""
-    disks: dict[int, tuple[Path, list[float]]] = {}
-    for item in stored:
-        path = Path(item.folder).absolute()
-        place = next(folder for folder in (path, *path.parents) if folder.exists())
-        disks.setdefault(place.stat().st_dev, (place.resolve(), []))[1].extend(item.bytes)
-    lines = []
-    for place, needed in disks.values():
-        free = shutil.disk_usage(place).free
-        warning = "WARNING, " if sum(part for part in needed if not isnan(part)) > free else ""
-        lines.append(f"{warning}{place}: {size(*needed)} needed, {size(free)} free")
-    return lines
-
-
-def as_text(plan: dict[str, Any]) -> str:
-    """Return the non-empty tables of a plan, and whether every source can be reached."""
-    disk = [item._asdict() | {"bytes": size(*item.bytes)} for item in plan["disk"]]
-    every = [part for item in plan["disk"] for part in item.bytes]
-    disk.append({"what": "all", "bytes": size(*every)})
-    revisions = [
-        {"repository": f"{source.kind} {source}", "revision": source.revision, "commit": commit}
-        for source, answer in plan["answers"].items()
-        if (commit := answer.commit)
-    ]
-    tables = {
-        "Datasets": table(plan["datasets"]),
-        "Weights": table(plan["weights"]),
-        "Encoders, and the images that pass forward to measure them": table(plan["encoders"]),
-        "Trainings, and the images that pass forward and backward": table(plan["trainings"]),
-        "Disk": "\n".join([table(disk), *map(one_line, free_space(plan["disk"]))]),
-        "Revisions to pin, with today's commit": table(revisions),
-    }
-    parts = [f"{title}\n\n{body}\n" for title, body in tables.items() if body]
-    return "\n".join([*parts, verdict(plan["answers"])])
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Return rows as a table with numbers right-aligned, without empty columns."""
-    if not rows:
-        return ""
-    columns = [name for name in rows[0] if any(row.get(name, "") != "" for row in rows)]
-    cells = [
-        [
-            one_line(value) if isinstance(value := row.get(name, ""), str) else FORMATS[name](value)
-            for name in columns
-        ]
-        for row in rows
-    ]
-    headers = [name.replace("_", " ") for name in columns]
-    sides = ["right" if name in FORMATS else "left" for name in columns]
-    return tabulate(cells, headers, colalign=sides, disable_numparse=True)
-
-
 def verdict(answers: Answers) -> str:
-    """Say whether every source can be reached, and if not, why."""
-    if problems := [answer.problem for answer in answers.values() if answer.problem]:
-        head = f"{len(problems)} of {len(answers)} sources cannot be reached:"
-        return "\n".join([head, *(f"  {one_line(problem)}" for problem in problems)])
-    if unasked := sum(not answer.asked for answer in answers.values()):
-        return f"Offline: {unasked} of {len(answers)} sources were not asked."
-    if answers:
-        return f"{len(answers)} of {len(answers)} sources can be reached."
-    return "The study needs no source outside of this repository."
+    """Say how many sources cannot be reached or were not asked, and why."""
+    problems = [answer.problem for answer in answers.values() if answer.problem]
+    unasked = sum(not answer.asked for answer in answers.values())
+    head = (
+        f"Of {len(answers)} sources, {len(problems)} cannot be reached, {unasked} were not asked."
+    )
+    return "\n  ".join([head, *problems])
 
 
 if __name__ == "__main__":

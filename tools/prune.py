@@ -6,28 +6,20 @@ Without --yes nothing is removed. DVC's cache is not touched, so that branches w
 have these entries find their results.
 """
 
-import re
+import argparse
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import humanize
 from tabulate import tabulate
 
 from interpreting_clip.config.params import PARAMS
-from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.errors import InputError, one_line
-from interpreting_clip.quantities import KEY
+from interpreting_clip.errors import InputError
 from interpreting_clip.study.check import check
-from runner.graph import GRAPH, OUTPUTS
+from runner.graph import GRAPH
 from runner.process import launch
-from tools.options import Options
-
-LOCK = Path("dvc.lock")
-
-INSTANCE = "${key}"
-"""The placeholder for an entry's name in the path of an output."""
+from tools.cache import LOCK, locked_stages
 
 CACHE = (
     "DVC's cache keeps its copies. `dvc gc --workspace --all-branches --all-tags\n"
@@ -38,25 +30,19 @@ CACHE = (
 
 def main(*arguments: str) -> None:
     """Show what belongs to no entry of params.yaml, and remove it with --yes."""
-    parser = Options(prog="python -m tools.prune", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.prune", description=__doc__)
     parser.add_argument("--yes", action="store_true", help="remove it; default: show it only")
     options = parser.parse_args(arguments)
     check(PARAMS)
     paths, entries = stale()
-    if not paths and not entries:
+    if not entries:
         sys.stdout.write("Nothing to prune: every result belongs to an entry of params.yaml.\n")
         return
     sizes = [size(path) for path in paths]
-    rows = [*zip(paths, sizes, strict=True), ("all", sum(sizes))] if paths else []
-    shown = [(path, humanize.naturalsize(number)) for path, number in rows]
-    for title, body in {
-        f"{LOCK}: entries of no stage": "\n".join(map(one_line, entries)),
-        "Results of no entry": tabulate(
-            shown, ("path", "size"), colalign=("left", "right"), disable_numparse=True
-        ),
-    }.items():
-        if body:
-            sys.stdout.write(f"{title}\n\n{body}\n\n")
+    rows = [*zip(paths, map(humanize.naturalsize, sizes), strict=True)]
+    rows += [("all", humanize.naturalsize(sum(sizes)))]
+    sys.stdout.write("\n".join([f"{LOCK}: entries of no stage", "", *entries, "", ""]))
+    sys.stdout.write(f"Results of no entry\n\n{tabulate(rows, ('path', 'size'))}\n\n")
     if options.yes:
         remove(paths, entries)
         sys.stdout.write(f"All of it was removed; commit that.\n{CACHE}")
@@ -65,10 +51,7 @@ def main(*arguments: str) -> None:
 
 
 def stale() -> tuple[list[Path], list[str]]:
-    """Return the outputs and the stages in dvc.lock that belong to no entry of the study.
-
-    Only paths that an output in dvc.yaml could have, for some legal name of an entry, are returned:
-    files with other paths were not made by the graph.
+    """Return the stages in dvc.lock that belong to no entry of the study, and their outputs.
 
     Raises
     ------
@@ -85,20 +68,9 @@ def stale() -> tuple[list[Path], list[str]]:
             stages = {getattr(stage, "name", "") for stage in repo.index.stages}
     except DvcException as error:
         raise InputError(f"{GRAPH}: {' '.join(str(error).split())}; nothing was removed") from None
-    entries = load_tree(LOCK).get("stages", {}) if LOCK.exists() else {}
-    return sorted({*instances()} - outputs), sorted(entries.keys() - stages)
-
-
-def instances() -> Iterator[Path]:
-    """Yield existing paths that could be an instance of an output whose path has `${key}`."""
-    for stage in load_tree(GRAPH)["stages"].values():
-        body = stage.get("do", {})
-        for out in (out for part in OUTPUTS for out in body.get(part, ())):
-            template = out if isinstance(out, str) else next(iter(out))
-            before, _, after = template.partition(INSTANCE)
-            for path in Path(before).iterdir() if Path(before).is_dir() else ():
-                if path.name.endswith(after) and re.match(KEY, path.name.removesuffix(after)):
-                    yield path
+    entries = {name: entry for name, entry in locked_stages(root).items() if name not in stages}
+    made = {Path(out["path"]) for entry in entries.values() for out in entry.get("outs", ())}
+    return sorted(path for path in made - outputs if path.exists()), sorted(entries)
 
 
 def size(path: Path) -> int:
@@ -110,7 +82,7 @@ def size(path: Path) -> int:
 
 
 def remove(paths: list[Path], entries: list[str]) -> None:
-    """Remove files, folders, links (not what they point to) and entries of dvc.lock.
+    """Remove files, folders and entries of dvc.lock.
 
     Raises
     ------
@@ -124,14 +96,13 @@ def remove(paths: list[Path], entries: list[str]) -> None:
     try:
         with Repo(str(Path.cwd())) as repo, repo.lock:
             for path in paths:
-                if path.is_dir() and not path.is_symlink():
+                if path.is_dir():
                     shutil.rmtree(path)
                 else:
-                    path.unlink(missing_ok=True)
-            if entries:
-                with modify_yaml(str(LOCK)) as tree:
-                    for name in entries:
-                        del tree["stages"][name]
+                    path.unlink()
+            with modify_yaml(LOCK) as tree:
+                for name in entries:
+                    del tree["stages"][name]
     except DvcException as error:
         raise InputError(f"DVC: {' '.join(str(error).split())}") from None
 

@@ -1,7 +1,6 @@
 """The sources of datasets and weights: whether each is reachable, and its size."""
 
 import math
-import os
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
 from interpreting_clip.downloads.http import UNPARSED, mirrored, refusal, request
 from interpreting_clip.downloads.hub import open_repository, require_access
 from interpreting_clip.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.urls import public_url
 from runner.machine_settings import Machine
@@ -94,27 +93,21 @@ def weight_sources(study: Sections) -> dict[str, list[AskedSource]]:
     Raises
     ------
     InputError
-        Names each entry whose weights do not exist in its library, or not for its backbone.
+        Names the first entry whose weights do not exist in its library, or not for its backbone.
     """
-    found, broken = {}, []
+    found = {}
     for key, entry in study.weights.items():
-        try:
+        with error_context(f"'weights.{key}'"):
             location = locate_weights(entry, study.backbones[entry.backbone])
-        except InputError as error:
-            broken.append(f"'weights.{key}': {str(error).removeprefix('weights: ')}")
-            continue
         match location:
-            case AtHub():
-                hub = location.repository, location.revision, location.files
-                found[key] = [AskedSource("model", *hub)]
-            case AtUrl():
-                found[key] = [AskedSource("url", location.url)]
-            case AtPath():
-                found[key] = [AskedSource("folder", str(location.file))]
+            case AtHub(repository, files, revision):
+                found[key] = [AskedSource("model", repository, revision, files)]
+            case AtUrl(url):
+                found[key] = [AskedSource("url", url)]
+            case AtPath(file):
+                found[key] = [AskedSource("folder", str(file))]
             case None:
                 found[key] = []
-    if broken:
-        raise InputError(*broken)
     return found
 
 
@@ -143,22 +136,16 @@ def ask(source: AskedSource, machine: Machine, *, offline: bool) -> Answer:
 
 
 def ask_folder(path: Path) -> Answer:
-    """Check that a file or folder exists, is readable and is not empty.
+    """Check that a file or folder exists and is not empty.
 
     A path that ends in `.parquet` may be a pattern.
     """
     problem = None
-    if path.suffix == SUFFIX and not parquet_files(path):
-        problem = "no such files; check the pattern in params.yaml and `folders` of this machine"
-    elif path.suffix == SUFFIX:
-        pass
-    elif not path.exists():
-        problem = "missing; check the path in params.yaml and `folders` of this machine"
-    elif not os.access(path, os.R_OK):
-        problem = "may not be read; change its permissions"
+    if not (parquet_files(path) if path.suffix == SUFFIX else path.exists()):
+        problem = f"{path}: missing; check params.yaml and `folders` of this machine"
     elif path.is_dir() and not any(path.iterdir()):
-        problem = "an empty folder; is a disk to be mounted there?"
-    return Answer(problem and f"{path}: {problem}", 0)
+        problem = f"{path}: an empty folder; is a disk to be mounted there?"
+    return Answer(problem, 0)
 
 
 def ask_url(url: str) -> Answer:

@@ -8,7 +8,7 @@ It runs in a clone of its own (`cp studies/replicas.yaml params.yaml; make repro
 then writes the table to commit. A change of a training outdates the table, and the page says so.
 """
 
-import copy
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -22,7 +22,6 @@ from interpreting_clip.formats.tables import write_table
 from page.replicas import IDENTITY, TRAININGS, training_code, training_of, training_settings
 from runner.fingerprint import FINGERPRINTS
 from runner.process import launch
-from tools.options import Options
 
 STUDY, TABLE = Path("studies/replicas.yaml"), Path("studies/replicas.csv")
 SEEDS = 5
@@ -33,15 +32,16 @@ HEAD = """\
 
 """
 
-TITLE = "Replicas of the miniature"
-DESCRIPTION = (
-    "The encoders of the miniature from five seeds each, to see how far its numbers spread."
-)
+STUDY_TEXTS = {
+    "title": "Replicas of the miniature",
+    "description": "The encoders of the miniature from five seeds each, to see how far its numbers "
+    "spread.",
+}
 
 
 def main(*arguments: str) -> None:
     """Write the study or the table."""
-    parser = Options(prog="python -m tools.replicas", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.replicas", description=__doc__)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--study", action="store_true", help=f"write {STUDY}")
     which.add_argument("--table", action="store_true", help=f"write {TABLE}")
@@ -59,51 +59,37 @@ def study_text(study: dict[str, Any]) -> str:
     from dvc.utils.serialize import dumps_yaml
 
     # Copies of what stands in several places, for which there would be anchors.
-    replicas = json.loads(json.dumps(replicated(study)))
-    return HEAD + dumps_yaml(replicas)
+    return HEAD + dumps_yaml(json.loads(json.dumps(replicated(study))))
 
 
-def replicated(study: dict[str, Any], seeds: int = SEEDS) -> dict[str, Any]:
+def replicated(study: dict[str, Any]) -> dict[str, Any]:
     """Return a study with each trained encoder once for each seed, from that of its recipe on."""
-    made = copy.deepcopy(study)
-    made["study"] = {"title": TITLE, "description": DESCRIPTION}
-    made["comparisons"], made["probe"] = {}, {}
+    numbers = range(SEEDS)
+    made = study | {"study": STUDY_TEXTS, "comparisons": {}, "probe": {}}
     made["encoders"] = {
-        replica(key, number): entry | {"label": f"{entry['label']}, seed {seed}"}
+        f"{key}_{number}": entry | {"label": f"{entry['label']}, seed {seed + number}"}
         for key, entry in study["encoders"].items()
         if training_of(key, study)
-        for number in range(seeds)
-        for seed in [seed_of(key, study) + number]
+        for seed in [seed_of(key, study)]
+        for number in numbers
     }
     used = {entry["recipe"] for stage in TRAININGS for entry in study[stage].values()}
     made["recipes"] = {
-        replica(name, number): recipe | {"seed": recipe["seed"] + number}
+        f"{name}_{number}": recipe | {"seed": recipe["seed"] + number}
         for name, recipe in study["recipes"].items()
         if name in used
-        for number in range(seeds)
+        for number in numbers
     }
     for stage in TRAININGS:
         made[stage] = {
-            replica(key, number): replicated_entry(entry, number)
+            f"{key}_{number}": entry
+            | {name: f"{entry[name]}_{number}" for name in ("recipe", "start") if name in entry}
             for key, entry in study[stage].items()
-            for number in range(seeds)
+            for number in numbers
         }
-    used_weights = made["encoders"].keys() & study.get("weights", {}).keys()
-    made["weights"] = {key: study["weights"][key] for key in sorted(used_weights)}
-    planted = study["controls"]["encoder"]
-    made["controls"] = study["controls"] | {"encoder": replica(planted, 0)}
+    made["weights"] = {}
+    made["controls"] = study["controls"] | {"encoder": f"{study['controls']['encoder']}_0"}
     return made
-
-
-def replicated_entry(entry: dict[str, Any], number: int) -> dict[str, Any]:
-    """Return a training with the recipe of a seed, and the encoder of it that it starts from."""
-    changed = {key: replica(entry[key], number) for key in ("recipe", "start") if key in entry}
-    return entry | changed
-
-
-def replica(key: str, number: int) -> str:
-    """Return the key of a replica; they are counted from 0."""
-    return f"{key}_{number}"
 
 
 def seed_of(key: str, study: dict[str, Any]) -> int:
@@ -134,13 +120,9 @@ def table_rows(study: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
             for one in numbers
         }
         names |= dict.fromkeys(values)
-        identity = (
-            stem,
-            seed_of(key, study),
-            training_settings(key, study),
-            training_code(key, study, code),
-        )
-        rows.append({**dict(zip(IDENTITY, identity, strict=True)), **values})
+        training = training_settings(key, study), training_code(key, study, code)
+        identity = zip(IDENTITY, (stem, seed_of(key, study), *training), strict=True)
+        rows.append(dict(identity) | values)
     return rows, list(names)
 
 

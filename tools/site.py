@@ -7,6 +7,7 @@ cite them. The folder is built next to its place and replaces an older site only
 inside leads somewhere, so a failure changes nothing.
 """
 
+import argparse
 import shutil
 import sys
 import tempfile
@@ -28,7 +29,6 @@ from runner.process import launch
 from tools.cache import files_below
 from tools.citation import CITATION, bibtex, cited_paper
 from tools.html_links import Page, dead_links, with_links
-from tools.options import Options
 from tools.outcome import COMPUTED, PUBLISHED, REPORT, commit
 
 PLOTS, METRICS, DIRECTIONS = Path("plots"), Path("metrics"), Path("plots/directions")
@@ -63,7 +63,7 @@ SHOWN = 10
 
 def main(*arguments: str) -> None:
     """Write the site and say what is in it."""
-    parser = Options(prog="python -m tools.site", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.site", description=__doc__)
     parser.add_argument("--to", type=Path, default=Path("site"), help="the folder; default: site")
     parser.add_argument(
         "--encoders",

@@ -6,6 +6,7 @@ Copies the section, comments included, from params.yaml into every study in stud
 tests/pipeline/ that lacks it. A new measure needs this once.
 """
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -15,14 +16,13 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError, close_names
 from interpreting_clip.formats.json import write_whole
 from runner.process import launch
-from tools.options import Options
 
 STUDIES = ("studies/*.yaml", "tests/pipeline/*.yaml")
 
 
 def main(*arguments: str) -> None:
     """Add the section to the studies that lack it, and name them."""
-    parser = Options(prog="python -m tools.study", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.study", description=__doc__)
     parser.add_argument("--add", required=True, metavar="SECTION")
     name = parser.parse_args(arguments).add
     section = read_section(PARAMS, name)

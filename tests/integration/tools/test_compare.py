@@ -12,7 +12,7 @@ import yaml
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import write_tensors
 from tools.cache import locked_outputs
-from tools.compare import Difference, Tolerance, differences, largest_difference, main
+from tools.compare import TOLERANCES, Difference, differences, largest_difference, main
 
 
 def compare(capsys, *arguments: str) -> tuple[int, list[str]]:
@@ -109,17 +109,13 @@ def test_revisions_are_read_from_git_and_the_cache(workspace, capsys):
     ("arguments", "expected"),
     [
         (["nothing", "."], "^nothing: "),
-        ([".", "data"], "data.*dvc.lock.*`dvc repro`"),
+        ([".", "data"], "data.*no DVC repository"),
         ([".", ".", "--only", "metrics/"], "metrics/"),
     ],
 )
 def test_bad_arguments_are_explained(workspace, arguments, expected):
     with pytest.raises(InputError, match=expected):
         main(*arguments)
-
-
-def test_a_tolerance_below_0_is_refused(capsys):
-    assert compare(capsys, ".", ".", "--points", "-1")[0] == 2
 
 
 def found(tmp_path: Path, name: str, first: object, second: object) -> list[Difference]:
@@ -129,11 +125,11 @@ def found(tmp_path: Path, name: str, first: object, second: object) -> list[Diff
             write_tensors(file, content)  # pyright: ignore
         else:
             file.write_text(content if isinstance(content, str) else json.dumps(content))
-    return list(differences(*files, name, Tolerance()))
+    return list(differences(*files, name, {key: value for key, (value, _) in TOLERANCES.items()}))
 
 
 def largest(*arguments) -> float:
-    return max(difference.size for difference in found(*arguments))
+    return max(size for size, _ in found(*arguments))
 
 
 @pytest.mark.parametrize(
@@ -153,8 +149,8 @@ def largest(*arguments) -> float:
 )
 def test_numbers_are_weighed_by_what_is_allowed(tmp_path, name, first, second, expected):
     (difference,) = found(tmp_path, name, first, second)
-    assert difference.size == pytest.approx(expected)
-    assert difference.where.startswith(f"{name}: ")
+    assert difference[0] == pytest.approx(expected)
+    assert difference[1].startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize(
@@ -163,13 +159,12 @@ def test_numbers_are_weighed_by_what_is_allowed(tmp_path, name, first, second, e
         ({"a": 1}, {"b": 1}, "a: in A only"),
         ({"a": "rn"}, {"a": "vit"}, "a: rn, vit"),
         ({"a": None}, {"a": 0.0}, "a: None, 0.0"),
-        ({"a": [{"b": 1}]}, {"a": [{"b": "1x"}]}, "a: 0: b: 1, 1x"),
         ({"a": 1.0}, {"a": math.nan}, "a: 1.0, nan"),
     ],
 )
 def test_what_is_no_number_has_to_be_the_same(tmp_path, first, second, where):
     difference = found(tmp_path, "x.json", first, second)[0]
-    assert (difference.size, difference.where) == (math.inf, f"x.json: {where}")
+    assert difference == (math.inf, f"x.json: {where}")
 
 
 def arrays(shift: float = 0.0, **more) -> dict[str, np.ndarray]:
@@ -186,7 +181,7 @@ def test_arrays_are_weighed_by_their_largest_value(tmp_path):
 
 def test_classes_and_shapes_have_to_be_the_same(tmp_path):
     other = arrays(classes=np.array([0, 1, 3, 3]))
-    where = [d.where for d in found(tmp_path, "x.safetensors", arrays(), other)]
+    where = [where for _, where in found(tmp_path, "x.safetensors", arrays(), other)]
     assert where == ["x.safetensors: classes: 1 of 4 values"]
     assert largest(tmp_path, "x.safetensors", arrays(), arrays(classes=np.arange(3))) == math.inf
     assert largest(tmp_path, "x.safetensors", arrays(), {"values": arrays()["values"]}) == math.inf
@@ -196,24 +191,10 @@ def test_differences_are_shares_of_the_largest_value_in_arrays_of_any_shape():
     a, b = np.ones((5, 2)), np.ones((5, 2))
     b[4, 1] = 3.0
     assert largest_difference(a, b) == pytest.approx(2 / 3)
+    b[4, 1] = math.nan
+    assert largest_difference(a, b) == largest_difference(b, b) == math.inf
     assert largest_difference(np.ones(0), np.ones(0)) == 0.0
-    assert largest_difference(np.array(2.0), np.array(1.0)) == 0.5
-
-
-@pytest.mark.parametrize("rotten", [math.nan, math.inf])
-def test_an_array_that_no_stage_writes_agrees_with_none(rotten):
-    a, b = np.ones((5, 2)), np.ones((5, 2))
-    b[4, 1] = rotten
-    assert largest_difference(a, b) == largest_difference(b, a) == math.inf
-    assert largest_difference(b, b) == math.inf
 
 
 def test_other_files_have_their_bytes_alone(tmp_path):
     assert largest(tmp_path, "x.tar", "ab", "ac") == math.inf
-
-
-def test_a_damaged_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"first.*JSON"):
-        found(tmp_path, "x.json", "{", "{}")
-    with pytest.raises(InputError, match=r"first.*table"):
-        found(tmp_path, "x.csv", 200_000 * "x", "a\n")

@@ -1,6 +1,5 @@
 """Rotten bytes in DVC's cache are found and named, and go when the advice is followed."""
 
-import json
 import os
 from pathlib import Path
 
@@ -28,14 +27,14 @@ def run_of(stage: str) -> Path:
     return found
 
 
-def rot(file: Path, mode: int = 0o444) -> None:
+def rot(file: Path) -> None:
     """Flip a bit, and leave time and mode as they were, as a disk does."""
     before, content = file.stat(), bytearray(file.read_bytes())
     content[0] ^= 1
     file.chmod(0o644)
     file.write_bytes(content)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    file.chmod(mode)
+    file.chmod(0o444)
 
 
 def fsck(capsys, *options: str) -> str:
@@ -57,11 +56,11 @@ def test_a_whole_cache_has_no_fault(workspace, capsys):
     assert capsys.readouterr().out == "4 objects and 2 runs: no faults\n"
 
 
-@pytest.mark.parametrize(("path", "mode"), [(FILE, 0o444), ("data/drawn", 0o444)])
-def test_a_rotten_object_is_named_and_mended(workspace, whole, capsys, path, mode):
+@pytest.mark.parametrize("path", [FILE, "data/drawn"])
+def test_a_rotten_object_is_named_and_mended(workspace, whole, capsys, path):
     spoilt = object_of(path)
     copy = "other bytes" if spoilt.samefile(path) else "whole"  # a hard link, or a reflink or copy
-    rot(spoilt, mode)
+    rot(spoilt)
     said = fsck(capsys)
     assert f"{spoilt}: damaged: its bytes have another MD5\n" in said
     assert f"    {path} of draw; in the workspace: {copy}\n" in said
@@ -96,13 +95,6 @@ def test_what_a_folder_lacks_is_named(workspace, whole, capsys):
     assert folder_digests(Path("data")) == whole
 
 
-def test_an_object_of_no_present_stage_is_checked_too(workspace, capsys):
-    spoilt = object_of("data/count.txt")
-    Path("dvc.lock").unlink()
-    rot(spoilt)
-    assert f"{spoilt}: damaged: its bytes have another MD5\n4 objects" in fsck(capsys)
-
-
 @pytest.mark.parametrize("end", [b"schema", b"uts:"])
 def test_a_lock_file_that_is_cut_short_is_mended_from_the_cache(workspace, whole, capsys, end):
     lock = Path("dvc.lock")
@@ -111,15 +103,6 @@ def test_a_lock_file_that_is_cut_short_is_mended_from_the_cache(workspace, whole
     assert "dvc.lock: truncated: DVC was killed while it wrote" in fsck(capsys, "--mend")
     assert workspace.repro() == UNCACHED
     assert (lock.read_bytes(), folder_digests(Path("data"))) == (content, whole)
-
-
-def test_a_lock_file_that_is_cut_short_and_legible_needs_no_mending(workspace):
-    lock = Path("dvc.lock")
-    content = lock.read_bytes()
-    lock.write_bytes(content[: content.rindex(b"md5: ")])
-    main()
-    assert workspace.repro() == set()
-    assert lock.read_bytes() == content
 
 
 def test_a_rotten_run_is_named(workspace, capsys):
@@ -160,14 +143,6 @@ def test_a_list_of_processes_that_is_cut_short_stands_in_nobodys_way(workspace, 
     assert workspace.repro() == set()
 
 
-def test_what_a_copy_has_left_is_no_fault(workspace, capsys):
-    left = Path(".dvc/cache/files/md5/ab/.x2.tmp")
-    left.parent.mkdir(exist_ok=True)
-    left.touch()
-    main()
-    assert "4 objects and 2 runs: no faults" in capsys.readouterr().out and left.exists()
-
-
 def test_nothing_is_deleted_under_a_command_of_dvc(workspace):
     import zc.lockfile
 
@@ -176,14 +151,4 @@ def test_nothing_is_deleted_under_a_command_of_dvc(workspace):
     with pytest.raises(InputError, match="running"):
         main("--mend")
     held.close()
-    assert spoilt.exists()
-
-
-def test_nothing_is_deleted_while_a_stage_runs(workspace):
-    spoilt, processes = object_of(FILE), Path(".dvc/tmp/rwlock")
-    rot(spoilt)
-    info = {"pid": os.getpid(), "cmd": "dvc repro"}
-    processes.write_text(json.dumps({"read": {"a": [info]}, "write": {"b": info}}))
-    with pytest.raises(InputError, match=str(os.getpid())):
-        main("--mend")
     assert spoilt.exists()

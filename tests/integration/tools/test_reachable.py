@@ -1,6 +1,5 @@
 """Sources on servers of this machine: what is asked, and why one cannot be reached."""
 
-import os
 import re
 from pathlib import Path
 
@@ -47,9 +46,8 @@ def ask(source: AskedSource | str, **settings) -> Answer:
     return ask_all([source], Machine(**settings), offline=False)[source]
 
 
-@pytest.mark.parametrize("ranges", [True, False])
-def test_a_url_is_asked_once_for_a_byte_and_has_a_size(server, ranges):
-    server.files["/a.tar"], server.ranges = DATA, ranges
+def test_a_url_is_asked_once_for_a_byte_and_has_a_size(server):
+    server.files["/a.tar"] = DATA
     source = AskedSource("url", f"{server.url}/a.tar")
     found = ask_all([source, source], Machine(), offline=False)
     assert found == {source: Answer(None, len(DATA))}
@@ -66,14 +64,6 @@ def test_looks_on_the_mirror(server):
     assert answer.download is UNKNOWN
 
 
-@pytest.mark.parametrize(("status", "words"), [(403, "refused"), (404, "no such"), (500, "failed")])
-def test_says_why_a_url_cannot_be_reached(server, status, words):
-    server.statuses["/a.tar"] = status
-    answer = ask(f"{server.url}/a.tar")
-    assert str(answer.problem).startswith(f"{server.url}/a.tar: ") and words in str(answer.problem)
-    assert answer.download is UNKNOWN
-
-
 def test_a_mirror_s_login_is_not_shown(server):
     for place in (f"127.0.0.1:{server.url.rpartition(':')[2]}", "127.0.0.1:9"):
         answer = ask("https://example.org/b.tar", mirror=f"http://me:canary@{place}")
@@ -85,11 +75,6 @@ def test_a_repository_says_the_bytes_of_its_shards_and_its_commit(hub, commit):
     assert ask(shards()) == Answer(None, 1000, commit)
     assert ask(shards("owner/set", commit)) == Answer(None, 1000, None)
     assert hub.cdn.requests == []
-
-
-def test_the_first_pattern_that_matches_is_taken(commit):
-    assert ask(shards("owner/set", "main", "none", "test/1.tar")).download == 300
-    assert "none" in str(ask(shards("owner/set", "main", "none", "neither")).problem)
 
 
 def test_a_gated_repository_has_a_size_and_says_how_to_be_let_in(hub, monkeypatch):
@@ -113,12 +98,6 @@ def test_says_why_a_repository_cannot_be_reached(commit, source, words):
     assert words in str(answer.problem) and answer.download is UNKNOWN
 
 
-def test_asks_a_hub_that_is_not_there_only_once(monkeypatch):
-    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("it waits to ask again"))
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    assert "no connection to http://127.0.0.1:9" in str(ask(shards()).problem)
-
-
 def test_a_plan_prints_the_commit_to_pin(hub, commit, tmp_path: Path, capsys):
     tree = yaml.safe_load(NANO.read_text())
     place = {"repository": "owner/set", "revision": "main", "files": "test/*.tar"}
@@ -129,18 +108,6 @@ def test_a_plan_prints_the_commit_to_pin(hub, commit, tmp_path: Path, capsys):
     said = capsys.readouterr().out
     assert re.search(rf"\ndataset owner/set +main +{commit}\n", said)
     assert re.search(r"\nweb_broad +owner/set +\? +1.0 kB +reached +1.0 kB\n", said)
-
-
-OFFICIAL = {
-    "imagenet_val": ("imagenet", 50_000),
-    "imagenet_train": ("imagenet", 1_281_167),
-    "imagenet_v2": ("imagenet_v2", 10_000),
-    "imagenet_r": ("imagenet_r", 30_000),
-    "imagenet_sketch": ("imagenet_sketch", 50_889),
-    "objectnet": ("objectnet", 18_574),
-    "imagenet_a": ("imagenet_a", 7_500),
-    "broden": ("broden", 63_305),
-}
 
 
 def entry(kind: str, limit: int | None = None, **more) -> DatasetEntry:
@@ -211,7 +178,7 @@ def test_refuses_weights_that_do_not_exist_and_names_the_entry():
         sources_of(CLIP, source="open_clip", tag="laion5b")
 
 
-def test_offline_asks_nobody_but_looks_at_folders(tmp_path, monkeypatch):
+def test_offline_asks_nobody_but_looks_at_folders(tmp_path):
     (tmp_path / "here").touch()
     (tmp_path / "empty").mkdir()
     (tmp_path / "train-0.parquet").touch()
@@ -225,18 +192,8 @@ def test_offline_asks_nobody_but_looks_at_folders(tmp_path, monkeypatch):
     here, gone, empty, train, val = (found[folder] for folder in folders)
     assert here == train == Answer(None, 0)
     assert str(gone.problem).startswith(f"{tmp_path}/gone: missing")
-    assert "empty folder" in str(empty.problem) and "no such files" in str(val.problem)
+    assert "empty folder" in str(empty.problem) and "missing" in str(val.problem)
     assert {found[source] for source in others} == {Answer(None, UNKNOWN, asked=False)}
-    monkeypatch.setattr(os, "access", lambda _, mode: mode == os.F_OK)
-    absolute = AskedSource("folder", str(tmp_path))
-    assert "permissions" in str(ask_all([absolute], Machine(), offline=False)[absolute].problem)
-
-
-def test_a_whole_set_has_its_published_images():
-    for key, (kind, images) in OFFICIAL.items():
-        assert image_count(key, entry(kind)) == images
-    each = image_bytes("imagenet_val", entry("imagenet"), None)
-    assert each * 50_000 == pytest.approx(6.74e9)
 
 
 @pytest.mark.parametrize(
@@ -244,6 +201,7 @@ def test_a_whole_set_has_its_published_images():
     [
         ("imagenet_val", "imagenet", 5999, 5000),
         ("imagenet_val", "imagenet", 60_000, 50_000),
+        ("objectnet", "objectnet", None, 18_574),
         ("broden", "broden", 5001, 5001),
         ("web", "captions", 7, 7),
     ],

@@ -13,26 +13,21 @@ from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.published.sources import FOLDER as PUBLISHED
-from interpreting_clip.published.sources import read_published
 from tests.reads import ROOT
 from tools import accept
 from tools.accept import (
     ENCODER,
     EXTREME,
     FOLDER,
-    MODEL,
     SETS,
     STUDY,
-    Finding,
     outcome,
-    verdict,
-    written,
 )
 
 Results = Callable[..., Path]
 
 
-def card(dataset: str, images: int, *, partial: bool) -> DatasetCard:
+def card(dataset: str, images: int) -> DatasetCard:
     return DatasetCard(
         dataset=dataset,
         images=images,
@@ -41,7 +36,6 @@ def card(dataset: str, images: int, *, partial: bool) -> DatasetCard:
         source="hub",
         licence="ImageNet's",
         shards={},
-        partial=partial,
         origin={f"clip-benchmark/{dataset}": "ab" * 20},
     )
 
@@ -50,7 +44,7 @@ def card(dataset: str, images: int, *, partial: bool) -> DatasetCard:
 def results(tmp_path: Path) -> Results:
     """Write what a run leaves: by default, the published accuracies and the expected feature."""
 
-    def write(imagenet=63.32, v2=55.92, features=(EXTREME,), *, partial=False) -> Path:
+    def write(imagenet=63.32, v2=55.92, features=(EXTREME,)) -> Path:
         folder = tmp_path / FOLDER
         accuracy = {"imagenet": imagenet, "imagenet_v2": v2, "objectnet": None}
         write_json(folder / f"plots/encoders/{ENCODER}.json", {"measures": {"accuracy": accuracy}})
@@ -63,7 +57,7 @@ def results(tmp_path: Path) -> Results:
         write_json(folder / f"data/kurtosis/{ENCODER}/kurtosis.json", found)
         for (_, key), images in zip(SETS.values(), (50_000, 10_000), strict=True):
             (folder / "data/datasets" / key).mkdir(parents=True, exist_ok=True)
-            write_card(card(key, images, partial=partial), folder / "data/datasets" / key)
+            write_card(card(key, images), folder / "data/datasets" / key)
         for name in (PUBLISHED, "interpreting_clip/reference", "studies"):
             shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
         (folder / "params.yaml").write_bytes((ROOT / STUDY).read_bytes())
@@ -78,41 +72,18 @@ def results(tmp_path: Path) -> Results:
     return write
 
 
-def verdicts(folder: Path) -> dict[str, bool | None]:
-    return {one.name: one.agrees for one in outcome(folder)}
-
-
-def test_the_published_figures_are_those_of_the_table():
-    zoo = read_published(ROOT / PUBLISHED).of("openclip")
-    (model,) = (model for model in zoo if model["name"] == MODEL)
-    assert (model["imagenet"], model["imagenet_v2"]) == (63.32, 55.92)
-
-
-def test_results_that_agree(results: Results):
-    found = outcome(results())
-    assert [one.agrees for one in found] == [True, True, None, True, None]
-    said = {one.name: one.said for one in found}
-    assert said["ImageNet"].startswith("63.32 % of 50,000 images; published 63.32 %, ±0.3: agrees")
-    assert said["kurtosis"].startswith("12.34 [12.30, 12.40] on 50,000 images")
-    assert "1 feature beyond 6 σ in 50% of images: 92 (98.7% of images)" in said["outliers"]
-    assert said["feature 92"].startswith("an outlier feature here")
-    assert verdict(found).agrees
-
-
 @pytest.mark.parametrize(
     ("changed", "differs"),
     [
         ({"imagenet": 63.02, "v2": 56.22}, set()),
         ({"imagenet": 63.63}, {"ImageNet"}),
-        ({"features": ()}, {"outliers"}),
+        ({"features": ()}, {"outlier features"}),
         ({"features": (7, 8)}, set()),
-        ({"partial": True}, {"ImageNet", "ImageNet-V2"}),
     ],
 )
 def test_results_that_differ(results: Results, changed: dict[str, Any], differs: set[str]):
-    folder = results(**changed)
-    assert {name for name, agrees in verdicts(folder).items() if agrees is False} == differs
-    assert verdict(outcome(folder)).said.startswith("DIFFERS" if differs else "agrees")
+    found = outcome(results(**changed))
+    assert {name for name, _, agrees in found if agrees is False} == differs
 
 
 @pytest.mark.parametrize(("imagenet", "status"), [(63.4, 0), (60.0, 1)])
@@ -133,8 +104,6 @@ def test_the_lines_to_post_and_the_status(
     assert not after
     for text in (
         r"^versions +Python 3\.\d+\.\d+, torch 2\.",
-        r"^machine +.*\(\w+\), \d+ logical processors",
-        r"^device +cpu, 256 images per pass$",
         r"^settings +kernels native, float32, 4 threads$",
         r"^time +72 minutes of stages$",
         r"^source +ImageNet-V2: clip-benchmark/imagenet_v2@(ab){20}$",
@@ -150,7 +119,3 @@ def test_a_run_that_stops_says_how_to_continue(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("subprocess.run", lambda *_, **__: type("Done", (), {"returncode": 1}))
     with pytest.raises(accept.InputError, match="make accept"):
         accept.run(tmp_path, Machine())
-
-
-def test_names_stand_in_one_column():
-    assert written([Finding("a", "x\x1b"), Finding("long", "y")]) == ["a     x\\x1b", "long  y"]
