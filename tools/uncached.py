@@ -1,4 +1,4 @@
-"""The start of `make repro`: which results in dvc.lock are not here, and what will run.
+"""The start of `make repro`: which results in dvc.lock are not here, and what that takes.
 
     python -m tools.uncached
 
@@ -10,11 +10,13 @@ checks every stage.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
+
+import humanize
 
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
@@ -22,6 +24,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
 from runner.graph import GRAPH
 from runner.process import launch
+from runner.run import SECONDS
 from tools.cache import LOCK, Cache, locked_stages, open_cache
 from tools.fsck import exclusive
 from tools.jobs import TRAININGS
@@ -62,7 +65,7 @@ def main() -> None:
     plan = foresee(entries, missing, cache)
     if plan.overlooked:
         lock_outputs(root, plan.overlooked)
-    sys.stdout.write("".join(f"{line}\n" for line in said(plan)))
+    sys.stdout.write("".join(f"{line}\n" for line in said(plan, default_remote(root))))
 
 
 def cached_outputs() -> dict[str, set[str]]:
@@ -136,16 +139,50 @@ def lock_outputs(root: Path, outputs: Mapping[str, list[dict[str, Any]]]) -> Non
         write_whole(file, dumps_yaml(tree).encode())
 
 
-def said(plan: Plan) -> Iterator[str]:
-    """Yield the lines that report missing results and what will run."""
+def default_remote(root: Path) -> str | None:
+    """Return the name of DVC's default remote, if there is one."""
+    from dvc.config import Config
+
+    return Config(str(root / ".dvc"))["core"].get("remote")
+
+
+def said(plan: Plan, remote: str | None) -> Iterator[str]:
+    """Yield the lines that report missing results, what will run, and how long that takes."""
     yield "dvc.lock lists results that are not on this machine."
-    for names, what in {
-        (*plan.found,): "ran here before on the same inputs and will not run again",
-        (*plan.computed,): "will run",
-    }.items():
-        trainings = sum(name.partition("@")[0] in TRAININGS for name in names)
-        yield f"  {len(names)} stages ({trainings} trainings) {what}."
-    yield "  To get them from a remote instead: git checkout dvc.lock && dvc pull"
+    if plan.found:
+        yield f"  {counted(plan.found)} ran here before on the same inputs and will not run again."
+    if plan.computed:
+        yield f"  {counted(plan.computed)} will run: {duration(plan.computed)}."
+    if remote:
+        pull = "git checkout dvc.lock && dvc pull" if plan.overlooked else "dvc pull"
+        yield f"  To get them from the default remote instead: {pull}"
+
+
+def counted(names: list[str]) -> str:
+    """Return how many stages these are, and how many of them train."""
+    trainings = sum(name.partition("@")[0] in TRAININGS for name in names)
+    stages = f"{len(names)} stage{'s' if len(names) > 1 else ''}"
+    return f"{stages} ({trainings or 'no'} training{'s' if trainings != 1 else ''})"
+
+
+def duration(names: Iterable[str]) -> str:
+    """Describe how long stages took when they last ran on this machine, one at a time."""
+    taken = [seconds(name) for name in names]
+    known = [one for one in taken if one is not None]
+    if not known:
+        return "they never ran here, so how long they take is unknown (README.md: the miniature)"
+    total = humanize.naturaldelta(sum(known))
+    if rest := len(taken) - len(known):
+        return f"at least {total}, one at a time; {rest} of them have not run here yet"
+    return f"about {total}, one at a time, as when they last ran here"
+
+
+def seconds(name: str) -> float | None:
+    """Return how long a stage took when it last ran here, if that is recorded."""
+    try:
+        return float((SECONDS / name).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.tools.test_fsck import run_of
 from tests.pipeline.workspace import Workspace
 from tools.cache import locked_stages
-from tools.uncached import main
+from tools.uncached import SECONDS, main
 
 LOCK = Path("dvc.lock")
 
@@ -55,7 +55,7 @@ def test_results_of_an_earlier_run_come_back_and_nothing_runs(study, capsys, che
     if checked_out:  # which fails, and removes what is here
         study.run("dvc", "checkout", "--force", ok=False)
         assert not Path("data/count.txt").exists()
-    assert "2 stages (0 trainings) ran here before" in said(capsys)
+    assert "2 stages (no trainings) ran here before" in said(capsys)
     # `count` has other inputs than in dvc.lock: there DVC looks into its run cache by itself
     assert LOCK.read_text() == theirs.replace(other(drawn), drawn.removesuffix(".dir"), 1)
     assert study.repro() == set()
@@ -68,7 +68,7 @@ def test_without_an_earlier_run_nothing_changes_and_the_same_results_are_made(st
         shutil.rmtree(folder)
     Path("data").mkdir()
     text = said(capsys)
-    assert "2 stages (0 trainings) will run" in text
+    assert "2 stages (no trainings) will run" in text and "never ran here" in text
     assert LOCK.read_bytes() == before
     assert study.repro() == {"draw", "count"}
     assert LOCK.read_bytes() == before and said(capsys) == ""
@@ -78,7 +78,7 @@ def test_a_stage_whose_results_are_here_does_not_count_after_one_whose_are_not(s
     shutil.rmtree(".dvc/cache/runs")
     drawn = md5("draw")
     (Path(".dvc/cache/files/md5") / drawn[:2] / drawn[2:]).unlink()
-    assert "1 stages (0 trainings) will run" in said(capsys)
+    assert "1 stage (no trainings) will run" in said(capsys)
 
 
 def test_a_damaged_run_is_none(study, capsys):
@@ -87,5 +87,30 @@ def test_a_damaged_run_is_none(study, capsys):
     run.write_text("- no run")
     elsewhere()
     text = said(capsys)
-    assert "1 stages (0 trainings) ran here before" in text
-    assert "1 stages (0 trainings) will run" in text
+    assert "1 stage (no trainings) ran here before" in text
+    assert "1 stage (no trainings) will run" in text
+
+
+def test_dvc_itself_reports_a_damaged_lock_file(study, capsys):
+    LOCK.write_text("stages: [")
+    assert said(capsys) == ""
+
+
+def test_the_time_is_the_sum_of_what_stages_last_took(study, capsys):
+    shutil.rmtree(".dvc/cache")
+    SECONDS.mkdir(parents=True)
+    (SECONDS / "draw").write_text("400.5\n")
+    assert "at least 7 minutes" in said(capsys)
+    (SECONDS / "count").write_text("320")
+    assert "about 12 minutes" in said(capsys)
+    (SECONDS / "count").write_text("")
+    assert "at least 7 minutes" in said(capsys)
+
+
+def test_a_default_remote_is_named_as_another_way(study, capsys):
+    elsewhere()
+    assert "dvc pull" not in said(capsys)
+    study.run("dvc", "remote", "add", "--default", "shared", "/nowhere")
+    assert "instead: dvc pull" in said(capsys)  # `draw` has its results already
+    LOCK.write_text(LOCK.read_text().replace(md5("draw"), f"{other(md5('draw'))}.dir"))
+    assert "instead: git checkout dvc.lock && dvc pull" in said(capsys)
