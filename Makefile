@@ -80,7 +80,8 @@ unit: $(VENV)/ready-dev
 	$(PYTEST) tests/unit
 
 test: $(VENV)/ready-dev
-	$(PYTEST) tests/unit tests/integration tests/pipeline
+# In this order, with the tiny study first (tests/conftest.py), so that neither process waits for it.
+	$(PYTEST) --no-loadscope-reorder tests/integration tests/pipeline tests/unit
 
 stress: $(VENV)/ready-dev
 # In the order of names: long files of few tests would otherwise begin last.

@@ -25,6 +25,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run the nano study at once, while the other has tests that need none."""
+    items.sort(key=lambda item: item.path.stem != "test_pipeline")
+
+
 @pytest.fixture(scope="session")
 def code_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of all files that fingerprints are made of."""
