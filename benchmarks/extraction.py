@@ -114,9 +114,9 @@ def compared(
     return [
         Row(f"{name}, {precision}: bare passes", f"{speed['bare']:,.1f} images/s"),
         Row("… extraction from memory", f"{speed['memory']:,.1f} images/s"),
-        Row("… … over bare passes", f"{ratio['memory']:.2f}", "at least 0.93"),
+        Row("… … over bare passes", f"{ratio['memory']:.3g}", "at least 0.93"),
         Row("… extraction from JPEGs", f"{speed['JPEGs']:,.1f} images/s"),
-        Row("… … over bare passes", f"{ratio['JPEGs']:.2f}"),
+        Row("… … over bare passes", f"{ratio['JPEGs']:.3g}"),
         Row("… … largest difference from them", f"{difference:.0e} of the largest value"),
     ]
 
