@@ -27,7 +27,7 @@ from tools.accept import (
 Results = Callable[..., Path]
 
 
-def card(dataset: str, images: int) -> DatasetCard:
+def card(dataset: str, images: int, *, partial: bool) -> DatasetCard:
     return DatasetCard(
         dataset=dataset,
         images=images,
@@ -36,6 +36,7 @@ def card(dataset: str, images: int) -> DatasetCard:
         source="hub",
         licence="ImageNet's",
         shards={},
+        partial=partial,
         origin={f"clip-benchmark/{dataset}": "ab" * 20},
     )
 
@@ -44,7 +45,7 @@ def card(dataset: str, images: int) -> DatasetCard:
 def results(tmp_path: Path) -> Results:
     """Write what a run leaves: by default, the published accuracies and the expected feature."""
 
-    def write(imagenet=63.32, v2=55.92, features=(EXTREME,)) -> Path:
+    def write(imagenet=63.32, v2=55.92, features=(EXTREME,), *, partial=False) -> Path:
         folder = tmp_path / FOLDER
         accuracy = {"imagenet": imagenet, "imagenet_v2": v2, "objectnet": None}
         write_json(folder / f"plots/encoders/{ENCODER}.json", {"measures": {"accuracy": accuracy}})
@@ -57,7 +58,7 @@ def results(tmp_path: Path) -> Results:
         write_json(folder / f"data/kurtosis/{ENCODER}/kurtosis.json", found)
         for (_, key), images in zip(SETS.values(), (50_000, 10_000), strict=True):
             (folder / "data/datasets" / key).mkdir(parents=True, exist_ok=True)
-            write_card(card(key, images), folder / "data/datasets" / key)
+            write_card(card(key, images, partial=partial), folder / "data/datasets" / key)
         for name in (PUBLISHED, "interpreting_clip/reference", "studies"):
             shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
         (folder / "params.yaml").write_bytes((ROOT / STUDY).read_bytes())
@@ -79,6 +80,7 @@ def results(tmp_path: Path) -> Results:
         ({"imagenet": 63.63}, {"ImageNet"}),
         ({"features": ()}, {"outlier features"}),
         ({"features": (7, 8)}, set()),
+        ({"partial": True}, {"ImageNet", "ImageNet-V2"}),
     ],
 )
 def test_results_that_differ(results: Results, changed: dict[str, Any], differs: set[str]):
