@@ -90,11 +90,12 @@ def made() -> Iterator[str]:
     for place, what in {
         str(REPORT): "the page to read",
         str(PUBLISHED): "published models, and where yours stand among them",
-        "plots/directions/*/index.html": "what each direction responds to",
+        "plots/directions/<encoder>/index.html": "what each direction responds to",
     }.items():
-        if any(Path().glob(place)):
-            yield f"  {place:<29}  {what}"
-    yield "  dvc metrics show | less -S     headline numbers (before it: . .venv/bin/activate)"
+        if any(Path().glob(place.replace("<encoder>", "*"))):
+            yield f"  {place:<37}  {what}"
+    command = "dvc metrics show | less -S"
+    yield f"  {command:<37}  headline numbers (before it: . .venv/bin/activate)"
 
 
 def news(encoders: Collection[str]) -> Iterator[str]:
@@ -116,7 +117,8 @@ def news(encoders: Collection[str]) -> Iterator[str]:
         yield f"{len(changed)} of the last commit's files in metrics/ and plots/ have changed."
         yield WAYS
     else:
-        yield "What both have in metrics/ and plots/ is identical to the commit's, byte for byte."
+        which = "Those that it has" if fresh else "The results in metrics/ and plots/"
+        yield f"{which} are identical to the commit's, byte for byte."
 
 
 if __name__ == "__main__":
