@@ -63,6 +63,8 @@ def main(*arguments: str) -> None:
     parser.add_argument("jobs", type=int, metavar="JOBS", help="how many run at a time")
     parser.add_argument("snakemake", metavar="SNAKEMAKE", help="the program")
     options = parser.parse_args(arguments)
+    if options.jobs < 1:
+        parser.error(f"JOBS: expected 1 or more, got {options.jobs}")
     LOCK.parent.mkdir(exist_ok=True)
     try:
         with LOCK.open("wb") as lock:

@@ -14,6 +14,7 @@ from interpreting_clip.errors import InputError
 from runner.machine_settings import MachineSettings
 from tools.jobs import (
     FORWARD,
+    main,
     planned,
     processors_shared_by,
     usable_gpus,
@@ -141,3 +142,21 @@ def test_a_second_run_waits_for_the_first_and_for_what_inherits_its_lock(tmp_pat
         threading.Timer(0.1, first.close).start()
         wait_for_others(second)
         assert first.closed and "Waiting" in capsys.readouterr().out
+
+
+def test_what_others_wait_for_longest_comes_first():
+    jobs = planned(STUDY, CPU)
+    assert max(jobs, key=lambda name: jobs[name]["priority"]) == "fetch@web"
+    assert jobs["finetune@b"]["priority"] > jobs["encoder@a"]["priority"]
+
+
+def test_what_computes_on_another_host_holds_no_gpu_here():
+    launched = MachineSettings(device="cuda", launchers={"extract": "", "others": "srun -n1"})
+    needed = {name: job["gpus"] for name, job in planned(STUDY, launched).items() if job["gpus"]}
+    assert needed == {"forward@a": 1, "forward@b": 1}
+
+
+def test_no_job_at_a_time_is_refused(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main("0", "snakemake")
+    assert "JOBS" in capsys.readouterr().err
