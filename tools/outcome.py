@@ -117,7 +117,7 @@ def news(encoders: Collection[str]) -> Iterator[str]:
         yield f"{len(changed)} of the last commit's files in metrics/ and plots/ have changed."
         yield WAYS
     else:
-        which = "Those that it has" if fresh else "The results in metrics/ and plots/"
+        which = "All others" if fresh else "The results in metrics/ and plots/"
         yield f"{which} are identical to the commit's, byte for byte."
 
 
