@@ -8,7 +8,6 @@ one does not make the others' results stale.
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -16,9 +15,8 @@ from pathlib import Path
 import msgspec
 
 from interpreting_clip.errors import DAMAGED_JSON, InputError
-from runner.bytecode import require_source, require_unshadowed
 from runner.graph import StageEntry
-from runner.source_code import FINGERPRINTED, code_digest, import_closure, imported_packages
+from runner.source_code import code_digest, import_closure, imported_packages
 
 FINGERPRINTS = Path("code.json")
 DIGITS = 12
@@ -258,13 +256,9 @@ def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
     Raises
     ------
     InputError
-        The code has changed since code.json was written, Python would run other code than the
-        source says, or the installed version of a package is not the locked one.
+        The code has changed since code.json was written, or the installed version of a package is
+        not the locked one.
     """
-    require_unshadowed(sys.stdlib_module_names | COMPUTING.keys() | CARRYING, root)
-    ours = {*FINGERPRINTED, "runner"}
-    loaded = [m.__file__ for name, m in sys.modules.items() if name.partition(".")[0] in ours]
-    require_source(Path(file) for file in loaded if file)
     if entry.stage in COMPUTES_NOTHING:
         return
     name = entry.fingerprint
@@ -279,7 +273,6 @@ def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
             f"{file}: '{name}': expected {present}, the current code's, got {recorded}; run `dvc "
             "repro code` first, so that results are filed under the code that computed them"
         )
-    require_source(root / file for file in found["code"])
     if differing := different_versions(found["packages"]):
         first = differing[0][0]
         raise InputError(

@@ -5,7 +5,6 @@ import sys
 import tempfile
 import time
 from contextlib import nullcontext, suppress
-from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -44,10 +43,11 @@ ACCESS += ("SSL_CERT_DIR", "SSL_CERT_FILE")
 """Variables that say where tokens, logins and certificates are."""
 
 COMPILED = {
+    "NUMBA_CACHE_DIR": Path(".scratch/numba"),
     "TORCHINDUCTOR_CACHE_DIR": Path(".scratch/inductor"),
     "TRITON_CACHE_DIR": Path(".scratch/triton"),
 }
-"""Variables that say where `torch.compile` keeps what it has compiled."""
+"""Variables that say where numba and `torch.compile` keep what they have compiled."""
 
 OWN_FILES = (GRAPH, PARAMS, SETTINGS, Path("code.json"), Path("constraints.txt"))
 OWN_FILES += (Path("versions.yaml"), Path("data/reference"))
@@ -112,9 +112,10 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     keep_compiled_code()
     outputs = [Path(path) for path in entry.outs]
     writable = [partial_folder(path) for path in outputs]
-    writable += [Path(".scratch"), temporary_folder(), *bytecode_folders()]
+    writable += [Path(".scratch"), temporary_folder()]
     # Modules one by one: what else lies among them, such as templates, has to be a dependency.
-    readable = [*modules(), *map(Path, entry.deps), SETTINGS]
+    readable = [file for name in CODE for file in Path(name).rglob("*.py")]
+    readable += [*map(Path, entry.deps), SETTINGS]
     readable += map(Path, readable_tables(entry))
     readable += [target for dep in entry.deps for target in link_targets(Path(dep))]
     reads_outside = entry.stage in READING
@@ -142,19 +143,8 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     )
 
 
-def bytecode_folders() -> list[Path]:
-    """Return the folders in which Python and numba keep compiled code of ours."""
-    return sorted({file.parent / "__pycache__" for file in modules()})
-
-
-@cache
-def modules() -> list[Path]:
-    """Return our Python modules."""
-    return sorted(file for name in CODE for file in Path(name).rglob("*.py"))
-
-
 def keep_compiled_code() -> None:
-    """Let `torch.compile` keep its code where a stage may write, which no other folder is."""
+    """Let numba and `torch.compile` keep their code where a stage may write."""
     for name, folder in COMPILED.items():
         os.environ[name] = str(folder.absolute())
 
