@@ -122,9 +122,9 @@ def fingerprint_name(stage: str, branch: str) -> str:
 def fingerprint(stage: str, branch: str, root: Path) -> str:
     """Return the fingerprint of a stage, or of one of its branches.
 
-    It changes with the syntax of any module that the stage can import (not with comments and
-    docstrings), with the tables that these read, and with the locked version of any package that
-    the stage computes with.
+    It changes with the syntax of any module that the stage can import (not with comments,
+    docstrings and the texts of exceptions), with the tables that these read, and with the locked
+    version of any package that the stage computes with.
     """
     return content_hash(fingerprinted(stage, branch, root))
 

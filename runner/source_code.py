@@ -3,7 +3,7 @@
 import ast
 import hashlib
 import sys
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -107,11 +107,11 @@ def imports_lazily(node: ast.stmt) -> bool:
 
 
 def code_digest(file: Path) -> str:
-    """Return the SHA-256 of a file's code without comments, layout and docstrings.
+    """Return the SHA-256 of a file's code without comments, layout, docstrings and messages.
 
-    A docstring is any string that is a statement of its own, also below a constant. None of this
-    changes what is computed, so rewording it makes no training stale. Every Python from 3.11 on
-    gives the same digest.
+    A docstring is any string that is a statement of its own, also below a constant. A message is
+    the text of an exception. None of this changes what is computed, so rewording it makes no
+    training stale. Every Python from 3.11 on gives the same digest.
     """
     return source_digest(file.read_bytes())
 
@@ -123,10 +123,37 @@ def source_digest(source: bytes) -> str:
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):
             node.body = [line for line in body if not is_docstring(line)]  # pyright: ignore
-        # early versions of 3.12 end the format of a value with ""
-        elif isinstance(node, ast.JoinedStr):
+        for text in message_texts(node):
+            text.value = ""
+        # of a message, or of a value's format, which early versions of 3.12 end with ""
+        if isinstance(node, ast.JoinedStr):
             node.values = [v for v in node.values if getattr(v, "value", None) != ""]
     return hashlib.sha256(syntax(tree).encode()).hexdigest()
+
+
+def message_texts(node: ast.AST) -> Iterator[ast.Constant]:
+    """Yield the literal texts in a message: a call in a `raise`, or of a name that ends in Error.
+
+    Only positional arguments are messages.
+    """
+    call = node.exc if isinstance(node, ast.Raise) else node
+    if isinstance(call, ast.Call) and (call is not node or called(call).endswith("Error")):
+        for argument in call.args:
+            yield from literal_texts(argument)
+
+
+def called(call: ast.Call) -> str:
+    """Return the name of what is called, without the module that it is in."""
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def literal_texts(node: ast.AST) -> Iterator[ast.Constant]:
+    """Yield the literal texts in an expression, other than the keys of subscripts."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node
+    inner = [node.value] if isinstance(node, ast.Subscript) else ast.iter_child_nodes(node)
+    for child in inner:
+        yield from literal_texts(child)
 
 
 def syntax(node: Any) -> str:

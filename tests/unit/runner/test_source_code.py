@@ -2,7 +2,12 @@
 
 import pytest
 
-from runner.source_code import code_digest, import_closure, imported_packages
+from runner.source_code import (
+    code_digest,
+    import_closure,
+    imported_packages,
+    source_digest,
+)
 
 CODE = '''\
 """A module."""
@@ -123,6 +128,50 @@ def test_a_digest_sees_code_strings_and_what_is_empty(tmp_path, one, other):
     (tmp_path / "a").write_text(one)
     (tmp_path / "b").write_text(other)
     assert one != other and code_digest(tmp_path / "a") != code_digest(tmp_path / "b")
+
+
+RAISING = """\
+def check(x, wrong, kind="a"):
+    if x < {"least": 1}["least"]:
+        raise ValueError(f"{wrong['least']}: {x:.1f} is too few, " "not " + ", ".join("ab"))
+    failed = errors.OtherError("it failed", code="b")
+    raise TypeError("wrong") from failed
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("is too few, ", "is less than"),
+        (": {x:.1f} is", "={x:.2f} is"),
+        ("f\"{wrong['least']}: ", "f\"Got {wrong['least']}: "),
+        (' "not "', ""),
+        ("it failed", "it went wrong"),
+        ('TypeError("wrong")', 'TypeError("wro" "ng")'),
+    ],
+)
+def test_a_digest_does_not_see_the_text_of_an_exception(old, new):
+    assert RAISING.count(old) == 1
+    assert source_digest(RAISING.replace(old, new).encode()) == source_digest(RAISING.encode())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("x <", "x <="),
+        ('["least"]:', '["most"]:'),
+        ("wrong['least']", "wrong['most']"),
+        ("{x:.1f}", "{kind}"),
+        ("raise ValueError", "raise KeyError"),
+        ('raise TypeError("wrong")', "raise TypeError"),
+        ('code="b"', 'code="c"'),
+        ('kind="a"', 'kind="b"'),
+        ("from failed", ""),
+    ],
+)
+def test_a_digest_sees_what_raises_an_exception(old, new):
+    assert RAISING.count(old) == 1
+    assert source_digest(RAISING.replace(old, new).encode()) != source_digest(RAISING.encode())
 
 
 def test_leaves_out_what_a_package_imports_when_a_name_is_asked_for(tree):
