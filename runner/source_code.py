@@ -11,6 +11,9 @@ from typing import Any
 FINGERPRINTED = frozenset({"interpreting_clip", "page", "stages"})
 """The packages whose code changes results. The runner's does not, and is not followed."""
 
+WORDING = ("label", "digits", "unit")
+"""The first arguments of a `Label`, which say how a number is shown."""
+
 
 def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[str]:
     """Return every file of ours that the module `stages.<stage>` can load, relative to `root`.
@@ -110,8 +113,9 @@ def code_digest(file: Path) -> str:
     """Return the SHA-256 of a file's code without comments, layout, docstrings and messages.
 
     A docstring is any string that is a statement of its own, also below a constant. A message is
-    the text of an exception. None of this changes what is computed, so rewording it makes no
-    training stale. Every Python from 3.11 on gives the same digest.
+    the text of an exception; the wording of a `Label` is left out, too. None of this changes what
+    is computed, so rewording it makes no training stale. Every Python from 3.11 on gives the same
+    digest.
     """
     return source_digest(file.read_bytes())
 
@@ -125,6 +129,8 @@ def source_digest(source: bytes) -> str:
             node.body = [line for line in body if not is_docstring(line)]  # pyright: ignore
         for text in message_texts(node):
             text.value = ""
+        if isinstance(node, ast.AnnAssign):
+            strip_labels(node.annotation)
         # of a message, or of a value's format, which early versions of 3.12 end with ""
         if isinstance(node, ast.JoinedStr):
             node.values = [v for v in node.values if getattr(v, "value", None) != ""]
@@ -145,6 +151,17 @@ def message_texts(node: ast.AST) -> Iterator[ast.Constant]:
 def called(call: ast.Call) -> str:
     """Return the name of what is called, without the module that it is in."""
     return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def strip_labels(annotation: ast.expr) -> None:
+    """Take the wording out of the labels in `x: Annotated[float, Label("width", 1, chance="y")]`.
+
+    That a field has a label stays, and so do the names of other fields and of columns.
+    """
+    for call in ast.walk(annotation):
+        if isinstance(call, ast.Call) and called(call) == "Label":
+            call.args = call.args[len(WORDING) :]
+            call.keywords = [one for one in call.keywords if one.arg not in WORDING]
 
 
 def literal_texts(node: ast.AST) -> Iterator[ast.Constant]:

@@ -174,6 +174,30 @@ def test_a_digest_sees_what_raises_an_exception(old, new):
     assert source_digest(RAISING.replace(old, new).encode()) != source_digest(RAISING.encode())
 
 
+LABEL = 'x: Annotated[Estimate, Label("share of all", 1, unit="%", headline="share")]'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "seen"),
+    [
+        ("share of all", "fraction", False),
+        ('1, unit="%"', "digits=2", False),
+        ('headline="share"', 'headline="part"', True),
+        (', headline="share"', "", True),
+        ("Estimate", "float", True),
+        (LABEL, "x: Annotated[Estimate]", True),
+        ("Label", "Length", True),
+    ],
+)
+def test_a_digest_sees_of_a_label_what_it_names(old, new, seen):
+    other = LABEL.replace(old, new)
+    assert other != LABEL
+    assert (source_digest(other.encode()) != source_digest(LABEL.encode())) == seen
+    # Elsewhere, a call of this name is code.
+    one, other = (f"x = f({text[3:]})".encode() for text in (LABEL, other))
+    assert source_digest(other) != source_digest(one)
+
+
 def test_leaves_out_what_a_package_imports_when_a_name_is_asked_for(tree):
     lazy = (
         "import stages.d\n"
