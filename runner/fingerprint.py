@@ -21,12 +21,16 @@ from runner.source_code import code_digest, import_closure, imported_packages
 FINGERPRINTS = Path("code.json")
 DIGITS = 12
 
-DRAWING, READING = (
+DRAWING, SOURCES_MODULE = (
     "interpreting_clip/synthetic/drawn_sets.py",
     "interpreting_clip/datasets/sources.py",
 )
 BRANCHES: Mapping[str, Mapping[str, str]] = {
-    "fetch": {"world": DRAWING, "hub": READING, "archive": READING, "folder": READING, "none": ""},
+    "fetch": {
+        "world": DRAWING,
+        **dict.fromkeys(("hub", "archive", "folder"), SOURCES_MODULE),
+        "none": "",
+    },
     "head": {"zero_shot": "interpreting_clip/encoders/heads.py", "trained": "", "random": ""},
 }
 """By stage and branch, the module that the stage imports only for this branch; "": none."""
@@ -44,13 +48,19 @@ own.
 """
 
 FORMAT = 1
-"""Raised by hand when the runner writes outputs in another form; its code counts nowhere."""
+"""Raised by hand when the runner writes outputs or parses parameters in another way.
+
+Its code counts nowhere.
+"""
 
 RUNNING = "interpreting_clip/kernels.py"
 """The module that chooses the kernels of every stage, before the stage is imported."""
 
-UNCOUNTED = ("interpreting_clip/errors.py", "interpreting_clip/urls.py")
-"""Modules that word errors and change no result."""
+EXCLUDED_FROM_FINGERPRINT = (
+    *("interpreting_clip/config/params.py", "interpreting_clip/config/syntax.py"),
+    *("interpreting_clip/errors.py", "interpreting_clip/urls.py"),
+)
+"""Modules that word errors, and those with which the runner parses every stage's parameters."""
 
 COMPUTES_NOTHING = ("code", "study")
 """Stages that run with any code and packages: users start them by hand to repair a study."""
@@ -73,7 +83,7 @@ COMPUTING = {
 }
 """By module name, the packages that compute or draw what a stage writes, or make its tokens."""
 
-BENEATH = {
+TRANSITIVE_DEPENDENCIES = {
     "jinja2": ("markupsafe",),
     "numba": ("llvmlite", "numpy"),
     "open-clip-torch": ("ftfy", "regex", "timm", "torch", "torchvision"),
@@ -84,10 +94,10 @@ BENEATH = {
 }
 """The packages that these use to compute."""
 
-CARRYING = frozenset(
+IO_PACKAGES = frozenset(
     {
         *("filelock", "huggingface_hub", "jaxtyping", "msgspec", "requests", "urllib3"),
-        *("pyarrow", "ruamel", "safetensors", "threadpoolctl", "tqdm"),
+        *("pyarrow", "safetensors", "threadpoolctl", "tqdm"),
     }
 )
 """Modules from outside that check, fetch, read, write or show, and compute no number."""
@@ -163,7 +173,7 @@ def content_hash(found: Mapping[str, Mapping[str, str]]) -> str:
 def branch_modules(stage: str, branch: str, root: Path) -> set[str]:
     """Return the modules of ours that can change what a stage computes in one of its branches."""
     branches = BRANCHES.get(stage, {})
-    others = {*UNCOUNTED, *branches.values()} - {branches.get(branch)}
+    others = {*EXCLUDED_FROM_FINGERPRINT, *branches.values()} - {branches.get(branch)}
     computing = set() if stage in COMPUTES_NOTHING else {RUNNING}
     return import_closure(stage, root, others) | computing
 
@@ -176,15 +186,15 @@ def computing_packages(modules: Iterable[str]) -> set[str]:
     ValueError
         A module is on neither list.
     """
-    if unknown := sorted(set(modules) - COMPUTING.keys() - CARRYING):
+    if unknown := sorted(set(modules) - COMPUTING.keys() - IO_PACKAGES):
         raise ValueError(
-            f"{', '.join(unknown)}: expected an entry in COMPUTING or CARRYING of "
+            f"{', '.join(unknown)}: expected an entry in COMPUTING or IO_PACKAGES of "
             f"runner/fingerprint.py, got none; say whether a result can change with its version"
         )
     todo, found = [COMPUTING[name] for name in modules if name in COMPUTING], set()
     while todo:
         found.add(package := todo.pop())
-        todo.extend(set(BENEATH.get(package, ())) - found)
+        todo.extend(set(TRANSITIVE_DEPENDENCIES.get(package, ())) - found)
     return found
 
 

@@ -49,6 +49,7 @@ REACHED = {
 NOTHING = {
     *("stages/__main__.py", "stages/code.py"),
     "interpreting_clip/__main__.py",
+    *("interpreting_clip/config/params.py", "interpreting_clip/config/syntax.py"),
     *("interpreting_clip/errors.py", "interpreting_clip/urls.py", "page/plot_templates.py"),
 }
 """Modules that are in no fingerprint, in packages that are."""

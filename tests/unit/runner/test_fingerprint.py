@@ -12,10 +12,10 @@ import pytest
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_json
 from runner.fingerprint import (
-    BENEATH,
-    CARRYING,
     COMPUTING,
     FINGERPRINTS,
+    IO_PACKAGES,
+    TRANSITIVE_DEPENDENCIES,
     branch_modules,
     computing_packages,
     different_versions,
@@ -72,7 +72,7 @@ def test_refuses_recorded_fingerprints_that_are_none(code_copy, text):
         require_fingerprint(entry("kurtosis"), code_copy)
 
 
-ALL = set(COMPUTING.values()) | {package for beneath in BENEATH.values() for package in beneath}
+ALL = {*COMPUTING.values()}.union(*TRANSITIVE_DEPENDENCIES.values())
 UNUSED = {"torch": {"jinja2"}}
 """What a package requires for something that no stage does: torch, to compile kernels."""
 
@@ -87,15 +87,16 @@ def normalized(name: str) -> str:
 def test_every_package_that_is_imported_is_on_one_of_the_lists():
     code = {ROOT / file for one in stage_branches(ROOT) for file in branch_modules(*one, ROOT)}
     imported = imported_packages(code)
-    assert imported == COMPUTING.keys() | CARRYING
-    assert not COMPUTING.keys() & CARRYING
+    assert imported == COMPUTING.keys() | IO_PACKAGES
+    assert not COMPUTING.keys() & IO_PACKAGES
 
 
 @pytest.mark.parametrize("package", sorted(ALL))
 def test_what_is_beneath_a_package_is_what_it_requires(package):
     needed = [r for r in requires(package) or () if "extra ==" not in r]
     names = {normalized(re.findall(r"[\w.-]+", requirement)[0]) for requirement in needed}
-    assert (names & ALL) - UNUSED.get(package, set()) == set(BENEATH.get(package, ()))
+    found = (names & ALL) - UNUSED.get(package, set())
+    assert found == set(TRANSITIVE_DEPENDENCIES.get(package, ()))
 
 
 def test_what_computes_is_locked_at_the_version_that_is_installed():
