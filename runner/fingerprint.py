@@ -7,8 +7,10 @@ one does not make the others' results stale.
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Container, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -16,7 +18,9 @@ import msgspec
 
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from runner.graph import StageEntry
-from runner.source_code import code_digest, import_closure, imported_packages
+from runner.source_code import FINGERPRINTED, code_digest, import_closure, imported_packages
+
+ROOT = Path(__file__).parents[1]
 
 FINGERPRINTS = Path("code.json")
 DIGITS = 12
@@ -129,6 +133,11 @@ def fingerprint_name(stage: str, branch: str) -> str:
     return f"{stage}_{branch}" if branch else stage
 
 
+def branch_name(entry: StageEntry) -> str:
+    """Return the branch that a stage's entry runs, or '' if the stage has none."""
+    return entry.fingerprint.removeprefix(entry.stage).removeprefix("_")
+
+
 def fingerprint(stage: str, branch: str, root: Path) -> str:
     """Return the fingerprint of a stage, or of one of its branches.
 
@@ -160,8 +169,7 @@ def counted_tables(code: Iterable[str]) -> list[str]:
 
 def readable_tables(entry: StageEntry, root: Path = Path()) -> list[str]:
     """Return the tables that a stage may read although dvc.yaml does not list them."""
-    branch = entry.fingerprint.removeprefix(entry.stage).removeprefix("_")
-    return counted_tables(branch_modules(entry.stage, branch, root))
+    return counted_tables(branch_modules(entry.stage, branch_name(entry), root))
 
 
 def content_hash(found: Mapping[str, Mapping[str, str]]) -> str:
@@ -271,13 +279,11 @@ def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
     """
     if entry.stage in COMPUTES_NOTHING:
         return
-    name = entry.fingerprint
-    branch = name.removeprefix(entry.stage).removeprefix("_")
-    file, stage = root / FINGERPRINTS, entry.stage
+    name, file = entry.fingerprint, root / FINGERPRINTS
     recorded = recorded_fingerprints(file).get(name)
     if recorded is None:
         return
-    found = fingerprinted(stage, branch, root)
+    found = fingerprinted(entry.stage, branch_name(entry), root)
     if (present := content_hash(found)) != recorded:
         raise InputError(
             f"{file}: '{name}': expected {present}, the current code's, got {recorded}; run `dvc "
@@ -293,6 +299,34 @@ def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
             "install` installs the former and records the latter, or write the installed version "
             f"of {first} there yourself; `dvc repro` then recomputes what depends on it"
         )
+
+
+def require_fingerprinted_modules(
+    entry: StageEntry, before: Container[str], root: Path = ROOT
+) -> None:
+    """Refuse a result if the stage has loaded modules of ours that its fingerprint does not cover.
+
+    Fingerprints follow import statements, and no `__import__(name)`. `before` are the names of the
+    modules that the runner itself had loaded. An empty `__init__.py` runs nothing.
+
+    Raises
+    ------
+    InputError
+        Names the first such module.
+    """
+    if entry.stage in COMPUTES_NOTHING:
+        return
+    covered = {*branch_modules(entry.stage, branch_name(entry), root), *EXCLUDED_FROM_FINGERPRINT}
+    for name, module in sorted(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name in before or name.partition(".")[0] not in FINGERPRINTED or not file:
+            continue
+        if os.path.relpath(file, root) not in covered and Path(file).stat().st_size:
+            raise InputError(
+                f"{os.path.relpath(file, root)}: stage {entry.name} loaded it, and its fingerprint "
+                f"does not cover it; write `import {name}` where it is used, so that an edit of it "
+                "makes results stale"
+            )
 
 
 def different_versions(packages: Mapping[str, str]) -> list[tuple[str, str, str]]:

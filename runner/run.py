@@ -17,6 +17,7 @@ from runner.fingerprint import (
     listed_fingerprints,
     readable_tables,
     require_fingerprint,
+    require_fingerprinted_modules,
 )
 from runner.graph import GRAPH, StageEntry, read_entry
 from runner.launcher import LAUNCHED, SETTINGS, compute_alone, launcher, run_elsewhere
@@ -102,8 +103,10 @@ def compute(
         inputs.check()
         if locked and not one_of_several:  # their processes inherit the lock
             lock_stage(entry, study.tree)
+        before = {*sys.modules}
         stage = resolve_name(f"stages.{entry.stage}:main")
         stage(*filter(None, [entry.key]), params, inputs, outputs)
+        require_fingerprinted_modules(entry, before)
 
 
 def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:

@@ -66,38 +66,39 @@ def imported_names(file: Path) -> frozenset[str]:
     ValueError
         An import is relative, or its name is computed.
     """
-    return names_in(file, file.read_bytes())
+    try:
+        return names_in(file.read_bytes(), file.name == "__init__.py")
+    except ValueError as error:
+        raise ValueError(f"{file}:{error}") from None
 
 
 @cache
-def names_in(file: Path, source: bytes) -> frozenset[str]:
-    """Return everything that a file with this content imports."""
+def names_in(source: bytes, package: bool) -> frozenset[str]:
+    """Return everything that a module, or the `__init__.py` of a package, imports."""
     names: set[str] = set()
-    for node in ast.walk(without_lazy_imports(file, ast.parse(source))):
+    for node in ast.walk(without_lazy_imports(ast.parse(source), package)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                raise ValueError(f"{file}:{node.lineno}: relative import; import by absolute path")
+                raise ValueError(f"{node.lineno}: relative import; import by absolute path")
             names.add(node.module or "")
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
             name = node.args[0]
             if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
-                raise ValueError(
-                    f"{file}:{node.lineno}: import by computed name; write the name out"
-                )
+                raise ValueError(f"{node.lineno}: import by computed name; write the name out")
             names.add(name.value)
     return frozenset(names)
 
 
-def without_lazy_imports(file: Path, tree: ast.Module) -> ast.Module:
+def without_lazy_imports(tree: ast.Module, package: bool) -> ast.Module:
     """Return a package's code without its `__getattr__`, and without what only editors read.
 
     The library imports all its instruments in `__getattr__` when a person asks for one. A stage
     imports the module of its measure, and asks for none (`tests/unit/test_dependencies.py`).
     """
-    if file.name == "__init__.py":
+    if package:
         tree.body = [node for node in tree.body if not imports_lazily(node)]
     return tree
 
