@@ -156,7 +156,7 @@ def fingerprinted(stage: str, branch: str, root: Path) -> dict[str, dict[str, st
     packages = set() if stage in COMPUTES_NOTHING else computing_packages(imported)
     return {
         "runner": {"format": str(FORMAT)},
-        "code": {module: code_digest(root / module) for module in code},
+        "code": {module: code_digest((root / module).read_bytes()) for module in code},
         "tables": {t: hashlib.sha256((root / t).read_bytes()).hexdigest() for t in tables},
         "packages": locked_versions(packages, root),
     }
@@ -289,15 +289,16 @@ def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
             f"{file}: '{name}': expected {present}, the current code's, got {recorded}; run `dvc "
             "repro code` first, so that results are filed under the code that computed them"
         )
-    if differing := different_versions(found["packages"]):
-        first = differing[0][0]
+    installed = {package: installed_version(package) for package in found["packages"]}
+    if differing := [one for one, locked in found["packages"].items() if installed[one] != locked]:
         raise InputError(
             "; ".join(
-                f"{package}: expected {locked}, got {got}" for package, locked, got in differing
+                f"{one}: expected {found['packages'][one]}, got {installed[one]}"
+                for one in differing
             )
             + ". Results depend on the versions in constraints.txt and versions.yaml: `make "
             "install` installs the former and records the latter, or write the installed version "
-            f"of {first} there yourself; `dvc repro` then recomputes what depends on it"
+            f"of {differing[0]} there yourself; `dvc repro` then recomputes what depends on it"
         )
 
 
@@ -329,17 +330,9 @@ def require_fingerprinted_modules(
             )
 
 
-def different_versions(packages: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Return name, expected and installed version of each package whose version differs.
-
-    The local part of an installed version names a build of it (2.13.0+cu126) and is not compared.
-    """
-    found = []
-    for name, expected in packages.items():
-        try:
-            installed = metadata.version(name).partition("+")[0]
-        except metadata.PackageNotFoundError:
-            installed = "none"
-        if installed != expected:
-            found.append((name, expected, installed))
-    return found
+def installed_version(package: str) -> str:
+    """Return a package's version without its local part, which names a build (2.13.0+cu126)."""
+    try:
+        return metadata.version(package).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return "none"

@@ -26,28 +26,32 @@ def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[
     ValueError
         A file imports relatively: leaf modules are imported by absolute path.
     """
-    todo, seen = [root / "stages" / f"{stage}.py"], set()
-    package = root / "stages" / "__init__.py"
-    if package.is_file() and package.stat().st_size:
-        todo.append(package)
+    todo, seen = files_of({f"stages.{stage}"}, root), set()
     while todo:
         file = todo.pop()
         if file not in seen and file.relative_to(root).as_posix() not in without:
             seen.add(file)
-            todo.extend(imported_files(file, root))
+            todo |= imported_files(file, root)
     return {file.relative_to(root).as_posix() for file in seen}
 
 
 def imported_files(file: Path, root: Path) -> set[Path]:
     """Return the files of ours that `file` itself imports, and their packages' `__init__.py`."""
-    ours = [name for name in imported_names(file) if name.partition(".")[0] in FINGERPRINTED]
-    files = {root / f"{name.replace('.', '/')}.py" for name in ours}
-    # in `stages.a.b`, b may be a name and not a module
-    files = {file for file in files if file.is_file()}
-    folders = {folder for one in files for folder in one.relative_to(root).parents}
-    packages = {root / folder / "__init__.py" for folder in folders - {Path()}}
-    # An empty __init__.py runs nothing; all of ours are empty but the library's own.
-    return files | {file for file in packages if file.is_file() and file.stat().st_size}
+    return files_of(imported_names(file), root)
+
+
+def files_of(names: Iterable[str], root: Path) -> set[Path]:
+    """Return the files of these modules and of the packages that they are in.
+
+    The `b` in `stages.a.b` may be a name and not a module. An empty `__init__.py` runs nothing; all
+    of ours are empty but the library's own.
+    """
+    paths = [Path(*n.split(".")) for n in names if n.partition(".")[0] in FINGERPRINTED]
+    modules = {root / path.with_suffix(".py") for path in paths}
+    packages = {root / one / "__init__.py" for path in paths for one in [path, *path.parents[:-1]]}
+    return {file for file in modules if file.is_file()} | {
+        file for file in packages if file.is_file() and file.stat().st_size
+    }
 
 
 def imported_packages(files: Iterable[Path]) -> set[str]:
@@ -76,7 +80,10 @@ def imported_names(file: Path) -> frozenset[str]:
 def names_in(source: bytes, package: bool) -> frozenset[str]:
     """Return everything that a module, or the `__init__.py` of a package, imports."""
     names: set[str] = set()
-    for node in ast.walk(without_lazy_imports(ast.parse(source), package)):
+    tree = ast.parse(source)
+    if package:
+        tree.body = [node for node in tree.body if not imports_lazily(node)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -85,45 +92,33 @@ def names_in(source: bytes, package: bool) -> frozenset[str]:
             names.add(node.module or "")
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
-            name = node.args[0]
-            if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+            name = getattr(node.args[0], "value", None)
+            if not isinstance(name, str):
                 raise ValueError(f"{node.lineno}: import by computed name; write the name out")
-            names.add(name.value)
+            names.add(name)
     return frozenset(names)
 
 
-def without_lazy_imports(tree: ast.Module, package: bool) -> ast.Module:
-    """Return a package's code without its `__getattr__`, and without what only editors read.
+def imports_lazily(node: ast.stmt) -> bool:
+    """Say whether a statement is a package's `__getattr__`, or runs in a type checker alone.
 
     The library imports all its instruments in `__getattr__` when a person asks for one. A stage
     imports the module of its measure, and asks for none (`tests/unit/test_dependencies.py`).
     """
-    if package:
-        tree.body = [node for node in tree.body if not imports_lazily(node)]
-    return tree
-
-
-def imports_lazily(node: ast.stmt) -> bool:
-    """Say whether a statement is a module's `__getattr__`, or runs in a type checker alone."""
     if isinstance(node, ast.If):
         return ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse
     return isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
 
 
-def code_digest(file: Path) -> str:
-    """Return the SHA-256 of a file's code without comments, layout, docstrings and messages.
+@cache
+def code_digest(source: str | bytes) -> str:
+    """Return the SHA-256 of a module's code without comments, layout, docstrings and messages.
 
     A docstring is any string that is a statement of its own, also below a constant. A message is
     the text of an exception; the wording of a `Label` is left out, too. None of this changes what
     is computed, so rewording it makes no training stale. Every Python from 3.11 on gives the same
     digest.
     """
-    return source_digest(file.read_bytes())
-
-
-@cache
-def source_digest(source: bytes) -> str:
-    """Return the `code_digest` of a source."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):
@@ -190,8 +185,4 @@ def syntax(node: Any) -> str:
 
 def is_docstring(line: ast.AST) -> bool:
     """Say whether a statement is only a string."""
-    return (
-        isinstance(line, ast.Expr)
-        and isinstance(line.value, ast.Constant)
-        and isinstance(line.value.value, str)
-    )
+    return isinstance(line, ast.Expr) and isinstance(getattr(line.value, "value", None), str)

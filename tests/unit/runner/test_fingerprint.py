@@ -18,9 +18,9 @@ from runner.fingerprint import (
     TRANSITIVE_DEPENDENCIES,
     branch_modules,
     computing_packages,
-    different_versions,
     fingerprint,
     fingerprint_name,
+    installed_version,
     locked_versions,
     named_versions,
     require_fingerprint,
@@ -131,13 +131,8 @@ def test_refuses_what_is_not_locked(tmp_path):
         locked_versions(["numpy"], tmp_path)
 
 
-def test_installed_versions_differ_whatever_the_build(monkeypatch):
-    numpy, torch = version("numpy"), version("torch").partition("+")[0]
-    assert different_versions({"numpy": numpy, "torch": torch}) == []
-    assert different_versions({"numpy": "1.0", "absent": "3.1"}) == [
-        ("numpy", "1.0", numpy),
-        ("absent", "3.1", "none"),
-    ]
+def test_installed_versions_have_no_build(monkeypatch):
+    assert installed_version("numpy") == version("numpy")
+    assert installed_version("absent") == "none"
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "2.13.0+cu126")
-    assert different_versions({"torch": "2.13.0"}) == []
-    assert different_versions({"torch": "2.13.1"}) == [("torch", "2.13.1", "2.13.0")]
+    assert installed_version("torch") == "2.13.0"

@@ -6,7 +6,6 @@ from runner.source_code import (
     code_digest,
     import_closure,
     imported_packages,
-    source_digest,
 )
 
 CODE = '''\
@@ -92,25 +91,23 @@ def test_refuses_an_import_by_computed_name_and_a_relative_one(tree, text, messa
         ("return 2 * x", "return (\n        2 * x\n    )"),
     ],
 )
-def test_a_digest_does_not_see_words_and_layout(tmp_path, old, new):
-    (tmp_path / "a").write_text(CODE)
-    (tmp_path / "b").write_text(CODE.replace(old, new))
+def test_a_digest_does_not_see_words_and_layout(old, new):
     assert CODE.replace(old, new) != CODE
-    assert code_digest(tmp_path / "a") == code_digest(tmp_path / "b")
+    assert code_digest(CODE.replace(old, new)) == code_digest(CODE)
 
 
 ANY_PYTHON = "cf2fddb197d2bb522390f78ea73e1146398841aa8899558b5a5a13f523809859"
 
 
-def test_a_digest_is_the_same_by_every_python(tmp_path):
+def test_a_digest_is_the_same_by_every_python():
     """With what versions from 3.11 to 3.13 parse or write differently."""
-    (tmp_path / "a").write_text(
+    source = (
         "class A(B):\n"
         "    async def f(self, *, x: int = 0) -> str:\n"
         "        return f'{x!r:<{x + 1}} {x:{x}}' + f'{x}'\n"
         "    g = [lambda: None, (), [], '', {**A}]\n"
     )
-    assert code_digest(tmp_path / "a") == ANY_PYTHON
+    assert code_digest(source) == ANY_PYTHON
 
 
 @pytest.mark.parametrize(
@@ -124,10 +121,8 @@ def test_a_digest_is_the_same_by_every_python(tmp_path):
         *(("x = [None]", "x = []"), ("x = ''", "x = None"), ("x = f'{a}'", "x = f'{a}{b}'")),
     ],
 )
-def test_a_digest_sees_code_strings_and_what_is_empty(tmp_path, one, other):
-    (tmp_path / "a").write_text(one)
-    (tmp_path / "b").write_text(other)
-    assert one != other and code_digest(tmp_path / "a") != code_digest(tmp_path / "b")
+def test_a_digest_sees_code_strings_and_what_is_empty(one, other):
+    assert one != other and code_digest(one) != code_digest(other)
 
 
 RAISING = """\
@@ -152,7 +147,7 @@ def check(x, wrong, kind="a"):
 )
 def test_a_digest_does_not_see_the_text_of_an_exception(old, new):
     assert RAISING.count(old) == 1
-    assert source_digest(RAISING.replace(old, new).encode()) == source_digest(RAISING.encode())
+    assert code_digest(RAISING.replace(old, new)) == code_digest(RAISING)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +166,7 @@ def test_a_digest_does_not_see_the_text_of_an_exception(old, new):
 )
 def test_a_digest_sees_what_raises_an_exception(old, new):
     assert RAISING.count(old) == 1
-    assert source_digest(RAISING.replace(old, new).encode()) != source_digest(RAISING.encode())
+    assert code_digest(RAISING.replace(old, new)) != code_digest(RAISING)
 
 
 LABEL = 'x: Annotated[Estimate, Label("share of all", 1, unit="%", headline="share")]'
@@ -192,10 +187,10 @@ LABEL = 'x: Annotated[Estimate, Label("share of all", 1, unit="%", headline="sha
 def test_a_digest_sees_of_a_label_what_it_names(old, new, seen):
     other = LABEL.replace(old, new)
     assert other != LABEL
-    assert (source_digest(other.encode()) != source_digest(LABEL.encode())) == seen
+    assert (code_digest(other) != code_digest(LABEL)) == seen
     # Elsewhere, a call of this name is code.
-    one, other = (f"x = f({text[3:]})".encode() for text in (LABEL, other))
-    assert source_digest(other) != source_digest(one)
+    one, other = (f"x = f({text[3:]})" for text in (LABEL, other))
+    assert code_digest(other) != code_digest(one)
 
 
 def test_leaves_out_what_a_package_imports_when_a_name_is_asked_for(tree):
