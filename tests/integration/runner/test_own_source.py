@@ -107,14 +107,6 @@ def test_a_module_that_the_fingerprint_does_not_cover_is_refused(code_copy, line
     assert run_trial(code_copy, "import interpreting_clip.late") == ""
 
 
-def test_a_package_in_place_of_a_module_is_refused(code_copy):
-    (code_copy / "interpreting_clip/twice").mkdir()
-    for name in ("twice.py", "twice/__init__.py"):
-        (code_copy / "interpreting_clip" / name).write_text("ONE = 1\n")
-    said = run_trial(code_copy, "import interpreting_clip.twice")
-    assert said.startswith("error: interpreting_clip/twice/__init__.py: stage trial")
-
-
 NUMBA = "import a; from interpreting_clip.measures.average_precision import compiled as c; "
 NUMBA += "f = c(a.f); print(f(1), len(f.stats.cache_hits))"
 

@@ -58,6 +58,13 @@ def test_ignores_packages_and_modules_of_others_and_ends_in_a_circle(tree):
     assert closure(tree(a="import stages.b", b="import stages.a")) == {"a.py", "b.py"}
 
 
+@pytest.mark.parametrize("text", ["import stages.room", "from stages import room"])
+def test_counts_a_package_and_one_in_place_of_a_module(tree, text):
+    root = tree(a=text, room="", room__b="", c="")
+    (root / "stages/room/__init__.py").write_text("import stages.c")
+    assert closure(root) == {"a.py", "room.py", "room/__init__.py", "c.py"}
+
+
 def test_leaves_out_the_branch_that_is_not_taken(tree):
     root = tree(a="import stages.b, stages.c", b="import stages.d", c="", d="")
     assert import_closure("a", root, {"stages/b.py"}) == {"stages/a.py", "stages/c.py"}
