@@ -137,13 +137,7 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
         readable += OWN_FILES
     for folder in writable:
         folder.mkdir(parents=True, exist_ok=True)
-    lock(
-        readable,
-        writable,
-        {path.parent for path in outputs},
-        map(Path, CODE),
-        network=reads_outside or several,
-    )
+    lock(readable, writable, {path.parent for path in outputs}, map(Path, CODE))
 
 
 def keep_compiled_code() -> None:
