@@ -6,6 +6,7 @@ import gc
 import inspect
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -31,9 +32,15 @@ DEBUG = "--debug"
 LONGEST = 300
 """The most characters of an unknown error that are shown."""
 
-ADVICE = "nothing was kept; free the disk or mend the file, then run `dvc repro` again"
-TOO_MANY_FILES = "nothing was kept; raise the limit with `ulimit -n 4096`, then run it again"
-"""The advice if the process has too many open files."""
+ADVICE = {
+    errno.ENOSPC: "free the disk",
+    errno.EDQUOT: "free the disk or have the quota raised",
+    errno.EMFILE: "raise the limit with `ulimit -n 4096`",
+    errno.ENOENT: "put it there, or let `dvc checkout` or `dvc repro` make it",
+    errno.EROFS: "mount {place} for writing, or use a folder elsewhere",
+    errno.EACCES: "give yourself access (`chmod u+rwX {place}`), or use a folder elsewhere",
+}
+"""What to do about an error of the system, by number; `place` is the nearest path that exists."""
 
 
 def launch(main: Callable[..., None], *arguments: str) -> None:
@@ -111,15 +118,22 @@ def explanation(error: Exception, command: str) -> str:
     """Say in one line what went wrong and what to do; several problems take several lines."""
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, PermissionError) and (path := undeclared(error)):
-        return one_line(
-            f"dvc.yaml: the stage opens {path} and does not list it; add it under the stage's "
-            "`deps`, or under `outs` if the stage writes it"
-        )
     if isinstance(error, OSError) and error.errno is not None:
-        advice = TOO_MANY_FILES if error.errno == errno.EMFILE else ADVICE
-        file = without_logins(str(error.filename or "writing"))
-        return one_line(f"{file}: {error.strerror}; {advice}")
+        # pyarrow has the path in its text only
+        named = error.filename or "".join(re.findall("'(.+?)'", str(error.strerror))[:1])
+        file = Path(str(named))
+        place = next(path for path in (file, *file.parents) if os.access(path, os.F_OK))
+        if error.errno == errno.EACCES and named and is_locked(place):
+            return one_line(
+                f"dvc.yaml: the stage opens {os.path.relpath(file)} and does not list it; add it "
+                "under the stage's `deps`, or under `outs` if the stage writes it"
+            )
+        advice = ADVICE.get(error.errno, "").format(place=place)
+        shown = without_logins(str(named or "writing"))
+        return one_line(
+            f"{shown}: {error.strerror}; nothing was kept; {advice}{', then ' if advice else ''}"
+            "run it again"
+        )
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if is_ours(Path(frame.filename))]
     frame = (ours or frames)[-1]
@@ -131,13 +145,15 @@ def explanation(error: Exception, command: str) -> str:
     )
 
 
-def undeclared(error: PermissionError) -> str:
-    """Return the file that the runner's lock has refused; nothing if its mode forbids the access.
-
-    access(2) knows about modes and not about Landlock.
-    """
-    path = str(error.filename or "")
-    return os.path.relpath(path) if path and os.access(path, os.R_OK) else ""
+def is_locked(place: Path) -> bool:
+    """Say whether the runner's lock forbids access, not a mode: access(2) knows only the latter."""
+    if os.access(place, os.W_OK):
+        return True
+    try:
+        os.close(os.open(place, os.O_RDONLY))
+    except PermissionError:
+        return os.access(place, os.R_OK)
+    return False
 
 
 def is_ours(file: Path) -> bool:

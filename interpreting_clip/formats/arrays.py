@@ -103,7 +103,8 @@ def read_tensors(file: Path, *keys: str) -> dict[str, np.ndarray]:
         The file is missing, truncated or lacks one of `keys`.
     """
     try:
-        with safe_open(file, framework="numpy") as stored:
+        # Python says which file it may not open; safetensors calls such a file missing.
+        with file.open("rb"), safe_open(file, framework="numpy") as stored:
             slices = {key: stored.get_slice(key) for key in stored.offset_keys()}
             layout = {
                 key: (np.dtype(DTYPES[array.get_dtype()]), tuple(array.get_shape()))

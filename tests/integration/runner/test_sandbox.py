@@ -23,6 +23,7 @@ class Kernel(ctypes.CDLL):
         return asked if attributes else {version}
 sys.path.insert(0, {root!r})
 import runner.sandbox as sandbox
+from runner.process import explanation
 if {version}:
     sandbox.ctypes.CDLL = Kernel
 sandbox.lock([Path("listed")], [Path("out")], [Path("place")])
@@ -31,7 +32,7 @@ for expression in json.loads(sys.argv[1]):
     try:
         found = eval(expression)
     except Exception as error:
-        found = type(error).__name__ + ": " + str(error)
+        found = " ".join([type(error).__name__, str(error), explanation(error, "")])
     said.append(str(found))
 print(json.dumps(said))
 """
@@ -108,6 +109,25 @@ def test_outputs_are_written_and_moved_into_place(folder):
     )
     assert "Error" not in written and (folder / "place/b").read_text() == "b"
     assert all("PermissionError" in said for said in refused)
+
+
+@pytest.mark.parametrize(
+    ("expression", "path"),
+    [
+        ("open('secret/a')", "secret/a"),
+        ("open('place/new', 'w')", "place/new"),
+        ("open('listed/a', 'w')", "listed/a"),
+        (
+            "__import__('interpreting_clip.formats.arrays').formats.arrays.read_tensors("
+            "Path('secret/a.safetensors'))",
+            "secret/a.safetensors",
+        ),
+        ("__import__('pyarrow.parquet').parquet.ParquetFile('secret/a')", "secret/a"),
+    ],
+)
+def test_a_refusal_names_the_path_and_the_line_to_add(folder, expression, path):
+    (said,) = locked(folder, expression)
+    assert f"dvc.yaml: the stage opens {path} " in said and "`deps`" in said
 
 
 def test_the_environment_is_read(folder):
