@@ -29,6 +29,9 @@ PR_SET_PDEATHSIG = 1
 DEBUG = "--debug"
 """The argument of any stage or tool that shows the traceback of an unknown error."""
 
+PARTIAL = r"([^/\s]+)\.partial(/\1(?=[:;,' ]|$))?"
+"""A path in the folder where an output is written, which is removed if its stage fails."""
+
 LONGEST = 300
 """The most characters of an unknown error that are shown."""
 
@@ -76,7 +79,7 @@ def explained(command: str, debug: bool) -> Iterator[None]:
     except Exception as error:
         if debug:
             raise
-        said = explanation(error, command)
+        said = re.sub(PARTIAL, r"\1", explanation(error, command))
         # the error comes from one of a stage's processes
         if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
             facts = {"message": said, "extraInfo": {"timestamp": int(time.time())}}

@@ -144,4 +144,7 @@ def require_finite(array: np.ndarray, name: str, rows: int = 4096, first: int = 
         finite = np.isfinite(array[begin : begin + rows])
         if not finite.all():
             row = first + begin + int(np.argmin(finite.all(axis=tuple(range(1, array.ndim)))))
-            raise InputError(f"{name}: expected finite numbers, got NaN or infinity in row {row}")
+            raise InputError(
+                f"{name}: expected finite numbers, got NaN or infinity in row {row}; look for them "
+                "in what it is computed from"
+            )

@@ -9,7 +9,7 @@ from typing import IO, Any, TypeVar
 
 import msgspec
 
-from interpreting_clip.errors import DAMAGED_JSON, InputError
+from interpreting_clip.errors import DAMAGED_JSON, InputError, error_context
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
@@ -25,7 +25,9 @@ def write_json(file: Path, value: Any, digits: int = DIGITS) -> None:
     InputError
         A float is NaN or infinite; names its key.
     """
-    text = json.dumps(rounded(value, digits, file.name), sort_keys=True, indent=1, allow_nan=False)
+    with error_context(file):
+        plain = rounded(value, digits, "")
+    text = json.dumps(plain, sort_keys=True, indent=1, allow_nan=False)
     write_whole(file, f"{text}\n".encode())
 
 
@@ -115,7 +117,10 @@ def rounded(value: Any, digits: int, key: str) -> Any:
         return rounded(value.tolist(), digits, key)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InputError(f"{key}: a result must be finite, got {value}; look at its inputs")
+            raise InputError(
+                f"'{key.lstrip('.')}': a result must be finite, got {value}; look for NaN and "
+                "infinity in what it is computed from"
+            )
         return round(value, digits) + 0.0
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [rounded(v, digits, f"{key}[{i}]") for i, v in enumerate(value)]

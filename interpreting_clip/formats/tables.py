@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.json import rounded, write_whole
 
 CURVE_COLUMNS = ("loss", "accuracy", "learning_rate")
@@ -17,7 +17,8 @@ def write_table(file: Path, rows: Sequence[Mapping[str, object]], columns: Seque
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({k: rounded(v, 6, f"{file.name}.{k}") for k, v in row.items()} for row in rows)
+    with error_context(file):
+        writer.writerows({k: rounded(v, 6, k) for k, v in row.items()} for row in rows)
     write_whole(file, text.getvalue().encode())
 
 

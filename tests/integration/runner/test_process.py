@@ -117,9 +117,22 @@ NOBODY = "import os; os.access = lambda path, mode: mode == os.F_OK and os.path.
     ],
 )
 def test_advice_fits_the_error_and_names_the_folder_that_is_there(error, advice):
-    done = run(f"{NOBODY}raise OSError({error}, 'data/gone/x/a.json')")
+    done = run(f"{NOBODY}raise OSError({error}, 'data/gone/x.partial/a.json')")
     assert done.stderr.startswith("error: data/gone/x/a.json: ") and advice in done.stderr
     assert "free the disk" not in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("data/x.partial/a.json", "data/x/a.json"),
+        ("metrics/x.json.partial/x.json", "metrics/x.json"),
+        ("data/x.partial/x.json", "data/x/x.json"),
+    ],
+)
+def test_a_folder_that_is_gone_by_then_is_named_as_the_output(path, shown):
+    done = run(f"raise InputError({path!r} + ': expected finite numbers')")
+    assert done.stderr == f"error: {shown}: expected finite numbers\n"
 
 
 @pytest.mark.parametrize(

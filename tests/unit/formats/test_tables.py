@@ -42,7 +42,7 @@ def test_refuses_a_missing_file_and_a_missing_column(tmp_path):
     ("row", "error", "message"),
     [
         ({"a": 1, "b": 2}, ValueError, "fields not in fieldnames: 'b'"),
-        ({"a": math.nan}, InputError, r"t.csv.a: .*nan"),
+        ({"a": math.nan}, InputError, r"t.csv: 'a': .*nan"),
     ],
 )
 def test_refuses_an_unannounced_column_and_nan_and_writes_nothing(tmp_path, row, error, message):
