@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 
 import msgspec
 
@@ -32,6 +33,37 @@ class InputError(Exception):
 def one_line(text: str) -> str:
     """Return a text with control characters, line ends and surrogates as escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+WEB_PAGE = (b"<!doctype", b"<html", b"<?xml")
+LFS_POINTER = b"version https://git-lfs.github.com/"
+"""The first bytes of what is often in the place of a file that was downloaded or cloned."""
+
+
+def require_content(file: Path, source: object) -> None:
+    """Refuse an empty file, a web page and a Git LFS pointer in the place of a file.
+
+    Also lets Python open the file before other libraries do: its errors name the file.
+
+    Raises
+    ------
+    InputError
+        It is one of these; names `source`.
+    """
+    with file.open("rb") as stream:
+        start = stream.read(256).lstrip()
+    if not start:
+        raise InputError(f"{source}: the file is empty; get it again")
+    if start.lower().startswith(WEB_PAGE):
+        raise InputError(
+            f"{source}: this is a web page, such as a server's refusal, and not the file itself; "
+            "look at it in a browser, and download the file again"
+        )
+    if start.startswith(LFS_POINTER):
+        raise InputError(
+            f"{source}: this is a Git LFS pointer, not the file itself; run `git lfs pull` in the "
+            "clone that it is from, or download the file"
+        )
 
 
 @contextmanager

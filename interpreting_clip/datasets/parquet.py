@@ -25,7 +25,7 @@ import msgspec
 from interpreting_clip.datasets.class_folders import File, Files
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import label_classes, named_classes
-from interpreting_clip.errors import DAMAGED_JSON, InputError
+from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
 from interpreting_clip.formats.files import natural_order
 
 SUFFIX = ".parquet"
@@ -276,6 +276,7 @@ def _opened(file: Path, where: str) -> Iterator[Any]:
 
     if not file.is_file():
         raise InputError(f"{where}: expected a file, got a pipe, a folder or a broken link")
+    require_content(file, where)
     options = {"buffer_size": BUFFER, "page_checksum_verification": True}
     try:
         with ParquetFile(file, pre_buffer=False, **options) as table:

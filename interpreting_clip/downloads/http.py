@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, require_content
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.urls import public_url
 
@@ -153,6 +153,7 @@ def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
             f"{by_hand}"
         )
     if not (found := file_digest(part)).startswith(sha256):
+        require_content(part, shown)
         raise InputError(
             f"{shown}: expected the sha256 {sha256}, got {found} ({part.stat().st_size:,} bytes); "
             "the file was removed. Check the `sha256` in params.yaml against the publisher's, and "

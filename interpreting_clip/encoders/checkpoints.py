@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, require_content
 
 StateDict = Mapping[str, torch.Tensor]
 """Weights by their names in the model."""
@@ -44,6 +44,7 @@ def read_checkpoint(file: Path, source: str) -> dict[str, StateDict]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    require_content(file, source)
     try:
         content = load_file(file) if is_safetensors(file) else read_pickle(file, source)
     except SafetensorError as error:

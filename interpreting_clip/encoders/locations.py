@@ -31,7 +31,7 @@ from interpreting_clip.encoders.hub_tokenizer import OPTIONAL, REQUIRED, HubToke
 from interpreting_clip.encoders.library_models import require_torchvision_classifier
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.open_clip_models import named_config
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, require_content
 from interpreting_clip.formats.activations_folder import MANIFEST
 from interpreting_clip.formats.files import file_digest
 
@@ -273,6 +273,7 @@ def download_weights(
                 f"{file}: no such file of weights; put it there, or let `folders` in compute.yaml "
                 "name the folder that it is in"
             )
+        require_content(file, file)
     digest = file_digest(file)
     if isinstance(location, AtPath) and digest != location.sha256:
         raise InputError(

@@ -40,7 +40,7 @@ import numpy as np
 from msgspec import Meta
 
 from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.errors import DAMAGED_JSON, InputError
+from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.image_lists import order_digest, read_image_list
 from interpreting_clip.formats.json import whole_file, write_json
@@ -257,6 +257,7 @@ def given_file(folder: Path, given: GivenFile) -> Path:
         raise InputError(f"{file}: no such file, but {MANIFEST} names it; write the folder again")
     if file.resolve().parent != folder.resolve():
         raise InputError(f"{file}: a link that leads out of the folder; put the file itself there")
+    require_content(file, file)
     if (found := file_digest(file)) != given.sha256:
         raise InputError(
             f"{file}: expected the SHA-256 {given.sha256} of {MANIFEST}, got {found}; it was "

@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, require_content
 
 SUFFIXES = (".safetensors", ".npy")
 
@@ -136,14 +136,13 @@ def read_arrays(file: Path) -> dict[str, StoredArray]:
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "no such file"
         raise InputError(f"{file}: {what}; expected a file that ends in {' or '.join(SUFFIXES)}")
-    if file.suffix == ".npy":
-        return {"": read_npy(file)}
-    if file.suffix == ".safetensors":
-        return read_safetensors(file)
-    raise InputError(
-        f"{file}: expected a file that ends in {' or '.join(SUFFIXES)}; save the array with "
-        "np.save, or several with safetensors.numpy.save_file"
-    )
+    if file.suffix not in SUFFIXES:
+        raise InputError(
+            f"{file}: expected a file that ends in {' or '.join(SUFFIXES)}; save the array with "
+            "np.save, or several with safetensors.numpy.save_file"
+        )
+    require_content(file, file)
+    return {"": read_npy(file)} if file.suffix == ".npy" else read_safetensors(file)
 
 
 def read_npy(file: Path) -> StoredArray:

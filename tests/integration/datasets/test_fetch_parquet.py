@@ -170,7 +170,8 @@ SWAPPED = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no parquet file"),
+        (b"", "is empty"),
+        (b"PAR1", "no parquet file"),
         (file(GOOD)[:-9], "cut short"),
         (file(table(GOOD, SWAPPED)), "'tench', got 'goldfish'"),
         (file(table(GOOD, KNOWN.names[:10])), "1,000 names .*got 10"),

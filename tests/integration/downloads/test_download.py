@@ -69,6 +69,13 @@ def test_the_first_digits_of_the_digest_are_enough(url, tmp_path):
         download(url, "0676ba61", tmp_path)
 
 
+def test_a_page_in_place_of_the_file_is_named(url, server, tmp_path):
+    server.files["/sets/a.tar"] = b"<!DOCTYPE html><title>Sign in</title>"
+    with pytest.raises(InputError, match=r"a\.tar: .*web page"):
+        download(url, DIGEST, tmp_path)
+    assert names(tmp_path) == set()
+
+
 def test_refuses_another_file_and_removes_it(url, server, tmp_path):
     server.files["/sets/a.tar"] = DATA[::-1]
     got = hashlib.sha256(DATA[::-1]).hexdigest()

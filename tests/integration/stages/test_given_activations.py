@@ -299,6 +299,8 @@ def test_a_folder_that_was_changed_or_is_gone_is_refused():
     give(*NAMES)
     of_nan(FOLDER / "imagenet_val.npy")
     assert "imagenet_val.npy: expected the SHA-256" in refused("weights", "mine")
+    (FOLDER / "imagenet_val.npy").write_text("version https://git-lfs.github.com/spec/v1\n")
+    assert "imagenet_val.npy: this is a Git LFS pointer" in refused("weights", "mine")
     write_activations_folder(FOLDER, {"imagenet_val": values("imagenet_val", 40)}, "lists")
     assert "correct `sha256` in params.yaml" in refused("weights", "mine")
     (FOLDER / MANIFEST).unlink()

@@ -215,8 +215,9 @@ def test_programs_are_refused(tmp_path):
     [
         (save(WEIGHTS)[:-5], "damaged safetensors"),
         (pickled(WEIGHTS)[:-200], "damaged"),
-        (b"<html>not found</html>", "damaged"),
-        (b"", "damaged"),
+        (b"<html>not found</html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", "`git lfs pull`"),
+        (b"", "is empty"),
         (pickled(torch.ones(3)), "got Tensor"),
         (pickled({}), "an empty mapping"),
         (

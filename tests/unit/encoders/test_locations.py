@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.config.encoders import OpenClipModel, TimmModel, TorchvisionModel
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.weight_sources import (
     ActivationsFolder,
     CheckpointFile,
@@ -18,6 +19,7 @@ from interpreting_clip.encoders.locations import (
     AtHub,
     AtPath,
     AtUrl,
+    download_weights,
     locate_weights,
     prefer_safetensors,
     url_location,
@@ -159,6 +161,13 @@ def test_every_weight_of_the_zoo_has_a_place_or_a_reason():
             assert isinstance(open_clip(model, tag), AtHub | AtUrl)
         except InputError as error:
             assert any(word in str(error) for word in ("QuickGELU", "transformers", "CoCa"))
+
+
+def test_a_pointer_in_place_of_weights_is_named_whatever_its_digest(tmp_path):
+    (tmp_path / "a.pt").write_text("version https://git-lfs.github.com/spec/v1\n")
+    entry = CheckpointFile(backbone="b", file="a.pt", sha256=DIGEST)
+    with pytest.raises(InputError, match=r"a\.pt: .*`git lfs pull`"):
+        download_weights(entry, AtPath(Path("a.pt"), DIGEST), Machine(folders=str(tmp_path)))
 
 
 def test_a_revision_is_for_the_hub_alone():

@@ -90,7 +90,8 @@ HUGE = "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4096)}
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "not a .npy"),
+        (b"", "is empty"),
+        (b"\n<!DOCTYPE html>", "web page"),
         (pickle.dumps(Bomb()), "not a .npy"),
         (objects(), "object"),
         (npy("__import__('os').system('touch executed')\n"), "not a .npy"),
@@ -158,7 +159,6 @@ def entry(**changes: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
         (2**62).to_bytes(8, "little") + b"{}",
         safetensors(entry())[:-1],
         safetensors(b"[" * 100_000),
