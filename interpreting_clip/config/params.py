@@ -193,6 +193,8 @@ def legal_values(info: inspect.Type) -> str:
             legal = f"legal: {words}"
         case inspect.LiteralType(values=values):
             legal = "legal values: " + ", ".join(map(str, values))
+        case inspect.BoolType():
+            legal = "legal values: true, false"
         case inspect.StructType(fields=fields):
             legal = "legal keys: " + ", ".join(field.encode_name for field in fields)
         case inspect.UnionType(types=types):

@@ -66,6 +66,7 @@ class Blue(msgspec.Struct, frozen=True, tag_field="kind", tag="blue"):
         ("[0.5, 2]", list[Fraction], r"'a\[1\]'.*got 2.*≤ 1.0"),
         ("[0.5, 2]", Annotated[list[Fraction], msgspec.Meta(min_length=1)], r"'a\[1\]'.*≤ 1.0"),
         ("[x, y, z]", Literal["all"] | tuple[Literal["x", "y"], ...], r"'a\[2\]'.*values: x, y$"),
+        ("no", bool, "'a': .*got 'no'.*values: true, false$"),
         ("{5: 1}", Blue, "'a': the name 5: Expected `str`"),
         ("{A: 1}", dict[Key, int], "'a': the name 'A': .*legal: `.*a-z0-9_"),
         ("{b: {o: 1}}", dict[Key, dict[Literal["p"], int]], "'a.b': the name 'o': .*values: p$"),
