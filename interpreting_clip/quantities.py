@@ -143,7 +143,13 @@ def require_public(url: str) -> None:
     ValueError
         It has a login, a fragment, or a query that may hold a secret; the secret is not named.
     """
-    if (public := public_url(url)) != url:
+    public = public_url(url)
+    if public == "…":
+        raise ValueError(
+            "`url`: expected https:// or http://, a host, perhaps `:` and a port up to 65535, and "
+            "a path, got … (not shown: it may hold a login)"
+        )
+    if public != url:
         raise ValueError(
             f"`url` may grant access where `…` stands: {public}. params.yaml is for everybody: get "
             "the file yourself and use `source: folder` or `file`, or let this machine's `mirror` "

@@ -94,8 +94,8 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
     if machine.mirror is not None and public_url(machine.mirror) == "…":
         raise InputError(
             "`mirror`: expected https:// and user:password, `@`, host and path, got an address "
-            "that is not shown; in user and password, write what is no letter a-z and no digit as "
-            "%.., `/` as %2F"
+            "that is not shown; a port is a number up to 65535; in user and password, write what "
+            "is no letter a-z and no digit as %.., `/` as %2F"
         )
     return machine
 

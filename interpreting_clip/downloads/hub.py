@@ -53,6 +53,7 @@ EXPLANATIONS: dict[str | int | None, str] = {
     ),
     "OfflineModeIsEnabled": "the hub's client is told to stay offline; unset HF_HUB_OFFLINE",
     "FileMetadataError": "{endpoint} announces no digest; check HF_ENDPOINT",
+    "UnsupportedProtocol": "{endpoint} has to begin with https:// or http://; check HF_ENDPOINT",
     401: "the token is not valid; give another in the environment variable HF_TOKEN",
     403: "access is refused to this token; look at {page}, or change HF_TOKEN",
 }

@@ -40,6 +40,13 @@ def test_shows_where_something_was_left_out(url, shown):
     assert "word" not in str(refused.value)
 
 
+@pytest.mark.parametrize("port", ["808O", "99999"])
+def test_a_port_that_is_none_is_named_and_no_login(port):
+    with pytest.raises(ValueError, match=r"`url`: .*port") as refused:
+        require_public(f"https://me:word@host:{port}/a")
+    assert "word" not in str(refused.value) and "source: folder" not in str(refused.value)
+
+
 def test_an_error_shows_no_login_and_a_library_no_url():
     text = "https://me:word@host/a: gone"
     assert str(InputError(text)) == "https://…@host/a: gone"

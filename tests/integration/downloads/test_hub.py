@@ -191,6 +191,13 @@ def test_explains_a_store_that_refuses(hub, commit, tmp_path, status):
     assert contents(tmp_path) == {}
 
 
+def test_an_endpoint_with_another_scheme_is_named_at_once(hub, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "htps://me:word@127.0.0.1")
+    with pytest.raises(InputError, match=r"htps://…@127.* https://.*HF_ENDPOINT") as refused:
+        open_repository("some/set", "main")
+    assert "word" not in str(refused.value)
+
+
 def test_says_that_the_hub_cannot_be_reached_or_asked(hub, commit, monkeypatch, tmp_path):
     opened = open_repository("some/set", "main")
     calls = (lambda: fetch(tmp_path), lambda: download_file(opened, "test/0.tar", tmp_path))

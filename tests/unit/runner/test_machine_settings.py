@@ -125,6 +125,6 @@ def test_an_address_is_no_folder(tmp_path, name):
 @pytest.mark.parametrize("mirror", ["me:wo/rd@host", "me:wo[rd@host/a", "me:word@host:99999/a"])
 def test_a_mirror_that_is_no_url_is_refused_and_not_shown(tmp_path, mirror):
     (tmp_path / "compute.yaml").write_text(f"mirror: 'https://{mirror}'", "utf-8")
-    with pytest.raises(InputError, match="`mirror`: ") as refused:
+    with pytest.raises(InputError, match=r"`mirror`: .*port") as refused:
         read_machine(tmp_path / "compute.yaml")
     assert "wo" not in str(refused.value).replace("password", "")
