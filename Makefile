@@ -57,12 +57,16 @@ prune: $(VENV)/ready
 	@python -m tools.prune $(if $(filter 1,$(YES)),--yes)
 
 # Without verify, DVC does not check what it downloads, and would compute with a damaged file.
-# It pushes an object of its cache whatever its bytes are by now, so fsck reads them first.
+# It pushes an object of its cache whatever its bytes are by now, so fsck reads them first. Where a
+# share is not mounted, it makes the folder on this machine's own disk, and nobody else gets it.
 push: $(VENV)/ready
 	@name=$$(dvc config core.remote) && test -n "$$name" || { >&2 echo \
 	    'error: there is no default remote to push to: dvc remote add -d shared <url>'; exit 1; }; \
 	test "$$(dvc config "remote.$$name.verify" 2> /dev/null)" = true || { >&2 echo \
-	    'error: the default remote is not verified, so pulls would accept damaged files: dvc remote modify "$$(dvc config core.remote)" verify true'; exit 1; }
+	    'error: the default remote is not verified, so pulls would accept damaged files: dvc remote modify "$$(dvc config core.remote)" verify true'; exit 1; }; \
+	url=$$(dvc config "remote.$$name.url"); \
+	case "$$url" in *://*) ;; *) test -d "$$url" || { >&2 echo \
+	    "error: $$url: the default remote's folder is not there: mount it or, if it is new: mkdir -p '$$url'"; exit 1; };; esac
 	python -m tools.fsck
 	dvc push --run-cache
 

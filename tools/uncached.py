@@ -140,10 +140,11 @@ def lock_outputs(root: Path, outputs: Mapping[str, list[dict[str, Any]]]) -> Non
 
 
 def default_remote(root: Path) -> str | None:
-    """Return the name of DVC's default remote, if there is one."""
+    """Return the address or folder of DVC's default remote, if there is one."""
     from dvc.config import Config
 
-    return Config(str(root / ".dvc"))["core"].get("remote")
+    config = Config(str(root / ".dvc"))
+    return config["remote"].get(config["core"].get("remote"), {}).get("url")
 
 
 def said(plan: Plan, remote: str | None) -> Iterator[str]:
@@ -153,7 +154,9 @@ def said(plan: Plan, remote: str | None) -> Iterator[str]:
         yield f"  {counted(plan.found)} ran here before on the same inputs and will not run again."
     if plan.computed:
         yield f"  {counted(plan.computed)} will run: {duration(plan.computed)}."
-    if remote:
+    if remote and "://" not in remote and not Path(remote).is_dir():
+        yield f"  The default remote may have them, but {remote} is not there: mount it first."
+    elif remote:
         pull = "git checkout dvc.lock && dvc pull" if plan.overlooked else "dvc pull"
         yield f"  To get them from the default remote instead: {pull}"
 

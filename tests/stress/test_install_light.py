@@ -16,6 +16,7 @@ def light(nano: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspac
     you = clone(nano.folder, people / "you")
     shutil.copytree(nano.folder / ".dvc/cache", you.folder / ".dvc/cache")
     you.run("dvc", "checkout", "--quiet")
+    (people / "remote").mkdir()
     you.run("dvc", "remote", "add", "--default", "shared", str(people / "remote"))
     you.run("dvc", "remote", "modify", "shared", "verify", "true")
     you.commit("Share the study")

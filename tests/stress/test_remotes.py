@@ -21,7 +21,7 @@ MAKE = ("make", "--silent")
 
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory: pytest.TempPathFactory) -> Remote:
-    return Remote(str(tmp_path_factory.mktemp("remote") / "files"), {}, {})
+    return Remote(str(tmp_path_factory.mktemp("remote")), {}, {})
 
 
 @pytest.fixture(scope="module")
@@ -152,12 +152,16 @@ def test_push_names_what_a_remote_lacks(nano, tmp_path):
     alone.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "files"))
     advice = 'dvc remote modify "$(dvc config core.remote)" verify true'
     assert advice in alone.run(*MAKE, "push", ok=False)
+    alone.run("dvc", "remote", "modify", "shared", "verify", "true")
+    said = alone.run(*MAKE, "push", ok=False)
+    assert f"error: {tmp_path}/files: " in said and "mount it" in said and "mkdir -p" in said
     assert not (tmp_path / "files").exists()
 
 
 def test_push_looks_through_what_it_sends(nano, tmp_path):
     alone = clone(nano.folder, tmp_path / "alone")
     shutil.copytree(nano.folder / ".dvc/cache", alone.folder / ".dvc/cache")
+    (tmp_path / "files").mkdir()
     alone.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "files"))
     alone.run("dvc", "config", "remote.shared.verify", "true")
     digest = min(objects(alone, nano.lock()["kurtosis@rn_untrained"]["outs"][0]["md5"]))
@@ -167,7 +171,7 @@ def test_push_looks_through_what_it_sends(nano, tmp_path):
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     said = alone.run(*MAKE, "push", ok=False)
     assert str(object_path(digest)) in said and "data/kurtosis/rn_untrained" in said
-    assert not (tmp_path / "files").exists()
+    assert not any((tmp_path / "files").iterdir())
     file.write_bytes(content)
     alone.run(*MAKE, "push")
     assert (tmp_path / "files" / object_path(digest)).read_bytes() == content

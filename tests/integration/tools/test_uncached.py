@@ -110,7 +110,11 @@ def test_the_time_is_the_sum_of_what_stages_last_took(study, capsys):
 def test_a_default_remote_is_named_as_another_way(study, capsys):
     elsewhere()
     assert "dvc pull" not in said(capsys)
-    study.run("dvc", "remote", "add", "--default", "shared", "/nowhere")
+    study.run("dvc", "remote", "add", "--default", "shared", "../shared")
+    shared = Path("../shared").resolve()
+    text = said(capsys)
+    assert f"{shared} is not there: mount it first" in text and "dvc pull" not in text
+    shared.mkdir()
     assert "instead: dvc pull" in said(capsys)  # `draw` has its results already
     LOCK.write_text(LOCK.read_text().replace(md5("draw"), f"{other(md5('draw'))}.dir"))
     assert "instead: git checkout dvc.lock && dvc pull" in said(capsys)
