@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
@@ -50,10 +50,12 @@ def walk(root: Path) -> Iterator[tuple[str, Path]]:
     InputError
         A link leads to a folder that is visited anyway, or that contains `root`: the walk might
         never end, and images would come twice.
+    OSError
+        A folder cannot be listed, which os.walk would skip.
     """
     above = {_identity(folder) for folder in root.resolve().parents}
     passed: set[tuple[int, int]] = set()
-    for directory, inner, names in os.walk(root, followlinks=True):
+    for directory, inner, names in os.walk(root, onerror=_refuse, followlinks=True):
         folder = _identity(Path(directory))
         if folder in above | passed:
             raise InputError(
@@ -65,6 +67,10 @@ def walk(root: Path) -> Iterator[tuple[str, Path]]:
         for name in sorted(names, key=natural_order):
             file = Path(directory) / name
             yield file.relative_to(root).as_posix(), file
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise error
 
 
 def _identity(folder: Path) -> tuple[int, int]:

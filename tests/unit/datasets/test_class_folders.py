@@ -1,5 +1,6 @@
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,20 @@ def test_linked_folders_are_followed(tmp_path: Path):
     (tmp_path / "root").mkdir()
     (tmp_path / "root/link").symlink_to(tmp_path / "elsewhere")
     assert [file.path for file in folder_files(tmp_path / "root")(lambda _: True)] == ["link/a.txt"]
+
+
+def test_a_folder_that_cannot_be_listed_is_not_skipped(tmp_path: Path, monkeypatch):
+    write_files(tmp_path, {"a/1.txt": b"1", "b/2.txt": b"2"})
+    listed = os.scandir
+
+    def scandir(folder: str):
+        if Path(folder).name == "b":
+            raise PermissionError(13, "Permission denied", folder)
+        return listed(folder)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    with pytest.raises(PermissionError, match="/b"):
+        list(folder_files(tmp_path)(lambda _: True))
 
 
 IMAGES = [f"val/ILSVRC2012_val_0000000{number}.JPEG" for number in (1, 2, 3)]
