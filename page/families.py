@@ -101,7 +101,7 @@ def shares_features(encoder: StudyEncoder, encoders: Sequence[StudyEncoder]) -> 
 
 
 def trained(encoders: Sequence[StudyEncoder], training: str) -> list[StudyEncoder]:
-    """Return the encoders of one kind of training, in the study's order."""
+    """Return the encoders of one kind of training, in their order."""
     return [e for e in encoders if e.entry.training == training]
 
 

@@ -96,7 +96,7 @@ def study_names(
 def dataset_rows(
     datasets: Mapping[str, DatasetEntry | ShiftEntry], encoders: Sequence[StudyEncoder]
 ) -> list[DatasetRow]:
-    """Return the datasets in the study's order; a test set counts the images that were measured."""
+    """Return the datasets in their order; a test set counts the images that were measured."""
     rows, first = [], first_complete(encoders)
     for name, entry in datasets.items():
         result = "imagenet" if name == "imagenet_val" else name
@@ -123,7 +123,7 @@ def dataset_rows(
 
 
 def training_rows(provenance: Provenance, encoders: Sequence[StudyEncoder]) -> list[TrainingRow]:
-    """Return a row for each encoder that was trained here, in the study's order."""
+    """Return a row for each encoder that was trained here, in their order."""
     rows = []
     for e in encoders:
         entry = provenance.trainings.get(e.key)
@@ -146,7 +146,7 @@ def training_rows(provenance: Provenance, encoders: Sequence[StudyEncoder]) -> l
 
 
 def probe_rows(provenance: Provenance, encoders: Sequence[StudyEncoder]) -> list[ProbeRow]:
-    """Return a row for each linear probe, in the study's order.
+    """Return a row for each linear probe, in the encoders' order.
 
     What it was fitted to goes by its label, if it is measured itself, or else by its key.
     """

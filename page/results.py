@@ -1,6 +1,6 @@
 """The results of a study that the report reads: their types, and the check on reading."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -10,7 +10,7 @@ from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.measures.logit_line import LogitLine
-from page.names import INSTRUMENTS, TESTBED_SHIFTS
+from page.names import INSTRUMENTS, TESTBED_SHIFTS, TRAININGS
 from page.replicas import Replicated
 
 Number = float | None
@@ -492,6 +492,12 @@ class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
     def metrics(self) -> Metrics:
         """The encoder's measures."""
         return self.series.measures
+
+
+def report_order(entries: Mapping[str, EncoderEntry]) -> list[str]:
+    """Return the keys of encoders as the report lists them: by backbone, training and key."""
+    ranks = {training: rank for rank, training in enumerate(TRAININGS)}
+    return sorted(entries, key=lambda k: (entries[k].backbone, ranks[entries[k].training], k))
 
 
 class LayerComparison(msgspec.Struct, frozen=True, kw_only=True):

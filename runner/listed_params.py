@@ -12,7 +12,8 @@ class ListedParams(Params):
     """The parameters of a study that a stage lists; any other is refused.
 
     DVC looks at the listed ones alone, so a result that depended on another one would not be
-    computed again when that changes.
+    computed again when that changes. Nor does it look at the order of a mapping's keys, so a stage
+    gets them sorted, whatever their order in the file.
     """
 
     def __init__(
@@ -23,7 +24,7 @@ class ListedParams(Params):
         fingerprints: Mapping[str, str] | None = None,
     ) -> None:
         # Not read again: every stage would parse params.yaml twice.
-        self.file, self.tree = study.file, study.tree
+        self.file, self.tree = study.file, sorted_keys(study.tree)
         self.listed, self.stage = listed, stage
         self.fingerprints = dict(fingerprints or {})
         """What the stage lists of code.json, beside its own fingerprint."""
@@ -56,3 +57,10 @@ class ListedParams(Params):
             f"{GRAPH}: stage {self.stage} reads the parameter '{path}' and does not list it; add "
             f"the line `- {path}` under its `params`"
         )
+
+
+def sorted_keys(node: Any) -> Any:
+    """Return a part of a study with the keys of every mapping sorted."""
+    if isinstance(node, dict):
+        return {key: sorted_keys(node[key]) for key in sorted(node, key=str)}
+    return [sorted_keys(one) for one in node] if isinstance(node, list) else node

@@ -32,6 +32,7 @@ from page.results import (
     StudyEncoder,
     UntrainedNull,
     read_result,
+    report_order,
 )
 from page.study_tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from page.vega import vega_script
@@ -50,8 +51,8 @@ DRAWING = ("numpy", "vl-convert-python")
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write `plots/*.csv`, the README's figure, and `plots/report.html` with its `vega.js`.
 
-    The study's encoders, nulls and comparisons are those in params.yaml, in its order: the folders
-    may still hold the results of removed ones.
+    The study's encoders, nulls and comparisons are those in params.yaml: the folders may still hold
+    the results of removed ones.
     """
     title, description = params.read("study.title", str), params.read("study.description", str)
     entries = params.read("encoders", dict[str, EncoderEntry])
@@ -64,14 +65,14 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         file = inputs[PLOTS / "untrained"] / f"{backbone}.json"
         variables.update(require_checksums(file.with_suffix(".sha256"), file))
         nulls[backbone] = read_result(file, UntrainedNull)
-    for number, (key, entry) in enumerate(entries.items(), 1):
+    for number, key in enumerate(report_order(entries), 1):
         file = inputs[PLOTS / "encoders"] / f"{key}.json"
         variables.update(require_checksums(file.with_suffix(".sha256"), file))
         series = read_result(file, Series)
         encoder = StudyEncoder(
             key=key,
             number=number,
-            entry=entry,
+            entry=entries[key],
             series=series,
             replicas=replicas.get(key, {}),
         )

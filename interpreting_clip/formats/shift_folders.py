@@ -10,12 +10,12 @@ NAMES = "shifts.json"
 
 
 def write_shift_names(directory: Path, names: Sequence[str]) -> None:
-    """Write which shifts have a folder below `directory`, in the study's order."""
+    """Write which shifts have a folder below `directory`."""
     write_json(directory / NAMES, list(names))
 
 
 def read_shift_folders(directory: Path) -> dict[str, Path]:
-    """Return the dataset folder of each of the study's own shifts, in the study's order.
+    """Return the dataset folder of each of the study's own shifts.
 
     Raises
     ------

@@ -125,15 +125,15 @@ def test_report(run):
     for folder in ("plots/encoders", "plots/untrained", "plots/comparisons"):
         Path(folder, "removed.json").write_text("{}")
     run("report")
-    labels = ["the second", "the first"]
+    labels = ["the first", "the second"]  # not in the order of params.yaml
     for table in ("effective_robustness", "kurtosis", "importance", "pruning", "concepts", "sweep"):
         found = [row["label"] for row in rows(table) if row["label"].startswith("the ")]
         assert list(dict.fromkeys(found)) == labels, table
-    for row, key in zip(rows("kurtosis"), reversed(KEYS), strict=True):
+    for row, key in zip(rows("kurtosis"), KEYS, strict=True):
         expected = result(f"plots/encoders/{key}.json")["measures"]["kurtosis"]["mean"]
         assert float(row["kurtosis"]) == pytest.approx(expected)
     null = result("plots/untrained/rn.json")["numbers"]["kurtosis"]
-    linear, rectified = rows("kurtosis")
+    rectified, linear = rows("kurtosis")
     assert float(linear["null"]) == pytest.approx(np.mean(null), abs=1e-5)
     assert float(linear["null_high"]) == pytest.approx(max(null), abs=1e-5)
     assert rectified["null"] == ""
