@@ -7,13 +7,13 @@ the spread beside the intervals. The paper trains each encoder once and reports 
 """
 
 import hashlib
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import read_table
@@ -75,29 +75,30 @@ def training_settings(key: str, study: Mapping[str, Any]) -> str:
     """Return 12 hex digits that stand for the settings of an encoder's training but for its seed.
 
     These are the recipe, the backbone, the dataset, and for a finetuned encoder the settings of the
-    training that it starts from.
+    training that it starts from. They count by their values: `20` and `20.0`, or a default and
+    nothing, are the same.
 
     Parameters
     ----------
     key : an encoder that `training_of` has a stage for
-    study : the sections of params.yaml
+    study : the sections of params.yaml that say how encoders are trained, with their types
     """
     entry = study[training_of(key, study)][key]
-    recipe = {k: v for k, v in study["recipes"][entry["recipe"]].items() if k != "seed"}
+    start = getattr(entry, "start", "")
     parts = {
-        "recipe": recipe,
-        "backbone": study["backbones"][entry["backbone"]] if "backbone" in entry else None,
-        "start": training_settings(entry["start"], study) if "start" in entry else None,
-        "dataset": study["datasets"][entry["dataset"]],
-        "label_smoothing": entry.get("label_smoothing"),
+        "recipe": replace(study["recipes"][entry.recipe], seed=0),
+        "dataset": study["datasets"][entry.dataset],
+        "label_smoothing": getattr(entry, "label_smoothing", None),
+        "start": training_settings(start, study) if start else None,
+        "backbone": None if start else study["backbones"][entry.backbone],
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:12]
 
 
 def training_code(key: str, study: Mapping[str, Any], code: Mapping[str, str]) -> str:
     """Return the fingerprints, in code.json, of the stages that an encoder's training takes."""
     stage = training_of(key, study)
-    start = study[stage][key].get("start")
+    start = getattr(study[stage][key], "start", "")
     own = code.get(stage, "")
     return f"{training_code(start, study, code)}+{own}" if start else own
 

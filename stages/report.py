@@ -5,12 +5,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.config.own_shifts import Shifts
 from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.tables import write_table
@@ -21,7 +19,7 @@ from page.charts import CHARTS
 from page.drawing import chart_svg
 from page.encoder_switch import switch_script
 from page.families import with_null
-from page.provenance import GivenFolder, Provenance, study_names
+from page.provenance import TRAINED_FROM, GivenFolder, Provenance, study_names
 from page.replicas import read_replicas
 from page.report_page import in_words_of, report_page
 from page.results import (
@@ -41,9 +39,6 @@ from runner.outputs import Inputs, Outputs, require_checksums
 
 PLOTS = Path("plots")
 
-TRAINED_FROM = ("backbones", "datasets", "recipes", "pretrain", "finetune", "supervise")
-"""The sections that say how an encoder is trained."""
-
 DRAWING = ("numpy", "vl-convert-python")
 """The packages that make the page itself, besides torch's, which made the results."""
 
@@ -58,7 +53,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
     settings = params.read("correlation", Settings)
-    study = {name: params.read(name, dict) for name in TRAINED_FROM}
+    study = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
     replicas = read_replicas(inputs["studies/replicas.csv"], study, params.fingerprints)
     encoders, comparisons, nulls, variables = [], [], dict[str, UntrainedNull](), set()
     for backbone in params.read("untrained", dict[str, dict]):
@@ -88,8 +83,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     variables.update(require_checksums(inputs[PLOTS / "controls.sha256"], planted))
     controls = read_result(planted, Controls)
     shifts = params.read("shifts", Shifts)
-    datasets = params.read("datasets", dict[str, DatasetEntry])
-    names = study_names(datasets, shifts)
+    names = study_names(study["datasets"], shifts)
     tables = study_tables(encoders, comparisons, baseline, names)
     for name, rows in tables.items():
         write_table(outputs[PLOTS / f"{name}.csv"], rows, COLUMNS[name])
@@ -110,14 +104,10 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         controls=controls,
         tables=tables,
         provenance=Provenance(
-            datasets=datasets,
+            datasets=study["datasets"],
             shifts=shifts,
-            recipes=params.read("recipes", dict[str, TrainingRecipe]),
-            trainings={
-                **params.read("pretrain", dict[str, Pretrain]),
-                **params.read("finetune", dict[str, Finetune]),
-                **params.read("supervise", dict[str, Supervise]),
-            },
+            recipes=study["recipes"],
+            trainings=study["pretrain"] | study["finetune"] | study["supervise"],
             probes=params.read("probe", dict[str, Probe]),
             given={
                 key: GivenFolder(folder=entry["folder"], sha256=entry["sha256"])

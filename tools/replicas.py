@@ -14,11 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from interpreting_clip.config.params import PARAMS
+from interpreting_clip.config.params import PARAMS, convert
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.tables import write_table
+from page.provenance import TRAINED_FROM
 from page.replicas import IDENTITY, TRAININGS, training_code, training_of, training_settings
 from runner.fingerprint import FINGERPRINTS
 from runner.process import launch
@@ -97,6 +98,11 @@ def seed_of(key: str, study: dict[str, Any]) -> int:
     return study["recipes"][study[training_of(key, study)][key]["recipe"]]["seed"]
 
 
+def typed(study: dict[str, Any]) -> dict[str, Any]:
+    """Return the sections of a study that say how encoders are trained, as their types."""
+    return {name: convert(study[name], kind, name) for name, kind in TRAINED_FROM.items()}
+
+
 def table_rows(study: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
     """Return a row for each replica of the study that was run here, and the numbers' names.
 
@@ -106,6 +112,7 @@ def table_rows(study: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
         An encoder of params.yaml is no replica, or its results are missing.
     """
     code, rows, names = read_json(FINGERPRINTS), [], dict[str, None]()
+    sections = typed(study)
     for key in study["encoders"]:
         stem, _, number = key.rpartition("_")
         if not number.isdecimal() or not training_of(key, study):
@@ -120,7 +127,7 @@ def table_rows(study: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
             for one in numbers
         }
         names |= dict.fromkeys(values)
-        training = training_settings(key, study), training_code(key, study, code)
+        training = training_settings(key, sections), training_code(key, sections, code)
         identity = zip(IDENTITY, (stem, seed_of(key, study), *training), strict=True)
         rows.append(dict(identity) | values)
     return rows, list(names)

@@ -235,7 +235,7 @@ EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 EDITS = [
     ("interpreting_clip/measures/cka.py", EDIT, {"cka", "controls", "study"}),
     ("interpreting_clip/config/untrained.py", EDIT, {"study", "extract_untrained"}),
-    ("interpreting_clip/config/weight_sources.py", EDIT, {"study", "weights"}),
+    ("interpreting_clip/config/weight_sources.py", EDIT, {"study", "weights", "report"}),
     (
         "interpreting_clip/measures/u_centring.py",
         EDIT,

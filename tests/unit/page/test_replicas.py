@@ -19,6 +19,7 @@ from page.replicas import (
 )
 from tests.reads import ROOT
 from tests.unit.page.conftest import made_up_study, read
+from tools.replicas import typed
 
 CODE = {"pretrain": "aa", "finetune": "bb", "supervise": "cc"}
 ZERO_SHOT, FINETUNED = "rn_web_broad", "rn_web_broad_finetuned"
@@ -31,7 +32,8 @@ def study() -> dict:
 
 
 def row(study: dict, key: str, seed: int, **values) -> dict:
-    identity = (key, seed, training_settings(key, study), training_code(key, study, CODE))
+    of = typed(study)
+    identity = (key, seed, training_settings(key, of), training_code(key, of, CODE))
     return {**dict(zip(IDENTITY, identity, strict=True)), **values}
 
 
@@ -47,7 +49,7 @@ def replicas(study: dict, key: str = ZERO_SHOT) -> list[dict]:
 
 
 def test_numbers_come_back_by_encoder_and_name(study, tmp_path):
-    found = read_replicas(table(tmp_path, *replicas(study)), study, CODE)
+    found = read_replicas(table(tmp_path, *replicas(study)), typed(study), CODE)
     assert found == {
         ZERO_SHOT: {"kurtosis.kurtosis": Replicated(values=[*KURTOSIS], outdated=False)}
     }
@@ -57,7 +59,7 @@ def test_numbers_come_back_by_encoder_and_name(study, tmp_path):
 
 def test_a_number_that_a_replica_lacks_is_left_out(study, tmp_path):
     rows = [one | {"robustness.robustness": None} for one in replicas(study)]
-    found = read_replicas(table(tmp_path, *rows), study, CODE)
+    found = read_replicas(table(tmp_path, *rows), typed(study), CODE)
     assert list(found[ZERO_SHOT]) == ["kurtosis.kurtosis"]
 
 
@@ -78,20 +80,29 @@ def test_replicas_with_other_settings_are_none_of_the_study_s(
     other = copy.deepcopy(study)
     section, key, name = path.split(".")
     other[section][key][name] = value
-    assert read_replicas(file, other, CODE) == {}
+    assert read_replicas(file, typed(other), CODE) == {}
 
 
 def test_another_seed_is_not_another_setting(study):
     other = copy.deepcopy(study)
     other["recipes"]["rn_broad"]["seed"] = 8
-    assert training_settings(FINETUNED, other) == training_settings(FINETUNED, study)
+    assert training_settings(FINETUNED, typed(other)) == training_settings(FINETUNED, typed(study))
+
+
+def test_another_spelling_is_not_another_setting(study):
+    other = copy.deepcopy(study)
+    assert repr(other["datasets"]["web_broad"]["rotation"]) == "20.0"
+    other["datasets"]["web_broad"]["rotation"] = 20
+    # the default, written out
+    assert other["recipes"]["rn_broad"].setdefault("activation_checkpointing", False) is False
+    assert training_settings(FINETUNED, typed(other)) == training_settings(FINETUNED, typed(study))
 
 
 @pytest.mark.parametrize("stage", CODE)
 def test_other_code_outdates_what_it_trains_and_what_starts_from_that(study, tmp_path, stage):
     keys = {"pretrain": {ZERO_SHOT, FINETUNED}, "finetune": {FINETUNED}}
     rows = [row for key in (ZERO_SHOT, FINETUNED) for row in replicas(study, key)]
-    found = read_replicas(table(tmp_path, *rows), study, CODE | {stage: "new"})
+    found = read_replicas(table(tmp_path, *rows), typed(study), CODE | {stage: "new"})
     outdated = {key for key, numbers in found.items() if numbers["kurtosis.kurtosis"].outdated}
     assert found.keys() == {ZERO_SHOT, FINETUNED} and outdated == keys.get(stage, set())
 
@@ -99,10 +110,10 @@ def test_other_code_outdates_what_it_trains_and_what_starts_from_that(study, tmp
 def test_a_lone_replica_and_what_is_no_number_are_refused(study, tmp_path):
     rows = replicas(study)
     with pytest.raises(InputError, match=f"replicas.csv: .*two replicas of {ZERO_SHOT}"):
-        read_replicas(table(tmp_path, rows[0]), study, CODE)
+        read_replicas(table(tmp_path, rows[0]), typed(study), CODE)
     rows[1]["kurtosis.kurtosis"] = "much"
     with pytest.raises(InputError, match=r"kurtosis\.kurtosis: expected numbers"):
-        read_replicas(table(tmp_path, *rows), study, CODE)
+        read_replicas(table(tmp_path, *rows), typed(study), CODE)
 
 
 def test_a_deviation_stands_behind_an_interval_and_is_marked_if_outdated():

@@ -11,7 +11,7 @@ from interpreting_clip.formats.tables import read_table
 from interpreting_clip.study.check import check
 from page.replicas import IDENTITY, training_settings
 from tests.reads import ROOT
-from tools.replicas import SEEDS, STUDY, TABLE, main, replicated, study_text
+from tools.replicas import SEEDS, STUDY, TABLE, main, replicated, study_text, typed
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def test_the_study_is_legal_and_has_each_trained_encoder_five_times():
 def test_replicas_differ_in_their_seed_alone(study):
     made = replicated(study)
     for key in ("rn_web_broad", "vit_web_broad_finetuned", "rn_web_broad_labels"):
-        settings = {training_settings(f"{key}_{number}", made) for number in range(SEEDS)}
-        assert settings == {training_settings(key, study)}
+        settings = {training_settings(f"{key}_{number}", typed(made)) for number in range(SEEDS)}
+        assert settings == {training_settings(key, typed(study))}
     seeds = [made["recipes"][f"rn_broad_{number}"]["seed"] for number in range(SEEDS)]
     assert seeds == [0, 1, 2, 3, 4]
     assert made["finetune"]["rn_web_broad_finetuned_3"]["start"] == "rn_web_broad_3"
@@ -61,7 +61,7 @@ def test_the_table_has_a_row_for_each_replica(study, capsys):
     assert "45 replicas" in capsys.readouterr().out and len(rows) == 45
     first = rows[1]
     assert (first["encoder"], first["seed"], first["code"]) == ("rn_web_broad", "1", "aa")
-    assert first["settings"] == training_settings("rn_web_broad", study)
+    assert first["settings"] == training_settings("rn_web_broad", typed(study))
     assert (first["kurtosis.kurtosis"], first["kurtosis.other"]) == ("2.01", "")
 
 
