@@ -175,6 +175,16 @@ def wait_passively() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def compute_on_one_thread() -> None:
+    """Let BLAS and OpenMP, neither of which may be loaded yet, use one thread.
+
+    They would use one per core or what the user has set, and another number adds in another order.
+    Trainings and forward passes set the study's number of threads in torch, which goes first.
+    """
+    for library in ("MKL", "OMP", "OPENBLAS"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
+
+
 def repeat_products() -> None:
     """Let cuBLAS multiply the same way in every run, unless the user has chosen its workspace.
 

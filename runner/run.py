@@ -24,7 +24,7 @@ from runner.launcher import LAUNCHED, SETTINGS, compute_alone, launcher, run_els
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Inputs, Outputs, partial_folder
-from runner.process import DEBUG, leave
+from runner.process import DEBUG, compute_on_one_thread, leave
 from runner.recorded import recorded_outputs
 from runner.sandbox import lock
 
@@ -76,6 +76,7 @@ def main(*words: str) -> None:
     computes = stage not in COMPUTES_NOTHING
     if computes:
         use_kernels(params.read("kernels", Kernels))
+        compute_on_one_thread()
     if not one_of_several:
         compute_alone(entry.name, launched)
     require_full_precision()
