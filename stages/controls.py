@@ -5,8 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.controls.control import Control, Settings
 from interpreting_clip.controls.drawn_accuracies import robustness_controls
@@ -56,7 +54,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     shown = inputs["data/broden_labels"]
     activations = read_activations(folder, TEST_SETS[0]).values
     labels = None if is_absent(shown) else read_labels(shown)
-    with threadpool_limits(1), error_context(folder, ValueError):
+    with error_context(folder, ValueError):
         kurtosis = kurtosis_controls(activations.shape[1], sigma, seed)
         outliers, curve, limits = outlier_controls(activations, sigma, share, seed)
         basis = basis_controls(activations, sigma, share, rotations, seed)

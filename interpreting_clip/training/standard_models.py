@@ -83,8 +83,6 @@ def standard_model_accuracies(
     InputError
         The train set is so small that some model would learn from no image.
     """
-    from threadpoolctl import threadpool_limits
-
     models = standard_models(seed)
     smallest = min(model.share for model in models.values())
     if round(smallest * len(train.images)) < 1:
@@ -109,8 +107,7 @@ def standard_model_accuracies(
     for name, model in models.items():
         learnt, seen = features[model.features]
         part = slice(0, round(model.share * len(learnt)))
-        with threadpool_limits(1):  # such small products would spend more time waiting for threads
-            scores = model.scores(learnt[part], labels[part], count, seen)
+        scores = model.scores(learnt[part], labels[part], count, seen)
         parts = {
             key: scores[start:end] for key, (start, end) in zip(tests, pairwise(ends), strict=True)
         }
