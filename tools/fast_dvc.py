@@ -25,6 +25,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from interpreting_clip.formats.json import write_whole
+from runner.process import die_with_parent
 
 HEAD, ENTRY = "schema: '2.0'\nstages:\n", re.compile(r"^  (\S+):\n", re.MULTILINE)
 """How dvc.lock begins, and the first line of a stage's entry."""
@@ -34,7 +35,8 @@ PARSED: dict[str, tuple[str, bytes]] = {}
 
 
 def main() -> None:
-    """Run DVC's command line."""
+    """Run DVC's command line; end with make, which passes on SIGTERM and nothing else."""
+    die_with_parent()
     from dvc.cli import main as run_dvc
 
     speed_up()

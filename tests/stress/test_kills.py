@@ -128,3 +128,18 @@ def test_kills_change_nothing(nano: Workspace, tmp_path: Path):
     assert workspace.results() == nano.results()
     assert find_faults(workspace.folder).faults == []
     assert workspace.repro() == set()
+
+
+def test_dvc_and_its_stage_end_with_make(tmp_path: Path):
+    workspace = new_workspace(tmp_path / "clone")
+    make = workspace.start("make", "--old-file", ".venv/ready", "repro", output=subprocess.DEVNULL)
+
+    def stage_of_dvc() -> list[int]:
+        own = processes(workspace.folder)
+        dvc = any(b"tools.fast_dvc" in command for command in own.values())
+        return [pid for pid, command in own.items() if dvc and b"stages\0" in command]
+
+    assert wait_for(stage_of_dvc)
+    make.kill()
+    make.wait(PATIENCE)
+    assert wait_for(lambda: not processes(workspace.folder)), processes(workspace.folder)
