@@ -9,7 +9,7 @@
 # make accept   measure a published encoder on real images in a clone (9 GB), and compare
 # make plots    dvc_plots/index.html, works offline
 # make site     pages and data in one folder for any web host: make site SITE=site ENCODERS="key key"
-# make fsck     find damaged files in DVC's cache; make fsck MEND=1 deletes them
+# make fsck     find damaged files in DVC's cache; make fsck MEND=1 mends it
 # make compare  do two results agree? make compare A=main B=../other-clone
 # make push     share results and run cache through the default remote
 # make prune    list files that removed encoders, datasets and comparisons left; YES=1 deletes them
