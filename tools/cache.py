@@ -88,11 +88,16 @@ def locked_stages(root: Path) -> dict[str, dict[str, Any]]:
     file = root / LOCK
     if not file.exists():
         return {}
-    tree = load_tree(file)
     try:
+        tree = load_tree(file)
         COMPILED_LOCKFILE_SCHEMA(tree)
-    except Invalid as error:
-        raise InputError(f"{file}: no lock file of DVC's ({error})") from None
+    except (InputError, Invalid) as error:
+        why = str(error).removeprefix(f"{file}: ")
+        raise InputError(
+            f"{file}: expected DVC's lock file, got a part of one ({why}): DVC was killed while it "
+            f"wrote the file. `git checkout {LOCK}`, or delete it if git has none; later results "
+            "come back from DVC's run cache"
+        ) from None
     return tree.get("stages") or {}
 
 

@@ -132,7 +132,7 @@ def stale_graph(targets: Sequence[str] = ()) -> "DiGraph":
             graph = repo.index.graph.reverse()
             graph = nx.relabel_nodes(graph, {stage: stage.addressing for stage in graph})
     except DvcException as error:
-        raise InputError(f"DVC: {' '.join(str(error).split())}; try `make fsck`") from None
+        raise InputError(f"DVC: {' '.join(str(error).split())}") from None
     waiting = set(stale).union(*(nx.descendants(graph, stage) for stage in stale))
     return graph.subgraph(waiting if targets else waiting - {*FIRST})
 

@@ -2,6 +2,8 @@
 
     python -m tools.uncached
 
+It deletes what a killed DVC has left unfinished, on which the next run would fail.
+
 It also keeps DVC from computing again what its run cache has. Results differ between some machines,
 so a checkout may bring a dvc.lock with other results than those computed here. While a stage's
 inputs are those in dvc.lock, DVC looks for the outputs in dvc.lock and not into its run cache, so
@@ -26,7 +28,7 @@ from runner.graph import GRAPH
 from runner.process import launch
 from runner.run import SECONDS
 from tools.cache import LOCK, Cache, locked_stages, open_cache
-from tools.fsck import exclusive
+from tools.fsck import delete, exclusive, leftovers
 from tools.jobs import TRAININGS
 
 Entries = dict[str, dict[str, Any]]
@@ -46,13 +48,13 @@ class Plan:
 
 
 def main() -> None:
-    """Report results that are missing here, and let DVC use its run cache."""
+    """Delete leftovers, report results that are missing here, and let DVC use its run cache."""
     root = Path.cwd()
-    try:
-        locked = locked_stages(root)
-    except InputError:
-        return  # DVC says so itself, and `make fsck` mends it
     cache = open_cache(root)
+    if leftovers(cache):
+        with exclusive(root):
+            delete(leftovers(cache))
+    locked = locked_stages(root)
     entries, missing = {}, set()
     for name, outputs in cached_outputs().items():
         entry = locked.get(name, {})

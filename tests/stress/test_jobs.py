@@ -13,7 +13,7 @@ import pytest
 
 from tests.pipeline.workspace import Workspace, new_workspace
 from tests.stress.conftest import LONG
-from tests.stress.test_kills import mend, processes, wait_for
+from tests.stress.test_kills import processes, wait_for
 from tools import jobs
 
 KEY, OTHERS = "rn_untrained", ("rn_web_broad", "rn_web_broad_finetuned", "rn_web_broad_probe")
@@ -116,7 +116,6 @@ def test_a_run_that_was_ended_goes_on(study, snakemake, nano, how, seed):
     assert run.wait()
     assert wait_for(lambda: not processes(study.folder)), processes(study.folder)
     assert ("error: interrupted" in said(study)) == (how == "interrupt")
-    mend(study)
     started = repro(study, snakemake)
     assert {"encoder@rn_web_broad_finetuned", "report"} <= started
     assert not any(name.startswith("pretrain") for name in started)

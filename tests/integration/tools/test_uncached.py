@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import zc.lockfile
 
+from interpreting_clip.errors import InputError
 from tests.integration.tools.test_fsck import run_of
 from tests.pipeline.workspace import Workspace
 from tools.cache import locked_stages
@@ -91,9 +93,32 @@ def test_a_damaged_run_is_none(study, capsys):
     assert "1 stage (no trainings) will run" in text
 
 
-def test_dvc_itself_reports_a_damaged_lock_file(study, capsys):
-    LOCK.write_text("stages: [")
-    assert said(capsys) == ""
+@pytest.mark.parametrize("end", ["stages:", "uts:"])
+def test_part_of_a_lock_file_is_refused(study, capsys, end):
+    text = LOCK.read_text()
+    LOCK.write_text(text[: text.rindex(end)] + end)
+    with pytest.raises(InputError, match=r"dvc\.lock: .*`git checkout dvc\.lock`"):
+        main()
+
+
+def test_what_a_killed_dvc_has_left_stops_no_run(study):
+    run, drawn = run_of("count.txt"), run_of("drawn")
+    drawn.with_name(".x.tmp").write_text(drawn.read_text()[:9])  # beside a whole run
+    run.rename(run.with_name(".y.tmp"))
+    Path(".dvc/tmp/rwlock").write_text("")
+    LOCK.unlink()
+    assert "rwlock" in study.run("dvc", "repro", ok=False)
+    main()
+    assert not run.parent.exists() and study.repro() == {"code", "count"}
+
+
+def test_nothing_is_deleted_while_dvc_runs(study):
+    held, processes = zc.lockfile.LockFile(".dvc/tmp/lock"), Path(".dvc/tmp/rwlock")
+    processes.write_text("")
+    with pytest.raises(InputError, match="running"):
+        main()
+    held.close()
+    assert processes.exists()
 
 
 def test_the_time_is_the_sum_of_what_stages_last_took(study, capsys):
