@@ -260,10 +260,9 @@ def recorded_fingerprints(file: Path) -> dict[str, str]:
 
 
 def listed_fingerprints(entry: StageEntry, root: Path = Path()) -> dict[str, str]:
-    """Return those fingerprints in code.json that a stage's entry lists beside its own."""
-    others = entry.fingerprints[1:]
-    recorded = recorded_fingerprints(root / FINGERPRINTS) if others else {}
-    return {name: recorded[name] for name in others if name in recorded}
+    """Return those fingerprints in code.json that a stage's entry lists, its own first."""
+    recorded = recorded_fingerprints(root / FINGERPRINTS) if entry.fingerprints else {}
+    return {name: recorded[name] for name in entry.fingerprints if name in recorded}
 
 
 def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:

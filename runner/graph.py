@@ -1,8 +1,8 @@
 """A stage's entry in dvc.yaml: what it reads, which parameters it takes and what it writes."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ class StageEntry:
 
     `params` are dotted paths in params.yaml, and `fingerprints` keys in code.json, the stage's own
     first. `made` are the dependencies that other stages write into DVC's cache; the others are
-    files in git. `results` are the outputs that are kept in git instead of DVC's cache.
+    files in git. `results` are the outputs that are kept in git instead of DVC's cache. `stages`
+    are the names of all stages and instances of the graph, which is in `file`.
     """
 
     stage: str
@@ -31,6 +32,8 @@ class StageEntry:
     fingerprints: tuple[str, ...]
     outs: tuple[str, ...]
     results: tuple[str, ...]
+    stages: frozenset[str] = field(compare=False)
+    file: Path = field(compare=False)
 
     @property
     def name(self) -> str:
@@ -58,8 +61,7 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
         )
     body, names = stages[stage], dict(params)
     if "foreach" in body:
-        section = str(body["foreach"]).strip("${}")
-        entries = params.get(section) or {}
+        section, entries = str(body["foreach"]).strip("${}"), _entries(body, params)
         if not key:
             raise InputError(
                 f"stage {stage}: expected an entry of '{section}', got none; "
@@ -89,7 +91,22 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
         fingerprints=tuple(fingerprints),
         outs=tuple(outs),
         results=tuple(path for path, options in outs.items() if options.get("cache") is False),
+        stages=frozenset(_instances(stages, params)),
+        file=graph,
     )
+
+
+def _instances(stages: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[str]:
+    for stage, body in stages.items():
+        if "foreach" in body:
+            yield from (f"{stage}@{key}" for key in _entries(body, params))
+        else:
+            yield stage
+
+
+def _entries(body: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the entries of params.yaml that a stage runs over."""
+    return params.get(str(body["foreach"]).strip("${}")) or {}
 
 
 OUTPUTS = ("outs", "metrics", "plots")

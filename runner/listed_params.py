@@ -27,7 +27,12 @@ class ListedParams(Params):
         self.file, self.tree = study.file, sorted_keys(study.tree)
         self.listed, self.stage = listed, stage
         self.fingerprints = dict(fingerprints or {})
-        """What the stage lists of code.json, beside its own fingerprint."""
+        """What the stage lists of code.json, its own fingerprint first."""
+
+    @property
+    def code(self) -> str:
+        """The stage's own fingerprint, or nothing if code.json has none."""
+        return next(iter(self.fingerprints.values()), "")
 
     def read(self, path: str, kind: Any) -> Any:
         """Return the value at `path` as a `kind`; of a section, only what is listed.

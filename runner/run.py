@@ -4,7 +4,9 @@ import os
 import sys
 import tempfile
 import time
-from contextlib import nullcontext, suppress
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -14,18 +16,19 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import Kernels, require_full_precision, use_kernels
 from runner.fingerprint import (
     COMPUTES_NOTHING,
+    FINGERPRINTS,
     listed_fingerprints,
     readable_tables,
     require_fingerprint,
     require_fingerprinted_modules,
 )
 from runner.graph import GRAPH, StageEntry, read_entry
+from runner.inputs import LOCK, Inputs, recorded_inputs
 from runner.launcher import LAUNCHED, SETTINGS, compute_alone, launcher, run_elsewhere
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs, partial_folder
+from runner.outputs import Outputs, partial_folder
 from runner.process import DEBUG, compute_on_one_thread, leave
-from runner.recorded import recorded_outputs
 from runner.sandbox import lock
 
 SECONDS = Path(".scratch/seconds")
@@ -50,7 +53,7 @@ COMPILED = {
 }
 """Variables that say where numba and `torch.compile` keep what they have compiled."""
 
-OWN_FILES = (GRAPH, PARAMS, SETTINGS, Path("code.json"), Path("constraints.txt"))
+OWN_FILES = (GRAPH, PARAMS, SETTINGS, LOCK, FINGERPRINTS, Path("constraints.txt"))
 OWN_FILES += (Path("versions.yaml"), Path("data/reference"))
 """What the runner reads again in each process of a stage that has several."""
 
@@ -97,48 +100,109 @@ def compute(
     keeps the outputs.
     """
     params = ListedParams(study, entry.params, entry.stage, listed_fingerprints(entry))
-    recorded = {} if one_of_several else recorded_outputs()  # the first process compares for all
-    inputs = Inputs(entry.deps, entry.made, entry.stage, recorded)
+    inputs = Inputs(entry.deps, entry.stage, recorded_inputs(entry))
     outputs = Outputs(entry.outs, entry.results, entry.stage)
-    with nullcontext() if one_of_several else outputs.written(inputs):
-        inputs.check()
-        if locked and not one_of_several:  # their processes inherit the lock
-            lock_stage(entry, study.tree)
-        before = {*sys.modules}
-        stage = resolve_name(f"stages.{entry.stage}:main")
-        stage(*filter(None, [entry.key]), params, inputs, outputs)
-        require_fingerprinted_modules(entry, before)
+    given = *filter(None, [entry.key]), params, inputs, outputs
+    if one_of_several:
+        call_main(entry, given)
+        return
+    before = recorded_settings(entry, study)
+
+    def keep() -> None:
+        inputs.require_recorded()
+        inputs.require_unchanged()
+        require_same_settings(entry, before)
+        outputs.keep()
+
+    # Landlock locks one thread and those that it starts later. This thread is older than the lock,
+    # so that it can read what DVC is about to record, and move outputs into place.
+    with ThreadPoolExecutor(1) as unlocked:
+        try:
+            unlocked.submit(outputs.prepare).result()
+            inputs.check()
+            if locked:
+                lock_stage(entry, study.tree)
+            try:
+                call_main(entry, given)
+            except Exception:
+                inputs.require_recorded()  # a damaged input is the better explanation
+                raise
+            unlocked.submit(keep).result()
+        finally:
+            unlocked.submit(outputs.discard).result()
+
+
+def call_main(entry: StageEntry, given: Sequence[Any]) -> None:
+    """Import the stage and run its `main`."""
+    before = {*sys.modules}
+    resolve_name(f"stages.{entry.stage}:main")(*given)
+    require_fingerprinted_modules(entry, before)
+
+
+def recorded_settings(entry: StageEntry, study: Params) -> dict[str, Any]:
+    """Return the settings that DVC records when a stage ends, by name."""
+    return {
+        **{f"{PARAMS}: {path}": study.read(path, Any) for path in entry.params},
+        **{f"{FINGERPRINTS}: {name}": code for name, code in listed_fingerprints(entry).items()},
+        f"{GRAPH}: {entry.name}": entry,
+    }
+
+
+def require_same_settings(entry: StageEntry, before: Mapping[str, Any]) -> None:
+    """Refuse a result that DVC would record under other settings or code than it was computed with.
+
+    Raises
+    ------
+    InputError
+        A parameter that the stage lists, its entry in dvc.yaml or its code has changed; names it.
+    """
+    study = Params()
+    again = read_entry(entry.stage, entry.key, study.tree, entry.file)
+    now = recorded_settings(again, study)
+    if now != before:
+        raise InputError(
+            f"{changed_key(before, now)} was changed while stage {entry.name} ran, and DVC would "
+            "record the new value with the old result. Nothing was kept but a training's "
+            "checkpoint: set it back and run `dvc repro` again, or let it compute with the new one"
+        )
+    require_fingerprint(entry)
+
+
+def changed_key(before: Any, now: Any, path: str = "") -> str:
+    """Return the path of a value that differs between two trees."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*before, *now]):
+            if before.get(key) != now.get(key):
+                return changed_key(before.get(key), now.get(key), f"{path}.{key}".lstrip("."))
+    return path
 
 
 def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     """Lock this process to what the stage's entry lists."""
     machine = read_machine()
     keep_compiled_code()
-    outputs = [Path(path) for path in entry.outs]
-    writable = [partial_folder(path) for path in outputs]
+    writable = [partial_folder(Path(path)) for path in entry.outs]
     writable += [Path(".scratch"), temporary_folder()]
     # Modules one by one: what else lies among them, such as templates, has to be a dependency.
     readable = [file for name in CODE for file in Path(name).rglob("*.py")]
     readable += [*map(Path, entry.deps), SETTINGS]
     readable += map(Path, readable_tables(entry))
     readable += [target for dep in entry.deps for target in link_targets(Path(dep))]
-    reads_outside = entry.stage in READING
-    if reads_outside:
-        readable += sources(tree.get("datasets", {}).get(entry.key), Path(machine.folders))
-        readable += sources(tree.get("weights", {}).get(entry.key), Path(machine.folders))
+    if entry.stage in READING:
+        named = [tree.get(name, {}).get(entry.key) for name in ("datasets", "weights")]
         if entry.stage == "fetch_shifts":
             # Their folders alone: the keys under `classes` are the user's own names.
-            own = tree.get("shifts", {}).values()
-            readable += sources([{"folder": s.get("folder")} for s in own], Path(machine.folders))
+            named += [{"folder": shift.get("folder")} for shift in tree.get("shifts", {}).values()]
+        places = sources(named, Path(machine.folders))
+        readable += [*places, *(target for place in places for target in link_targets(place))]
         readable += [Path.home() / ".cache/huggingface", Path.home() / ".netrc"]
         readable += [Path(os.environ[name]) for name in ACCESS if os.environ.get(name)]
         writable.append(Path(machine.downloads))
-    several = machine.processes > 1
-    if several:
+    if machine.processes > 1:
         readable += OWN_FILES
     for folder in writable:
         folder.mkdir(parents=True, exist_ok=True)
-    lock(readable, writable, {path.parent for path in outputs}, map(Path, CODE))
+    lock(readable, writable, map(Path, CODE))
 
 
 def keep_compiled_code() -> None:
@@ -157,9 +221,15 @@ def temporary_folder() -> Path:
 
 
 def link_targets(path: Path) -> list[Path]:
-    """Return where the links of a dependency lead: DVC's cache may hold its files."""
-    files = [path, *path.rglob("*")] if path.is_dir() else [path]
-    return [file.resolve() for file in files if file.is_symlink()]
+    """Return where links lead: to DVC's cache, or to wherever a user's images are."""
+    found, todo = dict[Path, None](), [path]
+    while todo:
+        place = todo.pop()
+        for file in [place, *(place.rglob("*") if place.is_dir() else ())]:
+            if file.is_symlink() and (target := file.resolve()) not in found:
+                found[target] = None
+                todo.append(target)
+    return list(found)
 
 
 def sources(entry: Any, folders: Path) -> list[Path]:

@@ -24,9 +24,6 @@ EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << n for 
 MAKE_DIR, MAKE_REG, REFER, TRUNCATE = (1 << n for n in (7, 8, 13, 14))
 
 READ = EXECUTE | READ_FILE | READ_DIR
-MOVE = REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | REFER
-"""What moving a finished output into its place takes."""
-
 WRITE = (1 << 15) - 1
 """All rights to files in Landlock's third version."""
 
@@ -48,7 +45,6 @@ TOLD = Path(".scratch/unlocked")
 def lock(
     readable: Iterable[Path],
     writable: Iterable[Path],
-    movable: Iterable[Path],
     listable: Iterable[Path] = (),
 ) -> None:
     """Lock this process, or say once per study that this system cannot.
@@ -57,14 +53,11 @@ def lock(
     ----------
     readable : files and folders to read, besides the system's and the environment's
     writable : files and folders to write, besides devices
-    movable : folders in which finished outputs are moved into place; what lies there already can
-        be replaced, but not read or changed
     listable : folders whose names of files can be read, besides the working folder; Python looks
         for modules in such lists
     """
     rights = [(path, READ) for path in (*environment(), *readable)]
     rights += [(path, WRITE) for path in (Path("/dev"), *writable)]
-    rights += [(path, MOVE) for path in movable]
     rights += [(path, READ_DIR) for path in (Path(), *listable)]
     if not restrict(rights) and not TOLD.exists():
         sys.stderr.write(

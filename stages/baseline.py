@@ -26,8 +26,9 @@ from interpreting_clip.formats.shift_folders import read_shift_folders
 from interpreting_clip.measures.guessing import Guessing, above_chance
 from interpreting_clip.measures.logit_line import MIN_MODELS, Settings, baseline_lines
 from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

@@ -31,9 +31,10 @@ from interpreting_clip.measures.concepts import (
 )
 from interpreting_clip.measures.directions import Directions
 from interpreting_clip.measures.encoding import encoded_pairs, strongest
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 STRONGEST = 300
 """At most this many encoded pairs of each basis go into git and the report; the CSV has all."""

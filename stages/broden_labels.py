@@ -9,8 +9,9 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.quantities import Count
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

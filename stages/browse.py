@@ -18,8 +18,9 @@ from page.direction_entries import (
 )
 from page.direction_pages import Browser, browser_files
 from page.names import set_names
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

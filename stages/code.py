@@ -4,8 +4,9 @@ from pathlib import Path
 
 from interpreting_clip.formats.json import write_json
 from runner.fingerprint import FINGERPRINTS, fingerprints
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(_params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:

@@ -25,8 +25,9 @@ from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures import privileged_basis
 from interpreting_clip.measures.concepts import ConceptLabels, Negatives, Sign
 from interpreting_clip.quantities import Confidence, Count, Percents, Positive, Seed, Share
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

@@ -29,8 +29,9 @@ from interpreting_clip.measures.directions import (
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 Curves = dict[str, list[float]]
 """Accuracies in percent at every pruned fraction, by test set."""

@@ -11,9 +11,10 @@ from interpreting_clip.encoders.given_activations import write_given_broden
 from interpreting_clip.encoders.given_card import are_given
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.loading.processes import is_first, own_machine
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 from runner.torchrun import run_in_processes
 
 

@@ -15,9 +15,10 @@ from interpreting_clip.formats.json import write_json
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.quantities import Positive, Share
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 from runner.torchrun import run_in_processes
 
 

@@ -13,9 +13,10 @@ from interpreting_clip.encoders.untrained import untrained_activations
 from interpreting_clip.formats.arrays import StreamedArray, write_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.loading.decoding import decode_fast
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

@@ -3,9 +3,10 @@
 from interpreting_clip.config.datasets import Absent, DatasetEntry, Shards
 from interpreting_clip.config.synthetic import Recipe, World
 from interpreting_clip.datasets.card import write_absent
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:

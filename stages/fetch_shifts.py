@@ -7,9 +7,10 @@ from interpreting_clip.config.datasets import Sources
 from interpreting_clip.config.own_shifts import DrawnShift, Shifts
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.shift_folders import write_shift_names
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:

@@ -12,9 +12,10 @@ from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
 from interpreting_clip.training.supervised import train_classifier
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 from runner.torchrun import run_in_processes
 
 
@@ -26,10 +27,15 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     templates = params.read("heads.zero_shot.templates", Templates)
     source = inputs[f"data/weights/{item.start}"]
     dataset = inputs[f"data/datasets/{item.dataset}"]
+    curve, facts = (
+        outputs[f"data/training/{key}"],
+        (recipe, templates, params.code, inputs.digests()),
+    )
+    callbacks = training_callbacks(key, curve, machine, *facts)
+    outputs.at_end(callbacks.remove_checkpoint)
     if run_in_processes(machine, "stages", "finetune", key, resumes=True):
         return
-    own, curve = own_machine(machine), outputs[f"data/training/{key}"]
-    callbacks = training_callbacks(key, curve, own, recipe, templates, inputs.digests())
+    own = own_machine(machine)
     torch.set_num_threads(recipe.threads)
     start = load_encoder(source)
     start.module.to(own.device)

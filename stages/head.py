@@ -17,9 +17,10 @@ from interpreting_clip.encoders.given_heads import given_head, random_given_head
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.measures.head import Head, random_unit_rows
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 HEADS = {"zero_shot": ZeroShotHead, "trained": TrainedHead, "random": RandomHead}
 

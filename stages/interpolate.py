@@ -8,9 +8,10 @@ from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_hea
 from interpreting_clip.encoders.interpolation import interpolate
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.json import write_json
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

@@ -27,8 +27,9 @@ from interpreting_clip.measures.kurtosis import (
     outlier_features,
 )
 from interpreting_clip.measures.outlier_axes import align_axes, pruning_costs, tops
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 MOST_AXES = 100
 """The most outlier features that are examined. At most 56 of 1,024 features can be beyond 6 σ in

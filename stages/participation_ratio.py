@@ -5,8 +5,9 @@ from interpreting_clip.errors import error_context
 from interpreting_clip.formats.numbers import write_numbers
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures.participation_ratio import Settings, participation_ratio
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

@@ -9,9 +9,10 @@ from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
 from interpreting_clip.training.contrastive import pretrain
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 from runner.torchrun import run_in_processes
 
 
@@ -22,10 +23,15 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     dataset = inputs[f"data/datasets/{item.dataset}"]
+    curve, facts = (
+        outputs[f"data/training/{key}"],
+        (recipe, backbone, params.code, inputs.digests()),
+    )
+    callbacks = training_callbacks(key, curve, machine, *facts)
+    outputs.at_end(callbacks.remove_checkpoint)
     if run_in_processes(machine, "stages", "pretrain", key, resumes=True):
         return
-    own, curve = own_machine(machine), outputs[f"data/training/{key}"]
-    callbacks = training_callbacks(key, curve, own, recipe, backbone, inputs.digests())
+    own = own_machine(machine)
     with open_shards(dataset, decode_fast) as data:
         if data.captions is None:
             raise InputError(

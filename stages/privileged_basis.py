@@ -6,8 +6,9 @@ from interpreting_clip.formats.numbers import write_numbers
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures.privileged_basis import Settings, privileged_basis
 from interpreting_clip.quantities import Positive, Share
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

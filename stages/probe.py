@@ -14,9 +14,10 @@ from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.training.linear_probe import fit_probe
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

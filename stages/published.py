@@ -26,8 +26,9 @@ from interpreting_clip.published.models import (
     schema,
 )
 from interpreting_clip.published.sources import read_published
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

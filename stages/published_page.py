@@ -12,8 +12,9 @@ from page.published_page import published_page
 from page.published_results import LINE_COLUMNS, Published, read_draws, read_lines
 from page.published_tables import PUBLISHED_COLUMNS, published_rows
 from page.results import read_result
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs, require_checksums
+from runner.outputs import Outputs
 
 PLOTS = Path("plots")
 
@@ -21,11 +22,9 @@ PLOTS = Path("plots")
 def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write `plots/published.csv`, `plots/published.svg` and `plots/published.html`."""
     names = ("published.json", "published_models.json", "published_draws.json")
-    files = [inputs[PLOTS / name] for name in (*names, "published_lines.csv")]
-    require_checksums(inputs[PLOTS / "published.sha256"], *files)
-    findings, models, draws, table = files
+    findings, models, draws = (inputs[PLOTS / name] for name in names)
     published = read_result(models, Published)
-    lines = read_lines(read_table(table, LINE_COLUMNS))
+    lines = read_lines(read_table(inputs[PLOTS / "published_lines.csv"], LINE_COLUMNS))
     standard = standard_models(inputs[TESTBED])
     write_table(
         outputs[PLOTS / "published.csv"],

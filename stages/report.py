@@ -34,8 +34,9 @@ from page.results import (
 )
 from page.study_tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
 from page.vega import vega_script
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs, require_checksums
+from runner.outputs import Outputs
 
 PLOTS = Path("plots")
 
@@ -55,15 +56,12 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     settings = params.read("correlation", Settings)
     study = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
     replicas = read_replicas(inputs["studies/replicas.csv"], study, params.fingerprints)
-    encoders, comparisons, nulls, variables = [], [], dict[str, UntrainedNull](), set()
+    encoders, comparisons, nulls = [], [], dict[str, UntrainedNull]()
     for backbone in params.read("untrained", dict[str, dict]):
         file = inputs[PLOTS / "untrained"] / f"{backbone}.json"
-        variables.update(require_checksums(file.with_suffix(".sha256"), file))
         nulls[backbone] = read_result(file, UntrainedNull)
     for number, key in enumerate(report_order(entries), 1):
-        file = inputs[PLOTS / "encoders"] / f"{key}.json"
-        variables.update(require_checksums(file.with_suffix(".sha256"), file))
-        series = read_result(file, Series)
+        series = read_result(inputs[PLOTS / "encoders"] / f"{key}.json", Series)
         encoder = StudyEncoder(
             key=key,
             number=number,
@@ -74,14 +72,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         encoders.append(with_null(encoder, nulls))
     for key in pairs:
         matrix = inputs[PLOTS / "comparisons"] / f"{key}.json"
-        variables.update(require_checksums(matrix.with_suffix(".sha256"), matrix))
         comparisons.append(read_result(matrix, LayerComparison))
-    standard = inputs[PLOTS / "baseline.json"]
-    variables.update(require_checksums(inputs[PLOTS / "baseline.sha256"], standard))
-    baseline = read_result(standard, Baseline)
-    planted = inputs[PLOTS / "controls.json"]
-    variables.update(require_checksums(inputs[PLOTS / "controls.sha256"], planted))
-    controls = read_result(planted, Controls)
+    baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
+    controls = read_result(inputs[PLOTS / "controls.json"], Controls)
     shifts = params.read("shifts", Shifts)
     names = study_names(study["datasets"], shifts)
     tables = study_tables(encoders, comparisons, baseline, names)
@@ -117,7 +110,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             versions=load_tree(inputs["versions.yaml"])
             | {name: metadata.version(name) for name in DRAWING},
             kernels=params.read("kernels", Kernels),
-            variables=sorted(variables),
         ),
         correlations=correlations(
             tables["correlation"], settings.resamples, settings.confidence, settings.seed

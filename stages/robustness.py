@@ -40,8 +40,9 @@ from interpreting_clip.measures.logit_line import MIN_MODELS, LogitLine, Resampl
 from interpreting_clip.measures.pruning import Result as PruningResult
 from interpreting_clip.measures.pruning import prunable_fractions
 from interpreting_clip.quantities import Percents
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 MEANS = ("mean", "natural", "style")
 """Over all of the testbed's shifts that were measured, and over those of a kind."""

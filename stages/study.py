@@ -6,8 +6,9 @@ nothing. Its output never changes, so that a legal change makes nothing else sta
 
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.study.check import check
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

@@ -7,8 +7,9 @@ from interpreting_clip.formats.json import read_json, rounded, write_json
 from interpreting_clip.formats.numbers import read_numbers
 from interpreting_clip.formats.summary import encoder_metrics, plot_series
 from interpreting_clip.formats.tables import read_curve
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 ACCURACIES = ("imagenet", "shifts")
 """The headline numbers that are named after the sets they were measured on."""

@@ -4,8 +4,9 @@ Stage `baseline` may train these models, and outputs in git would keep DVC from 
 """
 
 from interpreting_clip.formats.json import read_json, write_json
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

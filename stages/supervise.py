@@ -8,9 +8,10 @@ from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
 from interpreting_clip.training.supervised import train_classifier
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 from runner.torchrun import run_in_processes
 
 
@@ -21,11 +22,12 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     recipe = params.read(f"recipes.{item.recipe}", TrainingRecipe)
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
     dataset = inputs[f"data/datasets/{item.dataset}"]
+    facts = (recipe, item.label_smoothing, backbone, params.code, inputs.digests())
+    callbacks = training_callbacks(key, outputs[f"data/training/{key}"], machine, *facts)
+    outputs.at_end(callbacks.remove_checkpoint)
     if run_in_processes(machine, "stages", "supervise", key, resumes=True):
         return
-    own, curve = own_machine(machine), outputs[f"data/training/{key}"]
-    facts = (recipe, item.label_smoothing, backbone, inputs.digests())
-    callbacks = training_callbacks(key, curve, own, *facts)
+    own = own_machine(machine)
     with open_shards(dataset, decode_fast) as data:
         # The tower is a CLIP's, so that encoders differ only in their training (Crabbé et al.
         # 2024). Its features go into the head as they are, not normalised.

@@ -3,9 +3,10 @@
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.broden.thumbnails import make_thumbnails, write_thumbnails
 from interpreting_clip.datasets.card import is_absent, write_absent
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

@@ -8,8 +8,9 @@ from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.measures import participation_ratio
 from interpreting_clip.measures.privileged_basis import basis_numbers
 from interpreting_clip.quantities import Positive, Share
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

@@ -10,9 +10,10 @@ from interpreting_clip.encoders.state_dicts import describe_found
 from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.json import write_json
+from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
-from runner.outputs import Inputs, Outputs
+from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:

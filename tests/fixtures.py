@@ -20,7 +20,7 @@ from interpreting_clip.measures.head import Head
 from tests.integration.downloads.loopback import FileServer, HubServer
 from tests.pipeline.nano_study import PRINTED, run_nano
 from tests.pipeline.workspace import NANO, Workspace
-from tests.reads import ROOT, link_code, run_stage, seal
+from tests.reads import ROOT, link_code, run_stage
 
 IMAGES = {"imagenet_val": 40, "imagenet_v2": 30, "web_broad": 40, "broden": 150}
 FEATURES = 600
@@ -115,7 +115,6 @@ def write_measured(key: str) -> None:
         Path("data/baseline/baseline.json"),
         {"lines": {}, "resampled": {}, "models": [], "abscissa": {}, "classes": {}},
     )
-    seal()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from runner.recorded import LOCK, file_md5, folder_md5
+from runner.inputs import LOCK, content_md5, files_below
 
 
 def flipped(file: Path, rng: random.Random, times: int) -> Iterator[str]:
@@ -21,16 +21,18 @@ def flipped(file: Path, rng: random.Random, times: int) -> Iterator[str]:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """Return every file with at least one byte below a folder, in order."""
-    return [file for file in sorted(folder.rglob("*")) if file.is_file() and file.stat().st_size]
+    """Return a file, or every file with at least one byte below a folder, in order."""
+    return [file for file in files_below(folder) if file.stat().st_size]
 
 
-def record(*folders: Path) -> None:
-    """Write a dvc.lock in which each folder, as it is now, is the output of a stage."""
-    stages = {}
-    for number, folder in enumerate(folders):
-        files = [file for file in folder.rglob("*") if file.is_file()]
-        md5s = {file.relative_to(folder).as_posix(): file_md5(file) for file in files}
-        out = {"path": folder.as_posix(), "hash": "md5", "md5": folder_md5(md5s), "size": 1}
-        stages[f"made@{number}"] = {"cmd": "true", "outs": [out]}
-    LOCK.write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=False))
+def record(**stages: tuple[list[str], list[str]]) -> None:
+    """Write a dvc.lock of stages with these dependencies and outputs, as they are now."""
+
+    def listed(paths: list[str]) -> list[dict[str, str]]:
+        return [{"path": p, "hash": "md5", "md5": content_md5(Path(p))} for p in paths]
+
+    tree = {
+        name: {"cmd": "true", "deps": listed(deps), "outs": listed(outs)}
+        for name, (deps, outs) in stages.items()
+    }
+    LOCK.write_text(yaml.safe_dump({"schema": "2.0", "stages": tree}, sort_keys=False))

@@ -28,9 +28,8 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.tables import read_table
-from runner.outputs import CONTENTS
+from runner.inputs import file_md5
 from runner.process import launch
-from runner.recorded import file_md5
 from tools.cache import Cache, Output, files_below, locked_outputs, open_cache
 
 RANKED = "data/concepts/"
@@ -83,12 +82,7 @@ def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> I
 
 
 def contents(file: Path, name: str) -> dict[Place, Any]:
-    """Return the arrays of a file, or its numbers and texts, or else its MD5.
-
-    A file of digests gives nothing, since the files themselves are compared.
-    """
-    if name.endswith((f"/{CONTENTS}", ".sha256")):
-        return {}
+    """Return the arrays of a file, or its numbers and texts, or else its MD5."""
     match Path(name).suffix:
         case ".safetensors":
             arrays = read_tensors(file).items()

@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from interpreting_clip.errors import InputError
+from runner.inputs import file_md5
 from runner.process import launch
-from runner.recorded import file_md5
 from tools.cache import Cache, files_below, locked_outputs, open_cache
 
 OBJECT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")

@@ -24,7 +24,6 @@ from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from page.vega import script_json
-from runner.outputs import CONTENTS
 from runner.process import launch
 from tools.cache import files_below
 from tools.citation import CITATION, bibtex, cited_paper
@@ -172,7 +171,7 @@ def fill(folder: Path, encoders: Sequence[str]) -> None:
     files = [page for page in (*PAGES, SCRIPT, COMPUTED) if page.is_file()]
     files += [file for pattern in BESIDE for file in sorted(PLOTS.glob(pattern))]
     files += [file for key in encoders for file in files_below(DIRECTIONS / key)]
-    places = {file: file.relative_to(PLOTS) for file in files if file.name != CONTENTS}
+    places = {file: file.relative_to(PLOTS) for file in files}
     others = (*sorted(METRICS.rglob("*.json")), PARAMS, CITATION, LICENSE)
     places |= {file: file for file in others if file.is_file()}
     for file, place in places.items():

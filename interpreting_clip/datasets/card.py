@@ -15,8 +15,8 @@ class DatasetCard(
     """The card of one dataset; the file leaves out values that are the default.
 
     `classes` holds every class name in the order of the class indices, `class_indices` those that
-    occur in this set, sorted: a shift may show only some of ImageNet's classes. `shards` maps each
-    archive of the folder to its SHA-256.
+    occur in this set, sorted: a shift may show only some of ImageNet's classes. `shards` are
+    the archives of the folder.
 
     `aliases` maps further classes to the class of `class_indices` that they count as (see
     `interpreting_clip.measures.accuracy.map_classes`). `border` is how many pixels are cropped from
@@ -32,7 +32,7 @@ class DatasetCard(
     class_indices: list[int]
     source: str
     licence: str
-    shards: dict[str, str]
+    shards: list[str]
     aliases: dict[int, int] = {}
     border: Natural = 0
     partial: bool = False

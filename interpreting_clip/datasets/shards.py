@@ -79,15 +79,15 @@ class ShardedDataset:
 
 @contextmanager
 def open_shards(directory: Path, decode: Decode = decode_image) -> Iterator[ShardedDataset]:
-    """Open a dataset folder and verify every shard against its hash; images stay on disk.
+    """Open a dataset folder; images stay on disk.
 
     `loading.decoding.decode_fast` decodes photographs faster, and needs torch.
 
     Raises
     ------
     InputError
-        The folder has no shard; a shard is missing, truncated or not the one that card.json
-        describes; a member lacks its companion; the number of images is not card.json's.
+        The folder has no shard; one is missing or truncated; a member lacks its companion; the
+        number of images is not card.json's.
     """
     card = read_card(directory)
     if not card.shards:
@@ -183,12 +183,12 @@ def _read_labels(
 
 def write_images(
     images: Iterable[StoredImage], images_per_shard: int, directory: Path
-) -> dict[str, str]:
+) -> list[str]:
     """Write images as they are, with their class indices and captions, into shards.
 
     Returns
     -------
-    the SHA-256 of each shard, by its name
+    the names of the shards
     """
     return write_shards(starmap(_image_files, enumerate(images)), images_per_shard, directory)
 

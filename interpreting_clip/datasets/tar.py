@@ -1,12 +1,10 @@
-"""The tar files of a dataset: hashed while written, verified when opened, read in place."""
+"""The tar files of a dataset, read in place."""
 
-import hashlib
 import os
 import resource
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from itertools import groupby
 from pathlib import Path
@@ -34,7 +32,7 @@ class Member(NamedTuple):
 
 def write_shards(
     groups: Iterable[Iterable[tuple[str, bytes]]], per_shard: int, directory: Path
-) -> dict[str, str]:
+) -> list[str]:
     """Write groups of files, one group per image, into shards of `per_shard` groups.
 
     The same files give the same bytes. If an error interrupts a shard, it has no end mark, so it
@@ -42,22 +40,19 @@ def write_shards(
 
     Returns
     -------
-    the SHA-256 of each shard, by its name
+    the names of the shards
 
     Raises
     ------
     ValueError
         A file's name is too long for a USTAR header.
     """
-    shards: dict[str, str] = {}
+    shards: list[str] = []
     directory.mkdir(parents=True, exist_ok=True)
     for number, numbered in groupby(enumerate(groups), lambda item: item[0] // per_shard):
-        name, digest = f"shard-{number:05d}.tar", hashlib.sha256()
-        with (directory / name).open("wb") as stream:
-            for part in _tar_parts(file for _, files in numbered for file in files):
-                digest.update(part)
-                stream.write(part)
-        shards[name] = digest.hexdigest()
+        shards.append(f"shard-{number:05d}.tar")
+        with (directory / shards[-1]).open("wb") as stream:
+            stream.writelines(_tar_parts(file for _, files in numbered for file in files))
     return shards
 
 
@@ -135,7 +130,6 @@ class OpenFiles:
         file = OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         facts = os.fstat(file.descriptor)
         identity = facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
-        # The hash was checked when the file was opened first.
         if self._identities.setdefault(path, identity) != identity:
             raise InputError(f"{path}: it was changed or replaced while it was read; run again")
         return file
@@ -153,10 +147,9 @@ def most_open() -> int:
 
 
 class ArchiveReader:
-    """A checked archive, read in place; several threads may read at once.
+    """An archive, read in place; several threads may read at once.
 
-    It is not memory-mapped: pages that are read would count as memory of the process, and checking
-    the hash reads all of them.
+    It is not memory-mapped: pages that are read would count as memory of the process.
     """
 
     def __init__(self, path: Path, files: OpenFiles) -> None:
@@ -200,51 +193,29 @@ class ArchiveReader:
 
 
 @contextmanager
-def open_archive(
-    path: Path, sha256: str, files: OpenFiles | None = None
-) -> Iterator[ArchiveReader]:
-    """Open an archive after checking its hash; without `files`, it stays open.
+def open_archives(directory: Path, names: Iterable[str]) -> Iterator[list[ArchiveReader]]:
+    """Open some archives of a folder, in the order of their names.
+
+    Of more archives than the process may open, each is opened again when it is read.
 
     Raises
     ------
     InputError
-        There is no such file, it is truncated, or it is not the one that was written.
-    """
-    own = OpenFiles(1) if files is None else files
-    try:
-        file = own.get(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: named by card.json but not there; fetch it again") from error
-    archive, size = ArchiveReader(path, own), os.fstat(file.descriptor).st_size
-    if size % BLOCKSIZE or os.pread(file.descriptor, len(END), max(size - len(END), 0)) != END:
-        raise InputError(f"{path}: truncated, its end mark is missing; fetch it again")
-    with file.stream() as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != sha256:
-        raise InputError(
-            f"{path}: SHA-256 {sha256[:12]}… expected from card.json, {found[:12]}… found: "
-            "the file was changed or has rotted; fetch it again"
-        )
-    del file  # else this would keep the archive open
-    try:
-        yield archive
-    finally:
-        if files is None:
-            own.close()
-
-
-@contextmanager
-def open_archives(directory: Path, digests: Mapping[str, str]) -> Iterator[list[ArchiveReader]]:
-    """Open the archives of a folder, by name, like `open_archive`; threads check them.
-
-    Of more archives than the process may open, each is opened again when it is read.
+        A file is missing or truncated.
     """
     files = OpenFiles(most_open())
-    archives = [
-        open_archive(directory / name, digest, files) for name, digest in sorted(digests.items())
-    ]
-    with ExitStack() as stack:
-        stack.callback(files.close)
-        with ThreadPoolExecutor(thread_name_prefix="check") as pool:
-            opened = [pool.submit(stack.enter_context, archive) for archive in archives]
-        yield [one.result() for one in opened]
+    try:
+        yield [_open_archive(directory / name, files) for name in sorted(names)]
+    finally:
+        files.close()
+
+
+def _open_archive(path: Path, files: OpenFiles) -> ArchiveReader:
+    try:
+        descriptor = files.get(path).descriptor
+    except FileNotFoundError:
+        raise InputError(f"{path}: named by card.json but not there; fetch it again") from None
+    size = os.fstat(descriptor).st_size
+    if size % BLOCKSIZE or os.pread(descriptor, len(END), max(size - len(END), 0)) != END:
+        raise InputError(f"{path}: truncated, its end mark is missing; fetch it again")
+    return ArchiveReader(path, files)

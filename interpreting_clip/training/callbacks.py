@@ -4,12 +4,10 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +17,13 @@ import torch
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.json import write_whole
-from interpreting_clip.kernels import kernel_settings
+from interpreting_clip.kernels import are_portable
 from interpreting_clip.loading.processes import is_first
 
 SCRATCH = Path(".scratch")
 """The folder of checkpoints: outside of what DVC deletes before a run."""
 
 FILE = "checkpoint.safetensors"
-
-COMPUTING = ("numpy", "open-clip-torch", "pillow", "scipy", "timm", "torch", "torchvision")
-"""The packages that compute in a training."""
-
-OURS = ("interpreting_clip.", "stages.")
-"""The modules whose source decides what a training computes."""
 
 Point = Mapping[str, float | int]
 """One point of a training curve: `step`, the steps taken, and the metrics since the last point."""
@@ -155,16 +147,26 @@ class Callbacks:
     checkpoint: Checkpoint | None = None
     name: str = "training"
 
+    def remove_checkpoint(self) -> None:
+        """Delete the checkpoint of a training whose weights are in place."""
+        if self.checkpoint:
+            self.checkpoint.remove()
+
 
 def training_callbacks(name: str, directory: Path, machine: Machine, *facts: object) -> Callbacks:
     """Return the callbacks of a training: its curve in a folder, and the checkpoint for the facts.
 
-    `facts` are everything that decides the result besides the code, the machine's kind of device
-    and whether it compiles: recipe, backbone, digests of the data.
+    `facts` are everything that decides the result besides the machine's kind of device and whether
+    it compiles: recipe, backbone, fingerprint of the code, digests of the data.
     """
     kind = torch.device(machine.device).type + (" compiled" if machine.compile else "")
     checkpoint = Checkpoint(SCRATCH / training_key(kind, *map(msgspec.json.encode, facts)))
-    return Callbacks(partial(log_point, directory) if is_first() else None, checkpoint, name)
+
+    def log(point: Point) -> None:
+        if is_first():
+            log_point(directory, point)
+
+    return Callbacks(log, checkpoint, name)
 
 
 def log_point(directory: Path, point: Point) -> None:
@@ -188,26 +190,15 @@ def log_point(directory: Path, point: Point) -> None:
 def training_key(device: str, *facts: bytes) -> str:
     """Return the name under which a training is resumed: a hash of all that decides its result.
 
-    The caller gives the kind of device, the recipe and the digests of the data. The hash adds the
-    source of every imported module of this project, the version of every package that computes, the
-    processor's vector instructions and the settings of libraries' kernels, so that a training never
-    resumes from another program's weights. It leaves out the number of processes and workers, which
-    decides nothing.
+    The caller gives the kind of device, the recipe, the fingerprint of the code and the digests of
+    the data. The hash adds the processor's vector instructions and the study's kernels, so that a
+    training never resumes from another program's weights. It leaves out the number of processes and
+    workers, which decides nothing.
     """
-    program = [device, torch.backends.cpu.get_cpu_capability(), *kernel_settings()]
-    for package in COMPUTING:
-        with suppress(metadata.PackageNotFoundError):
-            program.append(f"{package} {metadata.version(package)}")
+    kernels = "portable" if are_portable() else "native"
+    machine = device, torch.backends.cpu.get_cpu_capability(), kernels
     digest = hashlib.sha256()
-    for fact in (*facts, *loaded_sources(), *map(str.encode, program)):
+    for fact in (*facts, *map(str.encode, machine)):
         # Each fact's length comes first, so that no two lists of facts give the same bytes.
         digest.update(len(fact).to_bytes(8, "little") + fact)
     return digest.hexdigest()[:32]
-
-
-def loaded_sources() -> Iterable[bytes]:
-    """Yield the source of every imported module that can change a training, sorted by name."""
-    specs = (getattr(module, "__spec__", None) for module in list(sys.modules.values()))
-    files = {spec.name: spec.origin for spec in specs if spec and spec.origin}
-    for name in sorted(name for name in files if name.startswith(OURS)):
-        yield name.encode() + b"\0" + Path(files[name]).read_bytes()

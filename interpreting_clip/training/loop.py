@@ -140,10 +140,10 @@ def train(
             state.sums = state.sums.to(device) + torch.stack((loss, correct))
             state.step += 1
             log_point(state, rate, steps.stop, callbacks)
-            save_checkpoint(module, optimizer, state, callbacks)
+            save_checkpoint(module, optimizer, state, steps.stop, callbacks)
         module.eval()
-    if callbacks.checkpoint and is_first():
-        callbacks.checkpoint.remove()
+    if callbacks.checkpoint:
+        callbacks.checkpoint.finish()
 
 
 @contextmanager
@@ -280,15 +280,20 @@ def log_point(state: TrainingState, rate: float, steps: int, callbacks: Callback
 
 
 def save_checkpoint(
-    module: nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState, callbacks: Callbacks
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: TrainingState,
+    steps: int,
+    callbacks: Callbacks,
 ) -> None:
-    """Save a checkpoint when one is due and the last step ended in a point."""
+    """Save a checkpoint after the last step, or when one is due and a step ended in a point."""
+    checkpoint = callbacks.checkpoint
     at_point = state.points and state.points[-1]["step"] == state.step
-    if callbacks.checkpoint and at_point and is_first() and callbacks.checkpoint.is_due():
+    if checkpoint and at_point and is_first() and (state.step == steps or checkpoint.is_due()):
         tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
         for parameter, moments in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{parameter}.{name}": t for name, t in moments.items()}
-        callbacks.checkpoint.save(tensors, {"step": state.step, "points": state.points})
+        checkpoint.save(tensors, {"step": state.step, "points": state.points})
 
 
 def restore_checkpoint(

@@ -1,6 +1,7 @@
 """What DVC says and does after an edit of a parameter, of code or of a locked version."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,36 @@ def test_what_editors_leave_beside_a_module_is_no_code(edited):
     for name in (".cka.py.swp", "cka.py~"):
         (edited.folder / "stages" / name).touch()
     assert stale(edited) == set()
+
+
+TUNED = "rn_web_broad_finetuned"
+EDITS = {
+    "params.yaml": ("learning_rate: ", "learning_rate: 0.5", "params.yaml: recipes.finetuning"),
+    "data/weights/rn_web_broad/encoder.json": ("{", "{ ", "data/weights/rn_web_broad/encoder.json"),
+    "interpreting_clip/encoders/heads.py": ("import numpy", "X = 1\nimport numpy", "code.json"),
+    "dvc.yaml": ("data/weights/${item.start}", "data/weights/rn_supervised", "dvc.yaml: finetune"),
+}
+
+
+@pytest.mark.parametrize("file", EDITS)
+def test_what_is_edited_while_a_stage_runs_is_named_and_nothing_is_recorded(clean, file):
+    before, lock = clean.results(), (clean.folder / "dvc.lock").read_bytes()
+    path, (old, new, named) = clean.folder / file, EDITS[file]
+    content = path.read_text()
+    training = clean.start("dvc", "repro", "--single-item", "--force", f"finetune@{TUNED}")
+    while not (clean.folder / f"data/training/{TUNED}.partial").exists():
+        assert training.poll() is None
+        time.sleep(0.01)
+    edit(clean, file, old, new)
+    said = training.communicate()[0].decode()
+    assert training.returncode and f"error: {named}" in said, said
+    assert (clean.folder / "dvc.lock").read_bytes() == lock
+    path.write_text(content)
+    assert len(list(clean.folder.glob(".scratch/*/checkpoint.safetensors"))) == 1
+    said = clean.run("dvc", "repro", "--single-item", "--force", f"finetune@{TUNED}")
+    assert "%|" in said and " 0/" not in said  # all steps had been taken
+    assert clean.results() == before
+    assert not list(clean.folder.glob(".scratch/*/checkpoint.safetensors"))
 
 
 IN_ANY_ORDER = (

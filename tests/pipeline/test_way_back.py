@@ -3,7 +3,7 @@
 import json
 import sys
 
-from runner.recorded import file_md5
+from runner.inputs import file_md5
 from tests.pipeline.workspace import Workspace
 from tests.reads import GRAPH
 from tools.jobs import TRAININGS

@@ -44,18 +44,14 @@ def given(clean: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspa
     shutil.rmtree("given")
 
 
-def own_files(folder: str, key: str) -> dict[str, str]:
-    found = folder_digests(Path(folder) / key)
-    assert found.pop("contents.json")  # has the output's own path
-    return found
-
-
 def test_the_results_are_those_of_the_encoder_and_no_other_is_computed_again(given):
     every = {name.partition("@")[0] for name in given.lock() if name.endswith(f"@{OWN}")}
     added = {f"{stage}@mine" for stage in (every - {"finetune"}) | {"weights"}}
     assert given.repro() == {*added, "study", "report"}
     for name in MEASURED:
-        assert own_files(f"data/{name}", "mine") == own_files(f"data/{name}", OWN), name
+        assert folder_digests(Path("data", name, "mine")) == folder_digests(
+            Path("data", name, OWN)
+        ), name
     metrics = Path("metrics/encoders")
     assert (metrics / "mine.json").read_bytes() == (metrics / f"{OWN}.json").read_bytes()
     mine, own = (

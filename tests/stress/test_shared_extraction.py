@@ -14,7 +14,7 @@ from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.encoders.encoder import initialise, save_encoder
 from tests.integration.stages.conftest import truncate_image
 from tests.pipeline.refusals import change
-from tests.reads import EXTRACTIONS, folder_digests, run_stage, seal
+from tests.reads import EXTRACTIONS, folder_digests, run_stage
 from tests.unit.encoders.conftest import small_backbone
 
 DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
@@ -51,7 +51,6 @@ def encoders(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         save_encoder(WEIGHTS / kind, initialise(small_backbone(kind), 0))
     for name in TESTBED_SHIFTS[1:]:
         write_absent(name, DATASETS / name)
-    seal()
 
 
 def run(stage: str, key: str, processes: int, **environment: str) -> subprocess.CompletedProcess:
@@ -87,7 +86,6 @@ def test_several_processes_write_the_bytes_of_one(tmp_path, stage, key, processe
 
 def test_a_broken_image_of_another_process_is_named_in_one_line():
     truncate_image("imagenet_val", 20)  # the first of the second batch
-    seal()
     done = run("extract", "rn", 2)
     (line,) = done.stderr.splitlines()
     assert done.returncode == 1

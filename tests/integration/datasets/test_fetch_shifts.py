@@ -46,7 +46,7 @@ def fetch(**shifts: dict[str, Any]) -> dict[str, list[int]]:
 
 def test_without_an_own_shift_there_is_an_empty_list():
     assert fetch() == {}
-    assert sorted(path.name for path in OUT.iterdir()) == ["contents.json", "shifts.json"]
+    assert sorted(path.name for path in OUT.iterdir()) == ["shifts.json"]
 
 
 def test_class_folders_are_named_by_wordnet_id_or_index():

@@ -17,6 +17,7 @@ STAGE = """
 import os, sys, time
 def main(key: str, params, inputs, outputs) -> None:
     print(os.getpid(), key, os.environ.get("PLACE"), flush=True)
+    (outputs[f"data/probe/{{key}}"] / "written").touch()
     {}
 """
 

@@ -15,6 +15,7 @@ from tests.reads import ROOT
 
 LOCKED = """
 import ctypes, json, os, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 class Kernel(ctypes.CDLL):
@@ -26,7 +27,9 @@ import runner.sandbox as sandbox
 from runner.process import explanation
 if {version}:
     sandbox.ctypes.CDLL = Kernel
-sandbox.lock([Path("listed")], [Path("out")], [Path("place")])
+older = ThreadPoolExecutor(1)
+older.submit(int).result()
+sandbox.lock([Path("listed")], [Path("out")])
 said = []
 for expression in json.loads(sys.argv[1]):
     try:
@@ -100,15 +103,18 @@ def test_a_system_that_cannot_lock_computes_and_says_so_once(folder, version):
     assert said[1].stderr == ""
 
 
-def test_outputs_are_written_and_moved_into_place(folder):
+def test_outputs_are_written_and_only_a_thread_that_is_older_moves_them(folder):
     written, *refused = locked(
         folder,
-        "(Path('out/b').write_text('b'), Path('out/b').replace('place/b'))",
+        "Path('out/b').write_text('b')",
+        "Path('out/b').replace('place/b')",
         "Path('listed/b').touch()",
         "Path('place/b').write_text('c')",
     )
-    assert "Error" not in written and (folder / "place/b").read_text() == "b"
+    assert "Error" not in written
     assert all("PermissionError" in said for said in refused)
+    assert "Error" not in locked(folder, "older.submit(Path('out/b').replace, 'place/b').result()")
+    assert (folder / "place/b").read_text() == "b"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from interpreting_clip.measures.head import Head
 from tests.fixtures import FEATURES
 from tests.integration.stages.conftest import truncate_image
 from tests.pipeline.refusals import change, refused
-from tests.reads import run_stage, seal
+from tests.reads import run_stage
 
 pytestmark = pytest.mark.usefixtures("study")
 
@@ -40,7 +40,6 @@ def test_a_damaged_dataset_is_refused(stage, key, dataset, damage, expected):
     for name in TESTBED_SHIFTS[1:]:
         write_absent(name, DATASETS / name)
     damage(dataset)
-    seal()
     Path("data/activations", KEY).rename("before")
     assert re.match(f"data/datasets/{dataset}{expected}", refused(stage, key))
     assert not Path(".scratch").exists()
@@ -53,7 +52,6 @@ def test_a_measure_refuses_activations_that_are_not_finite():
     spoilt = np.where(np.arange(FEATURES) == 7, np.nan, row).astype(np.float32)
     content = file.read_bytes()
     file.write_bytes(content.replace(row.tobytes(), spoilt.tobytes()))
-    seal()
     assert re.match(f"{file}: 'activations': .*NaN .* row 3$", refused("kurtosis", KEY))
 
 
@@ -61,7 +59,6 @@ def test_a_measure_refuses_the_head_of_another_encoder():
     run_stage("directions", KEY)
     head = Head(np.ones((24, FEATURES + 1), np.float32), None, False)
     write_head(Path("data/heads") / KEY, head, "random")
-    seal()
     said = refused("robustness", KEY)
     assert re.match(f"data/heads/{KEY}: .*600 .*601: .*`dvc repro`$", said)
 

@@ -57,6 +57,6 @@ def test_without_broden_the_pages_say_so_and_list_the_directions(measured, run):
     assert is_absent(THUMBNAILS)
     run("browse", KEY)
     assert {file.name for file in PAGES.iterdir()} == {
-        *("contents.json", "index.html", "directions_1.html", "features.html")
+        *("index.html", "directions_1.html", "features.html")
     }
     assert "no images with segmented concepts" in (PAGES / "index.html").read_text()

@@ -42,7 +42,7 @@ from interpreting_clip.training.supervised import train_classifier
 from runner.machine_settings import Machine
 from tests.integration.stages.conftest import merge_a_class
 from tests.pipeline.refusals import change
-from tests.reads import body, digests, run_stage, seal
+from tests.reads import body, digests, run_stage
 from tests.unit.encoders.conftest import activations
 
 DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
@@ -90,6 +90,7 @@ def card_of(dataset: str) -> DatasetCard:
     return read_card(DATASETS / dataset)
 
 
+@pytest.mark.usefixtures("run")
 def test_code_waits_for_all_that_fingerprints_are_made_of(opened, code_copy, monkeypatch):
     monkeypatch.chdir(code_copy)
     opened.clear()
@@ -118,7 +119,7 @@ def pretrained() -> Trained:
     with open_shards(DATASETS / "web_broad") as data:
         captions = data.captions or []
         encoder = pretrain(recipe(), backbone(), data, captions, callbacks=Callbacks())
-    return encoder, [recipe(), backbone(), digests(DATASETS / "web_broad")]
+    return encoder, [recipe(), backbone(), "", digests(DATASETS / "web_broad")]
 
 
 def finetuned() -> Trained:
@@ -127,7 +128,7 @@ def finetuned() -> Trained:
     encoder = classifier_from_clip(start, weight, card.classes)
     with open_shards(DATASETS / "imagenet_val") as data:
         train_classifier(encoder, recipe(), data, data.classes, callbacks=Callbacks())
-    return encoder, [recipe(), TEMPLATES, digests(WEIGHTS / "clip", DATASETS / "imagenet_val")]
+    return encoder, [recipe(), TEMPLATES, "", digests(WEIGHTS / "clip", DATASETS / "imagenet_val")]
 
 
 def supervised() -> Trained:
@@ -137,7 +138,7 @@ def supervised() -> Trained:
         train_classifier(
             encoder, recipe(), data, data.classes, label_smoothing=0.3, callbacks=Callbacks()
         )
-    return encoder, [recipe(), 0.3, backbone(), digests(DATASETS / "imagenet_val")]
+    return encoder, [recipe(), 0.3, backbone(), "", digests(DATASETS / "imagenet_val")]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,6 @@ def test_extract_broden_records_the_probe_images_in_their_order(run):
     found = read_tensors(Path("data/broden_activations/classifier/activations.safetensors"))
     np.testing.assert_array_equal(found["activations"], expected)
     write_absent("broden", DATASETS / "broden")
-    seal()
     run_stage("extract_broden", "clip")
     assert is_absent(Path("data/broden_activations/clip"))
 

@@ -33,7 +33,7 @@ from interpreting_clip.formats.saved_heads import read_head
 from tests.integration.stages.conftest import ALIAS, merge_a_class
 from tests.pipeline.refusals import change, refused
 from tests.pipeline.workspace import NANO
-from tests.reads import ROOT, run_stage, seal
+from tests.reads import ROOT, run_stage
 from tools import image_list
 
 DATASETS, FOLDER, FEATURES = Path("data/datasets"), Path("elsewhere/mine"), 16
@@ -80,7 +80,6 @@ def lists(study: Path) -> None:
 
 
 def run_all(*stages: str) -> None:
-    seal()
     for stage in stages:
         run_stage(stage, "mine")
 
@@ -229,7 +228,6 @@ def test_activations_of_other_images_are_refused(spoil, expected):
     give(*NAMES)
     run_all("weights")
     spoil("imagenet_v2")
-    seal()
     said = refused("extract", "mine")
     assert said.startswith("elsewhere/mine: ")
     assert re.search(expected, said)

@@ -21,7 +21,7 @@ from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.tables import read_curve
 from tests.other_device import NAME, other_device
 from tests.pipeline.refusals import change
-from tests.reads import ROOT, run_stage, seal
+from tests.reads import ROOT, run_stage
 
 WEIGHTS = Path("data/weights")
 
@@ -73,7 +73,6 @@ def encoders(study: Path) -> None:
     words = build_vocabulary([text.replace("{}", name) for text in templates for name in classes])
     backbone = Params().read("backbones.rn", Backbone)
     save_encoder(WEIGHTS / "clip", clip_encoder(backbone, words, 1))
-    seal()
 
 
 def compute(stage: str, key: str) -> tuple[dict[str, np.ndarray], list[Any]]:

@@ -53,7 +53,7 @@ def own_shifts(tiny: None, monkeypatch: pytest.MonkeyPatch) -> None:
                 class_indices=facts["classes"],
                 source="folder",
                 licence="none",
-                shards={},
+                shards=[],
             ),
             Path("data/shifts") / name,
         )

@@ -26,7 +26,7 @@ from interpreting_clip.formats.saved_heads import read_head
 from interpreting_clip.formats.tables import read_curve
 from interpreting_clip.training.linear_probe import fit_probe
 from tests.pipeline.refusals import change
-from tests.reads import run_stage, seal
+from tests.reads import run_stage
 from tests.unit.encoders.conftest import activations
 
 TRAIN, LEARNT = Path("data/datasets/imagenet_train"), Path("data/train_activations/probed")
@@ -49,7 +49,6 @@ def encoders(study: Path) -> None:
     run_stage("fetch", "imagenet_train")
     backbone = Params().read("backbones.rn", Backbone)
     save_encoder(WEIGHTS / "clip", clip_encoder(backbone, Vocabulary(["fish"]), 1))
-    seal()
 
 
 def test_a_probe_learns_from_the_images_and_features_of_its_entry(run: Callable):
@@ -83,7 +82,6 @@ def test_the_head_is_that_of_the_fit_and_every_later_stage_has_it(run: Callable,
     # its classifier as a module, and the head on activations as the measures have them
     with open_shards(TRAIN) as images:
         pixels = np.stack([images[row] for row in range(40)])
-    seal()
     run_stage("head", "probed")
     head = read_head(Path("data/heads/probed"), 256)
     logits = activations(encoder, pixels) @ head.weight.T + head.bias
@@ -120,7 +118,6 @@ def test_a_tower_without_a_head_goes_through_every_stage_that_passes_images():
     )
     for name in TESTBED_SHIFTS:
         write_absent(name, Path("data/datasets") / name)
-    seal()
     run_stage("weights", "dino")
     run_stage("extract_train", "probed")
     run_stage("probe", "probed")

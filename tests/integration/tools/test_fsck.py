@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.recorded import file_md5
+from runner.inputs import file_md5
 from tests.reads import folder_digests
 from tools.cache import locked_outputs
 from tools.fsck import main

@@ -62,7 +62,6 @@ def write_directions(key: str, other: str) -> None:
     folder = Path("plots/directions") / key
     folder.mkdir(parents=True)
     (folder / "index.jpg").write_bytes(b"a picture")
-    (folder / "contents.json").write_text("{}")
     (folder / "index.html").write_text(
         f'<title>{key}</title><img src="index.jpg"><a href="../../report.html">The study</a>'
         f'<a href="../{other}/index.html#a">the same place</a><p id="a"></p>'

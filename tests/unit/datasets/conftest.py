@@ -44,7 +44,7 @@ def saved(picture: np.ndarray | Image.Image, form: str, **options: Any) -> bytes
     return stream.getvalue()
 
 
-def card(shards: dict[str, str], images: int) -> DatasetCard:
+def card(shards: list[str], images: int) -> DatasetCard:
     return DatasetCard(
         dataset="set",
         images=images,

@@ -9,7 +9,7 @@ from tests.unit.datasets.conftest import card
 
 
 def test_a_card_comes_back_as_written(tmp_path: Path):
-    plain = card({"shard-00000.tar": "ab"}, 3)
+    plain = card(["shard-00000.tar"], 3)
     extra = {"aliases": {530: 409}, "border": 1, "partial": True, "origin": {"a/b": "c0ffee"}}
     for written in (plain, replace(plain, **extra)):
         write_card(written, tmp_path)

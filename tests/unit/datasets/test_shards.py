@@ -43,7 +43,7 @@ def test_a_set_has_classes_and_captions_only_where_its_images_have(write_set, tm
 
 def test_shards_have_their_size_and_the_same_bytes_every_time(write_set: WriteSet):
     first, second = read_card(write_set("one")), read_card(write_set("two"))
-    assert list(first.shards) == [f"shard-0000{shard}.tar" for shard in range(3)]
+    assert first.shards == [f"shard-0000{shard}.tar" for shard in range(3)]
     assert first.shards == second.shards
 
 
@@ -80,7 +80,7 @@ def test_images_are_stored_as_they_are(form: str, extension: str, tmp_path: Path
     ("change", "message"),
     [
         ({"images": 8}, "8 images expected.*, 7 found"),
-        ({"shards": {}}, "at least one shard"),
+        ({"shards": []}, "at least one shard"),
     ],
 )
 def test_another_number_of_images_and_no_shard_are_refused(write_set: WriteSet, change, message):

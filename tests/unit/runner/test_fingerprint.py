@@ -6,6 +6,7 @@ What a fingerprint changes with is held in tests/unit/test_dependencies.py.
 import importlib.metadata
 import re
 from importlib.metadata import requires, version
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +34,10 @@ from tests.reads import ROOT
 
 def entry(fingerprint: str, stage: str = "") -> StageEntry:
     """Return the entry of a stage that lists nothing but its fingerprint."""
-    return StageEntry(stage or fingerprint, "", (), frozenset(), (), (fingerprint,), (), ())
+    nothing = frozenset[str]()
+    return StageEntry(
+        stage or fingerprint, "", (), nothing, (), (fingerprint,), (), (), nothing, Path("dvc.yaml")
+    )
 
 
 OTHER = "0" * 12

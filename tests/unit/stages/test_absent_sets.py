@@ -14,7 +14,7 @@ from interpreting_clip.measures.guessing import Guessing
 from interpreting_clip.training.standard_models import LabelledImages
 from stages import baseline
 from stages.robustness import estimate
-from tests.reads import ROOT, run_stage, seal
+from tests.reads import ROOT, run_stage
 
 LINES = {"lines": {}, "resampled": {}}
 for name in TESTBED_SHIFTS:
@@ -71,10 +71,8 @@ def test_without_broden_labels_and_concepts_are_absent(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_absent("broden", Path("data/datasets/broden"))
     Path("params.yaml").symlink_to(ROOT / "params.yaml")
-    seal()
     run_stage("broden_labels")
     for name in ("broden_activations", "directions"):
         (Path("data") / name / "rn_web_broad").mkdir(parents=True)
-    seal()
     run_stage("broden", "rn_web_broad")
     assert is_absent(Path("data/broden_labels")) and is_absent(Path("data/concepts/rn_web_broad"))

@@ -5,7 +5,7 @@ import yaml
 
 from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
 from interpreting_clip.errors import InputError
-from tests.reads import run_stage, seal
+from tests.reads import run_stage
 from tests.unit.encoders.conftest import TINY
 
 PARAMS = {
@@ -19,7 +19,6 @@ def test_a_second_encoder_without_classes_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
     save_encoder(Path("data/weights/clip"), clip_encoder(TINY, None, 0))
-    seal()
     with pytest.raises(InputError, match=r"interpolate\.half\.second: 'clip'"):
         run_stage("interpolate", "half")
     assert not Path("data/weights/half").exists()

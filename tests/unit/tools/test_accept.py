@@ -35,7 +35,7 @@ def card(dataset: str, images: int, *, partial: bool) -> DatasetCard:
         class_indices=[0],
         source="hub",
         licence="ImageNet's",
-        shards={},
+        shards=[],
         partial=partial,
         origin={f"clip-benchmark/{dataset}": "ab" * 20},
     )

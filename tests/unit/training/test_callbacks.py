@@ -1,6 +1,5 @@
 import json
 import threading
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -172,10 +171,3 @@ def test_the_key_is_decided_by_every_fact_and_where_it_ends():
     assert len({training_key("cpu", *some) for some in facts}) == 3
     assert training_key("cpu", b"ab", b"c") == training_key("cpu", b"ab", b"c")
     assert training_key("cuda", b"abc") != training_key("cpu", b"abc")
-
-
-@pytest.mark.parametrize("package", ["pillow", "torch"])
-def test_another_version_of_what_computes_starts_again(monkeypatch, package):
-    key, version = training_key("cpu"), metadata.version
-    monkeypatch.setattr(metadata, "version", lambda name: "0" if name == package else version(name))
-    assert training_key("cpu") != key

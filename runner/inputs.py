@@ -1,0 +1,272 @@
+"""Inputs of stages: each is what `dvc.lock` records of it, or it is refused.
+
+DVC hashes an output when its stage ends and does not look into it again; it also accepts whatever a
+remote has under the hash's name. So each input is hashed in DVC's own way before its stage computes
+with it, and compared with the record. What has no record:
+
+* Files in git that no stage makes are believed. Results in git are compared like other outputs.
+* An output without a record was computed by hand, without DVC, and is refused: `dvc commit` records
+  it. DVC rewrites the whole lock file whenever a stage ends, and whoever reads meanwhile sees a
+  part: a record that is missing is looked for until the file has stayed the same for a while.
+* Without a lock file, DVC does not run this study, and nothing is compared.
+"""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from interpreting_clip.errors import InputError
+from runner.graph import GRAPH, StageEntry
+
+LOCK = Path("dvc.lock")
+
+MISSING = "no such file; `dvc checkout`, `dvc pull` or `dvc repro` brings it back"
+
+PATIENCE = 3.0
+"""For how many seconds a lock file has to stay the same before a record counts as missing."""
+
+LARGE = 2**24
+"""Files of this many bytes or more, such as shards, are hashed by threads while a stage computes:
+MD5 takes ten seconds for ImageNet's validation set."""
+
+STAGE = re.compile(r"^  (\S+):\n((?:    .*\n)+)", re.MULTILINE)
+PATH = re.compile(r"^    - path: (\S+)\n      hash: md5\n      md5: (\w{32}(?:\.dir)?)\n", re.M)
+"""Stages and their files as DVC lays them out; a YAML parser takes 60 ms for 8,000 lines."""
+
+IGNORED = re.compile(r"(^|/)__pycache__/|(^|/)\.#|~$|\.swp$")
+"""The paths that `.dvcignore` keeps from DVC."""
+
+
+@dataclass(frozen=True)
+class LockedStage:
+    """What `dvc.lock` records of a stage: the MD5s of its dependencies and outputs, by path."""
+
+    deps: Mapping[str, str]
+    outs: Mapping[str, str]
+
+
+def read_lock(stages: Collection[str], file: Path = LOCK) -> dict[str, LockedStage]:
+    """Return the records of those `stages` whose record is there and whole.
+
+    DVC keeps the records of stages that dvc.yaml no longer has.
+    """
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, ValueError):
+        return {}
+    found = {}
+    for name, body in STAGE.findall(text):
+        deps, _, outs = body.partition("    outs:\n")
+        if name in stages:
+            found[name] = LockedStage(dict(PATH.findall(deps)), dict(PATH.findall(outs)))
+    return found
+
+
+def recorded_inputs(entry: StageEntry) -> dict[str, str]:
+    """Return the MD5s that `dvc.lock` records of a stage's inputs, by path.
+
+    Of a folder with results in git, these are its files.
+
+    Raises
+    ------
+    InputError
+        An output of another stage has no record, or an ancestor of the stage was computed from
+        another state of its own input than the one that is recorded now.
+    """
+    if not LOCK.exists():
+        return {}
+    seen, since = LOCK.stat().st_mtime_ns, time.monotonic()
+    while True:
+        try:
+            return _recorded(entry, read_lock(entry.stages))
+        except LookupError as missing:
+            if (now := LOCK.stat().st_mtime_ns) != seen:
+                seen, since = now, time.monotonic()
+            elif time.monotonic() - since > PATIENCE:
+                path = missing.args[0]
+                raise InputError(
+                    f"{path}: {LOCK} has no record of it: run `dvc repro`, or, if you ran its "
+                    "stage without DVC, `dvc commit -f`"
+                ) from None
+            time.sleep(0.05)
+
+
+def _recorded(entry: StageEntry, lock: Mapping[str, LockedStage]) -> dict[str, str]:
+    makers = {path: name for name, stage in lock.items() for path in stage.outs}
+    md5s = {path: lock[name].outs[path] for path, name in makers.items()}
+    inputs = [path for path in md5s if any(Path(path).is_relative_to(dep) for dep in entry.deps)]
+    if missing := sorted(entry.made - set(inputs)):
+        raise LookupError(missing[0])
+    todo, seen = [makers[path] for path in inputs], set[str]()
+    while todo:
+        if (name := todo.pop()) in seen:
+            continue
+        seen.add(name)
+        for path, md5 in lock[name].deps.items():
+            if md5s.get(path, md5) != md5:
+                raise InputError(
+                    f"{', '.join(lock[name].outs)}: stage {name} computed it from another {path} "
+                    f"(MD5 {md5}) than is recorded now ({md5s[path]}); run `dvc repro {name}`"
+                )
+            todo += [makers[path]] if path in makers else []
+    return {path: md5s[path] for path in inputs}
+
+
+class Inputs:
+    """The dependencies that a stage's entry in dvc.yaml lists.
+
+    `recorded` are DVC's MD5s by path; what has none is not compared.
+    """
+
+    def __init__(
+        self,
+        listed: Collection[str],
+        stage: str = "",
+        recorded: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.listed, self.stage, self.recorded = listed, stage, recorded
+        self._pool = ThreadPoolExecutor(thread_name_prefix="check")
+        self._states: dict[Path, tuple[int, ...]] = {}
+        self._md5s: dict[Path, Future[str] | str] = {}
+
+    def __getitem__(self, path: str | Path) -> Path:
+        """Return the path of a dependency.
+
+        Raises
+        ------
+        InputError
+            dvc.yaml does not list it.
+        """
+        name = Path(path).as_posix()
+        if name not in self.listed:
+            raise InputError(
+                f"{GRAPH}: stage {self.stage} reads {name} and does not list it; add the line "
+                f"`- {name}` under its `deps`"
+            )
+        return Path(name)
+
+    def check(self) -> None:
+        """Hash every dependency and compare those without large files with their records.
+
+        Raises
+        ------
+        InputError
+            One is missing, or is not what `dvc.lock` records.
+        """
+        for file in self._files():
+            self._states[file] = _state(file)
+            large = file.stat().st_size >= LARGE
+            self._md5s[file] = self._pool.submit(file_md5, file) if large else file_md5(file)
+        self._compare(wait=False)
+
+    def require_recorded(self) -> None:
+        """Wait until large files are hashed, and compare everything with the records.
+
+        Raises
+        ------
+        InputError
+            A dependency is not what `dvc.lock` records.
+        """
+        self._compare(wait=True)
+
+    def require_unchanged(self) -> None:
+        """Refuse dependencies that have changed since `check`.
+
+        Raises
+        ------
+        InputError
+            Names the file.
+        """
+        now = set(self._files())
+        for file in sorted(now | self._states.keys()):
+            stays = file in now and file in self._states
+            if stays and (_state(file) == self._states[file] or file_md5(file) == self._md5(file)):
+                continue
+            raise InputError(
+                f"{file}: was changed while stage {self.stage} computed with it; nothing was kept: "
+                "run `dvc repro` again"
+            )
+
+    def digests(self) -> dict[str, str]:
+        """Return DVC's MD5 of each dependency that other stages make, by path.
+
+        Without a record, as in a study that DVC does not run, that is the MD5 of its content.
+        """
+        made = sorted(name for name in self.listed if name.startswith("data/"))
+        return {name: self.recorded.get(name) or content_md5(Path(name)) for name in made}
+
+    def _files(self) -> Iterator[Path]:
+        for path in map(Path, self.listed):
+            if not path.exists():
+                raise InputError(f"{path}: {MISSING}")
+            yield from files_below(path)
+
+    def _md5(self, file: Path) -> str:
+        md5 = self._md5s[file]
+        return md5 if isinstance(md5, str) else md5.result()
+
+    def _compare(self, *, wait: bool) -> None:
+        for name, expected in self.recorded.items():
+            path = Path(name)
+            files = [file for file in self._md5s if file.is_relative_to(path)]
+            if not wait and any(isinstance(self._md5s[file], Future) for file in files):
+                continue
+            if not path.exists():
+                raise InputError(f"{path}: {MISSING}")
+            got = _combined(path, {file: self._md5(file) for file in files})
+            if got != expected:
+                raise InputError(
+                    f"{name}: {LOCK} records the MD5 {expected}, got {got}: it is not what its "
+                    f"stage wrote; {repair_advice(name)}"
+                )
+
+
+def repair_advice(path: str) -> str:
+    """Say how to get an output back."""
+    return (
+        f"`rm -r {path}; make fsck MEND=1; dvc repro` brings it back; with a remote, `dvc pull "
+        f"{path}` before `dvc repro`. If you ran its stage without DVC, `dvc commit -f` records it"
+    )
+
+
+def content_md5(path: Path) -> str:
+    """Return DVC's MD5 of a file or of a folder."""
+    return _combined(path, {file: file_md5(file) for file in files_below(path)})
+
+
+def _combined(path: Path, md5s: Mapping[Path, str]) -> str:
+    if path.is_file():
+        return md5s[path]
+    return folder_md5({file.relative_to(path).as_posix(): md5 for file, md5 in md5s.items()})
+
+
+def folder_md5(files: Mapping[str, str]) -> str:
+    """Return the MD5 that DVC gives a folder, from those of its files by path.
+
+    DVC 3 hashes the JSON of its listing, in the order of the paths.
+    """
+    listing = json.dumps([{"md5": files[path], "relpath": path} for path in sorted(files)])
+    return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def file_md5(file: Path) -> str:
+    """Return the MD5 of a file."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "md5").hexdigest()
+
+
+def files_below(path: Path) -> list[Path]:
+    """Return a file, or the files in a folder that DVC does not ignore, in order."""
+    found = path.rglob("*") if path.is_dir() else [path]
+    return sorted(file for file in found if file.is_file() and not IGNORED.search(str(file)))
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    facts = file.stat()
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
