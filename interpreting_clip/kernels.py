@@ -1,8 +1,8 @@
-"""Environment variables that change what is computed: they are set, refused or recorded.
+"""Environment variables that change what is computed: a stage sets, clears or refuses them.
 
 They make the numerical libraries choose other kernels or another precision, and DVC does not see
-them. With the study's `kernels: portable`, a stage sets those that choose kernels itself. Otherwise
-they are the user's, and recorded. docs/recompute.md lists what each of them changes.
+them. So the study's `kernels` alone choose: a stage clears the variables that do, and sets them
+itself for `portable`. docs/recompute.md lists what each of them changes.
 """
 
 import os
@@ -27,7 +27,7 @@ LOWER_PRECISION = {
 """Variables that let a library compute float32 in fewer bits, and the value that forbids it."""
 
 KERNELS = (
-    *("ATEN_CPU_CAPABILITY", "GLIBC_TUNABLES"),
+    "ATEN_CPU_CAPABILITY",
     *("DNNL_CPU_ISA_HINTS", "DNNL_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "ONEDNN_MAX_CPU_ISA"),
     *("MKL_CBWR", "MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_VML_MODE"),
     *("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES"),
@@ -68,13 +68,11 @@ def use_kernels(kernels: Kernels) -> None:
     Raises
     ------
     InputError
-        As `set_portable`.
+        As `set_portable`, or as `clear`.
     """
-    if kernels == "native":
-        return
     if loaded := sorted(sys.modules.keys() & {"numba", "numpy", "torch"}):
         raise RuntimeError(f"kernels have to be chosen before {loaded[0]} is imported")
-    set_portable()
+    clear() if kernels == "native" else set_portable()
 
 
 def restart_with_kernels(kernels: Kernels) -> None:
@@ -93,8 +91,7 @@ def set_portable() -> None:
     Raises
     ------
     InputError
-        The processor cannot run portable kernels, or a variable that cannot be changed any more
-        makes the C library choose its own.
+        The processor cannot run portable kernels, or as `clear`.
     """
     lacking = "these instructions"
     if platform.machine() == "x86_64":
@@ -107,27 +104,31 @@ def set_portable() -> None:
             f"this one ({platform.machine()}) lacks {lacking}; set `kernels: native`, with which "
             "the last digits of results depend on the processor"
         )
+    clear()
+    os.environ.update(PORTABLE)
+
+
+def clear() -> None:
+    """Unset every variable that chooses kernels.
+
+    Raises
+    ------
+    InputError
+        One that the C library has already read chooses its own.
+    """
     if "glibc.cpu" in os.environ.get("GLIBC_TUNABLES", ""):
         raise InputError(
-            "environment variable GLIBC_TUNABLES: expected no setting of glibc.cpu with portable "
-            f"kernels, got {os.environ['GLIBC_TUNABLES']}; unset it, or set `kernels: native` in "
-            "params.yaml"
+            "environment variable GLIBC_TUNABLES: expected no setting of glibc.cpu, got "
+            f"{os.environ['GLIBC_TUNABLES']}, with which last digits differ and DVC does not see "
+            "it; unset it"
         )
     for name in KERNELS:
         os.environ.pop(name, None)
-    os.environ.update(PORTABLE)
 
 
 def are_portable() -> bool:
     """Say whether this process computes with portable kernels."""
     return all(os.environ.get(name) == value for name, value in PORTABLE.items())
-
-
-def kernel_settings() -> list[str]:
-    """Return those of `KERNELS` that the user has set, as `name=value`."""
-    if are_portable():
-        return []
-    return [f"{name}={value}" for name in KERNELS if (value := os.environ.get(name))]
 
 
 def require_full_precision() -> None:

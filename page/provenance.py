@@ -35,9 +35,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """What the page says about the origin of its results.
 
     `shifts` are the study's own. `given` are the encoders whose activations were computed
-    elsewhere. `versions` are those of packages; `kernels` are the study's; `variables` are those of
-    the user's environment that chose other kernels, as `name=value`. No fingerprint of code: an
-    edit that changes no result changes no byte.
+    elsewhere. `versions` are those of packages; `kernels` are the study's. No fingerprint of code:
+    an edit that changes no result changes no byte.
     """
 
     datasets: Mapping[str, DatasetEntry] = {}
@@ -48,7 +47,6 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     given: Mapping[str, GivenFolder] = {}
     versions: Mapping[str, str] = {}
     kernels: Kernels = "native"
-    variables: Sequence[str] = ()
 
 
 class DatasetRow(msgspec.Struct, frozen=True, kw_only=True):

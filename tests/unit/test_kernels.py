@@ -14,7 +14,7 @@ from interpreting_clip.kernels import (
     LOWER_PRECISION,
     PORTABLE,
     are_portable,
-    kernel_settings,
+    clear,
     require_full_precision,
     restart_with_kernels,
     set_portable,
@@ -48,13 +48,15 @@ def test_portable_kernels_replace_what_the_user_has_set(processor):
     os.environ |= {"NPY_ENABLE_CPU_FEATURES": "X86_V4", "GLIBC_TUNABLES": "glibc.malloc.check=1"}
     assert not are_portable()
     set_portable()
-    assert are_portable() and kernel_settings() == []
+    assert are_portable()
     assert {name for name in KERNELS if name in os.environ} == {*KERNELS} & {*PORTABLE}
 
 
 def test_native_kernels_are_left_to_the_machine(processor):
     before = dict(os.environ)
-    use_kernels("native")
+    for name in KERNELS:
+        os.environ[name] = "AVX2"
+    clear()
     restart_with_kernels("native")
     assert os.environ == before and not are_portable()
 
@@ -102,12 +104,3 @@ def test_lower_precision_is_refused(name):
         os.environ[name] = value
         with pytest.raises(InputError, match=f"{name}: .*{value}.*unset"):
             require_full_precision()
-
-
-@pytest.mark.parametrize("name", KERNELS)
-def test_the_choice_of_kernels_is_known(name):
-    os.environ[name] = ""
-    assert kernel_settings() == []
-    os.environ[name] = "AVX2"
-    assert kernel_settings() == [f"{name}=AVX2"]
-    require_full_precision()
