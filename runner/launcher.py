@@ -14,24 +14,22 @@ compute the same stage:
 import fcntl
 import os
 import select
+import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
-import msgspec
-
 from interpreting_clip.errors import InputError, close_names
-
-SETTINGS = Path("compute.yaml")
-"""How this machine runs a study."""
+from runner.machine_settings import SETTINGS, SHARED_BY, MachineSettings
 
 OTHERS = "others"
 """The key of the launcher for all stages that have none of their own."""
 
-AT_HOME = ("code", "study")
+ALWAYS_LOCAL = ("code", "study")
 """Stages that take no time; `others` does not include them."""
 
 LAUNCHED = "--launched"
@@ -41,54 +39,26 @@ host."""
 LOCKS = Path(".scratch/locks")
 """The folder of the locks of stages that a launcher has started."""
 
-SHARED_BY = "INTERPRETING_CLIP_SHARED_BY"
-"""The variable in which `make repro JOBS=n` tells stages how many jobs share this host's
-processors."""
-
 INTERVAL = 5.0
 """How often, in seconds, a stage checks whether another has taken its place."""
 
 
-class Launchers(msgspec.Struct):
-    """The one setting that is read before a stage starts; `Machine` has the others."""
-
-    launchers: dict[str, str] = {}
-
-
-def launcher(stage: str) -> list[str]:
-    """Return the words of a stage's launcher in `compute.yaml`, or none if it computes here.
+def launcher(machine: MachineSettings, stage: str) -> list[str]:
+    """Return the words of a stage's launcher, or none if it computes here.
 
     Raises
     ------
     InputError
-        The setting is not a mapping of stages to commands.
+        A launcher is for no stage, or its command cannot be split into words.
     """
-    try:
-        text = SETTINGS.read_bytes()
-    except FileNotFoundError:
-        return []
-    # The usual case: skip importing a YAML parser, which takes 10 to 20 ms.
-    if b"launchers" not in text:
-        return []
-    import shlex
-
-    try:
-        given = msgspec.yaml.decode(text, type=Launchers).launchers
-    except msgspec.ValidationError as error:
-        raise InputError(f"{SETTINGS}: {error}") from None
-    except (msgspec.MsgspecError, ValueError) as error:
-        # not its text, which shows lines of the file, and one may have a login
-        mark = getattr(error.__cause__, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark else ""
-        raise InputError(f"{SETTINGS}: {line}not legal YAML") from None
+    given = machine.launchers
     legal = {OTHERS, *(file.stem for file in Path("stages").glob("[!_]*.py"))}
     for name in sorted(given.keys() - legal):
         raise InputError(
             f"{SETTINGS}: 'launchers.{name}': there is no such stage; {close_names(name, legal)}"
         )
-    command = launching_command(given, stage)
     try:
-        return shlex.split(command)
+        return shlex.split(launching_command(given, stage))
     except ValueError as error:
         # not the command, which may have a login
         raise InputError(
@@ -99,7 +69,7 @@ def launcher(stage: str) -> list[str]:
 
 def launching_command(launchers: Mapping[str, str], stage: str) -> str:
     """Return the command that runs a stage on another host, or "" if it computes here."""
-    return launchers.get(stage, "" if stage in AT_HOME else launchers.get(OTHERS, ""))
+    return launchers.get(stage, "" if stage in ALWAYS_LOCAL else launchers.get(OTHERS, ""))
 
 
 def run_elsewhere(launcher: Sequence[str], *arguments: str) -> int:
@@ -110,8 +80,6 @@ def run_elsewhere(launcher: Sequence[str], *arguments: str) -> int:
     InputError
         There is no such program.
     """
-    import subprocess
-
     command = [*launcher, sys.executable, *arguments, LAUNCHED]
     # srun passes on the environment; the other host's processors are the launcher's to share.
     there = {name: value for name, value in os.environ.items() if name != SHARED_BY}

@@ -38,9 +38,14 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import are_portable
 from interpreting_clip.quantities import Count
 from interpreting_clip.urls import public_url
-from runner.launcher import SETTINGS, SHARED_BY
+
+SETTINGS = Path("compute.yaml")
 
 PREFIX = "INTERPRETING_CLIP_"
+
+SHARED_BY = f"{PREFIX}SHARED_BY"
+"""The variable in which `make repro JOBS=n` tells stages how many jobs share this host's
+processors."""
 
 
 class MachineSettings(Machine, frozen=True, kw_only=True):

@@ -24,9 +24,9 @@ from runner.fingerprint import (
 )
 from runner.graph import GRAPH, StageEntry, read_entry
 from runner.inputs import LOCK, Inputs, recorded_inputs
-from runner.launcher import LAUNCHED, SETTINGS, compute_alone, launcher, run_elsewhere
+from runner.launcher import LAUNCHED, compute_alone, launcher, run_elsewhere
 from runner.listed_params import ListedParams
-from runner.machine_settings import read_machine
+from runner.machine_settings import SETTINGS, read_machine
 from runner.outputs import Outputs, partial_folder
 from runner.process import DEBUG, compute_on_one_thread, leave
 from runner.sandbox import lock
@@ -74,7 +74,7 @@ def main(*words: str) -> None:
     one_of_several = "TORCHELASTIC_RUN_ID" in os.environ  # their parent does what they skip here
     params = Params()
     entry = read_entry(stage, "".join(given), params.tree)
-    if not (one_of_several or launched) and (launching := launcher(stage)):
+    if not (one_of_several or launched) and (launching := launcher(read_machine(), stage)):
         sys.exit(run_elsewhere(launching, "-m", "stages", *words))
     computes = stage not in COMPUTES_NOTHING
     if computes:

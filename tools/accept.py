@@ -28,8 +28,7 @@ from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.published.sources import read_published
 from runner.fingerprint import RECORDED
-from runner.launcher import SETTINGS
-from runner.machine_settings import PREFIX, Machine, read_machine
+from runner.machine_settings import PREFIX, SETTINGS, Machine, read_machine
 from runner.process import launch
 from runner.run import SECONDS
 from tools.cache import locked_stages

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner.launcher import SHARED_BY
+from runner.machine_settings import SHARED_BY
 
 STAGE = """
 import os, sys, time

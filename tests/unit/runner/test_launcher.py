@@ -7,8 +7,8 @@ from unittest.mock import Mock
 import pytest
 
 from interpreting_clip.errors import InputError
-from runner.launcher import SETTINGS, compute_alone, launcher
-from runner.machine_settings import read_machine
+from runner.launcher import compute_alone, launcher
+from runner.machine_settings import SETTINGS, read_machine
 from tests.reads import STAGES
 
 
@@ -20,18 +20,21 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / f"stages/{stage}.py").touch()
 
 
+def words(stage: str) -> list[str]:
+    return launcher(read_machine(), stage)
+
+
 def test_there_is_none_by_default():
-    assert launcher("kurtosis") == []
+    assert words("kurtosis") == []
     SETTINGS.write_text("device: cuda\n")
-    assert launcher("kurtosis") == []
+    assert words("kurtosis") == []
 
 
 def test_a_stage_has_its_own_or_that_of_the_others():
     SETTINGS.write_text("launchers: {finetune: srun -n1 --gpus=1, cka: '', others: srun 'a b'}\n")
-    assert launcher("finetune") == ["srun", "-n1", "--gpus=1"]
-    assert launcher("kurtosis") == ["srun", "a b"]
-    assert launcher("cka") == launcher("study") == launcher("code") == []
-    assert read_machine().launchers["others"] == "srun 'a b'"
+    assert words("finetune") == ["srun", "-n1", "--gpus=1"]
+    assert words("kurtosis") == ["srun", "a b"]
+    assert words("cka") == words("study") == words("code") == []
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,7 @@ def test_a_stage_has_its_own_or_that_of_the_others():
 def test_names_what_is_wrong(text, expected):
     SETTINGS.write_text(text)
     with pytest.raises(InputError, match=f"^compute.yaml: .*{expected}") as error:
-        launcher("finetune")
+        words("finetune")
     assert "srun" not in str(error.value)
 
 

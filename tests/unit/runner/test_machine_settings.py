@@ -6,8 +6,7 @@ import pytest
 from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import PORTABLE
 from runner import machine_settings
-from runner.launcher import SHARED_BY
-from runner.machine_settings import MachineSettings, read_machine
+from runner.machine_settings import SHARED_BY, MachineSettings, read_machine
 
 
 @pytest.fixture(autouse=True)
