@@ -65,7 +65,7 @@ def test_what_editors_leave_beside_a_module_is_no_code(edited):
 
 TUNED = "rn_web_broad_finetuned"
 EDITS = {
-    "params.yaml": ("learning_rate: ", "learning_rate: 0.5", "params.yaml: recipes.finetuning"),
+    "params.yaml": ("rate: 0.0005", "rate: 0.1", "params.yaml: recipes.finetuning.learning_rate"),
     "data/weights/rn_web_broad/encoder.json": ("{", "{ ", "data/weights/rn_web_broad/encoder.json"),
     "interpreting_clip/encoders/heads.py": ("import numpy", "X = 1\nimport numpy", "code.json"),
     "dvc.yaml": ("data/weights/${item.start}", "data/weights/rn_supervised", "dvc.yaml: finetune"),
@@ -78,7 +78,7 @@ def test_what_is_edited_while_a_stage_runs_is_named_and_nothing_is_recorded(clea
     path, (old, new, named) = clean.folder / file, EDITS[file]
     content = path.read_text()
     training = clean.start("dvc", "repro", "--single-item", "--force", f"finetune@{TUNED}")
-    while not (clean.folder / f"data/training/{TUNED}.partial").exists():
+    while not (clean.folder / f"data/training/{TUNED}.partial/metrics.json").exists():
         assert training.poll() is None
         time.sleep(0.01)
     edit(clean, file, old, new)
