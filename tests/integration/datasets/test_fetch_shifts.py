@@ -77,7 +77,7 @@ def test_labels_of_shards_mean_what_classes_say(hub: HubServer, source, classes,
         assert fetch(mine=entry(classes, **FOLDER)) == {"mine": expected}
 
 
-def test_several_shifts_keep_the_study_s_order_and_their_bytes():
+def test_several_shifts_are_sorted_and_keep_their_bytes():
     write_files(Path("photos"), {f"{TENCH}/a.jpg": photo(0)})
     drawn = load_tree(NANO)
     shifts = {
@@ -89,7 +89,7 @@ def test_several_shifts_keep_the_study_s_order_and_their_bytes():
     Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     run_stage("fetch_shifts")
     first = folder_digests(OUT)
-    assert list(read_shift_folders(OUT)) == ["zebra", "mine"]
+    assert list(read_shift_folders(OUT)) == ["mine", "zebra"]
     assert set(read_card(OUT / "zebra").class_indices) <= set(range(24))
     run_stage("fetch_shifts")
     assert folder_digests(OUT) == first

@@ -52,7 +52,7 @@ def test_a_measure_refuses_activations_that_are_not_finite():
     spoilt = np.where(np.arange(FEATURES) == 7, np.nan, row).astype(np.float32)
     content = file.read_bytes()
     file.write_bytes(content.replace(row.tobytes(), spoilt.tobytes()))
-    assert re.match(f"{file}: 'activations': .*NaN .* row 3$", refused("kurtosis", KEY))
+    assert re.match(f"{file}: 'activations': .*NaN .* row 3; ", refused("kurtosis", KEY))
 
 
 def test_a_measure_refuses_the_head_of_another_encoder():

@@ -9,6 +9,7 @@ from tests.reads import run_stage
 from tests.unit.encoders.conftest import TINY
 
 PARAMS = {
+    "kernels": "native",
     "threads": {"inference": 1},
     "heads": {"zero_shot": {"templates": ["a photo of a {}"]}},
     "interpolate": {"half": {"first": "clip", "second": "clip", "alpha": 0.5}},
