@@ -20,8 +20,8 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 PR_SET_NO_NEW_PRIVS = 38
 """prctl(2): no program may gain privileges, without which a process may not lock itself."""
 
-EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << n for n in range(6))
-MAKE_DIR, MAKE_REG, REFER, TRUNCATE = (1 << n for n in (7, 8, 13, 14))
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = (1 << n for n in range(4))
+TRUNCATE = 1 << 14
 
 READ = EXECUTE | READ_FILE | READ_DIR
 WRITE = (1 << 15) - 1
@@ -93,7 +93,7 @@ def restrict(rights: Iterable[tuple[Path, int]]) -> bool:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(CREATE_RULESET, None, 0, 1)
-    if version < 2:  # the first lets no file move into another folder, as results in git do
+    if version < 2:  # the first refuses every move of a file into another folder
         return False
     handled = WRITE if version >= 3 else WRITE & ~TRUNCATE
     ruleset = _checked(libc.syscall(CREATE_RULESET, struct.pack("Q", handled), 8, 0))
