@@ -12,7 +12,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from interpreting_clip.config.params import PARAMS, Params
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.kernels import Kernels, require_full_precision, use_kernels
 from runner.fingerprint import (
     COMPUTES_NOTHING,
@@ -162,10 +162,11 @@ def require_same_settings(entry: StageEntry, before: Mapping[str, Any]) -> None:
     if now != before:
         raise InputError(
             f"{changed_key(before, now)} was changed while stage {entry.name} ran, and DVC would "
-            "record the new value with the old result. Nothing was kept but a training's "
-            "checkpoint: set it back and run `dvc repro` again, or let it compute with the new one"
+            "record the new value with the old result. Nothing was kept, except a training's "
+            "checkpoint: set it back and run `dvc repro`, or run it with the new value"
         )
-    require_fingerprint(entry)
+    with error_context(f"{entry.name}: its code was changed while it ran, and nothing was kept"):
+        require_fingerprint(entry)
 
 
 def changed_key(before: Any, now: Any, path: str = "") -> str:

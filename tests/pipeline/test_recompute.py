@@ -67,7 +67,11 @@ TUNED = "rn_web_broad_finetuned"
 EDITS = {
     "params.yaml": ("rate: 0.0005", "rate: 0.1", "params.yaml: recipes.finetuning.learning_rate"),
     "data/weights/rn_web_broad/encoder.json": ("{", "{ ", "data/weights/rn_web_broad/encoder.json"),
-    "interpreting_clip/encoders/heads.py": ("import numpy", "X = 1\nimport numpy", "code.json"),
+    "interpreting_clip/encoders/heads.py": (
+        "import numpy",
+        "X = 1\nimport numpy",
+        f"finetune@{TUNED}: its code",
+    ),
     "dvc.yaml": ("data/weights/${item.start}", "data/weights/rn_supervised", "dvc.yaml: finetune"),
 }
 
