@@ -1,5 +1,6 @@
 """Runs a stage: reads its entry in dvc.yaml, and gives the stage what stands there."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -128,6 +129,13 @@ def compute(
                 inputs.require_recorded()  # a damaged input is the better explanation
                 raise
             unlocked.submit(keep).result()
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise InputError(
+                    f"{', '.join(entry.outs)}: the disk is full; nothing was left there: free "
+                    "space and run again"
+                ) from error
+            raise
         finally:
             unlocked.submit(outputs.discard).result()
 
