@@ -13,7 +13,7 @@ from tests.fixtures import IMAGES
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline.refusals import write_dataset
 from tests.pipeline.workspace import Workspace, new_workspace
-from tests.reads import accept_study, folder_digests, run_stage
+from tests.reads import accept_study, folder_digests
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 
@@ -66,7 +66,7 @@ def test_a_stage_leaves_nothing_behind_and_recovers(study, stage, key, mount, si
     assert said.startswith(f"error: {mount}/{key}: the disk is full; nothing was left there: free ")
     assert ((study / "first.rc").read_text(), said.count("\n")) == ("1\n", 1)
     assert list((study / "first").iterdir()) == []
-    run_stage(stage, key)
+    Workspace(study).run(*command.split())
     assert folder_digests(study / "second" / key) == folder_digests(Path(mount) / key)
 
 
