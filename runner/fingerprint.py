@@ -191,11 +191,11 @@ def computing_packages(modules: Iterable[str]) -> set[str]:
 
     Raises
     ------
-    ValueError
+    InputError
         A module is on neither list.
     """
     if unknown := sorted(set(modules) - COMPUTING.keys() - IO_PACKAGES):
-        raise ValueError(
+        raise InputError(
             f"{', '.join(unknown)}: expected an entry in COMPUTING or IO_PACKAGES of "
             f"runner/fingerprint.py, got none; say whether a result can change with its version"
         )

@@ -19,20 +19,18 @@ class StageEntry:
     """What dvc.yaml lists under a stage, or under one instance of it.
 
     `params` are dotted paths in params.yaml, and `fingerprints` keys in code.json, the stage's own
-    first. `made` are the dependencies that other stages write into DVC's cache; the others are
-    files in git. `results` are the outputs that are kept in git instead of DVC's cache. `stages`
-    are the names of all stages and instances of the graph, which is in `file`.
+    first. `results` are the outputs that are kept in git instead of DVC's cache. `makers` are the
+    stages of the whole graph, by the outputs that they write; it is in `file`.
     """
 
     stage: str
     key: str
     deps: tuple[str, ...]
-    made: frozenset[str]
     params: tuple[str, ...]
     fingerprints: tuple[str, ...]
     outs: tuple[str, ...]
     results: tuple[str, ...]
-    stages: frozenset[str] = field(compare=False)
+    makers: Mapping[str, str] = field(compare=False)
     file: Path = field(compare=False)
 
     @property
@@ -81,27 +79,26 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
     fingerprints = [
         key for one in filled["params"] if isinstance(one, dict) for key in one.get("code.json", ())
     ]
-    written = _written(stages.values())
     return StageEntry(
         stage=stage,
         key=key,
         deps=tuple(filled["deps"]),
-        made=frozenset(dep for dep in filled["deps"] if _is_made(dep, written)),
         params=tuple(listed),
         fingerprints=tuple(fingerprints),
         outs=tuple(outs),
         results=tuple(path for path, options in outs.items() if options.get("cache") is False),
-        stages=frozenset(_instances(stages, params)),
+        makers=dict(_makers(stages, params)),
         file=graph,
     )
 
 
-def _instances(stages: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[str]:
+def _makers(stages: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for stage, body in stages.items():
-        if "foreach" in body:
-            yield from (f"{stage}@{key}" for key in _entries(body, params))
-        else:
-            yield stage
+        each = "foreach" in body
+        for key in _entries(body, params) if each else [""]:
+            for part in OUTPUTS:
+                for path, _ in _options(body.get("do", body).get(part, ())):
+                    yield _filled(path, {"key": key}), f"{stage}@{key}" if each else stage
 
 
 def _entries(body: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -139,18 +136,3 @@ def _value(path: str, names: Mapping[str, Any]) -> Any:
             raise InputError(f"{GRAPH}: ${{{path}}}: params.yaml has no such value")
         node = node[step]
     return node
-
-
-def _written(bodies: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the cached outputs of all stages, up to the key of an instance."""
-    return {
-        path.partition("${")[0]
-        for body in bodies
-        for part in OUTPUTS
-        for path, options in _options(body.get("do", body).get(part, ()))
-        if options.get("cache") is not False
-    }
-
-
-def _is_made(dep: str, written: set[str]) -> bool:
-    return dep in written or f"{dep.rpartition('/')[0]}/" in written

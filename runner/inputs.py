@@ -5,14 +5,16 @@ remote has under the hash's name. So each input is hashed in DVC's own way befor
 with it, and compared with the record. What has no record:
 
 * Files in git that no stage makes are believed. Results in git are compared like other outputs.
-* An output without a record was computed by hand, without DVC, and is refused: `dvc commit` records
-  it. DVC rewrites the whole lock file whenever a stage ends, and whoever reads meanwhile sees a
-  part: a record that is missing is looked for until the file has stayed the same for a while.
+* An output of a stage without a record was computed by hand, without DVC, and is refused: `dvc
+  commit` records it. DVC rewrites the whole lock file whenever a stage ends, and whoever reads
+  meanwhile sees a part: a record that is missing is looked for until the file has stayed the same
+  for a while.
 * Without a lock file, DVC does not run this study, and nothing is compared.
 """
 
 import hashlib
 import json
+import os
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -20,6 +22,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import NoReturn
 
 from interpreting_clip.errors import InputError
 from runner.graph import GRAPH, StageEntry
@@ -39,7 +42,7 @@ STAGE = re.compile(r"^  (\S+):\n", re.M)
 PATH = re.compile(r"^    - path: (\S+)\n      hash: md5\n      md5: (\w{32}(?:\.dir)?)\n", re.M)
 """Stages and their files as DVC lays them out; a YAML parser takes 60 ms for 8,000 lines."""
 
-IGNORED = re.compile(r"(^|/)__pycache__/|(^|/)\.#|~$|\.swp$")
+IGNORED = re.compile(r"(^|/)__pycache__/|(^|/)\.#|~$|\.swp$|\.partial/")
 """The paths that `.dvcignore` keeps from DVC."""
 
 
@@ -51,20 +54,16 @@ class LockedStage:
     outs: Mapping[str, str]
 
 
-def read_lock(stages: Collection[str], file: Path = LOCK) -> dict[str, LockedStage]:
-    """Return the records of those `stages` whose record is there and whole.
-
-    DVC keeps the records of stages that dvc.yaml no longer has.
-    """
+def read_lock(file: Path = LOCK) -> dict[str, LockedStage]:
+    """Return the records of all stages, as far as they are there and whole."""
     try:
-        text = file.read_text("utf-8")
+        parts = STAGE.split(file.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    found, parts = {}, STAGE.split(text)
+    found = {}
     for name, body in zip(parts[1::2], parts[2::2], strict=True):
         deps, _, outs = body.partition("    outs:\n")
-        if name in stages:
-            found[name] = LockedStage(dict(PATH.findall(deps)), dict(PATH.findall(outs)))
+        found[name] = LockedStage(dict(PATH.findall(deps)), dict(PATH.findall(outs)))
     return found
 
 
@@ -84,38 +83,46 @@ def recorded_inputs(entry: StageEntry) -> dict[str, str]:
     seen, since = LOCK.stat().st_mtime_ns, time.monotonic()
     while True:
         try:
-            return _recorded(entry, read_lock(entry.stages))
+            return _coherent_inputs(entry, read_lock())
         except LookupError as missing:
             if (now := LOCK.stat().st_mtime_ns) != seen:
                 seen, since = now, time.monotonic()
             elif time.monotonic() - since > PATIENCE:
                 path = missing.args[0]
                 raise InputError(
-                    f"{path}: {LOCK} has no record of it: run `dvc repro`, or, if you ran its "
-                    "stage without DVC, `dvc commit -f`"
+                    f"{path}: {LOCK} has no record of it: run `dvc repro`, or, if you ran stage "
+                    f"{entry.makers[path]} without DVC, `dvc commit -f`"
                 ) from None
             time.sleep(0.05)
 
 
-def _recorded(entry: StageEntry, lock: Mapping[str, LockedStage]) -> dict[str, str]:
-    makers = {path: name for name, stage in lock.items() for path in stage.outs}
-    md5s = {path: lock[name].outs[path] for path, name in makers.items()}
-    inputs = [path for path in md5s if any(Path(path).is_relative_to(dep) for dep in entry.deps)]
-    if missing := sorted(entry.made - set(inputs)):
-        raise LookupError(missing[0])
-    todo, seen = [makers[path] for path in inputs], set[str]()
+def _coherent_inputs(entry: StageEntry, lock: Mapping[str, LockedStage]) -> dict[str, str]:
+    def recorded(path: str) -> str:
+        stage = lock.get(entry.makers[path])
+        if stage is None or path not in stage.outs:
+            raise LookupError(path)
+        return stage.outs[path]
+
+    deps = {*entry.deps}
+    inputs = [
+        path for path in entry.makers if deps & {path, *map(Path.as_posix, Path(path).parents)}
+    ]
+    found = {path: recorded(path) for path in inputs}
+    todo, seen = inputs, set[str]()
     while todo:
-        if (name := todo.pop()) in seen:
+        if (name := entry.makers[todo.pop()]) in seen:
             continue
         seen.add(name)
         for path, md5 in lock[name].deps.items():
-            if md5s.get(path, md5) != md5:
+            if path not in entry.makers:
+                continue
+            if md5 != (now := recorded(path)):
                 raise InputError(
-                    f"{', '.join(lock[name].outs)}: stage {name} computed it from another {path} "
-                    f"(MD5 {md5}) than is recorded now ({md5s[path]}); run `dvc repro {name}`"
+                    f"{', '.join(lock[name].outs)}: stage {name} computed with another {path} "
+                    f"(MD5 {md5}) than is recorded now ({now}); run `dvc repro {name}`"
                 )
-            todo += [makers[path]] if path in makers else []
-    return {path: md5s[path] for path in inputs}
+            todo.append(path)
+    return found
 
 
 class Inputs:
@@ -196,8 +203,16 @@ class Inputs:
     def digests(self) -> dict[str, str]:
         """Return DVC's MD5 of each dependency that other stages make, by path.
 
-        Without a record, as in a study that DVC does not run, that is the MD5 of its content.
+        Without a record, as in a study that DVC does not run, that is the MD5 of its content. Large
+        files are waited for: a training is resumed under these, and not on damaged data.
+
+        Raises
+        ------
+        InputError
+            A dependency is not what `dvc.lock` records.
         """
+        if self._md5s:  # of several processes, the one that starts the others compares
+            self.require_recorded()
         made = sorted(name for name in self.listed if name.startswith("data/"))
         return {name: self.recorded.get(name) or content_md5(Path(name)) for name in made}
 
@@ -263,8 +278,15 @@ def file_md5(file: Path) -> str:
 
 def files_below(path: Path) -> list[Path]:
     """Return a file, or the files in a folder that DVC does not ignore, in order."""
-    found = path.rglob("*") if path.is_dir() else [path]
-    return sorted(file for file in found if file.is_file() and not IGNORED.search(str(file)))
+    if not path.is_dir():
+        return [path]
+    listed = os.walk(path, onerror=_refuse)
+    found = [Path(folder, name) for folder, _, names in listed for name in names]
+    return sorted(file for file in found if not IGNORED.search(str(file)))
+
+
+def _refuse(error: OSError) -> NoReturn:  # os.walk skips what it may not list
+    raise error
 
 
 def _state(file: Path) -> tuple[int, ...]:

@@ -37,8 +37,16 @@ class Outputs:
         return partial / Path(name).name if name in self.results else partial
 
     def at_end(self, action: Callable[[], None]) -> None:
-        """Do something when the outputs are in place, such as delete a training's checkpoint."""
+        """Do something when the outputs are in place, or will not be made of these inputs.
+
+        That is, delete a training's checkpoint.
+        """
         self._at_end.append(action)
+
+    def end(self) -> None:
+        """Do what `at_end` was given."""
+        for action in self._at_end:
+            action()
 
     def prepare(self) -> None:
         """Make the folders to write into, in place of what an interrupted run has left."""
@@ -64,8 +72,7 @@ class Outputs:
             if path.is_dir():
                 shutil.rmtree(path)
             self[path].replace(path)
-        for action in self._at_end:
-            action()
+        self.end()
 
     def discard(self) -> None:
         """Remove what was written and not kept."""

@@ -137,6 +137,11 @@ def explanation(error: Exception, command: str) -> str:
             f"{shown}: {error.strerror}; nothing was kept; {advice}{', then ' if advice else ''}"
             "run it again"
         )
+    if re.search("compiled with CUDA|NVIDIA driver|CUDA GPUs", str(error)):
+        return one_line(
+            f"`device`: torch finds no GPU here ({error}); set `device: cpu` in compute.yaml, or "
+            "install a build of torch and a driver that fit the GPU"
+        )
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if is_ours(Path(frame.filename))]
     frame = (ours or frames)[-1]

@@ -110,8 +110,12 @@ def compute(
     before = recorded_settings(entry, study)
 
     def keep() -> None:
-        inputs.require_recorded()
-        inputs.require_unchanged()
+        try:
+            inputs.require_recorded()
+            inputs.require_unchanged()
+        except InputError:
+            outputs.end()
+            raise
         require_same_settings(entry, before)
         outputs.keep()
 

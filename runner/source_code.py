@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from interpreting_clip.errors import InputError
+
 FINGERPRINTED = frozenset({"interpreting_clip", "page", "stages"})
 """The packages whose code changes results. The runner's does not, and is not followed."""
 
@@ -23,8 +25,8 @@ def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[
 
     Raises
     ------
-    ValueError
-        A file imports relatively: leaf modules are imported by absolute path.
+    InputError
+        As `imported_names`.
     """
     todo, seen = files_of({f"stages.{stage}"}, root), set()
     while todo:
@@ -67,13 +69,15 @@ def imported_names(file: Path) -> frozenset[str]:
 
     Raises
     ------
-    ValueError
-        An import is relative, or its name is computed.
+    InputError
+        The file is not legal Python, or an import is relative, or its name is computed.
     """
     try:
         return names_in(file.read_bytes(), file.name == "__init__.py")
+    except SyntaxError as error:
+        raise InputError(f"{file}: line {error.lineno}: not legal Python: {error.msg}") from None
     except ValueError as error:
-        raise ValueError(f"{file}:{error}") from None
+        raise InputError(f"{file}: {error}") from None
 
 
 @cache
@@ -88,13 +92,13 @@ def names_in(source: bytes, package: bool) -> frozenset[str]:
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                raise ValueError(f"{node.lineno}: relative import; import by absolute path")
+                raise ValueError(f"line {node.lineno}: relative import; import by absolute path")
             names.add(node.module or "")
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
             name = getattr(node.args[0], "value", None)
             if not isinstance(name, str):
-                raise ValueError(f"{node.lineno}: import by computed name; write the name out")
+                raise ValueError(f"line {node.lineno}: import by computed name; write the name out")
             names.add(name)
     return frozenset(names)
 

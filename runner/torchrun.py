@@ -31,12 +31,12 @@ def run_in_processes(machine: Machine, module: str, *arguments: str, resumes: bo
         return False
     count, key = machine.processes, arguments[-1]
     if on_gpus and (gpus := torch.cuda.device_count()) < count:
-        if resumes:
+        if resumes and gpus:
             raise InputError(
                 f"`processes`: expected at most one per GPU, {gpus}, got {count}; change "
                 "`processes` in compute.yaml"
             )
-        count = gpus  # the number changes nothing, and other jobs may hold the other GPUs
+        count = gpus or 1  # the number changes nothing, and other jobs may hold the other GPUs
     if count <= 1:
         return False
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError

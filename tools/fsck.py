@@ -97,10 +97,12 @@ def leftovers(cache: Cache) -> list[Path]:
         unfinished = [file for file in entries if file.suffix == ".tmp"]
         found += [*unfinished, folder] if unfinished == entries else unfinished
     try:
-        json.loads(cache.processes.read_bytes() if cache.processes.exists() else b"{}")
+        whole = isinstance(json.loads(cache.processes.read_bytes()), dict)
+    except FileNotFoundError:
+        whole = True
     except ValueError:
-        found.append(cache.processes)
-    return found
+        whole = False
+    return found if whole else [*found, cache.processes]
 
 
 def delete(paths: Iterable[Path]) -> None:

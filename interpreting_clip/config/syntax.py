@@ -31,7 +31,7 @@ SHARED = "`dvc exp run -S` would change one of the entries that share a value an
 """Why a study has no anchors."""
 
 
-def load_tree(file: Path) -> dict[Any, Any]:
+def load_tree(file: Path, *, may_be_empty: bool = False) -> dict[Any, Any]:
     """Parse a parameter file as DVC does: YAML 1.2, in which `010` is ten and `1e-4` a number.
 
     A stage that read a value differently could compute something else without DVC seeing a change.
@@ -44,6 +44,8 @@ def load_tree(file: Path) -> dict[Any, Any]:
     text = read_text(file)
     with yaml_errors(file, text):
         tree = YAML(typ="safe").load(text)
+    if tree is None and may_be_empty:
+        return {}
     if not isinstance(tree, dict):
         raise InputError(f"{file}: expected a mapping of sections, got {type(tree).__name__}")
     return tree

@@ -1,6 +1,7 @@
 """A stage reads what DVC has recorded of its inputs, or nothing."""
 
 import random
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.json import write_json
-from tests.integration.stages.conftest import paths
+from runner.graph import read_entry
 from tests.pipeline.refusals import refused
 from tests.reads import GRAPH, ROOT, body
 from tests.rot import files_of, flipped, record
@@ -41,20 +42,19 @@ def start(request, tmp_path, monkeypatch):
     stage = request.param
     entries = GRAPH[stage].get("foreach", "").strip("${}")
     key = next(iter(study[entries])) if entries else ""
-    inputs = []
-    for dep in sorted(paths(stage, "deps", key)):
-        path = Path(dep)
-        if dep in ("plots/encoders", "plots/comparisons", "plots/untrained"):
-            path /= f"{next(iter(study[path.name]))}.json"
-        if dep.startswith(MADE) and not dep.startswith(GIT):
+    entry = read_entry(stage, key, study, ROOT / "dvc.yaml")
+    for path in map(Path, entry.deps):  # those that no stage makes
+        (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
+        if path.suffix and path.as_posix() not in entry.makers:
+            path.touch()
+    inputs, makers = [], defaultdict(lambda: ([], []))
+    for made, maker in entry.makers.items():
+        if any(Path(made).is_relative_to(dep) for dep in entry.deps):
+            path = Path(made)
             write_json(path if path.suffix else path / "results.json", {"a": 1})
             inputs.append(path)
-        elif path.suffix:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        else:
-            path.mkdir(parents=True, exist_ok=True)
-    record(study=([], [path.as_posix() for path in inputs]))  # which stage made them says nothing
+            makers[maker][1].append(made)
+    record(**makers)
     return stage, key, inputs
 
 

@@ -24,7 +24,13 @@ from tests.reads import ROOT
 from tests.rot import record
 from tools.cache import locked_stages
 
-STAGES = ("train", "extract", "head", "directions", "summarize")
+MAKERS = {
+    "data/weights": "train",
+    "data/activations": "extract",
+    "data/heads": "head",
+    "data/directions": "directions",
+    "plots/rn.json": "summarize",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +57,7 @@ def write_record() -> None:
 
 
 def entry(*deps: str) -> StageEntry:
-    made = frozenset(dep for dep in deps if dep.startswith("data/"))
-    return StageEntry("s", "", deps, made, (), (), (), (), frozenset(STAGES), Path("dvc.yaml"))
+    return StageEntry("s", "", deps, (), (), (), (), MAKERS, Path("dvc.yaml"))
 
 
 def check(*deps: str) -> Inputs:
@@ -65,7 +70,7 @@ def check(*deps: str) -> Inputs:
 def test_the_lock_file_of_this_repository_is_read_as_a_parser_reads_it():
     stages = locked_stages(ROOT)
     md5s = lambda listed: {one["path"]: one["md5"] for one in listed}  # noqa: E731
-    found = read_lock(stages, ROOT / LOCK)
+    found = read_lock(ROOT / LOCK)
     assert len(found) > 100
     for name, stage in stages.items():
         assert found[name].deps == md5s(stage.get("deps", ()))
@@ -136,8 +141,9 @@ def test_records_of_stages_that_dvc_yaml_no_longer_has_say_nothing():
 
 def test_an_output_without_a_record_was_made_by_hand():
     record(train=([], ["data/weights"]))
-    with pytest.raises(InputError, match=r"data/heads: dvc\.lock has no record .*dvc commit"):
-        recorded_inputs(entry("data/heads"))
+    for dep, made in (("data/heads", "data/heads"), ("plots", "plots/rn.json")):
+        with pytest.raises(InputError, match=rf"{made}: dvc\.lock has no record .*dvc commit"):
+            recorded_inputs(entry(dep))
     LOCK.unlink()
     Path("data/heads/results.json").write_text("by hand")
     assert check("data/heads").digests() == {"data/heads": content_md5(Path("data/heads"))}
@@ -159,11 +165,11 @@ def test_a_lock_file_that_dvc_is_writing_is_read_again():
 
 
 def test_every_truncated_lock_file_lacks_a_record_or_has_the_right_one():
-    whole = read_lock(STAGES)
+    whole = read_lock()
     text = LOCK.read_text()
     for end in range(len(text)):
         LOCK.write_text(text[:end])
-        for name, stage in read_lock(STAGES).items():
+        for name, stage in read_lock().items():
             assert stage.outs.items() <= whole[name].outs.items()
             assert not stage.outs or stage.deps == whole[name].deps
 
@@ -186,6 +192,26 @@ def test_inputs_that_change_while_a_stage_computes_are_named(change):
         inputs.require_unchanged()
 
 
+def test_a_folder_that_cannot_be_listed_is_refused(monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(PermissionError):
+        content_md5(Path("data/heads"))
+
+
+def test_a_training_does_not_begin_on_damaged_large_files(monkeypatch):
+    monkeypatch.setattr("runner.inputs.LARGE", 1)
+    inputs = check("data/heads")
+    assert inputs.digests() == {"data/heads": content_md5(Path("data/heads"))}
+    Path("data/heads/results.json").write_text("other")
+    inputs = Inputs(["data/heads"], "s", recorded_inputs(entry("data/heads")))
+    inputs.check()
+    with pytest.raises(InputError, match="data/heads: dvc"):
+        inputs.digests()
+
+
 def test_what_dvc_yaml_does_not_list_is_refused_with_the_line_to_add():
     with pytest.raises(InputError, match=r"dvc\.yaml: .*`- data/c` .*`deps`"):
         Inputs(["data/heads"], "s")["data/c"]
@@ -203,9 +229,10 @@ def test_a_folder_has_the_md5_that_dvc_gives_it():
     assert folder_md5(dict(reversed(md5s.items()))) == tree.hash_info.value
 
 
-def test_what_editors_leave_is_no_part_of_a_folder():
+def test_what_editors_and_killed_stages_leave_is_no_part_of_a_folder():
     before = content_md5(Path("data/heads"))
-    for name in (".#a", "a~", ".a.swp"):
+    for name in (".#a", "a~", ".a.swp", "a.partial/a"):
+        Path("data/heads", name).parent.mkdir(exist_ok=True)
         Path("data/heads", name).touch()
     assert content_md5(Path("data/heads")) == before
     assert file_md5(Path("data/heads/a~")) == hashlib.md5(b"").hexdigest()  # noqa: S324

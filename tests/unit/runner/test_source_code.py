@@ -2,6 +2,7 @@
 
 import pytest
 
+from interpreting_clip.errors import InputError
 from runner.source_code import (
     code_digest,
     import_closure,
@@ -79,12 +80,14 @@ def test_finds_the_packages_of_others(tree):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("import importlib\nimportlib.import_module(name)", r"b.py:2: .*computed"),
-        ("from . import c", r"b.py:1: .*relative"),
+        ("import importlib\nimportlib.import_module(name)", r"b.py: line 2: .*computed"),
+        ("from . import c", r"b.py: line 1: .*relative"),
+        ("a = 1\nb = (", r"b.py: line 2: not legal Python"),
+        ("a = '\0'", r"b.py: .*null bytes"),
     ],
 )
-def test_refuses_an_import_by_computed_name_and_a_relative_one(tree, text, message):
-    with pytest.raises(ValueError, match=message):
+def test_refuses_an_import_by_computed_name_and_what_is_no_python(tree, text, message):
+    with pytest.raises(InputError, match=message):
         closure(tree(a="import stages.room.b", room__b=text))
 
 
