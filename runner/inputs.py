@@ -90,8 +90,8 @@ def recorded_inputs(entry: StageEntry) -> dict[str, str]:
             elif time.monotonic() - since > PATIENCE:
                 path = missing.args[0]
                 raise InputError(
-                    f"{path}: {LOCK} has no record of it: run `dvc repro`, or, if you ran stage "
-                    f"{entry.makers[path]} without DVC, `dvc commit -f`"
+                    f"{path}: {LOCK} has no record of it: run `dvc repro`, or, if you ran its "
+                    f"stage without DVC, `dvc commit -f {entry.makers[path]}`"
                 ) from None
             time.sleep(0.05)
 
@@ -113,15 +113,14 @@ def _coherent_inputs(entry: StageEntry, lock: Mapping[str, LockedStage]) -> dict
         if (name := entry.makers[todo.pop()]) in seen:
             continue
         seen.add(name)
-        for path, md5 in lock[name].deps.items():
-            if path not in entry.makers:
-                continue
+        made = {path: md5 for path, md5 in lock[name].deps.items() if path in entry.makers}
+        for path, md5 in made.items():
             if md5 != (now := recorded(path)):
                 raise InputError(
                     f"{', '.join(lock[name].outs)}: stage {name} computed with another {path} "
                     f"(MD5 {md5}) than is recorded now ({now}); run `dvc repro {name}`"
                 )
-            todo.append(path)
+        todo += made
     return found
 
 
