@@ -21,8 +21,14 @@ KEY, START = "killed", "rn_web_broad"
 STAGE = """
 import runpy, sys
 from functools import partial
-import interpreting_clip.training.callbacks as callbacks
-callbacks.Checkpoint = partial(callbacks.Checkpoint, seconds=0.0)  # one at every point of the curve
+import interpreting_clip.kernels as kernels
+
+def use_kernels(chosen, use=kernels.use_kernels):
+    use(chosen)  # before torch is imported
+    import interpreting_clip.training.callbacks as callbacks
+    callbacks.Checkpoint = partial(callbacks.Checkpoint, seconds=0.0)  # at every point of the curve
+
+kernels.use_kernels = use_kernels
 sys.argv[1:] = ["{stage}", "{key}"]
 runpy.run_module("stages", run_name="__main__", alter_sys=True)
 """
