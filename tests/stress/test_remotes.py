@@ -114,7 +114,7 @@ def test_another_encoder_s_listing_reaches_no_result(remote, nano, you, tmp_path
     colleague.change("kurtosis.resamples", 60)
     said = colleague.run("dvc", "repro", "--pull", "--allow-missing", "report", ok=False)
     own.write_bytes(content)
-    assert "data/activations/rn_untrained: " in said and f"data/activations/{KEY}" in said
+    assert "error: data/activations/rn_untrained: dvc.lock records the MD5 " in said
     changed = colleague.run("git", "diff", "--name-only").splitlines()
     assert [file for file in changed if "rn_untrained" in file or "report" in file] == []
 
@@ -170,7 +170,7 @@ def test_push_looks_through_what_it_sends(nano, tmp_path):
     file.chmod(0o644)
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     said = alone.run(*MAKE, "push", ok=False)
-    assert str(object_path(digest)) in said and "data/kurtosis/rn_untrained" in said
+    assert str(object_path(digest)) in said
     assert not any((tmp_path / "files").iterdir())
     file.write_bytes(content)
     alone.run(*MAKE, "push")

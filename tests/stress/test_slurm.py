@@ -60,7 +60,7 @@ def trained(nano: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Worksp
     """Return a clone with a training of some seconds, which was done here."""
     workspace = edited(tmp_path_factory.mktemp("training") / "clone")
     workspace.change("recipes.pretraining.batch_size", 48)
-    for name in (".dvc/cache", "data/datasets", "data/study"):
+    for name in (".dvc/cache", "data/datasets", "data/study", "dvc.lock"):
         workspace.run("cp", "-r", str(nano.folder / name), str(workspace.folder / name))
     workspace.run("dvc", "repro", "--single-item", "code")
     workspace.run(*TRAINING)
