@@ -72,7 +72,6 @@ EDITS = {
         "X = 1\nimport numpy",
         f"finetune@{TUNED}: its code",
     ),
-    "dvc.yaml": ("data/weights/${item.start}", "data/weights/rn_supervised", "dvc.yaml: finetune"),
 }
 
 
