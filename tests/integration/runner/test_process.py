@@ -12,6 +12,7 @@ import pytest
 
 from interpreting_clip.formats.json import read_json
 from runner.fingerprint import FINGERPRINTS, fingerprints
+from runner.process import explanation
 from tests.reads import ROOT
 
 STAGE = """
@@ -133,6 +134,19 @@ def test_advice_fits_the_error_and_names_the_folder_that_is_there(error, advice)
 def test_a_folder_that_is_gone_by_then_is_named_as_the_output(path, shown):
     done = run(f"raise InputError({path!r} + ': expected finite numbers')")
     assert done.stderr == f"error: {shown}: expected finite numbers\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Torch not compiled with CUDA enabled",
+        "No CUDA GPUs are available",
+        "Found no NVIDIA driver",
+    ],
+)
+def test_a_gpu_that_is_not_there_is_a_setting_of_the_machine(text):
+    said = explanation(AssertionError(text), "")
+    assert "`device`" in said and "compute.yaml" in said and "defect" not in said
 
 
 @pytest.mark.parametrize(

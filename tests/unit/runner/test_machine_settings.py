@@ -46,6 +46,11 @@ def test_every_setting_is_read_from_the_environment_and_documented(tmp_path, mon
     }
 
 
+def test_a_file_in_which_all_is_commented_out_sets_nothing(tmp_path):
+    (tmp_path / "compute.yaml").write_text("# device: cuda\n")
+    assert read_machine(tmp_path / "compute.yaml") == MachineSettings()
+
+
 def test_the_environment_goes_before_the_file(tmp_path, monkeypatch):
     file = tmp_path / "compute.yaml"
     file.write_text("device: cuda:1\nbatch_size: 8\n")
