@@ -245,7 +245,8 @@ def repair_advice(path: str) -> str:
     """Say how to get an output back."""
     return (
         f"`rm -r {path}; make fsck MEND=1; dvc repro` brings it back; with a remote, `dvc pull "
-        f"{path}` before `dvc repro`. If you ran its stage without DVC, `dvc commit -f` records it"
+        f"{path}` before `dvc repro`. If you ran its stage without DVC, `dvc commit -f {path}` "
+        "records it"
     )
 
 
