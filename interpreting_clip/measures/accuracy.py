@@ -1,15 +1,40 @@
 """Top-1 accuracy of a head on a test set, among all classes or only the test set's."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
 from interpreting_clip.measures.head import Head, logits, require_width
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.result import Label, Result, beside
 
 ABSENT = -1
 """The class map's entry for a class that the test set does not have."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Accuracy(Result):
+    """Top-1 accuracy in percent, with the accuracy of guessing.
+
+    Attributes
+    ----------
+    accuracy : with Wilson's score interval (`accuracy_interval`)
+    images, classes : how many images there are, and classes to choose from
+    guessing : the accuracy that is expected of guessing, in percent
+    correct : whether each image's highest logit is that of its class
+    """
+
+    CAPTION: ClassVar[str] = "Interval: Wilson's score interval. Chance: guessing."
+
+    accuracy: Annotated[Estimate, Label("top-1 accuracy", 1, unit="%", chance="guessing")]
+    images: Annotated[int, Label("images", 0)]
+    classes: Annotated[int, Label("classes to choose from", 0)]
+    guessing: float
+    correct: Bool[np.ndarray, " image"] = beside()
 
 
 def map_classes(

@@ -1,11 +1,13 @@
 """Minibatch CKA: how similarly the layers of two encoders represent the same images."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
+from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.measures.u_centring import MIN_IMAGES
 from interpreting_clip.quantities import Described, Positive, Share, StrictStruct
 
@@ -36,6 +38,54 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             paper="not given; ours: 0.5, most images",
         ),
     ]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Cka(Result):
+    """The similarity of two representations of the same images, at most 1.
+
+    Attributes
+    ----------
+    without_outliers : CKA without the outlier features of either; None if nothing else varies
+    permuted : what is expected if the images of one are permuted: the estimate is unbiased
+    """
+
+    CAPTION: ClassVar[str] = "Chance: the expectation if the images of one side are permuted."
+
+    cka: Annotated[float, Label("CKA", 3, chance="permuted")]
+    without_outliers: Annotated[
+        float | None, Label("CKA without outlier features", 3, chance="permuted")
+    ]
+    first_outliers: Annotated[int, Label("outlier features left out of the first", 0)]
+    second_outliers: Annotated[int, Label("outlier features left out of the second", 0)]
+    images: Annotated[int, Label("images", 0)]
+    minibatches: Annotated[int, Label("minibatches", 0)]
+    unused: Annotated[int, Label("images that fill no minibatch, left out", 0)]
+    permuted: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class LayerCka(Result):
+    """CKA of each layer of one encoder with each layer of another.
+
+    Attributes
+    ----------
+    first, second : the encoders' keys
+    first_layers, second_layers : the names of the rows and of the columns
+    first_outliers, second_outliers : the most outlier features of each layer in any minibatch
+    cka : at most 1
+    without_outliers : CKA without the outlier features of either layer; None where nothing else
+        varies
+    """
+
+    first: str
+    second: str
+    first_layers: list[str]
+    second_layers: list[str]
+    first_outliers: list[int]
+    second_outliers: list[int]
+    cka: Float[np.ndarray, "first_layer second_layer"]
+    without_outliers: list[list[float | None]]
 
 
 def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_layer"]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -24,7 +24,8 @@ from interpreting_clip.measures.chance import (
 from interpreting_clip.measures.directions import Directions, project
 from interpreting_clip.measures.encoding import encodes_concepts
 from interpreting_clip.measures.extremes import Extremes, extreme_images, joined
-from interpreting_clip.measures.result import Label
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.result import Label, Part, Result, beside
 from interpreting_clip.quantities import Count, Described, Seed, Share, StrictStruct, Sweep
 
 Negatives = Literal["balanced", "all"]
@@ -115,85 +116,130 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """The numbers of the concepts that directions and features encode; None without Broden.
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ConceptCounts(Result):
+    """How many concepts the directions, or features, of a basis encode, beside what chance gives.
 
-    The chance level of a count is its mean over permuted images. What as many random directions
-    give is a number of its own. A false discovery rate has its chance built in.
+    The values come from the first draw of the negatives, not from medians, so that counts,
+    categories and average precisions agree and all encoders have the same negatives. An interval
+    has the smallest and the largest value over all draws: with n draws, another draw falls between
+    them with a probability of at least (n - 1) / (n + 1). The paper has no interval; the choice is
+    ours.
+
+    Attributes
+    ----------
+    unique : concepts that some direction encodes; no interval with a single draw
+    random : the same of as many random directions, the mean and the middle 90 % of the draws
+    over_all : the count if all other images are negatives
+    permuted, over_all_permuted, over_all_random : chance levels of `unique` and of `over_all`, with
+        permuted images and with random directions: the mean and the middle 90 % of the draws. None
+        without draws of a null
+    encoding_directions : how many directions encode some concept
+    polysemanticity : mean number of concepts per direction that encodes any; 0 where none does
     """
 
-    directions: Annotated[
-        int | None,
-        Label(
-            "unique concepts of directions",
-            0,
-            ends=("directions_low", "directions_high"),
-            chance="directions_permuted",
-            headline="concepts",
-        ),
-    ] = None
-    directions_low: int | None = None
-    directions_high: int | None = None
-    directions_permuted: float | None = None
-    directions_random: Annotated[
-        float | None,
-        Label(
-            "unique concepts of as many random directions",
-            1,
-            ends=("directions_random_low", "directions_random_high"),
-            chance="directions_permuted",
-        ),
-    ] = None
-    directions_random_low: int | None = None
-    directions_random_high: int | None = None
-    directions_over_all: Annotated[
-        int | None,
-        Label(
-            "unique concepts of directions against all images",
-            0,
-            chance="directions_over_all_permuted",
-        ),
-    ] = None
-    directions_over_all_permuted: float | None = None
-    directions_discovered: Annotated[
-        int | None, Label("concepts of directions at the false discovery rate", 0)
-    ] = None
-    features: Annotated[
-        int | None,
-        Label(
-            "unique concepts of features",
-            0,
-            ends=("features_low", "features_high"),
-            chance="features_permuted",
-        ),
-    ] = None
-    features_low: int | None = None
-    features_high: int | None = None
-    features_permuted: float | None = None
-    features_random: Annotated[
-        float | None,
-        Label(
-            "unique concepts of as many random directions as features",
-            1,
-            ends=("features_random_low", "features_random_high"),
-            chance="features_permuted",
-        ),
-    ] = None
-    features_random_low: int | None = None
-    features_random_high: int | None = None
-    features_over_all: Annotated[
-        int | None,
-        Label(
-            "unique concepts of features against all images",
-            0,
-            chance="features_over_all_permuted",
-        ),
-    ] = None
-    features_over_all_permuted: float | None = None
-    features_discovered: Annotated[
-        int | None, Label("concepts of features at the false discovery rate", 0)
-    ] = None
+    unique: Annotated[Estimate, Label("unique concepts", 0, chance="permuted", headline="concepts")]
+    random: Annotated[
+        Estimate | None,
+        Label("unique concepts of as many random directions", 1, chance="permuted"),
+    ]
+    over_all: Annotated[
+        int, Label("unique concepts against all images", 0, chance="over_all_permuted")
+    ]
+    permuted: Estimate | None
+    over_all_permuted: Estimate | None
+    over_all_random: Estimate | None
+    encoding_directions: int
+    polysemanticity: Estimate
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ThresholdCounts(ConceptCounts):
+    """The counts at another threshold of the average precision."""
+
+    threshold: float
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class EncodedPair(Result):
+    """A direction (by importance, from 1) or feature (from 0) and a concept that it encodes.
+
+    `side` says whether the concept is on the images with high scores or, if either side of a
+    direction counts, on those with low ones; `precision` is the average precision.
+    """
+
+    number: int
+    side: Literal["positive", "negative"]
+    concept: str
+    category: str
+    precision: float
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class BasisConcepts(ConceptCounts):
+    """The concepts that directions, or features, encode.
+
+    Attributes
+    ----------
+    discovered : concepts that the best direction tells from chance at the false discovery rate
+    categories : the counts of each category of concepts; empty where concepts have none
+    sweep : the counts at further thresholds
+    pairs : how many pairs of a direction and a concept that it encodes there are
+    encoded : the strongest of them, in the order of directions and concepts
+    names : the concepts that any direction encodes, as `name (category)`
+    precisions : average precision of each direction for each concept, in the first draw
+    negative : whether it is that of the negated scores
+    top, bottom : images with the highest and the lowest scores of each direction; empty unless
+        asked for
+    top_scores, bottom_scores : their scores
+    """
+
+    discovered: Annotated[int, Label("concepts at the false discovery rate", 0)]
+    categories: dict[str, ConceptCounts]
+    sweep: list[ThresholdCounts]
+    pairs: int
+    encoded: list[EncodedPair]
+    names: list[str]
+    precisions: Float[np.ndarray, "direction concept"] = beside(2)
+    negative: Bool[np.ndarray, "direction concept"] = beside(2)
+    top: Int[np.ndarray, "direction place"] = beside(2)
+    bottom: Int[np.ndarray, "direction place"] = beside(2)
+    top_scores: Float[np.ndarray, "direction place"] = beside(2)
+    bottom_scores: Float[np.ndarray, "direction place"] = beside(2)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Concepts(Result):
+    """The concepts that directions and features encode, with their chance levels.
+
+    Attributes
+    ----------
+    directions : of the head's directions; None without these
+    features : of single features
+    concepts : names of the concepts that were measured, in the order of the columns
+    left_out : names of those on too few images, or on all but too few
+    minimum_images, threshold, null_draws, false_discovery_rate : see `Settings`
+    """
+
+    CAPTION: ClassVar[str] = (
+        "Interval: the lowest and the highest count over draws of the negatives. Chance: the mean "
+        "over permuted images."
+    )
+
+    directions: Annotated[BasisConcepts | None, Part("directions")]
+    features: Annotated[BasisConcepts, Part("features", headline=False)]
+    concepts: list[str]
+    left_out: list[str]
+    minimum_images: int
+    threshold: float
+    null_draws: int
+    false_discovery_rate: float
+
+    @property
+    def bases(self) -> dict[str, BasisConcepts]:
+        """The counts by basis, `directions` if there are any and `features`."""
+        known = {"directions": self.directions} if self.directions else {}
+        return {**known, "features": self.features}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Privileged directions: the singular directions of the head and their importance."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from msgspec import Meta
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
 from interpreting_clip.measures.head import center_classes
 from interpreting_clip.measures.random_rotation import random_rotation
-from interpreting_clip.measures.result import Label
+from interpreting_clip.measures.result import Label, Result, beside
 from interpreting_clip.quantities import Described, Percents, Seed, StrictStruct
 
 Centre = Literal["none", "classes"]
@@ -74,17 +74,80 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         return [step / self.pruning_steps for step in range(self.pruning_steps)]
 
 
-@dataclass(frozen=True)
-class Result:
-    """The numbers of a head's privileged directions, centred as the study asks.
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class MeanRow(Result):
+    """The mean of a head's rows, which says nothing of how the classes differ.
 
-    `mean_row` describes the uncentred head, whatever the study centres.
+    Attributes
+    ----------
+    energy : the share, 0 to 1, of the head's squared Frobenius norm that is lost without it
+    cosine : its |cosine| with the first direction of the head as it is, 0 to 1; 0 if the mean row
+        is zero
     """
 
+    energy: Annotated[float, Label("share of the head's energy in its mean row", 2)]
+    cosine: float
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class HeadDirections(Result):
+    """What is said of a head's directions with one centring, the most important first.
+
+    Attributes
+    ----------
+    centre : what was subtracted from the head
+    directions : how many there are
+    importance_ratio : the largest importance over the median one
+    spectrum : participation ratio of the squared singular values
+    importance : `σ_i · mean_n |cos(v_i, h_n)|`, descending
+    logit_variance : the share of the logits' variance over classes that runs through each
+    """
+
+    centre: Centre
+    directions: int
+    importance_ratio: float
+    spectrum: float
+    importance: Float[np.ndarray, " direction"]
+    logit_variance: Float[np.ndarray, " direction"]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class PrivilegedDirections(HeadDirections):
+    """The directions that a head reads, the most important first, centred as the study asks.
+
+    Attributes
+    ----------
+    mean_row : of the uncentred head, whatever the study centres
+    random_importance_ratio : mean of `importance_ratio` over random heads; None without them
+    random_importance : mean importance of the directions of random heads, descending
+    other : the directions with the other centring
+    vectors : a unit row for each direction
+    singular_values : of the head, one for each
+    feature_logit_variance : the share of the logits' variance that runs through each feature
+    """
+
+    CAPTION: ClassVar[str] = (
+        "Chance: the mean of random heads with the same singular values, whose directions lie in "
+        "the same span."
+    )
+
     directions: Annotated[int, Label("privileged directions", 0)]
-    importance_ratio: Annotated[float, Label("largest importance / median", 1)]
+    importance_ratio: Annotated[
+        float, Label("largest importance / median", 1, chance="random_importance_ratio")
+    ]
     spectrum: Annotated[float, Label("participation ratio of the squared singular values", 1)]
-    mean_row: Annotated[float, Label("share of the head's energy in its mean row", 2)]
+    mean_row: MeanRow
+    random_importance_ratio: float | None
+    random_importance: Float[np.ndarray, " ranked"]
+    other: HeadDirections
+    vectors: Float[np.ndarray, "direction feature"] = beside(2)
+    singular_values: Float[np.ndarray, " direction"] = beside()
+    feature_logit_variance: Float[np.ndarray, " feature"] = beside()
+
+    @property
+    def heads(self) -> dict[Centre, HeadDirections]:
+        """The directions by centring, this one's and the other."""
+        return {self.centre: self, self.other.centre: self.other}
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,21 +162,6 @@ class Directions:
 
     vectors: Float[np.ndarray, "direction feature"]
     singular_values: Float[np.ndarray, " direction"]
-
-
-@dataclass(frozen=True)
-class MeanRow:
-    """The mean of a head's rows, which says nothing of how the classes differ.
-
-    Attributes
-    ----------
-    energy : the share, 0 to 1, of the head's squared Frobenius norm that is lost without it
-    cosine : its |cosine| with the first direction of the head as it is, 0 to 1; 0 if the mean row
-        is zero
-    """
-
-    energy: float
-    cosine: float
 
 
 def singular_directions(
@@ -184,7 +232,7 @@ def mean_row(weight: Float[np.ndarray, "class_ feature"]) -> MeanRow:
     squared = float(mean @ mean)
     total = float(np.sum(np.asarray(weight, np.float64) ** 2))
     cosine = abs(float(first @ mean)) / np.sqrt(squared) if squared else 0.0
-    return MeanRow(len(weight) * squared / total, min(float(cosine), 1.0))
+    return MeanRow(energy=len(weight) * squared / total, cosine=min(float(cosine), 1.0))
 
 
 def spectrum_participation(singular_values: Float[np.ndarray, " direction"]) -> float:

@@ -1,17 +1,17 @@
 """Effective robustness: accuracy on a shift beyond what accuracy on ImageNet predicts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from statistics import NormalDist
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.measures.intervals import Estimate, percentile_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
-from interpreting_clip.measures.result import Label
+from interpreting_clip.measures.result import Label, Part, Result
 from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
 
 NATURAL = ("imagenet_v2", "objectnet", "imagenet_a")
@@ -28,55 +28,119 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     confidence: Annotated[Confidence, Described("of the interval", "probability")]
 
 
-@dataclass(frozen=True)
-class Result:
-    """The numbers of an encoder's accuracy and effective robustness.
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class OnShift(Result):
+    """An encoder on one shift: accuracies in percent, effective robustness in points.
 
-    `shifts` and `robustness` are means over the testbed's shifts that have an effective robustness,
-    `natural` and `style` over those of `NATURAL` and `STYLE`, and None if none has; a study's own
-    shifts have a `ShiftResult` each. `extrapolated` counts the
-    shifts of the mean whose line is extrapolated to the encoder.
+    Attributes
+    ----------
+    accuracy : on the shift, among its classes; without an interval if the images are not known
+    imagenet : the accuracy on ImageNet that it is compared with; None if it is compared with none
+    robustness : None if no line is known for the shift, or if it does not compare
+    images, classes : of the shift; images are None if unknown
+    imagenet_images : the images of ImageNet behind `imagenet`; None if unknown
+    guessing : the accuracy of guessing among the shift's classes
+    standard : what a standard model has on average, by definition
+    extrapolated : whether the line is extrapolated to the encoder
+    left_out : why there is no effective robustness; empty if there is
     """
 
+    accuracy: Annotated[Estimate, Label("accuracy", 1, unit="%", chance="guessing")]
+    imagenet: Annotated[float | None, Label("accuracy on ImageNet, compared with", 1, unit="%")]
+    robustness: Annotated[
+        Estimate | None, Label("effective robustness", 1, unit="points", chance="standard")
+    ]
+    images: int | None
+    classes: int
+    imagenet_images: int | None
+    guessing: float
+    standard: float = 0.0
+    extrapolated: bool = False
+    left_out: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class OnOwnShift(OnShift):
+    """An encoder on one shift of a study's own, with columns in `dvc metrics show`."""
+
+    accuracy: Annotated[
+        Estimate, Label("accuracy", 1, unit="%", chance="guessing", headline="accuracy")
+    ]
+    robustness: Annotated[
+        Estimate | None,
+        Label("effective robustness", 1, unit="points", chance="standard", headline="robust"),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class EffectiveRobustness(Result):
+    """Accuracy on shifts beyond what accuracy on ImageNet predicts, in points.
+
+    `shift_accuracy` and `robustness` are means over the testbed's shifts that have an effective
+    robustness, `natural` and `style` over those of `NATURAL` and `STYLE`; None if none has, or if
+    some were not given, since the mean of others does not compare.
+
+    Attributes
+    ----------
+    imagenet : accuracy in percent
+    extrapolated : how many shifts of the mean have a line that is extrapolated to the encoder
+    standard : what a standard model has on average, by definition
+    imagenet_images, imagenet_classes : of ImageNet's test set; images are None if unknown
+    per_shift : each of the testbed's shifts that was measured
+    own : each shift of the study's own
+    not_given : the testbed's shifts that a folder of activations lacks
+    models : standard models of the line that has most
+    """
+
+    CAPTION: ClassVar[str] = (
+        "Interval: of the lines and of the accuracies. Chance: 0, the standard models' line."
+    )
+
     imagenet: Annotated[float, Label("accuracy on ImageNet", 1, unit="%", headline="imagenet")]
-    shifts: Annotated[
+    shift_accuracy: Annotated[
         float | None, Label("mean accuracy on the shifts", 1, unit="%", headline="shifts")
     ]
     robustness: Annotated[
-        Estimate | None, Label("mean effective robustness", 1, unit="points", headline="robust")
+        Estimate | None,
+        Label("mean effective robustness", 1, unit="points", chance="standard", headline="robust"),
     ]
     natural: Annotated[
-        Estimate | None, Label("effective robustness on natural shifts", 1, unit="points")
+        Estimate | None,
+        Label("effective robustness on natural shifts", 1, unit="points", chance="standard"),
     ]
     style: Annotated[
-        Estimate | None, Label("effective robustness on style shifts", 1, unit="points")
+        Estimate | None,
+        Label("effective robustness on style shifts", 1, unit="points", chance="standard"),
     ]
     extrapolated: Annotated[
         int, Label("shifts whose line is extrapolated", 0, headline="extrapolated")
     ]
+    standard: float = 0.0
+    imagenet_images: int | None
+    imagenet_classes: int
+    per_shift: Annotated[dict[str, OnShift], Part("")]
+    own: Annotated[dict[str, OnOwnShift], Part("")] = field(default_factory=dict)
+    not_given: list[str] = field(default_factory=list)
+    models: int = 0
+
+    @property
+    def shifts(self) -> dict[str, OnShift]:
+        """The testbed's shifts and the study's own, by name."""
+        return {**self.per_shift, **self.own}
+
+    @property
+    def compared(self) -> list[str]:
+        """The testbed's shifts that the mean is over: those with an effective robustness."""
+        return [name for name, one in self.per_shift.items() if one.robustness is not None]
+
+    @property
+    def extrapolated_shifts(self) -> list[str]:
+        """The testbed's shifts whose line is extrapolated to the encoder."""
+        return [name for name, one in self.per_shift.items() if one.extrapolated]
 
 
 @dataclass(frozen=True)
-class ShiftResult:
-    """The numbers of an encoder on one shift of the study's own, in percent and in points.
-
-    `robustness` is None if no standard models stand beside it. `chance` is the accuracy of
-    guessing among the shift's classes, and `imagenet` the accuracy on ImageNet that the shift's is
-    compared with.
-    """
-
-    accuracy: Annotated[
-        Estimate, Label("accuracy on", 1, unit="%", chance="chance", headline="accuracy")
-    ]
-    imagenet: Annotated[float, Label("accuracy on ImageNet, compared with", 1, unit="%")]
-    robustness: Annotated[
-        Estimate | None, Label("effective robustness on", 1, unit="points", headline="robust")
-    ]
-    chance: float
-
-
-@dataclass(frozen=True)
-class Accuracy:
+class MeasuredAccuracy:
     """A top-1 accuracy and how well it is known.
 
     Attributes
@@ -90,7 +154,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class EffectiveRobustness:
+class Estimates:
     """Effective robustness on each measured shift and its means, in percentage points.
 
     `mean` is over all of them, `natural` and `style` over those of `NATURAL` and `STYLE`, None if
@@ -105,7 +169,7 @@ class EffectiveRobustness:
     extrapolated: tuple[str, ...]
 
 
-def accuracy_interval(accuracy: Accuracy, confidence: float) -> Estimate:
+def accuracy_interval(accuracy: MeasuredAccuracy, confidence: float) -> Estimate:
     """Compute Wilson's score interval of an accuracy (Wilson 1927), all as fractions.
 
     It stays within 0 to 1 and has about the stated coverage for few images and at both ends, where
@@ -176,14 +240,14 @@ def above_line(
 
 
 def estimate_effective_robustness(
-    imagenet: Accuracy | Mapping[str, Accuracy],
-    shifts: Mapping[str, Accuracy | None],
+    imagenet: MeasuredAccuracy | Mapping[str, MeasuredAccuracy],
+    shifts: Mapping[str, MeasuredAccuracy | None],
     lines: Mapping[str, LogitLine],
     resampled: Mapping[str, ResampledLines],
     *,
     confidence: float,
     seed: int,
-) -> EffectiveRobustness:
+) -> Estimates:
     """Compute effective robustness per shift and its mean, with percentile intervals.
 
     The intervals are ours; the paper has none. They cover two uncertainties: which standard models
@@ -239,7 +303,7 @@ def estimate_effective_robustness(
         for kind in (NATURAL, STYLE)
     )
     extrapolated = tuple(s for s in measured if lines[s].is_extrapolated(abscissas[s].fraction))
-    return EffectiveRobustness(
+    return Estimates(
         shifts=dict(zip(measured, estimates, strict=True)),
         mean=mean_over(range(len(values))),
         natural=mean_over(natural) if natural else None,
@@ -280,7 +344,7 @@ def robustness_curve(
 
 
 def _draw_fractions(
-    accuracy: Accuracy, resamples: int, seed: tuple[int, int]
+    accuracy: MeasuredAccuracy, resamples: int, seed: tuple[int, int]
 ) -> Float[np.ndarray, " resample"]:
     if accuracy.images is None:
         return np.full(resamples, accuracy.fraction)
@@ -294,7 +358,7 @@ def _draw_fractions(
 
 
 def _draw_coupled(
-    accuracy: Accuracy, resamples: int, seed: tuple[int, int]
+    accuracy: MeasuredAccuracy, resamples: int, seed: tuple[int, int]
 ) -> Float[np.ndarray, " resample"]:
     """Draw in an order that is the same for every accuracy."""
     order = np.random.default_rng([*seed, 1]).permutation(resamples)
@@ -302,7 +366,7 @@ def _draw_coupled(
 
 
 def _require_baselines(
-    shifts: Mapping[str, Accuracy],
+    shifts: Mapping[str, MeasuredAccuracy],
     lines: Mapping[str, LogitLine],
     resampled: Mapping[str, ResampledLines],
 ) -> None:

@@ -11,11 +11,18 @@ DRAWS_AT_A_TIME = 2**20
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and the ends of its interval, all in the value's unit."""
+    """A value and the ends of its interval, all in the value's unit; None without an interval."""
 
-    value: float
-    low: float
-    high: float
+    value: int | float
+    low: int | float | None = None
+    high: int | float | None = None
+
+    @property
+    def ends(self) -> tuple[int | float, int | float]:
+        """The ends of the interval, both the value itself if there is none."""
+        if self.low is None or self.high is None:
+            return self.value, self.value
+        return self.low, self.high
 
 
 def percentile_interval(

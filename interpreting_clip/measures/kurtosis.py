@@ -3,14 +3,14 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.result import Label
+from interpreting_clip.measures.result import Label, Result, beside
 from interpreting_clip.quantities import (
     Confidence,
     Described,
@@ -55,13 +55,68 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     ]
 
 
-@dataclass(frozen=True)
-class Result:
-    """The numbers of an encoder's kurtosis and outlier features."""
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class OutliersAt(Result):
+    """How many features are extreme in at least a share, 0 to 1, of the images."""
 
-    kurtosis: Annotated[Estimate, Label("mean kurtosis per image", 2, headline="kurtosis")]
+    share: float
+    outlier_features: int
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class OutlierFeatures(Result):
+    """The features that lie far from the others of their image, in many images.
+
+    Attributes
+    ----------
+    outlier_features : how many there are
+    largest_share : share of images, 0 to 1, in which the most extreme feature is extreme
+    hiding : the fewest equal outliers that hide each other (`hiding_outliers`)
+    features : how many features there are in all
+    outlier_sigma, outlier_share : what an outlier feature is (`Settings`)
+    feature : index of each outlier feature, from 0, the one that is extreme in most images first
+    share : fraction of images, 0 to 1, in which each is extreme
+    mean_abs_z : its mean distance from the mean of its image, in standard deviations
+    sweep : the number of outlier features at further shares
+    share_of_every_feature, mean_abs_z_of_every_feature : the same of each feature, outlier or not
+    """
+
     outlier_features: Annotated[int, Label("outlier features", 0, headline="outliers")]
     largest_share: Annotated[float, Label("images in which the most extreme feature is extreme", 3)]
+    hiding: Annotated[int, Label("equal outliers that would hide each other", 0)]
+    features: int
+    outlier_sigma: float
+    outlier_share: float
+    feature: Int[np.ndarray, " outlier"]
+    share: Float[np.ndarray, " outlier"]
+    mean_abs_z: Float[np.ndarray, " outlier"]
+    sweep: list[OutliersAt]
+    share_of_every_feature: Float[np.ndarray, " feature"] = beside()
+    mean_abs_z_of_every_feature: Float[np.ndarray, " feature"] = beside()
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Kurtosis(Result):
+    """The kurtosis of each image's features, and the outlier features that raise it.
+
+    Attributes
+    ----------
+    kurtosis : mean over images, with a bootstrap interval; without one if there is one image
+    isotropic : what is expected of the same activations after a random rotation
+    outliers : the outlier features
+    representation : of a study's encoder, `linear` or `rectified`; None where it is unknown
+    per_image : the kurtosis of each image
+    """
+
+    CAPTION: ClassVar[str] = "Interval: bootstrap over images. Chance: after a random rotation."
+
+    kurtosis: Annotated[
+        Estimate, Label("mean kurtosis per image", 2, chance="isotropic", headline="kurtosis")
+    ]
+    isotropic: float
+    outliers: OutlierFeatures
+    representation: Literal["linear", "rectified"] | None = None
+    per_image: Float[np.ndarray, " image"] = beside()
 
 
 def standardized(

@@ -10,10 +10,54 @@ from interpreting_clip.measures.accuracy import restrict_head
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
 from interpreting_clip.measures.directions import Directions
 from interpreting_clip.measures.head import Head, to_logits
+from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.pruning import least_important_first
+from interpreting_clip.measures.result import Result
 
 TOP = (1, 3, 10, 30, 100)
 """Numbers of most important directions in whose span an axis is looked for."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class OutlierAxis(Result):
+    """The axis of a feature among the privileged directions, and what pruning it alone costs.
+
+    Attributes
+    ----------
+    feature : its index
+    share : fraction of images in which it is extreme
+    outlier : False for the most extreme feature, which stands here if there is no outlier feature
+    cosine, rank, within, within_top : as in `AxisAlignment`
+    logit_variance : share of the variance of the logits over classes that runs through it
+    costs : points of accuracy lost without it, on each test set
+    """
+
+    feature: int
+    share: float
+    outlier: bool
+    cosine: float
+    rank: int
+    within: float
+    within_top: list[float]
+    logit_variance: float
+    costs: dict[str, Estimate]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class OutlierAxes(Result):
+    """What outlier features mean to the head.
+
+    Attributes
+    ----------
+    axes : of the outlier features, the one that is extreme in most images first
+    typical_cosine, typical_logit_variance : the medians over all features
+    tops : the numbers of most important directions of each axis's `within_top`
+    """
+
+    axes: list[OutlierAxis]
+    typical_cosine: float
+    typical_logit_variance: float
+    tops: list[int]
 
 
 @dataclass(frozen=True, eq=False)

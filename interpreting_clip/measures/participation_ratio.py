@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.result import Label
+from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.quantities import Confidence, Described, StrictStruct
 
 
@@ -23,13 +23,17 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     confidence: Annotated[Confidence, Described("of the interval", "probability")]
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ParticipationRatio(Result):
     """How many dimensions the activations use, of how many features.
 
     `isotropic` is what activations without any structure would have: as many images of as many
     independent Gaussian features of equal variance.
     """
+
+    CAPTION: ClassVar[str] = (
+        "Interval: jackknife over blocks of images. Chance: as many images of independent features."
+    )
 
     dimensions: Annotated[Estimate, Label("dimensions used", 1, chance="isotropic")]
     features: Annotated[int, Label("features", 0)]
@@ -38,7 +42,7 @@ class Result:
 
 def participation_ratio(
     activations: Float[np.ndarray, "image feature"], settings: Settings
-) -> Result:
+) -> ParticipationRatio:
     """Compute `(Σ λ)² / Σ λ²`, with the eigenvalues λ of the features' covariance.
 
     Gao et al. 2017, "A theory of multineuronal dimensionality, dynamics and measurement". It is 1
@@ -80,7 +84,7 @@ def participation_ratio(
     blocks = settings.blocks
     variance = (blocks - 1) / blocks * float(np.sum((np.array(left) - np.mean(left)) ** 2))
     reach = NormalDist().inv_cdf((1 + settings.confidence) / 2) * variance**0.5
-    return Result(
+    return ParticipationRatio(
         dimensions=Estimate(value, value - reach, value + reach),
         features=features,
         isotropic=features * images / (features + images),

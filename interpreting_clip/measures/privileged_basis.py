@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -14,7 +14,7 @@ from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
 from interpreting_clip.measures.null_rank import rank_p_value
 from interpreting_clip.measures.random_rotation import random_rotation
-from interpreting_clip.measures.result import Label
+from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.quantities import Described, Positive, Seed, StrictStruct
 
 GAUSSIAN_MAD = NormalDist().inv_cdf(0.75)
@@ -37,13 +37,18 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     ]
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class PrivilegedBasis(Result):
     """The numbers of the features, each with that of random rotations.
 
     An `Estimate` over rotations has their mean, the lowest and the highest. `isotropic` is the
     kurtosis that is expected after a random rotation, whatever the activations.
     """
+
+    CAPTION: ClassVar[str] = (
+        "Intervals of rotated numbers: the lowest and the highest of all rotations. Chance: the "
+        "mean of random rotations, or what is expected of them."
+    )
 
     rotated_kurtosis: Annotated[
         Estimate, Label("mean kurtosis per image, rotated", 2, chance="isotropic")
@@ -90,7 +95,7 @@ class BasisNumbers:
 
 def privileged_basis(
     activations: Float[np.ndarray, "image feature"], sigma: float, share: float, settings: Settings
-) -> Result:
+) -> PrivilegedBasis:
     """Measure the features in four ways, as they are and after random rotations.
 
     A basis is privileged if its features differ from random directions (Elhage et al. 2023,
@@ -138,7 +143,7 @@ def privileged_basis(
         rotation = random_rotation(features, np.random.default_rng((settings.seed, number)))
         rotated.append(basis_numbers(activations, sigma, share, robust, rotation))
     kurtosis = [one.kurtosis for one in rotated]
-    return Result(
+    return PrivilegedBasis(
         rotated_kurtosis=_mean_and_range(kurtosis),
         kurtosis_p=rank_p_value(own.kurtosis, kurtosis),
         rotated_outliers=_mean_and_range([one.outlier_features for one in rotated]),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,44 +11,41 @@ from interpreting_clip.measures.accuracy import restrict_head
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
 from interpreting_clip.measures.directions import Directions
 from interpreting_clip.measures.head import Head, center_classes, to_logits
-from interpreting_clip.measures.result import Label
+from interpreting_clip.measures.result import Label, Result
 
 ROUNDING = 1e-6
 """Tolerance for accuracies, in percent, that were rounded to six decimals in a result."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """How many of an encoder's least important directions can be pruned, 0 to 1.
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Pruning(Result):
+    """Accuracy on a test set without the least important directions.
 
-    The paper prunes without harm to accuracy *and* robustness. Without effective robustness, only
-    accuracy's numbers are known. The chance levels are the means over random heads.
+    Attributes
+    ----------
+    by_accuracy : the largest share of the directions whose removal costs less than `harmless`
+        points
+    whole : accuracy in percent with all directions
+    accuracy_chance : the mean of `by_accuracy` over random heads; None without them
+    other_by_accuracy : the same with the other centring of the head
+    fractions : the pruned shares of the directions, 0 to below 1
+    accuracy, other_accuracy : in percent at each share, of the directions and of those with the
+        other centring
+    random_accuracy : the same of each random head
     """
 
-    prunable: Annotated[
-        float | None,
-        Label(
-            "share of the directions that can be pruned, by accuracy and robustness",
-            2,
-            chance="chance",
-            headline="prunable",
-        ),
-    ]
+    CAPTION: ClassVar[str] = "Chance: the mean of random heads, pruned in the same way."
+
     by_accuracy: Annotated[
-        float,
-        Label("share that can be pruned, by ImageNet accuracy alone", 2, chance="accuracy_chance"),
+        float, Label("share of the directions that can be pruned", 2, chance="accuracy_chance")
     ]
-    by_robustness: Annotated[
-        float | None,
-        Label(
-            "share that can be pruned, by mean effective robustness alone",
-            2,
-            chance="robustness_chance",
-        ),
-    ]
-    chance: float | None
-    accuracy_chance: float
-    robustness_chance: float | None
+    whole: Annotated[float, Label("accuracy with all directions", 1, unit="%")]
+    accuracy_chance: float | None
+    other_by_accuracy: float
+    fractions: Float[np.ndarray, " fraction"]
+    accuracy: Float[np.ndarray, " fraction"]
+    other_accuracy: Float[np.ndarray, " fraction"]
+    random_accuracy: Float[np.ndarray, "random fraction"]
 
 
 def least_important_first(
@@ -154,44 +151,6 @@ def prunable_fraction(
     harmful = accuracies[order[0]] - accuracies[order] >= harmless - ROUNDING
     kept = int(np.argmax(harmful)) if harmful.any() else len(order)
     return float(fractions[order[max(kept - 1, 0)]])
-
-
-@dataclass(frozen=True)
-class Prunable:
-    """The prunable fractions, 0 to 1: by both accuracy and robustness, and by each alone.
-
-    Without any effective robustness, only the one by accuracy is known.
-    """
-
-    prunable: float | None
-    by_accuracy: float
-    by_robustness: float | None
-
-
-def prunable_fractions(
-    fractions: Float[np.ndarray, " fraction"],
-    imagenet: Float[np.ndarray, " fraction"],
-    robustness: Float[np.ndarray, " fraction"] | None,
-    harmless: float,
-) -> Prunable:
-    """Find the fractions that can be pruned without harm to accuracy and robustness (the paper).
-
-    Each of the two loses less than `harmless` up to its own fraction (`prunable_fraction`), so both
-    do up to the lower one. Robustness by itself is a weak criterion: it is measured at the accuracy
-    that pruning leaves on ImageNet, and may rise where accuracy falls.
-
-    Parameters
-    ----------
-    fractions : the pruned fractions
-    imagenet : the accuracy on ImageNet at each, in percent
-    robustness : the mean effective robustness at each, in points (`robustness_curve`), or None
-    harmless : the tolerated loss of either, in points
-    """
-    by_accuracy = prunable_fraction(fractions, imagenet, harmless)
-    if robustness is None:
-        return Prunable(None, by_accuracy, None)
-    by_robustness = prunable_fraction(fractions, robustness, harmless)
-    return Prunable(min(by_accuracy, by_robustness), by_accuracy, by_robustness)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,70 @@
+"""A result on disk: JSON with its arrays beside it, read back as the same type.
+
+kurtosis.json           numbers and short arrays, floats rounded to six decimal places
+kurtosis.safetensors    the arrays that the type declares with `beside`, if it has any
+"""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.measures.result import arrays_beside, plain
+
+Kind = TypeVar("Kind")
+
+
+def write_result(file: Path, result: Any) -> None:
+    """Write a result, or a mapping of results, and its arrays beside it.
+
+    Parameters
+    ----------
+    file : ends in `.json`; the arrays get the same name with `.safetensors`
+    result : a dataclass, or a mapping or list of these
+
+    Raises
+    ------
+    InputError
+        A number is NaN or infinite; names it.
+    """
+    if arrays := dict(arrays_beside(result)):
+        write_tensors(file.with_suffix(".safetensors"), arrays)
+    write_json(file, plain(result, without_beside=True))
+
+
+def read_result(file: Path, kind: type[Kind], *, arrays: bool = True) -> Kind:
+    """Read what `write_result` wrote as the same type.
+
+    Parameters
+    ----------
+    file : the JSON
+    kind : the type of the result; keys that it does not have are ignored
+    arrays : False leaves the arrays beside it empty, as if the JSON were all there is
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged, lacks a key or holds a wrong value; names the key.
+    """
+    tree, stored = read_json(file), file.with_suffix(".safetensors")
+    if arrays and stored.exists():
+        for path, array in read_tensors(stored).items():
+            *above, name = path.split(".")
+            node = tree
+            for key in above:
+                node = node[key]
+            node[name] = array
+    try:
+        return msgspec.convert(tree, kind, dec_hook=_array)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # a lone surrogate
+        raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
+
+
+def _array(kind: type, value: Any) -> Any:
+    """Return a list as an array of the type that an annotation of jaxtyping names."""
+    dtypes = {"Bool": np.bool_, "Int": np.int64, "Float": np.float64}
+    return np.asarray(value, None if isinstance(value, np.ndarray) else dtypes[kind.dtype.__name__])

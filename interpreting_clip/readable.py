@@ -1,0 +1,106 @@
+"""How results show themselves: as text, as HTML in a notebook, and as a table of pandas.
+
+It computes nothing, so it is in no stage's fingerprint; `Result` imports it when it is shown.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from interpreting_clip.measures.result import Number, Result
+
+HEAD = ("", "value", "unit", "interval", "chance level")
+
+SHOWN = 10
+"""The most features, concepts or the like that a result lists by name."""
+
+
+def text(result: "Result") -> str:
+    """Return the name of a result, its table, and the sizes of its arrays."""
+    return "\n".join([type(result).__name__, table(result), *_sizes(result)])
+
+
+def table(result: "Result") -> str:
+    """Return the table of a result as text, with its notes."""
+    rows = [HEAD, *map(table_row, _known(result.numbers))]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(HEAD))]
+    # Empty columns, such as the unit of counts, are left out.
+    kept = [i for i in range(len(HEAD)) if any(row[i] for row in rows[1:]) or i == 1]
+    lines = [
+        "  ".join(
+            row[i].ljust(widths[i]) if i in (0, 2) else row[i].rjust(widths[i]) for i in kept
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([*lines, *result.notes])
+
+
+def html(result: "Result") -> str:
+    """Return the table of a result as HTML, for a notebook."""
+    below = (*result.notes, *_sizes(result))
+    return html_table(result.numbers) + "".join(f"<p>{escape(one)}</p>" for one in below)
+
+
+def frame(numbers: "Sequence[Number]") -> "pd.DataFrame":
+    """Return numbers as a table of pandas, indexed by name."""
+    import pandas as pd
+
+    columns = ("name", "label", "value", "low", "high", "chance", "unit")
+    rows = [{name: asdict(one)[name] for name in columns} for one in numbers]
+    return pd.DataFrame(rows, columns=list(columns)).set_index("name")
+
+
+def html_table(numbers: "Sequence[Number]") -> str:
+    """Return numbers as a table in HTML."""
+    head = "".join(f"<th>{one}</th>" for one in HEAD)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in table_row(one)) + "</tr>"
+        for one in _known(numbers)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def table_row(number: "Number") -> tuple[str, str, str, str, str]:
+    """Return the cells of a number; one without a chance level says so."""
+    interval = ""
+    if number.low is not None and number.high is not None:
+        ends = (number_text(end, number.digits) for end in (number.low, number.high))
+        interval = f"[{', '.join(ends)}]"
+    chance = "none"
+    if number.chance is not None:
+        # The mean of counts is no whole number.
+        finer = number.digits or int(number.chance != round(number.chance))
+        chance = number_text(number.chance, finer)
+    value = number_text(number.value, number.digits)
+    return number.label, value, number.unit, interval, chance
+
+
+def number_text(value: float | int | None, digits: int) -> str:
+    """Return a number with a true minus and as many decimals, or a dash if there is none."""
+    if value is None:
+        return "–"
+    text = f"{value:,.{digits}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else text.removeprefix("-")
+
+
+def listed(names: Sequence[object], shown: int = SHOWN) -> str:
+    """Return the first names as a list in words, and how many there are besides."""
+    text = ", ".join(map(str, names[:shown]))
+    return f"{text} and {len(names) - shown:,} more" if len(names) > shown else text
+
+
+def _known(numbers: "Sequence[Number]") -> "list[Number]":
+    return [one for one in numbers if one.value is not None]
+
+
+def _sizes(result: "Result") -> Iterator[str]:
+    arrays = {one.name: getattr(result, one.name) for one in fields(result)}
+    shapes = [f"{k} {list(v.shape)}" for k, v in arrays.items() if isinstance(v, np.ndarray)]
+    if shapes:
+        yield f"Arrays: {', '.join(shapes)}"
