@@ -169,7 +169,7 @@ class FeatureDeviations:
 
 
 @dataclass(frozen=True, eq=False)
-class OutlierFeatures:
+class RankedFeatures:
     """Some features, in the order of `most_extreme_first`.
 
     Attributes
@@ -182,9 +182,9 @@ class OutlierFeatures:
     share: Float[np.ndarray, " outlier"]
     mean_abs_z: Float[np.ndarray, " outlier"]
 
-    def first(self, count: int) -> "OutlierFeatures":
+    def first(self, count: int) -> "RankedFeatures":
         """Keep the first `count` features."""
-        return OutlierFeatures(self.feature[:count], self.share[:count], self.mean_abs_z[:count])
+        return RankedFeatures(self.feature[:count], self.share[:count], self.mean_abs_z[:count])
 
 
 def kurtosis_and_deviations(
@@ -225,14 +225,14 @@ def kurtosis_and_deviations(
     return kurtosis, FeatureDeviations(beyond / len(activations), total / len(activations))
 
 
-def most_extreme_first(deviations: FeatureDeviations) -> OutlierFeatures:
+def most_extreme_first(deviations: FeatureDeviations) -> RankedFeatures:
     """Order all features: extreme in the most images first, then farthest out, then by index."""
     # lexsort takes the last key first, and keeps the order of equal features.
     order = np.lexsort((-deviations.mean_abs_z, -deviations.share))
-    return OutlierFeatures(order, deviations.share[order], deviations.mean_abs_z[order])
+    return RankedFeatures(order, deviations.share[order], deviations.mean_abs_z[order])
 
 
-def outlier_features(deviations: FeatureDeviations, threshold: float) -> OutlierFeatures:
+def outlier_features(deviations: FeatureDeviations, threshold: float) -> RankedFeatures:
     """Pick the features that are extreme in at least a fraction `threshold` of the images.
 
     The paper reports outlier features but not in how many images a feature must be extreme, so the
