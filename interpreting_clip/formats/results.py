@@ -31,8 +31,10 @@ def write_result(file: Path, result: Any) -> None:
     InputError
         A number is NaN or infinite; names it.
     """
-    if arrays := dict(arrays_beside(result)):
-        write_tensors(file.with_suffix(".safetensors"), arrays)
+    stored, arrays = file.with_suffix(".safetensors"), dict(arrays_beside(result))
+    stored.unlink(missing_ok=True)
+    if arrays:
+        write_tensors(stored, arrays)
     write_json(file, plain(result, without_beside=True))
 
 
