@@ -1,9 +1,9 @@
-"""What makes image encoders robust: the instruments, for arrays.
+"""What makes image encoders robust: measures for arrays.
 
     import interpreting_clip as ic
 
-    ic.kurtosis(activations)              # a row for each image
-    ic.directions(head, activations)      # a row of the head for each class
+    ic.kurtosis(activations)                # a row for each image
+    ic.directions(activations, head=head)   # a row of the head for each class
 
 * activations alone: `kurtosis`, `outlier_features`, `participation_ratio`, `privileged_basis`
 * and a head: `accuracy`, `directions`, `pruning`
@@ -11,19 +11,20 @@
 * the same images through two encoders: `cka`
 * accuracies alone: `effective_robustness`
 
-They take arrays of NumPy, tensors of PyTorch on any device, arrays of JAX and lists, and return
-results that show themselves as a table. docs/arrays.md introduces them; docs/measures.md defines
-what they measure.
+Activations come first, and everything else is a keyword. They may be arrays of NumPy, tensors of
+PyTorch on any device, arrays of JAX or lists. A result shows itself as a table; `to_frame()` is
+this table in pandas, `to_dict()` all of it as plain values. docs/arrays.md introduces the
+functions; docs/measures.md defines what they measure.
 
-The functions behind them, with all that they leave out, are in `interpreting_clip.measures`, each
-in a module of its own: pure functions of arrays of NumPy. They need NumPy alone; the encoders,
-trainings and datasets in the other packages need PyTorch.
+The functions behind them are in `interpreting_clip.measures`, each in a module of its own: pure
+functions of arrays of NumPy. They need no PyTorch; the encoders, trainings and datasets in the
+other packages do.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors: completion and types of what `__getattr__` imports
-    from interpreting_clip.instruments.functions import (
+    from interpreting_clip.api import (
         accuracy,
         cka,
         concepts,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:  # for editors: completion and types of what `__getattr__` imp
         privileged_basis,
         pruning,
     )
+
+    __version__: str
 
 __all__ = (
     "accuracy",
@@ -51,18 +54,22 @@ __all__ = (
 
 
 def __getattr__(name: str) -> Any:
-    """Import the instruments when the first of them is used (PEP 562).
+    """Import the measures when the first of them is used (PEP 562).
 
     So a stage, which imports the module of its measure, loads no other; and its fingerprint counts
     no other (`runner.source_code`).
     """
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("interpreting-clip")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from interpreting_clip.instruments import functions
+    from interpreting_clip import api
 
-    return getattr(functions, name)
+    return getattr(api, name)
 
 
 def __dir__() -> list[str]:
-    """Return the names, those of the instruments too, for completion."""
-    return sorted([*globals(), *__all__])
+    """Return the names, those of the measures too, for completion."""
+    return sorted([*globals(), *__all__, "__version__"])

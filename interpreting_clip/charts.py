@@ -1,4 +1,4 @@
-"""Small charts as SVG: a histogram, curves, and values with intervals.
+"""The chart of a result as SVG: a histogram, curves, or values with intervals.
 
 A page that `page/` draws uses Vega, which the library by itself does not install. Colours are those
 of the page's style sheet, so that a chart follows it into the dark.
@@ -12,6 +12,14 @@ from html import escape
 import numpy as np
 from jaxtyping import Float
 
+from interpreting_clip.measures.concepts import Concepts
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.measures.effective_robustness import EffectiveRobustness
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
+from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.measures.result import Result
+
 WIDTH, HEIGHT = 560, 260
 LEFT, RIGHT, TOP, BOTTOM = 60, 20, 28, 46
 ROW = 26
@@ -22,6 +30,9 @@ NAMES = 190
 
 TICKS = 5
 BINS = 40
+
+BARS = 50
+"""The most features whose share of images is drawn."""
 
 STYLES = ("own", "null")
 """Classes of the style sheet for the first line of a chart, and for what chance gives."""
@@ -103,11 +114,69 @@ class Frame:
         )
 
 
+def chart(result: Result) -> str:
+    """Draw a result as SVG; nothing if there is no chart of its kind."""
+    drawn = ""
+    match result:
+        case Kurtosis():
+            drawn = histogram(
+                result.per_image,
+                {"mean": result.kurtosis.value, "after a random rotation": result.isotropic},
+                ("kurtosis of an image's features", "images"),
+                f"Kurtosis of {len(result.per_image):,} images, {result.kurtosis.value:.2f} on "
+                "average",
+            )
+        case OutlierFeatures():
+            shares = np.flip(np.sort(result.share_of_every_feature))[:BARS]
+            drawn = curves(
+                _ranks(shares),
+                {
+                    "features, the most extreme first": shares,
+                    "what an outlier feature has": np.full(len(shares), result.outlier_share),
+                },
+                ("rank of the feature", "share of images"),
+                f"Share of images in which each of {len(shares)} features lies beyond "
+                f"{result.outlier_sigma:g} σ",
+            )
+        case PrivilegedDirections():
+            drawn = curves(
+                _ranks(result.importance),
+                {"this head": result.importance, "random heads": result.random_importance},
+                ("rank of the direction", "importance"),
+                f"Importance of {result.directions} directions, and of those of random heads",
+            )
+        case Pruning():
+            random = result.random_accuracy
+            drawn = curves(
+                result.fractions,
+                {"this head": result.accuracy, "random heads": random.mean(axis=0)},
+                ("share of the directions that are pruned", "accuracy, %"),
+                "Accuracy without the least important directions",
+            )
+        case EffectiveRobustness():
+            rows = {name: one.robustness for name, one in result.per_shift.items()}
+            rows["mean"] = result.robustness
+            drawn = intervals(
+                {name: one for name, one in rows.items() if one is not None},
+                0.0,
+                "effective robustness, points",
+                "Effective robustness on each shift and on average",
+            )
+        case Concepts():
+            basis, best = next(iter(result.bases.items()))
+            drawn = histogram(
+                best.precisions.max(axis=0),
+                {"threshold": result.threshold},
+                (f"highest average precision of any of the {basis}", "concepts"),
+                f"Highest average precision for each of {len(result.concepts)} concepts",
+            )
+    return drawn
+
+
 def histogram(
     values: Float[np.ndarray, " value"],
     marks: Mapping[str, float],
-    x_label: str,
-    y_label: str,
+    labels: tuple[str, str],
     alternative: str,
 ) -> str:
     """Draw how often values occur, with vertical lines at `marks`, the last of them chance's."""
@@ -115,7 +184,7 @@ def histogram(
     low, high = widened(min(ends), max(ends))
     counts, edges = np.histogram(values, BINS, (low, high))
     frame = Frame((low, high), (0.0, float(counts.max()) * 1.05))
-    frame.axes(x_label, y_label)
+    frame.axes(*labels)
     for count, begin, end in zip(counts.tolist(), edges[:-1], edges[1:], strict=True):
         if count:
             x, y = frame.across(begin), frame.down(count)
@@ -131,42 +200,42 @@ def histogram(
 
 
 def curves(
-    lines: Mapping[str, tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]],
-    x_label: str,
-    y_label: str,
+    x: Float[np.ndarray, " point"],
+    lines: Mapping[str, Float[np.ndarray, " point"]],
+    labels: tuple[str, str],
     alternative: str,
 ) -> str:
     """Draw lines, the second of them what chance gives; y starts at 0."""
-    every_x = np.concatenate([x for x, _ in lines.values()])
-    top = max(float(y.max()) for _, y in lines.values())
-    frame = Frame(
-        widened(float(every_x.min()), float(every_x.max()), margin=0.0), (0.0, 1.05 * top or 1.0)
-    )
-    frame.axes(x_label, y_label)
+    top = max(float(y.max()) for y in lines.values())
+    frame = Frame(widened(float(x.min()), float(x.max()), margin=0.0), (0.0, 1.05 * top or 1.0))
+    frame.axes(*labels)
     styles = STYLES[: len(lines)]
-    for (x, y), style in zip(lines.values(), styles, strict=True):
+    for y, style in zip(lines.values(), styles, strict=True):
         frame.line(list(zip(x.tolist(), y.tolist(), strict=True)), style)
     frame.legend(list(lines), styles)
     return frame.svg(alternative)
 
 
-def intervals(
-    rows: Sequence[tuple[str, float, float, float]], chance: float, x_label: str, alternative: str
-) -> str:
+def intervals(rows: Mapping[str, Estimate], chance: float, x_label: str, alternative: str) -> str:
     """Draw a value with its interval in each row, and a vertical line at what chance gives."""
-    ends = [chance, *(low for *_, low, _ in rows), *(high for *_, high in rows)]
+    ends = [chance, *(end for one in rows.values() for end in one.ends)]
     height = TOP + BOTTOM + ROW * len(rows)
     frame = Frame(widened(min(ends), max(ends)), (0.0, float(len(rows))), height, NAMES)
     frame.axes(x_label, "")
     frame.upright(chance, STYLES[1])
-    for place, (name, value, low, high) in enumerate(rows):
+    for place, (name, one) in enumerate(rows.items()):
         y = len(rows) - place - 0.5
         frame.text(NAMES - 8, frame.down(y) + 4, name, "end")
-        frame.line([(low, y), (high, y)], STYLES[0])
+        frame.line([(end, y) for end in one.ends], STYLES[0])
         frame.parts.append(
-            f'<circle class="own" cx="{frame.across(value):.1f}" cy="{frame.down(y):.1f}" r="4"/>'
+            f'<circle class="own" cx="{frame.across(one.value):.1f}" cy="{frame.down(y):.1f}" '
+            'r="4"/>'
         )
     return frame.svg(alternative)
+
+
+def _ranks(values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " value"]:
+    return np.arange(1.0, len(values) + 1)
 
 
 def widened(low: float, high: float, margin: float = 0.04) -> tuple[float, float]:

@@ -1,0 +1,147 @@
+"""The page and the JSON of what the command measured."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+from interpreting_clip.charts import chart
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.files import file_digest
+from interpreting_clip.formats.json import DIGITS, rounded, write_json, write_whole
+from interpreting_clip.given_files import GivenArray
+from interpreting_clip.measures.result import Result, plain
+from interpreting_clip.readable import html_table
+
+PAGE, NUMBERS = "index.html", "measures.json"
+
+MADE_BY = "interpreting-clip measure"
+"""By which a page and its JSON are known as ours, so that nobody else's are overwritten."""
+
+STYLE = """
+:root{color-scheme:light dark;--text:#1a1a1a;--back:#fff;--soft:#666;--rule:#ddd;--own:#0b62a4;
+--null:#c4570a;--bar:#9cc3e0}
+@media(prefers-color-scheme:dark){:root{--text:#e8e8e8;--back:#16181b;--soft:#a0a4a8;--rule:#383c40;
+--own:#6db6f2;--null:#f2a05e;--bar:#2f5f85}}
+body{font:16px/1.5 system-ui,sans-serif;color:var(--text);background:var(--back);max-width:52rem;
+margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
+.wide{overflow-x:auto;margin:1rem 0}
+table{border-collapse:collapse}
+td,th{padding:.2rem .7rem;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap;
+font-variant-numeric:tabular-nums}
+td:first-child,th:first-child{text-align:left;white-space:normal;overflow-wrap:normal}
+td.file{white-space:normal;overflow-wrap:anywhere}
+p.note{color:var(--soft);margin:.2rem 0}
+svg{width:100%;max-width:42rem;height:auto;font:12px system-ui,sans-serif;fill:var(--text)}
+svg .grid{stroke:var(--rule)} svg polyline{fill:none;stroke-width:2}
+svg .own{stroke:var(--own)} svg circle.own{fill:var(--own)} svg .bar{fill:var(--bar)}
+svg .null{stroke:var(--null);stroke-dasharray:5 4}
+"""
+
+
+@dataclass
+class Study:
+    """What was read, measured and not measured.
+
+    Attributes
+    ----------
+    inputs : the arrays that were read, by their role
+    titles, results : of each measure, by its name
+    missing : what measures that were left out need, by their title
+    """
+
+    inputs: dict[str, GivenArray] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    results: dict[str, Result] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def write_report(out: Path, study: Study) -> list[Path]:
+    """Write `index.html` and `measures.json` into a folder, and return their paths.
+
+    Raises
+    ------
+    InputError
+        There is a file of that name, or files `index.html` or `measures.json` that are not ours; a
+        number is not finite.
+    """
+    page, numbers = out / PAGE, out / NUMBERS
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: expected a folder, got a file; name another one")
+    for file in (page, numbers):
+        with suppress(FileNotFoundError):
+            if MADE_BY.encode() not in file.read_bytes():
+                raise InputError(
+                    f"{file}: {MADE_BY} did not write this file and does not replace it; name "
+                    "another folder"
+                )
+    # Both before either is written.
+    content, text = rounded(numbers_of(study), DIGITS, NUMBERS), html(study)
+    write_json(numbers, content)
+    write_whole(page, text.encode())
+    return [page, numbers]
+
+
+def numbers_of(study: Study) -> dict[str, object]:
+    """Return the content of `measures.json`."""
+    return {
+        "made_by": MADE_BY,
+        "inputs": {
+            role: {
+                "file": str(found.file),
+                "array": found.name,
+                "shape": list(found.values.shape),
+                "sha256": file_digest(found.file),
+            }
+            for role, found in study.inputs.items()
+        },
+        "measures": plain(study.results, without_beside=True),
+        "not_measured": study.missing,
+    }
+
+
+def html(study: Study) -> str:
+    """Return the page: it needs nothing from outside, and all names are escaped."""
+    inputs = [
+        f"<tr><td>{escape(role)}</td>"
+        f'<td class="file">{escape(str(found.file))}</td>'
+        f"<td>{escape(found.name or '–')}</td><td>{escape(str(list(found.values.shape)))}</td></tr>"
+        for role, found in study.inputs.items()
+    ]
+    head = "<tr><th>input</th><th>file</th><th>array</th><th>shape</th></tr>"
+    sections = [section(name, study.titles[name], one) for name, one in study.results.items()]
+    missing = [
+        f"<li><strong>{escape(title)}</strong> needs {escape(needs)}.</li>"
+        for title, needs in study.missing.items()
+    ]
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>What the activations tell</title>
+<meta name="generator" content="{MADE_BY}">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<style>{STYLE}</style></head><body>
+<h1>What the activations tell</h1>
+<p>Every number stands beside its chance level, where it has one. Definitions:
+docs/measures.md of interpreting-clip.</p>
+{wide(f"<table>{head}{''.join(inputs)}</table>", "Inputs") if inputs else ""}
+{"".join(sections)}
+{f"<h2>Not measured</h2><ul>{''.join(missing)}</ul>" if missing else ""}
+</body></html>
+"""
+
+
+def section(name: str, title: str, result: Result) -> str:
+    """Return a measure's part of the page."""
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in result.notes)
+    drawn = chart(result)
+    figure = f"<figure>{drawn}</figure>" if drawn else ""
+    return (
+        f'<section id="{escape(name)}"><h2>{escape(title)}</h2>'
+        f"{wide(html_table(result.numbers), title)}{notes}{figure}</section>"
+    )
+
+
+def wide(table: str, label: str) -> str:
+    """Let a table scroll sideways where the window is narrow, with the keyboard too."""
+    return (
+        f'<div class="wide" role="region" aria-label="{escape(label)}" tabindex="0">{table}</div>'
+    )
