@@ -81,6 +81,10 @@ READERS: dict[str, Callable[[Arguments, Arguments], Any]] = {
     "directions": lambda given, read: as_directions(
         given["directions"], read["activations"].shape[1]
     ),
+    "accuracies": lambda given, _: as_mapping(
+        given["accuracies"], "accuracies", "{'imagenet': 76.1, 'imagenet_v2': 63.2}"
+    ),
+    "images": lambda given, _: as_mapping(given["images"], "images", "{'imagenet': 50_000}"),
 }
 """How arrays and texts are read, from what was given and what was read before it."""
 
@@ -130,8 +134,7 @@ def for_arrays(measure: Callable[..., Returned]) -> Callable[..., Returned]:
             if name in READERS:
                 read[name] = READERS[name](given, read)
             elif name != "settings":
-                kept = name not in VALUES  # which the function reads itself
-                read[name] = given[name] if kept else as_value(given[name], VALUES[name], name)
+                read[name] = as_value(given[name], VALUES[name], name)
         if kind:
             read["settings"] = _settings(kind, given)
         head = read.get("head")
@@ -162,10 +165,10 @@ def _public(own: Signature, kind: Any) -> Iterator[Parameter]:
         elif name not in INTERNAL:
             yield _keyword(name, one.default, one.annotation if name in VALUES else one.empty)
             if name == "head":
-                yield from (_keyword(*further) for further in HEAD.items())
+                yield from (_keyword(*further, one.empty) for further in HEAD.items())
 
 
-def _keyword(name: str, default: Any, annotation: Any = Parameter.empty) -> Parameter:
+def _keyword(name: str, default: Any, annotation: Any) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
@@ -197,12 +200,9 @@ def _settings(kind: Any, given: Arguments) -> Any:
     whole = given.get("settings")
     if not isinstance(whole, kind | None):
         raise TypeError(f"settings: expected {kind.__module__}.Settings, got {described(whole)}")
-    changes = {
-        field.name: as_value(given[field.name], field.type, field.name)
-        for field in msgspec.structs.fields(kind)
-        if field.name in given
-    }
-    return msgspec.structs.replace(whole or kind(), **changes)
+    values = {**msgspec.structs.asdict(whole or kind()), **given}
+    fields = msgspec.structs.fields(kind)
+    return kind(**{one.name: as_value(values[one.name], one.type, one.name) for one in fields})
 
 
 def _documentation(measure: Callable[..., Any], kind: Any) -> str:

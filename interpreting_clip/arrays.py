@@ -321,16 +321,16 @@ def as_value(value: Any, kind: Any, name: str) -> Any:
 
 
 def as_mapping(value: Any, name: str, example: str) -> dict[Any, Any]:
-    """Return a mapping; None is an empty one.
+    """Return a mapping, such as the example.
 
     Raises
     ------
     TypeError
         It is something else.
     """
-    if value is not None and not isinstance(value, Mapping):
+    if not isinstance(value, Mapping):
         raise TypeError(f"{name}: expected a mapping such as {example}, got {described(value)}")
-    return dict(value or {})
+    return dict(value)
 
 
 def described(value: object) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from interpreting_clip.arrays import LONGEST, as_mapping, as_value
+from interpreting_clip.arrays import LONGEST, as_value
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.published_accuracies import GUESSING, Settings, published_lines
@@ -27,9 +27,9 @@ SETS = {
 
 
 def effective_robustness(
-    accuracies: Mapping[str, float | Accuracy],
+    accuracies: Mapping[str, Any],
     *,
-    images: Mapping[str, int | None] | None = None,
+    images: Mapping[str, Any] | None = None,
     settings: Settings = Settings(),  # noqa: B008 - immutable
 ) -> EffectiveRobustness:
     """Compare accuracies on shifts with the line of standard models (Taori et al. 2020).
@@ -53,9 +53,7 @@ def effective_robustness(
     TypeError, ValueError
         A set is unknown, ImageNet or every shift is missing, or an accuracy is not a percentage.
     """
-    example = "{'imagenet': 76.1, 'imagenet_v2': 63.2}"
-    given = as_mapping(accuracies, "accuracies", example)
-    measured = measured_accuracies(given, as_mapping(images, "images", "{'imagenet': 50_000}"))
+    measured = measured_accuracies(accuracies, images or {})
     shifts = [shift for shift in TESTBED_SHIFTS if shift in measured]
     starts = {
         shift: on_classes(shift) if on_classes(shift) in measured else IMAGENET for shift in shifts

@@ -28,7 +28,6 @@ REACHED = {
     "tools": set(),
     "page": PAGE,
     "stages": ALL,
-    "interpreting_clip.instruments": set(),
     "interpreting_clip.study": {"study"},
     "interpreting_clip.training": TRAIN | {"baseline", "probe"},
     "interpreting_clip.controls": {"controls", "study"},
@@ -48,7 +47,11 @@ REACHED = {
 
 NOTHING = {
     *("stages/__main__.py", "stages/code.py"),
-    "interpreting_clip/__main__.py",
+    *(
+        f"interpreting_clip/{name}.py"
+        for name in ("__main__", "api", "arrays", "charts", "command")
+    ),
+    *(f"interpreting_clip/{name}.py" for name in ("given_files", "readable", "report", "testbed")),
     *("interpreting_clip/config/params.py", "interpreting_clip/config/syntax.py"),
     *("interpreting_clip/errors.py", "interpreting_clip/urls.py", "page/plot_templates.py"),
 }

@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from interpreting_clip.instruments import svg
+from interpreting_clip import charts
+from interpreting_clip.measures.intervals import Estimate
 
 RNG = np.random.default_rng(0)
 HOSTILE = '</svg><script>alert("1")</script>&'
@@ -30,10 +31,10 @@ def parts(root: ElementTree.Element, name: str, style: str = "") -> list[Element
 
 def test_a_histogram_counts_every_value():
     values = RNG.normal(3, 1, 500)
-    root = drawn(svg.histogram(values, {"mean": 3.1, HOSTILE: 2.9}, "x", HOSTILE, HOSTILE))
+    root = drawn(charts.histogram(values, {"mean": 3.1, HOSTILE: 2.9}, ("x", HOSTILE), HOSTILE))
     bars = parts(root, "rect", "bar")
     heights = np.array([float(bar.get("height", 0)) for bar in bars])
-    counts, _ = np.histogram(values, svg.BINS, svg.widened(values.min(), values.max()))
+    counts, _ = np.histogram(values, charts.BINS, charts.widened(values.min(), values.max()))
     assert len(bars) == np.count_nonzero(counts)
     np.testing.assert_allclose(
         heights / heights.max(), counts[counts > 0] / counts.max(), atol=0.01
@@ -44,17 +45,17 @@ def test_a_histogram_counts_every_value():
 
 def test_curves_go_from_end_to_end_and_up_with_their_values():
     x = np.arange(1.0, 11)
-    root = drawn(svg.curves({"own": (x, x), HOSTILE: (x, x / 2)}, "rank", "value", "two lines"))
-    line, null = (parts(root, "polyline", style)[0] for style in svg.STYLES)
+    root = drawn(charts.curves(x, {"own": x, HOSTILE: x / 2}, ("rank", "value"), "two lines"))
+    line, null = (parts(root, "polyline", style)[0] for style in charts.STYLES)
     points = [tuple(map(float, p.split(","))) for p in line.attrib["points"].split()]
-    assert points[0][0] == svg.LEFT and points[-1][0] == svg.WIDTH - svg.RIGHT
+    assert points[0][0] == charts.LEFT and points[-1][0] == charts.WIDTH - charts.RIGHT
     assert [y for _, y in points] == sorted((y for _, y in points), reverse=True)
     assert len(null.attrib["points"].split()) == 10
 
 
 def test_intervals_have_a_dot_inside_of_each_line():
-    rows = [("a", 1.0, -2.0, 3.0), (HOSTILE, -4.0, -5.0, -4.0)]
-    root = drawn(svg.intervals(rows, 0.0, "points", "chart"))
+    rows = {"a": Estimate(1.0, -2.0, 3.0), HOSTILE: Estimate(-4.0, -5.0, -4.0)}
+    root = drawn(charts.intervals(rows, 0.0, "points", "chart"))
     for dot, line in zip(parts(root, "circle", "own"), parts(root, "polyline", "own"), strict=True):
         low, high = (float(p.split(",")[0]) for p in line.attrib["points"].split())
         assert low - 0.1 <= float(dot.attrib["cx"]) <= high + 0.1
@@ -63,6 +64,6 @@ def test_intervals_have_a_dot_inside_of_each_line():
 
 @pytest.mark.parametrize("value", [0.0, -3.0, 1e-9, 1e9])
 def test_equal_values_have_an_axis_too(value):
-    drawn(svg.histogram(np.full(5, value), {"mean": value}, "x", "y", "chart"))
-    drawn(svg.curves({"a": (np.ones(1), np.full(1, abs(value)))}, "x", "y", "chart"))
-    drawn(svg.intervals([("a", value, value, value)], value, "x", "chart"))
+    drawn(charts.histogram(np.full(5, value), {"mean": value}, ("x", "y"), "chart"))
+    drawn(charts.curves(np.ones(1), {"a": np.full(1, abs(value))}, ("x", "y"), "chart"))
+    drawn(charts.intervals({"a": Estimate(value)}, value, "x", "chart"))

@@ -1,21 +1,11 @@
 """What people have in a notebook becomes an array, or is refused in one line."""
 
-import re
-
 import numpy as np
 import pytest
 import torch
 
-from interpreting_clip.instruments.arguments import (
-    as_classes,
-    as_labels,
-    as_matrix,
-    as_vector,
-    checked,
-    numeric,
-)
-from interpreting_clip.measures.kurtosis import Settings
-from tests.instruments import ic
+from interpreting_clip.arrays import as_classes, as_head, as_labels, as_matrix, as_value, numeric
+from interpreting_clip.quantities import Confidence, Positive, Seed
 
 RNG = np.random.default_rng(0)
 # Halves of whole numbers, which every type of 16 bits holds exactly.
@@ -39,23 +29,16 @@ class Unreadable:
 
 KINDS = {
     "list": VALUES.tolist(),
-    "tuple of lists": tuple(VALUES.tolist()),
     "list of arrays": list(VALUES),
     "float16": VALUES.astype(np.float16),
-    "float32": VALUES.astype(np.float32),
-    "float64": VALUES,
     "longdouble": VALUES.astype(np.longdouble),
     "big endian": VALUES.astype(">f4"),
     "every other column": np.repeat(VALUES, 2, axis=1)[:, ::2],
     "read-only": np.frombuffer(VALUES.tobytes()).reshape(VALUES.shape),
-    "fortran": np.asfortranarray(VALUES),
     "unmasked": np.ma.masked_invalid(VALUES),
     "foreign": Foreign(VALUES.astype(np.float32)),
     "tensor": torch.tensor(VALUES, dtype=torch.float32),
-    "tensor of doubles": torch.tensor(VALUES),
-    "float16 tensor": torch.tensor(VALUES, dtype=torch.float16),
     "bfloat16 tensor": torch.tensor(VALUES, dtype=torch.bfloat16),
-    "with gradient": torch.tensor(VALUES, dtype=torch.float32, requires_grad=True),
     "parameter": torch.nn.Parameter(torch.tensor(VALUES, dtype=torch.float32)),
     "sparse tensor": torch.tensor(VALUES, dtype=torch.float32).to_sparse(),
     "negative view": torch.imag(
@@ -72,26 +55,16 @@ def test_every_kind_of_array_has_the_same_numbers(kind):
     np.testing.assert_array_equal(found.astype(np.float64), VALUES)
 
 
-def test_whole_numbers_become_doubles():
-    found = as_matrix(VALUES.astype(np.int8), "activations")
-    assert found.dtype == np.float64
-
-
-def test_floats_of_eight_bits_become_single_precision():
+def test_whole_numbers_become_doubles_and_eight_bits_single_precision():
+    assert as_matrix(VALUES.astype(np.int8), "activations").dtype == np.float64
     found = numeric(torch.tensor([[1.5, -2.0]]).to(torch.float8_e4m3fn), "x")
     assert found.dtype == np.float32 and found.tolist() == [[1.5, -2.0]]
 
 
 def test_a_large_array_is_not_copied():
-    assert np.shares_memory(as_matrix(VALUES, "activations"), VALUES)
     tensor = torch.tensor(VALUES)
+    assert np.shares_memory(as_matrix(VALUES, "activations"), VALUES)
     assert np.shares_memory(as_matrix(tensor, "activations"), tensor.numpy())
-
-
-def test_names_of_types_that_numpy_learns_from_jax():
-    dtype = np.dtype([("bfloat16", "<u2")])  # a structure, which is no number
-    with pytest.raises(TypeError, match="real numbers"):
-        numeric(np.zeros(3, dtype), "x")
 
 
 REFUSED = {
@@ -103,6 +76,7 @@ REFUSED = {
     "too large": ([[1e70, 2.0], [3.0, 4.0]], ValueError, "image 0"),
     "ragged": ([[1.0, 2.0], [3.0]], ValueError, "equal length"),
     "text": ([["a", "b"]], TypeError, "<U1"),
+    "structure": (np.zeros(3, [("bfloat16", "<u2")]), TypeError, "real numbers"),
     "nobody": (None, TypeError, "NoneType"),
     "complex": (VALUES * 1j, TypeError, "complex128"),
     "masked": (np.ma.masked_equal(VALUES, VALUES[0, 0]), ValueError, "masked"),
@@ -124,6 +98,7 @@ def test_classes_are_whole_numbers_of_the_head():
     for kind in ([0, 2, 1], np.array([0, 2, 1], np.uint8), torch.tensor([0, 2, 1])):
         found = as_classes(kind, "classes", 3, 3)
         assert found.dtype == np.int64 and found.tolist() == [0, 2, 1]
+    assert as_classes([2, 0], "among", 3).tolist() == [2, 0]
 
 
 @pytest.mark.parametrize(
@@ -144,20 +119,10 @@ def test_refuses_what_is_no_class(value, error, said):
 
 def test_labels_are_true_or_false_in_any_form():
     shown = VALUES[:, :2] > 0
-    forms = (
-        shown,
-        shown.astype(int),
-        shown.astype(np.float16),
-        torch.tensor(shown),
-        shown.tolist(),
-    )
+    by_name = {"dog": shown[:, 0].tolist(), 5: shown[:, 1]}
+    forms = (shown, shown.astype(np.float16), torch.tensor(shown), shown.tolist(), by_name)
     for form in forms:
-        found, names = as_labels(form, "labels", 60)
-        np.testing.assert_array_equal(found, shown)
-        assert names == ["concept 0", "concept 1"]
-    found, names = as_labels({"dog": shown[:, 0].tolist(), 5: shown[:, 1]}, "labels", 60)
-    np.testing.assert_array_equal(found, shown)
-    assert names == ["dog", "5"]
+        np.testing.assert_array_equal(as_labels(form, "labels", 60), shown)
 
 
 @pytest.mark.parametrize(
@@ -176,26 +141,29 @@ def test_refuses_what_is_no_label(value, said):
         as_labels(value, "labels", 2)
 
 
-def test_a_bias_has_a_number_for_each_class():
-    assert as_vector([1, 2, 3], "bias", 3, "classes").tolist() == [1, 2, 3]
-    with pytest.raises(ValueError, match=r"bias: .*3 classes.*\(2,\)"):
-        as_vector([1, 2], "bias", 3, "classes")
-    with pytest.raises(ValueError, match="NaN"):
-        as_vector([1, np.nan, 2], "bias", 3, "classes")
+def test_a_head_has_its_bias_and_fits_the_activations():
+    head = as_head(torch.ones(3, 12), [1, 2, 3], True, features=12)
+    assert head.weight.shape == (3, 12) and head.bias is not None
+    assert head.bias.tolist() == [1, 2, 3] and head.normalize_features
+    for weight, bias, said in (
+        (np.ones((3, 11)), None, "head: .*12.*11"),
+        (np.ones(12), None, "head: .*class"),
+        (np.ones((3, 12)), [1, 2], r"bias: .*3 classes.*\(2,\)"),
+        (np.ones((3, 12)), [1, np.nan, 2], "bias: .*NaN"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            as_head(weight, bias, False, features=12)
+
+
+def test_values_may_be_numbers_of_numpy():
+    assert as_value(np.float32(0.5), Confidence, "confidence") == 0.5
+    assert as_value(np.int8(1), Seed, "seed") == 1
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"),
-    [("outlier_sigma", 0.0), ("outlier_share", 1.5), ("resamples", 2.5), ("confidence", "high"),
-     ("seed", -1), ("resamples", True)],
-)  # fmt: skip
-def test_a_setting_out_of_its_range_is_named_with_what_came(setting, value):
-    legal = {"outlier_sigma": 6.0, "outlier_share": 0.5, "resamples": 10, "confidence": 0.9}
-    legal |= {"seed": 0, "sweep": [0.5]}
-    with pytest.raises(ValueError, match=re.escape(setting) + f": .*got {value!r}"):
-        checked(Settings, **{**legal, setting: value})
-
-
-def test_settings_may_be_numbers_of_numpy():
-    found = ic.kurtosis(VALUES, resamples=np.int64(5), confidence=np.float32(0.5), seed=np.int8(1))
-    assert found.kurtosis == ic.kurtosis(VALUES, resamples=5, confidence=0.5, seed=1).kurtosis
+    ("kind", "value"),
+    [(Positive, 0.0), (Confidence, "high"), (Confidence, 1), (Seed, -1), (Seed, 2.5), (Seed, True)],
+)
+def test_a_value_out_of_its_range_is_named_with_what_came(kind, value):
+    with pytest.raises(ValueError, match=f"setting: .*got {value!r}"):
+        as_value(value, kind, "setting")

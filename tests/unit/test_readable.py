@@ -1,0 +1,120 @@
+"""A result shows its numbers as a table: in a terminal, in a notebook, and in pandas."""
+
+import sys
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pytest
+from jaxtyping import Float
+
+import interpreting_clip as ic
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.result import Label, Part, Result, beside
+from interpreting_clip.readable import listed, number_text, table
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Loss(Result):
+    CAPTION: ClassVar[str] = "Interval: made up."
+
+    loss: Annotated[Estimate, Label("loss <b>", 2, unit="points", chance="guess")]
+    drawn: Annotated[float, Label("mean count", 0, chance="fraction")]
+    unknown: Annotated[float | None, Label("unknown", 1)]
+    guess: float
+    fraction: float
+    curve: Float[np.ndarray, " step"] = beside()
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Losses(Result):
+    images: Annotated[int, Label("images", 0)]
+    first: Annotated[Loss, Part("first")]
+
+
+LOSS = Loss(Estimate(-1.0, -2.346, 0.001), 3.0, None, 7.125, 2.5, np.zeros(4))
+
+
+def test_the_table_has_value_unit_interval_and_chance_level():
+    assert repr(LOSS).splitlines() == [
+        "Loss",
+        "            value  unit         interval  chance level",
+        "loss <b>    −1.00  points  [−2.35, 0.00]          7.12",
+        "mean count      3                                  2.5",
+        "Interval: made up.",
+        "Arrays: curve [4]",
+    ]
+
+
+def test_a_notebook_has_the_same_table_escaped():
+    shown = LOSS._repr_html_()
+    assert "<td>loss &lt;b&gt;</td><td>−1.00</td><td>points</td><td>[−2.35, 0.00]</td>" in shown
+    assert "<b>" not in shown and shown.count("<tr>") == 3
+    assert shown.endswith("<p>Interval: made up.</p><p>Arrays: curve [4]</p>")
+
+
+def test_pandas_has_all_numbers_by_name_those_of_nested_results_too():
+    frame = Losses(12, LOSS).to_frame()
+    assert list(frame.index) == ["images", "first.loss", "first.drawn", "first.unknown"]
+    assert frame.loc["first.loss", ["value", "low", "high", "chance"]].tolist() == [
+        *(-1.0, -2.346, 0.001, 7.125)
+    ]
+    assert frame.loc["first.loss", "label"] == "first: loss <b>"
+    assert np.isnan(frame.loc["first.unknown", "value"])
+
+
+def test_a_result_is_plain_values_too():
+    found = Losses(12, LOSS).to_dict()
+    assert found["first"]["loss"] == {"value": -1.0, "low": -2.346, "high": 0.001}
+    assert found["first"]["curve"] == [0.0] * 4 and found["images"] == 12
+
+
+def test_without_pandas_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install pandas") as caught:
+        LOSS.to_frame()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(-0.001, 2, "0.00"), (-1234.5, 1, "−1,234.5"), (None, 1, "–"), (7, 0, "7")],
+)
+def test_numbers_have_a_true_minus_and_no_negative_zero(value, digits, text):
+    assert number_text(value, digits) == text
+
+
+def test_long_lists_are_cut():
+    assert listed([1, 2]) == "1, 2" and listed(range(9), 2) == "0, 1 and 7 more"
+
+
+def test_results_compare_without_asking_an_array_for_its_truth():
+    other = Loss(Estimate(-1.0, -2.346, 0.001), 3.0, None, 7.125, 2.5, np.zeros(4))
+    assert other != LOSS and LOSS in [other, LOSS] and len({LOSS, other}) == 2
+
+
+def test_every_number_of_every_measure_has_a_chance_level_or_says_that_it_has_none():
+    rng = np.random.default_rng(5)
+    values, head = rng.normal(size=(60, 12)), rng.normal(size=(4, 12))
+    classes, few = np.arange(60) % 4, {"random_heads": 2}
+    results = (
+        ic.kurtosis(values),
+        ic.outlier_features(values),
+        ic.participation_ratio(values),
+        ic.privileged_basis(values, rotations=2),
+        ic.accuracy(values, head=head, classes=classes),
+        ic.directions(values, head=head, **few),
+        ic.pruning(values, head=head, classes=classes, **few),
+        ic.concepts(values, labels=values[:, :2] > 0, minimum_images=5),
+        ic.cka(values, values),
+        ic.effective_robustness({"imagenet": 76.2, "objectnet": 30}),
+    )
+    for result in results:
+        _, *rows = table(result).splitlines()
+        known = [number for number in result.numbers if number.value is not None]
+        for number, row in zip(known, rows, strict=False):
+            assert row.startswith(number.label)
+            assert row.endswith("none") == (number.chance is None), row
+        assert any(number.chance is not None for number in known) or any(
+            "privileged_basis" in note for note in result.notes
+        )
