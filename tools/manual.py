@@ -23,7 +23,7 @@ from interpreting_clip.config.params import element_types
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
-from interpreting_clip.measures.result import labels
+from interpreting_clip.measures.result import Result, labels
 from interpreting_clip.quantities import Described
 from interpreting_clip.study.sections import Sections, further_measures
 from runner.process import launch
@@ -140,17 +140,26 @@ def module(name: str) -> Any:
 
 
 def numbers_table() -> str:
-    """Return the numbers of every measure that has a `Result`."""
+    """Return the numbers of every result that have a label."""
     rows = []
-    for one in pkgutil.iter_modules(measures.__path__):
-        kind = getattr(module(one.name), "Result", None)
-        for name, label in (labels(kind) if kind else {}).items():
-            column = f"`{label.headline}`" if label.headline else "–"
-            chance = f"`{label.chance}`" if label.chance else "none"
-            interval = "yes" if label.ends or "Estimate" in str(get_type_hints(kind)[name]) else "–"
-            cells = (f"`{one.name}.{name}`", label.label, label.unit or "–", interval)
-            rows.append((*cells, chance, column))
+    for kind in results():
+        for name, label in labels(kind).items():
+            if name in kind.__annotations__:  # and not of the result that it extends
+                column = f"`{label.headline}`" if label.headline else "–"
+                chance = f"`{label.chance}`" if label.chance else "none"
+                interval = "yes" if "Estimate" in str(get_type_hints(kind)[name]) else "–"
+                cells = (f"`{kind.__name__}.{name}`", label.label, label.unit or "–", interval)
+                rows.append((*cells, chance, column))
     return table(("number", "what it is", "unit", "interval", "chance level", "column"), rows)
+
+
+def results() -> Iterator[type[Result]]:
+    """Yield the results of all measures."""
+    for one in pkgutil.iter_modules(measures.__path__):
+        for kind in vars(module(one.name)).values():
+            ours = inspect.isclass(kind) and kind.__module__ == module(one.name).__name__
+            if ours and issubclass(kind, Result) and kind is not Result:
+                yield kind
 
 
 def settings_table(settings: Any) -> str:

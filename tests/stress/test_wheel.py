@@ -1,4 +1,4 @@
-"""The wheel, installed in an empty environment outside of the repository, has the instruments."""
+"""The wheel, installed in an empty environment outside of the repository, has the measures."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.instruments import ic
+import interpreting_clip as ic
 from tests.reads import ROOT
 
 
@@ -40,12 +40,14 @@ rng = np.random.default_rng(0)
 head, classes = rng.standard_normal((5, 30)), np.arange(200) % 5
 activations = rng.standard_normal((200, 30)) + head[classes]
 labels = {"first": activations[:, 0] > 0.5}
-directions = ic.directions(head, activations)
+directions = ic.directions(activations, head=head)
 results = [
     ic.kurtosis(activations), ic.outlier_features(activations.tolist()),
     ic.participation_ratio(activations), ic.privileged_basis(activations, rotations=2),
-    ic.accuracy(activations, head, classes), directions, ic.pruning(activations, head, classes),
-    ic.concepts(activations, labels, directions), ic.cka(activations, activations[:, :9]),
+    ic.accuracy(activations, head=head, classes=classes), directions,
+    ic.pruning(activations, head=head, classes=classes),
+    ic.concepts(activations, labels=labels, directions=directions),
+    ic.cka(activations, activations[:, :9]),
     ic.effective_robustness({"imagenet": 63.32, "imagenet_v2": 55.92}),
 ]
 print(json.dumps({
@@ -54,7 +56,8 @@ print(json.dumps({
     "shown": all("chance level" in repr(one) for one in results),
     "kurtosis": results[0].kurtosis.value,
     "robustness": results[-1].robustness.value,
-    "concepts": results[7].encoded,
+    "concepts": results[7].features.names,
+    "version": ic.__version__,
     "heavy": sorted({"torch", "dvc", "runner", "stages", "page"} & sys.modules.keys()),
 }))
 np.save("h.npy", activations)
@@ -63,21 +66,22 @@ np.save("y.npy", classes)
 """
 
 
-def test_every_instrument_and_the_command_work(python, tmp_path):
+def test_every_measure_and_the_command_work(python, tmp_path):
     done = subprocess.run([python, "-c", FRONT_DOOR], cwd=tmp_path, capture_output=True, check=True)
     found = json.loads(done.stdout)
     assert found["light"] == [] and found["heavy"] == [] and found["shown"]
     assert len(set(found["names"])) == 10 and found["concepts"] == ["first"]
+    assert found["version"] == ic.__version__
     with_torch = ic.effective_robustness({"imagenet": 63.32, "imagenet_v2": 55.92})
-    assert found["robustness"] == with_torch.robustness.value
+    assert with_torch.robustness and found["robustness"] == with_torch.robustness.value
     words = ["measure", "h.npy", "--head", "w.npy", "--labels", "y.npy", "--report", "out"]
     words += ["--accuracy", "imagenet=63.32", "--accuracy", "imagenet_v2=55.92"]
     for command in ([python.parent / "interpreting-clip"], [python, "-m", "interpreting_clip"]):
         subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, check=True)
         written = json.loads((tmp_path / "out/measures.json").read_text())["measures"]
-        mean = written["effective_robustness"]["numbers"]["robustness"]["value"]
+        mean = written["effective_robustness"]["robustness"]["value"]
         assert mean == pytest.approx(found["robustness"], abs=1e-6)
-        value = written["kurtosis"]["numbers"]["kurtosis"]["value"]
+        value = written["kurtosis"]["kurtosis"]["value"]
         assert value == pytest.approx(found["kurtosis"], abs=1e-6)
         assert "<svg" in (tmp_path / "out/index.html").read_text()
     wrong = [python.parent / "interpreting-clip", "measure", "none.npy"]
@@ -96,6 +100,7 @@ def test_the_library_alone_is_in_it(python):
     assert {top for top in tops if not top.endswith("dist-info")} == {"interpreting_clip"}
     assert "interpreting_clip/measures/kurtosis.py" in files
     assert "interpreting_clip/reference/imagenet_testbed_accuracies.csv" in files
+    assert "interpreting_clip/py.typed" in files
     listed = subprocess.run(
         [python, "-m", "pip", "list"], capture_output=True, text=True, check=True
     )
