@@ -87,12 +87,12 @@ class OutlierFeatures(Result):
     features: int
     outlier_sigma: float
     outlier_share: float
-    feature: Int[np.ndarray, " outlier"]
-    share: Float[np.ndarray, " outlier"]
-    mean_abs_z: Float[np.ndarray, " outlier"]
+    feature: Int[np.ndarray, " _outlier"]
+    share: Float[np.ndarray, " _outlier"]
+    mean_abs_z: Float[np.ndarray, " _outlier"]
     sweep: list[OutliersAt]
-    share_of_every_feature: Float[np.ndarray, " feature"] = beside()
-    mean_abs_z_of_every_feature: Float[np.ndarray, " feature"] = beside()
+    share_of_every_feature: Float[np.ndarray, " _feature"] = beside()
+    mean_abs_z_of_every_feature: Float[np.ndarray, " _feature"] = beside()
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -116,7 +116,7 @@ class Kurtosis(Result):
     isotropic: float
     outliers: OutlierFeatures
     representation: Literal["linear", "rectified"] | None = None
-    per_image: Float[np.ndarray, " image"] = beside()
+    per_image: Float[np.ndarray, " _image"] = beside()
 
 
 def standardized(
