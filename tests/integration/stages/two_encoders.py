@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.saved_activations import Activations, write_activations
@@ -80,7 +81,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").mkdir()
     for name in ("data/reference", "data/published"):
         (tmp_path / name).symlink_to(ROOT / name)
-    study = yaml.safe_load(NANO.read_text()) | SETTINGS
+    study = load_tree(NANO) | SETTINGS
     entry = study["encoders"]["rn_untrained"]
     entry["training"] = "supervised"
     study["encoders"] = {key: entry | {"label": f"the {key}"} for key in reversed(KEYS)}
