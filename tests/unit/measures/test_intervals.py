@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from interpreting_clip.measures import intervals
-from interpreting_clip.measures.intervals import bootstrap_mean, percentile_interval
+from interpreting_clip.measures.intervals import Estimate, bootstrap_mean, percentile_interval
 
 VALUES = np.random.default_rng(0).exponential(size=400)
 
@@ -18,6 +18,11 @@ def test_the_interval_holds_the_middle_draws():
 def test_equal_values_leave_no_uncertainty():
     estimate = bootstrap_mean(np.full(10, 2.5), resamples=50, confidence=0.95, seed=0)
     assert (estimate.low, estimate.high) == (2.5, 2.5)
+
+
+def test_a_single_value_has_no_interval():
+    alone = bootstrap_mean(np.array([2.5]), resamples=50, confidence=0.95, seed=0)
+    assert alone == Estimate(2.5) and alone.ends == (2.5, 2.5)
 
 
 def test_does_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch):
