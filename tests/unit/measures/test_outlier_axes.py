@@ -102,15 +102,6 @@ def test_the_signs_of_directions_change_nothing_and_of_equally_near_ones_the_fir
     assert {axis.rank for axis in every_axis(np.array([[1.0, 1], [1, -1]]) / 2**0.5).axes} == {1}
 
 
-def test_the_span_of_the_top_directions_holds_an_axis_between_them():
-    vectors = np.array([[1.0, 1, 1, 0], [1, -1, 0, 0], [1, 1, -2, 0]])
-    found = every_axis(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
-    assert found.tops == [1, 3]
-    for axis in found.axes:
-        expected = [0, 0] if axis.feature == 3 else [1 / 3, 1]
-        assert axis.within_top == pytest.approx(expected, abs=1e-15)
-
-
 def test_axes_in_a_rotated_space_are_near_to_no_direction():
     width = 256
     found = every_axis(np.linalg.qr(RNG.normal(size=(width, width))).Q)
@@ -159,21 +150,6 @@ def test_costs_agree_with_pruned_images_one_feature_after_another(head, scale):
     ]
     np.testing.assert_allclose(value, plain, atol=1e-12)
     assert np.all((low < value) & (value < high))
-
-
-def test_the_interval_covers_a_known_cost_as_often_as_it_says():
-    # Pruning the feature breaks 12 % of the images and corrects 4 %.
-    truth, images, trials, held = 0.08, 200, 300, 0
-    head = Head(np.eye(3), None, normalize_features=False)
-    decides, mends, neither = [1, 0, 0.5], [1, 0, 0.5], [0, 0, 1]
-    for _ in range(trials):
-        kind = RNG.choice(3, size=images, p=[0.12, 0.04, 0.84])
-        values = np.array([decides, mends, neither])[kind]
-        test = drawn(values, np.array([0, 2, 2])[kind], range(3))
-        _, low, high = costs(test, head, np.array([0]))
-        held += low[0] <= truth <= high[0]
-    # Four standard errors.
-    assert held / trials == pytest.approx(0.95, abs=4 * np.sqrt(0.05 * 0.95 / trials))
 
 
 def test_the_interval_is_normal_with_half_an_image_in_each_outcome():
