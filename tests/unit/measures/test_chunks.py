@@ -3,11 +3,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from interpreting_clip.formats.saved_activations import Activations
 from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.directions import importance, singular_directions
 from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.kurtosis import outlier_features
-from interpreting_clip.measures.outlier_axes import pruning_costs
+from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
+from interpreting_clip.measures.pruning import pruned_accuracies
 
 
 def test_chunks_in_order_hold_every_image_once_in_double_precision():
@@ -33,12 +33,16 @@ def test_refuses_nothing(shape):
 
 
 def prune(activations):
-    head = Head(np.random.default_rng(0).normal(size=(50, activations.shape[1])), None, True)
-    test = Activations(activations, np.zeros(len(activations), np.int64), np.arange(50))
-    pruning_costs(test, head, np.arange(3), 0.95)
+    weight = np.random.default_rng(0).normal(size=(50, activations.shape[1]))
+    classes = np.zeros(len(activations), np.int64)
+    own, fractions = singular_directions(weight), np.arange(10) / 10
+    weights = importance(activations, own)
+    pruned_accuracies(
+        activations, classes, Head(weight, None, True), own, weights, fractions=fractions
+    )
 
 
-@pytest.mark.parametrize("measure", [outlier_features, prune])
+@pytest.mark.parametrize("measure", [lambda rows: kurtosis_and_deviations(rows, 6.0), prune])
 def test_memory_does_not_grow_with_the_activations(measure):
     activations, peaks = np.random.default_rng(0).normal(size=(16384, 256)).astype(np.float32), []
     for images in (4096, 16384):
