@@ -34,7 +34,7 @@ class Accuracy(Result):
     images: Annotated[int, Label("images", 0)]
     classes: Annotated[int, Label("classes to choose from", 0)]
     guessing: float
-    correct: Bool[np.ndarray, " image"] = beside()
+    correct: Bool[np.ndarray, " _image"] = beside()
 
 
 def map_classes(

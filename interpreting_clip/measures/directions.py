@@ -107,8 +107,8 @@ class HeadDirections(Result):
     directions: int
     importance_ratio: float
     spectrum: float
-    importance: Float[np.ndarray, " direction"]
-    logit_variance: Float[np.ndarray, " direction"]
+    importance: Float[np.ndarray, " _direction"]
+    logit_variance: Float[np.ndarray, " _direction"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -138,11 +138,11 @@ class PrivilegedDirections(HeadDirections):
     spectrum: Annotated[float, Label("participation ratio of the squared singular values", 1)]
     mean_row: MeanRow
     random_importance_ratio: float | None
-    random_importance: Float[np.ndarray, " ranked"]
+    random_importance: Float[np.ndarray, " _ranked"]
     other: HeadDirections
-    vectors: Float[np.ndarray, "direction feature"] = beside(2)
-    singular_values: Float[np.ndarray, " direction"] = beside()
-    feature_logit_variance: Float[np.ndarray, " feature"] = beside()
+    vectors: Float[np.ndarray, "_direction _feature"] = beside(2)
+    singular_values: Float[np.ndarray, " _direction"] = beside()
+    feature_logit_variance: Float[np.ndarray, " _feature"] = beside()
 
     @property
     def heads(self) -> dict[Centre, HeadDirections]:

@@ -53,7 +53,7 @@ def bootstrap_mean(
     """Compute the mean over images with its bootstrap percentile interval.
 
     A resample has as many values, drawn with replacement. About a million values are drawn at a
-    time, so memory does not grow with `resamples`.
+    time, so memory does not grow with `resamples`. A single value has no interval.
 
     Parameters
     ----------
@@ -71,6 +71,8 @@ def bootstrap_mean(
         raise ValueError(
             f"{len(values)} values and {resamples} resamples: expected at least one of each"
         )
+    if len(values) == 1:
+        return Estimate(float(values[0]))
     generator = np.random.default_rng(seed)
     means = np.empty(resamples)
     step = max(1, DRAWS_AT_A_TIME // len(values))

@@ -42,10 +42,10 @@ class Pruning(Result):
     whole: Annotated[float, Label("accuracy with all directions", 1, unit="%")]
     accuracy_chance: float | None
     other_by_accuracy: float
-    fractions: Float[np.ndarray, " fraction"]
-    accuracy: Float[np.ndarray, " fraction"]
-    other_accuracy: Float[np.ndarray, " fraction"]
-    random_accuracy: Float[np.ndarray, "random fraction"]
+    fractions: Float[np.ndarray, " _fraction"]
+    accuracy: Float[np.ndarray, " _fraction"]
+    other_accuracy: Float[np.ndarray, " _fraction"]
+    random_accuracy: Float[np.ndarray, "_random _fraction"]
 
 
 def least_important_first(

@@ -88,6 +88,8 @@ class Result:
 
     Numbers with a `Label` are shown in a table with their interval and chance level, in the order
     of the fields. Results compare by identity: whether two arrays are equal is no single truth.
+    The axes of its arrays have names with an underscore, whose sizes jaxtyping does not compare:
+    a large array may be empty, and two nested results may differ.
 
     Attributes
     ----------

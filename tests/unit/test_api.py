@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml
 
 import interpreting_clip as ic
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.measures import accuracy, concepts, directions, kurtosis, pruning
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.result import Result
@@ -223,7 +223,7 @@ SECTIONS = {
 
 @pytest.mark.parametrize("name", SECTIONS)
 def test_the_defaults_are_those_of_params(name):
-    study = yaml.safe_load((ROOT / "params.yaml").read_text())
+    study = load_tree(ROOT / "params.yaml")
     given: dict[str, object] = {}
     for section in reversed(SECTIONS[name]):
         given |= study[section]

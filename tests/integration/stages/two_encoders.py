@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.saved_activations import Activations, write_activations
@@ -17,7 +18,7 @@ from interpreting_clip.formats.saved_activations import write_card as write_acti
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.formats.shift_folders import write_shift_names
 from interpreting_clip.measures.concepts import ConceptLabels
-from interpreting_clip.measures.effective_robustness import Accuracy
+from interpreting_clip.measures.effective_robustness import MeasuredAccuracy
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
 from interpreting_clip.measures.u_centring import u_center
@@ -80,7 +81,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").mkdir()
     for name in ("data/reference", "data/published"):
         (tmp_path / name).symlink_to(ROOT / name)
-    study = yaml.safe_load(NANO.read_text()) | SETTINGS
+    study = load_tree(NANO) | SETTINGS
     entry = study["encoders"]["rn_untrained"]
     entry["training"] = "supervised"
     study["encoders"] = {key: entry | {"label": f"the {key}"} for key in reversed(KEYS)}
@@ -149,7 +150,9 @@ def concept_labels() -> ConceptLabels:
     return ConceptLabels(*(np.array(column) for column in zip(*shown, strict=True)))
 
 
-def accuracy(key: str, name: str, held_by: str = "", without: int | None = None) -> Accuracy:
+def accuracy(
+    key: str, name: str, held_by: str = "", without: int | None = None
+) -> MeasuredAccuracy:
     """Return the accuracy among the classes that a set holds, this one or `held_by`."""
     test, own, held = activations(key, name), head(key), held_by or name
     values = np.where(np.arange(FEATURES) == without, 0, test.values)
@@ -162,7 +165,7 @@ def accuracy(key: str, name: str, held_by: str = "", without: int | None = None)
         for row, class_ in zip(logits[:, possible], test.classes.tolist(), strict=True)
         if class_ in counts_as
     ]
-    return Accuracy(float(np.mean(right)), len(right))
+    return MeasuredAccuracy(float(np.mean(right)), len(right))
 
 
 def result(path: str) -> Any:

@@ -20,13 +20,13 @@ def test_equal_values_leave_no_uncertainty():
     assert (estimate.low, estimate.high) == (2.5, 2.5)
 
 
-def test_does_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch):
-    whole = bootstrap_mean(VALUES, resamples=100, confidence=0.9, seed=3)
+def test_a_single_value_has_no_interval():
+    alone = bootstrap_mean(np.array([2.5]), resamples=50, confidence=0.95, seed=0)
+    assert (alone.low, alone.high, alone.ends) == (None, None, (2.5, 2.5))
+
+
+def test_agrees_with_drawing_one_resample_after_another(monkeypatch):
     monkeypatch.setattr(intervals, "DRAWS_AT_A_TIME", 1000)
-    assert bootstrap_mean(VALUES, resamples=100, confidence=0.9, seed=3) == whole
-
-
-def test_agrees_with_drawing_one_resample_after_another():
     generator = np.random.default_rng(3)
     plain = [VALUES[generator.integers(400, size=400)].mean() for _ in range(100)]
     expected = percentile_interval(VALUES.mean(), np.array(plain), 0.9)
