@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 import interpreting_clip as ic
 from interpreting_clip.command import main
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import DIGITS, rounded
 from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.given_files import NAMES
@@ -96,20 +97,12 @@ def test_the_results_are_those_of_the_functions():
     }
     assert {*found["measures"]} == {*ALONE, *results}
     for name, result in results.items():
-        expected = json.loads(json.dumps(plain(result, without_beside=True)))
-        assert rounded(expected) == found["measures"][name]
+        expected = rounded(plain(result, without_beside=True), DIGITS, name)
+        assert found["measures"][name] == expected
     inputs = found["inputs"]
     assert inputs["activations"]["shape"] == [IMAGES, FEATURES]
     assert inputs["head"]["array"] == "head.weight" and len(inputs["head"]["sha256"]) == 64
     assert page().tags.count("svg") == 4
-
-
-def rounded(value):
-    if isinstance(value, dict):
-        return {key: rounded(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [rounded(one) for one in value]
-    return round(value, 6) + 0.0 if isinstance(value, float) else value
 
 
 def test_the_files_of_a_study_are_read_as_they_are():

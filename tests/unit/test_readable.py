@@ -1,4 +1,4 @@
-"""A result shows its numbers as a table: in a terminal, in a notebook, and in pandas."""
+"""A result shows its numbers as a table, in a terminal and in a notebook."""
 
 import sys
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 import interpreting_clip as ic
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.result import Label, Part, Result, beside
+from interpreting_clip.measures.result import Label, Result, beside
 from interpreting_clip.readable import listed, number_text, table
 
 
@@ -24,12 +24,6 @@ class Loss(Result):
     guess: float
     fraction: float
     curve: Float[np.ndarray, " step"] = beside()
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Losses(Result):
-    images: Annotated[int, Label("images", 0)]
-    first: Annotated[Loss, Part("first")]
 
 
 LOSS = Loss(Estimate(-1.0, -2.346, 0.001), 3.0, None, 7.125, 2.5, np.zeros(4))
@@ -53,22 +47,6 @@ def test_a_notebook_has_the_same_table_escaped():
     assert shown.endswith("<p>Interval: made up.</p><p>Arrays: curve [4]</p>")
 
 
-def test_pandas_has_all_numbers_by_name_those_of_nested_results_too():
-    frame = Losses(12, LOSS).to_frame()
-    assert list(frame.index) == ["images", "first.loss", "first.drawn", "first.unknown"]
-    assert frame.loc["first.loss", ["value", "low", "high", "chance"]].tolist() == [
-        *(-1.0, -2.346, 0.001, 7.125)
-    ]
-    assert frame.loc["first.loss", "label"] == "first: loss <b>"
-    assert np.isnan(frame.loc["first.unknown", "value"])
-
-
-def test_a_result_is_plain_values_too():
-    found = Losses(12, LOSS).to_dict()
-    assert found["first"]["loss"] == {"value": -1.0, "low": -2.346, "high": 0.001}
-    assert found["first"]["curve"] == [0.0] * 4 and found["images"] == 12
-
-
 def test_without_pandas_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas") as caught:
@@ -86,11 +64,6 @@ def test_numbers_have_a_true_minus_and_no_negative_zero(value, digits, text):
 
 def test_long_lists_are_cut():
     assert listed([1, 2]) == "1, 2" and listed(range(9), 2) == "0, 1 and 7 more"
-
-
-def test_results_compare_without_asking_an_array_for_its_truth():
-    other = Loss(Estimate(-1.0, -2.346, 0.001), 3.0, None, 7.125, 2.5, np.zeros(4))
-    assert other != LOSS and LOSS in [other, LOSS] and len({LOSS, other}) == 2
 
 
 def test_every_number_of_every_measure_has_a_chance_level_or_says_that_it_has_none():
