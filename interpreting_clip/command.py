@@ -39,7 +39,6 @@ the set, and `aliases`, rows of a class of the head and the one that it counts a
 
 NEEDS = {
     "activations": "activations, the first argument",
-    "four images": "at least four images",
     "head": "--head, of the same encoder",
     "labels": "--labels, the class of each image, or an array `classes` beside the activations",
     "concepts": "--concepts, a column of 0 and 1 for each concept",
@@ -176,8 +175,6 @@ def read(options: Options, study: Study) -> dict[str, Any]:
     if options.activations:
         images = array("activations", options.activations)
         given["activations"] = images.values
-        if len(images.values) >= 4:
-            given["four images"] = min(BLOCKS, len(images.values) // 2)
         labels = array("labels", options.labels) if options.labels else images.beside_it("labels")
         if labels:
             study.inputs["labels"] = labels
@@ -205,8 +202,7 @@ def read(options: Options, study: Study) -> dict[str, Any]:
                 f"{' or '.join(NAMES['activations'][1])}, in this file, or as the first argument"
             )
         names = read_names(options.concept_names) if options.concept_names else None
-        concepts = {"activations": images.values, "labels": labels.values, "names": names}
-        given["concepts"] = concepts
+        given["concepts"] = {"activations": images.values, "labels": labels.values, "names": names}
     if options.compare:
         given["compare"] = array("compare", options.compare).values
     require_enough(options, given)
@@ -240,9 +236,9 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     alone, with_head = ("activations",), ("activations", "head")
     yield Step("kurtosis", "Kurtosis", alone, partial(api.kurtosis, images))
     yield Step("outlier_features", "Outlier features", alone, partial(api.outlier_features, images))
-    dimensions = partial(api.participation_ratio, images, blocks=given.get("four images"))
-    needs = ("four images", "activations")
-    yield Step("participation_ratio", "Participation ratio", needs, dimensions)
+    blocks = BLOCKS if images is None else max(2, min(BLOCKS, len(images) // 2))
+    dimensions = partial(api.participation_ratio, images, blocks=blocks)
+    yield Step("participation_ratio", "Participation ratio", alone, dimensions)
     yield Step("privileged_basis", "Privileged basis", alone, partial(api.privileged_basis, images))
     directions = partial(api.directions, images, **head)
     yield Step("directions", "Privileged directions", with_head, directions)
