@@ -31,7 +31,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "drawn sets only. `published`: the ImageNet testbed's, for real sets",
             paper="`published`",
         ),
-    ]
+    ] = "published"
     abscissa: Annotated[
         Literal["shift_classes", "all_classes"],
         Described(
@@ -39,8 +39,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "images of the shift's classes, among these alone, as the testbed compares ImageNet-R, "
             "ImageNet-A and ObjectNet. `all_classes`: on all"
         ),
-    ]
-    seed: Annotated[Seed, Described("of the classifiers and of the resamples")]
+    ] = "shift_classes"
+    seed: Annotated[Seed, Described("of the classifiers and of the resamples")] = 0
     resamples: Annotated[
         Resamples,
         Described(
@@ -48,7 +48,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "wild bootstrap with Student's tails)",
             "lines",
         ),
-    ]
+    ] = 1000
 
 
 @dataclass(frozen=True)

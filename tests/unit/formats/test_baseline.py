@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.baseline_table import read_baseline_table
+from interpreting_clip.formats.baseline import read_baseline_table
 
 ROWS = ("a,70,80,60", "b,75,85.5,62", "c,80,90,70")
 
