@@ -106,7 +106,7 @@ def exact(shifts: Sequence[str], points: float) -> Control:
     lines, resampled, accuracies = {}, {}, {}
     for shift, intercept in zip(shifts, INTERCEPTS[: len(shifts)], strict=True):
         y = {shift: expit(SLOPE * x + intercept)}
-        line, draws = baseline_lines(expit(x), y, 1, 0)
+        line, draws = baseline_lines({shift: expit(x)}, y, 1, 0)
         lines |= line
         resampled |= draws
         on_line = float(expit(np.array([SLOPE * imagenet + intercept]))[0])
@@ -146,7 +146,8 @@ def coverage(
         noise += rng.standard_normal(models) * np.sqrt(CORRELATION)
         y = SLOPE * x + np.array(INTERCEPTS[: len(shifts)])[:, None] + RESIDUAL * noise
         accuracies = {shift: expit(logits) for shift, logits in zip(shifts, y, strict=True)}
-        lines, resampled = baseline_lines(expit(x), accuracies, resamples, int(rng.integers(2**31)))
+        standard = dict.fromkeys(shifts, expit(x))
+        lines, resampled = baseline_lines(standard, accuracies, resamples, int(rng.integers(2**31)))
         imagenet = IMAGENET[0] + IMAGENET[1] * rng.uniform(0, 1)
         on_line = expit(SLOPE * imagenet + np.array(INTERCEPTS[: len(shifts)]))
         for number, points in enumerate(POINTS):

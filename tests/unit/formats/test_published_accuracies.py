@@ -9,8 +9,10 @@ from interpreting_clip.formats.published_accuracies import (
     TIMM_SHIFTS,
     accuracy_fractions,
     family_numbers,
+    published_lines,
     standard_models,
 )
+from interpreting_clip.measures.effective_robustness import MeasuredAccuracy, effective_robustness
 from interpreting_clip.measures.logit_line import fit_line, logit
 from interpreting_clip.published.sources import (
     COUNTERPARTS,
@@ -77,6 +79,29 @@ def test_the_published_order_of_one_backbone():
             line = np.polyval(np.polyfit(x[known], y[known], 1), at)
             above.append(found[name][shift] - 100 / (1 + np.exp(-line[0])))
         assert np.mean(above) == pytest.approx(mean, abs=0.05), name
+
+
+def test_the_published_lines():
+    lines, resampled = published_lines(dict.fromkeys(TESTBED_SHIFTS, "imagenet"), resamples=3)
+    slopes = [round(line.slope, 2) for line in lines.values()]
+    assert slopes == [0.92, 0.91, 1.07, 1.20, 3.06]
+    # Five models have no ImageNet-R accuracy, and ResNet-50 scores 0 on ImageNet-A.
+    assert [line.models for line in lines.values()] == [87, 82, 87, 87, 86]
+    assert {one.slope.shape for one in resampled.values()} == {(3,)}
+
+
+@pytest.mark.parametrize(
+    ("model", "points"), [("RN50", 22.8), ("ViT-B-32", 26.6), ("ViT-L-14", 38.9)]
+)
+def test_the_effective_robustness_of_openai_clip(model, points):
+    starts = dict.fromkeys(TESTBED_SHIFTS, "imagenet")
+    lines, resampled = published_lines(starts, resamples=3)
+    (row,) = (m for m in published().of("openclip") if m["name"] == f"{model}/openai")
+    given = {s: MeasuredAccuracy(row[s] / 100, None, 1000) for s in ("imagenet", *starts)}
+    at = {shift: given[start] for shift, start in starts.items()}
+    start = given.pop("imagenet")
+    found = effective_robustness(start, given, lines=lines, resampled=resampled, starts=at)
+    assert round(found.robustness.value, 1) == points
 
 
 def test_refuses_a_word_for_a_percentage(tmp_path):
