@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def drawn() -> Pruning:
 def test_what_harms_neither_accuracy_nor_robustness_is_the_lower_share(imagenet, shift, expected):
     # A flat line at one half: robustness falls with the accuracy on the shift alone.
     lines = {"shift": LogitLine(0.0, 0.0, 1.0, 9, 0.0, 1.0)}
-    found = prunable({"imagenet": curves(imagenet), "shift": curves(shift)}, lines)
+    found: Any = prunable({"imagenet": curves(imagenet), "shift": curves(shift)}, lines)
     assert (found.prunable, found.by_accuracy, found.by_robustness) == expected
     assert found.robustness == pytest.approx([one - 50 for one in shift])
     assert found.chance is found.random_robustness is None
@@ -56,7 +57,7 @@ def test_what_harms_neither_accuracy_nor_robustness_is_the_lower_share(imagenet,
 def test_who_loses_on_both_as_the_line_says_stays_as_robust():
     along = np.array([0.8, 0.6, 0.3, 0.2])
     follows = 100 * LINES["far"].predict(along)
-    found = prunable(
+    found: Any = prunable(
         {"imagenet": curves(100 * along), "far": curves(follows)}, {"far": LINES["far"]}
     )
     np.testing.assert_allclose(found.robustness, 0, atol=1e-12)
@@ -66,7 +67,7 @@ def test_who_loses_on_both_as_the_line_says_stays_as_robust():
 def test_agrees_with_the_plain_definition_for_the_head_and_for_random_ones():
     sets = {name: drawn() for name in ("imagenet", "imagenet_on_far_classes", *LINES)}
     starts = {"near": "imagenet_on_near_classes", "far": "imagenet_on_far_classes"}
-    found = prunable(sets, LINES, starts=starts, harmless=30.0)
+    found: Any = prunable(sets, LINES, starts=starts, harmless=30.0)
     # All of ImageNet's classes are those of `near`, so it has no curve of its own there.
     at = {"near": sets["imagenet"], "far": sets["imagenet_on_far_classes"]}
     robust, both = [], []
@@ -95,7 +96,7 @@ def test_agrees_with_the_plain_definition_for_the_head_and_for_random_ones():
 
 
 def test_without_robustness_there_is_the_share_by_accuracy_alone():
-    found = prunable({"imagenet": curves(FALLS, [FALLS, FLAT])}, {})
+    found: Any = prunable({"imagenet": curves(FALLS, [FALLS, FLAT])}, {})
     assert (found.by_accuracy, found.prunable, found.by_robustness) == (0.3, None, None)
     assert found.accuracy_chance.value == pytest.approx(0.6)
     assert found.chance is found.robustness_chance is found.robustness is None
