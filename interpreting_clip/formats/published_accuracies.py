@@ -59,7 +59,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     confidence: Annotated[Confidence, Described("of the interval", "probability")] = 0.95
 
 
-def standard_models(file: Path = TESTBED) -> list[Model]:
+def standard_models(file: Path = INSTALLED) -> list[Model]:
     """Return the testbed's standard models: trained on ImageNet's train set, no interventions."""
     parts = [on_classes(shift) for shift in FEWER_CLASSES]
     rows = read_table(file, ["model", "training", "family", "imagenet", *TESTBED_SHIFTS, *parts])
@@ -185,5 +185,4 @@ def published_lines(
     resamples, seed : as in `resample_lines`
     """
     guessing = {shift: GUESSING[shift] for shift in starts}
-    models = standard_models(INSTALLED)
-    return lines_above_chance(models, guessing, starts, resamples=resamples, seed=seed)
+    return lines_above_chance(standard_models(), guessing, starts, resamples=resamples, seed=seed)

@@ -239,30 +239,31 @@ def effective_robustness(
 
     def on_shift(shift: str) -> dict[str, Any]:
         one, start = measured[shift], starts.get(shift)
-        known = shift in values
-        return {
+        found = {
             "accuracy": _in_percent(one, settings.confidence),
             "imagenet": None if start is None else 100 * start.fraction,
-            "robustness": percentile_interval(values[shift], draws[shift], settings.confidence)
-            if known
-            else None,
             "images": one.images,
             "classes": one.classes,
             "imagenet_images": None if start is None else start.images,
             "guessing": 100 / one.classes,
-            "extrapolated": known and lines[shift].is_extrapolated(starts[shift].fraction),
-            "left_out": left_out.get(shift, ""),
+        }
+        if shift in left_out:
+            return {**found, "robustness": None, "left_out": left_out[shift]}
+        return {
+            **found,
+            "robustness": percentile_interval(values[shift], draws[shift], settings.confidence),
+            "extrapolated": lines[shift].is_extrapolated(starts[shift].fraction),
         }
 
     in_mean = [shift for shift in compared if shift in shifts]
     per_shift = {shift: OnShift(**on_shift(shift)) for shift in measured if shift in shifts}
-    whole = mean(in_mean)
+    whole = mean(shifts)
     return EffectiveRobustness(
         imagenet=100 * imagenet.fraction,
         shift_accuracy=fmean(100 * measured[s].fraction for s in in_mean) if whole else None,
         robustness=whole,
-        natural=mean([shift for shift in in_mean if shift in NATURAL]),
-        style=mean([shift for shift in in_mean if shift in STYLE]),
+        natural=mean(NATURAL),
+        style=mean(STYLE),
         extrapolated=sum(one.extrapolated for one in per_shift.values()),
         imagenet_images=imagenet.images,
         imagenet_classes=imagenet.classes,
@@ -369,10 +370,11 @@ def _require_lines(
     starts: Mapping[str, MeasuredAccuracy],
 ) -> None:
     for shift in shifts:
-        if shift not in lines or shift not in resampled:
-            raise ValueError(f"shift {shift} has no baseline line: fit one to standard models")
-        if shift not in starts:
-            raise ValueError(f"shift {shift}: expected the ImageNet accuracy that its line needs")
+        if not all(shift in each for each in (lines, resampled, starts)):
+            raise ValueError(
+                f"shift {shift}: expected the line of standard models, its resamples and the "
+                "ImageNet accuracy that it is read at; leave the shift out if it has none"
+            )
     if len({len(resampled[shift].slope) for shift in shifts}) > 1:
         raise ValueError(
             "the shifts have different numbers of resampled lines: resample all equally often"

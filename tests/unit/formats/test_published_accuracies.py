@@ -5,7 +5,6 @@ from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.published_accuracies import (
     FEWER_CLASSES,
-    TESTBED,
     TIMM_SHIFTS,
     accuracy_fractions,
     family_numbers,
@@ -47,7 +46,7 @@ def test_keeps_the_standard_models_alone(tmp_path):
 
 
 def test_29_of_openclip_s_121_names_lie_outside_the_testbed():
-    standard, zoo = standard_models(ROOT / TESTBED), published().of("openclip")
+    standard, zoo = standard_models(), published().of("openclip")
     line = fit_line(*(accuracy_fractions(standard, name) for name in ("imagenet", "imagenet_v2")))
     assert len(standard) == 87 and len(set(family_numbers(standard))) == 18
     assert (line.low, line.high) == pytest.approx((0.56522, 0.84718), abs=1e-3)
@@ -56,7 +55,7 @@ def test_29_of_openclip_s_121_names_lie_outside_the_testbed():
 
 def test_the_published_order_of_one_backbone():
     """The means over four shifts on the testbed's line, from a calculation apart from ours."""
-    standard = standard_models(ROOT / TESTBED)
+    standard = standard_models()
     x = logit(accuracy_fractions(standard, "imagenet"))
     found = {m["name"]: m for m in counterparts(published().models, ROOT / FOLDER / COUNTERPARTS)}
     expected = {

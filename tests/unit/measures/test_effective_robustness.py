@@ -185,8 +185,8 @@ HALF = share(0.5)
 @pytest.mark.parametrize(
     ("start", "shifts", "resampled", "message"),
     [
-        (HALF, {"sketch": HALF}, RESAMPLED, "shift sketch has no"),
-        ({}, {"near": HALF}, RESAMPLED, "shift near: .*ImageNet"),
+        (HALF, {"sketch": HALF}, RESAMPLED, "shift sketch: expected the line"),
+        ({}, {"near": HALF}, RESAMPLED, "shift near: .*read at"),
         (HALF, {"near": HALF, "far": HALF}, UNEQUAL, "different numbers"),
         (HALF, {"near": share(50.0)}, RESAMPLED, "not a percentage"),
     ],
