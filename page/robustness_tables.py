@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures.effective_robustness import above_line
+from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.measures.logit_line import LogitLine, expit, logit
 from page.names import TESTBED_SHIFTS, TRAININGS, format_number
 from page.results import Baseline, StudyEncoder, measured_shifts, own_shifts
@@ -150,7 +150,7 @@ def robustness_rows(
             if m["name"] not in baseline.at_chance.get(shift, [])
         ]
         for e, x, y in points:
-            _require_line(e, shift, float(above_line(x / 100, y / 100, line)[0]))
+            _require_line(e, shift, effective_robustness(x / 100, y / 100, line))
         rows += accuracy_rows(shift, _with_accuracies(models, shift), names)
         rows += standard_line_rows(names[shift], line, [x for _, x, _ in points])
         rows += [
