@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
-from statistics import NormalDist, fmean
+from statistics import fmean
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.measures.intervals import Estimate, percentile_interval
+from interpreting_clip.measures.intervals import Estimate, percentile_interval, wilson_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
 from interpreting_clip.measures.result import Label, Part, Result
 from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
@@ -283,8 +282,7 @@ def above_line(
 
     Parameters
     ----------
-    imagenet, shift : top-1 accuracies, fractions from 0 to 1; of two numbers, the result has one
-        entry
+    imagenet, shift : top-1 accuracies, fractions from 0 to 1; two numbers give one entry
     line : β as fitted; or resampled lines, each for one accuracy or all for the same
 
     Raises
@@ -303,42 +301,11 @@ def above_line(
     return 100.0 * (shift - line.predict(np.broadcast_to(imagenet, shape)))
 
 
-def accuracy_interval(accuracy: MeasuredAccuracy, confidence: float) -> Estimate:
-    """Compute Wilson's score interval of an accuracy (Wilson 1927), all as fractions.
-
-    It stays within 0 to 1 and has about the stated coverage for few images and at both ends, where
-    a normal approximation has not (Brown, Cai & DasGupta 2001). The paper has no interval.
-
-    Parameters
-    ----------
-    accuracy : with its number of images
-    confidence : of the interval
-
-    Raises
-    ------
-    ValueError
-        The number of images is unknown or 0, or a value is out of its range.
-    """
-    share, images = accuracy.fraction, accuracy.images
-    if not images or not 0 <= share <= 1 or not 0 < confidence < 1:
-        raise ValueError(
-            f"accuracy {share} on {images} images, confidence {confidence}: expected fractions "
-            "from 0 to 1 and at least one image"
-        )
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    middle = (share + z**2 / (2 * images)) / (1 + z**2 / images)
-    half = z * sqrt(share * (1 - share) / images + (z / (2 * images)) ** 2) / (1 + z**2 / images)
-    # At 0 and 1 one end is the share itself, which the rounding of the other terms would miss.
-    low = 0.0 if share == 0 else middle - half
-    return Estimate(share, low, 1.0 if share == 1 else middle + half)
-
-
 def _in_percent(accuracy: MeasuredAccuracy, confidence: float) -> Estimate:
-    percent = 100 * accuracy.fraction
     if accuracy.images is None:
-        return Estimate(percent)
-    low, high = accuracy_interval(accuracy, confidence).ends
-    return Estimate(percent, 100 * low, 100 * high)
+        return Estimate(100 * accuracy.fraction)
+    low, high = wilson_interval(accuracy.fraction, accuracy.images, confidence).ends
+    return Estimate(100 * accuracy.fraction, 100 * low, 100 * high)
 
 
 def _draw_fractions(

@@ -11,9 +11,9 @@ from interpreting_clip.measures.effective_robustness import (
     MeasuredAccuracy,
     Settings,
     above_line,
-    accuracy_interval,
     effective_robustness,
 )
+from interpreting_clip.measures.intervals import wilson_interval
 from interpreting_clip.measures.logit_line import (
     ResampledLines,
     expit,
@@ -103,7 +103,7 @@ def test_what_does_not_compare_has_an_accuracy_alone():
     found = estimate({"near": share(0.7)}, shifts, left_out={"none": "no line"})
     one = found.per_shift["none"]
     assert (one.robustness, one.imagenet, one.left_out) == (None, None, "no line")
-    ends = accuracy_interval(shifts["none"], 0.95).ends
+    ends = wilson_interval(0.2, 50, 0.95).ends
     assert one.accuracy.value == pytest.approx(20)
     assert one.accuracy.ends == pytest.approx(tuple(100 * end for end in ends))
     assert (one.images, one.classes, one.guessing) == (50, 10, 10.0)
@@ -194,21 +194,3 @@ HALF = share(0.5)
 def test_refuses_shifts_without_lines_and_lines_that_do_not_fit(start, shifts, resampled, message):
     with pytest.raises(ValueError, match=message):
         estimate(start, shifts, resampled=resampled)
-
-
-def test_an_accuracy_has_wilson_s_interval():
-    found = accuracy_interval(share(0.1, 20), 0.95)
-    # Equation 4 of Brown, Cai & DasGupta (2001), by hand.
-    assert found.ends == pytest.approx((0.0278665, 0.3010336), abs=1e-6)
-    for right, images, confidence in ((0, 7, 0.9), (7, 7, 0.9), (150, 1000, 0.5), (1, 1, 0.99)):
-        found = accuracy_interval(share(right / images, images), confidence)
-        oracle = stats.binomtest(right, images).proportion_ci(confidence, "wilson")
-        assert found.ends == pytest.approx(tuple(oracle), abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "confidence"), [(HALF, 0.9), (share(50.0, 10), 0.9), (share(0.5, 10), 95.0)]
-)
-def test_an_interval_of_nothing_is_refused(accuracy, confidence):
-    with pytest.raises(ValueError, match="fractions from 0 to 1"):
-        accuracy_interval(accuracy, confidence)
