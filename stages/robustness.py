@@ -1,20 +1,15 @@
 """Stage `robustness`: accuracies, effective robustness, and how much of a head can be pruned."""
 
-from pathlib import Path
-
 import numpy as np
 
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, own_shifts, result_name
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.baseline import FittedBaseline
 from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.formats.saved_activations import (
-    Activations,
-    read_not_given,
-    read_test_sets,
-)
+from interpreting_clip.formats.saved_activations import read_not_given, read_test_sets
 from interpreting_clip.formats.saved_heads import read_head
-from interpreting_clip.measures.accuracy import images_of_classes, map_classes, top1_accuracy
+from interpreting_clip.measures.accuracy import top1_accuracy
+from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.effective_robustness import (
     MeasuredAccuracy,
     Settings,
@@ -41,7 +36,10 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     pruning = read_result(inputs[f"data/directions/{key}"] / "pruning.json", dict[str, Pruning])
     tests = read_test_sets(folder)
     head = read_head(inputs[f"data/heads/{key}"], tests[TEST_SETS[0]].values.shape[1])
-    measured = {name: measure(folder / name, test, head) for name, test in tests.items()}
+    measured = {}
+    for name, test in tests.items():
+        with error_context(folder / name, ValueError):
+            measured[name] = measure(test, head)
     shifts = [name for name in tests if name != TEST_SETS[0]]
     own, not_given = own_shifts(shifts), read_not_given(folder)
     classes = {result_name(name): test.class_indices.tolist() for name, test in tests.items()}
@@ -50,7 +48,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         starts = {
             shift: measured[TEST_SETS[0]]
             if starts_at_all(tests, shift, baseline)
-            else on_classes_of(tests[TEST_SETS[0]], tests[shift], head)
+            else measure(tests[TEST_SETS[0]].of_classes(tests[shift], len(head.weight)), head)
             for shift in shifts
             if shift in own or not reasons[shift]
         }
@@ -73,11 +71,9 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     write_result(out / "prunable.json", share)
 
 
-def measure(source: Path, test: Activations, head: Head) -> MeasuredAccuracy:
-    """Return the accuracy on the test set in folder `source`, among its own classes."""
-    with error_context(source, ValueError):
-        class_map = map_classes(test.class_indices.tolist(), len(head.weight), test.aliases)
-        fraction = top1_accuracy(test.values, test.classes, head, class_map)
+def measure(test: Activations, head: Head) -> MeasuredAccuracy:
+    """Return the accuracy on a test set, among its own classes."""
+    fraction = top1_accuracy(test.values, test.classes, head, test.class_map(len(head.weight)))
     return MeasuredAccuracy(fraction, len(test.classes), len(test.class_indices))
 
 
@@ -91,14 +87,3 @@ def starts_at_all(tests: dict[str, Activations], shift: str, baseline: FittedBas
         return True
     alone = shift in baseline.no_baseline
     return baseline.abscissa.get(shift, "imagenet") == "imagenet" and not alone
-
-
-def on_classes_of(imagenet: Activations, shift: Activations, head: Head) -> MeasuredAccuracy:
-    """Return the accuracy on ImageNet's images of a shift's classes, among these.
-
-    A class that the shift merges with another counts as that one for ImageNet's images too.
-    """
-    class_map = map_classes(shift.class_indices.tolist(), len(head.weight), shift.aliases)
-    chosen, classes = images_of_classes(imagenet.classes, class_map)
-    fraction = top1_accuracy(imagenet.values[chosen], classes, head, class_map)
-    return MeasuredAccuracy(fraction, len(classes), len(shift.class_indices))
