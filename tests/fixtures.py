@@ -115,7 +115,8 @@ def write_measured(key: str) -> None:
     write_head(Path("data/heads") / key, head, "random")
     write_json(
         Path("data/baseline/baseline.json"),
-        {"lines": {}, "resampled": {}, "models": [], "abscissa": {}, "classes": {}},
+        {"lines": {}, "resampled": {}, "models": [], "abscissa": {}, "classes": {}}
+        | {"chance": {}, "at_chance": {}},
     )
 
 

@@ -73,9 +73,11 @@ def read_result(file: Path, kind: Any, *, arrays: bool = True) -> Any:
         raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
 
 
-def _array(kind: type, value: Any) -> Any:
+def _array(kind: Any, value: Any) -> Any:
     """Return a list or a stored array as one of the type that an annotation of jaxtyping names."""
     dtype = {"Bool": np.bool_, "Int": np.int64, "Float": np.float64}[kind.dtype.__name__]
     if isinstance(value, np.ndarray) and dtype is not np.bool_:
         return value
-    return np.asarray(value, dtype)
+    array = np.asarray(value, dtype)
+    # An empty list does not say how many dimensions it has.
+    return array if array.size else array.reshape((0,) * len(kind.dims))

@@ -13,6 +13,7 @@ from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.results import write_result
 from interpreting_clip.formats.saved_activations import Activations, write_activations
 from interpreting_clip.formats.saved_activations import write_card as write_activations_card
 from interpreting_clip.formats.saved_heads import write_head
@@ -21,6 +22,7 @@ from interpreting_clip.measures.concepts import ConceptLabels
 from interpreting_clip.measures.effective_robustness import MeasuredAccuracy
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.measures.u_centring import u_center
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT, link_code
@@ -165,7 +167,27 @@ def accuracy(
         for row, class_ in zip(logits[:, possible], test.classes.tolist(), strict=True)
         if class_ in counts_as
     ]
-    return MeasuredAccuracy(float(np.mean(right)), len(right))
+    return MeasuredAccuracy(float(np.mean(right)), len(right), len(HELD[held]))
+
+
+def write_pruning(key: str) -> dict[str, Pruning]:
+    """Write drawn accuracies without some directions, where nothing but these is read."""
+    sets = ["imagenet", *TESTBED_SHIFTS, *map(on_classes, ("imagenet_r", "objectnet"))]
+    curves = {
+        name: Pruning(
+            by_accuracy=0.0,
+            whole=50.0,
+            accuracy_chance=None,
+            other_by_accuracy=0.0,
+            fractions=np.arange(5) / 5,
+            accuracy=generator(key, name).uniform(20, 90, 5),
+            other_accuracy=np.zeros(5),
+            random_accuracy=generator(name, key).uniform(20, 90, (2, 5)),
+        )
+        for name in sets
+    }
+    write_result(Path("data/directions") / key / "pruning.json", curves)
+    return curves
 
 
 def result(path: str) -> Any:
