@@ -5,7 +5,7 @@ library that NumPy can read, and lists. PyTorch is not imported: a tensor is rec
 class.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -211,10 +211,10 @@ def as_classes(
         )
     outside = (array < 0) | (array >= classes)
     if outside.any():
-        image = int(np.argmax(outside))
+        entry = int(np.argmax(outside))
         raise ValueError(
-            f"{name}: image {image} has class {int(array[image])}; expected 0 to {classes - 1:,}, "
-            "the classes of the head"
+            f"{name}: entry {entry} is {int(array[entry])}; expected 0 to {classes - 1:,}, the "
+            "classes of the head"
         )
     return array.astype(np.int64)
 
@@ -275,7 +275,8 @@ def as_texts(value: Any, name: str) -> list[str]:
     TypeError
         They are something else.
     """
-    if isinstance(value, str) or not all(isinstance(one, str) for one in value):
+    known = isinstance(value, Iterable) and not isinstance(value, str)
+    if not known or not all(isinstance(one, str) for one in value):
         raise TypeError(f"{name}: expected a list of texts, one for each concept")
     return [one_line(one) for one in value]
 

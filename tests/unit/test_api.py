@@ -176,6 +176,7 @@ REFUSED = {
     "labels": lambda: ic.concepts(VALUES, labels=SHOWN[1:]),
     "directions": lambda: ic.concepts(VALUES, labels=SHOWN, directions=np.eye(3)),
     "names": lambda: ic.concepts(VALUES, labels=SHOWN, names="abc"),
+    "categories": lambda: ic.concepts(VALUES, labels=SHOWN, categories=3),
     "minibatch": lambda: ic.cka(VALUES, VALUES, minibatch=0),
     "accuracies": lambda: ic.effective_robustness(AMBIGUOUS),
 }

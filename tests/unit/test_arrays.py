@@ -108,8 +108,8 @@ def test_classes_are_whole_numbers_of_the_head():
         ([True, False, True], TypeError, "bool"),
         ([0, 1], ValueError, r"3 images.*\(2,\)"),
         (np.eye(3, dtype=int), ValueError, r"argmax\(1\)"),
-        ([1, 2, 3], ValueError, "image 2 .*3"),
-        ([0, -1, 1], ValueError, "image 1 .*-1"),
+        ([1, 2, 3], ValueError, "entry 2 .*3"),
+        ([0, -1, 1], ValueError, "entry 1 .*-1"),
     ],
 )
 def test_refuses_what_is_no_class(value, error, said):
