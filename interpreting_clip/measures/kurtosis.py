@@ -62,7 +62,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class OutliersAt(Result):
-    """How many features are extreme in at least a share, 0 to 1, of the images."""
+    """How many `outlier_features` are extreme in at least a `share`, 0 to 1, of the images."""
 
     share: float
     outlier_features: int

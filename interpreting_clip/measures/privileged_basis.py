@@ -45,8 +45,17 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 class PrivilegedBasis(Result):
     """The numbers of the features, each with that of random rotations.
 
-    An `Estimate` over rotations has their mean, the lowest and the highest. `isotropic` is the
-    kurtosis that is expected after a random rotation, whatever the activations.
+    An `Estimate` over rotations has their mean, the lowest and the highest. See `privileged_basis`.
+
+    Attributes
+    ----------
+    rotated_kurtosis, rotated_outliers : kurtosis and outlier features after the rotations
+    kurtosis_p : one-sided p value of the features' kurtosis among the rotations
+    max_to_median : the largest |value| over the median one; None if half of them are 0
+    rms_kurtosis : of the features' root mean squares
+    robust_outliers : features whose mean over images is extreme; None if half have the same
+    isotropic : the kurtosis that is expected after a random rotation, whatever the activations
+    rotated_max_to_median, rotated_rms_kurtosis, rotated_robust_outliers : means over the rotations
     """
 
     CAPTION: ClassVar[str] = (

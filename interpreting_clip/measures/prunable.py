@@ -26,6 +26,9 @@ class Prunable(Result):
 
     Attributes
     ----------
+    prunable : without harm to accuracy and robustness; None if the latter is not known
+    by_accuracy, by_robustness : the same for each alone
+    chance, accuracy_chance, robustness_chance : the same of random heads
     fractions : the pruned shares
     robustness : mean effective robustness in points at each; None without it
     random_robustness : its mean over random heads

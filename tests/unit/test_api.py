@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -206,6 +207,13 @@ def test_help_lists_every_argument_with_its_default(name):
     assert measure.__module__ == "interpreting_clip" and measure.__name__ == name
     assert not {"candidates", "numbers", "left_out"} & signature.parameters.keys()
     assert max(map(len, str(measure.__doc__).splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", ic.__all__)
+def test_every_attribute_of_a_result_is_explained(name):
+    kind = inspect.signature(getattr(ic, name)).return_annotation
+    words = " ".join(inspect.getdoc(one) or "" for one in kind.__mro__ if issubclass(one, Result))
+    assert [one.name for one in fields(kind) if one.name not in words] == []
 
 
 SECTIONS = {
