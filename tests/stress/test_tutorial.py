@@ -53,7 +53,7 @@ def test_it_shows_what_it_computes(committed, executed):
     assert texts(executed) == texts(committed)
 
 
-def test_it_has_a_picture_or_a_table_of_every_instrument(committed):
+def test_it_has_a_picture_or_a_table_of_every_measure(committed):
     source = "\n".join(cell.source for cell in committed.cells if cell.cell_type == "code")
     import interpreting_clip
 
