@@ -10,7 +10,7 @@ from interpreting_clip.config.encoders import Comparison
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.measures.cka import cka, cka_where_defined
+from interpreting_clip.measures.cka import minibatch_cka
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
@@ -37,8 +37,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     rows, columns = (inputs[f"data/layer_grams/{one}"] for one in (pair.first, pair.second))
     first, second = read_grams(rows), read_grams(columns)
     with error_context(f"{rows} and {columns}", ValueError):
-        whole = cka(first.whole, second.whole)
-        rest = cka_where_defined(first.rest, second.rest)
+        whole = minibatch_cka(first.whole, second.whole)
+        rest = minibatch_cka(first.rest, second.rest, nan_if_constant=True)
     result = {
         "first": pair.first,
         "second": pair.second,

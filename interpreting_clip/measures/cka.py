@@ -1,19 +1,17 @@
-"""Minibatch CKA: how similarly the layers of two encoders represent the same images."""
+"""Minibatch CKA: how similarly two encoders, or their layers, represent the same images."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
+from interpreting_clip.measures.grams import (
+    MIN_IMAGES,
+    Layers,
+)
 from interpreting_clip.measures.result import Label, Result
-from interpreting_clip.measures.u_centring import MIN_IMAGES
 from interpreting_clip.quantities import Described, Positive, Share, StrictStruct
-
-# The underscores keep jaxtyping from comparing sizes: `_common_shape` explains a mismatch better.
-Grams = Float[np.ndarray, "_minibatch _image _image"]
-Layers = Mapping[str, Grams]
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -88,7 +86,9 @@ class LayerCka(Result):
     without_outliers: list[list[float | None]]
 
 
-def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_layer"]:
+def minibatch_cka(
+    first: Layers, second: Layers, *, nan_if_constant: bool = False
+) -> Float[np.ndarray, "first_layer second_layer"]:
     """Compute the minibatch CKA of every layer of one encoder with every layer of another.
 
     `HSIC_1(K, L) / sqrt(HSIC_1(K, K) · HSIC_1(L, L))` (Nguyen et al. 2021, eq. 2), each HSIC_1
@@ -96,9 +96,8 @@ def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_
 
     Parameters
     ----------
-    first, second : per layer, the U-centred Gram matrices of all minibatches (`u_center`),
-        with the same images in the same minibatches for both encoders; the result keeps the order
-        of the layers
+    first, second : per layer, the U-centred Gram matrices of all minibatches (`u_center`)
+    nan_if_constant : give NaN for a layer whose output does not vary over the images
 
     Raises
     ------
@@ -106,37 +105,19 @@ def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_
         An encoder has no layer, minibatches differ, they hold fewer than 4 images, or a layer's
         output does not vary over the images (the layer is named).
     """
-    scales = _self_hsic(first), _self_hsic(second)
+    scales = [np.diag(hsic(side, side)) for side in (first, second)]
     for side, values in zip((first, second), scales, strict=True):
         for name, value in zip(side, values, strict=True):
             # Exactly: `u_center` returns zeros where only rounding errors are left.
-            if value == 0:
+            if value == 0 and not nan_if_constant:
                 raise ValueError(
                     f"layer {name}: its output does not vary over the images, so CKA is undefined; "
                     "leave the layer out"
                 )
-    return _ratio(first, second, scales)
-
-
-def cka_where_defined(
-    first: Layers, second: Layers
-) -> Float[np.ndarray, "first_layer second_layer"]:
-    """Compute `cka`, with NaN for a layer whose output does not vary over the images.
-
-    Without its outlier features, a layer may have nothing left that varies. Davari et al. (2022)
-    show that a few features or images can dominate CKA: give matrices without the outlier features
-    of either layer, and compare with the matrices of all features.
-
-    Parameters
-    ----------
-    first, second : as in `cka`
-
-    Raises
-    ------
-    ValueError
-        As `cka`, but for a layer that does not vary.
-    """
-    return _ratio(first, second, (_self_hsic(first), _self_hsic(second)))
+    # Averages come before the ratio (Nguyen et al. 2021): the mean of the ratios of small
+    # minibatches would be biased.
+    with np.errstate(invalid="ignore"):
+        return hsic(first, second) / np.sqrt(np.multiply.outer(*scales))
 
 
 def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_layer"]:
@@ -147,27 +128,13 @@ def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second
 
     Parameters
     ----------
-    first, second : as in `cka`
+    first, second : as in `minibatch_cka`
     """
     minibatches, images, _ = _common_shape(first, second)
     total = np.zeros((len(first), len(second)))
     for minibatch in range(minibatches):
         total += _rows(first, minibatch) @ _rows(second, minibatch).T
     return total / (minibatches * images * (images - 3))
-
-
-def _ratio(
-    first: Layers, second: Layers, scales: tuple[np.ndarray, np.ndarray]
-) -> Float[np.ndarray, "first_layer second_layer"]:
-    cross = hsic(first, second)
-    # Averages come before the ratio (Nguyen et al. 2021): the mean of the ratios of small
-    # minibatches would be biased.
-    with np.errstate(invalid="ignore"):
-        return cross / np.sqrt(scales[0][:, None] * scales[1])
-
-
-def _self_hsic(layers: Layers) -> Float[np.ndarray, " layer"]:
-    return np.diag(hsic(layers, layers))
 
 
 def _rows(layers: Layers, minibatch: int) -> Float[np.ndarray, "layer pair"]:

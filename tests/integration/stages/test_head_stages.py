@@ -9,7 +9,7 @@ import pytest
 from interpreting_clip.config.shifts import TEST_SETS, on_classes
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.measures.accuracy import ABSENT, map_classes
-from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.cka import minibatch_cka
 from interpreting_clip.measures.directions import (
     Directions,
     importance,
@@ -102,8 +102,10 @@ def test_cka(run):
     grams = write_grams()
     run("cka", "pair")
     found = result("plots/comparisons/pair.json")
-    np.testing.assert_allclose(found["cka"], cka(grams["first"], grams["second"]), atol=1e-5)
-    expected = cka(grams["first without"], grams["second without"])
+    np.testing.assert_allclose(
+        found["cka"], minibatch_cka(grams["first"], grams["second"]), atol=1e-5
+    )
+    expected = minibatch_cka(grams["first without"], grams["second without"])
     np.testing.assert_allclose(found["without_outliers"], expected, atol=1e-5)
     assert not np.allclose(found["cka"], expected)
     assert (found["first_outliers"], found["second_outliers"]) == ([0, 0], [0, 3, 0])
