@@ -26,7 +26,7 @@ from interpreting_clip.encoders.activations import image_tower
 from interpreting_clip.encoders.encoder import Encoder, forward_passes, initialise
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams, named_layers
 from interpreting_clip.loading.preprocess import to_tower
-from interpreting_clip.measures.cka import minibatch_cka
+from interpreting_clip.measures.cka import layer_cka
 from interpreting_clip.measures.grams import OutlierLimits
 from runner.process import keep_memory
 from tests.pipeline.official_layouts import photograph
@@ -66,9 +66,7 @@ def compared(
             layer_grams(encoder, pixels, minibatches, machine, "float32", limits=LIMITS)
             for encoder in encoders
         )
-        minibatch_cka(one.whole, two.whole)
-        rest = ({**side.whole, **side.rest} for side in (one, two))
-        minibatch_cka(*rest, nan_if_constant=True)
+        layer_cka(one, two)
 
     def torch_cka() -> None:
         with torch.inference_mode():

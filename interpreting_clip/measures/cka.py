@@ -1,6 +1,7 @@
 """Minibatch CKA: how similarly two encoders, or their layers, represent the same images."""
 
 from dataclasses import dataclass
+from math import isnan
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -8,7 +9,10 @@ from jaxtyping import Float
 
 from interpreting_clip.measures.grams import (
     MIN_IMAGES,
+    LayerGrams,
     Layers,
+    OutlierLimits,
+    minibatch_grams,
 )
 from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.quantities import Described, Positive, Share, StrictStruct
@@ -27,7 +31,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "standard deviations",
             paper="6, of activations",
         ),
-    ]
+    ] = 6.0
     outlier_share: Annotated[
         Share,
         Described(
@@ -35,7 +39,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "share",
             paper="not given; ours: 0.5, most images",
         ),
-    ]
+    ] = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -84,6 +88,102 @@ class LayerCka(Result):
     second_outliers: list[int]
     cka: Float[np.ndarray, "first_layer second_layer"]
     without_outliers: list[list[float | None]]
+
+
+def cka(
+    first: Float[np.ndarray, "_image ..."],
+    second: Float[np.ndarray, "_image ..."],
+    *,
+    minibatch: int = 256,
+    settings: Settings = Settings(),
+) -> Cka:
+    """Compare two representations of the same images, up to rotation and scale.
+
+    Minibatch CKA with the unbiased HSIC_1 (Nguyen et al. 2021, eq. 2 and 3). The images are dealt
+    out to as few minibatches of equal size as `minibatch` allows, in turn, since sets are often
+    sorted by class. If their number does not divide, the last few are left out and counted.
+
+    Parameters
+    ----------
+    first, second : the same images in the same order; features of any shape
+    minibatch : the most images in one Gram matrix
+    settings : what an outlier feature is; it is one in a minibatch if it is extreme in that share
+        of the minibatch's images
+
+    Raises
+    ------
+    ValueError
+        The numbers of images differ or are too small, a feature is not finite, or a representation
+        is the same for all images.
+    """
+    images = len(first)
+    if images != len(second):
+        raise ValueError(
+            f"first has {images:,} images and second {len(second):,}; expected the same images in "
+            "the same order"
+        )
+    minibatches = max(1, -(-images // max(1, minibatch)))
+    size = images // minibatches
+    if size < MIN_IMAGES:
+        raise ValueError(
+            f"{images} images make {minibatches} minibatches of {size}; expected at least "
+            f"{MIN_IMAGES} images in each: give more images or a larger `minibatch`"
+        )
+    limits = OutlierLimits(settings.outlier_sigma, settings.outlier_share)
+    sides = {}
+    for name, values in (("first", first), ("second", second)):
+        rows = values.reshape(images, -1)
+        dealt = [rows[start::minibatches][:size] for start in range(minibatches)]
+        whole, rest, outliers = zip(
+            *(minibatch_grams(batch, limits, np.float64) for batch in dealt), strict=True
+        )
+        sides[name] = LayerGrams(
+            {name: np.stack(whole)}, {name: np.stack(rest)}, {name: max(outliers)}
+        )
+    found = layer_cka(**sides)
+    return Cka(
+        cka=float(found.cka[0, 0]),
+        without_outliers=found.without_outliers[0][0],
+        first_outliers=found.first_outliers[0],
+        second_outliers=found.second_outliers[0],
+        images=images,
+        minibatches=minibatches,
+        unused=images - minibatches * size,
+    )
+
+
+def layer_cka(
+    first: LayerGrams, second: LayerGrams, *, keys: tuple[str, str] = ("first", "second")
+) -> LayerCka:
+    """Compare every layer of one encoder with every layer of another by minibatch CKA.
+
+    Davari et al. (2022) show that a few features or images can dominate CKA, so it is also given
+    without the outlier features of either layer.
+
+    Parameters
+    ----------
+    first, second : the same images in the same minibatches; the result keeps the order of layers
+    keys : the encoders'
+
+    Raises
+    ------
+    ValueError
+        As `minibatch_cka`.
+    """
+    whole = minibatch_cka(first.whole, second.whole)
+    # In the order of the layers: `rest` has only those with outlier features.
+    sides = ({**side.whole, **side.rest} for side in (first, second))
+    rest = minibatch_cka(*sides, nan_if_constant=True)
+    return LayerCka(
+        first=keys[0],
+        second=keys[1],
+        first_layers=list(first.whole),
+        second_layers=list(second.whole),
+        first_outliers=[first.outliers[layer] for layer in first.whole],
+        second_outliers=[second.outliers[layer] for layer in second.whole],
+        cka=whole,
+        without_outliers=[[None if isnan(x) else x for x in row] for row in rest.tolist()],
+    )
 
 
 def minibatch_cka(

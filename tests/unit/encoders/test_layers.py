@@ -93,12 +93,6 @@ def test_grams_are_those_of_each_minibatch(encoder, images):
         np.testing.assert_allclose(matrices[1], second, rtol=1e-5, atol=1e-6 * np.abs(second).max())
 
 
-def test_grams_of_a_lower_precision_differ(encoder, images):
-    exact, rough = (grams_of(encoder, images, p) for p in ("float32", "bfloat16"))
-    assert all(grams.dtype == np.float32 for grams in rough.values())
-    assert any((rough[layer] != exact[layer]).any() for layer in exact)
-
-
 def test_only_the_pass_has_a_lower_precision():
     tower, images = nn.Linear(3, 5), torch.randn(4, 3)
     (found,) = tower_grams(tower, {"linear": tower}, images, LIMITS, "bfloat16").values()

@@ -39,19 +39,15 @@ def by_definition(rows):
     return rows @ rows.T
 
 
-def largest_error(found, exact, norms):
-    """Return the largest error of a dot product, relative to the norms of its two rows."""
-    scale = np.maximum(np.outer(norms, norms), np.mean(norms**2))
-    return np.max(np.abs(found - exact) / scale)
-
-
 def assert_close(rows, found, eps=EPS):
     """Compare a Gram matrix and its U-centred form with those of the definition."""
     exact, found = by_definition(rows), np.asarray(found)
     norms = np.sqrt(np.diag(exact))
+    # An error of a dot product is relative to the norms of its two rows.
+    near = 16 * eps * np.maximum(np.outer(norms, norms), np.mean(norms**2))
     assert found.dtype == np.float64 and np.array_equal(found, found.T)
-    assert largest_error(found, exact, norms) < 16 * eps
-    assert largest_error(u_center(found), u_center(exact), norms) < 16 * eps
+    assert (np.abs(found - exact) <= near).all()
+    assert (np.abs(u_center(found) - u_center(exact)) <= near).all()
 
 
 def test_two_blocks_by_hand_are_summed_in_double_precision(kind):
@@ -67,16 +63,19 @@ def test_two_blocks_by_hand_are_summed_in_double_precision(kind):
 @given(
     kind=kinds,
     images=st.integers(4, 40),
-    width=st.sampled_from([1, 3, 100, FEATURES_AT_A_TIME, 2 * FEATURES_AT_A_TIME + 5]),
+    width=st.sampled_from([3, 100, FEATURES_AT_A_TIME, 2 * FEATURES_AT_A_TIME + 5]),
     scale=st.sampled_from([1e-6, 1.0, 1e6]),
     offset=st.sampled_from([0.0, 1.0, 1e3]),
     seed=seeds,
 )
-def test_agrees_with_the_definition_in_double_precision(
+def test_agrees_with_the_definition_for_all_and_some_features(
     kind, *, images, width, scale, offset, seed
 ):
     rows = np.float32(scale) * (normal(images, width, seed=seed) + np.float32(offset))
     assert_close(rows, gram(kind(rows)))
+    left_out = np.random.default_rng(seed).random(width) < 0.1
+    rows[:, left_out] *= 1e6
+    assert_close(rows[:, ~left_out], gram(kind(rows), kind(left_out)))
 
 
 @pytest.mark.parametrize("image", [0, 5])
@@ -166,28 +165,3 @@ def test_scale_and_offset_of_an_image_change_no_outlier(kind):
 def test_features_without_a_dominant_one_have_no_outlier_and_equal_ones_neither(kind):
     assert found(kind(normal(64, 2000))) == []
     assert found(kind(np.full((4, FEATURES_AT_A_TIME + 5), 0.1, np.float32))) == []
-
-
-@settings(derandomize=True, deadline=None, max_examples=30)
-@given(
-    kind=kinds,
-    width=st.sampled_from([6, 100, FEATURES_AT_A_TIME, 2 * FEATURES_AT_A_TIME + 5]),
-    seed=seeds,
-)
-def test_the_matrix_without_features_is_that_of_the_others(kind, width, seed):
-    generator = np.random.default_rng(seed)
-    left_out = np.isin(np.arange(width), generator.choice(width, min(width, 40) // 2))
-    values = normal(9, width, seed=seed).astype(np.float64)
-    values[:, left_out] *= 1e6
-    rest = np.asarray(gram(kind(values), kind(left_out)))
-    np.testing.assert_allclose(rest, gram(values[:, ~left_out]), rtol=1e-12, atol=1e-12 * width)
-
-
-def test_a_minibatch_has_matrices_of_all_features_and_without_outliers(kind):
-    rows = normal(8, 200).astype(np.float64)
-    rows[:, 11] += 60
-    whole, rest, outliers = minibatch_grams(kind(rows), LIMITS)
-    np.testing.assert_allclose(whole, u_center(by_definition(rows)), rtol=1e-9, atol=1e-9)
-    expected = u_center(by_definition(np.delete(rows, 11, axis=1)))
-    np.testing.assert_allclose(rest, expected, rtol=1e-9, atol=1e-9)
-    assert outliers == 1
